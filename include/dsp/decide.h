@@ -1,0 +1,43 @@
+/*
+ * Facts and policy to decision: pure, and the only place where a request can become allowed.
+ */
+#ifndef DSP_DECIDE_H
+#define DSP_DECIDE_H
+
+#include <stddef.h>
+
+#include "dsp/facts.h"
+#include "dsp/policy.h"
+
+/* Only == VERDICT_ALLOW opens the door: a zeroed struct or a flipped bit denies. */
+enum verdict { VERDICT_DENY = 0x2d4b0e36, VERDICT_ALLOW = 0x52b4f1c9 };
+
+/* The step that spoke. */
+enum decider {
+	DECIDED_BY_BROKEN,   /* the settings are broken */
+	DECIDED_BY_OWN_NAME, /* step 0 */
+	DECIDED_BY_READING,  /* unroutable or unreadable */
+	DECIDED_BY_POWER,    /* a closed power */
+	DECIDED_BY_GRANT,    /* every power is explicitly 1; in a proxy profile: a grant rule */
+	DECIDED_BY_RULE,     /* a proxy's rule that denies an operation */
+	DECIDED_BY_POST,     /* writes are closed */
+	DECIDED_BY_SECTION,  /* the section's flag */
+	DECIDED_BY_READONLY, /* profile readonly refuses writes */
+	DECIDED_BY_PROFILE,  /* nothing speaks against it */
+};
+
+struct decision {
+	enum verdict verdict;
+	enum decider by;
+	/* Static: a power, "unreadable", "unroutable", a flag, "readonly", "broken"; "" if allowed. */
+	const char *reason;
+	size_t flag;            /* the flag that decided, or FLAG_COUNT */
+	struct powerset closed; /* DECIDED_BY_POWER: all that are closed of what is asked for */
+};
+
+struct decision decide(const struct policy *policy, const struct facts *facts);
+
+/* The name of a step, for explain: "closed power", ... */
+const char *decider_name(enum decider by);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * Powers: what a request would gain. The names, their flags and what profiles say of them are
+ * rows of powers.tab; which request asks for which is decided by powers_of_request.
+ */
+#ifndef DSP_POWERS_H
+#define DSP_POWERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "powers_tab.h"
+
+struct power_info {
+	const char *name;     /* "host_mounts" */
+	const char *flag;     /* "ALLOW_HOST_MOUNTS" */
+	const char *root;     /* "direct", "through others", "no" */
+	bool closed_guard;    /* what an unset flag means in profile guard */
+	bool closed_readonly; /* and in readonly */
+	bool closed_proxies;  /* and in tecnativa and linuxserver */
+	bool built;           /* false: found in bodies only, which are not judged yet */
+	const char *what;
+};
+
+/* The row of one power; p is less than POWER_COUNT. */
+const struct power_info *power_info(enum power p);
+
+/* A set of powers. */
+struct powerset {
+	uint64_t word[(POWER_COUNT + 63) / 64];
+};
+
+static inline void powerset_add(struct powerset *set, enum power p)
+{
+	set->word[p / 64] |= (uint64_t)1 << (p % 64);
+}
+
+static inline bool powerset_has(const struct powerset *set, enum power p)
+{
+	return (set->word[p / 64] >> (p % 64)) & 1;
+}
+
+static inline bool powerset_empty(const struct powerset *set)
+{
+	return (set->word[0] | set->word[1]) == 0;
+}
+
+static inline struct powerset powerset_both(const struct powerset *a, const struct powerset *b)
+{
+	return (struct powerset){ { a->word[0] & b->word[0], a->word[1] & b->word[1] } };
+}
+
+/* Whether every power of a is in b. */
+static inline bool powerset_within(const struct powerset *a, const struct powerset *b)
+{
+	return (a->word[0] & ~b->word[0]) == 0 && (a->word[1] & ~b->word[1]) == 0;
+}
+
+#endif

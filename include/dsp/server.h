@@ -1,0 +1,50 @@
+/*
+ * The listener's HTTP side, and the only room that knows libmicrohttpd. It reads whole requests
+ * within limits, hands their bytes to an endpoint, and sends its reply. It knows nothing of JSON.
+ * It trusts nobody: a peer may be slow, half-dead, too big, or gone.
+ */
+#ifndef DSP_SERVER_H
+#define DSP_SERVER_H
+
+#include <stddef.h>
+
+#include "dsp/err.h"
+
+struct reply {
+	unsigned status;  /* HTTP status */
+	const char *text; /* JSON */
+	size_t len;       /* bytes of text */
+	char *owned;      /* text when it came from mem_*: the server frees it; else NULL and static */
+};
+
+struct endpoint {
+	const char *path; /* compared exactly; only POST is served */
+	size_t max;       /* most body bytes kept; 0: the body is read to its end, and dropped */
+	/*
+	 * Answers one whole request. body has len bytes and may be changed; it belongs to the
+	 * server and is gone after the call. Must set every field of ret.
+	 */
+	void (*answer)(void *ctx, char *body, size_t len, struct reply *ret);
+};
+
+struct server_options {
+	int listen_fd;                  /* a listening unix socket, non-blocking; stays the caller's */
+	const struct endpoint *endpoints;
+	size_t count;
+	void *ctx;                      /* passed to answer */
+	size_t budget;                  /* most bytes of all bodies in flight; beyond: 503 */
+	unsigned request_seconds;       /* from a request's first byte to its last */
+	/*
+	 * Called once when a stop was asked for, before the last connections are accepted: the
+	 * place to take the socket's name away. May be NULL.
+	 */
+	void (*stopping)(void *ctx);
+};
+
+/*
+ * Serves until SIGTERM or SIGINT, finishes the requests in hand, and returns 0. Blocks those
+ * signals, and SIGHUP, for the process. -1 and e when it could not start.
+ */
+MUST_USE int server_run(const struct server_options *options, struct err *e);
+
+#endif

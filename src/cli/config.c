@@ -1,0 +1,85 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "dsp/cli.h"
+#include "dsp/mem.h"
+
+enum { ENV_FILE_MOST = 1 << 20 };
+
+static int read_all(int fd, const char *path, size_t most, char *text, size_t *len, struct err *e)
+{
+	ssize_t n;
+
+	*len = 0;
+	do {
+		n = read(fd, text + *len, most + 1 - *len);
+		if (n < 0 && errno != EINTR)
+			return FAIL(e, errno, "%s", path);
+		*len += n > 0 ? (size_t)n : 0;
+		if (*len > most)
+			return FAIL(e, 0, "%s: more than %zu bytes", path, most);
+	} while (n != 0);
+	return 0;
+}
+
+int file_read(const char *path, size_t most, char **ret, size_t *len, struct err *e)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	AUTO_MEM char *text = NULL;
+	int rc;
+
+	if (fd < 0)
+		return FAIL(e, errno, "%s", path);
+	text = mem_alloc(most + 1);
+	rc = text ? read_all(fd, path, most, text, len, e) : FAIL(e, ENOMEM, "%s", path);
+	if (!standard_input)
+		(void)close(fd);
+	if (rc != 0)
+		return -1;
+	*ret = text;
+	text = NULL;
+	return 0;
+}
+
+static int read_settings(struct settings *s, const char *env_file, char **text, struct err *e)
+{
+	size_t len;
+	const char *broken = getenv("DSP_ON_BROKEN");
+
+	/* First of all: it says what an error in the others leads to. */
+	if (broken && settings_take(s, SPAN("DSP_ON_BROKEN"), span_of(broken), SOURCE_ENVIRONMENT, e) != 0)
+		return -1;
+	if (settings_take_environment(
+		    s, environ, env_file ? SOURCE_ENVIRONMENT_DSP : SOURCE_ENVIRONMENT, e) != 0)
+		return -1;
+	if (!env_file)
+		return 0;
+	if (file_read(env_file, ENV_FILE_MOST, text, &len, e) != 0)
+		return -1;
+	return settings_take_file(s, env_file, (struct span){ *text, len }, e);
+}
+
+int config_read(const char *env_file, const char *socket, struct config **ret, struct err *e)
+{
+	struct config *c = mem_array(1, sizeof(*c));
+	AUTO_MEM char *text = NULL;
+	int rc;
+
+	*ret = c;
+	if (!c)
+		return FAIL(e, ENOMEM, "the settings");
+	settings_init(&c->settings);
+	rc = read_settings(&c->settings, env_file, &text, e);
+	if (!socket)
+		socket = c->settings.socket[0] ? c->settings.socket : SETTINGS_SOCKET;
+	text_copy(span_of(socket), c->socket, sizeof(c->socket));
+	if (rc != 0)
+		return -1;
+	settings_finish(&c->settings);
+	policy_compile(&c->settings, c->socket, &c->policy);
+	return 0;
+}

@@ -1,0 +1,121 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "dsp/cli.h"
+#include "version.h"
+
+static const struct command {
+	const char *name;
+	const char *arguments;
+	int (*run)(int argc, char **argv);
+	const char *what;
+	const char *more;
+} commands[] = {
+	{ "serve", "[--socket PATH] [--env-file FILE]", cli_serve,
+		"answer dockerd's questions on the plugin socket",
+		"  --socket PATH    the plugin socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --env-file FILE  take the flags from FILE (NAME=value lines), not from the environment\n"
+		"\n"
+		"SIGTERM and SIGINT finish the calls in hand and end it. A wrong setting ends the start with\n"
+		"status 78, or with DSP_ON_BROKEN=deny serves, and denies everything.\n" },
+	{ "explain",
+		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME] [--env-file FILE] [--json]",
+		cli_explain, "show how one request is read and decided under the current settings",
+		"  --body FILE      the request's body; alone it implies JSON and its length\n"
+		"  --header 'K: V'  a header as the client sends it; may be given again\n"
+		"  --user NAME      the name in the client's TLS certificate\n"
+		"  --request FILE   a recorded AuthZReq instead of METHOD and TARGET\n"
+		"  --socket PATH    the plugin socket, which names the plugin\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"  --json           print JSON\n"
+		"\n"
+		"Without a body and headers the request has Content-Length: 0.\n"
+		"Status 0: allowed; 1: denied; 78: the settings are broken.\n" },
+	{ "list", "flags|operations|powers|profiles [--current] [--json|--markdown] [--env-file FILE]",
+		cli_list, "print what dsp knows, and with --current what the settings make of it",
+		"  --current        add what the current settings say\n"
+		"  --json           print JSON\n"
+		"  --markdown       print a Markdown table\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n" },
+	{ "version", "", cli_version, "print the version", "" },
+	{ "help", "[COMMAND]", cli_help, "explain a command", "" },
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static void print_overview(FILE *to)
+{
+	(void)fprintf(to, "dsp: a Docker authorization plugin. Usage:\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		(void)fprintf(to, "  dsp %-8s %s\n", commands[i].name, commands[i].what);
+	(void)fprintf(to, "dsp help COMMAND tells more.\n");
+}
+
+int cli_usage(const char *command, const char *fmt, ...)
+{
+	va_list args;
+
+	(void)fprintf(stderr, "dsp %s: ", command);
+	va_start(args, fmt);
+	(void)vfprintf(stderr, fmt, args);
+	va_end(args);
+	(void)fprintf(stderr, "\nsee: dsp help %s\n", command);
+	return EXIT_USAGE;
+}
+
+int cli_version(int argc, char **argv)
+{
+	if (argc > 1)
+		return cli_usage("version", "%s: not expected", argv[1]);
+	(void)printf("dsp %s\n", DSP_VERSION);
+	return EXIT_FINE;
+}
+
+int cli_help(int argc, char **argv)
+{
+	const struct command *c;
+
+	if (argc < 2) {
+		print_overview(stdout);
+		return EXIT_FINE;
+	}
+	c = find(argv[1]);
+	if (!c || argc > 2)
+		return cli_usage("help", "%s: no such command", argv[argc - 1]);
+	(void)printf("usage: dsp %s %s\n%s\n%s%s", c->name, c->arguments, c->what,
+		c->more[0] ? "\n" : "", c->more);
+	return EXIT_FINE;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c = NULL;
+
+	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		return cli_help(1, argv);
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0)
+		return cli_version(1, argv);
+	if (argc >= 2)
+		c = find(argv[1]);
+	if (!c) {
+		if (argc >= 2)
+			(void)fprintf(stderr, "dsp: %s: no such command\n", argv[1]);
+		print_overview(stderr);
+		return EXIT_USAGE;
+	}
+	/* Output that could not be written is a failure: it may be a check's result. */
+	int status = c->run(argc - 1, argv + 1);
+
+	if (fflush(stdout) != 0 && status == EXIT_FINE)
+		status = EXIT_FINDINGS;
+	return status;
+}

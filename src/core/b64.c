@@ -1,0 +1,92 @@
+/*
+ * The only file that knows libb64. Its decoder skips what it does not know and takes any length,
+ * so a text is checked here before it is decoded.
+ */
+#include "dsp/b64.h"
+
+#include <b64/cdecode.h>
+#include <b64/cencode.h>
+#include <limits.h>
+
+#include "dsp/mem.h"
+
+static int sextet(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	return c == '/' ? 63 : -1;
+}
+
+bool b64_valid(struct span text)
+{
+	size_t pad = 0;
+	unsigned unused;
+
+	if (text.n % 4 != 0 || text.n > INT_MAX)
+		return false;
+	while (pad < 2 && pad < text.n && text.s[text.n - 1 - pad] == '=')
+		pad++;
+	for (size_t i = 0; i < text.n - pad; i++) {
+		if (sextet(text.s[i]) < 0)
+			return false;
+	}
+	if (pad == 0)
+		return true;
+	/* Two bits are left over before one '=', four before two: an encoder leaves them 0. */
+	unused = pad == 1 ? 3 : 15;
+	return ((unsigned)sextet(text.s[text.n - 1 - pad]) & unused) == 0;
+}
+
+/*
+ * libb64 writes its first byte before it reads the first character, and afterwards stays behind
+ * what it has read. So the first four characters are decoded apart, the rest in place.
+ */
+size_t b64_decode(char *text, size_t n)
+{
+	base64_decodestate state;
+	size_t first = n < 4 ? n : 4;
+	char head[4];
+	char start[4];
+	size_t out;
+
+	memcpy(head, text, first);
+	base64_init_decodestate(&state);
+	out = (size_t)base64_decode_block(head, (int)first, start, &state);
+	if (n > first)
+		n = (size_t)base64_decode_block(
+			text + first, (int)(n - first), text + out, &state);
+	else
+		n = 0;
+	memcpy(text, start, out);
+	return out + n;
+}
+
+char *b64_encode(struct span in)
+{
+	base64_encodestate state;
+	char *out;
+	size_t n;
+
+	/* libb64 breaks lines: one byte more for each 72. */
+	if (in.n > INT_MAX / 2)
+		return NULL;
+	out = mem_alloc(in.n / 3 * 4 + in.n / 54 + 16);
+	if (!out)
+		return NULL;
+	base64_init_encodestate(&state);
+	n = (size_t)base64_encode_block(in.s, (int)in.n, out, &state);
+	n += (size_t)base64_encode_blockend(out + n, &state);
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (out[i] != '\n')
+			out[kept++] = out[i];
+	}
+	out[kept] = '\0';
+	return out;
+}

@@ -1,0 +1,169 @@
+#include "dsp/decide.h"
+
+static struct decision deny(enum decider by, const char *reason, size_t flag)
+{
+	return (struct decision){
+		.verdict = VERDICT_DENY, .by = by, .reason = reason, .flag = flag
+	};
+}
+
+static struct decision allow(enum decider by, size_t flag)
+{
+	return (struct decision){ .verdict = VERDICT_ALLOW, .by = by, .reason = "", .flag = flag };
+}
+
+static struct decision deny_closed(const struct policy *policy, const struct powerset *closed)
+{
+	struct decision d = deny(DECIDED_BY_POWER, "", FLAG_COUNT);
+
+	d.closed = *closed;
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		if (powerset_has(closed, (enum power)i)) {
+			d.reason = power_info((enum power)i)->name;
+			d.flag = policy->said_by[i];
+			break;
+		}
+	}
+	return d;
+}
+
+/* guard and readonly: steps 3 to 6. */
+static struct decision decide_profile(const struct policy *policy, const struct facts *facts)
+{
+	const struct route *route = facts->route;
+	struct powerset closed = powerset_both(&facts->powers, &policy->closed);
+
+	if (!powerset_empty(&closed))
+		return deny_closed(policy, &closed);
+	if (!powerset_empty(&facts->powers) && powerset_within(&facts->powers, &policy->granted))
+		return allow(DECIDED_BY_GRANT, FLAG_COUNT);
+	if (!route)
+		return deny(DECIDED_BY_READING, "unknown", FLAG_COUNT);
+	if (route->write && policy->flags[FLAG_POST] == SETTING_OFF)
+		return deny(DECIDED_BY_POST, flag_at(FLAG_POST)->name, FLAG_POST);
+	if (route->section != SECTION_NONE) {
+		size_t flag = flag_of_section(route->section);
+
+		if (policy->flags[flag] == SETTING_OFF)
+			return deny(DECIDED_BY_SECTION, flag_at(flag)->name, flag);
+	}
+	if (policy->profile == PROFILE_READONLY && route->write)
+		return deny(DECIDED_BY_READONLY, "readonly", FLAG_COUNT);
+	return allow(DECIDED_BY_PROFILE, FLAG_COUNT);
+}
+
+static bool concerns(const struct proxy_rule *rule, enum operation operation)
+{
+	return rule->operations[0] == operation || rule->operations[1] == operation ||
+		rule->operations[2] == operation;
+}
+
+static bool is_on(const struct policy *policy, size_t flag)
+{
+	return policy->flags[flag] == SETTING_ON ||
+		(policy->flags[flag] == SETTING_UNSET && flag_at(flag)->proxy_default);
+}
+
+/* A grant covers its own route alone: what query or body add needs the section's rule. */
+static bool grants(const struct policy *policy, const struct facts *facts, size_t rule)
+{
+	struct powerset own = { { 0 } };
+
+	for (size_t i = 0; i < 2 && facts->route->powers[i] != POWER_COUNT; i++)
+		powerset_add(&own, facts->route->powers[i]);
+	return is_on(policy, policy->rule_flag[rule]) && facts->plain_name &&
+		powerset_within(&facts->powers, &own);
+}
+
+static struct decision decide_section(const struct policy *policy, const struct route *route)
+{
+	size_t flag = flag_of_section(route->section);
+
+	if (route->section == SECTION_NONE)
+		return deny(DECIDED_BY_SECTION, "no section", FLAG_COUNT);
+	if (is_on(policy, flag))
+		return allow(DECIDED_BY_SECTION, flag);
+	return deny(DECIDED_BY_SECTION, flag_at(flag)->name, flag);
+}
+
+/* The power by whose name a rule's flag goes: the reason that is given. */
+static const char *rule_reason(const struct route *route)
+{
+	for (size_t i = 0; i < 2 && route->powers[i] != POWER_COUNT; i++) {
+		if (route->powers[i] != POWER_CHECKPOINT)
+			return power_info(route->powers[i])->name;
+	}
+	return route->name;
+}
+
+/* tecnativa and linuxserver: what HAProxy would say with the projects' rules. */
+static struct decision decide_proxy(const struct policy *policy, const struct facts *facts)
+{
+	const struct route *route = facts->route;
+	struct powerset closed = powerset_both(&facts->powers, &policy->closed);
+
+	if (!powerset_empty(&closed))
+		return deny_closed(policy, &closed);
+	if (!route)
+		return deny(DECIDED_BY_SECTION, "unknown", FLAG_COUNT);
+	if (route->operation == OP_SYSTEM_OPTIONS)
+		return allow(DECIDED_BY_PROFILE, FLAG_COUNT);
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct proxy_rule *rule = policy->rules[i];
+		size_t flag = policy->rule_flag[i];
+		bool about = concerns(rule, route->operation);
+
+		if (rule->kind == RULE_WRITES && route->write && !is_on(policy, flag))
+			return deny(DECIDED_BY_POST, flag_at(flag)->name, flag);
+		if (rule->kind == RULE_GRANT && about && grants(policy, facts, i))
+			return allow(DECIDED_BY_GRANT, flag);
+		if ((rule->kind == RULE_DENY || rule->kind == RULE_CLOSE) && about &&
+			!is_on(policy, flag))
+			return deny(DECIDED_BY_RULE, rule_reason(route), flag);
+	}
+	return decide_section(policy, route);
+}
+
+struct decision decide(const struct policy *policy, const struct facts *facts)
+{
+	struct decision d;
+
+	if (policy->broken[0] != '\0')
+		return deny(DECIDED_BY_BROKEN, "broken", FLAG_COUNT);
+	if (facts->plugin.n > 0 && policy_owns_name(policy, facts->plugin))
+		return deny(DECIDED_BY_OWN_NAME, power_info(POWER_PLUGIN_CONTROL)->name, FLAG_COUNT);
+	if (facts->reading == READING_UNROUTABLE)
+		return deny(DECIDED_BY_READING, "unroutable", FLAG_COUNT);
+	d = policy_is_proxy(policy) ? decide_proxy(policy, facts) : decide_profile(policy, facts);
+	/* A denial that an administrator can change is the better reason; an allow is none. */
+	if (d.verdict == VERDICT_ALLOW && facts->reading != READING_EXACT)
+		return deny(DECIDED_BY_READING, "unreadable", FLAG_COUNT);
+	return d;
+}
+
+const char *decider_name(enum decider by)
+{
+	switch (by) {
+	case DECIDED_BY_BROKEN:
+		return "broken settings";
+	case DECIDED_BY_OWN_NAME:
+		return "this plugin's own name";
+	case DECIDED_BY_READING:
+		return "no exact reading";
+	case DECIDED_BY_POWER:
+		return "closed power";
+	case DECIDED_BY_GRANT:
+		return "grant";
+	case DECIDED_BY_RULE:
+		return "proxy rule";
+	case DECIDED_BY_POST:
+		return "POST";
+	case DECIDED_BY_SECTION:
+		return "section";
+	case DECIDED_BY_READONLY:
+		return "readonly";
+	case DECIDED_BY_PROFILE:
+		break;
+	}
+	return "profile";
+}

@@ -1,0 +1,178 @@
+#include "dsp/facts.h"
+
+#include <errno.h>
+#include <strings.h>
+
+#include "dsp/b64.h"
+#include "dsp/body.h"
+#include "dsp/mem.h"
+#include "dsp/powers_of.h"
+#include "dsp/query.h"
+#include "dsp/reference.h"
+#include "dsp/text.h"
+
+static bool starts_folded(struct span s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return s.n >= n && strncasecmp(s.s, prefix, n) == 0;
+}
+
+/* A form body comes before the query, and is never shown (net/http ParseForm). */
+static bool shows_form(const struct request *rq)
+{
+	return rq->has_content_type &&
+		(starts_folded(rq->content_type, "application/x-www-form-urlencoded") ||
+			starts_folded(rq->content_type, "multipart/"));
+}
+
+static bool shows_no_body(const struct request *rq)
+{
+	return rq->has_content_length && span_equal(rq->content_length, SPAN("0"));
+}
+
+static void doubt(struct facts *f, const char *advice)
+{
+	f->reading = READING_UNREADABLE;
+	f->advice = advice;
+}
+
+/* "its body was not passed on (Content-Type "text/plain")" */
+static void doubt_missing_body(const struct request *rq, struct facts *f)
+{
+	char type[64];
+
+	if (shows_no_body(rq)) {
+		err_set(&f->doubt, 0, "its body is empty");
+		doubt(f, "send a JSON body");
+		return;
+	}
+	text_escape(rq->content_type, type, sizeof(type));
+	if (rq->has_content_type)
+		err_set(&f->doubt, 0, "its body was not passed on (Content-Type \"%s\")", type);
+	else
+		err_set(&f->doubt, 0, "its body was not passed on (no Content-Type)");
+	doubt(f, starts_folded(rq->content_type, "application/json")
+			? "send it with a Content-Length below 1 MiB and without \"#\" in the target"
+			: "send it as application/json");
+}
+
+/* What the headers alone make doubtful, whatever the operation does with a body. */
+static bool headers_in_doubt(const struct request *rq, struct facts *f)
+{
+	enum method method = method_of(rq->method);
+	bool json = f->route &&
+		(f->route->body == BODY_JSON || f->route->body == BODY_JSON_OPTIONAL);
+	bool none = f->route && f->route->body == BODY_NONE;
+
+	if (shows_no_body(rq))
+		return false;
+	if (shows_form(rq)) {
+		err_set(&f->doubt, 0, "a form body may change what it asks for");
+		doubt(f, "send parameters in the query, and no form");
+		return true;
+	}
+	/* The first of two Content-Types may be a form; dsp is shown the last. */
+	if ((none || json) && !rq->body64 && rq->has_content_type &&
+		(method == METHOD_POST || method == METHOD_PUT)) {
+		if (f->route->body == BODY_JSON)
+			return false; /* said better by the missing body */
+		err_set(&f->doubt, 0, "it has a Content-Type and perhaps a body that was not passed on");
+		doubt(f, "send Content-Length: 0, or no Content-Type");
+		return true;
+	}
+	return false;
+}
+
+/* Reads the body of an operation that has a JSON one. -1: no memory. */
+static int read_body(const struct request *rq, struct facts *f, struct err *e)
+{
+	struct span text = { rq->body64, 0 };
+	struct body *body = NULL;
+
+	text.n = b64_decode(rq->body64, rq->body64_len);
+	if (body_read(text, f->route->top, f->route->schema, &body, &f->doubt) != 0) {
+		if (f->doubt.code == ENOMEM)
+			return FAIL(e, ENOMEM, "a request's body");
+		doubt(f, NULL);
+		return 0;
+	}
+	powers_of_body(f->route, body, &f->powers);
+	body_free(body);
+	return 0;
+}
+
+static int read_request(const struct request *rq, struct facts *f, struct err *e)
+{
+	bool wants_json;
+
+	if (query_check(f->target.query, &f->doubt) != 0) {
+		doubt(f, NULL);
+		return 0;
+	}
+	if (headers_in_doubt(rq, f) || !f->route)
+		return 0;
+	wants_json = f->route->body == BODY_JSON || f->route->body == BODY_JSON_OPTIONAL;
+	if (wants_json && rq->body64)
+		return read_body(rq, f, e);
+	/* From 23.0.15 on dockerd keeps login bodies, which hold a password, to itself. */
+	if (f->route->body == BODY_JSON && f->route->operation != OP_SYSTEM_AUTH)
+		doubt_missing_body(rq, f);
+	return 0;
+}
+
+/* The name that POST /plugins/create and /plugins/pull give a plugin. room: the query's length. */
+static struct span plugin_name(const struct facts *f, char *room)
+{
+	struct span raw = query_first(f->target.query, "name");
+	long n;
+
+	if (raw.n == 0 && f->route->operation == OP_PLUGIN_PULL)
+		raw = query_first(f->target.query, "remote");
+	n = query_unescape(raw, room);
+	return reference_familiar((struct span){ room, n < 0 ? 0 : (size_t)n });
+}
+
+int facts_read(const struct request *rq, struct facts *ret, struct err *e)
+{
+	char *room = ret->small;
+
+	ret->route = NULL;
+	ret->target = (struct target){ .query = { NULL, 0 } };
+	ret->name = ret->plugin = (struct span){ NULL, 0 };
+	ret->plain_name = false;
+	ret->powers = (struct powerset){ { 0 } };
+	ret->reading = READING_EXACT;
+	ret->doubt.text[0] = '\0';
+	ret->advice = NULL;
+	ret->big = NULL;
+
+	/* Room for the decoded path and, behind it, a plugin's decoded name. */
+	if (rq->target.n > sizeof(ret->small)) {
+		room = ret->big = mem_alloc(rq->target.n);
+		if (!room)
+			return FAIL(e, ENOMEM, "a request's target");
+	}
+	if (target_read(rq->method, rq->target, room, &ret->target, &ret->doubt) != 0) {
+		ret->reading = READING_UNROUTABLE;
+		return 0;
+	}
+	ret->route = route_find(method_of(rq->method), &ret->target, &ret->name);
+	ret->plain_name = reference_is_plain(ret->name);
+	if (!ret->route) {
+		powerset_add(&ret->powers, POWER_UNKNOWN);
+	} else {
+		ret->powers = powers_of_query(ret->route, rq, ret->target.query);
+		if (ret->route->operation == OP_PLUGIN_CREATE ||
+			ret->route->operation == OP_PLUGIN_PULL)
+			ret->plugin = plugin_name(
+				ret, room + (rq->target.n - ret->target.query.n));
+	}
+	return read_request(rq, ret, e);
+}
+
+void facts_free(struct facts *f)
+{
+	mem_free(f->big);
+	f->big = NULL;
+}

@@ -1,0 +1,169 @@
+#include "dsp/message.h"
+
+#include "dsp/text.h"
+
+/* 'container_kill on "web"', or the operation alone where nothing is named. */
+static void add_operation(struct line *l, const struct facts *facts)
+{
+	char name[70];
+
+	if (!facts->route) {
+		text_escape(facts->target.path, name, sizeof(name));
+		line_add(l, "path \"%s\"", name);
+		return;
+	}
+	line_add(l, "%s", facts->route->name);
+	if (facts->name.n == 0)
+		return;
+	text_escape(facts->name, name, sizeof(name));
+	line_add(l, " on \"%s\"", name);
+}
+
+static const char *state_of(const struct policy *policy, size_t flag)
+{
+	if (policy->flags[flag] == SETTING_UNSET)
+		return "not set";
+	return policy->flags[flag] == SETTING_ON ? "1" : "0";
+}
+
+/* All closed powers with a separator between them, as names or as flags to set. */
+static size_t add_powers(struct line *l, const struct powerset *set, bool as_flags)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		const struct power_info *info = power_info((enum power)i);
+
+		if (!powerset_has(set, (enum power)i))
+			continue;
+		if (as_flags)
+			line_add(l, "%s%s=1", n > 0 ? " " : "", info->flag);
+		else
+			line_add(l, "%s%s", n > 0 ? ", " : "", info->name);
+		n++;
+	}
+	return n;
+}
+
+static void write_closed(const struct policy *policy, const struct facts *facts,
+	const struct decision *d, struct line *l)
+{
+	size_t n = add_powers(l, &d->closed, false);
+	size_t flag = d->flag;
+
+	line_add(l, n > 1 ? " are closed (" : " is closed (");
+	add_operation(l, facts);
+	line_add(l, "): ");
+	if (n > 1) {
+		line_add(l, "profile %s; ", profile_info(policy->profile)->name);
+	} else {
+		for (size_t i = 0; flag == FLAG_COUNT && i < POWER_COUNT; i++) {
+			if (powerset_has(&d->closed, (enum power)i))
+				flag = flag_of_power((enum power)i);
+		}
+		line_add(l, "%s is %s; ", flag_at(flag)->name, state_of(policy, flag));
+	}
+	(void)add_powers(l, &d->closed, true);
+	line_add(l, policy_is_proxy(policy) ? " lifts this" : n > 1 ? " open it" : " opens it");
+}
+
+static void write_reading(const struct facts *facts, const struct decision *d, struct line *l)
+{
+	if (facts->reading == READING_EXACT) {
+		add_operation(l, facts);
+		line_add(l, " is %s to dsp", d->reason);
+		return;
+	}
+	line_add(l, "cannot be %s: %s",
+		facts->reading == READING_UNROUTABLE ? "routed" : "checked", facts->doubt.text);
+	if (facts->advice)
+		line_add(l, "; %s", facts->advice);
+	else if (facts->reading == READING_UNROUTABLE)
+		line_add(l, "; send it as the API documents it");
+	else
+		line_add(l, "; no flag opens it");
+}
+
+static void write_post(const struct policy *policy, const struct facts *facts, struct line *l)
+{
+	add_operation(l, facts);
+	line_add(l, " is a write: POST is %s; POST=1", state_of(policy, FLAG_POST));
+	if (!policy_is_proxy(policy) && !powerset_empty(&facts->powers)) {
+		line_add(l, ", or ");
+		(void)add_powers(l, &facts->powers, true);
+	}
+	line_add(l, " opens it");
+}
+
+static void write_section(const struct policy *policy, const struct facts *facts,
+	const struct decision *d, struct line *l)
+{
+	add_operation(l, facts);
+	if (d->flag == FLAG_COUNT) {
+		line_add(l, " is in no section: profile %s refuses it; DSP_PROFILE=guard opens it",
+			profile_info(policy->profile)->name);
+		return;
+	}
+	line_add(l, " is in section %s: %s is %s; %s=1 opens it", flag_at(d->flag)->name,
+		flag_at(d->flag)->name, state_of(policy, d->flag), flag_at(d->flag)->name);
+}
+
+static void write_rule(const struct policy *policy, const struct facts *facts,
+	const struct decision *d, struct line *l)
+{
+	line_add(l, "%s is closed (", d->reason);
+	add_operation(l, facts);
+	line_add(l, "): %s is %s; %s=1 lifts this rule of profile %s", flag_at(d->flag)->name,
+		state_of(policy, d->flag), flag_at(d->flag)->name,
+		profile_info(policy->profile)->name);
+}
+
+static void write_own_name(const struct facts *facts, struct line *l)
+{
+	char name[48];
+
+	text_escape(facts->plugin, name, sizeof(name));
+	line_add(l, "plugin_control is closed (%s): a managed plugin \"%s\" would be asked instead of "
+		    "this one; no flag opens it",
+		facts->route->name, name);
+}
+
+void message_write(const struct policy *policy, const struct facts *facts,
+	const struct decision *d, char out[MESSAGE_MOST])
+{
+	struct line l;
+
+	line_init(&l, out, MESSAGE_MOST);
+	switch (d->by) {
+	case DECIDED_BY_BROKEN:
+		line_add(&l, "everything is refused, for the settings are broken: ");
+		line_add_cut(&l, span_of(policy->broken));
+		break;
+	case DECIDED_BY_OWN_NAME:
+		write_own_name(facts, &l);
+		break;
+	case DECIDED_BY_READING:
+		write_reading(facts, d, &l);
+		break;
+	case DECIDED_BY_POWER:
+		write_closed(policy, facts, d, &l);
+		break;
+	case DECIDED_BY_RULE:
+		write_rule(policy, facts, d, &l);
+		break;
+	case DECIDED_BY_POST:
+		write_post(policy, facts, &l);
+		break;
+	case DECIDED_BY_SECTION:
+		write_section(policy, facts, d, &l);
+		break;
+	case DECIDED_BY_READONLY:
+		add_operation(&l, facts);
+		line_add(&l, " is a write: profile readonly allows reads; another DSP_PROFILE opens it");
+		break;
+	case DECIDED_BY_GRANT:
+	case DECIDED_BY_PROFILE:
+		line_add(&l, "allowed");
+		break;
+	}
+}

@@ -1,0 +1,144 @@
+#include "dsp/query.h"
+
+#include <strings.h>
+
+#include "dsp/target.h"
+
+/* Takes the next pair off rest; an empty pair is passed over. False at the end. */
+static bool next_pair(struct span *rest, struct span *pair)
+{
+	while (rest->n > 0) {
+		size_t end = span_find(*rest, '&');
+
+		*pair = (struct span){ rest->s, end };
+		*rest = span_after(*rest, end < rest->n ? end + 1 : end);
+		if (pair->n > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * One unescaped byte of s at *at, which moves on; -1 at the end, -2 on a bad escape.
+ * Comparing byte by byte needs no room for the decoded text.
+ */
+static int next_byte(struct span s, size_t *at)
+{
+	char out;
+
+	if (*at >= s.n)
+		return -1;
+	if (s.s[*at] == '+') {
+		++*at;
+		return ' ';
+	}
+	if (s.s[*at] != '%')
+		return (unsigned char)s.s[(*at)++];
+	if (s.n - *at < 3 || target_unescape((struct span){ s.s + *at, 3 }, &out) != 1)
+		return -2;
+	*at += 3;
+	return (unsigned char)out;
+}
+
+static bool well_escaped(struct span s)
+{
+	size_t at = 0;
+	int c;
+
+	do {
+		c = next_byte(s, &at);
+	} while (c >= 0);
+	return c == -1;
+}
+
+bool query_value_is(struct span value, const char *text)
+{
+	size_t at = 0;
+
+	for (; *text; text++) {
+		if (next_byte(value, &at) != (unsigned char)*text)
+			return false;
+	}
+	return next_byte(value, &at) == -1;
+}
+
+static bool readable(struct span pair)
+{
+	return span_find(pair, ';') == pair.n && well_escaped(pair);
+}
+
+int query_check(struct span query, struct err *why)
+{
+	struct span pair;
+
+	while (next_pair(&query, &pair)) {
+		if (span_find(pair, ';') < pair.n)
+			return FAIL(why, 0, "its query holds a \";\"");
+		if (!well_escaped(pair))
+			return FAIL(why, 0, "its query holds a bad percent escape");
+	}
+	return 0;
+}
+
+struct span query_first(struct span query, const char *key)
+{
+	struct span pair;
+
+	while (next_pair(&query, &pair)) {
+		size_t sign = span_find(pair, '=');
+		struct span name = { pair.s, sign };
+
+		if (query_value_is(name, key) && readable(pair))
+			return span_after(pair, sign < pair.n ? sign + 1 : sign);
+	}
+	return (struct span){ NULL, 0 };
+}
+
+bool query_given(struct span query, const char *key)
+{
+	return query_first(query, key).n > 0;
+}
+
+/* The value with blanks trimmed is word, in any case. Go trims more than ASCII: that is "true" here. */
+static bool is_word(struct span value, const char *word)
+{
+	char text[16];
+	size_t at = 0;
+	size_t n = 0;
+
+	for (int c = next_byte(value, &at); c >= 0; c = next_byte(value, &at)) {
+		bool blank = c == ' ' || (c >= '\t' && c <= '\r');
+
+		if (blank && n == 0)
+			continue;
+		if (n == sizeof(text) - 1)
+			return false;
+		text[n++] = (char)c;
+	}
+	while (n > 0 && (text[n - 1] == ' ' || (text[n - 1] >= '\t' && text[n - 1] <= '\r')))
+		n--;
+	return n == strlen(word) && strncasecmp(text, word, n) == 0;
+}
+
+bool query_true(struct span query, const char *key)
+{
+	static const char *const no[] = { "", "0", "no", "false", "none" };
+	struct span value = query_first(query, key);
+
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+		if (is_word(value, no[i]))
+			return false;
+	}
+	return true;
+}
+
+long query_unescape(struct span value, char *out)
+{
+	size_t at = 0;
+	size_t n = 0;
+	int c;
+
+	while ((c = next_byte(value, &at)) >= 0)
+		out[n++] = (char)c;
+	return c == -1 ? (long)n : -1;
+}

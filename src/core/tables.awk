@@ -1,0 +1,165 @@
+# Turns a table (src/core/*.tab) into a C header. awk -v table=NAME -f tables.awk NAME.tab
+# A row with the wrong number of columns, a duplicate or an unknown word ends the build with file and line.
+
+function fail(why) {
+	printf "%s:%d: %s\n", FILENAME, FNR, why > "/dev/stderr"
+	failed = 1
+	exit 1
+}
+
+function id(prefix, name) {
+	name = toupper(name)
+	gsub(/[^A-Z0-9]/, "_", name)
+	return prefix name
+}
+
+function quoted(s) {
+	gsub(/\\/, "\\\\", s)
+	gsub(/"/, "\\\"", s)
+	return "\"" s "\""
+}
+
+function unique(kind, name) {
+	if ((kind, name) in seen)
+		fail(kind " " name " stands twice")
+	seen[kind, name] = FNR
+}
+
+# "a,b" -> "POWER_A, POWER_B, POWER_COUNT": so many arguments; the count fills what is not used.
+function list(prefix, none, text, most,    n, part, i, out) {
+	n = text == "-" ? 0 : split(text, part, ",")
+	if (n > most)
+		fail("more than " most " words in " text)
+	for (i = 1; i <= most; i++)
+		out = out (i > 1 ? ", " : "") (i <= n ? id(prefix, part[i]) : none)
+	return out
+}
+
+# A pattern as literal, variable, literal, variable: all that the Engine API has. The literals of
+# a variable that spans slashes stand at the ends, so a match needs no backtracking.
+function pattern(text,    rest, i, lit, name, kinds, n) {
+	rest = text
+	n = 0
+	split("", lit)
+	split("", kinds)
+	while ((i = index(rest, "{")) > 0) {
+		lit[n] = substr(rest, 1, i - 1)
+		rest = substr(rest, i + 1)
+		i = index(rest, "}")
+		name = substr(rest, 1, i - 1)
+		rest = substr(rest, i + 1)
+		kinds[n] = name ~ /:\.\*$/ ? "VAR_ANY" : name ~ /:\.\+$/ ? "VAR_SOME" : "VAR_SEGMENT"
+		if (name ~ /:/ && kinds[n] == "VAR_SEGMENT")
+			fail("unknown variable {" name "}")
+		n++
+	}
+	lit[n] = rest
+	if (n > 2 || (n == 2 && (kinds[0] != "VAR_SEGMENT" || kinds[1] != "VAR_SEGMENT" || rest != "")))
+		fail("a pattern that the matcher does not know: " text)
+	if (n < 1) { kinds[0] = "VAR_NONE"; lit[1] = "" }
+	if (n < 2) kinds[1] = "VAR_NONE"
+	return quoted(lit[0]) ", " kinds[0] ", " quoted(lit[1]) ", " kinds[1]
+}
+
+function route_row(    schema, top, struct) {
+	if ($1 !~ /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|ANY)$/) fail("unknown method " $1)
+	if ($5 !~ /^(read|write)$/) fail("access is read or write")
+	if ($7 !~ /^(none|json|json-optional|tar|raw)$/) fail("unknown body " $7)
+	if ($10 !~ /^(optional|never)$/) fail("a version prefix is optional or never")
+	unique("route", $1 " " $2)
+	schema = $8
+	struct = "STRUCT_NONE"
+	if (schema == "-") top = "TOP_NONE"
+	else if (schema == "{}") top = "TOP_OBJECT"
+	else if (schema == "{}|null") top = "TOP_OBJECT_OR_NULL"
+	else if (schema == "[]") top = "TOP_LIST"
+	else if (schema == "[]|null") top = "TOP_LIST_OR_NULL"
+	else { top = "TOP_OBJECT"; struct = id("STRUCT_", schema) }
+	if (!($3 in operations)) {
+		operations[$3] = 1
+		enums = enums "\t" id("OP_", $3) ",\n"
+	}
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n",
+		id("METHOD_", $1), $10 == "optional" ? "true" : "false", pattern($2), quoted($2),
+		id("OP_", $3), quoted($3), id("SECTION_", $4), $5 == "write" ? "true" : "false",
+		id("BODY_", $7), top, struct, list("POWER_", "POWER_COUNT", $9, 2), quoted($11), quoted($12))
+}
+
+function power_row() {
+	unique("power", $1)
+	if ($3 $4 $5 !~ /^(open|closed)(open|closed)(open|closed)$/) fail("a profile's word is open or closed")
+	if ($6 !~ /^(rule|silent|closed)$/) fail("the proxies' word is rule, silent or closed")
+	if ($7 !~ /^(route|query|body)$/) fail("a power comes from route, query or body")
+	enums = enums "\t" id("POWER_", $1) ",\n"
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("POWER_", $1), quoted($1),
+		quoted(id("ALLOW_", $1)), quoted($2), $3 == "closed" ? "true" : "false",
+		$4 == "closed" ? "true" : "false", $6 == "closed" ? "true" : "false",
+		$7 == "body" ? "false" : "true", quoted($8))
+}
+
+function flag_row(    powers) {
+	unique("flag", $1)
+	if ($2 !~ /^(section|write|group|zero|setting|later|ignored)$/) fail("unknown kind " $2)
+	powers = $2 == "group" || $2 == "zero" ? $3 : "-"
+	if ($2 == "section") enums = enums "\t" id("SECTION_", $3) ",\n"
+	rows = rows sprintf("\tX(%s, FLAG_KIND_%s, %s, %s, %s, %s) \\\n", quoted($1), toupper($2),
+		list("POWER_", "POWER_COUNT", powers, 2), quoted($3), $4 == "1" ? "true" : "false", quoted($5))
+}
+
+function proxy_row() {
+	if ($1 !~ /^(tecnativa|linuxserver)$/) fail("unknown profile " $1)
+	if ($2 !~ /^(writes|grant|deny|close|sections)$/) fail("unknown rule " $2)
+	rows = rows sprintf("\tX(%s, %s, %s, %s) \\\n", id("PROFILE_", $1), id("RULE_", $2), quoted($3),
+		list("OP_", "OPERATION_COUNT", $4, 3))
+}
+
+function field_row(    of) {
+	unique("field", $1 "." tolower($2))
+	if ($3 !~ /^(bool|string|strings|words|object|list|map|include)$/) fail("unknown type " $3)
+	of = $4 == "-" ? "STRUCT_NONE" : id("STRUCT_", $4)
+	if ($1 != last_struct) {
+		unique("struct", $1)
+		enums = enums "\t" id("STRUCT_", $1) ",\n"
+		last_struct = $1
+		structs[++struct_count] = $1
+		struct_first[struct_count] = field_count
+	}
+	field_count++
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s) \\\n", id("STRUCT_", $1), quoted(tolower($2)),
+		quoted($2), id("TYPE_", $3), of)
+}
+
+BEGIN {
+	FS = "\t"
+	columns["routes"] = 13; columns["powers"] = 8; columns["flags"] = 5
+	columns["proxies"] = 4; columns["fields"] = 4
+	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
+	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
+	first["flags"] = "enum section {"; last["flags"] = "SECTION_NONE"
+	first["fields"] = "enum struct_id {\n\tSTRUCT_NONE,"; last["fields"] = "STRUCT_COUNT"
+	if (!(table in columns)) { print "unknown table " table > "/dev/stderr"; failed = 1; exit 1 }
+}
+/^#/ || /^$/ { next }
+NF != columns[table] { fail(NF " columns, not " columns[table]) }
+!headed { headed = 1; next }
+table == "routes" { route_row() }
+table == "powers" { power_row() }
+table == "flags" { flag_row() }
+table == "proxies" { proxy_row() }
+table == "fields" { field_row() }
+END {
+	if (failed) exit 1
+	printf "/* Made from src/core/%s.tab: change that. */\n", table
+	printf "#ifndef DSP_%s_TAB_H\n#define DSP_%s_TAB_H\n\n", toupper(table), toupper(table)
+	if (table in first) print first[table] "\n" enums "\t" last[table] ",\n};\n"
+	sub(/ \\\n$/, "\n", rows)
+	print "#define " toupper(table) "_ROWS(X) \\\n" rows
+	if (table == "fields") {
+		struct_first[struct_count + 1] = field_count
+		print "/* Each struct's first row, and the one after its last. */\n#define STRUCT_RANGES(X) \\"
+		for (i = 1; i <= struct_count; i++)
+			printf "\tX(%s, %d, %d)%s\n", id("STRUCT_", structs[i]), struct_first[i],
+				struct_first[i + 1], i < struct_count ? " \\" : "\n"
+	}
+	print "#endif"
+}

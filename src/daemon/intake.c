@@ -1,0 +1,79 @@
+#include "dsp/intake.h"
+
+#include <string.h>
+
+#include "dsp/mem.h"
+
+/* A body that comes in pieces starts with room for a few of them. */
+enum { SECOND_ROOM = 32 * 1024 };
+
+void intake_begin(struct intake *in, size_t max)
+{
+	*in = (struct intake){ .max = max, .top = max };
+}
+
+void intake_expect(struct intake *in, uint64_t claimed)
+{
+	if (in->max == 0 || in->fault != INTAKE_FINE)
+		return;
+	if (claimed > in->max)
+		in->fault = INTAKE_TOO_BIG;
+	else
+		in->top = (size_t)claimed;
+}
+
+void intake_drop(struct intake *in, struct budget *budget)
+{
+	mem_free(in->bytes);
+	budget->used -= in->room;
+	in->bytes = NULL;
+	in->len = 0;
+	in->room = 0;
+}
+
+/* The first piece is most often the whole body, and gets exactly its room. */
+static size_t room_for(const struct intake *in, size_t need)
+{
+	size_t room = need;
+
+	if (in->room > 0) {
+		room = in->room * 2 > SECOND_ROOM ? in->room * 2 : SECOND_ROOM;
+		if (room > in->top)
+			room = in->top;
+		if (room < need)
+			room = need;
+	}
+	return room;
+}
+
+static enum intake_fault grow(struct intake *in, struct budget *budget, size_t need)
+{
+	size_t room = room_for(in, need);
+	char *bytes;
+
+	if (room - in->room > budget->limit - budget->used)
+		return INTAKE_NO_ROOM;
+	bytes = mem_resize(in->bytes, room);
+	if (!bytes)
+		return INTAKE_NO_MEMORY;
+	budget->used += room - in->room;
+	in->bytes = bytes;
+	in->room = room;
+	return INTAKE_FINE;
+}
+
+void intake_take(struct intake *in, struct budget *budget, const char *bytes, size_t n)
+{
+	if (in->max == 0 || in->fault != INTAKE_FINE || n == 0)
+		return;
+	if (n > in->max - in->len)
+		in->fault = INTAKE_TOO_BIG;
+	else if (n > in->room - in->len)
+		in->fault = grow(in, budget, in->len + n);
+	if (in->fault != INTAKE_FINE) {
+		intake_drop(in, budget);
+		return;
+	}
+	memcpy(in->bytes + in->len, bytes, n);
+	in->len += n;
+}

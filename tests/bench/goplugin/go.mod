@@ -1,0 +1,3 @@
+module dspbench/goplugin
+
+go 1.19

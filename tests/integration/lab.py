@@ -1,0 +1,282 @@
+"""A private dockerd with dsp in it (tests/lab/lab.sh), the docker CLI on it, and raw requests to it.
+
+Also what all the suites of this directory share: Report, which prints one line a test, and check.
+"""
+
+import collections
+import contextlib
+import json
+import os
+import pty
+import select
+import socket
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LAB = os.path.join(HERE, '..', 'lab', 'lab.sh')
+DOCKER = '/usr/bin/docker' if os.path.exists('/usr/bin/docker') else 'docker'
+DENIED = 'authorization denied by plugin dsp: '
+
+Said = collections.namedtuple('Said', 'status text')      # of a command: its exit status, all output
+Reply = collections.namedtuple('Reply', 'status text')    # of a raw request: HTTP status, body
+
+
+class Failed(Exception):
+    """What a test expected is not so."""
+
+
+class Skipped(Exception):
+    """This machine cannot run the test."""
+
+
+def check(truth, why):
+    if not truth:
+        raise Failed(why)
+
+
+def wait_for(truth, why, seconds=10):
+    """Tries until truth() is true; fails with why after the seconds."""
+    end = time.monotonic() + seconds
+    while not truth():
+        check(time.monotonic() < end, why)
+        time.sleep(0.05)
+
+
+class Report:
+    """One line a test on standard output, and the count of failures."""
+
+    def __init__(self):
+        self.group = ''
+        self.failures = 0
+
+    @contextlib.contextmanager
+    def case(self, name):
+        name = '%s/%s' % (self.group, name)
+        try:
+            yield
+        except Skipped as why:
+            print('skip %s: %s' % (name, why), flush=True)
+        except (Failed, OSError, ValueError, LookupError, subprocess.TimeoutExpired) as why:
+            self.failures += 1
+            text = why if isinstance(why, Failed) else '%s: %s' % (type(why).__name__, why)
+            print('not ok %s: %s' % (name, ' '.join(str(text).split())), flush=True)
+        else:
+            print('ok %s' % name, flush=True)
+
+
+class Lab:
+    """Starts the lab; use as a context, so that it ends with the tests."""
+
+    def __init__(self, *settings):
+        self.process = subprocess.Popen([LAB, *settings], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            self.directory = self._answer()[1]
+        except BaseException:
+            self.close()
+            raise
+        self.socket = self.directory + '/docker.sock'
+        self.environment = {'PATH': os.environ['PATH'], 'HOME': self.directory, 'DOCKER_BUILDKIT': '0',
+                            'DOCKER_HOST': 'unix://' + self.socket, 'COMPOSE_PROJECT_NAME': 'shop',
+                            'DOCKER_CONFIG': self.directory + '/config', 'TERM': 'dumb'}
+        networks = json.loads(self.raw('GET', '/networks').text)
+        self.bridge = any(network['Name'] == 'bridge' for network in networks)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        self.close()
+
+    def close(self):
+        self.process.stdin.close()
+        if not getattr(self, 'directory', None):
+            self.process.terminate()
+        self.process.wait()
+
+    def _answer(self):
+        for line in self.process.stdout:
+            if not line.startswith('#'):
+                break
+            print(line.rstrip(), flush=True)
+        else:
+            raise Failed('the lab ended')
+        words = line.split()
+        check(words[0] != 'failed', 'the lab: ' + line.strip())
+        return words
+
+    def _tell(self, *words):
+        self.process.stdin.write(' '.join(words) + '\n')
+        self.process.stdin.flush()
+        return self._answer()
+
+    def dsp(self, *settings):
+        """dsp anew with these settings: NAME=VALUE, or arguments of dsp serve."""
+        self._tell('dsp', *settings)
+
+    def stop_dsp(self, signal='TERM'):
+        """dsp away; its exit status (of a shell: 137 for killed)."""
+        return int(self._tell('dsp-stop', signal)[1])
+
+    def reload_dockerd(self):
+        self._tell('reload')
+
+    def dsp_log(self):
+        with open(self.directory + '/dsp.log', errors='replace') as log:
+            return log.read()
+
+    # --- the docker CLI ---------------------------------------------------------------------------
+
+    def command(self, *words, give=None, seconds=60, **more):
+        done = subprocess.run(words, input=give, env=self.environment, timeout=seconds,
+                              stdin=None if give is not None else subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+        return Said(done.returncode, done.stdout.decode(errors='replace'))
+
+    def docker(self, *words, **more):
+        return self.command(DOCKER, *words, **more)
+
+    def works(self, *words, **more):
+        """The output of a docker command that must succeed."""
+        said = self.docker(*words, **more)
+        check(said.status == 0, 'docker %s: %s' % (' '.join(words), said.text))
+        return said.text
+
+    def refused(self, flag, *words, **more):
+        """A docker command that dsp must refuse, with a message that names the flag."""
+        said = self.docker(*words, **more)
+        check_refused(said.text, flag)
+        check(said.status != 0, 'docker %s: refused, but its exit status is 0' % ' '.join(words))
+
+    def open_docker(self, *words, **more):
+        """A docker command that goes on; its output is a pipe. Use as a context: it is killed."""
+        return killed_at_end(subprocess.Popen([DOCKER, *words], env=self.environment,
+                                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more))
+
+    def terminal(self, *words, type_in='', seconds=20):
+        """A docker command on a terminal of its own, typing into it when its first output came."""
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execvpe(DOCKER, [DOCKER, *words], self.environment)
+        output, end = b'', time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not select.select([terminal], [], [], 0.2)[0]:
+                continue
+            try:
+                piece = os.read(terminal, 4096)
+            except OSError:    # how a terminal says that its other side is gone
+                break
+            output += piece
+            if type_in and output:
+                os.write(terminal, type_in.encode())
+                type_in = ''
+        else:
+            os.kill(child, 9)
+        os.close(terminal)
+        return Said(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output.decode(errors='replace'))
+
+    def state(self, name):
+        """What one would notice if something happened to a container."""
+        text = self.raw('GET', '/containers/%s/json?size=1' % name).text
+        seen = json.loads(text)
+        if 'State' not in seen:
+            return None
+        state = seen['State']
+        return (state['Status'], state['Pid'], state['StartedAt'], seen['RestartCount'],
+                seen['SizeRw'], len(seen['ExecIDs'] or []))
+
+    def running(self, name):
+        state = self.state(name)
+        return state is not None and state[0] == 'running'
+
+    def start_container(self, name, *words):
+        """A container that runs until it is stopped, and then stops at once."""
+        self.works('run', '-d', '--network', 'none', '--name', name, *words, 'bb', 'sh', '-c',
+                   'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done')
+        wait_for(lambda: 'up' in self.docker('logs', name).text, name + ' does not come up')
+
+    def clean(self):
+        """Removes every container, with dsp's consent, and ends with dsp's default settings."""
+        self.dsp('ALLOW_KILL=1', 'ALLOW_DELETE=1')
+        for container in json.loads(self.raw('GET', '/containers/json?all=1').text):
+            self.raw('DELETE', '/containers/%s?force=1&v=1' % container['Id'])
+        self.dsp()
+
+    # --- raw requests -----------------------------------------------------------------------------
+
+    def raw(self, method, target, headers=(), body=b'', seconds=60):
+        """One request, its target as it stands, on a connection of its own."""
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body).encode()
+            headers = (*headers, 'Content-Type: application/json')
+        if body or method == 'POST':
+            headers = (*headers, 'Content-Length: %d' % len(body))
+        lines = ['%s %s HTTP/1.1' % (method, target), 'Host: docker', *headers, 'Connection: close']
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(seconds)
+            peer.connect(self.socket)
+            peer.sendall('\r\n'.join(lines).encode('latin-1') + b'\r\n\r\n' + body)
+            answer = read_all(peer)
+        head, _, text = answer.partition(b'\r\n\r\n')
+        words = head.split(None, 2)
+        check(len(words) > 1, 'dockerd closed the connection without an answer to ' + target)
+        if b'transfer-encoding: chunked' in head.lower():
+            text = unchunk(text)
+        return Reply(int(words[1]), text.decode(errors='replace'))
+
+
+def read_all(peer):
+    answer = b''
+    while True:
+        piece = peer.recv(65536)
+        if not piece:
+            return answer
+        answer += piece
+
+
+def unchunk(text):
+    whole = b''
+    while text:
+        size, _, text = text.partition(b'\r\n')
+        count = int(size.split(b';')[0] or b'0', 16)
+        if count == 0:
+            break
+        whole += text[:count]
+        text = text[count + 2:]
+    return whole
+
+
+@contextlib.contextmanager
+def killed_at_end(process):
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def check_refused(text, flag):
+    """The text is dsp's denial and names the flag that would open it (or another word of it)."""
+    check(DENIED in text, 'not refused by dsp: ' + text)
+    check(flag in text, 'refused without a word of %s: %s' % (flag, text))
+
+
+def check_not_refused(text):
+    check(DENIED not in text, text)
+
+
+def run(suites):
+    """Runs the named suites (default: all) on one lab; the exit status."""
+    names = sys.argv[1:] or list(suites)
+    unknown = [name for name in names if name not in suites]
+    if unknown:
+        print('no suite %s; there are: %s' % (unknown[0], ' '.join(suites)), file=sys.stderr)
+        return 2
+    report = Report()
+    with Lab() as lab:
+        for report.group in names:
+            suites[report.group](lab, report)
+            lab.clean()
+    return 1 if report.failures else 0

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing for a purpose:
+#
+#   packages.sh run | check | lint | long
+#
+# Nothing is removed or upgraded, and no service is started: a policy-rc.d says no to that while
+# packages are installed, and what was there before comes back afterwards, also on interruption.
+set -euo pipefail
+
+build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev'
+lab='busybox-static'
+daemon='docker.io'
+tests='libcmocka-dev python3 haproxy valgrind docker-compose clang libclang-rt-14-dev'
+lint='clang clang-tidy clang-tools clang-format cppcheck pmccabe codespell shellcheck universal-ctags'
+
+policy=/usr/sbin/policy-rc.d
+saved=$policy.before-dsp
+mark='# written by tests/lab/packages.sh of dsp for the time of an installation'
+
+usage() {
+	echo "usage: packages.sh run | check | lint | long" >&2
+	exit 2
+}
+
+# Of the packages named, those that are not installed.
+missing() {
+	local package
+
+	for package; do
+		case $(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2> /dev/null) in
+		ii*) ;;
+		*) echo "$package" ;;
+		esac
+	done
+}
+
+have_dockerd() {
+	PATH=$PATH:/usr/sbin:/sbin command -v dockerd > /dev/null
+}
+
+forbid_services() {
+	if [ -e "$policy" ] && ! grep -qF "$mark" "$policy"; then
+		mv "$policy" "$saved"
+	fi
+	printf '#!/bin/sh\n%s\nexit 101\n' "$mark" > "$policy"
+	chmod 755 "$policy"
+}
+
+# Also what an installation that was killed left behind.
+restore_services() {
+	if [ -e "$policy" ] && grep -qF "$mark" "$policy"; then
+		rm -f "$policy"
+	fi
+	if [ -e "$saved" ]; then
+		mv "$saved" "$policy"
+	fi
+}
+
+install_packages() {
+	local options=(-y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=300)
+
+	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+	options+=(-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
+	trap restore_services EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	forbid_services
+	apt-get update || echo "no newer package lists: trying with those that are here"
+	apt-get "${options[@]}" install "$@"
+}
+
+main() {
+	local wanted need=()
+
+	[ $# = 1 ] || usage
+	case $1 in
+	run) wanted="$build $lab" ;;
+	check | long) wanted="$build $lab $tests" ;;
+	lint) wanted="$build $lint" ;;
+	*) usage ;;
+	esac
+	case $1 in
+	lint) ;;
+	*) have_dockerd || wanted="$wanted $daemon" ;;
+	esac
+
+	if ! command -v dpkg-query > /dev/null; then
+		echo "packages.sh: this is no Debian system; needed are: $wanted" >&2
+		exit 1
+	fi
+	[ "$(id -u)" != 0 ] || restore_services
+	# shellcheck disable=SC2086 # lists of words
+	mapfile -t need < <(missing $wanted)
+	if [ ${#need[@]} = 0 ]; then
+		return
+	fi
+	if [ "$(id -u)" != 0 ]; then
+		echo "packages.sh: missing are ${need[*]}; to install them, run this as root" >&2
+		exit 1
+	fi
+	echo "installing: ${need[*]}"
+	install_packages "${need[@]}"
+}
+
+main "$@"

@@ -1,0 +1,108 @@
+"""What the Python suites share: a served dsp, questions to it, and lines of results."""
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DSP = os.environ.get("DSP", os.path.join(ROOT, "build", "dsp"))
+
+
+class Results:
+    """Prints one line a test, as tests/run counts them."""
+
+    def __init__(self):
+        self.failed = 0
+
+    def check(self, name, passed, why=""):
+        if passed:
+            print(f"ok {name}")
+        else:
+            self.fail(name, why)
+
+    def fail(self, name, why):
+        self.failed += 1
+        print(f"not ok {name}: {why}", flush=True)
+
+    def end(self):
+        sys.stdout.flush()
+        return 1 if self.failed else 0
+
+
+def clean_environment(flags=None):
+    """An environment without flags of the caller's, and with the given ones."""
+    env = {k: os.environ[k] for k in ("PATH", "HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS")
+           if k in os.environ}
+    env.update(flags or {})
+    return env
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP to the plugin socket, kept open between questions."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+    def call(self, path, body):
+        """The status and the decoded JSON of one POST."""
+        self.request("POST", path, body)
+        reply = self.getresponse()
+        return reply.status, json.loads(reply.read())
+
+    def ask(self, question):
+        """(allowed, message) of one AuthZReq, given as an object."""
+        status, reply = self.call("/AuthZPlugin.AuthZReq", json.dumps(question))
+        if status != 200:
+            return None, reply.get("Err", "")
+        return reply["Allow"] is True, reply.get("Msg", "")
+
+
+class Serve:
+    """A dsp that serves dsp.sock in a directory."""
+
+    def __init__(self, directory, flags=None, arguments=()):
+        self.socket = os.path.join(directory, "dsp.sock")
+        self.process = subprocess.Popen(
+            [DSP, "serve", "--socket", self.socket, *arguments],
+            env=clean_environment(flags), stderr=subprocess.DEVNULL)
+        for _ in range(1000):
+            if os.path.exists(self.socket) or self.process.poll() is not None:
+                break
+            time.sleep(0.01)
+
+    def connect(self):
+        return Connection(self.socket)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def explain(question, directory, flags=None):
+    """What `dsp explain --request --json` tells of an AuthZReq."""
+    path = os.path.join(directory, "question.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(question, f)
+    run = subprocess.run([DSP, "explain", "--json", "--request", path], check=False,
+                         env=clean_environment(flags), capture_output=True, text=True)
+    if not run.stdout:
+        return {"allow": None, "reason": run.stderr.strip()}
+    return json.loads(run.stdout)

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Compares profiles tecnativa and linuxserver with HAProxy: haproxy.py check|long [SEED].
+
+For one set of flags after the other HAProxy and dsp are started with it and asked the same
+requests; differences.tsv says where they may, and then must, disagree. long asks more random
+requests of more random sets of flags.
+"""
+
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+import differences
+import rules
+import samples
+import servers
+import traffic
+
+SHOWN = 10  # disagreements printed for one failing test
+AMOUNT = {"check": (12, 300), "long": (250, 2500)}  # random sets of a profile, requests of each
+VALUES = ["1", "0", "true", "TRUE", "yes", "Yes", "on", "On", "false", "no", "off", "", "2", "10",
+          "01", "-1", "1x", "00", "x", "enabled"]
+STRICT = ["ALLOW_EXEC", "ALLOW_KILL", "ALLOW_DELETE"]  # where an explicit 0 means more than unset
+FURTHER = ["ALLOW_CREATE", "ALLOW_RENAME", "ALLOW_PRUNE", "ALLOW_ATTACH_STDIN", "ALLOW_COMMIT",
+           "ALLOW_RESTART", "ALLOW_TAG", "ALLOW_IMAGE_DELETE", "ALLOW_VOLUME_CREATE"]
+# HAProxy must say what the projects document, before dsp is held against it.
+KNOWN = [
+    ("tecnativa", {}, "GET /_ping", "allow"),
+    ("tecnativa", {}, "GET /containers/json", "deny"),
+    ("tecnativa", {"EVENTS": "0"}, "GET /events", "deny"),
+    ("tecnativa", {"CONTAINERS": "1"}, "GET /v1.41/containers/json", "allow"),
+    ("tecnativa", {"CONTAINERS": "1"}, "POST /containers/create", "deny"),
+    ("tecnativa", {"CONTAINERS": "1", "POST": "1"}, "POST /containers/create", "allow"),
+    ("tecnativa", {"CONTAINERS": "1", "POST": "1"}, "POST /containers/x/exec", "deny"),
+    ("tecnativa", {"CONTAINERS": "1", "POST": "1"}, "DELETE /containers/x", "deny"),
+    ("tecnativa", {"CONTAINERS": "1", "POST": "1", "ALLOW_DELETE": "1"}, "DELETE /containers/x",
+     "allow"),
+    ("tecnativa", {"ALLOW_START": "1"}, "POST /containers/x/start", "deny"),
+    ("tecnativa", {"ALLOW_START": "1", "POST": "1"}, "POST /containers/x/start", "allow"),
+    ("tecnativa", {"ALLOW_RESTARTS": "1", "POST": "1"}, "POST /containers/x/kill", "allow"),
+    ("tecnativa", {"CONTAINERS": "1"}, "GET /containers/x/logs", "allow"),
+    ("linuxserver", {"CONTAINERS": "1"}, "GET /containers/x/logs", "deny"),
+    ("linuxserver", {"CONTAINERS": "1", "ALLOW_LOGS": "1"}, "GET /containers/x/logs", "allow"),
+    ("linuxserver", {"ALLOW_LOGS": "1"}, "GET /containers/x/logs", "deny"),
+    ("linuxserver", {"ALLOW_START": "1"}, "POST /containers/x/start", "allow"),
+    ("linuxserver", {"ALLOW_RESTARTS": "1"}, "POST /containers/x/kill", "allow"),
+    ("linuxserver", {"CONTAINERS": "1", "POST": "1"}, "POST /containers/x/kill", "deny"),
+    ("linuxserver", {"INFO": "1"}, "GET /infofoo", "allow"),
+]
+
+
+class Oracle:
+    def __init__(self, directory):
+        self.directory = directory
+        self.routes = traffic.read_routes()
+        self.comparer = differences.Comparer()
+        self.failed = False
+        self.asked = 0
+
+    def report(self, name, problems, detail):
+        """One line for a test; the first problems follow when it failed."""
+        self.failed = self.failed or bool(problems)
+        if not problems:
+            print("ok %s (%s)" % (name, detail), flush=True)
+            return
+        print("not ok %s: %d disagree (%s)" % (name, len(problems), detail))
+        for problem in problems[:SHOWN]:
+            print("  " + problem)
+        sys.stdout.flush()
+
+    def haproxy(self, profile, flags, requests):
+        with servers.haproxy(self.directory, profile, flags) as server:
+            return server.ask([r.for_haproxy() for r in requests], servers.haproxy_verdict)
+
+    def dsp(self, profile, flags, requests):
+        with servers.dsp(self.directory, profile, flags) as server:
+            return server.ask([r.for_dsp() for r in requests], servers.dsp_verdict)
+
+    def compare(self, profile, flags, requests):
+        """Asks both; the requests that dsp answers otherwise than it must, and how many by rows."""
+        settings = differences.Settings(profile, flags)
+        proxy = self.haproxy(profile, flags, requests)
+        product = self.dsp(profile, flags, requests)
+        problems, covered = [], 0
+        for request, theirs, (ours, said) in zip(requests, proxy, product):
+            wanted, row = self.comparer.expect(settings, request, theirs)
+            covered += row is not None
+            if ours != wanted:
+                problems.append("%s with %s: HAProxy %s, dsp %s%s%s" % (
+                    request, shown(flags), theirs, ours, " (%s)" % said if said else "",
+                    ", but row %s wants %s" % (row.id, wanted) if row else ""))
+        self.asked += len(requests)
+        return problems, covered
+
+    def test(self, name, profile, sets, requests):
+        """One test: the requests under each of the sets."""
+        problems, covered = [], 0
+        try:
+            for flags in sets:
+                more, by_rows = self.compare(profile, flags, requests)
+                problems += more
+                covered += by_rows
+        except servers.Failed as e:
+            problems.append(str(e))
+        self.report("%s %s" % (profile, name), problems, "%d requests, %d by intended differences"
+                    % (len(sets) * len(requests), covered))
+
+
+def shown(flags):
+    return " ".join("%s=%s" % item for item in flags.items()) or "no flags"
+
+
+def test_haproxy(oracle):
+    """HAProxy alone, against what is known of the two projects."""
+    problems = []
+    for profile, flags, text, wanted in KNOWN:
+        request = traffic.Request(oracle.routes, *text.split(" "))
+        said = oracle.haproxy(profile, flags, [request])[0]
+        if said != wanted:
+            problems.append("%s with %s: HAProxy says %s, the project says %s" % (
+                text, shown(flags), said, wanted))
+    oracle.report("HAProxy has the projects' rules", problems, "%d examples" % len(KNOWN))
+
+
+def test_values(oracle):
+    """What each value of a flag means, by a flag that is off by default and one that is on."""
+    requests = [traffic.Request(oracle.routes, "GET", path) for path in ("/info", "/events")]
+    meaning = {("allow", "allow"): "on", ("deny", "deny"): "off", ("deny", "allow"): "unset"}
+    problems = []
+    for value in VALUES:
+        flags = {"INFO": value, "EVENTS": value}
+        theirs = meaning.get(tuple(oracle.haproxy("tecnativa", flags, requests)), "?")
+        try:
+            answers = oracle.dsp("tecnativa", flags, requests)
+            ours = meaning.get(tuple(verdict for verdict, _ in answers), "?")
+        except servers.Failed as e:
+            ours = "error" if str(e).startswith("exit 78:") else str(e)
+        wanted, _ = oracle.comparer.expect_value(value, theirs)
+        if ours != wanted:
+            problems.append("value '%s': HAProxy %s, dsp %s, wanted %s" % (
+                value, theirs, ours, wanted))
+    oracle.report("values of flags", problems, "%d values" % len(VALUES))
+
+
+def test_flags(oracle, requests):
+    """Each flag alone and with POST."""
+    for profile in rules.PROFILES:
+        oracle.test("no flags", profile, [{}], requests)
+        for flag in rules.flags(profile):
+            sets = [{flag: "1"}] + ([{flag: "1", "POST": "1"}] if flag != "POST" else [])
+            oracle.test("%s alone and with POST" % flag, profile, sets, requests)
+
+
+def test_together(oracle, requests):
+    """Sets that concern several rules at once, and the rows of differences.tsv."""
+    for profile in rules.PROFILES:
+        names = rules.flags(profile)
+        everything = {flag: "1" for flag in names}
+        containers = {"CONTAINERS": "1", "POST": "1"}
+        oracle.test("all flags", profile, [everything], requests)
+        oracle.test("all sections, no POST", profile, [{f: "1" for f in rules.SECTIONS}], requests)
+        oracle.test("CONTAINERS and POST with each power", profile,
+                    [{**containers, f: "1"} for f in names if f.startswith("ALLOW_")], requests)
+        oracle.test("zeros that mean unset", profile,
+                    [{f: "0" for f in names if f not in STRICT}], requests)
+        oracle.test("zeros that close a power", profile,
+                    [{**everything, f: "0"} for f in STRICT]
+                    + [{"EXEC": "1", "POST": "1", "ALLOW_RESTARTS": "1", f: "0"} for f in STRICT],
+                    requests)
+        oracle.test("flags that the proxies do not have", profile,
+                    [{**everything, **{f: v for f in FURTHER}} for v in "10"]
+                    + [{f: "1" for f in FURTHER + ["ALLOW_PLUGIN_CONTROL"]}]
+                    + [{"PLUGINS": "1", "POST": "1", "ALLOW_PLUGIN_CONTROL": v} for v in "10"],
+                    requests)
+
+
+def random_flags(rng, names):
+    """Off, on, or an explicit 0 where that means no more than off."""
+    flags = {}
+    share = rng.choice([0.1, 0.5, 0.9])
+    for name in names:
+        if rng.random() < share:
+            flags[name] = "1"
+        elif name not in STRICT and rng.random() < 0.3:
+            flags[name] = "0"
+    return flags
+
+
+def test_random(oracle, seed, amount):
+    sets, count = amount
+    for profile in rules.PROFILES:
+        for i in range(sets):
+            rng = random.Random("%s %s %d" % (seed, profile, i))
+            flags = random_flags(rng, rules.flags(profile))
+            asked = samples.base(oracle.routes) if i % 4 == 0 else []
+            asked += samples.random_requests(oracle.routes, rng, count)
+            oracle.test("random set %d, seed %s" % (i, seed), profile, [flags], asked)
+            oracle.comparer.forget()
+
+
+def test_rows(oracle):
+    unused = ["row %s of differences.tsv never applied" % row for row in oracle.comparer.unused()]
+    oracle.report("every row of differences.tsv applied", unused, ", ".join(
+        "%s %d" % item for item in oracle.comparer.applied.items()))
+
+
+def run(mode, seed, directory):
+    began = time.monotonic()
+    oracle = Oracle(directory)
+    requests = samples.everything(oracle.routes)
+    print("seed %s; %d requests of %d routes for each set of flags" % (
+        seed, len(requests), len(oracle.routes)), flush=True)
+    test_haproxy(oracle)
+    if oracle.failed:
+        return 1
+    test_values(oracle)
+    test_flags(oracle, requests)
+    test_together(oracle, requests)
+    test_random(oracle, seed, AMOUNT[mode])
+    test_rows(oracle)
+    print("%d requests asked of both in %d s" % (oracle.asked, time.monotonic() - began))
+    return 1 if oracle.failed else 0
+
+
+def main(argv):
+    if len(argv) not in (2, 3) or argv[1] not in AMOUNT:
+        print("usage: haproxy.py check|long [SEED]", file=sys.stderr)
+        return 2
+    if not servers.find_haproxy():
+        print("not ok haproxy: there is no HAProxy")
+        return 1
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, _: sys.exit(128 + got))
+    seed = argv[2] if len(argv) == 3 else time.strftime("%Y-%m-%d")
+    directory = tempfile.mkdtemp(prefix="dsp-oracle-")
+    try:
+        return run(argv[1], seed, directory)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        shutil.rmtree(directory)
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main(sys.argv))
