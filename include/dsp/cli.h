@@ -39,7 +39,7 @@ struct config {
 MUST_USE int config_read(
 	const char *env_file, const char *socket, struct config **ret, struct err *e);
 
-/* Reads a file ("-": standard input) of at most `most` bytes. The caller frees *ret with mem_free. */
+/* Reads a file ("-": standard input) of at most `most` bytes; mem_free is for the caller. */
 MUST_USE int file_read(const char *path, size_t most, char **ret, size_t *len, struct err *e);
 
 #endif

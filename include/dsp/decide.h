@@ -29,7 +29,7 @@ enum decider {
 struct decision {
 	enum verdict verdict;
 	enum decider by;
-	/* Static: a power, "unreadable", "unroutable", a flag, "readonly", "broken"; "" if allowed. */
+	/* Static: a power, a flag, "unreadable", "unroutable", "readonly", "broken"; or "" (allow). */
 	const char *reason;
 	size_t flag;            /* the flag that decided, or FLAG_COUNT */
 	struct powerset closed; /* DECIDED_BY_POWER: all that are closed of what is asked for */

@@ -9,8 +9,8 @@
 #include "dsp/request.h"
 
 enum {
-	ENVELOPE_BODY_MOST = (4 << 20),                                  /* bytes of a body */
-	ENVELOPE_BODY64_MOST = (ENVELOPE_BODY_MOST + 2) / 3 * 4,         /* and as base64 */
+	ENVELOPE_BODY_MOST = (4 << 20),                          /* bytes of a body */
+	ENVELOPE_BODY64_MOST = (ENVELOPE_BODY_MOST + 2) / 3 * 4, /* and as base64 */
 	ENVELOPE_REST_MOST = (1 << 20) + (64 << 10), /* headers, and method, target, certificates */
 	ENVELOPE_MOST = ENVELOPE_BODY64_MOST + ENVELOPE_REST_MOST,
 };

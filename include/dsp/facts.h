@@ -27,7 +27,7 @@ struct facts {
 	struct span plugin;     /* the familiar local name of a plugin to be made; else empty */
 	struct powerset powers; /* when unreadable: those of route and query */
 	enum reading reading;
-	struct err doubt; /* the part in doubt, "its ..."; and what to do, when reading is not exact */
+	struct err doubt;   /* the part in doubt, "its ...", when reading is not exact */
 	const char *advice; /* static: what a client may do about the doubt, or NULL */
 
 	/* Owned: what the spans above may point into. */

@@ -1,4 +1,4 @@
-/* The structs of request bodies: rows of fields.tab, found by a key as Go's encoding/json folds it. */
+/* The structs of request bodies: rows of fields.tab, found by a key as encoding/json folds it. */
 #ifndef DSP_FIELDS_H
 #define DSP_FIELDS_H
 
@@ -26,7 +26,7 @@ struct field {
 	enum struct_id of; /* STRUCT_NONE: not looked into */
 };
 
-/* The field of struct id (or of a struct that it includes) whose name folds to key; NULL if none. */
+/* The field of struct id (or of one that it includes) whose name folds to key; NULL if none. */
 const struct field *field_find(enum struct_id id, struct span key);
 
 /*

@@ -17,8 +17,8 @@ struct budget {
 /* Why a body was not kept. Whatever the fault, intake_take goes on swallowing it. */
 enum intake_fault {
 	INTAKE_FINE,
-	INTAKE_TOO_BIG,   /* more than max */
-	INTAKE_NO_ROOM,   /* the budget is spent */
+	INTAKE_TOO_BIG, /* more than max */
+	INTAKE_NO_ROOM, /* the budget is spent */
 	INTAKE_NO_MEMORY,
 };
 

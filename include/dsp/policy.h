@@ -26,14 +26,14 @@ enum { PROXY_RULES_MOST = 24 };
 struct policy {
 	enum profile profile;
 	enum setting flags[FLAG_COUNT];
-	struct powerset closed;         /* of these powers a request is refused */
-	struct powerset granted;        /* of these a flag says explicitly 1 */
-	uint16_t said_by[POWER_COUNT];  /* the flag that closed or granted; FLAG_COUNT: the profile */
+	struct powerset closed;        /* of these powers a request is refused */
+	struct powerset granted;       /* of these a flag says explicitly 1 */
+	uint16_t said_by[POWER_COUNT]; /* the flag that closed or granted, or FLAG_COUNT: profile */
 	const struct proxy_rule *rules[PROXY_RULES_MOST]; /* of the profile, in order */
 	uint16_t rule_flag[PROXY_RULES_MOST];
 	size_t rule_count;
-	char names[256];   /* of this plugin, comma separated */
-	char broken[320];  /* not empty: everything is denied, with this text */
+	char names[256];  /* of this plugin, comma separated */
+	char broken[320]; /* not empty: everything is denied, with this text */
 };
 
 /* Compiles s; socket names the plugin when DSP_NAME does not. */

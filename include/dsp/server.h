@@ -14,7 +14,7 @@ struct reply {
 	unsigned status;  /* HTTP status */
 	const char *text; /* JSON */
 	size_t len;       /* bytes of text */
-	char *owned;      /* text when it came from mem_*: the server frees it; else NULL and static */
+	char *owned;      /* text when it came from mem_*, to be freed by the server; else NULL */
 };
 
 struct endpoint {
@@ -28,12 +28,12 @@ struct endpoint {
 };
 
 struct server_options {
-	int listen_fd;                  /* a listening unix socket, non-blocking; stays the caller's */
+	int listen_fd; /* a listening unix socket, non-blocking; stays the caller's */
 	const struct endpoint *endpoints;
 	size_t count;
-	void *ctx;                      /* passed to answer */
-	size_t budget;                  /* most bytes of all bodies in flight; beyond: 503 */
-	unsigned request_seconds;       /* from a request's first byte to its last */
+	void *ctx;                /* passed to answer */
+	size_t budget;            /* most bytes of all bodies in flight; beyond: 503 */
+	unsigned request_seconds; /* from a request's first byte to its last */
 	/*
 	 * Called once when a stop was asked for, before the last connections are accepted: the
 	 * place to take the socket's name away. May be NULL.

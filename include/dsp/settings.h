@@ -31,11 +31,13 @@ struct settings {
 	enum profile profile;
 	bool profile_given;
 	bool deny_when_broken;
-	char socket[256];  /* empty: not given */
-	char names[256];   /* of this plugin, comma separated; empty: not given */
+	char socket[256];              /* empty: not given */
+	char names[256];               /* of this plugin, comma separated; empty: not given */
 	struct span given[FLAG_COUNT]; /* the value as written; borrowed while settings are taken */
-	char notices[1024]; /* lines for a person: not wrong, but worth a word */
+	char notices[1024];            /* lines for a person: not wrong, but worth a word */
 	struct line notice_line;
+	char ignored_names[256]; /* settings of the proxies that mean nothing here */
+	struct line ignored;
 };
 
 void settings_init(struct settings *s);
@@ -54,8 +56,8 @@ MUST_USE int settings_take(struct settings *s, struct span name, struct span val
 	enum settings_source source, struct err *e);
 
 /* Takes all of an environment; stops at the first wrong one. */
-MUST_USE int settings_take_environment(struct settings *s, char *const *environment,
-	enum settings_source source, struct err *e);
+MUST_USE int settings_take_environment(
+	struct settings *s, char *const *environment, enum settings_source source, struct err *e);
 
 /*
  * Takes all lines of an env file: NAME=value, blank lines, lines that begin with '#'. A value may

@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "dsp/cli.h"
@@ -51,7 +51,9 @@ static int read_settings(struct settings *s, const char *env_file, char **text, 
 	const char *broken = getenv("DSP_ON_BROKEN");
 
 	/* First of all: it says what an error in the others leads to. */
-	if (broken && settings_take(s, SPAN("DSP_ON_BROKEN"), span_of(broken), SOURCE_ENVIRONMENT, e) != 0)
+	if (broken &&
+		settings_take(s, SPAN("DSP_ON_BROKEN"), span_of(broken), SOURCE_ENVIRONMENT, e) !=
+			0)
 		return -1;
 	if (settings_take_environment(
 		    s, environ, env_file ? SOURCE_ENVIRONMENT_DSP : SOURCE_ENVIRONMENT, e) != 0)

@@ -59,15 +59,18 @@ static int take_option(struct arguments *a, int option, char **argv)
 		a->json = true;
 		return 0;
 	default:
-		return cli_usage("explain", "%s: unknown, or its value is missing", argv[optind - 1]);
+		return cli_usage(
+			"explain", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 }
 
 static int take_arguments(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = { { "body", required_argument, NULL, 'b' },
-		{ "header", required_argument, NULL, 'h' }, { "user", required_argument, NULL, 'u' },
-		{ "request", required_argument, NULL, 'r' }, { "env-file", required_argument, NULL, 'e' },
+		{ "header", required_argument, NULL, 'h' },
+		{ "user", required_argument, NULL, 'u' },
+		{ "request", required_argument, NULL, 'r' },
+		{ "env-file", required_argument, NULL, 'e' },
 		{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 } };
 	int o;
@@ -158,7 +161,8 @@ static json_t *power_names(const struct powerset *set)
 
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		if (powerset_has(set, (enum power)i))
-			(void)json_array_append_new(list, json_string(power_info((enum power)i)->name));
+			(void)json_array_append_new(
+				list, json_string(power_info((enum power)i)->name));
 	}
 	return list;
 }
@@ -183,6 +187,13 @@ static const char *section_name(const struct route *route)
 		: "none";
 }
 
+static const char *operation_of(const struct facts *facts)
+{
+	if (facts->route)
+		return facts->route->name;
+	return facts->reading == READING_UNROUTABLE ? "none" : "unknown";
+}
+
 /* The account as a JSON object; both forms of output are made from it. */
 static json_t *account_json(const struct account *a)
 {
@@ -190,13 +201,15 @@ static json_t *account_json(const struct account *a)
 	const struct decision *d = a->decision;
 	bool allow = d->verdict == VERDICT_ALLOW;
 
-	return json_pack("{s:b, s:s, s:s, s:s, s:s?, s:s, s:s, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o, s:s, s:s?, s:o, s:s?}",
-		"allow", allow, "verdict", allow ? "allow" : "deny", "reason", d->reason, "decided_by",
-		decider_name(d->by), "flag", d->flag < FLAG_COUNT ? flag_at(d->flag)->name : NULL,
-		"profile", profile_info(a->policy->profile)->name, "operation",
-		route ? route->name : "unknown", "pattern", route ? route->pattern : NULL, "section",
-		section_name(route), "access", route ? (route->write ? "write" : "read") : NULL, "powers",
+	return json_pack(
+		"{s:b, s:s, s:s, s:s, s:s?, s:s, s:s, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, "
+		"s:o, s:s, s:s?, s:o, s:s?}",
+		"allow", allow, "verdict", allow ? "allow" : "deny", "reason", d->reason,
+		"decided_by", decider_name(d->by), "flag",
+		d->flag < FLAG_COUNT ? flag_at(d->flag)->name : NULL, "profile",
+		profile_info(a->policy->profile)->name, "operation", operation_of(a->facts),
+		"pattern", route ? route->pattern : NULL, "section", section_name(route), "access",
+		route ? (route->write ? "write" : "read") : NULL, "powers",
 		power_names(&a->facts->powers), "closed", power_names(&d->closed), "method",
 		escaped(a->request->method), "target", escaped(a->request->target), "path",
 		escaped(a->facts->target.path), "name", escaped(a->facts->name), "reading",
@@ -245,7 +258,8 @@ static void print_text(const json_t *o)
 	print_line(o, "message", "message");
 }
 
-static int explain(const struct request *request, const struct policy *policy, bool json, struct err *e)
+static int explain(
+	const struct request *request, const struct policy *policy, bool json, struct err *e)
 {
 	struct account a = { .policy = policy, .request = request };
 	json_auto_t *o = NULL;

@@ -64,8 +64,8 @@ static void add_row(struct table *t, const char *const *cells)
 
 static void begin(struct table *t)
 {
-	static const char *const rule[CELLS] = { "---", "---", "---", "---", "---", "---", "---", "---",
-		"---", "---" };
+	static const char *const rule[CELLS] = { "---", "---", "---", "---", "---", "---", "---",
+		"---", "---", "---" };
 
 	if (t->form == FORM_MARKDOWN) {
 		print_markdown_row(t->heads, head_count(t));
@@ -141,10 +141,10 @@ static const char *word(bool closed)
 
 static void list_powers(struct table *t)
 {
-	static const char *const plain[] = { "POWER", "FLAG", "ROOT", "GUARD", "READONLY", "WHAT", NULL };
-	static const char *const current[] = {
-		"POWER", "FLAG", "ROOT", "GUARD", "READONLY", "NOW", "WHAT", NULL
-	};
+	static const char *const plain[] = { "POWER", "FLAG", "ROOT", "GUARD", "READONLY", "WHAT",
+		NULL };
+	static const char *const current[] = { "POWER", "FLAG", "ROOT", "GUARD", "READONLY", "NOW",
+		"WHAT", NULL };
 	static const int widths[] = { 16, 22, 14, 6, 8, 6 };
 
 	t->heads = t->config ? current : plain;
@@ -153,7 +153,8 @@ static void list_powers(struct table *t)
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		const struct power_info *p = power_info((enum power)i);
 		const char *cells[CELLS] = { p->name, p->flag, p->root, word(p->closed_guard),
-			word(p->closed_readonly), p->built ? p->what : "(not built yet) in bodies" };
+			word(p->closed_readonly),
+			p->built ? p->what : "(not built yet) in bodies" };
 
 		if (t->config) {
 			cells[6] = cells[5];
@@ -175,15 +176,17 @@ static const char *route_verdict(const struct config *c, const struct route *rou
 
 static void list_operations(struct table *t)
 {
-	static const char *const plain[] = {
-		"OPERATION", "METHOD", "PATH", "SECTION", "ACCESS", "POWERS", NULL
-	};
-	static const char *const current[] = {
-		"OPERATION", "METHOD", "PATH", "SECTION", "ACCESS", "NOW", "POWERS", NULL
-	};
-	static const char *const methods[] = { [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",
-		[METHOD_POST] = "POST", [METHOD_PUT] = "PUT", [METHOD_DELETE] = "DELETE",
-		[METHOD_OPTIONS] = "OPTIONS", [METHOD_ANY] = "any" };
+	static const char *const plain[] = { "OPERATION", "METHOD", "PATH", "SECTION", "ACCESS",
+		"POWERS", NULL };
+	static const char *const current[] = { "OPERATION", "METHOD", "PATH", "SECTION", "ACCESS",
+		"NOW", "POWERS", NULL };
+	static const char *const methods[] = { [METHOD_GET] = "GET",
+		[METHOD_HEAD] = "HEAD",
+		[METHOD_POST] = "POST",
+		[METHOD_PUT] = "PUT",
+		[METHOD_DELETE] = "DELETE",
+		[METHOD_OPTIONS] = "OPTIONS",
+		[METHOD_ANY] = "any" };
 	static const int widths[] = { 22, 7, 46, 12, 6, 5 };
 	size_t count;
 	const struct route *rows = route_rows(&count);
@@ -195,7 +198,8 @@ static void list_operations(struct table *t)
 		char powers[64];
 		struct line l;
 		const char *cells[CELLS] = { r->name, methods[r->method], r->pattern,
-			r->section == SECTION_NONE ? "none" : flag_at(flag_of_section(r->section))->arg,
+			r->section == SECTION_NONE ? "none"
+						   : flag_at(flag_of_section(r->section))->arg,
 			r->write ? "write" : "read", powers };
 
 		line_init(&l, powers, sizeof(powers));
@@ -254,7 +258,8 @@ static int print_listing(const char *name, struct table *t)
 		json_decref(t->rows);
 		return EXIT_FINE;
 	}
-	return cli_usage("list", "%s: not a list; there are flags, operations, powers, profiles", name);
+	return cli_usage(
+		"list", "%s: not a list; there are flags, operations, powers, profiles", name);
 }
 
 int cli_list(int argc, char **argv)
@@ -279,7 +284,8 @@ int cli_list(int argc, char **argv)
 		else if (o == 'e')
 			env_file = optarg;
 		else
-			return cli_usage("list", "%s: unknown, or its value is missing", argv[optind - 1]);
+			return cli_usage(
+				"list", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (argc - optind != 1)
 		return cli_usage("list", "one of flags, operations, powers, profiles is wanted");

@@ -31,7 +31,8 @@ static const struct command {
 		"\n"
 		"Without a body and headers the request has Content-Length: 0.\n"
 		"Status 0: allowed; 1: denied; 78: the settings are broken.\n" },
-	{ "list", "flags|operations|powers|profiles [--current] [--json|--markdown] [--env-file FILE]",
+	{ "list",
+		"flags|operations|powers|profiles [--current] [--json|--markdown] [--env-file FILE]",
 		cli_list, "print what dsp knows, and with --current what the settings make of it",
 		"  --current        add what the current settings say\n"
 		"  --json           print JSON\n"

@@ -99,7 +99,8 @@ int cli_serve(int argc, char **argv)
 		else if (o == 'e')
 			env_file = optarg;
 		else
-			return cli_usage("serve", "%s: unknown, or its value is missing", argv[optind - 1]);
+			return cli_usage(
+				"serve", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (optind < argc)
 		return cli_usage("serve", "%s: not expected", argv[optind]);

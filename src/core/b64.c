@@ -59,8 +59,7 @@ size_t b64_decode(char *text, size_t n)
 	base64_init_decodestate(&state);
 	out = (size_t)base64_decode_block(head, (int)first, start, &state);
 	if (n > first)
-		n = (size_t)base64_decode_block(
-			text + first, (int)(n - first), text + out, &state);
+		n = (size_t)base64_decode_block(text + first, (int)(n - first), text + out, &state);
 	else
 		n = 0;
 	memcpy(text, start, out);

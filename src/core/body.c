@@ -9,8 +9,10 @@
 #include "dsp/mem.h"
 #include "dsp/text.h"
 
-/* More than any real client nests; dockerd goes to 10000, jansson to 2048. */
-enum { MOST_DEPTH = 64 };
+enum {
+	MOST_DEPTH = 64,       /* more than any real client nests; dockerd goes to 10000 */
+	MOST_VALUES = 1 << 18, /* bounds what a parsed body takes: about 130 bytes a value */
+};
 
 struct body {
 	json_t *json;
@@ -23,8 +25,8 @@ struct place {
 	int depth;        /* of the value that stands here; the top is 1 */
 };
 
-static int walk(json_t *v, enum struct_id schema, bool is_map, const struct place *at,
-	struct err *why);
+static int walk(
+	json_t *v, enum struct_id schema, bool is_map, const struct place *at, struct err *why);
 
 /* "its body's HostConfig.Mounts" */
 static void add_place(struct line *l, const struct place *at)
@@ -148,8 +150,8 @@ static const char *wrong_type(json_t *v, enum field_type type)
 	return json_is_object(v) ? NULL : "is not an object";
 }
 
-static int walk_member(struct span key, json_t *v, enum struct_id schema, const struct place *at,
-	struct err *why)
+static int walk_member(
+	struct span key, json_t *v, enum struct_id schema, const struct place *at, struct err *why)
 {
 	const struct field *f = schema != STRUCT_NONE ? field_find(schema, key) : NULL;
 	struct place here = { .up = at, .depth = at->depth + 1 };
@@ -166,8 +168,8 @@ static int walk_member(struct span key, json_t *v, enum struct_id schema, const 
 	return walk(v, f ? f->of : STRUCT_NONE, f && f->type == TYPE_MAP, &here, why);
 }
 
-static int walk_object(json_t *object, enum struct_id schema, bool is_map, const struct place *at,
-	struct err *why)
+static int walk_object(
+	json_t *object, enum struct_id schema, bool is_map, const struct place *at, struct err *why)
 {
 	/* The keys of a map are data: exact, and the parser has refused equal ones. */
 	if (!is_map && check_keys(object, at, why) != 0)
@@ -186,8 +188,8 @@ static int walk_object(json_t *object, enum struct_id schema, bool is_map, const
 }
 
 /* Checks v, which stands at a place, and all below it. The depth is bounded. */
-static int walk(json_t *v, enum struct_id schema, bool is_map, const struct place *at,
-	struct err *why)
+static int walk(
+	json_t *v, enum struct_id schema, bool is_map, const struct place *at, struct err *why)
 {
 	struct place element = { .up = at, .depth = at->depth + 1 };
 	size_t i;
@@ -236,15 +238,27 @@ static int check_top(json_t *v, enum body_top top, struct err *why)
 	return json_is_array(v) ? 0 : FAIL(why, 0, "its body is not a JSON list");
 }
 
+/* Whether text may hold more values than any client sends: each begins after one of these. */
+static bool has_too_many(struct span text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		n += text.s[i] == ',' || text.s[i] == '[' || text.s[i] == '{';
+	return n > MOST_VALUES;
+}
+
 int body_read(struct span text, enum body_top top, enum struct_id schema, struct body **ret,
 	struct err *why)
 {
 	struct place here = { .depth = 1 };
 	json_error_t error;
-	json_auto_t *json = json_loadb(
-		text.s, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	json_auto_t *json = NULL;
 	struct body *b;
 
+	if (has_too_many(text))
+		return FAIL(why, 0, "its body holds too many values");
+	json = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (!json)
 		return refuse_syntax(&error, why);
 	if (check_top(json, top, why) != 0 || walk(json, schema, false, &here, why) != 0)

@@ -131,7 +131,8 @@ struct decision decide(const struct policy *policy, const struct facts *facts)
 	if (policy->broken[0] != '\0')
 		return deny(DECIDED_BY_BROKEN, "broken", FLAG_COUNT);
 	if (facts->plugin.n > 0 && policy_owns_name(policy, facts->plugin))
-		return deny(DECIDED_BY_OWN_NAME, power_info(POWER_PLUGIN_CONTROL)->name, FLAG_COUNT);
+		return deny(
+			DECIDED_BY_OWN_NAME, power_info(POWER_PLUGIN_CONTROL)->name, FLAG_COUNT);
 	if (facts->reading == READING_UNROUTABLE)
 		return deny(DECIDED_BY_READING, "unroutable", FLAG_COUNT);
 	d = policy_is_proxy(policy) ? decide_proxy(policy, facts) : decide_profile(policy, facts);

@@ -15,5 +15,6 @@ void err_set(struct err *e, int code, const char *fmt, ...)
 	e->code = code;
 	used = strlen(e->text);
 	if (code != 0 && used + 3 < sizeof(e->text))
-		(void)snprintf(e->text + used, sizeof(e->text) - used, ": %s", strerrordesc_np(code));
+		(void)snprintf(
+			e->text + used, sizeof(e->text) - used, ": %s", strerrordesc_np(code));
 }

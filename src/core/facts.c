@@ -52,7 +52,8 @@ static void doubt_missing_body(const struct request *rq, struct facts *f)
 		err_set(&f->doubt, 0, "its body was not passed on (Content-Type \"%s\")", type);
 	else
 		err_set(&f->doubt, 0, "its body was not passed on (no Content-Type)");
-	doubt(f, starts_folded(rq->content_type, "application/json")
+	doubt(f,
+		starts_folded(rq->content_type, "application/json")
 			? "send it with a Content-Length below 1 MiB and without \"#\" in the target"
 			: "send it as application/json");
 }
@@ -77,7 +78,8 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 		(method == METHOD_POST || method == METHOD_PUT)) {
 		if (f->route->body == BODY_JSON)
 			return false; /* said better by the missing body */
-		err_set(&f->doubt, 0, "it has a Content-Type and perhaps a body that was not passed on");
+		err_set(&f->doubt, 0,
+			"it has a Content-Type and perhaps a body that was not passed on");
 		doubt(f, "send Content-Length: 0, or no Content-Type");
 		return true;
 	}
@@ -165,8 +167,7 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 		ret->powers = powers_of_query(ret->route, rq, ret->target.query);
 		if (ret->route->operation == OP_PLUGIN_CREATE ||
 			ret->route->operation == OP_PLUGIN_PULL)
-			ret->plugin = plugin_name(
-				ret, room + (rq->target.n - ret->target.query.n));
+			ret->plugin = plugin_name(ret, room + (rq->target.n - ret->target.query.n));
 	}
 	return read_request(rq, ret, e);
 }

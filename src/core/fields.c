@@ -1,11 +1,11 @@
 #include "dsp/fields.h"
 
-#define ROW(st, low, nm, ty, sub)                                                              \
-	{ .in = (st),                                                                          \
-	  .folded = { (low), sizeof(low) - 1 },                                                \
-	  .name = { (nm), sizeof(nm) - 1 },                                                    \
-	  .type = (ty),                                                                        \
-	  .of = (sub) },
+#define ROW(st, low, nm, ty, sub)                                                                  \
+	{ .in = (st),                                                                              \
+		.folded = { (low), sizeof(low) - 1 },                                              \
+		.name = { (nm), sizeof(nm) - 1 },                                                  \
+		.type = (ty),                                                                      \
+		.of = (sub) },
 
 static const struct field rows[] = { FIELDS_ROWS(ROW) };
 

@@ -1,18 +1,18 @@
 #include "dsp/flags.h"
 
-#define FLAG_ROW(nm, kd, p1, p2, ar, pd, wh)                                                   \
-	{ .name = (nm),                                                                        \
-	  .kind = (kd),                                                                        \
-	  .powers = { (p1), (p2) },                                                            \
-	  .arg = (ar),                                                                         \
-	  .proxy_default = (pd),                                                               \
-	  .what = (wh) },
-#define POWER_ROW(id, nm, fl, rt, cg, cr, cp, bt, wh)                                          \
-	{ .name = (fl),                                                                        \
-	  .kind = FLAG_KIND_POWER,                                                             \
-	  .powers = { (id), POWER_COUNT },                                                     \
-	  .arg = (nm),                                                                         \
-	  .what = (wh) },
+#define FLAG_ROW(nm, kd, p1, p2, ar, pd, wh)                                                       \
+	{ .name = (nm),                                                                            \
+		.kind = (kd),                                                                      \
+		.powers = { (p1), (p2) },                                                          \
+		.arg = (ar),                                                                       \
+		.proxy_default = (pd),                                                             \
+		.what = (wh) },
+#define POWER_ROW(id, nm, fl, rt, cg, cr, cp, bt, wh)                                              \
+	{ .name = (fl),                                                                            \
+		.kind = FLAG_KIND_POWER,                                                           \
+		.powers = { (id), POWER_COUNT },                                                   \
+		.arg = (nm),                                                                       \
+		.what = (wh) },
 
 static const struct flag rows[FLAG_COUNT] = { FLAGS_ROWS(FLAG_ROW) POWERS_ROWS(POWER_ROW) };
 

@@ -74,8 +74,8 @@ static void write_reading(const struct facts *facts, const struct decision *d, s
 		line_add(l, " is %s to dsp", d->reason);
 		return;
 	}
-	line_add(l, "cannot be %s: %s",
-		facts->reading == READING_UNROUTABLE ? "routed" : "checked", facts->doubt.text);
+	line_add(l, "cannot be %s: %s", facts->reading == READING_UNROUTABLE ? "routed" : "checked",
+		facts->doubt.text);
 	if (facts->advice)
 		line_add(l, "; %s", facts->advice);
 	else if (facts->reading == READING_UNROUTABLE)
@@ -89,7 +89,7 @@ static void write_post(const struct policy *policy, const struct facts *facts, s
 	add_operation(l, facts);
 	line_add(l, " is a write: POST is %s; POST=1", state_of(policy, FLAG_POST));
 	if (!policy_is_proxy(policy) && !powerset_empty(&facts->powers)) {
-		line_add(l, ", or ");
+		line_add(l, " or ");
 		(void)add_powers(l, &facts->powers, true);
 	}
 	line_add(l, " opens it");
@@ -123,13 +123,14 @@ static void write_own_name(const struct facts *facts, struct line *l)
 	char name[48];
 
 	text_escape(facts->plugin, name, sizeof(name));
-	line_add(l, "plugin_control is closed (%s): a managed plugin \"%s\" would be asked instead of "
-		    "this one; no flag opens it",
+	line_add(l,
+		"plugin_control is closed (%s): a managed plugin \"%s\" would be asked instead of "
+		"this one; no flag opens it",
 		facts->route->name, name);
 }
 
-void message_write(const struct policy *policy, const struct facts *facts,
-	const struct decision *d, char out[MESSAGE_MOST])
+void message_write(const struct policy *policy, const struct facts *facts, const struct decision *d,
+	char out[MESSAGE_MOST])
 {
 	struct line l;
 
@@ -159,7 +160,8 @@ void message_write(const struct policy *policy, const struct facts *facts,
 		break;
 	case DECIDED_BY_READONLY:
 		add_operation(&l, facts);
-		line_add(&l, " is a write: profile readonly allows reads; another DSP_PROFILE opens it");
+		line_add(&l,
+			" is a write: profile readonly allows reads; another DSP_PROFILE opens it");
 		break;
 	case DECIDED_BY_GRANT:
 	case DECIDED_BY_PROFILE:

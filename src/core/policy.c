@@ -3,7 +3,7 @@
 #include "dsp/reference.h"
 #include "dsp/text.h"
 
-#define ROW(pf, kd, fl, o1, o2, o3)                                                            \
+#define ROW(pf, kd, fl, o1, o2, o3)                                                                \
 	{ .profile = (pf), .kind = (kd), .flag = (fl), .operations = { (o1), (o2), (o3) } },
 
 static const struct proxy_rule proxy_rules[] = { PROXIES_ROWS(ROW) };
@@ -13,7 +13,7 @@ bool policy_is_proxy(const struct policy *p)
 	return p->profile == PROFILE_TECNATIVA || p->profile == PROFILE_LINUXSERVER;
 }
 
-/* Whether an explicit 0 of the flag is no more than unset: the proxies' own rules say what it means. */
+/* Whether an explicit 0 of the flag is no more than unset: then the proxies' own rules decide. */
 static bool zero_is_unset(const struct policy *p, size_t flag)
 {
 	for (size_t i = 0; i < p->rule_count; i++) {

@@ -3,14 +3,14 @@
 #include "dsp/powers_of.h"
 #include "dsp/query.h"
 
-#define ROW(id, nm, fl, rt, cg, cr, cp, bt, wh)                                                \
-	[id] = { .name = (nm),                                                                 \
-		.flag = (fl),                                                                  \
-		.root = (rt),                                                                  \
-		.closed_guard = (cg),                                                          \
-		.closed_readonly = (cr),                                                       \
-		.closed_proxies = (cp),                                                        \
-		.built = (bt),                                                                 \
+#define ROW(id, nm, fl, rt, cg, cr, cp, bt, wh)                                                    \
+	[id] = { .name = (nm),                                                                     \
+		.flag = (fl),                                                                      \
+		.root = (rt),                                                                      \
+		.closed_guard = (cg),                                                              \
+		.closed_readonly = (cr),                                                           \
+		.closed_proxies = (cp),                                                            \
+		.built = (bt),                                                                     \
 		.what = (wh) },
 
 static const struct power_info rows[POWER_COUNT] = { POWERS_ROWS(ROW) };
@@ -87,7 +87,7 @@ static bool query_may_be_replaced(const struct route *route, const struct reques
 {
 	if (rq->has_content_length && span_equal(rq->content_length, SPAN("0")))
 		return false;
-	/* Builds with a multipart body need no shown type: nothing but an empty body clears them. */
+	/* Builds with a multipart body need no shown type: only an empty body clears them. */
 	if (route->operation == OP_IMAGE_BUILD)
 		return true;
 	return rq->has_content_type && !rq->body64;

@@ -99,7 +99,7 @@ bool query_given(struct span query, const char *key)
 	return query_first(query, key).n > 0;
 }
 
-/* The value with blanks trimmed is word, in any case. Go trims more than ASCII: that is "true" here. */
+/* The value, blanks trimmed, is word in any case. Go trims more than ASCII: that is "true" here. */
 static bool is_word(struct span value, const char *word)
 {
 	char text[16];

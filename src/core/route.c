@@ -1,23 +1,23 @@
 #include "dsp/route.h"
 
-#define ROW(m, v, h, var1, mid, var2, pat, op, nm, sec, wr, bd, tp, st, p1, p2, t1, t2)         \
-	{ .method = (m),                                                                       \
-	  .versioned = (v),                                                                    \
-	  .head = { (h), sizeof(h) - 1 },                                                      \
-	  .first = (var1),                                                                     \
-	  .middle = { (mid), sizeof(mid) - 1 },                                                \
-	  .second = (var2),                                                                    \
-	  .pattern = (pat),                                                                    \
-	  .operation = (op),                                                                   \
-	  .name = (nm),                                                                        \
-	  .section = (sec),                                                                    \
-	  .write = (wr),                                                                       \
-	  .body = (bd),                                                                        \
-	  .top = (tp),                                                                         \
-	  .schema = (st),                                                                      \
-	  .powers = { (p1), (p2) },                                                            \
-	  .first_tag = (t1),                                                                   \
-	  .last_tag = (t2) },
+#define ROW(m, v, h, var1, mid, var2, pat, op, nm, sec, wr, bd, tp, st, p1, p2, t1, t2)            \
+	{ .method = (m),                                                                           \
+		.versioned = (v),                                                                  \
+		.head = { (h), sizeof(h) - 1 },                                                    \
+		.first = (var1),                                                                   \
+		.middle = { (mid), sizeof(mid) - 1 },                                              \
+		.second = (var2),                                                                  \
+		.pattern = (pat),                                                                  \
+		.operation = (op),                                                                 \
+		.name = (nm),                                                                      \
+		.section = (sec),                                                                  \
+		.write = (wr),                                                                     \
+		.body = (bd),                                                                      \
+		.top = (tp),                                                                       \
+		.schema = (st),                                                                    \
+		.powers = { (p1), (p2) },                                                          \
+		.first_tag = (t1),                                                                 \
+		.last_tag = (t2) },
 
 static const struct route rows[] = { ROUTES_ROWS(ROW) };
 

@@ -22,6 +22,7 @@ void settings_init(struct settings *s)
 {
 	*s = (struct settings){ .profile = PROFILE_GUARD };
 	line_init(&s->notice_line, s->notices, sizeof(s->notices));
+	line_init(&s->ignored, s->ignored_names, sizeof(s->ignored_names));
 }
 
 static bool is_one_of(struct span value, const char *const words[4])
@@ -70,7 +71,8 @@ static int take_profile(struct settings *s, struct span value, struct err *e)
 		}
 	}
 	text_escape(value, shown, sizeof(shown));
-	return FAIL(e, 0, "DSP_PROFILE=%s: %s; it may be guard, tecnativa, linuxserver, readonly", shown,
+	return FAIL(e, 0, "DSP_PROFILE=%s: %s; it may be guard, tecnativa, linuxserver, readonly",
+		shown,
 		span_equal(value, SPAN("hardened")) ? "this profile is not built yet"
 						    : "no such profile");
 }
@@ -132,8 +134,8 @@ static int take_known(struct settings *s, size_t flag, struct span value, struct
 	if (f->kind == FLAG_KIND_LATER)
 		return FAIL(e, 0, "%s: not built yet; leave it unset", f->name);
 	if (f->kind == FLAG_KIND_POWER && !power_info(f->powers[0])->built)
-		return FAIL(e, 0,
-			"%s: not built yet, bodies are not judged; leave it unset", f->name);
+		return FAIL(
+			e, 0, "%s: not built yet, bodies are not judged; leave it unset", f->name);
 	if (s->given[flag].n > 0 && !span_equal(s->given[flag], value))
 		return FAIL(e, 0, "%s: set twice, to different values", f->name);
 	s->given[flag] = value;
@@ -155,7 +157,8 @@ static int take_unknown(struct settings *s, struct span name, struct span value,
 			near ? "; did you mean " : "; see dsp list flags", near ? near : "",
 			near ? "?" : "");
 	if (near && boolean(value) >= 0)
-		line_add(&s->notice_line, "%s is not a flag of dsp; did you mean %s?\n", shown, near);
+		line_add(&s->notice_line, "%s is not a flag of dsp; did you mean %s?\n", shown,
+			near);
 	return 0;
 }
 
@@ -176,18 +179,17 @@ int settings_take(struct settings *s, struct span name, struct span value,
 		return take_unknown(s, name, value, source, e);
 	if (flag_at(flag)->kind == FLAG_KIND_IGNORED) {
 		text_escape(name, shown, sizeof(shown));
-		/* LOG_LEVEL and its like are common names: in an environment they are not for dsp. */
-		if (value.n > 0 &&
-			(source == SOURCE_FILE || !span_equal(name, SPAN("LOG_LEVEL"))))
-			line_add(&s->notice_line, "%s means nothing inside dockerd\n", shown);
+		/* LOG_LEVEL is a common name: in an environment it is not meant for dsp. */
+		if (value.n > 0 && (source == SOURCE_FILE || !span_equal(name, SPAN("LOG_LEVEL"))))
+			line_add(&s->ignored, "%s%s", s->ignored.n > 0 ? ", " : "", shown);
 		return 0;
 	}
 	/* A managed plugin cannot unset a variable. */
 	return value.n == 0 ? 0 : take_known(s, flag, value, e);
 }
 
-int settings_take_environment(struct settings *s, char *const *environment,
-	enum settings_source source, struct err *e)
+int settings_take_environment(
+	struct settings *s, char *const *environment, enum settings_source source, struct err *e)
 {
 	for (; *environment; environment++) {
 		struct span all = span_of(*environment);
@@ -225,8 +227,8 @@ struct file_place {
 
 static int fail_at(const struct file_place *at, const char *where, const char *what, struct err *e)
 {
-	return FAIL(e, 0, "%s:%zu:%zu: %s", at->file, at->line, (size_t)(where - at->start) + 1,
-		what);
+	return FAIL(
+		e, 0, "%s:%zu:%zu: %s", at->file, at->line, (size_t)(where - at->start) + 1, what);
 }
 
 /* One pair of quotes around a value means nothing. */
@@ -290,6 +292,10 @@ void settings_finish(struct settings *s)
 
 	for (size_t i = 0; i < (size_t)SECTION_NONE; i++)
 		copied = copied || s->flags[i] == SETTING_ON;
+	if (s->ignored.n > 0)
+		line_add(&s->notice_line,
+			"%s: settings of the socket proxies, which mean nothing inside dockerd\n",
+			s->ignored_names);
 	if (copied && !s->profile_given)
 		line_add(&s->notice_line,
 			"section flags set to 1 change nothing in profile guard; as in a socket "

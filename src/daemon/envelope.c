@@ -114,8 +114,8 @@ static int take_string(const json_t *object, const char *key, struct span *ret, 
 	return 0;
 }
 
-static int take_header(const json_t *headers, const char *key, bool *has, struct span *ret,
-	struct err *e)
+static int take_header(
+	const json_t *headers, const char *key, bool *has, struct span *ret, struct err *e)
 {
 	*has = headers && json_object_get(headers, key) != NULL;
 	return *has ? take_string(headers, key, ret, e) : 0;
@@ -142,7 +142,7 @@ static int take_body(const json_t *json, struct span cut, char *message, struct 
 
 	if (!v || json_is_null(v))
 		return 0;
-	/* The parser saw "" where the base64 was cut out; anything else was not found by the cut. */
+	/* The parser saw "" where base64 was cut out; anything else was not found by the cut. */
 	if (!json_is_string(v) || json_string_length(v) != 0 || !cut.s)
 		return FAIL(e, 0, "the question's RequestBody is not base64");
 	if (cut.n == 0)
@@ -179,7 +179,8 @@ int envelope_read(char *message, size_t len, struct envelope **ret, struct err *
 
 	/* What an AuthZReq looks like when dockerd repeats it after a broken call. */
 	if (len == 0)
-		return FAIL(e, 0, "the question is empty: it was cut off, and repeated without its text");
+		return FAIL(e, 0,
+			"the question is empty: it was cut off, and repeated without its text");
 	if (cut.n > ENVELOPE_BODY64_MOST || len - cut.n > ENVELOPE_REST_MOST)
 		return FAIL(e, EMSGSIZE, "the question is too big");
 	json = parse(text, cut, &error);

@@ -4,8 +4,8 @@
 
 #include "dsp/mem.h"
 
-/* A body that comes in pieces starts with room for a few of them. */
-enum { SECOND_ROOM = 32 * 1024 };
+/* A body that comes in pieces gets room for as much again as came, three times over. */
+enum { GROWTH = 4 };
 
 void intake_begin(struct intake *in, size_t max)
 {
@@ -37,7 +37,7 @@ static size_t room_for(const struct intake *in, size_t need)
 	size_t room = need;
 
 	if (in->room > 0) {
-		room = in->room * 2 > SECOND_ROOM ? in->room * 2 : SECOND_ROOM;
+		room = in->room * GROWTH;
 		if (room > in->top)
 			room = in->top;
 		if (room < need)

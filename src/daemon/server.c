@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <malloc.h>
 #include <microhttpd.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -13,7 +12,6 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -21,6 +19,7 @@
 
 #include "dsp/intake.h"
 #include "dsp/mem.h"
+#include "dsp/process.h"
 
 /*
  * How it works. libmicrohttpd has an epoll set of its own, but it tells nobody when a request's
@@ -33,16 +32,12 @@
 
 enum {
 	EVENTS = 64,
-	FIXED_REPLIES = 16,      /* replies with static text that are built once */
-	MAX_FILES = 65536,
-	SPARE_FILES = 64,        /* descriptors that connections leave to the rest of the process */
-	POOL_BYTES = 16 * 1024,  /* per connection, for one request's head and a piece of its body */
-	ACCEPT_PAUSE_MS = 100,   /* after an accept that failed: the process is out of something */
-	LAST_WORDS_MS = 100,     /* at a stop: for requests on connections that are just made */
-	QUIET_MS = 1000,         /* after so long without events, free memory is given back */
-	TRIM_PEERS = 64,         /* as many fewer connections are worth giving memory back at once */
-	MMAP_BYTES = 128 * 1024, /* bodies above this are mapped, and unmapped when they go */
-	TRIM_BYTES = 512 * 1024,
+	FIXED_REPLIES = 16,     /* replies with static text, built once */
+	POOL_BYTES = 16 * 1024, /* per connection: for a request's head and a piece of its body */
+	ACCEPT_PAUSE_MS = 100,  /* when accepting fails: the process or the system is out of something */
+	LAST_WORDS_MS = 100,    /* at a stop: for requests on connections that were just made */
+	QUIET_MS = 1000,        /* without an event for so long, free memory is given back */
+	TRIM_PEERS = 64,        /* when so many have gone, and half of all, it is given back at once */
 };
 
 /* One connection, and the request that it carries. */
@@ -54,7 +49,7 @@ struct peer {
 	bool ended;    /* the peer will send no more: in server.ended */
 	bool replying; /* the reply is queued and has not gone */
 	bool armed;    /* the outer set watches for room to write */
-	uint64_t deadline; /* of the request, when busy */
+	uint64_t deadline;               /* of the request, when busy */
 	const struct endpoint *endpoint; /* NULL: complaint is the answer */
 	const struct reply *complaint;
 	struct intake intake;
@@ -77,19 +72,19 @@ struct server {
 	int outer;
 	int signals;
 	enum phase phase;
-	uint64_t now;         /* milliseconds, taken once a turn */
-	uint64_t active_at;   /* when the last event came */
-	uint64_t stop_at;     /* STOPPING: not done before */
-	uint64_t accept_at;   /* not accepting before */
-	bool listening;       /* the outer set watches the listening socket */
-	bool pending;         /* MHD has more to do at once */
-	bool quiesced;        /* MHD has let go of the listening socket */
-	bool given_back;      /* free memory, since the last event */
-	unsigned accepted;    /* in this turn */
+	uint64_t now;       /* milliseconds, taken once a turn */
+	uint64_t active_at; /* when the last event came */
+	uint64_t stop_at;   /* STOPPING: not done before */
+	uint64_t accept_at; /* not accepting before */
+	bool listening;     /* the outer set watches the listening socket */
+	bool pending;       /* MHD has more to do at once */
+	bool quiesced;      /* MHD has let go of the listening socket */
+	bool given_back;    /* free memory, since the last event */
+	unsigned accepted;  /* in this turn */
 	unsigned peers;
-	unsigned most_peers;  /* since memory was last given back */
-	unsigned limit;       /* of peers */
-	unsigned replying;    /* peers whose reply has not gone */
+	unsigned most_peers; /* since memory was last given back */
+	unsigned limit;      /* of peers */
+	unsigned replying;   /* peers whose reply has not gone */
 	unsigned armed;
 	struct budget budget;
 	TAILQ_HEAD(busy_list, peer) busy; /* earliest deadline first */
@@ -98,7 +93,7 @@ struct server {
 	size_t fixed_count;
 };
 
-#define COMPLAINT(status_code, words)                                                             \
+#define COMPLAINT(status_code, words)                                                              \
 	{                                                                                          \
 		.status = (status_code), .text = "{\"Err\":\"" words "\"}",                        \
 		.len = sizeof("{\"Err\":\"" words "\"}") - 1,                                      \
@@ -108,8 +103,8 @@ static const struct reply no_such_path = COMPLAINT(404, "dsp has no such endpoin
 static const struct reply only_post = COMPLAINT(405, "dsp's endpoints take POST only");
 static const struct reply no_memory = COMPLAINT(500, "dsp is out of memory");
 static const struct reply too_big = COMPLAINT(413, "the request is larger than dsp takes");
-static const struct reply no_room =
-	COMPLAINT(503, "dsp has too many bytes of requests in hand; try again");
+static const struct reply no_room = COMPLAINT(
+	503, "dsp has too many bytes of requests in hand; try again");
 
 /* --- the clock --------------------------------------------------------------------------------*/
 
@@ -170,7 +165,8 @@ static void watch_listener(struct server *s)
 
 	if (want == s->listening)
 		return;
-	(void)watch(s, EPOLL_CTL_MOD, s->options->listen_fd, want ? EPOLLIN : 0, &s->listening);
+	(void)watch(s, want ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, s->options->listen_fd, EPOLLIN,
+		&s->listening);
 	s->listening = want;
 }
 
@@ -374,8 +370,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 }
 
 /* The reply has gone, or the connection breaks. */
-static void on_completed(void *cls, struct MHD_Connection *c, void **state,
-	enum MHD_RequestTerminationCode code)
+static void on_completed(
+	void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode code)
 {
 	struct server *s = cls;
 	struct peer *p = *state;
@@ -470,7 +466,7 @@ static void settle(struct server *s)
 	}
 	if (s->replying == s->armed)
 		return;
-	TAILQ_FOREACH(p, &s->busy, busy_link) {
+	TAILQ_FOREACH (p, &s->busy, busy_link) {
 		if (!p->replying || p->armed)
 			continue;
 		p->armed = true;
@@ -496,7 +492,7 @@ static void give_back(struct server *s)
 
 	if (!quiet && s->most_peers <= 2 * s->peers + TRIM_PEERS)
 		return;
-	(void)malloc_trim(0);
+	process_give_back_memory();
 	s->given_back = quiet;
 	s->most_peers = s->peers;
 }
@@ -528,6 +524,21 @@ static int wait_for(const struct server *s)
 	return wait;
 }
 
+/*
+ * When MHD fails to accept because something ran out, it does not try again before one of its
+ * connections has gone, and those that dockerd keeps never go.
+ */
+static void accept_for_mhd(struct server *s)
+{
+	int fd = accept4(s->options->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr peer = { .sa_family = AF_UNIX };
+
+	if (fd < 0 || MHD_add_connection(s->mhd, fd, &peer, sizeof(peer)) != MHD_YES)
+		s->accept_at = s->now + ACCEPT_PAUSE_MS;
+	else
+		s->pending = true;
+}
+
 static int turn(struct server *s, struct err *e)
 {
 	struct epoll_event events[EVENTS];
@@ -552,8 +563,8 @@ static int turn(struct server *s, struct err *e)
 	if (!s->pending)
 		settle(s);
 	cut_late(s);
-	if (listener && s->accepted == 0)
-		s->accept_at = s->now + ACCEPT_PAUSE_MS;
+	if (listener && s->accepted == 0 && !s->quiesced)
+		accept_for_mhd(s);
 	advance_stop(s);
 	watch_listener(s);
 	give_back(s);
@@ -562,47 +573,12 @@ static int turn(struct server *s, struct err *e)
 
 /* --- start and end ----------------------------------------------------------------------------*/
 
-static unsigned raise_file_limit(void)
-{
-	struct rlimit r = { 1024, 1024 };
-
-	(void)getrlimit(RLIMIT_NOFILE, &r);
-	if (r.rlim_cur < MAX_FILES && r.rlim_cur < r.rlim_max) {
-		r.rlim_cur = r.rlim_max < MAX_FILES ? r.rlim_max : MAX_FILES;
-		(void)setrlimit(RLIMIT_NOFILE, &r);
-		(void)getrlimit(RLIMIT_NOFILE, &r);
-	}
-	if (r.rlim_cur > MAX_FILES)
-		r.rlim_cur = MAX_FILES;
-	return (unsigned)(r.rlim_cur > 2 * SPARE_FILES ? r.rlim_cur - SPARE_FILES : r.rlim_cur / 2);
-}
-
-static int open_signals(struct err *e)
-{
-	sigset_t set;
-	int fd;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-		return FAIL(e, errno, "signals");
-	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return fd >= 0 ? fd : FAIL(e, errno, "signalfd");
-}
-
 static int start(struct server *s, struct err *e)
 {
 	const struct server_options *o = s->options;
 
-	/*
-	 * Left alone, glibc takes the size of the largest freed body as the size from which memory
-	 * is mapped, and keeps all below for itself: big bodies would never go back to the system.
-	 */
-	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
-	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
-	s->signals = open_signals(e);
+	process_tune_memory();
+	s->signals = process_signals(e);
 	if (s->signals < 0)
 		return -1;
 	s->outer = epoll_create1(EPOLL_CLOEXEC);
@@ -610,12 +586,12 @@ static int start(struct server *s, struct err *e)
 		watch(s, EPOLL_CTL_ADD, o->listen_fd, EPOLLIN, &s->listening) != 0)
 		return FAIL(e, errno, "epoll");
 	s->listening = true;
-	s->mhd = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_USE_TURBO | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL,
-		on_request, s, MHD_OPTION_LISTEN_SOCKET, o->listen_fd,
+	s->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TURBO | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0,
+		NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->listen_fd,
 		MHD_OPTION_CONNECTION_LIMIT, s->limit, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_NOTIFY_CONNECTION,
-		on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, s, MHD_OPTION_END);
 	if (!s->mhd)
 		return FAIL(e, 0, "libmicrohttpd did not start");
 	return find_fixed(s, &no_memory) ? 0 : FAIL(e, ENOMEM, "libmicrohttpd");
@@ -643,7 +619,7 @@ int server_run(const struct server_options *options, struct err *e)
 		.outer = -1,
 		.signals = -1,
 		.now = milliseconds(),
-		.limit = raise_file_limit(),
+		.limit = process_raise_files(),
 		.budget = { .limit = options->budget },
 	};
 	int result;

@@ -27,7 +27,8 @@ static void reply_denial(struct reply *ret, const char *message)
 {
 	char *owned = envelope_denial(message);
 
-	reply_static(ret, 200, SPAN("{\"Allow\":false,\"Msg\":\"refused; dsp ran out of memory\"}"));
+	reply_static(
+		ret, 200, SPAN("{\"Allow\":false,\"Msg\":\"refused; dsp ran out of memory\"}"));
 	if (owned)
 		*ret = (struct reply){ 200, owned, strlen(owned), owned };
 }
@@ -77,7 +78,8 @@ static void answer_request(void *ctx, char *body, size_t len, struct reply *ret)
 			reply_static(ret, 200, SPAN("{\"Allow\":true}"));
 		} else {
 			message_write(service->policy, &facts, &d, message);
-			log_line("denied %s: %s", facts.route ? facts.route->name : "request", message);
+			log_line("denied %s: %s", facts.route ? facts.route->name : "request",
+				message);
 			reply_denial(ret, message);
 		}
 	}

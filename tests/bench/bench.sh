@@ -8,8 +8,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
-rounds=${2:-5}
-seconds=${3:-0.6}
+rounds=${2:-9}
+seconds=${3:-0.3}
 dsp=${DSP:-$build/dsp}
 loadgen=$build/bench/loadgen
 dir=$(mktemp -d)

@@ -32,7 +32,7 @@ function over(scenario, a, b) {
 }
 
 function row(title, scenario, server) {
-	printf "%-34s %-5s %11.2f %9.1f %9.1f %9.0f %9s %9s\n", title, server, \
+	printf "%-33s %-4s %11.2f %8.1f %8.1f %9.0f %8s %8s\n", title, server, \
 		median(values[scenario, server, "cpu_us"]), \
 		median(values[scenario, server, "p50_us"]), \
 		median(values[scenario, server, "p99_us"]), \
@@ -42,11 +42,11 @@ function row(title, scenario, server) {
 
 function check(scenario, peer, most,    r) {
 	if (!((scenario, peer, "cpu_us") in values)) {
-		printf "SKIP  %-34s dsp over %-4s: not run (at most %s)\n", title[scenario], peer, most
+		printf "SKIP  %s: CPU of dsp over %s: not run\n", title[scenario], peer
 		return
 	}
 	r = ratio(scenario, "dsp", peer)
-	printf "%s  %-34s dsp over %-4s: %.2f (at most %s)\n", r <= most ? "PASS" : "OVER", \
+	printf "%s  %s: CPU of dsp over %s is %.2f, at most %s\n", r <= most ? "PASS" : "OVER", \
 		title[scenario], peer, r, most
 	if (r > most)
 		overs++
@@ -76,8 +76,8 @@ $1 == "result" {
 }
 
 END {
-	printf "%-34s %-5s %11s %9s %9s %9s %9s %9s\n", "", "", "CPU us/call", "p50 us", "p99 us", \
-		"calls/s", "CPU/bare", "CPU/go"
+	printf "%-33s %-4s %11s %8s %8s %9s %8s %8s\n", "", "", "CPU us/call", "p50 us", \
+		"p99 us", "calls/s", "CPU/bare", "CPU/go"
 	for (s = 1; s <= scenarios; s++)
 		for (i = 1; i <= servers; i++)
 			row(i == 1 ? title[order[s]] : "", order[s], server[i])

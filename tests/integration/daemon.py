@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """dsp in a real dockerd, with the real docker CLI: daemon.py [SUITE]..."""
 
 import sys
@@ -19,4 +19,7 @@ SUITES = {
 }
 
 if __name__ == '__main__':
-    sys.exit(lab.run(SUITES))
+    try:
+        sys.exit(lab.run(SUITES))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -62,8 +62,8 @@ def run_containers(lab, report):
         check(said.text == 'typed', 'input does not come back: ' + said.text)
         check(lab.docker('run', '--rm', 'bb', 'false').status == 1, 'the exit status is lost')
     with report.case('run --rm removes the container'):
-        check('gone' not in lab.works('ps', '-a') and lab.works('run', '--rm', '--name', 'gone', 'bb', 'true') == ''
-              and 'gone' not in lab.works('ps', '-a'), 'the container is still there')
+        lab.works('run', '--rm', '--name', 'gone', 'bb', 'true')
+        check('gone' not in lab.works('ps', '-a'), 'the container is still there')
     with report.case('run -d'):
         lab.start_container('web')
         check(lab.running('web'), 'not running')
@@ -166,16 +166,16 @@ def images(lab, report):
         lab.works('builder', 'prune', '-f')
     with report.case('image tag, ls, inspect, history'):
         lab.works('tag', 'bb', 'bb:second')
-        check('second' in lab.works('images', 'bb'), 'the tag is not listed')
+        check(lab.works('images', '-q', 'bb:second'), 'the tag is not listed')
         lab.works('image', 'inspect', 'bb:second')
         lab.works('history', 'bb:second')
     with report.case('save, rmi, load'):
         here = files(lab, 'save')
         lab.works('save', '-o', here + '/tar', 'bb:second')
         lab.works('rmi', 'bb:second')
-        check('second' not in lab.works('images', 'bb'), 'the tag is still listed')
+        check(not lab.works('images', '-q', 'bb:second'), 'the tag is still listed')
         lab.works('load', '-i', here + '/tar')
-        check('second' in lab.works('images', 'bb'), 'the tag did not come back')
+        check(lab.works('images', '-q', 'bb:second'), 'the tag did not come back')
         lab.works('image', 'rm', 'bb:second', 'built:3')
     with report.case('image prune'):
         lab.works('build', '-t', 'built:2', '-', give=b'FROM bb\nLABEL x=z\n')

@@ -202,6 +202,12 @@ class Request:
             out.add("create")
         return out
 
+    def makes_own_name(self):
+        """Whether a plugin of dsp's own name would come of it; only a pull can do without a name."""
+        query = self.query or {}
+        pull = self.route and self.route.operation == "plugin_pull"
+        return own_name(query.get("name") or (query.get("remote", "") if pull else ""))
+
     def reference(self):
         """Whether the container is named as the proxies' patterns can read it."""
         if not self.route or not self.route.pattern.startswith("/containers/{"):
@@ -220,9 +226,7 @@ class Request:
             "readable": {"yes" if self.is_readable() else "no"},
             "body": {"object"} if self.has_keys() else {"none"},
         }
-        query = self.query or {}
-        plugin = query.get("name") or ("" if "name" in query else query.get("remote", ""))
-        self.facts["plugin"] = {"own-name"} if own_name(plugin) else {"other"}
+        self.facts["plugin"] = {"own-name" if self.makes_own_name() else "other"}
         self.facts["powers"] = self.powers() if self.route else set()
         return self.facts
 

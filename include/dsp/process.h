@@ -1,0 +1,25 @@
+/*
+ * What the server asks of the process as a whole: descriptors, signals, memory. It decides
+ * nothing about requests.
+ */
+#ifndef DSP_PROCESS_H
+#define DSP_PROCESS_H
+
+#include "dsp/err.h"
+
+/* Raises the limit of open files as far as it is useful; returns how many are for connections. */
+unsigned process_raise_files(void);
+
+/*
+ * Blocks SIGTERM, SIGINT and SIGHUP and returns a descriptor that they can be read from, which is
+ * the caller's; ignores SIGPIPE. -1 and e on error.
+ */
+MUST_USE int process_signals(struct err *e);
+
+/* Lets freed memory go back to the system; once, at the start. */
+void process_tune_memory(void);
+
+/* Gives all free memory back to the system. Takes milliseconds: for when it is quiet. */
+void process_give_back_memory(void);
+
+#endif
