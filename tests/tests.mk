@@ -30,3 +30,17 @@ $(BENCH): $(B)/bench/%: tests/bench/%.c Makefile tests/tests.mk
 bench: packages-check
 	@$(MAKE) --no-print-directory all $(BENCH)
 	tests/bench/bench.sh $(B) "$(ROUNDS)" "$(SECONDS)"
+
+# --- lint: make lint, or make lint STEP=tidy --------------------------------------------------
+
+.PHONY: lint
+lint: packages-lint
+	tests/lint/lint.sh $(STEP)
+
+# --- wire: server.c by itself, for tests/wire/server.py ----------------------------------------
+
+$(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp-core.a \
+	$(patsubst %,$(B)/src/daemon/%.o,server peers intake process log)
+	@mkdir -p $(@D)
+	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(B)/libdsp-core.a $(LIBS)
+-include $(B)/tests/wire/echo_server.d

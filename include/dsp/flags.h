@@ -32,7 +32,7 @@ struct flag {
 	const char *what;
 };
 
-#define FLAG_ONE(...) +1
+#define FLAG_ONE(...) +1 /* NOLINT(bugprone-macro-parentheses): a term of a sum */
 enum {
 	FLAG_ROWS = 0 FLAGS_ROWS(FLAG_ONE),
 	FLAG_COUNT = FLAG_ROWS + POWER_COUNT,

@@ -11,8 +11,14 @@
 unsigned process_raise_files(void);
 
 /*
- * Blocks SIGTERM, SIGINT and SIGHUP and returns a descriptor that they can be read from, which is
- * the caller's; ignores SIGPIPE. -1 and e on error.
+ * Blocks SIGTERM, SIGINT and SIGHUP, so that they wait for process_signals, and ignores SIGPIPE.
+ * To be called before anything is made that an orderly end removes.
+ */
+void process_block_signals(void);
+
+/*
+ * A descriptor that these signals are read from, which is the caller's; blocks them when they are
+ * not yet. -1 and e on error.
  */
 MUST_USE int process_signals(struct err *e);
 

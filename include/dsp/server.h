@@ -14,7 +14,8 @@ struct reply {
 	unsigned status;  /* HTTP status */
 	const char *text; /* JSON */
 	size_t len;       /* bytes of text */
-	char *owned;      /* text when it came from mem_*, to be freed by the server; else NULL */
+	/* text when it came from mem_*, to be freed by the server; NULL when text never changes. */
+	char *owned;
 };
 
 struct endpoint {
@@ -36,14 +37,16 @@ struct server_options {
 	unsigned request_seconds; /* from a request's first byte to its last */
 	/*
 	 * Called once when a stop was asked for, before the last connections are accepted: the
-	 * place to take the socket's name away. May be NULL.
+	 * place to take the socket's name away. NULL: the socket was handed over and outlives
+	 * this process, so what waits in its backlog is left for the next one.
 	 */
 	void (*stopping)(void *ctx);
 };
 
 /*
- * Serves until SIGTERM or SIGINT, finishes the requests in hand, and returns 0. Blocks those
- * signals, and SIGHUP, for the process. -1 and e when it could not start.
+ * Serves until SIGTERM or SIGINT, finishes the requests in hand (a second signal cuts them), and
+ * returns 0. Blocks those signals, and SIGHUP, for the process, and ignores SIGPIPE. -1 and e when
+ * it could not start.
  */
 MUST_USE int server_run(const struct server_options *options, struct err *e);
 

@@ -9,20 +9,17 @@
 
 enum { ENV_FILE_MOST = 1 << 20 };
 
-static int read_all(int fd, const char *path, size_t most, char *text, size_t *len, struct err *e)
+/* Reads to the end, or until text's room is full. The number of bytes, or -1 and errno. */
+static ssize_t read_all(int fd, char *text, size_t room)
 {
+	size_t len = 0;
 	ssize_t n;
 
-	*len = 0;
 	do {
-		n = read(fd, text + *len, most + 1 - *len);
-		if (n < 0 && errno != EINTR)
-			return FAIL(e, errno, "%s", path);
-		*len += n > 0 ? (size_t)n : 0;
-		if (*len > most)
-			return FAIL(e, 0, "%s: more than %zu bytes", path, most);
-	} while (n != 0);
-	return 0;
+		n = read(fd, text + len, room - len);
+		len += n > 0 ? (size_t)n : 0;
+	} while (len < room && (n > 0 || (n < 0 && errno == EINTR)));
+	return n < 0 ? -1 : (ssize_t)len;
 }
 
 int file_read(const char *path, size_t most, char **ret, size_t *len, struct err *e)
@@ -30,16 +27,23 @@ int file_read(const char *path, size_t most, char **ret, size_t *len, struct err
 	bool standard_input = strcmp(path, "-") == 0;
 	int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	AUTO_MEM char *text = NULL;
-	int rc;
+	ssize_t n = -1;
+	int rc = 0;
 
 	if (fd < 0)
 		return FAIL(e, errno, "%s", path);
 	text = mem_alloc(most + 1);
-	rc = text ? read_all(fd, path, most, text, len, e) : FAIL(e, ENOMEM, "%s", path);
+	if (text)
+		n = read_all(fd, text, most + 1);
+	if (n < 0)
+		rc = FAIL(e, text ? errno : ENOMEM, "%s", path);
+	else if ((size_t)n > most)
+		rc = FAIL(e, 0, "%s: more than %zu bytes", path, most);
 	if (!standard_input)
 		(void)close(fd);
 	if (rc != 0)
 		return -1;
+	*len = (size_t)n;
 	*ret = text;
 	text = NULL;
 	return 0;
@@ -48,6 +52,7 @@ int file_read(const char *path, size_t most, char **ret, size_t *len, struct err
 static int read_settings(struct settings *s, const char *env_file, char **text, struct err *e)
 {
 	size_t len;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const char *broken = getenv("DSP_ON_BROKEN");
 
 	/* First of all: it says what an error in the others leads to. */

@@ -75,6 +75,7 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 		{ NULL, 0, NULL, 0 } };
 	int o;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (take_option(a, o, argv) != 0)
 			return EXIT_USAGE;

@@ -274,6 +274,7 @@ int cli_list(int argc, char **argv)
 	struct err e;
 	int o;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (o == 'c')
 			current = true;

@@ -93,6 +93,7 @@ int cli_serve(int argc, char **argv)
 	struct err e;
 	int o;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (o == 's')
 			socket = optarg;

@@ -32,6 +32,7 @@ bool b64_valid(struct span text)
 		return false;
 	while (pad < 2 && pad < text.n && text.s[text.n - 1 - pad] == '=')
 		pad++;
+	/* cppcheck-suppress knownConditionTrueFalse; it does not follow pad */
 	for (size_t i = 0; i < text.n - pad; i++) {
 		if (sextet(text.s[i]) < 0)
 			return false;

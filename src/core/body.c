@@ -25,6 +25,7 @@ struct place {
 	int depth;        /* of the value that stands here; the top is 1 */
 };
 
+/* NOLINTBEGIN(misc-no-recursion): MOST_DEPTH bounds it. */
 static int walk(
 	json_t *v, enum struct_id schema, bool is_map, const struct place *at, struct err *why);
 
@@ -207,6 +208,7 @@ static int walk(
 	}
 	return 0;
 }
+/* NOLINTEND(misc-no-recursion) */
 
 /* jansson's own text quotes the body, which may hold secrets: only the place is taken over. */
 static int refuse_syntax(const json_error_t *error, struct err *why)

@@ -60,6 +60,7 @@ int field_compare(struct span a, struct span b)
 	return (a.n > 0) - (b.n > 0);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): no struct includes one that includes it. */
 static const struct field *find_folded(enum struct_id id, struct span folded)
 {
 	const struct field *include = NULL;

@@ -28,13 +28,18 @@ long target_unescape(struct span in, char *out)
 	size_t n = 0;
 
 	for (size_t i = 0; i < in.n; i++) {
+		int high;
+		int low;
+
 		if (in.s[i] != '%') {
 			out[n++] = in.s[i];
 			continue;
 		}
-		if (in.n - i < 3 || hex(in.s[i + 1]) < 0 || hex(in.s[i + 2]) < 0)
+		high = in.n - i < 3 ? -1 : hex(in.s[i + 1]);
+		low = in.n - i < 3 ? -1 : hex(in.s[i + 2]);
+		if (high < 0 || low < 0)
 			return -1;
-		out[n++] = (char)(hex(in.s[i + 1]) << 4 | hex(in.s[i + 2]));
+		out[n++] = (char)(high << 4 | low);
 		i += 2;
 	}
 	return (long)n;

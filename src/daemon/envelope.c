@@ -47,6 +47,8 @@ static struct span find_body(struct span message)
 	const struct span none = { NULL, 0 };
 	int depth = 0;
 
+	if (!memmem(message.s, message.n, key, sizeof(key) - 1))
+		return none;
 	for (const char *s = message.s; s < end; s++) {
 		const char *close;
 		const char *value;
@@ -135,8 +137,8 @@ static int take_headers(const json_t *json, struct request *rq, struct err *e)
 		headers, "Content-Length", &rq->has_content_length, &rq->content_length, e);
 }
 
-static int take_body(const json_t *json, struct span cut, char *message, struct span text,
-	struct request *rq, struct err *e)
+static int take_body(
+	const json_t *json, struct span cut, char *message, struct request *rq, struct err *e)
 {
 	const json_t *v = json_object_get(json, "RequestBody");
 
@@ -149,7 +151,7 @@ static int take_body(const json_t *json, struct span cut, char *message, struct 
 		return 0;
 	if (!b64_valid(cut))
 		return FAIL(e, 0, "the question's RequestBody is not base64");
-	rq->body64 = message + (cut.s - text.s);
+	rq->body64 = message + (cut.s - message);
 	rq->body64_len = cut.n;
 	return 0;
 }
@@ -193,7 +195,7 @@ int envelope_read(char *message, size_t len, struct envelope **ret, struct err *
 	if (!env)
 		return FAIL(e, ENOMEM, "the question");
 	if (take_all(json, &env->request, e) != 0 ||
-		take_body(json, cut, message, text, &env->request, e) != 0) {
+		take_body(json, cut, message, &env->request, e) != 0) {
 		mem_free(env);
 		return -1;
 	}
@@ -232,20 +234,37 @@ char *envelope_error(const char *text)
 /* The length of the UTF-8 character at s, 0 when it is none (RFC 3629). */
 static size_t utf8_length(struct span s)
 {
-	unsigned char c = (unsigned char)s.s[0];
-	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 4;
-	unsigned char second = s.n > 1 ? (unsigned char)s.s[1] : 0;
+	/* By the first byte: the length, and what the second may be. */
+	static const struct {
+		unsigned char first, last;
+		unsigned char length;
+		unsigned char least, most;
+	} rows[] = {
+		{ 0x00, 0x7f, 1, 0x00, 0x00 },
+		{ 0xc2, 0xdf, 2, 0x80, 0xbf },
+		{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
+		{ 0xe1, 0xec, 3, 0x80, 0xbf },
+		{ 0xed, 0xed, 3, 0x80, 0x9f },
+		{ 0xee, 0xef, 3, 0x80, 0xbf },
+		{ 0xf0, 0xf0, 4, 0x90, 0xbf },
+		{ 0xf1, 0xf3, 4, 0x80, 0xbf },
+		{ 0xf4, 0xf4, 4, 0x80, 0x8f },
+	};
+	const unsigned char *c = (const unsigned char *)s.s;
+	size_t row = 0;
 
-	if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || s.n < n)
+	while (row < sizeof(rows) / sizeof(rows[0]) && c[0] > rows[row].last)
+		row++;
+	if (row == sizeof(rows) / sizeof(rows[0]) || c[0] < rows[row].first ||
+		s.n < rows[row].length)
 		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if (((unsigned char)s.s[i] & 0xc0) != 0x80)
+	if (rows[row].length > 1 && (c[1] < rows[row].least || c[1] > rows[row].most))
+		return 0;
+	for (size_t i = 2; i < rows[row].length; i++) {
+		if ((c[i] & 0xc0) != 0x80)
 			return 0;
 	}
-	if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
-		(c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
-		return 0;
-	return n;
+	return rows[row].length;
 }
 
 /* A JSON string of in, with U+FFFD for each byte that is not UTF-8. */
@@ -262,6 +281,7 @@ static json_t *utf8_string(struct span in)
 		if (len > 0)
 			memcpy(out + n, in.s, len);
 		else
+			/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
 			memcpy(out + n, "\xef\xbf\xbd", 3);
 		n += len > 0 ? len : 3;
 		in = span_after(in, len > 0 ? len : 1);

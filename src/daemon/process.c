@@ -28,17 +28,31 @@ unsigned process_raise_files(void)
 	return (unsigned)(now > 2 * SPARE_FILES ? now - SPARE_FILES : now / 2);
 }
 
-int process_signals(struct err *e)
+static sigset_t ours(void)
 {
 	sigset_t set;
-	int fd;
 
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-		return FAIL(e, errno, "cannot set up signals");
+	return set;
+}
+
+void process_block_signals(void)
+{
+	sigset_t set = ours();
+
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+int process_signals(struct err *e)
+{
+	sigset_t set = ours();
+	int fd;
+
+	process_block_signals();
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return fd >= 0 ? fd : FAIL(e, errno, "signalfd");
 }

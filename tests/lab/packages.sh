@@ -11,7 +11,7 @@ build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev'
 lab='busybox-static'
 daemon='docker.io'
 tests='libcmocka-dev python3 haproxy valgrind docker-compose clang libclang-rt-14-dev'
-lint='clang clang-tidy clang-tools clang-format cppcheck pmccabe codespell shellcheck universal-ctags'
+lint='clang clang-tidy clang-format cppcheck pmccabe codespell shellcheck python3 libcmocka-dev'
 
 policy=/usr/sbin/policy-rc.d
 saved=$policy.before-dsp

@@ -1,0 +1,91 @@
+"""The table of tools: the calls that each makes (tools.tsv) and the flags that it needs (needs.tsv)."""
+import base64
+import contextlib
+import os
+import tempfile
+import time
+
+import dsp
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROFILES = ("guard", "tecnativa", "linuxserver")
+
+
+def read_table(name):
+    """The rows of a .tsv file as dictionaries; "-" stands for nothing."""
+    with open(os.path.join(HERE, name), encoding="utf-8") as f:
+        lines = [line.rstrip("\n").split("\t") for line in f if line.strip() and line[0] != "#"]
+    heads = lines[0]
+    for cells in lines[1:]:
+        if len(cells) != len(heads):
+            raise ValueError(f"{name}: not {len(heads)} columns: {cells}")
+    return [{k: "" if v == "-" else v for k, v in zip(heads, cells)} for cells in lines[1:]]
+
+
+def question(call):
+    """A call as the AuthZReq that dockerd makes of it."""
+    headers = dict(h.split(": ", 1) for h in call["HEADERS"].split(", ") if h)
+    q = {"RequestMethod": call["METHOD"], "RequestUri": call["TARGET"], "RequestHeaders": headers}
+    if call["BODY"]:
+        body = call["BODY"].encode()
+        headers["Content-Length"] = str(len(body))
+        q["RequestBody"] = base64.b64encode(body).decode()
+    return q
+
+
+def flags_of(need, profile):
+    flags = need["GUARD" if profile == "guard" else "TECNATIVA"].split()
+    return flags + need["LINUXSERVER"].split() if profile == "linuxserver" else flags
+
+
+def wait_for(connection):
+    """Connects: a socket is there a moment before somebody listens on it."""
+    for _ in range(1000):
+        try:
+            connection.connect()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+
+
+def refused(calls, profile, flags, stack):
+    """What dsp says to the calls that it refuses under these flags. stack ends it."""
+    settings = {"DSP_PROFILE": profile, **{flag: "1" for flag in flags}}
+    directory = stack.enter_context(tempfile.TemporaryDirectory())
+    server = stack.enter_context(dsp.Serve(directory, settings))
+    messages = []
+    with server.connect() as connection:
+        wait_for(connection)
+        for call in calls:
+            allow, message = connection.ask(question(call))
+            if not allow:
+                messages.append(f"{call['METHOD']} {call['TARGET']}: {message}")
+    # It ends while the next one is asked; the stack waits for it.
+    server.process.terminate()
+    return messages
+
+
+def check_need(need, profile, calls, results):
+    flags = flags_of(need, profile)
+    name = f"{need['TOOL']}, {need['DOING']}, {profile}"
+    with contextlib.ExitStack() as stack:
+        messages = refused(calls, profile, flags, stack)
+        results.check(f"{name} is allowed", not messages, "; ".join(messages))
+        for flag in flags:
+            rest = [f for f in flags if f != flag]
+            results.check(f"{name} needs {flag}", refused(calls, profile, rest, stack),
+                          "nothing is refused without it")
+
+
+def check(results):
+    uses = {}
+    for call in read_table("tools.tsv"):
+        uses.setdefault(call["USE"], []).append(call)
+    needs = read_table("needs.tsv")
+    for need in needs:
+        calls = [call for use in need["CALLS"].split() for call in uses[use]]
+        for profile in PROFILES:
+            check_need(need, profile, calls, results)
+    used = {use for need in needs for use in need["CALLS"].split()}
+    results.check("every group of calls belongs to a tool", used == set(uses),
+                  ", ".join(sorted(set(uses) ^ used)))

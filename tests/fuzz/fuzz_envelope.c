@@ -1,0 +1,82 @@
+/*
+ * envelope_read. Input: the question's text. What is accepted says the same when the whole text,
+ * base64 included, goes through the JSON parser; and its body decodes to what it holds.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "dsp/b64.h"
+#include "dsp/envelope.h"
+#include "fuzz.h"
+
+static struct span string_of(const json_t *object, const char *key)
+{
+	const json_t *v = json_object_get(object, key);
+
+	CHECK(v == NULL || json_is_null(v) || json_is_string(v));
+	return (struct span){ json_string_value(v), json_string_length(v) };
+}
+
+static void check_body(struct span text, const struct request *rq)
+{
+	char *expected = fuzz_room(text.n);
+	char *decoded = fuzz_copy(text);
+	size_t n;
+
+	CHECK(span_equal((struct span){ rq->body64, rq->body64_len }, text));
+	CHECK(b64_valid(text) && text.n % 4 == 0);
+	n = fuzz_base64(text, expected);
+	CHECK(b64_decode(decoded, text.n) == n && memcmp(decoded, expected, n) == 0);
+	CHECK(b64_decode(rq->body64, rq->body64_len) == n);
+	CHECK(memcmp(rq->body64, expected, n) == 0);
+	free(decoded);
+	free(expected);
+}
+
+static void check_headers(const json_t *json, const struct request *rq)
+{
+	const json_t *headers = json_object_get(json, "RequestHeaders");
+
+	CHECK(headers == NULL || json_is_null(headers) || json_is_object(headers));
+	CHECK(rq->has_content_type == (json_object_get(headers, "Content-Type") != NULL));
+	CHECK(rq->has_content_length == (json_object_get(headers, "Content-Length") != NULL));
+	CHECK(span_equal(rq->content_type, string_of(headers, "Content-Type")));
+	CHECK(span_equal(rq->content_length, string_of(headers, "Content-Length")));
+}
+
+static void check_accepted(struct span text, const struct request *rq)
+{
+	json_t *json = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+	struct span body;
+
+	CHECK(json_is_object(json));
+	CHECK(json_is_string(json_object_get(json, "RequestMethod")));
+	CHECK(json_is_string(json_object_get(json, "RequestUri")));
+	CHECK(rq->method.n > 0 && span_equal(rq->method, string_of(json, "RequestMethod")));
+	CHECK(span_equal(rq->target, string_of(json, "RequestUri")));
+	CHECK(span_equal(rq->user, string_of(json, "User")));
+	check_headers(json, rq);
+	body = string_of(json, "RequestBody");
+	CHECK((rq->body64 != NULL) == (body.n > 0));
+	if (rq->body64)
+		check_body(body, rq);
+	json_decref(json);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct span text = { (const char *)data, size };
+	char *message = fuzz_copy(text);
+	struct envelope *env = NULL;
+	struct err e;
+
+	if (envelope_read(message, size, &env, &e) == 0) {
+		CHECK(span_equal((struct span){ message, size }, text));
+		check_accepted(text, envelope_request(env));
+	} else {
+		CHECK(env == NULL && e.code == 0 && fuzz_printable(e.text));
+	}
+	envelope_free(env);
+	free(message);
+	return 0;
+}

@@ -1,0 +1,214 @@
+/*
+ * From a question's text to the answer's: envelope, facts, decision, message. Input: settings as
+ * NAME=value words, newline, and either the question's JSON, or a request as one writes it: METHOD
+ * TARGET, headers, an empty line, the body.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "dsp/envelope.h"
+#include "dsp/log.h"
+#include "dsp/mem.h"
+#include "dsp/message.h"
+#include "dsp/service.h"
+#include "fuzz.h"
+
+enum { HEADERS_MOST = 16 };
+
+/* In the place of standard error: what is logged is one printable line. */
+void log_line(const char *fmt, ...)
+{
+	char line[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	CHECK(fuzz_printable(line));
+}
+
+/* Words that are no settings are passed over: this is not about them. */
+static void read_policy(struct span words, struct policy *ret)
+{
+	static struct settings s;
+
+	settings_init(&s);
+	while (words.n > 0) {
+		struct span word = { words.s, span_find(words, ' ') };
+		size_t sign = span_find(word, '=');
+		struct span value = span_after(word, sign < word.n ? sign + 1 : sign);
+		struct err e;
+
+		words = span_after(words, word.n < words.n ? word.n + 1 : word.n);
+		word.n = sign;
+		(void)!settings_take(&s, word, value, SOURCE_FILE, &e);
+	}
+	policy_compile(&s, SETTINGS_SOCKET, ret);
+}
+
+/* The question of a written request; it is made of UTF-8, so that every byte can be asked for. */
+static char *write_question(struct span text)
+{
+	char *headers[HEADERS_MOST + 1] = { NULL };
+	struct span line = fuzz_line(text, &text);
+	struct span method = { line.s, span_find(line, ' ') };
+	struct span target = span_after(line, method.n < line.n ? method.n + 1 : method.n);
+	char *question;
+	size_t n = 0;
+
+	while (text.n > 0) {
+		line = fuzz_line(text, &text);
+		if (line.n == 0)
+			break;
+		if (n < HEADERS_MOST)
+			headers[n++] = mem_copy(line.s, line.n);
+	}
+	question = envelope_question(
+		method, target, SPAN(""), (const char *const *)headers, text.n > 0 ? &text : NULL);
+	for (size_t i = 0; i < n; i++)
+		mem_free(headers[i]);
+	return question;
+}
+
+/* Whether the last segments of a path are those of a pattern; "*" is any segment. */
+static bool ends_in(struct span path, const char *const *segments, size_t count)
+{
+	while (count-- > 0) {
+		size_t start = path.n;
+
+		while (start > 0 && path.s[start - 1] != '/')
+			start--;
+		if (start == 0 || (strcmp(segments[count], "*") != 0 &&
+					  !span_equal(span_after(path, start),
+						  span_of(segments[count]))))
+			return false;
+		path.n = start - 1;
+	}
+	return true;
+}
+
+/*
+ * Requests that guard, with nothing set, refuses however they are spelled, and that a plain
+ * reading of the path knows.
+ */
+static void check_guard(const struct request *rq)
+{
+	static const char *const exec[] = { "containers", "*", "exec" };
+	static const char *const start[] = { "exec", "*", "start" };
+	static const char *const kill[] = { "containers", "*", "kill" };
+	static const char *const prune[] = { "containers", "prune" };
+	static const char *const container[] = { "containers", "*" };
+	char *room = fuzz_room(rq->target.n);
+	struct span path = SPAN("");
+	struct span query;
+
+	CHECK(fuzz_target(rq->method, rq->target, room, &path, &query));
+	if (span_equal(rq->method, SPAN("POST")))
+		CHECK(!ends_in(path, exec, 3) && !ends_in(path, start, 3) &&
+			!ends_in(path, kill, 3) && !ends_in(path, prune, 2));
+	if (span_equal(rq->method, SPAN("DELETE")))
+		CHECK(!ends_in(path, container, 2));
+	free(room);
+}
+
+static bool is_default(const struct policy *p)
+{
+	for (size_t i = 0; i < FLAG_COUNT; i++) {
+		if (p->flags[i] != SETTING_UNSET)
+			return false;
+	}
+	return p->profile == PROFILE_GUARD;
+}
+
+static void check_decision(const struct policy *policy, const struct request *rq,
+	const struct facts *facts, const struct decision *d)
+{
+	static struct policy broken;
+	struct powerset closed = powerset_both(&facts->powers, &policy->closed);
+	char message[MESSAGE_MOST];
+
+	CHECK(d->verdict == VERDICT_ALLOW || d->verdict == VERDICT_DENY);
+	CHECK((d->verdict == VERDICT_ALLOW) == (d->reason[0] == '\0'));
+	memset(message, 0x7f, sizeof(message));
+	message_write(policy, facts, d, message);
+	CHECK(memchr(message, '\0', sizeof(message)) != NULL && fuzz_printable(message));
+	CHECK(message[0] != '\0');
+	if (d->verdict == VERDICT_ALLOW) {
+		CHECK(facts->reading == READING_EXACT && facts->route != NULL);
+		CHECK(powerset_empty(&closed));
+		if (is_default(policy))
+			check_guard(rq);
+	}
+	policy_broken("dsp.env:1:1: not NAME=value", &broken);
+	CHECK(decide(&broken, facts).verdict == VERDICT_DENY);
+}
+
+/* What the daemon answers to the same text. 1: allow, 0: deny, -1: an error. */
+static int ask(const struct policy *policy, struct span question)
+{
+	struct service service = { .policy = policy };
+	const struct endpoint *endpoint;
+	struct reply reply;
+	char *text = fuzz_copy(question);
+	json_t *json;
+	int allow = -1;
+	size_t count;
+
+	endpoint = service_endpoints(&count);
+	CHECK(strcmp(endpoint->path, "/AuthZPlugin.AuthZReq") == 0);
+	endpoint->answer(&service, text, question.n, &reply);
+	free(text);
+	json = json_loadb(reply.text, reply.len, 0, NULL);
+	CHECK(json_is_object(json));
+	if (reply.status == 200) {
+		CHECK(json_is_boolean(json_object_get(json, "Allow")));
+		allow = json_is_true(json_object_get(json, "Allow"));
+		CHECK(allow || json_string_length(json_object_get(json, "Msg")) > 0);
+		CHECK(json_object_get(json, "Err") == NULL);
+	} else {
+		CHECK(json_object_get(json, "Allow") == NULL);
+		CHECK(json_string_length(json_object_get(json, "Err")) > 0);
+	}
+	json_decref(json);
+	mem_free(reply.owned);
+	return allow;
+}
+
+static void run(const struct policy *policy, struct span question)
+{
+	char *text = fuzz_copy(question);
+	struct envelope *env = NULL;
+	struct decision d;
+	struct facts facts;
+	struct err e;
+
+	if (envelope_read(text, question.n, &env, &e) != 0) {
+		CHECK(ask(policy, question) == -1);
+	} else {
+		CHECK(facts_read(envelope_request(env), &facts, &e) == 0);
+		d = decide(policy, &facts);
+		check_decision(policy, envelope_request(env), &facts, &d);
+		CHECK(ask(policy, question) == (d.verdict == VERDICT_ALLOW));
+		facts_free(&facts);
+	}
+	envelope_free(env);
+	free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct policy policy;
+	struct span text = { (const char *)data, size };
+	char *question = NULL;
+
+	read_policy(fuzz_line(text, &text), &policy);
+	if (text.n > 0 && text.s[0] != '{') {
+		question = write_question(text);
+		if (!question)
+			return 0;
+		text = span_of(question);
+	}
+	run(&policy, text);
+	mem_free(question);
+	return 0;
+}

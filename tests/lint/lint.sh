@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# What can be said of the sources without running them. Every step runs; one line for each that is
+# clean, its findings for one that is not. Ends with 1 when there are findings.
+#
+#   lint.sh [STEP]...     all steps when none is named
+# shellcheck disable=SC2317 # steps are called by their names
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+steps=(clang analyzer tidy cppcheck format budgets includes calls purity spelling shell python)
+clang=build/clang
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# Files of the tree that are no one's output: find_files EXPRESSION...
+find_files() {
+	find . -path ./build -prune -o -path ./.git -prune -o -type f "$@" -print | sed 's,^\./,,' |
+		LC_ALL=C sort
+}
+
+mapfile -t sources < <(find_files -name '*.c')
+mapfile -t code < <(find_files -name '*.[ch]')
+
+# Files whose first line names a shell.
+shell_scripts() {
+	local file line
+
+	while IFS= read -r file; do
+		IFS= read -r line < "$file" || continue
+		[[ ! $line =~ ^#!.*[/\ ](ba)?sh ]] || echo "$file"
+	done < <(find_files ! -name '*.[ch]' ! -name '*.jsonl' ! -path './tests/fuzz/seeds/*')
+}
+
+# The objects of tests too: they know the same warnings.
+step_clang() {
+	local objects
+
+	mapfile -t objects < <(printf '%s\n' "${sources[@]}" | sed -n "s,^\(tests/.*\)c$,$clang/\1o,p")
+	make --no-print-directory -k CC=clang B="$clang" all "${objects[@]}"
+}
+
+step_analyzer() {
+	make --no-print-directory -k CC=gcc CFLAGS=-fanalyzer B=build/analyzer all
+}
+
+step_tidy() {
+	printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P 2 tests/lint/tidy.sh "$clang"
+}
+
+step_cppcheck() {
+	cppcheck --quiet --enable=warning,portability,performance,style --inconclusive \
+		--error-exitcode=1 --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
+		--std=c11 -D_GNU_SOURCE -Iinclude -I"$clang/gen" "${sources[@]}"
+}
+
+step_format() {
+	clang-format --dry-run -Werror "${code[@]}"
+}
+
+step_budgets() {
+	tests/lint/budgets.sh "${code[@]}"
+}
+
+step_includes() {
+	tests/lint/rules.py includes "${code[@]}"
+}
+
+step_calls() {
+	tests/lint/rules.py calls "${code[@]}"
+}
+
+step_purity() {
+	tests/lint/purity.sh "$clang/libdsp-core.a"
+}
+
+# The vectors hold what clients sent, the licence is not ours.
+step_spelling() {
+	local files
+
+	mapfile -t files < <(find_files ! -name '*.jsonl' ! -name LICENSE ! -path './tests/fuzz/seeds/*')
+	codespell "${files[@]}"
+}
+
+step_shell() {
+	local files
+
+	mapfile -t files < <(shell_scripts)
+	shellcheck "${files[@]}"
+}
+
+step_python() {
+	local files
+
+	mapfile -t files < <(find_files -name '*.py')
+	PYTHONPYCACHEPREFIX="$work" python3 -m py_compile "${files[@]}"
+}
+
+run_step() {
+	local name=$1 start=$SECONDS
+
+	if "step_$name" > "$work/out" 2>&1; then
+		echo "clean $name ($((SECONDS - start)) s)"
+		return
+	fi
+	echo "NOT CLEAN $name:"
+	grep -vE '^  (CC|LINK)  |^make: Target .* not remade' "$work/out" | sed 's/^/  /' || true
+	return 1
+}
+
+main() {
+	local step status=0
+
+	[ $# = 0 ] || steps=("$@")
+	for step in "${steps[@]}"; do
+		run_step "$step" || status=1
+	done
+	exit $status
+}
+
+main "$@"

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Which room may include what, and which functions nobody calls.
+
+rules.py includes|calls FILE...: prints what breaks a rule; the paths are relative to the tree's root.
+"""
+import fnmatch
+import os
+import re
+import sys
+
+# A room may include headers of its own and of the rooms after it.
+ROOMS = ["cli", "daemon", "core"]
+
+# Headers whose source has another name.
+HEADERS = {"cli.h": "cli"}
+
+# A library is known to these files alone.
+LIBRARIES = {
+    "jansson.h": ["src/core/body.c", "src/daemon/envelope.c", "src/cli/*.c"],
+    "microhttpd.h": ["src/daemon/server.c"],
+    "b64/*": ["src/core/b64.c"],
+}
+
+# The core computes: of the system it knows types, strings, sorting and snprintf.
+CORE_SYSTEM = {
+    "errno.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
+    "string.h", "strings.h",
+}
+
+ANYWHERE = ("strcpy stpcpy strcat sprintf vsprintf gets atoi atol system popen strtok alloca tmpnam mktemp")
+MEMORY = "malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf"
+INPUT_OUTPUT = ("printf fprintf vprintf vfprintf puts fputs putc putchar fputc perror fopen fdopen freopen "
+                "fread fwrite fgets getline getenv secure_getenv setenv exit abort rand srand")
+MEMORY_FILES = {"src/core/mem.c", "include/dsp/mem.h"}
+
+COMMENT_OR_STRING = re.compile(
+    r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+
+
+def code_of(text):
+    """The text with comments and strings blanked, lines kept. An #include keeps its name."""
+    def blank(match):
+        start = text.rfind("\n", 0, match.start()) + 1
+        if text.startswith("#include", start):
+            return match.group()
+        return re.sub(r"[^\n]", " ", match.group())
+    return COMMENT_OR_STRING.sub(blank, text)
+
+
+def room_of(path):
+    """The room of a file of src or include; None for tests."""
+    parts = path.split("/")
+    if parts[0] == "src":
+        return parts[1]
+    if parts[0] != "include":
+        return None
+    name = parts[-1]
+    if name in HEADERS:
+        return HEADERS[name]
+    for room in ROOMS:
+        if os.path.exists(os.path.join("src", room, name[:-2] + ".c")):
+            return room
+    return "core"
+
+
+def check_include(path, room, kind, name):
+    """What is wrong with one #include, or None."""
+    if kind == '"' and name.startswith("dsp/"):
+        other = room_of("include/" + name)
+        if ROOMS.index(other) < ROOMS.index(room):
+            return f"{room} includes {name} of {other}"
+        return None
+    if kind == '"':
+        return None if name.endswith("_tab.h") or name == "version.h" else f"includes {name}"
+    for library, users in LIBRARIES.items():
+        if fnmatch.fnmatch(name, library):
+            known = any(fnmatch.fnmatch(path, user) for user in users)
+            return None if known else f"only {', '.join(users)} may include {name}"
+    if room == "core" and name not in CORE_SYSTEM:
+        return f"the core includes {name}"
+    return None
+
+
+def includes(path, code):
+    room = room_of(path)
+    if room is None:
+        return
+    for number, line in enumerate(code.split("\n"), 1):
+        match = re.match(r'#\s*include\s*(["<])([^">]+)', line)
+        wrong = check_include(path, room, *match.groups()) if match else None
+        if wrong:
+            yield f"{path}:{number}: {wrong}"
+
+
+def calls(path, code):
+    room = room_of(path)
+    banned = ANYWHERE
+    if room and path not in MEMORY_FILES:
+        banned += " " + MEMORY
+    if room == "core":
+        banned += " " + INPUT_OUTPUT
+    pattern = re.compile(r"\b(" + "|".join(banned.split()) + r")\s*\(")
+    for number, line in enumerate(code.split("\n"), 1):
+        for match in pattern.finditer(line):
+            yield f"{path}:{number}: {match.group(1)} is not called here"
+
+
+def main():
+    rule = {"includes": includes, "calls": calls}[sys.argv[1]]
+    findings = []
+    for path in sys.argv[2:]:
+        with open(path, encoding="utf-8") as f:
+            findings += rule(path, code_of(f.read()))
+    print("\n".join(findings), end="\n" if findings else "")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""The HTTP server by itself, on a socket that was handed over and with small limits."""
+import contextlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zlib
+
+from wire import ROOT, Server, chunked, connect, directory, eventually, holds, post, run, same
+
+PROGRAM = os.path.join(ROOT, "build", "wire", "echo_server")
+PING = post("/AuthZPlugin.AuthZReq", b"{}")
+ALLOW = (200, {"Allow": True})
+KIB = 1024
+
+
+@contextlib.contextmanager
+def listening():
+    with directory() as where, socket.socket(socket.AF_UNIX) as s:
+        s.bind(os.path.join(where, "s"))
+        s.listen(64)
+        s.setblocking(False)
+        yield s
+
+
+class Echo(Server):
+    def __init__(self, listener, seconds=30, budget=64 << 20, most=8 << 20, files=None):
+        fd = listener.fileno()
+        command = [PROGRAM, str(fd), str(seconds), str(budget), str(most)]
+        if files:
+            command = ["prlimit", f"--nofile={files}:{files}", *command]
+        super().__init__(command, listener.getsockname(), pass_fds=(fd,))
+
+
+@contextlib.contextmanager
+def echo(**options):
+    with listening() as s, Echo(s, **options) as server:
+        yield server
+
+
+def echoed(body):
+    return 200, {"Length": len(body), "Adler": zlib.adler32(body)}
+
+
+def seconds_until_closed(peer):
+    start = time.monotonic()
+    holds(peer.closed(), "a reply, instead of the end")
+    return time.monotonic() - start
+
+
+def cpu(server):
+    with open(f"/proc/{server.pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def bodies_arrive_whole():
+    with echo() as server, server.connect() as peer:
+        for size in (0, 1, 2, 8000, 15000, 16384, 40000, 65536, 131072, 1 << 20, 8 << 20):
+            body = (b"0123456789abcdefghijklmnopqrstuvwxyz\n" * (size // 37 + 1))[:size]
+            same(peer.ask(post("/echo", body)), echoed(body), f"{size} bytes")
+            pieces = [body[i:i + 7777] for i in range(0, min(size, 1 << 20), 7777)]
+            if size <= 1 << 20:
+                same(peer.ask(chunked("/echo", pieces)), echoed(body), f"{size} bytes, chunked")
+        data = post("/echo", b"x" * 50000)
+        for i in range(0, len(data), 1000):
+            peer.sendall(data[i:i + 1000])
+            time.sleep(0.001)
+        same(peer.reply(), echoed(b"x" * 50000), "in pieces")
+
+
+def limit_of_a_body():
+    with echo(most=50000) as server, server.connect() as peer:
+        same(peer.ask(post("/echo", b"x" * 50000)), echoed(b"x" * 50000))
+        for data in (post("/echo", b"x" * 50001), post("/echo", b"x" * 5000000),
+                     chunked("/echo", [b"x" * 50001]), chunked("/echo", [b"x" * 9999] * 6)):
+            status, reply = peer.ask(data)
+            same((status, list(reply)), (413, ["Err"]))
+        same(peer.ask(post("/echo", b"x")), echoed(b"x"))
+
+
+def claims_cost_nothing():
+    """A claimed length takes no room of the budget; bytes that came do."""
+    with echo(budget=1 << 20, most=1 << 20) as server:
+        peers = [server.connect() for _ in range(50)]
+        for peer in peers:
+            peer.sendall(post("/echo", b"x" * (1 << 20))[:1000])
+        same(server.call("/echo", b"y" * 500000), echoed(b"y" * 500000))
+        for peer in peers:
+            peer.close()
+
+
+def budget():
+    with echo(budget=1 << 20, most=1 << 20) as server:
+        whole = post("/echo", b"x" * 900000)
+        with server.connect() as one:
+            one.sendall(whole[:-1])
+            time.sleep(0.1)
+            with server.connect() as other:
+                status, reply = other.ask(whole)
+                same((status, list(reply)), (503, ["Err"]), "beyond the budget")
+                same(other.ask(PING), ALLOW, "a small one meanwhile")
+                one.sendall(whole[-1:])
+                same(one.reply(), echoed(b"x" * 900000), "the one that was first")
+                same(other.ask(whole), echoed(b"x" * 900000), "afterwards")
+        for _ in range(20):
+            with server.connect() as broken:
+                broken.sendall(whole[:-1])
+        same(server.call("/echo", b"x" * 900000), echoed(b"x" * 900000), "after broken ones")
+
+
+def clock():
+    """One second here: from a request's first byte to its last, wherever the peer stalls."""
+    whole = post("/echo", b"x" * 40000)
+    for at in (1, 3, 20, whole.index(b"\r\n\r\n") + 2, len(whole) - 39999, len(whole) - 1):
+        with echo(seconds=1) as server, server.connect() as idle, server.connect() as peer:
+            same(peer.ask(PING), ALLOW)
+            peer.sendall(whole[:at])
+            took = seconds_until_closed(peer)
+            holds(0.9 < took < 1.6, f"stalled at {at}: cut after {took:.2f} s")
+            with server.connect() as fresh:
+                fresh.sendall(whole[:at])
+                took = seconds_until_closed(fresh)
+                holds(0.9 < took < 1.6, f"new, stalled at {at}: cut after {took:.2f} s")
+            same(idle.ask(PING), ALLOW, "an idle one")
+
+
+def trickle():
+    """A byte now and then does not stop the clock."""
+    with echo(seconds=1) as server, server.connect() as peer:
+        start = time.monotonic()
+        for byte in post("/echo", b"x" * 100):
+            try:
+                peer.send(bytes([byte]))
+            except BrokenPipeError:
+                break
+            time.sleep(0.1)
+            holds(time.monotonic() - start < 3, "still not cut")
+        took = time.monotonic() - start
+        holds(0.9 < took < 1.7, f"cut after {took:.2f} s")
+
+
+def each_request_has_its_own_clock():
+    with echo(seconds=1) as server, server.connect() as peer:
+        for _ in range(5):
+            peer.sendall(PING[:10])
+            time.sleep(0.6)
+            peer.sendall(PING[10:])
+            same(peer.reply(), ALLOW)
+        time.sleep(2.5)
+        same(peer.ask(PING), ALLOW, "after a long pause")
+        for _ in range(3000):
+            same(peer.ask(PING), ALLOW)
+        time.sleep(1.5)
+        same(peer.ask(PING), ALLOW, "no clock was left running")
+
+
+def clocks_of_interleaved_pieces():
+    """Bytes that come while others are read leave no clock behind."""
+    with echo(seconds=1) as server:
+        peers = [server.connect() for _ in range(50)]
+        for _ in range(40):
+            for part in (slice(0, 40), slice(40, 90), slice(90, None)):
+                for peer in peers:
+                    peer.sendall(PING[part])
+            for peer in peers:
+                same(peer.reply(), ALLOW)
+        time.sleep(2)
+        for peer in peers:
+            same(peer.ask(PING), ALLOW, "after the pause")
+            peer.close()
+
+
+def unread_replies_are_cut():
+    with echo(seconds=1) as server, server.connect() as peer:
+        peer.settimeout(0.3)
+        try:
+            peer.sendall(PING * 50000)
+            raise AssertionError("the server took everything")
+        except TimeoutError:
+            pass
+        files = server.files()
+        eventually(lambda: len(server.files()) < len(files), "the connection stayed", 5)
+        spent = cpu(server)
+        time.sleep(0.5)
+        holds(cpu(server) - spent < 0.1, "the server spins")
+
+
+def half_closed():
+    with echo(seconds=2) as server:
+        for data, wanted in ((PING, [ALLOW]), (PING * 3, [ALLOW] * 3), (PING[:-1], []), (b"", []),
+                             (post("/echo", b"x" * 3000000), [echoed(b"x" * 3000000)])):
+            with server.connect() as peer:
+                peer.sendall(data)
+                peer.shutdown(socket.SHUT_WR)
+                for reply in wanted:
+                    same(peer.reply(), reply)
+                took = seconds_until_closed(peer)
+                holds(took < 1, f"closed after {took:.2f} s")
+            with server.connect() as peer:
+                same(peer.ask(PING), ALLOW)
+                peer.shutdown(socket.SHUT_WR)
+                holds(seconds_until_closed(peer) < 1, "an idle half stayed open")
+
+
+def aborted():
+    """Nothing of a connection that breaks stays: no descriptor, no byte of the budget."""
+    with echo(budget=4 << 20, most=4 << 20) as server:
+        server.call("/echo", b"")
+        files = server.files()
+        whole = post("/echo", b"x" * 2000000)
+        for at in (0, 1, 50, 150, 1000, 100000, 1999999, len(whole)):
+            for _ in range(30):
+                with server.connect() as peer:
+                    peer.sendall(whole[:at])
+        eventually(lambda: server.files() == files, "descriptors stayed")
+        body = b"y" * 4000000
+        same(server.call("/echo", body), echoed(body), "the whole budget afterwards")
+
+
+def handed_over_socket_survives():
+    with listening() as s:
+        server = Echo(s)
+        with server, connect(s.getsockname()) as begun, connect(s.getsockname()) as idle:
+            same(idle.ask(PING), ALLOW)
+            begun.sendall(PING[:-1])
+            time.sleep(0.1)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            with connect(s.getsockname()) as late:
+                late.sendall(PING)
+                begun.sendall(PING[-1:])
+                same(begun.reply(), ALLOW, "the request in hand")
+                same(begun.last, True, "Connection: close at a stop")
+                same(server.process.wait(10), 0, "exit status")
+                s.accept()[0].close()
+            with connect(s.getsockname()) as waiting:
+                waiting.sendall(PING)
+                with Echo(s) as second:
+                    same(waiting.reply(), ALLOW, "a call that waited for the next server")
+                    second.alive()
+
+
+def second_signal_ends():
+    with echo() as server, server.connect() as peer:
+        peer.sendall(PING[:-1])
+        time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        same(server.process.poll(), None, "exit status with a request in hand")
+        server.process.send_signal(signal.SIGINT)
+        same(server.process.wait(5), 0, "exit status")
+
+
+def stop_waits_no_longer_than_the_clock():
+    with echo(seconds=1) as server, server.connect() as peer:
+        peer.sendall(PING[:-1])
+        time.sleep(0.1)
+        start = time.monotonic()
+        same(server.stop(), 0)
+        holds(0.6 < time.monotonic() - start < 2, "not cut by its clock")
+
+
+def reload_is_refused_and_served_on():
+    with echo() as server, server.connect() as peer:
+        server.process.send_signal(signal.SIGHUP)
+        same(peer.ask(PING), ALLOW)
+        same(len(server.said().splitlines()), 1, "lines on stderr")
+        server.alive()
+
+
+def connection_limit():
+    """More connections than descriptors wait in the backlog, and are served when others go."""
+    with echo(files=200) as server:
+        peers = [server.connect() for _ in range(170)]
+        for peer in peers:
+            peer.sendall(PING)
+        for peer in peers[:130]:
+            same(peer.reply(), ALLOW)
+        spent = cpu(server)
+        time.sleep(0.5)
+        holds(cpu(server) - spent < 0.1, "the server spins")
+        for peer in peers[:100]:
+            peer.close()
+        for peer in peers[130:]:
+            same(peer.reply(), ALLOW, "one that waited")
+        for peer in peers:
+            peer.close()
+        server.alive()
+
+
+def out_of_descriptors():
+    """It goes on by itself when there are descriptors again, though no connection has gone."""
+    with echo() as server, server.connect() as kept:
+        same(kept.ask(PING), ALLOW)
+        time.sleep(0.2)
+        before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        free = min(set(range(1000)) - server.files())
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (free, before[1]))
+        with server.connect() as peer:
+            peer.sendall(PING)
+            peer.settimeout(0.5)
+            spent = cpu(server)
+            try:
+                peer.reply()
+                raise AssertionError("served without a descriptor")
+            except TimeoutError:
+                peer.settimeout(60)
+            holds(cpu(server) - spent < 0.1, "the server spins")
+            same(kept.ask(PING), ALLOW, "the one that is there")
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+            same(peer.reply(), ALLOW, "the one that waited")
+            server.alive()
+
+
+if __name__ == "__main__":
+    subprocess.run(["make", "-s", "-C", ROOT, os.path.relpath(PROGRAM, ROOT)], check=True)
+    sys.exit(run([
+        bodies_arrive_whole, limit_of_a_body, claims_cost_nothing, budget, clock, trickle,
+        each_request_has_its_own_clock, clocks_of_interleaved_pieces, unread_replies_are_cut,
+        half_closed, aborted, handed_over_socket_survives, second_signal_ends,
+        stop_waits_no_longer_than_the_clock, reload_is_refused_and_served_on, connection_limit,
+        out_of_descriptors]))
