@@ -58,7 +58,8 @@ LINK := $(L_HARDEN)
 else
 # Sanitizers check at run time what fortification replaces, and cost stack of their own.
 FLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer \
-	-Wno-frame-larger-than -Wno-stack-usage
+	-Wno-frame-larger-than
+FLAGS_CC += -Wno-stack-usage
 LINK := -pie -fsanitize=$(SANITIZE)
 endif
 ALL_CFLAGS = $(call flags)

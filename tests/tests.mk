@@ -22,9 +22,10 @@ check-long: packages-check
 # make bench ROUNDS=3 SECONDS=0.5; with BENCH_STRICT=1 a figure that does not hold is an error.
 
 BENCH := $(B)/bench/loadgen $(B)/bench/bare
-$(BENCH): $(B)/bench/%: tests/bench/%.c Makefile tests/tests.mk
+$(BENCH): $(B)/bench/%: $(B)/tests/bench/%.o
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $<
+	$(SAY) "  LINK  $@"
+	$(Q)$(CC) $(LINK) -o $@ $<
 
 .PHONY: bench
 bench: packages-check
@@ -44,3 +45,33 @@ $(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp-core.a \
 	@mkdir -p $(@D)
 	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(B)/libdsp-core.a $(LIBS)
 -include $(B)/tests/wire/echo_server.d
+
+# --- fuzz: make fuzz T=60 (seconds for each target), or make fuzz T=600 TARGET=body -----------
+
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(B)/src/daemon/envelope.o $(B)/src/daemon/service.o \
+	$(B)/libdsp-core.a
+
+# With the fuzzer (clang), and with a main that runs stored inputs (any compiler).
+$(FUZZ:%=$(B)/fuzz_%): $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS)
+	$(SAY) "  LINK  $@"
+	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $^ -ljansson -lb64
+$(FUZZ:%=$(B)/replay_%): $(B)/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(FUZZ_PARTS)
+	$(SAY) "  LINK  $@"
+	$(Q)$(CC) $(LINK) -o $@ $^ -ljansson -lb64
+
+.PHONY: fuzz fuzz-targets replay-targets
+fuzz-targets: $(FUZZ:%=$(B)/fuzz_%)
+replay-targets: $(FUZZ:%=$(B)/replay_%)
+fuzz: packages-check
+	@$(MAKE) --no-print-directory CC=clang B=build/fuzz \
+		SANITIZE=address,undefined,fuzzer-no-link fuzz-targets
+	tests/fuzz/fuzz.sh build/fuzz "$(or $(T),60)" $(or $(TARGET),$(FUZZ))
+
+-include $(wildcard $(B)/tests/fuzz/*.d)
+
+# --- docs: the tables in README.md, made from what the program prints ---------------------------
+
+.PHONY: docs
+docs: all
+	DSP=$(B)/dsp tests/docs/tables.py write

@@ -10,7 +10,7 @@
 
 /* Shared by all intakes of one server. */
 struct budget {
-	size_t limit; /* most bytes of memory for bodies in flight */
+	size_t limit; /* most bytes of memory for bodies in flight; a part is for small ones only */
 	size_t used;
 };
 

@@ -22,8 +22,9 @@ struct endpoint {
 	const char *path; /* compared exactly; only POST is served */
 	size_t max;       /* most body bytes kept; 0: the body is read to its end, and dropped */
 	/*
-	 * Answers one whole request. body has len bytes and may be changed; it belongs to the
-	 * server and is gone after the call. Must set every field of ret.
+	 * Answers one whole request. body has len bytes (it is not NULL when there are none) and
+	 * may be changed; it belongs to the server and is gone after the call. Must set every
+	 * field of ret.
 	 */
 	void (*answer)(void *ctx, char *body, size_t len, struct reply *ret);
 };

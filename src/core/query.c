@@ -102,22 +102,23 @@ bool query_given(struct span query, const char *key)
 /* The value, blanks trimmed, is word in any case. Go trims more than ASCII: that is "true" here. */
 static bool is_word(struct span value, const char *word)
 {
-	char text[16];
+	char text[8];
 	size_t at = 0;
 	size_t n = 0;
+	size_t end = 0; /* behind the last byte that is no blank */
 
 	for (int c = next_byte(value, &at); c >= 0; c = next_byte(value, &at)) {
 		bool blank = c == ' ' || (c >= '\t' && c <= '\r');
 
 		if (blank && n == 0)
 			continue;
-		if (n == sizeof(text) - 1)
-			return false;
-		text[n++] = (char)c;
+		if (n < sizeof(text))
+			text[n] = (char)c;
+		n++;
+		if (!blank)
+			end = n;
 	}
-	while (n > 0 && (text[n - 1] == ' ' || (text[n - 1] >= '\t' && text[n - 1] <= '\r')))
-		n--;
-	return n == strlen(word) && strncasecmp(text, word, n) == 0;
+	return end == strlen(word) && strncasecmp(text, word, end) == 0;
 }
 
 bool query_true(struct span query, const char *key)

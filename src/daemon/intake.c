@@ -4,8 +4,11 @@
 
 #include "dsp/mem.h"
 
-/* A body that comes in pieces gets room for as much again as came, three times over. */
-enum { GROWTH = 4 };
+enum {
+	GROWTH = 4,        /* a body that comes in pieces: the room for what comes, to what came */
+	SMALL = 64 * 1024, /* bodies of this room */
+	SMALL_SHARE = 16,  /* have one part in so many of the budget for themselves */
+};
 
 void intake_begin(struct intake *in, size_t max)
 {
@@ -46,12 +49,20 @@ static size_t room_for(const struct intake *in, size_t need)
 	return room;
 }
 
+/* Slow senders of big bodies cannot spend what the many small calls need. */
+static size_t budget_left(const struct budget *budget, size_t room)
+{
+	size_t kept = room > SMALL ? budget->limit / SMALL_SHARE : 0;
+
+	return budget->limit - kept > budget->used ? budget->limit - kept - budget->used : 0;
+}
+
 static enum intake_fault grow(struct intake *in, struct budget *budget, size_t need)
 {
 	size_t room = room_for(in, need);
 	char *bytes;
 
-	if (room - in->room > budget->limit - budget->used)
+	if (room - in->room > budget_left(budget, room))
 		return INTAKE_NO_ROOM;
 	bytes = mem_resize(in->bytes, room);
 	if (!bytes)

@@ -31,22 +31,22 @@ static int set_address(const char *path, struct sockaddr_un *ret, struct err *e)
 	return 0;
 }
 
-/* Makes the missing directories above path and cuts path down to its directory. */
-static int make_parents(char *path, struct err *e)
+/* Makes the missing directories above path, and cuts dir, a copy of it, down to the last one. */
+static int make_parents(const char *path, char *dir, struct err *e)
 {
-	char *last = strrchr(path, '/');
+	char *last = strrchr(dir, '/');
 
 	if (!last) {
-		memcpy(path, ".", 2);
+		memcpy(dir, ".", 2);
 		return 0;
 	}
-	for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
+	for (char *at = strchr(dir + 1, '/'); at; at = strchr(at + 1, '/')) {
 		*at = '\0';
-		if (mkdir(path, 0700) != 0 && errno != EEXIST)
-			return FAIL(e, errno, "%s", path);
+		if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+			return FAIL(e, errno, "%s: cannot make %s", path, dir);
 		*at = '/';
 	}
-	last[last == path ? 1 : 0] = '\0';
+	last[last == dir ? 1 : 0] = '\0';
 	return 0;
 }
 
@@ -56,16 +56,17 @@ static int make_parents(char *path, struct err *e)
  */
 static int lock_directory(const struct sockaddr_un *address, struct err *e)
 {
-	char path[sizeof(address->sun_path)];
 	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	const char *path = address->sun_path;
+	char dir[sizeof(address->sun_path)];
 	int fd;
 
-	memcpy(path, address->sun_path, sizeof(path));
-	if (make_parents(path, e) != 0)
+	memcpy(dir, path, sizeof(dir));
+	if (make_parents(path, dir, e) != 0)
 		return -1;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return FAIL(e, errno, "%s", path);
+		return FAIL(e, errno, "%s: cannot open its directory", path);
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return fd;
@@ -73,7 +74,7 @@ static int lock_directory(const struct sockaddr_un *address, struct err *e)
 			break;
 		(void)nanosleep(&pause, NULL);
 	}
-	err_set(e, errno, "%s: cannot lock this directory", path);
+	err_set(e, errno, "%s: cannot lock its directory", path);
 	(void)close(fd);
 	return -1;
 }

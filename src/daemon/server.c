@@ -38,7 +38,7 @@ enum {
 		100, /* when accepting fails: the process or the system is out of something */
 	LAST_WORDS_MS = 100, /* at a stop: for requests on connections that were just made */
 	QUIET_MS = 1000,     /* without an event for so long, free memory is given back */
-	TRIM_PEERS = 64,     /* when so many have gone, and half of all, it is given back at once */
+	TRIM_PEERS = 16,     /* when so many have gone, and half of all, it is given back at once */
 };
 
 /* One connection, and the request that it carries. */
@@ -73,6 +73,7 @@ struct server {
 	bool quiesced;       /* MHD has let go of the listening socket */
 	bool given_back;     /* free memory, since the last event */
 	unsigned accepted;   /* in this turn */
+	bool fresh;          /* connections were made since MHD last had nothing to do */
 	unsigned most_peers; /* since memory was last given back */
 	unsigned limit;      /* of connections */
 	struct peers peers;
@@ -135,6 +136,7 @@ static struct client *client_begin(struct server *s, struct MHD_Connection *c)
 		return NULL;
 	}
 	s->accepted++;
+	s->fresh = true;
 	if (s->peers.count > s->most_peers)
 		s->most_peers = s->peers.count;
 	return client;
@@ -257,6 +259,7 @@ static enum MHD_Result request_end(
 {
 	struct intake *in = &client->intake;
 	struct reply r = { 0 };
+	char nothing = '\0';
 
 	if (!client->endpoint)
 		r = *client->complaint;
@@ -267,7 +270,8 @@ static enum MHD_Result request_end(
 	else if (in->fault == INTAKE_NO_MEMORY)
 		r = no_memory;
 	else
-		client->endpoint->answer(s->options->ctx, in->bytes, in->len, &r);
+		client->endpoint->answer(
+			s->options->ctx, in->bytes ? in->bytes : &nothing, in->len, &r);
 	intake_drop(in, &s->budget);
 	peers_reply(&s->peers, &client->peer);
 	return queue(s, c, &r);
@@ -425,11 +429,26 @@ static void accept_for_mhd(struct server *s)
 		s->pending = true;
 }
 
+static void run_mhd(struct server *s)
+{
+	MHD_UNSIGNED_LONG_LONG none;
+
+	(void)MHD_run(s->mhd);
+	s->pending = MHD_get_timeout(s->mhd, &none) == MHD_YES;
+	/*
+	 * MHD takes a connection into its own set only when it first waits for it. Bytes that came
+	 * before have woken the outer set, which does not wake again; so look once more.
+	 */
+	if (s->fresh && !s->pending) {
+		s->fresh = false;
+		s->pending = true;
+	}
+}
+
 static int turn(struct server *s, struct err *e)
 {
 	struct epoll_event events[EVENTS];
 	bool listener = false;
-	MHD_UNSIGNED_LONG_LONG none;
 	int count = epoll_wait(s->peers.epoll, events, EVENTS, wait_for(s));
 
 	if (count < 0 && errno != EINTR)
@@ -444,8 +463,7 @@ static int turn(struct server *s, struct err *e)
 		listener = listener || events[i].data.ptr == &s->listening;
 		take_event(s, &events[i]);
 	}
-	(void)MHD_run(s->mhd);
-	s->pending = MHD_get_timeout(s->mhd, &none) == MHD_YES;
+	run_mhd(s);
 	if (!s->pending)
 		peers_settle(&s->peers);
 	peers_cut_late(&s->peers);

@@ -14,8 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { FIRST_ROOM = 16384, BACKLOG = 512, EVENTS = 64 };
+enum { FIRST_ROOM = 16384, BACKLOG = 512, EVENTS = 64, MOST_FILES = 1024 };
 
+/* One connection; they stand in a table by descriptor. */
 struct conn {
 	int fd;
 	char *in;
@@ -30,7 +31,7 @@ static void conn_close(struct conn *c)
 {
 	close(c->fd);
 	free(c->in);
-	free(c);
+	*c = (struct conn){ .fd = -1 };
 }
 
 static bool conn_grow(struct conn *c, size_t room)
@@ -77,7 +78,7 @@ static bool conn_answer(struct conn *c)
 
 		if (n == 0 || n > c->have)
 			return need <= c->room ||
-			       conn_grow(c, need > 2 * c->room ? need : 2 * c->room);
+				conn_grow(c, need > 2 * c->room ? need : 2 * c->room);
 		if (send(c->fd, ANSWER, sizeof(ANSWER) - 1, MSG_NOSIGNAL) !=
 			(ssize_t)sizeof(ANSWER) - 1)
 			return false;
@@ -104,20 +105,20 @@ static bool conn_serve(struct conn *c)
 	return true;
 }
 
-static void conn_accept(int epoll, int listener)
+static void conn_accept(struct conn *table, int epoll, int listener)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct conn *c = fd < 0 ? NULL : calloc(1, sizeof(*c));
-	struct epoll_event want = { .events = EPOLLIN, .data.ptr = c };
+	struct epoll_event want = { .events = EPOLLIN, .data.fd = fd };
 
-	if (!c) {
-		if (fd >= 0)
-			close(fd);
+	if (fd < 0)
+		return;
+	if (fd >= MOST_FILES) {
+		close(fd);
 		return;
 	}
-	c->fd = fd;
-	if (!conn_grow(c, FIRST_ROOM) || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &want))
-		conn_close(c);
+	table[fd].fd = fd;
+	if (!conn_grow(&table[fd], FIRST_ROOM) || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &want))
+		conn_close(&table[fd]);
 }
 
 static int listen_on(const char *path)
@@ -140,22 +141,25 @@ int main(int argc, char **argv)
 {
 	int listener = argc == 2 ? listen_on(argv[1]) : -1;
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event events[EVENTS] = { { .events = EPOLLIN, .data.ptr = NULL } };
+	struct epoll_event events[EVENTS] = { { .events = EPOLLIN, .data.fd = listener } };
+	struct conn *table;
 
 	if (listener < 0 || epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, events)) {
 		fprintf(stderr, "usage: bare SOCKET (%s)\n", strerror(errno));
 		return 2;
 	}
-	for (;;) {
+	table = calloc(MOST_FILES, sizeof(*table));
+	while (table) {
 		int n = epoll_wait(epoll, events, EVENTS, -1);
 
 		for (int i = 0; i < n; i++) {
-			struct conn *c = events[i].data.ptr;
+			struct conn *c = &table[events[i].data.fd];
 
-			if (!c)
-				conn_accept(epoll, listener);
+			if (events[i].data.fd == listener)
+				conn_accept(table, epoll, listener);
 			else if (!conn_serve(c))
 				conn_close(c);
 		}
 	}
+	return 1;
 }

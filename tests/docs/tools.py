@@ -1,9 +1,8 @@
-"""The table of tools: the calls that each makes (tools.tsv) and the flags that it needs (needs.tsv)."""
+"""The tools: the calls that each makes (tools.tsv), and the flags that it needs (needs.tsv)."""
 import base64
 import contextlib
 import os
 import tempfile
-import time
 
 import dsp
 
@@ -38,16 +37,6 @@ def flags_of(need, profile):
     return flags + need["LINUXSERVER"].split() if profile == "linuxserver" else flags
 
 
-def wait_for(connection):
-    """Connects: a socket is there a moment before somebody listens on it."""
-    for _ in range(1000):
-        try:
-            connection.connect()
-            return
-        except ConnectionRefusedError:
-            time.sleep(0.01)
-
-
 def refused(calls, profile, flags, stack):
     """What dsp says to the calls that it refuses under these flags. stack ends it."""
     settings = {"DSP_PROFILE": profile, **{flag: "1" for flag in flags}}
@@ -55,7 +44,6 @@ def refused(calls, profile, flags, stack):
     server = stack.enter_context(dsp.Serve(directory, settings))
     messages = []
     with server.connect() as connection:
-        wait_for(connection)
         for call in calls:
             allow, message = connection.ask(question(call))
             if not allow:

@@ -1,12 +1,27 @@
 #include "fuzz.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "dsp/log.h"
 
 _Noreturn void fuzz_broken(const char *promise, const char *file, int line)
 {
 	(void)fprintf(stderr, "%s:%d: a promise is broken: %s\n", file, line, promise);
 	abort();
+}
+
+/* In the place of standard error, for the service: what is logged is one printable line. */
+void log_line(const char *fmt, ...)
+{
+	char line[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	CHECK(fuzz_printable(line));
 }
 
 void *fuzz_room(size_t n)
@@ -104,8 +119,9 @@ static size_t scheme_of(struct span raw)
 {
 	size_t n = 0;
 
-	while (n < raw.n && (is_alphanumeric(raw.s[n]) ||
-				    (raw.s[n] != '\0' && strchr("+-.", raw.s[n]) != NULL)))
+	while (n < raw.n &&
+		(is_alphanumeric(raw.s[n]) ||
+			(raw.s[n] != '\0' && strchr("+-.", raw.s[n]) != NULL)))
 		n++;
 	if (n == 0 || n == raw.n || raw.s[n] != ':')
 		return 0;

@@ -3,7 +3,6 @@
  * would; the row is the first whose pattern matches as a regular expression; and a path that is
  * escaped anew is the same operation.
  */
-#define _GNU_SOURCE
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,13 +30,30 @@ static void compile(const char *pattern, regex_t *ret)
 		}
 		CHECK(close != NULL);
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s",
-			strncmp(close - 3, ":.*", 3) == 0   ? "([^\n]*)"
-			: strncmp(close - 3, ":.+", 3) == 0 ? "([^\n]+)"
-							    : "([^/]+)");
+			strncmp(close - 3, ":.*", 3) == 0           ? "([^\n]*)"
+				: strncmp(close - 3, ":.+", 3) == 0 ? "([^\n]+)"
+								    : "([^/]+)");
 		pattern = close + 1;
 	}
 	(void)snprintf(text + n, sizeof(text) - n, "$");
 	CHECK(regcomp(ret, text, REG_EXTENDED) == 0);
+}
+
+/* Whether a pattern takes a path, which may hold NUL, and what its first variable is then. */
+static bool takes(const regex_t *pattern, struct span path, struct span *name)
+{
+	char *copy = fuzz_room(path.n + 1);
+	regmatch_t m[2] = { { 0, (regoff_t)path.n }, { -1, -1 } };
+	bool taken;
+
+	memcpy(copy, path.s, path.n);
+	copy[path.n] = '\0';
+	taken = regexec(pattern, copy, 2, m, REG_STARTEND) == 0;
+	*name = SPAN("");
+	if (taken && m[1].rm_so >= 0)
+		*name = (struct span){ path.s + m[1].rm_so, (size_t)(m[1].rm_eo - m[1].rm_so) };
+	free(copy);
+	return taken;
 }
 
 static const struct route *find(enum method method, const struct target *t, struct span *name)
@@ -52,19 +68,12 @@ static const struct route *find(enum method method, const struct target *t, stru
 		compile(rows[i].pattern, &compiled[i]);
 	ready = true;
 	for (size_t i = 0; i < count; i++) {
-		/* REG_STARTEND: a path may hold NUL. */
-		regmatch_t m[2] = { { 0, (regoff_t)t->path.n }, { -1, -1 } };
-
-		if ((rows[i].method != method && rows[i].method != METHOD_ANY) ||
-			(t->version.n > 0 && !rows[i].versioned) ||
-			regexec(&compiled[i], t->path.s, 2, m, REG_STARTEND) != 0)
-			continue;
-		*name = SPAN("");
-		if (m[1].rm_so >= 0)
-			*name = (struct span){ t->path.s + m[1].rm_so,
-				(size_t)(m[1].rm_eo - m[1].rm_so) };
-		return &rows[i];
+		if ((rows[i].method == method || rows[i].method == METHOD_ANY) &&
+			(t->version.n == 0 || rows[i].versioned) &&
+			takes(&compiled[i], t->path, name))
+			return &rows[i];
 	}
+	*name = SPAN("");
 	return NULL;
 }
 
@@ -88,8 +97,8 @@ static void check_reading(struct span method, struct span raw, const struct targ
 }
 
 /* The same path, with an escape wherever one can stand, is the same operation on the same name. */
-static void check_again(struct span method, const struct target *t, const struct route *route,
-	struct span name)
+static void check_again(
+	struct span method, const struct target *t, const struct route *route, struct span name)
 {
 	char *raw = fuzz_room(3 * (t->version.n + t->path.n) + 2);
 	char *scratch;

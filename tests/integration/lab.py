@@ -5,16 +5,19 @@ Also what all the suites of this directory share: Report, which prints one line 
 
 import collections
 import contextlib
+import http.client
 import json
 import os
 import pty
 import select
-import socket
 import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+from dsp import Connection  # noqa: E402 (the path is known only now)
+
 LAB = os.path.join(HERE, '..', 'lab', 'lab.sh')
 DOCKER = '/usr/bin/docker' if os.path.exists('/usr/bin/docker') else 'docker'
 DENIED = 'authorization denied by plugin dsp: '
@@ -58,7 +61,8 @@ class Report:
             yield
         except Skipped as why:
             print('skip %s: %s' % (name, why), flush=True)
-        except (Failed, OSError, ValueError, LookupError, subprocess.TimeoutExpired) as why:
+        except (Failed, OSError, ValueError, LookupError, http.client.HTTPException,
+                subprocess.TimeoutExpired) as why:
             self.failures += 1
             text = why if isinstance(why, Failed) else '%s: %s' % (type(why).__name__, why)
             print('not ok %s: %s' % (name, ' '.join(str(text).split())), flush=True)
@@ -144,12 +148,6 @@ class Lab:
         check(said.status == 0, 'docker %s: %s' % (' '.join(words), said.text))
         return said.text
 
-    def refused(self, flag, *words, **more):
-        """A docker command that dsp must refuse, with a message that names the flag."""
-        said = self.docker(*words, **more)
-        check_refused(said.text, flag)
-        check(said.status != 0, 'docker %s: refused, but its exit status is 0' % ' '.join(words))
-
     def open_docker(self, *words, **more):
         """A docker command that goes on; its output is a pipe. Use as a context: it is killed."""
         return killed_at_end(subprocess.Popen([DOCKER, *words], env=self.environment,
@@ -197,6 +195,16 @@ class Lab:
                    'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done')
         wait_for(lambda: 'up' in self.docker('logs', name).text, name + ' does not come up')
 
+    def plugin_directory(self):
+        """The makings of a managed plugin that can be created, though not run."""
+        directory = self.directory + '/plugin'
+        os.makedirs(directory + '/rootfs', exist_ok=True)
+        with open(directory + '/config.json', 'w') as out:
+            json.dump({'description': 'no more than a file', 'entrypoint': ['/none'],
+                       'interface': {'types': ['docker.authz/1.0'], 'socket': 'none.sock'},
+                       'env': [{'name': 'A', 'settable': ['value'], 'value': '0'}]}, out)
+        return directory
+
     def clean(self):
         """Removes every container, with dsp's consent, and ends with dsp's default settings."""
         self.dsp('ALLOW_KILL=1', 'ALLOW_DELETE=1')
@@ -204,48 +212,32 @@ class Lab:
             self.raw('DELETE', '/containers/%s?force=1&v=1' % container['Id'])
         self.dsp()
 
+    def ask(self, words):
+        """What is said to a docker command, or to a raw request: METHOD TARGET [JSON]."""
+        words = words.format(directory=self.directory)
+        if words.split()[0] in ('GET', 'POST', 'DELETE'):
+            method, target, *body = words.split(None, 2)
+            return self.raw(method, target, body=json.loads(body[0]) if body else b'').text
+        said = self.docker(*words.split())
+        check(DENIED not in said.text or said.status != 0, 'refused, but the exit status is 0')
+        return said.text
+
     # --- raw requests -----------------------------------------------------------------------------
 
-    def raw(self, method, target, headers=(), body=b'', seconds=60):
+    def raw(self, method, target, headers=(), body=b''):
         """One request, its target as it stands, on a connection of its own."""
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             headers = (*headers, 'Content-Type: application/json')
-        if body or method == 'POST':
-            headers = (*headers, 'Content-Length: %d' % len(body))
-        lines = ['%s %s HTTP/1.1' % (method, target), 'Host: docker', *headers, 'Connection: close']
-        with socket.socket(socket.AF_UNIX) as peer:
-            peer.settimeout(seconds)
-            peer.connect(self.socket)
-            peer.sendall('\r\n'.join(lines).encode('latin-1') + b'\r\n\r\n' + body)
-            answer = read_all(peer)
-        head, _, text = answer.partition(b'\r\n\r\n')
-        words = head.split(None, 2)
-        check(len(words) > 1, 'dockerd closed the connection without an answer to ' + target)
-        if b'transfer-encoding: chunked' in head.lower():
-            text = unchunk(text)
-        return Reply(int(words[1]), text.decode(errors='replace'))
-
-
-def read_all(peer):
-    answer = b''
-    while True:
-        piece = peer.recv(65536)
-        if not piece:
-            return answer
-        answer += piece
-
-
-def unchunk(text):
-    whole = b''
-    while text:
-        size, _, text = text.partition(b'\r\n')
-        count = int(size.split(b';')[0] or b'0', 16)
-        if count == 0:
-            break
-        whole += text[:count]
-        text = text[count + 2:]
-    return whole
+        with Connection(self.socket) as peer:
+            peer.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            for header in ('Host: docker', *headers):
+                peer.putheader(*header.split(': ', 1))
+            if body or method == 'POST':
+                peer.putheader('Content-Length', str(len(body)))
+            peer.endheaders(body)
+            reply = peer.getresponse()
+            return Reply(reply.status, reply.read().decode(errors='replace'))
 
 
 @contextlib.contextmanager

@@ -31,12 +31,19 @@ fail() {
 	exit 1
 }
 
+# A paused container cannot even be killed (control groups of version 1): lets go on all of a lab.
+thaw() {
+	find /sys/fs/cgroup -path "*/${1##*/}/*" -name freezer.state -exec \
+		sh -c 'for state; do echo THAWED > "$state"; done' - {} + 2> /dev/null || true
+}
+
 # --- outside the namespaces: what must be there before, and go afterwards -------------------------
 
 # The directory and the control groups of a lab whose processes are gone.
 remove() {
 	local name=${1##*/} pause
 
+	thaw "$name"
 	for pause in 0.1 0.2 0.5 1 2; do
 		find /sys/fs/cgroup -depth -type d -path "*/$name*" -exec rmdir {} + 2> /dev/null || true
 		[ -n "$(find /sys/fs/cgroup -maxdepth 4 -type d -name "$name")" ] || break
@@ -95,6 +102,7 @@ outside() {
 		--kill-child --mount-proc "$0" --inside "$dir" "$@" <&0 &
 	namespaces=$!
 	wait "$namespaces" 2> /dev/null || status=$?
+	thaw "$dir"
 	# After a signal the processes inside may still be dying: the lock is theirs as well.
 	exec 8>&-
 	flock -w 10 "$dir/lock" true || true
@@ -264,6 +272,8 @@ inside() {
 		obey "${words[@]}"
 	done
 	stop_dsp
+	thaw "$dir"
+	exit 0
 }
 
 if [ "${1:-}" = --inside ]; then

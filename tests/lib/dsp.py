@@ -75,15 +75,20 @@ class Connection(http.client.HTTPConnection):
 class Serve:
     """A dsp that serves dsp.sock in a directory."""
 
-    def __init__(self, directory, flags=None, arguments=()):
-        self.socket = os.path.join(directory, "dsp.sock")
+    def __init__(self, directory, flags=None, arguments=(), stderr=subprocess.DEVNULL,
+                 name="dsp.sock"):
+        self.socket = os.path.join(directory, name)
         self.process = subprocess.Popen(
             [DSP, "serve", "--socket", self.socket, *arguments],
-            env=clean_environment(flags), stderr=subprocess.DEVNULL)
-        for _ in range(1000):
-            if os.path.exists(self.socket) or self.process.poll() is not None:
+            env=clean_environment(flags), stderr=stderr)
+        for _ in range(2000):
+            if self.answers() or self.process.poll() is not None:
                 break
-            time.sleep(0.01)
+            time.sleep(0.005)
+
+    def answers(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.socket) == 0
 
     def connect(self):
         return Connection(self.socket)
@@ -91,9 +96,13 @@ class Serve:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def stop(self):
+        """Ends it; its exit status."""
         self.process.terminate()
-        self.process.wait(60)
+        return self.process.wait(60)
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 def explain(question, directory, flags=None):

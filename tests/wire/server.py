@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The HTTP server by itself, on a socket that was handed over and with small limits."""
+"""The HTTP server by itself, on a socket that was handed over, with small limits and sanitizers."""
 import contextlib
 import os
 import resource
@@ -12,7 +12,7 @@ import zlib
 
 from wire import ROOT, Server, chunked, connect, directory, eventually, holds, post, run, same
 
-PROGRAM = os.path.join(ROOT, "build", "wire", "echo_server")
+PROGRAM = os.path.join(ROOT, "build", "asan", "wire", "echo_server")
 PING = post("/AuthZPlugin.AuthZReq", b"{}")
 ALLOW = (200, {"Allow": True})
 KIB = 1024
@@ -318,7 +318,9 @@ def out_of_descriptors():
 
 
 if __name__ == "__main__":
-    subprocess.run(["make", "-s", "-C", ROOT, os.path.relpath(PROGRAM, ROOT)], check=True)
+    # With sanitizers: each orderly end also looks for leaks.
+    subprocess.run(["make", "-s", "-C", ROOT, "B=build/asan", "SANITIZE=address,undefined",
+                    "build/asan/wire/echo_server"], check=True, stdout=subprocess.DEVNULL)
     sys.exit(run([
         bodies_arrive_whole, limit_of_a_body, claims_cost_nothing, budget, clock, trickle,
         each_request_has_its_own_clock, clocks_of_interleaved_pieces, unread_replies_are_cut,

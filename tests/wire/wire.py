@@ -147,9 +147,14 @@ class Server:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.kill()
-        self.log.close()
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None and self.process.poll() is None:
+                status = self.stop()
+                holds(status == 0, f"exit status {status}: {self.said()[-1000:]}")
+        finally:
+            self.kill()
+            self.log.close()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,107 @@
+"""The rows of routes.cases under many sets of flags: dsp serve against a second reading of the decision.
+
+The reading is that of the manual: a closed power; then all powers granted; then POST and the section; then readonly.
+It knows the facts of a request from its row alone, and nothing of dsp's tables.
+"""
+import random
+
+GUARD_CLOSES = {"exec", "kill", "delete", "plugin_control", "unknown"}
+READONLY_LEAVES = {"top", "changes"}
+GROUPS = {"stop": "ALLOW_RESTARTS", "restart": "ALLOW_RESTARTS",
+          "archive_read": "ALLOW_ARCHIVE", "archive_write": "ALLOW_ARCHIVE"}
+RANDOM_SETS = 60
+
+
+def said(flags, power):
+    """What the flags say of a power: '0', '1', or None; a member comes before its group."""
+    own = flags.get("ALLOW_" + power.upper())
+    if own is not None:
+        return own
+    if power in GROUPS:
+        return flags.get(GROUPS[power])
+    if power == "attach_stdin" and flags.get("ALLOW_ATTACH") == "0":
+        return "0"
+    return None
+
+
+def is_closed(flags, profile, power):
+    word = said(flags, power)
+    if word is not None:
+        return word == "0"
+    return power in GUARD_CLOSES if profile == "guard" else power not in READONLY_LEAVES
+
+
+def decide(facts, flags):
+    """The reason of a denial, or '' when the request is allowed."""
+    profile = flags.get("DSP_PROFILE", "guard")
+    powers = [] if facts["powers"] == "none" else facts["powers"].split(",")
+    for power in powers:
+        if is_closed(flags, profile, power):
+            return power
+    if powers and all(said(flags, power) == "1" for power in powers):
+        # No grant makes a route of what is none; but the request is clean, and the flag says so.
+        return ""
+    if facts["access"] == "write" and flags.get("POST") == "0":
+        return "POST"
+    if flags.get(facts["section"].upper()) == "0":
+        return facts["section"].upper()
+    return "readonly" if profile == "readonly" and facts["access"] == "write" else ""
+
+
+def flag_sets(rows):
+    """Each power's flag by itself, in the ways that tell steps apart; then sets at random."""
+    powers = sorted({p for r in rows for p in r.facts["powers"].split(",")} - {"none"})
+    sections = sorted({r.facts.get("section", "none").upper() for r in rows} - {"NONE"})
+    names = ["ALLOW_" + p.upper() for p in powers]
+    yield {}
+    yield {"POST": "0"}
+    yield {"DSP_PROFILE": "readonly"}
+    yield {"POST": "0", **dict.fromkeys(sections, "0"), **dict.fromkeys(names, "1")}
+    yield dict.fromkeys(names, "0")
+    for section in sections:
+        yield {section: "0"}
+    for name in names + ["ALLOW_RESTARTS", "ALLOW_ARCHIVE"]:
+        yield {name: "0"}
+        yield {name: "1", "POST": "0"}
+    dice = random.Random(3)
+    every = names + sections + ["POST", "ALLOW_RESTARTS", "ALLOW_ARCHIVE"]
+    for _ in range(RANDOM_SETS):
+        some = dice.sample(every, dice.choice((1, 2, 4, 8, 30)))
+        flags = {name: dice.choice("01") for name in some}
+        if dice.random() < 0.3:
+            flags["DSP_PROFILE"] = "readonly"
+        yield flags
+
+
+def reason_fits(reason, message):
+    """Whether a denial's message is that of a reason."""
+    if reason == "POST":
+        return " is a write: POST is 0" in message
+    if reason == "readonly":
+        return " is a write: profile readonly" in message
+    if reason.isupper():
+        return f" is in section {reason}: {reason} is 0" in message
+    return message.startswith((f"{reason} is closed", f"{reason}, "))
+
+
+def compare(rows, flags, server):
+    """What is wrong with the answers to all rows, as a list."""
+    wrong = []
+    for row in rows:
+        want = decide(row.facts, flags)
+        allow, message = server.ask(row.question)
+        if allow is not (want == "") or (want and not reason_fits(want, message)):
+            wrong.append(f"{row.text}: want {want or 'allow'}, got {allow} {message}")
+    return wrong
+
+
+def run(cases, serve, tmp, results):
+    """cases: those of routes.cases; serve(flags, tmp) starts a server."""
+    rows = [c for c in cases if c.place == "routes" and c.facts.get("powers") != "unknown"]
+    for flags in flag_sets(rows) if rows else ():
+        text = " ".join(f"{k}={v}" for k, v in flags.items()) or "-"
+        server = serve(flags, tmp)
+        wrong = compare(rows, flags, server)
+        log = server.end()
+        name = f"matrix: {len(rows)} requests under [{text if len(text) < 90 else text[:87] + '...'}]"
+        results.check(name, not wrong and not log, f"{len(wrong)} wrong; {'; '.join(wrong[:3])} {log}")

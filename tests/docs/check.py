@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+"""The documents say what is so: tables, names, samples, and the flags that tools need."""
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import dsp  # noqa: E402
+import documents  # noqa: E402
+import tables  # noqa: E402
+import tools  # noqa: E402
+
+
+def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    results = dsp.Results()
+    tables.check(results)
+    documents.check(results)
+    tools.check(results)
+    return results.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Writes what the fuzz targets start from, made from the vectors and tables: seeds.py DIRECTORY
+
+DIRECTORY gets a folder of inputs for each target, as fuzz_*.c says at its top, and TARGET.dict with
+the words of the tables behind those of tests/fuzz/TARGET.dict.
+"""
+import base64
+import hashlib
+import json
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VECTORS = os.path.join(HERE, "..", "vectors", "vectors.jsonl")
+CORE = os.path.join(HERE, "..", "..", "src", "core")
+BIGGEST = 4096
+
+SETTINGS = [
+    "",
+    "ALLOW_EXEC=1 ALLOW_KILL=1 ALLOW_DELETE=1",
+    "DSP_PROFILE=readonly ALLOW_START=1",
+    "DSP_PROFILE=tecnativa CONTAINERS=1 POST=1 IMAGES=1",
+    "DSP_PROFILE=linuxserver CONTAINERS=1 ALLOW_LOGS=1 ALLOW_RESTARTS=1",
+    "POST=0 ALLOW_STOP=1 DSP_NAME=dsp,other/name",
+]
+
+
+class Corpus:
+    """Folders of inputs, each under a name made of its text."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def add(self, target, text):
+        folder = os.path.join(self.directory, target)
+        os.makedirs(folder, exist_ok=True)
+        if len(text) <= BIGGEST:
+            name = hashlib.sha256(text).hexdigest()[:16]
+            with open(os.path.join(folder, name), "wb") as f:
+                f.write(text)
+
+
+def questions(vector):
+    """Each AuthZReq that a version of dockerd showed for a vector."""
+    shown = [vector.get("plugin_sees"), vector.get("if_asked")]
+    shown += (vector.get("plugin_sees_by_version") or {}).values()
+    return [q for q in shown if q]
+
+
+def body_of(question):
+    body = question.get("RequestBody")
+    if isinstance(body, dict):
+        return base64.b64decode(body["b64"]) + b" " * min(body["pad"], 16)
+    return base64.b64decode(body) if body else b""
+
+
+def rows_of(table):
+    """The rows of a table, without its head."""
+    with open(os.path.join(CORE, table + ".tab"), encoding="utf-8") as f:
+        rows = [line.rstrip("\n").split("\t") for line in f if line.strip() and line[0] != "#"]
+    return rows[1:]
+
+
+def operation_names():
+    return {row[2] for row in rows_of("routes") if row[6].startswith("json")}
+
+
+def add_question(corpus, question, number, operations, intent):
+    method = question["RequestMethod"].encode()
+    target = question["RequestUri"].encode("utf-8", "surrogateescape")
+    query = target.partition(b"?")[2]
+    body = body_of(question)
+    text = dict(question)
+    text["RequestBody"] = base64.b64encode(body).decode() if body else None
+    headers = question.get("RequestHeaders") or {}
+    lines = [f"{name}: {value}".encode() for name, value in headers.items()]
+    settings = SETTINGS[number % len(SETTINGS)].encode()
+
+    corpus.add("target", method + b"\n" + target)
+    for pair in query.split(b"&"):
+        if pair:
+            corpus.add("query", pair.partition(b"=")[0] + b"\n" + query)
+    if body:
+        name = intent if intent in operations else "container_create"
+        corpus.add("body", name.encode() + b"\n" + body)
+    written = json.dumps(text).encode()
+    corpus.add("envelope", written)
+    corpus.add("pipeline", settings + b"\n" + written)
+    corpus.add("pipeline", b"\n" + b"\n".join([method + b" " + target, *lines, b"", body]))
+
+
+def add_settings(corpus):
+    for i, row in enumerate(rows_of("flags")):
+        value = ["1", "0", "yes", "'off'", "", "maybe"][i % 6]
+        corpus.add("settings", f"f\n# a comment\n{row[0]}={value}\n".encode())
+        corpus.add("settings", f"e\n{row[0]}={value}\0PATH=/bin\0".encode())
+    for words in SETTINGS:
+        corpus.add("settings", ("f\n" + words.replace(" ", "\n")).encode())
+        corpus.add("settings", ("e\n" + words.replace(" ", "\0")).encode())
+
+
+def write_dictionaries(directory):
+    parts = {part for row in rows_of("routes") for part in row[1].split("/") if part[:1] not in "{"}
+    flags = [row[0] for row in rows_of("flags")]
+    flags += ["ALLOW_" + row[0].upper() for row in rows_of("powers")]
+    words = {
+        "target": ["/" + part for part in sorted(parts)],
+        "query": [],
+        "body": [f'\\"{row[1]}\\":' for row in rows_of("fields")],
+        "envelope": [],
+        "settings": flags,
+        "pipeline": ["/" + part for part in sorted(parts)],
+    }
+    words["body"] += [name + "\\x0a" for name in sorted(operation_names())]
+    for target, extra in words.items():
+        with open(os.path.join(HERE, target + ".dict"), encoding="utf-8") as f:
+            text = f.read()
+        with open(os.path.join(directory, target + ".dict"), "w", encoding="utf-8") as f:
+            f.write(text + "".join(f'"{word}"\n' for word in extra))
+
+
+def main():
+    corpus = Corpus(sys.argv[1])
+    operations = operation_names()
+    number = 0
+    with open(VECTORS, encoding="utf-8") as f:
+        for line in f:
+            vector = json.loads(line)
+            for question in questions(vector):
+                number += 1
+                add_question(corpus, question, number, operations, vector.get("intent"))
+    add_settings(corpus)
+    write_dictionaries(sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()
