@@ -9,6 +9,9 @@
 /* Whether text is well-formed: alphabet, padding, length, and no bits set that mean nothing. */
 bool b64_valid(struct span text);
 
+/* How many bytes a valid text holds. */
+size_t b64_decoded_length(struct span text);
+
 /* Decodes a valid text in place. The number of bytes, which stand at the start of text. */
 size_t b64_decode(char *text, size_t n);
 

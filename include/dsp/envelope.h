@@ -15,20 +15,12 @@ enum {
 	ENVELOPE_MOST = ENVELOPE_BODY64_MOST + ENVELOPE_REST_MOST,
 };
 
-/* A question that was read; owns what its request borrows, but for the message's text. */
-struct envelope;
-
 /*
- * Reads a question. message (len bytes) must outlive ret, and is changed only where the body's
- * base64 stands, when that is decoded. On 0 the caller frees *ret with envelope_free. On -1: e
- * (for the answer's Err); e->code is EMSGSIZE when it is too big, ENOMEM when memory ran out.
+ * Reads a question, in place and without memory of its own: strings are decoded where they stand,
+ * so message (len bytes) is changed, and must outlive ret. -1 and e (for the answer's Err): it is
+ * not a question; e->code is EMSGSIZE when it is too big.
  */
-MUST_USE int envelope_read(char *message, size_t len, struct envelope **ret, struct err *e);
-
-void envelope_free(struct envelope *env);
-
-/* The request in it; const but for the body's bytes. */
-const struct request *envelope_request(const struct envelope *env);
+MUST_USE int envelope_read(char *message, size_t len, struct request *ret, struct err *e);
 
 /* {"Allow":false,"Msg":"..."}; the caller frees it with mem_free. NULL without memory. */
 char *envelope_denial(const char *message) __attribute__((warn_unused_result));

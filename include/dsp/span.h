@@ -14,6 +14,12 @@ struct span {
 /* A span over a string literal. */
 #define SPAN(literal) ((struct span){ (literal), sizeof(literal) - 1 })
 
+/* The same for a table. */
+#define SPAN_INIT(literal)                                                                         \
+	{                                                                                          \
+		(literal), sizeof(literal) - 1                                                     \
+	}
+
 /* A span over a terminated string; NULL gives the empty span. */
 static inline struct span span_of(const char *text)
 {

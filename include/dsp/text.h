@@ -19,6 +19,9 @@ void text_escape(struct span in, char *out, size_t cap);
 /* Copies as much of in as fits, terminated; cap is at least 1. */
 void text_copy(struct span in, char *out, size_t cap);
 
+/* The length of the UTF-8 character at the start of s, 0 when it is none (RFC 3629). */
+size_t text_utf8(struct span s);
+
 /* A growing line in a fixed buffer; what does not fit is left out. */
 struct line {
 	char *text; /* always terminated */

@@ -300,7 +300,7 @@ int cli_explain(int argc, char **argv)
 	struct arguments a = { .method = NULL };
 	AUTO_MEM struct config *c = NULL;
 	AUTO_MEM char *question = NULL;
-	struct envelope *env = NULL;
+	struct request request;
 	size_t len = 0;
 	struct err e;
 	int rc = take_arguments(&a, argc, argv);
@@ -317,9 +317,8 @@ int cli_explain(int argc, char **argv)
 	}
 	if (!question)
 		return fail(EXIT_USAGE, e.text);
-	if (envelope_read(question, len, &env, &e) != 0)
+	if (envelope_read(question, len, &request, &e) != 0)
 		return fail(EXIT_FINDINGS, e.text);
-	rc = explain(envelope_request(env), &c->policy, a.json, &e);
-	envelope_free(env);
+	rc = explain(&request, &c->policy, a.json, &e);
 	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
 }

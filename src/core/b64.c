@@ -10,38 +10,58 @@
 
 #include "dsp/mem.h"
 
+/* One more than what the character means, or 0 when it is none. */
+#define ROW4(c, n) [c] = (n) + 1, [(c) + 1] = (n) + 2, [(c) + 2] = (n) + 3, [(c) + 3] = (n) + 4
+#define ROW26(c, n)                                                                                \
+	ROW4(c, n), ROW4((c) + 4, (n) + 4), ROW4((c) + 8, (n) + 8), ROW4((c) + 12, (n) + 12),      \
+		ROW4((c) + 16, (n) + 16), ROW4((c) + 20, (n) + 20), [(c) + 24] = (n) + 25,         \
+									   [(c) + 25] = (n) + 26
+
+static const unsigned char meaning[256] = {
+	ROW26('A', 0),
+	ROW26('a', 26),
+	ROW4('0', 52),
+	ROW4('4', 56),
+	['8'] = 61,
+	['9'] = 62,
+	['+'] = 63,
+	['/'] = 64,
+};
+
 static int sextet(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
+	return meaning[(unsigned char)c] - 1;
 }
 
 bool b64_valid(struct span text)
 {
 	size_t pad = 0;
 	unsigned unused;
+	bool strange = false;
 
 	if (text.n % 4 != 0 || text.n > INT_MAX)
 		return false;
 	while (pad < 2 && pad < text.n && text.s[text.n - 1 - pad] == '=')
 		pad++;
 	/* cppcheck-suppress knownConditionTrueFalse; it does not follow pad */
-	for (size_t i = 0; i < text.n - pad; i++) {
-		if (sextet(text.s[i]) < 0)
-			return false;
-	}
+	for (size_t i = 0; i < text.n - pad; i++)
+		strange |= meaning[(unsigned char)text.s[i]] == 0;
+	if (strange)
+		return false;
 	if (pad == 0)
 		return true;
 	/* Two bits are left over before one '=', four before two: an encoder leaves them 0. */
 	unused = pad == 1 ? 3 : 15;
 	return ((unsigned)sextet(text.s[text.n - 1 - pad]) & unused) == 0;
+}
+
+size_t b64_decoded_length(struct span text)
+{
+	size_t pad = 0;
+
+	while (pad < 2 && pad < text.n && text.s[text.n - 1 - pad] == '=')
+		pad++;
+	return text.n / 4 * 3 - pad;
 }
 
 /*

@@ -258,6 +258,9 @@ int body_read(struct span text, enum body_top top, enum struct_id schema, struct
 	json_auto_t *json = NULL;
 	struct body *b;
 
+	/* jansson overlooks a NUL after a number or a word. */
+	if (span_find(text, '\0') < text.n)
+		return FAIL(why, 0, "its body holds a NUL byte");
 	if (has_too_many(text))
 		return FAIL(why, 0, "its body holds too many values");
 	json = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);

@@ -64,8 +64,10 @@ int process_signals(struct err *e)
  */
 void process_tune_memory(void)
 {
+	/* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
 	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+	/* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 void process_give_back_memory(void)

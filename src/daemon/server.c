@@ -278,6 +278,7 @@ static enum MHD_Result request_end(
 }
 
 /* MHD calls this once with the head, then with each piece of the body, then without a piece. */
+/* NOLINTNEXTLINE(readability-function-size): the parameters are MHD's. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *path,
 	const char *method, const char *version, const char *bytes, size_t *n, void **state)
 {

@@ -59,17 +59,17 @@ static void answer_request(void *ctx, char *body, size_t len, struct reply *ret)
 {
 	const struct service *service = ctx;
 	char message[MESSAGE_MOST];
-	struct envelope *env = NULL;
+	struct request request;
 	struct decision d;
 	struct facts facts;
 	struct err e;
 
-	if (envelope_read(body, len, &env, &e) != 0) {
+	if (envelope_read(body, len, &request, &e) != 0) {
 		log_line("error: %s", e.text);
 		reply_error(ret, status_of(&e), e.text);
 		return;
 	}
-	if (facts_read(envelope_request(env), &facts, &e) != 0) {
+	if (facts_read(&request, &facts, &e) != 0) {
 		log_line("error: %s", e.text);
 		reply_error(ret, status_of(&e), e.text);
 	} else {
@@ -84,7 +84,6 @@ static void answer_request(void *ctx, char *body, size_t len, struct reply *ret)
 		}
 	}
 	facts_free(&facts);
-	envelope_free(env);
 }
 
 static const struct endpoint endpoints[] = {

@@ -79,9 +79,13 @@ class Server:
         self.denials += allow is False
         return allow, message
 
-    def end(self):
-        """What is wrong with the log, or ''."""
+    def leave(self):
+        """Asks it to end, which takes a moment: others may be asked meanwhile."""
         self.connection.close()
+        self.serve.process.terminate()
+
+    def end(self):
+        """What is wrong with the log, or ''. After leave."""
         status = self.serve.stop()
         self.log.seek(0)
         text = self.log.read()
@@ -273,8 +277,8 @@ def wrong_run(case, tmp):
     return wrong_text(case, text)
 
 
-def wrong_call(case, servers, tmp):
-    server = server_of(case.settings[0], servers, tmp)
+def wrong_call(case, servers):
+    server = servers.of(case.settings[0])
     body = reader.expand(" ".join(case.words[1:]))
     status, reply = server.connection.call(case.words[0], body)
     want = int(case.outcomes[0]), " ".join(case.outcomes[1:])
@@ -284,51 +288,74 @@ def wrong_call(case, servers, tmp):
     return wrong_text(case, reply)
 
 
-def server_of(column, servers, tmp):
-    if column.text not in servers:
-        servers[column.text] = Server(column, tmp)
-    return servers[column.text]
+class Servers:
+    """The servers of one file, a column of settings each, and those that are on their way out."""
+
+    def __init__(self, place, tmp, results):
+        self.place, self.tmp, self.results = place, tmp, results
+        self.running = {}
+        self.leaving = []
+
+    def of(self, column):
+        if column.text not in self.running:
+            self.running[column.text] = Server(column, self.tmp)
+        return self.running[column.text]
+
+    def leave(self):
+        for text, server in self.running.items():
+            server.leave()
+            self.leaving.append((text, server))
+        self.running.clear()
+        if len(self.leaving) > 20:
+            self.end()
+
+    def end(self):
+        for text, server in self.leaving:
+            why = server.end()
+            self.results.check(f"{self.place}: log of [{text}]", not why, why)
+        self.leaving.clear()
+
+
+def wrong_case(case, servers, tmp):
+    """What is wrong with a case that is no request, or ''."""
+    if case.kind == "start":
+        return wrong_start(case, tmp)
+    return wrong_run(case, tmp) if case.kind == "run" else wrong_call(case, servers)
+
+
+def run_case(case, servers, tmp, names, results):
+    if case.kind != "ask":
+        why = wrong_case(case, servers, tmp)
+        results.check(names.of(case), not why, why)
+        return
+    for column, want in zip(case.settings, case.outcomes):
+        why = wrong_answer(case, column, want, servers.of(column))
+        results.check(names.of(case, column), not why, why)
+
+
+def run_file(path, results, names):
+    """All cases of one file. Servers live as long as cases of their settings follow each other."""
+    files, cases = reader.read_file(path)
+    with tempfile.TemporaryDirectory() as tmp:
+        for name, text in files.items():
+            with open(os.path.join(tmp, name), "wb") as f:
+                f.write(text)
+        servers = Servers(os.path.basename(path).rsplit(".", 1)[0], tmp, results)
+        try:
+            for case in cases:
+                if case.kind == "ask" and not servers.running.keys() & {c.text for c in case.settings}:
+                    servers.leave()
+                run_case(case, servers, tmp, names, results)
+        finally:
+            servers.leave()
+            servers.end()
+    return cases
 
 
 def start_server(flags, tmp):
     column = reader.Column("-")
     column.flags = flags
     return Server(column, tmp)
-
-
-def end_servers(servers, place, results):
-    for text, server in servers.items():
-        why = server.end()
-        results.check(f"{place}: log of [{text}]", not why, why)
-    servers.clear()
-
-
-def run_file(path, results, names):
-    """All cases of one file. Servers live as long as cases of their settings follow each other."""
-    files, cases = reader.read_file(path)
-    place = os.path.basename(path).rsplit(".", 1)[0]
-    servers = {}
-    with tempfile.TemporaryDirectory() as tmp:
-        for name, text in files.items():
-            with open(os.path.join(tmp, name), "wb") as f:
-                f.write(text)
-        try:
-            for case in cases:
-                wanted = {c.text for c in case.settings}
-                if case.kind in ("ask", "call") and servers and not wanted & servers.keys():
-                    end_servers(servers, place, results)
-                if case.kind == "ask":
-                    for column, want in zip(case.settings, case.outcomes):
-                        server = server_of(column, servers, tmp)
-                        why = wrong_answer(case, column, want, server)
-                        results.check(names.of(case, column), not why, why)
-                    continue
-                why = wrong_start(case, tmp) if case.kind == "start" else \
-                    wrong_run(case, tmp) if case.kind == "run" else wrong_call(case, servers, tmp)
-                results.check(names.of(case), not why, why)
-        finally:
-            end_servers(servers, place, results)
-    return cases
 
 
 def main():

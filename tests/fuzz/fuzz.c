@@ -177,8 +177,9 @@ bool fuzz_clean(struct span path)
 		if (segment.n == 0 || span_equal(segment, SPAN(".")))
 			continue;
 		if (span_equal(segment, SPAN(".."))) {
-			while (n > 0 && built[--n] != '/')
-				continue;
+			while (n > 0 && built[n - 1] != '/')
+				n--;
+			n -= n > 0;
 			continue;
 		}
 		built[n++] = '/';

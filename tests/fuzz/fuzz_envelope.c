@@ -46,9 +46,13 @@ static void check_headers(const json_t *json, const struct request *rq)
 
 static void check_accepted(struct span text, const struct request *rq)
 {
-	json_t *json = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+	json_error_t error;
+	json_t *json = json_loadb(text.s, text.n, JSON_ALLOW_NUL, &error);
 	struct span body;
 
+	/* Numbers are skipped unread, so their size is no matter. */
+	if (!json && json_error_code(&error) == json_error_numeric_overflow)
+		return;
 	CHECK(json_is_object(json));
 	CHECK(json_is_string(json_object_get(json, "RequestMethod")));
 	CHECK(json_is_string(json_object_get(json, "RequestUri")));
@@ -67,16 +71,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span text = { (const char *)data, size };
 	char *message = fuzz_copy(text);
-	struct envelope *env = NULL;
+	struct request request;
 	struct err e;
 
-	if (envelope_read(message, size, &env, &e) == 0) {
-		CHECK(span_equal((struct span){ message, size }, text));
-		check_accepted(text, envelope_request(env));
+	if (envelope_read(message, size, &request, &e) == 0) {
+		check_accepted(text, &request);
 	} else {
-		CHECK(env == NULL && e.code == 0 && fuzz_printable(e.text));
+		CHECK(e.code == 0 && fuzz_printable(e.text));
 	}
-	envelope_free(env);
 	free(message);
 	return 0;
 }

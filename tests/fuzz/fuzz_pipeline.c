@@ -176,21 +176,20 @@ static int ask(const struct policy *policy, struct span question)
 static void run(const struct policy *policy, struct span question)
 {
 	char *text = fuzz_copy(question);
-	struct envelope *env = NULL;
+	struct request request;
 	struct decision d;
 	struct facts facts;
 	struct err e;
 
-	if (envelope_read(text, question.n, &env, &e) != 0) {
+	if (envelope_read(text, question.n, &request, &e) != 0) {
 		CHECK(ask(policy, question) == -1);
 	} else {
-		CHECK(facts_read(envelope_request(env), &facts, &e) == 0);
+		CHECK(facts_read(&request, &facts, &e) == 0);
 		d = decide(policy, &facts);
-		check_decision(policy, envelope_request(env), &facts, &d);
+		check_decision(policy, &request, &facts, &d);
 		CHECK(ask(policy, question) == (d.verdict == VERDICT_ALLOW));
 		facts_free(&facts);
 	}
-	envelope_free(env);
 	free(text);
 }
 

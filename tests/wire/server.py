@@ -218,7 +218,7 @@ def aborted():
                 with server.connect() as peer:
                     peer.sendall(whole[:at])
         eventually(lambda: server.files() == files, "descriptors stayed")
-        body = b"y" * 4000000
+        body = b"y" * 3900000
         same(server.call("/echo", body), echoed(body), "the whole budget afterwards")
 
 
