@@ -148,7 +148,9 @@ static int take_unknown(struct settings *s, struct span name, struct span value,
 	enum settings_source source, struct err *e)
 {
 	bool ours = span_starts(name, SPAN("ALLOW_")) || span_starts(name, SPAN("DSP_"));
-	const char *near = flag_suggest(name, ours || source == SOURCE_FILE ? 3 : 1);
+	/* A short name is near to everything. */
+	size_t most = name.n < 6 ? 1 : name.n < 9 ? 2 : 3;
+	const char *near = flag_suggest(name, ours || source == SOURCE_FILE ? most : 1);
 	char shown[64];
 
 	text_escape(name, shown, sizeof(shown));

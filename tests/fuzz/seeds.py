@@ -83,8 +83,10 @@ def add_question(corpus, question, number, operations, intent):
     if body:
         name = intent if intent in operations else "container_create"
         corpus.add("body", name.encode() + b"\n" + body)
+        corpus.add("reader", body)
     written = json.dumps(text).encode()
     corpus.add("envelope", written)
+    corpus.add("reader", written)
     corpus.add("pipeline", settings + b"\n" + written)
     corpus.add("pipeline", b"\n" + b"\n".join([method + b" " + target, *lines, b"", body]))
 
@@ -108,6 +110,7 @@ def write_dictionaries(directory):
         "query": [],
         "body": [f'\\"{row[1]}\\":' for row in rows_of("fields")],
         "envelope": [],
+        "reader": [],
         "settings": flags,
         "pipeline": ["/" + part for part in sorted(parts)],
     }
