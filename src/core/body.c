@@ -40,8 +40,8 @@ static void add_place(struct line *l, const struct place *at)
 			names[n++] = at->name;
 	}
 	line_add(l, n > 0 ? "its body's " : "its body");
-	while (n-- > 0)
-		line_add(l, "%s%s", names[n], n > 0 ? "." : "");
+	for (; n > 0; n--)
+		line_add(l, "%s%s", names[n - 1], n > 1 ? "." : "");
 }
 
 static int refuse(const struct place *at, const char *what, struct err *why)
@@ -169,6 +169,16 @@ static int walk_member(
 	return walk(v, f ? f->of : STRUCT_NONE, f && f->type == TYPE_MAP, &here, why);
 }
 
+/* One value of a map, whose key is data. */
+static int walk_value(json_t *v, enum struct_id schema, const struct place *at, struct err *why)
+{
+	struct place here = { .up = at, .depth = at->depth + 1 };
+
+	if (schema != STRUCT_NONE && !json_is_object(v) && !json_is_null(v))
+		return refuse(at, "holds a value that is not an object", why);
+	return walk(v, schema, false, &here, why);
+}
+
 static int walk_object(
 	json_t *object, enum struct_id schema, bool is_map, const struct place *at, struct err *why)
 {
@@ -178,8 +188,7 @@ static int walk_object(
 	for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
 		json_t *v = json_object_iter_value(i);
 		struct span key = { json_object_iter_key(i), json_object_iter_key_len(i) };
-		struct place here = { .up = at, .depth = at->depth + 1 };
-		int rc = is_map ? walk(v, schema, false, &here, why)
+		int rc = is_map ? walk_value(v, schema, at, why)
 				: walk_member(key, v, schema, at, why);
 
 		if (rc != 0)
@@ -221,6 +230,8 @@ static int refuse_syntax(const json_error_t *error, struct err *why)
 		what = "holds a key twice";
 	else if (json_error_code(error) == json_error_null_character)
 		what = "holds a NUL character";
+	else if (json_error_code(error) == json_error_numeric_overflow)
+		what = "holds a number that is too big";
 	else if (json_error_code(error) == json_error_invalid_utf8)
 		what = "is not UTF-8";
 	else if (json_error_code(error) == json_error_end_of_input_expected)
@@ -263,7 +274,9 @@ int body_read(struct span text, enum body_top top, enum struct_id schema, struct
 		return FAIL(why, 0, "its body holds a NUL byte");
 	if (has_too_many(text))
 		return FAIL(why, 0, "its body holds too many values");
-	json = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	/* A number of a field that nobody looks at may have any size: as a real it mostly has room. */
+	json = json_loadb(text.s, text.n,
+		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &error);
 	if (!json)
 		return refuse_syntax(&error, why);
 	if (check_top(json, top, why) != 0 || walk(json, schema, false, &here, why) != 0)

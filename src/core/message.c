@@ -55,8 +55,9 @@ static void write_closed(const struct policy *policy, const struct facts *facts,
 	add_operation(l, facts);
 	line_add(l, "): ");
 	if (policy_is_proxy(policy) && !facts->route) {
-		line_add(l, "no rule of profile %s speaks of it; DSP_PROFILE=guard with "
-			    "ALLOW_UNKNOWN=1 opens it",
+		line_add(l,
+			"no rule of profile %s speaks of it; DSP_PROFILE=guard with "
+			"ALLOW_UNKNOWN=1 opens it",
 			profile_info(policy->profile)->name);
 		return;
 	}

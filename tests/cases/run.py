@@ -147,7 +147,8 @@ def wrong_advice(case, column, account, told):
         status, after, err = explain(case.question, column, flags)
         if after is None:
             return f"{flags} of the message: status {status}, {err}"
-        if not after["allow"] and after["reason"] == account["reason"]:
+        if not after["allow"] and (after["reason"], after["decided_by"]) == (
+                account["reason"], account["decided_by"]):
             return f"{flags} does not open it: {after['message']}"
     return ""
 

@@ -1,4 +1,4 @@
-"""When dsp is away, restarted, or badly set up: nothing is open meanwhile, and all works again after."""
+"""When dsp is away, restarted, or badly set up: nothing is open meanwhile, all works after."""
 
 import http.client
 import threading
@@ -51,7 +51,7 @@ def away(lab, report):
 
 
 def restarts(lab, report):
-    """Requests while dsp ends and comes again and again: late or failed perhaps, but none let through."""
+    """Requests while dsp ends and comes back, many times: late or failed, but none let through."""
     ended = threading.Event()
     replies = []
 
@@ -75,7 +75,8 @@ def restarts(lab, report):
         for thread in threads:
             thread.join()
         refused = [reply for reply in replies if DENIED in reply.text]
-        failed = [reply for reply in replies if reply.status in (0, 500) and DENIED not in reply.text]
+        failed = [reply for reply in replies
+                  if reply.status in (0, 500) and DENIED not in reply.text]
         check(len(refused) > 20, 'only %d were refused' % len(refused))
         check(len(refused) + len(failed) == len(replies), 'one was let through')
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
-"""dsp in a real dockerd, with the real docker CLI: daemon.py [SUITE]..."""
+"""dsp in a real dockerd, with the real docker CLI: daemon.py SUITE..."""
 
+import signal
 import sys
 
 import broken
@@ -8,6 +9,7 @@ import lab
 import plugins
 import proxies
 import refused
+import swarm
 import works
 
 SUITES = {
@@ -16,10 +18,11 @@ SUITES = {
     'plugins': plugins.run,
     'proxies': proxies.run,
     'broken': broken.run,
+    'swarm': swarm.run,
 }
 
 if __name__ == '__main__':
-    try:
-        sys.exit(lab.run(SUITES))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    # An exception, so that the lab ends before we do.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, frame: sys.exit(128 + got))
+    sys.exit(lab.run(SUITES))

@@ -1,4 +1,4 @@
-"""A private dockerd with dsp in it (tests/lab/lab.sh), the docker CLI on it, and raw requests to it.
+"""A private dockerd with dsp in it (tests/lab/lab.sh), the docker CLI and raw requests to it.
 
 Also what all the suites of this directory share: Report, which prints one line a test, and check.
 """
@@ -22,8 +22,8 @@ LAB = os.path.join(HERE, '..', 'lab', 'lab.sh')
 DOCKER = '/usr/bin/docker' if os.path.exists('/usr/bin/docker') else 'docker'
 DENIED = 'authorization denied by plugin dsp: '
 
-Said = collections.namedtuple('Said', 'status text')      # of a command: its exit status, all output
-Reply = collections.namedtuple('Reply', 'status text')    # of a raw request: HTTP status, body
+Said = collections.namedtuple('Said', 'status text')      # of a command: exit status, all output
+Reply = collections.namedtuple('Reply', 'status text')    # of a request: HTTP status, body
 
 
 class Failed(Exception):
@@ -32,6 +32,11 @@ class Failed(Exception):
 
 class Skipped(Exception):
     """This machine cannot run the test."""
+
+
+# What goes wrong in a test without ending the others.
+ERRORS = (Failed, OSError, ValueError, LookupError, http.client.HTTPException,
+          subprocess.TimeoutExpired)
 
 
 def check(truth, why):
@@ -54,20 +59,21 @@ class Report:
         self.group = ''
         self.failures = 0
 
+    def failed(self, name, why):
+        self.failures += 1
+        text = why if isinstance(why, Failed) else '%s: %s' % (type(why).__name__, why)
+        print('not ok %s/%s: %s' % (self.group, name, ' '.join(str(text).split())), flush=True)
+
     @contextlib.contextmanager
     def case(self, name):
-        name = '%s/%s' % (self.group, name)
         try:
             yield
         except Skipped as why:
-            print('skip %s: %s' % (name, why), flush=True)
-        except (Failed, OSError, ValueError, LookupError, http.client.HTTPException,
-                subprocess.TimeoutExpired) as why:
-            self.failures += 1
-            text = why if isinstance(why, Failed) else '%s: %s' % (type(why).__name__, why)
-            print('not ok %s: %s' % (name, ' '.join(str(text).split())), flush=True)
+            print('skip %s/%s: %s' % (self.group, name, why), flush=True)
+        except ERRORS as why:
+            self.failed(name, why)
         else:
-            print('ok %s' % name, flush=True)
+            print('ok %s/%s' % (self.group, name), flush=True)
 
 
 class Lab:
@@ -82,9 +88,11 @@ class Lab:
             self.close()
             raise
         self.socket = self.directory + '/docker.sock'
-        self.environment = {'PATH': os.environ['PATH'], 'HOME': self.directory, 'DOCKER_BUILDKIT': '0',
-                            'DOCKER_HOST': 'unix://' + self.socket, 'COMPOSE_PROJECT_NAME': 'shop',
-                            'DOCKER_CONFIG': self.directory + '/config', 'TERM': 'dumb'}
+        self.environment = {
+            'PATH': os.environ['PATH'], 'HOME': self.directory, 'TERM': 'dumb',
+            'DOCKER_HOST': 'unix://' + self.socket, 'DOCKER_CONFIG': self.directory + '/config',
+            'DOCKER_BUILDKIT': '0', 'COMPOSE_PROJECT_NAME': 'shop',
+        }
         networks = json.loads(self.raw('GET', '/networks').text)
         self.bridge = any(network['Name'] == 'bridge' for network in networks)
 
@@ -131,7 +139,7 @@ class Lab:
         with open(self.directory + '/dsp.log', errors='replace') as log:
             return log.read()
 
-    # --- the docker CLI ---------------------------------------------------------------------------
+    # --- the docker CLI -----------------------------------------------------------------------
 
     def command(self, *words, give=None, seconds=60, **more):
         done = subprocess.run(words, input=give, env=self.environment, timeout=seconds,
@@ -150,8 +158,8 @@ class Lab:
 
     def open_docker(self, *words, **more):
         """A docker command that goes on; its output is a pipe. Use as a context: it is killed."""
-        return killed_at_end(subprocess.Popen([DOCKER, *words], env=self.environment,
-                                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more))
+        return killed_at_end(subprocess.Popen([DOCKER, *words], env=self.environment, **more,
+                                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
 
     def terminal(self, *words, type_in='', seconds=20):
         """A docker command on a terminal of its own, typing into it when its first output came."""
@@ -173,7 +181,8 @@ class Lab:
         else:
             os.kill(child, 9)
         os.close(terminal)
-        return Said(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output.decode(errors='replace'))
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return Said(status, output.decode(errors='replace'))
 
     def state(self, name):
         """What one would notice if something happened to a container."""
@@ -214,7 +223,7 @@ class Lab:
 
     def ask(self, words):
         """What is said to a docker command, or to a raw request: METHOD TARGET [JSON]."""
-        words = words.format(directory=self.directory)
+        words = words.replace('{directory}', self.directory)
         if words.split()[0] in ('GET', 'POST', 'DELETE'):
             method, target, *body = words.split(None, 2)
             return self.raw(method, target, body=json.loads(body[0]) if body else b'').text
@@ -222,7 +231,7 @@ class Lab:
         check(DENIED not in said.text or said.status != 0, 'refused, but the exit status is 0')
         return said.text
 
-    # --- raw requests -----------------------------------------------------------------------------
+    # --- raw requests -------------------------------------------------------------------------
 
     def raw(self, method, target, headers=(), body=b''):
         """One request, its target as it stands, on a connection of its own."""
@@ -260,7 +269,7 @@ def check_not_refused(text):
 
 
 def run(suites):
-    """Runs the named suites (default: all) on one lab; the exit status."""
+    """Runs the suites that the arguments name (default: all) on one lab; the exit status."""
     names = sys.argv[1:] or list(suites)
     unknown = [name for name in names if name not in suites]
     if unknown:
@@ -269,6 +278,9 @@ def run(suites):
     report = Report()
     with Lab() as lab:
         for report.group in names:
-            suites[report.group](lab, report)
-            lab.clean()
+            try:
+                suites[report.group](lab, report)
+                lab.clean()
+            except ERRORS as why:
+                report.failed('suite', why)
     return 1 if report.failures else 0

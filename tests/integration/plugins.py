@@ -1,4 +1,4 @@
-"""Managed plugins: closed by default, open with ALLOW_PLUGIN_CONTROL=1, and never by dsp's own name."""
+"""Managed plugins: closed by default, opened by a flag, and never by dsp's own name."""
 
 import json
 
@@ -28,9 +28,15 @@ PULLS = [
     'remote=docker.io/library/dsp:1',
     'remote=dsp&name=',
 ]
-WRITES = ['POST /plugins/other/enable', 'POST /plugins/other/disable?force=1', 'DELETE /plugins/other?force=1',
-          'POST /plugins/other/upgrade?remote=127.0.0.1:1/x []', 'POST /plugins/other/push',
-          'POST /%70lugins/other/enable', 'POST x:/plugins/other/disable']
+WRITES = [
+    'POST /plugins/other/enable',
+    'POST /plugins/other/disable?force=1',
+    'POST /plugins/other/upgrade?remote=127.0.0.1:1/x []',
+    'POST /plugins/other/push',
+    'POST /%70lugins/other/enable',
+    'POST x:/plugins/other/disable',
+    'DELETE /plugins/other?force=1',
+]
 
 
 def names(lab):
@@ -42,7 +48,8 @@ def closed(lab, report):
         with report.case(words):
             check_refused(lab.ask(words), 'ALLOW_PLUGIN_CONTROL')
     with report.case('plugin create leaves nothing'):
-        check_refused(lab.docker('plugin', 'create', 'other', lab.plugin_directory()).text, 'ALLOW_PLUGIN_CONTROL')
+        said = lab.docker('plugin', 'create', 'other', lab.plugin_directory())
+        check_refused(said.text, 'ALLOW_PLUGIN_CONTROL')
         check(names(lab) == [], 'there is %s' % names(lab))
 
 
@@ -73,7 +80,8 @@ def own_name(lab, report):
         body = archive.read()
     for query in CREATES:
         with report.case('/plugins/create?' + query):
-            reply = lab.raw('POST', '/plugins/create?' + query, ('Content-Type: application/x-tar',), body)
+            target = '/plugins/create?' + query
+            reply = lab.raw('POST', target, ('Content-Type: application/x-tar',), body)
             check_refused(reply.text, 'no flag opens')
     for query in PULLS:
         with report.case('/plugins/pull?' + query):
@@ -90,7 +98,8 @@ def other_names(lab, report):
     lab.dsp('ALLOW_PLUGIN_CONTROL=1', 'DSP_NAME=guard,dsp')
     for name in 'guard', 'dsp':
         with report.case('DSP_NAME=guard,dsp: plugin create ' + name):
-            check_refused(lab.docker('plugin', 'create', name, lab.plugin_directory()).text, 'no flag opens')
+            said = lab.docker('plugin', 'create', name, lab.plugin_directory())
+            check_refused(said.text, 'no flag opens')
 
 
 def run(lab, report):

@@ -15,7 +15,8 @@
 # one process that is init of its own PID namespace, in mount, network and IPC namespaces that end
 # with it: nothing of the host's Docker, containerd, links or firewall is seen or touched.
 #
-# Variables: DSP (the program; default build/dsp), LAB_STORAGE (overlay2 or vfs; default: what works).
+# Variables: DSP (the program; default: build/dsp of this tree), LAB_STORAGE (overlay2 or vfs;
+# default: what works).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -37,7 +38,7 @@ thaw() {
 		sh -c 'for state; do echo THAWED > "$state"; done' - {} + 2> /dev/null || true
 }
 
-# --- outside the namespaces: what must be there before, and go afterwards -------------------------
+# --- outside the namespaces: what must be there before, and go afterwards -----------------------
 
 # The directory and the control groups of a lab whose processes are gone.
 remove() {
@@ -109,7 +110,7 @@ outside() {
 	exit "$status"
 }
 
-# --- inside: init of the PID namespace -------------------------------------------------------------
+# --- inside: init of the PID namespace ----------------------------------------------------------
 
 # A view of the directory in which all changes stay in the lab, where the kernel can give one.
 shadow() {
@@ -155,7 +156,7 @@ show_log() {
 	tail -n "$2" "$1" | sed 's/^/# /'
 }
 
-# The way to dsp is the socket's name and somebody who listens; awk sees the second in the kernel's list.
+# The socket has its name and somebody listens: the kernel's list tells the second.
 dsp_listens() {
 	[ -S $plugin_socket ] && awk '$4 == "00010000" && $8 ~ "^/run/docker/plugins/" { found = 1 }
 		END { exit !found }' /proc/net/unix
@@ -181,7 +182,7 @@ start_dsp() {
 		*) arguments+=("$word") ;;
 		esac
 	done
-	env -i "PATH=$PATH" "${settings[@]}" "$DSP" serve "${arguments[@]}" \
+	env -i "PATH=$PATH" "${settings[@]}" /run/lab/dsp serve "${arguments[@]}" \
 		>> "$dir/dsp.log" 2>&1 < /dev/null &
 	dsp=$!
 	until dsp_listens; do
@@ -255,6 +256,8 @@ inside() {
 	export DOCKER_HOST=unix://$dir/docker.sock DOCKER_CONFIG=$dir/config
 	mkdir "$DOCKER_CONFIG"
 	private_files
+	# A copy, which a new build does not change under our feet.
+	cp "$DSP" /run/lab/dsp
 	busybox ip link set lo up
 
 	# The image comes in under the default settings; the asked ones may well forbid it.

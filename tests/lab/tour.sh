@@ -12,7 +12,7 @@ lab=
 ready=
 staying=
 
-# --- the lab ---------------------------------------------------------------------------------------
+# --- the lab ---------------------------------------------------------------
 
 broken() {
 	echo
@@ -63,7 +63,7 @@ end_lab() {
 	fi
 }
 
-# --- the steps -------------------------------------------------------------------------------------
+# --- the steps ---------------------------------------------------------------
 
 title() {
 	echo
@@ -161,8 +161,8 @@ stay() {
 	echo "  export DOCKER_HOST=$DOCKER_HOST"
 	echo "  docker exec web ls"
 	echo
-	echo "Ctrl-C here ends it all. (dsp's own log: $ready/dsp.log)"
 	staying=yes
+	echo "Ctrl-C here ends it all. (dsp's own log: $ready/dsp.log)"
 	wait "$lab"
 	staying=
 	broken "the private dockerd ended by itself"

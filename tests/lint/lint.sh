@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-steps=(clang analyzer tidy cppcheck format budgets includes calls purity spelling shell python)
+steps=(clang analyzer tidy cppcheck format budgets includes calls purity spelling shell python tables)
 clang=build/clang
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -97,6 +97,12 @@ step_python() {
 	PYTHONPYCACHEPREFIX="$work" python3 -m py_compile "${files[@]}"
 }
 
+# The tables of the README are those of the program.
+step_tables() {
+	DSP=$PWD/$clang/dsp PYTHONPATH=tests/lib:tests/docs PYTHONPYCACHEPREFIX="$work" python3 -c \
+		'import dsp, tables; results = dsp.Results(); tables.check(results); exit(results.end())'
+}
+
 run_step() {
 	local name=$1 start=$SECONDS
 
@@ -105,7 +111,7 @@ run_step() {
 		return
 	fi
 	echo "NOT CLEAN $name:"
-	grep -vE '^  (CC|LINK)  |^make: Target .* not remade' "$work/out" | sed 's/^/  /' || true
+	grep -vE '^ok |^  (CC|LINK)  |^make: (Target .* not remade|.* is up to date)' "$work/out" | sed 's/^/  /' || true
 	return 1
 }
 

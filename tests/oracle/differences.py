@@ -16,6 +16,9 @@ COLUMNS = ["ID", "WHAT", "PROXIES", "DSP", "ASKED", "WHY", "REQUESTS"]
 # Facts of a request alone; any other fact depends on the flags too.
 STATIC = ("method", "path", "route", "operation", "reference", "query", "readable", "body",
           "plugin", "powers")
+# Flags that close more powers than the one they are named after.
+CLOSES = {"ALLOW_ARCHIVE": ["archive_read", "archive_write"],
+          "ALLOW_ATTACH": ["attach", "attach_stdin"]}
 VERDICTS = ("allow", "deny", "on", "off", "unset", "error")
 
 
@@ -69,8 +72,10 @@ class Settings:
         grants = [flag for flag, _ in rules.GRANTS[profile]]
         # An explicit 0 of a grant or of a word that linuxserver denies is the same as unset.
         mild = grants + ([f for f, _, _ in rules.WORDS] if profile == "linuxserver" else [])
-        self.zero = {flag[6:].lower() for flag, value in flags.items()
-                     if value == "0" and flag.startswith("ALLOW_") and flag not in mild}
+        self.zero = set()
+        for flag, value in flags.items():
+            if value == "0" and flag.startswith("ALLOW_") and flag not in mild:
+                self.zero.update(CLOSES.get(flag, [flag[6:].lower()]))
 
     def is_on(self, flag):
         return self.flags.get(flag, rules.DEFAULTS.get(flag, "0")) == "1"

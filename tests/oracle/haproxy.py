@@ -21,12 +21,15 @@ import servers
 import traffic
 
 SHOWN = 10  # disagreements printed for one failing test
-AMOUNT = {"check": (12, 300), "long": (250, 2500)}  # random sets of a profile, requests of each
+# Requests of each set of flags besides the basic ones (None: all); random sets of a profile, and
+# requests of each.
+AMOUNT = {"check": (300, 10, 300), "long": (None, 250, 2500)}
 VALUES = ["1", "0", "true", "TRUE", "yes", "Yes", "on", "On", "false", "no", "off", "", "2", "10",
           "01", "-1", "1x", "00", "x", "enabled"]
 STRICT = ["ALLOW_EXEC", "ALLOW_KILL", "ALLOW_DELETE"]  # where an explicit 0 means more than unset
 FURTHER = ["ALLOW_CREATE", "ALLOW_RENAME", "ALLOW_PRUNE", "ALLOW_ATTACH_STDIN", "ALLOW_COMMIT",
-           "ALLOW_RESTART", "ALLOW_TAG", "ALLOW_IMAGE_DELETE", "ALLOW_VOLUME_CREATE"]
+           "ALLOW_RESTART", "ALLOW_TAG", "ALLOW_IMAGE_DELETE", "ALLOW_VOLUME_CREATE",
+           "ALLOW_ATTACH", "ALLOW_CHECKPOINT", "ALLOW_DEBUG"]
 # HAProxy must say what the projects document, before dsp is held against it.
 KNOWN = [
     ("tecnativa", {}, "GET /_ping", "allow"),
@@ -54,12 +57,14 @@ KNOWN = [
 
 
 class Oracle:
-    def __init__(self, directory):
-        self.directory = directory
+    def __init__(self, directory, mode):
+        self.directory, self.long = directory, mode == "long"
         self.routes = traffic.read_routes()
         self.comparer = differences.Comparer()
         self.failed = False
         self.asked = 0
+        self.count = 0
+        self.leaving = []
 
     def report(self, name, problems, detail):
         """One line for a test; the first problems follow when it failed."""
@@ -72,26 +77,47 @@ class Oracle:
             print("  " + problem)
         sys.stdout.flush()
 
+    def ask(self, profile, flags, requests, kinds):
+        """The answers of each kind of server, started with the flags."""
+        self.count += 1
+        directory = os.path.join(self.directory, str(self.count))
+        os.mkdir(directory)
+        started = []
+        try:
+            for kind in kinds:
+                started.append(kind(directory, profile, flags))
+            for server in started:
+                server.connect()
+            return [server.verdicts(requests) for server in started]
+        finally:
+            for server in started:
+                server.leave()
+            # Those of the set before had the time to end meanwhile.
+            self.end()
+            self.leaving = started
+
+    def end(self):
+        """Waits for the servers that were asked to end."""
+        while self.leaving:
+            self.leaving.pop().wait()
+
     def haproxy(self, profile, flags, requests):
-        with servers.haproxy(self.directory, profile, flags) as server:
-            return server.ask([r.for_haproxy() for r in requests], servers.haproxy_verdict)
+        return self.ask(profile, flags, requests, [servers.HAProxy])[0]
 
     def dsp(self, profile, flags, requests):
-        with servers.dsp(self.directory, profile, flags) as server:
-            return server.ask([r.for_dsp() for r in requests], servers.dsp_verdict)
+        return self.ask(profile, flags, requests, [servers.Dsp])[0]
 
     def compare(self, profile, flags, requests):
         """Asks both; the requests that dsp answers otherwise than it must, and how many by rows."""
         settings = differences.Settings(profile, flags)
-        proxy = self.haproxy(profile, flags, requests)
-        product = self.dsp(profile, flags, requests)
+        proxy, product = self.ask(profile, flags, requests, [servers.HAProxy, servers.Dsp])
         problems, covered = [], 0
         for request, theirs, (ours, said) in zip(requests, proxy, product):
             wanted, row = self.comparer.expect(settings, request, theirs)
             covered += row is not None
             if ours != wanted:
                 problems.append("%s with %s: HAProxy %s, dsp %s%s%s" % (
-                    request, shown(flags), theirs, ours, " (%s)" % said if said else "",
+                    request, "the same flags" if problems else shown(flags), theirs, ours, " (%s)" % said if said else "",
                     ", but row %s wants %s" % (row.id, wanted) if row else ""))
         self.asked += len(requests)
         return problems, covered
@@ -171,11 +197,20 @@ def test_together(oracle, requests):
                     [{**everything, f: "0"} for f in STRICT]
                     + [{"EXEC": "1", "POST": "1", "ALLOW_RESTARTS": "1", f: "0"} for f in STRICT],
                     requests)
-        oracle.test("flags that the proxies do not have", profile,
-                    [{**everything, **{f: v for f in FURTHER}} for v in "10"]
-                    + [{f: "1" for f in FURTHER + ["ALLOW_PLUGIN_CONTROL"]}]
-                    + [{"PLUGINS": "1", "POST": "1", "ALLOW_PLUGIN_CONTROL": v} for v in "10"],
-                    requests)
+        test_further(oracle, profile, requests)
+
+
+def test_further(oracle, profile, requests):
+    """Flags that only dsp has: 1 opens nothing, 0 closes."""
+    everything = {flag: "1" for flag in rules.flags(profile)}
+    further = FURTHER + [f for f in rules.flags("linuxserver") if f not in everything]
+    oracle.test("flags that the proxies do not have", profile,
+                [{**everything, **{f: v for f in further}} for v in "10"]
+                + [{f: "1" for f in further + ["ALLOW_PLUGIN_CONTROL"]}]
+                + [{"PLUGINS": "1", "POST": "1", "ALLOW_PLUGIN_CONTROL": v} for v in "10"],
+                requests)
+    if oracle.long:
+        oracle.test("each of them", profile, [{**everything, f: "0"} for f in further], requests)
 
 
 def random_flags(rng, names):
@@ -190,8 +225,7 @@ def random_flags(rng, names):
     return flags
 
 
-def test_random(oracle, seed, amount):
-    sets, count = amount
+def test_random(oracle, seed, sets, count):
     for profile in rules.PROFILES:
         for i in range(sets):
             rng = random.Random("%s %s %d" % (seed, profile, i))
@@ -208,19 +242,23 @@ def test_rows(oracle):
         "%s %d" % item for item in oracle.comparer.applied.items()))
 
 
-def run(mode, seed, directory):
+def run(oracle, mode, seed):
+    """All tests; 1 when one failed."""
     began = time.monotonic()
-    oracle = Oracle(directory)
-    requests = samples.everything(oracle.routes)
-    print("seed %s; %d requests of %d routes for each set of flags" % (
-        seed, len(requests), len(oracle.routes)), flush=True)
+    more, sets, count = AMOUNT[mode]
+    special = samples.special(oracle.routes)
+    spellings = samples.spellings(oracle.routes)
+    if more:
+        spellings = random.Random(seed).sample(spellings, more)
+    print("seed %s; %d routes; for each set of flags %d requests and more" % (
+        seed, len(oracle.routes), len(special) + len(spellings)), flush=True)
     test_haproxy(oracle)
     if oracle.failed:
         return 1
     test_values(oracle)
-    test_flags(oracle, requests)
-    test_together(oracle, requests)
-    test_random(oracle, seed, AMOUNT[mode])
+    test_flags(oracle, special + spellings)
+    test_together(oracle, special + spellings)
+    test_random(oracle, seed, sets, count)
     test_rows(oracle)
     print("%d requests asked of both in %d s" % (oracle.asked, time.monotonic() - began))
     return 1 if oracle.failed else 0
@@ -235,13 +273,14 @@ def main(argv):
         return 1
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _: sys.exit(128 + got))
-    seed = argv[2] if len(argv) == 3 else time.strftime("%Y-%m-%d")
     directory = tempfile.mkdtemp(prefix="dsp-oracle-")
+    oracle = Oracle(directory, argv[1])
     try:
-        return run(argv[1], seed, directory)
+        return run(oracle, argv[1], argv[2] if len(argv) == 3 else time.strftime("%Y-%m-%d"))
     except KeyboardInterrupt:
         return 130
     finally:
+        oracle.end()
         shutil.rmtree(directory)
 
 

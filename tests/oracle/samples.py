@@ -48,6 +48,7 @@ STRANGE = [("GET", "/libpod/containers/json"), ("POST", "/libpod/containers/x/st
            ("POST", "/containers/x/kill%3Fsignal=0"), ("GET", "/containers/json%3F"),
            ("GET", "/_pingx"), ("GET", "/versions"), ("GET", "/eventsx"), ("GET", "/infofoo"),
            ("GET", "/systemx/df"), ("POST", "/buildx"), ("POST", "/authx"), ("GET", "/images"),
+           ("GET", "/Containers/json"), ("GET", "/V1.41/info"), ("HEAD", "/info"), ("put", "/info"),
            ("GET", "/debug/pprof/heap"), ("DELETE", "/debug/vars"), ("GET", "/debug")]
 JSON, TEXT, FORM = "application/json", "text/plain", "application/x-www-form-urlencoded"
 BODIES = [("POST", "/containers/create", CHUNKED, TEXT), ("POST", "/containers/create", None, None),
@@ -102,7 +103,16 @@ def queries(routes):
     return out
 
 
-def spellings(routes):
+def paths(routes):
+    """What dockerd answers itself, and names that the proxies read otherwise."""
+    named = [("POST", "stop"), ("POST", "kill"), ("POST", "exec"), ("GET", "json"), ("GET", "logs")]
+    out = [Request(routes, m, "/containers/%s/%s" % (name, word))
+           for name in ("a/b", "a%2Fb", "p/logs", "p/exec", "p/stop") for m, word in named]
+    out += [Request(routes, m, p) for m, p in STRANGE]
+    return out + [Request(routes, m, p) for p in UNCLEAN + BROKEN for m in ("GET", "POST")]
+
+
+def forms(routes):
     """Versions, methods, case, length and cleanness of paths."""
     shown = [("GET", "/info"), ("GET", "/containers/json"), ("POST", "/containers/x/stop"),
              ("POST", "/containers/x/exec"), ("GET", "/containers/x/logs"), ("GET", "/_ping")]
@@ -112,20 +122,26 @@ def spellings(routes):
     out += [Request(routes, m, "http://docker" + p) for m, p in shown]
     out += [Request(routes, m, "/v1.41" + p.upper()) for m, p in shown]
     out += [Request(routes, m, p + tail) for m, p in shown for tail in ("x", "/", "/x", "%20", "-")]
-    out += [Request(routes, m, p) for p in UNCLEAN + BROKEN for m in ("GET", "POST", "OPTIONS")]
-    return out + [Request(routes, m, p) for m, p in STRANGE]
+    return out + [Request(routes, "OPTIONS", p) for p in UNCLEAN + BROKEN]
 
 
 def bodies(routes):
     return [Request(routes, *row) for row in BODIES]
 
 
-def everything(routes):
-    """All requests, each once."""
-    out = {}
-    for request in base(routes) + queries(routes) + spellings(routes) + bodies(routes) + names(routes):
-        out.setdefault((request.for_haproxy(), request.for_dsp()), request)
-    return list(out.values())
+def once(requests):
+    """The same without repetitions."""
+    return list({(r.for_haproxy(), r.for_dsp()): r for r in requests}.values())
+
+
+def special(routes):
+    """What every set of flags is asked: the routes, and all that differences.tsv speaks of."""
+    return once(base(routes) + queries(routes) + bodies(routes) + paths(routes))
+
+
+def spellings(routes):
+    """The same routes under many names and in many spellings."""
+    return once(names(routes) + forms(routes))
 
 
 def random_requests(routes, rng, count):

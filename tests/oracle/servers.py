@@ -5,11 +5,15 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 
 import rules
 
-WINDOW = 64  # requests in flight: few enough that neither side's socket buffer fills up
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+
+from dsp import DSP, clean_environment  # noqa: E402
 
 
 class Failed(Exception):
@@ -17,24 +21,17 @@ class Failed(Exception):
 
 
 class Server:
-    """A process with a unix socket; ended when the with-statement is left, whatever happens."""
+    """A process with a unix socket. Made, it runs; connect, ask, then leave and wait."""
 
-    def __init__(self, argv, env, sock, log):
-        self.sock, self.log, self.buffer, self.conn = sock, log, b"", None
-        with open(log, "wb") as out:
-            self.process = subprocess.Popen(
-                argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-
-    def __enter__(self):
-        try:
-            self.connect()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
+    def __init__(self, argv, env, sock):
+        self.sock, self.log = sock, sock + ".log"
+        self.buffer, self.conn = b"", None
+        with open(self.log, "wb") as out:
+            try:
+                self.process = subprocess.Popen(
+                    argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            except OSError as e:
+                raise Failed(str(e)) from e
 
     def connect(self):
         end = time.monotonic() + 20
@@ -53,21 +50,22 @@ class Server:
             time.sleep(0.002)
         raise Failed("did not listen within 20 s: " + self.said())
 
-    def said(self):
-        with open(self.log, encoding="utf-8", errors="replace") as f:
-            return " / ".join(f.read().split("\n")).strip(" /")[:600]
-
-    def stop(self):
+    def leave(self):
+        """Asks the process to end."""
         if self.conn:
             self.conn.close()
         self.process.terminate()
+
+    def wait(self):
         try:
-            self.process.wait(10)
+            self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if os.path.exists(self.sock):
-            os.unlink(self.sock)
+
+    def said(self):
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return " / ".join(f.read().splitlines())[-600:]
 
     def more(self):
         try:
@@ -98,11 +96,11 @@ class Server:
         self.buffer = self.buffer[end + length:]
         return int(lines[0].split()[1]), body
 
-    def ask(self, wires, read):
-        """Sends the messages and gives read(status, body) of each answer, in order."""
+    def ask(self, wires, read, window):
+        """Sends the messages, so many at once, and gives read(status, body) of each answer."""
         out = []
-        for i in range(0, len(wires), WINDOW):
-            part = wires[i:i + WINDOW]
+        for i in range(0, len(wires), window):
+            part = wires[i:i + window]
             self.conn.sendall(b"".join(part))
             out += [read(*self.answer(wire.startswith(b"HEAD "))) for wire in part]
         return out
@@ -113,36 +111,44 @@ def find_haproxy():
     return shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
-def haproxy(directory, profile, flags):
+class HAProxy(Server):
     """HAProxy with the rules of a profile, and its defaults where flags says nothing."""
-    sock = os.path.join(directory, "haproxy.sock")
-    cfg = os.path.join(directory, profile + ".cfg")
-    if not os.path.exists(cfg):
+
+    def __init__(self, directory, profile, flags):
+        sock = os.path.join(directory, "haproxy.sock")
+        cfg = os.path.join(directory, "haproxy.cfg")
         with open(cfg, "w", encoding="ascii") as f:
             f.write(rules.configuration(profile, sock))
-    argv = [find_haproxy(), "-db", "-f", cfg]
-    return Server(argv, {**rules.DEFAULTS, **flags}, sock, os.path.join(directory, "haproxy.log"))
+        super().__init__([find_haproxy(), "-db", "-f", cfg], {**rules.DEFAULTS, **flags}, sock)
+
+    def verdicts(self, requests):
+        # So few in flight fit into a socket's buffer, whatever the answers are.
+        return self.ask([r.for_haproxy() for r in requests], self.read, 64)
+
+    @staticmethod
+    def read(status, _):
+        return {200: "allow", 403: "deny"}.get(status, "status %d" % status)
 
 
-def dsp(directory, profile, flags):
-    """dsp serve with the same flags, and nothing else in its environment."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    program = os.environ.get("DSP") or os.path.join(here, "..", "..", "build", "dsp")
-    sock = os.path.join(directory, "dsp.sock")
-    argv = [program, "serve", "--socket", sock]
-    return Server(argv, {**flags, "DSP_PROFILE": profile}, sock, os.path.join(directory, "dsp.log"))
+class Dsp(Server):
+    """dsp serve with the same flags; verdicts come with what it said."""
 
+    def __init__(self, directory, profile, flags):
+        # Its name is the socket's: the requests for a plugin of its own name want this one.
+        sock = os.path.join(directory, "dsp.sock")
+        env = clean_environment({**flags, "DSP_PROFILE": profile})
+        super().__init__([DSP, "serve", "--socket", sock], env, sock)
 
-def haproxy_verdict(status, _):
-    return {200: "allow", 403: "deny"}.get(status, "status %d" % status)
+    def verdicts(self, requests):
+        # One at a time, as dockerd asks.
+        return self.ask([r.for_dsp() for r in requests], self.read, 1)
 
-
-def dsp_verdict(status, body):
-    """(verdict, what it said)."""
-    try:
-        reply = json.loads(body)
-    except ValueError:
-        return "status %d" % status, repr(body)
-    if status != 200 or reply.get("Allow") not in (True, False):
-        return "status %d" % status, str(reply)
-    return ("allow", "") if reply["Allow"] else ("deny", reply.get("Msg", ""))
+    @staticmethod
+    def read(status, body):
+        try:
+            reply = json.loads(body)
+        except ValueError:
+            return "status %d" % status, repr(body)
+        if status != 200 or reply.get("Allow") not in (True, False):
+            return "status %d" % status, str(reply)
+        return ("allow", "") if reply["Allow"] else ("deny", reply.get("Msg", ""))

@@ -200,6 +200,8 @@ class Request:
                        if truth(query.get(key, "")))
         if operation == "container_start" and self.facts["body"] == {"object"}:
             out.add("create")
+        if operation == "container_start" and self.facts["query"] & {"checkpoint", "checkpoint-dir"}:
+            out.add("checkpoint")
         return out
 
     def makes_own_name(self):

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """The HTTP server by itself, on a socket that was handed over, with small limits and sanitizers."""
+import array
 import contextlib
+import fcntl
 import os
 import resource
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 import zlib
 
@@ -207,6 +210,51 @@ def half_closed():
                 holds(seconds_until_closed(peer) < 1, "an idle half stayed open")
 
 
+def half_closed_in_one_moment():
+    """The request and the end behind it are seen together."""
+    with echo(seconds=5) as server, server.connect() as peer, server.connect() as cut:
+        same(peer.ask(PING), ALLOW)
+        same(cut.ask(PING), ALLOW)
+        server.process.send_signal(signal.SIGSTOP)
+        peer.sendall(PING)
+        peer.shutdown(socket.SHUT_WR)
+        cut.sendall(PING[:-1])
+        cut.shutdown(socket.SHUT_WR)
+        server.process.send_signal(signal.SIGCONT)
+        same(peer.reply(), ALLOW)
+        for one in (peer, cut):
+            took = seconds_until_closed(one)
+            holds(took < 1, f"closed after {took:.2f} s")
+
+
+def waiting(peer):
+    """Bytes that can be read from it."""
+    count = array.array("i", [0])
+    fcntl.ioctl(peer, termios.FIONREAD, count)
+    return count[0]
+
+
+def stuck_reply_goes_on():
+    """A reply for which there was no room goes as soon as there is."""
+    with echo() as server, server.connect() as peer:
+        asked = 0
+        while True:
+            before, end = waiting(peer), time.monotonic() + 0.3
+            peer.sendall(PING)
+            asked += 1
+            while waiting(peer) == before and time.monotonic() < end:
+                pass
+            if waiting(peer) == before:
+                break
+        time.sleep(1.5)
+        server.alive()
+        time.sleep(1.5)
+        peer.settimeout(1)
+        for i in range(asked):
+            same(peer.reply(), ALLOW, f"reply {i} of {asked}")
+        same(peer.ask(PING), ALLOW)
+
+
 def aborted():
     """Nothing of a connection that breaks stays: no descriptor, no byte of the budget."""
     with echo(budget=4 << 20, most=4 << 20) as server:
@@ -324,6 +372,6 @@ if __name__ == "__main__":
     sys.exit(run([
         bodies_arrive_whole, limit_of_a_body, claims_cost_nothing, budget, clock, trickle,
         each_request_has_its_own_clock, clocks_of_interleaved_pieces, unread_replies_are_cut,
-        half_closed, aborted, handed_over_socket_survives, second_signal_ends,
-        stop_waits_no_longer_than_the_clock, reload_is_refused_and_served_on, connection_limit,
-        out_of_descriptors]))
+        half_closed, half_closed_in_one_moment, stuck_reply_goes_on, aborted,
+        handed_over_socket_survives, second_signal_ends, stop_waits_no_longer_than_the_clock,
+        reload_is_refused_and_served_on, connection_limit, out_of_descriptors]))
