@@ -274,7 +274,7 @@ int body_read(struct span text, enum body_top top, enum struct_id schema, struct
 		return FAIL(why, 0, "its body holds a NUL byte");
 	if (has_too_many(text))
 		return FAIL(why, 0, "its body holds too many values");
-	/* A number of a field that nobody looks at may have any size: as a real it mostly has room. */
+	/* Where nobody looks at a number it may have any size: as a real it mostly has room. */
 	json = json_loadb(text.s, text.n,
 		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &error);
 	if (!json)

@@ -100,8 +100,10 @@ def ask_all(rows, sets, serve, tmp, results):
     asked = []
     for flags in sets:
         server = serve(flags, tmp)
-        asked.append((flags, server, compare(rows, flags, server)))
-        server.leave()
+        try:
+            asked.append((flags, server, compare(rows, flags, server)))
+        finally:
+            server.leave()
     for flags, server, wrong in asked:
         log = server.end()
         text = " ".join(f"{k}={v}" for k, v in flags.items()) or "-"

@@ -198,9 +198,11 @@ size_t fuzz_base64(struct span in, char *out)
 	static const char alphabet[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	unsigned bits = 0;
+	size_t used = span_find(in, '=');
 	size_t n = 0;
 
-	for (size_t i = 0; i < in.n && in.s[i] != '='; i++) {
+	CHECK(in.n % 4 == 0 && in.n - used <= 2);
+	for (size_t i = 0; i < used; i++) {
 		const char *at = strchr(alphabet, in.s[i]);
 
 		CHECK(in.s[i] != '\0' && at != NULL);
@@ -208,5 +210,8 @@ size_t fuzz_base64(struct span in, char *out)
 		if (i % 4 > 0)
 			out[n++] = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
 	}
+	/* What is left over are zeros, before one '=' or two. */
+	CHECK(used == in.n || in.s[in.n - 1] == '=');
+	CHECK(used == in.n || (bits & (used % 4 == 3 ? 3 : 15)) == 0);
 	return n;
 }

@@ -46,7 +46,7 @@ bool fuzz_target(
 /* Whether Go's path.Clean and gorilla/mux leave the path as it is. */
 bool fuzz_clean(struct span path);
 
-/* Decodes base64 that is known to be well-formed; out has room for in.n bytes. The length. */
+/* Decodes base64, and checks that it is as an encoder writes it; out has in.n bytes. The length. */
 size_t fuzz_base64(struct span in, char *out);
 
 #endif

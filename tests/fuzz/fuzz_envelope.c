@@ -7,6 +7,7 @@
 
 #include "dsp/b64.h"
 #include "dsp/envelope.h"
+#include "dsp/mem.h"
 #include "fuzz.h"
 
 static struct span string_of(const json_t *object, const char *key)
@@ -21,6 +22,7 @@ static void check_body(struct span text, const struct request *rq)
 {
 	char *expected = fuzz_room(text.n);
 	char *decoded = fuzz_copy(text);
+	char *encoded;
 	size_t n;
 
 	CHECK(span_equal((struct span){ rq->body64, rq->body64_len }, text));
@@ -29,6 +31,9 @@ static void check_body(struct span text, const struct request *rq)
 	CHECK(b64_decode(decoded, text.n) == n && memcmp(decoded, expected, n) == 0);
 	CHECK(b64_decode(rq->body64, rq->body64_len) == n);
 	CHECK(memcmp(rq->body64, expected, n) == 0);
+	encoded = b64_encode((struct span){ expected, n });
+	CHECK(encoded != NULL && span_equal(span_of(encoded), text));
+	mem_free(encoded);
 	free(decoded);
 	free(expected);
 }

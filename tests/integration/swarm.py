@@ -21,19 +21,21 @@ def run(lab, report):
     with report.case('secret, config'):
         lab.works('secret', 'create', 'word', '-', give=b'mellon')
         lab.works('config', 'create', 'sign', '-', give=b'open')
-        check('word' in lab.works('secret', 'ls') and 'sign' in lab.works('config', 'ls'), 'not listed')
+        check('word' in lab.works('secret', 'ls'), 'not listed')
+        check('sign' in lab.works('config', 'ls'), 'not listed')
         lab.works('secret', 'inspect', 'word')
         lab.works('config', 'inspect', 'sign')
     with report.case('service create, ps, logs'):
-        lab.works('service', 'create', '-d', '--name', 'shop', '--secret', 'word', '--network', 'host',
-                  '--no-resolve-image', 'bb', 'sh', '-c',
+        lab.works('service', 'create', '-d', '--name', 'shop', '--secret', 'word',
+                  '--network', 'host', '--no-resolve-image', 'bb', 'sh', '-c',
                   'trap "exit 0" TERM; cat /run/secrets/word; echo; while :; do sleep 0.1; done')
         wait_for(lambda: tasks(lab, 'Running'), 'no task runs', 60)
         wait_for(lambda: 'mellon' in lab.works('service', 'logs', 'shop'), 'no log of the task', 20)
     with report.case('service update, scale, inspect'):
         lab.works('service', 'update', '-d', '--label-add', 'a=b', 'shop')
         lab.works('service', 'scale', '-d', 'shop=0')
-        check(json.loads(lab.works('service', 'inspect', 'shop'))[0]['Spec']['Labels'] == {'a': 'b'}, 'no label')
+        seen = json.loads(lab.works('service', 'inspect', 'shop'))[0]['Spec']
+        check(seen['Labels'] == {'a': 'b'}, 'no label')
         wait_for(lambda: not tasks(lab, 'Running'), 'the task still runs', 60)
     with report.case('the containers of services are containers like others'):
         lab.works('service', 'scale', '-d', 'shop=1')

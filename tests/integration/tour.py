@@ -15,7 +15,8 @@ from lab import DOCKER, ERRORS, HERE, LAB, Report, check, check_refused, wait_fo
 
 TOUR = os.path.join(HERE, '..', 'lab', 'tour.sh')
 CGROUPS = '/sys/fs/cgroup'
-HOST = ['/sys/class/net', '/run', '/run/docker', '/run/containerd', '/etc/docker', '/opt']
+HOST = ['/sys/class/net', '/run', '/run/docker', '/run/containerd', '/etc/docker', '/opt',
+        '/var/lib', '/var/lib/docker']
 
 
 class Place:

@@ -84,9 +84,9 @@ outside() {
 	command -v dockerd > /dev/null || fail "there is no dockerd: run tests/lab/packages.sh run"
 	mountpoint -q /sys/fs/cgroup || mount_cgroups "$@"
 
-	# /run is hidden inside, and the paths of unix sockets are short.
-	case $(realpath "$base") in
-	/run | /run/*) base=/tmp ;;
+	# Inside, these are not what they are outside; and the paths of unix sockets are short.
+	case $(realpath "$base")/ in
+	/run/* | /etc/* | /opt/* | /var/lib/*) base=/tmp ;;
 	esac
 	[ ${#base} -le 60 ] || base=/tmp
 
@@ -129,6 +129,7 @@ private_files() {
 	mkdir -p /run/lab /run/docker /run/containerd
 	shadow /etc
 	shadow /opt
+	shadow /var/lib
 	if [ -d /etc/docker ]; then
 		mount -t tmpfs -o mode=755 tmpfs /etc/docker
 	fi

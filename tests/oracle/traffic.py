@@ -103,7 +103,7 @@ def resemblance(routes, method, path):
         return "other-method"
     if find(routes, method.upper(), path.lower())[0]:
         return "other-case"
-    if any(find(routes, method, path[:n])[0] for n in range(2, len(path))):
+    if any(r.method in ("ANY", method) and r.matcher.match(path) for r in routes):
         return "longer"
     return "unknown"
 

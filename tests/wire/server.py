@@ -113,7 +113,8 @@ def budget():
         for _ in range(20):
             with server.connect() as broken:
                 broken.sendall(whole[:-1])
-        same(server.call("/echo", b"x" * 900000), echoed(b"x" * 900000), "after broken ones")
+        eventually(lambda: server.call("/echo", b"x" * 900000) == echoed(b"x" * 900000),
+                   "broken ones keep the budget")
 
 
 def clock():
@@ -180,13 +181,15 @@ def clocks_of_interleaved_pieces():
 
 def unread_replies_are_cut():
     with echo(seconds=1) as server, server.connect() as peer:
+        same(peer.ask(PING), ALLOW)
+        time.sleep(0.3)
+        files = server.files()
         peer.settimeout(0.3)
         try:
             peer.sendall(PING * 50000)
             raise AssertionError("the server took everything")
         except TimeoutError:
             pass
-        files = server.files()
         eventually(lambda: len(server.files()) < len(files), "the connection stayed", 5)
         spent = cpu(server)
         time.sleep(0.5)
@@ -265,7 +268,7 @@ def aborted():
             for _ in range(30):
                 with server.connect() as peer:
                     peer.sendall(whole[:at])
-        eventually(lambda: server.files() == files, "descriptors stayed")
+        eventually(lambda: server.files() <= files, "descriptors stayed")
         body = b"y" * 3900000
         same(server.call("/echo", body), echoed(body), "the whole budget afterwards")
 

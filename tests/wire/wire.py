@@ -1,4 +1,5 @@
 """What the wire suites share: a dsp on its own socket, raw bytes to it, and a load of questions."""
+import atexit
 import base64
 import contextlib
 import ctypes
@@ -68,9 +69,20 @@ def eventually(fact, why, seconds=10.0):
         time.sleep(0.02)
 
 
+DIRECTORIES = set()
+
+
+@atexit.register
+def remove_directories():
+    """Those of threads, which an interrupted suite does not wait for."""
+    for path in DIRECTORIES:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def directory():
     path = tempfile.mkdtemp(prefix="dsp-wire-")
+    DIRECTORIES.add(path)
     try:
         yield path
     finally:
