@@ -5,6 +5,7 @@
 #include "dsp/listener.h"
 #include "dsp/log.h"
 #include "dsp/mem.h"
+#include "dsp/process.h"
 #include "dsp/server.h"
 #include "dsp/service.h"
 #include "version.h"
@@ -64,6 +65,8 @@ static int serve(const struct config *c)
 	int rc;
 
 	o.endpoints = service_endpoints(&o.count);
+	/* From here on a stop is asked for in order: the socket's name is taken away again. */
+	process_block_signals();
 	if (listener_open(c->socket, &s.listener, &e) != 0) {
 		log_line("%s", e.text);
 		return EXIT_FINDINGS;
