@@ -75,3 +75,18 @@ fuzz: packages-check
 .PHONY: docs
 docs: all
 	DSP=$(B)/dsp tests/docs/tables.py write
+
+# --- unit: one program for each file, under the sanitizers -------------------------------------
+
+UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
+$(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(DAEMON) $(B)/libdsp-core.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
+-include $(UNIT:%=$(B)/tests/unit/%.d)
+
+.PHONY: unit unit-programs
+unit-programs: $(UNIT:%=$(B)/unit/%)
+unit:
+	@$(MAKE) --no-print-directory -s B=build/asan SANITIZE=address,undefined unit-programs
+	@status=0; for t in $(UNIT:%=build/asan/unit/%); do \
+		CMOCKA_MESSAGE_OUTPUT=TAP $$t || status=1; done; exit $$status

@@ -41,6 +41,7 @@ sys.path.insert(0, HERE)
 import dsp  # noqa: E402
 import matrix  # noqa: E402
 import reader  # noqa: E402
+import reading  # noqa: E402
 
 MESSAGE_MOST = 207
 SECRET = "s3cr3t"
@@ -129,13 +130,15 @@ def wrong_form(message):
         return "its message begins with dsp's name"
     if SECRET in message:
         return "its message tells a secret"
+    if "=1" in message and not re.search(r"(opens? it|lifts this( rule of profile \w+)?)$", message):
+        return f"its message has lost its end: {message}"
     return ""
 
 
 def advice(message):
     """The settings that a message names as what opens a request: a list of alternatives."""
     bare = re.sub(r'"(\\.|[^"\\])*"', '""', message)
-    found = [dict(re.findall(r"\b([A-Z][A-Z_]*)=([a-z0-9]+)", part)) for part in bare.split(", or ")]
+    found = [dict(re.findall(r"\b([A-Z][A-Z_]*)=([a-z0-9]+)", part)) for part in re.split(r",? or (?=[A-Z])", bare)]
     return [one for one in found if one]
 
 
@@ -366,6 +369,16 @@ def start_server(flags, tmp):
     return Server(column, tmp)
 
 
+def read_bodies(tmp, results):
+    server = start_server({}, tmp)
+    try:
+        reading.run(server, results)
+    finally:
+        server.leave()
+        why = server.end()
+    results.check("reading: log", not why, why)
+
+
 def main():
     # An end from outside unwinds too, so that no server stays behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -375,6 +388,8 @@ def main():
     for path in paths:
         cases += run_file(path, results, names)
     with tempfile.TemporaryDirectory() as tmp:
+        if not sys.argv[1:]:
+            read_bodies(tmp, results)
         matrix.run(cases, start_server, tmp, results)
     return results.end()
 

@@ -283,4 +283,6 @@ def run(suites):
                 lab.clean()
             except ERRORS as why:
                 report.failed('suite', why)
+    if lab.process.returncode != 0:
+        report.failed('end', Failed('the last dsp ended with status %d' % lab.process.returncode))
     return 1 if report.failures else 0

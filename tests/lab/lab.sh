@@ -172,11 +172,13 @@ stop_dsp() {
 	dsp=
 }
 
-# dsp with these settings and arguments. Sets why when it does not serve.
+# dsp with these settings and arguments, in place of the one before. Sets why when it does not
+# serve, or when that one did not end as it should: it may have crashed.
 start_dsp() {
-	local word settings=() arguments=() tries=200
+	local word settings=() arguments=() tries=200 before
 
 	stop_dsp
+	before=$dsp_status
 	for word; do
 		case $word in
 		[A-Z]*=*) settings+=("$word") ;;
@@ -199,6 +201,8 @@ start_dsp() {
 		fi
 		sleep 0.05
 	done
+	why="the dsp before this one ended with status $before"
+	[ "$before" = 0 ]
 }
 
 start_dockerd() {
@@ -277,7 +281,7 @@ inside() {
 	done
 	stop_dsp
 	thaw "$dir"
-	exit 0
+	exit "$dsp_status"
 }
 
 if [ "${1:-}" = --inside ]; then

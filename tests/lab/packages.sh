@@ -8,7 +8,7 @@
 set -euo pipefail
 
 build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev'
-lab='busybox-static'
+lab='busybox-static procps'
 daemon='docker.io'
 tests='libcmocka-dev python3 haproxy valgrind docker-compose clang libclang-rt-14-dev'
 lint='clang clang-tidy clang-format cppcheck pmccabe codespell shellcheck python3 libcmocka-dev'
@@ -67,6 +67,11 @@ install_packages() {
 	forbid_services
 	apt-get update || echo "no newer package lists: trying with those that are here"
 	apt-get "${options[@]}" install "$@"
+	# apt-get may end well after an interruption.
+	if [ -n "$(missing "$@")" ]; then
+		echo "packages.sh: not all were installed; start it again" >&2
+		exit 1
+	fi
 }
 
 main() {

@@ -8,7 +8,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DSP = os.environ.get("DSP", os.path.join(ROOT, "build", "dsp"))
+DSP = os.path.abspath(os.environ.get("DSP", os.path.join(ROOT, "build", "dsp")))
 
 
 class Results:

@@ -9,7 +9,6 @@ requests of more random sets of flags.
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -65,6 +64,7 @@ class Oracle:
         self.asked = 0
         self.count = 0
         self.leaving = []
+        self.ends = []
 
     def report(self, name, problems, detail):
         """One line for a test; the first problems follow when it failed."""
@@ -79,6 +79,7 @@ class Oracle:
 
     def ask(self, profile, flags, requests, kinds):
         """The answers of each kind of server, started with the flags."""
+        servers.leave_if_told()
         self.count += 1
         directory = os.path.join(self.directory, str(self.count))
         os.mkdir(directory)
@@ -92,14 +93,21 @@ class Oracle:
         finally:
             for server in started:
                 server.leave()
+            self.leaving.append((started, directory))
             # Those of the set before had the time to end meanwhile.
-            self.end()
-            self.leaving = started
+            self.end(1)
 
-    def end(self):
-        """Waits for the servers that were asked to end."""
-        while self.leaving:
-            self.leaving.pop().wait()
+    def end(self, keep=0):
+        """Waits for the servers that were asked to end, but for those of the last sets."""
+        while len(self.leaving) > keep:
+            started, directory = self.leaving[0]
+            for server in started:
+                status = server.wait()
+                if server.conn and status not in server.good_ends:
+                    self.ends.append("%s ended with status %d: %s" % (
+                        server.name, status, server.said()))
+            shutil.rmtree(directory)
+            self.leaving.pop(0)
 
     def haproxy(self, profile, flags, requests):
         return self.ask(profile, flags, requests, [servers.HAProxy])[0]
@@ -117,7 +125,8 @@ class Oracle:
             covered += row is not None
             if ours != wanted:
                 problems.append("%s with %s: HAProxy %s, dsp %s%s%s" % (
-                    request, "the same flags" if problems else shown(flags), theirs, ours, " (%s)" % said if said else "",
+                    request, "the same flags" if problems else shown(flags), theirs, ours,
+                    " (%s)" % said if said else "",
                     ", but row %s wants %s" % (row.id, wanted) if row else ""))
         self.asked += len(requests)
         return problems, covered
@@ -242,6 +251,11 @@ def test_rows(oracle):
         "%s %d" % item for item in oracle.comparer.applied.items()))
 
 
+def test_ends(oracle):
+    oracle.end()
+    oracle.report("every server ended as it should", oracle.ends, "%d sets" % oracle.count)
+
+
 def run(oracle, mode, seed):
     """All tests; 1 when one failed."""
     began = time.monotonic()
@@ -260,6 +274,7 @@ def run(oracle, mode, seed):
     test_together(oracle, special + spellings)
     test_random(oracle, seed, sets, count)
     test_rows(oracle)
+    test_ends(oracle)
     print("%d requests asked of both in %d s" % (oracle.asked, time.monotonic() - began))
     return 1 if oracle.failed else 0
 
@@ -271,14 +286,11 @@ def main(argv):
     if not servers.find_haproxy():
         print("not ok haproxy: there is no HAProxy")
         return 1
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda got, _: sys.exit(128 + got))
+    servers.catch_signals()
     directory = tempfile.mkdtemp(prefix="dsp-oracle-")
     oracle = Oracle(directory, argv[1])
     try:
         return run(oracle, argv[1], argv[2] if len(argv) == 3 else time.strftime("%Y-%m-%d"))
-    except KeyboardInterrupt:
-        return 130
     finally:
         oracle.end()
         shutil.rmtree(directory)

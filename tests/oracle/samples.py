@@ -7,8 +7,9 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get"]
 PLAIN_NAMES = ["web", "web.1-a_b", "WEB", "json", "create", "prune", "kill", "exec", "logs", "stop",
                "start", "archive", "top", "v1.41", "containers", "we%62", "0" * 64]
 OTHER_NAMES = ["a/b", "a%2Fb", "p/alias.1", "a:b", "a+b", "a%20b", "caf%C3%A9", "a%00b", "a%0Ab",
-               "p/logs", "p/archive", "p/exec", "p/kill", "p/stop", "p/start", "p/restart", "p/pause",
-               "p/top", "p/changes", "p/export", "stop/kill", "kill/stop", "p/stop/q", "p/logs/q"]
+               "p/logs", "p/archive", "p/exec", "p/kill", "p/stop", "p/start", "p/restart",
+               "p/pause", "p/top", "p/changes", "p/export", "stop/kill", "kill/stop", "p/stop/q",
+               "p/logs/q"]
 OTHER_VARIABLES = ["library/busybox", "docker.io/library/busybox%3Alatest", "create", "prune",
                    "json", "a%2fb"]
 VERSION_SPELLINGS = ["/v1.41.", "/v01.0041", "/v.1.41", "/v1..41", "/v999", "/%76%31.41",
@@ -23,7 +24,8 @@ QUERIES = {
     "container_attach": ["stream=1&stdout=1", "stream=1&stdin=1", "logs=1"],
     "container_archive_get": ["path=%2Fetc%2Fpasswd"],
     "container_start": ["detachKeys=ctrl-a"],
-    "image_pull": ["fromImage=busybox&tag=latest", "fromSrc=-&repo=x", "fromSrc=http%3A%2F%2Fh%2Fx"],
+    "image_pull": ["fromImage=busybox&tag=latest", "fromSrc=-&repo=x",
+                   "fromSrc=http%3A%2F%2Fh%2Fx"],
     "image_build": ["t=x&dockerfile=Dockerfile", "remote=http%3A%2F%2Fh%2Fx"],
     "system_ping": ["x=1"],
     "plugin_create": ["name=other"],
@@ -35,39 +37,54 @@ ASKING_MORE = [("POST", "stop?signal=KILL"), ("POST", "stop?t=1&%73ignal=9"),
 OWN_NAMES = ["name=dsp", "name=dsp%3Alatest", "name=docker.io%2Flibrary%2Fdsp", "name=%64sp",
              "remote=dsp", "name=&remote=dsp", "name=dspx", "remote=x&name=dsp"]
 UNCLEAN = ["//containers/json", "/containers//json", "/containers/./json", "/x/../containers/json",
-           "/containers/%2e%2e/info", "/containers/x/../../info", "/containers/x%2F/json", "/info/.",
-           "/v1.41//info", "/containers/x/..%2Fstop"]
+           "/containers/%2e%2e/info", "/containers/x/../../info", "/containers/x%2F/json",
+           "/info/.", "/v1.41//info", "/containers/x/..%2Fstop"]
+INSERTED = ["/", "x", ".", "%2e", "%2F", "//", "/../", "%"]
 BROKEN = ["/containers/%zz/json", "/info%", "/info%4", "/containers/x%g0/stop"]
 # Paths of Podman, of versions to come, and other paths that dockerd answers itself.
-STRANGE = [("GET", "/libpod/containers/json"), ("POST", "/libpod/containers/x/stop"),
-           ("POST", "/v1.41/libpod/pods/x/kill"), ("POST", "/pods/x/restart"), ("GET", "/pods/x/logs"),
-           ("GET", "/containers/x/fresh"), ("POST", "/containers/x/fresh"), ("GET", "/images/x/fresh"),
-           ("GET", "/containers/x/logs2"), ("POST", "/networks/x/fresh"), ("GET", "/fresh"), ("GET", "/"),
-           ("DELETE", "/containers/"), ("GET", "/containers/"), ("GET", "/networks/"),
-           ("GET", "/swarm/"), ("POST", "/containers/x/stop/y"), ("POST", "/containers/x/startx"),
-           ("POST", "/containers/x/kill%3Fsignal=0"), ("GET", "/containers/json%3F"),
-           ("GET", "/_pingx"), ("GET", "/versions"), ("GET", "/eventsx"), ("GET", "/infofoo"),
-           ("GET", "/systemx/df"), ("POST", "/buildx"), ("POST", "/authx"), ("GET", "/images"),
-           ("GET", "/Containers/json"), ("GET", "/V1.41/info"), ("HEAD", "/info"), ("put", "/info"),
-           ("GET", "/debug/pprof/heap"), ("DELETE", "/debug/vars"), ("GET", "/debug")]
+STRANGE = [row.split() for row in """
+    GET /libpod/containers/json, POST /libpod/containers/x/stop,
+    POST /v1.41/libpod/pods/x/kill, POST /pods/x/restart, GET /pods/x/logs,
+    GET /containers/x/fresh, POST /containers/x/fresh, GET /images/x/fresh,
+    GET /containers/x/logs2, POST /networks/x/fresh, GET /fresh, GET /, DELETE /containers/,
+    GET /containers/, GET /networks/, GET /swarm/, POST /containers/x/stop/y,
+    POST /containers/x/startx, POST /containers/x/kill%3Fsignal=0, GET /containers/json%3F,
+    GET /_pingx, GET /versions, GET /eventsx, GET /infofoo, GET /systemx/df, POST /buildx,
+    POST /authx, GET /images, GET /Containers/json, GET /V1.41/info, HEAD /info, put /info,
+    GET /debug/pprof/heap, DELETE /debug/vars, GET /debug
+""".split(",")]
 JSON, TEXT, FORM = "application/json", "text/plain", "application/x-www-form-urlencoded"
-BODIES = [("POST", "/containers/create", CHUNKED, TEXT), ("POST", "/containers/create", None, None),
-          ("POST", "/containers/create", b"{", JSON), ("POST", "/containers/create", b"[]", JSON),
-          ("POST", "/containers/x/start", b"{}", JSON), ("POST", "/containers/x/start", b"[]", JSON),
-          ("POST", "/containers/x/start", b'{"Binds":[]}', JSON),
-          ("POST", "/v1.23/containers/x/start", b'{"Privileged":true}', JSON),
-          ("POST", "/containers/x/start", CHUNKED, TEXT),
-          ("POST", "/containers/x/stop", CHUNKED, FORM), ("POST", "/containers/x/stop", CHUNKED, None),
-          ("POST", "/containers/x/stop", b'{"signal":"KILL"}', JSON),
-          ("POST", "/containers/x/restart", CHUNKED, TEXT), ("POST", "/images/x/tag", CHUNKED, FORM),
-          ("POST", "/containers/x/kill", CHUNKED, "application/octet-stream"),
-          ("POST", "/containers/x/exec", CHUNKED, TEXT), ("POST", "/exec/x/start", CHUNKED, TEXT),
-          ("POST", "/exec/x/start", b"null", JSON), ("POST", "/commit", b"null", JSON),
-          ("POST", "/commit", b"[]", JSON), ("POST", "/build", CHUNKED, FORM),
-          ("POST", "/auth", CHUNKED, JSON), ("DELETE", "/containers/x", CHUNKED, FORM),
-          ("GET", "/info", CHUNKED, FORM), ("GET", "/info", b"{}", JSON),
-          ("POST", "/networks/create", b"null", JSON), ("POST", "/plugins/x/set", b"{}", JSON),
-          ("PUT", "/containers/x/archive", CHUNKED, TEXT), ("POST", "/images/load", None, None)]
+BODIES = [
+    ("POST", "/containers/create", CHUNKED, TEXT),
+    ("POST", "/containers/create", None, None),
+    ("POST", "/containers/create", b"{", JSON),
+    ("POST", "/containers/create", b"[]", JSON),
+    ("POST", "/containers/x/start", b"{}", JSON),
+    ("POST", "/containers/x/start", b"[]", JSON),
+    ("POST", "/containers/x/start", b'{"Binds":[]}', JSON),
+    ("POST", "/v1.23/containers/x/start", b'{"Privileged":true}', JSON),
+    ("POST", "/containers/x/start", CHUNKED, TEXT),
+    ("POST", "/containers/x/stop", CHUNKED, FORM),
+    ("POST", "/containers/x/stop", CHUNKED, None),
+    ("POST", "/containers/x/stop", b'{"signal":"KILL"}', JSON),
+    ("POST", "/containers/x/restart", CHUNKED, TEXT),
+    ("POST", "/images/x/tag", CHUNKED, FORM),
+    ("POST", "/containers/x/kill", CHUNKED, "application/octet-stream"),
+    ("POST", "/containers/x/exec", CHUNKED, TEXT),
+    ("POST", "/exec/x/start", CHUNKED, TEXT),
+    ("POST", "/exec/x/start", b"null", JSON),
+    ("POST", "/commit", b"null", JSON),
+    ("POST", "/commit", b"[]", JSON),
+    ("POST", "/build", CHUNKED, FORM),
+    ("POST", "/auth", CHUNKED, JSON),
+    ("DELETE", "/containers/x", CHUNKED, FORM),
+    ("GET", "/info", CHUNKED, FORM),
+    ("GET", "/info", b"{}", JSON),
+    ("POST", "/networks/create", b"null", JSON),
+    ("POST", "/plugins/x/set", b"{}", JSON),
+    ("PUT", "/containers/x/archive", CHUNKED, TEXT),
+    ("POST", "/images/load", None, None),
+]
 
 
 def methods(route):
@@ -87,7 +104,7 @@ def names(routes):
     for route in (r for r in routes if len(r.parts) > 1 and r.method != "OPTIONS"):
         container = route.pattern.startswith("/containers/{")
         for name in PLAIN_NAMES + OTHER_NAMES if container else OTHER_VARIABLES:
-            out += [Request(routes, method, "/v1.41" + route.path(name)) for method in methods(route)]
+            out += [Request(routes, m, "/v1.41" + route.path(name)) for m in methods(route)]
     return out
 
 
@@ -156,7 +173,7 @@ def random_requests(routes, rng, count):
         path = rng.choice(VERSIONS * 4 + VERSION_SPELLINGS) + path
         if rng.random() < 0.1:
             i = rng.randrange(1, len(path) + 1)
-            path = path[:i] + rng.choice(["/", "x", ".", "%2e", "%2F", "//", "/../", "%"]) + path[i:]
+            path = path[:i] + rng.choice(INSERTED) + path[i:]
         if rng.random() < 0.05:
             path = rng.choice([path.upper(), path.title()])
         if rng.random() < 0.3:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -20,8 +21,27 @@ class Failed(Exception):
     """A server did not start, or did not answer as one."""
 
 
+# Signals that came. They are acted on between steps alone, so that no server is half started or
+# half ended when the program leaves.
+came = []
+
+
+def catch_signals():
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda got, _: came.append(got))
+
+
+def leave_if_told():
+    if came:
+        sys.exit(128 + came[0])
+
+
 class Server:
     """A process with a unix socket. Made, it runs; connect, ask, then leave and wait."""
+
+    name = "server"
+    good_ends = (0,)
 
     def __init__(self, argv, env, sock):
         self.sock, self.log = sock, sock + ".log"
@@ -36,13 +56,14 @@ class Server:
     def connect(self):
         end = time.monotonic() + 20
         while time.monotonic() < end:
+            leave_if_told()
             conn = socket.socket(socket.AF_UNIX)
             try:
                 conn.connect(self.sock)
             except OSError:
                 conn.close()
             else:
-                conn.settimeout(30)
+                conn.settimeout(15)
                 self.conn = conn
                 return
             if self.process.poll() is not None:
@@ -57,22 +78,31 @@ class Server:
         self.process.terminate()
 
     def wait(self):
+        """Its exit status; a process that does not end is killed."""
         try:
-            self.process.wait(20)
+            return self.process.wait(15)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+            return self.process.wait()
 
     def said(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:
             return " / ".join(f.read().splitlines())[-600:]
 
+    def send(self, data):
+        try:
+            self.conn.sendall(data)
+        except OSError as e:
+            raise Failed("it takes no request: %s; it said: %s" % (e, self.said())) from e
+
     def more(self):
+        leave_if_told()
         try:
             data = self.conn.recv(1 << 16)
         except OSError as e:
             raise Failed("no answer: %s; it said: %s" % (e, self.said())) from e
         if not data:
+            leave_if_told()
             raise Failed("it closed the connection; it said: " + self.said())
         self.buffer += data
 
@@ -101,7 +131,7 @@ class Server:
         out = []
         for i in range(0, len(wires), window):
             part = wires[i:i + window]
-            self.conn.sendall(b"".join(part))
+            self.send(b"".join(part))
             out += [read(*self.answer(wire.startswith(b"HEAD "))) for wire in part]
         return out
 
@@ -113,6 +143,9 @@ def find_haproxy():
 
 class HAProxy(Server):
     """HAProxy with the rules of a profile, and its defaults where flags says nothing."""
+
+    name = "HAProxy"
+    good_ends = (-signal.SIGTERM,)
 
     def __init__(self, directory, profile, flags):
         sock = os.path.join(directory, "haproxy.sock")
@@ -132,6 +165,8 @@ class HAProxy(Server):
 
 class Dsp(Server):
     """dsp serve with the same flags; verdicts come with what it said."""
+
+    name = "dsp"
 
     def __init__(self, directory, profile, flags):
         # Its name is the socket's: the requests for a plugin of its own name want this one.

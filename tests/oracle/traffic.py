@@ -109,7 +109,7 @@ def resemblance(routes, method, path):
 
 
 def own_name(name):
-    """Whether a managed plugin of this name would be asked instead of dsp (docker.io's spellings)."""
+    """Whether a managed plugin of this name would be asked instead of dsp."""
     name = re.sub(r"[:@].*", "", re.sub("^(index\\.)?docker\\.io/", "", name))
     return re.sub("^library/", "", name) == "dsp"
 
@@ -200,12 +200,13 @@ class Request:
                        if truth(query.get(key, "")))
         if operation == "container_start" and self.facts["body"] == {"object"}:
             out.add("create")
-        if operation == "container_start" and self.facts["query"] & {"checkpoint", "checkpoint-dir"}:
+        if operation == "container_start" and (
+                query.get("checkpoint") or query.get("checkpoint-dir")):
             out.add("checkpoint")
         return out
 
     def makes_own_name(self):
-        """Whether a plugin of dsp's own name would come of it; only a pull can do without a name."""
+        """Whether a plugin of dsp's own name comes of it; only a pull can do without a name."""
         query = self.query or {}
         pull = self.route and self.route.operation == "plugin_pull"
         return own_name(query.get("name") or (query.get("remote", "") if pull else ""))

@@ -1,0 +1,107 @@
+/* Sets of powers, and references of plugins as Docker normalises them. */
+#include "unit.h"
+
+#include "dsp/powers.h"
+#include "dsp/reference.h"
+
+static struct powerset set_of(size_t a, size_t b)
+{
+	struct powerset set = { { 0 } };
+
+	powerset_add(&set, (enum power)a);
+	powerset_add(&set, (enum power)b);
+	return set;
+}
+
+static void every_pair(void **state)
+{
+	const struct powerset none = { { 0 } };
+
+	(void)state;
+	assert_true(powerset_empty(&none));
+	for (size_t a = 0; a < POWER_COUNT; a++) {
+		for (size_t b = 0; b < POWER_COUNT; b++) {
+			struct powerset both = set_of(a, b);
+			struct powerset one = set_of(a, a);
+			struct powerset other = set_of(b, b);
+			struct powerset common = powerset_both(&one, &other);
+			size_t count = 0;
+
+			for (size_t i = 0; i < POWER_COUNT; i++)
+				count += powerset_has(&both, (enum power)i);
+			assert_int_equal(count, a == b ? 1 : 2);
+			assert_true(powerset_has(&both, (enum power)a));
+			assert_true(powerset_has(&both, (enum power)b));
+			assert_false(powerset_empty(&both));
+			assert_int_equal(powerset_empty(&common), a != b);
+			assert_true(powerset_within(&one, &both));
+			assert_int_equal(powerset_within(&both, &one), a == b);
+			assert_true(powerset_within(&none, &one));
+			assert_false(powerset_within(&one, &none));
+		}
+	}
+}
+
+static void every_power_has_a_name_of_its_own(void **state)
+{
+	(void)state;
+	for (size_t a = 0; a < POWER_COUNT; a++) {
+		assert_true(strlen(power_info((enum power)a)->name) > 0);
+		for (size_t b = 0; b < a; b++)
+			assert_string_not_equal(
+				power_info((enum power)a)->name, power_info((enum power)b)->name);
+	}
+}
+
+static void familiar_names(void **state)
+{
+	static const struct {
+		const char *name, *familiar;
+	} rows[] = {
+		{ "dsp", "dsp" },
+		{ "dsp:latest", "dsp" },
+		{ "dsp:", "dsp" },
+		{ "dsp@sha256:00", "dsp" },
+		{ "dsp:v1@sha256:00", "dsp" },
+		{ "library/dsp", "dsp" },
+		{ "docker.io/dsp", "dsp" },
+		{ "docker.io/library/dsp:1", "dsp" },
+		{ "index.docker.io/dsp", "dsp" },
+		{ "index.docker.io/library/dsp", "dsp" },
+		{ "me/dsp:1", "me/dsp" },
+		{ "docker.io/me/dsp", "me/dsp" },
+		{ "r:5000/dsp", "r:5000/dsp" },
+		{ "r:5000/dsp:1", "r:5000/dsp" },
+		{ "localhost/dsp", "localhost/dsp" },
+		/* Only old versions take library/ away here; to dsp it is that name in all. */
+		{ "library/me/dsp", "me/dsp" },
+		{ "docker.io/library/me/dsp", "me/dsp" },
+		{ "dockerXio/dsp", "dockerXio/dsp" },
+		{ "docker.io", "docker.io" },
+		{ "", "" },
+		{ "@", "" },
+		{ ":", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *name = exactly(rows[i].name, strlen(rows[i].name));
+		struct span got = reference_familiar((struct span){ name, strlen(rows[i].name) });
+
+		if (!span_equal(got, span_of(rows[i].familiar)))
+			fail_msg("%s: %.*s", rows[i].name, (int)got.n, got.s);
+		free(name);
+	}
+	assert_int_equal(reference_familiar((struct span){ NULL, 0 }).n, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_pair),
+		cmocka_unit_test(every_power_has_a_name_of_its_own),
+		cmocka_unit_test(familiar_names),
+	};
+
+	return cmocka_run_group_tests_name("powers", tests, NULL, NULL);
+}
