@@ -92,12 +92,12 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 	return 0;
 }
 
-/* The value of the last header of a name, as dockerd shows it; NULL when there is none. */
+/* The value of the first header of a name, which dockerd goes by; NULL when there is none. */
 static const char *header_value(const struct arguments *a, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (size_t i = a->header_count; i-- > 0;) {
+	for (size_t i = 0; i < a->header_count; i++) {
 		if (strncasecmp(a->headers[i], name, n) == 0 && a->headers[i][n] == ':')
 			return a->headers[i] + n + 1 + strspn(a->headers[i] + n + 1, " \t");
 	}

@@ -2,21 +2,31 @@
 
 #include "dsp/text.h"
 
+enum {
+	NAME_MOST = 70,  /* room for a container's full id */
+	NAME_SHORT = 38, /* where several powers and their flags need the room */
+};
+
 /* 'container_kill on "web"', or the operation alone where nothing is named. */
-static void add_operation(struct line *l, const struct facts *facts)
+static void add_operation_cut(struct line *l, const struct facts *facts, size_t most)
 {
-	char name[70];
+	char name[NAME_MOST];
 
 	if (!facts->route) {
-		text_escape(facts->target.path, name, sizeof(name));
+		text_escape(facts->target.path, name, most);
 		line_add(l, "path \"%s\"", name);
 		return;
 	}
 	line_add(l, "%s", facts->route->name);
 	if (facts->name.n == 0)
 		return;
-	text_escape(facts->name, name, sizeof(name));
+	text_escape(facts->name, name, most);
 	line_add(l, " on \"%s\"", name);
+}
+
+static void add_operation(struct line *l, const struct facts *facts)
+{
+	add_operation_cut(l, facts, NAME_MOST);
 }
 
 static const char *state_of(const struct policy *policy, size_t flag)
@@ -52,7 +62,7 @@ static void write_closed(const struct policy *policy, const struct facts *facts,
 	size_t flag = d->flag;
 
 	line_add(l, n > 1 ? " are closed (" : " is closed (");
-	add_operation(l, facts);
+	add_operation_cut(l, facts, n > 1 ? NAME_SHORT : NAME_MOST);
 	line_add(l, "): ");
 	if (policy_is_proxy(policy) && !facts->route) {
 		line_add(l,

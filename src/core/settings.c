@@ -272,20 +272,36 @@ static int take_line(
 	return 0;
 }
 
+/*
+ * Behind an error one line still counts: what an error leads to must not hang on the order. It is
+ * taken if it is right; the first error is the one that is told.
+ */
+static void take_on_broken_line(struct settings *s, const struct file_place *at, struct span text)
+{
+	struct span name = trim((struct span){ text.s, span_find(text, '=') });
+	struct err unused;
+
+	if (span_equal(name, SPAN("DSP_ON_BROKEN")) && take_line(s, at, text, &unused) != 0)
+		s->deny_when_broken = false;
+}
+
 int settings_take_file(struct settings *s, const char *file, struct span text, struct err *e)
 {
 	struct file_place at = { .file = file, .line = 0 };
+	int rc = 0;
 
 	while (text.n > 0) {
 		struct span one = { text.s, span_find(text, '\n') };
 
 		at.line++;
 		at.start = one.s;
-		if (take_line(s, &at, one, e) != 0)
-			return -1;
+		if (rc == 0)
+			rc = take_line(s, &at, one, e);
+		else
+			take_on_broken_line(s, &at, one);
 		text = span_after(text, one.n < text.n ? one.n + 1 : one.n);
 	}
-	return 0;
+	return rc;
 }
 
 void settings_finish(struct settings *s)

@@ -8,13 +8,13 @@ import base64
 import json
 import random
 
-BODIES = 40000
+BODIES = 4000
 DEEPEST = 64
 BOOL, TEXT, TEXTS, WORDS, OBJECT, OBJECTS, MAP = range(7)
 
 BIND = {"Propagation": (TEXT, None)}
 DRIVER = {"Name": (TEXT, None), "Options": (MAP, None)}
-VOLUME = {"DriverConfig": (OBJECT, DRIVER)}
+VOLUME = {"DriverConfig": (OBJECT, DRIVER), "Labels": (MAP, None)}
 MOUNT = {"Type": (TEXT, None), "Source": (TEXT, None), "ReadOnly": (BOOL, None),
          "BindOptions": (OBJECT, BIND), "VolumeOptions": (OBJECT, VOLUME)}
 LOG = {"Type": (TEXT, None), "Config": (MAP, None)}
@@ -75,6 +75,8 @@ def check_object(pairs, schema, is_map, depth):
         kind, inner = fields.get(fold(key), (None, None))
         if kind is not None and not has_type(value, kind):
             refuse()
+        if kind is None and fold(key) == "logconfig":
+            inner = LOG
         check(value, inner, kind == MAP or (kind is None and fold(key) in MAPS), depth + 1)
 
 

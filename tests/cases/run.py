@@ -145,8 +145,8 @@ def advice(message):
 def wrong_advice(case, column, account, told):
     """Follows what the message says: the request is then allowed, or refused for another reason."""
     ways = advice(told)
-    # Once for each operation and kind of denial: the settings decide the rest.
-    key = (column.text, account["operation"], account["reason"], str(ways), len(case.target) > 99)
+    # Once for each kind of denial: the settings decide the rest.
+    key = (column.text, account["reason"], str(ways))
     if key in ADVISED:
         return ""
     ADVISED.add(key)
@@ -177,7 +177,10 @@ def reason_of(message):
 
 def is_explained(case, column, want, message):
     """Whether explain is asked too: where only it can tell, and for a part of the rest."""
-    if case.facts or EXPLAIN_ALL or (want[0] == "deny" and reason_of(message) is None):
+    reason = reason_of(message)
+    if case.facts or EXPLAIN_ALL or (want[0] == "deny" and reason is None):
+        return True
+    if want[0] == "deny" and (column.text, reason, str(advice(message))) not in ADVISED:
         return True
     return zlib.crc32((case.text + column.text).encode()) % 4 == 0
 
