@@ -100,10 +100,8 @@ def ask_all(rows, sets, serve, tmp, results):
     asked = []
     for flags in sets:
         server = serve(flags, tmp)
-        try:
-            asked.append((flags, server, compare(rows, flags, server)))
-        finally:
-            server.leave()
+        asked.append((flags, server, compare(rows, flags, server)))
+        server.leave()
     for flags, server, wrong in asked:
         log = server.end()
         text = " ".join(f"{k}={v}" for k, v in flags.items()) or "-"

@@ -67,13 +67,41 @@ class Names:
         return text if self.seen[text] == 1 else f"{text} ({self.seen[text]})"
 
 
+class Interruption:
+    """SIGINT and SIGTERM end the run, but not between a start and the note that it was one."""
+
+    def __init__(self):
+        self.held = False
+        self.came = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.on_signal)
+
+    def on_signal(self, *_):
+        self.came = True
+        if not self.held:
+            sys.exit(130)
+
+    def __enter__(self):
+        self.held = True
+
+    def __exit__(self, *_):
+        self.held = False
+        if self.came:
+            sys.exit(130)
+
+
 class Server:
     """One dsp serve of a column; its log is judged when it has ended."""
+
+    running = set()
+    interruption = Interruption()
 
     def __init__(self, column, tmp):
         self.log = tempfile.TemporaryFile(dir=tmp)
         self.dir = tempfile.TemporaryDirectory(dir=tmp)
-        self.serve = dsp.Serve(self.dir.name, column.flags, stderr=self.log, name=column.socket)
+        with self.interruption:
+            self.serve = dsp.Serve(self.dir.name, column.flags, stderr=self.log, name=column.socket)
+            self.running.add(self.serve.process)
         self.connection = self.serve.connect()
         self.denials = 0
 
@@ -90,6 +118,7 @@ class Server:
     def end(self):
         """What is wrong with the log, or ''. After leave."""
         status = self.serve.stop()
+        self.running.discard(self.serve.process)
         self.log.seek(0)
         text = self.log.read()
         self.log.close()
@@ -333,7 +362,8 @@ class Servers:
 def wrong_case(case, servers, tmp):
     """What is wrong with a case that is no request, or ''."""
     if case.kind == "start":
-        return wrong_start(case, tmp)
+        with Server.interruption:
+            return wrong_start(case, tmp)
     return wrong_run(case, tmp) if case.kind == "run" else wrong_call(case, servers)
 
 
@@ -355,14 +385,12 @@ def run_file(path, results, names):
             with open(os.path.join(tmp, name), "wb") as f:
                 f.write(text)
         servers = Servers(os.path.basename(path).rsplit(".", 1)[0], tmp, results)
-        try:
-            for case in cases:
-                if case.kind == "ask" and not servers.running.keys() & {c.text for c in case.settings}:
-                    servers.leave()
-                run_case(case, servers, tmp, names, results)
-        finally:
-            servers.leave()
-            servers.end()
+        for case in cases:
+            if case.kind == "ask" and not servers.running.keys() & {c.text for c in case.settings}:
+                servers.leave()
+            run_case(case, servers, tmp, names, results)
+        servers.leave()
+        servers.end()
     return cases
 
 
@@ -374,17 +402,13 @@ def start_server(flags, tmp):
 
 def read_bodies(tmp, results):
     server = start_server({}, tmp)
-    try:
-        reading.run(server, results)
-    finally:
-        server.leave()
-        why = server.end()
+    reading.run(server, results)
+    server.leave()
+    why = server.end()
     results.check("reading: log", not why, why)
 
 
 def main():
-    # An end from outside unwinds too, so that no server stays behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results, names = dsp.Results(), Names()
     paths = sys.argv[1:] or sorted(glob.glob(os.path.join(HERE, "*.cases")))
     cases = []
@@ -398,4 +422,9 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        for left in Server.running:
+            left.kill()
+            left.wait()

@@ -143,6 +143,7 @@ static void walk_object(json_t *object, enum struct_id in, bool is_map, int dept
 		const json_t *v = json_object_iter_value(i);
 
 		CHECK(strlen(json_object_iter_key(i)) == json_object_iter_key_len(i));
+		CHECK(!is_map || in == STRUCT_NONE || json_is_object(v) || json_is_null(v));
 		if (is_map)
 			walk(v, in, false, depth + 1);
 		else
@@ -163,7 +164,8 @@ static void walk(const json_t *v, enum struct_id in, bool is_map, int depth)
 
 static void check_accepted(struct span text, const struct route *route, const struct body *body)
 {
-	json_t *json = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL;
+	json_t *json = json_loadb(text.s, text.n, flags, NULL);
 
 	CHECK(json != NULL);
 	switch (route->top) {
