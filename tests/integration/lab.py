@@ -56,7 +56,7 @@ class Report:
     """One line a test on standard output, and the count of failures."""
 
     def __init__(self):
-        self.group = ''
+        self.group = 'lab'
         self.failures = 0
 
     def failed(self, name, why):
@@ -276,7 +276,12 @@ def run(suites):
         print('no suite %s; there are: %s' % (unknown[0], ' '.join(suites)), file=sys.stderr)
         return 2
     report = Report()
-    with Lab() as lab:
+    try:
+        lab = Lab()
+    except Failed as why:
+        report.failed('start', why)
+        return 1
+    with lab:
         for report.group in names:
             try:
                 suites[report.group](lab, report)

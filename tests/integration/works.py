@@ -15,8 +15,9 @@ services:
     image: bb
     command: ["sh", "-c", "trap 'exit 0' TERM; echo shop open; while :; do sleep 0.1; done"]
     volumes: ["stock:/stock"]
+    {network}
 volumes:
-  stock: {}
+  stock:
 '''
 DOCKERFILE = '''FROM bb
 ARG greeting=hello
@@ -248,7 +249,8 @@ def compose(lab, report):
         with report.case('docker-compose'):
             raise Skipped('there is no ' + COMPOSE)
         return
-    here = files(lab, 'compose', **{'docker-compose.yml': COMPOSE_FILE})
+    text = COMPOSE_FILE.format(network='' if lab.bridge else 'network_mode: none')
+    here = files(lab, 'compose', **{'docker-compose.yml': text})
 
     def run_compose(*words):
         return lab.command(COMPOSE, '--no-ansi', *words, cwd=here, seconds=120)

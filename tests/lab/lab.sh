@@ -258,7 +258,7 @@ inside() {
 	dir=$1
 	shift
 	trap '' PIPE INT HUP
-	export DOCKER_HOST=unix://$dir/docker.sock DOCKER_CONFIG=$dir/config
+	export DOCKER_HOST=unix://$dir/docker.sock DOCKER_CONFIG=$dir/config TMPDIR=$dir
 	mkdir "$DOCKER_CONFIG"
 	private_files
 	# A copy, which a new build does not change under our feet.

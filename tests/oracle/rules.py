@@ -1,8 +1,8 @@
 """The two docker-socket-proxies as HAProxy configuration.
 
 Written from what the projects document and their files decide: the order of the rules, their
-patterns, their defaults. The first rule that matches decides. A rule is (verdict, pattern,
-methods, condition on a flag). Patterns are anchored at the start only and ignore case, as theirs.
+patterns, their defaults. The first rule that matches decides. Patterns are anchored at the start
+only and ignore case, as theirs.
 
 Flags are read by env(NAME) -m bool, which is what the projects use: env() is fixed when HAProxy
 starts, and one HAProxy for each set of flags costs some 60 ms. So nothing stands in for it here,
@@ -24,7 +24,7 @@ CONTAINER = VERSION + r"/containers/[a-zA-Z0-9_.-]+"
 # linuxserver's own rules know Podman's spellings too; dockerd serves none of them.
 POD = VERSION + r"(/libpod)?/(containers|pods)/[a-zA-Z0-9_.-]+"
 
-# flag, what follows the container, the operations of dockerd that this is
+# Flag, and what follows the container.
 GRANTS = {
     "tecnativa": [
         ("ALLOW_RESTARTS", "/((stop)|(restart)|(kill))"),
@@ -39,6 +39,7 @@ GRANTS = {
         ("ALLOW_UNPAUSE", "/unpause"),
     ],
 }
+# What linuxserver denies: flag, what follows the container, the operations of dockerd that this is.
 WORDS = [
     ("ALLOW_ARCHIVE", "/(archive)", ["container_archive_get", "container_archive_stat",
                                      "container_archive_put"]),
@@ -47,7 +48,7 @@ WORDS = [
     ("ALLOW_LOGS", "/(logs)", ["container_logs"]),
     ("ALLOW_TOP", "/(top)", ["container_top"]),
 ]
-# The three denials proposed to Tecnativa's project as pull request 176.
+# The three denials proposed to Tecnativa's project as pull request 176: flag, method, and as above.
 DENIALS = [
     ("ALLOW_EXEC", "POST", "/exec", ["container_exec_create"]),
     ("ALLOW_KILL", "POST", "/kill", ["container_kill"]),
