@@ -104,13 +104,15 @@ static const char *header_value(const struct arguments *a, const char *name)
 	return NULL;
 }
 
-/* dockerd passes a body on when its media type is application/json. */
+/* dockerd passes a body on when its media type is application/json, with well-formed parameters. */
 static bool is_json(const char *type)
 {
 	size_t n = strlen("application/json");
 
-	return type && strncasecmp(type, "application/json", n) == 0 &&
-		(type[n] == '\0' || strchr("; \t", type[n]) != NULL);
+	if (!type || strncasecmp(type, "application/json", n) != 0)
+		return false;
+	n += strspn(type + n, " \t");
+	return type[n] == '\0' || (type[n] == ';' && strchr(type + n, '=') != NULL);
 }
 
 /* The question of METHOD and TARGET, as dockerd would put it. NULL and e: it cannot be made. */

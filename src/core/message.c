@@ -36,29 +36,45 @@ static const char *state_of(const struct policy *policy, size_t flag)
 	return policy->flags[flag] == SETTING_ON ? "1" : "0";
 }
 
-/* All closed powers with a separator between them, as names or as flags to set. */
-static size_t add_powers(struct line *l, const struct powerset *set, bool as_flags)
+/* "stop, kill"; how many. */
+static size_t add_names(struct line *l, const struct powerset *set)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < POWER_COUNT; i++) {
-		const struct power_info *info = power_info((enum power)i);
-
 		if (!powerset_has(set, (enum power)i))
 			continue;
-		if (as_flags)
-			line_add(l, "%s%s=1", n > 0 ? " " : "", info->flag);
-		else
-			line_add(l, "%s%s", n > 0 ? ", " : "", info->name);
+		line_add(l, "%s%s", n > 0 ? ", " : "", power_info((enum power)i)->name);
 		n++;
 	}
 	return n;
 }
 
+/*
+ * "ALLOW_STOP=1 ALLOW_KILL=1": what opens these powers. In a proxy profile a name for several is
+ * a rule of its own, so there it is the flag that closed a power which must change.
+ */
+static void add_flags(struct line *l, const struct policy *policy, const struct powerset *set)
+{
+	size_t last = FLAG_COUNT;
+
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		size_t flag = flag_of_power((enum power)i);
+
+		if (!powerset_has(set, (enum power)i))
+			continue;
+		if (policy_is_proxy(policy) && policy->said_by[i] != FLAG_COUNT)
+			flag = policy->said_by[i];
+		if (flag != last)
+			line_add(l, "%s%s=1", last != FLAG_COUNT ? " " : "", flag_at(flag)->name);
+		last = flag;
+	}
+}
+
 static void write_closed(const struct policy *policy, const struct facts *facts,
 	const struct decision *d, struct line *l)
 {
-	size_t n = add_powers(l, &d->closed, false);
+	size_t n = add_names(l, &d->closed);
 	size_t flag = d->flag;
 
 	line_add(l, n > 1 ? " are closed (" : " is closed (");
@@ -80,7 +96,7 @@ static void write_closed(const struct policy *policy, const struct facts *facts,
 		}
 		line_add(l, "%s is %s; ", flag_at(flag)->name, state_of(policy, flag));
 	}
-	(void)add_powers(l, &d->closed, true);
+	add_flags(l, policy, &d->closed);
 	line_add(l, policy_is_proxy(policy) ? " lifts this" : n > 1 ? " open it" : " opens it");
 }
 
@@ -107,7 +123,7 @@ static void write_post(const struct policy *policy, const struct facts *facts, s
 	line_add(l, " is a write: POST is %s; POST=1", state_of(policy, FLAG_POST));
 	if (!policy_is_proxy(policy) && !powerset_empty(&facts->powers)) {
 		line_add(l, " or ");
-		(void)add_powers(l, &facts->powers, true);
+		add_flags(l, policy, &facts->powers);
 	}
 	line_add(l, " opens it");
 }
