@@ -1,8 +1,9 @@
 """exec, kill, delete: refused in every spelling, without effect; each opened by its flag alone."""
 
 import json
+import os
 
-from lab import Skipped, check, check_not_refused, check_refused, wait_for
+from lab import check, check_not_refused, check_refused, wait_for
 
 # What people type: (name, flag, words of the docker CLI).
 COMMANDS = [
@@ -331,12 +332,11 @@ def other_flags(lab, report):
 
 
 def newer_cli(lab, report):
-    """Another docker CLI before Debian's in PATH, if there is one: it negotiates its version."""
+    """Another docker CLI than Debian's, where there is one: it speaks newer versions of the API."""
     newer = '/usr/local/bin/docker'
+    if not os.path.exists(newer):
+        return
     with report.case('a newer CLI'):
-        said = lab.command('test', '-x', newer)
-        if said.status != 0:
-            raise Skipped('there is none')
         check(lab.command(newer, 'ps').status == 0, 'ps')
         for words, flag in (('exec victim true', 'ALLOW_EXEC'), ('kill victim', 'ALLOW_KILL'),
                             ('rm -f victim', 'ALLOW_DELETE')):
