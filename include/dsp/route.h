@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dsp/powers.h"
 #include "dsp/span.h"
 #include "dsp/target.h"
 #include "fields_tab.h"
 #include "flags_tab.h"
-#include "powers_tab.h"
 #include "routes_tab.h"
 
 enum method {
@@ -64,8 +64,8 @@ const struct route *route_find(enum method method, const struct target *t, struc
 /* All rows, in order. */
 const struct route *route_rows(size_t *count);
 
-/* The name of an operation; op is less than OPERATION_COUNT. */
-const char *operation_name(enum operation op);
+/* The powers that a route carries whatever its query and body say. */
+struct powerset route_powers(const struct route *route);
 
 /* Whether a container reference matches [a-zA-Z0-9_.-]+ whole, as the proxies' patterns want it. */
 bool reference_is_plain(struct span name);

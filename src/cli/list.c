@@ -167,10 +167,11 @@ static void list_powers(struct table *t)
 /* What the settings say of a route alone, for a plain reference and without query and body. */
 static const char *route_verdict(const struct config *c, const struct route *route)
 {
-	struct facts facts = { .route = route, .plain_name = true, .reading = READING_EXACT };
+	struct facts facts = { .route = route,
+		.plain_name = true,
+		.powers = route_powers(route),
+		.reading = READING_EXACT };
 
-	for (size_t i = 0; i < 2 && route->powers[i] != POWER_COUNT; i++)
-		powerset_add(&facts.powers, route->powers[i]);
 	return decide(&c->policy, &facts).verdict == VERDICT_ALLOW ? "allow" : "deny";
 }
 

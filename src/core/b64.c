@@ -33,16 +33,24 @@ static int sextet(char c)
 	return meaning[(unsigned char)c] - 1;
 }
 
-bool b64_valid(struct span text)
+/* How many '=' end the text: two at most. */
+static size_t padding(struct span text)
 {
 	size_t pad = 0;
+
+	while (pad < 2 && pad < text.n && text.s[text.n - 1 - pad] == '=')
+		pad++;
+	return pad;
+}
+
+bool b64_valid(struct span text)
+{
+	size_t pad = padding(text);
 	unsigned unused;
 	bool strange = false;
 
 	if (text.n % 4 != 0 || text.n > INT_MAX)
 		return false;
-	while (pad < 2 && pad < text.n && text.s[text.n - 1 - pad] == '=')
-		pad++;
 	/* cppcheck-suppress knownConditionTrueFalse; it does not follow pad */
 	for (size_t i = 0; i < text.n - pad; i++)
 		strange |= meaning[(unsigned char)text.s[i]] == 0;
@@ -57,11 +65,7 @@ bool b64_valid(struct span text)
 
 size_t b64_decoded_length(struct span text)
 {
-	size_t pad = 0;
-
-	while (pad < 2 && pad < text.n && text.s[text.n - 1 - pad] == '=')
-		pad++;
-	return text.n / 4 * 3 - pad;
+	return text.n / 4 * 3 - padding(text);
 }
 
 /*

@@ -67,10 +67,8 @@ static bool is_on(const struct policy *policy, size_t flag)
 /* A grant covers its own route alone: what query or body add needs the section's rule. */
 static bool grants(const struct policy *policy, const struct facts *facts, size_t rule)
 {
-	struct powerset own = { { 0 } };
+	struct powerset own = route_powers(facts->route);
 
-	for (size_t i = 0; i < 2 && facts->route->powers[i] != POWER_COUNT; i++)
-		powerset_add(&own, facts->route->powers[i]);
 	return is_on(policy, policy->rule_flag[rule]) && facts->plain_name &&
 		powerset_within(&facts->powers, &own);
 }

@@ -96,15 +96,14 @@ static bool query_may_be_replaced(const struct route *route, const struct reques
 struct powerset powers_of_query(
 	const struct route *route, const struct request *rq, struct span query)
 {
-	struct powerset powers = { { 0 } };
+	struct powerset powers = route_powers(route);
 	bool hidden = query_may_be_replaced(route, rq);
 
 	if (route->operation == OP_IMAGE_PULL) {
+		powers = (struct powerset){ { 0 } };
 		add_pull(query, hidden, &powers);
 		return powers;
 	}
-	for (size_t i = 0; i < 2 && route->powers[i] != POWER_COUNT; i++)
-		powerset_add(&powers, route->powers[i]);
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
 		if (parameters[i].operation == route->operation && holds(&parameters[i], query))
 			powerset_add(&powers, parameters[i].power);

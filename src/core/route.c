@@ -27,13 +27,13 @@ const struct route *route_rows(size_t *count)
 	return rows;
 }
 
-const char *operation_name(enum operation op)
+struct powerset route_powers(const struct route *route)
 {
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].operation == op)
-			return rows[i].name;
-	}
-	return "unknown";
+	struct powerset set = { { 0 } };
+
+	for (size_t i = 0; i < 2 && route->powers[i] != POWER_COUNT; i++)
+		powerset_add(&set, route->powers[i]);
+	return set;
 }
 
 enum method method_of(struct span method)
