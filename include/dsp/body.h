@@ -14,6 +14,9 @@
 /* A body that could be read. */
 struct body;
 
+/* One of its values; NULL: it is absent. It lives as long as its body. */
+typedef const void *value;
+
 /*
  * Reads text: UTF-8 without BOM, one value, depth of 64 at most, top as the operation wants it, no
  * NUL, no lone surrogate, no two keys of an object that Go folds to one, no two equal keys of
@@ -26,7 +29,33 @@ MUST_USE int body_read(struct span text, enum body_top top, enum struct_id schem
 
 void body_free(struct body *b);
 
-/* Whether the body is an object with at least one key. */
-bool body_has_keys(const struct body *b);
+value body_top(const struct body *b);
+
+/* Whether v is there and not null. */
+bool value_given(value v);
+
+/* Whether v is true. */
+bool value_true(value v);
+
+/* A string; empty for everything else. */
+struct span value_text(value v);
+
+/* The members of an object, the elements of a list; 0 for everything else. */
+size_t value_count(value v);
+
+/* The element i of a list, or v itself (i is 0) where a string may stand for a list. */
+value value_at(value v, size_t i);
+
+/* How many strings a list holds, or a string that may stand for one. */
+size_t value_words(value v);
+
+/* The member of an object whose key folds to name (lower case letters), as Go finds it. */
+value value_get(value v, const char *name);
+
+/* The member of a map: its key is exactly name. */
+value value_exact(value v, const char *name);
+
+/* The members of an object in turn: *at is NULL at first, and after the last. */
+value value_next(value v, void **at, struct span *key);
 
 #endif

@@ -1,0 +1,35 @@
+/*
+ * Paths of the host as text: which of them keep dsp in force, where Docker's and containerd's
+ * sockets are wont to be. What stands behind a path is resolve.h's matter.
+ */
+#ifndef DSP_PATHS_H
+#define DSP_PATHS_H
+
+#include <stdbool.h>
+
+#include "dsp/span.h"
+
+/*
+ * Cleans a path lexically (Go's path.Clean): no "//", "/./", "/../", no slash at the end. A
+ * relative one is taken from "/". out has room for in.n + 1 bytes, is not terminated; the length.
+ */
+size_t path_clean(struct span in, char *out);
+
+/* Whether path is dir, or below it; both clean and absolute. */
+bool path_within(struct span path, struct span dir);
+
+/*
+ * Whether a clean path is at or below what keeps dsp in force: socket_dir (the directory of dsp's
+ * socket), the plugins' and Docker's configuration, containerd's directories, units of dsp and
+ * docker with their drop-ins.
+ */
+bool path_is_own(struct span path, struct span socket_dir);
+
+/* Whether a clean path is, or holds, a place where a socket of Docker or containerd is wont to be. */
+bool path_holds_socket(struct span path);
+
+/* The directories of path_is_own but units, and the sockets of path_holds_socket: for resolve. */
+const struct span *path_own_directories(size_t *count);
+const struct span *path_sockets(size_t *count);
+
+#endif
