@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "dsp/body.h"
+#include "dsp/details.h"
 #include "dsp/err.h"
 #include "dsp/powers.h"
 #include "dsp/request.h"
@@ -26,6 +28,8 @@ struct facts {
 	bool plain_name;        /* it matches [a-zA-Z0-9_.-]+ whole */
 	struct span plugin;     /* the familiar local name of a plugin to be made; else empty */
 	struct powerset powers; /* when unreadable: those of route and query */
+	struct details details; /* what they are, item by item */
+	bool unseen;            /* a mount's source is not what dsp can see: it may be anything */
 	enum reading reading;
 	struct err doubt;   /* the part in doubt, "its ...", when reading is not exact */
 	const char *advice; /* static: what a client may do about the doubt, or NULL */
@@ -33,6 +37,7 @@ struct facts {
 	/* Owned: what the spans above may point into. */
 	char small[512];
 	char *big;
+	struct body *body;
 };
 
 /*
@@ -43,5 +48,15 @@ struct facts {
 MUST_USE int facts_read(const struct request *rq, struct facts *ret, struct err *e);
 
 void facts_free(struct facts *f);
+
+/*
+ * Adds what the sources of mounts give (docker_socket, devices, dsp_files), when their details have
+ * a sight each, or by their text. socket_dir: the directory of dsp's own socket. -1 and e only
+ * when memory ran out.
+ */
+MUST_USE int facts_judge_mounts(struct facts *f, struct span socket_dir, struct err *e);
+
+/* A source could not be looked up: the request becomes unreadable. text: the source. */
+void facts_lookup_failed(struct facts *f, struct span source);
 
 #endif

@@ -33,6 +33,7 @@ struct policy {
 	uint16_t rule_flag[PROXY_RULES_MOST];
 	size_t rule_count;
 	char names[256];  /* of this plugin, comma separated */
+	char socket_dir[256]; /* the directory of this plugin's socket */
 	char broken[320]; /* not empty: everything is denied, with this text */
 };
 

@@ -297,7 +297,87 @@ void body_free(struct body *b)
 	mem_free(b);
 }
 
-bool body_has_keys(const struct body *b)
+value body_top(const struct body *b)
 {
-	return json_is_object(b->json) && json_object_size(b->json) > 0;
+	return b->json;
+}
+
+/* A value is a json_t; jansson's readers take it without const where they change nothing. */
+static json_t *json_of(value v)
+{
+	return (json_t *)(uintptr_t)v;
+}
+
+bool value_given(value v)
+{
+	return v && !json_is_null((const json_t *)v);
+}
+
+bool value_true(value v)
+{
+	return v && json_is_true((const json_t *)v);
+}
+
+struct span value_text(value v)
+{
+	const json_t *text = v;
+
+	if (!v || !json_is_string(text))
+		return (struct span){ NULL, 0 };
+	return (struct span){ json_string_value(text), json_string_length(text) };
+}
+
+size_t value_count(value v)
+{
+	const json_t *json = v;
+
+	if (!v)
+		return 0;
+	return json_is_object(json) ? json_object_size(json) : json_array_size(json);
+}
+
+size_t value_words(value v)
+{
+	if (v && json_is_string((const json_t *)v))
+		return 1;
+	return v && json_is_array((const json_t *)v) ? value_count(v) : 0;
+}
+
+value value_at(value v, size_t i)
+{
+	if (v && json_is_array((const json_t *)v))
+		return json_array_get(v, i);
+	return v;
+}
+
+value value_next(value v, void **at, struct span *key)
+{
+	json_t *object = json_of(v);
+
+	if (!v || !json_is_object(object))
+		return NULL;
+	*at = *at ? json_object_iter_next(object, *at) : json_object_iter(object);
+	if (!*at)
+		return NULL;
+	*key = (struct span){ json_object_iter_key(*at), json_object_iter_key_len(*at) };
+	return json_object_iter_value(*at);
+}
+
+value value_get(value v, const char *name)
+{
+	struct span wanted = span_of(name);
+	struct span key;
+	void *at = NULL;
+	value member;
+
+	while ((member = value_next(v, &at, &key))) {
+		if (field_compare(key, wanted) == 0)
+			return member;
+	}
+	return NULL;
+}
+
+value value_exact(value v, const char *name)
+{
+	return v ? json_object_get((const json_t *)v, name) : NULL;
 }

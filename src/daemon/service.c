@@ -69,7 +69,8 @@ static void answer_request(void *ctx, char *body, size_t len, struct reply *ret)
 		reply_error(ret, status_of(&e), e.text);
 		return;
 	}
-	if (facts_read(&request, &facts, &e) != 0) {
+	if (facts_read(&request, &facts, &e) != 0 ||
+		facts_judge_mounts(&facts, span_of(service->policy->socket_dir), &e) != 0) {
 		log_line("error: %s", e.text);
 		reply_error(ret, status_of(&e), e.text);
 	} else {
