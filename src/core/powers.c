@@ -1,6 +1,6 @@
 #include "dsp/powers.h"
 
-#define ROW(id, nm, fl, rt, cg, cr, ch, cp, wh)                                                    \
+#define ROW(id, nm, fl, rt, cg, cr, ch, cp, wh, es)                                                   \
 	[id] = { .name = (nm),                                                                     \
 		.flag = (fl),                                                                      \
 		.root = (rt),                                                                      \
@@ -8,7 +8,8 @@
 		.closed_readonly = (cr),                                                           \
 		.closed_hardened = (ch),                                                           \
 		.closed_proxies = (cp),                                                            \
-		.what = (wh) },
+		.what = (wh),                                                                      \
+		.escape = (es) },
 
 static const struct power_info rows[POWER_COUNT] = { POWERS_ROWS(ROW) };
 

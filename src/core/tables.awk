@@ -91,10 +91,10 @@ function power_row() {
 	if ($6 !~ /^(rule|silent|closed)$/) fail("the proxies' word is rule, silent or closed")
 	enums = enums "\t" id("POWER_", $1) ",\n"
 	if ($2 !~ /^(direct|through others|no)$/) fail("how far from root is direct, through others or no")
-	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("POWER_", $1), quoted($1),
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("POWER_", $1), quoted($1),
 		quoted(id("ALLOW_", $1)), id("ROOT_", $2), $3 == "closed" ? "true" : "false",
 		$4 == "closed" ? "true" : "false", $5 == "closed" ? "true" : "false",
-		$6 == "closed" ? "true" : "false", quoted($7))
+		$6 == "closed" ? "true" : "false", quoted($7), quoted($8))
 }
 
 function flag_row(    powers) {
@@ -163,7 +163,7 @@ function print_ranges(name, ids, first, count, kind, wanted,    i, n, out) {
 
 BEGIN {
 	FS = "\t"
-	columns["routes"] = 13; columns["powers"] = 7; columns["flags"] = 5
+	columns["routes"] = 13; columns["powers"] = 8; columns["flags"] = 5
 	columns["proxies"] = 4; columns["fields"] = 4; columns["grants"] = 6
 	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
 	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
