@@ -15,7 +15,7 @@
 struct body;
 
 /* One of its values; NULL: it is absent. It lives as long as its body. */
-typedef const void *value;
+typedef const struct value *value_ref;
 
 /*
  * Reads text: UTF-8 without BOM, one value, depth of 64 at most, top as the operation wants it, no
@@ -29,33 +29,33 @@ MUST_USE int body_read(struct span text, enum body_top top, enum struct_id schem
 
 void body_free(struct body *b);
 
-value body_top(const struct body *b);
+value_ref body_top(const struct body *b);
 
 /* Whether v is there and not null. */
-bool value_given(value v);
+bool value_given(value_ref v);
 
 /* Whether v is true. */
-bool value_true(value v);
+bool value_true(value_ref v);
 
 /* A string; empty for everything else. */
-struct span value_text(value v);
+struct span value_text(value_ref v);
 
 /* The members of an object, the elements of a list; 0 for everything else. */
-size_t value_count(value v);
+size_t value_count(value_ref v);
 
 /* The element i of a list, or v itself (i is 0) where a string may stand for a list. */
-value value_at(value v, size_t i);
+value_ref value_at(value_ref v, size_t i);
 
 /* How many strings a list holds, or a string that may stand for one. */
-size_t value_words(value v);
+size_t value_words(value_ref v);
 
 /* The member of an object whose key folds to name (lower case letters), as Go finds it. */
-value value_get(value v, const char *name);
+value_ref value_get(value_ref v, const char *name);
 
 /* The member of a map: its key is exactly name. */
-value value_exact(value v, const char *name);
+value_ref value_exact(value_ref v, const char *name);
 
 /* The members of an object in turn: *at is NULL at first, and after the last. */
-value value_next(value v, void **at, struct span *key);
+value_ref value_next(value_ref v, void **at, struct span *key);
 
 #endif

@@ -37,10 +37,10 @@ const char *detail_kind_name(enum detail_kind kind);
 
 /* What the host's files say of a mount's source (resolve.h). Zero: nobody has looked. */
 struct sight {
-	bool seen;     /* the source itself; else path is its nearest visible parent and the rest */
-	bool socket;   /* it is, or holds, Docker's or containerd's socket */
-	bool own;      /* it is, or is below, what keeps dsp in force */
-	bool device;   /* it is a device, or holds them */
+	bool seen;   /* the source itself; else path is its nearest visible parent and the rest */
+	bool socket; /* it is, or holds, Docker's or containerd's socket */
+	bool own;    /* it is, or is below, what keeps dsp in force */
+	bool device; /* it is a device, or holds them */
 	char path[256]; /* as resolved, cut; empty: not known */
 };
 
@@ -48,11 +48,11 @@ struct detail {
 	enum power power; /* that it belongs to; POWER_COUNT: none */
 	enum detail_kind kind;
 	bool read_only;
-	bool maybe_id; /* an image's name that may be an id instead */
+	bool maybe_id;     /* an image's name that may be an id instead */
 	struct span field; /* where it stands: a field's or a parameter's name; static */
 	struct span text;
 	struct span target;
-	struct span propagation; /* of a mount, when one was asked for */
+	struct span propagation;   /* of a mount, when one was asked for */
 	const struct sight *sight; /* of a mount that was looked up; borrowed */
 };
 

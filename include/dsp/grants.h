@@ -17,7 +17,7 @@ struct grant {
 	struct span name; /* as it is written */
 	enum grant_test test;
 	const char *arg;
-	enum power power; /* POWER_COUNT: none */
+	enum power power;      /* POWER_COUNT: none */
 	enum struct_id all_of; /* not STRUCT_NONE: every power that its bodies can give */
 	bool quiet;            /* the name of the field says it all */
 	enum detail_kind kind;
@@ -32,8 +32,8 @@ struct asked {
 /* Where a value of a body stands. */
 struct site {
 	const struct site *up; /* the site of object; NULL at the top */
-	value object;          /* that holds the field */
-	value v;               /* the field's value */
+	value_ref object;      /* that holds the field */
+	value_ref v;           /* the field's value */
 };
 
 /* The rows of a query's operation, of a body's struct. */

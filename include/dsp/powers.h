@@ -14,8 +14,8 @@
 enum root { ROOT_DIRECT, ROOT_THROUGH_OTHERS, ROOT_NO };
 
 struct power_info {
-	const char *name;     /* "host_mounts" */
-	const char *flag;     /* "ALLOW_HOST_MOUNTS" */
+	const char *name; /* "host_mounts" */
+	const char *flag; /* "ALLOW_HOST_MOUNTS" */
 	enum root root;
 	bool closed_guard;    /* what an unset flag means in profile guard */
 	bool closed_readonly; /* and in readonly */

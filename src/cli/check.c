@@ -60,9 +60,10 @@ static void print_direct(const struct findings *f)
 	json_array_foreach (f->direct, i, v) {
 		(void)printf("  %s; %s=0 closes it\n", text_of(v, "text"), text_of(v, "closed_by"));
 		if (strcmp(text_of(v, "power"), power_info(POWER_HOST_MOUNTS)->name) == 0)
-			(void)printf("    (mounts of /, /etc, /run, /run/docker hold what keeps dsp "
-				     "in force: its socket, the configuration of both, their "
-				     "units)\n");
+			(void)printf(
+				"    (mounts of /, /etc, /run, /run/docker hold what keeps dsp "
+				"in force: its socket, the configuration of both, their "
+				"units)\n");
 	}
 	if (f->config->policy.profile == PROFILE_GUARD)
 		(void)printf("Profile guard is no wall against a client that may create "

@@ -241,10 +241,9 @@ static json_t *account_json(const struct account *a)
 		"pattern", route ? route->pattern : NULL, "section", section_name(route), "access",
 		route ? (route->write ? "write" : "read") : NULL, "powers",
 		power_names(&a->facts->powers), "closed", power_names(&d->closed), "details",
-		details_json(&a->facts->details), "method",
-		escaped(a->request->method), "target", escaped(a->request->target), "path",
-		escaped(a->facts->target.path), "name", escaped(a->facts->name), "reading",
-		reading_name(a->facts->reading), "doubt",
+		details_json(&a->facts->details), "method", escaped(a->request->method), "target",
+		escaped(a->request->target), "path", escaped(a->facts->target.path), "name",
+		escaped(a->facts->name), "reading", reading_name(a->facts->reading), "doubt",
 		a->facts->reading == READING_EXACT ? NULL : a->facts->doubt.text, "user",
 		escaped(a->request->user), "message", allow ? NULL : a->message);
 }

@@ -297,60 +297,65 @@ void body_free(struct body *b)
 	mem_free(b);
 }
 
-value body_top(const struct body *b)
-{
-	return b->json;
-}
-
-/* A value is a json_t; jansson's readers take it without const where they change nothing. */
-static json_t *json_of(value v)
+/* A value is a json_t; jansson's readers want it without const where they change nothing. */
+static json_t *json_of(value_ref v)
 {
 	return (json_t *)(uintptr_t)v;
 }
 
-bool value_given(value v)
+static value_ref value_of(const json_t *json)
 {
-	return v && !json_is_null((const json_t *)v);
+	return (value_ref)(const void *)json;
 }
 
-bool value_true(value v)
+value_ref body_top(const struct body *b)
 {
-	return v && json_is_true((const json_t *)v);
+	return value_of(b->json);
 }
 
-struct span value_text(value v)
+bool value_given(value_ref v)
 {
-	const json_t *text = v;
+	return v && !json_is_null(json_of(v));
+}
+
+bool value_true(value_ref v)
+{
+	return v && json_is_true(json_of(v));
+}
+
+struct span value_text(value_ref v)
+{
+	const json_t *text = json_of(v);
 
 	if (!v || !json_is_string(text))
 		return (struct span){ NULL, 0 };
 	return (struct span){ json_string_value(text), json_string_length(text) };
 }
 
-size_t value_count(value v)
+size_t value_count(value_ref v)
 {
-	const json_t *json = v;
+	const json_t *json = json_of(v);
 
 	if (!v)
 		return 0;
 	return json_is_object(json) ? json_object_size(json) : json_array_size(json);
 }
 
-size_t value_words(value v)
+size_t value_words(value_ref v)
 {
-	if (v && json_is_string((const json_t *)v))
+	if (v && json_is_string(json_of(v)))
 		return 1;
-	return v && json_is_array((const json_t *)v) ? value_count(v) : 0;
+	return v && json_is_array(json_of(v)) ? value_count(v) : 0;
 }
 
-value value_at(value v, size_t i)
+value_ref value_at(value_ref v, size_t i)
 {
-	if (v && json_is_array((const json_t *)v))
-		return json_array_get(v, i);
+	if (v && json_is_array(json_of(v)))
+		return value_of(json_array_get(json_of(v), i));
 	return v;
 }
 
-value value_next(value v, void **at, struct span *key)
+value_ref value_next(value_ref v, void **at, struct span *key)
 {
 	json_t *object = json_of(v);
 
@@ -360,15 +365,15 @@ value value_next(value v, void **at, struct span *key)
 	if (!*at)
 		return NULL;
 	*key = (struct span){ json_object_iter_key(*at), json_object_iter_key_len(*at) };
-	return json_object_iter_value(*at);
+	return value_of(json_object_iter_value(*at));
 }
 
-value value_get(value v, const char *name)
+value_ref value_get(value_ref v, const char *name)
 {
 	struct span wanted = span_of(name);
 	struct span key;
 	void *at = NULL;
-	value member;
+	value_ref member;
 
 	while ((member = value_next(v, &at, &key))) {
 		if (field_compare(key, wanted) == 0)
@@ -377,7 +382,7 @@ value value_get(value v, const char *name)
 	return NULL;
 }
 
-value value_exact(value v, const char *name)
+value_ref value_exact(value_ref v, const char *name)
 {
-	return v ? json_object_get((const json_t *)v, name) : NULL;
+	return v ? value_of(json_object_get(json_of(v), name)) : NULL;
 }

@@ -27,7 +27,7 @@ static struct decision deny_closed(const struct policy *policy, const struct pow
 	return d;
 }
 
-/* What a request asks for. A mount that dsp cannot see may be the socket's: guard goes by its text. */
+/* A mount that dsp cannot see may be the socket's: guard alone goes by its text. */
 static struct powerset powers_under(const struct policy *policy, const struct facts *facts)
 {
 	struct powerset powers = facts->powers;

@@ -66,7 +66,7 @@ void details_free(struct details *d)
 		d->texts = next;
 	}
 	mem_free(d->items);
-	*d = (struct details){ NULL };
+	*d = (struct details){ .count = 0 };
 }
 
 /* Whether the text alone says what it is. */

@@ -6,10 +6,9 @@
 static bool allowed(
 	const struct policy *policy, const struct route *route, const struct powerset *powers)
 {
-	struct facts facts = { .route = route,
-		.plain_name = true,
-		.powers = *powers,
-		.reading = READING_EXACT };
+	struct facts facts = {
+		.route = route, .plain_name = true, .powers = *powers, .reading = READING_EXACT
+	};
 
 	return decide(policy, &facts).verdict == VERDICT_ALLOW;
 }

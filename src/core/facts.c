@@ -162,7 +162,7 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
 	ret->plain_name = ret->unseen = false;
 	ret->powers = (struct powerset){ { 0 } };
-	ret->details = (struct details){ NULL };
+	ret->details = (struct details){ .count = 0 };
 	ret->reading = READING_EXACT;
 	ret->doubt.text[0] = '\0';
 	ret->advice = NULL;
@@ -206,29 +206,37 @@ static int add_judged(struct facts *f, size_t mount, enum power power)
 	return asked_add(&asked, &g, f->details.items[mount]);
 }
 
-/* By its text, and by what was seen of it: either is enough. */
-static int judge_mount(struct facts *f, size_t i, struct span socket_dir)
+/* What a mount gives, by its text and by what was seen of it: either is enough. -1: no memory. */
+static int mount_gives(
+	struct details *d, const struct detail *mount, struct span socket_dir, bool gives[3])
 {
-	const struct detail *d = &f->details.items[i];
-	const struct sight *sight = d->sight;
-	struct span path = { NULL, 0 };
-	bool socket;
-	bool device;
-	bool own;
-	char *clean = mem_alloc(d->text.n + 2);
+	char *clean = details_text(d, mount->text.n + 1);
+	struct sight nothing = { .seen = true };
+	const struct sight *sight = mount->sight ? mount->sight : &nothing;
+	struct span path = { clean, 0 };
 
 	if (!clean)
 		return -1;
-	path = (struct span){ clean, path_clean(d->text, clean) };
-	socket = path_holds_socket(path) || (sight && sight->socket);
-	own = path_is_own(path, socket_dir) || (sight && sight->own);
-	device = path_within(path, SPAN("/dev")) || (sight && sight->device);
-	mem_free(clean);
+	path.n = path_clean(mount->text, clean);
+	gives[0] = sight->socket || path_holds_socket(path);
+	gives[1] = sight->device || path_within(path, SPAN("/dev"));
+	gives[2] = sight->own || path_is_own(path, socket_dir);
+	return 0;
+}
+
+static int judge_mount(struct facts *f, size_t i, struct span socket_dir)
+{
+	static const enum power powers[] = { POWER_DOCKER_SOCKET, POWER_DEVICES, POWER_DSP_FILES };
+	const struct sight *sight = f->details.items[i].sight;
+	bool gives[3];
+
 	f->unseen = f->unseen || (sight && !sight->seen);
-	if ((socket && add_judged(f, i, POWER_DOCKER_SOCKET) != 0) ||
-		(device && add_judged(f, i, POWER_DEVICES) != 0) ||
-		(own && add_judged(f, i, POWER_DSP_FILES) != 0))
+	if (mount_gives(&f->details, &f->details.items[i], socket_dir, gives) != 0)
 		return -1;
+	for (size_t k = 0; k < sizeof(powers) / sizeof(powers[0]); k++) {
+		if (gives[k] && add_judged(f, i, powers[k]) != 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -237,8 +245,7 @@ int facts_judge_mounts(struct facts *f, struct span socket_dir, struct err *e)
 	size_t count = f->details.count;
 
 	for (size_t i = 0; i < count; i++) {
-		if (f->details.items[i].kind == DETAIL_MOUNT &&
-			judge_mount(f, i, socket_dir) != 0)
+		if (f->details.items[i].kind == DETAIL_MOUNT && judge_mount(f, i, socket_dir) != 0)
 			return FAIL(e, ENOMEM, "a request's mounts");
 	}
 	return 0;

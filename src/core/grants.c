@@ -2,10 +2,10 @@
 
 #include "dsp/fields.h"
 
-#define ROW(ky, nm, te, ar, pw, al, qu, kd)                                                        \
+#define ROW(ky, nm, ts, ar, pw, al, qu, kd)                                                        \
 	{ .key = SPAN_INIT(ky),                                                                    \
 		.name = SPAN_INIT(nm),                                                             \
-		.test = (te),                                                                      \
+		.test = (ts),                                                                      \
 		.arg = (ar),                                                                       \
 		.power = (pw),                                                                     \
 		.all_of = (al),                                                                    \
@@ -55,7 +55,7 @@ struct powerset grants_all_of(enum struct_id id)
 			below = grants_all_of(f->of);
 		powerset_add_all(&all, &below);
 	}
-	/* A mount may hold the socket, or be a device; dsp's own files are never taken for granted. */
+	/* A mount may hold the socket, or be a device; never are dsp's own files meant. */
 	if (powerset_has(&all, POWER_HOST_MOUNTS)) {
 		powerset_add(&all, POWER_DOCKER_SOCKET);
 		powerset_add(&all, POWER_DEVICES);

@@ -100,7 +100,7 @@ static void add_detail(
 			? ""
 			: power_info(all->items[i].power)->name;
 
-		if (strcmp(power, d->reason) != 0)
+		if (all->items[i].text.n == 0 || strcmp(power, d->reason) != 0)
 			continue;
 		detail_write(&all->items[i], text, sizeof(text));
 		if (strlen(text) + 2 <= room)

@@ -1,6 +1,6 @@
 #include "dsp/powers.h"
 
-#define ROW(id, nm, fl, rt, cg, cr, ch, cp, wh, es)                                                   \
+#define ROW(id, nm, fl, rt, cg, cr, ch, cp, wh, es)                                                \
 	[id] = { .name = (nm),                                                                     \
 		.flag = (fl),                                                                      \
 		.root = (rt),                                                                      \

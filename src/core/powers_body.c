@@ -2,8 +2,9 @@
 #include "dsp/grants.h"
 #include "dsp/text.h"
 
-/* NOLINTBEGIN(misc-no-recursion): the depth is that of fields.tab, whose structs do not hold themselves. */
-static int ask_struct(struct asked *a, enum struct_id schema, value object, const struct site *up);
+/* NOLINTBEGIN(misc-no-recursion): as deep as fields.tab, whose structs do not hold themselves. */
+static int ask_struct(
+	struct asked *a, enum struct_id schema, value_ref object, const struct site *up);
 
 static int ask_text(struct asked *a, const struct grant *g, struct span text)
 {
@@ -13,7 +14,7 @@ static int ask_text(struct asked *a, const struct grant *g, struct span text)
 }
 
 /* Each string of a list; with `cut` only what stands before its "=". */
-static int ask_words(struct asked *a, const struct grant *g, value v, bool cut)
+static int ask_words(struct asked *a, const struct grant *g, value_ref v, bool cut)
 {
 	size_t n = value_words(v);
 
@@ -29,7 +30,7 @@ static int ask_words(struct asked *a, const struct grant *g, value v, bool cut)
 }
 
 /* Each element of a list of objects; told by its member ARG. */
-static int ask_elements(struct asked *a, const struct grant *g, value v)
+static int ask_elements(struct asked *a, const struct grant *g, value_ref v)
 {
 	size_t n = value_count(v);
 
@@ -43,7 +44,7 @@ static int ask_elements(struct asked *a, const struct grant *g, value v)
 }
 
 /* Each key of a map, but those that ARG lists. */
-static int ask_keys(struct asked *a, const struct grant *g, value v)
+static int ask_keys(struct asked *a, const struct grant *g, value_ref v)
 {
 	void *at = NULL;
 	struct span key;
@@ -58,7 +59,7 @@ static int ask_keys(struct asked *a, const struct grant *g, value v)
 }
 
 /* "127.0.0.1:8080:80/tcp": each binding of a port; a port without one publishes nothing. */
-static int ask_port(struct asked *a, const struct grant *g, struct span port, value binding)
+static int ask_port(struct asked *a, const struct grant *g, struct span port, value_ref binding)
 {
 	struct span ip = value_text(value_get(binding, "hostip"));
 	struct span host = value_text(value_get(binding, "hostport"));
@@ -77,11 +78,11 @@ static int ask_port(struct asked *a, const struct grant *g, struct span port, va
 	return ask_text(a, g, (struct span){ text, l.n });
 }
 
-static int ask_ports(struct asked *a, const struct grant *g, value v)
+static int ask_ports(struct asked *a, const struct grant *g, value_ref v)
 {
 	void *at = NULL;
 	struct span port;
-	value bindings;
+	value_ref bindings;
 
 	while ((bindings = value_next(v, &at, &port))) {
 		size_t n = value_count(bindings);
@@ -166,7 +167,7 @@ static int ask_value(struct asked *a, const struct grant *g, const struct site *
 /* What stands below a field. */
 static int ask_below(struct asked *a, const struct field *f, const struct site *at)
 {
-	value v = at->v;
+	value_ref v = at->v;
 
 	if (f->of == STRUCT_NONE)
 		return 0;
@@ -182,7 +183,7 @@ static int ask_below(struct asked *a, const struct field *f, const struct site *
 	} else if (f->type == TYPE_MAP) {
 		void *next = NULL;
 		struct span key;
-		value element;
+		value_ref element;
 
 		while ((element = value_next(v, &next, &key))) {
 			if (ask_struct(a, f->of, element, at) != 0)
@@ -205,7 +206,8 @@ static int ask_member(struct asked *a, const struct field *f, const struct site 
 }
 
 /* All that an object of a struct asks for. Fields are found as Go folds keys (body.c). */
-static int ask_struct(struct asked *a, enum struct_id schema, value object, const struct site *up)
+static int ask_struct(
+	struct asked *a, enum struct_id schema, value_ref object, const struct site *up)
 {
 	struct site at = { .up = up, .object = object };
 	void *next = NULL;
@@ -223,7 +225,7 @@ static int ask_struct(struct asked *a, enum struct_id schema, value object, cons
 
 int asked_by_body(struct asked *a, const struct route *route, const struct body *body)
 {
-	value top = body_top(body);
+	value_ref top = body_top(body);
 
 	/* Limits and the restart policy are all that dockerd takes of an update's body. */
 	if (route->operation == OP_CONTAINER_UPDATE)

@@ -7,7 +7,7 @@ static const char default_capabilities[] =
 	"CAP_SETUID,CAP_SETFCAP,CAP_SETPCAP,CAP_NET_BIND_SERVICE,CAP_SYS_CHROOT,CAP_KILL,"
 	"CAP_AUDIT_WRITE";
 
-/* What a container does not see, and sees read-only, unless told otherwise (oci/defaults.go, 20.10). */
+/* What a container does not see, and sees read-only, by default (oci/defaults.go, 20.10). */
 static const char *const masked[] = { "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys",
 	"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
 	"/proc/scsi", "/sys/firmware", NULL };
@@ -98,7 +98,7 @@ int asked_by_security(struct asked *a, const struct grant *g, const struct site 
 	return 0;
 }
 
-static bool list_has(value list, struct span word)
+static bool list_has(value_ref list, struct span word)
 {
 	size_t n = value_words(list);
 

@@ -184,7 +184,8 @@ static void check_accepted(struct span text, const struct route *route, const st
 	case TOP_NONE:
 		CHECK(route->top != TOP_NONE);
 	}
-	CHECK(value_count(body_top(body)) == (json_is_object(json) ? json_object_size(json) : json_array_size(json)));
+	CHECK(value_count(body_top(body)) ==
+		(json_is_object(json) ? json_object_size(json) : json_array_size(json)));
 	walk(json, route->schema, false, 1);
 	json_decref(json);
 }
