@@ -7,13 +7,13 @@
 
 #include <stdbool.h>
 
-#include "dsp/body.h"
 #include "dsp/details.h"
 #include "dsp/err.h"
 #include "dsp/powers.h"
 #include "dsp/request.h"
 #include "dsp/route.h"
 #include "dsp/target.h"
+#include "dsp/value.h"
 
 enum reading {
 	READING_EXACT,
@@ -37,11 +37,11 @@ struct facts {
 	/* Owned: what the spans above may point into. */
 	char small[512];
 	char *big;
-	struct body *body;
+	struct value *body; /* its top, when it was read */
 };
 
 /*
- * Reads rq (whose body may be decoded in place) into ret. 0 also for what is unroutable or
+ * Reads rq (whose body is decoded in place, and must outlive ret) into ret. 0 also for what is unroutable or
  * unreadable. -1 and e only when memory ran out. Always call facts_free afterwards. ret must not be
  * copied: it points into itself.
  */

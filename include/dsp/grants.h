@@ -59,8 +59,8 @@ MUST_USE int asked_add(struct asked *a, const struct grant *g, struct detail det
 MUST_USE int asked_by_query(
 	struct asked *a, const struct route *route, const struct request *rq, struct span query);
 
-/* Those of a body that was read. The details point into it. */
-MUST_USE int asked_by_body(struct asked *a, const struct route *route, const struct body *body);
+/* Those of a body that was read, whose top it gets. The details point into its text. */
+MUST_USE int asked_by_body(struct asked *a, const struct route *route, value_ref top);
 
 /* The tests of mounts, of words and of names: whether v grants, and what. For asked_by_body. */
 MUST_USE int asked_by_bind(struct asked *a, const struct grant *g, const struct site *at);

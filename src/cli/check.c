@@ -140,29 +140,32 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 	return 0;
 }
 
+static int check(const struct config *c, const struct arguments *a, const char *broken)
+{
+	json_auto_t *direct = json_array();
+	json_auto_t *through_others = json_array();
+	struct findings f = { .config = c, .direct = direct, .through_others = through_others };
+
+	for (size_t i = 0; !broken && i < POWER_COUNT; i++)
+		look_at(&f, (enum power)i);
+	if (a->json)
+		print_json(&f, broken);
+	else
+		print_text(&f, broken);
+	if (broken || (a->fail_on_escape && json_array_size(direct) > 0))
+		return EXIT_FINDINGS;
+	return EXIT_FINE;
+}
+
 int cli_check(int argc, char **argv)
 {
 	struct arguments a = { .env_file = NULL };
 	AUTO_MEM struct config *c = NULL;
-	json_auto_t *direct = json_array();
-	json_auto_t *through_others = json_array();
-	struct findings f = { .direct = direct, .through_others = through_others };
-	const char *broken = NULL;
 	struct err e;
 	int rc = take_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;
-	if (config_read(a.env_file, NULL, &c, &e) != 0)
-		broken = e.text;
-	f.config = c;
-	for (size_t i = 0; !broken && i < POWER_COUNT; i++)
-		look_at(&f, (enum power)i);
-	if (a.json)
-		print_json(&f, broken);
-	else
-		print_text(&f, broken);
-	if (broken || (a.fail_on_escape && json_array_size(direct) > 0))
-		return EXIT_FINDINGS;
-	return EXIT_FINE;
+	rc = config_read(a.env_file, NULL, &c, &e);
+	return check(c, &a, rc != 0 ? e.text : NULL);
 }

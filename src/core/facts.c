@@ -90,10 +90,10 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 static int read_body(const struct request *rq, struct facts *f, struct err *e)
 {
 	struct asked asked = { &f->powers, &f->details };
-	struct span text = { rq->body64, 0 };
+	struct body_form form = { f->route->top, f->route->schema };
+	size_t n = b64_decode(rq->body64, rq->body64_len);
 
-	text.n = b64_decode(rq->body64, rq->body64_len);
-	if (body_read(text, f->route->top, f->route->schema, &f->body, &f->doubt) != 0) {
+	if (body_read(rq->body64, n, form, &f->body, &f->doubt) != 0) {
 		if (f->doubt.code == ENOMEM)
 			return FAIL(e, ENOMEM, "a request's body");
 		doubt(f, NULL);
@@ -187,7 +187,7 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 void facts_free(struct facts *f)
 {
 	details_free(&f->details);
-	body_free(f->body);
+	mem_free(f->body);
 	f->body = NULL;
 	mem_free(f->big);
 	f->big = NULL;

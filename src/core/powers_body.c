@@ -16,10 +16,8 @@ static int ask_text(struct asked *a, const struct grant *g, struct span text)
 /* Each string of a list; with `cut` only what stands before its "=". */
 static int ask_words(struct asked *a, const struct grant *g, value_ref v, bool cut)
 {
-	size_t n = value_words(v);
-
-	for (size_t i = 0; i < n; i++) {
-		struct span text = value_text(value_at(v, i));
+	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
+		struct span text = value_text(e);
 
 		if (cut)
 			text.n = span_find(text, '=');
@@ -32,12 +30,8 @@ static int ask_words(struct asked *a, const struct grant *g, value_ref v, bool c
 /* Each element of a list of objects; told by its member ARG. */
 static int ask_elements(struct asked *a, const struct grant *g, value_ref v)
 {
-	size_t n = value_count(v);
-
-	for (size_t i = 0; i < n; i++) {
-		struct span text = value_text(value_get(value_at(v, i), g->arg));
-
-		if (ask_text(a, g, text) != 0)
+	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
+		if (ask_text(a, g, value_text(body_get(e, g->arg))) != 0)
 			return -1;
 	}
 	return 0;
@@ -46,13 +40,10 @@ static int ask_elements(struct asked *a, const struct grant *g, value_ref v)
 /* Each key of a map, but those that ARG lists. */
 static int ask_keys(struct asked *a, const struct grant *g, value_ref v)
 {
-	void *at = NULL;
-	struct span key;
-
-	while (value_next(v, &at, &key)) {
-		if (g->test == TEST_KEYS_BUT && word_in(key, g->arg))
+	for (value_ref m = value_first(v); m; m = value_after(v, m)) {
+		if (g->test == TEST_KEYS_BUT && word_in(m->key, g->arg))
 			continue;
-		if (ask_text(a, g, key) != 0)
+		if (ask_text(a, g, m->key) != 0)
 			return -1;
 	}
 	return 0;
@@ -61,8 +52,8 @@ static int ask_keys(struct asked *a, const struct grant *g, value_ref v)
 /* "127.0.0.1:8080:80/tcp": each binding of a port; a port without one publishes nothing. */
 static int ask_port(struct asked *a, const struct grant *g, struct span port, value_ref binding)
 {
-	struct span ip = value_text(value_get(binding, "hostip"));
-	struct span host = value_text(value_get(binding, "hostport"));
+	struct span ip = value_text(body_get(binding, "hostip"));
+	struct span host = value_text(body_get(binding, "hostport"));
 	size_t n = ip.n + host.n + port.n + 2;
 	char *text = details_text(a->details, n);
 	struct line l;
@@ -80,15 +71,9 @@ static int ask_port(struct asked *a, const struct grant *g, struct span port, va
 
 static int ask_ports(struct asked *a, const struct grant *g, value_ref v)
 {
-	void *at = NULL;
-	struct span port;
-	value_ref bindings;
-
-	while ((bindings = value_next(v, &at, &port))) {
-		size_t n = value_count(bindings);
-
-		for (size_t i = 0; i < n; i++) {
-			if (ask_port(a, g, port, value_at(bindings, i)) != 0)
+	for (value_ref port = value_first(v); port; port = value_after(v, port)) {
+		for (value_ref b = value_first(port); b; b = value_after(port, b)) {
+			if (ask_port(a, g, port->key, b) != 0)
 				return -1;
 		}
 	}
@@ -173,22 +158,9 @@ static int ask_below(struct asked *a, const struct field *f, const struct site *
 		return 0;
 	if (f->type == TYPE_OBJECT)
 		return ask_struct(a, f->of, v, at);
-	if (f->type == TYPE_LIST) {
-		size_t n = value_count(v);
-
-		for (size_t i = 0; i < n; i++) {
-			if (ask_struct(a, f->of, value_at(v, i), at) != 0)
-				return -1;
-		}
-	} else if (f->type == TYPE_MAP) {
-		void *next = NULL;
-		struct span key;
-		value_ref element;
-
-		while ((element = value_next(v, &next, &key))) {
-			if (ask_struct(a, f->of, element, at) != 0)
-				return -1;
-		}
+	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
+		if (ask_struct(a, f->of, e, at) != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -210,11 +182,11 @@ static int ask_struct(
 	struct asked *a, enum struct_id schema, value_ref object, const struct site *up)
 {
 	struct site at = { .up = up, .object = object };
-	void *next = NULL;
-	struct span key;
 
-	while ((at.v = value_next(object, &next, &key))) {
-		const struct field *f = value_given(at.v) ? field_find(schema, key) : NULL;
+	if (!value_given(object) || object->kind != VALUE_OBJECT)
+		return 0;
+	for (at.v = value_first(object); at.v; at.v = value_after(object, at.v)) {
+		const struct field *f = value_given(at.v) ? field_find(schema, at.v->key) : NULL;
 
 		if (f && ask_member(a, f, &at) != 0)
 			return -1;
@@ -223,15 +195,13 @@ static int ask_struct(
 }
 /* NOLINTEND(misc-no-recursion) */
 
-int asked_by_body(struct asked *a, const struct route *route, const struct body *body)
+int asked_by_body(struct asked *a, const struct route *route, value_ref top)
 {
-	value_ref top = body_top(body);
-
 	/* Limits and the restart policy are all that dockerd takes of an update's body. */
 	if (route->operation == OP_CONTAINER_UPDATE)
 		return 0;
 	/* dockerd up to 25 takes a whole HostConfig with an old-style start. */
-	if (route->operation == OP_CONTAINER_START && value_count(top) > 0)
+	if (route->operation == OP_CONTAINER_START && top->count > 0)
 		powerset_add(a->powers, POWER_CREATE);
 	return ask_struct(a, route->schema, top, NULL);
 }

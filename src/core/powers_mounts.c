@@ -62,10 +62,8 @@ static int ask_bind(struct asked *a, const struct grant *g, struct span bind)
 
 int asked_by_bind(struct asked *a, const struct grant *g, const struct site *at)
 {
-	size_t n = value_words(at->v);
-
-	for (size_t i = 0; i < n; i++) {
-		if (ask_bind(a, g, value_text(value_at(at->v, i))) != 0)
+	for (value_ref e = value_first(at->v); e; e = value_after(at->v, e)) {
+		if (ask_bind(a, g, value_text(e)) != 0)
 			return -1;
 	}
 	return 0;
@@ -74,7 +72,7 @@ int asked_by_bind(struct asked *a, const struct grant *g, const struct site *at)
 /* A Mount that has a source (api/types/mount): of type bind it is on the host. */
 int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at)
 {
-	struct span type = value_text(value_get(at->object, "type"));
+	struct span type = value_text(body_get(at->object, "type"));
 	struct detail d = { .kind = DETAIL_MOUNT, .text = value_text(at->v) };
 
 	if (span_equal(type, SPAN("image"))) {
@@ -85,9 +83,9 @@ int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at
 	}
 	if (!span_equal(type, SPAN("bind")))
 		return 0;
-	d.target = value_text(value_get(at->object, "target"));
-	d.read_only = value_true(value_get(at->object, "readonly"));
-	d.propagation = value_text(value_get(value_get(at->object, "bindoptions"), "propagation"));
+	d.target = value_text(body_get(at->object, "target"));
+	d.read_only = value_true(body_get(at->object, "readonly"));
+	d.propagation = value_text(body_get(body_get(at->object, "bindoptions"), "propagation"));
 	return asked_add(a, g, d);
 }
 
@@ -120,8 +118,8 @@ static void place_volume(struct detail *d, const struct site *at, struct span op
 	const struct site *options_of = at->up ? at->up->up : NULL;
 
 	if (options_of) {
-		d->target = value_text(value_get(options_of->object, "target"));
-		d->read_only = value_true(value_get(options_of->object, "readonly"));
+		d->target = value_text(body_get(options_of->object, "target"));
+		d->read_only = value_true(body_get(options_of->object, "readonly"));
 	}
 	d->read_only = d->read_only || has_option(options, "ro");
 }
@@ -132,7 +130,7 @@ static void place_volume(struct detail *d, const struct site *at, struct span op
  */
 int asked_by_volume(struct asked *a, const struct grant *g, const struct site *at)
 {
-	struct span driver = value_text(value_get(at->object, g->arg));
+	struct span driver = value_text(body_get(at->object, g->arg));
 	struct span type = value_text(value_exact(at->v, "type"));
 	struct span options = value_text(value_exact(at->v, "o"));
 	struct span device = value_text(value_exact(at->v, "device"));

@@ -40,12 +40,10 @@ static struct span canonical_capability(struct details *d, struct span name)
 
 int asked_by_capability(struct asked *a, const struct grant *g, const struct site *at)
 {
-	size_t n = value_words(at->v);
-
-	for (size_t i = 0; i < n; i++) {
+	for (value_ref e = value_first(at->v); e; e = value_after(at->v, e)) {
 		struct detail d = { .kind = DETAIL_CAPABILITY };
 
-		d.text = canonical_capability(a->details, value_text(value_at(at->v, i)));
+		d.text = canonical_capability(a->details, value_text(e));
 		if (!d.text.s)
 			return -1;
 		if (!word_in(d.text, default_capabilities) && asked_add(a, g, d) != 0)
@@ -89,10 +87,8 @@ static int ask_option(struct asked *a, const struct grant *g, struct span option
 
 int asked_by_security(struct asked *a, const struct grant *g, const struct site *at)
 {
-	size_t n = value_words(at->v);
-
-	for (size_t i = 0; i < n; i++) {
-		if (ask_option(a, g, value_text(value_at(at->v, i))) != 0)
+	for (value_ref e = value_first(at->v); e; e = value_after(at->v, e)) {
+		if (ask_option(a, g, value_text(e)) != 0)
 			return -1;
 	}
 	return 0;
@@ -100,10 +96,8 @@ int asked_by_security(struct asked *a, const struct grant *g, const struct site 
 
 static bool list_has(value_ref list, struct span word)
 {
-	size_t n = value_words(list);
-
-	for (size_t i = 0; i < n; i++) {
-		if (span_equal(value_text(value_at(list, i)), word))
+	for (value_ref e = value_first(list); e; e = value_after(list, e)) {
+		if (span_equal(value_text(e), word))
 			return true;
 	}
 	return false;

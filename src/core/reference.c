@@ -37,7 +37,9 @@ static struct span take_domain(struct span *name)
 	if (!other)
 		return span_of(default_domain);
 	*name = span_after(*name, domain.n + 1);
-	return span_equal(domain, SPAN("index.docker.io")) ? span_of(default_domain) : domain;
+	if (span_equal(domain, SPAN("index.docker.io")) || span_equal(domain, SPAN("docker.io")))
+		return span_of(default_domain);
+	return domain;
 }
 
 static size_t append(char *out, size_t n, struct span s)
