@@ -65,6 +65,7 @@ MUST_USE int asked_by_body(struct asked *a, const struct route *route, value_ref
 /* The tests of mounts, of words and of names: whether v grants, and what. For asked_by_body. */
 MUST_USE int asked_by_bind(struct asked *a, const struct grant *g, const struct site *at);
 MUST_USE int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at);
+MUST_USE int asked_by_service_mount(struct asked *a, const struct grant *g, const struct site *at);
 MUST_USE int asked_by_volume(struct asked *a, const struct grant *g, const struct site *at);
 MUST_USE int asked_by_capability(struct asked *a, const struct grant *g, const struct site *at);
 MUST_USE int asked_by_security(struct asked *a, const struct grant *g, const struct site *at);

@@ -134,6 +134,8 @@ static int ask_value(struct asked *a, const struct grant *g, const struct site *
 		return asked_by_bind(a, g, at);
 	case TEST_MOUNT:
 		return asked_by_mount(a, g, at);
+	case TEST_SERVICE_MOUNT:
+		return asked_by_service_mount(a, g, at);
 	case TEST_VOLUME:
 		return asked_by_volume(a, g, at);
 	case TEST_CAPABILITY:

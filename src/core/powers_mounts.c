@@ -1,3 +1,5 @@
+#include <strings.h>
+
 #include "dsp/grants.h"
 
 /* The host's kernel looks a network's file system up elsewhere than in the host's files. */
@@ -69,24 +71,45 @@ int asked_by_bind(struct asked *a, const struct grant *g, const struct site *at)
 	return 0;
 }
 
+static int ask_mount(struct asked *a, const struct grant *g, const struct site *at)
+{
+	struct detail d = { .kind = DETAIL_MOUNT, .text = value_text(at->v) };
+
+	d.target = value_text(body_get(at->object, "target"));
+	d.read_only = value_true(body_get(at->object, "readonly"));
+	d.propagation = value_text(body_get(body_get(at->object, "bindoptions"), "propagation"));
+	return asked_add(a, g, d);
+}
+
+/*
+ * A service's mount: types are looked up in upper case, and one that is not given is a bind (moby
+ * daemon/cluster/convert/container.go). So what is not surely something else is taken for one.
+ */
+int asked_by_service_mount(struct asked *a, const struct grant *g, const struct site *at)
+{
+	static const char *const others[] = { "volume", "tmpfs", "npipe", "cluster", "csi",
+		"image" };
+	struct span type = value_text(body_get(at->object, "type"));
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (type.n == strlen(others[i]) && strncasecmp(type.s, others[i], type.n) == 0)
+			return 0;
+	}
+	return ask_mount(a, g, at);
+}
+
 /* A Mount that has a source (api/types/mount): of type bind it is on the host. */
 int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at)
 {
 	struct span type = value_text(body_get(at->object, "type"));
-	struct detail d = { .kind = DETAIL_MOUNT, .text = value_text(at->v) };
 
 	if (span_equal(type, SPAN("image"))) {
 		struct grant image = *g;
 
 		image.power = POWER_COUNT;
-		return asked_by_image(a, &image, d.text, (struct span){ NULL, 0 });
+		return asked_by_image(a, &image, value_text(at->v), (struct span){ NULL, 0 });
 	}
-	if (!span_equal(type, SPAN("bind")))
-		return 0;
-	d.target = value_text(body_get(at->object, "target"));
-	d.read_only = value_true(body_get(at->object, "readonly"));
-	d.propagation = value_text(body_get(body_get(at->object, "bindoptions"), "propagation"));
-	return asked_add(a, g, d);
+	return span_equal(type, SPAN("bind")) ? ask_mount(a, g, at) : 0;
 }
 
 /* Each directory that the options of an overlay name. */
@@ -112,16 +135,10 @@ static int ask_layers(struct asked *a, const struct grant *g, struct detail d, s
 	return 0;
 }
 
-/* Where an inline volume is mounted, and whether for reading alone, says the Mount above it. */
-static void place_volume(struct detail *d, const struct site *at, struct span options)
+/* The Mount that holds an inline volume; NULL for a volume_create. */
+static value_ref mount_of(const struct site *at)
 {
-	const struct site *options_of = at->up ? at->up->up : NULL;
-
-	if (options_of) {
-		d->target = value_text(body_get(options_of->object, "target"));
-		d->read_only = value_true(body_get(options_of->object, "readonly"));
-	}
-	d->read_only = d->read_only || has_option(options, "ro");
+	return at->up && at->up->up ? at->up->up->object : NULL;
 }
 
 /*
@@ -135,13 +152,18 @@ int asked_by_volume(struct asked *a, const struct grant *g, const struct site *a
 	struct span options = value_text(value_exact(at->v, "o"));
 	struct span device = value_text(value_exact(at->v, "device"));
 	bool bind = has_option(options, "bind,rbind,remount,move");
+	value_ref mount = mount_of(at);
 	struct detail d = { .kind = DETAIL_MOUNT, .text = device };
 
 	if (driver.n > 0 && !span_equal(driver, SPAN("local")))
 		return 0;
+	/* A tmpfs mount is one whatever it says of volumes (measured on 20.10). */
+	if (span_equal(value_text(body_get(mount, "type")), SPAN("tmpfs")))
+		return 0;
 	if (type.n + options.n + device.n == 0 || (span_equal(type, SPAN("tmpfs")) && !bind))
 		return 0;
-	place_volume(&d, at, options);
+	d.target = value_text(body_get(mount, "target"));
+	d.read_only = value_true(body_get(mount, "readonly")) || has_option(options, "ro");
 	if (!bind && span_equal(type, SPAN("devtmpfs")))
 		d.text = SPAN("/dev");
 	else if (!bind && (device.n == 0 || device.s[0] != '/' || word_in(type, network_types))) {

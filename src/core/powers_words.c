@@ -129,8 +129,27 @@ static bool is_hex(struct span text)
 }
 
 /*
- * A network by its name. The docker CLI gives a service's networks by their ids, and the start of
- * one is enough: so there what is all hex may be the host's.
+ * Whether a network's name may be an id, of the engine (hex) or of the swarm (base 36), or as much
+ * of one as the docker CLI shows. The CLI gives a service's networks by their ids, the host's too.
+ */
+static bool may_be_id(struct span name)
+{
+	enum { SHOWN = 12 };
+	bool digit = false;
+
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.s[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z'))
+			return false;
+		digit = digit || c <= '9';
+	}
+	return name.n >= SHOWN && (digit || is_hex(name));
+}
+
+/*
+ * A network by its name. In a container's NetworkMode the id of the host's network gives a network
+ * of its own with nothing but lo (measured on 20.10); in a service it gives the host's.
  */
 int asked_by_network(struct asked *a, const struct grant *g, struct span name)
 {
@@ -138,7 +157,7 @@ int asked_by_network(struct asked *a, const struct grant *g, struct span name)
 
 	if (g->test == TEST_HOST_NETWORK) {
 		bool host = span_equal(name, SPAN("host"));
-		bool id = span_equal(span_of(g->arg), SPAN("id")) && is_hex(name);
+		bool id = span_equal(span_of(g->arg), SPAN("id")) && may_be_id(name);
 
 		return host || id ? asked_add(a, g, d) : 0;
 	}
