@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "dsp/details.h"
 #include "dsp/err.h"
 #include "dsp/powers.h"
 #include "dsp/request.h"
@@ -26,6 +27,7 @@ struct facts {
 	bool plain_name;        /* it matches [a-zA-Z0-9_.-]+ whole */
 	struct span plugin;     /* the familiar local name of a plugin to be made; else empty */
 	struct powerset powers; /* when unreadable: those of route and query */
+	struct details details; /* what is behind the powers */
 	enum reading reading;
 	struct err doubt;   /* the part in doubt, "its ...", when reading is not exact */
 	const char *advice; /* static: what a client may do about the doubt, or NULL */

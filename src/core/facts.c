@@ -144,6 +144,7 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
 	ret->plain_name = false;
 	ret->powers = (struct powerset){ { 0 } };
+	ret->details = (struct details){ .items = NULL };
 	ret->reading = READING_EXACT;
 	ret->doubt.text[0] = '\0';
 	ret->advice = NULL;
@@ -174,6 +175,7 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 
 void facts_free(struct facts *f)
 {
+	details_free(&f->details);
 	mem_free(f->big);
 	f->big = NULL;
 }
