@@ -1,5 +1,41 @@
 #include "dsp/paths.h"
 
+/* /var/run is a link to /run everywhere that systemd or Debian have been. */
+static const struct span run_alias = SPAN_INIT("/var/run");
+
+static const struct span own_directories[] = {
+	SPAN_INIT("/run/docker/plugins"),
+	SPAN_INIT("/etc/dsp"),
+	SPAN_INIT("/etc/docker"),
+	SPAN_INIT("/run/containerd"),
+	SPAN_INIT("/run/docker/containerd"),
+};
+
+/* The plugins' directory holds dsp's own socket, over which one can pose as dockerd. */
+static const struct span sockets[] = {
+	SPAN_INIT("/run/docker.sock"),
+	SPAN_INIT("/run/containerd/containerd.sock"),
+	SPAN_INIT("/run/docker/containerd/containerd.sock"),
+	SPAN_INIT("/run/docker/containerd/docker-containerd.sock"),
+	SPAN_INIT("/run/docker/plugins"),
+};
+
+static const struct span unit_directories[] = {
+	SPAN_INIT("/etc/systemd/system/"),
+	SPAN_INIT("/run/systemd/system/"),
+	SPAN_INIT("/lib/systemd/system/"),
+	SPAN_INIT("/usr/lib/systemd/system/"),
+};
+
+static const struct span units[] = {
+	SPAN_INIT("dsp.service"),
+	SPAN_INIT("dsp.socket"),
+	SPAN_INIT("docker.service"),
+	SPAN_INIT("docker.socket"),
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
 size_t path_clean(struct span in, char *out)
 {
 	size_t n = 0;
@@ -16,7 +52,7 @@ size_t path_clean(struct span in, char *out)
 			continue;
 		}
 		out[n++] = '/';
-		memcpy(out + n, part.s, part.n);
+		memmove(out + n, part.s, part.n);
 		n += part.n;
 	}
 	if (n == 0)
@@ -31,38 +67,65 @@ bool path_within(struct span path, struct span dir)
 	return span_starts(path, dir) && (path.n == dir.n || path.s[dir.n] == '/');
 }
 
-static const struct span own[] = { SPAN_INIT("/run/docker/plugins"), SPAN_INIT("/etc/dsp"),
-	SPAN_INIT("/etc/docker"), SPAN_INIT("/run/containerd"),
-	SPAN_INIT("/run/docker/containerd") };
-static const struct span sockets[] = { SPAN_INIT("/run/docker.sock"),
-	SPAN_INIT("/run/containerd/containerd.sock"),
-	SPAN_INIT("/run/docker/containerd/containerd.sock"), SPAN_INIT("/run/docker/plugins") };
-
-static struct span without_var(struct span path)
+/* The same path below /run; "/var/run" itself is "/run". */
+static struct span without_alias(struct span path)
 {
-	return path_within(path, SPAN("/var/run")) ? span_after(path, strlen("/var")) : path;
+	return path_within(path, run_alias) ? span_after(path, sizeof("/var") - 1) : path;
+}
+
+/* A unit of ours, its directory of drop-ins, or what is below. */
+static bool is_unit(struct span path)
+{
+	for (size_t i = 0; i < COUNT(unit_directories); i++) {
+		if (!span_starts(path, unit_directories[i]))
+			continue;
+		path = span_after(path, unit_directories[i].n);
+		path.n = span_find(path, '/');
+		if (span_ends(path, SPAN(".d")))
+			path.n -= sizeof(".d") - 1;
+		for (size_t u = 0; u < COUNT(units); u++) {
+			if (span_equal(path, units[u]))
+				return true;
+		}
+		return false;
+	}
+	return false;
 }
 
 bool path_is_own(struct span path, struct span socket_dir)
 {
-	path = without_var(path);
-	if (socket_dir.n > 1 && path_within(path, socket_dir))
+	path = without_alias(path);
+	/* A socket in "/" does not make everything dsp's own. */
+	if (socket_dir.n > 1 && path_within(path, without_alias(socket_dir)))
 		return true;
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		if (path_within(path, own[i]))
+	for (size_t i = 0; i < COUNT(own_directories); i++) {
+		if (path_within(path, own_directories[i]))
+			return true;
+	}
+	return is_unit(path);
+}
+
+bool path_holds_socket(struct span path)
+{
+	/* A parent of the alias holds none but by a link; who mounts it means what is behind. */
+	if (path_within(run_alias, path))
+		return true;
+	path = without_alias(path);
+	for (size_t i = 0; i < COUNT(sockets); i++) {
+		if (path_within(sockets[i], path))
 			return true;
 	}
 	return false;
 }
 
-bool path_holds_socket(struct span path)
+const struct span *path_own_directories(size_t *count)
 {
-	if (span_equal(path, SPAN("/var")))
-		return true;
-	path = without_var(path);
-	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
-		if (path_within(sockets[i], path))
-			return true;
-	}
-	return false;
+	*count = COUNT(own_directories);
+	return own_directories;
+}
+
+const struct span *path_sockets(size_t *count)
+{
+	*count = COUNT(sockets);
+	return sockets;
 }

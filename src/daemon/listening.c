@@ -1,0 +1,128 @@
+#include "dsp/listening.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "dsp/mem.h"
+#include "dsp/procfile.h"
+#include "dsp/text.h"
+
+enum {
+	MOST_SOCKETS = 32,
+	MOST_FILES = 65536,
+	ACCEPTING = 0x10000, /* Flags of /proc/net/unix: it listens */
+};
+
+/* The table of the process's name space, and its descriptors. */
+struct search {
+	struct span table;
+	DIR *files;
+	int found;
+	void (*see)(void *ctx, const char *path);
+	void *ctx;
+};
+
+static unsigned long number(struct span word, int base)
+{
+	char text[24];
+
+	text_copy(word, text, sizeof(text));
+	return strtoul(text, NULL, base);
+}
+
+/* "Num RefCount Protocol Flags Type St Inode Path": of a socket that listens at a path. */
+static struct span path_of(struct span line, unsigned long *inode)
+{
+	struct span flags;
+
+	for (int i = 0; i < 3; i++)
+		(void)procfile_word(&line);
+	flags = procfile_word(&line);
+	(void)procfile_word(&line);
+	(void)procfile_word(&line);
+	*inode = number(procfile_word(&line), 10);
+	if ((number(flags, 16) & ACCEPTING) == 0 || line.n == 0 || line.s[0] != '/')
+		line.n = 0;
+	return line;
+}
+
+static void find_path(struct search *s, unsigned long inode)
+{
+	struct span rest = s->table;
+
+	while (rest.n > 0) {
+		char path[sizeof(struct sockaddr_un)];
+		unsigned long other;
+		struct span found = path_of(procfile_line(&rest), &other);
+
+		if (found.n == 0 || other != inode)
+			continue;
+		text_copy(found, path, sizeof(path));
+		s->see(s->ctx, path);
+		s->found++;
+		return;
+	}
+}
+
+/* Only lines of sockets that listen stay: dockerd has many descriptors. */
+static size_t keep_listening(char *text, size_t len)
+{
+	struct span rest = { text, len };
+	size_t kept = 0;
+
+	while (rest.n > 0) {
+		struct span line = procfile_line(&rest);
+		unsigned long inode;
+
+		if (path_of(line, &inode).n == 0)
+			continue;
+		memmove(text + kept, line.s, line.n);
+		kept += line.n;
+		text[kept++] = '\n';
+	}
+	return kept;
+}
+
+static void search(struct search *s)
+{
+	static const struct span prefix = SPAN_INIT("socket:[");
+	const struct dirent *entry;
+
+	for (int i = 0; i < MOST_FILES && s->found < MOST_SOCKETS; i++) {
+		char link[64];
+		ssize_t n;
+
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+		entry = readdir(s->files);
+		if (!entry)
+			return;
+		n = readlinkat(dirfd(s->files), entry->d_name, link, sizeof(link));
+		if (n > 0 && span_starts((struct span){ link, (size_t)n }, prefix))
+			find_path(s,
+				number((struct span){ link + prefix.n, (size_t)n - prefix.n }, 10));
+	}
+}
+
+int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+{
+	struct search s = { .see = see, .ctx = ctx };
+	AUTO_MEM char *table = NULL;
+	char path[64];
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/net/unix", (int)process);
+	if (procfile_read(path, &table, &len) != 0)
+		return errno == ENOMEM ? -1 : 0;
+	s.table = (struct span){ table, keep_listening(table, len) };
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
+	s.files = opendir(path);
+	if (!s.files)
+		return errno == ENOMEM ? -1 : 0;
+	search(&s);
+	(void)closedir(s.files);
+	return 0;
+}

@@ -1,0 +1,210 @@
+#include "dsp/resolve.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "dsp/host.h"
+#include "dsp/mem.h"
+#include "dsp/paths.h"
+
+enum { SLOTS = 2 * LOOKUP_SOURCES_MOST };
+
+struct source {
+	struct sight sight;
+	struct span mount; /* into the lookup's host; written before the lookup stands here */
+	struct span text;
+	struct span clean;
+	char room[]; /* "/" and text, terminated; clean, terminated */
+};
+
+struct lookup {
+	atomic_uint owners;
+	atomic_size_t at; /* the source that is looked at, from 1; 0: none */
+	pid_t docker;
+	bool complete;
+	struct host *host; /* as long as the lookup: others may be reading a mount's name */
+	struct span socket_dir;
+	size_t count;
+	struct source *sources[LOOKUP_SOURCES_MOST];
+	uint16_t slots[SLOTS]; /* by hash of the text: the source, from 1 */
+};
+
+struct lookup *lookup_new(struct span socket_dir, pid_t docker)
+{
+	struct lookup *l = mem_array(1, sizeof(*l));
+	char *dir = mem_copy(socket_dir.s, socket_dir.n);
+
+	if (!l || !dir) {
+		mem_free(l);
+		mem_free(dir);
+		return NULL;
+	}
+	atomic_init(&l->owners, 1);
+	l->docker = docker;
+	l->socket_dir = (struct span){ dir, socket_dir.n };
+	return l;
+}
+
+void lookup_hold(struct lookup *l)
+{
+	(void)atomic_fetch_add(&l->owners, 1);
+}
+
+void lookup_release(struct lookup *l)
+{
+	if (!l || atomic_fetch_sub(&l->owners, 1) != 1)
+		return;
+	for (size_t i = 0; i < l->count; i++)
+		mem_free(l->sources[i]);
+	host_free(l->host);
+	mem_free((void *)(uintptr_t)l->socket_dir.s);
+	mem_free(l);
+}
+
+/* --- the sources --------------------------------------------------------------------------------*/
+
+/* FNV-1a. Who finds many texts of one hash costs himself a lookup that is refused. */
+static size_t hash(struct span text)
+{
+	uint32_t h = 2166136261U;
+
+	for (size_t i = 0; i < text.n; i++)
+		h = (h ^ (unsigned char)text.s[i]) * 16777619U;
+	return h % SLOTS;
+}
+
+/* The slot that holds the source, or the free one where it would stand. */
+static size_t slot_of(const struct lookup *l, struct span text)
+{
+	size_t slot = hash(text);
+
+	while (l->slots[slot] != 0 && !span_equal(l->sources[l->slots[slot] - 1]->text, text))
+		slot = (slot + 1) % SLOTS;
+	return slot;
+}
+
+static struct source *source_new(struct span text)
+{
+	struct source *s = mem_alloc(sizeof(*s) + 2 * (text.n + 2));
+	char *clean;
+
+	if (!s)
+		return NULL;
+	s->sight = (struct sight){ .seen = false };
+	s->mount = (struct span){ NULL, 0 };
+	s->room[0] = '/';
+	if (text.n > 0)
+		memcpy(s->room + 1, text.s, text.n);
+	s->room[text.n + 1] = '\0';
+	s->text = (struct span){ s->room + 1, text.n };
+	clean = s->room + text.n + 2;
+	s->clean = (struct span){ clean, path_clean(s->text, clean) };
+	clean[s->clean.n] = '\0';
+	return s;
+}
+
+int lookup_add(struct lookup *l, struct span source, struct err *e)
+{
+	size_t slot = slot_of(l, source);
+	struct source *s;
+
+	if (l->slots[slot] != 0)
+		return 0;
+	if (l->count == LOOKUP_SOURCES_MOST)
+		return FAIL(e, 0, "more than %d mount sources", LOOKUP_SOURCES_MOST);
+	s = source_new(source);
+	if (!s)
+		return FAIL(e, ENOMEM, "a mount source");
+	l->sources[l->count++] = s;
+	l->slots[slot] = (uint16_t)l->count;
+	return 0;
+}
+
+const struct sight *lookup_sight(const struct lookup *l, struct span source)
+{
+	size_t slot = slot_of(l, source);
+
+	return l->complete && l->slots[slot] != 0 ? &l->sources[l->slots[slot] - 1]->sight : NULL;
+}
+
+/* --- looking ------------------------------------------------------------------------------------*/
+
+static bool goes_up(struct span text)
+{
+	while (text.n > 0) {
+		size_t n = span_find(text, '/');
+
+		if (n == 2 && text.s[0] == '.' && text.s[1] == '.')
+			return true;
+		text = span_after(text, n < text.n ? n + 1 : n);
+	}
+	return false;
+}
+
+/*
+ * dockerd cleans most sources as text, and gives others to the kernel as they are. The two differ
+ * where ".." comes after a link: then both count, and dsp has not seen the one that is meant.
+ */
+static void look(struct host *h, struct source *s)
+{
+	struct sight raw;
+
+	host_look(h, s->clean.s, &s->sight);
+	if (goes_up(s->text)) {
+		host_look(h, s->room, &raw);
+		/* A path that was cut is like others with the same beginning. */
+		s->sight.seen = s->sight.seen && raw.seen &&
+			strcmp(s->sight.path, raw.path) == 0 &&
+			strlen(raw.path) < sizeof(raw.path) - 1;
+		s->sight.socket = s->sight.socket || raw.socket;
+		s->sight.own = s->sight.own || raw.own;
+		s->sight.device = s->sight.device || raw.device;
+	}
+	/* A relative one is taken from dockerd's directory; what follows a NUL is not seen here. */
+	if (s->text.n == 0 || s->text.s[0] != '/' || span_find(s->text, '\0') < s->text.n)
+		s->sight.seen = false;
+}
+
+void lookup_run(struct lookup *l)
+{
+	l->host = host_read(l->socket_dir, l->docker);
+	if (!l->host)
+		return;
+	for (size_t i = 0; i < l->count; i++) {
+		l->sources[i]->mount = host_mount_point(l->host, l->sources[i]->clean);
+		atomic_store(&l->at, i + 1);
+		look(l->host, l->sources[i]);
+	}
+	atomic_store(&l->at, 0);
+	l->complete = true;
+}
+
+struct lookup_at lookup_at(const struct lookup *l)
+{
+	struct lookup_at ret = { .source = { NULL, 0 } };
+	size_t at = atomic_load(&l->at);
+
+	if (at > 0) {
+		ret.source = l->sources[at - 1]->text;
+		ret.clean = l->sources[at - 1]->clean;
+		ret.mount = l->sources[at - 1]->mount;
+	}
+	return ret;
+}
+
+struct span lookup_meets(const struct lookup *l, const struct lookup_at *at)
+{
+	for (size_t i = 0; i < l->count && at->source.n > 0; i++) {
+		const struct source *s = l->sources[i];
+
+		if (span_equal(s->clean, at->clean) ||
+			(at->mount.n > 0 && path_within(s->clean, at->mount)))
+			return s->text;
+	}
+	return (struct span){ NULL, 0 };
+}
+
+struct span lookup_first(const struct lookup *l)
+{
+	return l->count > 0 ? l->sources[0]->text : (struct span){ NULL, 0 };
+}

@@ -1,0 +1,180 @@
+/* Paths of the host as text. */
+#include "unit.h"
+
+#include "dsp/paths.h"
+
+#define PLUGINS SPAN("/run/docker/plugins")
+
+static void cleans(const char *in, const char *want)
+{
+	size_t n = strlen(in);
+	char *exact = exactly(in, n);
+	char *out = exactly(NULL, n + 1);
+
+	assert_int_equal(path_clean((struct span){ exact, n }, out), strlen(want));
+	assert_memory_equal(out, want, strlen(want));
+	free(out);
+	free(exact);
+}
+
+static void clean(void **state)
+{
+	(void)state;
+	cleans("", "/");
+	cleans("/", "/");
+	cleans(".", "/");
+	cleans("..", "/");
+	cleans("//", "/");
+	cleans("/a", "/a");
+	cleans("/a/", "/a");
+	cleans("//a///b/./c/", "/a/b/c");
+	cleans("/a/../b", "/b");
+	cleans("/a/b/../../c", "/c");
+	cleans("/../../a", "/a");
+	cleans("/a/..", "/");
+	cleans("/a/...", "/a/...");
+	cleans("/..a/.b", "/..a/.b");
+	cleans("/a/b/..", "/a");
+}
+
+static void never_longer(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 20000; i++) {
+		size_t n = die(24);
+		char *in = some_of("/./.ab", n);
+		char *out = exactly(NULL, n + 1);
+		size_t len = path_clean((struct span){ in, n }, out);
+		struct span s = { out, len };
+
+		assert_true(len >= 1 && len <= n + 1 && out[0] == '/');
+		assert_true(len == 1 || out[len - 1] != '/');
+		for (size_t at = 0; at + 1 < len; at++)
+			assert_false(out[at] == '/' && out[at + 1] == '/');
+		assert_false(span_ends(s, SPAN("/..")) || span_ends(s, SPAN("/.")));
+		free(out);
+		free(in);
+	}
+}
+
+static void within(void **state)
+{
+	(void)state;
+	assert_true(path_within(SPAN("/a"), SPAN("/a")));
+	assert_true(path_within(SPAN("/a/b"), SPAN("/a")));
+	assert_false(path_within(SPAN("/ab"), SPAN("/a")));
+	assert_false(path_within(SPAN("/"), SPAN("/a")));
+	assert_true(path_within(SPAN("/"), SPAN("/")));
+	assert_true(path_within(SPAN("/a"), SPAN("/")));
+}
+
+static void own(void **state)
+{
+	static const char *const all[] = {
+		"/run/docker/plugins",
+		"/run/docker/plugins/dsp.sock",
+		"/var/run/docker/plugins",
+		"/var/run/docker/plugins/x",
+		"/etc/dsp",
+		"/etc/dsp/policy.json",
+		"/etc/docker",
+		"/etc/docker/daemon.json",
+		"/run/containerd",
+		"/run/containerd/containerd.sock",
+		"/var/run/containerd",
+		"/run/docker/containerd",
+		"/etc/systemd/system/docker.service",
+		"/etc/systemd/system/docker.service.d",
+		"/etc/systemd/system/docker.service.d/x.conf",
+		"/lib/systemd/system/docker.socket",
+		"/usr/lib/systemd/system/dsp.service",
+		"/run/systemd/system/dsp.socket.d/a/b",
+		"/var/run/systemd/system/dsp.service",
+	};
+	static const char *const none[] = {
+		"/",
+		"/etc",
+		"/run",
+		"/run/docker",
+		"/var",
+		"/var/run",
+		"/run/docker/pluginsx",
+		"/etc/dockerx",
+		"/run/docker.sock",
+		"/etc/systemd/system",
+		"/etc/systemd/system/docker",
+		"/etc/systemd/system/docker.service.dx",
+		"/etc/systemd/system/docker.service.d.d",
+		"/etc/systemd/system/x/docker.service",
+		"/etc/systemd/system/dsp.service2",
+		"/srv/systemd/system/docker.service",
+		"/srv/run/docker/plugins",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		assert_true(path_is_own(span_of(all[i]), PLUGINS));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(path_is_own(span_of(none[i]), PLUGINS));
+}
+
+static void own_socket(void **state)
+{
+	(void)state;
+	assert_true(path_is_own(SPAN("/srv/dsp"), SPAN("/srv/dsp")));
+	assert_true(path_is_own(SPAN("/srv/dsp/dsp.sock"), SPAN("/srv/dsp")));
+	assert_false(path_is_own(SPAN("/srv"), SPAN("/srv/dsp")));
+	assert_true(path_is_own(SPAN("/run/x/y"), SPAN("/var/run/x")));
+	assert_true(path_is_own(SPAN("/var/run/x/y"), SPAN("/run/x")));
+	assert_false(path_is_own(SPAN("/srv"), SPAN("/")));
+	assert_false(path_is_own(SPAN("/srv"), SPAN("")));
+}
+
+static void holds(void **state)
+{
+	static const char *const all[] = {
+		"/",
+		"/run",
+		"/var",
+		"/var/run",
+		"/run/docker",
+		"/run/docker.sock",
+		"/var/run/docker.sock",
+		"/run/containerd",
+		"/run/containerd/containerd.sock",
+		"/run/docker/containerd",
+		"/run/docker/containerd/docker-containerd.sock",
+		"/var/run/docker",
+		"/run/docker/plugins",
+	};
+	static const char *const none[] = {
+		"/run/docker.sock2",
+		"/run/dock",
+		"/run/docker/netns",
+		"/run/docker/plugins/other.sock",
+		"/var/lib",
+		"/var/lib/docker",
+		"/srv/run",
+		"/var/running",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		assert_true(path_holds_socket(span_of(all[i])));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(path_holds_socket(span_of(none[i])));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clean),
+		cmocka_unit_test(never_longer),
+		cmocka_unit_test(within),
+		cmocka_unit_test(own),
+		cmocka_unit_test(own_socket),
+		cmocka_unit_test(holds),
+	};
+
+	return cmocka_run_group_tests_name("paths", tests, NULL, NULL);
+}
