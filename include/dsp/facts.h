@@ -44,6 +44,9 @@ struct facts {
  */
 MUST_USE int facts_read(const struct request *rq, struct facts *ret, struct err *e);
 
+/* Adds what the sights of its mounts say to the facts; every mount has one. */
+void facts_judge_mounts(struct facts *f);
+
 void facts_free(struct facts *f);
 
 #endif

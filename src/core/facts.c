@@ -173,6 +173,18 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 	return read_request(rq, ret, e);
 }
 
+void facts_judge_mounts(struct facts *f)
+{
+	for (size_t i = 0; i < f->details.count; i++) {
+		const struct detail *item = &f->details.items[i];
+
+		if (item->sight && item->sight->socket)
+			powerset_add(&f->powers, POWER_DOCKER_SOCKET);
+		if (item->sight && item->sight->own)
+			powerset_add(&f->powers, POWER_DSP_FILES);
+	}
+}
+
 void facts_free(struct facts *f)
 {
 	details_free(&f->details);
