@@ -41,7 +41,7 @@ lint: packages-lint
 # --- wire: server.c by itself, for tests/wire/server.py ----------------------------------------
 
 $(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp-core.a \
-	$(patsubst %,$(B)/src/daemon/%.o,server peers intake process log)
+	$(patsubst %,$(B)/src/daemon/%.o,server peers intake process log clock trim)
 	@mkdir -p $(@D)
 	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(B)/libdsp-core.a $(LIBS)
 -include $(B)/tests/wire/echo_server.d
@@ -49,16 +49,17 @@ $(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp-core.a \
 # --- fuzz: make fuzz T=60 (seconds for each target), or make fuzz T=600 TARGET=body -----------
 
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(B)/src/daemon/envelope.o $(B)/src/daemon/service.o \
-	$(B)/libdsp-core.a
+FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(B)/libdsp-core.a \
+	$(patsubst %,$(B)/src/daemon/%.o,envelope service pool clock resolve host walk mounts \
+		listening procfile)
 
 # With the fuzzer (clang), and with a main that runs stored inputs (any compiler).
 $(FUZZ:%=$(B)/fuzz_%): $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS)
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $^ -ljansson -lb64
+	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $^ -ljansson -lb64 -pthread
 $(FUZZ:%=$(B)/replay_%): $(B)/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(FUZZ_PARTS)
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) -o $@ $^ -ljansson -lb64
+	$(Q)$(CC) $(LINK) -o $@ $^ -ljansson -lb64 -pthread
 
 .PHONY: fuzz fuzz-targets replay-targets
 fuzz-targets: $(FUZZ:%=$(B)/fuzz_%)

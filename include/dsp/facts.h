@@ -56,7 +56,4 @@ void facts_free(struct facts *f);
  */
 MUST_USE int facts_judge_mounts(struct facts *f, struct span socket_dir, struct err *e);
 
-/* A source could not be looked up: the request becomes unreadable. text: the source. */
-void facts_lookup_failed(struct facts *f, struct span source);
-
 #endif

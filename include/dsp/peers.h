@@ -19,6 +19,7 @@ struct peer {
 	bool busy;         /* a request's first byte came and its reply has not gone */
 	bool ended;        /* it will send no more */
 	bool replying;     /* its reply is queued and has not gone */
+	bool waiting;      /* its request is whole, and the answer comes later */
 	bool armed;        /* it is watched for room to write */
 	uint64_t deadline; /* when busy */
 };
@@ -48,6 +49,10 @@ void peers_event(struct peers *all, struct peer *p, uint32_t events);
 
 /* A request is in hand; nothing changes when its clock runs already. */
 void peers_request(struct peers *all, struct peer *p);
+
+/* Its answer comes later: no clock runs and nothing is cut. And it has come. */
+void peers_wait(struct peers *all, struct peer *p);
+void peers_go_on(struct peers *all, struct peer *p);
 
 /* Its reply is queued; and it has gone, or will never go. */
 void peers_reply(struct peers *all, struct peer *p);

@@ -5,10 +5,15 @@
 #ifndef DSP_PROCESS_H
 #define DSP_PROCESS_H
 
+#include <sys/types.h>
+
 #include "dsp/err.h"
 
 /* Raises the limit of open files as far as it is useful; returns how many are for connections. */
 unsigned process_raise_files(void);
+
+/* The process at the other end of a unix socket; 0: not known. */
+pid_t process_peer(int fd);
 
 /*
  * Blocks SIGTERM, SIGINT and SIGHUP, so that they wait for process_signals, and ignores SIGPIPE.

@@ -7,6 +7,7 @@
 #define DSP_SERVER_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "dsp/err.h"
 
@@ -18,15 +19,24 @@ struct reply {
 	char *owned;
 };
 
+/* One whole request. */
+struct call {
+	char *body;         /* len bytes, and not NULL when there are none; may be changed */
+	size_t len;         /* until the answer they stay */
+	pid_t peer;         /* the process at the other end; 0: not known */
+	struct reply reply; /* the answer; every field must be set */
+	void *state;        /* the endpoint's own, of an answer that comes later */
+};
+
+enum answer { ANSWER_NOW, ANSWER_LATER };
+
 struct endpoint {
 	const char *path; /* compared exactly; only POST is served */
 	size_t max;       /* most body bytes kept; 0: the body is read to its end, and dropped */
-	/*
-	 * Answers one whole request. body has len bytes (it is not NULL when there are none) and
-	 * may be changed; it belongs to the server and is gone after the call. Must set every
-	 * field of ret.
-	 */
-	void (*answer)(void *ctx, char *body, size_t len, struct reply *ret);
+	/* ANSWER_NOW: reply is set. ANSWER_LATER: it will be when `finished` returns this call. */
+	enum answer (*answer)(void *ctx, struct call *call);
+	/* Frees the state of a call that is cut before its answer. NULL: none is answered later. */
+	void (*drop)(void *ctx, struct call *call);
 };
 
 struct server_options {
@@ -42,6 +52,14 @@ struct server_options {
 	 * this process, so what waits in its backlog is left for the next one.
 	 */
 	void (*stopping)(void *ctx);
+	/*
+	 * For answers that come later; NULL: there are none. The next call whose answer has come,
+	 * or NULL; it is asked when wake_fd is readable, and after what `wait` says in
+	 * milliseconds (-1: never) as long as there are such calls. A stop waits for all of them.
+	 */
+	struct call *(*finished)(void *ctx);
+	int (*wait)(void *ctx);
+	int wake_fd;
 };
 
 /*

@@ -101,7 +101,6 @@ int config_read(const char *env_file, const char *socket, struct config **ret, s
 	if (rc != 0)
 		return -1;
 	settings_finish(&c->settings);
-	policy_compile(
-		&c->settings, from_root(c->socket, absolute, sizeof(absolute)), &c->policy);
+	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), &c->policy);
 	return 0;
 }

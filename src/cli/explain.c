@@ -8,6 +8,7 @@
 #include "dsp/envelope.h"
 #include "dsp/mem.h"
 #include "dsp/message.h"
+#include "dsp/resolve.h"
 #include "dsp/text.h"
 
 enum { HEADERS_MOST = 64, LENGTH_HEADER = 48 };
@@ -310,8 +311,17 @@ static int explain(
 	json_auto_t *o = NULL;
 	struct decision d;
 	struct facts facts;
+	struct lookup *lookup = NULL;
+	struct span missing;
 	int rc = facts_read(request, &facts, e);
 
+	if (rc == 0)
+		rc = lookup_collect(&facts, span_of(policy->socket_dir), 0, &lookup, e);
+	if (rc == 0 && lookup) {
+		lookup_run(lookup);
+		if (!lookup_show(lookup, &facts, &missing))
+			rc = FAIL(e, 0, "no memory");
+	}
 	if (rc == 0)
 		rc = facts_judge_mounts(&facts, span_of(policy->socket_dir), e);
 	if (rc == 0) {
@@ -332,6 +342,7 @@ static int explain(
 	if (rc == 0)
 		rc = d.verdict == VERDICT_ALLOW ? EXIT_FINE : EXIT_FINDINGS;
 	facts_free(&facts);
+	lookup_release(lookup);
 	return rc;
 }
 

@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "dsp/cli.h"
 #include "dsp/listener.h"
@@ -54,13 +56,44 @@ static void stopping(void *ctx)
 	listener_unlink(&s->listener);
 }
 
+/*
+ * The directory of the socket, by its real path; mem_free is for the caller. The socket is there.
+ * NULL and e when that cannot be said.
+ */
+static char *socket_directory(const char *socket, struct err *e)
+{
+	const char *slash = strrchr(socket, '/');
+	char dir[256];
+	char *real;
+
+	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) + 1 : 0 }, dir,
+		sizeof(dir));
+	real = realpath(slash ? dir : ".", NULL);
+	if (!real)
+		err_set(e, errno, "%s", slash ? dir : ".");
+	return real;
+}
+
+/* Threads that look for mount sources, and where dsp's own files are. */
+static int begin_lookups(struct service *service, const char *dir, struct err *e)
+{
+	if (!dir)
+		return -1;
+	service->socket_dir = span_of(dir);
+	service->pool = pool_new(lookup_run, e);
+	return service->pool ? 0 : -1;
+}
+
 static int serve(const struct config *c)
 {
 	struct serving s = { .service.policy = &c->policy };
 	struct server_options o = { .ctx = &s,
 		.budget = BUDGET,
 		.request_seconds = REQUEST_SECONDS,
-		.stopping = stopping };
+		.stopping = stopping,
+		.finished = service_finished,
+		.wait = service_wait };
+	AUTO_MEM char *dir = NULL;
 	struct err e;
 	int rc;
 
@@ -76,7 +109,13 @@ static int serve(const struct config *c)
 		log_line("%s: everything is denied; serving %s", DSP_VERSION, c->socket);
 	else
 		say_settings(c);
-	rc = server_run(&o, &e);
+	dir = socket_directory(c->socket, &e);
+	rc = begin_lookups(&s.service, dir, &e);
+	if (rc == 0) {
+		o.wake_fd = pool_fd(s.service.pool);
+		rc = server_run(&o, &e);
+	}
+	pool_close(s.service.pool);
 	listener_close(&s.listener);
 	if (rc != 0) {
 		log_line("%s", e.text);

@@ -250,12 +250,3 @@ int facts_judge_mounts(struct facts *f, struct span socket_dir, struct err *e)
 	}
 	return 0;
 }
-
-void facts_lookup_failed(struct facts *f, struct span source)
-{
-	char shown[64];
-
-	text_escape(source, shown, sizeof(shown));
-	err_set(&f->doubt, 0, "its mount source \"%s\" could not be looked up in 2 s", shown);
-	doubt(f, "try again, or mount something that answers");
-}

@@ -69,7 +69,7 @@ void peers_event(struct peers *all, struct peer *p, uint32_t events)
 
 void peers_request(struct peers *all, struct peer *p)
 {
-	if (p->busy)
+	if (p->busy || p->waiting)
 		return;
 	p->busy = true;
 	p->deadline = all->now + all->request_ms;
@@ -91,9 +91,22 @@ static void stop_clock(struct peers *all, struct peer *p)
 	p->busy = false;
 }
 
+void peers_wait(struct peers *all, struct peer *p)
+{
+	stop_clock(all, p);
+	p->waiting = true;
+}
+
+void peers_go_on(struct peers *all, struct peer *p)
+{
+	p->waiting = false;
+	peers_request(all, p);
+}
+
 void peers_idle(struct peers *all, struct peer *p)
 {
 	stop_clock(all, p);
+	p->waiting = false;
 	if (p->replying)
 		all->replying--;
 	p->replying = false;
@@ -111,7 +124,7 @@ void peers_settle(struct peers *all)
 
 	for (p = LIST_FIRST(&all->ended); p; p = next) {
 		next = LIST_NEXT(p, ended_link);
-		if (p->replying)
+		if (p->replying || p->waiting)
 			continue;
 		LIST_REMOVE(p, ended_link);
 		p->ended = false;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 
 enum {
 	MOST_FILES = 65536,
@@ -26,6 +27,14 @@ unsigned process_raise_files(void)
 	if (now > MOST_FILES)
 		now = MOST_FILES;
 	return (unsigned)(now > 2 * SPARE_FILES ? now - SPARE_FILES : now / 2);
+}
+
+pid_t process_peer(int fd)
+{
+	struct ucred peer = { .pid = 0 };
+	socklen_t n = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 ? peer.pid : 0;
 }
 
 static sigset_t ours(void)

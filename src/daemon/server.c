@@ -1,25 +1,27 @@
 #include "dsp/server.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <microhttpd.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "dsp/clock.h"
 #include "dsp/intake.h"
 #include "dsp/log.h"
 #include "dsp/mem.h"
 #include "dsp/peers.h"
 #include "dsp/process.h"
 #include "dsp/span.h"
+#include "dsp/trim.h"
 
 /*
  * libmicrohttpd (MHD) has an epoll set of its own, but it tells nobody when a request's first byte
@@ -38,17 +40,23 @@ enum {
 	ACCEPT_PAUSE_MS =
 		100, /* when accepting fails: the process or the system is out of something */
 	LAST_WORDS_MS = 100, /* at a stop: for requests on connections that were just made */
-	QUIET_MS = 1000,     /* without an event for so long, free memory is given back */
-	TRIM_PEERS = 16,     /* when so many have gone, and half of all, it is given back at once */
 };
 
 /* One connection, and the request that it carries. */
 struct client {
 	struct peer peer;
+	struct MHD_Connection *connection;
+	LIST_ENTRY(client) waiting_link;
 	const struct endpoint *endpoint; /* NULL: complaint is the answer */
 	const struct reply *complaint;
 	struct intake intake;
+	struct call call;
+	bool waiting;  /* for its call's answer, suspended */
+	bool answered; /* it has come, and is not sent yet */
+	char nothing;  /* an empty body */
 };
+
+LIST_HEAD(clients, client);
 
 struct fixed_reply {
 	const char *text;
@@ -66,19 +74,19 @@ struct server {
 	struct MHD_Daemon *mhd;
 	int signals;
 	enum phase phase;
-	uint64_t active_at;  /* when the last event came */
-	uint64_t stop_at;    /* STOPPING: not done before */
-	uint64_t accept_at;  /* not accepting before */
-	bool listening;      /* the outer set watches the listening socket */
-	bool pending;        /* MHD has more to do at once */
-	bool quiesced;       /* MHD has let go of the listening socket */
-	bool given_back;     /* free memory, since the last event */
-	unsigned accepted;   /* in this turn */
-	bool fresh;          /* connections were made since MHD last had nothing to do */
-	unsigned most_peers; /* since memory was last given back */
-	unsigned limit;      /* of connections */
+	uint64_t stop_at;   /* STOPPING: not done before */
+	uint64_t accept_at; /* not accepting before */
+	bool listening;     /* the outer set watches the listening socket */
+	bool pending;       /* MHD has more to do at once */
+	bool quiesced;      /* MHD has let go of the listening socket */
+	unsigned accepted;  /* in this turn */
+	bool woken;         /* an answer has come */
+	bool fresh;         /* connections were made since MHD last had nothing to do */
+	unsigned limit;     /* of connections */
 	struct peers peers;
+	struct clients waiting; /* for answers that come later */
 	struct budget budget;
+	struct trim trim;
 	struct fixed_reply fixed[FIXED_REPLIES];
 	size_t fixed_count;
 };
@@ -96,15 +104,14 @@ static const struct reply too_big = COMPLAINT(413, "the request is larger than d
 static const struct reply no_room = COMPLAINT(
 	503, "dsp has too many bytes of requests in hand; try again");
 
+static const struct reply *const faults[] = {
+	[INTAKE_FINE] = NULL,
+	[INTAKE_TOO_BIG] = &too_big,
+	[INTAKE_NO_ROOM] = &no_room,
+	[INTAKE_NO_MEMORY] = &no_memory,
+};
+
 /* --- what the outer set watches ---------------------------------------------------------------*/
-
-static uint64_t milliseconds(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static int watch(const struct server *s, int operation, int fd, void *tag)
 {
@@ -136,10 +143,11 @@ static struct client *client_begin(struct server *s, struct MHD_Connection *c)
 		(void)shutdown(fd, SHUT_RDWR);
 		return NULL;
 	}
+	client->connection = c;
+	client->call.peer = process_peer(fd);
 	s->accepted++;
 	s->fresh = true;
-	if (s->peers.count > s->most_peers)
-		s->most_peers = s->peers.count;
+	trim_active(&s->trim, s->peers.now, s->peers.count);
 	return client;
 }
 
@@ -255,27 +263,62 @@ static void request_take(
 	intake_take(in, &s->budget, piece.s, piece.n);
 }
 
-static enum MHD_Result request_end(
-	struct server *s, struct client *client, struct MHD_Connection *c)
+static enum MHD_Result reply_to(struct server *s, struct client *client, const struct reply *r)
 {
-	struct intake *in = &client->intake;
-	struct reply r = { 0 };
-	char nothing = '\0';
-
-	if (!client->endpoint)
-		r = *client->complaint;
-	else if (in->fault == INTAKE_TOO_BIG)
-		r = too_big;
-	else if (in->fault == INTAKE_NO_ROOM)
-		r = no_room;
-	else if (in->fault == INTAKE_NO_MEMORY)
-		r = no_memory;
-	else
-		client->endpoint->answer(
-			s->options->ctx, in->bytes ? in->bytes : &nothing, in->len, &r);
-	intake_drop(in, &s->budget);
+	client->answered = false;
+	intake_drop(&client->intake, &s->budget);
 	peers_reply(&s->peers, &client->peer);
-	return queue(s, c, &r);
+	return queue(s, client->connection, r);
+}
+
+/* Nothing is read from the peer, and no clock runs, until call_resume. */
+static enum MHD_Result call_suspend(struct server *s, struct client *client)
+{
+	client->waiting = true;
+	LIST_INSERT_HEAD(&s->waiting, client, waiting_link);
+	peers_wait(&s->peers, &client->peer);
+	MHD_suspend_connection(client->connection);
+	return MHD_YES;
+}
+
+/* MHD calls request_end once more. */
+static void call_resume(struct server *s, struct client *client)
+{
+	LIST_REMOVE(client, waiting_link);
+	client->waiting = false;
+	client->answered = true;
+	peers_go_on(&s->peers, &client->peer);
+	MHD_resume_connection(client->connection);
+}
+
+/* The connection breaks before the answer has come, or was sent. */
+static void call_cut(struct server *s, struct client *client)
+{
+	if (client->waiting) {
+		LIST_REMOVE(client, waiting_link);
+		client->endpoint->drop(s->options->ctx, &client->call);
+	} else if (client->answered) {
+		mem_free(client->call.reply.owned);
+	}
+	client->waiting = client->answered = false;
+}
+
+static enum MHD_Result request_end(struct server *s, struct client *client)
+{
+	const struct reply *complaint = client->complaint;
+	struct intake *in = &client->intake;
+
+	if (client->answered)
+		return reply_to(s, client, &client->call.reply);
+	if (client->endpoint)
+		complaint = faults[in->fault];
+	if (complaint)
+		return reply_to(s, client, complaint);
+	client->call.body = in->bytes ? in->bytes : &client->nothing;
+	client->call.len = in->len;
+	if (client->endpoint->answer(s->options->ctx, &client->call) == ANSWER_LATER)
+		return call_suspend(s, client);
+	return reply_to(s, client, &client->call.reply);
 }
 
 /* MHD calls this once with the head, then with each piece of the body, then without a piece. */
@@ -297,7 +340,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 		return MHD_YES;
 	}
 	if (*n == 0)
-		return request_end(s, client, c);
+		return request_end(s, client);
 	request_take(s, client, c, (struct span){ bytes, *n });
 	*n = 0;
 	return MHD_YES;
@@ -314,6 +357,7 @@ static void on_completed(
 	(void)code;
 	if (!client)
 		return;
+	call_cut(s, client);
 	intake_drop(&client->intake, &s->budget);
 	peers_idle(&s->peers, &client->peer);
 }
@@ -363,6 +407,8 @@ static void take_event(struct server *s, const struct epoll_event *event)
 {
 	if (event->data.ptr == &s->signals)
 		take_signal(s);
+	else if (event->data.ptr == &s->waiting)
+		s->woken = true;
 	else if (event->data.ptr != &s->listening)
 		peers_event(&s->peers, event->data.ptr, event->events);
 }
@@ -373,29 +419,8 @@ static void advance_stop(struct server *s)
 		return;
 	if (!s->quiesced)
 		accept_no_more(s);
-	if (TAILQ_EMPTY(&s->peers.busy))
+	if (TAILQ_EMPTY(&s->peers.busy) && LIST_EMPTY(&s->waiting))
 		s->phase = DONE;
-}
-
-/* At once when many connections have gone, else when it is quiet. */
-static void give_back(struct server *s)
-{
-	bool quiet = !s->given_back && s->peers.now >= s->active_at + QUIET_MS;
-
-	if (!quiet && s->most_peers <= 2 * s->peers.count + TRIM_PEERS)
-		return;
-	process_give_back_memory();
-	s->given_back = quiet;
-	s->most_peers = s->peers.count;
-}
-
-static int earlier(int wait, uint64_t now, uint64_t then)
-{
-	uint64_t left = then > now ? then - now : 0;
-
-	if (left > INT_MAX)
-		return wait;
-	return wait < 0 || (int)left < wait ? (int)left : wait;
 }
 
 static int wait_for(const struct server *s)
@@ -406,14 +431,18 @@ static int wait_for(const struct server *s)
 	if (s->pending)
 		return 0;
 	if (first)
-		wait = earlier(wait, s->peers.now, first->deadline);
+		wait = clock_earlier(wait, s->peers.now, first->deadline);
 	if (s->accept_at > s->peers.now)
-		wait = earlier(wait, s->peers.now, s->accept_at);
+		wait = clock_earlier(wait, s->peers.now, s->accept_at);
 	if (s->stop_at > s->peers.now)
-		wait = earlier(wait, s->peers.now, s->stop_at);
-	if (!s->given_back)
-		wait = earlier(wait, s->peers.now, s->active_at + QUIET_MS);
-	return wait;
+		wait = clock_earlier(wait, s->peers.now, s->stop_at);
+	if (!LIST_EMPTY(&s->waiting)) {
+		int more = s->options->wait(s->options->ctx);
+
+		if (more >= 0)
+			wait = clock_earlier(wait, 0, (uint64_t)more);
+	}
+	return trim_wait(&s->trim, s->peers.now, wait);
 }
 
 /*
@@ -447,6 +476,17 @@ static void run_mhd(struct server *s)
 	}
 }
 
+static void take_answers(struct server *s)
+{
+	struct call *call;
+
+	if (!s->woken && LIST_EMPTY(&s->waiting))
+		return;
+	s->woken = false;
+	while ((call = s->options->finished(s->options->ctx)) != NULL)
+		call_resume(s, (void *)((char *)call - offsetof(struct client, call)));
+}
+
 static int turn(struct server *s, struct err *e)
 {
 	struct epoll_event events[EVENTS];
@@ -455,16 +495,15 @@ static int turn(struct server *s, struct err *e)
 
 	if (count < 0 && errno != EINTR)
 		return FAIL(e, errno, "epoll_wait");
-	s->peers.now = milliseconds();
+	s->peers.now = clock_about();
 	s->accepted = 0;
-	if (count > 0) {
-		s->active_at = s->peers.now;
-		s->given_back = false;
-	}
+	if (count > 0)
+		trim_active(&s->trim, s->peers.now, s->peers.count);
 	for (int i = 0; i < count; i++) {
 		listener = listener || events[i].data.ptr == &s->listening;
 		take_event(s, &events[i]);
 	}
+	take_answers(s);
 	run_mhd(s);
 	if (!s->pending)
 		peers_settle(&s->peers);
@@ -473,7 +512,7 @@ static int turn(struct server *s, struct err *e)
 		accept_for_mhd(s);
 	advance_stop(s);
 	watch_listener(s);
-	give_back(s);
+	trim_turn(&s->trim, s->peers.now, s->peers.count);
 	return 0;
 }
 
@@ -488,13 +527,16 @@ static int start(struct server *s, struct err *e)
 	if (s->signals < 0)
 		return -1;
 	peers_init(&s->peers, epoll_create1(EPOLL_CLOEXEC), (uint64_t)o->request_seconds * 1000);
-	s->peers.now = milliseconds();
+	s->peers.now = clock_about();
 	if (s->peers.epoll < 0 || watch(s, EPOLL_CTL_ADD, s->signals, &s->signals) != 0 ||
 		watch(s, EPOLL_CTL_ADD, o->listen_fd, &s->listening) != 0)
 		return FAIL(e, errno, "epoll");
 	s->listening = true;
-	s->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TURBO | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0,
-		NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->listen_fd,
+	if (o->finished && watch(s, EPOLL_CTL_ADD, o->wake_fd, &s->waiting) != 0)
+		return FAIL(e, errno, "epoll");
+	s->mhd = MHD_start_daemon(MHD_ALLOW_SUSPEND_RESUME | MHD_USE_EPOLL | MHD_USE_TURBO |
+			MHD_USE_SUPPRESS_DATE_NO_CLOCK,
+		0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->listen_fd,
 		MHD_OPTION_CONNECTION_LIMIT, s->limit, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED,
@@ -506,6 +548,11 @@ static int start(struct server *s, struct err *e)
 
 static void end(struct server *s)
 {
+	struct client *client;
+
+	/* MHD does not stop over suspended connections; resumed, it cuts them as the others. */
+	LIST_FOREACH (client, &s->waiting, waiting_link)
+		MHD_resume_connection(client->connection);
 	if (s->mhd) {
 		/* Quiesced, it neither closes nor shuts down the listening socket. */
 		(void)MHD_quiesce_daemon(s->mhd);

@@ -7,6 +7,7 @@
 #include "dsp/log.h"
 #include "dsp/mem.h"
 #include "dsp/message.h"
+#include "dsp/text.h"
 
 static void reply_static(struct reply *ret, unsigned status, struct span text)
 {
@@ -33,21 +34,19 @@ static void reply_denial(struct reply *ret, const char *message)
 		*ret = (struct reply){ 200, owned, strlen(owned), owned };
 }
 
-static void answer_activate(void *ctx, char *body, size_t len, struct reply *ret)
+static enum answer answer_activate(void *ctx, struct call *call)
 {
 	(void)ctx;
-	(void)body;
-	(void)len;
-	reply_static(ret, 200, SPAN("{\"Implements\":[\"authz\"]}"));
+	reply_static(&call->reply, 200, SPAN("{\"Implements\":[\"authz\"]}"));
+	return ANSWER_NOW;
 }
 
 /* AuthZRes comes after the action: it can protect nothing, so it is never in the way. */
-static void answer_response(void *ctx, char *body, size_t len, struct reply *ret)
+static enum answer answer_response(void *ctx, struct call *call)
 {
 	(void)ctx;
-	(void)body;
-	(void)len;
-	reply_static(ret, 200, SPAN("{\"Allow\":true}"));
+	reply_static(&call->reply, 200, SPAN("{\"Allow\":true}"));
+	return ANSWER_NOW;
 }
 
 static unsigned status_of(const struct err *e)
@@ -55,42 +54,165 @@ static unsigned status_of(const struct err *e)
 	return e->code == EMSGSIZE ? 413 : 500;
 }
 
-static void answer_request(void *ctx, char *body, size_t len, struct reply *ret)
+static void fail(struct call *call, const struct err *e)
 {
-	const struct service *service = ctx;
+	log_line("error: %s", e->text);
+	reply_error(&call->reply, status_of(e), e->text);
+}
+
+/* --- exchanges ----------------------------------------------------------------------------------*/
+
+static struct exchange *exchange_begin(struct service *service, struct call *call)
+{
+	struct exchange *x = &service->spare;
+
+	if (service->spare_used)
+		x = mem_alloc(sizeof(*x));
+	else
+		service->spare_used = true;
+	if (x) {
+		x->call = call;
+		x->lookup = NULL;
+	}
+	return x;
+}
+
+static void exchange_end(struct service *service, struct exchange *x)
+{
+	facts_free(&x->facts);
+	lookup_release(x->lookup);
+	if (x == &service->spare)
+		service->spare_used = false;
+	else
+		mem_free(x);
+}
+
+static void conclude(const struct service *service, struct exchange *x)
+{
+	const struct policy *policy = service->policy;
+	struct facts *facts = &x->facts;
 	char message[MESSAGE_MOST];
-	struct request request;
 	struct decision d;
-	struct facts facts;
 	struct err e;
 
-	if (envelope_read(body, len, &request, &e) != 0) {
-		log_line("error: %s", e.text);
-		reply_error(ret, status_of(&e), e.text);
+	if (facts_judge_mounts(facts, span_of(policy->socket_dir), &e) != 0) {
+		fail(x->call, &e);
 		return;
 	}
-	if (facts_read(&request, &facts, &e) != 0 ||
-		facts_judge_mounts(&facts, span_of(service->policy->socket_dir), &e) != 0) {
-		log_line("error: %s", e.text);
-		reply_error(ret, status_of(&e), e.text);
-	} else {
-		d = decide(service->policy, &facts);
-		if (d.verdict == VERDICT_ALLOW) {
-			reply_static(ret, 200, SPAN("{\"Allow\":true}"));
-		} else {
-			message_write(service->policy, &facts, &d, message);
-			log_line("denied %s: %s", facts.route ? facts.route->name : "request",
-				message);
-			reply_denial(ret, message);
-		}
+	d = decide(policy, facts);
+	if (d.verdict == VERDICT_ALLOW) {
+		reply_static(&x->call->reply, 200, SPAN("{\"Allow\":true}"));
+		return;
 	}
-	facts_free(&facts);
+	message_write(policy, facts, &d, message);
+	log_line("denied %s: %s", facts->route ? facts->route->name : "request", message);
+	reply_denial(&x->call->reply, message);
+}
+
+/* --- mount sources --------------------------------------------------------------------------------*/
+
+static void doubt_source(struct facts *facts, struct span source)
+{
+	char text[64];
+
+	text_escape(source, text, sizeof(text));
+	err_set(&facts->doubt, 0, "its mount source \"%s\" could not be looked up in %d s", text,
+		POOL_DEADLINE_MS / 1000);
+	facts->reading = READING_UNREADABLE;
+	facts->advice = "try again, or mount something that answers";
+}
+
+/* Whether the answer comes later. Else the facts are complete, or say why they are not. -1 and e. */
+static int look_up(const struct service *service, struct exchange *x, struct err *e)
+{
+	struct span meets;
+
+	if (!service->pool)
+		return 0;
+	if (lookup_collect(&x->facts, service->socket_dir, x->call->peer, &x->lookup, e) != 0)
+		return -1;
+	if (!x->lookup)
+		return 0;
+	if (pool_submit(service->pool, x->lookup, x, &meets) == 0)
+		return 1;
+	doubt_source(&x->facts, meets.n > 0 ? meets : lookup_first(x->lookup));
+	return 0;
+}
+
+struct call *service_finished(void *ctx)
+{
+	struct service *service = ctx;
+	struct pool_result result;
+	struct exchange *x;
+	struct call *call;
+	struct span missing;
+
+	if (!pool_take(service->pool, &result))
+		return NULL;
+	x = result.tag;
+	call = x->call;
+	if (!result.in_time)
+		doubt_source(&x->facts, result.source);
+	else if (!lookup_show(x->lookup, &x->facts, &missing))
+		doubt_source(&x->facts, missing);
+	conclude(service, x);
+	exchange_end(service, x);
+	return call;
+}
+
+int service_wait(void *ctx)
+{
+	const struct service *service = ctx;
+
+	return pool_wait(service->pool);
+}
+
+static void drop_request(void *ctx, struct call *call)
+{
+	struct service *service = ctx;
+
+	pool_forget(service->pool, call->state);
+	exchange_end(service, call->state);
+}
+
+/* --- requests -----------------------------------------------------------------------------------*/
+
+static enum answer answer_request(void *ctx, struct call *call)
+{
+	struct service *service = ctx;
+	struct request request;
+	struct exchange *x;
+	struct err e;
+	int later = -1;
+
+	if (envelope_read(call->body, call->len, &request, &e) != 0) {
+		fail(call, &e);
+		return ANSWER_NOW;
+	}
+	x = exchange_begin(service, call);
+	if (!x) {
+		err_set(&e, ENOMEM, "a request");
+		fail(call, &e);
+		return ANSWER_NOW;
+	}
+	if (facts_read(&request, &x->facts, &e) == 0)
+		later = look_up(service, x, &e);
+	if (later > 0) {
+		call->state = x;
+		return ANSWER_LATER;
+	}
+	if (later == 0)
+		conclude(service, x);
+	else
+		fail(call, &e);
+	exchange_end(service, x);
+	return ANSWER_NOW;
 }
 
 static const struct endpoint endpoints[] = {
-	{ "/AuthZPlugin.AuthZReq", ENVELOPE_MOST, answer_request },
-	{ "/AuthZPlugin.AuthZRes", 0, answer_response },
-	{ "/Plugin.Activate", 0, answer_activate },
+	{ "/AuthZPlugin.AuthZReq", ENVELOPE_MOST, answer_request, drop_request },
+	{ "/AuthZPlugin.AuthZRes", 0, answer_response, NULL },
+	{ "/Plugin.Activate", 0, answer_activate, NULL },
 };
 
 const struct endpoint *service_endpoints(size_t *count)

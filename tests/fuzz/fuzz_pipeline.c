@@ -147,7 +147,8 @@ static int ask(const struct policy *policy, struct span question)
 {
 	struct service service = { .policy = policy };
 	const struct endpoint *endpoint;
-	struct reply reply;
+	struct call call = { .len = question.n };
+	const struct reply *reply = &call.reply;
 	char *text = fuzz_copy(question);
 	json_t *json;
 	int allow = -1;
@@ -155,11 +156,12 @@ static int ask(const struct policy *policy, struct span question)
 
 	endpoint = service_endpoints(&count);
 	CHECK(strcmp(endpoint->path, "/AuthZPlugin.AuthZReq") == 0);
-	endpoint->answer(&service, text, question.n, &reply);
+	call.body = text;
+	CHECK(endpoint->answer(&service, &call) == ANSWER_NOW);
 	free(text);
-	json = json_loadb(reply.text, reply.len, 0, NULL);
+	json = json_loadb(reply->text, reply->len, 0, NULL);
 	CHECK(json_is_object(json));
-	if (reply.status == 200) {
+	if (reply->status == 200) {
 		CHECK(json_is_boolean(json_object_get(json, "Allow")));
 		allow = json_is_true(json_object_get(json, "Allow"));
 		CHECK(allow || json_string_length(json_object_get(json, "Msg")) > 0);
@@ -169,7 +171,7 @@ static int ask(const struct policy *policy, struct span question)
 		CHECK(json_string_length(json_object_get(json, "Err")) > 0);
 	}
 	json_decref(json);
-	mem_free(reply.owned);
+	mem_free(reply->owned);
 	return allow;
 }
 

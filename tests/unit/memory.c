@@ -94,20 +94,21 @@ static unsigned ask(const struct policy *policy, const char *text, size_t len, b
 	size_t count;
 	const struct endpoint *endpoints = service_endpoints(&count);
 	char *message = exactly(text, len);
-	struct reply reply;
+	struct call call = { .body = message, .len = len };
+	const struct reply *reply = &call.reply;
 	unsigned status;
 
 	assert_string_equal(endpoints[0].path, "/AuthZPlugin.AuthZReq");
-	endpoints[0].answer(&service, message, len, &reply);
-	status = reply.status;
-	assert_true(reply.len > 2 && reply.text[0] == '{' && reply.text[reply.len - 1] == '}');
-	*allow = status == 200 && reply.len == strlen("{\"Allow\":true}") &&
-		memcmp(reply.text, "{\"Allow\":true}", reply.len) == 0;
+	assert_int_equal(endpoints[0].answer(&service, &call), ANSWER_NOW);
+	status = reply->status;
+	assert_true(reply->len > 2 && reply->text[0] == '{' && reply->text[reply->len - 1] == '}');
+	*allow = status == 200 && reply->len == strlen("{\"Allow\":true}") &&
+		memcmp(reply->text, "{\"Allow\":true}", reply->len) == 0;
 	if (status == 200 && !*allow)
-		assert_memory_equal(reply.text, "{\"Allow\":false,", 15);
+		assert_memory_equal(reply->text, "{\"Allow\":false,", 15);
 	else if (status != 200)
-		assert_memory_equal(reply.text, "{\"Err\":", 7);
-	mem_free(reply.owned);
+		assert_memory_equal(reply->text, "{\"Err\":", 7);
+	mem_free(reply->owned);
 	free(message);
 	return status;
 }

@@ -1,12 +1,17 @@
 /*
  * server.c on a socket that was handed over, with limits of one's own: echo_server FD SECONDS
- * BUDGET MAX. It answers with the length and the Adler-32 of what it was asked.
+ * BUDGET MAX. It answers with the length and the Adler-32 of what it was asked; to /later after
+ * some time: the body's first word is for how many milliseconds.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+
+#include "dsp/clock.h"
 #include "dsp/mem.h"
 #include "dsp/server.h"
 
@@ -22,32 +27,96 @@ static uint32_t adler32(const char *s, size_t n)
 	return b << 16 | a;
 }
 
-static void echo(void *ctx, char *body, size_t len, struct reply *ret)
+static enum answer echo(void *ctx, struct call *call)
 {
 	char text[80];
-	int n = snprintf(
-		text, sizeof(text), "{\"Length\":%zu,\"Adler\":%u}", len, adler32(body, len));
+	int n = snprintf(text, sizeof(text), "{\"Length\":%zu,\"Adler\":%u}", call->len,
+		adler32(call->body, call->len));
 
 	(void)ctx;
-	*ret = (struct reply){ .status = 200, .len = (size_t)n };
-	ret->owned = mem_copy(text, ret->len);
-	if (!ret->owned)
+	call->reply = (struct reply){ .status = 200, .len = (size_t)n };
+	call->reply.owned = mem_copy(text, call->reply.len);
+	if (!call->reply.owned)
 		abort();
-	ret->text = ret->owned;
+	call->reply.text = call->reply.owned;
 	/* The body may be changed, and a sanitizer sees when it cannot be. */
-	memset(body, 0, len);
+	memset(call->body, 0, call->len);
+	return ANSWER_NOW;
 }
 
-static void yes(void *ctx, char *body, size_t len, struct reply *ret)
+static enum answer yes(void *ctx, struct call *call)
 {
 	(void)ctx;
-	(void)body;
-	(void)len;
-	*ret = (struct reply){ .status = 200, .text = "{\"Allow\":true}", .len = 14 };
+	call->reply = (struct reply){ .status = 200, .text = "{\"Allow\":true}", .len = 14 };
+	return ANSWER_NOW;
+}
+
+/* --- answers that come later --------------------------------------------------------------------*/
+
+struct waiting {
+	LIST_ENTRY(waiting) link;
+	struct call *call;
+	uint64_t until;
+};
+
+LIST_HEAD(all_waiting, waiting);
+
+static enum answer later(void *ctx, struct call *call)
+{
+	struct all_waiting *all = ctx;
+	struct waiting *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		abort();
+	w->call = call;
+	w->until = clock_now() + (call->len > 0 ? strtoul(call->body, NULL, 10) : 0);
+	call->state = w;
+	LIST_INSERT_HEAD(all, w, link);
+	return ANSWER_LATER;
+}
+
+static void drop(void *ctx, struct call *call)
+{
+	struct waiting *w = call->state;
+
+	(void)ctx;
+	LIST_REMOVE(w, link);
+	free(w);
+	(void)fputs("dropped\n", stderr);
+}
+
+static struct call *finished(void *ctx)
+{
+	struct all_waiting *all = ctx;
+	struct waiting *w;
+	struct call *call;
+
+	LIST_FOREACH (w, all, link) {
+		if (w->until > clock_now())
+			continue;
+		call = w->call;
+		LIST_REMOVE(w, link);
+		free(w);
+		(void)echo(ctx, call);
+		return call;
+	}
+	return NULL;
+}
+
+static int wait_for(void *ctx)
+{
+	const struct all_waiting *all = ctx;
+	const struct waiting *w;
+	int wait = -1;
+
+	LIST_FOREACH (w, all, link)
+		wait = clock_earlier(wait, clock_now(), w->until);
+	return wait;
 }
 
 int main(int argc, char **argv)
 {
+	struct all_waiting all = LIST_HEAD_INITIALIZER(all);
 	struct err e;
 
 	if (argc != 5) {
@@ -55,9 +124,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	const struct endpoint endpoints[] = {
-		{ "/echo", strtoul(argv[4], NULL, 10), echo },
-		{ "/AuthZPlugin.AuthZReq", 65536, yes },
-		{ "/Plugin.Activate", 0, yes },
+		{ "/echo", strtoul(argv[4], NULL, 10), echo, NULL },
+		{ "/later", strtoul(argv[4], NULL, 10), later, drop },
+		{ "/AuthZPlugin.AuthZReq", 65536, yes, NULL },
+		{ "/Plugin.Activate", 0, yes, NULL },
 	};
 	const struct server_options options = {
 		.listen_fd = (int)strtol(argv[1], NULL, 10),
@@ -65,6 +135,10 @@ int main(int argc, char **argv)
 		.count = sizeof(endpoints) / sizeof(endpoints[0]),
 		.request_seconds = (unsigned)strtoul(argv[2], NULL, 10),
 		.budget = strtoul(argv[3], NULL, 10),
+		.ctx = &all,
+		.finished = finished,
+		.wait = wait_for,
+		.wake_fd = eventfd(0, EFD_CLOEXEC), /* silent: time alone brings answers */
 	};
 
 	if (server_run(&options, &e) != 0) {

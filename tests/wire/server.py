@@ -385,6 +385,116 @@ def out_of_descriptors():
             server.alive()
 
 
+def later(milliseconds, more=b""):
+    """A request that is answered later, and its reply."""
+    body = str(milliseconds).encode() + more
+    return post("/later", body), echoed(body)
+
+
+def answers_come_later():
+    """Those that wait hold up nobody, and come when they are ready, not in the order of asking."""
+    with echo() as server, server.connect() as other:
+        begun = time.monotonic()
+        peers = []
+        for wait in (700, 300, 500, 0, 300):
+            data, reply = later(wait, b" " + b"x" * (wait * 100))
+            peer = server.connect()
+            peer.sendall(data)
+            peers.append((wait, peer, reply))
+        while time.monotonic() - begun < 0.2:
+            same(other.ask(PING), ALLOW, "meanwhile")
+        for wait, peer, reply in sorted(peers, key=lambda x: x[0]):
+            same(peer.reply(), reply, f"after {wait} ms")
+            took = time.monotonic() - begun
+            holds(wait / 1000 - 0.02 < took < wait / 1000 + 0.3, f"{wait} ms took {took:.3f} s")
+        for wait, peer, _ in peers:
+            data, reply = later(wait // 10)
+            same(peer.ask(data), reply, "the same connection once more")
+            same(peer.ask(PING), ALLOW)
+            peer.close()
+
+
+def later_and_at_once_on_one_connection():
+    with echo() as server, server.connect() as peer:
+        slow, reply = later(200)
+        for data in (slow + PING * 3, PING + slow + PING * 2, slow * 3):
+            peer.sendall(data)
+            for one in (x for x in data.split(b"POST ") if x):
+                same(peer.reply(), reply if one.startswith(b"/later") else ALLOW)
+        time.sleep(0.1)
+        peer.sendall(slow)
+        time.sleep(0.05)
+        peer.sendall(PING[:30])
+        same(peer.reply(), reply)
+        peer.sendall(PING[30:])
+        same(peer.reply(), ALLOW, "whose first bytes came while another waited")
+
+
+def a_wait_is_no_slowness():
+    """The clock is for the peer's bytes alone, and runs again afterwards."""
+    with echo(seconds=1) as server, server.connect() as peer:
+        data, reply = later(1700)
+        same(peer.ask(data), reply)
+        peer.sendall(PING[:-1])
+        took = seconds_until_closed(peer)
+        holds(0.9 < took < 1.7, f"cut after {took:.2f} s")
+
+
+def half_closed_while_waiting():
+    with echo() as server, server.connect() as peer:
+        data, reply = later(300)
+        peer.sendall(data)
+        peer.shutdown(socket.SHUT_WR)
+        same(peer.reply(), reply)
+        holds(seconds_until_closed(peer) < 1, "an idle half stayed open")
+
+
+def gone_while_waiting():
+    """Peers that vanish leave nothing, and cost no time."""
+    with echo(budget=4 << 20, most=4 << 20) as server:
+        server.call("/echo", b"")
+        files = server.files()
+        for n in range(200):
+            with server.connect() as peer:
+                peer.sendall(later(n % 7 * 50, b" " + b"x" * 10000)[0])
+        spent = cpu(server)
+        same(server.call("/AuthZPlugin.AuthZReq", b"{}"), ALLOW)
+        time.sleep(1)
+        holds(cpu(server) - spent < 0.5, "the server spins")
+        eventually(lambda: server.files() <= files, "descriptors stayed")
+        body = b"y" * 3900000
+        same(server.call("/echo", body), echoed(body), "the whole budget afterwards")
+
+
+def a_stop_waits_for_answers():
+    with echo() as server, server.connect() as peer, server.connect() as idle:
+        same(idle.ask(PING), ALLOW)
+        data, reply = later(800)
+        peer.sendall(data)
+        time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        same(peer.reply(), reply)
+        same(peer.last, True, "Connection: close at a stop")
+        same(server.process.wait(5), 0, "exit status")
+
+
+def a_second_signal_cuts_those_that_wait():
+    with echo() as server:
+        peers = [server.connect() for _ in range(20)]
+        for peer in peers:
+            peer.sendall(later(60000)[0])
+        peers[0].close()
+        time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        same(server.process.poll(), None, "exit status with calls in hand")
+        server.process.send_signal(signal.SIGTERM)
+        same(server.process.wait(5), 0, "exit status")
+        for peer in peers[1:]:
+            holds(peer.closed(), "a reply, instead of the end")
+        same(server.said().split(), ["dropped"] * 20)
+
+
 if __name__ == "__main__":
     # With sanitizers: each orderly end also looks for leaks.
     subprocess.run(["make", "-s", "-C", ROOT, "B=build/asan", "SANITIZE=address,undefined",
@@ -395,4 +505,7 @@ if __name__ == "__main__":
         each_request_has_its_own_clock, clocks_of_interleaved_pieces, unread_replies_are_cut,
         half_closed, half_closed_in_one_moment, stuck_reply_goes_on, aborted,
         handed_over_socket_survives, second_signal_ends, stop_waits_no_longer_than_the_clock,
-        reload_is_refused_and_served_on, connection_limit, out_of_descriptors]))
+        reload_is_refused_and_served_on, connection_limit, out_of_descriptors,
+        answers_come_later, later_and_at_once_on_one_connection, a_wait_is_no_slowness,
+        half_closed_while_waiting, gone_while_waiting, a_stop_waits_for_answers,
+        a_second_signal_cuts_those_that_wait]))

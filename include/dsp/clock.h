@@ -1,0 +1,16 @@
+/* Milliseconds of a clock that only goes forward, and waits that end with the first of several. */
+#ifndef DSP_CLOCK_H
+#define DSP_CLOCK_H
+
+#include <stdint.h>
+
+/* Now, to a few milliseconds: cheap enough for every turn of a loop. */
+uint64_t clock_about(void);
+
+/* Now. */
+uint64_t clock_now(void);
+
+/* The shorter of two waits: wait (-1: for ever), and from now until then. */
+int clock_earlier(int wait, uint64_t now, uint64_t then);
+
+#endif

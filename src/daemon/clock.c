@@ -1,0 +1,31 @@
+#include "dsp/clock.h"
+
+#include <limits.h>
+#include <time.h>
+
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec t;
+
+	(void)clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t clock_about(void)
+{
+	return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t clock_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int clock_earlier(int wait, uint64_t now, uint64_t then)
+{
+	uint64_t left = then > now ? then - now : 0;
+
+	if (left > INT_MAX)
+		return wait;
+	return wait < 0 || (int)left < wait ? (int)left : wait;
+}
