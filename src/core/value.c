@@ -4,6 +4,7 @@
 
 #include "dsp/mem.h"
 #include "dsp/reader.h"
+#include "dsp/text.h"
 
 enum {
 	MOST_DEPTH = 64,       /* more than any real client nests; dockerd goes to 10000 */
@@ -131,6 +132,9 @@ int value_read(char *text, size_t n, struct value **ret, struct err *why)
 	mem_free(b.values);
 	if (built)
 		b.wrong = "goes on after its JSON value";
+	else if (!b.wrong && b.reader.at < b.reader.end &&
+		text_utf8((struct span){ b.reader.at, (size_t)(b.reader.end - b.reader.at) }) == 0)
+		b.wrong = "is not UTF-8";
 	return FAIL(why, 0, "its body %s (at byte %zu)", b.wrong ? b.wrong : "is not JSON",
 		(size_t)(b.reader.at - text) + 1);
 }
