@@ -51,7 +51,7 @@ FLAGS_CC := $(W_CLANG) $(H_CLANG)
 endif
 
 FLAGS := -std=c17 -D_GNU_SOURCE -Iinclude -I$(B)/gen -O2 -g -Werror $(W_COMMON) $(H_COMMON)
-LIBS := -lmicrohttpd -ljansson -lb64 -pthread
+LIBS := -lmicrohttpd -ljansson -lb64 -lnettle -pthread
 ifeq ($(SANITIZE),)
 FLAGS += $(H_FORTIFY)
 LINK := $(L_HARDEN)

@@ -55,10 +55,10 @@ FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(patsubst %,$(B)/src/daemon/%.o,envelope s
 # With the fuzzer (clang), and with a main that runs stored inputs (any compiler).
 $(FUZZ:%=$(B)/fuzz_%): $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS)
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $^ -ljansson -lb64 -pthread
+	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $^ -ljansson -lb64 -lnettle -pthread
 $(FUZZ:%=$(B)/replay_%): $(B)/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(FUZZ_PARTS)
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) -o $@ $^ -ljansson -lb64 -pthread
+	$(Q)$(CC) $(LINK) -o $@ $^ -ljansson -lb64 -lnettle -pthread
 
 .PHONY: fuzz fuzz-targets replay-targets
 fuzz-targets: $(FUZZ:%=$(B)/fuzz_%)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "dsp/findings.h"
 #include "dsp/policy.h"
 #include "dsp/settings.h"
 
@@ -24,21 +25,48 @@ int cli_help(int argc, char **argv);
 /* Prints "dsp COMMAND: what is wrong" and where to find help; returns EXIT_USAGE. */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Where the settings come from, as the command line says; each may be NULL. */
+struct sources {
+	const char *env_file;
+	const char *socket;
+	const char *policy;
+};
+
+/* The options of every command that reads settings, for getopt_long. */
+#define SOURCES_OPTIONS                                                                            \
+	{ "env-file", required_argument, NULL, 'e' }, { "socket", required_argument, NULL, 's' },  \
+	{                                                                                          \
+		"policy", required_argument, NULL, 'p'                                             \
+	}
+
+/* Takes one of these; false: it is another. */
+bool sources_take(struct sources *s, int option, const char *value);
+
 /* What the current settings amount to. */
 struct config {
 	struct settings settings;
 	char socket[256];
 	struct policy policy;
+	struct findings findings; /* of the policy file: warnings too */
+	char *policy_text;        /* the file, as it is; NULL: there is none */
+	char digest[72];          /* "sha256:..." of it, or "-" */
+	struct rules *rules;
 };
 
 /*
- * Reads the environment and, when it is not NULL, the env file; compiles the policy. socket: of
- * the command line, or NULL. On 0 the caller frees *ret with mem_free. On -1: e, one line; *ret
- * is there all the same (unless memory ran out: NULL), with socket and deny_when_broken as far as
- * they were read.
+ * Reads the environment, the env file and the policy file; compiles the policy. On 0 the caller
+ * frees *ret with config_free. On -1: e, one line; *ret is there all the same (unless memory ran
+ * out: NULL), with socket, deny_when_broken and findings as far as they were read.
  */
-MUST_USE int config_read(
-	const char *env_file, const char *socket, struct config **ret, struct err *e);
+MUST_USE int config_read(const struct sources *sources, struct config **ret, struct err *e);
+
+void config_free(struct config *c);
+
+static inline void config_free_auto(struct config **variable)
+{
+	config_free(*variable);
+}
+#define AUTO_CONFIG __attribute__((cleanup(config_free_auto)))
 
 /* Reads a file ("-": standard input) of at most `most` bytes; mem_free is for the caller. */
 MUST_USE int file_read(const char *path, size_t most, char **ret, size_t *len, struct err *e);

@@ -5,13 +5,21 @@
 #ifndef DSP_ESCAPE_H
 #define DSP_ESCAPE_H
 
+#include "dsp/decide.h"
 #include "dsp/policy.h"
 #include "dsp/route.h"
 
-/*
- * Whether a request that asks for p, and no more than it must, is allowed. ret: its route; NULL
- * when it is one that the table does not know.
- */
-bool escape_find(const struct policy *policy, enum power p, const struct route **ret);
+/* How a power can be had. */
+struct escape {
+	const struct route *route; /* NULL: one that the table does not know */
+	struct decision decision;  /* that allows it */
+};
+
+/* Whether a request of subject that asks for p, and no more than it must, is allowed. */
+bool escape_find(const struct policy *policy, const struct subject *subject, enum power p,
+	struct escape *ret);
+
+/* Every power that a request of this route can ask for. */
+struct powerset escape_possible(const struct route *route);
 
 #endif

@@ -59,6 +59,12 @@ MUST_USE int asked_add(struct asked *a, const struct grant *g, struct detail det
 MUST_USE int asked_by_query(
 	struct asked *a, const struct route *route, const struct request *rq, struct span query);
 
+/*
+ * Whether a form body that dsp is not shown could replace the query. Where a body is JSON or
+ * nothing, such a request is unreadable; a tar is never shown, so there the doubt stays.
+ */
+bool query_may_be_replaced(const struct route *route, const struct request *rq);
+
 /* Those of a body that was read, whose top it gets. The details point into its text. */
 MUST_USE int asked_by_body(struct asked *a, const struct route *route, value_ref top);
 

@@ -10,7 +10,10 @@ enum { MESSAGE_MOST = 208 };
  * Writes what was refused, what decided, and what would allow it: printable ASCII, at most
  * MESSAGE_MOST - 1 bytes, terminated. What the client sent is escaped and cut.
  */
-void message_write(const struct policy *policy, const struct facts *facts, const struct decision *d,
-	char out[MESSAGE_MOST]);
+void message_write(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, const struct decision *d, char out[MESSAGE_MOST]);
+
+/* A subject for a person: alice, anonymous, cn:x; printable, terminated. */
+void subject_write(const struct subject *subject, char *out, size_t cap);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "dsp/powers.h"
+#include "dsp/rules.h"
 #include "dsp/settings.h"
 #include "dsp/span.h"
 #include "proxies_tab.h"
@@ -32,13 +33,16 @@ struct policy {
 	const struct proxy_rule *rules[PROXY_RULES_MOST]; /* of the profile, in order */
 	uint16_t rule_flag[PROXY_RULES_MOST];
 	size_t rule_count;
-	char names[256];      /* of this plugin, comma separated */
-	char socket_dir[256]; /* the directory of this plugin's socket */
-	char broken[320];     /* not empty: everything is denied, with this text */
+	char names[256];                /* of this plugin, comma separated */
+	char socket_dir[256];           /* the directory of this plugin's socket */
+	bool monitor;                   /* denials are recorded, and what they may be is allowed */
+	const struct rules *file_rules; /* of the policy file, borrowed; NULL: there is none */
+	char broken[320];               /* not empty: everything is denied, with this text */
 };
 
-/* Compiles s; socket names the plugin when DSP_NAME does not. */
-void policy_compile(const struct settings *s, const char *socket, struct policy *ret);
+/* Compiles s; socket names the plugin when DSP_NAME does not. rules: of the policy file, or NULL. */
+void policy_compile(const struct settings *s, const char *socket, const struct rules *rules,
+	struct policy *ret);
 
 /* A policy that denies everything, with text as the reason. */
 void policy_broken(const char *text, struct policy *ret);

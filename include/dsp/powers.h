@@ -62,6 +62,12 @@ static inline struct powerset powerset_both(const struct powerset *a, const stru
 	return (struct powerset){ { a->word[0] & b->word[0], a->word[1] & b->word[1] } };
 }
 
+/* What of a is not in b. */
+static inline struct powerset powerset_less(const struct powerset *a, const struct powerset *b)
+{
+	return (struct powerset){ { a->word[0] & ~b->word[0], a->word[1] & ~b->word[1] } };
+}
+
 /* Whether every power of a is in b. */
 static inline bool powerset_within(const struct powerset *a, const struct powerset *b)
 {

@@ -21,6 +21,10 @@ struct request {
 	struct span content_type;
 	struct span content_length;
 
+	/* X-Dsp-Token: a secret, never shown. */
+	bool has_token;
+	struct span token;
+
 	char *body64; /* valid base64, body64_len bytes; NULL: no body was shown */
 	size_t body64_len;
 };

@@ -52,6 +52,8 @@ struct server_options {
 	 * this process, so what waits in its backlog is left for the next one.
 	 */
 	void (*stopping)(void *ctx);
+	/* Called on SIGHUP. */
+	void (*hangup)(void *ctx);
 	/*
 	 * For answers that come later; NULL: there are none. The next call whose answer has come,
 	 * or NULL; it is asked when wake_fd is readable, and after what `wait` says in

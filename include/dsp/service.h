@@ -13,22 +13,46 @@
 #include "dsp/pool.h"
 #include "dsp/server.h"
 
+/*
+ * What is in force: a policy, and who owns it. A question that is answered later keeps the one that
+ * it began with.
+ */
+struct snapshot {
+	const struct policy *policy;
+	unsigned generation; /* 1 at the start; one more with each reload */
+	char digest[72];     /* "sha256:..." of the policy file; "-": there is none */
+	unsigned holders;
+	void (*release)(struct snapshot *s); /* nobody holds it any more */
+};
+
 /* A question until its answer. */
 struct exchange {
 	struct call *call;
+	struct snapshot *snapshot;
+	struct subject subject;
 	struct facts facts;
 	struct lookup *lookup; /* of its mount sources; NULL: it has none */
 };
 
 struct service {
-	const struct policy *policy; /* borrowed, immutable */
-	struct pool *pool;           /* borrowed; NULL: mount sources are not looked up */
-	struct span socket_dir;      /* of dsp's socket; borrowed */
-	struct exchange spare;       /* for one at a time: most are answered at once */
+	struct snapshot *snapshot; /* held */
+	/* Reads the settings anew and calls service_swap; -1 and e: the old ones stay. */
+	int (*reload)(struct service *service, struct err *e);
+	struct pool *pool;      /* borrowed; NULL: mount sources are not looked up */
+	struct span socket_dir; /* of dsp's socket; borrowed */
+	struct exchange spare;  /* for one at a time: most are answered at once */
 	bool spare_used;
 };
 
-/* POST /Plugin.Activate, /AuthZPlugin.AuthZReq and /AuthZPlugin.AuthZRes; ctx is a service. */
+/* Puts another one in force, at once for every question that comes from now on. */
+void service_swap(struct service *service, struct snapshot *next);
+
+/* Lets go of what is in force, at the end. */
+void service_end(struct service *service);
+
+/* POST /Plugin.Activate, /AuthZPlugin.AuthZReq and /AuthZPlugin.AuthZRes; and for dsp's own commands /Dsp.Status
+ * and /Dsp.Reload, whose reply is that of the status. ctx is a service.
+ */
 const struct endpoint *service_endpoints(size_t *count);
 
 /* As server_options wants them, for a service with a pool. */

@@ -23,6 +23,8 @@ enum profile {
 };
 enum { PROFILE_COUNT = PROFILE_HARDENED + 1 };
 
+enum mode { MODE_UNSET, MODE_ENFORCE, MODE_MONITOR };
+
 struct profile_info {
 	const char *name;
 	const char *what;
@@ -37,7 +39,9 @@ struct settings {
 	enum profile profile;
 	bool profile_given;
 	bool deny_when_broken;
-	char socket[256];              /* empty: not given */
+	char socket[256]; /* empty: not given */
+	char policy[256]; /* the policy file; empty: none */
+	enum mode mode;
 	char names[256];               /* of this plugin, comma separated; empty: not given */
 	struct span given[FLAG_COUNT]; /* the value as written; borrowed while settings are taken */
 	char notices[1024];            /* lines for a person: not wrong, but worth a word */

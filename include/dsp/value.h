@@ -27,6 +27,7 @@ struct value {
 	struct span text; /* of a string */
 	unsigned size;    /* values from here to the end of all that is in it; itself too */
 	unsigned count;   /* elements or members */
+	unsigned at;      /* where it begins, in bytes from the text's start */
 	enum value_kind kind;
 };
 
@@ -35,10 +36,11 @@ typedef const struct value *value_ref; /* NULL: it is absent */
 /*
  * Reads n bytes of text: one value, depth of 64 at most, no more values than any client sends, no
  * NUL. Equal keys are the caller's matter. On 0 the caller frees *ret, whose first element is the
- * top, with mem_free; it lives no longer than text. -1 and why: one clause ("its body ...") that
- * tells nothing of the contents; why->code is ENOMEM when memory ran out.
+ * top, with mem_free; it lives no longer than text. -1 and why, what is wrong with the text ("is not
+ * JSON"), which tells nothing of the contents, and where, in bytes; why->code is ENOMEM when
+ * memory ran out.
  */
-MUST_USE int value_read(char *text, size_t n, struct value **ret, struct err *why);
+MUST_USE int value_read(char *text, size_t n, struct value **ret, size_t *where, struct err *why);
 
 /* Whether v is there and not null; whether it is true. */
 bool value_given(value_ref v);

@@ -5,41 +5,67 @@
 #include "dsp/cli.h"
 #include "dsp/escape.h"
 #include "dsp/mem.h"
+#include "dsp/message.h"
+#include "dsp/text.h"
 
 /* What is open of one kind, as lines and as JSON. */
-struct findings {
+struct findings_of {
 	const struct config *config;
 	json_t *direct;         /* ways to root on the host */
 	json_t *through_others; /* ways through what containers and images hold already */
 };
 
-static const char *flag_state(const struct policy *policy, enum power p, char *out, size_t cap)
+/* What leaves a power open: a rule, or a flag that is 1 or not 0. */
+static void why_open(
+	const struct policy *policy, enum power p, const struct decision *d, char *out, size_t cap)
 {
 	size_t flag = policy->said_by[p];
-	const char *profile = profile_info(policy->profile)->name;
+	char name[96];
 
-	if (flag < FLAG_COUNT && policy->flags[flag] == SETTING_ON)
+	if (d->rule) {
+		text_escape(d->rule->name, name, sizeof(name));
+		(void)snprintf(out, cap, "rule \"%s\" allows it", name);
+	} else if (flag < FLAG_COUNT && policy->flags[flag] == SETTING_ON) {
 		(void)snprintf(out, cap, "%s is 1", flag_at(flag)->name);
-	else
-		(void)snprintf(out, cap, "%s is not 0 in profile %s", power_info(p)->flag, profile);
-	return out;
+	} else {
+		(void)snprintf(out, cap, "%s is not 0 in profile %s", power_info(p)->flag,
+			profile_info(policy->profile)->name);
+	}
 }
 
-static void look_at(struct findings *f, enum power p)
+static void add_escape(struct findings_of *f, enum power p, const struct subject *subject,
+	const struct escape *found)
 {
 	const struct power_info *info = power_info(p);
-	const struct route *route;
-	char state[96];
-	char text[256];
+	char who[128];
+	char why[160];
+	char text[400];
 
-	if (info->root == ROOT_NO || !escape_find(&f->config->policy, p, &route))
-		return;
-	(void)flag_state(&f->config->policy, p, state, sizeof(state));
-	(void)snprintf(text, sizeof(text), "anonymous clients can %s: %s", info->escape, state);
+	subject_write(subject, who, sizeof(who));
+	why_open(&f->config->policy, p, &found->decision, why, sizeof(why));
+	(void)snprintf(text, sizeof(text), "%s can %s: %s",
+		subject->id == SUBJECT_ANONYMOUS ? "anonymous clients" : who, info->escape, why);
 	(void)json_array_append_new(info->root == ROOT_DIRECT ? f->direct : f->through_others,
-		json_pack("{s:s, s:s, s:s, s:s, s:s}", "power", info->name, "root",
-			root_name(info->root), "operation", route ? route->name : "unknown",
-			"closed_by", info->flag, "text", text));
+		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s}", "power", info->name, "root",
+			root_name(info->root), "subject", who, "operation",
+			found->route ? found->route->name : "unknown", "closed_by",
+			found->decision.rule ? NULL : info->flag, "why", why, "text", text));
+}
+
+static void look_at(struct findings_of *f, enum power p)
+{
+	const struct rules *rules = f->config->policy.file_rules;
+	size_t subjects = rules ? rules->subject_count : 1;
+	struct escape found;
+
+	if (power_info(p)->root == ROOT_NO)
+		return;
+	for (size_t i = 0; i < subjects; i++) {
+		struct subject subject = subject_at(rules, i);
+
+		if (escape_find(&f->config->policy, &subject, p, &found))
+			add_escape(f, p, &subject, &found);
+	}
 }
 
 static const char *text_of(const json_t *finding, const char *key)
@@ -47,7 +73,7 @@ static const char *text_of(const json_t *finding, const char *key)
 	return json_string_value(json_object_get(finding, key));
 }
 
-static void print_direct(const struct findings *f)
+static void print_direct(const struct findings_of *f)
 {
 	size_t i;
 	const json_t *v;
@@ -58,7 +84,10 @@ static void print_direct(const struct findings *f)
 	}
 	(void)printf("Ways to root on the host that stay open:\n");
 	json_array_foreach (f->direct, i, v) {
-		(void)printf("  %s; %s=0 closes it\n", text_of(v, "text"), text_of(v, "closed_by"));
+		const char *flag = text_of(v, "closed_by");
+
+		(void)printf("  %s%s%s%s\n", text_of(v, "text"), flag ? "; " : "", flag ? flag : "",
+			flag ? "=0 closes it" : "");
 		if (strcmp(text_of(v, "power"), power_info(POWER_HOST_MOUNTS)->name) == 0)
 			(void)printf(
 				"    (mounts of /, /etc, /run, /run/docker hold what keeps dsp "
@@ -70,62 +99,99 @@ static void print_direct(const struct findings *f)
 			     "containers; DSP_PROFILE=hardened closes these ways.\n");
 }
 
-static void print_through_others(const struct findings *f)
+static void print_through_others(const struct findings_of *f)
 {
 	size_t i;
 	const json_t *v;
 
+	const char *last = "";
+
 	if (json_array_size(f->through_others) == 0)
 		return;
 	(void)printf("Open, and worth root where a container or an image already holds it:\n  ");
-	json_array_foreach (f->through_others, i, v)
-		(void)printf("%s%s", i > 0 ? ", " : "", text_of(v, "power"));
+	json_array_foreach (f->through_others, i, v) {
+		if (strcmp(last, text_of(v, "power")) != 0)
+			(void)printf("%s%s", i > 0 ? ", " : "", text_of(v, "power"));
+		last = text_of(v, "power");
+	}
 	(void)printf("\n");
 }
 
-static void print_json(const struct findings *f, const char *broken)
+static json_t *findings_json(const struct findings *all)
 {
-	json_auto_t *o = json_pack("{s:o, s:s?, s:s?, s:O, s:O}", "errors",
-		broken ? json_pack("[s]", broken) : json_array(), "profile",
-		f->config && !broken ? profile_info(f->config->policy.profile)->name : NULL,
-		"notices", f->config ? f->config->settings.notices : NULL, "escapes", f->direct,
-		"through_others", f->through_others);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct finding *f = &all->items[i];
+
+		(void)json_array_append_new(list,
+			json_pack("{s:s, s:i, s:i, s:s, s:s}", "file", all->file, "line",
+				(int)f->line, "column", (int)f->column, "severity",
+				f->warning ? "warning" : "error", "text", f->text));
+	}
+	return list;
+}
+
+static void print_json(const struct findings_of *f, const char *broken)
+{
+	const struct config *c = f->config;
+	json_auto_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O}", "errors",
+		broken ? json_pack("[s]", broken) : json_array(), "findings",
+		c ? findings_json(&c->findings) : json_array(), "profile",
+		c && !broken ? profile_info(c->policy.profile)->name : NULL, "notices",
+		c ? c->settings.notices : NULL, "escapes", f->direct, "through_others",
+		f->through_others);
 
 	(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	(void)printf("\n");
 }
 
-static void print_text(const struct findings *f, const char *broken)
+static void print_findings(const struct findings *all)
 {
+	for (size_t i = 0; i < all->count; i++)
+		(void)printf("%s:%zu:%zu: %s%s\n", all->file, all->items[i].line,
+			all->items[i].column, all->items[i].warning ? "warning: " : "",
+			all->items[i].text);
+}
+
+static void print_text(const struct findings_of *f, const char *broken)
+{
+	const struct config *c = f->config;
+
+	if (c)
+		print_findings(&c->findings);
 	if (broken) {
-		(void)printf("error: %s\n", broken);
+		if (!c || c->findings.count == 0)
+			(void)printf("error: %s\n", broken);
 		return;
 	}
-	(void)printf("%s", f->config->settings.notices);
+	(void)printf("%s", c->settings.notices);
 	(void)printf("The settings are well-formed: profile %s.\n",
-		profile_info(f->config->policy.profile)->name);
+		profile_info(c->policy.profile)->name);
+	if (c->policy.monitor)
+		(void)printf("MONITOR MODE: denials are only recorded.\n");
 	print_direct(f);
 	print_through_others(f);
 }
 
 struct arguments {
-	const char *env_file;
+	struct sources sources;
 	bool fail_on_escape;
 	bool json;
 };
 
 static int take_arguments(struct arguments *a, int argc, char **argv)
 {
-	static const struct option options[] = { { "env-file", required_argument, NULL, 'e' },
+	static const struct option options[] = { SOURCES_OPTIONS,
 		{ "fail-on", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 } };
 	int o;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (o == 'e')
-			a->env_file = optarg;
-		else if (o == 'f' && strcmp(optarg, "escape") == 0)
+		if (sources_take(&a->sources, o, optarg))
+			continue;
+		if (o == 'f' && strcmp(optarg, "escape") == 0)
 			a->fail_on_escape = true;
 		else if (o == 'f')
 			return cli_usage("check", "--fail-on %s: it may be escape", optarg);
@@ -135,8 +201,10 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 			return cli_usage(
 				"check", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
+	if (argc - optind > 1 || (optind < argc && a->sources.policy))
+		return cli_usage("check", "%s: not expected", argv[argc - 1]);
 	if (optind < argc)
-		return cli_usage("check", "%s: not expected", argv[optind]);
+		a->sources.policy = argv[optind];
 	return 0;
 }
 
@@ -144,7 +212,7 @@ static int check(const struct config *c, const struct arguments *a, const char *
 {
 	json_auto_t *direct = json_array();
 	json_auto_t *through_others = json_array();
-	struct findings f = { .config = c, .direct = direct, .through_others = through_others };
+	struct findings_of f = { .config = c, .direct = direct, .through_others = through_others };
 
 	for (size_t i = 0; !broken && i < POWER_COUNT; i++)
 		look_at(&f, (enum power)i);
@@ -152,20 +220,21 @@ static int check(const struct config *c, const struct arguments *a, const char *
 		print_json(&f, broken);
 	else
 		print_text(&f, broken);
-	if (broken || (a->fail_on_escape && json_array_size(direct) > 0))
+	if (broken || (c && c->findings.count > 0) ||
+		(a->fail_on_escape && json_array_size(direct) > 0))
 		return EXIT_FINDINGS;
 	return EXIT_FINE;
 }
 
 int cli_check(int argc, char **argv)
 {
-	struct arguments a = { .env_file = NULL };
-	AUTO_MEM struct config *c = NULL;
+	struct arguments a = { .json = false };
+	AUTO_CONFIG struct config *c = NULL;
 	struct err e;
 	int rc = take_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;
-	rc = config_read(a.env_file, NULL, &c, &e);
+	rc = config_read(&a.sources, &c, &e);
 	return check(c, &a, rc != 0 ? e.text : NULL);
 }

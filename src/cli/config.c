@@ -6,8 +6,11 @@
 
 #include "dsp/cli.h"
 #include "dsp/mem.h"
+#include "dsp/policy_file.h"
+#include "dsp/subject.h"
+#include "dsp/trusted.h"
 
-enum { ENV_FILE_MOST = 1 << 20 };
+enum { ENV_FILE_MOST = 1 << 20, POLICY_FILE_MOST = 4 << 20 };
 
 /* Reads to the end, or until text's room is full. The number of bytes, or -1 and errno. */
 static ssize_t read_all(int fd, char *text, size_t room)
@@ -70,6 +73,19 @@ static int read_settings(struct settings *s, const char *env_file, char **text, 
 	return settings_take_file(s, env_file, (struct span){ *text, len }, e);
 }
 
+bool sources_take(struct sources *s, int option, const char *value)
+{
+	if (option == 'e')
+		s->env_file = value;
+	else if (option == 's')
+		s->socket = value;
+	else if (option == 'p')
+		s->policy = value;
+	else
+		return false;
+	return true;
+}
+
 /* The socket's path as it is from "/": its directory is one of those that keep dsp in force. */
 static const char *from_root(const char *socket, char *out, size_t cap)
 {
@@ -83,24 +99,114 @@ static const char *from_root(const char *socket, char *out, size_t cap)
 	return out;
 }
 
-int config_read(const char *env_file, const char *socket, struct config **ret, struct err *e)
+static const char *word_of(enum setting s)
 {
-	struct config *c = mem_array(1, sizeof(*c));
-	AUTO_MEM char *text = NULL;
-	char absolute[1024];
-	int rc;
+	return s == SETTING_ON ? "1" : "0";
+}
 
-	*ret = c;
-	if (!c)
-		return FAIL(e, ENOMEM, "the settings");
-	settings_init(&c->settings);
-	rc = read_settings(&c->settings, env_file, &text, e);
+/* What the file says joins what the environment or the env file say; they must not contradict. */
+static void merge(struct config *c, const struct policy_file *f)
+{
+	struct settings *s = &c->settings;
+
+	for (size_t i = 0; i < FLAG_COUNT; i++) {
+		if (f->flags[i] == SETTING_UNSET)
+			continue;
+		if (s->flags[i] != SETTING_UNSET && s->flags[i] != f->flags[i])
+			findings_error(&c->findings, f->flags_at[i],
+				"%s is %s here, and %s in the environment or the env file",
+				flag_at(i)->name, word_of(f->flags[i]), word_of(s->flags[i]));
+		s->flags[i] = f->flags[i];
+	}
+	if (f->profile_given && s->profile_given && s->profile != f->profile)
+		findings_error(&c->findings, f->profile_at,
+			"the profile is %s here, and %s in DSP_PROFILE",
+			profile_info(f->profile)->name, profile_info(s->profile)->name);
+	if (f->profile_given) {
+		s->profile = f->profile;
+		s->profile_given = true;
+	}
+	if (f->mode != MODE_UNSET && s->mode != MODE_UNSET && s->mode != f->mode)
+		findings_error(&c->findings, f->mode_at,
+			"the mode is not that of DSP_MODE: one of them must go");
+	if (f->mode != MODE_UNSET)
+		s->mode = f->mode;
+}
+
+static void write_digest(struct span text, char out[72])
+{
+	unsigned char digest[TOKEN_DIGEST];
+	struct line l;
+
+	token_digest(text, digest);
+	line_init(&l, out, 72);
+	line_add(&l, "sha256:");
+	for (size_t i = 0; i < sizeof(digest); i++)
+		line_add(&l, "%02x", digest[i]);
+}
+
+static int read_policy(struct config *c, const char *path, struct err *e)
+{
+	struct policy_file file;
+	size_t n;
+
+	if (trusted_read(path, POLICY_FILE_MOST, &c->policy_text, &n, e) != 0)
+		return -1;
+	c->findings.file = path;
+	c->findings.text = (struct span){ c->policy_text, n };
+	write_digest(c->findings.text, c->digest);
+	if (policy_file_read(&file, &c->findings) == 0)
+		merge(c, &file);
+	c->rules = file.rules;
+	findings_sort(&c->findings);
+	if (!findings_fatal(&c->findings))
+		return 0;
+	findings_first(&c->findings, e);
+	return -1;
+}
+
+static int read_all_sources(
+	struct config *c, const struct sources *sources, char **text, struct err *e)
+{
+	const char *policy = sources->policy;
+	int rc = read_settings(&c->settings, sources->env_file, text, e);
+	const char *socket = sources->socket;
+
 	if (!socket)
 		socket = c->settings.socket[0] ? c->settings.socket : SETTINGS_SOCKET;
 	text_copy(span_of(socket), c->socket, sizeof(c->socket));
 	if (rc != 0)
 		return -1;
+	if (!policy && c->settings.policy[0])
+		policy = c->settings.policy;
+	return policy ? read_policy(c, policy, e) : 0;
+}
+
+int config_read(const struct sources *sources, struct config **ret, struct err *e)
+{
+	struct config *c = mem_array(1, sizeof(*c));
+	AUTO_MEM char *text = NULL;
+	char absolute[1024];
+
+	*ret = c;
+	if (!c)
+		return FAIL(e, ENOMEM, "the settings");
+	settings_init(&c->settings);
+	memcpy(c->digest, "-", sizeof("-"));
+	if (read_all_sources(c, sources, &text, e) != 0)
+		return -1;
 	settings_finish(&c->settings);
-	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), &c->policy);
+	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), c->rules,
+		&c->policy);
 	return 0;
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	findings_free(&c->findings);
+	rules_free(c->rules);
+	mem_free(c->policy_text);
+	mem_free(c);
 }

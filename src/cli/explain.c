@@ -4,14 +4,12 @@
 #include <strings.h>
 
 #include "dsp/cli.h"
-#include "dsp/decide.h"
 #include "dsp/envelope.h"
+#include "dsp/judge.h"
 #include "dsp/mem.h"
-#include "dsp/message.h"
-#include "dsp/resolve.h"
 #include "dsp/text.h"
 
-enum { HEADERS_MOST = 64, LENGTH_HEADER = 48 };
+enum { HEADERS_MOST = ASKING_HEADERS_MOST };
 
 struct arguments {
 	const char *method;
@@ -19,10 +17,10 @@ struct arguments {
 	const char *user;
 	const char *body_file;
 	const char *request_file;
-	const char *env_file;
-	const char *socket;
+	const char *as; /* a subject of the policy file */
+	struct sources sources;
 	bool json;
-	const char *headers[HEADERS_MOST + 3]; /* ends with NULL; room for those that are implied */
+	const char *headers[HEADERS_MOST + 1]; /* ends with NULL */
 	size_t header_count;
 };
 
@@ -50,16 +48,15 @@ static int take_option(struct arguments *a, int option, char **argv)
 	case 'r':
 		a->request_file = optarg;
 		return 0;
-	case 'e':
-		a->env_file = optarg;
-		return 0;
-	case 's':
-		a->socket = optarg;
+	case 'a':
+		a->as = optarg;
 		return 0;
 	case 'j':
 		a->json = true;
 		return 0;
 	default:
+		if (sources_take(&a->sources, option, optarg))
+			return 0;
 		return cli_usage(
 			"explain", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
@@ -70,10 +67,8 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 	static const struct option options[] = { { "body", required_argument, NULL, 'b' },
 		{ "header", required_argument, NULL, 'h' },
 		{ "user", required_argument, NULL, 'u' },
-		{ "request", required_argument, NULL, 'r' },
-		{ "env-file", required_argument, NULL, 'e' },
-		{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 } };
+		{ "request", required_argument, NULL, 'r' }, { "as", required_argument, NULL, 'a' },
+		SOURCES_OPTIONS, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 	int o;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
@@ -93,63 +88,19 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 	return 0;
 }
 
-/* The value of the first header of a name, which dockerd goes by; NULL when there is none. */
-static const char *header_value(const struct arguments *a, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < a->header_count; i++) {
-		if (strncasecmp(a->headers[i], name, n) == 0 && a->headers[i][n] == ':')
-			return a->headers[i] + n + 1 + strspn(a->headers[i] + n + 1, " \t");
-	}
-	return NULL;
-}
-
-/* dockerd passes a body on when its media type is application/json, with well-formed parameters. */
-static bool is_json(const char *type)
-{
-	size_t n = strlen("application/json");
-
-	if (!type || strncasecmp(type, "application/json", n) != 0)
-		return false;
-	n += strspn(type + n, " \t");
-	return type[n] == '\0' || (type[n] == ';' && strchr(type + n, '=') != NULL);
-}
-
 /* The question of METHOD and TARGET, as dockerd would put it. NULL and e: it cannot be made. */
-static char *make_question(struct arguments *a, struct err *e)
+static char *make_question(const struct arguments *a, struct err *e)
 {
-	char length_header[LENGTH_HEADER];
+	struct asking asking = { a->method, a->target, a->user, a->headers, { NULL, 0 }, false };
 	AUTO_MEM char *text = NULL;
-	struct span body = { NULL, 0 };
-	char *question;
 
 	if (a->body_file &&
-		file_read(a->body_file, (size_t)ENVELOPE_BODY_MOST, &text, &body.n, e) != 0)
+		file_read(a->body_file, (size_t)ENVELOPE_BODY_MOST, &text, &asking.body.n, e) != 0)
 		return NULL;
-	body.s = text;
-	(void)snprintf(length_header, sizeof(length_header), "Content-Length: %zu", body.n);
-	if (a->body_file && !header_value(a, "Content-Type"))
-		a->headers[a->header_count++] = "Content-Type: application/json";
-	/* A chunked body has no length, and dockerd shows no Transfer-Encoding. */
-	if (!header_value(a, "Content-Length") && !header_value(a, "Transfer-Encoding"))
-		a->headers[a->header_count++] = length_header;
-	question = envelope_question(span_of(a->method), span_of(a->target), span_of(a->user),
-		a->headers, is_json(header_value(a, "Content-Type")) ? &body : NULL);
-	a->headers[a->header_count] = NULL;
-	if (!question)
-		err_set(e, 0, "the request cannot be put as a question");
-	return question;
+	asking.body.s = text;
+	asking.has_body = text != NULL;
+	return asking_question(&asking, e);
 }
-
-/* What is shown of a request: everything as printable text. */
-struct account {
-	const struct policy *policy;
-	const struct request *request;
-	const struct facts *facts;
-	const struct decision *decision;
-	char message[MESSAGE_MOST];
-};
 
 static json_t *escaped(struct span s)
 {
@@ -225,28 +176,109 @@ static const char *operation_of(const struct facts *facts)
 	return facts->reading == READING_UNROUTABLE ? "none" : "unknown";
 }
 
-/* The account as a JSON object; both forms of output are made from it. */
-static json_t *account_json(const struct account *a)
+static json_t *subject_json(const struct subject *subject)
 {
-	const struct route *route = a->facts->route;
-	const struct decision *d = a->decision;
+	char text[128];
+
+	subject_write(subject, text, sizeof(text));
+	return json_string(text);
+}
+
+/* Why a rule did or did not match, for a person. */
+static void fit_text(const struct fitting *f, const struct rule *rule, char *out, size_t cap)
+{
+	char item[128] = "";
+	struct line l;
+	size_t n = 0;
+
+	line_init(&l, out, cap);
+	switch (f->fit) {
+	case FIT:
+		line_add(&l, rule->monitor ? "matches, and only records" : "matches");
+		return;
+	case FIT_NOT_WHO:
+		line_add(&l, "not for this subject");
+		return;
+	case FIT_NOT_OPERATION:
+		line_add(&l, "not about this operation");
+		return;
+	case FIT_NOT_LIST:
+		if (f->item)
+			detail_write(f->item, item, sizeof(item));
+		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
+			rule->deny ? "mean what is asked for" : "cover ", item,
+			!rule->deny && !f->item ? "what a hidden form may ask for" : "");
+		return;
+	case FIT_NOT_POWERS:
+		break;
+	}
+	line_add(&l, rule->deny ? "none of its powers is asked for" : "it lacks ");
+	for (size_t i = 0; i < POWER_COUNT && !rule->deny; i++) {
+		if (powerset_has(&f->missing, (enum power)i))
+			line_add(&l, "%s%s", n++ > 0 ? ", " : "", power_info((enum power)i)->name);
+	}
+}
+
+/* The rules in their order, up to the one that decided. */
+static json_t *rules_json(const struct policy *policy, const struct judged *j)
+{
+	struct powerset powers = decide_powers(policy, &j->facts);
+	json_t *list = json_array();
+	bool before = true;
+
+	for (size_t i = 0; policy->file_rules && i < policy->file_rules->count && before; i++) {
+		const struct rule *rule = &policy->file_rules->items[i];
+		struct fitting f = rule_fit(rule, j->subject.id, &j->facts, &powers);
+		char why[256];
+
+		fit_text(&f, rule, why, sizeof(why));
+		(void)json_array_append_new(list,
+			json_pack("{s:o, s:s, s:b, s:s}", "rule", escaped(rule->name), "kind",
+				rule->deny ? "deny" : "allow", "matches", f.fit == FIT, "why",
+				why));
+		before = j->decision.rule != rule;
+	}
+	return list;
+}
+
+/* The account as a JSON object; both forms of output are made from it. */
+static json_t *account_json(const struct policy *policy, const struct judged *j)
+{
+	const struct facts *f = &j->facts;
+	const struct route *route = f->route;
+	const struct decision *d = &j->decision;
 	bool allow = d->verdict == VERDICT_ALLOW;
+	bool denied = !allow || d->monitored;
 
 	return json_pack(
-		"{s:b, s:s, s:s, s:s, s:s?, s:s, s:s, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:s, s:s?, s:o, s:s?}",
-		"allow", allow, "verdict", allow ? "allow" : "deny", "reason", d->reason,
-		"decided_by", decider_name(d->by), "flag",
+		"{s:b, s:s, s:b, s:s, s:s, s:o?, s:s?, s:s, s:s, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o, "
+		"s:o, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:s?}",
+		"allow", allow, "verdict", allow ? "allow" : "deny", "monitored", d->monitored,
+		"reason", d->reason, "decided_by", decider_name(d->by), "rule",
+		d->rule ? escaped(d->rule->name) : NULL, "flag",
 		d->flag < FLAG_COUNT ? flag_at(d->flag)->name : NULL, "profile",
-		profile_info(a->policy->profile)->name, "operation", operation_of(a->facts),
-		"pattern", route ? route->pattern : NULL, "section", section_name(route), "access",
-		route ? (route->write ? "write" : "read") : NULL, "powers",
-		power_names(&a->facts->powers), "closed", power_names(&d->closed), "details",
-		details_json(&a->facts->details), "method", escaped(a->request->method), "target",
-		escaped(a->request->target), "path", escaped(a->facts->target.path), "name",
-		escaped(a->facts->name), "reading", reading_name(a->facts->reading), "doubt",
-		a->facts->reading == READING_EXACT ? NULL : a->facts->doubt.text, "user",
-		escaped(a->request->user), "message", allow ? NULL : a->message);
+		profile_info(policy->profile)->name, "operation", operation_of(f), "pattern",
+		route ? route->pattern : NULL, "section", section_name(route), "access",
+		route ? (route->write ? "write" : "read") : NULL, "powers", power_names(&f->powers),
+		"closed", power_names(&d->closed), "details", details_json(&f->details), "rules",
+		rules_json(policy, j), "method", escaped(j->request.method), "target",
+		escaped(j->request.target), "path", escaped(f->target.path), "name",
+		escaped(f->name), "reading", reading_name(f->reading), "doubt",
+		f->reading == READING_EXACT ? NULL : f->doubt.text, "user",
+		escaped(j->request.user), "subject", subject_json(&j->subject), "message",
+		denied ? j->message : NULL);
+}
+
+/* "  no shells in prod: not for this subject" */
+static void print_rules(const json_t *list)
+{
+	size_t i;
+	const json_t *v;
+
+	json_array_foreach (list, i, v)
+		(void)printf("  %-5s %s: %s\n", json_string_value(json_object_get(v, "kind")),
+			json_string_value(json_object_get(v, "rule")),
+			json_string_value(json_object_get(v, "why")));
 }
 
 static void print_list(const char *label, const json_t *list)
@@ -287,6 +319,8 @@ static void print_text(const json_t *o)
 	print_line(o, "method", "method");
 	print_line(o, "target", "target");
 	print_line(o, "user", "user");
+	if (json_array_size(json_object_get(o, "rules")) > 0)
+		print_line(o, "subject", "subject");
 	print_line(o, "path", "path");
 	print_line(o, "operation", "operation");
 	print_line(o, "name", "name");
@@ -297,53 +331,32 @@ static void print_text(const json_t *o)
 	print_line(o, "reading", "reading");
 	print_line(o, "doubt", "doubt");
 	print_line(o, "profile", "profile");
+	if (json_array_size(json_object_get(o, "rules")) > 0)
+		(void)printf("rules\n");
+	print_rules(json_object_get(o, "rules"));
 	print_line(o, "verdict", "verdict");
+	if (json_is_true(json_object_get(o, "monitored")))
+		(void)printf("%-11s%s\n", "monitored", "it would be a denial; the mode is monitor");
 	print_line(o, "reason", "reason");
 	print_line(o, "decided by", "decided_by");
+	print_line(o, "rule", "rule");
 	print_line(o, "flag", "flag");
 	print_line(o, "message", "message");
 }
 
-static int explain(
-	const struct request *request, const struct policy *policy, bool json, struct err *e)
+static int show(const struct policy *policy, const struct judged *j, bool json, struct err *e)
 {
-	struct account a = { .policy = policy, .request = request };
-	json_auto_t *o = NULL;
-	struct decision d;
-	struct facts facts;
-	struct lookup *lookup = NULL;
-	struct span missing;
-	int rc = facts_read(request, &facts, e);
+	json_auto_t *o = account_json(policy, j);
 
-	if (rc == 0)
-		rc = lookup_collect(&facts, span_of(policy->socket_dir), 0, &lookup, e);
-	if (rc == 0 && lookup) {
-		lookup_run(lookup);
-		if (!lookup_show(lookup, &facts, &missing))
-			rc = FAIL(e, 0, "no memory");
-	}
-	if (rc == 0)
-		rc = facts_judge_mounts(&facts, span_of(policy->socket_dir), e);
-	if (rc == 0) {
-		d = decide(policy, &facts);
-		a.facts = &facts;
-		a.decision = &d;
-		message_write(policy, &facts, &d, a.message);
-		o = account_json(&a);
-		if (!o)
-			rc = FAIL(e, 0, "no memory");
-	}
-	if (o && json) {
+	if (!o)
+		return FAIL(e, 0, "no memory");
+	if (json) {
 		(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		(void)printf("\n");
-	} else if (o) {
+	} else {
 		print_text(o);
 	}
-	if (rc == 0)
-		rc = d.verdict == VERDICT_ALLOW ? EXIT_FINE : EXIT_FINDINGS;
-	facts_free(&facts);
-	lookup_release(lookup);
-	return rc;
+	return j->decision.verdict == VERDICT_ALLOW ? EXIT_FINE : EXIT_FINDINGS;
 }
 
 static int fail(int status, const char *text)
@@ -355,16 +368,16 @@ static int fail(int status, const char *text)
 int cli_explain(int argc, char **argv)
 {
 	struct arguments a = { .method = NULL };
-	AUTO_MEM struct config *c = NULL;
+	AUTO_CONFIG struct config *c = NULL;
 	AUTO_MEM char *question = NULL;
-	struct request request;
+	struct judged j;
 	size_t len = 0;
 	struct err e;
 	int rc = take_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;
-	if (config_read(a.env_file, a.socket, &c, &e) != 0)
+	if (config_read(&a.sources, &c, &e) != 0)
 		return fail(EXIT_BROKEN, e.text);
 	if (!a.request_file) {
 		question = make_question(&a, &e);
@@ -374,8 +387,9 @@ int cli_explain(int argc, char **argv)
 	}
 	if (!question)
 		return fail(EXIT_USAGE, e.text);
-	if (envelope_read(question, len, &request, &e) != 0)
-		return fail(EXIT_FINDINGS, e.text);
-	rc = explain(&request, &c->policy, a.json, &e);
+	rc = judge(&c->policy, question, len, a.as, &j, &e);
+	if (rc == 0)
+		rc = show(&c->policy, &j, a.json, &e);
+	judged_free(&j);
 	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
 }

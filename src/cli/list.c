@@ -170,7 +170,9 @@ static const char *route_verdict(const struct config *c, const struct route *rou
 		.powers = route_powers(route),
 		.reading = READING_EXACT };
 
-	return decide(&c->policy, &facts).verdict == VERDICT_ALLOW ? "allow" : "deny";
+	struct subject anonymous = subject_at(c->policy.file_rules, SUBJECT_ANONYMOUS);
+
+	return decide(&c->policy, &anonymous, &facts).verdict == VERDICT_ALLOW ? "allow" : "deny";
 }
 
 static void list_operations(struct table *t)
@@ -265,10 +267,10 @@ int cli_list(int argc, char **argv)
 {
 	static const struct option options[] = { { "current", no_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' },
-		{ "env-file", required_argument, NULL, 'e' }, { NULL, 0, NULL, 0 } };
-	AUTO_MEM struct config *c = NULL;
+		SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
+	AUTO_CONFIG struct config *c = NULL;
 	struct table t = { .form = FORM_TEXT };
-	const char *env_file = NULL;
+	struct sources sources = { NULL, NULL, NULL };
 	bool current = false;
 	struct err e;
 	int o;
@@ -281,15 +283,13 @@ int cli_list(int argc, char **argv)
 			t.form = FORM_JSON;
 		else if (o == 'm')
 			t.form = FORM_MARKDOWN;
-		else if (o == 'e')
-			env_file = optarg;
-		else
+		else if (!sources_take(&sources, o, optarg))
 			return cli_usage(
 				"list", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (argc - optind != 1)
 		return cli_usage("list", "one of flags, operations, powers, profiles is wanted");
-	if (current && config_read(env_file, NULL, &c, &e) != 0) {
+	if (current && config_read(&sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp list: %s\n", e.text);
 		return EXIT_BROKEN;
 	}

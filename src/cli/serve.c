@@ -15,11 +15,15 @@
 enum { BUDGET = 64 << 20, REQUEST_SECONDS = 30 };
 
 /* "profile guard, ALLOW_EXEC=1": what differs from the default. */
-static void say_settings(const struct config *c)
+static void say_settings(const struct config *c, unsigned generation)
 {
 	char text[900];
 	struct line l;
 
+	if (c->policy.broken[0]) {
+		log_line("%s: everything is denied; serving %s", DSP_VERSION, c->socket);
+		return;
+	}
 	line_init(&l, text, sizeof(text));
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
 		if (c->settings.flags[i] != SETTING_UNSET)
@@ -28,13 +32,21 @@ static void say_settings(const struct config *c)
 	}
 	if (c->settings.names[0])
 		line_add(&l, ", DSP_NAME=%s", c->settings.names);
+	if (c->rules)
+		line_add(&l, ", %zu rules of %s (%.14s)", c->rules->count, c->findings.file,
+			c->digest);
+	if (generation > 1)
+		line_add(&l, ", generation %u", generation);
 	log_line("%s: profile %s%s%s; serving %s", DSP_VERSION,
 		profile_info(c->policy.profile)->name, text, l.cut ? ", ..." : "", c->socket);
+	if (c->policy.monitor)
+		log_line("MONITOR MODE: denials are only recorded, and everything that they would "
+			 "stop is allowed");
 }
 
-static void say_notices(const struct settings *s)
+static void say_notices(const struct config *c)
 {
-	struct span rest = span_of(s->notices);
+	struct span rest = span_of(c->settings.notices);
 
 	while (rest.n > 0) {
 		size_t n = span_find(rest, '\n');
@@ -42,12 +54,57 @@ static void say_notices(const struct settings *s)
 		log_line("notice: %.*s", (int)n, rest.s);
 		rest = span_after(rest, n < rest.n ? n + 1 : n);
 	}
+	for (size_t i = 0; i < c->findings.count; i++) {
+		const struct finding *f = &c->findings.items[i];
+
+		if (f->warning)
+			log_line("notice: %s:%zu:%zu: %s", c->findings.file, f->line, f->column,
+				f->text);
+	}
 }
+
+/* A policy in force, with the configuration that it is made of. */
+struct current {
+	struct snapshot snapshot; /* first: the service knows no more of it */
+	struct config *config;
+};
 
 struct serving {
 	struct service service; /* first: the endpoints' ctx is a service */
 	struct listener listener;
+	const struct sources *sources;
+	char socket[256];
 };
+
+static void release(struct snapshot *s)
+{
+	struct current *current = (struct current *)(void *)s;
+
+	config_free(current->config);
+	mem_free(current);
+}
+
+static const struct config *config_of(const struct snapshot *s)
+{
+	return ((const struct current *)(const void *)s)->config;
+}
+
+/* Owns c from now on, on an error too. */
+static struct snapshot *make_current(struct config *c, struct err *e)
+{
+	struct current *current = mem_array(1, sizeof(*current));
+
+	if (!current) {
+		config_free(c);
+		err_set(e, ENOMEM, "the settings");
+		return NULL;
+	}
+	current->config = c;
+	current->snapshot.policy = &c->policy;
+	current->snapshot.release = release;
+	memcpy(current->snapshot.digest, c->digest, sizeof(c->digest));
+	return &current->snapshot;
+}
 
 static void stopping(void *ctx)
 {
@@ -84,39 +141,56 @@ static int begin_lookups(struct service *service, const char *dir, struct err *e
 	return service->pool ? 0 : -1;
 }
 
-static int serve(const struct config *c)
+/* Everything is read and checked first; then it is in force for each question that comes. */
+static int reload(struct service *service, struct err *e)
 {
-	struct serving s = { .service.policy = &c->policy };
-	struct server_options o = { .ctx = &s,
-		.budget = BUDGET,
-		.request_seconds = REQUEST_SECONDS,
-		.stopping = stopping,
-		.finished = service_finished,
-		.wait = service_wait };
+	struct serving *s = (struct serving *)(void *)service;
+	struct snapshot *next = NULL;
+	struct config *c = NULL;
+
+	if (config_read(s->sources, &c, e) == 0)
+		next = make_current(c, e);
+	else
+		config_free(c);
+	if (!next) {
+		log_line("reload: %s; the old settings stay in force", e->text);
+		return -1;
+	}
+	say_notices(c);
+	service_swap(service, next);
+	say_settings(c, next->generation);
+	return 0;
+}
+
+static void hangup(void *ctx)
+{
+	struct err e;
+
+	(void)reload(ctx, &e);
+}
+
+static int listen_and_run(struct serving *s, struct server_options *o)
+{
 	AUTO_MEM char *dir = NULL;
 	struct err e;
 	int rc;
 
-	o.endpoints = service_endpoints(&o.count);
 	/* From here on a stop is asked for in order: the socket's name is taken away again. */
 	process_block_signals();
-	if (listener_open(c->socket, &s.listener, &e) != 0) {
+	if (listener_open(s->socket, &s->listener, &e) != 0) {
 		log_line("%s", e.text);
 		return EXIT_FINDINGS;
 	}
-	o.listen_fd = s.listener.fd;
-	if (c->policy.broken[0])
-		log_line("%s: everything is denied; serving %s", DSP_VERSION, c->socket);
-	else
-		say_settings(c);
-	dir = socket_directory(c->socket, &e);
-	rc = begin_lookups(&s.service, dir, &e);
+	o->listen_fd = s->listener.fd;
+	say_settings(config_of(s->service.snapshot), s->service.snapshot->generation);
+	dir = socket_directory(s->socket, &e);
+	rc = begin_lookups(&s->service, dir, &e);
 	if (rc == 0) {
-		o.wake_fd = pool_fd(s.service.pool);
-		rc = server_run(&o, &e);
+		o->wake_fd = pool_fd(s->service.pool);
+		rc = server_run(o, &e);
 	}
-	pool_close(s.service.pool);
-	listener_close(&s.listener);
+	pool_close(s->service.pool);
+	listener_close(&s->listener);
 	if (rc != 0) {
 		log_line("%s", e.text);
 		return EXIT_FINDINGS;
@@ -125,34 +199,58 @@ static int serve(const struct config *c)
 	return EXIT_FINE;
 }
 
+/* Owns c. */
+static int serve(struct config *c, const struct sources *sources)
+{
+	struct serving s = { .service.reload = reload, .sources = sources };
+	struct server_options o = { .ctx = &s,
+		.budget = BUDGET,
+		.request_seconds = REQUEST_SECONDS,
+		.stopping = stopping,
+		.hangup = hangup,
+		.finished = service_finished,
+		.wait = service_wait };
+	struct snapshot *first;
+	struct err e;
+	int rc;
+
+	o.endpoints = service_endpoints(&o.count);
+	memcpy(s.socket, c->socket, sizeof(s.socket));
+	first = make_current(c, &e);
+	if (!first) {
+		log_line("%s", e.text);
+		return EXIT_FINDINGS;
+	}
+	service_swap(&s.service, first);
+	rc = listen_and_run(&s, &o);
+	service_end(&s.service);
+	return rc;
+}
+
 int cli_serve(int argc, char **argv)
 {
-	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
-		{ "env-file", required_argument, NULL, 'e' }, { NULL, 0, NULL, 0 } };
-	AUTO_MEM struct config *c = NULL;
-	const char *env_file = NULL;
-	const char *socket = NULL;
+	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
+	struct sources sources = { NULL, NULL, NULL };
+	struct config *c = NULL;
 	struct err e;
 	int o;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (o == 's')
-			socket = optarg;
-		else if (o == 'e')
-			env_file = optarg;
-		else
+		if (!sources_take(&sources, o, optarg))
 			return cli_usage(
 				"serve", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (optind < argc)
 		return cli_usage("serve", "%s: not expected", argv[optind]);
-	if (config_read(env_file, socket, &c, &e) != 0) {
+	if (config_read(&sources, &c, &e) != 0) {
 		log_line("%s", e.text);
-		if (!c || !c->settings.deny_when_broken)
+		if (!c || !c->settings.deny_when_broken) {
+			config_free(c);
 			return EXIT_BROKEN;
+		}
 		policy_broken(e.text, &c->policy);
 	}
-	say_notices(&c->settings);
-	return serve(c);
+	say_notices(c);
+	return serve(c, &sources);
 }

@@ -225,9 +225,11 @@ int body_read(char *text, size_t n, struct body_form form, struct value **ret, s
 {
 	struct place here = { .up = NULL };
 	struct value *top;
+	struct err wrong;
+	size_t where;
 
-	if (value_read(text, n, &top, why) != 0)
-		return -1;
+	if (value_read(text, n, &top, &where, &wrong) != 0)
+		return FAIL(why, wrong.code, "its body %s (at byte %zu)", wrong.text, where + 1);
 	if (check_top(top, form.top, why) != 0 || walk(top, form.schema, false, &here, why) != 0) {
 		mem_free(top);
 		return -1;

@@ -28,7 +28,7 @@ static struct decision deny_closed(const struct policy *policy, const struct pow
 }
 
 /* A mount that dsp cannot see may be the socket's: guard alone goes by its text. */
-static struct powerset powers_under(const struct policy *policy, const struct facts *facts)
+struct powerset decide_powers(const struct policy *policy, const struct facts *facts)
 {
 	struct powerset powers = facts->powers;
 
@@ -41,7 +41,7 @@ static struct powerset powers_under(const struct policy *policy, const struct fa
 static struct decision decide_profile(const struct policy *policy, const struct facts *facts)
 {
 	const struct route *route = facts->route;
-	struct powerset powers = powers_under(policy, facts);
+	struct powerset powers = decide_powers(policy, facts);
 	struct powerset closed = powerset_both(&powers, &policy->closed);
 
 	if (!powerset_empty(&closed))
@@ -109,7 +109,7 @@ static const char *rule_reason(const struct route *route)
 static struct decision decide_proxy(const struct policy *policy, const struct facts *facts)
 {
 	const struct route *route = facts->route;
-	struct powerset powers = powers_under(policy, facts);
+	struct powerset powers = decide_powers(policy, facts);
 	struct powerset closed = powerset_both(&powers, &policy->closed);
 
 	if (!powerset_empty(&closed))
@@ -134,7 +134,75 @@ static struct decision decide_proxy(const struct policy *policy, const struct fa
 	return decide_section(policy, route);
 }
 
-struct decision decide(const struct policy *policy, const struct facts *facts)
+static struct decision decide_by_file(const struct rule *rule)
+{
+	struct decision d = rule->deny ? deny(DECIDED_BY_FILE, "rule", FLAG_COUNT)
+				       : allow(DECIDED_BY_FILE, FLAG_COUNT);
+
+	d.rule = rule;
+	return d;
+}
+
+/* A deny rule that speaks of operations and powers alone needs no body that can be read. */
+static bool has_lists(const struct rule *rule)
+{
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		if (rule->lists[k].given)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The first rule that matches. Of a request that cannot be read only what route and query say is
+ * known: that can be enough for a denial, and never for an allow.
+ */
+static const struct rule *first_rule(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, const struct rule **noted)
+{
+	struct powerset powers = decide_powers(policy, facts);
+	const struct rules *rules = policy->file_rules;
+	bool exact = facts->reading == READING_EXACT;
+
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		const struct rule *rule = &rules->items[i];
+		enum fit fit = rule_fit(rule, subject->id, facts, &powers).fit;
+
+		if (fit == FIT_NOT_WHO || fit == FIT_NOT_OPERATION)
+			continue;
+		if (!exact && (!rule->deny || has_lists(rule)))
+			return NULL;
+		if (fit != FIT)
+			continue;
+		if (!rule->monitor)
+			return rule;
+		if (!*noted)
+			*noted = rule;
+	}
+	return NULL;
+}
+
+static struct decision decide_readable(
+	const struct policy *policy, const struct subject *subject, const struct facts *facts)
+{
+	const struct rule *noted = NULL;
+	const struct rule *rule = first_rule(policy, subject, facts, &noted);
+	struct decision d;
+
+	if (rule)
+		d = decide_by_file(rule);
+	else if (policy->file_rules && policy->file_rules->otherwise_deny)
+		d = deny(DECIDED_BY_OTHERWISE, "otherwise", FLAG_COUNT);
+	else if (policy_is_proxy(policy))
+		d = decide_proxy(policy, facts);
+	else
+		d = decide_profile(policy, facts);
+	d.noted = noted;
+	return d;
+}
+
+static struct decision decide_strictly(
+	const struct policy *policy, const struct subject *subject, const struct facts *facts)
 {
 	struct decision d;
 
@@ -143,12 +211,38 @@ struct decision decide(const struct policy *policy, const struct facts *facts)
 	if (facts->plugin.n > 0 && policy_owns_name(policy, facts->plugin))
 		return deny(
 			DECIDED_BY_OWN_NAME, power_info(POWER_PLUGIN_CONTROL)->name, FLAG_COUNT);
+	if (subject->doubt != SUBJECT_SURE)
+		return deny(DECIDED_BY_IDENTITY, "identity", FLAG_COUNT);
 	if (facts->reading == READING_UNROUTABLE)
 		return deny(DECIDED_BY_READING, "unroutable", FLAG_COUNT);
-	d = policy_is_proxy(policy) ? decide_proxy(policy, facts) : decide_profile(policy, facts);
+	d = decide_readable(policy, subject, facts);
 	/* A denial that an administrator can change is the better reason; an allow is none. */
-	if (d.verdict == VERDICT_ALLOW && facts->reading != READING_EXACT)
+	if ((d.verdict == VERDICT_ALLOW || d.by == DECIDED_BY_OTHERWISE) &&
+		facts->reading != READING_EXACT)
 		return deny(DECIDED_BY_READING, "unreadable", FLAG_COUNT);
+	return d;
+}
+
+/* What a monitoring policy never lets through: what would undo dsp. */
+static bool is_lasting(
+	const struct policy *policy, const struct facts *facts, const struct decision *d)
+{
+	return d->by == DECIDED_BY_BROKEN || d->by == DECIDED_BY_OWN_NAME ||
+		(powerset_has(&facts->powers, POWER_PLUGIN_CONTROL) &&
+			powerset_has(&policy->closed, POWER_PLUGIN_CONTROL)) ||
+		(powerset_has(&facts->powers, POWER_DSP_FILES) &&
+			powerset_has(&policy->closed, POWER_DSP_FILES));
+}
+
+struct decision decide(
+	const struct policy *policy, const struct subject *subject, const struct facts *facts)
+{
+	struct decision d = decide_strictly(policy, subject, facts);
+
+	if (policy->monitor && d.verdict != VERDICT_ALLOW && !is_lasting(policy, facts, &d)) {
+		d.verdict = VERDICT_ALLOW;
+		d.monitored = true;
+	}
 	return d;
 }
 
@@ -161,6 +255,12 @@ const char *decider_name(enum decider by)
 		return "this plugin's own name";
 	case DECIDED_BY_READING:
 		return "no exact reading";
+	case DECIDED_BY_IDENTITY:
+		return "who asks is not known";
+	case DECIDED_BY_FILE:
+		return "rule of the policy file";
+	case DECIDED_BY_OTHERWISE:
+		return "otherwise";
 	case DECIDED_BY_POWER:
 		return "closed power";
 	case DECIDED_BY_GRANT:

@@ -1,16 +1,15 @@
 #include "dsp/escape.h"
 
-#include "dsp/decide.h"
 #include "dsp/grants.h"
 
-static bool allowed(
-	const struct policy *policy, const struct route *route, const struct powerset *powers)
+static struct decision ask(const struct policy *policy, const struct subject *subject,
+	const struct route *route, const struct powerset *powers)
 {
 	struct facts facts = {
 		.route = route, .plain_name = true, .powers = *powers, .reading = READING_EXACT
 	};
 
-	return decide(policy, &facts).verdict == VERDICT_ALLOW;
+	return decide(policy, subject, &facts);
 }
 
 static bool by_query(enum operation operation, enum power p)
@@ -65,22 +64,38 @@ static bool can_ask(const struct route *route, enum power p, struct powerset *re
 	return powerset_has(&body, p);
 }
 
-bool escape_find(const struct policy *policy, enum power p, const struct route **ret)
+struct powerset escape_possible(const struct route *route)
+{
+	struct powerset all = { { 0 } };
+	struct powerset unused;
+
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		if (can_ask(route, (enum power)i, &unused))
+			powerset_add(&all, (enum power)i);
+	}
+	return all;
+}
+
+bool escape_find(const struct policy *policy, const struct subject *subject, enum power p,
+	struct escape *ret)
 {
 	size_t count;
 	const struct route *route = route_rows(&count);
 	struct powerset powers = { { 0 } };
 
-	*ret = NULL;
+	ret->route = NULL;
 	if (p == POWER_UNKNOWN) {
 		powerset_add(&powers, p);
-		return allowed(policy, NULL, &powers);
+		ret->decision = ask(policy, subject, NULL, &powers);
+		return ret->decision.verdict == VERDICT_ALLOW;
 	}
 	for (; count > 0; count--, route++) {
-		if (can_ask(route, p, &powers) && allowed(policy, route, &powers)) {
-			*ret = route;
+		if (!can_ask(route, p, &powers))
+			continue;
+		ret->route = route;
+		ret->decision = ask(policy, subject, route, &powers);
+		if (ret->decision.verdict == VERDICT_ALLOW)
 			return true;
-		}
 	}
 	return false;
 }

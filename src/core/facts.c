@@ -135,6 +135,17 @@ static struct span plugin_name(const struct facts *f, char *room)
 	return reference_familiar((struct span){ room, n < 0 ? 0 : (size_t)n });
 }
 
+/* The network of a connect stands in the path. -1: no memory. */
+static int add_network(struct facts *f)
+{
+	struct detail d = { .power = POWER_NETWORK_CONNECT,
+		.kind = DETAIL_NETWORK,
+		.field = SPAN("network"),
+		.text = f->name };
+
+	return details_add(&f->details, &d);
+}
+
 /* What route and query say. -1: no memory. */
 static int read_query(const struct request *rq, struct facts *f, char *room, struct err *e)
 {
@@ -146,8 +157,11 @@ static int read_query(const struct request *rq, struct facts *f, char *room, str
 		powerset_add(&f->powers, POWER_UNKNOWN);
 		return 0;
 	}
+	f->query_hidden = query_may_be_replaced(f->route, rq);
 	if (asked_by_query(&asked, f->route, rq, f->target.query) != 0)
 		return FAIL(e, ENOMEM, "a request's query");
+	if (powerset_has(&f->powers, POWER_NETWORK_CONNECT) && add_network(f) != 0)
+		return FAIL(e, ENOMEM, "a request's network");
 	if (f->route->operation == OP_PLUGIN_CREATE || f->route->operation == OP_PLUGIN_PULL)
 		f->plugin = plugin_name(f, room);
 	return 0;
@@ -160,7 +174,7 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 	ret->route = NULL;
 	ret->target = (struct target){ .query = { NULL, 0 } };
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
-	ret->plain_name = ret->unseen = false;
+	ret->plain_name = ret->query_hidden = ret->unseen = false;
 	ret->powers = (struct powerset){ { 0 } };
 	ret->details = (struct details){ .count = 0 };
 	ret->reading = READING_EXACT;

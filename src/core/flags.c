@@ -1,5 +1,7 @@
 #include "dsp/flags.h"
 
+#include "dsp/suggest.h"
+
 #define FLAG_ROW(nm, kd, p1, p2, ar, pd, wh)                                                       \
 	{ .name = (nm),                                                                            \
 		.kind = (kd),                                                                      \
@@ -39,55 +41,13 @@ size_t flag_find(struct span name)
 	return FLAG_COUNT;
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-enum { LONGEST = 40 };
-
-/* Edits between two words: insert, delete, change, swap of neighbours (optimal alignment). */
-static size_t distance(struct span a, struct span b)
-{
-	size_t d[3][LONGEST + 1];
-
-	for (size_t j = 0; j <= b.n; j++)
-		d[0][j] = j;
-	for (size_t i = 1; i <= a.n; i++) {
-		size_t *now = d[i % 3];
-		const size_t *up = d[(i - 1) % 3];
-		const size_t *up2 = d[(i + 1) % 3];
-
-		now[0] = i;
-		for (size_t j = 1; j <= b.n; j++) {
-			now[j] = least(least(up[j], now[j - 1]) + 1,
-				up[j - 1] + (a.s[i - 1] != b.s[j - 1]));
-			if (i > 1 && j > 1 && a.s[i - 1] == b.s[j - 2] && a.s[i - 2] == b.s[j - 1])
-				now[j] = least(now[j], up2[j - 2] + 1);
-		}
-	}
-	return d[a.n % 3][b.n];
-}
-
 const char *flag_suggest(struct span name, size_t most)
 {
-	const char *best = NULL;
-	size_t best_distance = most + 1;
+	struct suggestion s = suggest(name, most);
 
-	if (name.n > LONGEST)
-		return NULL;
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
-		struct span known = span_of(rows[i].name);
-		size_t edits;
-
-		if (rows[i].kind == FLAG_KIND_IGNORED || rows[i].kind == FLAG_KIND_LATER ||
-			known.n > LONGEST)
-			continue;
-		edits = distance(name, known);
-		if (edits < best_distance) {
-			best = rows[i].name;
-			best_distance = edits;
-		}
+		if (rows[i].kind != FLAG_KIND_IGNORED && rows[i].kind != FLAG_KIND_LATER)
+			suggest_try(&s, span_of(rows[i].name));
 	}
-	return best;
+	return s.nearest.s;
 }

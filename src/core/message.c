@@ -252,9 +252,62 @@ static void write_own_name(const struct facts *facts, struct line *l)
 		facts->route->name, name);
 }
 
-void message_write(const struct policy *policy, const struct facts *facts, const struct decision *d,
-	char out[MESSAGE_MOST])
+void subject_write(const struct subject *subject, char *out, size_t cap)
 {
+	struct line l;
+
+	line_init(&l, out, cap);
+	if (subject->is_stranger)
+		line_add(&l, "cn:");
+	text_escape(subject->name, out + l.n, cap - l.n);
+}
+
+static void write_identity(const struct subject *subject, struct line *l)
+{
+	if (subject->doubt == SUBJECT_UNKNOWN_TOKEN)
+		line_add(l,
+			"the token in X-Dsp-Token is no user's: send one that the policy file "
+			"holds, or none; no flag opens it");
+	else
+		line_add(l,
+			"the client's certificate and the token in X-Dsp-Token are not of one user: "
+			"send one of them; no flag opens it");
+}
+
+/* 'container_kill on "web" is refused by rule "no kills": ask the on-call' */
+static void write_file(const struct facts *facts, const struct decision *d, struct line *l)
+{
+	char text[96];
+
+	add_operation_cut(l, facts, NAME_SHORT);
+	text_escape(d->rule->name, text, NAME_MOST);
+	line_add(l, " is refused by rule \"%s\" of the policy file", text);
+	if (d->rule->message.n == 0)
+		return;
+	text_escape(d->rule->message, text, sizeof(text));
+	line_add(l, ": %s", text);
+}
+
+static void write_otherwise(const struct subject *subject, const struct facts *facts,
+	const struct powerset *powers, struct line *l)
+{
+	char who[48];
+	char names[80];
+	struct line n;
+
+	subject_write(subject, who, sizeof(who));
+	line_init(&n, names, sizeof(names));
+	(void)add_names(&n, powers);
+	add_operation_cut(l, facts, NAME_SHORT);
+	line_add(l, ": no rule of the policy file allows it to %s", who);
+	if (n.n > 0 && !n.cut)
+		line_add(l, "; it asks for %s", names);
+}
+
+void message_write(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, const struct decision *d, char out[MESSAGE_MOST])
+{
+	struct powerset powers = decide_powers(policy, facts);
 	struct line l;
 
 	line_init(&l, out, MESSAGE_MOST);
@@ -265,6 +318,18 @@ void message_write(const struct policy *policy, const struct facts *facts, const
 		break;
 	case DECIDED_BY_OWN_NAME:
 		write_own_name(facts, &l);
+		break;
+	case DECIDED_BY_IDENTITY:
+		write_identity(subject, &l);
+		break;
+	case DECIDED_BY_FILE:
+		if (d->rule->deny)
+			write_file(facts, d, &l);
+		else
+			line_add(&l, "allowed");
+		break;
+	case DECIDED_BY_OTHERWISE:
+		write_otherwise(subject, facts, &powers, &l);
 		break;
 	case DECIDED_BY_READING:
 		write_reading(facts, d, &l);

@@ -143,9 +143,12 @@ static void directory_of_socket(const char *socket, char *out, size_t cap)
 	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) : 0 }, out, cap);
 }
 
-void policy_compile(const struct settings *s, const char *socket, struct policy *ret)
+void policy_compile(
+	const struct settings *s, const char *socket, const struct rules *rules, struct policy *ret)
 {
-	*ret = (struct policy){ .profile = s->profile };
+	*ret = (struct policy){
+		.profile = s->profile, .monitor = s->mode == MODE_MONITOR, .file_rules = rules
+	};
 	directory_of_socket(socket, ret->socket_dir, sizeof(ret->socket_dir));
 	memcpy(ret->flags, s->flags, sizeof(ret->flags));
 	if (s->names[0] != '\0')

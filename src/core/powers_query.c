@@ -15,11 +15,7 @@ static void complete_pull(struct asked *a, struct span query, bool hidden)
 		powerset_add(a->powers, POWER_DIALS_OUT);
 }
 
-/*
- * Whether a form body that dsp is not shown could replace the query. Where a body is JSON or
- * nothing, such a request is unreadable; a tar is never shown, so there the doubt stays.
- */
-static bool query_may_be_replaced(const struct route *route, const struct request *rq)
+bool query_may_be_replaced(const struct route *route, const struct request *rq)
 {
 	if (rq->has_content_length && span_equal(rq->content_length, SPAN("0")))
 		return false;

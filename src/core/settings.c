@@ -118,6 +118,17 @@ static int take_on_broken(struct settings *s, struct span value, struct err *e)
 	return FAIL(e, 0, "DSP_ON_BROKEN=%s: it may be exit or deny", shown);
 }
 
+static int take_mode(struct settings *s, struct span value, struct err *e)
+{
+	char shown[40];
+
+	s->mode = span_equal(value, SPAN("monitor")) ? MODE_MONITOR : MODE_ENFORCE;
+	if (s->mode == MODE_MONITOR || span_equal(value, SPAN("enforce")))
+		return 0;
+	text_escape(value, shown, sizeof(shown));
+	return FAIL(e, 0, "DSP_MODE=%s: it may be enforce or monitor", shown);
+}
+
 static int take_setting(struct settings *s, struct span name, struct span value, struct err *e)
 {
 	if (span_equal(name, SPAN("DSP_PROFILE")))
@@ -126,6 +137,10 @@ static int take_setting(struct settings *s, struct span name, struct span value,
 		return take_names(s, value, e);
 	if (span_equal(name, SPAN("DSP_ON_BROKEN")))
 		return take_on_broken(s, value, e);
+	if (span_equal(name, SPAN("DSP_MODE")))
+		return take_mode(s, value, e);
+	if (span_equal(name, SPAN("DSP_POLICY")))
+		return take_text(s->policy, sizeof(s->policy), "DSP_POLICY", value, e);
 	return take_text(s->socket, sizeof(s->socket), "DSP_SOCKET", value, e);
 }
 
@@ -147,9 +162,7 @@ static int take_unknown(struct settings *s, struct span name, struct span value,
 	enum settings_source source, struct err *e)
 {
 	bool ours = span_starts(name, SPAN("ALLOW_")) || span_starts(name, SPAN("DSP_"));
-	/* A short name is near to everything. */
-	size_t most = name.n < 6 ? 1 : name.n < 9 ? 2 : 3;
-	const char *near = flag_suggest(name, ours || source == SOURCE_FILE ? most : 1);
+	const char *near = flag_suggest(name, ours || source == SOURCE_FILE ? 0 : 1);
 	char shown[64];
 
 	text_escape(name, shown, sizeof(shown));

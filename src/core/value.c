@@ -13,6 +13,7 @@ enum {
 
 struct builder {
 	struct reader reader;
+	const char *text;
 	struct value *values;
 	size_t count;
 	size_t room;
@@ -85,7 +86,7 @@ static bool build(struct builder *b, struct span key, int depth)
 	if (at == b->room)
 		return false;
 	b->count++;
-	*v = (struct value){ .key = key };
+	*v = (struct value){ .key = key, .at = (unsigned)(b->reader.at - b->text) };
 	if (depth > MOST_DEPTH && (c == '{' || c == '[')) {
 		b->wrong = "is nested too deep";
 		return false;
@@ -113,17 +114,20 @@ static size_t most_values(const char *text, size_t n)
 	return most;
 }
 
-int value_read(char *text, size_t n, struct value **ret, struct err *why)
+int value_read(char *text, size_t n, struct value **ret, size_t *where, struct err *why)
 {
 	static const struct span none = { NULL, 0 };
-	struct builder b = { .reader = { text, text + n }, .room = most_values(text, n) };
+	struct builder b = {
+		.reader = { text, text + n }, .text = text, .room = most_values(text, n)
+	};
 	bool built;
 
+	*where = 0;
 	if (b.room > MOST_VALUES)
-		return FAIL(why, 0, "its body holds too many values");
+		return FAIL(why, 0, "holds too many values");
 	b.values = mem_alloc(b.room * sizeof(*b.values));
 	if (!b.values)
-		return FAIL(why, ENOMEM, "its body");
+		return FAIL(why, ENOMEM, "no memory to read it");
 	built = build(&b, none, 1);
 	if (built && reader_at_end(&b.reader)) {
 		*ret = b.values;
@@ -135,8 +139,8 @@ int value_read(char *text, size_t n, struct value **ret, struct err *why)
 	else if (!b.wrong && b.reader.at < b.reader.end &&
 		text_utf8((struct span){ b.reader.at, (size_t)(b.reader.end - b.reader.at) }) == 0)
 		b.wrong = "is not UTF-8";
-	return FAIL(why, 0, "its body %s (at byte %zu)", b.wrong ? b.wrong : "is not JSON",
-		(size_t)(b.reader.at - text) + 1);
+	*where = (size_t)(b.reader.at - text);
+	return FAIL(why, 0, "%s", b.wrong ? b.wrong : "is not JSON");
 }
 
 bool value_given(value_ref v)

@@ -84,6 +84,8 @@ static int take_headers(struct reader *r, struct request *rq, struct err *e)
 		else if (span_equal(key, SPAN("Content-Length")))
 			rc = take_header(r, "Content-Length", &rq->has_content_length,
 				&rq->content_length, e);
+		else if (span_equal(key, SPAN("X-Dsp-Token")))
+			rc = take_header(r, "X-Dsp-Token", &rq->has_token, &rq->token, e);
 		else if (!reader_skip(r))
 			rc = FAIL(e, 0, "the question's RequestHeaders is not JSON");
 		if (rc != 0)

@@ -398,7 +398,7 @@ static void take_signal(struct server *s)
 	if (read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP)
-		log_line("SIGHUP: settings are read at the start only; restart to change them");
+		s->options->hangup(s->options->ctx);
 	else
 		stop_asked(s);
 }

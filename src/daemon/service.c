@@ -62,6 +62,29 @@ static void fail(struct call *call, const struct err *e)
 
 /* --- exchanges ----------------------------------------------------------------------------------*/
 
+static void let_go(struct snapshot *s)
+{
+	if (--s->holders == 0 && s->release)
+		s->release(s);
+}
+
+void service_swap(struct service *service, struct snapshot *next)
+{
+	struct snapshot *old = service->snapshot;
+
+	next->holders = 1;
+	next->generation = old ? old->generation + 1 : 1;
+	service->snapshot = next;
+	if (old)
+		let_go(old);
+}
+
+void service_end(struct service *service)
+{
+	let_go(service->snapshot);
+	service->snapshot = NULL;
+}
+
 static struct exchange *exchange_begin(struct service *service, struct call *call)
 {
 	struct exchange *x = &service->spare;
@@ -73,6 +96,8 @@ static struct exchange *exchange_begin(struct service *service, struct call *cal
 	if (x) {
 		x->call = call;
 		x->lookup = NULL;
+		x->snapshot = service->snapshot;
+		x->snapshot->holders++;
 	}
 	return x;
 }
@@ -81,32 +106,60 @@ static void exchange_end(struct service *service, struct exchange *x)
 {
 	facts_free(&x->facts);
 	lookup_release(x->lookup);
+	let_go(x->snapshot);
 	if (x == &service->spare)
 		service->spare_used = false;
 	else
 		mem_free(x);
 }
 
+/* One line of what was not simply allowed. */
+static void tell(const struct exchange *x, const char *what, const char *text)
+{
+	char who[96];
+
+	const char *operation = x->facts.route ? x->facts.route->name : "request";
+
+	subject_write(&x->subject, who, sizeof(who));
+	if (x->snapshot->policy->file_rules)
+		log_line("%s %s for %s: %s", what, operation, who, text);
+	else
+		log_line("%s %s: %s", what, operation, text);
+}
+
+static void tell_noted(const struct exchange *x, const struct rule *rule)
+{
+	char name[96];
+
+	text_escape(rule->name, name, sizeof(name));
+	tell(x, "monitored", name);
+}
+
 static void conclude(const struct service *service, struct exchange *x)
 {
-	const struct policy *policy = service->policy;
-	struct facts *facts = &x->facts;
+	const struct policy *policy = x->snapshot->policy;
 	char message[MESSAGE_MOST];
 	struct decision d;
 	struct err e;
 
-	if (facts_judge_mounts(facts, span_of(policy->socket_dir), &e) != 0) {
+	(void)service;
+	if (facts_judge_mounts(&x->facts, span_of(policy->socket_dir), &e) != 0) {
 		fail(x->call, &e);
 		return;
 	}
-	d = decide(policy, facts);
-	if (d.verdict == VERDICT_ALLOW) {
+	d = decide(policy, &x->subject, &x->facts);
+	if (d.noted)
+		tell_noted(x, d.noted);
+	if (d.verdict == VERDICT_ALLOW && !d.monitored) {
 		reply_static(&x->call->reply, 200, SPAN("{\"Allow\":true}"));
 		return;
 	}
-	message_write(policy, facts, &d, message);
-	log_line("denied %s: %s", facts->route ? facts->route->name : "request", message);
-	reply_denial(&x->call->reply, message);
+	message_write(policy, &x->subject, &x->facts, &d, message);
+	tell(x, d.monitored ? "would deny" : "denied", message);
+	if (d.verdict == VERDICT_ALLOW)
+		reply_static(&x->call->reply, 200, SPAN("{\"Allow\":true}"));
+	else
+		reply_denial(&x->call->reply, message);
 }
 
 /* --- mount sources --------------------------------------------------------------------------------*/
@@ -195,6 +248,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 		fail(call, &e);
 		return ANSWER_NOW;
 	}
+	x->subject = subject_of(x->snapshot->policy->file_rules, &request);
 	if (facts_read(&request, &x->facts, &e) == 0)
 		later = look_up(service, x, &e);
 	if (later > 0) {
@@ -209,10 +263,47 @@ static enum answer answer_request(void *ctx, struct call *call)
 	return ANSWER_NOW;
 }
 
+/* --- dsp's own commands ---------------------------------------------------------------------------*/
+
+static enum answer answer_status(void *ctx, struct call *call)
+{
+	const struct service *service = ctx;
+	const struct snapshot *s = service->snapshot;
+	const struct policy *p = s->policy;
+	char text[400];
+	char *copy;
+	int n = snprintf(text, sizeof(text),
+		"{\"generation\":%u,\"policy\":\"%s\",\"profile\":\"%s\",\"mode\":\"%s\","
+		"\"rules\":%zu,\"broken\":%s}",
+		s->generation, s->digest, profile_info(p->profile)->name,
+		p->monitor ? "monitor" : "enforce", p->file_rules ? p->file_rules->count : 0,
+		p->broken[0] ? "true" : "false");
+
+	copy = n > 0 ? mem_copy(text, (size_t)n) : NULL;
+	reply_static(&call->reply, 500, SPAN("{\"Err\":\"dsp ran out of memory\"}"));
+	if (copy)
+		call->reply = (struct reply){ 200, copy, (size_t)n, copy };
+	return ANSWER_NOW;
+}
+
+static enum answer answer_reload(void *ctx, struct call *call)
+{
+	struct service *service = ctx;
+	struct err e;
+
+	if (service->reload && service->reload(service, &e) != 0) {
+		reply_error(&call->reply, 409, e.text);
+		return ANSWER_NOW;
+	}
+	return answer_status(ctx, call);
+}
+
 static const struct endpoint endpoints[] = {
 	{ "/AuthZPlugin.AuthZReq", ENVELOPE_MOST, answer_request, drop_request },
 	{ "/AuthZPlugin.AuthZRes", 0, answer_response, NULL },
 	{ "/Plugin.Activate", 0, answer_activate, NULL },
+	{ "/Dsp.Status", 0, answer_status, NULL },
+	{ "/Dsp.Reload", 0, answer_reload, NULL },
 };
 
 const struct endpoint *service_endpoints(size_t *count)

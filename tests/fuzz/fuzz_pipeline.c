@@ -42,7 +42,7 @@ static const struct policy *read_policy(struct span words)
 		if (flag_find(word) != FLAG_COUNT)
 			(void)!settings_take(&s, word, value, SOURCE_FILE, &e);
 	}
-	policy_compile(&s, SETTINGS_SOCKET, &policy);
+	policy_compile(&s, SETTINGS_SOCKET, NULL, &policy);
 	return &policy;
 }
 
@@ -123,13 +123,14 @@ static void check_decision(const struct policy *policy, const struct request *rq
 	const struct facts *facts, const struct decision *d)
 {
 	static struct policy broken;
+	struct subject anonymous = subject_at(NULL, SUBJECT_ANONYMOUS);
 	struct powerset closed = powerset_both(&facts->powers, &policy->closed);
 	char message[MESSAGE_MOST];
 
 	CHECK(d->verdict == VERDICT_ALLOW || d->verdict == VERDICT_DENY);
 	CHECK((d->verdict == VERDICT_ALLOW) == (d->reason[0] == '\0'));
 	memset(message, 0x7f, sizeof(message));
-	message_write(policy, facts, d, message);
+	message_write(policy, &anonymous, facts, d, message);
 	CHECK(memchr(message, '\0', sizeof(message)) != NULL && fuzz_printable(message));
 	CHECK(message[0] != '\0');
 	if (d->verdict == VERDICT_ALLOW) {
@@ -139,13 +140,14 @@ static void check_decision(const struct policy *policy, const struct request *rq
 			check_guard(rq);
 	}
 	policy_broken("dsp.env:1:1: not NAME=value", &broken);
-	CHECK(decide(&broken, facts).verdict == VERDICT_DENY);
+	CHECK(decide(&broken, &anonymous, facts).verdict == VERDICT_DENY);
 }
 
 /* What the daemon answers to the same text. 1: allow, 0: deny, -1: an error. */
 static int ask(const struct policy *policy, struct span question)
 {
-	struct service service = { .policy = policy };
+	struct snapshot snapshot = { .policy = policy, .holders = 1 };
+	struct service service = { .snapshot = &snapshot };
 	const struct endpoint *endpoint;
 	struct call call = { .len = question.n };
 	const struct reply *reply = &call.reply;
@@ -188,7 +190,9 @@ static void run(const struct policy *policy, struct span question)
 	} else {
 		CHECK(facts_read(&request, &facts, &e) == 0);
 		CHECK(facts_judge_mounts(&facts, span_of(policy->socket_dir), &e) == 0);
-		d = decide(policy, &facts);
+		struct subject subject = subject_of(NULL, &request);
+
+		d = decide(policy, &subject, &facts);
 		check_decision(policy, &request, &facts, &d);
 		CHECK(ask(policy, question) == (d.verdict == VERDICT_ALLOW));
 		facts_free(&facts);

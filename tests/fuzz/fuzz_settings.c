@@ -24,7 +24,7 @@ static void check_policy(const struct settings *s)
 {
 	static struct policy p;
 
-	policy_compile(s, s->socket[0] != '\0' ? s->socket : SETTINGS_SOCKET, &p);
+	policy_compile(s, s->socket[0] != '\0' ? s->socket : SETTINGS_SOCKET, NULL, &p);
 	CHECK(p.broken[0] == '\0' && p.profile == s->profile && p.rule_count <= PROXY_RULES_MOST);
 	CHECK(p.rule_count == 0 || policy_is_proxy(&p));
 	for (size_t i = 0; i < POWER_COUNT; i++) {

@@ -7,7 +7,7 @@
 # packages are installed, and what was there before comes back afterwards, also on interruption.
 set -euo pipefail
 
-build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev'
+build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev nettle-dev'
 lab='busybox-static procps'
 daemon='docker.io'
 tests='libcmocka-dev python3 haproxy valgrind docker-compose clang libclang-rt-14-dev'

@@ -19,6 +19,7 @@ LIBRARIES = {
     "jansson.h": ["src/daemon/envelope.c", "src/cli/*.c"],
     "microhttpd.h": ["src/daemon/server.c"],
     "b64/*": ["src/core/b64.c"],
+    "nettle/*": ["src/core/subject.c"],
 }
 
 # The core computes: of the system it knows types, strings, sorting and snprintf.

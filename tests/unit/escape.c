@@ -13,29 +13,32 @@ static void compile(const char *flags, struct policy *ret)
 	settings_init(&settings);
 	assert_int_equal(settings_take_file(&settings, "flags", span_of(flags), &e), 0);
 	settings_finish(&settings);
-	policy_compile(&settings, "/run/docker/plugins/dsp.sock", ret);
+	policy_compile(&settings, "/run/docker/plugins/dsp.sock", NULL, ret);
 }
 
 static size_t count_direct(const char *flags)
 {
 	static struct policy policy;
-	const struct route *route;
+	struct subject anonymous = subject_at(NULL, SUBJECT_ANONYMOUS);
+	struct escape escape;
 	size_t n = 0;
 
 	compile(flags, &policy);
 	for (size_t i = 0; i < POWER_COUNT; i++)
 		n += power_info((enum power)i)->root == ROOT_DIRECT &&
-			escape_find(&policy, (enum power)i, &route);
+			escape_find(&policy, &anonymous, (enum power)i, &escape);
 	return n;
 }
 
 static bool is_open(const char *flags, enum power p, enum operation operation)
 {
 	static struct policy policy;
-	const struct route *route;
+	struct subject anonymous = subject_at(NULL, SUBJECT_ANONYMOUS);
+	struct escape escape;
 
 	compile(flags, &policy);
-	return escape_find(&policy, p, &route) && (!route || route->operation == operation);
+	return escape_find(&policy, &anonymous, p, &escape) &&
+		(!escape.route || escape.route->operation == operation);
 }
 
 static void profiles(void **state)

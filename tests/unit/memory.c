@@ -90,7 +90,8 @@ static char *question(const char *method, const char *target, const char *body, 
 /* The status of the answer; allow: whether it opens the door. */
 static unsigned ask(const struct policy *policy, const char *text, size_t len, bool *allow)
 {
-	struct service service = { .policy = policy };
+	struct snapshot snapshot = { .policy = policy, .holders = 1 };
+	struct service service = { .snapshot = &snapshot };
 	size_t count;
 	const struct endpoint *endpoints = service_endpoints(&count);
 	char *message = exactly(text, len);
@@ -195,7 +196,7 @@ static void under(const char *flags)
 	settings_init(&settings);
 	assert_int_equal(settings_take_file(&settings, "flags", span_of(flags), &e), 0);
 	settings_finish(&settings);
-	policy_compile(&settings, "/run/docker/plugins/dsp.sock", &policy);
+	policy_compile(&settings, "/run/docker/plugins/dsp.sock", NULL, &policy);
 	check_all(&policy);
 }
 

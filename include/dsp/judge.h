@@ -1,0 +1,44 @@
+/* One question judged as dsp serve would judge it: for the commands that explain and test. */
+#ifndef DSP_JUDGE_H
+#define DSP_JUDGE_H
+
+#include "dsp/decide.h"
+#include "dsp/message.h"
+#include "dsp/request.h"
+#include "dsp/resolve.h"
+
+struct judged {
+	struct request request;
+	struct facts facts;
+	struct lookup *lookup;
+	struct subject subject;
+	struct decision decision;
+	char message[MESSAGE_MOST]; /* of a denial, also of one that is only recorded */
+};
+
+enum { ASKING_HEADERS_MOST = 64 };
+
+/* A request as a client would send it. */
+struct asking {
+	const char *method;
+	const char *target;
+	const char *user;           /* of the certificate, or NULL */
+	const char *const *headers; /* "Name: value"; ends with NULL */
+	struct span body;
+	bool has_body; /* alone it implies JSON and its length */
+};
+
+/* The question that dockerd would put; mem_free is for the caller. NULL and e. */
+char *asking_question(const struct asking *a, struct err *e) __attribute__((warn_unused_result));
+
+/*
+ * Judges a question (len bytes, changed in place; it must outlive ret). as: a subject of the policy
+ * file by its name, whatever the question says; or NULL. -1 and e: it is no question, there is no
+ * such subject, or memory ran out. Call judged_free in any case.
+ */
+MUST_USE int judge(const struct policy *policy, char *question, size_t len, const char *as,
+	struct judged *ret, struct err *e);
+
+void judged_free(struct judged *j);
+
+#endif

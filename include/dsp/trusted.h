@@ -1,0 +1,20 @@
+/*
+ * Reading a file that says who may do what: only one that nobody but root (or the user that dsp
+ * runs as) could have written, nor put in its place.
+ */
+#ifndef DSP_TRUSTED_H
+#define DSP_TRUSTED_H
+
+#include <stddef.h>
+
+#include "dsp/err.h"
+
+/*
+ * Reads a regular file of at most `most` bytes; text is terminated, mem_free is for the caller. The
+ * file and every directory on its way (and on the way of links) belong to root or to this
+ * process's user, and no other may write there (but where the sticky bit keeps others' hands off
+ * it). -1 and e, which names the path and what is wrong.
+ */
+MUST_USE int trusted_read(const char *path, size_t most, char **text, size_t *n, struct err *e);
+
+#endif

@@ -1,0 +1,253 @@
+#include "dsp/rules.h"
+
+#include "dsp/mem.h"
+#include "dsp/paths.h"
+
+const char *list_name(enum list_kind k)
+{
+	static const char *const names[LIST_COUNT] = { "mounts", "images", "capabilities",
+		"devices", "networks", "runtimes", "ports" };
+
+	return names[k];
+}
+
+/* What the items of a list cover, when all are covered; images cover none. */
+static const enum power covers[LIST_COUNT] = { POWER_HOST_MOUNTS, POWER_COUNT, POWER_CAPABILITIES,
+	POWER_DEVICES, POWER_NETWORK_CONNECT, POWER_RUNTIME, POWER_PUBLISH_PORTS };
+
+static const enum detail_kind kinds[LIST_COUNT] = { DETAIL_MOUNT, DETAIL_IMAGE, DETAIL_CAPABILITY,
+	DETAIL_DEVICE, DETAIL_NETWORK, DETAIL_RUNTIME, DETAIL_PORT };
+
+void rules_free(struct rules *r)
+{
+	if (!r)
+		return;
+	arena_free(&r->arena);
+	mem_free(r);
+}
+
+bool glob_matches(struct span glob, struct span text)
+{
+	size_t star = glob.n; /* the last star that was met */
+	size_t from = 0;      /* where in text it began to match */
+	size_t g = 0;
+	size_t t = 0;
+
+	while (t < text.n) {
+		if (g < glob.n && glob.s[g] == '*') {
+			star = g++;
+			from = t;
+		} else if (g < glob.n && glob.s[g] == text.s[t]) {
+			g++;
+			t++;
+		} else if (star < glob.n) {
+			g = star + 1;
+			t = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (g < glob.n && glob.s[g] == '*')
+		g++;
+	return g == glob.n;
+}
+
+/* Whether a detail is one that a list speaks of. */
+static bool concerns(enum list_kind k, const struct detail *d)
+{
+	if (k == LIST_MOUNTS)
+		return d->power == POWER_HOST_MOUNTS;
+	if (d->power != POWER_COUNT && d->power == covers[k])
+		return true;
+	return d->kind == kinds[k];
+}
+
+static struct span place_of(const struct detail *d)
+{
+	return d->sight && d->sight->path[0] ? span_of(d->sight->path) : d->text;
+}
+
+/* A path below a listed one; only what dsp has seen is known to be there. */
+static bool covers_mount(const struct pattern *p, const struct detail *d)
+{
+	if (d->kind != DETAIL_MOUNT || !d->sight || !d->sight->seen ||
+		strlen(d->sight->path) + 1 >= sizeof(d->sight->path))
+		return false;
+	return path_within(place_of(d), p->text) && (d->read_only || !p->read_only);
+}
+
+static unsigned number(struct span *s)
+{
+	unsigned n = 0;
+
+	while (s->n > 0 && s->s[0] >= '0' && s->s[0] <= '9' && n < 100000) {
+		n = n * 10 + (unsigned)(s->s[0] - '0');
+		*s = span_after(*s, 1);
+	}
+	return n;
+}
+
+/* "[ADDRESS:]PORT[-PORT]:CONTAINER[/tcp]": each port of the host must be meant. */
+static bool covers_port(const struct pattern *p, const struct detail *d)
+{
+	struct span rest = d->text;
+	size_t last = rest.n;
+	size_t colon;
+	unsigned from;
+	unsigned to;
+
+	if (d->kind != DETAIL_PORT)
+		return false;
+	while (last > 0 && rest.s[last - 1] != ':')
+		last--;
+	if (last == 0)
+		return false; /* a port that dockerd chooses */
+	rest.n = last - 1;
+	for (colon = rest.n; colon > 0 && rest.s[colon - 1] != ':'; colon--)
+		;
+	if (p->text.n > 0 &&
+		!span_equal(p->text, (struct span){ rest.s, colon > 0 ? colon - 1 : 0 }))
+		return false;
+	rest = span_after(rest, colon);
+	from = to = number(&rest);
+	if (rest.n > 0 && rest.s[0] == '-') {
+		rest = span_after(rest, 1);
+		to = number(&rest);
+	}
+	return rest.n == 0 && from > 0 && from <= to && from >= p->first && to <= p->last;
+}
+
+static bool covers_one(enum list_kind k, const struct pattern *p, const struct detail *d)
+{
+	switch (k) {
+	case LIST_MOUNTS:
+		return covers_mount(p, d);
+	case LIST_IMAGES:
+		/* What may be an image's id says nothing of its name. */
+		if (d->maybe_id)
+			return span_equal(p->text, d->text);
+		return glob_matches(p->text, d->text);
+	case LIST_DEVICES:
+		return (d->kind == DETAIL_DEVICE || d->kind == DETAIL_MOUNT) &&
+			glob_matches(p->text, place_of(d));
+	case LIST_PORTS:
+		return covers_port(p, d);
+	case LIST_CAPABILITIES:
+	case LIST_NETWORKS:
+	case LIST_RUNTIMES:
+	case LIST_COUNT:
+		break;
+	}
+	return d->kind == kinds[k] && glob_matches(p->text, d->text);
+}
+
+static bool covered(const struct list *list, enum list_kind k, const struct detail *d)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (covers_one(k, &list->items[i], d))
+			return true;
+	}
+	return false;
+}
+
+/* A deny rule means a mount below a listed path, and one that holds it. */
+static bool means(const struct list *list, enum list_kind k, const struct detail *d)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct pattern *p = &list->items[i];
+
+		if (k != LIST_MOUNTS && covers_one(k, p, d))
+			return true;
+		if (k == LIST_MOUNTS && d->kind == DETAIL_MOUNT &&
+			(path_within(place_of(d), p->text) || path_within(p->text, place_of(d))) &&
+			!(p->read_only && d->read_only))
+			return true;
+	}
+	return false;
+}
+
+/* Every item of the kind is covered; else item is the first that is not. */
+static bool covers_all(const struct list *list, enum list_kind k, const struct facts *facts,
+	const struct detail **item)
+{
+	for (size_t i = 0; i < facts->details.count; i++) {
+		const struct detail *d = &facts->details.items[i];
+
+		if (concerns(k, d) && !covered(list, k, d)) {
+			*item = d;
+			return false;
+		}
+	}
+	return !facts->query_hidden;
+}
+
+static bool means_any(const struct list *list, enum list_kind k, const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->details.count; i++) {
+		const struct detail *d = &facts->details.items[i];
+
+		if (concerns(k, d) && means(list, k, d))
+			return true;
+	}
+	return false;
+}
+
+static struct fitting fit_deny(
+	const struct rule *r, const struct facts *facts, const struct powerset *powers)
+{
+	struct powerset common = powerset_both(&r->powers, powers);
+
+	if (r->powers_given && powerset_empty(&common))
+		return (struct fitting){ .fit = FIT_NOT_POWERS };
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		if (r->lists[k].given && !means_any(&r->lists[k], (enum list_kind)k, facts))
+			return (struct fitting){ .fit = FIT_NOT_LIST, .list = (enum list_kind)k };
+	}
+	return (struct fitting){ .fit = FIT };
+}
+
+/* A power without an item ("rollback=previous") is one that no list can speak of. */
+static bool has_items(const struct facts *facts, enum power p)
+{
+	for (size_t i = 0; i < facts->details.count; i++) {
+		if (facts->details.items[i].power == p)
+			return true;
+	}
+	return false;
+}
+
+static struct fitting fit_allow(
+	const struct rule *r, const struct facts *facts, const struct powerset *powers)
+{
+	struct powerset have = r->powers;
+	struct fitting ret = { .fit = FIT };
+
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		if (!r->lists[k].given)
+			continue;
+		if (!covers_all(&r->lists[k], (enum list_kind)k, facts, &ret.item)) {
+			ret.fit = FIT_NOT_LIST;
+			ret.list = (enum list_kind)k;
+			return ret;
+		}
+		if (covers[k] != POWER_COUNT && has_items(facts, covers[k]))
+			powerset_add(&have, covers[k]);
+	}
+	if (!powerset_within(powers, &have)) {
+		ret.fit = FIT_NOT_POWERS;
+		ret.missing = powerset_less(powers, &have);
+	}
+	return ret;
+}
+
+struct fitting rule_fit(const struct rule *r, size_t subject, const struct facts *facts,
+	const struct powerset *powers)
+{
+	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
+
+	if (!bit_of(r->who, subject))
+		return (struct fitting){ .fit = FIT_NOT_WHO };
+	if (!bit_of(r->operations, operation))
+		return (struct fitting){ .fit = FIT_NOT_OPERATION };
+	return r->deny ? fit_deny(r, facts, powers) : fit_allow(r, facts, powers);
+}
