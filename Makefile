@@ -67,7 +67,7 @@ flags = $(eval flags := $(FLAGS) $(foreach f,$(FLAGS_CC),$(call cc-option,$(f)))
 
 # --- the program -------------------------------------------------------------------------------
 
-TABLES := routes powers flags proxies fields
+TABLES := routes powers flags proxies fields grants
 GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/version.h
 .SECONDARY: $(GEN)
 CORE := $(patsubst %.c,$(B)/%.o,$(wildcard src/core/*.c))

@@ -13,6 +13,7 @@
 #include "dsp/request.h"
 #include "dsp/route.h"
 #include "dsp/target.h"
+#include "dsp/value.h"
 
 enum reading {
 	READING_EXACT,
@@ -27,7 +28,8 @@ struct facts {
 	bool plain_name;        /* it matches [a-zA-Z0-9_.-]+ whole */
 	struct span plugin;     /* the familiar local name of a plugin to be made; else empty */
 	struct powerset powers; /* when unreadable: those of route and query */
-	struct details details; /* what is behind the powers */
+	struct details details; /* what they are, item by item */
+	bool unseen;            /* a mount's source is not what dsp can see: it may be anything */
 	enum reading reading;
 	struct err doubt;   /* the part in doubt, "its ...", when reading is not exact */
 	const char *advice; /* static: what a client may do about the doubt, or NULL */
@@ -35,18 +37,23 @@ struct facts {
 	/* Owned: what the spans above may point into. */
 	char small[512];
 	char *big;
+	struct value *body; /* its top, when it was read */
 };
 
 /*
- * Reads rq (whose body may be decoded in place) into ret. 0 also for what is unroutable or
+ * Reads rq (whose body is decoded in place, and must outlive ret) into ret. 0 also for what is unroutable or
  * unreadable. -1 and e only when memory ran out. Always call facts_free afterwards. ret must not be
  * copied: it points into itself.
  */
 MUST_USE int facts_read(const struct request *rq, struct facts *ret, struct err *e);
 
-/* Adds what the sights of its mounts say to the facts; every mount has one. */
-void facts_judge_mounts(struct facts *f);
-
 void facts_free(struct facts *f);
+
+/*
+ * Adds what the sources of mounts give (docker_socket, devices, dsp_files), when their details have
+ * a sight each, or by their text. socket_dir: the directory of dsp's own socket. -1 and e only
+ * when memory ran out.
+ */
+MUST_USE int facts_judge_mounts(struct facts *f, struct span socket_dir, struct err *e);
 
 #endif

@@ -29,6 +29,9 @@ struct field {
 /* The field of struct id (or of one that it includes) whose name folds to key; NULL if none. */
 const struct field *field_find(enum struct_id id, struct span key);
 
+/* The rows of one struct, without those that it includes. */
+const struct field *fields_of_struct(enum struct_id id, size_t *count);
+
 /*
  * Folds a key as encoding/json does for its comparison: ASCII letters to lower case, U+017F to
  * "s", U+212A to "k". Writes at most cap bytes; the folded length, which may be more than cap.

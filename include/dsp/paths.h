@@ -1,6 +1,6 @@
 /*
  * Paths of the host as text: which of them keep dsp in force, where Docker's and containerd's
- * sockets are wont to be. What stands behind a path is resolve.h's matter.
+ * sockets usually are. What stands behind a path is resolve.h's matter.
  */
 #ifndef DSP_PATHS_H
 #define DSP_PATHS_H
@@ -25,7 +25,7 @@ bool path_within(struct span path, struct span dir);
  */
 bool path_is_own(struct span path, struct span socket_dir);
 
-/* Whether a clean path is, or holds, a place where a socket of Docker or containerd is wont to be. */
+/* Whether a clean path is, or holds, a usual place of Docker's or containerd's socket. */
 bool path_holds_socket(struct span path);
 
 /* The directories of path_is_own but units, and the sockets of path_holds_socket: for resolve. */

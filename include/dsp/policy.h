@@ -32,8 +32,9 @@ struct policy {
 	const struct proxy_rule *rules[PROXY_RULES_MOST]; /* of the profile, in order */
 	uint16_t rule_flag[PROXY_RULES_MOST];
 	size_t rule_count;
-	char names[256];  /* of this plugin, comma separated */
-	char broken[320]; /* not empty: everything is denied, with this text */
+	char names[256];      /* of this plugin, comma separated */
+	char socket_dir[256]; /* the directory of this plugin's socket */
+	char broken[320];     /* not empty: everything is denied, with this text */
 };
 
 /* Compiles s; socket names the plugin when DSP_NAME does not. */

@@ -1,6 +1,6 @@
 /*
  * Powers: what a request would gain. The names, their flags and what profiles say of them are
- * rows of powers.tab; which request asks for which is decided by powers_of_request.
+ * rows of powers.tab; which request asks for which is said by routes.tab and grants.tab.
  */
 #ifndef DSP_POWERS_H
 #define DSP_POWERS_H
@@ -10,19 +10,26 @@
 
 #include "powers_tab.h"
 
+/* How far somebody with this power alone is from root on the host. */
+enum root { ROOT_DIRECT, ROOT_THROUGH_OTHERS, ROOT_NO };
+
 struct power_info {
-	const char *name;     /* "host_mounts" */
-	const char *flag;     /* "ALLOW_HOST_MOUNTS" */
-	const char *root;     /* "direct", "through others", "no" */
+	const char *name; /* "host_mounts" */
+	const char *flag; /* "ALLOW_HOST_MOUNTS" */
+	enum root root;
 	bool closed_guard;    /* what an unset flag means in profile guard */
 	bool closed_readonly; /* and in readonly */
+	bool closed_hardened; /* and in hardened */
 	bool closed_proxies;  /* and in tecnativa and linuxserver */
-	bool built;           /* false: found in bodies only, which are not judged yet */
 	const char *what;
+	const char *escape; /* behind "clients can"; "-" where root is ROOT_NO */
 };
 
 /* The row of one power; p is less than POWER_COUNT. */
 const struct power_info *power_info(enum power p);
+
+/* "direct", "through others", "no". */
+const char *root_name(enum root r);
 
 /* A set of powers. */
 struct powerset {
@@ -42,6 +49,12 @@ static inline bool powerset_has(const struct powerset *set, enum power p)
 static inline bool powerset_empty(const struct powerset *set)
 {
 	return (set->word[0] | set->word[1]) == 0;
+}
+
+static inline void powerset_add_all(struct powerset *set, const struct powerset *more)
+{
+	set->word[0] |= more->word[0];
+	set->word[1] |= more->word[1];
 }
 
 static inline struct powerset powerset_both(const struct powerset *a, const struct powerset *b)

@@ -10,4 +10,13 @@
  */
 struct span reference_familiar(struct span name);
 
+/*
+ * The canonical form of an image's reference: "docker.io/library/x:latest"; a digest is kept
+ * (distribution/reference, ParseNormalizedNamed and TagNameOnly). tag: a tag or a digest that is
+ * given beside the name and counts before one in it; or empty. out has room for
+ * reference_canonical_most bytes; the length.
+ */
+size_t reference_canonical(struct span name, struct span tag, char *out);
+size_t reference_canonical_most(struct span name, struct span tag);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "dsp/details.h"
 #include "dsp/err.h"
+#include "dsp/facts.h"
 #include "dsp/span.h"
 
 enum { LOOKUP_SOURCES_MOST = 1024 };
@@ -38,6 +39,19 @@ void lookup_run(struct lookup *l);
  * nothing was seen, for memory ran out. Not before lookup_run has returned.
  */
 const struct sight *lookup_sight(const struct lookup *l, struct span source);
+
+/*
+ * A lookup of all mount sources of facts. NULL when there are none to look up; so it is where they
+ * are too many, and the facts then say that the request is unreadable. -1 and e: no memory.
+ */
+MUST_USE int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker,
+	struct lookup **ret, struct err *e);
+
+/*
+ * Gives each mount of facts what was seen of its source; it lives as long as the lookup. false: of
+ * one nothing was seen, and missing is its source.
+ */
+bool lookup_show(const struct lookup *l, struct facts *facts, struct span *missing);
 
 /* Where a lookup stands: while it runs, from any thread. */
 struct lookup_at {

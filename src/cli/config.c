@@ -70,10 +70,24 @@ static int read_settings(struct settings *s, const char *env_file, char **text, 
 	return settings_take_file(s, env_file, (struct span){ *text, len }, e);
 }
 
+/* The socket's path as it is from "/": its directory is one of those that keep dsp in force. */
+static const char *from_root(const char *socket, char *out, size_t cap)
+{
+	char directory[512];
+	struct line l;
+
+	if (socket[0] == '/' || !getcwd(directory, sizeof(directory)))
+		return socket;
+	line_init(&l, out, cap);
+	line_add(&l, "%s/%s", directory, socket);
+	return out;
+}
+
 int config_read(const char *env_file, const char *socket, struct config **ret, struct err *e)
 {
 	struct config *c = mem_array(1, sizeof(*c));
 	AUTO_MEM char *text = NULL;
+	char absolute[1024];
 	int rc;
 
 	*ret = c;
@@ -87,6 +101,6 @@ int config_read(const char *env_file, const char *socket, struct config **ret, s
 	if (rc != 0)
 		return -1;
 	settings_finish(&c->settings);
-	policy_compile(&c->settings, c->socket, &c->policy);
+	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), &c->policy);
 	return 0;
 }

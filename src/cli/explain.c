@@ -8,6 +8,7 @@
 #include "dsp/envelope.h"
 #include "dsp/mem.h"
 #include "dsp/message.h"
+#include "dsp/resolve.h"
 #include "dsp/text.h"
 
 enum { HEADERS_MOST = 64, LENGTH_HEADER = 48 };
@@ -170,6 +171,33 @@ static json_t *power_names(const struct powerset *set)
 	return list;
 }
 
+/* A field of its own for whoever reads JSON, and the line for a person. */
+static json_t *detail_json(const struct detail *d)
+{
+	char line[256];
+	bool mount = d->kind == DETAIL_MOUNT;
+	bool looked = mount && d->sight;
+
+	detail_write(d, line, sizeof(line));
+	return json_pack("{s:s?, s:s, s:s%, s:o, s:o?, s:o?, s:o?, s:o?, s:b, s:s}", "power",
+		d->power == POWER_COUNT ? NULL : power_info(d->power)->name, "kind",
+		detail_kind_name(d->kind), "field", d->field.s ? d->field.s : "", d->field.n,
+		"text", escaped(d->text), "target", mount ? escaped(d->target) : NULL, "read_only",
+		mount ? json_boolean(d->read_only) : NULL, "resolved",
+		looked ? json_string(d->sight->path) : NULL, "seen",
+		looked ? json_boolean(d->sight->seen) : NULL, "maybe_id", d->maybe_id, "line",
+		line);
+}
+
+static json_t *details_json(const struct details *details)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < details->count; i++)
+		(void)json_array_append_new(list, detail_json(&details->items[i]));
+	return list;
+}
+
 static const char *reading_name(enum reading reading)
 {
 	switch (reading) {
@@ -206,17 +234,17 @@ static json_t *account_json(const struct account *a)
 
 	return json_pack(
 		"{s:b, s:s, s:s, s:s, s:s?, s:s, s:s, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:s, s:s?, s:o, s:s?}",
+		"s:o, s:o, s:s, s:s?, s:o, s:s?}",
 		"allow", allow, "verdict", allow ? "allow" : "deny", "reason", d->reason,
 		"decided_by", decider_name(d->by), "flag",
 		d->flag < FLAG_COUNT ? flag_at(d->flag)->name : NULL, "profile",
 		profile_info(a->policy->profile)->name, "operation", operation_of(a->facts),
 		"pattern", route ? route->pattern : NULL, "section", section_name(route), "access",
 		route ? (route->write ? "write" : "read") : NULL, "powers",
-		power_names(&a->facts->powers), "closed", power_names(&d->closed), "method",
-		escaped(a->request->method), "target", escaped(a->request->target), "path",
-		escaped(a->facts->target.path), "name", escaped(a->facts->name), "reading",
-		reading_name(a->facts->reading), "doubt",
+		power_names(&a->facts->powers), "closed", power_names(&d->closed), "details",
+		details_json(&a->facts->details), "method", escaped(a->request->method), "target",
+		escaped(a->request->target), "path", escaped(a->facts->target.path), "name",
+		escaped(a->facts->name), "reading", reading_name(a->facts->reading), "doubt",
 		a->facts->reading == READING_EXACT ? NULL : a->facts->doubt.text, "user",
 		escaped(a->request->user), "message", allow ? NULL : a->message);
 }
@@ -230,6 +258,20 @@ static void print_list(const char *label, const json_t *list)
 	json_array_foreach (list, i, v)
 		(void)printf("%s%s", i > 0 ? ", " : "", json_string_value(v));
 	(void)printf("\n");
+}
+
+/* "  host_mounts       /etc -> /host (rw)" */
+static void print_details(const json_t *list)
+{
+	size_t i;
+	const json_t *v;
+
+	json_array_foreach (list, i, v) {
+		const char *power = json_string_value(json_object_get(v, "power"));
+
+		(void)printf("  %-17s%s\n", power ? power : "-",
+			json_string_value(json_object_get(v, "line")));
+	}
 }
 
 static void print_line(const json_t *o, const char *label, const char *key)
@@ -251,6 +293,7 @@ static void print_text(const json_t *o)
 	print_line(o, "section", "section");
 	print_line(o, "access", "access");
 	print_list("powers", json_object_get(o, "powers"));
+	print_details(json_object_get(o, "details"));
 	print_line(o, "reading", "reading");
 	print_line(o, "doubt", "doubt");
 	print_line(o, "profile", "profile");
@@ -268,8 +311,19 @@ static int explain(
 	json_auto_t *o = NULL;
 	struct decision d;
 	struct facts facts;
+	struct lookup *lookup = NULL;
+	struct span missing;
 	int rc = facts_read(request, &facts, e);
 
+	if (rc == 0)
+		rc = lookup_collect(&facts, span_of(policy->socket_dir), 0, &lookup, e);
+	if (rc == 0 && lookup) {
+		lookup_run(lookup);
+		if (!lookup_show(lookup, &facts, &missing))
+			rc = FAIL(e, 0, "no memory");
+	}
+	if (rc == 0)
+		rc = facts_judge_mounts(&facts, span_of(policy->socket_dir), e);
 	if (rc == 0) {
 		d = decide(policy, &facts);
 		a.facts = &facts;
@@ -288,6 +342,7 @@ static int explain(
 	if (rc == 0)
 		rc = d.verdict == VERDICT_ALLOW ? EXIT_FINE : EXIT_FINDINGS;
 	facts_free(&facts);
+	lookup_release(lookup);
 	return rc;
 }
 

@@ -124,8 +124,6 @@ static void list_flags(struct table *t)
 
 		if (f->kind == FLAG_KIND_ZERO)
 			continue;
-		if (f->kind == FLAG_KIND_POWER && !power_info(f->powers[0])->built)
-			cells[1] = "not built yet";
 		if (t->config) {
 			cells[2] = current_value(t->config, i);
 			cells[3] = f->what;
@@ -141,24 +139,24 @@ static const char *word(bool closed)
 
 static void list_powers(struct table *t)
 {
-	static const char *const plain[] = { "POWER", "FLAG", "ROOT", "GUARD", "READONLY", "WHAT",
-		NULL };
-	static const char *const current[] = { "POWER", "FLAG", "ROOT", "GUARD", "READONLY", "NOW",
-		"WHAT", NULL };
-	static const int widths[] = { 16, 22, 14, 6, 8, 6 };
+	static const char *const plain[] = { "POWER", "FLAG", "ROOT", "GUARD", "READONLY",
+		"HARDENED", "WHAT", NULL };
+	static const char *const current[] = { "POWER", "FLAG", "ROOT", "GUARD", "READONLY",
+		"HARDENED", "NOW", "WHAT", NULL };
+	static const int widths[] = { 16, 22, 14, 6, 8, 8, 6 };
 
 	t->heads = t->config ? current : plain;
 	t->widths = widths;
 	begin(t);
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		const struct power_info *p = power_info((enum power)i);
-		const char *cells[CELLS] = { p->name, p->flag, p->root, word(p->closed_guard),
-			word(p->closed_readonly),
-			p->built ? p->what : "(not built yet) in bodies" };
+		const char *cells[CELLS] = { p->name, p->flag, root_name(p->root),
+			word(p->closed_guard), word(p->closed_readonly), word(p->closed_hardened),
+			p->what };
 
 		if (t->config) {
-			cells[6] = cells[5];
-			cells[5] = word(powerset_has(&t->config->policy.closed, (enum power)i));
+			cells[7] = p->what;
+			cells[6] = word(powerset_has(&t->config->policy.closed, (enum power)i));
 		}
 		add_row(t, cells);
 	}

@@ -31,6 +31,13 @@ static const struct command {
 		"\n"
 		"Without a body and headers the request has Content-Length: 0.\n"
 		"Status 0: allowed; 1: denied; 78: the settings are broken.\n" },
+	{ "check", "[--fail-on escape] [--json] [--env-file FILE]", cli_check,
+		"check the settings, and say which ways to root on the host stay open",
+		"  --fail-on escape  status 1 when a direct way to root stays open\n"
+		"  --json            print JSON\n"
+		"  --env-file FILE   take the flags from FILE, not from the environment\n"
+		"\n"
+		"Status 0: well-formed; 1: an error in the settings, or what --fail-on names.\n" },
 	{ "list",
 		"flags|operations|powers|profiles [--current] [--json|--markdown] [--env-file FILE]",
 		cli_list, "print what dsp knows, and with --current what the settings make of it",

@@ -27,15 +27,26 @@ static struct decision deny_closed(const struct policy *policy, const struct pow
 	return d;
 }
 
-/* guard and readonly: steps 3 to 6. */
+/* A mount that dsp cannot see may be the socket's: guard alone goes by its text. */
+static struct powerset powers_under(const struct policy *policy, const struct facts *facts)
+{
+	struct powerset powers = facts->powers;
+
+	if (facts->unseen && policy->profile != PROFILE_GUARD)
+		powerset_add(&powers, POWER_DOCKER_SOCKET);
+	return powers;
+}
+
+/* guard, readonly and hardened: steps 3 to 6. */
 static struct decision decide_profile(const struct policy *policy, const struct facts *facts)
 {
 	const struct route *route = facts->route;
-	struct powerset closed = powerset_both(&facts->powers, &policy->closed);
+	struct powerset powers = powers_under(policy, facts);
+	struct powerset closed = powerset_both(&powers, &policy->closed);
 
 	if (!powerset_empty(&closed))
 		return deny_closed(policy, &closed);
-	if (!powerset_empty(&facts->powers) && powerset_within(&facts->powers, &policy->granted))
+	if (!powerset_empty(&powers) && powerset_within(&powers, &policy->granted))
 		return allow(DECIDED_BY_GRANT, FLAG_COUNT);
 	if (!route)
 		return deny(DECIDED_BY_READING, "unknown", FLAG_COUNT);
@@ -98,7 +109,8 @@ static const char *rule_reason(const struct route *route)
 static struct decision decide_proxy(const struct policy *policy, const struct facts *facts)
 {
 	const struct route *route = facts->route;
-	struct powerset closed = powerset_both(&facts->powers, &policy->closed);
+	struct powerset powers = powers_under(policy, facts);
+	struct powerset closed = powerset_both(&powers, &policy->closed);
 
 	if (!powerset_empty(&closed))
 		return deny_closed(policy, &closed);

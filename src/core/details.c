@@ -1,6 +1,7 @@
 #include "dsp/details.h"
 
 #include "dsp/mem.h"
+#include "dsp/text.h"
 
 struct details_text {
 	struct details_text *next;
@@ -10,12 +11,12 @@ struct details_text {
 int details_add(struct details *d, const struct detail *item)
 {
 	if (d->count == d->room) {
-		size_t room = d->room > 0 ? d->room * 2 : 8;
-		struct detail *items = mem_resize(d->items, room * sizeof(*items));
+		size_t room = d->room > 0 ? 2 * d->room : 8;
+		struct detail *more = mem_resize(d->items, room * sizeof(*more));
 
-		if (!items)
+		if (!more)
 			return -1;
-		d->items = items;
+		d->items = more;
 		d->room = room;
 	}
 	d->items[d->count++] = *item;
@@ -24,13 +25,36 @@ int details_add(struct details *d, const struct detail *item)
 
 char *details_text(struct details *d, size_t n)
 {
-	struct details_text *text = mem_alloc(sizeof(*text) + n);
+	struct details_text *text = mem_alloc(sizeof(*text) + n + 1);
 
 	if (!text)
 		return NULL;
 	text->next = d->texts;
 	d->texts = text;
 	return text->bytes;
+}
+
+const char *detail_kind_name(enum detail_kind kind)
+{
+	static const char *const names[] = { [DETAIL_OPTION] = "option",
+		[DETAIL_MOUNT] = "mount",
+		[DETAIL_CAPABILITY] = "capability",
+		[DETAIL_DEVICE] = "device",
+		[DETAIL_IMAGE] = "image",
+		[DETAIL_NAMESPACE] = "namespace",
+		[DETAIL_NETWORK] = "network",
+		[DETAIL_PORT] = "port",
+		[DETAIL_RUNTIME] = "runtime",
+		[DETAIL_SYSCTL] = "sysctl",
+		[DETAIL_DRIVER] = "driver",
+		[DETAIL_CONTAINER] = "container",
+		[DETAIL_PATH] = "path",
+		[DETAIL_USER] = "user",
+		[DETAIL_COMMAND] = "command",
+		[DETAIL_ENVIRONMENT] = "environment",
+		[DETAIL_HEALTHCHECK] = "healthcheck" };
+
+	return names[kind];
 }
 
 void details_free(struct details *d)
@@ -42,5 +66,45 @@ void details_free(struct details *d)
 		d->texts = next;
 	}
 	mem_free(d->items);
-	*d = (struct details){ .items = NULL };
+	*d = (struct details){ .count = 0 };
+}
+
+/* Whether the text alone says what it is. */
+static bool speaks_for_itself(enum detail_kind kind)
+{
+	return kind == DETAIL_CAPABILITY || kind == DETAIL_IMAGE || kind == DETAIL_PORT ||
+		kind == DETAIL_DEVICE || kind == DETAIL_SYSCTL;
+}
+
+static void write_mount(const struct detail *d, struct line *l)
+{
+	enum { PATH_SHOWN = 72 };
+	char path[PATH_SHOWN];
+
+	text_escape(d->text, path, sizeof(path));
+	line_add(l, "%s", path);
+	text_escape(d->target, path, sizeof(path));
+	if (d->target.n > 0)
+		line_add(l, " -> %s", path);
+	line_add(l, d->read_only ? " (ro" : " (rw");
+	if (d->sight && d->sight->path[0] && !span_equal(d->text, span_of(d->sight->path))) {
+		text_escape(span_of(d->sight->path), path, sizeof(path));
+		line_add(l, ", is %s", path);
+	}
+	line_add(l, ")");
+}
+
+void detail_write(const struct detail *d, char *out, size_t cap)
+{
+	struct line l;
+
+	line_init(&l, out, cap);
+	if (d->kind == DETAIL_MOUNT) {
+		write_mount(d, &l);
+		return;
+	}
+	if (d->text.n == 0 || !speaks_for_itself(d->kind))
+		line_add(&l, "%.*s%s", (int)d->field.n, d->field.s, d->text.n > 0 ? " " : "");
+	if (d->text.n > 0 && cap - l.n >= 8)
+		text_escape(d->text, out + l.n, cap - l.n);
 }

@@ -4,9 +4,9 @@
 #include <strings.h>
 
 #include "dsp/b64.h"
-#include "dsp/body.h"
+#include "dsp/grants.h"
 #include "dsp/mem.h"
-#include "dsp/powers_of.h"
+#include "dsp/paths.h"
 #include "dsp/query.h"
 #include "dsp/reference.h"
 #include "dsp/text.h"
@@ -89,18 +89,18 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 /* Reads the body of an operation that has a JSON one. -1: no memory. */
 static int read_body(const struct request *rq, struct facts *f, struct err *e)
 {
-	struct span text = { rq->body64, 0 };
-	struct body *body = NULL;
+	struct asked asked = { &f->powers, &f->details };
+	struct body_form form = { f->route->top, f->route->schema };
+	size_t n = b64_decode(rq->body64, rq->body64_len);
 
-	text.n = b64_decode(rq->body64, rq->body64_len);
-	if (body_read(text, f->route->top, f->route->schema, &body, &f->doubt) != 0) {
+	if (body_read(rq->body64, n, form, &f->body, &f->doubt) != 0) {
 		if (f->doubt.code == ENOMEM)
 			return FAIL(e, ENOMEM, "a request's body");
 		doubt(f, NULL);
 		return 0;
 	}
-	powers_of_body(f->route, body, &f->powers);
-	body_free(body);
+	if (asked_by_body(&asked, f->route, f->body) != 0)
+		return FAIL(e, ENOMEM, "a request's body");
 	return 0;
 }
 
@@ -135,6 +135,24 @@ static struct span plugin_name(const struct facts *f, char *room)
 	return reference_familiar((struct span){ room, n < 0 ? 0 : (size_t)n });
 }
 
+/* What route and query say. -1: no memory. */
+static int read_query(const struct request *rq, struct facts *f, char *room, struct err *e)
+{
+	struct asked asked = { &f->powers, &f->details };
+
+	f->route = route_find(method_of(rq->method), &f->target, &f->name);
+	f->plain_name = reference_is_plain(f->name);
+	if (!f->route) {
+		powerset_add(&f->powers, POWER_UNKNOWN);
+		return 0;
+	}
+	if (asked_by_query(&asked, f->route, rq, f->target.query) != 0)
+		return FAIL(e, ENOMEM, "a request's query");
+	if (f->route->operation == OP_PLUGIN_CREATE || f->route->operation == OP_PLUGIN_PULL)
+		f->plugin = plugin_name(f, room);
+	return 0;
+}
+
 int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 {
 	char *room = ret->small;
@@ -142,13 +160,14 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 	ret->route = NULL;
 	ret->target = (struct target){ .query = { NULL, 0 } };
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
-	ret->plain_name = false;
+	ret->plain_name = ret->unseen = false;
 	ret->powers = (struct powerset){ { 0 } };
-	ret->details = (struct details){ .items = NULL };
+	ret->details = (struct details){ .count = 0 };
 	ret->reading = READING_EXACT;
 	ret->doubt.text[0] = '\0';
 	ret->advice = NULL;
 	ret->big = NULL;
+	ret->body = NULL;
 
 	/* Room for the decoded path and, behind it, a plugin's decoded name. */
 	if (rq->target.n > sizeof(ret->small)) {
@@ -160,34 +179,74 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 		ret->reading = READING_UNROUTABLE;
 		return 0;
 	}
-	ret->route = route_find(method_of(rq->method), &ret->target, &ret->name);
-	ret->plain_name = reference_is_plain(ret->name);
-	if (!ret->route) {
-		powerset_add(&ret->powers, POWER_UNKNOWN);
-	} else {
-		ret->powers = powers_of_query(ret->route, rq, ret->target.query);
-		if (ret->route->operation == OP_PLUGIN_CREATE ||
-			ret->route->operation == OP_PLUGIN_PULL)
-			ret->plugin = plugin_name(ret, room + (rq->target.n - ret->target.query.n));
-	}
+	if (read_query(rq, ret, room + (rq->target.n - ret->target.query.n), e) != 0)
+		return -1;
 	return read_request(rq, ret, e);
-}
-
-void facts_judge_mounts(struct facts *f)
-{
-	for (size_t i = 0; i < f->details.count; i++) {
-		const struct detail *item = &f->details.items[i];
-
-		if (item->sight && item->sight->socket)
-			powerset_add(&f->powers, POWER_DOCKER_SOCKET);
-		if (item->sight && item->sight->own)
-			powerset_add(&f->powers, POWER_DSP_FILES);
-	}
 }
 
 void facts_free(struct facts *f)
 {
 	details_free(&f->details);
+	mem_free(f->body);
+	f->body = NULL;
 	mem_free(f->big);
 	f->big = NULL;
+}
+
+static const struct grant judged = { .kind = DETAIL_MOUNT };
+
+/* Adds a power that a mount gives beside host_mounts. -1: no memory. */
+static int add_judged(struct facts *f, size_t mount, enum power power)
+{
+	struct asked asked = { &f->powers, &f->details };
+	struct grant g = judged;
+
+	g.power = power;
+	g.name = f->details.items[mount].field;
+	return asked_add(&asked, &g, f->details.items[mount]);
+}
+
+/* What a mount gives, by its text and by what was seen of it: either is enough. -1: no memory. */
+static int mount_gives(
+	struct details *d, const struct detail *mount, struct span socket_dir, bool gives[3])
+{
+	char *clean = details_text(d, mount->text.n + 1);
+	struct sight nothing = { .seen = true };
+	const struct sight *sight = mount->sight ? mount->sight : &nothing;
+	struct span path = { clean, 0 };
+
+	if (!clean)
+		return -1;
+	path.n = path_clean(mount->text, clean);
+	gives[0] = sight->socket || path_holds_socket(path);
+	gives[1] = sight->device || path_within(path, SPAN("/dev"));
+	gives[2] = sight->own || path_is_own(path, socket_dir);
+	return 0;
+}
+
+static int judge_mount(struct facts *f, size_t i, struct span socket_dir)
+{
+	static const enum power powers[] = { POWER_DOCKER_SOCKET, POWER_DEVICES, POWER_DSP_FILES };
+	const struct sight *sight = f->details.items[i].sight;
+	bool gives[3];
+
+	f->unseen = f->unseen || (sight && !sight->seen);
+	if (mount_gives(&f->details, &f->details.items[i], socket_dir, gives) != 0)
+		return -1;
+	for (size_t k = 0; k < sizeof(powers) / sizeof(powers[0]); k++) {
+		if (gives[k] && add_judged(f, i, powers[k]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int facts_judge_mounts(struct facts *f, struct span socket_dir, struct err *e)
+{
+	size_t count = f->details.count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (f->details.items[i].kind == DETAIL_MOUNT && judge_mount(f, i, socket_dir) != 0)
+			return FAIL(e, ENOMEM, "a request's mounts");
+	}
+	return 0;
 }

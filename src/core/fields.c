@@ -74,6 +74,12 @@ static const struct field *find_folded(enum struct_id id, struct span folded)
 	return include ? find_folded(include->of, folded) : NULL;
 }
 
+const struct field *fields_of_struct(enum struct_id id, size_t *count)
+{
+	*count = ranges[id].end - ranges[id].first;
+	return rows + ranges[id].first;
+}
+
 const struct field *field_find(enum struct_id id, struct span key)
 {
 	char folded[32];

@@ -51,12 +51,17 @@ static size_t add_names(struct line *l, const struct powerset *set)
 }
 
 /*
- * "ALLOW_STOP=1 ALLOW_KILL=1": what opens these powers. In a proxy profile a name for several is
- * a rule of its own, so there it is the flag that closed a power which must change.
+ * "ALLOW_STOP=1 ALLOW_KILL=1": what opens these powers, as many as most bytes hold; then "and 3
+ * more". In a proxy profile a name for several is a rule of its own, so there it is the flag that
+ * closed a power which must change.
  */
-static void add_flags(struct line *l, const struct policy *policy, const struct powerset *set)
+static void add_flags(
+	struct line *l, const struct policy *policy, const struct powerset *set, size_t most)
 {
+	enum { MORE = sizeof(" and 99 more") - 1 };
 	size_t last = FLAG_COUNT;
+	size_t start = l->n;
+	size_t left = 0;
 
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		size_t flag = flag_of_power((enum power)i);
@@ -65,39 +70,124 @@ static void add_flags(struct line *l, const struct policy *policy, const struct 
 			continue;
 		if (policy_is_proxy(policy) && policy->said_by[i] != FLAG_COUNT)
 			flag = policy->said_by[i];
-		if (flag != last)
+		if (flag == last)
+			continue;
+		if (left > 0 || l->n - start + strlen(flag_at(flag)->name) + MORE > most)
+			left++;
+		else
 			line_add(l, "%s%s=1", last != FLAG_COUNT ? " " : "", flag_at(flag)->name);
 		last = flag;
 	}
+	if (left > 0)
+		line_add(l, " and %zu more", left);
+}
+
+/* ': /etc -> /host (rw)': the first of what a closed power was asked for, where there is room. */
+static void add_detail(
+	struct line *l, const struct facts *facts, const struct decision *d, size_t room)
+{
+	enum { ROOM_LEAST = 16, ROOM_MOST = 120 };
+	char text[ROOM_MOST];
+	const struct details *all = &facts->details;
+
+	if (facts->route && facts->route->operation == OP_IMAGE_BUILD &&
+		powerset_has(&d->closed, POWER_BUILD_OPTIONS)) {
+		line_add(l, ": a body may hide the host's network");
+		return;
+	}
+	for (size_t i = 0; i < all->count; i++) {
+		const char *power = all->items[i].power == POWER_COUNT
+			? ""
+			: power_info(all->items[i].power)->name;
+
+		if (all->items[i].text.n == 0 || strcmp(power, d->reason) != 0)
+			continue;
+		detail_write(&all->items[i], text, sizeof(text));
+		if (strlen(text) + 2 <= room)
+			line_add(l, ": %s", text);
+		else if (room >= ROOM_LEAST)
+			line_add(l, ": %.*s...", (int)(room - strlen(": ...")), text);
+		return;
+	}
+}
+
+static void write_opening(const struct policy *policy, const struct decision *d, struct line *l)
+{
+	size_t flag = d->flag;
+
+	for (size_t i = 0; flag == FLAG_COUNT && i < POWER_COUNT; i++) {
+		if (powerset_has(&d->closed, (enum power)i))
+			flag = flag_of_power((enum power)i);
+	}
+	line_add(l, "%s is %s; ", flag_at(flag)->name, state_of(policy, flag));
+	if (powerset_has(&d->closed, POWER_BUILD_OPTIONS))
+		line_add(l, "who accepts that: ");
+	add_flags(l, policy, &d->closed, MESSAGE_MOST);
+	line_add(l, policy_is_proxy(policy) ? " lifts this" : " opens it");
+}
+
+/* Several powers: what opens them comes first, then their names, then what is behind the first. */
+static void write_several(const struct policy *policy, const struct facts *facts,
+	const struct decision *d, struct line *l)
+{
+	enum { FLAGS_MOST = 112, HEAD_MOST = 60 };
+	char end[MESSAGE_MOST];
+	char names[MESSAGE_MOST];
+	struct line e;
+	struct line h;
+	size_t n;
+
+	line_init(&e, end, sizeof(end));
+	line_add(&e, "): profile %s; ", profile_info(policy->profile)->name);
+	add_flags(&e, policy, &d->closed, FLAGS_MOST);
+	line_add(&e, policy_is_proxy(policy) ? " lifts this" : " open it");
+	line_init(&h, names, sizeof(names));
+	n = add_names(&h, &d->closed);
+	if (e.n + h.n + HEAD_MOST > MESSAGE_MOST)
+		line_add(l, "%s and %zu more are closed (", d->reason, n - 1);
+	else
+		line_add(l, "%s are closed (", names);
+	add_operation_cut(l, facts, NAME_SHORT);
+	if (l->n + e.n + 1 < MESSAGE_MOST)
+		add_detail(l, facts, d, MESSAGE_MOST - 1 - l->n - e.n);
+	line_add(l, "%s", end);
+}
+
+static bool is_one(const struct powerset *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < POWER_COUNT; i++)
+		n += powerset_has(set, (enum power)i);
+	return n == 1;
 }
 
 static void write_closed(const struct policy *policy, const struct facts *facts,
 	const struct decision *d, struct line *l)
 {
-	size_t n = add_names(l, &d->closed);
-	size_t flag = d->flag;
+	char end[MESSAGE_MOST];
+	struct line e;
 
-	line_add(l, n > 1 ? " are closed (" : " is closed (");
-	add_operation_cut(l, facts, n > 1 ? NAME_SHORT : NAME_MOST);
-	line_add(l, "): ");
 	if (policy_is_proxy(policy) && !facts->route) {
+		line_add(l, "%s is closed (", d->reason);
+		add_operation(l, facts);
 		line_add(l,
-			"no rule of profile %s speaks of it; DSP_PROFILE=guard with "
+			"): no rule of profile %s speaks of it; DSP_PROFILE=guard with "
 			"ALLOW_UNKNOWN=1 opens it",
 			profile_info(policy->profile)->name);
 		return;
 	}
-	if (n > 1) {
-		line_add(l, "profile %s; ", profile_info(policy->profile)->name);
-	} else {
-		for (size_t i = 0; flag == FLAG_COUNT && i < POWER_COUNT; i++) {
-			if (powerset_has(&d->closed, (enum power)i))
-				flag = flag_of_power((enum power)i);
-		}
-		line_add(l, "%s is %s; ", flag_at(flag)->name, state_of(policy, flag));
+	if (!is_one(&d->closed)) {
+		write_several(policy, facts, d, l);
+		return;
 	}
-	add_flags(l, policy, &d->closed);
-	line_add(l, policy_is_proxy(policy) ? " lifts this" : n > 1 ? " open it" : " opens it");
+	line_init(&e, end, sizeof(end));
+	write_opening(policy, d, &e);
+	line_add(l, "%s is closed (", d->reason);
+	add_operation(l, facts);
+	if (l->n + e.n + sizeof("): ") < MESSAGE_MOST)
+		add_detail(l, facts, d, MESSAGE_MOST - l->n - e.n - sizeof("): "));
+	line_add(l, "): %s", end);
 }
 
 static void write_reading(const struct facts *facts, const struct decision *d, struct line *l)
@@ -123,7 +213,7 @@ static void write_post(const struct policy *policy, const struct facts *facts, s
 	line_add(l, " is a write: POST is %s; POST=1", state_of(policy, FLAG_POST));
 	if (!policy_is_proxy(policy) && !powerset_empty(&facts->powers)) {
 		line_add(l, " or ");
-		add_flags(l, policy, &facts->powers);
+		add_flags(l, policy, &facts->powers, MESSAGE_MOST / 2);
 	}
 	line_add(l, " opens it");
 }

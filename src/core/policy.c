@@ -80,11 +80,27 @@ static size_t speaking_flag(const struct policy *p, enum power power)
 	return FLAG_COUNT;
 }
 
+/* What an unset flag means where the proxies' rules do not speak. */
+static bool closed_by_profile(enum profile profile, const struct power_info *info)
+{
+	switch (profile) {
+	case PROFILE_READONLY:
+		return info->closed_readonly;
+	case PROFILE_HARDENED:
+		return info->closed_hardened;
+	case PROFILE_GUARD:
+	case PROFILE_TECNATIVA:
+	case PROFILE_LINUXSERVER:
+		break;
+	}
+	return info->closed_guard;
+}
+
 static void compile_power(struct policy *p, enum power power)
 {
 	const struct power_info *info = power_info(power);
 	size_t flag = speaking_flag(p, power);
-	bool closed = p->profile == PROFILE_READONLY ? info->closed_readonly : info->closed_guard;
+	bool closed = closed_by_profile(p->profile, info);
 
 	p->said_by[power] = (uint16_t)flag;
 	if (flag != FLAG_COUNT)
@@ -120,9 +136,17 @@ static void name_of_socket(const char *socket, char *out, size_t cap)
 	text_copy(file, out, cap);
 }
 
+static void directory_of_socket(const char *socket, char *out, size_t cap)
+{
+	const char *slash = strrchr(socket, '/');
+
+	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) : 0 }, out, cap);
+}
+
 void policy_compile(const struct settings *s, const char *socket, struct policy *ret)
 {
 	*ret = (struct policy){ .profile = s->profile };
+	directory_of_socket(socket, ret->socket_dir, sizeof(ret->socket_dir));
 	memcpy(ret->flags, s->flags, sizeof(ret->flags));
 	if (s->names[0] != '\0')
 		text_copy(span_of(s->names), ret->names, sizeof(ret->names));

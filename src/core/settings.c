@@ -5,12 +5,14 @@
 
 static const struct profile_info profiles[PROFILE_COUNT] = {
 	[PROFILE_GUARD] = { "guard",
-		"everything is allowed except exec, kill, delete, plugin_control, unknown (the default)" },
+		"everything is allowed except exec, kill, delete, plugin_control, dsp_files, unknown (the default)" },
 	[PROFILE_TECNATIVA] = { "tecnativa",
 		"the rules and defaults of Tecnativa's docker-socket-proxy: reads of open sections" },
 	[PROFILE_LINUXSERVER] = { "linuxserver",
 		"the rules and defaults of linuxserver's socket-proxy" },
 	[PROFILE_READONLY] = { "readonly", "reads, less those that change, leak or dial out" },
+	[PROFILE_HARDENED] = { "hardened",
+		"guard less every power that makes its holder root on the host directly, and most that do so through others" },
 };
 
 const struct profile_info *profile_info(enum profile p)
@@ -71,10 +73,10 @@ static int take_profile(struct settings *s, struct span value, struct err *e)
 		}
 	}
 	text_escape(value, shown, sizeof(shown));
-	return FAIL(e, 0, "DSP_PROFILE=%s: %s; it may be guard, tecnativa, linuxserver, readonly",
-		shown,
-		span_equal(value, SPAN("hardened")) ? "this profile is not built yet"
-						    : "no such profile");
+	return FAIL(e, 0,
+		"DSP_PROFILE=%s: no such profile; it may be guard, tecnativa, linuxserver, "
+		"readonly, hardened",
+		shown);
 }
 
 static int take_text(char *to, size_t cap, const char *name, struct span value, struct err *e)
@@ -133,9 +135,6 @@ static int take_known(struct settings *s, size_t flag, struct span value, struct
 
 	if (f->kind == FLAG_KIND_LATER)
 		return FAIL(e, 0, "%s: not built yet; leave it unset", f->name);
-	if (f->kind == FLAG_KIND_POWER && !power_info(f->powers[0])->built)
-		return FAIL(
-			e, 0, "%s: not built yet, bodies are not judged; leave it unset", f->name);
 	if (s->given[flag].n > 0 && !span_equal(s->given[flag], value))
 		return FAIL(e, 0, "%s: set twice, to different values", f->name);
 	s->given[flag] = value;

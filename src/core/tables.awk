@@ -89,12 +89,12 @@ function power_row() {
 	unique("power", $1)
 	if ($3 $4 $5 !~ /^(open|closed)(open|closed)(open|closed)$/) fail("a profile's word is open or closed")
 	if ($6 !~ /^(rule|silent|closed)$/) fail("the proxies' word is rule, silent or closed")
-	if ($7 !~ /^(route|query|body)$/) fail("a power comes from route, query or body")
 	enums = enums "\t" id("POWER_", $1) ",\n"
-	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("POWER_", $1), quoted($1),
-		quoted(id("ALLOW_", $1)), quoted($2), $3 == "closed" ? "true" : "false",
-		$4 == "closed" ? "true" : "false", $6 == "closed" ? "true" : "false",
-		$7 == "body" ? "false" : "true", quoted($8))
+	if ($2 !~ /^(direct|through others|no)$/) fail("how far from root is direct, through others or no")
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("POWER_", $1), quoted($1),
+		quoted(id("ALLOW_", $1)), id("ROOT_", $2), $3 == "closed" ? "true" : "false",
+		$4 == "closed" ? "true" : "false", $5 == "closed" ? "true" : "false",
+		$6 == "closed" ? "true" : "false", quoted($7), quoted($8))
 }
 
 function flag_row(    powers) {
@@ -129,14 +129,47 @@ function field_row(    of) {
 		quoted($2), id("TYPE_", $3), of)
 }
 
+# Query rows have an operation, body rows a struct. Those of one stand together.
+function grant_row(    query, in_id, key, all) {
+	query = $2 ~ /^\?/
+	in_id = id(query ? "OP_" : "STRUCT_", $1)
+	key = query ? substr($2, 2) : $2
+	if ($1 != last_in) {
+		unique("rows of", $1)
+		last_in = $1
+		groups[++group_count] = in_id
+		group_query[group_count] = query
+		group_first[group_count] = grant_count + 0
+	}
+	grant_count++
+	unique("grant", $1 " " $2 " " $3 " " $4 " " $5)
+	if (!($3 in tests)) {
+		tests[$3] = 1
+		enums = enums "\t" id("TEST_", $3) ",\n"
+	}
+	all = $5 ~ /^@/ ? id("STRUCT_", substr($5, 2)) : "STRUCT_NONE"
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s) \\\n", quoted(query ? key : tolower(key)),
+		quoted(key), id("TEST_", $3), quoted($4), $5 ~ /^[@-]/ ? "POWER_COUNT" : id("POWER_", $5), all,
+		$6 == "-" ? "true" : "false", id("DETAIL_", $6 == "-" ? "option" : $6))
+}
+
+# NAME_RANGES(X): each struct's or operation's first row, and the one after its last.
+function print_ranges(name, ids, first, count, kind, wanted,    i, n, out) {
+	for (i = 1; i <= count; i++)
+		if (wanted == "" || kind[i] == wanted)
+			out = out sprintf(" \\\n\tX(%s, %d, %d)", ids[i], first[i], first[i + 1])
+	printf "#define %s(X)%s\n", name, out
+}
+
 BEGIN {
 	FS = "\t"
 	columns["routes"] = 13; columns["powers"] = 8; columns["flags"] = 5
-	columns["proxies"] = 4; columns["fields"] = 4
+	columns["proxies"] = 4; columns["fields"] = 4; columns["grants"] = 6
 	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
 	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
 	first["flags"] = "enum section {"; last["flags"] = "SECTION_NONE"
 	first["fields"] = "enum struct_id {\n\tSTRUCT_NONE,"; last["fields"] = "STRUCT_COUNT"
+	first["grants"] = "enum grant_test {"; last["grants"] = "GRANT_TEST_COUNT"
 	if (!(table in columns)) { print "unknown table " table > "/dev/stderr"; failed = 1; exit 1 }
 }
 /^#/ || /^$/ { next }
@@ -147,6 +180,7 @@ table == "powers" { power_row() }
 table == "flags" { flag_row() }
 table == "proxies" { proxy_row() }
 table == "fields" { field_row() }
+table == "grants" { grant_row() }
 END {
 	if (failed) exit 1
 	printf "/* Made from src/core/%s.tab: change that. */\n", table
@@ -156,10 +190,14 @@ END {
 	print "#define " toupper(table) "_ROWS(X) \\\n" rows
 	if (table == "fields") {
 		struct_first[struct_count + 1] = field_count
-		print "/* Each struct's first row, and the one after its last. */\n#define STRUCT_RANGES(X) \\"
 		for (i = 1; i <= struct_count; i++)
-			printf "\tX(%s, %d, %d)%s\n", id("STRUCT_", structs[i]), struct_first[i],
-				struct_first[i + 1], i < struct_count ? " \\" : "\n"
+			struct_ids[i] = id("STRUCT_", structs[i])
+		print_ranges("STRUCT_RANGES", struct_ids, struct_first, struct_count, structs, "")
+	}
+	if (table == "grants") {
+		group_first[group_count + 1] = grant_count
+		print_ranges("QUERY_RANGES", groups, group_first, group_count, group_query, 1)
+		print_ranges("BODY_RANGES", groups, group_first, group_count, group_query, 0)
 	}
 	print "#endif"
 }

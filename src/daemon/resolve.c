@@ -111,7 +111,7 @@ int lookup_add(struct lookup *l, struct span source, struct err *e)
 	if (l->slots[slot] != 0)
 		return 0;
 	if (l->count == LOOKUP_SOURCES_MOST)
-		return FAIL(e, 0, "more than %d mount sources", LOOKUP_SOURCES_MOST);
+		return FAIL(e, 0, "it has more than %d mount sources", LOOKUP_SOURCES_MOST);
 	s = source_new(source);
 	if (!s)
 		return FAIL(e, ENOMEM, "a mount source");
@@ -125,6 +125,51 @@ const struct sight *lookup_sight(const struct lookup *l, struct span source)
 	size_t slot = slot_of(l, source);
 
 	return l->complete && l->slots[slot] != 0 ? &l->sources[l->slots[slot] - 1]->sight : NULL;
+}
+
+int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker, struct lookup **ret,
+	struct err *e)
+{
+	const struct details *all = &facts->details;
+	struct lookup *l = NULL;
+
+	for (size_t i = 0; i < all->count && facts->reading == READING_EXACT; i++) {
+		if (all->items[i].kind != DETAIL_MOUNT)
+			continue;
+		if (!l)
+			l = lookup_new(socket_dir, docker);
+		if (!l)
+			return FAIL(e, ENOMEM, "a request's mounts");
+		if (lookup_add(l, all->items[i].text, e) == 0)
+			continue;
+		lookup_release(l);
+		l = NULL;
+		if (e->code != 0)
+			return -1;
+		facts->reading = READING_UNREADABLE;
+		facts->doubt = *e;
+		facts->advice = "ask for fewer";
+	}
+	*ret = l;
+	return 0;
+}
+
+bool lookup_show(const struct lookup *l, struct facts *facts, struct span *missing)
+{
+	struct details *all = &facts->details;
+
+	for (size_t i = 0; i < all->count; i++) {
+		struct detail *item = &all->items[i];
+
+		if (item->kind != DETAIL_MOUNT)
+			continue;
+		item->sight = lookup_sight(l, item->text);
+		if (!item->sight) {
+			*missing = item->text;
+			return false;
+		}
+	}
+	return true;
 }
 
 /* --- looking ------------------------------------------------------------------------------------*/
@@ -153,8 +198,7 @@ static void look(struct host *h, struct source *s)
 	if (goes_up(s->text)) {
 		host_look(h, s->room, &raw);
 		/* A path that was cut is like others with the same beginning. */
-		s->sight.seen = s->sight.seen && raw.seen &&
-			strcmp(s->sight.path, raw.path) == 0 &&
+		s->sight.seen = s->sight.seen && raw.seen && strcmp(s->sight.path, raw.path) == 0 &&
 			strlen(raw.path) < sizeof(raw.path) - 1;
 		s->sight.socket = s->sight.socket || raw.socket;
 		s->sight.own = s->sight.own || raw.own;

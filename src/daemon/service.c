@@ -89,15 +89,22 @@ static void exchange_end(struct service *service, struct exchange *x)
 
 static void conclude(const struct service *service, struct exchange *x)
 {
-	const struct facts *facts = &x->facts;
-	struct decision d = decide(service->policy, facts);
+	const struct policy *policy = service->policy;
+	struct facts *facts = &x->facts;
 	char message[MESSAGE_MOST];
+	struct decision d;
+	struct err e;
 
+	if (facts_judge_mounts(facts, span_of(policy->socket_dir), &e) != 0) {
+		fail(x->call, &e);
+		return;
+	}
+	d = decide(policy, facts);
 	if (d.verdict == VERDICT_ALLOW) {
 		reply_static(&x->call->reply, 200, SPAN("{\"Allow\":true}"));
 		return;
 	}
-	message_write(service->policy, facts, &d, message);
+	message_write(policy, facts, &d, message);
 	log_line("denied %s: %s", facts->route ? facts->route->name : "request", message);
 	reply_denial(&x->call->reply, message);
 }
@@ -115,39 +122,15 @@ static void doubt_source(struct facts *facts, struct span source)
 	facts->advice = "try again, or mount something that answers";
 }
 
-/* Makes x->lookup; it stays NULL when there is nothing to look up. -1 and e: it cannot be made. */
-static int collect_sources(const struct service *service, struct exchange *x, struct err *e)
-{
-	const struct details *all = &x->facts.details;
-
-	for (size_t i = 0; i < all->count; i++) {
-		if (all->items[i].kind != DETAIL_MOUNT)
-			continue;
-		if (!x->lookup)
-			x->lookup = lookup_new(service->socket_dir, x->call->peer);
-		if (!x->lookup)
-			return FAIL(e, ENOMEM, "a request's mounts");
-		if (lookup_add(x->lookup, all->items[i].text, e) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* Whether the answer comes later. Else the facts are complete, or say why they are not. -1 and e. */
 static int look_up(const struct service *service, struct exchange *x, struct err *e)
 {
 	struct span meets;
 
-	if (!service->pool || x->facts.reading != READING_EXACT)
+	if (!service->pool)
 		return 0;
-	if (collect_sources(service, x, e) != 0) {
-		if (e->code == ENOMEM)
-			return -1;
-		x->facts.reading = READING_UNREADABLE;
-		x->facts.doubt = *e;
-		x->facts.advice = "ask for fewer";
-		return 0;
-	}
+	if (lookup_collect(&x->facts, service->socket_dir, x->call->peer, &x->lookup, e) != 0)
+		return -1;
 	if (!x->lookup)
 		return 0;
 	if (pool_submit(service->pool, x->lookup, x, &meets) == 0)
@@ -156,39 +139,22 @@ static int look_up(const struct service *service, struct exchange *x, struct err
 	return 0;
 }
 
-static void take_sights(struct exchange *x)
-{
-	struct details *all = &x->facts.details;
-
-	for (size_t i = 0; i < all->count; i++) {
-		struct detail *item = &all->items[i];
-
-		if (item->kind != DETAIL_MOUNT)
-			continue;
-		item->sight = lookup_sight(x->lookup, item->text);
-		if (!item->sight) {
-			doubt_source(&x->facts, item->text);
-			return;
-		}
-	}
-	facts_judge_mounts(&x->facts);
-}
-
 struct call *service_finished(void *ctx)
 {
 	struct service *service = ctx;
 	struct pool_result result;
 	struct exchange *x;
 	struct call *call;
+	struct span missing;
 
 	if (!pool_take(service->pool, &result))
 		return NULL;
 	x = result.tag;
 	call = x->call;
-	if (result.in_time)
-		take_sights(x);
-	else
+	if (!result.in_time)
 		doubt_source(&x->facts, result.source);
+	else if (!lookup_show(x->lookup, &x->facts, &missing))
+		doubt_source(&x->facts, missing);
 	conclude(service, x);
 	exchange_end(service, x);
 	return call;

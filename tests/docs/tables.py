@@ -18,7 +18,6 @@ import tools  # noqa: E402
 README = os.path.join(dsp.ROOT, "README.md")
 DIFFERENCES = os.path.join(dsp.ROOT, "tests", "oracle", "differences.tsv")
 MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)", re.S)
-NOT_BUILT = "(not built yet)"
 
 
 def listing(what):
@@ -65,9 +64,9 @@ def settings():
 
 
 def powers():
-    rows = [[code(p["FLAG"]), cell(p["WHAT"]), p["GUARD"], p["READONLY"], p["ROOT"]]
-            for p in listing("powers") if not p["WHAT"].startswith(NOT_BUILT)]
-    return table(["flag", "the power", "guard", "readonly", "root on the host"], rows)
+    rows = [[code(p["FLAG"]), cell(p["WHAT"]), p["GUARD"], p["READONLY"], p["HARDENED"], p["ROOT"]]
+            for p in listing("powers")]
+    return table(["flag", "the power", "guard", "readonly", "hardened", "root on the host"], rows)
 
 
 def three_powers():

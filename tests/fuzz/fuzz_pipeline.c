@@ -187,6 +187,7 @@ static void run(const struct policy *policy, struct span question)
 		CHECK(ask(policy, question) == -1);
 	} else {
 		CHECK(facts_read(&request, &facts, &e) == 0);
+		CHECK(facts_judge_mounts(&facts, span_of(policy->socket_dir), &e) == 0);
 		d = decide(policy, &facts);
 		check_decision(policy, &request, &facts, &d);
 		CHECK(ask(policy, question) == (d.verdict == VERDICT_ALLOW));

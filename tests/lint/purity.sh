@@ -9,7 +9,7 @@ known='
 mem(chr|cmp|cpy|move|set)|bcmp|str(chr|cmp|len|ncasecmp|ncmp|nlen|rchr|spn|cspn)|strcasecmp|qsort|bsearch
 strerrordesc_np|v?snprintf|str(tol|toul|toll|toull)
 malloc|calloc|realloc|free
-json_[a-z_]+|base64_[a-z_]+
+base64_[a-z_]+
 __ctype_(b|tolower|toupper)_loc|__[a-z]+_chk|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
 '
 pattern=$(tr -s '\n' '|' <<< "$known")

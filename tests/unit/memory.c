@@ -156,6 +156,13 @@ static void check_all(const struct policy *policy)
 		{ "POST", "/containers/create", "[[[[\"x\"]]]]" },
 		{ "POST", "/containers/create",
 			"{\"Env\":[\"\\u00e9\",\"\\ud83d\\ude00\"],\"x\":1.5e3}" },
+		{ "POST", "/containers/create",
+			"{\"Image\":\"a\",\"HostConfig\":{\"CapAdd\":[\"sys_admin\"],\"Binds\":[\"/dev:/d\"],"
+			"\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"1\"}]},\"Devices\":[{}]}}" },
+		{ "POST", "/images/a/tag?repo=b&tag=c", NULL },
+		{ "POST", "/volumes/create",
+			"{\"DriverOpts\":{\"type\":\"overlay\",\"device\":\"overlay\","
+			"\"o\":\"lowerdir=/a:/b\"}}" },
 		{ "POST", "/containers/web/start", "{\"Privileged\":true}" },
 		{ "POST", "/containers/web/start", "{}" },
 		{ "POST", "/containers/web/exec", "{\"Cmd\":[\"id\"]}" },

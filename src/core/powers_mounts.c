@@ -1,0 +1,177 @@
+#include <strings.h>
+
+#include "dsp/grants.h"
+
+/* The host's kernel looks a network's file system up elsewhere than in the host's files. */
+static const char network_types[] = "nfs,nfs4,cifs,smb3,ceph,glusterfs,9p";
+
+/* Options of overlay that name directories of the host. */
+static const char *const layers[] = { "lowerdir=", "upperdir=", "workdir=" };
+
+/* Takes the next part of a list off rest; false when there is none. */
+static bool next_part(struct span *rest, char separator, struct span *part)
+{
+	if (!rest->s || rest->n == 0)
+		return false;
+	*part = (struct span){ rest->s, span_find(*rest, separator) };
+	*rest = span_after(*rest, part->n < rest->n ? part->n + 1 : part->n);
+	return true;
+}
+
+static bool has_option(struct span options, const char *words)
+{
+	struct span one;
+
+	while (next_part(&options, ',', &one)) {
+		if (word_in(one, words))
+			return true;
+	}
+	return false;
+}
+
+/* The mount propagation that a mode asks for, or empty. */
+static struct span propagation_of(struct span mode)
+{
+	struct span one;
+
+	while (next_part(&mode, ',', &one)) {
+		if (word_in(one, "shared,rshared,slave,rslave,private,rprivate"))
+			return one;
+	}
+	return (struct span){ NULL, 0 };
+}
+
+/*
+ * "/source:/target[:mode]" (moby volume/mounts/linux_parser.go). What has one part is a volume
+ * without a name, what does not begin with "/" is a volume's name. Sources are taken as they are.
+ */
+static int ask_bind(struct asked *a, const struct grant *g, struct span bind)
+{
+	size_t colon = span_find(bind, ':');
+	struct detail d = { .kind = DETAIL_MOUNT, .text = { bind.s, colon } };
+	struct span rest;
+	struct span mode;
+
+	if (colon == bind.n || colon == 0 || bind.s[0] != '/')
+		return 0;
+	rest = span_after(bind, colon + 1);
+	d.target = (struct span){ rest.s, span_find(rest, ':') };
+	mode = span_after(rest, d.target.n < rest.n ? d.target.n + 1 : d.target.n);
+	d.read_only = has_option(mode, "ro");
+	d.propagation = propagation_of(mode);
+	return asked_add(a, g, d);
+}
+
+int asked_by_bind(struct asked *a, const struct grant *g, const struct site *at)
+{
+	for (value_ref e = value_first(at->v); e; e = value_after(at->v, e)) {
+		if (ask_bind(a, g, value_text(e)) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int ask_mount(struct asked *a, const struct grant *g, const struct site *at)
+{
+	struct detail d = { .kind = DETAIL_MOUNT, .text = value_text(at->v) };
+
+	d.target = value_text(body_get(at->object, "target"));
+	d.read_only = value_true(body_get(at->object, "readonly"));
+	d.propagation = value_text(body_get(body_get(at->object, "bindoptions"), "propagation"));
+	return asked_add(a, g, d);
+}
+
+/*
+ * A service's mount: types are looked up in upper case, and one that is not given is a bind (moby
+ * daemon/cluster/convert/container.go). So what is not surely something else is taken for one.
+ */
+int asked_by_service_mount(struct asked *a, const struct grant *g, const struct site *at)
+{
+	static const char *const others[] = { "volume", "tmpfs", "npipe", "cluster", "csi",
+		"image" };
+	struct span type = value_text(body_get(at->object, "type"));
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (type.n == strlen(others[i]) && strncasecmp(type.s, others[i], type.n) == 0)
+			return 0;
+	}
+	return ask_mount(a, g, at);
+}
+
+/* A Mount that has a source (api/types/mount): of type bind it is on the host. */
+int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at)
+{
+	struct span type = value_text(body_get(at->object, "type"));
+
+	if (span_equal(type, SPAN("image"))) {
+		struct grant image = *g;
+
+		image.power = POWER_COUNT;
+		return asked_by_image(a, &image, value_text(at->v), (struct span){ NULL, 0 });
+	}
+	return span_equal(type, SPAN("bind")) ? ask_mount(a, g, at) : 0;
+}
+
+/* Each directory that the options of an overlay name. */
+static int ask_layers(struct asked *a, const struct grant *g, struct detail d, struct span options)
+{
+	struct span one;
+	struct span dir;
+
+	while (next_part(&options, ',', &one)) {
+		for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+			struct span dirs = one;
+
+			if (!span_starts(one, span_of(layers[i])))
+				continue;
+			dirs = span_after(one, strlen(layers[i]));
+			while (next_part(&dirs, ':', &dir)) {
+				d.text = dir;
+				if (asked_add(a, g, d) != 0)
+					return -1;
+			}
+		}
+	}
+	return 0;
+}
+
+/* The Mount that holds an inline volume; NULL for a volume_create. */
+static value_ref mount_of(const struct site *at)
+{
+	return at->up && at->up->up ? at->up->up->object : NULL;
+}
+
+/*
+ * A local volume's options are those of mount(2) (moby volume/local/local_unix.go): "bind" in o
+ * outweighs type. A tmpfs is no part of the host.
+ */
+int asked_by_volume(struct asked *a, const struct grant *g, const struct site *at)
+{
+	struct span driver = value_text(body_get(at->object, g->arg));
+	struct span type = value_text(value_exact(at->v, "type"));
+	struct span options = value_text(value_exact(at->v, "o"));
+	struct span device = value_text(value_exact(at->v, "device"));
+	bool bind = has_option(options, "bind,rbind,remount,move");
+	value_ref mount = mount_of(at);
+	struct detail d = { .kind = DETAIL_MOUNT, .text = device };
+
+	if (driver.n > 0 && !span_equal(driver, SPAN("local")))
+		return 0;
+	/* A tmpfs mount is one whatever it says of volumes (measured on 20.10). */
+	if (span_equal(value_text(body_get(mount, "type")), SPAN("tmpfs")))
+		return 0;
+	if (type.n + options.n + device.n == 0 || (span_equal(type, SPAN("tmpfs")) && !bind))
+		return 0;
+	d.target = value_text(body_get(mount, "target"));
+	d.read_only = value_true(body_get(mount, "readonly")) || has_option(options, "ro");
+	if (!bind && span_equal(type, SPAN("devtmpfs")))
+		d.text = SPAN("/dev");
+	else if (!bind && (device.n == 0 || device.s[0] != '/' || word_in(type, network_types))) {
+		d.kind = DETAIL_DRIVER;
+		d.text = type.n > 0 ? type : options;
+	}
+	if (asked_add(a, g, d) != 0)
+		return -1;
+	d.kind = DETAIL_MOUNT;
+	return ask_layers(a, g, d, options);
+}
