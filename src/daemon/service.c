@@ -131,7 +131,7 @@ static int look_up(const struct service *service, struct exchange *x, struct err
 		return 0;
 	if (lookup_collect(&x->facts, service->socket_dir, x->call->peer, &x->lookup, e) != 0)
 		return -1;
-	if (!x->lookup)
+	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;
 	if (pool_submit(service->pool, x->lookup, x, &meets) == 0)
 		return 1;
