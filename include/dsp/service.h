@@ -24,8 +24,6 @@ struct service {
 	const struct policy *policy; /* borrowed, immutable */
 	struct pool *pool;           /* borrowed; NULL: mount sources are not looked up */
 	struct span socket_dir;      /* of dsp's socket; borrowed */
-	struct exchange spare;       /* for one at a time: most are answered at once */
-	bool spare_used;
 };
 
 /* POST /Plugin.Activate, /AuthZPlugin.AuthZReq and /AuthZPlugin.AuthZRes; ctx is a service. */

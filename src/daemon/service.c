@@ -62,14 +62,10 @@ static void fail(struct call *call, const struct err *e)
 
 /* --- exchanges ----------------------------------------------------------------------------------*/
 
-static struct exchange *exchange_begin(struct service *service, struct call *call)
+static struct exchange *exchange_begin(struct call *call)
 {
-	struct exchange *x = &service->spare;
+	struct exchange *x = mem_alloc(sizeof(*x));
 
-	if (service->spare_used)
-		x = mem_alloc(sizeof(*x));
-	else
-		service->spare_used = true;
 	if (x) {
 		x->call = call;
 		x->lookup = NULL;
@@ -77,14 +73,11 @@ static struct exchange *exchange_begin(struct service *service, struct call *cal
 	return x;
 }
 
-static void exchange_end(struct service *service, struct exchange *x)
+static void exchange_end(struct exchange *x)
 {
 	facts_free(&x->facts);
 	lookup_release(x->lookup);
-	if (x == &service->spare)
-		service->spare_used = false;
-	else
-		mem_free(x);
+	mem_free(x);
 }
 
 static void conclude(const struct service *service, struct exchange *x)
@@ -156,7 +149,7 @@ struct call *service_finished(void *ctx)
 	else if (!lookup_show(x->lookup, &x->facts, &missing))
 		doubt_source(&x->facts, missing);
 	conclude(service, x);
-	exchange_end(service, x);
+	exchange_end(x);
 	return call;
 }
 
@@ -172,7 +165,7 @@ static void drop_request(void *ctx, struct call *call)
 	struct service *service = ctx;
 
 	pool_forget(service->pool, call->state);
-	exchange_end(service, call->state);
+	exchange_end(call->state);
 }
 
 /* --- requests -----------------------------------------------------------------------------------*/
@@ -189,7 +182,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 		fail(call, &e);
 		return ANSWER_NOW;
 	}
-	x = exchange_begin(service, call);
+	x = exchange_begin(call);
 	if (!x) {
 		err_set(&e, ENOMEM, "a request");
 		fail(call, &e);
@@ -205,7 +198,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 		conclude(service, x);
 	else
 		fail(call, &e);
-	exchange_end(service, x);
+	exchange_end(x);
 	return ANSWER_NOW;
 }
 
