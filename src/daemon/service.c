@@ -60,7 +60,7 @@ static void fail(struct call *call, const struct err *e)
 	reply_error(&call->reply, status_of(e), e->text);
 }
 
-/* --- exchanges ----------------------------------------------------------------------------------*/
+/* --- exchanges ---------------------------------------------------------------------------------*/
 
 static struct exchange *exchange_begin(struct service *service, struct call *call)
 {
@@ -109,7 +109,7 @@ static void conclude(const struct service *service, struct exchange *x)
 	reply_denial(&x->call->reply, message);
 }
 
-/* --- mount sources --------------------------------------------------------------------------------*/
+/* --- mount sources -----------------------------------------------------------------------------*/
 
 static void doubt_source(struct facts *facts, struct span source)
 {
@@ -175,7 +175,7 @@ static void drop_request(void *ctx, struct call *call)
 	exchange_end(service, call->state);
 }
 
-/* --- requests -----------------------------------------------------------------------------------*/
+/* --- requests ----------------------------------------------------------------------------------*/
 
 static enum answer answer_request(void *ctx, struct call *call)
 {
