@@ -122,7 +122,7 @@ static void doubt_source(struct facts *facts, struct span source)
 	facts->advice = "try again, or mount something that answers";
 }
 
-/* Whether the answer comes later. Else the facts are complete, or say why they are not. -1 and e. */
+/* Whether the answer comes later. Else the facts are complete, or say why not. -1 and e. */
 static int look_up(const struct service *service, struct exchange *x, struct err *e)
 {
 	struct span meets;
