@@ -20,7 +20,7 @@ struct lookup;
 
 /*
  * A lookup without sources; it copies all that it is given. socket_dir: the directory of dsp's
- * socket. docker: the dockerd that asks, or 0. The caller calls lookup_release. NULL without memory.
+ * socket. docker: the dockerd that asks, or 0. The caller calls lookup_release. NULL: no memory.
  */
 struct lookup *lookup_new(struct span socket_dir, pid_t docker) __attribute__((warn_unused_result));
 

@@ -61,7 +61,7 @@ void lookup_release(struct lookup *l)
 	mem_free(l);
 }
 
-/* --- the sources --------------------------------------------------------------------------------*/
+/* --- the sources -------------------------------------------------------------------------------*/
 
 /* FNV-1a. Who finds many texts of one hash costs himself a lookup that is refused. */
 static size_t hash(struct span text)
@@ -168,7 +168,7 @@ bool lookup_show(const struct lookup *l, struct facts *facts, struct span *missi
 	return true;
 }
 
-/* --- looking ------------------------------------------------------------------------------------*/
+/* --- looking -----------------------------------------------------------------------------------*/
 
 static bool goes_up(struct span text)
 {

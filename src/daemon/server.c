@@ -287,6 +287,7 @@ static void call_resume(struct server *s, struct client *client)
 	LIST_REMOVE(client, waiting_link);
 	client->waiting = false;
 	client->answered = true;
+	s->fresh = true; /* MHD has it in its set no more: see run_mhd */
 	peers_go_on(&s->peers, &client->peer);
 	MHD_resume_connection(client->connection);
 }

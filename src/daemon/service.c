@@ -60,7 +60,7 @@ static void fail(struct call *call, const struct err *e)
 	reply_error(&call->reply, status_of(e), e->text);
 }
 
-/* --- exchanges ----------------------------------------------------------------------------------*/
+/* --- exchanges ---------------------------------------------------------------------------------*/
 
 static struct exchange *exchange_begin(struct call *call)
 {
@@ -102,7 +102,7 @@ static void conclude(const struct service *service, struct exchange *x)
 	reply_denial(&x->call->reply, message);
 }
 
-/* --- mount sources --------------------------------------------------------------------------------*/
+/* --- mount sources -----------------------------------------------------------------------------*/
 
 static void doubt_source(struct facts *facts, struct span source)
 {
@@ -115,7 +115,7 @@ static void doubt_source(struct facts *facts, struct span source)
 	facts->advice = "try again, or mount something that answers";
 }
 
-/* Whether the answer comes later. Else the facts are complete, or say why they are not. -1 and e. */
+/* Whether the answer comes later. Else the facts are complete, or say why not. -1 and e. */
 static int look_up(const struct service *service, struct exchange *x, struct err *e)
 {
 	struct span meets;
@@ -168,7 +168,7 @@ static void drop_request(void *ctx, struct call *call)
 	exchange_end(call->state);
 }
 
-/* --- requests -----------------------------------------------------------------------------------*/
+/* --- requests ----------------------------------------------------------------------------------*/
 
 static enum answer answer_request(void *ctx, struct call *call)
 {
