@@ -6,7 +6,6 @@
 #ifndef DSP_SERVICE_H
 #define DSP_SERVICE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "dsp/decide.h"
