@@ -91,6 +91,8 @@ static void write_mount(const struct detail *d, struct line *l)
 		text_escape(span_of(d->sight->path), path, sizeof(path));
 		line_add(l, ", is %s", path);
 	}
+	if (d->sight && !d->sight->seen)
+		line_add(l, ", not seen");
 	line_add(l, ")");
 }
 
