@@ -69,6 +69,31 @@ def write(path, text, mode=0o644):
     os.chmod(path, mode)
 
 
+def status(process, field):
+    """The words of a line of /proc/PROCESS/status."""
+    with open('/proc/%s/status' % process) as lines:
+        for line in lines:
+            if line.startswith(field + ':'):
+                return line.split()[1:]
+    return ['0']
+
+
+def runtimes(lab):
+    """"other" leaves a mark; the default asks for no capability that nobody can have here."""
+    bounds = int(status('self', 'CapBnd')[0], 16)
+    lacking = ['CAP_' + name for bit, name in enumerate(CAPABILITIES) if not bounds >> bit & 1]
+    without = ''.join('-e \'s/"%s",//g; s/,"%s"//g\' ' % (name, name) for name in lacking)
+    home = lab.directory
+    write(home + '/other', RUNTIME % MARK, 0o755)
+    write(home + '/able', RUNTIME % (('sed -i %s"$file"' % without) if lacking else ':'), 0o755)
+    write(home + '/daemon.json', json.dumps({
+        'authorization-plugins': ['dsp'], 'debug': True, 'default-runtime': 'able',
+        'runtimes': {'other': {'path': home + '/other'}, 'able': {'path': home + '/able'}}}))
+    lab.reload_dockerd()
+    wait_for(lambda: lab.works('info', '-f', '{{.DefaultRuntime}}').strip() == 'able',
+             'dockerd did not read its runtimes')
+
+
 class Lender(http.server.BaseHTTPRequestHandler):
     """A volume driver, as a socket plugin: each of its volumes is the same directory."""
     directory = ''
@@ -116,7 +141,7 @@ class Machine:
         self.process = self.dockerd()
         self.files()
         self.driver()
-        self.runtimes()
+        runtimes(lab)
         self.containers_before()
         self.constant = self.constants()
 
@@ -151,21 +176,6 @@ class Machine:
         os.makedirs(plugins, exist_ok=True)
         write(plugins + '/lender.spec', 'unix://' + path)
 
-    def runtimes(self):
-        """"other" leaves a mark; the default asks for no capability that nobody can have here."""
-        bounds = int(self.status('self', 'CapBnd')[0], 16)
-        lacking = ['CAP_' + name for bit, name in enumerate(CAPABILITIES) if not bounds >> bit & 1]
-        without = ''.join('-e \'s/"%s",//g; s/,"%s"//g\' ' % (name, name) for name in lacking)
-        home = self.lab.directory
-        write(home + '/other', RUNTIME % MARK, 0o755)
-        write(home + '/able', RUNTIME % (('sed -i %s"$file"' % without) if lacking else ':'), 0o755)
-        write(home + '/daemon.json', json.dumps({
-            'authorization-plugins': ['dsp'], 'debug': True, 'default-runtime': 'able',
-            'runtimes': {'other': {'path': home + '/other'}, 'able': {'path': home + '/able'}}}))
-        self.lab.reload_dockerd()
-        wait_for(lambda: 'able' == self.lab.works('info', '-f', '{{.DefaultRuntime}}').strip(),
-                 'dockerd did not read its runtimes')
-
     def containers_before(self):
         lab = self.lab
         lab.works('volume', 'create', 'plain')
@@ -179,14 +189,6 @@ class Machine:
         for name in 'loaded', '127.0.0.1:1/made':
             lab.works('tag', 'bb', name)
         lab.works('save', '-o', lab.directory + '/image.tar', 'loaded')
-
-    @staticmethod
-    def status(process, field):
-        with open('/proc/%s/status' % process) as lines:
-            for line in lines:
-                if line.startswith(field + ':'):
-                    return line.split()[1:]
-        return ['0']
 
     def dockerd(self):
         """The process id of this lab's dockerd, for us."""
@@ -206,9 +208,9 @@ class Machine:
         network = json.loads(lab.raw('GET', '/networks/host').text)
         names = {
             'D': lab.directory, 'N': os.path.basename(lab.directory),
-            'dockerd': self.status(dockerd, 'NSpid')[-1],
+            'dockerd': status(dockerd, 'NSpid')[-1],
             'here': os.listdir('/proc/%s/cwd/' % dockerd)[0],
-            'all_caps': self.all_capabilities(int(self.status(dockerd, 'CapBnd')[0], 16)),
+            'all_caps': self.all_capabilities(int(status(dockerd, 'CapBnd')[0], 16)),
             'victim_id': victim['Id'], 'host_id': network['Id'], 'rolled': '0',
         }
         outside = [process for process in filter(str.isdigit, os.listdir('/proc'))
@@ -227,8 +229,8 @@ class Machine:
     def is_within(self, process, dockerd, number):
         """Whether a process of ours has the number in the PID namespace of dockerd."""
         try:
-            depth = len(self.status(dockerd, 'NSpid'))
-            numbers = self.status(process, 'NSpid')
+            depth = len(status(dockerd, 'NSpid'))
+            numbers = status(process, 'NSpid')
         except OSError:
             return False
         return len(numbers) > depth and numbers[depth - 1] == number

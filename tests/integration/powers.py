@@ -131,7 +131,8 @@ class Trial:
         spec = json.loads(self.words)
         spec['Name'] = self.names['c']
         inner = spec.setdefault('TaskTemplate', {}).setdefault('ContainerSpec', {})
-        inner.update({'Image': 'bb', 'TTY': True, 'Command': ['sh', '-c', self.fill(self.case.run)]})
+        command = ['sh', '-c', self.fill(self.case.run)]
+        inner.update({'Image': 'bb', 'TTY': True, 'Command': command})
         said = self.lab.raw('POST', '/services/create', body=spec)
         if said.status != 201:
             return said.text
@@ -182,17 +183,30 @@ class Suite:
             trial.tidy()
 
     def refused(self, case, powers):
-        """Refused for these powers, and nothing was made or changed."""
+        """Refused for these powers, and no container was made."""
         trial = self.trial(case, case.ask)
-        trial.prepare()
+        trial.words = trial.fill(trial.words)
+        self.refuse(trial, powers)
+
+    def refuse(self, trial, powers):
         before = self.machine.containers()
-        already = trial.effect(trial.look())
-        said = getattr(trial, case.kind)()
+        said = getattr(trial, trial.case.kind)()
         try:
             for power in powers:
                 check_refused(said, flag(power))
             made = self.machine.containers() - before
-            check(case.start or not made, 'refused, but made: %s' % made)
+            check(trial.case.start or not made, 'refused, but made: %s' % made)
+        finally:
+            if trial.case.start:
+                trial.tidy()
+
+    def without_effect(self, case, power):
+        """Refused, where it would have had an effect, and it has none."""
+        trial = self.trial(case, case.ask)
+        trial.prepare()
+        try:
+            already = trial.effect(trial.look())
+            self.refuse(trial, [power])
             check(already or not case.look or not trial.effect(trial.look()), 'refused, but done')
         finally:
             trial.tidy()
@@ -241,7 +255,10 @@ class Suite:
                 if power not in case.powers:
                     continue
                 with self.report.case('%s=0: %s' % (flag(power), case.name)):
-                    self.refused(case, [power])
+                    if power == case.powers[0]:
+                        self.without_effect(case, power)
+                    else:
+                        self.refused(case, [power])
                 if power == case.powers[0] and case.near:
                     with self.report.case('%s=0: all but %s' % (flag(power), case.name)):
                         self.near(case)
