@@ -138,6 +138,7 @@ class Machine:
         self.count = itertools.count(1)
         self.log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.log.setblocking(False)
+        self.log_text = b''
         self.process = self.dockerd()
         self.files()
         self.driver()
@@ -274,17 +275,16 @@ class Machine:
         return getattr(self, 'step_' + name.split()[0])(arguments[0].strip(), names)
 
     def step_the(self, _argument, _names):
-        """The log of the host: what came to its socket since the last time."""
-        text = b''
+        """The log of the host: what came to its socket until now."""
         try:
             while True:
-                text += self.log.recv(65536)
+                self.log_text += self.log.recv(65536)
         except BlockingIOError:
-            return text.decode(errors='replace')
+            return self.log_text.decode(errors='replace')
 
     def step_typing(self, container, _names):
         text = self.lab.docker('attach', container, give=b'touch /typed; exit\n').text
-        if 'received 403' in text:    # all that the CLI tells of a refusal
+        if 'received 403' in text or 'No such' in text:    # the CLI tells no more of a refusal
             text = self.lab.raw('POST', '/containers/%s/attach?stream=1&stdin=1' % container).text
         return text
 
