@@ -405,13 +405,11 @@ int pool_wait(struct pool *p)
 		first = now;
 	TAILQ_FOREACH (j, &p->queue, link)
 		first = j->deadline < first ? j->deadline : first;
-	TAILQ_FOREACH (j, &p->running, link) {
-		if (!j->late && j->deadline < first)
-			first = j->deadline;
-		/* Then those that wait may be given another thread. */
-		if (p->queued > 0 && j->slow_at > now && j->slow_at < first)
-			first = j->slow_at;
-	}
+	TAILQ_FOREACH (j, &p->running, link)
+		first = !j->late && j->deadline < first ? j->deadline : first;
+	/* By then threads may be held up, and those that wait be given others. */
+	if (p->queued > 0 && now + SLOW_MS < first)
+		first = now + SLOW_MS;
 	unlock(p);
 	if (first == UINT64_MAX)
 		return -1;
