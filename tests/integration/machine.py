@@ -213,6 +213,7 @@ class Machine:
             'here': os.listdir('/proc/%s/cwd/' % dockerd)[0],
             'all_caps': self.all_capabilities(int(status(dockerd, 'CapBnd')[0], 16)),
             'victim_id': victim['Id'], 'host_id': network['Id'], 'rolled': '0',
+            'host_begin': network['Id'][:3],
         }
         outside = [process for process in filter(str.isdigit, os.listdir('/proc'))
                    if self.is_within(process, dockerd, str(victim['State']['Pid']))]
