@@ -6,7 +6,6 @@
 #ifndef DSP_SERVICE_H
 #define DSP_SERVICE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "dsp/decide.h"
@@ -24,8 +23,6 @@ struct service {
 	const struct policy *policy; /* borrowed, immutable */
 	struct pool *pool;           /* borrowed; NULL: mount sources are not looked up */
 	struct span socket_dir;      /* of dsp's socket; borrowed */
-	struct exchange spare;       /* for one at a time: most are answered at once */
-	bool spare_used;
 };
 
 /* POST /Plugin.Activate, /AuthZPlugin.AuthZReq and /AuthZPlugin.AuthZRes; ctx is a service. */

@@ -317,7 +317,7 @@ static int explain(
 
 	if (rc == 0)
 		rc = lookup_collect(&facts, span_of(policy->socket_dir), 0, &lookup, e);
-	if (rc == 0 && lookup) {
+	if (rc == 0 && lookup && facts.reading == READING_EXACT) {
 		lookup_run(lookup);
 		if (!lookup_show(lookup, &facts, &missing))
 			rc = FAIL(e, 0, "no memory");

@@ -83,7 +83,7 @@ static void pool_free(struct pool *p)
 	mem_free(p);
 }
 
-/* --- the threads; the mutex is held ---------------------------------------------------------------*/
+/* --- the threads; the mutex is held ------------------------------------------------------------*/
 
 static size_t held_up(const struct pool *p, uint64_t now)
 {
@@ -220,7 +220,7 @@ static void begin_threads(struct pool *p, uint64_t now)
 	}
 }
 
-/* --- for the loop -------------------------------------------------------------------------------*/
+/* --- for the loop ------------------------------------------------------------------------------*/
 
 struct pool *pool_new(void (*look)(struct lookup *l), struct err *e)
 {
