@@ -13,19 +13,19 @@ static bool allowed(
 	return decide(policy, &facts).verdict == VERDICT_ALLOW;
 }
 
-static bool by_query(enum operation operation, enum power p)
+/* Whether a query can ask for p; ret gets what it asks for besides. */
+static bool by_query(enum operation operation, enum power p, struct powerset *ret)
 {
 	size_t count;
 	const struct grant *g = grants_of_operation(operation, &count);
-	struct powerset all;
 
 	for (; count > 0; count--, g++) {
-		if (g->power == p)
-			return true;
-		if (g->all_of == STRUCT_NONE)
-			continue;
-		all = grants_all_of(g->all_of);
-		if (powerset_has(&all, p))
+		struct powerset all = { { 0 } };
+
+		if (g->all_of != STRUCT_NONE)
+			all = grants_all_of(g->all_of);
+		powerset_add_all(ret, &all);
+		if (g->power == p || powerset_has(&all, p))
 			return true;
 	}
 	return false;
@@ -54,15 +54,15 @@ static bool can_ask(const struct route *route, enum power p, struct powerset *re
 	if (powerset_has(ret, p))
 		return true;
 	powerset_add(ret, p);
-	if (by_query(route->operation, p))
-		return true;
+	if (!powerset_has(&body, p))
+		return by_query(route->operation, p, ret);
 	/* These are found behind a mount's source. */
 	if (p == POWER_DOCKER_SOCKET || p == POWER_DSP_FILES)
 		powerset_add(ret, POWER_HOST_MOUNTS);
 	/* An old-style start with a body makes a container anew. */
 	if (route->operation == OP_CONTAINER_START)
 		powerset_add(ret, POWER_CREATE);
-	return powerset_has(&body, p);
+	return true;
 }
 
 bool escape_find(const struct policy *policy, enum power p, const struct route **ret)
