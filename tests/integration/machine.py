@@ -210,6 +210,7 @@ class Machine:
         names = {
             'D': lab.directory, 'N': os.path.basename(lab.directory),
             'dockerd': status(dockerd, 'NSpid')[-1],
+            'up': '../' * os.readlink('/proc/%s/cwd' % dockerd).strip('/').count('/') + '../',
             'here': os.listdir('/proc/%s/cwd/' % dockerd)[0],
             'all_caps': self.all_capabilities(int(status(dockerd, 'CapBnd')[0], 16)),
             'victim_id': victim['Id'], 'host_id': network['Id'], 'rolled': '0',
