@@ -34,7 +34,8 @@ RUNS = [
     ('--mount type=tmpfs,dst=/t,tmpfs-size=1048576', None),
     ('-v {D}/client:/h:ro', 'host_mounts'),
     ('--mount type=bind,src={D}/client,dst=/h,bind-propagation=rprivate', 'host_mounts'),
-    ('--mount type=volume,dst=/h,volume-opt=type=none,volume-opt=o=bind,volume-opt=device={D}/client',
+    ('--mount type=volume,dst=/h,volume-opt=type=none,volume-opt=o=bind,'
+     'volume-opt=device={D}/client',
      'host_mounts'),
     ('-v /var/run/docker.sock:/var/run/docker.sock', 'docker_socket'),
     ('--volumes-from donor', 'volumes_from'),
