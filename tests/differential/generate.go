@@ -269,14 +269,25 @@ func (g *generator) key(name string) string {
 	return b.String()
 }
 
+func min(a, b int) int {
+	if a < b {
+		return a
+	}
+	return b
+}
+
 func (g *generator) object(schema string, depth int) string {
 	fields := g.fields[schema]
+	if n := len(fields); n > 0 && fields[0].kind == "include" {
+		fields = fields[1:]
+	}
 	if schema == "ContainerCreate" && g.chance(40) {
 		fields = append(append([]field(nil), fields...), g.fields["HostConfig"]...)
 	}
 	var members []string
-	for n := g.Intn(6); n > 0 && len(fields) > 0; n-- {
-		f := fields[g.Intn(len(fields))]
+	order := g.Perm(len(fields)) // a field twice is mostly unreadable
+	for _, i := range order[:g.Intn(1+min(len(fields), 6))] {
+		f := fields[i]
 		members = append(members, `"`+g.key(f.name)+`":`+g.value(f, depth))
 	}
 	if len(members) > 0 && g.chance(3) {
