@@ -18,6 +18,7 @@ type request struct {
 	headers        []header
 	body           string
 	chunked        bool
+	pad            int // blanks behind the body: they take it out of the plugin's sight
 }
 
 // splitmix is a generator that costs nothing to seed: each case has its own.
@@ -55,6 +56,7 @@ func readVectors(path string) []request {
 				Body64               string `json:"body_b64"`
 				Headers              []header
 				Chunked              bool
+				Pad                  int `json:"pad_blanks"`
 			}
 		}
 		if err := json.Unmarshal([]byte(line), &v); err != nil {
@@ -67,7 +69,7 @@ func readVectors(path string) []request {
 		if b, err := base64.StdEncoding.DecodeString(r.Target64); err == nil && len(b) > 0 {
 			r.Target = string(b)
 		}
-		out = append(out, request{r.Method, r.Target, r.Headers, r.Body, r.Chunked})
+		out = append(out, request{r.Method, r.Target, r.Headers, r.Body, r.Chunked, r.Pad})
 	}
 	return out
 }
@@ -103,7 +105,7 @@ var (
 	names = []string{"a", "victim", "a/b", "a%2fb", "json", "kill", "create", "a%0Ab", "%00", "\u00e9",
 		"%C3%A9", "a/kill", "a/exec", "%2e%2e", "a+b", "a%25b", "v1.41", "", "a//b", "prune", "a%20b", "b",
 		"0123456789ab", "a-b_c.d", "x", "y", "z"}
-	versions10 = []string{"", "", "/v1.41", "/v1.23", "/v1.41.", "/v999", "/v.", "/v01.0022", "/V1.41", "/%76%31.41",
+	prefixes = []string{"", "", "/v1.41", "/v1.23", "/v1.41.", "/v", "/v/v1", "/v999", "/v.", "/v01.0022", "/V1.41", "/%76%31.41",
 		"/v1.41%2f..", "//", "/v1.41/v1.40", "/v1.12"}
 	keys = []string{"signal", "stdin", "logs", "checkpoint", "checkpoint-dir", "dir", "path", "remote", "networkmode",
 		"fromImage", "fromSrc", "repo", "tag", "name", "force", "version", "rollback", "Signal", "s%69gnal", "sig+nal",
@@ -112,7 +114,7 @@ var (
 		"%2Fetc", "a=b", "previous", "2", "%C2%A00", "%c2%85no", "\u00a0none", "fa%6cse", "%ff", "a+b", "%E2%80%80no"}
 	pieces = []string{"%2f", "%2F", "/", "//", "/./", "/../", "%2e", "?", "#", ";", "&", "=", "+", "%", "%zz", "%00", "%0a",
 		"\xff", "\u00e9", "%ff", "http:", "http://x/", "x:", "%3f", "%26", "%3B", "%256b", "json", "kill", ":", "@", "\\", "~"}
-	types10 = []string{"application/json", "Application/JSON; charset=utf-8", "text/plain", "application/x-www-form-urlencoded",
+	mediaTypes = []string{"application/json", "Application/JSON; charset=utf-8", "text/plain", "application/x-www-form-urlencoded",
 		"multipart/form-data; boundary=x", "application/x-tar", "application/json;", "application/json; a", "bad/", "",
 		"application/jsonx", " application/json", "application/json , text/plain"}
 	methods = []string{"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "post", "FOO", "CONNECT", "PATCH"}
@@ -131,6 +133,9 @@ func (g *generator) next(seed, i int64) *request {
 	case n < 3:
 		*r = g.vectors[g.Intn(len(g.vectors))]
 		r.headers = append([]header(nil), r.headers...)
+		if g.chance(10) {
+			r.body += strings.Repeat(" ", r.pad)
+		}
 	case n < 5:
 		g.fresh(r, g.routes[g.Intn(len(g.routes))])
 	default:
@@ -168,7 +173,7 @@ func (g *generator) fresh(r *request, route *route) {
 		r.method = g.pick(methods)
 	}
 	if g.chance(50) {
-		r.target = g.pick(versions10)
+		r.target = g.pick(prefixes)
 	}
 	r.target += g.path(route.pattern)
 	separator := "?"
@@ -221,7 +226,7 @@ func (g *generator) change(r *request) {
 		}
 		r.target += separator + g.pair()
 	case 4:
-		other := header{"Content-Type", g.pick(types10)}
+		other := header{"Content-Type", g.pick(mediaTypes)}
 		if g.chance(50) {
 			r.headers = append(r.headers, other)
 		} else {
