@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -106,6 +105,7 @@ func (d *dockerd) handler(route *route) http.HandlerFunc {
 		first := r.Header.Get("Content-Type")
 		got.trueQuery = !route.raw || first == "" || r.ContentLength == 0
 		got.read(d, vars)
+		r.Body = http.NoBody // what the authorization code has read ahead is a MiB
 		d.got = got
 	}
 }
@@ -210,9 +210,6 @@ func (d *dockerd) read(raw []byte) *reading {
 	}
 	d.got = nil
 	d.mux.ServeHTTP(&nowhere{http.Header{}}, r)
-	if d.got != nil {
-		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1))
-	}
 	return d.got
 }
 

@@ -189,7 +189,19 @@ func (g *generator) fresh(r *request, route *route) {
 		}
 		r.body = g.object(schema, 0)
 		r.chunked = g.chance(5)
+	} else if g.chance(10) {
+		g.form(r)
 	}
+}
+
+// form is a body whose pairs come before the query's; a second Content-Type may cover it.
+func (g *generator) form(r *request) {
+	r.headers = append(r.headers, header{"Content-Type", "application/x-www-form-urlencoded"})
+	if g.chance(50) {
+		r.headers = append(r.headers, header{"Content-Type", g.pick(mediaTypes)})
+	}
+	r.body = g.pair() + "&" + g.pair()
+	r.chunked = g.chance(30)
 }
 
 func splice(s string, from, to int, in string) string { return s[:from] + in + s[to:] }

@@ -112,7 +112,7 @@ type pending struct {
 func (r *run) work(from, step, n int64) {
 	p := start(r.program)
 	c := &comparison{fields: r.fields, missing: map[string]bool{}}
-	queue := make(chan pending, 4096)
+	queue := make(chan pending, 256)
 	done := make(chan counts)
 	go func() {
 		var sum counts
@@ -140,10 +140,11 @@ func (r *run) work(from, step, n int64) {
 		request := g.next(r.seed, i)
 		if got := d.read(request.bytes()); got != nil {
 			p.send(got.question)
+			// The other side may wait for what is still here.
+			if len(queue) == 0 || len(queue) == cap(queue) {
+				_ = p.in.Flush()
+			}
 			queue <- pending{request, got}
-		}
-		if len(queue) == 0 {
-			_ = p.in.Flush()
 		}
 	}
 	_ = p.in.Flush()

@@ -32,7 +32,7 @@ func (r *run) shrink(from *request) (*request, []string) {
 			i++
 		}
 	}
-	for size := 64; size > 0; size /= 2 {
+	for size := 1 << 20; size > 0; size /= 2 {
 		for i := 0; i+size <= len(best.body); {
 			candidate := best
 			candidate.body = splice(best.body, i, i+size, "")
