@@ -158,7 +158,7 @@ func (c *comparison) value(path string, dsp interface{}, v reflect.Value, f fiel
 		c.same(path, text, v.String())
 	case "strings", "words", "list":
 		c.list(path, dsp, v, f)
-	case "map":
+	case "map", "texts":
 		c.dictionary(path, dsp, v, f)
 	case "object":
 		if v.Kind() == reflect.Ptr && v.IsNil() != (dsp == nil) {

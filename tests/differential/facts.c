@@ -101,6 +101,7 @@ static void put_value(value_ref v, const struct field *f)
 		put_list(v, f->type, f->of);
 		break;
 	case TYPE_MAP:
+	case TYPE_TEXTS:
 		put_map(v, f->of);
 		break;
 	case TYPE_OBJECT:

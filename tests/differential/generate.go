@@ -357,7 +357,7 @@ func (g *generator) value(f field, depth int) string {
 		return "[" + g.several(g.text) + "]"
 	case "list":
 		return "[" + g.several(func() string { return g.object(f.of, depth+1) }) + "]"
-	case "map":
+	case "map", "texts":
 		return "{" + g.several(func() string { return g.entry(f, depth) }) + "}"
 	}
 	return g.object(f.of, depth+1)
