@@ -70,6 +70,31 @@ fuzz: packages-check
 
 -include $(wildcard $(B)/tests/fuzz/*.d)
 
+# --- oracle: make oracle N=200000 SEED=1 compares with dockerd's own code in Go -----------------
+
+# Debian's go, and the sources that Debian's dockerd is built from; no network.
+GO := /usr/bin/go
+GO_ENV := GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= GOTOOLCHAIN=local \
+	GOCACHE=$(abspath $(B))/go-cache
+DIFFERENTIAL := $(wildcard tests/differential/*.go)
+
+$(B)/differential/facts: $(B)/tests/differential/facts.o $(B)/src/daemon/envelope.o \
+	$(B)/libdsp-core.a
+	@mkdir -p $(@D)
+	$(SAY) "  LINK  $@"
+	$(Q)$(CC) $(LINK) -o $@ $^ -ljansson -lb64
+$(B)/differential/dockerd: $(DIFFERENTIAL)
+	@mkdir -p $(@D)
+	$(SAY) "  GO    $@"
+	$(Q)$(GO_ENV) $(GO) build -o $@ $(DIFFERENTIAL)
+-include $(B)/tests/differential/facts.d
+
+.PHONY: oracle oracle-run
+oracle: packages-check
+	@$(MAKE) --no-print-directory oracle-run
+oracle-run: $(B)/differential/facts $(B)/differential/dockerd
+	$(B)/differential/dockerd -facts $< -n "$(or $(N),200000)" -seed "$(or $(SEED),1)"
+
 # --- docs: the tables in README.md, made from what the program prints ---------------------------
 
 .PHONY: docs

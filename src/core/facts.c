@@ -58,6 +58,12 @@ static void doubt_missing_body(const struct request *rq, struct facts *f)
 			: "send it as application/json");
 }
 
+/* ParseForm reads the body of POST, PUT and PATCH, which only routes without a method take. */
+static bool takes_form(enum method method)
+{
+	return method == METHOD_POST || method == METHOD_PUT || method == METHOD_OTHER;
+}
+
 /* What the headers alone make doubtful, whatever the operation does with a body. */
 static bool headers_in_doubt(const struct request *rq, struct facts *f)
 {
@@ -74,8 +80,7 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 		return true;
 	}
 	/* The first of two Content-Types may be a form; dsp is shown the last. */
-	if ((none || json) && !rq->body64 && rq->has_content_type &&
-		(method == METHOD_POST || method == METHOD_PUT)) {
+	if ((none || json) && !rq->body64 && rq->has_content_type && takes_form(method)) {
 		if (f->route->body == BODY_JSON)
 			return false; /* said better by the missing body */
 		err_set(&f->doubt, 0,

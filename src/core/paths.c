@@ -20,7 +20,7 @@ static const struct span sockets[] = {
 	SPAN_INIT("/run/docker/plugins"),
 };
 
-/* Below these, in one directory for each source of units (system, system.control, transient, ...). */
+/* Below these, a directory for each source of units: system, system.control, transient, ... */
 static const struct span unit_directories[] = {
 	SPAN_INIT("/etc/systemd/"),
 	SPAN_INIT("/run/systemd/"),
@@ -83,7 +83,7 @@ static struct span without_alias(struct span path)
 	return path_within(path, run_alias) ? span_after(path, sizeof("/var") - 1) : path;
 }
 
-/* A unit of ours, its directory of drop-ins, or what is below; path begins with a source of units. */
+/* A unit of ours, its drop-ins, or what is below; path begins with a source of units. */
 static bool names_unit(struct span path)
 {
 	struct span source = { path.s, span_find(path, '/') };

@@ -140,7 +140,7 @@ static int ask_dirs(struct asked *a, const struct grant *g, struct detail d, str
 	return 0;
 }
 
-/* Whether an option's name is one of overlay's layers: lowerdir, lowerdir+, datadir+, upperdir, ... */
+/* Whether an option names layers of an overlay: lowerdir, lowerdir+, datadir+, upperdir, ... */
 static bool names_dir(struct span name)
 {
 	for (size_t i = 0; i + 3 <= name.n; i++) {

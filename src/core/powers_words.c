@@ -144,8 +144,9 @@ static bool is_hex(struct span text)
 }
 
 /*
- * Whether a network's name may be an id, of the engine (hex) or of the swarm (base 36), or the begin
- * of one: a service takes a single character of it (measured on 20.10), and the docker CLI sends ids.
+ * Whether a network's name may be an id, of the engine (hex) or of the swarm (base 36), or the
+ * begin of one: a service takes a single character of it (measured on 20.10), and the docker CLI
+ * sends ids.
  */
 static bool may_be_id(struct span name)
 {

@@ -107,7 +107,7 @@ static void search(struct search *s)
 	}
 }
 
-/* Whoever listens there: containerd is another process, and may have been told another directory. */
+/* Whoever listens there: containerd is another process, and may be told another directory. */
 static void see_named(struct search *s)
 {
 	static const struct span names[] = { SPAN_INIT("/docker.sock"),

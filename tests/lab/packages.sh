@@ -11,6 +11,7 @@ build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev nettle-dev
 lab='busybox-static procps'
 daemon='docker.io'
 tests='libcmocka-dev python3 haproxy valgrind docker-compose clang libclang-rt-14-dev'
+go='golang-go golang-github-gorilla-mux-dev golang-github-docker-docker-dev'
 lint='clang clang-tidy clang-format cppcheck pmccabe codespell shellcheck python3 libcmocka-dev'
 
 policy=/usr/sbin/policy-rc.d
@@ -80,7 +81,7 @@ main() {
 	[ $# = 1 ] || usage
 	case $1 in
 	run) wanted="$build $lab" ;;
-	check | long) wanted="$build $lab $tests" ;;
+	check | long) wanted="$build $lab $tests $go" ;;
 	lint) wanted="$build $lint" ;;
 	*) usage ;;
 	esac
