@@ -98,6 +98,18 @@ static bool is_list_of(const json_t *v, json_type type)
 	return json_is_array(v);
 }
 
+static void check_texts(const json_t *v)
+{
+	json_t *object = (json_t *)(uintptr_t)v;
+
+	CHECK(json_is_object(v));
+	for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
+		const json_t *text = json_object_iter_value(i);
+
+		CHECK(json_is_string(text) || json_is_null(text));
+	}
+}
+
 static void check_type(const json_t *v, enum field_type type)
 {
 	if (json_is_null(v))
@@ -118,6 +130,9 @@ static void check_type(const json_t *v, enum field_type type)
 	case TYPE_LIST:
 		CHECK(is_list_of(v, JSON_OBJECT));
 		break;
+	case TYPE_TEXTS:
+		check_texts(v);
+		break;
 	case TYPE_OBJECT:
 	case TYPE_MAP:
 	case TYPE_INCLUDE:
@@ -134,7 +149,8 @@ static void walk_member(const char *key, const json_t *v, enum struct_id in, int
 		check_type(v, f->type);
 	else if (json_is_object(v))
 		f = find(STRUCT_ANY, key);
-	walk(v, f ? f->of : STRUCT_NONE, f && f->type == TYPE_MAP, depth + 1);
+	walk(v, f ? f->of : STRUCT_NONE, f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS),
+		depth + 1);
 }
 
 static void walk_object(json_t *object, enum struct_id in, bool is_map, int depth)
