@@ -42,9 +42,9 @@ struct facts {
 };
 
 /*
- * Reads rq (whose body is decoded in place, and must outlive ret) into ret. 0 also for what is unroutable or
- * unreadable. -1 and e only when memory ran out. Always call facts_free afterwards. ret must not be
- * copied: it points into itself.
+ * Reads rq (whose body is decoded in place, and must outlive ret) into ret. 0 also for what is
+ * unroutable or unreadable. -1 and e only when memory ran out. Always call facts_free afterwards.
+ * ret must not be copied: it points into itself.
  */
 MUST_USE int facts_read(const struct request *rq, struct facts *ret, struct err *e);
 

@@ -9,8 +9,8 @@
 #include "dsp/policy.h"
 
 /*
- * Looks at the rules of a policy and adds what it finds to f, whose text is the file that they
- * were read from (policy->file_rules is not NULL). Rules that are flawed are passed over; where f holds errors already, so
+ * Looks at the rules of a policy (file_rules is not NULL) and adds what it finds to f, whose text
+ * is that of their file. Rules that are flawed are passed over; where f holds errors already, so
  * are the questions that only a whole policy can answer. f->lost: no memory.
  */
 void policy_review(const struct policy *policy, struct findings *f);

@@ -20,7 +20,7 @@ struct lookup;
 
 /*
  * A lookup without sources; it copies all that it is given. socket_dir: the directory of dsp's
- * socket. docker: the dockerd that asks, or 0. The caller calls lookup_release. NULL without memory.
+ * socket. docker: the dockerd that asks, or 0. The caller calls lookup_release. NULL: no memory.
  */
 struct lookup *lookup_new(struct span socket_dir, pid_t docker) __attribute__((warn_unused_result));
 
@@ -41,8 +41,9 @@ void lookup_run(struct lookup *l);
 const struct sight *lookup_sight(const struct lookup *l, struct span source);
 
 /*
- * A lookup of all mount sources of facts. NULL when there are none to look up; so it is where they
- * are too many, and the facts then say that the request is unreadable. -1 and e: no memory.
+ * Makes *ret, which is NULL at first, a lookup of all mount sources of facts; it stays NULL when
+ * there are none. The caller releases it in any case. Too many: the facts then say that the
+ * request is unreadable, and there is nothing to run. -1 and e: no memory.
  */
 MUST_USE int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker,
 	struct lookup **ret, struct err *e);

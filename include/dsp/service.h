@@ -6,7 +6,6 @@
 #ifndef DSP_SERVICE_H
 #define DSP_SERVICE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "dsp/decide.h"
@@ -40,8 +39,6 @@ struct service {
 	int (*reload)(struct service *service, struct err *e);
 	struct pool *pool;      /* borrowed; NULL: mount sources are not looked up */
 	struct span socket_dir; /* of dsp's socket; borrowed */
-	struct exchange spare;  /* for one at a time: most are answered at once */
-	bool spare_used;
 };
 
 /* Puts another one in force, at once for every question that comes from now on. */

@@ -83,7 +83,7 @@ static int look_up(const struct policy *policy, struct judged *j, struct err *e)
 
 	if (lookup_collect(&j->facts, span_of(policy->socket_dir), 0, &j->lookup, e) != 0)
 		return -1;
-	if (!j->lookup)
+	if (!j->lookup || j->facts.reading != READING_EXACT)
 		return 0;
 	lookup_run(j->lookup);
 	if (!lookup_show(j->lookup, &j->facts, &missing))

@@ -86,12 +86,13 @@ static void write_mount(const struct detail *d, struct line *l)
 	text_escape(d->target, path, sizeof(path));
 	if (d->target.n > 0)
 		line_add(l, " -> %s", path);
-	line_add(l, d->read_only ? " (ro" : " (rw");
+	line_add(l, d->read_only ? " (ro)" : " (rw)");
 	if (d->sight && d->sight->path[0] && !span_equal(d->text, span_of(d->sight->path))) {
 		text_escape(span_of(d->sight->path), path, sizeof(path));
 		line_add(l, ", is %s", path);
 	}
-	line_add(l, ")");
+	if (d->sight && !d->sight->seen)
+		line_add(l, ", not seen");
 }
 
 void detail_write(const struct detail *d, char *out, size_t cap)

@@ -14,8 +14,26 @@ static struct decision ask(const struct policy *policy, const struct subject *su
 	return decide(policy, subject, &facts);
 }
 
+/* Whether a query can ask for p; ret gets what it asks for besides. */
+static bool by_query(enum operation operation, enum power p, struct powerset *ret)
+{
+	size_t count;
+	const struct grant *g = grants_of_operation(operation, &count);
+
+	for (; count > 0; count--, g++) {
+		struct powerset all = { { 0 } };
+
+		if (g->all_of != STRUCT_NONE)
+			all = grants_all_of(g->all_of);
+		powerset_add_all(ret, &all);
+		if (g->power == p || powerset_has(&all, p))
+			return true;
+	}
+	return false;
+}
+
 /* What a query of this operation can ask for. */
-static struct powerset by_query(enum operation operation)
+static struct powerset of_query(enum operation operation)
 {
 	size_t count;
 	const struct grant *g = grants_of_operation(operation, &count);
@@ -50,29 +68,27 @@ static struct powerset by_body(const struct route *route)
 /* Whether a request of this route can ask for p; ret: all that it then asks for, at least. */
 static bool can_ask(const struct route *route, enum power p, struct powerset *ret)
 {
-	struct powerset query = by_query(route->operation);
-	struct powerset body;
+	struct powerset body = by_body(route);
 
 	*ret = route_powers(route);
 	if (powerset_has(ret, p))
 		return true;
 	powerset_add(ret, p);
-	if (powerset_has(&query, p))
-		return true;
-	body = by_body(route);
+	if (!powerset_has(&body, p))
+		return by_query(route->operation, p, ret);
 	/* These are found behind a mount's source. */
 	if (p == POWER_DOCKER_SOCKET || p == POWER_DSP_FILES)
 		powerset_add(ret, POWER_HOST_MOUNTS);
 	/* An old-style start with a body makes a container anew. */
 	if (route->operation == OP_CONTAINER_START)
 		powerset_add(ret, POWER_CREATE);
-	return powerset_has(&body, p);
+	return true;
 }
 
 struct powerset escape_possible(const struct route *route)
 {
 	struct powerset all = route_powers(route);
-	struct powerset query = by_query(route->operation);
+	struct powerset query = of_query(route->operation);
 	struct powerset body = by_body(route);
 
 	powerset_add_all(&all, &query);

@@ -34,7 +34,7 @@ struct review {
 		[OPERATION_WORDS]; /* of each rule: the operations of which it matches all */
 };
 
-/* --- sets of bits ---------------------------------------------------------------------------------*/
+/* --- sets of bits ------------------------------------------------------------------------------*/
 
 static bool overlap(const uint64_t *a, const uint64_t *b, size_t words)
 {
@@ -68,7 +68,7 @@ static void set_bit(uint64_t *bits, size_t i)
 	bits[i / 64] |= (uint64_t)1 << (i % 64);
 }
 
-/* --- operations -----------------------------------------------------------------------------------*/
+/* --- operations --------------------------------------------------------------------------------*/
 
 static void shape_list(struct shape *shape, const struct route *route, enum list_kind k)
 {
@@ -108,7 +108,7 @@ static const char *operation_name(const struct review *r, size_t operation)
 	return r->shapes[operation].route ? r->shapes[operation].route->name : "unknown";
 }
 
-/* --- rules that are never reached -----------------------------------------------------------------*/
+/* --- rules that are never reached --------------------------------------------------------------*/
 
 static bool has_lists(const struct rule *rule)
 {
@@ -250,7 +250,7 @@ static void settle(struct review *r, size_t i)
 	}
 }
 
-/* --- rules that match nothing ---------------------------------------------------------------------*/
+/* --- rules that match nothing ------------------------------------------------------------------*/
 
 static void check_list(struct review *r, const struct rule *rule, enum list_kind k)
 {
@@ -316,7 +316,7 @@ static void check_matches(struct review *r, const struct rule *rule)
 		check_deny(r, rule);
 }
 
-/* --- a token that is not sent ---------------------------------------------------------------------*/
+/* --- a token that is not sent ------------------------------------------------------------------*/
 
 static bool may(const struct review *r, size_t id, const struct shape *shape, enum power p,
 	struct decision *d)
@@ -400,7 +400,7 @@ static void check_token(struct review *r, const struct rule *rule)
 	}
 }
 
-/* --- names of images ------------------------------------------------------------------------------*/
+/* --- names of images ---------------------------------------------------------------------------*/
 
 /* Whoever has one of these puts what he likes under a name that a list trusts. */
 static const struct {
@@ -479,7 +479,7 @@ static void check_images(struct review *r, const struct rule *rule, uint64_t *as
 	}
 }
 
-/* --- the whole ------------------------------------------------------------------------------------*/
+/* --- the whole ---------------------------------------------------------------------------------*/
 
 static int take_room(struct review *r)
 {

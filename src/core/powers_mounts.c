@@ -135,43 +135,64 @@ static int ask_layers(struct asked *a, const struct grant *g, struct detail d, s
 	return 0;
 }
 
-/* The Mount that holds an inline volume; NULL for a volume_create. */
-static value_ref mount_of(const struct site *at)
+/* A local volume as mount(2) gets it: "bind" in the options outweighs the type. */
+struct volume {
+	struct span type;
+	struct span options;
+	struct span device;
+	bool bind;
+	value_ref mount; /* that holds an inline one; NULL for a volume_create */
+};
+
+static struct volume volume_at(const struct site *at)
 {
-	return at->up && at->up->up ? at->up->up->object : NULL;
+	struct volume v = {
+		.type = value_text(value_exact(at->v, "type")),
+		.options = value_text(value_exact(at->v, "o")),
+		.device = value_text(value_exact(at->v, "device")),
+		.mount = at->up && at->up->up ? at->up->up->object : NULL,
+	};
+
+	v.bind = has_option(v.options, "bind,rbind,remount,move");
+	return v;
 }
 
-/*
- * A local volume's options are those of mount(2) (moby volume/local/local_unix.go): "bind" in o
- * outweighs type. A tmpfs is no part of the host.
- */
+/* A tmpfs is no part of the host; a tmpfs mount is one whatever it says of volumes (20.10). */
+static bool is_of_host(const struct volume *v)
+{
+	if (span_equal(value_text(body_get(v->mount, "type")), SPAN("tmpfs")))
+		return false;
+	if (span_equal(v->type, SPAN("tmpfs")) && !v->bind)
+		return false;
+	return v->type.n + v->options.n + v->device.n > 0;
+}
+
+/* Whether the device is looked up as a path of the host. */
+static bool has_path(const struct volume *v)
+{
+	return v->bind ||
+		(v->device.n > 0 && v->device.s[0] == '/' && !word_in(v->type, network_types));
+}
+
+/* A local volume's options (moby volume/local/local_unix.go). */
 int asked_by_volume(struct asked *a, const struct grant *g, const struct site *at)
 {
 	struct span driver = value_text(body_get(at->object, g->arg));
-	struct span type = value_text(value_exact(at->v, "type"));
-	struct span options = value_text(value_exact(at->v, "o"));
-	struct span device = value_text(value_exact(at->v, "device"));
-	bool bind = has_option(options, "bind,rbind,remount,move");
-	value_ref mount = mount_of(at);
-	struct detail d = { .kind = DETAIL_MOUNT, .text = device };
+	struct volume v = volume_at(at);
+	struct detail d = { .kind = DETAIL_MOUNT, .text = v.device };
 
-	if (driver.n > 0 && !span_equal(driver, SPAN("local")))
+	if ((driver.n > 0 && !span_equal(driver, SPAN("local"))) || !is_of_host(&v))
 		return 0;
-	/* A tmpfs mount is one whatever it says of volumes (measured on 20.10). */
-	if (span_equal(value_text(body_get(mount, "type")), SPAN("tmpfs")))
-		return 0;
-	if (type.n + options.n + device.n == 0 || (span_equal(type, SPAN("tmpfs")) && !bind))
-		return 0;
-	d.target = value_text(body_get(mount, "target"));
-	d.read_only = value_true(body_get(mount, "readonly")) || has_option(options, "ro");
-	if (!bind && span_equal(type, SPAN("devtmpfs")))
+	d.target = value_text(body_get(v.mount, "target"));
+	d.read_only = value_true(body_get(v.mount, "readonly")) || has_option(v.options, "ro");
+	if (!v.bind && span_equal(v.type, SPAN("devtmpfs"))) {
 		d.text = SPAN("/dev");
-	else if (!bind && (device.n == 0 || device.s[0] != '/' || word_in(type, network_types))) {
+	} else if (!has_path(&v)) {
 		d.kind = DETAIL_DRIVER;
-		d.text = type.n > 0 ? type : options;
+		d.text = v.type.n > 0 ? v.type : v.options;
 	}
 	if (asked_add(a, g, d) != 0)
 		return -1;
 	d.kind = DETAIL_MOUNT;
-	return ask_layers(a, g, d, options);
+	return ask_layers(a, g, d, v.options);
 }

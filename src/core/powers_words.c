@@ -22,8 +22,8 @@ static char upper(char c)
 /* "sys_admin" -> "CAP_SYS_ADMIN", "all" -> "ALL" (moby oci/caps/utils.go). Empty: no memory. */
 static struct span canonical_capability(struct details *d, struct span name)
 {
-	static const char prefix[] = "CAP_";
-	size_t n = strlen(prefix);
+	static const char prefix[] = { 'C', 'A', 'P', '_' };
+	size_t n = sizeof(prefix);
 	char *text = details_text(d, n + name.n);
 	char *bare = text ? text + n : NULL;
 

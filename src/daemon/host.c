@@ -50,7 +50,7 @@ struct host {
 	char place[MOUNT_PLACE_ROOM];
 };
 
-/* --- identities ---------------------------------------------------------------------------------*/
+/* --- identities --------------------------------------------------------------------------------*/
 
 static bool identify(int fd, struct identity *ret, mode_t *mode)
 {
@@ -125,7 +125,7 @@ static int parent_of(int fd)
 	return up;
 }
 
-/* --- what is known beforehand -------------------------------------------------------------------*/
+/* --- what is known beforehand ------------------------------------------------------------------*/
 
 static void note_place(struct host *h, struct kind *k)
 {
@@ -267,7 +267,7 @@ void host_free(struct host *h)
 	mem_free(h);
 }
 
-/* --- a source -----------------------------------------------------------------------------------*/
+/* --- a source ----------------------------------------------------------------------------------*/
 
 static bool is_below_own(struct host *h, mode_t mode)
 {

@@ -83,7 +83,7 @@ static void pool_free(struct pool *p)
 	mem_free(p);
 }
 
-/* --- the threads; the mutex is held ---------------------------------------------------------------*/
+/* --- the threads; the mutex is held ------------------------------------------------------------*/
 
 static size_t held_up(const struct pool *p, uint64_t now)
 {
@@ -220,7 +220,7 @@ static void begin_threads(struct pool *p, uint64_t now)
 	}
 }
 
-/* --- for the loop -------------------------------------------------------------------------------*/
+/* --- for the loop ------------------------------------------------------------------------------*/
 
 struct pool *pool_new(void (*look)(struct lookup *l), struct err *e)
 {
@@ -405,13 +405,11 @@ int pool_wait(struct pool *p)
 		first = now;
 	TAILQ_FOREACH (j, &p->queue, link)
 		first = j->deadline < first ? j->deadline : first;
-	TAILQ_FOREACH (j, &p->running, link) {
-		if (!j->late && j->deadline < first)
-			first = j->deadline;
-		/* Then those that wait may be given another thread. */
-		if (p->queued > 0 && j->slow_at > now && j->slow_at < first)
-			first = j->slow_at;
-	}
+	TAILQ_FOREACH (j, &p->running, link)
+		first = !j->late && j->deadline < first ? j->deadline : first;
+	/* By then threads may be held up, and those that wait be given others. */
+	if (p->queued > 0 && now + SLOW_MS < first)
+		first = now + SLOW_MS;
 	unlock(p);
 	if (first == UINT64_MAX)
 		return -1;

@@ -61,7 +61,7 @@ void lookup_release(struct lookup *l)
 	mem_free(l);
 }
 
-/* --- the sources --------------------------------------------------------------------------------*/
+/* --- the sources -------------------------------------------------------------------------------*/
 
 /* FNV-1a. Who finds many texts of one hash costs himself a lookup that is refused. */
 static size_t hash(struct span text)
@@ -131,26 +131,22 @@ int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker, st
 	struct err *e)
 {
 	const struct details *all = &facts->details;
-	struct lookup *l = NULL;
 
 	for (size_t i = 0; i < all->count && facts->reading == READING_EXACT; i++) {
 		if (all->items[i].kind != DETAIL_MOUNT)
 			continue;
-		if (!l)
-			l = lookup_new(socket_dir, docker);
-		if (!l)
+		if (!*ret)
+			*ret = lookup_new(socket_dir, docker);
+		if (!*ret)
 			return FAIL(e, ENOMEM, "a request's mounts");
-		if (lookup_add(l, all->items[i].text, e) == 0)
+		if (lookup_add(*ret, all->items[i].text, e) == 0)
 			continue;
-		lookup_release(l);
-		l = NULL;
 		if (e->code != 0)
 			return -1;
 		facts->reading = READING_UNREADABLE;
 		facts->doubt = *e;
 		facts->advice = "ask for fewer";
 	}
-	*ret = l;
 	return 0;
 }
 
@@ -172,7 +168,7 @@ bool lookup_show(const struct lookup *l, struct facts *facts, struct span *missi
 	return true;
 }
 
-/* --- looking ------------------------------------------------------------------------------------*/
+/* --- looking -----------------------------------------------------------------------------------*/
 
 static bool goes_up(struct span text)
 {

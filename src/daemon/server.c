@@ -287,6 +287,7 @@ static void call_resume(struct server *s, struct client *client)
 	LIST_REMOVE(client, waiting_link);
 	client->waiting = false;
 	client->answered = true;
+	s->fresh = true; /* MHD has it in its set no more: see run_mhd */
 	peers_go_on(&s->peers, &client->peer);
 	MHD_resume_connection(client->connection);
 }
@@ -305,15 +306,14 @@ static void call_cut(struct server *s, struct client *client)
 
 static enum MHD_Result request_end(struct server *s, struct client *client)
 {
-	const struct reply *complaint = client->complaint;
 	struct intake *in = &client->intake;
 
 	if (client->answered)
 		return reply_to(s, client, &client->call.reply);
-	if (client->endpoint)
-		complaint = faults[in->fault];
-	if (complaint)
-		return reply_to(s, client, complaint);
+	if (!client->endpoint)
+		return reply_to(s, client, client->complaint);
+	if (faults[in->fault])
+		return reply_to(s, client, faults[in->fault]);
 	client->call.body = in->bytes ? in->bytes : &client->nothing;
 	client->call.len = in->len;
 	if (client->endpoint->answer(s->options->ctx, &client->call) == ANSWER_LATER)

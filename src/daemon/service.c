@@ -60,7 +60,7 @@ static void fail(struct call *call, const struct err *e)
 	reply_error(&call->reply, status_of(e), e->text);
 }
 
-/* --- exchanges ----------------------------------------------------------------------------------*/
+/* --- exchanges ---------------------------------------------------------------------------------*/
 
 static void let_go(struct snapshot *s)
 {
@@ -87,12 +87,8 @@ void service_end(struct service *service)
 
 static struct exchange *exchange_begin(struct service *service, struct call *call)
 {
-	struct exchange *x = &service->spare;
+	struct exchange *x = mem_alloc(sizeof(*x));
 
-	if (service->spare_used)
-		x = mem_alloc(sizeof(*x));
-	else
-		service->spare_used = true;
 	if (x) {
 		x->call = call;
 		x->lookup = NULL;
@@ -102,15 +98,12 @@ static struct exchange *exchange_begin(struct service *service, struct call *cal
 	return x;
 }
 
-static void exchange_end(struct service *service, struct exchange *x)
+static void exchange_end(struct exchange *x)
 {
 	facts_free(&x->facts);
 	lookup_release(x->lookup);
 	let_go(x->snapshot);
-	if (x == &service->spare)
-		service->spare_used = false;
-	else
-		mem_free(x);
+	mem_free(x);
 }
 
 /* One line of what was not simply allowed. */
@@ -162,7 +155,7 @@ static void conclude(const struct service *service, struct exchange *x)
 		reply_denial(&x->call->reply, message);
 }
 
-/* --- mount sources --------------------------------------------------------------------------------*/
+/* --- mount sources -----------------------------------------------------------------------------*/
 
 static void doubt_source(struct facts *facts, struct span source)
 {
@@ -175,7 +168,7 @@ static void doubt_source(struct facts *facts, struct span source)
 	facts->advice = "try again, or mount something that answers";
 }
 
-/* Whether the answer comes later. Else the facts are complete, or say why they are not. -1 and e. */
+/* Whether the answer comes later. Else the facts are complete, or say why not. -1 and e. */
 static int look_up(const struct service *service, struct exchange *x, struct err *e)
 {
 	struct span meets;
@@ -184,7 +177,7 @@ static int look_up(const struct service *service, struct exchange *x, struct err
 		return 0;
 	if (lookup_collect(&x->facts, service->socket_dir, x->call->peer, &x->lookup, e) != 0)
 		return -1;
-	if (!x->lookup)
+	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;
 	if (pool_submit(service->pool, x->lookup, x, &meets) == 0)
 		return 1;
@@ -209,7 +202,7 @@ struct call *service_finished(void *ctx)
 	else if (!lookup_show(x->lookup, &x->facts, &missing))
 		doubt_source(&x->facts, missing);
 	conclude(service, x);
-	exchange_end(service, x);
+	exchange_end(x);
 	return call;
 }
 
@@ -225,10 +218,10 @@ static void drop_request(void *ctx, struct call *call)
 	struct service *service = ctx;
 
 	pool_forget(service->pool, call->state);
-	exchange_end(service, call->state);
+	exchange_end(call->state);
 }
 
-/* --- requests -----------------------------------------------------------------------------------*/
+/* --- requests ----------------------------------------------------------------------------------*/
 
 static enum answer answer_request(void *ctx, struct call *call)
 {
@@ -259,7 +252,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 		conclude(service, x);
 	else
 		fail(call, &e);
-	exchange_end(service, x);
+	exchange_end(x);
 	return ANSWER_NOW;
 }
 

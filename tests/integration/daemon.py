@@ -7,6 +7,7 @@ import sys
 import broken
 import lab
 import plugins
+import powers
 import proxies
 import refused
 import swarm
@@ -16,6 +17,7 @@ SUITES = {
     'works': works.run,
     'refused': refused.run,
     'plugins': plugins.run,
+    'powers': powers.run,
     'proxies': proxies.run,
     'broken': broken.run,
     'swarm': swarm.run,

@@ -210,6 +210,8 @@ start_dockerd() {
 
 	echo '{"authorization-plugins":["dsp"]}' > "$dir/daemon.json"
 	options+=(--config-file "$dir/daemon.json" -H "unix://$dir/docker.sock" --data-root "$dir/data")
+	# Where others have it; this /run is the lab's own.
+	options+=(-H unix:///run/docker.sock)
 	options+=(--exec-root /run/lab/exec --pidfile /run/lab/dockerd.pid)
 	options+=(--storage-driver "${LAB_STORAGE:-$(storage "$dir")}")
 	options+=(--exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$(basename "$dir")")

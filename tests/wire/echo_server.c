@@ -51,7 +51,7 @@ static enum answer yes(void *ctx, struct call *call)
 	return ANSWER_NOW;
 }
 
-/* --- answers that come later --------------------------------------------------------------------*/
+/* --- answers that come later -------------------------------------------------------------------*/
 
 struct waiting {
 	LIST_ENTRY(waiting) link;
