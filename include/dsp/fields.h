@@ -15,6 +15,7 @@ enum field_type {
 	TYPE_OBJECT,
 	TYPE_LIST,
 	TYPE_MAP,
+	TYPE_TEXTS, /* a map of strings */
 	TYPE_INCLUDE,
 };
 

@@ -1,4 +1,4 @@
-/* The sockets that another process listens on, as /proc tells. */
+/* Docker's and containerd's sockets as /proc tells: those on which dockerd listens, and by name. */
 #ifndef DSP_LISTENING_H
 #define DSP_LISTENING_H
 
@@ -7,7 +7,8 @@
 #include "dsp/err.h"
 
 /*
- * Calls see with the absolute path of each unix socket that process listens on, of 32 at most.
+ * Calls see with the absolute path of each unix socket that process listens on, and of those in its
+ * network's name space that are called as Docker's and containerd's are; of 32 at most.
  * -1 when memory ran out; what may not be read is passed over.
  */
 MUST_USE int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx);

@@ -40,7 +40,7 @@ struct policy {
 	char broken[320];               /* not empty: everything is denied, with this text */
 };
 
-/* Compiles s; socket names the plugin when DSP_NAME does not. rules: of the policy file, or NULL. */
+/* Compiles s; socket names the plugin when DSP_NAME does not. rules: of the file, or NULL. */
 void policy_compile(const struct settings *s, const char *socket, const struct rules *rules,
 	struct policy *ret);
 

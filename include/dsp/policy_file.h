@@ -1,6 +1,6 @@
 /*
- * The policy file: JSON in, compiled rules and settings out, or findings, each at its place. Nothing
- * of it is ignored: unknown keys, names and types are errors.
+ * The policy file: JSON in, compiled rules and settings out, or findings, each at its place.
+ * Nothing of it is ignored: unknown keys, names and types are errors.
  */
 #ifndef DSP_POLICY_FILE_H
 #define DSP_POLICY_FILE_H

@@ -1,6 +1,6 @@
 /*
- * Who asks: the name in the client's certificate, as dockerd tells it, or the user of a token, which
- * the client sends in a header of its own. Trusts that dockerd checked the certificate.
+ * Who asks: the name in the client's certificate, as dockerd tells it, or the user of a token,
+ * which the client sends in a header of its own. Trusts that dockerd checked the certificate.
  */
 #ifndef DSP_SUBJECT_H
 #define DSP_SUBJECT_H

@@ -12,6 +12,7 @@ struct walk {
 	int fd;     /* O_PATH, the caller's: the object, or its nearest visible parent; or -1 */
 	bool there; /* fd is the object itself */
 	bool plain; /* and by links that mean the same to every process */
+	bool magic; /* the way leads through a process's cwd, root, fd or the like */
 	struct span base; /* the real path of fd; empty: not known */
 	struct span path; /* that and, of what is not there, the rest; cut to WALK_ROOM; clean */
 

@@ -122,11 +122,12 @@ static int check_keys(value_ref object, bool is_map, const struct place *at, str
 	return 0;
 }
 
-static bool all_of(value_ref list, enum value_kind kind)
+/* Whether v is a list or an object of values of one kind; null stands for any. */
+static bool all_of(value_ref v, enum value_kind of, enum value_kind kind)
 {
-	if (list->kind != VALUE_LIST)
+	if (v->kind != of)
 		return false;
-	for (value_ref e = value_first(list); e; e = value_after(list, e)) {
+	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
 		if (e->kind != VALUE_NULL && e->kind != kind)
 			return false;
 	}
@@ -146,11 +147,13 @@ static const char *wrong_type(value_ref v, enum field_type type)
 	case TYPE_WORDS:
 		if (v->kind == VALUE_STRING)
 			return NULL;
-		return all_of(v, VALUE_STRING) ? NULL : "is not a list of strings";
+		return all_of(v, VALUE_LIST, VALUE_STRING) ? NULL : "is not a list of strings";
 	case TYPE_STRINGS:
-		return all_of(v, VALUE_STRING) ? NULL : "is not a list of strings";
+		return all_of(v, VALUE_LIST, VALUE_STRING) ? NULL : "is not a list of strings";
 	case TYPE_LIST:
-		return all_of(v, VALUE_OBJECT) ? NULL : "is not a list of objects";
+		return all_of(v, VALUE_LIST, VALUE_OBJECT) ? NULL : "is not a list of objects";
+	case TYPE_TEXTS:
+		return all_of(v, VALUE_OBJECT, VALUE_STRING) ? NULL : "is not a map of strings";
 	case TYPE_OBJECT:
 	case TYPE_MAP:
 	case TYPE_INCLUDE:
@@ -173,7 +176,8 @@ static int walk_member(value_ref v, enum struct_id schema, const struct place *a
 	} else if (v->kind == VALUE_OBJECT) {
 		f = field_find(STRUCT_ANY, v->key);
 	}
-	return walk(v, f ? f->of : STRUCT_NONE, f && f->type == TYPE_MAP, &here, why);
+	return walk(v, f ? f->of : STRUCT_NONE, f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS),
+		&here, why);
 }
 
 /* One value of a map, whose key is data. */

@@ -76,20 +76,33 @@ static bool speaks_for_itself(enum detail_kind kind)
 		kind == DETAIL_DEVICE || kind == DETAIL_SYSCTL;
 }
 
+/* As it is where that cannot be taken for more than it is; else in quotes. */
+static void write_shown(struct line *l, struct span text, size_t most)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_./:@=+,-%~*[]{}#&!?";
+	char shown[256];
+	bool quote = false;
+
+	for (size_t i = 0; i < text.n; i++)
+		quote = quote || text.s[i] == '\0' || !strchr(plain, text.s[i]);
+	text_escape(text, shown, most < sizeof(shown) ? most : sizeof(shown));
+	line_add(l, quote ? "\"%s\"" : "%s", shown);
+}
+
 static void write_mount(const struct detail *d, struct line *l)
 {
 	enum { PATH_SHOWN = 72 };
-	char path[PATH_SHOWN];
 
-	text_escape(d->text, path, sizeof(path));
-	line_add(l, "%s", path);
-	text_escape(d->target, path, sizeof(path));
-	if (d->target.n > 0)
-		line_add(l, " -> %s", path);
+	write_shown(l, d->text, PATH_SHOWN);
+	if (d->target.n > 0) {
+		line_add(l, " -> ");
+		write_shown(l, d->target, PATH_SHOWN);
+	}
 	line_add(l, d->read_only ? " (ro)" : " (rw)");
 	if (d->sight && d->sight->path[0] && !span_equal(d->text, span_of(d->sight->path))) {
-		text_escape(span_of(d->sight->path), path, sizeof(path));
-		line_add(l, ", is %s", path);
+		line_add(l, ", is ");
+		write_shown(l, span_of(d->sight->path), PATH_SHOWN);
 	}
 	if (d->sight && !d->sight->seen)
 		line_add(l, ", not seen");
@@ -106,6 +119,6 @@ void detail_write(const struct detail *d, char *out, size_t cap)
 	}
 	if (d->text.n == 0 || !speaks_for_itself(d->kind))
 		line_add(&l, "%.*s%s", (int)d->field.n, d->field.s, d->text.n > 0 ? " " : "");
-	if (d->text.n > 0 && cap - l.n >= 8)
-		text_escape(d->text, out + l.n, cap - l.n);
+	if (d->text.n > 0 && cap - l.n >= 16)
+		write_shown(&l, d->text, cap - l.n - sizeof("\"\""));
 }

@@ -82,33 +82,51 @@ static void add_flags(
 		line_add(l, " and %zu more", left);
 }
 
+static const struct detail *detail_of(const struct details *all, enum power p)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		if (all->items[i].power == p && all->items[i].text.n > 0)
+			return &all->items[i];
+	}
+	return NULL;
+}
+
+/* Of the first closed power that has one. A mount that was not seen may be the socket's. */
+static const struct detail *find_detail(const struct facts *facts, const struct decision *d)
+{
+	const struct detail *found = NULL;
+
+	for (size_t p = 0; p < POWER_COUNT && !found; p++) {
+		if (!powerset_has(&d->closed, (enum power)p))
+			continue;
+		found = detail_of(&facts->details, (enum power)p);
+		if (!found && p == POWER_DOCKER_SOCKET && facts->unseen)
+			found = detail_of(&facts->details, POWER_HOST_MOUNTS);
+	}
+	return found;
+}
+
 /* ': /etc -> /host (rw)': the first of what a closed power was asked for, where there is room. */
 static void add_detail(
 	struct line *l, const struct facts *facts, const struct decision *d, size_t room)
 {
 	enum { ROOM_LEAST = 16, ROOM_MOST = 120 };
 	char text[ROOM_MOST];
-	const struct details *all = &facts->details;
+	const struct detail *item;
 
 	if (facts->route && facts->route->operation == OP_IMAGE_BUILD &&
 		powerset_has(&d->closed, POWER_BUILD_OPTIONS)) {
 		line_add(l, ": a body may hide the host's network");
 		return;
 	}
-	for (size_t i = 0; i < all->count; i++) {
-		const char *power = all->items[i].power == POWER_COUNT
-			? ""
-			: power_info(all->items[i].power)->name;
-
-		if (all->items[i].text.n == 0 || strcmp(power, d->reason) != 0)
-			continue;
-		detail_write(&all->items[i], text, sizeof(text));
-		if (strlen(text) + 2 <= room)
-			line_add(l, ": %s", text);
-		else if (room >= ROOM_LEAST)
-			line_add(l, ": %.*s...", (int)(room - strlen(": ...")), text);
+	item = find_detail(facts, d);
+	if (!item)
 		return;
-	}
+	detail_write(item, text, sizeof(text));
+	if (strlen(text) + 2 <= room)
+		line_add(l, ": %s", text);
+	else if (room >= ROOM_LEAST)
+		line_add(l, ": %.*s...", (int)(room - strlen(": ...")), text);
 }
 
 static void write_opening(const struct policy *policy, const struct decision *d, struct line *l)

@@ -20,18 +20,28 @@ static const struct span sockets[] = {
 	SPAN_INIT("/run/docker/plugins"),
 };
 
+/* Below these, in one directory for each source of units (system, system.control, transient, ...). */
 static const struct span unit_directories[] = {
-	SPAN_INIT("/etc/systemd/system/"),
-	SPAN_INIT("/run/systemd/system/"),
-	SPAN_INIT("/lib/systemd/system/"),
-	SPAN_INIT("/usr/lib/systemd/system/"),
+	SPAN_INIT("/etc/systemd/"),
+	SPAN_INIT("/run/systemd/"),
+	SPAN_INIT("/lib/systemd/"),
+	SPAN_INIT("/usr/lib/systemd/"),
+	SPAN_INIT("/usr/local/lib/systemd/"),
+};
+static const struct span unit_sources[] = {
+	SPAN_INIT("system"),
+	SPAN_INIT("transient"),
+	SPAN_INIT("generator"),
 };
 
+/* The last two have drop-ins only: for every service, every socket. */
 static const struct span units[] = {
 	SPAN_INIT("dsp.service"),
 	SPAN_INIT("dsp.socket"),
 	SPAN_INIT("docker.service"),
 	SPAN_INIT("docker.socket"),
+	SPAN_INIT("service"),
+	SPAN_INIT("socket"),
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -73,21 +83,32 @@ static struct span without_alias(struct span path)
 	return path_within(path, run_alias) ? span_after(path, sizeof("/var") - 1) : path;
 }
 
-/* A unit of ours, its directory of drop-ins, or what is below. */
+/* A unit of ours, its directory of drop-ins, or what is below; path begins with a source of units. */
+static bool names_unit(struct span path)
+{
+	struct span source = { path.s, span_find(path, '/') };
+	bool known = false;
+
+	for (size_t i = 0; i < COUNT(unit_sources); i++)
+		known = known || span_starts(source, unit_sources[i]);
+	if (!known || source.n == path.n)
+		return false;
+	path = span_after(path, source.n + 1);
+	path.n = span_find(path, '/');
+	if (span_ends(path, SPAN(".d")))
+		path.n -= sizeof(".d") - 1;
+	for (size_t i = 0; i < COUNT(units); i++) {
+		if (span_equal(path, units[i]))
+			return true;
+	}
+	return false;
+}
+
 static bool is_unit(struct span path)
 {
 	for (size_t i = 0; i < COUNT(unit_directories); i++) {
-		if (!span_starts(path, unit_directories[i]))
-			continue;
-		path = span_after(path, unit_directories[i].n);
-		path.n = span_find(path, '/');
-		if (span_ends(path, SPAN(".d")))
-			path.n -= sizeof(".d") - 1;
-		for (size_t u = 0; u < COUNT(units); u++) {
-			if (span_equal(path, units[u]))
-				return true;
-		}
-		return false;
+		if (span_starts(path, unit_directories[i]))
+			return names_unit(span_after(path, unit_directories[i].n));
 	}
 	return false;
 }

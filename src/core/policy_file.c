@@ -69,7 +69,7 @@ bool policy_expect(struct policy_reader *r, value_ref v, enum value_kind kind, c
 	return false;
 }
 
-/* --- profile, flags, mode -------------------------------------------------------------------------*/
+/* --- profile, flags, mode ----------------------------------------------------------------------*/
 
 static void read_profile(struct policy_reader *r, value_ref v)
 {
@@ -175,7 +175,7 @@ static void read_otherwise(struct policy_reader *r, value_ref top)
 		findings_error(r->findings, v->at, "otherwise is \"deny\" or \"profile\"");
 }
 
-/* --- subjects -------------------------------------------------------------------------------------*/
+/* --- subjects ----------------------------------------------------------------------------------*/
 
 static bool is_name(struct span s)
 {
@@ -388,9 +388,9 @@ static int compare_tokens(const void *left, const void *right)
 		TOKEN_DIGEST);
 }
 
-/* --- the whole ------------------------------------------------------------------------------------*/
+/* --- the whole ---------------------------------------------------------------------------------*/
 
-/* Room for as many subjects and groups as there are strings in the file, which is more than enough. */
+/* Room for as many subjects and tokens as the file has values: more than enough. */
 static int take_room(struct policy_reader *r, size_t values)
 {
 	struct rules *rules = r->rules;

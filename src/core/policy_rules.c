@@ -31,7 +31,7 @@ static void complain_near(
 		policy_near(s, near, sizeof(near)));
 }
 
-/* --- who ------------------------------------------------------------------------------------------*/
+/* --- who ---------------------------------------------------------------------------------------*/
 
 static void add_group(struct policy_reader *r, value_ref v, struct rule *rule)
 {
@@ -75,7 +75,7 @@ static void add_who(struct policy_reader *r, value_ref v, struct rule *rule)
 	complain_near(r, v, "no such user (nor @GROUP, anonymous, cn:NAME, *)", &s);
 }
 
-/* --- operations -----------------------------------------------------------------------------------*/
+/* --- operations --------------------------------------------------------------------------------*/
 
 static bool add_if(struct rule *rule, bool matches, enum operation operation)
 {
@@ -166,7 +166,7 @@ static void add_operation(struct policy_reader *r, value_ref v, struct rule *rul
 		&s);
 }
 
-/* --- powers ---------------------------------------------------------------------------------------*/
+/* --- powers ------------------------------------------------------------------------------------*/
 
 /* These are never meant by "*": they undo dsp, or nobody knows what they are. */
 static bool must_be_named(enum power p)
@@ -193,7 +193,7 @@ static void add_power(struct policy_reader *r, value_ref v, struct rule *rule)
 		complain_near(r, v, "no such power", &s);
 }
 
-/* --- lists ----------------------------------------------------------------------------------------*/
+/* --- lists -------------------------------------------------------------------------------------*/
 
 static bool read_mount(struct policy_reader *r, value_ref v, struct pattern *p)
 {
@@ -345,7 +345,7 @@ static void read_list(struct policy_reader *r, value_ref v, enum list_kind k, st
 	}
 }
 
-/* --- a rule ---------------------------------------------------------------------------------------*/
+/* --- a rule ------------------------------------------------------------------------------------*/
 
 static void each(struct policy_reader *r, value_ref list, struct rule *rule,
 	void (*add)(struct policy_reader *, value_ref, struct rule *))

@@ -5,9 +5,6 @@
 /* The host's kernel looks a network's file system up elsewhere than in the host's files. */
 static const char network_types[] = "nfs,nfs4,cifs,smb3,ceph,glusterfs,9p";
 
-/* Options of overlay that name directories of the host. */
-static const char *const layers[] = { "lowerdir=", "upperdir=", "workdir=" };
-
 /* Takes the next part of a list off rest; false when there is none. */
 static bool next_part(struct span *rest, char separator, struct span *part)
 {
@@ -112,25 +109,60 @@ int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at
 	return span_equal(type, SPAN("bind")) ? ask_mount(a, g, at) : 0;
 }
 
-/* Each directory that the options of an overlay name. */
+/* The kernel takes the backslashes out of an overlay's layers. */
+static struct span without_backslashes(struct details *d, struct span text)
+{
+	char *plain;
+	size_t n = 0;
+
+	if (span_find(text, '\\') == text.n)
+		return text;
+	plain = details_text(d, text.n);
+	for (size_t i = 0; plain && i < text.n; i++) {
+		if (text.s[i] != '\\')
+			plain[n++] = text.s[i];
+	}
+	return (struct span){ plain, n };
+}
+
+static int ask_dirs(struct asked *a, const struct grant *g, struct detail d, struct span dirs)
+{
+	struct span dir;
+
+	dirs = without_backslashes(a->details, dirs);
+	if (!dirs.s)
+		return -1;
+	while (next_part(&dirs, ':', &dir)) {
+		d.text = dir;
+		if (dir.n > 0 && asked_add(a, g, d) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Whether an option's name is one of overlay's layers: lowerdir, lowerdir+, datadir+, upperdir, ... */
+static bool names_dir(struct span name)
+{
+	for (size_t i = 0; i + 3 <= name.n; i++) {
+		if (memcmp(name.s + i, "dir", 3) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Each directory that options name: overlay's layers, and whatever else is a path. */
 static int ask_layers(struct asked *a, const struct grant *g, struct detail d, struct span options)
 {
 	struct span one;
-	struct span dir;
 
 	while (next_part(&options, ',', &one)) {
-		for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
-			struct span dirs = one;
+		size_t sign = span_find(one, '=');
+		struct span val = span_after(one, sign < one.n ? sign + 1 : sign);
 
-			if (!span_starts(one, span_of(layers[i])))
-				continue;
-			dirs = span_after(one, strlen(layers[i]));
-			while (next_part(&dirs, ':', &dir)) {
-				d.text = dir;
-				if (asked_add(a, g, d) != 0)
-					return -1;
-			}
-		}
+		if (val.n == 0 || (val.s[0] != '/' && !names_dir((struct span){ one.s, sign })))
+			continue;
+		if (ask_dirs(a, g, d, val) != 0)
+			return -1;
 	}
 	return 0;
 }

@@ -14,9 +14,25 @@ static const char *const masked[] = { "/proc/asound", "/proc/acpi", "/proc/kcore
 static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 	"/proc/sysrq-trigger", NULL };
 
-static char upper(char c)
+/* As Go's strings.ToUpper, for which two characters beyond ASCII become letters of it too. */
+static size_t upper(struct span in, char *out)
 {
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	size_t n = 0;
+
+	while (in.n > 0) {
+		char c = in.s[0];
+		size_t used = 1;
+
+		if (span_starts(in, SPAN("\xc5\xbf")) || span_starts(in, SPAN("\xc4\xb1"))) {
+			c = in.s[0] == '\xc5' ? 'S' : 'I';
+			used = 2;
+		} else if (c >= 'a' && c <= 'z') {
+			c = (char)(c - 'a' + 'A');
+		}
+		out[n++] = c;
+		in = span_after(in, used);
+	}
+	return n;
 }
 
 /* "sys_admin" -> "CAP_SYS_ADMIN", "all" -> "ALL" (moby oci/caps/utils.go). Empty: no memory. */
@@ -26,16 +42,15 @@ static struct span canonical_capability(struct details *d, struct span name)
 	size_t n = sizeof(prefix);
 	char *text = details_text(d, n + name.n);
 	char *bare = text ? text + n : NULL;
+	struct span shown;
 
 	if (!text)
 		return (struct span){ NULL, 0 };
 	memcpy(text, prefix, n);
-	for (size_t i = 0; i < name.n; i++)
-		bare[i] = upper(name.s[i]);
-	if (span_equal((struct span){ bare, name.n }, SPAN("ALL")) ||
-		span_starts((struct span){ bare, name.n }, SPAN("CAP_")))
-		return (struct span){ bare, name.n };
-	return (struct span){ text, n + name.n };
+	shown = (struct span){ bare, upper(name, bare) };
+	if (span_equal(shown, SPAN("ALL")) || span_starts(shown, SPAN("CAP_")))
+		return shown;
+	return (struct span){ text, n + shown.n };
 }
 
 int asked_by_capability(struct asked *a, const struct grant *g, const struct site *at)
@@ -129,22 +144,20 @@ static bool is_hex(struct span text)
 }
 
 /*
- * Whether a network's name may be an id, of the engine (hex) or of the swarm (base 36), or as much
- * of one as the docker CLI shows. The CLI gives a service's networks by their ids, the host's too.
+ * Whether a network's name may be an id, of the engine (hex) or of the swarm (base 36), or the begin
+ * of one: a service takes a single character of it (measured on 20.10), and the docker CLI sends ids.
  */
 static bool may_be_id(struct span name)
 {
-	enum { SHOWN = 12 };
-	bool digit = false;
+	enum { SWARM_ID = 25 };
 
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.s[i];
 
 		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z'))
 			return false;
-		digit = digit || c <= '9';
 	}
-	return name.n >= SHOWN && (digit || is_hex(name));
+	return name.n > 0 && (name.n <= SWARM_ID || is_hex(name));
 }
 
 /*
@@ -157,7 +170,8 @@ int asked_by_network(struct asked *a, const struct grant *g, struct span name)
 
 	if (g->test == TEST_HOST_NETWORK) {
 		bool host = span_equal(name, SPAN("host"));
-		bool id = span_equal(span_of(g->arg), SPAN("id")) && may_be_id(name);
+		bool id = span_equal(span_of(g->arg), SPAN("id")) && may_be_id(name) &&
+			!word_in(name, "ingress,bridge,none");
 
 		return host || id ? asked_add(a, g, d) : 0;
 	}

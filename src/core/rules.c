@@ -97,34 +97,39 @@ static unsigned number(struct span *s)
 	return n;
 }
 
+/* What stands before the last colon, and what behind it. */
+static bool split_last(struct span text, struct span *before, struct span *after)
+{
+	size_t i = text.n;
+
+	while (i > 0 && text.s[i - 1] != ':')
+		i--;
+	*before = (struct span){ text.s, i > 0 ? i - 1 : 0 };
+	*after = span_after(text, i);
+	return i > 0;
+}
+
 /* "[ADDRESS:]PORT[-PORT]:CONTAINER[/tcp]": each port of the host must be meant. */
 static bool covers_port(const struct pattern *p, const struct detail *d)
 {
-	struct span rest = d->text;
-	size_t last = rest.n;
-	size_t colon;
+	struct span container;
+	struct span address;
+	struct span host;
 	unsigned from;
 	unsigned to;
 
-	if (d->kind != DETAIL_PORT)
+	/* Without a port of the host dockerd chooses one. */
+	if (d->kind != DETAIL_PORT || !split_last(d->text, &host, &container))
 		return false;
-	while (last > 0 && rest.s[last - 1] != ':')
-		last--;
-	if (last == 0)
-		return false; /* a port that dockerd chooses */
-	rest.n = last - 1;
-	for (colon = rest.n; colon > 0 && rest.s[colon - 1] != ':'; colon--)
-		;
-	if (p->text.n > 0 &&
-		!span_equal(p->text, (struct span){ rest.s, colon > 0 ? colon - 1 : 0 }))
+	(void)split_last(host, &address, &host);
+	if (p->text.n > 0 && !span_equal(p->text, address))
 		return false;
-	rest = span_after(rest, colon);
-	from = to = number(&rest);
-	if (rest.n > 0 && rest.s[0] == '-') {
-		rest = span_after(rest, 1);
-		to = number(&rest);
+	from = to = number(&host);
+	if (host.n > 0 && host.s[0] == '-') {
+		host = span_after(host, 1);
+		to = number(&host);
 	}
-	return rest.n == 0 && from > 0 && from <= to && from >= p->first && to <= p->last;
+	return host.n == 0 && from >= p->first && from > 0 && from <= to && to <= p->last;
 }
 
 static bool covers_one(enum list_kind k, const struct pattern *p, const struct detail *d)

@@ -80,7 +80,8 @@ struct subject subject_of(const struct rules *rules, const struct request *rq)
 		s.name = rq->user;
 		s.is_stranger = true;
 	}
-	if (!rq->has_token)
+	/* Where there are no users a token says nothing. */
+	if (!rq->has_token || !rules)
 		return s;
 	token_digest(rq->token, digest);
 	t = find_token(rules, digest);

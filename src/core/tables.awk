@@ -115,7 +115,7 @@ function proxy_row() {
 
 function field_row(    of) {
 	unique("field", $1 "." tolower($2))
-	if ($3 !~ /^(bool|string|strings|words|object|list|map|include)$/) fail("unknown type " $3)
+	if ($3 !~ /^(bool|string|strings|words|object|list|map|texts|include)$/) fail("unknown type " $3)
 	of = $4 == "-" ? "STRUCT_NONE" : id("STRUCT_", $4)
 	if ($1 != last_struct) {
 		unique("struct", $1)

@@ -327,9 +327,13 @@ void host_look(struct host *h, const char *path, struct sight *ret)
 		.own = path_is_own(w->path, h->socket_dir),
 		.device = path_within(w->path, SPAN("/dev")),
 	};
-	text_copy(w->path, ret->path, sizeof(ret->path));
-	/* What dsp may not see of a process, such as its root, leads anywhere. */
-	if (process && !w->there)
+	/* Of a process's directory dsp's own number would stand in the path. */
+	text_copy(process || w->magic ? span_of(path) : w->path, ret->path, sizeof(ret->path));
+	/*
+	 * What dsp may not see of a process, such as its root, leads anywhere; and so does what a
+	 * process's own links mean to dockerd, whose working directory and descriptors are others.
+	 */
+	if (w->magic || (process && !w->there))
 		ret->socket = ret->own = true;
 	if (w->fd < 0)
 		return;

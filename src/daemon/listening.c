@@ -107,6 +107,28 @@ static void search(struct search *s)
 	}
 }
 
+/* Whoever listens there: containerd is another process, and may have been told another directory. */
+static void see_named(struct search *s)
+{
+	static const struct span names[] = { SPAN_INIT("/docker.sock"),
+		SPAN_INIT("/containerd.sock"), SPAN_INIT("/containerd.sock.ttrpc") };
+	struct span rest = s->table;
+
+	while (rest.n > 0 && s->found < MOST_SOCKETS) {
+		char path[sizeof(struct sockaddr_un)];
+		unsigned long inode;
+		struct span found = path_of(procfile_line(&rest), &inode);
+
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			if (!span_ends(found, names[i]))
+				continue;
+			text_copy(found, path, sizeof(path));
+			s->see(s->ctx, path);
+			s->found++;
+		}
+	}
+}
+
 int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
 {
 	struct search s = { .see = see, .ctx = ctx };
@@ -124,5 +146,6 @@ int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), v
 		return errno == ENOMEM ? -1 : 0;
 	search(&s);
 	(void)closedir(s.files);
+	see_named(&s);
 	return 0;
 }

@@ -182,24 +182,48 @@ static bool goes_up(struct span text)
 	return false;
 }
 
+/* "/proc/self/root/x" is "/x": dockerd's root is the host's, as is dsp's. */
+static const char *without_own_root(const char *path)
+{
+	static const char *const roots[] = { "/proc/self/root", "/proc/thread-self/root" };
+	size_t i = 0;
+
+	while (i < sizeof(roots) / sizeof(roots[0])) {
+		size_t n = strlen(roots[i]);
+
+		if (strncmp(path, roots[i], n) == 0 && (path[n] == '/' || path[n] == '\0')) {
+			path = path[n] ? path + n : "/";
+			i = 0;
+		} else {
+			i++;
+		}
+	}
+	return path;
+}
+
 /*
  * dockerd cleans most sources as text, and gives others to the kernel as they are. The two differ
  * where ".." comes after a link: then both count, and dsp has not seen the one that is meant.
  */
 static void look(struct host *h, struct source *s)
 {
+	const char *clean = without_own_root(s->clean.s);
+	const char *text = without_own_root(s->room + (s->text.n > 0 && s->text.s[0] == '/'));
 	struct sight raw;
 
-	host_look(h, s->clean.s, &s->sight);
+	host_look(h, clean, &s->sight);
 	if (goes_up(s->text)) {
-		host_look(h, s->room, &raw);
+		host_look(h, text, &raw);
 		/* A path that was cut is like others with the same beginning. */
 		s->sight.seen = s->sight.seen && raw.seen && strcmp(s->sight.path, raw.path) == 0 &&
 			strlen(raw.path) < sizeof(raw.path) - 1;
 		s->sight.socket = s->sight.socket || raw.socket;
 		s->sight.own = s->sight.own || raw.own;
 		s->sight.device = s->sight.device || raw.device;
+		memcpy(s->sight.path, raw.path, sizeof(raw.path));
 	}
+	if (clean != s->clean.s)
+		s->sight.seen = false;
 	/* A relative one is taken from dockerd's directory; what follows a NUL is not seen here. */
 	if (s->text.n == 0 || s->text.s[0] != '/' || span_find(s->text, '\0') < s->text.n)
 		s->sight.seen = false;

@@ -256,7 +256,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 	return ANSWER_NOW;
 }
 
-/* --- dsp's own commands ---------------------------------------------------------------------------*/
+/* --- dsp's own commands ------------------------------------------------------------------------*/
 
 static enum answer answer_status(void *ctx, struct call *call)
 {

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "dsp/paths.h"
@@ -24,6 +26,7 @@ struct way {
 	unsigned links;
 	char *room; /* of two buffers: the one in which rest does not stand */
 	char *other;
+	bool magic; /* it led through a process's own link */
 };
 
 static int open_without_magic(const char *path)
@@ -76,6 +79,21 @@ static bool follow_text(struct way *way, struct span target, struct span after)
 	return true;
 }
 
+/* Whether links in the directory fd, other than those of /proc itself, are a process's own. */
+static bool is_process_link(int fd, const char *name)
+{
+	static const char *const plain[] = { "self", "thread-self", "mounts", "net" };
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return false;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		if (strcmp(name, plain[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
 /* Goes one part further; false: there is nothing. */
 static bool step(struct way *way, struct span part, struct span after)
 {
@@ -96,6 +114,7 @@ static bool step(struct way *way, struct span part, struct span after)
 		return true;
 	}
 	(void)close(fd);
+	way->magic = way->magic || is_process_link(way->fd, name);
 	fd = openat(way->fd, name, LOOK);
 	if (fd >= 0) {
 		go_to(way, fd, after);
@@ -146,6 +165,7 @@ static void walk_partly(struct walk *w, const char *path)
 	if (way.fd >= 0)
 		go(&way);
 	w->fd = way.fd;
+	w->magic = way.magic;
 	if (w->fd >= 0)
 		w->base = real_path(w->fd, w->room[0]);
 	w->path = join(w, w->base, w->base.n > 0 ? way.rest : span_of(path));
@@ -156,11 +176,12 @@ void walk_to(struct walk *w, const char *path)
 	bool doubt = false;
 
 	w->base = w->path = (struct span){ NULL, 0 };
-	w->there = w->plain = false;
+	w->there = w->plain = w->magic = false;
 	w->fd = open_without_magic(path);
 	if (w->fd < 0) {
 		/* ELOOP: there was such a link. Else this kernel cannot tell. */
 		doubt = errno != ELOOP;
+		w->magic = !doubt;
 		w->fd = open(path, LOOK);
 		if (w->fd < 0) {
 			walk_partly(w, path);

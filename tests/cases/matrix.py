@@ -5,8 +5,14 @@ It knows the facts of a request from its row alone, and nothing of dsp's tables.
 """
 import random
 
-GUARD_CLOSES = {"exec", "kill", "delete", "plugin_control", "unknown"}
+GUARD_CLOSES = {"exec", "kill", "delete", "plugin_control", "dsp_files", "unknown"}
 READONLY_LEAVES = {"top", "changes"}
+HARDENED_LEAVES = {
+    "start", "stop", "restart", "pause", "unpause", "create", "rename", "update", "prune", "logs",
+    "top", "changes", "attach", "archive_read", "export", "image_export", "commit",
+    "host_cgroupns", "publish_ports", "build", "image_pull", "image_load", "image_import", "tag",
+    "push", "image_delete", "volume_create", "volume_delete", "network_create", "network_connect",
+    "network_delete", "dials_out"}
 GROUPS = {"stop": "ALLOW_RESTARTS", "restart": "ALLOW_RESTARTS",
           "archive_read": "ALLOW_ARCHIVE", "archive_write": "ALLOW_ARCHIVE"}
 RANDOM_SETS = 60
@@ -29,7 +35,9 @@ def is_closed(flags, profile, power):
     word = said(flags, power)
     if word is not None:
         return word == "0"
-    return power in GUARD_CLOSES if profile == "guard" else power not in READONLY_LEAVES
+    if profile == "guard":
+        return power in GUARD_CLOSES
+    return power not in (HARDENED_LEAVES if profile == "hardened" else READONLY_LEAVES)
 
 
 def decide(facts, flags):
@@ -56,6 +64,9 @@ def flag_sets(rows):
     yield {}
     yield {"POST": "0"}
     yield {"DSP_PROFILE": "readonly"}
+    yield {"DSP_PROFILE": "hardened"}
+    yield {"DSP_PROFILE": "hardened", "POST": "0"}
+    yield {"DSP_PROFILE": "hardened", "POST": "0", **dict.fromkeys(names, "1")}
     yield {"POST": "0", **dict.fromkeys(sections, "0"), **dict.fromkeys(names, "1")}
     yield dict.fromkeys(names, "0")
     for section in sections:
@@ -68,8 +79,8 @@ def flag_sets(rows):
     for _ in range(RANDOM_SETS):
         some = dice.sample(every, dice.choice((1, 2, 4, 8, 30)))
         flags = {name: dice.choice("01") for name in some}
-        if dice.random() < 0.3:
-            flags["DSP_PROFILE"] = "readonly"
+        if dice.random() < 0.5:
+            flags["DSP_PROFILE"] = dice.choice(("readonly", "hardened"))
         yield flags
 
 
@@ -81,7 +92,7 @@ def reason_fits(reason, message):
         return " is a write: profile readonly" in message
     if reason.isupper():
         return f" is in section {reason}: {reason} is 0" in message
-    return message.startswith((f"{reason} is closed", f"{reason}, "))
+    return message.startswith((f"{reason} is closed", f"{reason}, ", f"{reason} and "))
 
 
 def compare(rows, flags, server):

@@ -157,7 +157,7 @@ def wrong_form(message):
         return "its message is not printable ASCII"
     if len(message) > MESSAGE_MOST:
         return f"its message has {len(message)} bytes"
-    if re.match(r"dsp\b", message, re.I):  # a power's name, dsp_files, is none
+    if re.match(r"dsp\b", message, re.IGNORECASE):
         return "its message begins with dsp's name"
     if SECRET in message:
         return "its message tells a secret"
@@ -197,7 +197,7 @@ def wrong_advice(case, column, account, told):
 def reason_of(message):
     """The reason as the message tells it, or None."""
     for pattern, reason in (
-            (r"(\w+)(?:, \w+)* (?:is|are) closed \(", None), (r"cannot be routed", "unroutable"),
+            (r"(\w+)(?:, \w+)*(?: and \d+ more)? (?:is|are) closed \(", None), (r"cannot be routed", "unroutable"),
             (r"cannot be checked", "unreadable"), (r".* is a write: POST is ", "POST"),
             (r".* is in section (\w+): ", None), (r".* is a write: profile readonly", "readonly")):
         m = re.match(pattern, message)

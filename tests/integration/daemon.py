@@ -5,6 +5,7 @@ import signal
 import sys
 
 import broken
+import clients
 import lab
 import plugins
 import powers
@@ -18,6 +19,7 @@ SUITES = {
     'refused': refused.run,
     'plugins': plugins.run,
     'powers': powers.run,
+    'clients': clients.run,
     'proxies': proxies.run,
     'broken': broken.run,
     'swarm': swarm.run,

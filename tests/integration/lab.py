@@ -12,6 +12,7 @@ import pty
 import select
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -53,27 +54,33 @@ def wait_for(truth, why, seconds=10):
 
 
 class Report:
-    """One line a test on standard output, and the count of failures."""
+    """One line a test on standard output, and the count of failures; for several threads too."""
 
     def __init__(self):
         self.group = 'lab'
         self.failures = 0
+        self.lock = threading.Lock()
 
     def failed(self, name, why):
-        self.failures += 1
         text = why if isinstance(why, Failed) else '%s: %s' % (type(why).__name__, why)
-        print('not ok %s/%s: %s' % (self.group, name, ' '.join(str(text).split())), flush=True)
+        self._line('not ok %s/%s: %s', name, ' '.join(str(text).split()))
+        with self.lock:
+            self.failures += 1
+
+    def _line(self, form, *words):
+        with self.lock:
+            print(form % (self.group, *words), flush=True)
 
     @contextlib.contextmanager
     def case(self, name):
         try:
             yield
         except Skipped as why:
-            print('skip %s/%s: %s' % (self.group, name, why), flush=True)
+            self._line('skip %s/%s: %s', name, why)
         except ERRORS as why:
             self.failed(name, why)
         else:
-            print('ok %s/%s' % (self.group, name), flush=True)
+            self._line('ok %s/%s', name)
 
 
 class Lab:

@@ -69,6 +69,31 @@ def write(path, text, mode=0o644):
     os.chmod(path, mode)
 
 
+def status(process, field):
+    """The words of a line of /proc/PROCESS/status."""
+    with open('/proc/%s/status' % process) as lines:
+        for line in lines:
+            if line.startswith(field + ':'):
+                return line.split()[1:]
+    return ['0']
+
+
+def runtimes(lab):
+    """"other" leaves a mark; the default asks for no capability that nobody can have here."""
+    bounds = int(status('self', 'CapBnd')[0], 16)
+    lacking = ['CAP_' + name for bit, name in enumerate(CAPABILITIES) if not bounds >> bit & 1]
+    without = ''.join('-e \'s/"%s",//g; s/,"%s"//g\' ' % (name, name) for name in lacking)
+    home = lab.directory
+    write(home + '/other', RUNTIME % MARK, 0o755)
+    write(home + '/able', RUNTIME % (('sed -i %s"$file"' % without) if lacking else ':'), 0o755)
+    write(home + '/daemon.json', json.dumps({
+        'authorization-plugins': ['dsp'], 'debug': True, 'default-runtime': 'able',
+        'runtimes': {'other': {'path': home + '/other'}, 'able': {'path': home + '/able'}}}))
+    lab.reload_dockerd()
+    wait_for(lambda: lab.works('info', '-f', '{{.DefaultRuntime}}').strip() == 'able',
+             'dockerd did not read its runtimes')
+
+
 class Lender(http.server.BaseHTTPRequestHandler):
     """A volume driver, as a socket plugin: each of its volumes is the same directory."""
     directory = ''
@@ -113,10 +138,11 @@ class Machine:
         self.count = itertools.count(1)
         self.log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.log.setblocking(False)
+        self.log_text = b''
         self.process = self.dockerd()
         self.files()
         self.driver()
-        self.runtimes()
+        runtimes(lab)
         self.containers_before()
         self.constant = self.constants()
 
@@ -151,21 +177,6 @@ class Machine:
         os.makedirs(plugins, exist_ok=True)
         write(plugins + '/lender.spec', 'unix://' + path)
 
-    def runtimes(self):
-        """"other" leaves a mark; the default asks for no capability that nobody can have here."""
-        bounds = int(self.status('self', 'CapBnd')[0], 16)
-        lacking = ['CAP_' + name for bit, name in enumerate(CAPABILITIES) if not bounds >> bit & 1]
-        without = ''.join('-e \'s/"%s",//g; s/,"%s"//g\' ' % (name, name) for name in lacking)
-        home = self.lab.directory
-        write(home + '/other', RUNTIME % MARK, 0o755)
-        write(home + '/able', RUNTIME % (('sed -i %s"$file"' % without) if lacking else ':'), 0o755)
-        write(home + '/daemon.json', json.dumps({
-            'authorization-plugins': ['dsp'], 'debug': True, 'default-runtime': 'able',
-            'runtimes': {'other': {'path': home + '/other'}, 'able': {'path': home + '/able'}}}))
-        self.lab.reload_dockerd()
-        wait_for(lambda: 'able' == self.lab.works('info', '-f', '{{.DefaultRuntime}}').strip(),
-                 'dockerd did not read its runtimes')
-
     def containers_before(self):
         lab = self.lab
         lab.works('volume', 'create', 'plain')
@@ -179,14 +190,6 @@ class Machine:
         for name in 'loaded', '127.0.0.1:1/made':
             lab.works('tag', 'bb', name)
         lab.works('save', '-o', lab.directory + '/image.tar', 'loaded')
-
-    @staticmethod
-    def status(process, field):
-        with open('/proc/%s/status' % process) as lines:
-            for line in lines:
-                if line.startswith(field + ':'):
-                    return line.split()[1:]
-        return ['0']
 
     def dockerd(self):
         """The process id of this lab's dockerd, for us."""
@@ -206,10 +209,12 @@ class Machine:
         network = json.loads(lab.raw('GET', '/networks/host').text)
         names = {
             'D': lab.directory, 'N': os.path.basename(lab.directory),
-            'dockerd': self.status(dockerd, 'NSpid')[-1],
+            'dockerd': status(dockerd, 'NSpid')[-1],
+            'up': '../' * os.readlink('/proc/%s/cwd' % dockerd).strip('/').count('/') + '../',
             'here': os.listdir('/proc/%s/cwd/' % dockerd)[0],
-            'all_caps': self.all_capabilities(int(self.status(dockerd, 'CapBnd')[0], 16)),
+            'all_caps': self.all_capabilities(int(status(dockerd, 'CapBnd')[0], 16)),
             'victim_id': victim['Id'], 'host_id': network['Id'], 'rolled': '0',
+            'host_begin': network['Id'][:3],
         }
         outside = [process for process in filter(str.isdigit, os.listdir('/proc'))
                    if self.is_within(process, dockerd, str(victim['State']['Pid']))]
@@ -227,8 +232,8 @@ class Machine:
     def is_within(self, process, dockerd, number):
         """Whether a process of ours has the number in the PID namespace of dockerd."""
         try:
-            depth = len(self.status(dockerd, 'NSpid'))
-            numbers = self.status(process, 'NSpid')
+            depth = len(status(dockerd, 'NSpid'))
+            numbers = status(process, 'NSpid')
         except OSError:
             return False
         return len(numbers) > depth and numbers[depth - 1] == number
@@ -272,17 +277,16 @@ class Machine:
         return getattr(self, 'step_' + name.split()[0])(arguments[0].strip(), names)
 
     def step_the(self, _argument, _names):
-        """The log of the host: what came to its socket since the last time."""
-        text = b''
+        """The log of the host: what came to its socket until now."""
         try:
             while True:
-                text += self.log.recv(65536)
+                self.log_text += self.log.recv(65536)
         except BlockingIOError:
-            return text.decode(errors='replace')
+            return self.log_text.decode(errors='replace')
 
     def step_typing(self, container, _names):
         text = self.lab.docker('attach', container, give=b'touch /typed; exit\n').text
-        if 'received 403' in text:    # all that the CLI tells of a refusal
+        if 'received 403' in text or 'No such' in text:    # the CLI tells no more of a refusal
             text = self.lab.raw('POST', '/containers/%s/attach?stream=1&stdin=1' % container).text
         return text
 
