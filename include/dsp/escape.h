@@ -19,7 +19,21 @@ struct escape {
 bool escape_find(const struct policy *policy, const struct subject *subject, enum power p,
 	struct escape *ret);
 
+/*
+ * Whether a request of this route (NULL: one that the table does not know) that asks for p, or with
+ * POWER_COUNT for no more than the route does, is allowed. False also when it cannot ask for p.
+ */
+bool escape_by(const struct policy *policy, const struct subject *subject,
+	const struct route *route, enum power p, struct decision *ret);
+
+/* What leaves p open by a decision: a rule, or a flag that is 1 or not 0. For a person. */
+void escape_why(
+	const struct policy *policy, enum power p, const struct decision *d, char *out, size_t cap);
+
 /* Every power that a request of this route can ask for. */
 struct powerset escape_possible(const struct route *route);
+
+/* Whether a request of this route can have details of a kind. */
+bool escape_tells(const struct route *route, enum detail_kind kind);
 
 #endif

@@ -21,7 +21,9 @@ struct findings {
 	struct finding *items;
 	size_t count;
 	size_t room;
-	bool lost; /* memory ran out: there may be more */
+	bool lost;     /* memory ran out: there may be more */
+	size_t at;     /* of the last one: where its line began */
+	size_t before; /* and how many lines there are before it */
 };
 
 /* Adds one at `at` bytes from the start of the text; printable ASCII. */

@@ -31,6 +31,10 @@ enum list_kind {
 /* "mounts", "images", ... */
 const char *list_name(enum list_kind k);
 
+/* The power that its items cover (POWER_COUNT: none), and the details that it speaks of. */
+enum power list_power(enum list_kind k);
+enum detail_kind list_detail(enum list_kind k);
+
 /* One word of a list. */
 struct pattern {
 	struct span text; /* a path, a glob; of a port: the address before it, or empty */
@@ -58,7 +62,8 @@ struct rule {
 	bool powers_given;
 	struct powerset powers;
 	struct list lists[LIST_COUNT];
-	size_t at; /* where it stands in the file, in bytes */
+	size_t at;   /* where it stands in the file, in bytes */
+	bool flawed; /* something in it was found wrong */
 };
 
 enum { TOKEN_DIGEST = 32 };

@@ -15,24 +15,6 @@ struct findings_of {
 	json_t *through_others; /* ways through what containers and images hold already */
 };
 
-/* What leaves a power open: a rule, or a flag that is 1 or not 0. */
-static void why_open(
-	const struct policy *policy, enum power p, const struct decision *d, char *out, size_t cap)
-{
-	size_t flag = policy->said_by[p];
-	char name[96];
-
-	if (d->rule) {
-		text_escape(d->rule->name, name, sizeof(name));
-		(void)snprintf(out, cap, "rule \"%s\" allows it", name);
-	} else if (flag < FLAG_COUNT && policy->flags[flag] == SETTING_ON) {
-		(void)snprintf(out, cap, "%s is 1", flag_at(flag)->name);
-	} else {
-		(void)snprintf(out, cap, "%s is not 0 in profile %s", power_info(p)->flag,
-			profile_info(policy->profile)->name);
-	}
-}
-
 static void add_escape(struct findings_of *f, enum power p, const struct subject *subject,
 	const struct escape *found)
 {
@@ -42,7 +24,7 @@ static void add_escape(struct findings_of *f, enum power p, const struct subject
 	char text[400];
 
 	subject_write(subject, who, sizeof(who));
-	why_open(&f->config->policy, p, &found->decision, why, sizeof(why));
+	escape_why(&f->config->policy, p, &found->decision, why, sizeof(why));
 	(void)snprintf(text, sizeof(text), "%s can %s: %s",
 		subject->id == SUBJECT_ANONYMOUS ? "anonymous clients" : who, info->escape, why);
 	(void)json_array_append_new(info->root == ROOT_DIRECT ? f->direct : f->through_others,

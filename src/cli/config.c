@@ -7,6 +7,7 @@
 #include "dsp/cli.h"
 #include "dsp/mem.h"
 #include "dsp/policy_file.h"
+#include "dsp/policy_review.h"
 #include "dsp/subject.h"
 #include "dsp/trusted.h"
 
@@ -158,6 +159,14 @@ static int read_policy(struct config *c, const char *path, struct err *e)
 	if (policy_file_read(&file, &c->findings) == 0)
 		merge(c, &file);
 	c->rules = file.rules;
+	return 0;
+}
+
+/* What is wrong with the file's parts is known; now the whole. */
+static int review(struct config *c, struct err *e)
+{
+	if (c->rules && !c->findings.lost)
+		policy_review(&c->policy, &c->findings);
 	findings_sort(&c->findings);
 	if (!findings_fatal(&c->findings))
 		return 0;
@@ -198,7 +207,7 @@ int config_read(const struct sources *sources, struct config **ret, struct err *
 	settings_finish(&c->settings);
 	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), c->rules,
 		&c->policy);
-	return 0;
+	return review(c, e);
 }
 
 void config_free(struct config *c)

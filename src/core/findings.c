@@ -4,8 +4,25 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dsp/mem.h"
+
+/* Findings come in about the order of their places: the lines are counted on from the last one. */
+static void place(struct findings *f, size_t at, struct finding *item)
+{
+	size_t end = at < f->text.n ? at : f->text.n;
+	const char *newline;
+
+	if (end < f->at)
+		f->at = f->before = 0;
+	while (end > f->at && (newline = memchr(f->text.s + f->at, '\n', end - f->at))) {
+		f->at = (size_t)(newline - f->text.s) + 1;
+		f->before++;
+	}
+	item->line = f->before + 1;
+	item->column = end - f->at + 1;
+}
 
 static struct finding *add(struct findings *f, size_t at, bool warning)
 {
@@ -23,11 +40,8 @@ static struct finding *add(struct findings *f, size_t at, bool warning)
 		f->room = room;
 	}
 	item = &f->items[f->count++];
-	*item = (struct finding){ .line = 1, .column = 1, .warning = warning };
-	for (size_t i = 0; i < at && i < f->text.n; i++) {
-		item->column = f->text.s[i] == '\n' ? 1 : item->column + 1;
-		item->line += f->text.s[i] == '\n';
-	}
+	*item = (struct finding){ .warning = warning };
+	place(f, at, item);
 	return item;
 }
 

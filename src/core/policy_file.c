@@ -164,7 +164,7 @@ static void read_otherwise(struct policy_reader *r, value_ref top)
 
 	if (!v) {
 		if (rules && rules->kind == VALUE_LIST && has_allow_rule(rules))
-			findings_error(r->findings, rules->at - 1,
+			findings_error(r->findings, rules->at,
 				"where there are allow rules \"otherwise\" must be given: \"deny\", or "
 				"\"profile\" (the flags and the profile decide)");
 		return;

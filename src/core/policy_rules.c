@@ -417,6 +417,7 @@ static void read_rule(struct policy_reader *r, value_ref v, struct rule *rule)
 		"mode", NULL };
 	value_ref who = value_exact(v, "who");
 	value_ref powers = value_exact(v, "powers");
+	size_t found = r->findings->count;
 
 	rule->at = v->at;
 	policy_check_keys(r, v, keys);
@@ -434,6 +435,7 @@ static void read_rule(struct policy_reader *r, value_ref v, struct rule *rule)
 	}
 	for (size_t k = 0; k < LIST_COUNT; k++)
 		read_list(r, value_exact(v, list_name((enum list_kind)k)), (enum list_kind)k, rule);
+	rule->flawed = r->findings->count > found;
 }
 
 void policy_read_rules(struct policy_reader *r, value_ref list)

@@ -37,12 +37,15 @@ class Column:
         self.text = text
         self.flags = {}
         self.socket = "dsp.sock"
+        self.policy = None   # the name of a file beside the cases
         for word in [] if text == "-" else shlex.split(text):
             name, sign, value = word.partition("=")
             if not sign:
                 raise Bad(f"{word}: not NAME=value")
             if name == "@socket":
                 self.socket = value
+            elif name == "DSP_POLICY" and "/" not in value:
+                self.policy = value
             else:
                 self.flags[name] = value
 
