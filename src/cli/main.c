@@ -45,6 +45,13 @@ static const struct command {
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n" },
+	{ "token", "new NAME | hash", cli_token,
+		"make a token for a user of the policy file, or hash one",
+		"  new NAME  print a fresh token, its line for the policy file, and the Docker CLI\n"
+		"            configuration that sends it\n"
+		"  hash      read a token from standard input, print what the policy file holds of it\n"
+		"\n"
+		"A token is shown once and stored nowhere.\n" },
 	{ "version", "", cli_version, "print the version", "" },
 	{ "help", "[COMMAND]", cli_help, "explain a command", "" },
 };
