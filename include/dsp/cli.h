@@ -19,6 +19,8 @@ int cli_serve(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_token(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_reload(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);

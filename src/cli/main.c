@@ -45,6 +45,19 @@ static const struct command {
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n" },
+	{ "status", "[--socket PATH] [--json]", cli_status,
+		"ask the dsp that serves what is in force",
+		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --json         print JSON\n"
+		"\n"
+		"Status 0: it serves; 1: no answer, or its settings are broken and it denies everything.\n" },
+	{ "reload", "[--socket PATH] [--json]", cli_reload,
+		"have the dsp that serves read its env file and its policy file again",
+		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --json         print JSON\n"
+		"\n"
+		"Status 0: the new settings are in force; 1: they are wrong and the old ones stay, or no\n"
+		"answer. SIGHUP does the same, and tells the log alone.\n" },
 	{ "token", "new NAME | hash", cli_token,
 		"make a token for a user of the policy file, or hash one",
 		"  new NAME  print a fresh token, its line for the policy file, and the Docker CLI\n"
