@@ -19,6 +19,9 @@ struct escape {
 bool escape_find(const struct policy *policy, const struct subject *subject, enum power p,
 	struct escape *ret);
 
+/* Whether a request of this route can ask for p; ret: all that it then asks for, at least. */
+bool escape_asks(const struct route *route, enum power p, struct powerset *ret);
+
 /* Every power that a request of this route can ask for. */
 struct powerset escape_possible(const struct route *route);
 

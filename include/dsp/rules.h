@@ -31,6 +31,10 @@ enum list_kind {
 /* "mounts", "images", ... */
 const char *list_name(enum list_kind k);
 
+/* The power that a list can cover (POWER_COUNT: none), and the kind of its items. */
+enum power list_power(enum list_kind k);
+enum detail_kind list_detail(enum list_kind k);
+
 /* One word of a list. */
 struct pattern {
 	struct span text; /* a path, a glob; of a port: the address before it, or empty */

@@ -45,6 +45,15 @@ static const struct command {
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n" },
+	{ "who-can", "OPERATION|POWER [--on DETAIL] [--json] [--policy FILE] [--env-file FILE]",
+		cli_who_can, "print for whom an operation or a power would be allowed, and by what",
+		"  --on DETAIL      a mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or image; with\n"
+		"                   its kind before it where the form does not tell: network:x, runtime:x\n"
+		"  --json           print JSON\n"
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"\n"
+		"Status 0: somebody may; 1: nobody; 78: the settings are broken.\n" },
 	{ "status", "[--socket PATH] [--json]", cli_status,
 		"ask the dsp that serves what is in force",
 		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"

@@ -44,8 +44,7 @@ static struct powerset by_body(const struct route *route)
 	return all;
 }
 
-/* Whether a request of this route can ask for p; ret: all that it then asks for, at least. */
-static bool can_ask(const struct route *route, enum power p, struct powerset *ret)
+bool escape_asks(const struct route *route, enum power p, struct powerset *ret)
 {
 	struct powerset body = by_body(route);
 
@@ -70,7 +69,7 @@ struct powerset escape_possible(const struct route *route)
 	struct powerset unused;
 
 	for (size_t i = 0; i < POWER_COUNT; i++) {
-		if (can_ask(route, (enum power)i, &unused))
+		if (escape_asks(route, (enum power)i, &unused))
 			powerset_add(&all, (enum power)i);
 	}
 	return all;
@@ -90,7 +89,7 @@ bool escape_find(const struct policy *policy, const struct subject *subject, enu
 		return ret->decision.verdict == VERDICT_ALLOW;
 	}
 	for (; count > 0; count--, route++) {
-		if (!can_ask(route, p, &powers))
+		if (!escape_asks(route, p, &powers))
 			continue;
 		ret->route = route;
 		ret->decision = ask(policy, subject, route, &powers);

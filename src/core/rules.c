@@ -18,6 +18,16 @@ static const enum power covers[LIST_COUNT] = { POWER_HOST_MOUNTS, POWER_COUNT, P
 static const enum detail_kind kinds[LIST_COUNT] = { DETAIL_MOUNT, DETAIL_IMAGE, DETAIL_CAPABILITY,
 	DETAIL_DEVICE, DETAIL_NETWORK, DETAIL_RUNTIME, DETAIL_PORT };
 
+enum power list_power(enum list_kind k)
+{
+	return covers[k];
+}
+
+enum detail_kind list_detail(enum list_kind k)
+{
+	return kinds[k];
+}
+
 void rules_free(struct rules *r)
 {
 	if (!r)
