@@ -54,6 +54,17 @@ static const struct command {
 		"  --env-file FILE  take the flags from FILE, not from the environment\n"
 		"\n"
 		"Status 0: somebody may; 1: nobody; 78: the settings are broken.\n" },
+	{ "test", "FILE [--policy FILE] [--socket PATH] [--env-file FILE]", cli_test,
+		"run a policy's own tests: requests, and what it must say to each",
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
+		"  --socket PATH    the plugin socket, which names the plugin\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"\n"
+		"FILE is a JSON list of objects: name, method, target, expect (\"allow\" or \"deny\"), and\n"
+		"as they are wanted: as (a user of the policy, or anonymous), user (the name in a\n"
+		"certificate), token, headers (an object), body (JSON, or a string for any bytes); reason,\n"
+		"rule (null: none), powers. What monitor mode would deny is a \"deny\".\n"
+		"Status 0: all passed; 1: some failed; 2: FILE is wrong; 78: the settings are broken.\n" },
 	{ "status", "[--socket PATH] [--json]", cli_status,
 		"ask the dsp that serves what is in force",
 		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
