@@ -18,6 +18,11 @@ enum {
 int cli_serve(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_check(int argc, char **argv);
+int cli_token(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_reload(int argc, char **argv);
+int cli_who_can(int argc, char **argv);
+int cli_test(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);

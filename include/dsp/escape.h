@@ -30,6 +30,9 @@ bool escape_by(const struct policy *policy, const struct subject *subject,
 void escape_why(
 	const struct policy *policy, enum power p, const struct decision *d, char *out, size_t cap);
 
+/* Whether a request of this route can ask for p; ret: all that it then asks for, at least. */
+bool escape_asks(const struct route *route, enum power p, struct powerset *ret);
+
 /* Every power that a request of this route can ask for. */
 struct powerset escape_possible(const struct route *route);
 

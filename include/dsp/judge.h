@@ -39,6 +39,13 @@ char *asking_question(const struct asking *a, struct err *e) __attribute__((warn
 MUST_USE int judge(const struct policy *policy, char *question, size_t len, const char *as,
 	struct judged *ret, struct err *e);
 
+/*
+ * What stands behind the mounts of facts, as the host has it now, and what they then ask for. *ret
+ * (or NULL) must live as long as facts. -1 and e: no memory.
+ */
+MUST_USE int facts_look_up(
+	const struct policy *policy, struct facts *facts, struct lookup **ret, struct err *e);
+
 void judged_free(struct judged *j);
 
 #endif

@@ -56,6 +56,9 @@ bool policy_expect(struct policy_reader *r, value_ref v, enum value_kind kind, c
 /* "did you mean ...?", or empty; out is terminated. */
 const char *policy_near(const struct suggestion *s, char *out, size_t cap);
 
+/* Whether a user or a group may be called so. */
+bool policy_is_name(struct span s);
+
 /* The subject that a name in `who` stands for; SIZE_MAX: none. */
 size_t policy_subject(const struct rules *rules, struct span name);
 

@@ -30,4 +30,9 @@ struct subject subject_at(const struct rules *rules, size_t id);
 /* The SHA-256 of a token. */
 void token_digest(struct span token, unsigned char digest[TOKEN_DIGEST]);
 
+enum { DIGEST_ROOM = 72 };
+
+/* "sha256:..." of a text, as tokens and policies are named by it; terminated. */
+void digest_write(struct span text, char out[DIGEST_ROOM]);
+
 #endif

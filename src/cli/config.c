@@ -134,18 +134,6 @@ static void merge(struct config *c, const struct policy_file *f)
 		s->mode = f->mode;
 }
 
-static void write_digest(struct span text, char out[72])
-{
-	unsigned char digest[TOKEN_DIGEST];
-	struct line l;
-
-	token_digest(text, digest);
-	line_init(&l, out, 72);
-	line_add(&l, "sha256:");
-	for (size_t i = 0; i < sizeof(digest); i++)
-		line_add(&l, "%02x", digest[i]);
-}
-
 static int read_policy(struct config *c, const char *path, struct err *e)
 {
 	struct policy_file file;
@@ -155,7 +143,7 @@ static int read_policy(struct config *c, const char *path, struct err *e)
 		return -1;
 	c->findings.file = path;
 	c->findings.text = (struct span){ c->policy_text, n };
-	write_digest(c->findings.text, c->digest);
+	digest_write(c->findings.text, c->digest);
 	if (policy_file_read(&file, &c->findings) == 0)
 		merge(c, &file);
 	c->rules = file.rules;

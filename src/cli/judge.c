@@ -76,19 +76,19 @@ static int take_subject(
 	return FAIL(e, 0, "%s: no such user in the policy file", as);
 }
 
-/* What stands behind the mounts, as the host has it now. */
-static int look_up(const struct policy *policy, struct judged *j, struct err *e)
+int facts_look_up(
+	const struct policy *policy, struct facts *facts, struct lookup **ret, struct err *e)
 {
 	struct span missing;
 
-	if (lookup_collect(&j->facts, span_of(policy->socket_dir), 0, &j->lookup, e) != 0)
+	if (lookup_collect(facts, span_of(policy->socket_dir), 0, ret, e) != 0)
 		return -1;
-	if (!j->lookup || j->facts.reading != READING_EXACT)
-		return 0;
-	lookup_run(j->lookup);
-	if (!lookup_show(j->lookup, &j->facts, &missing))
-		return FAIL(e, ENOMEM, "a request's mounts");
-	return 0;
+	if (*ret && facts->reading == READING_EXACT) {
+		lookup_run(*ret);
+		if (!lookup_show(*ret, facts, &missing))
+			return FAIL(e, ENOMEM, "a request's mounts");
+	}
+	return facts_judge_mounts(facts, span_of(policy->socket_dir), e);
 }
 
 int judge(const struct policy *policy, char *question, size_t len, const char *as,
@@ -97,8 +97,8 @@ int judge(const struct policy *policy, char *question, size_t len, const char *a
 	*ret = (struct judged){ .lookup = NULL };
 	if (envelope_read(question, len, &ret->request, e) != 0 ||
 		take_subject(policy, as, ret, e) != 0 ||
-		facts_read(&ret->request, &ret->facts, e) != 0 || look_up(policy, ret, e) != 0 ||
-		facts_judge_mounts(&ret->facts, span_of(policy->socket_dir), e) != 0)
+		facts_read(&ret->request, &ret->facts, e) != 0 ||
+		facts_look_up(policy, &ret->facts, &ret->lookup, e) != 0)
 		return -1;
 	ret->decision = decide(policy, &ret->subject, &ret->facts);
 	message_write(policy, &ret->subject, &ret->facts, &ret->decision, ret->message);

@@ -45,6 +45,46 @@ static const struct command {
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n" },
+	{ "who-can", "OPERATION|POWER [--on DETAIL] [--json] [--policy FILE] [--env-file FILE]",
+		cli_who_can, "print for whom an operation or a power would be allowed, and by what",
+		"  --on DETAIL      a mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or image; with\n"
+		"                   its kind before it where the form does not tell: network:x, runtime:x\n"
+		"  --json           print JSON\n"
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"\n"
+		"Status 0: somebody may; 1: nobody; 78: the settings are broken.\n" },
+	{ "test", "FILE [--policy FILE] [--socket PATH] [--env-file FILE]", cli_test,
+		"run a policy's own tests: requests, and what it must say to each",
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
+		"  --socket PATH    the plugin socket, which names the plugin\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"\n"
+		"FILE is a JSON list of objects: name, method, target, expect (\"allow\" or \"deny\"), and\n"
+		"as they are wanted: as (a user of the policy, or anonymous), user (the name in a\n"
+		"certificate), token, headers (an object), body (JSON, or a string for any bytes); reason,\n"
+		"rule (null: none), powers. What monitor mode would deny is a \"deny\".\n"
+		"Status 0: all passed; 1: some failed; 2: FILE is wrong; 78: the settings are broken.\n" },
+	{ "status", "[--socket PATH] [--json]", cli_status,
+		"ask the dsp that serves what is in force",
+		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --json         print JSON\n"
+		"\n"
+		"Status 0: it serves; 1: no answer, or its settings are broken and it denies everything.\n" },
+	{ "reload", "[--socket PATH] [--json]", cli_reload,
+		"have the dsp that serves read its env file and its policy file again",
+		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --json         print JSON\n"
+		"\n"
+		"Status 0: the new settings are in force; 1: they are wrong and the old ones stay, or no\n"
+		"answer. SIGHUP does the same, and tells the log alone.\n" },
+	{ "token", "new NAME | hash", cli_token,
+		"make a token for a user of the policy file, or hash one",
+		"  new NAME  print a fresh token, its line for the policy file, and the Docker CLI\n"
+		"            configuration that sends it\n"
+		"  hash      read a token from standard input, print what the policy file holds of it\n"
+		"\n"
+		"A token is shown once and stored nowhere.\n" },
 	{ "version", "", cli_version, "print the version", "" },
 	{ "help", "[COMMAND]", cli_help, "explain a command", "" },
 };

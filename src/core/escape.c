@@ -65,8 +65,7 @@ static struct powerset by_body(const struct route *route)
 	return all;
 }
 
-/* Whether a request of this route can ask for p; ret: all that it then asks for, at least. */
-static bool can_ask(const struct route *route, enum power p, struct powerset *ret)
+bool escape_asks(const struct route *route, enum power p, struct powerset *ret)
 {
 	struct powerset body = by_body(route);
 
@@ -141,7 +140,7 @@ bool escape_by(const struct policy *policy, const struct subject *subject,
 		powerset_add(&powers, POWER_UNKNOWN);
 	else if (p == POWER_COUNT)
 		powers = route_powers(route);
-	else if (!can_ask(route, p, &powers))
+	else if (!escape_asks(route, p, &powers))
 		return false;
 	*ret = ask(policy, subject, route, &powers);
 	return ret->verdict == VERDICT_ALLOW;

@@ -177,7 +177,7 @@ static void read_otherwise(struct policy_reader *r, value_ref top)
 
 /* --- subjects ----------------------------------------------------------------------------------*/
 
-static bool is_name(struct span s)
+bool policy_is_name(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.s[i];
@@ -192,7 +192,7 @@ static bool is_name(struct span s)
 /* A name of a user or a group. */
 static bool check_name(struct policy_reader *r, value_ref member)
 {
-	if (!is_name(member->key)) {
+	if (!policy_is_name(member->key)) {
 		findings_error(r->findings, policy_key_at(r, member),
 			"a name has 1 to 64 of a-z A-Z 0-9 . _ - @ and begins with a letter or digit");
 		return false;

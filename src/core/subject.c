@@ -4,6 +4,8 @@
 #include <nettle/sha2.h>
 #include <stdlib.h>
 
+#include "dsp/text.h"
+
 _Static_assert(TOKEN_DIGEST == SHA256_DIGEST_SIZE, "tokens are kept as their SHA-256");
 
 void token_digest(struct span token, unsigned char digest[TOKEN_DIGEST])
@@ -14,6 +16,18 @@ void token_digest(struct span token, unsigned char digest[TOKEN_DIGEST])
 	if (token.n > 0)
 		sha256_update(&ctx, token.n, (const unsigned char *)token.s);
 	sha256_digest(&ctx, TOKEN_DIGEST, digest);
+}
+
+void digest_write(struct span text, char out[DIGEST_ROOM])
+{
+	unsigned char digest[TOKEN_DIGEST];
+	struct line l;
+
+	token_digest(text, digest);
+	line_init(&l, out, DIGEST_ROOM);
+	line_add(&l, "sha256:");
+	for (size_t i = 0; i < sizeof(digest); i++)
+		line_add(&l, "%02x", digest[i]);
 }
 
 /*

@@ -1,0 +1,106 @@
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "dsp/cli.h"
+#include "dsp/mem.h"
+#include "dsp/policy_file.h"
+#include "dsp/subject.h"
+#include "dsp/text.h"
+
+enum {
+	TOKEN_BYTES = 32,
+	TOKEN_SHORTEST = 16, /* characters: less can be guessed from its hash */
+	TOKEN_LONGEST = 4096,
+};
+
+static int fail(int status, const char *text)
+{
+	(void)fprintf(stderr, "dsp token: %s\n", text);
+	return status;
+}
+
+/* A fresh token in hex; terminated. -1 and e: there is no randomness. */
+static int make_token(char out[2 * TOKEN_BYTES + 1], struct err *e)
+{
+	unsigned char bytes[TOKEN_BYTES];
+	struct line l;
+
+	/* So few bytes come whole, or not at all. */
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		return FAIL(e, errno, "no random bytes");
+	line_init(&l, out, 2 * TOKEN_BYTES + 1);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		line_add(&l, "%02x", bytes[i]);
+	return 0;
+}
+
+static int new_token(const char *name)
+{
+	char token[2 * TOKEN_BYTES + 1];
+	char digest[DIGEST_ROOM];
+	struct err e;
+
+	if (!policy_is_name(span_of(name)) || strcmp(name, "anonymous") == 0)
+		return cli_usage("token",
+			"%s: a user's name has 1 to 64 of a-z A-Z 0-9 . _ - @ and blanks, begins "
+			"with a letter or digit, and is not \"anonymous\"",
+			name);
+	if (make_token(token, &e) != 0)
+		return fail(EXIT_FINDINGS, e.text);
+	digest_write(span_of(token), digest);
+	(void)printf("A token for %s. It is shown this once, and stored nowhere:\n\n  %s\n\n", name,
+		token);
+	(void)printf("Its line in the policy file, under \"users\":\n\n"
+		     "  \"%s\": { \"tokens\": [\"%s\"] }\n\n",
+		name, digest);
+	(void)printf("What makes the Docker CLI send it, in its config.json:\n\n"
+		     "  { \"HttpHeaders\": { \"X-Dsp-Token\": \"%s\" } }\n",
+		token);
+	return EXIT_FINE;
+}
+
+/* A header's value loses blanks at its ends, and other bytes do not come through everywhere. */
+static bool is_plain(struct span token)
+{
+	for (size_t i = 0; i < token.n; i++) {
+		if (token.s[i] <= ' ' || token.s[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+static int hash_token(void)
+{
+	AUTO_MEM char *text = NULL;
+	char digest[DIGEST_ROOM];
+	struct span token;
+	struct err e;
+
+	if (file_read("-", (size_t)TOKEN_LONGEST, &text, &token.n, &e) != 0)
+		return fail(EXIT_USAGE, e.text);
+	token.s = text;
+	if (span_ends(token, SPAN("\n")))
+		token.n--;
+	if (!is_plain(token))
+		return fail(EXIT_USAGE, "a token is one word of printable ASCII");
+	if (token.n < TOKEN_SHORTEST)
+		return fail(EXIT_USAGE,
+			"a token of less than 16 characters can be guessed: dsp token new makes a "
+			"good one");
+	digest_write(token, digest);
+	(void)printf("%s\n", digest);
+	return EXIT_FINE;
+}
+
+int cli_token(int argc, char **argv)
+{
+	if (argc >= 2 && strcmp(argv[1], "new") == 0) {
+		if (argc == 3)
+			return new_token(argv[2]);
+		return cli_usage("token", "new wants the NAME of a user");
+	}
+	if (argc == 2 && strcmp(argv[1], "hash") == 0)
+		return hash_token();
+	return cli_usage("token", "new NAME or hash is wanted");
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""dsp status and dsp reload: what they ask of a dsp that serves, and of what is none."""
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from wire import DSP, directory, holds, lib, run, same
+
+RULE = {"name": "no prune", "who": ["*"], "deny": ["*_prune"]}
+
+
+def write(path, policy):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(policy if isinstance(policy, str) else json.dumps(policy))
+    os.chmod(path, 0o600)
+
+
+def dsp(*words, env=None):
+    """(status, stdout, stderr) of a command."""
+    end = subprocess.run([DSP, *words], env=lib.clean_environment(env), check=False,
+                         capture_output=True, text=True, timeout=30)
+    return end.returncode, end.stdout, end.stderr
+
+
+def states():
+    with directory() as where:
+        policy = os.path.join(where, "policy.json")
+        write(policy, {"profile": "hardened", "rules": [RULE]})
+        with lib.Serve(where, arguments=["--policy", policy]) as server:
+            status, text, _ = dsp("status", "--socket", server.socket)
+            same(status, 0, "status")
+            for word in ("generation  1\n", "policy      sha256:", "profile     hardened\n",
+                         "mode        enforce\n", "rules       1\n"):
+                holds(word in text, f"{word!r} is not in {text!r}")
+            holds("MONITOR" not in text, text)
+            status, text, _ = dsp("status", "--json", env={"DSP_SOCKET": server.socket})
+            same(status, 0, "status")
+            same({k: json.loads(text)[k] for k in ("generation", "mode", "rules", "broken")},
+                 {"generation": 1, "mode": "enforce", "rules": 1, "broken": False}, "state")
+
+
+def no_policy():
+    with directory() as where, lib.Serve(where) as server:
+        status, text, _ = dsp("status", "--socket", server.socket)
+        same(status, 0, "status")
+        holds("policy      none\n" in text and "rules       0\n" in text, text)
+
+
+def reloads():
+    with directory() as where:
+        policy = os.path.join(where, "policy.json")
+        write(policy, {"rules": [RULE]})
+        with lib.Serve(where, arguments=["--policy", policy]) as server:
+            write(policy, {"mode": "monitor", "rules": []})
+            status, text, _ = dsp("reload", "--socket", server.socket)
+            same(status, 0, "status of a good reload")
+            holds(text.startswith("MONITOR MODE: "), text)
+            holds("generation  2\n" in text and "rules       0\n" in text, text)
+            write(policy, '{\n  "mode": "off"\n}')
+            status, text, err = dsp("reload", "--socket", server.socket)
+            same((status, text), (1, ""), "a bad reload")
+            holds(f"{policy}:2:11: " in err and "old settings stay" in err, err)
+            status, text, err = dsp("reload", "--json", "--socket", server.socket)
+            same(status, 1, "status of a bad reload")
+            holds(":2:11: " in json.loads(text)["error"], text)
+            status, text, _ = dsp("status", "--socket", server.socket)
+            holds("generation  2\n" in text and "MONITOR MODE" in text, text)
+
+
+def broken():
+    with directory() as where:
+        flags = {"DSP_ON_BROKEN": "deny", "ALLOW_EXEC": "maybe"}
+        with lib.Serve(where, flags) as server:
+            status, text, _ = dsp("status", "--socket", server.socket)
+            same(status, 1, "status")
+            holds("BROKEN SETTINGS: everything is denied" in text, text)
+
+
+def nobody():
+    with directory() as where:
+        path = os.path.join(where, "dsp.sock")
+        for command in ("status", "reload"):
+            status, _, err = dsp(command, "--socket", path)
+            same(status, 1, "status")
+            holds(path in err and "No such file" in err, err)
+        status, _, err = dsp("status", "--socket", "x" * 200)
+        same(status, 1, "status")
+        holds("too long" in err, err)
+
+
+def others():
+    """Whoever else listens there."""
+    answers = {
+        "nothing": b"", "no HTTP": b"hello\r\n\r\n{}", "no JSON": b"HTTP/1.1 200 OK\r\n\r\n<html>",
+        "no object": b"HTTP/1.1 200 OK\r\n\r\n[]", "no body": b"HTTP/1.1 200 OK\r\n",
+        "too much": b"HTTP/1.1 200 OK\r\n\r\n{" + b" " * (1 << 20)}
+    for name, answer in answers.items():
+        with directory() as where, socket.socket(socket.AF_UNIX) as s:
+            path = os.path.join(where, "other.sock")
+            s.bind(path)
+            s.listen()
+            thread = threading.Thread(target=answer_once, args=(s, answer))
+            thread.start()
+            status, _, err = dsp("status", "--socket", path)
+            thread.join()
+            same(status, 1, f"{name}: status")
+            holds("is not dsp" in err, f"{name}: {err}")
+
+
+def answer_once(listener, answer):
+    with listener.accept()[0] as c:
+        c.recv(4096)
+        try:
+            c.sendall(answer)
+            c.shutdown(socket.SHUT_WR)
+            while c.recv(4096):
+                pass
+        except OSError:
+            pass
+
+
+def silence():
+    """One that accepts nobody is waited for a few seconds."""
+    with directory() as where, socket.socket(socket.AF_UNIX) as s:
+        path = os.path.join(where, "silent.sock")
+        s.bind(path)
+        s.listen()
+        began = time.monotonic()
+        status, _, err = dsp("status", "--socket", path)
+        same(status, 1, "status")
+        holds("no answer" in err and "timed out" in err, err)
+        holds(4 < time.monotonic() - began < 20, "the wait")
+
+
+def wrong_use():
+    for words in (("status", "x"), ("reload", "x"), ("status", "--sockets", "x"), ("reload", "--socket")):
+        same(dsp(*words)[0], 2, " ".join(words))
+
+
+if __name__ == "__main__":
+    sys.exit(run([states, no_policy, reloads, broken, nobody, others, silence, wrong_use]))
