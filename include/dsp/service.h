@@ -48,8 +48,8 @@ void service_swap(struct service *service, struct snapshot *next);
 void service_end(struct service *service);
 
 /*
- * POST /Plugin.Activate, /AuthZPlugin.AuthZReq and /AuthZPlugin.AuthZRes; and for dsp's own commands
- * /Dsp.Status and /Dsp.Reload, whose reply is that of the status. ctx is a service.
+ * POST /Plugin.Activate, /AuthZPlugin.AuthZReq and /AuthZPlugin.AuthZRes; and for dsp's own
+ * commands /Dsp.Status and /Dsp.Reload, whose reply is that of the status. ctx is a service.
  */
 const struct endpoint *service_endpoints(size_t *count);
 

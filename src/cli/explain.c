@@ -5,6 +5,7 @@
 
 #include "dsp/cli.h"
 #include "dsp/envelope.h"
+#include "dsp/fit.h"
 #include "dsp/judge.h"
 #include "dsp/mem.h"
 #include "dsp/text.h"

@@ -1,4 +1,5 @@
 #include "dsp/decide.h"
+#include "dsp/fit.h"
 
 static struct decision deny(enum decider by, const char *reason, size_t flag)
 {

@@ -1,5 +1,6 @@
 #include <stdint.h>
 
+#include "dsp/fit.h"
 #include "dsp/paths.h"
 #include "dsp/policy_file.h"
 #include "dsp/route.h"
@@ -234,16 +235,15 @@ static bool read_image(struct policy_reader *r, value_ref v, struct pattern *p)
 
 static bool read_capability(struct policy_reader *r, value_ref v, struct pattern *p)
 {
-	bool all = span_equal(v->text, SPAN("ALL"));
+	bool upper = v->text.n > strlen("CAP_") && span_starts(v->text, SPAN("CAP_"));
 
 	p->text = v->text;
 	for (size_t i = 0; i < v->text.n; i++) {
 		char c = v->text.s[i];
 
-		if (!(c >= 'A' && c <= 'Z') && c != '_' && c != '*')
-			all = false, p->text.n = 0;
+		upper = upper && ((c >= 'A' && c <= 'Z') || c == '_' || c == '*');
 	}
-	if (all || (p->text.n > 4 && span_starts(v->text, SPAN("CAP_"))))
+	if (upper || span_equal(v->text, SPAN("ALL")))
 		return true;
 	complain(r, v, "a capability is written as CAP_NET_ADMIN, or ALL");
 	return false;

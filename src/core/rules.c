@@ -1,5 +1,6 @@
 #include "dsp/rules.h"
 
+#include "dsp/fit.h"
 #include "dsp/mem.h"
 #include "dsp/paths.h"
 

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 known='
-mem(chr|cmp|cpy|move|set)|bcmp|str(chr|cmp|len|ncasecmp|ncmp|nlen|rchr|spn|cspn)|strcasecmp|qsort|bsearch
+mem(chr|cmp|cpy|mem|move|set)|bcmp|str(chr|cmp|len|ncasecmp|ncmp|nlen|rchr|spn|cspn)|strcasecmp|qsort|bsearch
 strerrordesc_np|v?snprintf|str(tol|toul|toll|toull)
 malloc|calloc|realloc|free
 base64_[a-z_]+|nettle_[a-z0-9_]+
