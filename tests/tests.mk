@@ -26,10 +26,15 @@ $(BENCH): $(B)/bench/%: $(B)/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(LINK) -o $@ $<
+BENCH_CORE := $(B)/bench/body $(B)/bench/decide
+$(BENCH_CORE): $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libdsp-core.a
+	@mkdir -p $(@D)
+	$(SAY) "  LINK  $@"
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
 
 .PHONY: bench
 bench: packages-check
-	@$(MAKE) --no-print-directory all $(BENCH)
+	@$(MAKE) --no-print-directory all $(BENCH) $(BENCH_CORE)
 	tests/bench/bench.sh $(B) "$(ROUNDS)" "$(SECONDS)"
 
 # --- lint: make lint, or make lint STEP=tidy --------------------------------------------------

@@ -147,6 +147,10 @@ measure_all
 	resident
 	sed 's/^/result /' "$dir/results"
 } >"$dir/all"
+printf '\nA container create from base64 to facts, over the parse of its JSON alone:\n'
+for size in 4 64; do "$build/bench/body" "$size"; done
+printf '\nA decision under a policy file:\n'
+"$build/bench/decide"
 printf '\n%s cores, Linux %s, medians of %s rounds of %s s\n\n' \
 	"$(nproc)" "$(uname -r)" "$rounds" "$seconds"
 awk -v strict="${BENCH_STRICT:-0}" -f "$here/report.awk" "$dir/all"
