@@ -28,10 +28,11 @@ static void add_escape(struct findings_of *f, enum power p, const struct subject
 	(void)snprintf(text, sizeof(text), "%s can %s: %s",
 		subject->id == SUBJECT_ANONYMOUS ? "anonymous clients" : who, info->escape, why);
 	(void)json_array_append_new(info->root == ROOT_DIRECT ? f->direct : f->through_others,
-		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s}", "power", info->name, "root",
+		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s}", "power", info->name, "root",
 			root_name(info->root), "subject", who, "operation",
 			found->route ? found->route->name : "unknown", "closed_by",
-			found->decision.rule ? NULL : info->flag, "why", why, "text", text));
+			found->decision.rule ? NULL : info->flag, "what", info->escape, "why", why,
+			"text", text));
 }
 
 static void look_at(struct findings_of *f, enum power p)
@@ -55,27 +56,84 @@ static const char *text_of(const json_t *finding, const char *key)
 	return json_string_value(json_object_get(finding, key));
 }
 
-static void print_direct(const struct findings_of *f)
+static bool is_same_way(const json_t *a, const json_t *b)
+{
+	return strcmp(text_of(a, "power"), text_of(b, "power")) == 0 &&
+		strcmp(text_of(a, "why"), text_of(b, "why")) == 0;
+}
+
+/* Whether an earlier finding has the same power and the same reason: one line tells of all. */
+static bool is_told(const json_t *list, size_t at)
+{
+	for (size_t i = 0; i < at; i++) {
+		if (is_same_way(json_array_get(list, i), json_array_get(list, at)))
+			return true;
+	}
+	return false;
+}
+
+/* "anonymous clients, ci and 3 more" */
+static void print_subjects(const json_t *list, size_t at)
+{
+	enum { NAMED = 4 };
+	const json_t *first = json_array_get(list, at);
+	size_t n = 0;
+
+	for (size_t i = at; i < json_array_size(list); i++) {
+		const json_t *v = json_array_get(list, i);
+		const char *who = text_of(v, "subject");
+
+		if (!is_same_way(first, v))
+			continue;
+		if (n < NAMED)
+			(void)printf("%s%s", n > 0 ? ", " : "",
+				strcmp(who, "anonymous") == 0 ? "anonymous clients" : who);
+		n++;
+	}
+	if (n > NAMED)
+		(void)printf(" and %zu more", n - NAMED);
+}
+
+static void print_way(const json_t *list, size_t at)
+{
+	const json_t *v = json_array_get(list, at);
+	const char *flag = text_of(v, "closed_by");
+
+	(void)printf("  ");
+	print_subjects(list, at);
+	(void)printf(" can %s: %s%s%s%s\n", text_of(v, "what"), text_of(v, "why"), flag ? "; " : "",
+		flag ? flag : "", flag ? "=0 closes it" : "");
+}
+
+static bool has_power(const json_t *list, enum power p)
 {
 	size_t i;
 	const json_t *v;
 
-	if (json_array_size(f->direct) == 0) {
+	json_array_foreach (list, i, v) {
+		if (strcmp(text_of(v, "power"), power_info(p)->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void print_direct(const struct findings_of *f)
+{
+	size_t count = json_array_size(f->direct);
+
+	if (count == 0) {
 		(void)printf("No direct way to root on the host is known to stay open.\n");
 		return;
 	}
 	(void)printf("Ways to root on the host that stay open:\n");
-	json_array_foreach (f->direct, i, v) {
-		const char *flag = text_of(v, "closed_by");
-
-		(void)printf("  %s%s%s%s\n", text_of(v, "text"), flag ? "; " : "", flag ? flag : "",
-			flag ? "=0 closes it" : "");
-		if (strcmp(text_of(v, "power"), power_info(POWER_HOST_MOUNTS)->name) == 0)
-			(void)printf(
-				"    (mounts of /, /etc, /run, /run/docker hold what keeps dsp "
-				"in force: its socket, the configuration of both, their "
-				"units)\n");
+	for (size_t i = 0; i < count; i++) {
+		if (!is_told(f->direct, i))
+			print_way(f->direct, i);
 	}
+	if (has_power(f->direct, POWER_HOST_MOUNTS))
+		(void)printf(
+			"Mounts of /, /etc, /run, /run/docker hold what keeps dsp in force: its "
+			"socket, the configuration of both, their units.\n");
 	if (f->config->policy.profile == PROFILE_GUARD)
 		(void)printf("Profile guard is no wall against a client that may create "
 			     "containers; DSP_PROFILE=hardened closes these ways.\n");
