@@ -11,39 +11,45 @@ static const struct command {
 	const char *what;
 	const char *more;
 } commands[] = {
-	{ "serve", "[--socket PATH] [--env-file FILE]", cli_serve,
+	{ "serve", "[--socket PATH] [--env-file FILE] [--policy FILE]", cli_serve,
 		"answer dockerd's questions on the plugin socket",
 		"  --socket PATH    the plugin socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
 		"  --env-file FILE  take the flags from FILE (NAME=value lines), not from the environment\n"
+		"  --policy FILE    the policy file: users, rules (DSP_POLICY)\n"
 		"\n"
+		"SIGHUP reads env file and policy file anew; an error keeps the old settings.\n"
 		"SIGTERM and SIGINT finish the calls in hand and end it. A wrong setting ends the start with\n"
 		"status 78, or with DSP_ON_BROKEN=deny serves, and denies everything.\n" },
 	{ "explain",
-		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME] [--env-file FILE] [--json]",
+		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as NAME] [--policy FILE] [--env-file FILE] [--json]",
 		cli_explain, "show how one request is read and decided under the current settings",
 		"  --body FILE      the request's body; alone it implies JSON and its length\n"
 		"  --header 'K: V'  a header as the client sends it; may be given again\n"
 		"  --user NAME      the name in the client's TLS certificate\n"
+		"  --as NAME        a user of the policy file, or anonymous, whatever the request says\n"
 		"  --request FILE   a recorded AuthZReq instead of METHOD and TARGET\n"
 		"  --socket PATH    the plugin socket, which names the plugin\n"
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n"
 		"  --json           print JSON\n"
 		"\n"
 		"Without a body and headers the request has Content-Length: 0.\n"
 		"Status 0: allowed; 1: denied; 78: the settings are broken.\n" },
-	{ "check", "[--fail-on escape] [--json] [--env-file FILE]", cli_check,
+	{ "check", "[POLICY] [--fail-on escape] [--json] [--env-file FILE]", cli_check,
 		"check the settings, and say which ways to root on the host stay open",
+		"  POLICY            the policy file (or --policy FILE, DSP_POLICY)\n"
 		"  --fail-on escape  status 1 when a direct way to root stays open\n"
 		"  --json            print JSON\n"
 		"  --env-file FILE   take the flags from FILE, not from the environment\n"
 		"\n"
-		"Status 0: well-formed; 1: an error in the settings, or what --fail-on names.\n" },
+		"Status 0: well-formed; 1: a finding in settings or policy, or what --fail-on names.\n" },
 	{ "list",
-		"flags|operations|powers|profiles [--current] [--json|--markdown] [--env-file FILE]",
+		"flags|operations|powers|profiles [--current] [--json|--markdown] [--policy FILE] [--env-file FILE]",
 		cli_list, "print what dsp knows, and with --current what the settings make of it",
 		"  --current        add what the current settings say\n"
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n" },
 	{ "who-can", "OPERATION|POWER [--on DETAIL] [--json] [--policy FILE] [--env-file FILE]",
 		cli_who_can, "print for whom an operation or a power would be allowed, and by what",

@@ -106,7 +106,7 @@ def help_text(command):
 def bad_commands(document):
     """Lines with a dsp command whose name or option dsp does not know."""
     for line in document.code():
-        match = re.search(r"(?:^|[ /|=])dsp ([a-z]+)([^|]*)", line)
+        match = re.search(r"(?:^|[ /|=])dsp ([a-z][a-z-]*)([^|]*)", line)
         if not match:
             continue
         text = help_text(match[1])
