@@ -236,7 +236,9 @@ int asked_by_volume(struct asked *a, const struct grant *g, const struct site *a
 		d.text = SPAN("/dev");
 	} else if (!has_path(&v)) {
 		d.kind = DETAIL_DRIVER;
-		d.text = v.type.n > 0 ? v.type : v.options;
+		/* Of options only the first one's name: a password may be among them. */
+		d.text = v.type.n > 0 ? v.type
+				      : (struct span){ v.options.s, span_find(v.options, '=') };
 	}
 	if (asked_add(a, g, d) != 0)
 		return -1;
