@@ -9,7 +9,7 @@ static const struct span own_directories[] = {
 	SPAN_INIT("/etc/docker"),
 	SPAN_INIT("/run/containerd"),
 	SPAN_INIT("/run/docker/containerd"),
-	/* Specifications of plugins too, and the managed plugins that dockerd finds at its start. */
+	/* Specifications of plugins, and managed plugins as dockerd finds them. */
 	SPAN_INIT("/usr/lib/docker/plugins"),
 	SPAN_INIT("/var/lib/docker/plugins"),
 	/* dockerd's arguments: the units of Debian, Red Hat and Alpine read them there. */
