@@ -73,6 +73,7 @@ MUST_USE int asked_by_bind(struct asked *a, const struct grant *g, const struct 
 MUST_USE int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at);
 MUST_USE int asked_by_service_mount(struct asked *a, const struct grant *g, const struct site *at);
 MUST_USE int asked_by_volume(struct asked *a, const struct grant *g, const struct site *at);
+MUST_USE int asked_by_remount(struct asked *a, const struct grant *g, const struct site *at);
 MUST_USE int asked_by_capability(struct asked *a, const struct grant *g, const struct site *at);
 MUST_USE int asked_by_security(struct asked *a, const struct grant *g, const struct site *at);
 MUST_USE int asked_by_lack(struct asked *a, const struct grant *g, const struct site *at);

@@ -14,7 +14,10 @@
 #include "dsp/facts.h"
 #include "dsp/span.h"
 
-enum { LOOKUP_SOURCES_MOST = 1024 };
+enum {
+	LOOKUP_SOURCES_MOST = 1024, /* different ones */
+	LOOKUP_MOUNTS_MOST = 4096,  /* bounds what is searched, whoever chose the sources */
+};
 
 struct lookup;
 

@@ -9,6 +9,15 @@ static const struct span own_directories[] = {
 	SPAN_INIT("/etc/docker"),
 	SPAN_INIT("/run/containerd"),
 	SPAN_INIT("/run/docker/containerd"),
+	/* Specifications of plugins, and managed plugins as dockerd finds them. */
+	SPAN_INIT("/usr/lib/docker/plugins"),
+	SPAN_INIT("/var/lib/docker/plugins"),
+	/* dockerd's arguments: the units of Debian, Red Hat and Alpine read them there. */
+	SPAN_INIT("/etc/default/docker"),
+	SPAN_INIT("/etc/default/dsp"),
+	SPAN_INIT("/etc/sysconfig/docker"),
+	SPAN_INIT("/etc/conf.d/docker"),
+	SPAN_INIT("/etc/init.d/docker"),
 };
 
 /* The plugins' directory holds dsp's own socket, over which one can pose as dockerd. */

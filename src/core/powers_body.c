@@ -140,6 +140,8 @@ static int ask_value(struct asked *a, const struct grant *g, const struct site *
 		return asked_by_volume(a, g, at);
 	case TEST_CAPABILITY:
 		return asked_by_capability(a, g, at);
+	case TEST_REMOUNTS:
+		return asked_by_remount(a, g, at);
 	case TEST_SECURITY:
 		return asked_by_security(a, g, at);
 	case TEST_LACKS:

@@ -109,6 +109,21 @@ int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at
 	return span_equal(type, SPAN("bind")) ? ask_mount(a, g, at) : 0;
 }
 
+/*
+ * {"/sys/": "remount,rw"}: Docker gives such options on, and the kernel makes /sys writable, which
+ * Docker mounts read-only (measured on 20.10). A tmpfs that is only a new one has none of them.
+ */
+int asked_by_remount(struct asked *a, const struct grant *g, const struct site *at)
+{
+	for (value_ref m = value_first(at->v); m; m = value_after(at->v, m)) {
+		struct detail d = { .text = m->key };
+
+		if (has_option(value_text(m), "remount,bind,rbind,move") && asked_add(a, g, d) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* The kernel takes the backslashes out of an overlay's layers. */
 static struct span without_backslashes(struct details *d, struct span text)
 {
@@ -221,7 +236,9 @@ int asked_by_volume(struct asked *a, const struct grant *g, const struct site *a
 		d.text = SPAN("/dev");
 	} else if (!has_path(&v)) {
 		d.kind = DETAIL_DRIVER;
-		d.text = v.type.n > 0 ? v.type : v.options;
+		/* Of options only the first one's name: a password may be among them. */
+		d.text = v.type.n > 0 ? v.type
+				      : (struct span){ v.options.s, span_find(v.options, '=') };
 	}
 	if (asked_add(a, g, d) != 0)
 		return -1;

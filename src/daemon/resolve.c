@@ -127,14 +127,27 @@ const struct sight *lookup_sight(const struct lookup *l, struct span source)
 	return l->complete && l->slots[slot] != 0 ? &l->sources[l->slots[slot] - 1]->sight : NULL;
 }
 
+static void refuse(struct facts *facts, const struct err *why)
+{
+	facts->reading = READING_UNREADABLE;
+	facts->doubt = *why;
+	facts->advice = "ask for fewer";
+}
+
 int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker, struct lookup **ret,
 	struct err *e)
 {
 	const struct details *all = &facts->details;
+	size_t mounts = 0;
 
 	for (size_t i = 0; i < all->count && facts->reading == READING_EXACT; i++) {
 		if (all->items[i].kind != DETAIL_MOUNT)
 			continue;
+		if (++mounts > LOOKUP_MOUNTS_MOST) {
+			err_set(e, 0, "it has more than %d mounts", LOOKUP_MOUNTS_MOST);
+			refuse(facts, e);
+			break;
+		}
 		if (!*ret)
 			*ret = lookup_new(socket_dir, docker);
 		if (!*ret)
@@ -143,9 +156,7 @@ int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker, st
 			continue;
 		if (e->code != 0)
 			return -1;
-		facts->reading = READING_UNREADABLE;
-		facts->doubt = *e;
-		facts->advice = "ask for fewer";
+		refuse(facts, e);
 	}
 	return 0;
 }
