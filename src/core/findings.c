@@ -45,27 +45,30 @@ static struct finding *add(struct findings *f, size_t at, bool warning)
 	return item;
 }
 
+__attribute__((format(printf, 4, 0))) static void add_text(
+	struct findings *f, size_t at, bool warning, const char *fmt, va_list args)
+{
+	struct finding *item = add(f, at, warning);
+
+	if (item)
+		(void)vsnprintf(item->text, sizeof(item->text), fmt, args);
+}
+
 void findings_error(struct findings *f, size_t at, const char *fmt, ...)
 {
-	struct finding *item = add(f, at, false);
 	va_list args;
 
-	if (!item)
-		return;
 	va_start(args, fmt);
-	(void)vsnprintf(item->text, sizeof(item->text), fmt, args);
+	add_text(f, at, false, fmt, args);
 	va_end(args);
 }
 
 void findings_warning(struct findings *f, size_t at, const char *fmt, ...)
 {
-	struct finding *item = add(f, at, true);
 	va_list args;
 
-	if (!item)
-		return;
 	va_start(args, fmt);
-	(void)vsnprintf(item->text, sizeof(item->text), fmt, args);
+	add_text(f, at, true, fmt, args);
 	va_end(args);
 }
 
