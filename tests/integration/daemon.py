@@ -8,6 +8,7 @@ import broken
 import clients
 import lab
 import plugins
+import policy
 import powers
 import proxies
 import refused
@@ -18,6 +19,7 @@ SUITES = {
     'works': works.run,
     'refused': refused.run,
     'plugins': plugins.run,
+    'policy': policy.run,
     'powers': powers.run,
     'clients': clients.run,
     'proxies': proxies.run,

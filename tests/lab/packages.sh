@@ -10,7 +10,7 @@ set -euo pipefail
 build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev nettle-dev'
 lab='busybox-static procps'
 daemon='docker.io'
-tests='libcmocka-dev python3 haproxy valgrind docker-compose clang libclang-rt-14-dev'
+tests='libcmocka-dev openssl util-linux python3 haproxy valgrind docker-compose clang libclang-rt-14-dev'
 go='golang-go golang-github-gorilla-mux-dev golang-github-docker-docker-dev'
 lint='clang clang-tidy clang-format cppcheck pmccabe codespell shellcheck python3 libcmocka-dev'
 

@@ -1,0 +1,194 @@
+"""Users and rules on a real dockerd: tokens by the docker CLI's HttpHeaders, certificates by TLS."""
+
+import json
+import os
+import signal
+import subprocess
+
+import dsp
+from lab import DENIED, DOCKER, check, wait_for
+
+CERTIFICATES = os.environ.get('LAB_TLS')
+
+
+class Users:
+    """The policy file, the tokens of its users, and the docker CLI as each of them."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.path = lab.directory + '/policy.json'
+        self.tokens = {name: self._token(name) for name in ('ci', 'bob')}
+        self.policy = {
+            'users': {'alice': {'common_names': ['alice']},
+                      'bob': {'common_names': ['bob'], 'tokens': [self.tokens['bob'][1]]},
+                      'ci': {'tokens': [self.tokens['ci'][1]]}},
+            'rules': [
+                {'name': 'all may look', 'who': ['*'], 'allow': ['read']},
+                {'name': 'alice does all', 'who': ['alice'], 'allow': ['*'], 'powers': ['*']},
+                {'name': 'ci starts and stops', 'who': ['ci'], 'allow': ['container_*'],
+                 'powers': ['create', 'start', 'stop', 'logs', 'attach']},
+                {'name': 'bob kills', 'who': ['bob'], 'allow': ['container_kill'],
+                 'powers': ['kill']},
+            ],
+            'otherwise': 'deny',
+        }
+        self.write()
+
+    @staticmethod
+    def _token(name):
+        """(token, its hash) as dsp makes them."""
+        text = subprocess.run([dsp.DSP, 'token', 'new', name], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout
+        headers = json.loads(text[text.index('{ "HttpHeaders"'):])
+        digest = text[text.index('sha256:'):].split('"')[0]
+        return headers['HttpHeaders']['X-Dsp-Token'], digest
+
+    def write(self, **changes):
+        with open(self.path, 'w') as out:
+            json.dump({**self.policy, **changes}, out)
+        os.chmod(self.path, 0o644)
+
+    def cli(self, token, *words):
+        """The docker CLI on the unix socket, with a token or (None) without."""
+        config = self.lab.directory + '/config-of-a-user'
+        os.makedirs(config, exist_ok=True)
+        with open(config + '/config.json', 'w') as out:
+            json.dump({'HttpHeaders': {'X-Dsp-Token': token}} if token else {}, out)
+        return self.lab.command(DOCKER, '--config', config, *words)
+
+    def tls(self, name, token, *words):
+        """The docker CLI over TCP, inside the lab's network, with a certificate."""
+        config = self.lab.directory + '/config-of-a-user'
+        with open(config + '/config.json', 'w') as out:
+            json.dump({'HttpHeaders': {'X-Dsp-Token': token}} if token else {}, out)
+        pid = subprocess.run(['pgrep', '-f', '^dockerd .*' + self.lab.directory], check=True,
+                             text=True, stdout=subprocess.PIPE).stdout.split()[0]
+        return self.lab.command(
+            'nsenter', '--net', '--target', pid, DOCKER, '--config', config, '--tlsverify',
+            '-H', 'tcp://127.0.0.1:2376', '--tlscacert', CERTIFICATES + '/ca.pem',
+            '--tlscert', '%s/%s.pem' % (CERTIFICATES, name),
+            '--tlskey', '%s/%s-key.pem' % (CERTIFICATES, name), *words)
+
+    def reload(self):
+        said = self.lab.command(dsp.DSP, 'reload', '--socket', self.socket())
+        return said
+
+    def socket(self):
+        pid = subprocess.run(['pgrep', '-f', '^[^ ]*dsp serve .*' + self.path], check=True,
+                             text=True, stdout=subprocess.PIPE).stdout.split()[0]
+        return '/proc/%s/root/run/docker/plugins/dsp.sock' % pid
+
+    def hangup(self):
+        pid = subprocess.run(['pgrep', '-f', '^[^ ]*dsp serve .*' + self.path], check=True,
+                             text=True, stdout=subprocess.PIPE).stdout.split()[0]
+        os.kill(int(pid), signal.SIGHUP)
+
+
+def allowed(said):
+    check(said.status == 0, 'refused: ' + said.text)
+
+
+def refused(said, *words):
+    check(DENIED in said.text, 'not refused: ' + said.text)
+    for word in words:
+        check(word in said.text, 'no %r in %s' % (word, said.text))
+
+
+def tokens(users, report):
+    ci, bob = users.tokens['ci'][0], users.tokens['bob'][0]
+    with report.case('anonymous may look'):
+        allowed(users.cli(None, 'ps'))
+    with report.case('anonymous may not stop'):
+        refused(users.cli(None, 'stop', 'victim'), 'anonymous')
+    with report.case('ci may stop and start, by its token'):
+        allowed(users.cli(ci, 'stop', 'victim'))
+        allowed(users.cli(ci, 'start', 'victim'))
+    with report.case('ci may not kill'):
+        refused(users.cli(ci, 'kill', 'victim'), 'ci')
+    with report.case('ci may create, but no more than its powers'):
+        allowed(users.cli(ci, 'create', '--network', 'none', 'bb', 'true'))
+        refused(users.cli(ci, 'create', '--network', 'none', '--privileged', 'bb', 'true'),
+                'privileged')
+    with report.case('bob may kill, by his token'):
+        allowed(users.cli(bob, 'kill', '-s', 'CONT', 'victim'))
+    with report.case('a token that no user has'):
+        refused(users.cli('0' * 64, 'ps'), 'X-Dsp-Token')
+    with report.case('of two tokens the last counts, and never the first'):
+        pair = ('X-Dsp-Token: ' + bob, 'X-Dsp-Token: ' + ci)
+        reply = users.lab.raw('POST', '/containers/victim/kill?signal=CONT', pair)
+        check(reply.status == 403 and 'ci' in reply.text, reply.text)
+        reply = users.lab.raw('POST', '/containers/victim/kill?signal=CONT', pair[::-1])
+        check(reply.status == 204, reply.text)
+    with report.case('tokens are not in the log'):
+        log = users.lab.dsp_log()
+        check(ci not in log and bob not in log and '0' * 64 not in log, 'a token is in the log')
+
+
+def builds(users, report):
+    """Measured: the CLI sends HttpHeaders with a classic build too, or it does not."""
+    with report.case('a build is asked about as somebody'):
+        context = users.lab.directory + '/context'
+        os.makedirs(context, exist_ok=True)
+        with open(context + '/Dockerfile', 'w') as out:
+            out.write('FROM bb\n')
+        said = users.cli(users.tokens['ci'][0], 'build', context)
+        refused(said)
+        last = [line for line in users.lab.dsp_log().splitlines() if 'image_build' in line][-1]
+        print('# a build is asked about as', last.split(' for ')[1].split(':')[0], flush=True)
+
+
+def certificates(users, report):
+    bob = users.tokens['bob'][0]
+    with report.case('alice may do all, by her certificate'):
+        allowed(users.tls('alice', None, 'kill', '-s', 'CONT', 'victim'))
+        allowed(users.tls('alice', None, 'exec', 'victim', 'true'))
+    with report.case('bob may kill, and no more'):
+        allowed(users.tls('bob', None, 'kill', '-s', 'CONT', 'victim'))
+        refused(users.tls('bob', None, 'exec', 'victim', 'true'), 'bob')
+    with report.case('a certificate that no user has'):
+        allowed(users.tls('mallory', None, 'ps'))
+        refused(users.tls('mallory', None, 'kill', 'victim'), 'cn:mallory')
+    with report.case('a certificate and the token of its user'):
+        allowed(users.tls('bob', bob, 'kill', '-s', 'CONT', 'victim'))
+    with report.case('a certificate and the token of another'):
+        refused(users.tls('alice', bob, 'ps'), 'not of one user')
+        refused(users.tls('mallory', bob, 'ps'), 'not of one user')
+
+
+def reloads(users, report):
+    ci = users.tokens['ci'][0]
+    with report.case('SIGHUP changes the verdict'):
+        rules = [dict(rule) for rule in users.policy['rules']]
+        rules[2]['powers'] = rules[2]['powers'] + ['kill']
+        users.write(rules=rules)
+        users.hangup()
+        wait_for(lambda: users.cli(ci, 'kill', '-s', 'CONT', 'victim').status == 0, 'still refused')
+    with report.case('a broken file keeps what was in force'):
+        with open(users.path, 'w') as out:
+            out.write('{ "rules": [')
+        said = users.reload()
+        check(said.status == 1 and 'policy.json:1:' in said.text, said.text)
+        allowed(users.cli(ci, 'kill', '-s', 'CONT', 'victim'))
+    with report.case('dsp reload brings the next one'):
+        users.write()
+        allowed(users.reload())
+        refused(users.cli(ci, 'kill', 'victim'))
+    with report.case('monitor mode allows, and says what it would deny'):
+        users.write(mode='monitor')
+        allowed(users.reload())
+        allowed(users.cli(ci, 'kill', '-s', 'CONT', 'victim'))
+        check('would deny container_kill for ci' in users.lab.dsp_log(), 'not in the log')
+        check('MONITOR MODE' in users.lab.dsp_log(), 'the log does not say so')
+
+
+def run(lab, report):
+    users = Users(lab)
+    lab.dsp()
+    lab.start_container('victim')
+    lab.dsp('--policy', users.path)
+    tokens(users, report)
+    builds(users, report)
+    if CERTIFICATES:
+        certificates(users, report)
+    reloads(users, report)
+    lab.dsp()
