@@ -6,6 +6,7 @@
 
 #include "dsp/findings.h"
 #include "dsp/policy.h"
+#include "dsp/service.h"
 #include "dsp/settings.h"
 
 enum {
@@ -49,6 +50,7 @@ bool sources_take(struct sources *s, int option, const char *value);
 
 /* What the current settings amount to. */
 struct config {
+	struct snapshot snapshot; /* first: when it is in force, the service knows no more of it */
 	struct settings settings;
 	char socket[256];
 	struct policy policy;

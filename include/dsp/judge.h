@@ -31,12 +31,18 @@ struct asking {
 /* The question that dockerd would put; mem_free is for the caller. NULL and e. */
 char *asking_question(const struct asking *a, struct err *e) __attribute__((warn_unused_result));
 
+/* A question's bytes, which change when they are read. */
+struct asked_text {
+	char *text;
+	size_t n;
+};
+
 /*
- * Judges a question (len bytes, changed in place; it must outlive ret). as: a subject of the policy
- * file by its name, whatever the question says; or NULL. -1 and e: it is no question, there is no
+ * Judges a question, which must outlive ret. as: a subject of the policy file by its name, whatever
+ * the question says; or NULL. -1 and e: it is no question, there is no
  * such subject, or memory ran out. Call judged_free in any case.
  */
-MUST_USE int judge(const struct policy *policy, char *question, size_t len, const char *as,
+MUST_USE int judge(const struct policy *policy, struct asked_text question, const char *as,
 	struct judged *ret, struct err *e);
 
 /*

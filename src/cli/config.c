@@ -137,12 +137,13 @@ static void merge(struct config *c, const struct policy_file *f)
 static int read_policy(struct config *c, const char *path, struct err *e)
 {
 	struct policy_file file;
-	size_t n;
+	struct file_text read;
 
-	if (trusted_read(path, POLICY_FILE_MOST, &c->policy_text, &n, e) != 0)
+	if (trusted_read(path, POLICY_FILE_MOST, &read, e) != 0)
 		return -1;
+	c->policy_text = read.text;
 	c->findings.file = path;
-	c->findings.text = (struct span){ c->policy_text, n };
+	c->findings.text = (struct span){ read.text, read.n };
 	digest_write(c->findings.text, c->digest);
 	if (policy_file_read(&file, &c->findings) == 0)
 		merge(c, &file);

@@ -388,7 +388,7 @@ int cli_explain(int argc, char **argv)
 	}
 	if (!question)
 		return fail(EXIT_USAGE, e.text);
-	rc = judge(&c->policy, question, len, a.as, &j, &e);
+	rc = judge(&c->policy, (struct asked_text){ question, len }, a.as, &j, &e);
 	if (rc == 0)
 		rc = show(&c->policy, &j, a.json, &e);
 	judged_free(&j);

@@ -91,11 +91,11 @@ int facts_look_up(
 	return facts_judge_mounts(facts, span_of(policy->socket_dir), e);
 }
 
-int judge(const struct policy *policy, char *question, size_t len, const char *as,
+int judge(const struct policy *policy, struct asked_text question, const char *as,
 	struct judged *ret, struct err *e)
 {
 	*ret = (struct judged){ .lookup = NULL };
-	if (envelope_read(question, len, &ret->request, e) != 0 ||
+	if (envelope_read(question.text, question.n, &ret->request, e) != 0 ||
 		take_subject(policy, as, ret, e) != 0 ||
 		facts_read(&ret->request, &ret->facts, e) != 0 ||
 		facts_look_up(policy, &ret->facts, &ret->lookup, e) != 0)

@@ -15,8 +15,9 @@
 enum { BUDGET = 64 << 20, REQUEST_SECONDS = 30 };
 
 /* "profile guard, ALLOW_EXEC=1": what differs from the default. */
-static void say_settings(const struct config *c, unsigned generation)
+static void say_settings(const struct config *c)
 {
+	unsigned generation = c->snapshot.generation;
 	char text[900];
 	struct line l;
 
@@ -63,12 +64,6 @@ static void say_notices(const struct config *c)
 	}
 }
 
-/* A policy in force, with the configuration that it is made of. */
-struct current {
-	struct snapshot snapshot; /* first: the service knows no more of it */
-	struct config *config;
-};
-
 struct serving {
 	struct service service; /* first: the endpoints' ctx is a service */
 	struct listener listener;
@@ -78,32 +73,16 @@ struct serving {
 
 static void release(struct snapshot *s)
 {
-	struct current *current = (struct current *)(void *)s;
-
-	config_free(current->config);
-	mem_free(current);
+	config_free((struct config *)(void *)s);
 }
 
-static const struct config *config_of(const struct snapshot *s)
+/* What the service holds of a configuration, and frees when nobody holds it any more. */
+static struct snapshot *snapshot_of(struct config *c)
 {
-	return ((const struct current *)(const void *)s)->config;
-}
-
-/* Owns c from now on, on an error too. */
-static struct snapshot *make_current(struct config *c, struct err *e)
-{
-	struct current *current = mem_array(1, sizeof(*current));
-
-	if (!current) {
-		config_free(c);
-		err_set(e, ENOMEM, "the settings");
-		return NULL;
-	}
-	current->config = c;
-	current->snapshot.policy = &c->policy;
-	current->snapshot.release = release;
-	memcpy(current->snapshot.digest, c->digest, sizeof(c->digest));
-	return &current->snapshot;
+	c->snapshot.policy = &c->policy;
+	c->snapshot.release = release;
+	memcpy(c->snapshot.digest, c->digest, sizeof(c->digest));
+	return &c->snapshot;
 }
 
 static void stopping(void *ctx)
@@ -145,20 +124,16 @@ static int begin_lookups(struct service *service, const char *dir, struct err *e
 static int reload(struct service *service, struct err *e)
 {
 	struct serving *s = (struct serving *)(void *)service;
-	struct snapshot *next = NULL;
 	struct config *c = NULL;
 
-	if (config_read(s->sources, &c, e) == 0)
-		next = make_current(c, e);
-	else
+	if (config_read(s->sources, &c, e) != 0) {
 		config_free(c);
-	if (!next) {
 		log_line("reload: %s; the old settings stay in force", e->text);
 		return -1;
 	}
 	say_notices(c);
-	service_swap(service, next);
-	say_settings(c, next->generation);
+	service_swap(service, snapshot_of(c));
+	say_settings(c);
 	return 0;
 }
 
@@ -182,7 +157,7 @@ static int listen_and_run(struct serving *s, struct server_options *o)
 		return EXIT_FINDINGS;
 	}
 	o->listen_fd = s->listener.fd;
-	say_settings(config_of(s->service.snapshot), s->service.snapshot->generation);
+	say_settings((const struct config *)(const void *)s->service.snapshot);
 	dir = socket_directory(s->socket, &e);
 	rc = begin_lookups(&s->service, dir, &e);
 	if (rc == 0) {
@@ -210,18 +185,11 @@ static int serve(struct config *c, const struct sources *sources)
 		.hangup = hangup,
 		.finished = service_finished,
 		.wait = service_wait };
-	struct snapshot *first;
-	struct err e;
 	int rc;
 
 	o.endpoints = service_endpoints(&o.count);
 	memcpy(s.socket, c->socket, sizeof(s.socket));
-	first = make_current(c, &e);
-	if (!first) {
-		log_line("%s", e.text);
-		return EXIT_FINDINGS;
-	}
-	service_swap(&s.service, first);
+	service_swap(&s.service, snapshot_of(c));
 	rc = listen_and_run(&s, &o);
 	service_end(&s.service);
 	return rc;

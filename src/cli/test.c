@@ -36,7 +36,8 @@ static const char *terminated(struct suite *s, const char *before, struct span t
 		s->findings.lost = true;
 		return "";
 	}
-	memcpy(copy, before, n);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = before[i];
 	if (text.n > 0)
 		memcpy(copy + n, text.s, text.n);
 	return copy;
@@ -266,12 +267,14 @@ static void run_test(struct suite *s, value_ref test)
 	char why[700];
 	struct err e;
 	struct line l;
-	AUTO_MEM char *question = make_question(s, test, &e);
+	AUTO_MEM char *question = NULL;
 
+	question = make_question(s, test, &e);
 	line_init(&l, why, sizeof(why));
 	text_escape(value_text(value_exact(test, "name")), name, sizeof(name));
 	if (question && j) {
-		if (judge(s->policy, question, strlen(question), subject, j, &e) == 0)
+		if (judge(s->policy, (struct asked_text){ question, strlen(question) }, subject, j,
+			    &e) == 0)
 			compare(test, j, &l);
 		else
 			line_add(&l, "; %s", e.text);

@@ -85,9 +85,8 @@ static int write_text(
 	return 0;
 }
 
-/* Facts with this one detail, and what it gives on this host. */
-static int make_detail(const struct policy *policy, struct span on, enum list_kind kind,
-	struct facts *facts, struct lookup **lookup, struct err *e)
+/* Facts with this one detail. */
+static int make_detail(struct span on, enum list_kind kind, struct facts *facts, struct err *e)
 {
 	struct detail d = { .power = list_power(kind), .kind = list_detail(kind) };
 
@@ -101,9 +100,7 @@ static int make_detail(const struct policy *policy, struct span on, enum list_ki
 		return -1;
 	if (d.power != POWER_COUNT)
 		powerset_add(&facts->powers, d.power);
-	if (details_add(&facts->details, &d) != 0)
-		return FAIL(e, 0, "no memory");
-	return facts_look_up(policy, facts, lookup, e);
+	return details_add(&facts->details, &d) == 0 ? 0 : FAIL(e, 0, "no memory");
 }
 
 /* --- the answers -----------------------------------------------------------------------*/
@@ -311,7 +308,9 @@ static int answer(struct question *q, const struct arguments *a)
 		enum list_kind kind = kind_of(&on, q->wish.power);
 
 		q->wish.with = &facts;
-		rc = make_detail(q->policy, on, kind, &facts, &lookup, &e);
+		rc = make_detail(on, kind, &facts, &e);
+		if (rc == 0)
+			rc = facts_look_up(q->policy, &facts, &lookup, &e);
 	}
 	if (rc != 0) {
 		rc = cli_usage("who-can", "%s", e.text);
@@ -321,6 +320,7 @@ static int answer(struct question *q, const struct arguments *a)
 			? show(q, a->json)
 			: cli_usage("who-can", "%s cannot be asked for with %s", a->what, a->on);
 	}
+	q->wish.with = NULL;
 	facts_free(&facts);
 	lookup_release(lookup);
 	return rc;

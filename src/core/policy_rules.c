@@ -148,11 +148,10 @@ static struct suggestion near_section(struct span name)
 
 static void add_operation(struct policy_reader *r, value_ref v, struct rule *rule)
 {
-	struct span section = v->text;
 	struct suggestion s;
 
 	if (span_starts(v->text, SPAN("section:"))) {
-		section = span_after(v->text, strlen("section:"));
+		struct span section = span_after(v->text, strlen("section:"));
 		if (add_section(rule, section))
 			return;
 		s = near_section(section);

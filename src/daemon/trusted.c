@@ -165,7 +165,7 @@ static int open_trusted(const char *path, struct err *e)
 
 /* --- the file ----------------------------------------------------------------------------------*/
 
-static int read_whole(int fd, const char *path, size_t most, char **text, size_t *n, struct err *e)
+static int read_whole(int fd, const char *path, size_t most, struct file_text *ret, struct err *e)
 {
 	AUTO_MEM char *room = mem_alloc(most + 1);
 	size_t len = 0;
@@ -184,14 +184,12 @@ static int read_whole(int fd, const char *path, size_t most, char **text, size_t
 	if (len > most)
 		return FAIL(e, 0, "%s: larger than %zu bytes", path, most);
 	room[len] = '\0';
-	*text = room;
-	*n = len;
+	*ret = (struct file_text){ room, len };
 	room = NULL;
 	return 0;
 }
 
-static int read_checked(
-	int fd, const char *path, size_t most, char **text, size_t *n, struct err *e)
+static int read_checked(int fd, const char *path, size_t most, struct file_text *ret, struct err *e)
 {
 	struct stat st;
 
@@ -203,17 +201,17 @@ static int read_checked(
 		return -1;
 	if ((size_t)st.st_size > most)
 		return FAIL(e, 0, "%s: larger than %zu bytes", path, most);
-	return read_whole(fd, path, most, text, n, e);
+	return read_whole(fd, path, most, ret, e);
 }
 
-int trusted_read(const char *path, size_t most, char **text, size_t *n, struct err *e)
+int trusted_read(const char *path, size_t most, struct file_text *ret, struct err *e)
 {
 	int fd = open_trusted(path, e);
 	int rc;
 
 	if (fd < 0)
 		return -1;
-	rc = read_checked(fd, path, most, text, n, e);
+	rc = read_checked(fd, path, most, ret, e);
 	(void)close(fd);
 	return rc;
 }
