@@ -366,13 +366,39 @@ static int fail(int status, const char *text)
 	return status;
 }
 
+static int explain(const struct config *c, const struct arguments *a, struct asked_text question)
+{
+	struct judged j;
+	struct err e;
+	int rc = judge(&c->policy, question, a->as, &j, &e);
+
+	if (rc == 0)
+		rc = show(&c->policy, &j, a->json, &e);
+	judged_free(&j);
+	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
+}
+
+static int read_and_explain(const struct arguments *a, const struct config *c)
+{
+	AUTO_MEM char *question = NULL;
+	size_t len = 0;
+	struct err e;
+
+	if (!a->request_file) {
+		question = make_question(a, &e);
+		len = question ? strlen(question) : 0;
+	} else if (file_read(a->request_file, ENVELOPE_MOST, &question, &len, &e) != 0) {
+		return fail(EXIT_USAGE, e.text);
+	}
+	if (!question)
+		return fail(EXIT_USAGE, e.text);
+	return explain(c, a, (struct asked_text){ question, len });
+}
+
 int cli_explain(int argc, char **argv)
 {
 	struct arguments a = { .method = NULL };
 	AUTO_CONFIG struct config *c = NULL;
-	AUTO_MEM char *question = NULL;
-	struct judged j;
-	size_t len = 0;
 	struct err e;
 	int rc = take_arguments(&a, argc, argv);
 
@@ -380,17 +406,5 @@ int cli_explain(int argc, char **argv)
 		return rc;
 	if (config_read(&a.sources, &c, &e) != 0)
 		return fail(EXIT_BROKEN, e.text);
-	if (!a.request_file) {
-		question = make_question(&a, &e);
-		len = question ? strlen(question) : 0;
-	} else if (file_read(a.request_file, ENVELOPE_MOST, &question, &len, &e) != 0) {
-		return fail(EXIT_USAGE, e.text);
-	}
-	if (!question)
-		return fail(EXIT_USAGE, e.text);
-	rc = judge(&c->policy, (struct asked_text){ question, len }, a.as, &j, &e);
-	if (rc == 0)
-		rc = show(&c->policy, &j, a.json, &e);
-	judged_free(&j);
-	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
+	return read_and_explain(&a, c);
 }
