@@ -368,13 +368,16 @@ static int fail(int status, const char *text)
 
 static int explain(const struct config *c, const struct arguments *a, struct asked_text question)
 {
-	struct judged j;
+	AUTO_MEM struct judged *j = mem_array(1, sizeof(*j));
 	struct err e;
-	int rc = judge(&c->policy, question, a->as, &j, &e);
+	int rc;
 
+	if (!j)
+		return fail(EXIT_FINDINGS, "no memory");
+	rc = judge(&c->policy, question, a->as, j, &e);
 	if (rc == 0)
-		rc = show(&c->policy, &j, a->json, &e);
-	judged_free(&j);
+		rc = show(&c->policy, j, a->json, &e);
+	judged_free(j);
 	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
 }
 
