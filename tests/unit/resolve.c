@@ -21,7 +21,7 @@ static char top[] = "/tmp/dsp-resolve.XXXXXX";
 static bool mounts; /* we have mounts of our own */
 
 /* A path below top; static, of four in turn. */
-static const char *at(const char *name)
+static const char *place(const char *name)
 {
 	static char paths[4][300];
 	static size_t turn;
@@ -67,7 +67,7 @@ static void bind_mount(const char *from, const char *to)
 
 static struct sight look_for(const char *source, pid_t docker)
 {
-	struct lookup *l = lookup_new(span_of(at("/own")), docker);
+	struct lookup *l = lookup_new(span_of(place("/own")), docker);
 	const struct sight *seen;
 	struct sight ret;
 	struct err e;
@@ -102,11 +102,11 @@ static int set_up(void **state)
 	mounts = unshare(CLONE_NEWNS) == 0 &&
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 		mount("dsp", "/run", "tmpfs", 0, NULL) == 0;
-	make_directory(at("/own"));
-	make_directory(at("/own/below"));
-	make_file(at("/own/below/file"));
-	make_directory(at("/plain"));
-	make_file(at("/plain/file"));
+	make_directory(place("/own"));
+	make_directory(place("/own/below"));
+	make_file(place("/own/below/file"));
+	make_directory(place("/plain"));
+	make_file(place("/plain/file"));
 	if (!mounts)
 		return 0;
 	make_directory("/run/docker");
@@ -134,10 +134,10 @@ static int tear_down(void **state)
 static void plain(void **state)
 {
 	(void)state;
-	is(at("/plain"), "s", at("/plain"));
-	is(at("//plain/./"), "s", at("/plain"));
-	is(at("/plain/file"), "s", at("/plain/file"));
-	is(at("/plain/file/"), "s", at("/plain/file"));
+	is(place("/plain"), "s", place("/plain"));
+	is(place("//plain/./"), "s", place("/plain"));
+	is(place("/plain/file"), "s", place("/plain/file"));
+	is(place("/plain/file/"), "s", place("/plain/file"));
 	is("/", "sk", "/");
 	is("//", "sk", "/");
 	is("/.", "sk", "/");
@@ -157,27 +157,27 @@ static void relative(void **state)
 static void links(void **state)
 {
 	(void)state;
-	link_to("plain", at("/to-plain"));
-	link_to("/", at("/to-root"));
-	link_to(at("/to-root"), at("/to-to-root"));
-	link_to("loop", at("/loop"));
-	link_to("own/below", at("/to-own"));
-	is(at("/to-plain"), "s", at("/plain"));
-	is(at("/to-plain/file"), "s", at("/plain/file"));
-	is(at("/to-root"), "sk", "/");
-	is(at("/to-to-root/tmp"), "s", "/tmp");
-	is(at("/to-own"), "so", at("/own/below"));
-	is(at("/loop"), "", at("/loop"));
-	is(at("/loop/x"), "", at("/loop/x"));
+	link_to("plain", place("/to-plain"));
+	link_to("/", place("/to-root"));
+	link_to(place("/to-root"), place("/to-to-root"));
+	link_to("loop", place("/loop"));
+	link_to("own/below", place("/to-own"));
+	is(place("/to-plain"), "s", place("/plain"));
+	is(place("/to-plain/file"), "s", place("/plain/file"));
+	is(place("/to-root"), "sk", "/");
+	is(place("/to-to-root/tmp"), "s", "/tmp");
+	is(place("/to-own"), "so", place("/own/below"));
+	is(place("/loop"), "", place("/loop"));
+	is(place("/loop/x"), "", place("/loop/x"));
 }
 
 static void own(void **state)
 {
 	(void)state;
-	is(at("/own"), "so", at("/own"));
-	is(at("/own/below/file"), "so", at("/own/below/file"));
-	is(at("/own/not/there"), "o", at("/own/not/there"));
-	is(at(""), "s", top);
+	is(place("/own"), "so", place("/own"));
+	is(place("/own/below/file"), "so", place("/own/below/file"));
+	is(place("/own/not/there"), "o", place("/own/not/there"));
+	is(place(""), "s", top);
 	is("/etc/dsp/x", "o", "/etc/dsp/x");
 	is("/etc", "s", "/etc");
 }
@@ -186,31 +186,31 @@ static void own(void **state)
 static void up(void **state)
 {
 	(void)state;
-	link_to("own/below", at("/plain/up"));
-	make_directory(at("/plain/own"));
-	make_directory(at("/plain/own/below"));
-	assert_int_equal(unlink(at("/plain/up")), 0);
-	link_to("../own/below", at("/plain/up"));
-	is(at("/plain/up/../file"), "o", at("/own/file"));
-	is(at("/plain/../plain/file"), "s", at("/plain/file"));
-	is(at("/own/../plain"), "s", at("/plain"));
-	is(at("/none/../plain"), "", at("/plain"));
+	link_to("own/below", place("/plain/up"));
+	make_directory(place("/plain/own"));
+	make_directory(place("/plain/own/below"));
+	assert_int_equal(unlink(place("/plain/up")), 0);
+	link_to("../own/below", place("/plain/up"));
+	is(place("/plain/up/../file"), "o", place("/own/file"));
+	is(place("/plain/../plain/file"), "s", place("/plain/file"));
+	is(place("/own/../plain"), "s", place("/plain"));
+	is(place("/none/../plain"), "", place("/plain"));
 }
 
 static void not_there(void **state)
 {
 	(void)state;
-	link_to(at("/own/new"), at("/to-new"));
-	link_to("to-new/more", at("/to-to-new"));
-	link_to("/run/docker.sock.d/../docker.sock", at("/to-run"));
-	is(at("/none"), "", at("/none"));
-	is(at("/none/at/all"), "", at("/none/at/all"));
-	is(at("/plain/file/x"), "", at("/plain/file/x"));
-	is(at("/to-plain/none"), "", at("/plain/none"));
-	is(at("/to-new"), "o", at("/own/new"));
-	is(at("/to-new/x"), "o", at("/own/new/x"));
-	is(at("/to-to-new"), "o", at("/own/new/more"));
-	is(at("/to-run"), "k", "/run/docker.sock");
+	link_to(place("/own/new"), place("/to-new"));
+	link_to("to-new/more", place("/to-to-new"));
+	link_to("/run/docker.sock.d/../docker.sock", place("/to-run"));
+	is(place("/none"), "", place("/none"));
+	is(place("/none/at/all"), "", place("/none/at/all"));
+	is(place("/plain/file/x"), "", place("/plain/file/x"));
+	is(place("/to-plain/none"), "", place("/plain/none"));
+	is(place("/to-new"), "o", place("/own/new"));
+	is(place("/to-new/x"), "o", place("/own/new/x"));
+	is(place("/to-to-new"), "o", place("/own/new/more"));
+	is(place("/to-run"), "k", "/run/docker.sock");
 	is("/var/run/docker.sock.none", "", NULL);
 	is("/run/docker/containerd/containerd.sock", "ko", NULL);
 }
@@ -239,7 +239,7 @@ static void long_ones(void **state)
 static void magic(void **state)
 {
 	char text[100];
-	int fd = open(at("/own"), O_PATH | O_CLOEXEC);
+	int fd = open(place("/own"), O_PATH | O_CLOEXEC);
 
 	(void)state;
 	is("/proc/self/root", "k", "/");
@@ -253,8 +253,8 @@ static void magic(void **state)
 	is("/proc/self/status", "", NULL);
 	is("/proc/self", "", NULL);
 	is("/proc/cpuinfo", "s", "/proc/cpuinfo");
-	link_to("/proc/self/root", at("/to-magic"));
-	is(at("/to-magic/tmp"), "ko", at("/to-magic/tmp"));
+	link_to("/proc/self/root", place("/to-magic"));
+	is(place("/to-magic/tmp"), "ko", place("/to-magic/tmp"));
 	(void)snprintf(text, sizeof(text), "/proc/self/fd/%d", fd);
 	is(text, "ko", text);
 	(void)snprintf(text, sizeof(text), "/proc/%d/fd/%d/below", (int)getpid(), fd);
@@ -270,10 +270,10 @@ static void devices(void **state)
 	is("/dev", "sd", "/dev");
 	is("/dev/null", "sd", "/dev/null");
 	is("/dev/none", "d", "/dev/none");
-	link_to("/dev/zero", at("/to-zero"));
-	is(at("/to-zero"), "sd", "/dev/zero");
-	if (mounts && mknod(at("/node"), S_IFBLK | 0600, 0x700) == 0)
-		is(at("/node"), "sd", at("/node"));
+	link_to("/dev/zero", place("/to-zero"));
+	is(place("/to-zero"), "sd", "/dev/zero");
+	if (mounts && mknod(place("/node"), S_IFBLK | 0600, 0x700) == 0)
+		is(place("/node"), "sd", place("/node"));
 }
 
 static void sockets(void **state)
@@ -292,8 +292,8 @@ static void sockets(void **state)
 	assert_int_equal(link("/run/docker.sock", "/run/other/hard"), 0);
 	is("/run/other/hard", "sk", "/run/other/hard");
 	assert_int_equal(unlink("/run/other/hard"), 0);
-	link_to("/run/docker.sock", at("/to-socket"));
-	is(at("/to-socket"), "sk", "/run/docker.sock");
+	link_to("/run/docker.sock", place("/to-socket"));
+	is(place("/to-socket"), "sk", "/run/docker.sock");
 }
 
 static void mounted(void **state)
@@ -301,41 +301,41 @@ static void mounted(void **state)
 	(void)state;
 	if (!mounts)
 		skip();
-	make_directory(at("/m"));
-	make_directory(at("/m/run"));
-	make_directory(at("/m/own"));
-	make_directory(at("/m/tmpfs"));
-	make_file(at("/m/sock"));
-	make_file(at("/m/file"));
-	is(at("/m"), "s", at("/m"));
-	bind_mount("/run/docker.sock", at("/m/sock"));
-	is(at("/m/sock"), "sk", at("/m/sock"));
-	is(at("/m"), "sk", at("/m"));
-	assert_int_equal(umount(at("/m/sock")), 0);
-	is(at("/m"), "s", at("/m"));
-	bind_mount("/run", at("/m/run"));
-	is(at("/m/run"), "sk", at("/m/run"));
-	is(at("/m/run/docker.sock"), "sk", at("/m/run/docker.sock"));
-	is(at("/m/run/docker"), "sk", NULL);
-	is(at("/m/run/other"), "s", NULL);
-	is(at("/m"), "sk", at("/m"));
-	assert_int_equal(umount(at("/m/run")), 0);
-	bind_mount("/run/other", at("/m/run"));
-	is(at("/m"), "s", at("/m"));
-	assert_int_equal(umount(at("/m/run")), 0);
-	bind_mount(at("/own/below"), at("/m/own"));
-	is(at("/m/own"), "so", at("/m/own"));
-	is(at("/m/own/file"), "so", at("/m/own/file"));
-	is(at("/m/own/new/x"), "o", at("/m/own/new/x"));
-	is(at("/m"), "s", at("/m"));
-	assert_int_equal(umount(at("/m/own")), 0);
-	bind_mount(at("/own/below/file"), at("/m/file"));
-	is(at("/m/file"), "so", at("/m/file"));
-	assert_int_equal(umount(at("/m/file")), 0);
-	assert_int_equal(mount("dsp", at("/m/tmpfs"), "tmpfs", 0, NULL), 0);
-	make_directory(at("/m/tmpfs/own"));
-	is(at("/m/tmpfs/own"), "s", NULL);
-	assert_int_equal(umount(at("/m/tmpfs")), 0);
+	make_directory(place("/m"));
+	make_directory(place("/m/run"));
+	make_directory(place("/m/own"));
+	make_directory(place("/m/tmpfs"));
+	make_file(place("/m/sock"));
+	make_file(place("/m/file"));
+	is(place("/m"), "s", place("/m"));
+	bind_mount("/run/docker.sock", place("/m/sock"));
+	is(place("/m/sock"), "sk", place("/m/sock"));
+	is(place("/m"), "sk", place("/m"));
+	assert_int_equal(umount(place("/m/sock")), 0);
+	is(place("/m"), "s", place("/m"));
+	bind_mount("/run", place("/m/run"));
+	is(place("/m/run"), "sk", place("/m/run"));
+	is(place("/m/run/docker.sock"), "sk", place("/m/run/docker.sock"));
+	is(place("/m/run/docker"), "sk", NULL);
+	is(place("/m/run/other"), "s", NULL);
+	is(place("/m"), "sk", place("/m"));
+	assert_int_equal(umount(place("/m/run")), 0);
+	bind_mount("/run/other", place("/m/run"));
+	is(place("/m"), "s", place("/m"));
+	assert_int_equal(umount(place("/m/run")), 0);
+	bind_mount(place("/own/below"), place("/m/own"));
+	is(place("/m/own"), "so", place("/m/own"));
+	is(place("/m/own/file"), "so", place("/m/own/file"));
+	is(place("/m/own/new/x"), "o", place("/m/own/new/x"));
+	is(place("/m"), "s", place("/m"));
+	assert_int_equal(umount(place("/m/own")), 0);
+	bind_mount(place("/own/below/file"), place("/m/file"));
+	is(place("/m/file"), "so", place("/m/file"));
+	assert_int_equal(umount(place("/m/file")), 0);
+	assert_int_equal(mount("dsp", place("/m/tmpfs"), "tmpfs", 0, NULL), 0);
+	make_directory(place("/m/tmpfs/own"));
+	is(place("/m/tmpfs/own"), "s", NULL);
+	assert_int_equal(umount(place("/m/tmpfs")), 0);
 }
 
 /* The place of a mount with a space in its name is found all the same. */
@@ -344,30 +344,30 @@ static void odd_names(void **state)
 	(void)state;
 	if (!mounts)
 		skip();
-	make_directory(at("/a b\\\n"));
-	bind_mount(at("/own/below"), at("/a b\\\n"));
-	is(at("/a b\\\n/file"), "so", at("/a b\\\n/file"));
-	assert_int_equal(umount(at("/a b\\\n")), 0);
+	make_directory(place("/a b\\\n"));
+	bind_mount(place("/own/below"), place("/a b\\\n"));
+	is(place("/a b\\\n/file"), "so", place("/a b\\\n/file"));
+	assert_int_equal(umount(place("/a b\\\n")), 0);
 }
 
 static void listens(void **state)
 {
-	int fd = make_socket(at("/plain/any.sock"));
+	int fd = make_socket(place("/plain/any.sock"));
 
 	(void)state;
-	assert_false(look_for(at("/plain/any.sock"), 0).socket);
-	assert_true(look_for(at("/plain/any.sock"), getpid()).socket);
-	assert_true(look_for(at("/plain"), getpid()).socket);
-	assert_true(look_for(at(""), getpid()).socket);
-	assert_false(look_for(at("/own"), getpid()).socket);
-	assert_false(look_for(at("/plain"), 0x7ffffffe).socket);
+	assert_false(look_for(place("/plain/any.sock"), 0).socket);
+	assert_true(look_for(place("/plain/any.sock"), getpid()).socket);
+	assert_true(look_for(place("/plain"), getpid()).socket);
+	assert_true(look_for(place(""), getpid()).socket);
+	assert_false(look_for(place("/own"), getpid()).socket);
+	assert_false(look_for(place("/plain"), 0x7ffffffe).socket);
 	(void)close(fd);
-	assert_false(look_for(at("/plain"), getpid()).socket);
+	assert_false(look_for(place("/plain"), getpid()).socket);
 }
 
 static void many(void **state)
 {
-	struct lookup *l = lookup_new(span_of(at("/own")), 0);
+	struct lookup *l = lookup_new(span_of(place("/own")), 0);
 	char text[400];
 	struct err e;
 
