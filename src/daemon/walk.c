@@ -145,7 +145,8 @@ static struct span join(struct walk *w, struct span base, struct span rest)
 	char *text = w->room[1];
 	size_t n = base.n < WALK_ROOM - 2 ? base.n : WALK_ROOM - 2;
 
-	/* Of two callers one has an empty base. cppcheck-suppress knownConditionTrueFalse */
+	/* Of two callers one has an empty base. */
+	/* cppcheck-suppress knownConditionTrueFalse */
 	if (n > 0)
 		memcpy(text, base.s, n);
 	text[n++] = '/';
