@@ -5,6 +5,7 @@ DIRECTORY gets a folder of inputs for each target, as fuzz_*.c says at its top, 
 the words of the tables behind those of tests/fuzz/TARGET.dict.
 """
 import base64
+import glob
 import hashlib
 import json
 import os
@@ -91,6 +92,14 @@ def add_question(corpus, question, number, operations, intent):
     corpus.add("pipeline", b"\n" + b"\n".join([method + b" " + target, *lines, b"", body]))
 
 
+def add_policies(corpus):
+    """The example policies, and those of the cases."""
+    for pattern in ("plugin/policies/*.json", "tests/cases/rules-*.json"):
+        for path in glob.glob(os.path.join(HERE, "..", "..", pattern)):
+            with open(path, "rb") as f:
+                corpus.add("policy", f.read())
+
+
 def add_settings(corpus):
     for i, row in enumerate(rows_of("flags")):
         value = ["1", "0", "yes", "'off'", "", "maybe"][i % 6]
@@ -112,6 +121,7 @@ def write_dictionaries(directory):
         "envelope": [],
         "reader": [],
         "settings": flags,
+        "policy": flags + sorted(operation_names()),
         "pipeline": ["/" + part for part in sorted(parts)],
     }
     words["body"] += [name + "\\x0a" for name in sorted(operation_names())]
@@ -133,6 +143,7 @@ def main():
                 number += 1
                 add_question(corpus, question, number, operations, vector.get("intent"))
     add_settings(corpus)
+    add_policies(corpus)
     write_dictionaries(sys.argv[1])
 
 
