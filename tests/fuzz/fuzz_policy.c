@@ -1,7 +1,7 @@
 /*
- * policy_file_read and policy_review. Input: a policy file. Whatever it is, each finding is printable
- * and stands in the text; and a policy that can be used decides for everybody without a word of
- * plugin_control that no rule names.
+ * policy_file_read and policy_review. Input: a policy file. Whatever it is, each finding is
+ * printable and stands in the text; and a policy that can be used gives nobody plugin_control that
+ * no rule names.
  */
 #include <stdlib.h>
 #include <string.h>
