@@ -58,7 +58,7 @@ static void check_decisions(const struct policy *policy)
 {
 	size_t count;
 	const struct route *routes = route_rows(&count);
-	size_t subjects = policy->file_rules->subject_count;
+	size_t subjects = policy->file_rules ? policy->file_rules->subject_count : 0;
 
 	for (size_t s = 0; s < subjects && s < SUBJECTS_MOST; s++) {
 		struct subject subject = subject_at(policy->file_rules, s);
