@@ -52,7 +52,7 @@ struct server_options {
 	 * this process, so what waits in its backlog is left for the next one.
 	 */
 	void (*stopping)(void *ctx);
-	/* Called on SIGHUP. */
+	/* Called on SIGHUP. NULL: a line of the log says that it means nothing. */
 	void (*hangup)(void *ctx);
 	/*
 	 * For answers that come later; NULL: there are none. The next call whose answer has come,

@@ -391,6 +391,14 @@ static void stop_asked(struct server *s)
 		accept_no_more(s);
 }
 
+static void hang_up(const struct server_options *o)
+{
+	if (o->hangup)
+		o->hangup(o->ctx);
+	else
+		log_line("SIGHUP: there is nothing to read anew");
+}
+
 static void take_signal(struct server *s)
 {
 	struct signalfd_siginfo info;
@@ -398,7 +406,7 @@ static void take_signal(struct server *s)
 	if (read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP)
-		s->options->hangup(s->options->ctx);
+		hang_up(s->options);
 	else
 		stop_asked(s);
 }
