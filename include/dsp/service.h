@@ -33,12 +33,19 @@ struct exchange {
 	struct lookup *lookup; /* of its mount sources; NULL: it has none */
 };
 
+enum {
+	PROBES = 8,        /* the last ones are kept */
+	PROBE_LENGTH = 32, /* lower-case hex digits of a probe's nonce */
+};
+
 struct service {
 	struct snapshot *snapshot; /* held */
 	/* Reads the settings anew and calls service_swap; -1 and e: the old ones stay. */
 	int (*reload)(struct service *service, struct err *e);
-	struct pool *pool;      /* borrowed; NULL: mount sources are not looked up */
-	struct span socket_dir; /* of dsp's socket; borrowed */
+	struct pool *pool;                     /* borrowed; NULL: mount sources are not looked up */
+	struct span socket_dir;                /* of dsp's socket; borrowed */
+	char probes[PROBES][PROBE_LENGTH + 1]; /* as they came; empty: none yet */
+	unsigned probe_count;
 };
 
 /* Puts another one in force, at once for every question that comes from now on. */

@@ -1,19 +1,13 @@
 /* What is asked of a dsp that serves: its state, and to read its settings again. */
-#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "dsp/cli.h"
-#include "dsp/clock.h"
-#include "dsp/mem.h"
+#include "dsp/http.h"
 
-enum { WAIT_MS = 5000, REPLY_MOST = 16 << 10 };
+enum { WAIT_MS = 5000 };
 
 struct arguments {
 	const char *command;
@@ -21,98 +15,22 @@ struct arguments {
 	bool json;
 };
 
-static int connect_to(const char *path, struct err *e)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t n = strlen(path);
-	int fd;
-
-	if (n >= sizeof(address.sun_path))
-		return FAIL(e, 0, "%.80s...: too long for a socket's path", path);
-	memcpy(address.sun_path, path, n);
-	/* Not blocking: a server that accepts nobody is no reason to wait for ever. */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return FAIL(e, errno, "%s", path);
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-		return fd;
-	err_set(e, errno, "%s: no dsp can be reached", path);
-	(void)close(fd);
-	return -1;
-}
-
-/* Whether fd is ready for events in time; else errno says why not. */
-static bool is_ready(int fd, short events, uint64_t until)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-	int rc;
-
-	do {
-		rc = poll(&p, 1, clock_earlier(WAIT_MS, clock_now(), until));
-	} while (rc < 0 && errno == EINTR);
-	if (rc == 0)
-		errno = ETIMEDOUT;
-	return rc > 0;
-}
-
-/* Everything until the other side closes; the number of bytes, or -1 and errno. */
-static ssize_t read_reply(int fd, char *out, size_t cap, uint64_t until)
-{
-	size_t len = 0;
-	ssize_t n = 1;
-
-	while (n > 0 && len < cap) {
-		if (!is_ready(fd, POLLIN, until))
-			return -1;
-		n = read(fd, out + len, cap - len);
-		if (n < 0)
-			return -1;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
-}
-
-/* The status of the reply and its JSON; NULL: it is none of dsp's. */
-static json_t *parse_reply(const char *text, size_t n, int *status)
-{
-	const char *body = memmem(text, n, "\r\n\r\n", strlen("\r\n\r\n"));
-	json_t *o;
-
-	if (!body || n < strlen("HTTP/1.1 200") || memcmp(text, "HTTP/1.1 ", 9) != 0)
-		return NULL;
-	body += strlen("\r\n\r\n");
-	*status = (text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0');
-	o = json_loadb(body, n - (size_t)(body - text), 0, NULL);
-	if (json_is_object(o))
-		return o;
-	json_decref(o);
-	return NULL;
-}
-
-/* Posts to an endpoint; what it answers, and with which status. NULL and e. */
+/* What an endpoint of dsp answers, and with which status. NULL and e. */
 static json_t *ask(const char *socket, const char *endpoint, int *status, struct err *e)
 {
-	uint64_t until = clock_now() + WAIT_MS;
-	AUTO_MEM char *reply = mem_alloc(REPLY_MOST);
-	json_t *o = NULL;
-	char request[160];
-	ssize_t n = snprintf(request, sizeof(request),
-		"POST %s HTTP/1.1\r\nHost: dsp\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-		endpoint);
-	int fd = reply ? connect_to(socket, e) : FAIL(e, ENOMEM, "a reply");
+	struct http_reply r;
+	json_t *o;
 
-	if (fd < 0)
+	if (http_ask(socket, "POST", endpoint, WAIT_MS, &r, e) != 0)
 		return NULL;
-	/* So few bytes find room in a fresh socket. */
-	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
-		n = read_reply(fd, reply, REPLY_MOST, until);
-	else
-		n = -1;
-	if (n < 0)
-		err_set(e, errno, "%s: no answer", socket);
-	else if (!(o = parse_reply(reply, (size_t)n, status)))
+	*status = r.status;
+	o = http_json(&r);
+	if (!json_is_object(o)) {
+		json_decref(o);
+		o = NULL;
 		err_set(e, 0, "%s: what answers there is not dsp", socket);
-	(void)close(fd);
+	}
+	http_free(&r);
 	return o;
 }
 
@@ -131,7 +49,8 @@ static void print_state(const json_t *o)
 		(void)printf("MONITOR MODE: denials are only recorded, and everything that they "
 			     "would stop is allowed\n");
 	if (json_is_true(json_object_get(o, "broken")))
-		(void)printf("BROKEN SETTINGS: everything is denied; the log says why\n");
+		(void)printf("BROKEN SETTINGS: everything is denied: %s\n", text_of(o, "reason"));
+	(void)printf("version     %s\n", text_of(o, "version"));
 	(void)printf("generation  %lld\n",
 		(long long)json_integer_value(json_object_get(o, "generation")));
 	(void)printf("policy      %s\n", strcmp(policy, "-") == 0 ? "none" : policy);

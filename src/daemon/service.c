@@ -1,12 +1,12 @@
 #include "dsp/service.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "dsp/envelope.h"
 #include "dsp/log.h"
 #include "dsp/mem.h"
 #include "dsp/message.h"
+#include "dsp/status.h"
 #include "dsp/text.h"
 
 static void reply_static(struct reply *ret, unsigned status, struct span text)
@@ -221,6 +221,32 @@ static void drop_request(void *ctx, struct call *call)
 	exchange_end(call->state);
 }
 
+/* --- probes ------------------------------------------------------------------------------------*/
+
+/*
+ * GET /_ping?dsp=NONCE through dockerd: /Dsp.Status then shows the nonce, which is the only proof
+ * that this dockerd asks this dsp. Whether a policy lets the ping through does not matter.
+ */
+static void note_probe(struct service *service, const struct facts *facts)
+{
+	static const char prefix[] = "dsp=";
+	enum { PREFIX = sizeof(prefix) - 1 };
+	struct span query = facts->target.query;
+	char *place;
+
+	if (!facts->route || facts->route->operation != OP_SYSTEM_PING)
+		return;
+	if (query.n != PREFIX + PROBE_LENGTH || memcmp(query.s, prefix, PREFIX) != 0)
+		return;
+	for (size_t i = PREFIX; i < query.n; i++) {
+		if (!strchr("0123456789abcdef", query.s[i]))
+			return;
+	}
+	place = service->probes[service->probe_count++ % PROBES];
+	memcpy(place, query.s + PREFIX, PROBE_LENGTH);
+	place[PROBE_LENGTH] = '\0';
+}
+
 /* --- requests ----------------------------------------------------------------------------------*/
 
 static enum answer answer_request(void *ctx, struct call *call)
@@ -242,8 +268,10 @@ static enum answer answer_request(void *ctx, struct call *call)
 		return ANSWER_NOW;
 	}
 	x->subject = subject_of(x->snapshot->policy->file_rules, &request);
-	if (facts_read(&request, &x->facts, &e) == 0)
+	if (facts_read(&request, &x->facts, &e) == 0) {
+		note_probe(service, &x->facts);
 		later = look_up(service, x, &e);
+	}
 	if (later > 0) {
 		call->state = x;
 		return ANSWER_LATER;
@@ -260,22 +288,11 @@ static enum answer answer_request(void *ctx, struct call *call)
 
 static enum answer answer_status(void *ctx, struct call *call)
 {
-	const struct service *service = ctx;
-	const struct snapshot *s = service->snapshot;
-	const struct policy *p = s->policy;
-	char text[400];
-	char *copy;
-	int n = snprintf(text, sizeof(text),
-		"{\"generation\":%u,\"policy\":\"%s\",\"profile\":\"%s\",\"mode\":\"%s\","
-		"\"rules\":%zu,\"broken\":%s}",
-		s->generation, s->digest, profile_info(p->profile)->name,
-		p->monitor ? "monitor" : "enforce", p->file_rules ? p->file_rules->count : 0,
-		p->broken[0] ? "true" : "false");
+	char *text = status_write(ctx);
 
-	copy = n > 0 ? mem_copy(text, (size_t)n) : NULL;
 	reply_static(&call->reply, 500, SPAN("{\"Err\":\"dsp ran out of memory\"}"));
-	if (copy)
-		call->reply = (struct reply){ 200, copy, (size_t)n, copy };
+	if (text)
+		call->reply = (struct reply){ 200, text, strlen(text), text };
 	return ANSWER_NOW;
 }
 

@@ -142,6 +142,20 @@ class Lab:
     def reload_dockerd(self):
         self._tell('reload')
 
+    def inside(self, command):
+        """A shell command, of one line, in the lab's own view of the machine."""
+        check('\n' not in command, 'one line only')
+        status = int(self._tell('run ' + command)[1])
+        with open(self.directory + '/run.out', errors='replace') as output:
+            return Said(status, output.read())
+
+    def stop_dockerd(self):
+        self._tell('dockerd-stop')
+
+    def start_dockerd(self, *arguments):
+        """dockerd again; fails when it does not come up."""
+        self._tell('dockerd', *arguments)
+
     def dsp_log(self):
         with open(self.directory + '/dsp.log', errors='replace') as log:
             return log.read()

@@ -10,13 +10,17 @@
 #   dsp [NAME=VALUE | ARGUMENT]...        dsp again, with these settings and no others
 #   dsp-stop [SIGNAL]                     dsp away; "ok STATUS" has its exit status
 #   reload                                SIGHUP for dockerd, which then reads daemon.json again
+#   run COMMAND                           sh -c COMMAND inside; "ok STATUS", its output is run.out
+#   dockerd-stop                          dockerd away
+#   dockerd [ARGUMENT]...                 dockerd again, with these arguments besides
 #
 # When standard input ends, and be it because the owner was killed, everything goes. All runs below
 # one process that is init of its own PID namespace, in mount, network and IPC namespaces that end
 # with it: nothing of the host's Docker, containerd, links or firewall is seen or touched.
 #
 # Variables: DSP (the program; default: build/dsp of this tree), LAB_STORAGE (overlay2 or vfs;
-# default: what works).
+# default: what works), LAB_BARE (when not empty, there is no dsp and no daemon.json until one asks
+# for them). The directory's etc is the lab's /etc/docker.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -130,9 +134,8 @@ private_files() {
 	shadow /etc
 	shadow /opt
 	shadow /var/lib
-	if [ -d /etc/docker ]; then
-		mount -t tmpfs -o mode=755 tmpfs /etc/docker
-	fi
+	mkdir -p /etc/docker "$dir/etc"
+	mount --bind "$dir/etc" /etc/docker
 	if [ -d /sys/kernel/security/apparmor ]; then
 		mount -t tmpfs tmpfs /sys/kernel/security
 	fi
@@ -205,11 +208,11 @@ start_dsp() {
 	[ "$before" = 0 ]
 }
 
+# Sets why.
 start_dockerd() {
 	local options=() tries=300
 
-	echo '{"authorization-plugins":["dsp"]}' > "$dir/daemon.json"
-	options+=(--config-file "$dir/daemon.json" -H "unix://$dir/docker.sock" --data-root "$dir/data")
+	options+=(-H "unix://$dir/docker.sock" --data-root "$dir/data")
 	# Where others have it; this /run is the lab's own.
 	options+=(-H unix:///run/docker.sock)
 	if [ -n "${LAB_TLS:-}" ]; then
@@ -226,19 +229,30 @@ start_dockerd() {
 		say "this kernel has no bridges: containers run without network"
 		options+=(--bridge=none)
 	fi
-	dockerd "${options[@]}" >> "$dir/dockerd.log" 2>&1 < /dev/null &
+	dockerd "${options[@]}" "$@" >> "$dir/dockerd.log" 2>&1 < /dev/null &
 	dockerd=$!
 	until docker version > /dev/null 2>&1; do
 		tries=$((tries - 1))
 		if [ $tries = 0 ] || ! kill -0 "$dockerd" 2> /dev/null; then
 			show_log "$dir/dockerd.log" 15
-			fail "dockerd does not answer; the end of its log is above"
+			why="dockerd does not answer; the end of its log is above"
+			return 1
 		fi
 		sleep 0.2
 	done
 }
 
+stop_dockerd() {
+	kill -TERM "$dockerd" 2> /dev/null || true
+	wait "$dockerd" 2> /dev/null || true
+	dockerd=
+}
+
+# obey LINE WORD...: the words are the line's.
 obey() {
+	local status=0 command=${1#run }
+
+	shift
 	case ${1:-} in
 	dsp)
 		shift
@@ -247,6 +261,18 @@ obey() {
 	dsp-stop)
 		stop_dsp "${2:-TERM}"
 		echo "ok $dsp_status"
+		;;
+	run)
+		sh -c "$command" > "$dir/run.out" 2>&1 < /dev/null || status=$?
+		echo "ok $status"
+		;;
+	dockerd-stop)
+		stop_dockerd
+		echo ok
+		;;
+	dockerd)
+		shift
+		if start_dockerd "$@"; then echo ok; else echo "failed $why"; fi
 		;;
 	reload)
 		kill -HUP "$dockerd"
@@ -259,7 +285,7 @@ obey() {
 }
 
 inside() {
-	local words
+	local line words
 
 	dir=$1
 	shift
@@ -272,9 +298,12 @@ inside() {
 	busybox ip link set lo up
 
 	# The image comes in under the default settings; the asked ones may well forbid it.
-	start_dsp || fail "$why"
+	if [ -z "${LAB_BARE:-}" ]; then
+		start_dsp || fail "$why"
+		echo '{"authorization-plugins":["dsp"]}' > "$dir/etc/daemon.json"
+	fi
 	say "starting a private dockerd: $(dockerd --version)"
-	start_dockerd
+	start_dockerd || fail "$why"
 	say "making the image bb"
 	"$here/image.sh" | docker import --change 'CMD ["sh"]' - bb > /dev/null || fail "no image"
 	if [ $# != 0 ]; then
@@ -282,8 +311,9 @@ inside() {
 	fi
 	echo "ready $dir"
 
-	while read -r -a words; do
-		obey "${words[@]}"
+	while IFS= read -r line; do
+		read -r -a words <<< "$line"
+		obey "$line" "${words[@]}"
 	done
 	stop_dsp
 	thaw "$dir"

@@ -80,6 +80,28 @@ def broken():
             holds("BROKEN SETTINGS: everything is denied" in text, text)
 
 
+def probes():
+    """A ping's nonce shows up, whatever the policy says of pings, and nothing else does."""
+    nonce = "0123456789abcdef" * 2
+    with directory() as where:
+        flags = {"DSP_PROFILE": "tecnativa", "PING": "0"}
+        with lib.Serve(where, flags) as server, server.connect() as peer:
+            for target in ("/_ping", f"/_ping?dsp={nonce}0", f"/_ping?dsp={nonce[1:]}", f"/_ping?dsp={nonce.upper()}",
+                           f"/info?dsp={nonce}", f"/_ping?x&dsp={nonce}"):
+                peer.ask({"RequestMethod": "GET", "RequestUri": target})
+            same(seen_probes(server), [], "what is no probe")
+            allowed, _ = peer.ask({"RequestMethod": "GET", "RequestUri": f"/_ping?dsp={nonce}"})
+            same(allowed, False, "a ping")
+            same(seen_probes(server), [nonce], "a probe")
+            for i in range(20):
+                peer.ask({"RequestMethod": "GET", "RequestUri": f"/v1.41/_ping?dsp={i:032x}"})
+            same(sorted(seen_probes(server)), [f"{i:032x}" for i in range(12, 20)], "the last ones")
+
+
+def seen_probes(server):
+    return json.loads(dsp("status", "--json", "--socket", server.socket)[1])["probes"]
+
+
 def nobody():
     with directory() as where:
         path = os.path.join(where, "dsp.sock")
@@ -108,7 +130,7 @@ def others():
             status, _, err = dsp("status", "--socket", path)
             thread.join()
             same(status, 1, f"{name}: status")
-            holds("is not dsp" in err, f"{name}: {err}")
+            holds("what answers there" in err, f"{name}: {err}")
 
 
 def answer_once(listener, answer):
@@ -142,4 +164,4 @@ def wrong_use():
 
 
 if __name__ == "__main__":
-    sys.exit(run([states, no_policy, reloads, broken, nobody, others, silence, wrong_use]))
+    sys.exit(run([states, no_policy, reloads, broken, probes, nobody, others, silence, wrong_use]))

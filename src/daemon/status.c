@@ -1,0 +1,36 @@
+#include "dsp/status.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+#include "version.h"
+
+static json_t *probes(const struct service *service)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < PROBES; i++) {
+		if (service->probes[i][0] == '\0')
+			break;
+		if (json_array_append_new(list, json_string(service->probes[i])) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+char *status_write(const struct service *service)
+{
+	const struct snapshot *s = service->snapshot;
+	const struct policy *p = s->policy;
+	size_t rules = p->file_rules ? p->file_rules->count : 0;
+	json_auto_t *o = json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o}",
+		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
+		(json_int_t)s->generation, "policy", s->digest, "profile",
+		profile_info(p->profile)->name, "mode", p->monitor ? "monitor" : "enforce", "rules",
+		(json_int_t)rules, "names", p->names, "broken", p->broken[0] != '\0', "reason",
+		p->broken, "probes", probes(service));
+
+	return o ? json_dumps(o, JSON_COMPACT) : NULL;
+}
