@@ -1,0 +1,58 @@
+/*
+ * The dockerd of this machine, as enable, disable and doctor see it: its process, its command line,
+ * its daemon.json, and what it answers. What cannot be found out is said, never guessed.
+ */
+#ifndef DSP_DOCKERD_H
+#define DSP_DOCKERD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "dsp/err.h"
+
+struct dockerd {
+	pid_t pid;        /* 0: none runs */
+	char **arguments; /* of its command line, count of them; arguments[0] is the program */
+	size_t count;
+	char *config_file; /* the daemon.json that it reads, absolute */
+	bool config_named; /* by --config-file: dockerd then refuses to start without it */
+	char *socket;      /* a unix socket on which its API answers; NULL: none was found */
+	char version[32];  /* such as "20.10.24"; empty: it did not tell */
+	bool rootless;
+};
+
+/*
+ * Finds the dockerd that serves host ("unix:///path"; NULL: DOCKER_HOST, else the usual one), by
+ * its socket and in our own view of processes. With none running: pid is 0, config_file the usual
+ * one (of a unit, where one can be read). -1 and e: several are there and none can be told apart,
+ * or what is there cannot be read. On 0 the caller frees ret with dockerd_free.
+ */
+MUST_USE int dockerd_find(const char *host, struct dockerd **ret, struct err *e);
+
+void dockerd_free(struct dockerd *d);
+
+/*
+ * The value of a flag ("authorization-plugin") on its command line, as pflag reads it; at counts
+ * the places to look at from, 0 first. NULL: no more.
+ */
+const char *dockerd_flag(const struct dockerd *d, const char *flag, size_t *at);
+
+/* GET target of its API; the body for json_decref, NULL when it is no JSON. -1 and e: no answer. */
+MUST_USE int dockerd_get(
+	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e);
+
+enum asked {
+	ASKED_YES,     /* dockerd asked the dsp on that socket about the probe */
+	ASKED_NO,      /* dockerd answered, and this dsp was not asked */
+	ASKED_UNKNOWN, /* dockerd or dsp did not answer: e says which */
+};
+
+/* Sends GET /_ping?dsp=NONCE to dockerd, and looks whether the dsp on the socket has seen it. */
+enum asked dockerd_probe(const struct dockerd *d, const char *dsp_socket, struct err *e);
+
+/* Whether a managed plugin has the name: 1 enabled, 0 disabled, -1 there is none, -2 and e. */
+int dockerd_managed(const struct dockerd *d, const char *name, struct err *e);
+
+#endif
