@@ -36,11 +36,13 @@ struct sources {
 	const char *env_file;
 	const char *socket;
 	const char *policy;
+	bool managed; /* as a managed plugin: nothing of the host can be seen */
 };
 
 /* The options of every command that reads settings, for getopt_long. */
 #define SOURCES_OPTIONS                                                                            \
-	{ "env-file", required_argument, NULL, 'e' }, { "socket", required_argument, NULL, 's' },  \
+	{ "managed", no_argument, NULL, 'M' }, { "env-file", required_argument, NULL, 'e' },       \
+		{ "socket", required_argument, NULL, 's' },                                        \
 	{                                                                                          \
 		"policy", required_argument, NULL, 'p'                                             \
 	}

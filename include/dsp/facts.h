@@ -50,6 +50,9 @@ MUST_USE int facts_read(const struct request *rq, struct facts *ret, struct err 
 
 void facts_free(struct facts *f);
 
+/* No mount's source can be looked at: not one of them is seen. */
+void facts_hide_mounts(struct facts *f);
+
 /*
  * Adds what the sources of mounts give (docker_socket, devices, dsp_files), when their details have
  * a sight each, or by their text. socket_dir: the directory of dsp's own socket. -1 and e only

@@ -1,4 +1,4 @@
-/* Lines to standard error. A reader that does not read never holds up a decision. */
+/* Lines for a person. A reader that does not read never holds up a decision. */
 #ifndef DSP_LOG_H
 #define DSP_LOG_H
 
@@ -9,5 +9,14 @@
  * count is told when there is room again. What strangers sent must be escaped by the caller.
  */
 void log_line(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* The same for what is wrong with dsp, and not just with a request. */
+void log_fault(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/*
+ * Both go to standard error; after this log_line goes to standard output, for dockerd logs what a
+ * managed plugin writes there as information, and the other as errors.
+ */
+void log_to_dockerd(void);
 
 #endif

@@ -35,6 +35,7 @@ struct policy {
 	size_t rule_count;
 	char names[256];                /* of this plugin, comma separated */
 	char socket_dir[256];           /* the directory of this plugin's socket */
+	bool blind;                     /* no mount source can be seen: dsp is a managed plugin */
 	bool monitor;                   /* denials are recorded, and what they may be is allowed */
 	const struct rules *file_rules; /* of the policy file, borrowed; NULL: there is none */
 	char broken[320];               /* not empty: everything is denied, with this text */

@@ -82,6 +82,8 @@ bool sources_take(struct sources *s, int option, const char *value)
 		s->socket = value;
 	else if (option == 'p')
 		s->policy = value;
+	else if (option == 'M')
+		s->managed = true;
 	else
 		return false;
 	return true;
@@ -190,12 +192,15 @@ int config_read(const struct sources *sources, struct config **ret, struct err *
 	if (!c)
 		return FAIL(e, ENOMEM, "the settings");
 	settings_init(&c->settings);
+	/* A managed plugin that ends takes all of Docker with it. */
+	c->settings.deny_when_broken = sources->managed;
 	memcpy(c->digest, "-", sizeof("-"));
 	if (read_all_sources(c, sources, &text, e) != 0)
 		return -1;
 	settings_finish(&c->settings);
 	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), c->rules,
 		&c->policy);
+	c->policy.blind = sources->managed;
 	return review(c, e);
 }
 

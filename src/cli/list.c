@@ -270,7 +270,7 @@ int cli_list(int argc, char **argv)
 		SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
 	AUTO_CONFIG struct config *c = NULL;
 	struct table t = { .form = FORM_TEXT };
-	struct sources sources = { NULL, NULL, NULL };
+	struct sources sources = { .policy = NULL };
 	bool current = false;
 	struct err e;
 	int o;

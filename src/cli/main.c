@@ -11,11 +11,13 @@ static const struct command {
 	const char *what;
 	const char *more;
 } commands[] = {
-	{ "serve", "[--socket PATH] [--env-file FILE] [--policy FILE]", cli_serve,
+	{ "serve", "[--socket PATH] [--env-file FILE] [--policy FILE] [--managed]", cli_serve,
 		"answer dockerd's questions on the plugin socket",
 		"  --socket PATH    the plugin socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
 		"  --env-file FILE  take the flags from FILE (NAME=value lines), not from the environment\n"
 		"  --policy FILE    the policy file: users, rules (DSP_POLICY)\n"
+		"  --managed        as a managed plugin, which starts as root: give up all rights once\n"
+		"                   the socket is bound, and look up no mount sources\n"
 		"\n"
 		"SIGHUP reads env file and policy file anew; an error keeps the old settings.\n"
 		"SIGTERM and SIGINT finish the calls in hand and end it. A wrong setting ends the start with\n"
@@ -31,6 +33,7 @@ static const struct command {
 		"  --socket PATH    the plugin socket, which names the plugin\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
 		"  --json           print JSON\n"
 		"\n"
 		"Without a body and headers the request has Content-Length: 0.\n"
@@ -58,6 +61,7 @@ static const struct command {
 		"  --json           print JSON\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
 		"\n"
 		"Status 0: somebody may; 1: nobody; 78: the settings are broken.\n" },
 	{ "test", "FILE [--policy FILE] [--socket PATH] [--env-file FILE]", cli_test,
@@ -65,6 +69,7 @@ static const struct command {
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --socket PATH    the plugin socket, which names the plugin\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
 		"\n"
 		"FILE is a JSON list of objects: name, method, target, expect (\"allow\" or \"deny\"), and\n"
 		"as they are wanted: as (a user of the policy, or anonymous), user (the name in a\n"

@@ -8,6 +8,7 @@
 #include "dsp/log.h"
 #include "dsp/mem.h"
 #include "dsp/process.h"
+#include "dsp/sandbox.h"
 #include "dsp/server.h"
 #include "dsp/service.h"
 #include "version.h"
@@ -38,6 +39,9 @@ static void say_settings(const struct config *c)
 			c->digest);
 	if (generation > 1)
 		line_add(&l, ", generation %u", generation);
+	if (c->policy.blind)
+		line_add(&l, "; managed plugin: user %d, mount sources are hidden from it",
+			(int)SANDBOX_ID);
 	log_line("%s: profile %s%s%s; serving %s", DSP_VERSION,
 		profile_info(c->policy.profile)->name, text, l.cut ? ", ..." : "", c->socket);
 	if (c->policy.monitor)
@@ -111,13 +115,19 @@ static char *socket_directory(const char *socket, struct err *e)
 }
 
 /* Threads that look for mount sources, and where dsp's own files are. */
-static int begin_lookups(struct service *service, const char *dir, struct err *e)
+static int begin_lookups(
+	struct service *service, const char *dir, struct server_options *o, struct err *e)
 {
 	if (!dir)
 		return -1;
 	service->socket_dir = span_of(dir);
 	service->pool = pool_new(lookup_run, e);
-	return service->pool ? 0 : -1;
+	if (!service->pool)
+		return -1;
+	o->finished = service_finished;
+	o->wait = service_wait;
+	o->wake_fd = pool_fd(service->pool);
+	return 0;
 }
 
 /* Everything is read and checked first; then it is in force for each question that comes. */
@@ -128,7 +138,7 @@ static int reload(struct service *service, struct err *e)
 
 	if (config_read(s->sources, &c, e) != 0) {
 		config_free(c);
-		log_line("reload: %s; the old settings stay in force", e->text);
+		log_fault("reload: %s; the old settings stay in force", e->text);
 		return -1;
 	}
 	say_notices(c);
@@ -148,43 +158,61 @@ static int listen_and_run(struct serving *s, struct server_options *o)
 {
 	AUTO_MEM char *dir = NULL;
 	struct err e;
-	int rc;
+	int rc = 0;
 
 	/* From here on a stop is asked for in order: the socket's name is taken away again. */
 	process_block_signals();
-	if (listener_open(s->socket, &s->listener, &e) != 0) {
-		log_line("%s", e.text);
+	if (s->listener.fd < 0 && listener_open(s->socket, &s->listener, &e) != 0) {
+		log_fault("%s", e.text);
 		return EXIT_FINDINGS;
 	}
 	o->listen_fd = s->listener.fd;
 	say_settings((const struct config *)(const void *)s->service.snapshot);
-	dir = socket_directory(s->socket, &e);
-	rc = begin_lookups(&s->service, dir, &e);
-	if (rc == 0) {
-		o->wake_fd = pool_fd(s->service.pool);
-		rc = server_run(o, &e);
+	if (!s->sources->managed) {
+		dir = socket_directory(s->socket, &e);
+		rc = begin_lookups(&s->service, dir, o, &e);
 	}
+	if (rc == 0)
+		rc = server_run(o, &e);
 	pool_close(s->service.pool);
 	listener_close(&s->listener);
 	if (rc != 0) {
-		log_line("%s", e.text);
+		log_fault("%s", e.text);
 		return EXIT_FINDINGS;
 	}
 	log_line("stopped");
 	return EXIT_FINE;
 }
 
-/* Owns c. */
-static int serve(struct config *c, const struct sources *sources)
+/*
+ * As a managed plugin: bind as root, then stay behind walls, so that also the first reading of the
+ * settings can do no more than each later one. The socket is the one that dockerd looks for.
+ */
+static int confine(struct sources *sources, struct listener *listener)
 {
-	struct serving s = { .service.reload = reload, .sources = sources };
+	struct err e;
+
+	log_to_dockerd();
+	if (!sources->socket)
+		sources->socket = SETTINGS_SOCKET;
+	process_block_signals();
+	if (sandbox_prepare(&e) == 0 && listener_open(sources->socket, listener, &e) == 0 &&
+		sandbox_enter(&e) == 0)
+		return 0;
+	log_fault("%s", e.text);
+	listener_close(listener);
+	return -1;
+}
+
+/* Owns c and the listener. */
+static int serve(struct config *c, const struct sources *sources, struct listener listener)
+{
+	struct serving s = { .service.reload = reload, .listener = listener, .sources = sources };
 	struct server_options o = { .ctx = &s,
 		.budget = BUDGET,
 		.request_seconds = REQUEST_SECONDS,
 		.stopping = stopping,
-		.hangup = hangup,
-		.finished = service_finished,
-		.wait = service_wait };
+		.hangup = hangup };
 	int rc;
 
 	o.endpoints = service_endpoints(&o.count);
@@ -198,7 +226,8 @@ static int serve(struct config *c, const struct sources *sources)
 int cli_serve(int argc, char **argv)
 {
 	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
-	struct sources sources = { NULL, NULL, NULL };
+	struct sources sources = { .policy = NULL };
+	struct listener listener = { .fd = -1 };
 	struct config *c = NULL;
 	struct err e;
 	int o;
@@ -211,14 +240,17 @@ int cli_serve(int argc, char **argv)
 	}
 	if (optind < argc)
 		return cli_usage("serve", "%s: not expected", argv[optind]);
+	if (sources.managed && confine(&sources, &listener) != 0)
+		return EXIT_FINDINGS;
 	if (config_read(&sources, &c, &e) != 0) {
-		log_line("%s", e.text);
+		log_fault("%s", e.text);
 		if (!c || !c->settings.deny_when_broken) {
 			config_free(c);
+			listener_close(&listener);
 			return EXIT_BROKEN;
 		}
 		policy_broken(e.text, &c->policy);
 	}
 	say_notices(c);
-	return serve(c, &sources);
+	return serve(c, &sources, listener);
 }

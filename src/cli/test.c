@@ -354,7 +354,7 @@ int cli_test(int argc, char **argv)
 {
 	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
 	AUTO_CONFIG struct config *c = NULL;
-	struct sources sources = { NULL, NULL, NULL };
+	struct sources sources = { .policy = NULL };
 	struct err e;
 	int o;
 

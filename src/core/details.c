@@ -105,7 +105,7 @@ static void write_mount(const struct detail *d, struct line *l)
 		write_shown(l, span_of(d->sight->path), PATH_SHOWN);
 	}
 	if (d->sight && !d->sight->seen)
-		line_add(l, ", not seen");
+		line_add(l, d->sight->path[0] ? ", not seen" : ", hidden from a managed plugin");
 }
 
 void detail_write(const struct detail *d, char *out, size_t cap)

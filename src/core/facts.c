@@ -212,6 +212,16 @@ void facts_free(struct facts *f)
 	f->big = NULL;
 }
 
+void facts_hide_mounts(struct facts *f)
+{
+	static const struct sight hidden = { .seen = false };
+
+	for (size_t i = 0; i < f->details.count; i++) {
+		if (f->details.items[i].kind == DETAIL_MOUNT)
+			f->details.items[i].sight = &hidden;
+	}
+}
+
 static const struct grant judged = { .kind = DETAIL_MOUNT };
 
 /* Adds a power that a mount gives beside host_mounts. -1: no memory. */

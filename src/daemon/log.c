@@ -8,35 +8,58 @@
 /* Lines that found no room since the last one that did. */
 static unsigned long lost;
 
+/* Where lines that are no faults go. */
+static int lines_fd = STDERR_FILENO;
+
 /* A pipe that polls writable takes a line of less than PIPE_BUF whole. */
-static int has_room(void)
+static int has_room(int fd)
 {
-	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
 }
 
-void log_line(const char *fmt, ...)
+PRINTF_LIKE(2, 0) static void write_line(int fd, const char *fmt, va_list args)
 {
 	char line[1024];
-	va_list args;
 	int used;
 	int n;
 
-	if (!has_room()) {
+	if (!has_room(fd)) {
 		lost++;
 		return;
 	}
 	used = lost > 0 ? snprintf(line, sizeof(line), "dsp: (%lu lines lost) ", lost)
 			: snprintf(line, sizeof(line), "dsp: ");
-	va_start(args, fmt);
 	n = vsnprintf(line + used, sizeof(line) - (size_t)used - 1, fmt, args);
-	va_end(args);
 	n = n < 0 ? 0 : n;
 	used += n < (int)sizeof(line) - used - 1 ? n : (int)sizeof(line) - used - 2;
 	line[used] = '\n';
-	if (write(STDERR_FILENO, line, (size_t)used + 1) < 0)
+	if (write(fd, line, (size_t)used + 1) < 0)
 		lost++;
 	else
 		lost = 0;
+}
+
+void log_line(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line(lines_fd, fmt, args);
+	va_end(args);
+}
+
+void log_fault(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line(STDERR_FILENO, fmt, args);
+	va_end(args);
+}
+
+void log_to_dockerd(void)
+{
+	lines_fd = STDOUT_FILENO;
 }

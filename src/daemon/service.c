@@ -56,7 +56,7 @@ static unsigned status_of(const struct err *e)
 
 static void fail(struct call *call, const struct err *e)
 {
-	log_line("error: %s", e->text);
+	log_fault("error: %s", e->text);
 	reply_error(&call->reply, status_of(e), e->text);
 }
 
@@ -173,7 +173,9 @@ static int look_up(const struct service *service, struct exchange *x, struct err
 {
 	struct span meets;
 
-	if (!service->pool)
+	if (x->snapshot->policy->blind)
+		facts_hide_mounts(&x->facts);
+	if (x->snapshot->policy->blind || !service->pool)
 		return 0;
 	if (lookup_collect(&x->facts, service->socket_dir, x->call->peer, &x->lookup, e) != 0)
 		return -1;

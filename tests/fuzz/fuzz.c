@@ -13,15 +13,30 @@ _Noreturn void fuzz_broken(const char *promise, const char *file, int line)
 }
 
 /* In the place of standard error, for the service: what is logged is one printable line. */
-void log_line(const char *fmt, ...)
+PRINTF_LIKE(1, 0) static void check_line(const char *fmt, va_list args)
 {
 	char line[1024];
+
+	(void)vsnprintf(line, sizeof(line), fmt, args);
+	CHECK(fuzz_printable(line));
+}
+
+void log_line(const char *fmt, ...)
+{
 	va_list args;
 
 	va_start(args, fmt);
-	(void)vsnprintf(line, sizeof(line), fmt, args);
+	check_line(fmt, args);
 	va_end(args);
-	CHECK(fuzz_printable(line));
+}
+
+void log_fault(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	check_line(fmt, args);
+	va_end(args);
 }
 
 void *fuzz_room(size_t n)

@@ -107,6 +107,32 @@ static void a_long_line_is_cut_and_ended(void **state)
 	assert_memory_equal(text, "dsp: www", 8);
 }
 
+/* The last test: there is no way back. */
+static void a_line_for_dockerd(void **state)
+{
+	char text[64];
+	int kept = dup(STDOUT_FILENO);
+	int ends[2];
+	size_t n;
+
+	(void)state;
+	log_fault("that lines were lost");
+	assert_true(drain(text, sizeof(text)) > 0);
+	assert_int_equal(pipe(ends), 0);
+	log_to_dockerd();
+	assert_true(dup2(ends[1], STDOUT_FILENO) >= 0);
+	log_line("fine");
+	log_fault("wrong");
+	assert_true(dup2(kept, STDOUT_FILENO) >= 0);
+	assert_int_equal(close(ends[1]) | close(kept), 0);
+	n = drain(text, sizeof(text));
+	assert_int_equal(n, strlen("dsp: wrong\n"));
+	assert_memory_equal(text, "dsp: wrong\n", n);
+	assert_int_equal(read(ends[0], text, sizeof(text)), strlen("dsp: fine\n"));
+	assert_memory_equal(text, "dsp: fine\n", strlen("dsp: fine\n"));
+	assert_int_equal(close(ends[0]), 0);
+}
+
 static void nobody_at_the_other_end(void **state)
 {
 	int broken[2];
@@ -131,6 +157,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_pipe_blocks_nobody, start, end),
 		cmocka_unit_test_setup_teardown(a_long_line_is_cut_and_ended, start, end),
 		cmocka_unit_test_setup_teardown(nobody_at_the_other_end, start, end),
+		cmocka_unit_test_setup_teardown(a_line_for_dockerd, start, end),
 	};
 
 	/* As in the daemon: a reader that is gone is an error of write, not a signal. */
