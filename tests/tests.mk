@@ -1,7 +1,7 @@
 # Targets that test, measure and show dsp. Included by the top-level Makefile.
 
-.PHONY: packages-run packages-check packages-lint
-packages-run packages-check packages-lint: packages-%:
+.PHONY: packages-run packages-check packages-lint packages-plugin
+packages-run packages-check packages-lint packages-plugin: packages-%:
 	tests/lab/packages.sh $*
 
 # The sub-makes begin only when the packages are there: the compiler may be one of them.
@@ -100,11 +100,12 @@ oracle: packages-check
 oracle-run: $(B)/differential/facts $(B)/differential/dockerd
 	$(B)/differential/dockerd -facts $< -n "$(or $(N),200000)" -seed "$(or $(SEED),1)"
 
-# --- docs: the tables in README.md, made from what the program prints ---------------------------
+# --- docs: the tables in README.md and config.json, made from what the program prints ---------------------------
 
 .PHONY: docs
 docs: all
 	DSP=$(B)/dsp tests/docs/tables.py write
+	DSP=$(B)/dsp tests/docs/manifest.py write
 
 # --- unit: one program for each file, under the sanitizers -------------------------------------
 

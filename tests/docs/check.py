@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dsp  # noqa: E402
 import documents  # noqa: E402
+import manifest  # noqa: E402
 import tables  # noqa: E402
 import tools  # noqa: E402
 
@@ -16,6 +17,7 @@ def main():
         signal.signal(number, lambda *_: sys.exit(1))
     results = dsp.Results()
     tables.check(results)
+    manifest.check(results)
     documents.check(results)
     tools.check(results)
     return results.end()

@@ -98,10 +98,11 @@ step_python() {
 	PYTHONPYCACHEPREFIX="$work" python3 -m py_compile "${files[@]}"
 }
 
-# The tables of the README are those of the program.
+# The tables of the README, and config.json, are those of the program.
 step_tables() {
 	DSP=$PWD/$clang/dsp PYTHONPATH=tests/lib:tests/docs PYTHONPYCACHEPREFIX="$work" python3 -c \
 		'import dsp, tables; results = dsp.Results(); tables.check(results); exit(results.end())'
+	DSP=$PWD/$clang/dsp python3 -B tests/docs/manifest.py check
 }
 
 run_step() {

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""config.json, the manifest of the managed plugin: manifest.py write | check
+
+It is made from what the program prints (dsp list flags --json), so that every flag is declared, with
+its description, and none has a value: what an unset flag means is the profile's to say, and dockerd
+keeps declared values over an upgrade.
+"""
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import dsp  # noqa: E402
+
+MANIFEST = os.path.join(dsp.ROOT, "config.json")
+KINDS = ("section", "writes", "power", "group", "setting")
+# dockerd looks for the socket that the manifest names, and for no other.
+NOT_DECLARED = ("DSP_SOCKET",)
+SAFE = ["bind", "nosuid", "nodev", "noexec"]
+
+
+def flags():
+    run = subprocess.run([dsp.DSP, "list", "flags", "--json"], check=True, capture_output=True,
+                         env=dsp.clean_environment())
+    return [flag for flag in json.loads(run.stdout)
+            if flag["KIND"] in KINDS and flag["FLAG"] not in NOT_DECLARED]
+
+
+def mount(name, description, path, options):
+    return {"name": name, "description": description, "source": path, "destination": path,
+            "type": "bind", "options": [*SAFE, options], "settable": ["source"]}
+
+
+def manifest():
+    return {
+        "description": "dsp: who may do what with this Docker",
+        "documentation": "dsp-managed(7)",
+        "entrypoint": ["/usr/bin/dsp", "serve", "--managed"],
+        "workdir": "/",
+        "interface": {"types": ["docker.authz/1.0"], "socket": "dsp.sock"},
+        "network": {"type": ""},
+        "linux": {"capabilities": []},
+        "mounts": [
+            mount("policy", "directory of the policy file (DSP_POLICY=/etc/dsp/policy.json)",
+                  "/etc/dsp", "ro"),
+            mount("audit", "directory of the audit log", "/var/log/dsp", "rw"),
+        ],
+        "env": [{"name": flag["FLAG"], "description": flag["WHAT"], "settable": ["value"]}
+                for flag in flags()],
+    }
+
+
+def render():
+    return json.dumps(manifest(), indent="\t", ensure_ascii=False) + "\n"
+
+
+def check(results):
+    with open(MANIFEST, encoding="utf-8") as f:
+        results.check("config.json is up to date", f.read() == render(), "run make docs")
+
+
+def main():
+    if sys.argv[1:] == ["check"]:
+        results = dsp.Results()
+        check(results)
+        return results.end()
+    if sys.argv[1:] != ["write"]:
+        sys.stderr.write("usage: manifest.py write | check\n")
+        return 2
+    with open(MANIFEST, "w", encoding="utf-8") as f:
+        f.write(render())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
