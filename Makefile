@@ -2,6 +2,7 @@
 #   sudo make run      a private dockerd with dsp in it, a short tour, and a shell's worth of play
 #   sudo make check    every test
 #   make               build/dsp
+#   make plugin        build/plugin, for docker plugin create
 # The variables that one may set: CC, CFLAGS (added last), SANITIZE (as -fsanitize=), B (build directory).
 
 CC ?= gcc
@@ -105,4 +106,5 @@ $(B)/gen/version.h: Makefile
 clean:
 	rm -rf build
 
+include plugin/managed/plugin.mk
 include tests/tests.mk

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for a purpose:
 #
-#   packages.sh run | check | lint | long
+#   packages.sh run | check | lint | long | plugin
 #
 # Nothing is removed or upgraded, and no service is started: a policy-rc.d says no to that while
 # packages are installed, and what was there before comes back afterwards, also on interruption.
 set -euo pipefail
 
 build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev nettle-dev'
+plugin='dpkg-dev'
 lab='busybox-static procps'
 daemon='docker.io'
 tests='libcmocka-dev openssl util-linux python3 haproxy valgrind docker-compose clang libclang-rt-14-dev'
@@ -19,7 +20,7 @@ saved=$policy.before-dsp
 mark='# written by tests/lab/packages.sh of dsp for the time of an installation'
 
 usage() {
-	echo "usage: packages.sh run | check | lint | long" >&2
+	echo "usage: packages.sh run | check | lint | long | plugin" >&2
 	exit 2
 }
 
@@ -81,12 +82,13 @@ main() {
 	[ $# = 1 ] || usage
 	case $1 in
 	run) wanted="$build $lab" ;;
-	check | long) wanted="$build $lab $tests $go" ;;
+	check | long) wanted="$build $plugin $lab $tests $go" ;;
+	plugin) wanted="$build $plugin" ;;
 	lint) wanted="$build $lint" ;;
 	*) usage ;;
 	esac
 	case $1 in
-	lint) ;;
+	lint | plugin) ;;
 	*) have_dockerd || wanted="$wanted $daemon" ;;
 	esac
 

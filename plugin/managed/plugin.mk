@@ -1,0 +1,29 @@
+# The managed plugin. Included by the top-level Makefile.
+#   make plugin                   build/plugin, for docker plugin create: one static program, 1.4 MB
+#   make plugin ROOTFS=dynamic    the same with Debian's shared libraries, 9 MB: nothing is fetched
+
+ROOTFS ?= static
+PLUGIN := $(B)/plugin
+# A directory for each version, so that a new one is not mixed up with what was built before.
+MHD := $(B)/microhttpd-$(shell dpkg-query -W -f '$${Version}' libmicrohttpd-dev 2>/dev/null)/libmicrohttpd.a
+
+$(MHD): plugin/managed/microhttpd.sh
+	$(SAY) "  BUILD $@"
+	$(Q)plugin/managed/microhttpd.sh $(@D)
+
+$(B)/static/dsp: $(CLI) $(DAEMON) $(B)/libdsp-core.a $(MHD)
+	@mkdir -p $(@D)
+	$(SAY) "  LINK  $@"
+	$(Q)$(CC) $(patsubst -pie,-static-pie,$(LINK)) -o $@ $^ $(filter-out -lmicrohttpd,$(LIBS))
+$(B)/dynamic/dsp: $(B)/dsp
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
+.PHONY: plugin plugin-directory
+plugin: packages-plugin
+	@$(MAKE) --no-print-directory plugin-directory
+	@plugin/managed/next.sh $(PLUGIN)
+plugin-directory: $(B)/$(ROOTFS)/dsp config.json
+	$(SAY) "  MAKE  $(PLUGIN)"
+	$(Q)plugin/managed/rootfs.sh $< $(PLUGIN)/rootfs
+	$(Q)cp config.json $(PLUGIN)/config.json
