@@ -36,7 +36,8 @@ struct sources {
 	const char *env_file;
 	const char *socket;
 	const char *policy;
-	bool managed; /* as a managed plugin: nothing of the host can be seen */
+	bool managed;          /* as a managed plugin: nothing of the host can be seen */
+	const char *inherited; /* the path of a socket that was handed over: no other is served */
 };
 
 /* The options of every command that reads settings, for getopt_long. */

@@ -1,11 +1,12 @@
 /*
- * The listener's HTTP side, and the only room that knows libmicrohttpd. It reads whole requests
- * within limits, hands their bytes to an endpoint, and sends its reply. It knows nothing of JSON.
+ * The listener's HTTP side: with responses.h the only room that knows libmicrohttpd. It reads whole
+ * requests within limits, hands their bytes to an endpoint, and sends its reply. It knows no JSON.
  * It trusts nobody: a peer may be slow, half-dead, too big, or gone.
  */
 #ifndef DSP_SERVER_H
 #define DSP_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -46,11 +47,9 @@ struct server_options {
 	void *ctx;                /* passed to answer */
 	size_t budget;            /* most bytes of all bodies in flight; beyond: 503 */
 	unsigned request_seconds; /* from a request's first byte to its last */
-	/*
-	 * Called once when a stop was asked for, before the last connections are accepted: the
-	 * place to take the socket's name away. NULL: the socket was handed over and outlives
-	 * this process, so what waits in its backlog is left for the next one.
-	 */
+	/* The socket outlives this process: what waits in its backlog is left for the next one. */
+	bool handed_over;
+	/* Called once, at a stop, before the last connections are accepted. May be NULL. */
 	void (*stopping)(void *ctx);
 	/* Called on SIGHUP. NULL: a line of the log says that it means nothing. */
 	void (*hangup)(void *ctx);
@@ -62,6 +61,11 @@ struct server_options {
 	struct call *(*finished)(void *ctx);
 	int (*wait)(void *ctx);
 	int wake_fd;
+	/*
+	 * Called by the loop alone, and only while it goes round; it says after how many
+	 * milliseconds again (a little more may pass). NULL: no need.
+	 */
+	unsigned (*tick)(void *ctx);
 };
 
 /*

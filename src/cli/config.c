@@ -165,17 +165,36 @@ static int review(struct config *c, struct err *e)
 	return -1;
 }
 
+static void choose_socket(struct config *c, const struct sources *sources)
+{
+	const char *socket = sources->inherited ? sources->inherited : sources->socket;
+
+	if (!socket)
+		socket = c->settings.socket[0] ? c->settings.socket : SETTINGS_SOCKET;
+	text_copy(span_of(socket), c->socket, sizeof(c->socket));
+}
+
+/* dockerd looks for the plugin where the settings say, and dsp would serve another socket. */
+static int check_socket(const struct config *c, const struct sources *sources, struct err *e)
+{
+	const char *given = sources->socket ? sources->socket : c->settings.socket;
+
+	if (!sources->inherited || given[0] == '\0' || strcmp(given, sources->inherited) == 0)
+		return 0;
+	return FAIL(e, 0,
+		"%s %s: the socket that was handed over is %s; change the one in the socket's unit, "
+		"or leave this out",
+		sources->socket ? "--socket" : "DSP_SOCKET", given, sources->inherited);
+}
+
 static int read_all_sources(
 	struct config *c, const struct sources *sources, char **text, struct err *e)
 {
 	const char *policy = sources->policy;
 	int rc = read_settings(&c->settings, sources->env_file, text, e);
-	const char *socket = sources->socket;
 
-	if (!socket)
-		socket = c->settings.socket[0] ? c->settings.socket : SETTINGS_SOCKET;
-	text_copy(span_of(socket), c->socket, sizeof(c->socket));
-	if (rc != 0)
+	choose_socket(c, sources);
+	if (rc != 0 || check_socket(c, sources, e) != 0)
 		return -1;
 	if (!policy && c->settings.policy[0])
 		policy = c->settings.policy;

@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dsp/activation.h"
 #include "dsp/cli.h"
 #include "dsp/listener.h"
 #include "dsp/log.h"
 #include "dsp/mem.h"
+#include "dsp/notify.h"
 #include "dsp/process.h"
 #include "dsp/sandbox.h"
 #include "dsp/server.h"
@@ -71,9 +73,32 @@ static void say_notices(const struct config *c)
 struct serving {
 	struct service service; /* first: the endpoints' ctx is a service */
 	struct listener listener;
-	const struct sources *sources;
+	struct activation activation;
+	struct notify notify;
+	struct sources sources;
 	char socket[256];
 };
+
+/* What is in force in a few words, and what went wrong with the last reload. */
+static void tell_state(struct serving *s, const char *trouble)
+{
+	const struct policy *p = s->service.snapshot->policy;
+	char text[480];
+	struct line l;
+
+	line_init(&l, text, sizeof(text));
+	if (p->broken[0])
+		line_add(&l, "BROKEN SETTINGS, everything is denied: %s", p->broken);
+	else
+		line_add(&l, "%sprofile %s, generation %u, %s", p->monitor ? "MONITOR MODE: " : "",
+			profile_info(p->profile)->name, s->service.snapshot->generation,
+			p->monitor ? "denials are only recorded" : "enforcing");
+	if (trouble)
+		line_add(&l, "; the last reload failed: ");
+	if (trouble)
+		line_add_cut(&l, span_of(trouble));
+	notify_ready(&s->notify, text);
+}
 
 static void release(struct snapshot *s)
 {
@@ -93,12 +118,21 @@ static void stopping(void *ctx)
 {
 	struct serving *s = ctx;
 
+	notify_stopping(&s->notify);
 	listener_unlink(&s->listener);
 }
 
+static unsigned tick(void *ctx)
+{
+	struct serving *s = ctx;
+
+	return notify_alive(&s->notify);
+}
+
 /*
- * The directory of the socket, by its real path; mem_free is for the caller. The socket is there.
- * NULL and e when that cannot be said.
+ * The directory of the socket, by its real path; by its text where dsp may not enter it, as it need
+ * not when the socket was handed over. mem_free is for the caller. NULL and e when that cannot be
+ * said.
  */
 static char *socket_directory(const char *socket, struct err *e)
 {
@@ -109,6 +143,8 @@ static char *socket_directory(const char *socket, struct err *e)
 	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) + 1 : 0 }, dir,
 		sizeof(dir));
 	real = realpath(slash ? dir : ".", NULL);
+	if (!real && errno == EACCES && dir[0] == '/')
+		real = mem_copy(dir, strlen(dir));
 	if (!real)
 		err_set(e, errno, "%s", slash ? dir : ".");
 	return real;
@@ -130,21 +166,31 @@ static int begin_lookups(
 	return 0;
 }
 
-/* Everything is read and checked first; then it is in force for each question that comes. */
-static int reload(struct service *service, struct err *e)
+static int reload_settings(struct serving *s, struct err *e)
 {
-	struct serving *s = (struct serving *)(void *)service;
 	struct config *c = NULL;
 
-	if (config_read(s->sources, &c, e) != 0) {
+	if (config_read(&s->sources, &c, e) != 0) {
 		config_free(c);
 		log_fault("reload: %s; the old settings stay in force", e->text);
 		return -1;
 	}
 	say_notices(c);
-	service_swap(service, snapshot_of(c));
+	service_swap(&s->service, snapshot_of(c));
 	say_settings(c);
 	return 0;
+}
+
+/* Everything is read and checked first; then it is in force for each question that comes. */
+static int reload(struct service *service, struct err *e)
+{
+	struct serving *s = (struct serving *)(void *)service;
+	int rc;
+
+	notify_reloading(&s->notify);
+	rc = reload_settings(s, e);
+	tell_state(s, rc != 0 ? e->text : NULL);
+	return rc;
 }
 
 static void hangup(void *ctx)
@@ -154,27 +200,48 @@ static void hangup(void *ctx)
 	(void)reload(ctx, &e);
 }
 
-static int listen_and_run(struct serving *s, struct server_options *o)
+static int run(struct serving *s, struct server_options *o, struct err *e)
 {
 	AUTO_MEM char *dir = NULL;
-	struct err e;
 	int rc = 0;
+
+	if (!s->sources.managed) {
+		dir = socket_directory(s->socket, e);
+		rc = begin_lookups(&s->service, dir, o, e);
+	}
+	if (rc == 0) {
+		/* From here on the kernel keeps what comes, until the loop takes it. */
+		tell_state(s, NULL);
+		rc = server_run(o, e);
+	}
+	pool_close(s->service.pool);
+	return rc;
+}
+
+/* A socket of our own, when none was handed over, and none is open yet. */
+static int open_socket(struct serving *s, struct err *e)
+{
+	if (s->sources.inherited)
+		return s->activation.fd;
+	if (s->listener.fd < 0 && listener_open(s->socket, &s->listener, e) != 0)
+		return -1;
+	return s->listener.fd;
+}
+
+static int listen_and_run(struct serving *s, struct server_options *o)
+{
+	struct err e;
+	int rc;
 
 	/* From here on a stop is asked for in order: the socket's name is taken away again. */
 	process_block_signals();
-	if (s->listener.fd < 0 && listener_open(s->socket, &s->listener, &e) != 0) {
+	o->listen_fd = open_socket(s, &e);
+	if (o->listen_fd < 0) {
 		log_fault("%s", e.text);
 		return EXIT_FINDINGS;
 	}
-	o->listen_fd = s->listener.fd;
 	say_settings((const struct config *)(const void *)s->service.snapshot);
-	if (!s->sources->managed) {
-		dir = socket_directory(s->socket, &e);
-		rc = begin_lookups(&s->service, dir, o, &e);
-	}
-	if (rc == 0)
-		rc = server_run(o, &e);
-	pool_close(s->service.pool);
+	rc = run(s, o, &e);
 	listener_close(&s->listener);
 	if (rc != 0) {
 		log_fault("%s", e.text);
@@ -188,69 +255,87 @@ static int listen_and_run(struct serving *s, struct server_options *o)
  * As a managed plugin: bind as root, then stay behind walls, so that also the first reading of the
  * settings can do no more than each later one. The socket is the one that dockerd looks for.
  */
-static int confine(struct sources *sources, struct listener *listener)
+static int confine(struct serving *s)
 {
 	struct err e;
 
 	log_to_dockerd();
-	if (!sources->socket)
-		sources->socket = SETTINGS_SOCKET;
+	if (!s->sources.socket)
+		s->sources.socket = SETTINGS_SOCKET;
 	process_block_signals();
-	if (sandbox_prepare(&e) == 0 && listener_open(sources->socket, listener, &e) == 0 &&
+	if (sandbox_prepare(&e) == 0 && listener_open(s->sources.socket, &s->listener, &e) == 0 &&
 		sandbox_enter(&e) == 0)
 		return 0;
 	log_fault("%s", e.text);
-	listener_close(listener);
+	listener_close(&s->listener);
 	return -1;
 }
 
-/* Owns c and the listener. */
-static int serve(struct config *c, const struct sources *sources, struct listener listener)
+/* What a service manager says in the environment. -1: what it hands over cannot be served. */
+static int meet_manager(struct serving *s)
 {
-	struct serving s = { .service.reload = reload, .listener = listener, .sources = sources };
-	struct server_options o = { .ctx = &s,
+	struct err e;
+	int handed_over;
+
+	if (notify_open(&s->notify, &e) != 0)
+		log_line("notice: %s", e.text);
+	handed_over = activation_take(&s->activation, &e);
+	if (handed_over < 0)
+		log_fault("%s", e.text);
+	if (handed_over > 0)
+		s->sources.inherited = s->activation.path;
+	return handed_over < 0 ? -1 : 0;
+}
+
+/* Owns c. */
+static int serve(struct serving *s, struct config *c)
+{
+	struct server_options o = { .ctx = s,
 		.budget = BUDGET,
 		.request_seconds = REQUEST_SECONDS,
+		.handed_over = s->sources.inherited != NULL,
 		.stopping = stopping,
-		.hangup = hangup };
+		.hangup = hangup,
+		.tick = s->notify.fd >= 0 ? tick : NULL };
 	int rc;
 
 	o.endpoints = service_endpoints(&o.count);
-	memcpy(s.socket, c->socket, sizeof(s.socket));
-	service_swap(&s.service, snapshot_of(c));
-	rc = listen_and_run(&s, &o);
-	service_end(&s.service);
+	memcpy(s->socket, c->socket, sizeof(s->socket));
+	service_swap(&s->service, snapshot_of(c));
+	rc = listen_and_run(s, &o);
+	service_end(&s->service);
 	return rc;
 }
 
 int cli_serve(int argc, char **argv)
 {
 	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
-	struct sources sources = { .policy = NULL };
-	struct listener listener = { .fd = -1 };
+	struct serving s = { .service.reload = reload, .listener.fd = -1, .notify.fd = -1 };
 	struct config *c = NULL;
 	struct err e;
 	int o;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (!sources_take(&sources, o, optarg))
+		if (!sources_take(&s.sources, o, optarg))
 			return cli_usage(
 				"serve", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (optind < argc)
 		return cli_usage("serve", "%s: not expected", argv[optind]);
-	if (sources.managed && confine(&sources, &listener) != 0)
+	if (s.sources.managed && confine(&s) != 0)
 		return EXIT_FINDINGS;
-	if (config_read(&sources, &c, &e) != 0) {
+	if (!s.sources.managed && meet_manager(&s) != 0)
+		return EXIT_BROKEN;
+	if (config_read(&s.sources, &c, &e) != 0) {
 		log_fault("%s", e.text);
 		if (!c || !c->settings.deny_when_broken) {
 			config_free(c);
-			listener_close(&listener);
+			listener_close(&s.listener);
 			return EXIT_BROKEN;
 		}
 		policy_broken(e.text, &c->policy);
 	}
 	say_notices(c);
-	return serve(c, &sources, listener);
+	return serve(&s, c);
 }

@@ -20,6 +20,7 @@
 #include "dsp/mem.h"
 #include "dsp/peers.h"
 #include "dsp/process.h"
+#include "dsp/responses.h"
 #include "dsp/span.h"
 #include "dsp/trim.h"
 
@@ -35,7 +36,6 @@
 
 enum {
 	EVENTS = 64,
-	FIXED_REPLIES = 16,     /* replies with static text, built once */
 	POOL_BYTES = 16 * 1024, /* per connection: for a request's head and a piece of its body */
 	ACCEPT_PAUSE_MS =
 		100, /* when accepting fails: the process or the system is out of something */
@@ -58,11 +58,6 @@ struct client {
 
 LIST_HEAD(clients, client);
 
-struct fixed_reply {
-	const char *text;
-	struct MHD_Response *response;
-};
-
 enum phase {
 	SERVING,
 	STOPPING, /* the requests in hand are finished, and what still comes in LAST_WORDS_MS */
@@ -76,6 +71,7 @@ struct server {
 	enum phase phase;
 	uint64_t stop_at;   /* STOPPING: not done before */
 	uint64_t accept_at; /* not accepting before */
+	uint64_t tick_at;   /* when there are ticks */
 	bool listening;     /* the outer set watches the listening socket */
 	bool pending;       /* MHD has more to do at once */
 	bool quiesced;      /* MHD has let go of the listening socket */
@@ -87,8 +83,7 @@ struct server {
 	struct clients waiting; /* for answers that come later */
 	struct budget budget;
 	struct trim trim;
-	struct fixed_reply fixed[FIXED_REPLIES];
-	size_t fixed_count;
+	struct responses responses;
 };
 
 #define COMPLAINT(status_code, words)                                                              \
@@ -167,65 +162,6 @@ static void on_connection(void *cls, struct MHD_Connection *c, void **context,
 		client_end(cls, *context);
 }
 
-/* --- replies ----------------------------------------------------------------------------------*/
-
-static struct MHD_Response *build(const struct reply *r, bool last)
-{
-	struct MHD_Response *built;
-
-	if (r->owned)
-		built = MHD_create_response_from_buffer_with_free_callback(
-			r->len, r->owned, mem_free);
-	else
-		built = MHD_create_response_from_buffer(
-			r->len, (void *)(uintptr_t)r->text, MHD_RESPMEM_PERSISTENT);
-	if (!built) {
-		mem_free(r->owned);
-		return NULL;
-	}
-	if (MHD_add_response_header(built, "Content-Type", "application/json") != MHD_YES ||
-		(last && MHD_add_response_header(built, "Connection", "close") != MHD_YES)) {
-		MHD_destroy_response(built);
-		return NULL;
-	}
-	return built;
-}
-
-/* Replies with static text are built once, as long as there is a place for them. */
-static struct MHD_Response *find_fixed(struct server *s, const struct reply *r)
-{
-	struct fixed_reply *f = s->fixed;
-
-	for (size_t i = 0; i < s->fixed_count; i++, f++) {
-		if (f->text == r->text)
-			return f->response;
-	}
-	if (s->fixed_count == FIXED_REPLIES)
-		return NULL;
-	f->response = build(r, false);
-	if (!f->response)
-		return NULL;
-	f->text = r->text;
-	s->fixed_count++;
-	return f->response;
-}
-
-static enum MHD_Result queue(struct server *s, struct MHD_Connection *c, const struct reply *r)
-{
-	bool last = s->phase != SERVING;
-	struct MHD_Response *response = r->owned || last ? NULL : find_fixed(s, r);
-	enum MHD_Result result;
-
-	if (response)
-		return MHD_queue_response(c, r->status, response);
-	response = build(r, last);
-	if (!response)
-		return MHD_queue_response(c, no_memory.status, find_fixed(s, &no_memory));
-	result = MHD_queue_response(c, r->status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
 /* --- requests ---------------------------------------------------------------------------------*/
 
 /* An error is kept until the whole request is read: dockerd takes an early reply for a break. */
@@ -268,7 +204,8 @@ static enum MHD_Result reply_to(struct server *s, struct client *client, const s
 	client->answered = false;
 	intake_drop(&client->intake, &s->budget);
 	peers_reply(&s->peers, &client->peer);
-	return queue(s, client->connection, r);
+	return responses_queue(&s->responses, client->connection, r, s->phase != SERVING) ? MHD_YES
+											  : MHD_NO;
 }
 
 /* Nothing is read from the peer, and no clock runs, until call_resume. */
@@ -372,8 +309,8 @@ static void accept_no_more(struct server *s)
 }
 
 /*
- * Without a name to take away, the socket was handed over and outlives us: what waits in its
- * backlog is for the next one. Else what waits there can only be served now.
+ * A socket that was handed over outlives us: what waits in its backlog is for the next one. Else
+ * what waits there can only be served now.
  */
 static void stop_asked(struct server *s)
 {
@@ -387,7 +324,7 @@ static void stop_asked(struct server *s)
 	s->stop_at = s->peers.now + LAST_WORDS_MS;
 	if (o->stopping)
 		o->stopping(o->ctx);
-	else
+	if (o->handed_over)
 		accept_no_more(s);
 }
 
@@ -444,6 +381,8 @@ static int wait_for(const struct server *s)
 		wait = clock_earlier(wait, s->peers.now, s->accept_at);
 	if (s->stop_at > s->peers.now)
 		wait = clock_earlier(wait, s->peers.now, s->stop_at);
+	if (s->options->tick)
+		wait = clock_earlier(wait, s->peers.now, s->tick_at);
 	if (!LIST_EMPTY(&s->waiting)) {
 		int more = s->options->wait(s->options->ctx);
 
@@ -495,6 +434,20 @@ static void take_answers(struct server *s)
 		call_resume(s, (void *)((char *)call - offsetof(struct client, call)));
 }
 
+/*
+ * At the end of a turn, when all that came has been read, answered and written as far as it can be.
+ * A loop that turns may still serve nobody, but only as long as it says so: with no descriptor
+ * left it tries to accept again, what the lookups owe is refused in time, and a request that does
+ * not come to its end is cut. A new process would mend none of these.
+ */
+static void tick(struct server *s)
+{
+	const struct server_options *o = s->options;
+
+	if (o->tick && s->peers.now >= s->tick_at)
+		s->tick_at = s->peers.now + o->tick(o->ctx);
+}
+
 static int turn(struct server *s, struct err *e)
 {
 	struct epoll_event events[EVENTS];
@@ -521,6 +474,7 @@ static int turn(struct server *s, struct err *e)
 	advance_stop(s);
 	watch_listener(s);
 	trim_turn(&s->trim, s->peers.now, s->peers.count);
+	tick(s);
 	return 0;
 }
 
@@ -531,6 +485,8 @@ static int start(struct server *s, struct err *e)
 	const struct server_options *o = s->options;
 
 	process_tune_memory();
+	if (responses_init(&s->responses, e) != 0)
+		return -1;
 	s->signals = process_signals(e);
 	if (s->signals < 0)
 		return -1;
@@ -551,7 +507,7 @@ static int start(struct server *s, struct err *e)
 		on_completed, s, MHD_OPTION_END);
 	if (!s->mhd)
 		return FAIL(e, 0, "libmicrohttpd did not start");
-	return find_fixed(s, &no_memory) ? 0 : FAIL(e, ENOMEM, "libmicrohttpd");
+	return 0;
 }
 
 static void end(struct server *s)
@@ -566,8 +522,7 @@ static void end(struct server *s)
 		(void)MHD_quiesce_daemon(s->mhd);
 		MHD_stop_daemon(s->mhd);
 	}
-	for (size_t i = 0; i < s->fixed_count; i++)
-		MHD_destroy_response(s->fixed[i].response);
+	responses_free(&s->responses);
 	if (s->peers.epoll >= 0)
 		(void)close(s->peers.epoll);
 	if (s->signals >= 0)

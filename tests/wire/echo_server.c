@@ -131,6 +131,7 @@ int main(int argc, char **argv)
 	};
 	const struct server_options options = {
 		.listen_fd = (int)strtol(argv[1], NULL, 10),
+		.handed_over = true,
 		.endpoints = endpoints,
 		.count = sizeof(endpoints) / sizeof(endpoints[0]),
 		.request_seconds = (unsigned)strtoul(argv[2], NULL, 10),

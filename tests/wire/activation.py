@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+"""A socket that is handed over, and what a service manager hears: refused sockets, restarts under load, signs of life."""
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from wire import DSP, connect, directory, eventually, holds, lib, post, question, request, run, same
+from manager import HAND_OVER, Manager
+
+PING = request(question("GET", "/_ping"))
+ALLOW = (200, {"Allow": True})
+RULE = {"name": "no prune", "who": ["*"], "deny": ["*_prune"]}
+
+
+@contextlib.contextmanager
+def managed(where, *arguments, flags=None, watchdog=0.0):
+    """A dsp in the hands of a manager that has seen it ready."""
+    with open(os.path.join(where, "log"), "ab") as log:
+        manager = Manager(os.path.join(where, "dsp.sock"), [DSP, "serve", *arguments],
+                          lib.clean_environment(flags), watchdog, stderr=log)
+        with manager:
+            manager.wait_ready()
+            yield manager
+            same(manager.stop(), 0, "the status at the end")
+
+
+def said(where):
+    with open(os.path.join(where, "log"), encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def ask(path, text=PING):
+    with connect(path) as peer:
+        return peer.ask(text)
+
+
+def status_of(path):
+    return ask(path, post("/Dsp.Status", b""))[1]
+
+
+def write(path, policy):
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        f.write(policy if isinstance(policy, str) else json.dumps(policy))
+    os.chmod(path + ".new", 0o600)
+    os.rename(path + ".new", path)
+
+
+# --- the socket ----------------------------------------------------------------------------------
+
+def serves_what_is_handed_over():
+    with directory() as where, managed(where) as manager:
+        same(ask(manager.path), ALLOW, "the answer")
+        same(status_of(manager.path)["names"], "dsp", "its own name")
+        pid = manager.process.pid
+        with open(f"/proc/{pid}/fdinfo/3", encoding="ascii") as f:
+            flags = int(next(x for x in f if x.startswith("flags:")).split()[1], 8)
+        same(flags & (os.O_CLOEXEC | os.O_NONBLOCK), os.O_CLOEXEC | os.O_NONBLOCK, "the socket's flags")
+
+
+def the_path_names_the_plugin():
+    """Its name is the plugin's, and its directory is one of dsp's own, whatever the default would be."""
+    with directory() as where:
+        manager = Manager(os.path.join(where, "other.sock"), [DSP, "serve"], lib.clean_environment(),
+                          stderr=subprocess.DEVNULL)
+        with manager:
+            manager.wait_ready()
+            same(status_of(manager.path)["names"], "other", "its own name")
+            body = json.dumps({"Image": "a", "HostConfig": {"Binds": [where + ":/x"]}}).encode()
+            status, reply = ask(manager.path, request(question("POST", "/containers/create", body)))
+            same((status, reply["Allow"]), (200, False), "the answer to a mount of the socket's directory")
+            holds("dsp_files" in reply["Msg"], reply["Msg"])
+            same(manager.stop(), 0, "the status at the end")
+
+
+def handed_over(fd, arguments=(), flags=None, count="1", pid=None):
+    """(status, what it said) of a dsp that is given a descriptor; it must not serve."""
+    script = HAND_OVER.replace("LISTEN_FDS=1", f"LISTEN_FDS='{count}'")
+    if pid:
+        script = script.replace("LISTEN_PID=$$", f"LISTEN_PID='{pid}'")
+    env = dict(lib.clean_environment(flags), HELD=str(fd))
+    end = subprocess.run(["bash", "-c", script, "bash", DSP, "serve", *arguments], env=env, check=False,
+                         pass_fds=[fd], capture_output=True, text=True, timeout=20)
+    return end.returncode, end.stderr
+
+
+def listening(kind=socket.SOCK_STREAM, family=socket.AF_UNIX, address=None, listens=True):
+    s = socket.socket(family, kind)
+    if address is not None:
+        s.bind(address)
+    if listens:
+        s.listen(5)
+    return s
+
+
+def wrong_sockets():
+    with directory() as where, open(os.path.join(where, "file"), "wb") as file:
+        at = os.path.join(where, "dsp.sock")
+        wrong = [
+            ("no socket", file, "no socket"),
+            ("a datagram socket", listening(socket.SOCK_DGRAM, address=at + "1", listens=False), "no stream"),
+            ("a packet socket", listening(socket.SOCK_SEQPACKET, address=at + "2"), "no stream"),
+            ("TCP", listening(family=socket.AF_INET, address=("127.0.0.1", 0)), "no unix socket"),
+            ("a connection", socket.socketpair()[0], "does not listen"),
+            ("a name that the kernel chose", listening(address=""), "has no path"),
+            ("an abstract name", listening(address=b"\0dsp-test-%d" % os.getpid()), "has no path"),
+        ]
+        for name, s, words in wrong:
+            status, text = handed_over(s.fileno())
+            same(status, 78, f"{name}: status ({text.strip()})")
+            holds(words in text, f"{name}: {text!r}")
+            s.close()
+        good = listening(address=at)
+        for count in ("0", "2", "x", "", "-1", "1 ", "99999999999999999999"):
+            status, text = handed_over(good.fileno(), count=count)
+            same(status, 78, f"LISTEN_FDS={count}: status")
+            holds("LISTEN_FDS is not 1" in text, f"LISTEN_FDS={count}: {text!r}")
+        for pid in ("x", "-1", "0", "99999999999999999999"):
+            status, text = handed_over(good.fileno(), pid=pid)
+            same(status, 78, f"LISTEN_PID={pid}: status")
+            holds("LISTEN_PID" in text, f"LISTEN_PID={pid}: {text!r}")
+        old = os.getcwd()
+        os.chdir(where)
+        try:
+            with listening(address="near.sock") as near:
+                status, text = handed_over(near.fileno())
+        finally:
+            os.chdir(old)
+        same(status, 78, "a path without its start: status")
+        holds('without "/"' in text, text)
+        good.close()
+
+
+def a_long_path():
+    """The longest that there is has no terminator where the kernel keeps it."""
+    with directory() as where:
+        path = os.path.join(where, "d" * (107 - len(where) - 6)) + ".sock"
+        manager = Manager(path, [DSP, "serve"], lib.clean_environment(), stderr=subprocess.DEVNULL)
+        with manager:
+            manager.wait_ready()
+            same(ask(path), ALLOW, "the answer")
+            same(manager.stop(), 0, "the status at the end")
+
+
+def meant_for_another_process():
+    with directory() as where:
+        own = os.path.join(where, "own.sock")
+        with listening(address=os.path.join(where, "dsp.sock")) as s:
+            script = HAND_OVER.replace("LISTEN_PID=$$", "LISTEN_PID=1")
+            env = dict(lib.clean_environment(), HELD=str(s.fileno()))
+            with subprocess.Popen(["bash", "-c", script, "bash", DSP, "serve", "--socket", own], env=env,
+                                  pass_fds=[s.fileno()], stderr=subprocess.DEVNULL) as process:
+                try:
+                    eventually(lambda: os.path.exists(own), "it makes no socket of its own")
+                    eventually(lambda: socket.socket(socket.AF_UNIX).connect_ex(own) == 0, "it does not answer")
+                    same(ask(own), ALLOW, "the answer")
+                finally:
+                    process.terminate()
+                    same(process.wait(20), 0, "the status at the end")
+
+
+def another_path():
+    """The settings may name the socket, but no other one."""
+    with directory() as where:
+        at = os.path.join(where, "dsp.sock")
+        other = os.path.join(where, "other.sock")
+        with listening(address=at) as s:
+            for arguments, flags in ((["--socket", other], None), ([], {"DSP_SOCKET": other})):
+                status, text = handed_over(s.fileno(), arguments, flags)
+                same(status, 78, "status")
+                holds(f"{other}: the socket that was handed over is {at}" in text, text)
+        os.unlink(at)
+        with managed(where, "--socket", at, flags={"DSP_SOCKET": at}) as manager:
+            same(ask(at), ALLOW, "the answer")
+        with managed(where, flags={"DSP_SOCKET": other, "DSP_ON_BROKEN": "deny"}) as manager:
+            status, reply = ask(manager.path)
+            same((status, reply["Allow"]), (200, False), "the answer")
+            holds(f"DSP_SOCKET {other}" in reply["Msg"], reply["Msg"])
+
+
+def what_waits_is_for_the_next_one():
+    """No name is taken away, nothing is shut down, and who comes while nobody is there is served later."""
+    with directory() as where, managed(where) as manager:
+        for end in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+            seen = len(manager.events)
+            manager.process.send_signal(end)
+            manager.wait_for("end", after=seen)
+            same(os.path.exists(manager.path), True, f"the path after {end.name}")
+            with connect(manager.path) as peer:
+                same(peer.ask(PING), ALLOW, f"the answer after {end.name}")
+            manager.wait_ready(seen)
+
+
+# --- what the manager hears ----------------------------------------------------------------------
+
+def words_of(manager, after=0):
+    return [value for _, kind, value in manager.events[after:] if kind == "notify" and value != "WATCHDOG=1"]
+
+
+def ready_reload_stop():
+    with directory() as where:
+        policy = os.path.join(where, "policy.json")
+        write(policy, {"rules": [RULE]})
+        with managed(where, "--policy", policy, flags={"DSP_PROFILE": "readonly"}) as manager:
+            same(words_of(manager), ["READY=1\nSTATUS=profile readonly, generation 1, enforcing"], "at the start")
+            steps = [
+                ({"mode": "monitor", "rules": []},
+                 ["MONITOR MODE: profile readonly, generation 2, denials are only recorded"]),
+                ("{ x", ["MONITOR MODE: profile readonly, generation 2, ", "the last reload failed: " + policy]),
+                ({"rules": [RULE]}, ["profile readonly, generation 3, enforcing"]),
+            ]
+            for text, status in steps:
+                seen = len(manager.events)
+                write(policy, text)
+                before = time.monotonic()
+                manager.process.send_signal(signal.SIGHUP)
+                manager.wait_ready(seen)
+                first, last = words_of(manager, seen)
+                word, moment = first.split("\n")
+                same(word, "RELOADING=1", "the first word")
+                moment = int(moment.removeprefix("MONOTONIC_USEC=")) / 1e6
+                holds(before <= moment <= time.monotonic(), f"the moment is {moment}, not after {before}")
+                holds(last.startswith("READY=1\nSTATUS=" + status[0]), last)
+                holds(all(x in last for x in status), last)
+            seen = len(manager.events)
+            manager.stop()
+            same(words_of(manager, seen), ["STOPPING=1"], "at the end")
+
+
+def a_reload_by_command():
+    """As the unit's ExecReload= does it: the mistake is told to who asks, and the manager hears the same."""
+    with directory() as where:
+        policy = os.path.join(where, "policy.json")
+        write(policy, {"rules": [RULE]})
+        with managed(where, "--policy", policy) as manager:
+            write(policy, {"rulez": []})
+            seen = len(manager.events)
+            end = subprocess.run([DSP, "reload", "--socket", manager.path], check=False, capture_output=True, text=True,
+                                 env=lib.clean_environment(), timeout=20)
+            same(end.returncode, 1, "status of a bad reload")
+            holds("rulez" in end.stderr, end.stderr)
+            manager.wait_ready(seen)
+            first, last = words_of(manager, seen)
+            holds(first.startswith("RELOADING=1\n") and "rulez" in last, f"{first!r}, {last!r}")
+
+
+def broken_at_the_start():
+    """It is ready to deny, and the status says why."""
+    with directory() as where, managed(where, flags={"DSP_ON_BROKEN": "deny", "ALLOW_EXEX": "1"}) as manager:
+        same(len(words_of(manager)), 1, "words")
+        holds(words_of(manager)[0].startswith("READY=1\nSTATUS=BROKEN SETTINGS, everything is denied: ALLOW_EXEX"),
+              words_of(manager)[0])
+        same(ask(manager.path)[1]["Allow"], False, "an answer")
+
+
+@contextlib.contextmanager
+def notified(where, address, **more):
+    """A dsp with a socket of its own that is told to notify there."""
+    log = os.path.join(where, "log")
+    path = os.path.join(where, "own.sock")
+    env = dict(lib.clean_environment(), NOTIFY_SOCKET=address, **more)
+    with open(log, "wb") as f, subprocess.Popen([DSP, "serve", "--socket", path], env=env, stderr=f) as process:
+        try:
+            eventually(lambda: socket.socket(socket.AF_UNIX).connect_ex(path) == 0, "it does not answer")
+            yield path, process
+        finally:
+            process.terminate()
+            same(process.wait(20), 0, "the status at the end")
+
+
+def nobody_listens():
+    with directory() as where:
+        for address in (os.path.join(where, "nobody"), "@dsp-nobody", ""):
+            with notified(where, address) as (path, _):
+                same(ask(path), ALLOW, "the answer")
+        for address, words in (("vsock:2:1", "NOTIFY_SOCKET"), ("near", "NOTIFY_SOCKET"), ("/" + 108 * "x", "longer")):
+            with notified(where, address) as (path, _):
+                same(ask(path), ALLOW, "the answer")
+                holds("notice: NOTIFY_SOCKET" in said(where) and words in said(where), said(where))
+        for usec in ("x", "-1", "10", "1e6", "99999999999999999999999"):
+            with notified(where, "@dsp-nobody", WATCHDOG_USEC=usec) as (path, _):
+                same(ask(path), ALLOW, "the answer")
+                holds("notice: WATCHDOG_USEC" in said(where), f"{usec}: {said(where)}")
+
+
+def nobody_reads():
+    """A full queue holds up nothing, and the word that it is ready is said again."""
+    with directory() as where, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        inbox.bind(os.path.join(where, "notify"))
+        other.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                other.sendto(b"x", os.path.join(where, "notify"))
+        with notified(where, os.path.join(where, "notify")) as (path, process):
+            for _ in range(20):
+                same(ask(path), ALLOW, "the answer")
+                process.send_signal(signal.SIGHUP)
+            inbox.settimeout(10)
+            text = "x"
+            while not text.startswith("READY=1"):
+                text = inbox.recv(4096).decode()
+            holds("generation 21" in text, text)
+
+
+# --- signs of life -------------------------------------------------------------------------------
+
+def signs_in_time():
+    """At rest and under load, at most half of the time apart."""
+    with directory() as where, managed(where, watchdog=2.4) as manager:
+        end = time.monotonic() + 5
+        with connect(manager.path) as peer:
+            while time.monotonic() < end - 2.5:
+                same(peer.ask(PING), ALLOW, "the answer")
+        time.sleep(max(0, end - time.monotonic()))
+        times = [at for at, kind, value in manager.events if kind == "notify"]
+        apart = [b - a for a, b in zip(times, times[1:])]
+        holds(len(times) >= 5, f"{len(times)} words")
+        holds(sorted(apart)[-2] < 1.2, f"apart: {[round(x, 2) for x in apart]}")
+        same(manager.count("watchdog"), 0, "kills by the watchdog")
+
+
+def other_watchdog():
+    """One that is meant for another process is not fed."""
+    with directory() as where, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox:
+        inbox.bind(os.path.join(where, "notify"))
+        inbox.settimeout(1)
+        with notified(where, os.path.join(where, "notify"), WATCHDOG_USEC="200000", WATCHDOG_PID="1"):
+            holds(inbox.recv(4096).startswith(b"READY=1"), "the first word")
+            try:
+                raise AssertionError(f"heard {inbox.recv(4096)}")
+            except TimeoutError:
+                pass
+
+
+def stopped_is_started_again():
+    """SIGSTOP: the loop does not turn, so nothing is heard; and the calls that wait are answered by the next one."""
+    with directory() as where, managed(where, watchdog=1.5) as manager:
+        for _ in range(3):
+            seen = len(manager.events)
+            manager.process.send_signal(signal.SIGSTOP)
+            start = time.monotonic()
+            peers = [connect(manager.path) for _ in range(20)]
+            for peer in peers:
+                peer.sendall(PING)
+            for peer in peers:
+                same(peer.reply(), ALLOW, "the answer to a call that waited")
+                peer.close()
+            took = time.monotonic() - start
+            manager.wait_for("watchdog", after=seen)
+            manager.wait_ready(seen)
+            holds(took < 10, f"answered after {took:.1f} s")
+
+
+if __name__ == "__main__":
+    sys.exit(run([
+        serves_what_is_handed_over, the_path_names_the_plugin, wrong_sockets, a_long_path, meant_for_another_process,
+        another_path, what_waits_is_for_the_next_one, ready_reload_stop, a_reload_by_command, broken_at_the_start,
+        nobody_listens, nobody_reads, signs_in_time, other_watchdog, stopped_is_started_again]))
