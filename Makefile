@@ -1,9 +1,11 @@
 # dsp: a Docker authorization plugin.
 #   sudo make run      a private dockerd with dsp in it, a short tour, and a shell's worth of play
 #   sudo make check    every test
-#   make               build/dsp
+#   make               build/dsp, its manual and all that an installation ships
+#   sudo make install  puts it there (plugin/install.mk); sudo make uninstall takes it away again
 #   make plugin        build/plugin, for docker plugin create
-# The variables that one may set: CC, CFLAGS (added last), SANITIZE (as -fsanitize=), B (build directory).
+# The variables that one may set: CC, CFLAGS and LDFLAGS (added last), SANITIZE (as -fsanitize=), B (build
+# directory), and those of plugin/install.mk.
 
 CC ?= gcc
 ifeq ($(origin CC),default)
@@ -80,13 +82,22 @@ all: $(B)/dsp
 
 $(B)/dsp: $(CLI) $(DAEMON) $(B)/libdsp-core.a
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/libdsp-core.a: $(CORE)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(B)/%.o: %.c $(GEN) Makefile
+# What the compiler must find, said in one line and not in a hundred.
+HEADERS := microhttpd.h jansson.h b64/cdecode.h nettle/sha2.h
+$(B)/gen/found:
+	@mkdir -p $(@D)
+	@printf '\#include <%s>\n' $(HEADERS) | $(CC) -E -x c - > /dev/null 2> $@.why || { cat $@.why >&2; \
+		echo "A compiler or a library is missing. On Debian: apt-get install" \
+			"$$(sed -n "s/^build='\(.*\)'/\1/p" tests/lab/packages.sh)" >&2; exit 1; }
+	@mv $@.why $@
+
+$(B)/%.o: %.c $(GEN) Makefile | $(B)/gen/found
 	@mkdir -p $(@D)
 	$(SAY) "  CC    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -107,4 +118,5 @@ clean:
 	rm -rf build
 
 include plugin/managed/plugin.mk
+include plugin/install.mk
 include tests/tests.mk

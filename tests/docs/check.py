@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import dsp  # noqa: E402
 import documents  # noqa: E402
 import manifest  # noqa: E402
+import manual  # noqa: E402
 import tables  # noqa: E402
 import tools  # noqa: E402
 
@@ -19,6 +20,7 @@ def main():
     tables.check(results)
     manifest.check(results)
     documents.check(results)
+    manual.check(results)
     tools.check(results)
     return results.end()
 

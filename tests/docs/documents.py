@@ -87,7 +87,7 @@ def bad_paths(document):
 
 def bad_targets(document):
     rules = ""
-    for name in ("Makefile", "tests/tests.mk"):
+    for name in ("Makefile", "tests/tests.mk", "plugin/install.mk"):
         with open(os.path.join(dsp.ROOT, name), encoding="utf-8") as f:
             rules += f.read()
     known = set(re.findall(r"^([a-z][a-z-]*)(?: [a-z -]*)?:", rules, re.M))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for a purpose:
 #
-#   packages.sh run | check | lint | long | plugin
+#   packages.sh run | check | lint | long | plugin | deb
 #
 # Nothing is removed or upgraded, and no service is started: a policy-rc.d says no to that while
 # packages are installed, and what was there before comes back afterwards, also on interruption.
@@ -13,6 +13,8 @@ lab='busybox-static procps'
 daemon='docker.io'
 tests='libcmocka-dev openssl util-linux python3 haproxy valgrind docker-compose clang libclang-rt-14-dev'
 go='golang-go golang-github-gorilla-mux-dev golang-github-docker-docker-dev'
+deb='dpkg-dev debhelper'
+documents='man-db mandoc zsh fish lintian'
 lint='clang clang-tidy clang-format cppcheck pmccabe codespell shellcheck python3 libcmocka-dev'
 
 policy=/usr/sbin/policy-rc.d
@@ -20,7 +22,7 @@ saved=$policy.before-dsp
 mark='# written by tests/lab/packages.sh of dsp for the time of an installation'
 
 usage() {
-	echo "usage: packages.sh run | check | lint | long | plugin" >&2
+	echo "usage: packages.sh run | check | lint | long | plugin | deb" >&2
 	exit 2
 }
 
@@ -82,13 +84,14 @@ main() {
 	[ $# = 1 ] || usage
 	case $1 in
 	run) wanted="$build $lab" ;;
-	check | long) wanted="$build $plugin $lab $tests $go" ;;
+	check | long) wanted="$build $plugin $lab $tests $go $deb $documents" ;;
 	plugin) wanted="$build $plugin" ;;
 	lint) wanted="$build $lint" ;;
+	deb) wanted="$build $deb" ;;
 	*) usage ;;
 	esac
 	case $1 in
-	lint | plugin) ;;
+	lint | plugin | deb) ;;
 	*) have_dockerd || wanted="$wanted $daemon" ;;
 	esac
 

@@ -1,0 +1,82 @@
+# What an installation ships, and its ways in: make install, make uninstall. Included by the top-level
+# Makefile.
+#
+#   make install prefix=/usr DESTDIR=/tmp/stage
+#
+# The directories, which one may set. /etc/dsp stays where it is: it is one of the places that dsp
+# itself guards. Of unitdir systemd reads /usr/local/lib/systemd/system and /usr/lib/systemd/system.
+
+prefix := /usr/local
+bindir := $(prefix)/bin
+datadir := $(prefix)/share
+mandir := $(datadir)/man
+docdir := $(datadir)/doc/dsp
+unitdir := $(prefix)/lib/systemd/system
+sysusersdir := $(prefix)/lib/sysusers.d
+privatedir := $(prefix)/lib/dsp
+bashdir := $(datadir)/bash-completion/completions
+zshdir := $(datadir)/zsh/site-functions
+fishdir := $(datadir)/fish/vendor_completions.d
+# What was installed, for make uninstall; "-": keep no record (a package has its own).
+RECORD := $(privatedir)/installed
+
+SHIP := $(B)/ship
+PAGES := $(patsubst plugin/man/%.in,%,$(wildcard plugin/man/*.in))
+UNITS := $(notdir $(wildcard plugin/systemd/*.socket plugin/systemd/*.service))
+SHELLS := bash zsh fish
+SHIPPED := $(PAGES:%=$(SHIP)/%) $(UNITS:%=$(SHIP)/%) $(SHELLS:%=$(SHIP)/dsp.%) $(SHIP)/dsp.env
+
+.PHONY: shipped
+all: shipped
+shipped: $(SHIPPED)
+
+# What the program says of itself, for the pages and the completions.
+$(SHIP)/program.tsv: $(B)/dsp plugin/program.awk
+	@mkdir -p $(@D)
+	$(Q)$(AWK) -v program=$(B)/dsp -f plugin/program.awk > $@.new
+	$(Q)mv $@.new $@
+
+$(PAGES:%=$(SHIP)/%): $(SHIP)/%: plugin/man/%.in plugin/man/page.awk $(SHIP)/program.tsv \
+	$(wildcard src/core/*.tab plugin/policies/*.json) Makefile
+	$(Q)$(AWK) -v version=$(VERSION) -v facts=$(SHIP)/program.tsv -v tables=src/core \
+		-f plugin/man/page.awk $< > $@.new
+	$(Q)mv $@.new $@
+
+$(SHELLS:%=$(SHIP)/dsp.%): $(SHIP)/dsp.%: plugin/completions.awk $(SHIP)/program.tsv \
+	src/core/routes.tab src/core/powers.tab
+	$(Q)$(AWK) -v shell=$* -f $< $(filter-out $<,$^) > $@.new
+	$(Q)mv $@.new $@
+
+$(SHIP)/dsp.env: plugin/env.awk src/core/flags.tab src/core/powers.tab
+	@mkdir -p $(@D)
+	$(Q)$(AWK) -f $< $(filter-out $<,$^) > $@.new
+	$(Q)mv $@.new $@
+
+# The units name the program by the place that it is installed in, which each make may set.
+$(UNITS:%=$(SHIP)/%): $(SHIP)/%: plugin/systemd/% FORCE
+	@mkdir -p $(@D)
+	$(Q)sed 's,/usr/bin/dsp,$(bindir)/dsp,g' $< > $@.new
+	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+.PHONY: FORCE
+
+# --- MODE:SOURCE:TARGET for install.sh ---------------------------------------------------------
+
+in = $(foreach file,$(2),644:$(file):$(1)/$(notdir $(file)))
+FILES = 755:$(B)/dsp:$(bindir)/dsp 755:plugin/named-by-docker.sh:$(privatedir)/named-by-docker.sh \
+	conf:$(SHIP)/dsp.env:/etc/dsp/dsp.env conf:plugin/policy.json:/etc/dsp/policy.json \
+	644:plugin/systemd/dsp.sysusers:$(sysusersdir)/dsp.conf \
+	644:$(SHIP)/dsp.bash:$(bashdir)/dsp 644:$(SHIP)/dsp.zsh:$(zshdir)/_dsp \
+	644:$(SHIP)/dsp.fish:$(fishdir)/dsp.fish $(call in,$(unitdir),$(UNITS:%=$(SHIP)/%)) \
+	$(foreach page,$(PAGES),$(call in,$(mandir)/man$(subst .,,$(suffix $(page))),$(SHIP)/$(page))) \
+	$(call in,$(docdir),README.md SECURITY.md CHANGELOG.md) \
+	$(call in,$(docdir)/policies,$(wildcard plugin/policies/*)) \
+	$(call in,$(docdir)/drop-ins,$(wildcard plugin/systemd/drop-ins/*))
+
+.PHONY: install uninstall
+install: all
+	$(Q)plugin/install.sh install "$(DESTDIR)" "$(RECORD)" $(FILES)
+	$(if $(DESTDIR),,@echo 'Installed; nothing runs yet, and Docker asks nobody. As root:'; \
+		echo '  systemd-sysusers && systemctl daemon-reload && systemctl enable --now dsp.socket dsp.service'; \
+		echo '  dsp enable    # dockerd asks dsp from then on')
+uninstall:
+	$(Q)plugin/install.sh uninstall "$(DESTDIR)" "$(RECORD)"

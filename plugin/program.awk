@@ -1,0 +1,108 @@
+# What the program says of itself, as rows: awk -v program=build/dsp -f program.awk
+#
+#   COMMAND  KIND  NAME  ARGUMENT  TEXT
+#
+# of the kinds usage (TEXT: its arguments), what, option, word (a first argument, or what stands for one),
+# text (a paragraph), and profile (COMMAND: "-"). `dsp help COMMAND` is where all of it is written.
+
+function fail(why) {
+	print "program.awk: " why > "/dev/stderr"
+	failed = 1
+	exit 1
+}
+
+function row(command, kind, name, argument, text) {
+	printf "%s\t%s\t%s\t%s\t%s\n", command, kind, name, argument, text
+}
+
+function end_item() {
+	if (kind != "")
+		row(command, kind, name, argument, text)
+	kind = ""
+}
+
+# "--body FILE      what it is": two blanks end what is named.
+function begin_item(line,    gap, space) {
+	sub(/^  /, "", line)
+	gap = index(line, "  ")
+	if (!gap)
+		fail("dsp help " command ": not \"name  text\": " line)
+	text = substr(line, gap)
+	sub(/^ +/, "", text)
+	name = substr(line, 1, gap - 1)
+	argument = "-"
+	space = index(name, " ")
+	if (space) {
+		argument = substr(name, space + 1)
+		name = substr(name, 1, space - 1)
+	}
+	kind = name ~ /^--/ ? "option" : "word"
+}
+
+function take(line) {
+	if (line == "") {
+		end_item()
+	} else if (line ~ /^      /) {
+		if (kind == "" || kind == "text")
+			fail("dsp help " command ": what does this continue? " line)
+		sub(/^ +/, "", line)
+		text = text " " line
+	} else if (line ~ /^  [^ ]/) {
+		end_item()
+		begin_item(line)
+	} else if (line ~ /^ /) {
+		fail("dsp help " command ": indented by neither two nor more than five: " line)
+	} else if (kind == "text" && line !~ /^Status [0-9]/) {
+		text = text " " line
+	} else {
+		end_item()
+		kind = "text"
+		name = argument = "-"
+		text = line
+	}
+}
+
+function read_command(    call, line, n) {
+	call = program " help " command
+	while ((call | getline line) > 0) {
+		n++
+		if (n == 1) {
+			sub(/^usage: dsp [^ ]+ ?/, "", line)
+			row(command, "usage", "-", "-", line)
+		} else if (n == 2) {
+			row(command, "what", "-", "-", line)
+		} else {
+			take(line)
+		}
+	}
+	end_item()
+	if (close(call) != 0 || n < 2)
+		fail(call " failed")
+}
+
+BEGIN {
+	call = program " help"
+	while ((call | getline line) > 0) {
+		if (line ~ /^  dsp /) {
+			split(line, part, " ")
+			commands[++count] = part[2]
+		}
+	}
+	if (close(call) != 0 || !count)
+		fail(call " failed")
+	for (i = 1; i <= count; i++) {
+		command = commands[i]
+		read_command()
+	}
+	call = program " list profiles"
+	for (n = 0; (call | getline line) > 0; n++) {
+		name = line
+		sub(/ .*/, "", name)
+		sub(/^[^ ]+ +/, "", line)
+		if (n > 0)
+			row("-", "profile", name, "-", line)
+	}
+	if (close(call) != 0 || n < 2)
+		fail(call " failed")
+}
+END { exit failed }
