@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# Puts files in their places, and takes them away again: for make install and make uninstall.
+#
+#   install.sh install DESTDIR RECORD [MODE:SOURCE:TARGET | conf:SOURCE:TARGET]...
+#   install.sh uninstall DESTDIR RECORD
+#
+# RECORD (a path, as installed; "-" for none) keeps what was put there: "d PATH" for a directory that was
+# not there before, "f SHA256 PATH", "c SHA256 PATH" for a configuration file. So all of it can be
+# taken away, also by another version's uninstall, and nothing else. A configuration file that
+# somebody has changed is neither overwritten nor removed.
+set -euo pipefail
+umask 022
+
+here=$(cd "$(dirname "$0")" && pwd)
+verb=${1:-}
+root=${2:-}
+record=${3:-}
+[ -n "$record" ] && shift 3
+lines=()
+declare -A known=()
+
+digest() {
+	sha256sum < "$1" | cut -d ' ' -f 1
+}
+
+# The lines of the record of an installation before this one.
+read_record() {
+	local kind rest
+
+	[ -e "$root$record" ] || return 0
+	while read -r kind rest; do
+		case $kind in
+		d) known[$rest]=d ;;
+		f | c) known[${rest#* }]="$kind ${rest%% *}" ;;
+		esac
+	done < "$root$record"
+}
+
+# Makes a directory and those above it; the ones that were not there are recorded.
+make_directory() {
+	if [ "$1" = / ]; then
+		mkdir -p "$root/"
+	elif [ ! -d "$root$1" ] || [ "${known[$1]:-}" = d ]; then
+		make_directory "$(dirname "$1")"
+		[ -d "$root$1" ] || mkdir "$root$1"
+		keep "d $1"
+	fi
+}
+
+keep() {
+	local line
+
+	for line in "${lines[@]}"; do
+		[ "$line" != "$1" ] || return 0
+	done
+	lines+=("$1")
+}
+
+# In one step, so that no program is ever half there.
+put() {
+	install -m "$1" "$2" "$root$3.dsp-new"
+	mv -f "$root$3.dsp-new" "$root$3"
+}
+
+put_file() {
+	make_directory "$(dirname "$3")"
+	put "$1" "$2" "$3"
+	keep "f $(digest "$2") $3"
+}
+
+put_conf() {
+	local source=$1 target=$2 now
+
+	make_directory "$(dirname "$target")"
+	if [ -e "$root$target" ]; then
+		now=$(digest "$root$target")
+		if [ "$now" != "$(digest "$source")" ] && [ "${known[$target]:-}" != "c $now" ]; then
+			echo "$root$target was changed and is kept; what it would be now: $source"
+			[ -z "${known[$target]:-}" ] || keep "${known[$target]} $target"
+			return
+		fi
+		# The same text, but not put there by us: it stays when dsp goes.
+		[ -n "${known[$target]:-}" ] || return 0
+	fi
+	put 644 "$source" "$target"
+	keep "c $(digest "$source") $target"
+}
+
+# What the version before had and this one has not.
+remove_old() {
+	local path line
+
+	for path in "${!known[@]}"; do
+		for line in "${lines[@]}"; do
+			[ "${line##* }" != "$path" ] || continue 2
+		done
+		if [ "${known[$path]}" = d ]; then
+			keep "d $path"
+		else
+			remove "${known[$path]}" "$path"
+		fi
+	done
+}
+
+# remove "f SHA256" PATH, or "c SHA256" PATH
+remove() {
+	case $1 in
+	f*) rm -f "$root$2" ;;
+	c*)
+		[ -e "$root$2" ] || return 0
+		if [ "c $(digest "$root$2")" = "$1" ]; then
+			rm -f "$root$2"
+		else
+			echo "$root$2 was changed and is kept"
+		fi
+		;;
+	esac
+}
+
+install_all() {
+	local entry mode source target
+
+	[ "$record" = - ] || read_record
+	for entry; do
+		IFS=: read -r mode source target <<< "$entry"
+		if [ "$mode" = conf ]; then
+			put_conf "$source" "$target"
+		else
+			put_file "$mode" "$source" "$target"
+		fi
+	done
+	[ "$record" != - ] || return 0
+	remove_old
+	make_directory "$(dirname "$record")"
+	printf '%s\n' "${lines[@]}" > "$root$record.new"
+	mv -f "$root$record.new" "$root$record"
+}
+
+# On the running system: not while Docker asks it, and not while systemd would start it.
+check_unused() {
+	local named line enabled
+
+	if named=$("$here/named-by-docker.sh"); then
+		echo "dsp is not removed: Docker asks it for every call, and without it refuses them all:"
+		while read -r line; do echo "  named by $line"; done <<< "$named"
+		echo "Have Docker ask it no more, then repeat this:"
+		echo "  dsp disable"
+		echo "  make uninstall"
+		exit 1
+	fi >&2
+	for enabled in /etc/systemd/system/*.wants/dsp.{socket,service}; do
+		[ -L "$enabled" ] || continue
+		echo "dsp is not removed: its units are enabled. First:" >&2
+		echo "  systemctl disable --now dsp.socket dsp.service" >&2
+		exit 1
+	done
+}
+
+uninstall_all() {
+	local path directories=()
+
+	if [ ! -e "$root$record" ]; then
+		echo "there is no $root$record: nothing was installed by make install here" >&2
+		exit 1
+	fi
+	[ -n "$root" ] || check_unused
+	read_record
+	for path in "${!known[@]}"; do
+		if [ "${known[$path]}" = d ]; then
+			directories+=("$path")
+		else
+			remove "${known[$path]}" "$path"
+		fi
+	done
+	rm -f "$root$record"
+	[ ${#directories[@]} = 0 ] || printf '%s\n' "${directories[@]}" | LC_ALL=C sort -r |
+		while read -r path; do
+			rmdir "$root$path" 2> /dev/null || true
+		done
+}
+
+case $verb in
+install) install_all "$@" ;;
+uninstall) uninstall_all ;;
+*)
+	sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+esac

@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""make install into a stage, and make uninstall: what is put there, and that nothing stays."""
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import dsp  # noqa: E402
+
+SCRIPT = os.path.join(dsp.ROOT, "plugin", "install.sh")
+NAMED = os.path.join(dsp.ROOT, "plugin", "named-by-docker.sh")
+EXPECTED = {
+    "usr/local/bin/dsp": 0o755, "usr/local/lib/dsp/named-by-docker.sh": 0o755,
+    "etc/dsp/dsp.env": 0o644, "etc/dsp/policy.json": 0o644,
+    "usr/local/lib/systemd/system/dsp.socket": 0o644,
+    "usr/local/lib/systemd/system/dsp.service": 0o644, "usr/local/lib/sysusers.d/dsp.conf": 0o644,
+    "usr/local/share/man/man8/dsp.8": 0o644, "usr/local/share/man/man5/dsp-policy.5": 0o644,
+    "usr/local/share/bash-completion/completions/dsp": 0o644,
+    "usr/local/share/zsh/site-functions/_dsp": 0o644,
+    "usr/local/share/fish/vendor_completions.d/dsp.fish": 0o644,
+    "usr/local/share/doc/dsp/README.md": 0o644, "usr/local/share/doc/dsp/SECURITY.md": 0o644,
+    "usr/local/share/doc/dsp/policies/ci.json": 0o644,
+    "usr/local/share/doc/dsp/drop-ins/private-homes.conf": 0o644,
+}
+
+
+def call(*words, umask=0o022):
+    # What the suite was started with is not for this make.
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    run = subprocess.run(words, check=False, cwd=dsp.ROOT, stdout=subprocess.PIPE, text=True, env=env,
+                         stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, umask=umask)
+    return run.returncode, run.stdout
+
+
+def make(target, stage, *variables, umask=0o022):
+    return call("make", "-s", target, f"DESTDIR={stage}", *variables, umask=umask)
+
+
+def tree(root):
+    """Each file and directory below root: its mode, and a file's content."""
+    found = {}
+    for place, directories, files in os.walk(root):
+        for name in directories + files:
+            path = os.path.join(place, name)
+            mode = os.lstat(path).st_mode
+            content = None
+            if stat.S_ISREG(mode):
+                with open(path, "rb") as f:
+                    content = f.read()
+            found[os.path.relpath(path, root)] = (mode, content)
+    return found
+
+
+def write(root, path, text):
+    path = os.path.join(root, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def check_modes(stage, results):
+    for path, mode in EXPECTED.items():
+        place = os.path.join(stage, path)
+        got = stat.S_IMODE(os.stat(place).st_mode) if os.path.isfile(place) else None
+        results.check(f"install: {path}", got == mode, f"mode {got and oct(got)}")
+    odd = [path for path, (mode, _) in tree(stage).items()
+           if stat.S_ISDIR(mode) and stat.S_IMODE(mode) != 0o755 or mode & 0o022]
+    results.check("install: nothing is writable for others, directories are 755", not odd, odd)
+
+
+def check_works(stage, results):
+    program = os.path.join(stage, "usr/local/bin/dsp")
+    run = subprocess.run([program, "check", "etc/dsp/policy.json", "--env-file", "etc/dsp/dsp.env"],
+                         check=False, cwd=stage, capture_output=True, text=True,
+                         env=dsp.clean_environment())
+    results.check("install: the installed settings are those of the default",
+                  run.returncode == 0 and run.stdout.startswith("The settings are well-formed: profile guard.\n")
+                  and "policy.json:" not in run.stdout + run.stderr, run.stdout + run.stderr)
+    other = [subprocess.run([program, "list", what, "--current", *more], check=False, cwd=stage,
+                            capture_output=True, text=True, env=dsp.clean_environment()).stdout
+             for what in ("powers", "operations")
+             for more in ((), ("--policy", "etc/dsp/policy.json", "--env-file", "etc/dsp/dsp.env"))]
+    results.check("install: they change nothing", other[0] and other[0] == other[1]
+                  and other[2] and other[2] == other[3], "the lists differ")
+
+
+def check_units(stage, results):
+    """Each command of the units is the installed program; systemd finds nothing to say."""
+    place = os.path.join(stage, "usr/local/lib/systemd/system")
+    with open(os.path.join(place, "dsp.service"), encoding="utf-8") as f:
+        text = f.read()
+    programs = re.findall(r"^Exec\w+=[-+@!:|]*(\S+)", text, re.M)
+    results.check("install: the unit runs what is installed", programs and
+                  set(programs) == {"/usr/local/bin/dsp"}, programs)
+    if not shutil.which("systemd-analyze"):
+        print("skip install: systemd-analyze: it is not here")
+        return
+    # systemd looks for the program, which is in the stage.
+    copies = tempfile.mkdtemp(dir=stage)
+    for name in ("dsp.socket", "dsp.service"):
+        with open(os.path.join(place, name), encoding="utf-8") as f:
+            write(copies, name, f.read().replace("/usr/local/bin/dsp", stage + "/usr/local/bin/dsp"))
+    status, told = call("systemd-analyze", "verify", "--man=no", copies + "/dsp.socket",
+                        copies + "/dsp.service")
+    results.check("install: systemd-analyze verify", status == 0 and not told, told)
+    shutil.rmtree(copies)
+
+
+def check_round_trip(tmp, results):
+    stage = os.path.join(tmp, "stage")
+    write(stage, "usr/local/share/man/man8/other.8", "another's\n")
+    os.chmod(os.path.join(stage, "usr/local/share"), 0o700)
+    before = tree(stage)
+    status, told = make("install", stage, umask=0o077)
+    results.check("install", status == 0 and told == "", told)
+    os.chmod(os.path.join(stage, "usr/local/share"), 0o755)
+    for path in ("usr/local/share/man", "usr/local/share/man/man8", "usr/local", "usr"):
+        os.chmod(os.path.join(stage, path), 0o755)
+    check_modes(stage, results)
+    check_works(stage, results)
+    check_units(stage, results)
+    os.chmod(os.path.join(stage, "usr/local/share"), 0o700)
+    installed = tree(stage)
+    status, told = make("install", stage)
+    results.check("install again changes nothing", status == 0 and tree(stage) == installed, told)
+    status, told = make("uninstall", stage)
+    results.check("uninstall leaves the tree as it was", status == 0 and told == "" and
+                  tree(stage) == before, told + str(set(tree(stage)) ^ set(before)))
+    status, told = make("uninstall", stage)
+    results.check("uninstall of nothing says so", status != 0 and "nothing was installed" in told, told)
+
+
+def check_edited(tmp, results):
+    """What an administrator wrote is neither overwritten nor removed."""
+    stage = os.path.join(tmp, "edited")
+    mine = "ALLOW_EXEC=1\n"
+    write(stage, "etc/dsp/policy.json", "{}\n")
+    make("install", stage)
+    path = write(stage, "etc/dsp/dsp.env", mine)
+    status, told = make("install", stage)
+    with open(path, encoding="utf-8") as f:
+        results.check("install keeps an edited file, and says so", status == 0 and f.read() == mine and
+                      "dsp.env was changed and is kept" in told, told)
+    status, told = make("uninstall", stage)
+    left = {name for name, (mode, _) in tree(stage).items() if stat.S_ISREG(mode)}
+    results.check("uninstall keeps what is the administrator's", status == 0 and
+                  left == {"etc/dsp/dsp.env", "etc/dsp/policy.json"}, left)
+
+
+def check_versions(tmp, results):
+    """From one version to the next: files that went, a configuration that nobody changed."""
+    stage = os.path.join(tmp, "versions")
+    record = "/usr/lib/dsp/installed"
+    old, new = (write(tmp, name, name) for name in ("old", "new"))
+    call(SCRIPT, "install", stage, record, f"644:{old}:/usr/share/a/gone", f"644:{old}:/usr/bin/stays",
+         f"conf:{old}:/etc/dsp/x.env", f"conf:{old}:/etc/dsp/edited.env")
+    write(stage, "etc/dsp/edited.env", "mine")
+    status, told = call(SCRIPT, "install", stage, record, f"644:{new}:/usr/bin/stays",
+                        f"conf:{new}:/etc/dsp/x.env", f"conf:{new}:/etc/dsp/edited.env")
+    got = {name: content for name, (_, content) in tree(stage).items() if content is not None}
+    got.pop("usr/lib/dsp/installed")
+    results.check("install over another version", status == 0 and got == {
+        "usr/bin/stays": b"new", "etc/dsp/x.env": b"new", "etc/dsp/edited.env": b"mine"}, got)
+    call(SCRIPT, "uninstall", stage, record)
+    results.check("uninstall after that", set(tree(stage)) == {"etc", "etc/dsp", "etc/dsp/edited.env"},
+                  set(tree(stage)))
+
+
+def check_prefix(tmp, results):
+    stage = os.path.join(tmp, "prefix")
+    status, told = make("install", stage, "prefix=/usr", "unitdir=/lib/systemd/system", "RECORD=-")
+    with open(os.path.join(stage, "lib/systemd/system/dsp.service"), encoding="utf-8") as f:
+        programs = set(re.findall(r"^Exec\w+=[-+@!:|]*(\S+)", f.read(), re.M))
+    results.check("install with another prefix", status == 0 and programs == {"/usr/bin/dsp"} and
+                  os.access(os.path.join(stage, "usr/bin/dsp"), os.X_OK) and
+                  not os.path.exists(os.path.join(stage, "usr/lib/dsp/installed")), f"{told} {programs}")
+    # The next build is for the default place again.
+    call("make", "-s", "all")
+
+
+# In a mount and a PID namespace: with another /etc/docker, and no other dockerd.
+INSIDE = """
+mount -t tmpfs tmpfs "$1"
+[ -z "$2" ] || printf '%s' "$2" > "$1/daemon.json"
+if [ -n "$3" ]; then
+	printf '#!/bin/sh\\nread -r end\\n' > "$1/dockerd"
+	chmod 755 "$1/dockerd"
+	printf '%s' "$4" > "$1/other.json"
+	mkfifo "$1/hold"
+	"$1/dockerd" $3 < "$1/hold" &
+	exec 3> "$1/hold"
+	until grep -qx dockerd /proc/$!/comm; do sleep 0.02; done
+fi
+"$5"
+status=$?
+exec 3>&-
+wait
+exit $status
+"""
+
+
+def named(daemon="", arguments="", other=""):
+    script = INSIDE
+    return call("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
+                "sh", "-c", script, "sh", "/etc/docker", daemon, arguments, other, NAMED)
+
+
+def check_named(results):
+    ours = '{\n  "authorization-plugins": [\n    "other",\n    "dsp"\n  ]\n}\n'
+    foreign = '{"authorization-plugins":["dsp-2","x"],"labels":["dsp"]}'
+    cases = (
+        ("no daemon.json", (), ""),
+        ("daemon.json names it", (ours,), "/etc/docker/daemon.json\n"),
+        ("with a tag", ('{"authorization-plugins":["dsp:latest"]}',), "/etc/docker/daemon.json\n"),
+        ("others alone", (foreign,), ""),
+        ("an empty file", ("\n",), ""),
+        ("dockerd without arguments", (foreign, " --debug"), ""),
+        ("another file of a running dockerd", (foreign, "--config-file /etc/docker/other.json", ours),
+         "/etc/docker/other.json\n"),
+        ("the same with =", ("", "--config-file=/etc/docker/other.json", ours), "/etc/docker/other.json\n"),
+        ("a running dockerd's command line", ("", "--authorization-plugin=dsp"), "the command line of dockerd"),
+    )
+    for name, arguments, wanted in cases:
+        status, told = named(*arguments)
+        results.check(f"named by docker: {name}", (status == 0) == bool(wanted) and
+                      (told.startswith(wanted) if wanted else not told), f"status {status}: {told}")
+
+
+def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    results = dsp.Results()
+    with tempfile.TemporaryDirectory() as tmp:
+        check_round_trip(tmp, results)
+        check_edited(tmp, results)
+        check_versions(tmp, results)
+        check_prefix(tmp, results)
+    made = not os.path.isdir("/etc/docker")
+    os.makedirs("/etc/docker", exist_ok=True)
+    try:
+        check_named(results)
+    finally:
+        if made:
+            os.rmdir("/etc/docker")
+    return results.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
