@@ -93,10 +93,10 @@ static void tell_state(struct serving *s, const char *trouble)
 		line_add(&l, "%sprofile %s, generation %u, %s", p->monitor ? "MONITOR MODE: " : "",
 			profile_info(p->profile)->name, s->service.snapshot->generation,
 			p->monitor ? "denials are only recorded" : "enforcing");
-	if (trouble)
+	if (trouble) {
 		line_add(&l, "; the last reload failed: ");
-	if (trouble)
 		line_add_cut(&l, span_of(trouble));
+	}
 	notify_ready(&s->notify, text);
 }
 
