@@ -6,6 +6,7 @@ import sys
 
 import broken
 import clients
+import glass
 import lab
 import plugins
 import policy
@@ -24,6 +25,7 @@ SUITES = {
     'clients': clients.run,
     'proxies': proxies.run,
     'broken': broken.run,
+    'glass': glass.run,
     'swarm': swarm.run,
 }
 

@@ -156,6 +156,17 @@ class Lab:
         """dockerd again; fails when it does not come up."""
         self._tell('dockerd', *arguments)
 
+    def refuses_to_start(self, why):
+        """dockerd, which is not to come up, and says why in its log."""
+        try:
+            self.start_dockerd()
+        except Failed:
+            with open(self.directory + '/dockerd.log', errors='replace') as log:
+                text = log.read()
+            check(why in text[-3000:], 'another reason: ' + text[-300:])
+        else:
+            raise Failed('dockerd has started')
+
     def dsp_log(self):
         with open(self.directory + '/dsp.log', errors='replace') as log:
             return log.read()

@@ -171,6 +171,8 @@ stop_dsp() {
 	dsp_status=0
 	[ -n "$dsp" ] || return 0
 	kill -"${1:-TERM}" "$dsp" 2> /dev/null || true
+	# One that a test has stopped would never see the signal.
+	kill -CONT "$dsp" 2> /dev/null || true
 	wait "$dsp" 2> /dev/null || dsp_status=$?
 	dsp=
 }
