@@ -168,10 +168,8 @@ int envelope_read(char *message, size_t len, struct request *ret, struct err *e)
 	struct reader r = { message, message + len };
 	struct request rq = { .body64 = NULL };
 
-	/* What an AuthZReq looks like when dockerd repeats it after a broken call. */
 	if (len == 0)
-		return FAIL(e, 0,
-			"the question is empty: it was cut off, and repeated without its text");
+		return FAIL(e, 0, "the question is empty");
 	if (take_all(&r, &rq, e) != 0)
 		return -1;
 	if (len - rq.body64_len > ENVELOPE_REST_MOST)

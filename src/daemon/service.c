@@ -251,6 +251,21 @@ static void note_probe(struct service *service, const struct facts *facts)
 
 /* --- requests ----------------------------------------------------------------------------------*/
 
+/*
+ * What dockerd sends when its first try broke off: the same question without its text. A denial and
+ * no error, for it is a call that we have cut ourselves, and the person is to know what to do.
+ */
+static enum answer answer_repeated(struct call *call)
+{
+	static const char message[] =
+		"cannot be decided: it came without its text, as dockerd repeats a question that "
+		"was cut off when dsp ended; try again";
+
+	log_line("denied request: %s", message);
+	reply_denial(&call->reply, message);
+	return ANSWER_NOW;
+}
+
 static enum answer answer_request(void *ctx, struct call *call)
 {
 	struct service *service = ctx;
@@ -259,6 +274,8 @@ static enum answer answer_request(void *ctx, struct call *call)
 	struct err e;
 	int later = -1;
 
+	if (call->len == 0)
+		return answer_repeated(call);
 	if (envelope_read(call->body, call->len, &request, &e) != 0) {
 		fail(call, &e);
 		return ANSWER_NOW;

@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 from wire import DSP, connect, directory, eventually, holds, lib, post, question, request, run, same
@@ -355,9 +357,106 @@ def stopped_is_started_again():
             manager.wait_ready(seen)
             holds(took < 10, f"answered after {took:.1f} s")
 
+# --- killed, again and again -----------------------------------------------------------------------
+
+CLIENTS = 8
+KILLS = 100
+PAUSES = [1, 2, 4, 8]  # of dockerd, before it tries again
+CREATE = json.dumps({"Image": "a", "HostConfig": {"Binds": ["/usr/share:/x:ro"]}}).encode()
+ASKED = [(request(question("GET", "/containers/json")), True),
+         (request(question("POST", "/containers/web/exec", b'{"Cmd":["sh"]}')), False),
+         (request(question("POST", "/containers/create", CREATE)), True),
+         (request(question("POST", "/containers/web/kill")), False)]
+REPEATED = request(b"")
+
+
+class Docker(threading.Thread):
+    """Asks as dockerd does: on a connection that it keeps, and what breaks off once more, without its text."""
+
+    def __init__(self, path, over):
+        super().__init__(daemon=True)
+        self.path, self.over = path, over
+        self.peer = None
+        self.answers = []  # (right, status, reply, tries, seconds)
+        self.failed = None
+
+    def is_gone(self):
+        return not self.peer or select.select([self.peer], [], [], 0)[0]
+
+    def once(self, text):
+        if self.is_gone():
+            if self.peer:
+                self.peer.close()
+            self.peer = connect(self.path)
+        return self.peer.ask(text)
+
+    def call(self, text):
+        for tries, pause in enumerate(PAUSES):
+            try:
+                return tries, self.once(text)
+            except ConnectionError:
+                self.peer.close()
+                self.peer = None
+                text = REPEATED
+                time.sleep(pause)
+        raise AssertionError("dockerd would have given up")
+
+    def run(self):
+        try:
+            while not self.over.is_set():
+                for text, right in ASKED:
+                    start = time.monotonic()
+                    tries, (status, reply) = self.call(text)
+                    self.answers.append((right, status, reply, tries, time.monotonic() - start))
+        except Exception as why:  # pylint: disable=broad-except
+            self.failed = f"{type(why).__name__}: {why}"
+        finally:
+            if self.peer:
+                self.peer.close()
+
+
+def away(events):
+    """The longest time without a dsp that is ready."""
+    longest, since = 0.0, None
+    for at, kind, value in events:
+        if kind == "end" and since is None:
+            since = at
+        elif kind == "notify" and "READY=1" in value and since is not None:
+            longest, since = max(longest, at - since), None
+    return longest
+
+
+def killed_under_load():
+    with directory() as where, managed(where) as manager:
+        over = threading.Event()
+        clients = [Docker(manager.path, over) for _ in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        try:
+            manager.kill(KILLS)
+        finally:
+            over.set()
+            for client in clients:
+                client.join(60)
+        same([client.failed for client in clients if client.failed], [], "clients that failed")
+        holds(not any(client.is_alive() for client in clients), "a call without an answer")
+        answers = [answer for client in clients for answer in client.answers]
+        wrong = [x for x in answers if x[1] != 200 or
+                 (x[2]["Allow"] != x[0] and not (x[3] and "cut off" in x[2].get("Msg", "")))]
+        holds(not wrong, f"{len(wrong)} of {len(answers)}: {wrong[:2]}")
+        gone = away(manager.events)
+        repeated = [x for x in answers if x[3]]
+        slowest = max(answers, key=lambda x: x[4] - sum(PAUSES[:x[3]]))
+        print(f"  {KILLS} kills, {len(answers)} answers; {len(repeated)} were cut off and repeated; slowest "
+              f"{max(x[4] for x in answers if not x[3]):.2f} s, {max(x[4] for x in repeated or answers):.2f} s with "
+              f"dockerd's own pause; dsp was away for {gone:.2f} s at most", flush=True)
+        late = slowest[4] - sum(PAUSES[:slowest[3]])
+        holds(late < (slowest[3] + 1) * (gone + 0.5) + 0.5, f"{late:.2f} s, and dsp was away for {gone:.2f} s")
+
 
 if __name__ == "__main__":
     sys.exit(run([
         serves_what_is_handed_over, the_path_names_the_plugin, wrong_sockets, a_long_path, meant_for_another_process,
         another_path, what_waits_is_for_the_next_one, ready_reload_stop, a_reload_by_command, broken_at_the_start,
-        nobody_listens, nobody_reads, signs_in_time, other_watchdog, stopped_is_started_again]))
+        nobody_listens, nobody_reads, signs_in_time, other_watchdog, stopped_is_started_again,
+        killed_under_load]))
