@@ -6,10 +6,12 @@ import json
 import os
 import signal
 import struct
+import subprocess
 import sys
 import time
 
-from wire import Skip, directory, eventually, holds, question, request, run, same, served
+from wire import DSP, Skip, connect, directory, eventually, holds, lib, question, request, run, same, served
+from manager import Manager
 
 PING = request(question("GET", "/_ping"))
 ALLOW = (200, {"Allow": True})
@@ -235,8 +237,30 @@ def a_second_signal_cuts():
         holds(peer.closed(), "a reply, instead of the end")
 
 
+def signs_of_life_are_the_loops():
+    """They go on while every thread hangs; and while those hang, a loop that stands still is seen as at all times."""
+    with hung() as bad, directory() as where, directory() as sockets, \
+            Manager(os.path.join(sockets, "dsp.sock"), [DSP, "serve"], lib.clean_environment(), 1.5,
+                    subprocess.DEVNULL) as manager:
+        seen = manager.wait_ready()
+        peers = [connect(manager.path) for _ in range(60)]
+        for i, peer in enumerate(peers):
+            os.symlink(f"{bad.path}/{i}", f"{where}/{i}")
+            peer.sendall(create(f"{where}/{i}"))
+        for i, peer in enumerate(peers):
+            is_refused(peer.reply(), f"{where}/{i}")
+            peer.close()
+        eventually(lambda: manager.events[-1][0] > manager.events[seen][0] + 3, "nothing is heard")
+        holds(len(os.listdir(f"/proc/{manager.process.pid}/task")) > THREADS, "no thread hangs")
+        same((manager.count("start"), manager.count("watchdog")), (1, 0), "starts and kills")
+        manager.process.send_signal(signal.SIGSTOP)
+        manager.wait_for("watchdog")
+        with connect(manager.path) as peer:
+            same(peer.ask(PING), ALLOW, "the answer of the next one")
+
+
 if __name__ == "__main__":
     sys.exit(run([
         one_waits_and_others_do_not, known_to_hang, many_hang, links_that_hang, all_comes_back,
         a_slow_one_is_answered, gone_while_it_hangs, a_stop_waits_for_the_denial,
-        a_second_signal_cuts]))
+        a_second_signal_cuts, signs_of_life_are_the_loops]))
