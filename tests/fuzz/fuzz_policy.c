@@ -1,18 +1,71 @@
 /*
- * policy_file_read and policy_review. Input: a policy file. Whatever it is, each finding is
- * printable and stands in the text; and a policy that can be used gives nobody plugin_control that
- * no rule names.
+ * policy_file_read, policy_review, and what an accepted policy decides. Input: a policy file.
+ * Whatever it is, each finding is printable and stands in the text; and of what a policy that can
+ * be used allows, a plain second reading finds the rule that says so, or the flag.
  */
+#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dsp/decide.h"
+#include "dsp/escape.h"
 #include "dsp/message.h"
 #include "dsp/policy_file.h"
 #include "dsp/policy_review.h"
 #include "fuzz.h"
 
-enum { SUBJECTS_MOST = 8 };
+enum {
+	SUBJECTS_MOST = 6,
+	RULES_MOST = 6,
+	ITEMS_MOST = 3,
+	TEXT_MOST = 96,
+};
+
+/* "*" never means these in a rule; the first two are not open by a mode either. */
+static const enum power named[] = { POWER_PLUGIN_CONTROL, POWER_DSP_FILES, POWER_UNKNOWN };
+enum { NAMED = sizeof(named) / sizeof(named[0]), LASTING = 2 };
+
+static const struct {
+	enum list_kind list;
+	enum power covers;
+	enum detail_kind kind;
+} lists[LIST_COUNT] = {
+	{ LIST_MOUNTS, POWER_HOST_MOUNTS, DETAIL_MOUNT },
+	{ LIST_IMAGES, POWER_COUNT, DETAIL_IMAGE },
+	{ LIST_CAPABILITIES, POWER_CAPABILITIES, DETAIL_CAPABILITY },
+	{ LIST_DEVICES, POWER_DEVICES, DETAIL_DEVICE },
+	{ LIST_NETWORKS, POWER_NETWORK_CONNECT, DETAIL_NETWORK },
+	{ LIST_RUNTIMES, POWER_RUNTIME, DETAIL_RUNTIME },
+	{ LIST_PORTS, POWER_PUBLISH_PORTS, DETAIL_PORT },
+};
+
+/* A policy, and the rules of its file as another reader of JSON has them; NULL: it does not. */
+struct world {
+	struct policy policy;
+	json_t *plain;
+};
+
+/* A request that asks for one thing beyond its route, and in what way. */
+struct request_for {
+	const struct route *route;
+	struct facts facts;
+	struct detail item;
+	struct sight sight;
+	enum list_kind list;
+	unsigned port; /* of a port: the host's */
+	char text[TEXT_MOST];
+};
+
+/* --- findings ----------------------------------------------------------------------------------*/
+
+/* How many bytes line number n has; the text has that many lines. */
+static size_t line_length(struct span text, size_t n)
+{
+	for (; n > 1; n--)
+		text = span_after(text, span_find(text, '\n') + 1);
+	return span_find(text, '\n');
+}
 
 static void check_findings(const struct findings *f)
 {
@@ -25,75 +78,320 @@ static void check_findings(const struct findings *f)
 
 		CHECK(item->text[0] != '\0' && fuzz_printable(item->text));
 		CHECK(item->line >= 1 && item->line <= lines);
-		CHECK(item->column >= 1 && item->column <= f->text.n + 1);
+		CHECK(item->column >= 1);
+		CHECK(item->column <= line_length(f->text, item->line) + 1);
 	}
 }
 
-static bool names_plugin_control(const struct rule *rule)
+/* --- a plain reading of what a rule covers -----------------------------------------------------*/
+
+/* NOLINTNEXTLINE(misc-no-recursion): a text of TEXT_MOST bytes */
+static bool matches(struct span glob, struct span text)
 {
-	return rule && !rule->deny && rule->powers_given &&
-		powerset_has(&rule->powers, POWER_PLUGIN_CONTROL);
+	if (glob.n == 0)
+		return text.n == 0;
+	if (glob.s[0] == '*')
+		return matches(span_after(glob, 1), text) ||
+			(text.n > 0 && matches(glob, span_after(text, 1)));
+	return text.n > 0 && glob.s[0] == text.s[0] &&
+		matches(span_after(glob, 1), span_after(text, 1));
 }
 
-/* A request of this route as dsp would know it, without details. */
-static void check_route(
-	const struct policy *policy, const struct subject *subject, const struct route *route)
+/* A glob that this plain way of matching would not end with in time. */
+static bool is_hard(struct span glob)
 {
-	struct facts facts = { .route = route,
-		.plain_name = true,
-		.powers = route_powers(route),
-		.reading = READING_EXACT };
-	struct decision d = decide(policy, subject, &facts);
+	size_t stars = 0;
+
+	for (size_t i = 0; i < glob.n; i++)
+		stars += glob.s[i] == '*';
+	return stars > 3;
+}
+
+static bool is_below(struct span path, struct span dir)
+{
+	return span_equal(dir, SPAN("/")) || span_equal(path, dir) ||
+		(span_starts(path, dir) && path.s[dir.n] == '/');
+}
+
+static bool means(const struct pattern *p, const struct request_for *rq)
+{
+	const struct detail *item = &rq->item;
+	struct span path = span_of(rq->sight.path);
+
+	if (rq->list == LIST_MOUNTS)
+		return rq->sight.seen && is_below(path, p->text) &&
+			(item->read_only || !p->read_only);
+	if (rq->list == LIST_PORTS)
+		return p->text.n == 0 && rq->port >= p->first && rq->port <= p->last;
+	if (rq->list == LIST_IMAGES && item->maybe_id)
+		return span_equal(p->text, item->text);
+	return is_hard(p->text) || matches(p->text, item->text);
+}
+
+static bool is_listed(const struct list *list, const struct request_for *rq)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (means(&list->items[i], rq))
+			return true;
+	}
+	return false;
+}
+
+/* Every power is named, or the one that the item gives is covered by its list. */
+static void check_covered(const struct rule *rule, const struct request_for *rq)
+{
+	const struct list *list = &rule->lists[rq->list];
+	enum power listed = list->given ? lists[rq->list].covers : POWER_COUNT;
+
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		enum power p = (enum power)i;
+
+		if (!powerset_has(&rq->facts.powers, p) || powerset_has(&rule->powers, p))
+			continue;
+		CHECK(p == listed && rq->facts.details.count > 0);
+	}
+	if (list->given && rq->facts.details.count > 0)
+		CHECK(is_listed(list, rq) && !rq->facts.query_hidden);
+}
+
+/* --- decisions ---------------------------------------------------------------------------------*/
+
+/* Whether the rule's own text has the power's name, and not only "*". */
+static bool names_power(const struct world *world, const struct rule *rule, const char *name)
+{
+	size_t at = (size_t)(rule - world->policy.file_rules->items);
+	const json_t *list = json_object_get(
+		json_array_get(json_object_get(world->plain, "rules"), at), "powers");
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (list, i, v) {
+		if (strcmp(json_string_value(v), name) == 0)
+			return true;
+	}
+	return !world->plain;
+}
+
+static void check_rule(const struct world *world, const struct decision *d,
+	const struct subject *subject, const struct request_for *rq)
+{
+	const struct rule *rule = d->rule;
+	size_t operation = rq->route ? (size_t)rq->route->operation : (size_t)OPERATION_COUNT;
+
+	CHECK(rule != NULL && !rule->flawed);
+	CHECK(bit_of(rule->who, subject->id) && bit_of(rule->operations, operation));
+	CHECK(rule->deny == (d->verdict == VERDICT_DENY || d->monitored));
+	if (rule->deny)
+		return;
+	CHECK(rq->facts.reading == READING_EXACT);
+	check_covered(rule, rq);
+	for (size_t i = 0; i < NAMED; i++) {
+		if (powerset_has(&rq->facts.powers, named[i]))
+			CHECK(names_power(world, rule, power_info(named[i])->name));
+	}
+}
+
+static void check_decision(
+	const struct world *world, const struct subject *subject, const struct request_for *rq)
+{
+	struct decision d = decide(&world->policy, subject, &rq->facts);
 	char message[MESSAGE_MOST];
 
 	CHECK(d.verdict == VERDICT_ALLOW || d.verdict == VERDICT_DENY);
-	message_write(policy, subject, &facts, &d, message);
-	CHECK(fuzz_printable(message));
-	if (d.verdict == VERDICT_ALLOW && powerset_has(&facts.powers, POWER_PLUGIN_CONTROL))
-		CHECK(names_plugin_control(d.rule) ||
-			policy->flags[flag_of_power(POWER_PLUGIN_CONTROL)] == SETTING_ON);
-}
-
-static void check_decisions(const struct policy *policy)
-{
-	size_t count;
-	const struct route *routes = route_rows(&count);
-	size_t subjects = policy->file_rules ? policy->file_rules->subject_count : 0;
-
-	for (size_t s = 0; s < subjects && s < SUBJECTS_MOST; s++) {
-		struct subject subject = subject_at(policy->file_rules, s);
-
-		for (size_t i = 0; i < count; i++)
-			check_route(policy, &subject, &routes[i]);
+	CHECK(!d.monitored || (world->policy.monitor && d.verdict == VERDICT_ALLOW));
+	message_write(&world->policy, subject, &rq->facts, &d, message);
+	CHECK(message[0] != '\0' && fuzz_printable(message));
+	if (d.noted)
+		CHECK(d.noted->deny && d.noted->monitor);
+	if (d.by == DECIDED_BY_FILE)
+		check_rule(world, &d, subject, rq);
+	CHECK(d.verdict != VERDICT_ALLOW || d.monitored || rq->facts.reading == READING_EXACT);
+	/* Open by a rule that names them (above), or by their flag, never by a mode. */
+	for (size_t i = 0; i < LASTING; i++) {
+		if (d.verdict == VERDICT_ALLOW && powerset_has(&rq->facts.powers, named[i]) &&
+			(d.by != DECIDED_BY_FILE || d.monitored))
+			CHECK(world->policy.flags[flag_of_power(named[i])] == SETTING_ON);
 	}
 }
 
-static void compile(const struct policy_file *file, struct policy *ret)
+/* The same as it is, when it cannot be read, when its query may be another, and when unseen. */
+static void check_ways(
+	const struct world *world, const struct subject *subject, struct request_for *rq)
+{
+	check_decision(world, subject, rq);
+	rq->facts.query_hidden = true;
+	check_decision(world, subject, rq);
+	rq->facts.query_hidden = false;
+	rq->facts.reading = READING_UNREADABLE;
+	check_decision(world, subject, rq);
+	rq->facts.reading = READING_EXACT;
+	if (rq->facts.details.count == 0 || rq->item.kind != DETAIL_MOUNT)
+		return;
+	rq->sight.seen = false;
+	rq->facts.unseen = true;
+	check_decision(world, subject, rq);
+}
+
+static struct request_for plain_request(const struct route *route)
+{
+	struct request_for rq = { .route = route };
+
+	rq.facts = (struct facts){ .route = route, .plain_name = true, .reading = READING_EXACT };
+	rq.facts.doubt.text[0] = '?';
+	if (route)
+		rq.facts.powers = route_powers(route);
+	else
+		powerset_add(&rq.facts.powers, POWER_UNKNOWN);
+	return rq;
+}
+
+static void check_power(const struct world *world, const struct subject *subject,
+	struct request_for rq, enum power p)
+{
+	if (rq.route && escape_asks(rq.route, p, &rq.facts.powers))
+		check_decision(world, subject, &rq);
+}
+
+static void check_routes(const struct world *world, const struct subject *subject)
+{
+	size_t count;
+	const struct route *route = route_rows(&count);
+	struct request_for unknown = plain_request(NULL);
+
+	check_ways(world, subject, &unknown);
+	for (; count > 0; count--, route++) {
+		struct request_for rq = plain_request(route);
+
+		check_ways(world, subject, &rq);
+		/* One of seven is enough for the others: no code is about one of them. */
+		for (size_t p = 0; p < POWER_COUNT; p += 7)
+			check_power(world, subject, rq, (enum power)p);
+		for (size_t i = 0; i < NAMED; i++)
+			check_power(world, subject, rq, named[i]);
+	}
+}
+
+/* --- what the rules' lists speak of ------------------------------------------------------------*/
+
+/* A text that a pattern means, or nearly: its stars become two letters, and more comes behind. */
+static void write_like(struct request_for *rq, const struct pattern *p, const char *behind)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->text.n && n < TEXT_MOST - 8; i++) {
+		bool star = p->text.s[i] == '*';
+
+		rq->text[n++] = star ? 'a' : p->text.s[i];
+		if (star)
+			rq->text[n++] = 'b';
+	}
+	memcpy(rq->text + n, behind, strlen(behind));
+	rq->item.text = (struct span){ rq->text, n + strlen(behind) };
+}
+
+static void write_port(struct request_for *rq, const struct pattern *p, unsigned beyond)
+{
+	rq->port = beyond ? p->last + beyond : p->first;
+	(void)snprintf(rq->text, sizeof(rq->text), "%u:80/tcp", rq->port);
+	rq->item.text = span_of(rq->text);
+}
+
+static void ask_for(const struct world *world, const struct subject *subject,
+	const struct pattern *p, enum list_kind k)
+{
+	static const char *const behind[] = { "", "/x", "x" };
+	size_t count;
+	const struct route *route = route_rows(&count);
+
+	while (route->operation != OP_CONTAINER_CREATE)
+		route++;
+	for (size_t i = 0; i < 2 * sizeof(behind) / sizeof(behind[0]); i++) {
+		struct request_for rq = plain_request(route);
+
+		rq.list = k;
+		rq.item = (struct detail){ .power = lists[k].covers,
+			.kind = lists[k].kind,
+			.field = SPAN("Field"),
+			.read_only = i % 2 == 1,
+			.maybe_id = i % 2 == 1 };
+		if (k == LIST_PORTS)
+			write_port(&rq, p, (unsigned)i / 2);
+		else
+			write_like(&rq, p, behind[i / 2]);
+		rq.sight.seen = true;
+		memcpy(rq.sight.path, rq.text, sizeof(rq.text));
+		if (k == LIST_MOUNTS)
+			rq.item.sight = &rq.sight;
+		if (lists[k].covers != POWER_COUNT)
+			powerset_add(&rq.facts.powers, lists[k].covers);
+		rq.facts.details = (struct details){ .items = &rq.item, .count = 1 };
+		check_ways(world, subject, &rq);
+	}
+}
+
+static void check_lists(const struct world *world, const struct subject *subject)
+{
+	const struct rules *rules = world->policy.file_rules;
+
+	for (size_t i = 0; rules && i < rules->count && i < RULES_MOST; i++) {
+		for (size_t k = 0; k < LIST_COUNT; k++) {
+			const struct list *list = &rules->items[i].lists[k];
+
+			for (size_t n = 0; n < list->count && n < ITEMS_MOST; n++)
+				ask_for(world, subject, &list->items[n], (enum list_kind)k);
+		}
+	}
+}
+
+static void check_decisions(const struct world *world)
+{
+	const struct rules *rules = world->policy.file_rules;
+	size_t subjects = rules ? rules->subject_count : (size_t)SUBJECT_FIRST;
+
+	for (size_t s = 0; s < subjects && s < SUBJECTS_MOST; s++) {
+		struct subject subject = subject_at(rules, s);
+
+		check_routes(world, &subject);
+		check_lists(world, &subject);
+	}
+}
+
+/* --- the target --------------------------------------------------------------------------------*/
+
+/* As config.c joins a file with an environment that says nothing. */
+static void compile(const struct policy_file *file, const struct rules *rules, struct policy *ret)
 {
 	static struct settings settings;
 
 	settings_init(&settings);
 	memcpy(settings.flags, file->flags, sizeof(settings.flags));
 	settings.profile = file->profile_given ? file->profile : PROFILE_GUARD;
+	settings.profile_given = file->profile_given;
 	settings.mode = file->mode;
-	policy_compile(&settings, SETTINGS_SOCKET, file->rules, ret);
+	settings_finish(&settings);
+	policy_compile(&settings, SETTINGS_SOCKET, rules, ret);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct policy policy;
+	static struct world world;
 	char *copy = fuzz_copy((struct span){ (const char *)data, size });
 	struct findings findings = { .file = "policy.json", .text = { copy, size } };
 	struct policy_file file;
 
 	CHECK(policy_file_read(&file, &findings) == 0);
-	compile(&file, &policy);
-	if (policy.file_rules)
-		policy_review(&policy, &findings);
+	compile(&file, file.rules, &world.policy);
+	policy_review(&world.policy, &findings);
 	findings_sort(&findings);
 	check_findings(&findings);
-	if (!findings_fatal(&findings) && !policy.monitor)
-		check_decisions(&policy);
+	if (!findings_fatal(&findings)) {
+		world.plain = json_loadb(copy, size, JSON_ALLOW_NUL, NULL);
+		check_decisions(&world);
+		/* The flags and the profile alone, as when no file has rules. */
+		compile(&file, NULL, &world.policy);
+		check_decisions(&world);
+		json_decref(world.plain);
+	}
 	findings_free(&findings);
 	rules_free(file.rules);
 	free(copy);

@@ -93,11 +93,14 @@ def add_question(corpus, question, number, operations, intent):
 
 
 def add_policies(corpus):
-    """The example policies, and those of the cases."""
+    """The example policies, and those of the cases; each also as one that only records."""
+    corpus.add("policy", b'{ "profile": "hardened", "flags": { "ALLOW_PLUGIN_CONTROL": true } }')
     for pattern in ("plugin/policies/*.json", "tests/cases/rules-*.json"):
         for path in glob.glob(os.path.join(HERE, "..", "..", pattern)):
             with open(path, "rb") as f:
-                corpus.add("policy", f.read())
+                text = f.read()
+            corpus.add("policy", text)
+            corpus.add("policy", text.replace(b"{", b'{ "mode": "monitor",', 1))
 
 
 def add_settings(corpus):
