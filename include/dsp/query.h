@@ -22,8 +22,8 @@ struct span query_first(struct span query, const char *key);
 /* Whether the first value of key is given and not empty. */
 bool query_given(struct span query, const char *key);
 
-/* Whether an escaped value is exactly text. */
-bool query_value_is(struct span value, const char *text);
+/* Whether an escaped value is exactly one of the words, which are comma separated. */
+bool query_value_in(struct span value, const char *words);
 
 /*
  * The first value of key as a boolean, as moby's httputils.BoolValue: empty, 0, no, false, none

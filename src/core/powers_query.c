@@ -51,9 +51,9 @@ static bool holds(const struct grant *g, struct span query)
 	if (g->test == TEST_TRUE)
 		return query_true(query, g->name.s);
 	if (g->test == TEST_IS)
-		return query_value_is(given, g->arg);
-	if (g->test == TEST_ADDRESS)
-		return given.n > 0 && !query_value_is(given, "-");
+		return query_value_in(given, g->arg);
+	if (g->test == TEST_OTHER)
+		return given.n > 0 && !query_value_in(given, g->arg);
 	return given.n > 0;
 }
 

@@ -51,15 +51,29 @@ static bool well_escaped(struct span s)
 	return c == -1;
 }
 
-bool query_value_is(struct span value, const char *text)
+static bool means(struct span value, struct span text)
 {
 	size_t at = 0;
 
-	for (; *text; text++) {
-		if (next_byte(value, &at) != (unsigned char)*text)
+	for (; text.n > 0; text = span_after(text, 1)) {
+		if (next_byte(value, &at) != (unsigned char)text.s[0])
 			return false;
 	}
 	return next_byte(value, &at) == -1;
+}
+
+bool query_value_in(struct span value, const char *words)
+{
+	struct span rest = span_of(words);
+
+	while (rest.n > 0) {
+		struct span one = { rest.s, span_find(rest, ',') };
+
+		if (means(value, one))
+			return true;
+		rest = span_after(rest, one.n < rest.n ? one.n + 1 : one.n);
+	}
+	return false;
 }
 
 static bool readable(struct span pair)
@@ -88,7 +102,7 @@ struct span query_first(struct span query, const char *key)
 		size_t sign = span_find(pair, '=');
 		struct span name = { pair.s, sign };
 
-		if (query_value_is(name, key) && readable(pair))
+		if (means(name, span_of(key)) && readable(pair))
 			return span_after(pair, sign < pair.n ? sign + 1 : sign);
 	}
 	return (struct span){ NULL, 0 };
