@@ -86,7 +86,7 @@ def runtimes(lab):
     home = lab.directory
     write(home + '/other', RUNTIME % MARK, 0o755)
     write(home + '/able', RUNTIME % (('sed -i %s"$file"' % without) if lacking else ':'), 0o755)
-    write(home + '/daemon.json', json.dumps({
+    write(home + '/etc/daemon.json', json.dumps({
         'authorization-plugins': ['dsp'], 'debug': True, 'default-runtime': 'able',
         'runtimes': {'other': {'path': home + '/other'}, 'able': {'path': home + '/able'}}}))
     lab.reload_dockerd()
