@@ -110,7 +110,8 @@ docs: all
 # --- unit: one program for each file, under the sanitizers -------------------------------------
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-$(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(DAEMON) $(B)/libdsp-core.a
+UNIT_CLI := $(patsubst %,$(B)/src/cli/%.o,command dockerd dockerd_ask http)
+$(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_CLI) $(DAEMON) $(B)/libdsp-core.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
 -include $(UNIT:%=$(B)/tests/unit/%.d)

@@ -7,10 +7,12 @@
 #include "dsp/err.h"
 
 /*
- * Calls see with the absolute path of each unix socket that process listens on, and of those in its
- * network's name space that are called as Docker's and containerd's are; of 32 at most.
+ * Calls see with the absolute path of each unix socket that process listens on; of 32 at most.
  * -1 when memory ran out; what may not be read is passed over.
  */
+MUST_USE int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
+
+/* The same, and then those of its network's name space that are called as Docker's are. */
 MUST_USE int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
 
 #endif

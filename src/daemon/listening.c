@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -129,7 +130,7 @@ static void see_named(struct search *s)
 	}
 }
 
-int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+static int look(pid_t process, bool named, void (*see)(void *ctx, const char *path), void *ctx)
 {
 	struct search s = { .see = see, .ctx = ctx };
 	AUTO_MEM char *table = NULL;
@@ -146,6 +147,17 @@ int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), v
 		return errno == ENOMEM ? -1 : 0;
 	search(&s);
 	(void)closedir(s.files);
-	see_named(&s);
+	if (named)
+		see_named(&s);
 	return 0;
+}
+
+int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+{
+	return look(process, false, see, ctx);
+}
+
+int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+{
+	return look(process, true, see, ctx);
 }
