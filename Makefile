@@ -73,9 +73,9 @@ flags = $(eval flags := $(FLAGS) $(foreach f,$(FLAGS_CC),$(call cc-option,$(f)))
 TABLES := routes powers flags proxies fields grants
 GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/version.h
 .SECONDARY: $(GEN)
-CORE := $(patsubst %.c,$(B)/%.o,$(wildcard src/core/*.c))
-DAEMON := $(patsubst %.c,$(B)/%.o,$(wildcard src/daemon/*.c))
-CLI := $(patsubst %.c,$(B)/%.o,$(wildcard src/cli/*.c))
+CORE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/core/*.c)))
+DAEMON := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/daemon/*.c)))
+CLI := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/cli/*.c)))
 
 .PHONY: all
 all: $(B)/dsp

@@ -1,7 +1,8 @@
-# What an installation ships, and its ways in: make install, make uninstall. Included by the top-level
+# What an installation ships, and its ways in: make install, make uninstall, make deb. Included by the top-level
 # Makefile.
 #
 #   make install prefix=/usr DESTDIR=/tmp/stage
+#   make deb                      build/deb/dsp_VERSION_ARCHITECTURE.deb
 #
 # The directories, which one may set. /etc/dsp stays where it is: it is one of the places that dsp
 # itself guards. Of unitdir systemd reads /usr/local/lib/systemd/system and /usr/lib/systemd/system.
@@ -19,6 +20,7 @@ zshdir := $(datadir)/zsh/site-functions
 fishdir := $(datadir)/fish/vendor_completions.d
 # What was installed, for make uninstall; "-": keep no record (a package has its own).
 RECORD := $(privatedir)/installed
+DOCUMENTS := README.md SECURITY.md CHANGELOG.md
 
 SHIP := $(B)/ship
 PAGES := $(patsubst plugin/man/%.in,%,$(wildcard plugin/man/*.in))
@@ -68,7 +70,7 @@ FILES = 755:$(B)/dsp:$(bindir)/dsp 755:plugin/named-by-docker.sh:$(privatedir)/n
 	644:$(SHIP)/dsp.bash:$(bashdir)/dsp 644:$(SHIP)/dsp.zsh:$(zshdir)/_dsp \
 	644:$(SHIP)/dsp.fish:$(fishdir)/dsp.fish $(call in,$(unitdir),$(UNITS:%=$(SHIP)/%)) \
 	$(foreach page,$(PAGES),$(call in,$(mandir)/man$(subst .,,$(suffix $(page))),$(SHIP)/$(page))) \
-	$(call in,$(docdir),README.md SECURITY.md CHANGELOG.md) \
+	$(call in,$(docdir),$(DOCUMENTS)) \
 	$(call in,$(docdir)/policies,$(wildcard plugin/policies/*)) \
 	$(call in,$(docdir)/drop-ins,$(wildcard plugin/systemd/drop-ins/*))
 
@@ -80,3 +82,10 @@ install: all
 		echo '  dsp enable    # dockerd asks dsp from then on')
 uninstall:
 	$(Q)plugin/install.sh uninstall "$(DESTDIR)" "$(RECORD)"
+
+# A Debian package, with plugin/debian as its debian/.
+.PHONY: deb
+deb: packages-deb
+	@mkdir -p $(B)
+	plugin/deb.sh $(B)/deb $(VERSION) > $(B)/deb.log 2>&1 || { tail -n 40 $(B)/deb.log; exit 1; }
+	@ls $(B)/deb/*.deb

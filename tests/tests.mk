@@ -1,7 +1,7 @@
 # Targets that test, measure and show dsp. Included by the top-level Makefile.
 
-.PHONY: packages-run packages-check packages-lint packages-plugin
-packages-run packages-check packages-lint packages-plugin: packages-%:
+.PHONY: packages-run packages-check packages-lint packages-plugin packages-deb
+packages-run packages-check packages-lint packages-plugin packages-deb: packages-%:
 	tests/lab/packages.sh $*
 
 # The sub-makes begin only when the packages are there: the compiler may be one of them.
