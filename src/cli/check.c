@@ -8,151 +8,175 @@
 #include "dsp/message.h"
 #include "dsp/text.h"
 
-/* What is open of one kind, as lines and as JSON. */
-struct findings_of {
+enum { NAMED = 4 }; /* subjects in one line; the others are counted */
+
+/* One way to a power that stays open, and for whom: the same rule, or the same flag. */
+struct way {
+	enum power power;
+	struct decision decision; /* that allows it to the first of them */
+	size_t subjects[NAMED];
+	size_t count;
+};
+
+struct survey {
 	const struct config *config;
-	json_t *direct;         /* ways to root on the host */
+	struct way *ways;
+	size_t count;
+	size_t room;
+	bool lost;      /* memory ran out */
+	json_t *direct; /* ways to root on the host, one for each subject; NULL: not wanted */
 	json_t *through_others; /* ways through what containers and images hold already */
 };
 
-static void add_escape(struct findings_of *f, enum power p, const struct subject *subject,
-	const struct escape *found)
+static void write_subject(const struct config *c, size_t id, char *out, size_t cap)
+{
+	struct subject subject = subject_at(c->policy.file_rules, id);
+
+	if (id == SUBJECT_ANONYMOUS)
+		text_copy(SPAN("anonymous clients"), out, cap);
+	else
+		subject_write(&subject, out, cap);
+}
+
+static void add_json(struct survey *s, enum power p, size_t id, const struct escape *found)
 {
 	const struct power_info *info = power_info(p);
+	struct subject subject = subject_at(s->config->policy.file_rules, id);
+	char name[128];
 	char who[128];
 	char why[160];
 	char text[400];
 
-	subject_write(subject, who, sizeof(who));
-	escape_why(&f->config->policy, p, &found->decision, why, sizeof(why));
-	(void)snprintf(text, sizeof(text), "%s can %s: %s",
-		subject->id == SUBJECT_ANONYMOUS ? "anonymous clients" : who, info->escape, why);
-	(void)json_array_append_new(info->root == ROOT_DIRECT ? f->direct : f->through_others,
+	write_subject(s->config, id, who, sizeof(who));
+	subject_write(&subject, name, sizeof(name));
+	escape_why(&s->config->policy, p, &found->decision, why, sizeof(why));
+	(void)snprintf(text, sizeof(text), "%s can %s: %s", who, info->escape, why);
+	(void)json_array_append_new(info->root == ROOT_DIRECT ? s->direct : s->through_others,
 		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s}", "power", info->name, "root",
-			root_name(info->root), "subject", who, "operation",
+			root_name(info->root), "subject", name, "operation",
 			found->route ? found->route->name : "unknown", "closed_by",
 			found->decision.rule ? NULL : info->flag, "what", info->escape, "why", why,
 			"text", text));
 }
 
-static void look_at(struct findings_of *f, enum power p)
+/* The way that is this one, of those of its power, which are the last; NULL: no memory. */
+static struct way *way_of(struct survey *s, enum power p, const struct decision *d)
 {
-	const struct rules *rules = f->config->policy.file_rules;
+	struct way *more;
+
+	for (size_t i = s->count; i > 0 && s->ways[i - 1].power == p; i--) {
+		if (s->ways[i - 1].decision.rule == d->rule)
+			return &s->ways[i - 1];
+	}
+	if (s->count == s->room) {
+		s->room = s->room > 0 ? 2 * s->room : 64;
+		more = mem_resize(s->ways, s->room * sizeof(*more));
+		if (!more)
+			return NULL;
+		s->ways = more;
+	}
+	s->ways[s->count] = (struct way){ .power = p, .decision = *d };
+	return &s->ways[s->count++];
+}
+
+static void look_at(struct survey *s, enum power p)
+{
+	const struct rules *rules = s->config->policy.file_rules;
 	size_t subjects = rules ? rules->subject_count : 1;
-	struct escape found;
 
 	if (power_info(p)->root == ROOT_NO)
 		return;
-	for (size_t i = 0; i < subjects; i++) {
-		struct subject subject = subject_at(rules, i);
+	for (size_t id = 0; id < subjects && !s->lost; id++) {
+		struct subject subject = subject_at(rules, id);
+		struct escape found;
+		struct way *way;
 
-		if (escape_find(&f->config->policy, &subject, p, &found))
-			add_escape(f, p, &subject, &found);
-	}
-}
-
-static const char *text_of(const json_t *finding, const char *key)
-{
-	return json_string_value(json_object_get(finding, key));
-}
-
-static bool is_same_way(const json_t *a, const json_t *b)
-{
-	return strcmp(text_of(a, "power"), text_of(b, "power")) == 0 &&
-		strcmp(text_of(a, "why"), text_of(b, "why")) == 0;
-}
-
-/* Whether an earlier finding has the same power and the same reason: one line tells of all. */
-static bool is_told(const json_t *list, size_t at)
-{
-	for (size_t i = 0; i < at; i++) {
-		if (is_same_way(json_array_get(list, i), json_array_get(list, at)))
-			return true;
-	}
-	return false;
-}
-
-/* "anonymous clients, ci and 3 more" */
-static void print_subjects(const json_t *list, size_t at)
-{
-	enum { NAMED = 4 };
-	const json_t *first = json_array_get(list, at);
-	size_t n = 0;
-
-	for (size_t i = at; i < json_array_size(list); i++) {
-		const json_t *v = json_array_get(list, i);
-		const char *who = text_of(v, "subject");
-
-		if (!is_same_way(first, v))
+		if (!escape_find(&s->config->policy, &subject, p, &found))
 			continue;
-		if (n < NAMED)
-			(void)printf("%s%s", n > 0 ? ", " : "",
-				strcmp(who, "anonymous") == 0 ? "anonymous clients" : who);
-		n++;
+		way = way_of(s, p, &found.decision);
+		s->lost = !way;
+		if (way && way->count++ < NAMED)
+			way->subjects[way->count - 1] = id;
+		if (s->direct)
+			add_json(s, p, id, &found);
 	}
-	if (n > NAMED)
-		(void)printf(" and %zu more", n - NAMED);
 }
 
-static void print_way(const json_t *list, size_t at)
+/* "  anonymous clients, ci and 3 more can bind any path of the host: ..." */
+static void print_way(const struct survey *s, const struct way *way)
 {
-	const json_t *v = json_array_get(list, at);
-	const char *flag = text_of(v, "closed_by");
+	const struct power_info *info = power_info(way->power);
+	char text[160];
 
 	(void)printf("  ");
-	print_subjects(list, at);
-	(void)printf(" can %s: %s%s%s%s\n", text_of(v, "what"), text_of(v, "why"), flag ? "; " : "",
-		flag ? flag : "", flag ? "=0 closes it" : "");
+	for (size_t i = 0; i < way->count && i < NAMED; i++) {
+		write_subject(s->config, way->subjects[i], text, sizeof(text));
+		(void)printf("%s%s", i > 0 ? ", " : "", text);
+	}
+	if (way->count > NAMED)
+		(void)printf(" and %zu more", way->count - NAMED);
+	escape_why(&s->config->policy, way->power, &way->decision, text, sizeof(text));
+	(void)printf(" can %s: %s%s%s%s\n", info->escape, text, way->decision.rule ? "" : "; ",
+		way->decision.rule ? "" : info->flag, way->decision.rule ? "" : "=0 closes it");
 }
 
-static bool has_power(const json_t *list, enum power p)
+static bool is_direct(const struct way *way)
 {
-	size_t i;
-	const json_t *v;
+	return power_info(way->power)->root == ROOT_DIRECT;
+}
 
-	json_array_foreach (list, i, v) {
-		if (strcmp(text_of(v, "power"), power_info(p)->name) == 0)
+static size_t count_direct(const struct survey *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		n += is_direct(&s->ways[i]);
+	return n;
+}
+
+static bool has_power(const struct survey *s, enum power p)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->ways[i].power == p)
 			return true;
 	}
 	return false;
 }
 
-static void print_direct(const struct findings_of *f)
+static void print_direct(const struct survey *s)
 {
-	size_t count = json_array_size(f->direct);
-
-	if (count == 0) {
+	if (count_direct(s) == 0) {
 		(void)printf("No direct way to root on the host is known to stay open.\n");
 		return;
 	}
 	(void)printf("Ways to root on the host that stay open:\n");
-	for (size_t i = 0; i < count; i++) {
-		if (!is_told(f->direct, i))
-			print_way(f->direct, i);
+	for (size_t i = 0; i < s->count; i++) {
+		if (is_direct(&s->ways[i]))
+			print_way(s, &s->ways[i]);
 	}
-	if (has_power(f->direct, POWER_HOST_MOUNTS))
+	if (has_power(s, POWER_HOST_MOUNTS))
 		(void)printf(
 			"Mounts of /, /etc, /run, /run/docker hold what keeps dsp in force: its "
 			"socket, the configuration of both, their units.\n");
-	if (f->config->policy.profile == PROFILE_GUARD)
+	if (s->config->policy.profile == PROFILE_GUARD)
 		(void)printf("Profile guard is no wall against a client that may create "
 			     "containers; DSP_PROFILE=hardened closes these ways.\n");
 }
 
-static void print_through_others(const struct findings_of *f)
+static void print_through_others(const struct survey *s)
 {
-	size_t i;
-	const json_t *v;
+	enum power last = POWER_COUNT;
 
-	const char *last = "";
-
-	if (json_array_size(f->through_others) == 0)
+	if (count_direct(s) == s->count)
 		return;
 	(void)printf("Open, and worth root where a container or an image already holds it:\n  ");
-	json_array_foreach (f->through_others, i, v) {
-		if (strcmp(last, text_of(v, "power")) != 0)
-			(void)printf("%s%s", i > 0 ? ", " : "", text_of(v, "power"));
-		last = text_of(v, "power");
+	for (size_t i = 0; i < s->count; i++) {
+		enum power p = s->ways[i].power;
+
+		if (is_direct(&s->ways[i]) || p == last)
+			continue;
+		(void)printf("%s%s", last != POWER_COUNT ? ", " : "", power_info(p)->name);
+		last = p;
 	}
 	(void)printf("\n");
 }
@@ -172,15 +196,15 @@ static json_t *findings_json(const struct findings *all)
 	return list;
 }
 
-static void print_json(const struct findings_of *f, const char *broken)
+static void print_json(const struct survey *s, const char *broken)
 {
-	const struct config *c = f->config;
+	const struct config *c = s->config;
 	json_auto_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O}", "errors",
 		broken ? json_pack("[s]", broken) : json_array(), "findings",
 		c ? findings_json(&c->findings) : json_array(), "profile",
 		c && !broken ? profile_info(c->policy.profile)->name : NULL, "notices",
-		c ? c->settings.notices : NULL, "escapes", f->direct, "through_others",
-		f->through_others);
+		c ? c->settings.notices : NULL, "escapes", s->direct, "through_others",
+		s->through_others);
 
 	(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	(void)printf("\n");
@@ -194,9 +218,9 @@ static void print_findings(const struct findings *all)
 			all->items[i].text);
 }
 
-static void print_text(const struct findings_of *f, const char *broken)
+static void print_text(const struct survey *s, const char *broken)
 {
-	const struct config *c = f->config;
+	const struct config *c = s->config;
 
 	if (c)
 		print_findings(&c->findings);
@@ -210,8 +234,8 @@ static void print_text(const struct findings_of *f, const char *broken)
 		profile_info(c->policy.profile)->name);
 	if (c->policy.monitor)
 		(void)printf("MONITOR MODE: denials are only recorded.\n");
-	print_direct(f);
-	print_through_others(f);
+	print_direct(s);
+	print_through_others(s);
 }
 
 struct arguments {
@@ -248,20 +272,18 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 	return 0;
 }
 
-static int check(const struct config *c, const struct arguments *a, const char *broken)
+static int check(struct survey *s, const struct arguments *a, const char *broken)
 {
-	json_auto_t *direct = json_array();
-	json_auto_t *through_others = json_array();
-	struct findings_of f = { .config = c, .direct = direct, .through_others = through_others };
-
 	for (size_t i = 0; !broken && i < POWER_COUNT; i++)
-		look_at(&f, (enum power)i);
+		look_at(s, (enum power)i);
+	if (s->lost)
+		broken = "no memory";
 	if (a->json)
-		print_json(&f, broken);
+		print_json(s, broken);
 	else
-		print_text(&f, broken);
-	if (broken || (c && c->findings.count > 0) ||
-		(a->fail_on_escape && json_array_size(direct) > 0))
+		print_text(s, broken);
+	if (broken || (s->config && s->config->findings.count > 0) ||
+		(a->fail_on_escape && count_direct(s) > 0))
 		return EXIT_FINDINGS;
 	return EXIT_FINE;
 }
@@ -270,11 +292,21 @@ int cli_check(int argc, char **argv)
 {
 	struct arguments a = { .json = false };
 	AUTO_CONFIG struct config *c = NULL;
+	struct survey s = { .config = NULL };
 	struct err e;
 	int rc = take_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;
 	rc = config_read(&a.sources, &c, &e);
-	return check(c, &a, rc != 0 ? e.text : NULL);
+	s.config = c;
+	if (a.json) {
+		s.direct = json_array();
+		s.through_others = json_array();
+	}
+	rc = check(&s, &a, rc != 0 ? e.text : NULL);
+	json_decref(s.direct);
+	json_decref(s.through_others);
+	mem_free(s.ways);
+	return rc;
 }

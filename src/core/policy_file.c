@@ -29,11 +29,12 @@ static void check_key(struct policy_reader *r, value_ref member, const char *con
 	char near[80];
 	char shown[SHOWN];
 
-	for (; *names; names++) {
-		if (span_equal(member->key, span_of(*names)))
+	for (const char *const *name = names; *name; name++) {
+		if (span_equal(member->key, span_of(*name)))
 			return;
-		suggest_try(&s, span_of(*names));
 	}
+	for (; *names; names++)
+		suggest_try(&s, span_of(*names));
 	text_escape(member->key, shown, sizeof(shown));
 	findings_error(r->findings, policy_key_at(r, member), "\"%s\": no such key%s", shown,
 		policy_near(&s, near, sizeof(near)));

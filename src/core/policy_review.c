@@ -148,7 +148,7 @@ static struct powerset covered_by(const struct rule *rule)
 /* Whether each request that a rule could match is matched by an earlier one of the same kind. */
 static bool takes_all(const struct review *r, const struct rule *earlier, const struct rule *rule)
 {
-	struct powerset covered = covered_by(rule);
+	struct powerset covered;
 
 	if (earlier->flawed || earlier->monitor || earlier->deny != rule->deny ||
 		has_lists(earlier) ||
@@ -158,6 +158,7 @@ static bool takes_all(const struct review *r, const struct rule *earlier, const 
 	if (rule->deny)
 		return !earlier->powers_given ||
 			(rule->powers_given && powerset_within(&rule->powers, &earlier->powers));
+	covered = covered_by(rule);
 	return powerset_within(&covered, &earlier->powers);
 }
 

@@ -37,7 +37,7 @@ static void complain_near(
 static void add_group(struct policy_reader *r, value_ref v, struct rule *rule)
 {
 	struct span name = span_after(v->text, 1);
-	struct suggestion s = suggest(name, 0);
+	struct suggestion s;
 	size_t words = (r->rules->subject_count + 63) / 64;
 
 	for (size_t i = 0; i < r->group_count; i++) {
@@ -46,8 +46,10 @@ static void add_group(struct policy_reader *r, value_ref v, struct rule *rule)
 				rule->who[w] |= r->groups[i].members[w];
 			return;
 		}
-		suggest_try(&s, r->groups[i].name);
 	}
+	s = suggest(name, 0);
+	for (size_t i = 0; i < r->group_count; i++)
+		suggest_try(&s, r->groups[i].name);
 	complain_near(r, v, "no such group", &s);
 }
 
@@ -176,21 +178,23 @@ static bool must_be_named(enum power p)
 
 static void add_power(struct policy_reader *r, value_ref v, struct rule *rule)
 {
-	struct suggestion s = suggest(v->text, 0);
+	struct suggestion s;
 	bool all = span_equal(v->text, SPAN("*"));
 	bool found = all;
 
 	for (size_t i = 0; i < POWER_COUNT; i++) {
-		struct span name = span_of(power_info((enum power)i)->name);
-		bool named = span_equal(v->text, name);
+		bool named = span_equal(v->text, span_of(power_info((enum power)i)->name));
 
 		if (named || (all && !must_be_named((enum power)i)))
 			powerset_add(&rule->powers, (enum power)i);
 		found = found || named;
-		suggest_try(&s, name);
 	}
-	if (!found)
-		complain_near(r, v, "no such power", &s);
+	if (found)
+		return;
+	s = suggest(v->text, 0);
+	for (size_t i = 0; i < POWER_COUNT; i++)
+		suggest_try(&s, span_of(power_info((enum power)i)->name));
+	complain_near(r, v, "no such power", &s);
 }
 
 /* --- lists -------------------------------------------------------------------------------------*/
