@@ -21,7 +21,8 @@ from dsp import Connection  # noqa: E402 (the path is known only now)
 
 LAB = os.path.join(HERE, '..', 'lab', 'lab.sh')
 DOCKER = '/usr/bin/docker' if os.path.exists('/usr/bin/docker') else 'docker'
-DENIED = 'authorization denied by plugin dsp: '
+MANAGED = bool(os.environ.get('LAB_MANAGED'))
+DENIED = 'authorization denied by plugin dsp%s: ' % (':latest' if MANAGED else '')
 
 Said = collections.namedtuple('Said', 'status text')      # of a command: exit status, all output
 Reply = collections.namedtuple('Reply', 'status text')    # of a request: HTTP status, body
@@ -168,8 +169,16 @@ class Lab:
             raise Failed('dockerd has started')
 
     def dsp_log(self):
-        with open(self.directory + '/dsp.log', errors='replace') as log:
-            return log.read()
+        """What dsp has written; of a managed one dockerd's log has it."""
+        name = '/dockerd.log' if MANAGED else '/dsp.log'
+        with open(self.directory + name, errors='replace') as log:
+            return ''.join(line for line in log if not MANAGED or ' plugin=' in line)
+
+    def plugins(self):
+        """The names of the managed plugins but dsp's own."""
+        listed = json.loads(self.raw('GET', '/plugins').text)
+        return sorted(plugin['Name'] for plugin in listed
+                      if not (MANAGED and plugin['Name'] == 'dsp:latest'))
 
     # --- the docker CLI -----------------------------------------------------------------------
 

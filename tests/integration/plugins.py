@@ -1,7 +1,5 @@
 """Managed plugins: closed by default, opened by a flag, and never by dsp's own name."""
 
-import json
-
 from lab import check, check_not_refused, check_refused
 
 # How one may write the name dsp to dockerd: each would make a plugin that is asked instead.
@@ -39,10 +37,6 @@ WRITES = [
 ]
 
 
-def names(lab):
-    return sorted(plugin['Name'] for plugin in json.loads(lab.raw('GET', '/plugins').text))
-
-
 def closed(lab, report):
     for words in WRITES:
         with report.case(words):
@@ -50,7 +44,7 @@ def closed(lab, report):
     with report.case('plugin create leaves nothing'):
         said = lab.docker('plugin', 'create', 'other', lab.plugin_directory())
         check_refused(said.text, 'ALLOW_PLUGIN_CONTROL')
-        check(names(lab) == [], 'there is %s' % names(lab))
+        check(lab.plugins() == [], 'there is %s' % lab.plugins())
 
 
 def opened(lab, report):
@@ -65,7 +59,7 @@ def opened(lab, report):
                 check_not_refused(lab.ask(words))
     with report.case('ALLOW_PLUGIN_CONTROL=1: plugin rm'):
         lab.works('plugin', 'rm', 'other')
-        check(names(lab) == [], 'there is %s' % names(lab))
+        check(lab.plugins() == [], 'there is %s' % lab.plugins())
 
 
 def own_name(lab, report):
@@ -87,7 +81,7 @@ def own_name(lab, report):
         with report.case('/plugins/pull?' + query):
             check_refused(lab.raw('POST', '/plugins/pull?' + query, body=[]).text, 'no flag opens')
     with report.case('no plugin came of it'):
-        check(names(lab) == [], 'there is %s' % names(lab))
+        check(lab.plugins() == [], 'there is %s' % lab.plugins())
     with report.case('a reload of dockerd keeps dsp in force'):
         lab.reload_dockerd()
         check_refused(lab.docker('kill', 'nobody').text, 'ALLOW_KILL')

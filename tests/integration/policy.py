@@ -2,11 +2,10 @@
 
 import json
 import os
-import signal
 import subprocess
 
 import dsp
-from lab import DENIED, DOCKER, check, wait_for
+from lab import DENIED, DOCKER, MANAGED, check, wait_for
 
 CERTIFICATES = os.environ.get('LAB_TLS')
 
@@ -16,7 +15,8 @@ class Users:
 
     def __init__(self, lab):
         self.lab = lab
-        self.path = lab.directory + '/policy.json'
+        self.path = lab.directory + '/policy/policy.json'
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self.tokens = {name: self._token(name) for name in ('ci', 'bob')}
         self.policy = {
             'users': {'alice': {'common_names': ['alice']},
@@ -70,18 +70,16 @@ class Users:
             '--tlskey', '%s/%s-key.pem' % (CERTIFICATES, name), *words)
 
     def reload(self):
-        said = self.lab.command(dsp.DSP, 'reload', '--socket', self.socket())
-        return said
-
-    def socket(self):
-        pid = subprocess.run(['pgrep', '-f', '^[^ ]*dsp serve .*' + self.path], check=True,
-                             text=True, stdout=subprocess.PIPE).stdout.split()[0]
-        return '/proc/%s/root/run/docker/plugins/dsp.sock' % pid
+        socket = '/run/docker/plugins/%sdsp.sock' % ('*/' if MANAGED else '')
+        return self.lab.inside('/run/lab/dsp reload --socket ' + socket)
 
     def hangup(self):
-        pid = subprocess.run(['pgrep', '-f', '^[^ ]*dsp serve .*' + self.path], check=True,
-                             text=True, stdout=subprocess.PIPE).stdout.split()[0]
-        os.kill(int(pid), signal.SIGHUP)
+        said = self.lab.inside("pkill -HUP -f '^[^ ]*dsp serve '")
+        check(said.status == 0, 'there is no dsp')
+
+    def setting(self):
+        """The words for lab.dsp that name the file: a managed dsp has its directory as a mount."""
+        return ['DSP_POLICY=/etc/dsp/policy.json'] if MANAGED else ['--policy', self.path]
 
 
 def allowed(said):
@@ -185,7 +183,7 @@ def run(lab, report):
     users = Users(lab)
     lab.dsp()
     lab.start_container('victim')
-    lab.dsp('--policy', users.path)
+    lab.dsp(*users.setting())
     tokens(users, report)
     builds(users, report)
     if CERTIFICATES:

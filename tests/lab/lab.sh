@@ -20,7 +20,8 @@
 #
 # Variables: DSP (the program; default: build/dsp of this tree), LAB_STORAGE (overlay2 or vfs;
 # default: what works), LAB_BARE (when not empty, there is no dsp and no daemon.json until one asks
-# for them). The directory's etc is the lab's /etc/docker.
+# for them), LAB_MANAGED (a directory as make plugin makes it: dsp is the managed plugin made of it,
+# and what "dsp" says are its settings). The directory's etc is the lab's /etc/docker.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -300,7 +301,7 @@ inside() {
 	busybox ip link set lo up
 
 	# The image comes in under the default settings; the asked ones may well forbid it.
-	if [ -z "${LAB_BARE:-}" ]; then
+	if [ -z "${LAB_BARE:-}${LAB_MANAGED:-}" ]; then
 		start_dsp || fail "$why"
 		echo '{"authorization-plugins":["dsp"]}' > "$dir/etc/daemon.json"
 	fi
@@ -308,6 +309,7 @@ inside() {
 	start_dockerd || fail "$why"
 	say "making the image bb"
 	"$here/image.sh" | docker import --change 'CMD ["sh"]' - bb > /dev/null || fail "no image"
+	[ -z "${LAB_MANAGED:-}" ] || begin_managed
 	if [ $# != 0 ]; then
 		start_dsp "$@" || fail "$why"
 	fi
@@ -322,6 +324,10 @@ inside() {
 	exit "$dsp_status"
 }
 
+if [ -n "${LAB_MANAGED:-}" ]; then
+	LAB_MANAGED=$(realpath "$LAB_MANAGED")
+	. "$here/managed.sh"
+fi
 if [ "${1:-}" = --inside ]; then
 	shift
 	inside "$@"
