@@ -6,8 +6,10 @@ import sys
 
 import broken
 import clients
+import defence
 import glass
 import lab
+import managed
 import plugins
 import policy
 import powers
@@ -20,12 +22,14 @@ SUITES = {
     'works': works.run,
     'refused': refused.run,
     'plugins': plugins.run,
+    'defence': defence.run,
     'policy': policy.run,
     'powers': powers.run,
     'clients': clients.run,
     'proxies': proxies.run,
     'broken': broken.run,
     'glass': glass.run,
+    'managed': managed.run,
     'swarm': swarm.run,
 }
 

@@ -326,6 +326,7 @@ inside() {
 
 if [ -n "${LAB_MANAGED:-}" ]; then
 	LAB_MANAGED=$(realpath "$LAB_MANAGED")
+	# shellcheck disable=SC1091 # it is looked at by itself
 	. "$here/managed.sh"
 fi
 if [ "${1:-}" = --inside ]; then

@@ -60,7 +60,7 @@ start_dsp() {
 	docker plugin enable dsp >> "$dir/managed.out" 2>&1 || fine=$?
 	in_chain '"dsp"'
 	until_true "dockerd does not ask it" is_asked || return 1
-	why=$(cat "$dir/managed.out")
+	why=$(tr '\n' ' ' < "$dir/managed.out")
 	return $fine
 }
 
