@@ -7,8 +7,6 @@
 #include "dsp/mem.h"
 #include "dsp/paths.h"
 
-enum { SLOTS = 2 * LOOKUP_SOURCES_MOST };
-
 struct source {
 	struct sight sight;
 	struct span mount; /* into the lookup's host; written before the lookup stands here */
@@ -26,7 +24,7 @@ struct lookup {
 	struct span socket_dir;
 	size_t count;
 	struct source *sources[LOOKUP_SOURCES_MOST];
-	uint16_t slots[SLOTS]; /* by hash of the text: the source, from 1 */
+	struct source *sorted[LOOKUP_SOURCES_MOST]; /* the same, by text */
 };
 
 struct lookup *lookup_new(struct span socket_dir, pid_t docker)
@@ -63,24 +61,35 @@ void lookup_release(struct lookup *l)
 
 /* --- the sources -------------------------------------------------------------------------------*/
 
-/* FNV-1a. Who finds many texts of one hash costs himself a lookup that is refused. */
-static size_t hash(struct span text)
+/* Any order will do: no texts that a stranger can choose make a search long. */
+static int compare(struct span a, struct span b)
 {
-	uint32_t h = 2166136261U;
-
-	for (size_t i = 0; i < text.n; i++)
-		h = (h ^ (unsigned char)text.s[i]) * 16777619U;
-	return h % SLOTS;
+	if (a.n != b.n)
+		return a.n < b.n ? -1 : 1;
+	return a.n > 0 ? memcmp(a.s, b.s, a.n) : 0;
 }
 
-/* The slot that holds the source, or the free one where it would stand. */
-static size_t slot_of(const struct lookup *l, struct span text)
+/* Where in the sorted ones the source stands, or would. */
+static size_t place_of(const struct lookup *l, struct span text, bool *there)
 {
-	size_t slot = hash(text);
+	size_t first = 0;
+	size_t end = l->count;
 
-	while (l->slots[slot] != 0 && !span_equal(l->sources[l->slots[slot] - 1]->text, text))
-		slot = (slot + 1) % SLOTS;
-	return slot;
+	*there = false;
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+		int order = compare(l->sorted[middle]->text, text);
+
+		if (order == 0) {
+			*there = true;
+			return middle;
+		}
+		if (order < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first;
 }
 
 static struct source *source_new(struct span text)
@@ -105,26 +114,30 @@ static struct source *source_new(struct span text)
 
 int lookup_add(struct lookup *l, struct span source, struct err *e)
 {
-	size_t slot = slot_of(l, source);
+	bool there;
+	size_t place = place_of(l, source, &there);
 	struct source *s;
 
-	if (l->slots[slot] != 0)
+	if (there)
 		return 0;
 	if (l->count == LOOKUP_SOURCES_MOST)
 		return FAIL(e, 0, "it has more than %d mount sources", LOOKUP_SOURCES_MOST);
 	s = source_new(source);
 	if (!s)
 		return FAIL(e, ENOMEM, "a mount source");
+	for (size_t i = l->count; i > place; i--)
+		l->sorted[i] = l->sorted[i - 1];
+	l->sorted[place] = s;
 	l->sources[l->count++] = s;
-	l->slots[slot] = (uint16_t)l->count;
 	return 0;
 }
 
 const struct sight *lookup_sight(const struct lookup *l, struct span source)
 {
-	size_t slot = slot_of(l, source);
+	bool there;
+	size_t place = place_of(l, source, &there);
 
-	return l->complete && l->slots[slot] != 0 ? &l->sources[l->slots[slot] - 1]->sight : NULL;
+	return l->complete && there ? &l->sorted[place]->sight : NULL;
 }
 
 static void refuse(struct facts *facts, const struct err *why)

@@ -374,14 +374,19 @@ static void many(void **state)
 	(void)state;
 	assert_non_null(l);
 	for (int i = 0; i < 3 * LOOKUP_SOURCES_MOST; i++) {
-		(void)snprintf(text, sizeof(text), "/tmp/%d", i % LOOKUP_SOURCES_MOST);
+		/* Neither in order nor all of one length. */
+		(void)snprintf(text, sizeof(text), "/tmp/%d", i * 77 % LOOKUP_SOURCES_MOST);
 		assert_int_equal(lookup_add(l, span_of(text), &e), 0);
 	}
 	assert_int_equal(lookup_add(l, SPAN("/one/more"), &e), -1);
 	lookup_hold(l);
 	lookup_run(l);
 	lookup_release(l);
-	assert_string_equal(lookup_sight(l, SPAN("/tmp/77"))->path, "/tmp/77");
+	assert_string_equal(lookup_first(l).s, "/tmp/0");
+	for (int i = 0; i < LOOKUP_SOURCES_MOST; i++) {
+		(void)snprintf(text, sizeof(text), "/tmp/%d", i);
+		assert_string_equal(lookup_sight(l, span_of(text))->path, text);
+	}
 	assert_null(lookup_sight(l, SPAN("/one/more")));
 	lookup_release(l);
 }
