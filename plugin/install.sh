@@ -72,6 +72,10 @@ put_conf() {
 	local source=$1 target=$2 now
 
 	make_directory "$(dirname "$target")"
+	if [ -L "$root$target" ]; then
+		echo "$root$target is a link and is kept; what it would be now: $source"
+		return
+	fi
 	if [ -e "$root$target" ]; then
 		now=$(digest "$root$target")
 		if [ "$now" != "$(digest "$source")" ] && [ "${known[$target]:-}" != "c $now" ]; then

@@ -1,9 +1,5 @@
 #!/usr/bin/env python3
-"""The Debian package: built twice, looked at, and lived with in a throwaway root.
-
-The root is an overlay over the machine's own, in namespaces that end with the process: dpkg there is
-the real one, and nothing of the machine is changed.
-"""
+"""The Debian package: built twice, looked at, and lived with in a throwaway root, by the real dpkg."""
 import os
 import re
 import shutil
@@ -14,6 +10,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dsp  # noqa: E402
+from root import Root, enter, environment, run  # noqa: E402
 
 MODES = {
     "./usr/bin/dsp": "-rwxr-xr-x", "./usr/lib/dsp/named-by-docker.sh": "-rwxr-xr-x",
@@ -29,12 +26,6 @@ BOOKS = re.compile(r"/(var/(lib/dpkg|lib/systemd/deb-systemd-[a-z-]*|cache/(man|
                    r"|etc/(passwd|shadow|group|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")
 # Stands for systemctl where a test wants to know what is asked of it.
 RECORDER = '#!/bin/sh\necho "$*" >> /run/systemctl\ncase $* in *is-enabled*) echo enabled ;; esac\n'
-
-
-def run(*words, **options):
-    done = subprocess.run(words, check=False, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **options)
-    return done.returncode, done.stdout
 
 
 def version():
@@ -53,11 +44,6 @@ def read(path):
 
 
 # --- the build ------------------------------------------------------------------------------------
-
-def environment(**more):
-    names = ("PATH", "HOME", "TMPDIR")
-    return {**{name: os.environ[name] for name in names if name in os.environ}, **more}
-
 
 def build(tree, directory, results, **options):
     status, told = run(os.path.join(tree, "plugin", "deb.sh"), directory, version(), **options)
@@ -134,58 +120,6 @@ def next_version(package, tmp, name, env_file=None):
 
 # --- the throwaway root ----------------------------------------------------------------------------
 
-class Root:
-    """An overlay over "/", and commands in it."""
-
-    def __init__(self, room):
-        self.top = os.path.join(room, "root")
-        self.upper = os.path.join(room, "upper")
-        for name in ("root", "upper", "work"):
-            os.mkdir(os.path.join(room, name))
-        self.mounted = run("mount", "-t", "overlay", "-o", f"lowerdir=/,upperdir={self.upper},"
-                           f"workdir={room}/work", "overlay", self.top)[0] == 0
-        for kind, place in (("proc", "proc"), ("tmpfs", "run"), ("tmpfs", "tmp")):
-            run("mount", "-t", kind, kind, self.path("/" + place))
-        run("mount", "--rbind", "/dev", self.path("/dev"))
-        # The machine's own configuration of these is not the tests'.
-        for place in ("/etc/docker", "/etc/dsp"):
-            shutil.rmtree(self.path(place), ignore_errors=True)
-        os.mkdir(self.path("/etc/docker"))
-        self.base = self.changes()
-
-    def path(self, path):
-        return self.top + path
-
-    def do(self, *words):
-        return run("chroot", self.top, *words, env=environment(
-            LC_ALL="C.UTF-8", DEBIAN_FRONTEND="noninteractive", PATH="/usr/sbin:/usr/bin:/sbin:/bin"))
-
-    def dpkg(self, *words):
-        return self.do("dpkg", "--force-unsafe-io", *words)
-
-    def put(self, package):
-        shutil.copy(package, self.path("/tmp/dsp.deb"))
-        return "/tmp/dsp.deb"
-
-    def state(self):
-        return self.do("dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Version}", "dsp")[1]
-
-    def write(self, path, text):
-        with open(self.path(path), "w", encoding="utf-8") as f:
-            f.write(text)
-
-    def changes(self):
-        """What differs from the machine's root: every path of the upper layer but directories."""
-        found = set()
-        for place, _, files in os.walk(self.upper):
-            found |= {os.path.join(place, name)[len(self.upper):] for name in files}
-        return found
-
-
-def name_it(root, names):
-    root.write("/etc/docker/daemon.json", '{\n  "authorization-plugins": [%s]\n}\n' % names)
-
-
 def check_first(root, package, results):
     status, told = root.dpkg("-i", root.put(package))
     results.check("root: installed", status == 0 and root.state() == "ii " + version(), told)
@@ -212,7 +146,7 @@ def check_upgrades(root, packages, results):
     """An edited configuration file stays, and being asked by Docker is no hindrance."""
     mine = "ALLOW_EXEC=1\n"
     root.write("/etc/dsp/dsp.env", mine)
-    name_it(root, '"dsp"')
+    root.name_plugins('"dsp"')
     for package, name in packages:
         status, told = root.dpkg("--force-confold", "-i", root.put(package))
         with open(root.path("/etc/dsp/dsp.env"), encoding="utf-8") as f:
@@ -240,7 +174,7 @@ def check_refused(root, results):
 
 
 def check_gone(root, package, results):
-    name_it(root, '"other"')
+    root.name_plugins('"other"')
     status, told = root.dpkg("-r", "dsp")
     results.check("root: removed when Docker does not ask it", status == 0 and
                   not os.path.exists(root.path("/usr/bin/dsp")) and
@@ -291,8 +225,6 @@ def check_services(root, packages, results):
 def inside(room, package, *later):
     """In the namespaces."""
     results = dsp.Results()
-    # A file system of its own: an overlay takes no overlay for its upper layer.
-    run("mount", "-t", "tmpfs", "tmpfs", room)
     root = Root(room)
     if not root.mounted:
         print("skip root: this kernel gives no overlay here")
@@ -323,9 +255,7 @@ def main():
         os.mkdir(room)
         later = [next_version(package, tmp, version() + "+next1"),
                  next_version(package, tmp, version() + "+next2", "# More of it.\n")]
-        status = subprocess.run(["unshare", "--mount", "--propagation", "private", "--pid", "--fork",
-                                 "--kill-child", "--mount-proc", sys.executable, __file__, "--inside",
-                                 room, package, *later], check=False).returncode
+        status = enter(room, package, *later)
     return results.end() or status
 
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""make install into a stage, and make uninstall: what is put there, and that nothing stays."""
+"""make install and make uninstall, into a stage and in a throwaway root: what is put there, and that nothing
+stays."""
+import contextlib
 import os
 import re
 import shutil
@@ -11,9 +13,9 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dsp  # noqa: E402
+from root import Root, enter  # noqa: E402
 
 SCRIPT = os.path.join(dsp.ROOT, "plugin", "install.sh")
-NAMED = os.path.join(dsp.ROOT, "plugin", "named-by-docker.sh")
 EXPECTED = {
     "usr/local/bin/dsp": 0o755, "usr/local/lib/dsp/named-by-docker.sh": 0o755,
     "etc/dsp/dsp.env": 0o644, "etc/dsp/policy.json": 0o644,
@@ -184,71 +186,116 @@ def check_prefix(tmp, results):
     call("make", "-s", "all")
 
 
-# In a mount and a PID namespace: with another /etc/docker, and no other dockerd.
-INSIDE = """
-mount -t tmpfs tmpfs "$1"
-[ -z "$2" ] || printf '%s' "$2" > "$1/daemon.json"
-if [ -n "$3" ]; then
-	printf '#!/bin/sh\\nread -r end\\n' > "$1/dockerd"
-	chmod 755 "$1/dockerd"
-	printf '%s' "$4" > "$1/other.json"
-	mkfifo "$1/hold"
-	"$1/dockerd" $3 < "$1/hold" &
-	exec 3> "$1/hold"
-	until grep -qx dockerd /proc/$!/comm; do sleep 0.02; done
-fi
-"$5"
-status=$?
-exec 3>&-
-wait
-exit $status
-"""
+# --- in a throwaway root ---------------------------------------------------------------------------
+
+def make_inside(root, target):
+    return root.do("make", "-s", "-C", dsp.ROOT, target)
 
 
-def named(daemon="", arguments="", other=""):
-    script = INSIDE
-    return call("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
-                "sh", "-c", script, "sh", "/etc/docker", daemon, arguments, other, NAMED)
+def check_live(root, results):
+    """As an administrator does it: without DESTDIR."""
+    base = root.changes()
+    status, told = make_inside(root, "install")
+    results.check("live: install, and what is next", status == 0 and "dsp enable" in told, told)
+    status, told = root.do("systemd-sysusers")
+    results.check("live: the user is made", status == 0 and root.do("getent", "passwd", "_dsp")[0] == 0, told)
+    status, told = root.do("systemctl", "enable", "dsp.socket", "dsp.service")
+    results.check("live: systemd finds the units", status == 0, told)
+    status, told = root.do("sh", "-c", "man -w dsp dsp-policy && command -v dsp")
+    # Debian has a link beside /usr/local/share/man.
+    results.check("live: manual and program are found", re.sub("/share/man/", "/man/", told).split() == [
+        "/usr/local/man/man8/dsp.8", "/usr/local/man/man5/dsp-policy.5", "/usr/local/bin/dsp"], told)
+    root.name_plugins('"dsp"')
+    status, told = make_inside(root, "uninstall")
+    results.check("live: uninstall is refused while Docker asks dsp", status != 0 and
+                  "/etc/docker/daemon.json" in told and "  dsp disable\n  make uninstall\n" in told, told)
+    os.remove(root.path("/etc/docker/daemon.json"))
+    status, told = make_inside(root, "uninstall")
+    results.check("live: and while the units are enabled", status != 0 and
+                  "systemctl disable --now dsp.socket dsp.service" in told, told)
+    results.check("live: a refusal takes nothing away", root.do("dsp", "version")[0] == 0, "")
+    root.do("systemctl", "disable", "dsp.socket", "dsp.service")
+    status, told = make_inside(root, "uninstall")
+    left = {path for path in root.changes() - base
+            if not re.match(r"/etc/((passwd|shadow|group|gshadow)-?|\.pwd\.lock)$", path)}
+    results.check("live: uninstall leaves nothing", status == 0 and not left, f"{told} {left}")
 
 
-def check_named(results):
-    ours = '{\n  "authorization-plugins": [\n    "other",\n    "dsp"\n  ]\n}\n'
-    foreign = '{"authorization-plugins":["dsp-2","x"],"labels":["dsp"]}'
-    cases = (
-        ("no daemon.json", (), ""),
-        ("daemon.json names it", (ours,), "/etc/docker/daemon.json\n"),
-        ("with a tag", ('{"authorization-plugins":["dsp:latest"]}',), "/etc/docker/daemon.json\n"),
-        ("others alone", (foreign,), ""),
-        ("an empty file", ("\n",), ""),
-        ("dockerd without arguments", (foreign, " --debug"), ""),
-        ("another file of a running dockerd", (foreign, "--config-file /etc/docker/other.json", ours),
-         "/etc/docker/other.json\n"),
-        ("the same with =", ("", "--config-file=/etc/docker/other.json", ours), "/etc/docker/other.json\n"),
-        ("a running dockerd's command line", ("", "--authorization-plugin=dsp"), "the command line of dockerd"),
-    )
-    for name, arguments, wanted in cases:
-        status, told = named(*arguments)
+OURS = '{\n  "authorization-plugins": [\n    "other",\n    "dsp"\n  ]\n}\n'
+FOREIGN = '{"authorization-plugins":["dsp-2","x"],"labels":["dsp"]}'
+# What daemon.json holds, a running dockerd's arguments, /etc/docker/other.json; what is told.
+NAMED = (
+    ("no daemon.json", (None, None, None), ""),
+    ("daemon.json names it", (OURS, None, None), "/etc/docker/daemon.json\n"),
+    ("with a tag", ('{"authorization-plugins":["dsp:latest"]}', None, None), "/etc/docker/daemon.json\n"),
+    ("others alone", (FOREIGN, None, None), ""),
+    ("an empty file", ("\n", None, None), ""),
+    ("a dockerd without arguments", (FOREIGN, ["--debug"], None), ""),
+    ("another file of a running dockerd", (FOREIGN, ["--config-file", "/etc/docker/other.json"], OURS),
+     "/etc/docker/other.json\n"),
+    ("the same with =", (None, ["--config-file=/etc/docker/other.json"], OURS), "/etc/docker/other.json\n"),
+    ("a running dockerd's command line", (None, ["--authorization-plugin=dsp"], None),
+     "the command line of dockerd"),
+)
+
+
+@contextlib.contextmanager
+def running(root, arguments):
+    """A process called dockerd, with these arguments, in the root."""
+    if arguments is None:
+        yield
+        return
+    root.write("/tmp/dockerd", "#!/bin/sh\necho\nread -r end\n")
+    os.chmod(root.path("/tmp/dockerd"), 0o755)
+    with subprocess.Popen(["chroot", root.top, "/tmp/dockerd", *arguments], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield
+        process.communicate()
+
+
+def check_named(root, results):
+    """Where a dockerd is told to ask dsp, found without dsp."""
+    for name, (daemon, arguments, other), wanted in NAMED:
+        for path, text in (("daemon.json", daemon), ("other.json", other)):
+            path = "/etc/docker/" + path
+            if os.path.exists(root.path(path)):
+                os.remove(root.path(path))
+            if text is not None:
+                root.write(path, text)
+        with running(root, arguments):
+            status, told = root.do(os.path.join(dsp.ROOT, "plugin", "named-by-docker.sh"))
         results.check(f"named by docker: {name}", (status == 0) == bool(wanted) and
                       (told.startswith(wanted) if wanted else not told), f"status {status}: {told}")
+
+
+def inside(room):
+    results = dsp.Results()
+    root = Root(room)
+    if not root.mounted:
+        print("skip live: this kernel gives no overlay here")
+        return 0
+    root.bind(dsp.ROOT)
+    check_live(root, results)
+    check_named(root, results)
+    return results.end()
 
 
 def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
+    if sys.argv[1:2] == ["--inside"]:
+        return inside(*sys.argv[2:])
     results = dsp.Results()
     with tempfile.TemporaryDirectory() as tmp:
         check_round_trip(tmp, results)
         check_edited(tmp, results)
         check_versions(tmp, results)
         check_prefix(tmp, results)
-    made = not os.path.isdir("/etc/docker")
-    os.makedirs("/etc/docker", exist_ok=True)
-    try:
-        check_named(results)
-    finally:
-        if made:
-            os.rmdir("/etc/docker")
-    return results.end()
+        room = os.path.join(tmp, "room")
+        os.mkdir(room)
+        status = enter(room)
+    return results.end() or status
 
 
 if __name__ == "__main__":
