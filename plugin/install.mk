@@ -77,9 +77,6 @@ FILES = 755:$(B)/dsp:$(bindir)/dsp 755:plugin/named-by-docker.sh:$(privatedir)/n
 .PHONY: install uninstall
 install: all
 	$(Q)plugin/install.sh install "$(DESTDIR)" "$(RECORD)" $(FILES)
-	$(if $(DESTDIR),,@echo 'Installed; nothing runs yet, and Docker asks nobody. As root:'; \
-		echo '  systemd-sysusers && systemctl daemon-reload && systemctl enable --now dsp.socket dsp.service'; \
-		echo '  dsp enable    # dockerd asks dsp from then on')
 uninstall:
 	$(Q)plugin/install.sh uninstall "$(DESTDIR)" "$(RECORD)"
 

@@ -121,6 +121,18 @@ remove() {
 	esac
 }
 
+# On the running system: nothing is started or stopped by an installation.
+say_next() {
+	if [ ${#known[@]} = 0 ]; then
+		echo "Installed; nothing runs yet, and Docker asks nobody. As root:"
+		echo "  systemd-sysusers && systemctl daemon-reload && systemctl enable --now dsp.socket dsp.service"
+		echo "  dsp enable    # Docker asks dsp from then on"
+	else
+		echo "Installed; what runs is still the version before. As root:"
+		echo "  systemctl daemon-reload && systemctl restart dsp.service"
+	fi
+}
+
 install_all() {
 	local entry mode source target
 
@@ -133,11 +145,14 @@ install_all() {
 			put_file "$mode" "$source" "$target"
 		fi
 	done
-	[ "$record" != - ] || return 0
+	if [ "$record" = - ]; then
+		return
+	fi
 	remove_old
 	make_directory "$(dirname "$record")"
 	printf '%s\n' "${lines[@]}" > "$root$record.new"
 	mv -f "$root$record.new" "$root$record"
+	[ -n "$root" ] || say_next
 }
 
 # On the running system: not while Docker asks it, and not while systemd would start it.

@@ -197,6 +197,8 @@ def check_live(root, results):
     base = root.changes()
     status, told = make_inside(root, "install")
     results.check("live: install, and what is next", status == 0 and "dsp enable" in told, told)
+    status, told = make_inside(root, "install")
+    results.check("live: install again, and what is next", status == 0 and "restart dsp.service" in told, told)
     status, told = root.do("systemd-sysusers")
     results.check("live: the user is made", status == 0 and root.do("getent", "passwd", "_dsp")[0] == 0, told)
     status, told = root.do("systemctl", "enable", "dsp.socket", "dsp.service")
