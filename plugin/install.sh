@@ -64,8 +64,8 @@ put() {
 
 put_file() {
 	make_directory "$(dirname "$3")"
-	put "$1" "$2" "$3"
 	keep "f $(digest "$2") $3"
+	put "$1" "$2" "$3"
 }
 
 put_conf() {
@@ -86,19 +86,28 @@ put_conf() {
 		# The same text, but not put there by us: it stays when dsp goes.
 		[ -n "${known[$target]:-}" ] || return 0
 	fi
-	put 644 "$source" "$target"
 	keep "c $(digest "$source") $target"
+	put 644 "$source" "$target"
+}
+
+# Is a path among the lines of this installation?
+recorded() {
+	local line
+
+	for line in "${lines[@]}"; do
+		[ "${line##* }" != "$1" ] || return 0
+	done
+	return 1
 }
 
 # What the version before had and this one has not.
 remove_old() {
-	local path line
+	local path
 
 	for path in "${!known[@]}"; do
-		for line in "${lines[@]}"; do
-			[ "${line##* }" != "$path" ] || continue 2
-		done
-		if [ "${known[$path]}" = d ]; then
+		if recorded "$path"; then
+			continue
+		elif [ "${known[$path]}" = d ]; then
 			keep "d $path"
 		else
 			remove "${known[$path]}" "$path"
@@ -121,6 +130,21 @@ remove() {
 	esac
 }
 
+# What is there now. An installation that was cut short has done a part, and all of the one before is
+# still there.
+write_record() {
+	local path
+
+	if [ "${1:-}" != whole ]; then
+		for path in "${!known[@]}"; do
+			recorded "$path" || keep "${known[$path]} $path"
+		done
+	fi
+	make_directory "$(dirname "$record")"
+	printf '%s\n' "${lines[@]}" > "$root$record.new"
+	mv -f "$root$record.new" "$root$record"
+}
+
 # On the running system: nothing is started or stopped by an installation.
 say_next() {
 	if [ ${#known[@]} = 0 ]; then
@@ -136,7 +160,12 @@ say_next() {
 install_all() {
 	local entry mode source target
 
-	[ "$record" = - ] || read_record
+	if [ "$record" != - ]; then
+		read_record
+		trap write_record EXIT
+		trap 'exit 130' INT
+		trap 'exit 143' TERM HUP
+	fi
 	for entry; do
 		IFS=: read -r mode source target <<< "$entry"
 		if [ "$mode" = conf ]; then
@@ -149,9 +178,8 @@ install_all() {
 		return
 	fi
 	remove_old
-	make_directory "$(dirname "$record")"
-	printf '%s\n' "${lines[@]}" > "$root$record.new"
-	mv -f "$root$record.new" "$root$record"
+	trap - EXIT
+	write_record whole
 	[ -n "$root" ] || say_next
 }
 

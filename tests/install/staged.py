@@ -174,6 +174,19 @@ def check_versions(tmp, results):
                   set(tree(stage)))
 
 
+def check_cut_short(tmp, results):
+    """What a broken installation has done can be taken away too."""
+    stage = os.path.join(tmp, "cut")
+    os.mkdir(stage)
+    record = "/usr/lib/dsp/installed"
+    one = write(tmp, "one", "one")
+    status, told = call(SCRIPT, "install", stage, record, f"644:{one}:/usr/share/a/one", f"conf:{one}:/etc/dsp/x.env",
+                        "644:nonesuch:/usr/share/a/two")
+    results.check("install of what is not there", status != 0 and "nonesuch" in told, told)
+    status, told = call(SCRIPT, "uninstall", stage, record)
+    results.check("uninstall after that leaves nothing", status == 0 and not tree(stage), f"{told} {set(tree(stage))}")
+
+
 def check_prefix(tmp, results):
     stage = os.path.join(tmp, "prefix")
     status, told = make("install", stage, "prefix=/usr", "unitdir=/lib/systemd/system", "RECORD=-")
@@ -293,6 +306,7 @@ def main():
         check_round_trip(tmp, results)
         check_edited(tmp, results)
         check_versions(tmp, results)
+        check_cut_short(tmp, results)
         check_prefix(tmp, results)
         room = os.path.join(tmp, "room")
         os.mkdir(room)
