@@ -9,7 +9,7 @@ function fail(why) {
 
 # What may stand for an argument: words, "files", or nothing that can be known.
 function candidates(argument,    out) {
-	gsub(/[][.]/, "", argument)
+	gsub(/[].[]/, "", argument)
 	if (argument ~ /^(FILE|PATH|POLICY|DIR|DIRECTORY)(\|-)?$/) return "files"
 	if (argument == "COMMAND") return commands
 	if (argument == "METHOD") return methods
