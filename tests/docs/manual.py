@@ -40,10 +40,14 @@ def run(*words, **options):
 
 
 def commands():
-    """Each command's name, and the options of its help."""
+    """Each command's name, and the options of its help: of the usage, and of the list below."""
     overview = run(dsp.DSP, "help").stdout
-    return {name: set(re.findall(r"^  (--[a-z-]+)", run(dsp.DSP, "help", name).stdout, re.M))
-            for name in re.findall(r"^  dsp ([a-z-]+)", overview, re.M)}
+    known = {}
+    for name in re.findall(r"^  dsp ([a-z-]+)", overview, re.M):
+        text = run(dsp.DSP, "help", name).stdout
+        known[name] = set(re.findall(r"--[a-z-]+", text.splitlines()[0]))
+        known[name] |= set(re.findall(r"^  (--[a-z-]+)", text, re.M))
+    return known
 
 
 def policy_keys():
