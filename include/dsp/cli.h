@@ -22,6 +22,8 @@ int cli_check(int argc, char **argv);
 int cli_token(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_reload(int argc, char **argv);
+int cli_enable(int argc, char **argv);
+int cli_disable(int argc, char **argv);
 int cli_who_can(int argc, char **argv);
 int cli_test(int argc, char **argv);
 int cli_list(int argc, char **argv);

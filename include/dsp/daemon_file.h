@@ -11,6 +11,7 @@
 
 #include "dsp/err.h"
 #include "dsp/span.h"
+#include "dsp/trusted.h"
 
 /* What stands beside daemon.json, by what is added to its name. */
 #define FILE_NEW ".dsp-new"          /* not yet in force */
@@ -35,7 +36,7 @@ struct daemon_file {
 MUST_USE int daemon_file_open(
 	const char *path, bool to_change, struct daemon_file **ret, struct err *e);
 
-/* Removes what is not in force, and a directory that nothing came into. */
+/* Lets others change it; removes a directory that nothing came into. */
 void daemon_file_close(struct daemon_file *f);
 
 static inline struct span daemon_file_text(const struct daemon_file *f)
@@ -46,6 +47,8 @@ static inline struct span daemon_file_text(const struct daemon_file *f)
 /* Writes the new text beside the file, with its owner, mode and attributes, and to the disk. */
 MUST_USE int daemon_file_write(const struct daemon_file *f, const char *text, struct err *e);
 
+void daemon_file_drop_new(const struct daemon_file *f);
+
 /* The old file stays under another name, or a note says that there was none. */
 MUST_USE int daemon_file_keep_old(const struct daemon_file *f, struct err *e);
 
@@ -53,9 +56,13 @@ MUST_USE int daemon_file_keep_old(const struct daemon_file *f, struct err *e);
 MUST_USE int daemon_file_switch(const struct daemon_file *f, struct err *e);
 
 /*
- * Takes the name out, as daemon_json_remove; what dsp enable found comes back, byte for byte,
- * where nothing else was changed since. 1: done; 0: it was not in. -1 and e: nothing is changed.
+ * What the file will be without the name: what dsp enable found, byte for byte, where nothing else
+ * was changed since. gone: there will be none, for there was none. mem_free(ret->text); -1 and e.
  */
+MUST_USE int daemon_file_without(const struct daemon_file *f, const char *name,
+	struct file_text *ret, bool *gone, struct err *e);
+
+/* Makes it so. 1: done; 0: the name was not in it. -1 and e: nothing is changed. */
 MUST_USE int daemon_file_take_out(const struct daemon_file *f, const char *name, struct err *e);
 
 #endif

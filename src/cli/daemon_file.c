@@ -280,6 +280,11 @@ int daemon_file_write(const struct daemon_file *f, const char *text, struct err 
 	return write_new(f, text, strlen(text), e);
 }
 
+void daemon_file_drop_new(const struct daemon_file *f)
+{
+	forget(f, FILE_NEW);
+}
+
 static int leave_note(const struct daemon_file *f, struct err *e)
 {
 	char name[NAME_ROOM];
@@ -350,47 +355,57 @@ static int remove_file(const struct daemon_file *f, struct err *e)
 		remove_directory(f);
 	else if (fsync(f->directory) != 0)
 		return FAIL(e, errno, "%s: its directory", f->path);
-	return 1;
+	return 0;
 }
 
-/* The bytes of before, where they mean what is left. */
-static int put_back(const struct daemon_file *f, const char *left, struct err *e)
+int daemon_file_without(const struct daemon_file *f, const char *name, struct file_text *ret,
+	bool *gone, struct err *e)
 {
-	struct file_text read = { NULL, 0 };
-	char name[NAME_ROOM];
+	AUTO_MEM char *left = daemon_json_remove(daemon_file_text(f), name, e);
+	struct file_text before = { NULL, 0 };
+	char beside_it[NAME_ROOM];
 	struct err silent;
-	int rc = read_at(f, beside(f, FILE_BEFORE, name), NULL, &read, &silent);
+	size_t n = left ? strlen(left) : 0;
 
-	if (rc == 0 && daemon_json_same((struct span){ read.text, read.n }, span_of(left)))
-		rc = write_new(f, read.text, read.n, e);
-	else
-		rc = write_new(f, left, strlen(left), e);
-	mem_free(read.text);
-	if (rc != 0 || daemon_file_switch(f, e) != 0)
+	if (!left)
 		return -1;
-	forget(f, FILE_BEFORE);
-	forget(f, FILE_NONE);
-	return 1;
+	*gone = is_there(f, FILE_NONE) && daemon_json_is_empty((struct span){ left, n });
+	if (read_at(f, beside(f, FILE_BEFORE, beside_it), NULL, &before, &silent) == 0 &&
+		daemon_json_same(
+			(struct span){ before.text, before.n }, (struct span){ left, n })) {
+		*ret = before;
+		return 0;
+	}
+	mem_free(before.text);
+	*ret = (struct file_text){ left, n };
+	left = NULL;
+	return 0;
 }
 
 int daemon_file_take_out(const struct daemon_file *f, const char *name, struct err *e)
 {
-	struct span text = daemon_file_text(f);
-	json_auto_t *plugins = daemon_json_plugins(text, e);
-	AUTO_MEM char *left = NULL;
+	json_auto_t *plugins = daemon_json_plugins(daemon_file_text(f), e);
+	struct file_text left = { NULL, 0 };
+	bool has = daemon_json_has(plugins, name);
+	bool gone = false;
+	int rc;
 
-	if (!plugins)
+	if (!plugins || (has && daemon_file_without(f, name, &left, &gone, e) != 0))
 		return -1;
 	forget(f, FILE_NEW);
-	if (!daemon_json_has(plugins, name)) {
-		forget(f, FILE_BEFORE);
-		forget(f, FILE_NONE);
-		return 0;
+	if (has && gone) {
+		rc = remove_file(f, e);
+	} else if (has) {
+		rc = write_new(f, left.text, left.n, e);
+		if (rc == 0)
+			rc = daemon_file_switch(f, e);
+	} else {
+		rc = 0;
 	}
-	left = daemon_json_remove(text, name, e);
-	if (!left)
+	mem_free(left.text);
+	if (rc != 0)
 		return -1;
-	if (is_there(f, FILE_NONE) && daemon_json_is_empty(span_of(left)))
-		return remove_file(f, e);
-	return put_back(f, left, e);
+	forget(f, FILE_BEFORE);
+	forget(f, FILE_NONE);
+	return has;
 }

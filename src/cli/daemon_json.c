@@ -222,8 +222,8 @@ static void append(struct span t, size_t open, bool object, struct span item, st
 				 : join(item, SPAN(""), SPAN(""));
 		return;
 	}
-	while (next_member(t, &at, object, &last))
-		continue;
+	while (next_member(t, &at, object, &last)) {
+	}
 	/* What stands before the first stands before each: a line's end and its indentation. */
 	gap = (struct span){ t.s + open + 1, first.start - open - 1 };
 	if (gap.n == 0 && !object)

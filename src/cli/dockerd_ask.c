@@ -10,7 +10,7 @@
 #include "dsp/service.h"
 #include "dsp/text.h"
 
-enum { DOCKERD_MS = 10000, DSP_MS = 5000, VERSION_MS = 20000 };
+enum { DOCKERD_MS = 10000, PROBE_MS = 5000, VERSION_MS = 20000 };
 
 int dockerd_get(
 	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e)
@@ -85,7 +85,7 @@ static int has_seen(const char *dsp_socket, const char *nonce, struct err *e)
 	const json_t *probe;
 	size_t i;
 
-	if (http_ask(dsp_socket, "POST", "/Dsp.Status", DSP_MS, &r, e) != 0)
+	if (http_ask(dsp_socket, "POST", "/Dsp.Status", PROBE_MS, &r, e) != 0)
 		return -1;
 	o = http_json(&r);
 	http_free(&r);
@@ -127,7 +127,7 @@ enum asked dockerd_probe(const struct dockerd *d, const char *dsp_socket, struct
 		return ASKED_UNKNOWN;
 	}
 	(void)snprintf(target, sizeof(target), "/_ping?dsp=%s", nonce);
-	answered = http_ask(d->socket, "GET", target, DOCKERD_MS, &r, e);
+	answered = http_ask(d->socket, "GET", target, PROBE_MS, &r, e);
 	seen = has_seen(dsp_socket, nonce, answered == 0 ? e : &silent);
 	if (seen == 1)
 		asked = ASKED_YES;

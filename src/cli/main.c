@@ -4,6 +4,14 @@
 #include "dsp/cli.h"
 #include "version.h"
 
+/* Of enable and disable. */
+#define TURN_OPTIONS                                                                               \
+	"  --host unix://PATH  the API of the dockerd that is meant (DOCKER_HOST)\n"               \
+	"  --socket PATH       dsp's socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"           \
+	"  --name NAME         the plugin's name (default: the socket's)\n"                        \
+	"  --dry-run           look at everything, show the change, and make none\n"               \
+	"  --json              print JSON\n"
+
 static const struct command {
 	const char *name;
 	const char *arguments;
@@ -96,6 +104,22 @@ static const struct command {
 		"  hash      read a token from standard input, print what the policy file holds of it\n"
 		"\n"
 		"A token is shown once and stored nowhere.\n" },
+	{ "enable", "[--host unix://PATH] [--socket PATH] [--name NAME] [--dry-run] [--json]",
+		cli_enable, "have dockerd ask dsp, and prove that it does",
+		TURN_OPTIONS
+		"\n"
+		"Adds dsp to \"authorization-plugins\" in dockerd's daemon.json, sends dockerd SIGHUP, and\n"
+		"sends a probe through its API that must reach dsp; else everything is put back. dockerd\n"
+		"then reads all of daemon.json again: other changes that wait there come into force too.\n"
+		"Status 0: done, or done before; 1: refused or put back, and why.\n" },
+	{ "disable", "[--host unix://PATH] [--socket PATH] [--name NAME] [--dry-run] [--json]",
+		cli_disable, "have dockerd ask dsp no more, whether dsp lives or not",
+		TURN_OPTIONS
+		"\n"
+		"Takes dsp out of daemon.json, which is what it was before dsp enable, byte for byte, where\n"
+		"nothing else has changed in it; sends dockerd SIGHUP, and proves that it answers without\n"
+		"asking dsp. Containers go on running, dockerd is not restarted.\n"
+		"Status 0: done, or done before; 1: refused or not proven, and why.\n" },
 	{ "version", "", cli_version, "print the version", "" },
 	{ "help", "[COMMAND]", cli_help, "explain a command", "" },
 };

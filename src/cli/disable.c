@@ -1,0 +1,83 @@
+/*
+ * dsp disable: dockerd asks dsp no more, without a restart. It is for the hour in which dsp is
+ * dead and dockerd answers nobody, so it asks neither of them anything before it is done.
+ */
+#include <stdio.h>
+
+#include "dsp/cli.h"
+#include "dsp/daemon_json.h"
+#include "dsp/mem.h"
+#include "dsp/process.h"
+#include "dsp/turn.h"
+
+static int show(struct turn *t, bool has)
+{
+	struct file_text left = { NULL, 0 };
+	bool gone = false;
+	struct err e;
+
+	if (has) {
+		if (daemon_file_without(t->file, t->name, &left, &gone, &e) != 0)
+			return turn_refuse(t, NULL, "%s: %s", t->file->path, e.text);
+		turn_show_change(t, gone ? SPAN("") : (struct span){ left.text, left.n });
+		mem_free(left.text);
+		turn_say(t, "would", "%s %s", gone ? "remove" : "write", t->file->path);
+	}
+	if (t->dockerd->pid != 0)
+		turn_say(t, "would",
+			"send SIGHUP to dockerd, which reads all of the file again, and prove that it asks %s no more",
+			t->name);
+	return EXIT_FINE;
+}
+
+static int prove(struct turn *t, bool changed)
+{
+	struct err e;
+
+	if (t->dockerd->pid == 0)
+		return EXIT_FINE;
+	if (!changed && dockerd_probe(t->dockerd, t->socket, &e) == ASKED_NO) {
+		turn_say(t, "ok", "dockerd does not ask %s", t->name);
+		return EXIT_FINE;
+	}
+	if (turn_reload(t, ASKED_NO, &e) != 0)
+		return turn_refuse(t, "see dockerd's log, and dsp-break-glass(7)",
+			"that dockerd asks %s no more could not be proven: %s", t->name, e.text);
+	turn_say(t, "ok", "dockerd answers, and does not ask %s", t->name);
+	return EXIT_FINE;
+}
+
+static int disable(struct turn *t)
+{
+	json_auto_t *plugins = NULL;
+	char tagged[sizeof(t->name) + 8];
+	struct err e;
+	int out;
+
+	if (turn_find(t) != 0 || turn_open(t, &plugins) != 0)
+		return EXIT_FINDINGS;
+	(void)snprintf(tagged, sizeof(tagged), "%s:latest", t->name);
+	if (daemon_json_has(plugins, tagged))
+		turn_say(t, "notice", "%s names %s too: dsp disable --name %s", t->file->path,
+			tagged, tagged);
+	if (!daemon_json_has(plugins, t->name))
+		turn_say(t, "ok", "%s does not name %s", t->file->path, t->name);
+	if (t->dry_run)
+		return show(t, daemon_json_has(plugins, t->name));
+	process_block_signals();
+	out = daemon_file_take_out(t->file, t->name, &e);
+	if (out < 0)
+		return turn_refuse(t, "take it out by hand, see dsp-break-glass(7)", "%s", e.text);
+	t->changed = out > 0;
+	if (t->changed)
+		turn_say(t, "ok", "%s does not name %s any more", t->file->path, t->name);
+	return prove(t, t->changed);
+}
+
+int cli_disable(int argc, char **argv)
+{
+	struct turn t;
+	int rc = turn_begin(&t, argc, argv);
+
+	return rc != 0 ? rc : turn_end(&t, disable(&t));
+}

@@ -1,0 +1,257 @@
+#include "dsp/turn.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsp/cli.h"
+#include "dsp/clock.h"
+#include "dsp/daemon_json.h"
+#include "dsp/diff.h"
+#include "dsp/text.h"
+
+enum { PROOF_MS = 20000, PAUSE_MS = 100 };
+
+/* --- telling -----------------------------------------------------------------------------------*/
+
+PRINTF_LIKE(3, 0)
+static void tell(struct turn *t, const char *kind, const char *fmt, va_list args)
+{
+	char text[1024];
+
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	if (t->json)
+		(void)json_array_append_new(
+			t->steps, json_pack("{s:s, s:s}", "kind", kind, "text", text));
+	else
+		(void)printf("%-6s %s\n", kind, text);
+	/* In its place, also where errors go into the same file. */
+	(void)fflush(stdout);
+}
+
+void turn_say(struct turn *t, const char *kind, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	tell(t, kind, fmt, args);
+	va_end(args);
+}
+
+int turn_refuse(struct turn *t, const char *advice, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (t->json) {
+		turn_say(t, "error", "%s", text);
+		if (advice)
+			turn_say(t, "do", "%s", advice);
+	}
+	(void)fprintf(stderr, "dsp %s: %s\n", t->command, text);
+	if (advice)
+		(void)fprintf(stderr, "What to do: %s\n", advice);
+	return EXIT_FINDINGS;
+}
+
+/* --- arguments ---------------------------------------------------------------------------------*/
+
+static bool is_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n >= sizeof(((struct turn *)NULL)->name) || !isalnum((unsigned char)name[0]))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)name[i]) && !strchr("._-:", name[i]))
+			return false;
+	}
+	return true;
+}
+
+/* The plugin has the name of its socket. */
+static void name_of(const char *socket, char *name, size_t cap)
+{
+	const char *slash = strrchr(socket, '/');
+	struct span base = span_of(slash ? slash + 1 : socket);
+
+	if (span_ends(base, SPAN(".sock")))
+		base.n -= SPAN(".sock").n;
+	text_copy(base, name, cap);
+}
+
+static int settle_names(struct turn *t, const char *socket, const char *name)
+{
+	char own[sizeof(t->name)];
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	const char *from = socket || name ? socket : getenv("DSP_SOCKET");
+	if (name && !is_name(name))
+		return cli_usage(t->command, "%s: not a plugin's name", name);
+	if (!from && name)
+		(void)snprintf(t->socket, sizeof(t->socket), "/run/docker/plugins/%s.sock", name);
+	else
+		text_copy(span_of(from && from[0] ? from : SETTINGS_SOCKET), t->socket,
+			sizeof(t->socket));
+	name_of(t->socket, own, sizeof(own));
+	text_copy(span_of(name ? name : own), t->name, sizeof(t->name));
+	if (!is_name(t->name))
+		return cli_usage(t->command, "%s: its file's name is not a plugin's", t->socket);
+	return 0;
+}
+
+int turn_begin(struct turn *t, int argc, char **argv)
+{
+	static const struct option options[] = { { "host", required_argument, NULL, 'H' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "name", required_argument, NULL, 'n' }, { "dry-run", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	const char *socket = NULL;
+	const char *name = NULL;
+	int o;
+
+	*t = (struct turn){ .command = argv[0] };
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (o == 'H')
+			t->host = optarg;
+		else if (o == 's')
+			socket = optarg;
+		else if (o == 'n')
+			name = optarg;
+		else if (o == 'd')
+			t->dry_run = true;
+		else if (o == 'j')
+			t->json = true;
+		else
+			return cli_usage(
+				argv[0], "%s: unknown, or its value is missing", argv[optind - 1]);
+	}
+	if (optind < argc)
+		return cli_usage(argv[0], "%s: not expected", argv[optind]);
+	o = settle_names(t, socket, name);
+	if (o == 0)
+		t->steps = json_array();
+	return o;
+}
+
+int turn_end(struct turn *t, int status)
+{
+	json_auto_t *o = NULL;
+
+	if (t->json) {
+		o = json_pack("{s:b, s:s, s:s?, s:O}", "changed", t->changed, "name", t->name,
+			"file", t->file ? t->file->path : NULL, "steps", t->steps);
+		(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		(void)printf("\n");
+	}
+	json_decref(t->steps);
+	dockerd_free(t->dockerd);
+	if (t->file)
+		daemon_file_close(t->file);
+	return status;
+}
+
+/* --- dockerd -----------------------------------------------------------------------------------*/
+
+/* A plugin of the command line is in no file that could be changed. */
+static int check_flags(struct turn *t)
+{
+	const struct dockerd *d = t->dockerd;
+	const char *plugin;
+	size_t at = 0;
+
+	plugin = dockerd_flag(d, "authorization-plugin", &at);
+	if (!plugin)
+		return 0;
+	return turn_refuse(t,
+		"take --authorization-plugin out of dockerd's command line (its unit, or DOCKER_OPTS in /etc/default/docker) and restart dockerd; then repeat this",
+		"dockerd (process %d) was started with --authorization-plugin=%s: dockerd refuses to start with both the flag and a list in its daemon.json",
+		(int)d->pid, plugin);
+}
+
+int turn_find(struct turn *t)
+{
+	struct err e;
+
+	if (dockerd_find(t->host, &t->dockerd, &e) != 0)
+		return turn_refuse(t, NULL, "%s", e.text);
+	if (t->dockerd->rootless)
+		return turn_refuse(t, NULL,
+			"the dockerd that runs here (process %d) is rootless: it has no place for plugins that root could change",
+			(int)t->dockerd->pid);
+	if (t->dockerd->pid == 0) {
+		turn_say(t, "notice", "no dockerd runs: nothing can be proven, only written");
+		return 0;
+	}
+	if (check_flags(t) != 0)
+		return EXIT_FINDINGS;
+	turn_say(t, "ok", "dockerd %s (process %d) reads %s", t->dockerd->version,
+		(int)t->dockerd->pid, t->dockerd->config_file);
+	return 0;
+}
+
+int turn_open(struct turn *t, json_t **plugins)
+{
+	char advice[500];
+	struct err e;
+
+	if (daemon_file_open(t->dockerd->config_file, !t->dry_run, &t->file, &e) != 0)
+		return turn_refuse(t, NULL, "%s", e.text);
+	*plugins = daemon_json_plugins(daemon_file_text(t->file), &e);
+	if (*plugins)
+		return 0;
+	(void)snprintf(advice, sizeof(advice),
+		"%s \"%s\" %s its list by hand, such as \"" PLUGINS_KEY
+		"\": [\"%s\"], then kill -HUP %d; dsp doctor tells whether dockerd asks",
+		strcmp(t->command, "enable") == 0 ? "write" : "take", t->name,
+		strcmp(t->command, "enable") == 0 ? "into" : "out of", t->name,
+		(int)t->dockerd->pid);
+	return turn_refuse(t, advice, "%s: %s", t->file->path, e.text);
+}
+
+void turn_show_change(struct turn *t, struct span text)
+{
+	struct span old = daemon_file_text(t->file);
+
+	if (!t->json)
+		diff_print(stdout, t->file->path, old, text);
+}
+
+static bool is_gone(const struct turn *t)
+{
+	return kill(t->dockerd->pid, 0) != 0 && errno == ESRCH;
+}
+
+int turn_reload(struct turn *t, enum asked wanted, struct err *e)
+{
+	uint64_t until = clock_now() + PROOF_MS;
+	enum asked asked;
+
+	/* What systemctl reload docker does too. */
+	if (kill(t->dockerd->pid, SIGHUP) != 0)
+		return FAIL(e, errno, "SIGHUP for dockerd (process %d)", (int)t->dockerd->pid);
+	turn_say(t, "ok", "SIGHUP for dockerd: it reads the file again");
+	do {
+		/* A probe that comes before dockerd has read it may wait for a dsp that is dead. */
+		(void)poll(NULL, 0, PAUSE_MS);
+		if (is_gone(t))
+			return FAIL(e, 0, "dockerd has ended");
+		asked = dockerd_probe(t->dockerd, t->socket, e);
+		if (asked == wanted)
+			return 0;
+	} while (clock_now() < until);
+	if (asked == ASKED_NO)
+		return FAIL(e, 0, "dockerd does not ask %s, 20 s after the SIGHUP", t->name);
+	if (asked == ASKED_YES)
+		return FAIL(e, 0, "dockerd still asks %s, 20 s after the SIGHUP", t->name);
+	return -1;
+}
