@@ -156,8 +156,8 @@ static void print_direct(const struct survey *s)
 	}
 	if (has_power(s, POWER_HOST_MOUNTS))
 		(void)printf(
-			"Mounts of /, /etc, /run, /run/docker hold what keeps dsp in force: its "
-			"socket, the configuration of both, their units.\n");
+			"Mounts of /, /etc, /run, /run/docker, /usr, /usr/bin hold what keeps dsp "
+			"in force: its socket, dsp's and Docker's configuration, units, programs.\n");
 	if (s->config->policy.profile == PROFILE_GUARD)
 		(void)printf("Profile guard is no wall against a client that may create "
 			     "containers; DSP_PROFILE=hardened closes these ways.\n");

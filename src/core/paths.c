@@ -53,6 +53,23 @@ static const struct span units[] = {
 	SPAN_INIT("socket"),
 };
 
+/* The programs that refuse, and those that do what was allowed. Also where /bin is no link. */
+static const struct span program_directories[] = {
+	SPAN_INIT("/usr/bin/"),
+	SPAN_INIT("/usr/sbin/"),
+	SPAN_INIT("/usr/local/bin/"),
+	SPAN_INIT("/usr/local/sbin/"),
+	SPAN_INIT("/bin/"),
+	SPAN_INIT("/sbin/"),
+};
+static const struct span programs[] = {
+	SPAN_INIT("dsp"),
+	SPAN_INIT("dockerd"),
+	SPAN_INIT("containerd"),
+	SPAN_INIT("runc"),
+};
+static const struct span shims = SPAN_INIT("containerd-shim");
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 size_t path_clean(struct span in, char *out)
@@ -122,6 +139,25 @@ static bool is_unit(struct span path)
 	return false;
 }
 
+static bool names_program(struct span path)
+{
+	path.n = span_find(path, '/');
+	for (size_t i = 0; i < COUNT(programs); i++) {
+		if (span_equal(path, programs[i]))
+			return true;
+	}
+	return span_starts(path, shims);
+}
+
+static bool is_program(struct span path)
+{
+	for (size_t i = 0; i < COUNT(program_directories); i++) {
+		if (span_starts(path, program_directories[i]))
+			return names_program(span_after(path, program_directories[i].n));
+	}
+	return false;
+}
+
 bool path_is_own(struct span path, struct span socket_dir)
 {
 	path = without_alias(path);
@@ -132,7 +168,7 @@ bool path_is_own(struct span path, struct span socket_dir)
 		if (path_within(path, own_directories[i]))
 			return true;
 	}
-	return is_unit(path);
+	return is_unit(path) || is_program(path);
 }
 
 bool path_holds_socket(struct span path)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -204,6 +205,17 @@ static void note_exposed(struct host *h)
 		mounts_mark(&h->mounts, &h->sockets.places[i]);
 }
 
+/* The programs of this dsp and of the dockerd that asks, wherever they are; as far as dsp may see. */
+static void note_programs(struct host *h, pid_t docker)
+{
+	char path[32];
+
+	note_own(h, "/proc/self/exe");
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)docker);
+	if (docker > 0)
+		note_own(h, path);
+}
+
 static void read_all(struct host *h, pid_t docker)
 {
 	const struct span *paths;
@@ -217,6 +229,7 @@ static void read_all(struct host *h, pid_t docker)
 		note_own(h, paths[i].s);
 	if (h->socket_dir.n > 1)
 		note_own(h, h->socket_dir.s);
+	note_programs(h, docker);
 	paths = path_sockets(&count);
 	for (size_t i = 0; i < count; i++)
 		note_socket(h, paths[i].s);

@@ -90,6 +90,17 @@ static void own(void **state)
 		"/usr/lib/systemd/system/dsp.service",
 		"/run/systemd/system/dsp.socket.d/a/b",
 		"/var/run/systemd/system/dsp.service",
+		"/usr/bin/dsp",
+		"/usr/local/bin/dsp",
+		"/usr/bin/dockerd",
+		"/usr/sbin/dockerd",
+		"/sbin/dockerd",
+		"/usr/local/bin/dockerd",
+		"/usr/bin/containerd",
+		"/usr/bin/containerd-shim-runc-v2",
+		"/bin/runc",
+		"/usr/local/sbin/runc",
+		"/usr/bin/dockerd/x",
 	};
 	static const char *const none[] = {
 		"/",
@@ -109,6 +120,16 @@ static void own(void **state)
 		"/etc/systemd/system/dsp.service2",
 		"/srv/systemd/system/docker.service",
 		"/srv/run/docker/plugins",
+		"/usr",
+		"/usr/bin",
+		"/bin",
+		"/usr/local/bin",
+		"/usr/bin/docker",
+		"/usr/bin/dspx",
+		"/usr/bin/ctr",
+		"/usr/bin/xdockerd",
+		"/usr/bin/x/dockerd",
+		"/srv/bin/dockerd",
 	};
 
 	(void)state;

@@ -95,6 +95,25 @@ static void is(const char *source, const char *what, const char *path)
 		fail_msg("%s is \"%s\" %s, not \"%s\" %s", source, got, s.path, what, path);
 }
 
+/* Our own program, wherever it is installed, and under another name. */
+static void program(void **state)
+{
+	char path[512];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *name;
+
+	(void)state;
+	assert_true(n > 0);
+	path[n] = '\0';
+	is(path, "so", path);
+	link_to(path, place("/plain/program"));
+	is(place("/plain/program"), "so", path);
+	assert_int_equal(unlink(place("/plain/program")), 0);
+	name = strrchr(path, '/');
+	*name = '\0';
+	is(path, "s", path);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -398,6 +417,7 @@ int main(void)
 		cmocka_unit_test(relative),
 		cmocka_unit_test(links),
 		cmocka_unit_test(own),
+		cmocka_unit_test(program),
 		cmocka_unit_test(up),
 		cmocka_unit_test(not_there),
 		cmocka_unit_test(long_ones),
