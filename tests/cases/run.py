@@ -327,6 +327,7 @@ def wrong_call(case, servers):
     server = servers.of(case.settings[0])
     body = reader.expand(" ".join(case.words[1:]))
     status, reply = server.connection.call(case.words[0], body)
+    server.denials += isinstance(reply, dict) and reply.get("Allow") is False
     want = int(case.outcomes[0]), " ".join(case.outcomes[1:])
     reply = json.dumps(reply, separators=(",", ":"))
     if status != want[0] or (want[1] and reply != want[1]):
