@@ -165,16 +165,20 @@ static bool names_dir(struct span name)
 	return false;
 }
 
+/* Options of network file systems that hold a secret, which may begin as a path does. */
+static const char secret_options[] = "password,password2,pass,passwd,secret";
+
 /* Each directory that options name: overlay's layers, and whatever else is a path. */
 static int ask_layers(struct asked *a, const struct grant *g, struct detail d, struct span options)
 {
 	struct span one;
 
 	while (next_part(&options, ',', &one)) {
-		size_t sign = span_find(one, '=');
-		struct span val = span_after(one, sign < one.n ? sign + 1 : sign);
+		struct span name = { one.s, span_find(one, '=') };
+		struct span val = span_after(one, name.n < one.n ? name.n + 1 : name.n);
 
-		if (val.n == 0 || (val.s[0] != '/' && !names_dir((struct span){ one.s, sign })))
+		if (val.n == 0 || word_in(name, secret_options) ||
+			(val.s[0] != '/' && !names_dir(name)))
 			continue;
 		if (ask_dirs(a, g, d, val) != 0)
 			return -1;
