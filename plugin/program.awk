@@ -3,7 +3,8 @@
 #   COMMAND  KIND  NAME  ARGUMENT  TEXT
 #
 # of the kinds usage (TEXT: its arguments), what, option, word (a first argument, or what stands for one),
-# text (a paragraph), and profile (COMMAND: "-"). `dsp help COMMAND` is where all of it is written.
+# text (a paragraph), profile (COMMAND: "-"), and check (the same;
+# ARGUMENT: the remedy). `dsp help COMMAND` is where all of it is written.
 
 function fail(why) {
 	print "program.awk: " why > "/dev/stderr"
@@ -116,6 +117,13 @@ BEGIN {
 		sub(/^[^ ]+ +/, "", line)
 		if (n > 0)
 			row("-", "profile", name, "-", line)
+	}
+	if (close(call) != 0 || n < 2)
+		fail(call " failed")
+	call = program " doctor --list"
+	for (n = 0; (call | getline line) > 0; n++) {
+		split(line, part, "\t")
+		row("-", "check", part[1], part[3] == "" ? "-" : part[3], part[2])
 	}
 	if (close(call) != 0 || n < 2)
 		fail(call " failed")

@@ -13,7 +13,8 @@ enum {
 	EXIT_FINE = 0,     /* fine, or allowed */
 	EXIT_FINDINGS = 1, /* findings, denied, or a failure at run time */
 	EXIT_USAGE = 2,
-	EXIT_BROKEN = 78, /* the configuration is broken */
+	EXIT_UNPROTECTED = 3, /* of doctor */
+	EXIT_BROKEN = 78,     /* the configuration is broken */
 };
 
 int cli_serve(int argc, char **argv);
@@ -27,6 +28,7 @@ int cli_disable(int argc, char **argv);
 int cli_who_can(int argc, char **argv);
 int cli_test(int argc, char **argv);
 int cli_list(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);
 
@@ -38,7 +40,8 @@ struct sources {
 	const char *env_file;
 	const char *socket;
 	const char *policy;
-	bool managed;          /* as a managed plugin: nothing of the host can be seen */
+	bool managed;             /* as a managed plugin: nothing of the host can be seen */
+	char *const *environment; /* of another process; NULL: our own */
 	const char *inherited; /* the path of a socket that was handed over: no other is served */
 };
 

@@ -2,7 +2,7 @@
 #
 # FILE is what program.awk prints. A line of the page that is nothing but one of these is replaced:
 #   @commands@  @profiles@  @sections@  @powers@  @power-names@  @groups@  @settings@
-#   @operations@
+#   @operations@  @checks@
 #   @file PATH@       the text of a file, as it is
 # and @VERSION@ anywhere.
 
@@ -110,6 +110,20 @@ function print_profiles(    n, i) {
 	print ".El"
 }
 
+function print_checks(    n, i) {
+	n = read_rows(facts, 0)
+	print ".Bl -tag -width 4n"
+	for (i = 1; i <= n; i++) {
+		if (cell[i, 2] == "check") {
+			print ".It Cm " quoted(cell[i, 3])
+			say(cell[i, 5] ".")
+			if (cell[i, 4] != "-")
+				say("Else: " cell[i, 4] ".")
+		}
+	}
+	print ".El"
+}
+
 # Rows of flags.tab of the kinds that a pattern names.
 function print_flags(kinds, with_default,    n, i, value) {
 	n = read_rows(tables "/flags.tab", 1)
@@ -190,6 +204,7 @@ function print_file(path,    line, n) {
 /^@file [^@]+@$/ { print_file(substr($0, 7, length($0) - 7)); next }
 $0 == "@commands@" { print_commands(); next }
 $0 == "@profiles@" { print_profiles(); next }
+$0 == "@checks@" { print_checks(); next }
 $0 == "@sections@" { print_flags("^(section|write)$", 0); next }
 $0 == "@groups@" { print_flags("^group$", 0); next }
 $0 == "@settings@" { print_flags("^setting$", 1); next }

@@ -53,11 +53,24 @@ int file_read(const char *path, size_t most, char **ret, size_t *len, struct err
 	return 0;
 }
 
-static int read_settings(struct settings *s, const char *env_file, char **text, struct err *e)
+static const char *variable(char *const *environment, const char *name)
 {
+	size_t n = strlen(name);
+
+	for (; *environment; environment++) {
+		if (strncmp(*environment, name, n) == 0 && (*environment)[n] == '=')
+			return *environment + n + 1;
+	}
+	return NULL;
+}
+
+static int read_settings(
+	struct settings *s, const struct sources *sources, char **text, struct err *e)
+{
+	char *const *environment = sources->environment ? sources->environment : environ;
+	const char *broken = variable(environment, "DSP_ON_BROKEN");
+	const char *env_file = sources->env_file;
 	size_t len;
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	const char *broken = getenv("DSP_ON_BROKEN");
 
 	/* First of all: it says what an error in the others leads to. */
 	if (broken &&
@@ -65,7 +78,7 @@ static int read_settings(struct settings *s, const char *env_file, char **text, 
 			0)
 		return -1;
 	if (settings_take_environment(
-		    s, environ, env_file ? SOURCE_ENVIRONMENT_DSP : SOURCE_ENVIRONMENT, e) != 0)
+		    s, environment, env_file ? SOURCE_ENVIRONMENT_DSP : SOURCE_ENVIRONMENT, e) != 0)
 		return -1;
 	if (!env_file)
 		return 0;
@@ -191,7 +204,7 @@ static int read_all_sources(
 	struct config *c, const struct sources *sources, char **text, struct err *e)
 {
 	const char *policy = sources->policy;
-	int rc = read_settings(&c->settings, sources->env_file, text, e);
+	int rc = read_settings(&c->settings, sources, text, e);
 
 	choose_socket(c, sources);
 	if (rc != 0 || check_socket(c, sources, e) != 0)

@@ -97,6 +97,20 @@ static const struct command {
 		"\n"
 		"Status 0: the new settings are in force; 1: they are wrong and the old ones stay, or no\n"
 		"answer. SIGHUP does the same, and tells the log alone.\n" },
+	{ "doctor", "[--host unix:///PATH] [--socket PATH] [--json] [--list]", cli_doctor,
+		"look whether dsp is asked and well, and what is wrong or weak",
+		"  --host unix:///PATH  dockerd's socket (DOCKER_HOST; default: the usual one)\n"
+		"  --socket PATH        dsp's socket (default " SETTINGS_SOCKET ", or that of the\n"
+		"                       managed plugin dsp)\n"
+		"  --json               print JSON\n"
+		"  --list               print the checks: name, what is so when all is well, what to\n"
+		"                       do when not; tabs between them\n"
+		"\n"
+		"It changes nothing, and no wait is long. One line a check: ok, note, unknown (it could not\n"
+		"be looked at), warning or FAULT, and after an arrow what to do.\n"
+		"Status 0: healthy; 1: a warning, or something is unknown (without root, for instance);\n"
+		"3: a FAULT: dockerd does not ask this dsp, asks it in vain, or only in monitor mode, or\n"
+		"it can be bypassed right now; 2: wrong usage.\n" },
 	{ "token", "new NAME | hash", cli_token,
 		"make a token for a user of the policy file, or hash one",
 		"  new NAME  print a fresh token, its line for the policy file, and the Docker CLI\n"

@@ -1,0 +1,218 @@
+/* What several of the doctor's checks need, found out once and with bounded waits. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "dsp/doctor.h"
+#include "dsp/http.h"
+#include "dsp/mem.h"
+
+enum { DSP_MS = 2000, API_MS = 3000, DAEMON_JSON_MOST = 1 << 20 };
+
+/* --- dsp ---------------------------------------------------------------------------------------*/
+
+/* An answer of dsp that is a JSON object, for json_decref. NULL and e. */
+static json_t *ask_dsp(const char *socket, const char *endpoint, struct err *e)
+{
+	struct http_reply r;
+	json_t *o;
+
+	if (http_ask(socket, "POST", endpoint, DSP_MS, &r, e) != 0)
+		return NULL;
+	o = r.status == 200 ? http_json(&r) : NULL;
+	http_free(&r);
+	if (json_is_object(o))
+		return o;
+	json_decref(o);
+	err_set(e, 0, "%s: what answers there is not dsp", socket);
+	return NULL;
+}
+
+static bool implements_authz(const json_t *o)
+{
+	const json_t *list = json_object_get(o, "Implements");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+
+		if (word && strcmp(word, "authz") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether it is there and answers; on false no_dsp says why not. */
+static bool look_at_dsp(struct doctor *d, const char *socket)
+{
+	json_auto_t *first = ask_dsp(socket, "/Plugin.Activate", &d->no_dsp);
+
+	d->activates = implements_authz(first);
+	if (!first)
+		return false;
+	d->status = ask_dsp(socket, "/Dsp.Status", &d->no_dsp);
+	if (d->status && !json_is_string(json_object_get(d->status, "version"))) {
+		json_decref(d->status);
+		d->status = NULL;
+		err_set(&d->no_dsp, 0, "%s: what answers there is not dsp", socket);
+	}
+	return d->status != NULL;
+}
+
+/* "dsp" of "/run/docker/plugins/dsp.sock". */
+static void name_of(const char *socket, char *out, size_t cap)
+{
+	const char *slash = strrchr(socket, '/');
+	struct span name = span_of(slash ? slash + 1 : socket);
+
+	if (span_ends(name, SPAN(".sock")))
+		name.n -= 5;
+	text_copy(name, out, cap);
+}
+
+/* --- dockerd -----------------------------------------------------------------------------------*/
+
+static void look_at_api(struct doctor *d)
+{
+	struct http_reply r;
+
+	if (!d->dockerd->socket || d->dockerd->pid == 0) {
+		err_set(&d->no_api, 0, "no socket of its API is known");
+		return;
+	}
+	if (http_ask(d->dockerd->socket, "GET", "/_ping", API_MS, &r, &d->no_api) != 0)
+		return;
+	d->api = true;
+	http_free(&r);
+}
+
+static void look_at_file(struct doctor *d)
+{
+	json_error_t wrong;
+	size_t len;
+
+	if (file_read(d->dockerd->config_file, DAEMON_JSON_MOST, &d->file_text, &len,
+		    &d->file_bad) != 0)
+		return;
+	d->file = json_loadb(d->file_text, len, JSON_REJECT_DUPLICATES, &wrong);
+	if (!d->file) {
+		/* dockerd takes the last of several, as jansson does. */
+		d->file = json_loadb(d->file_text, len, 0, NULL);
+		d->file_twice = d->file != NULL;
+	}
+	if (d->file && !json_is_object(d->file)) {
+		json_decref(d->file);
+		d->file = NULL;
+		err_set(&d->file_bad, 0, "%s: it holds no object", d->dockerd->config_file);
+	} else if (!d->file) {
+		err_set(&d->file_bad, 0, "%s:%d:%d: %s", d->dockerd->config_file, wrong.line,
+			wrong.column, wrong.text);
+	}
+}
+
+static void probe(struct doctor *d)
+{
+	d->asked = ASKED_UNKNOWN;
+	/* Each of these would have to be waited for once more. */
+	if (d->dockerd && d->api && (d->status || d->no_dsp.code != ETIMEDOUT))
+		d->asked = dockerd_probe(d->dockerd, d->socket, &d->asked_why);
+	else if (d->dockerd && d->api)
+		d->asked = ASKED_NO;
+}
+
+/* A managed plugin's socket has another place: one that its id names. */
+static void look_for_managed(struct doctor *d, bool given)
+{
+	char socket[sizeof(d->socket)];
+
+	if (given || d->status || d->namesake != 1)
+		return;
+	if (!doctor_managed_socket(d, socket, sizeof(socket)) || !look_at_dsp(d, socket))
+		return;
+	d->managed = true;
+	memcpy(d->socket, socket, sizeof(d->socket));
+	probe(d);
+}
+
+/* --- settings ----------------------------------------------------------------------------------*/
+
+static void look_at_settings(struct doctor *d)
+{
+	const struct manner *m = &d->manner;
+	struct sources sources = { .env_file = m->env_file[0] ? m->env_file : NULL,
+		.policy = m->policy[0] ? m->policy : NULL,
+		.socket = d->socket,
+		.environment = m->environment };
+
+	if (m->known)
+		d->config_good = config_read(&sources, &d->config, &d->config_bad) == 0;
+}
+
+void doctor_look(struct doctor *d)
+{
+	bool given = d->socket[0] != '\0';
+	struct stat st;
+
+	if (!given)
+		memcpy(d->socket, SETTINGS_SOCKET, sizeof(SETTINGS_SOCKET));
+	name_of(d->socket, d->name, sizeof(d->name));
+	d->systemd = stat("/run/systemd/system", &st) == 0;
+	(void)look_at_dsp(d, d->socket);
+	if (dockerd_find(d->host, &d->dockerd, &d->no_dockerd) == 0) {
+		look_at_api(d);
+		look_at_file(d);
+	}
+	probe(d);
+	units_read(d->units, d->systemd);
+	d->namesake = doctor_managed(d, d->name, &d->namesake_why);
+	look_for_managed(d, given);
+	if (!d->managed)
+		manner_find(&d->manner,
+			(pid_t)json_integer_value(json_object_get(d->status, "pid")),
+			&d->units[UNIT_SERVICE]);
+	look_at_settings(d);
+}
+
+void doctor_end(struct doctor *d)
+{
+	json_decref(d->status);
+	json_decref(d->file);
+	mem_free(d->file_text);
+	manner_end(&d->manner);
+	config_free(d->config);
+	dockerd_free(d->dockerd);
+}
+
+/* --- what follows from it ----------------------------------------------------------------------*/
+
+/* A managed plugin goes by its name with a tag too. */
+static bool is_ours(const struct doctor *d, const char *name)
+{
+	size_t n = strlen(d->name);
+
+	return name && strncmp(name, d->name, n) == 0 &&
+		(name[n] == '\0' || (d->managed && strcmp(name + n, ":latest") == 0));
+}
+
+bool doctor_in_file(const struct doctor *d)
+{
+	const json_t *list = json_object_get(d->file, "authorization-plugins");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (is_ours(d, json_string_value(json_array_get(list, i))))
+			return true;
+	}
+	return false;
+}
+
+bool doctor_in_flags(const struct doctor *d)
+{
+	const char *value;
+	size_t at = 0;
+
+	while (d->dockerd && (value = dockerd_flag(d->dockerd, "authorization-plugin", &at))) {
+		if (is_ours(d, value))
+			return true;
+	}
+	return false;
+}
