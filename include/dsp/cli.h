@@ -40,6 +40,7 @@ struct sources {
 	const char *env_file;
 	const char *socket;
 	const char *policy;
+	bool in_force;            /* not only looked at: files that others may write are refused */
 	bool managed;             /* as a managed plugin: nothing of the host can be seen */
 	char *const *environment; /* of another process; NULL: our own */
 	const char *inherited; /* the path of a socket that was handed over: no other is served */

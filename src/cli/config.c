@@ -64,6 +64,20 @@ static const char *variable(char *const *environment, const char *name)
 	return NULL;
 }
 
+/* Of settings that are to be in force, nobody else may have written a word. */
+static int read_env_file(const struct sources *sources, char **text, size_t *len, struct err *e)
+{
+	struct file_text read;
+
+	if (!sources->in_force)
+		return file_read(sources->env_file, ENV_FILE_MOST, text, len, e);
+	if (trusted_read(sources->env_file, ENV_FILE_MOST, &read, e) != 0)
+		return -1;
+	*text = read.text;
+	*len = read.n;
+	return 0;
+}
+
 static int read_settings(
 	struct settings *s, const struct sources *sources, char **text, struct err *e)
 {
@@ -82,7 +96,7 @@ static int read_settings(
 		return -1;
 	if (!env_file)
 		return 0;
-	if (file_read(env_file, ENV_FILE_MOST, text, &len, e) != 0)
+	if (read_env_file(sources, text, &len, e) != 0)
 		return -1;
 	return settings_take_file(s, env_file, (struct span){ *text, len }, e);
 }

@@ -310,7 +310,10 @@ static int serve(struct serving *s, struct config *c)
 int cli_serve(int argc, char **argv)
 {
 	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
-	struct serving s = { .service.reload = reload, .listener.fd = -1, .notify.fd = -1 };
+	struct serving s = { .service.reload = reload,
+		.sources.in_force = true,
+		.listener.fd = -1,
+		.notify.fd = -1 };
 	struct config *c = NULL;
 	struct err e;
 	int o;

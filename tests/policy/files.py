@@ -182,6 +182,30 @@ def on_reload(kind):
             same(peer.ask(KILL)[1]["Allow"], False, "the answer with the new policy")
 
 
+def env_file(kind):
+    """An env file can open powers as well as a policy: the same is asked of it, where it is to be in force."""
+    with directory() as where:
+        path = os.path.join(where, "policy.json")
+        why = kind(where, path).replace("4194304", "1048576")
+        socket = os.path.join(where, "dsp.sock")
+        got = subprocess.run([DSP, "serve", "--socket", socket, "--env-file", path], check=False, capture_output=True,
+                             text=True, timeout=20, env=lib.clean_environment())
+        same(got.returncode, 78, "status")
+        holds(why in got.stderr, f"no {why!r} in {got.stderr}")
+
+
+def env_file_on_reload():
+    with directory() as where:
+        path, socket = os.path.join(where, "dsp.env"), os.path.join(where, "dsp.sock")
+        write(path, "ALLOW_KILL=1\n")
+        with Server([DSP, "serve", "--socket", socket, "--env-file", path], socket) as server, server.connect() as peer:
+            same(peer.ask(KILL), (200, {"Allow": True}), "the answer before")
+            write(path, "ALLOW_KILL=0\n", mode=0o666)
+            status, reply = peer.ask(post("/Dsp.Reload", b""))
+            holds(status == 409 and "others may write it" in reply["Err"], f"{status} {reply}")
+            same(peer.ask(KILL), (200, {"Allow": True}), "the answer with the old settings")
+
+
 def fine():
     """Links and directories in good hands."""
     with directory() as where:
@@ -199,11 +223,12 @@ def fine():
 
 def cases():
     for kind in KINDS:
-        for when in (at_start, as_plugin, on_reload):
+        for when in (at_start, as_plugin, on_reload, env_file):
             def case(when=when, kind=kind):
                 when(kind)
             case.__name__ = f"{kind.__name__}_{when.__name__}"
             yield case
+    yield env_file_on_reload
     yield fine
 
 
