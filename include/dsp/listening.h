@@ -6,13 +6,25 @@
 
 #include "dsp/err.h"
 
+enum listening {
+	LISTENING_KNOWN,
+	LISTENING_GUESSED, /* the process's descriptors may not be read: all that root listens on */
+	LISTENING_UNKNOWN, /* nor may its table of sockets; or there are too many */
+};
+
 /*
  * Calls see with the absolute path of each unix socket that process listens on; of 32 at most.
- * -1 when memory ran out; what may not be read is passed over.
+ * How well these are known (never by a guess); -1 when memory ran out.
  */
 MUST_USE int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
 
-/* The same, and then those of its network's name space that are called as Docker's are. */
+/*
+ * The same, and then those of its network's name space that are called as Docker's are; or what may
+ * be dockerd's.
+ */
 MUST_USE int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
+
+/* How well those of a process can be known. */
+enum listening listening_view(pid_t process);
 
 #endif

@@ -6,6 +6,7 @@
 #include "dsp/activation.h"
 #include "dsp/cli.h"
 #include "dsp/listener.h"
+#include "dsp/listening.h"
 #include "dsp/log.h"
 #include "dsp/mem.h"
 #include "dsp/notify.h"
@@ -200,12 +201,30 @@ static void hangup(void *ctx)
 	(void)reload(ctx, &e);
 }
 
+/* What a sandbox around dsp hides of dockerd, by the example of another process of root's. */
+static void say_view(void)
+{
+	switch (listening_view(1)) {
+	case LISTENING_KNOWN:
+		break;
+	case LISTENING_GUESSED:
+		log_line("notice: which sockets are dockerd's cannot be seen from here: each one "
+			 "on which root listens counts as docker_socket");
+		break;
+	case LISTENING_UNKNOWN:
+		log_line("notice: on which sockets dockerd listens cannot be seen from here: each "
+			 "directory that is mounted counts as docker_socket, but in profile guard");
+		break;
+	}
+}
+
 static int run(struct serving *s, struct server_options *o, struct err *e)
 {
 	AUTO_MEM char *dir = NULL;
 	int rc = 0;
 
 	if (!s->sources.managed) {
+		say_view();
 		dir = socket_directory(s->socket, e);
 		rc = begin_lookups(&s->service, dir, o, e);
 	}

@@ -17,7 +17,7 @@
 #include "dsp/walk.h"
 
 enum {
-	PLACES_MOST = 64,
+	PLACES_MOST = 320, /* our own, and of sockets as many as listening.c finds */
 	UNKNOWN_DEPTH = 64,
 };
 
@@ -47,6 +47,7 @@ struct host {
 	struct identity root;
 	struct span socket_dir; /* clean; mem_free */
 	bool no_memory;
+	bool blind; /* on which sockets dockerd listens is not known */
 	struct walk walk;
 	char place[MOUNT_PLACE_ROOM];
 };
@@ -165,13 +166,31 @@ static void note_own(struct host *h, const char *path)
 	struct identity id;
 	mode_t mode;
 
-	if (!find(h, path, &id, &mode))
+	walk_to(&h->walk, path);
+	if (h->walk.fd < 0)
 		return;
-	/* Whatever leads to the root does not make everything dsp's own. */
-	if (compare(&id, &h->root) != 0) {
+	if (!h->walk.there) {
+		/* It may be there, in a directory that dsp may not enter. */
+		note_place(h, &h->own);
+	} else if (identify(h->walk.fd, &id, &mode) && compare(&id, &h->root) != 0) {
+		/* Whatever leads to the root does not make everything dsp's own. */
 		note(h, &h->own, &id);
 		note_place(h, &h->own);
 	}
+	(void)close(h->walk.fd);
+}
+
+/* A socket in a directory that dsp may not enter: by its place at least. */
+static void note_hidden_socket(struct host *h, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 || errno != EACCES)
+		return;
+	walk_to(&h->walk, path);
+	if (h->walk.fd < 0)
+		return;
+	note_place(h, &h->sockets);
 	(void)close(h->walk.fd);
 }
 
@@ -183,8 +202,10 @@ static void note_socket(void *ctx, const char *path)
 	size_t steps;
 	int fd;
 
-	if (!find(h, path, &id, &mode))
+	if (!find(h, path, &id, &mode)) {
+		note_hidden_socket(h, path);
 		return;
+	}
 	note(h, &h->sockets, &id);
 	note_place(h, &h->sockets);
 	fd = directory_of(&h->walk, mode, &steps);
@@ -219,6 +240,7 @@ static void note_programs(struct host *h, pid_t docker)
 static void read_all(struct host *h, pid_t docker)
 {
 	const struct span *paths;
+	int known = LISTENING_KNOWN;
 	size_t count;
 	mode_t mode;
 
@@ -233,8 +255,10 @@ static void read_all(struct host *h, pid_t docker)
 	paths = path_sockets(&count);
 	for (size_t i = 0; i < count; i++)
 		note_socket(h, paths[i].s);
-	if (docker > 0 && listening_sockets(docker, note_socket, h) != 0)
-		h->no_memory = true;
+	if (docker > 0)
+		known = listening_sockets(docker, note_socket, h);
+	h->no_memory = h->no_memory || known < 0;
+	h->blind = known == LISTENING_UNKNOWN;
 	note_exposed(h);
 	if (h->own.ids.count > 0)
 		qsort(h->own.ids.items, h->own.ids.count, sizeof(struct identity), compare);
@@ -317,6 +341,9 @@ static void look_at_object(struct host *h, struct sight *ret)
 
 	if (!identify(h->walk.fd, &id, &mode))
 		return;
+	/* Any may be, or hold, the socket. */
+	if (h->blind && !S_ISREG(mode))
+		ret->seen = false;
 	/* What is not there has a parent that is. */
 	if (h->walk.there) {
 		ret->socket = ret->socket || has(&h->sockets.ids, &id);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,8 +13,12 @@
 #include "dsp/procfile.h"
 #include "dsp/text.h"
 
+/* In dsp.service: the table of systemd's name space, which is dockerd's. */
+#define HANDED_TABLE "/run/dsp/unix"
+
 enum {
 	MOST_SOCKETS = 32,
+	MOST_OF_ROOT = 256,
 	MOST_FILES = 65536,
 	ACCEPTING = 0x10000, /* Flags of /proc/net/unix: it listens */
 };
@@ -130,34 +135,87 @@ static void see_named(struct search *s)
 	}
 }
 
-static int look(pid_t process, bool named, void (*see)(void *ctx, const char *path), void *ctx)
+/*
+ * Which of them are dockerd's is not known: all that may be. It listens as root, and on a host
+ * root's other sockets lead to as much.
+ */
+static int see_of_root(struct search *s)
+{
+	struct span rest = s->table;
+	int seen = 0;
+
+	while (rest.n > 0) {
+		char path[sizeof(struct sockaddr_un)];
+		unsigned long inode;
+		struct span found = path_of(procfile_line(&rest), &inode);
+		struct stat st;
+
+		text_copy(found, path, sizeof(path));
+		if (found.n == 0 || (stat(path, &st) == 0 && st.st_uid != 0))
+			continue;
+		if (++seen > MOST_OF_ROOT)
+			return LISTENING_UNKNOWN;
+		s->see(s->ctx, path);
+	}
+	return LISTENING_GUESSED;
+}
+
+static int read_table(pid_t process, char **ret, size_t *len)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/net/unix", (int)process);
+	if (procfile_read(path, ret, len) == 0)
+		return 0;
+	return errno == ENOMEM ? -1 : procfile_read(HANDED_TABLE, ret, len);
+}
+
+enum listening listening_view(pid_t process)
+{
+	AUTO_MEM char *table = NULL;
+	char path[64];
+	size_t len;
+	DIR *files;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
+	files = opendir(path);
+	if (!files)
+		return read_table(process, &table, &len) == 0 ? LISTENING_GUESSED
+							      : LISTENING_UNKNOWN;
+	(void)closedir(files);
+	return LISTENING_KNOWN;
+}
+
+/* own: none but those of the process, and nothing when they cannot be told. */
+static int look(pid_t process, bool own, void (*see)(void *ctx, const char *path), void *ctx)
 {
 	struct search s = { .see = see, .ctx = ctx };
 	AUTO_MEM char *table = NULL;
 	char path[64];
 	size_t len;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/net/unix", (int)process);
-	if (procfile_read(path, &table, &len) != 0)
-		return errno == ENOMEM ? -1 : 0;
+	if (read_table(process, &table, &len) != 0)
+		return errno == ENOMEM ? -1 : LISTENING_UNKNOWN;
 	s.table = (struct span){ table, keep_listening(table, len) };
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
 	s.files = opendir(path);
+	if (!s.files && errno == ENOMEM)
+		return -1;
 	if (!s.files)
-		return errno == ENOMEM ? -1 : 0;
+		return own ? LISTENING_UNKNOWN : see_of_root(&s);
 	search(&s);
 	(void)closedir(s.files);
-	if (named)
+	if (!own)
 		see_named(&s);
-	return 0;
+	return LISTENING_KNOWN;
 }
 
 int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
 {
-	return look(process, false, see, ctx);
+	return look(process, true, see, ctx);
 }
 
 int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
 {
-	return look(process, true, see, ctx);
+	return look(process, false, see, ctx);
 }

@@ -7,6 +7,7 @@
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ enum {
 	LOOK = O_PATH | O_CLOEXEC, /* opens nothing that could answer: no device, no pipe */
 };
 
-/* What is still to be gone: links whose targets are not there have their text put before it. */
+/* What is still to be gone: a link's text is put before it. */
 struct way {
 	int fd;
 	struct span rest;
@@ -56,7 +57,7 @@ static void go_to(struct way *way, int fd, struct span rest)
 	way->rest = rest;
 }
 
-/* A link that leads nowhere: goes on with its text, as the kernel would if its target came. */
+/* Goes on with a link's text, as the kernel does, or would if its target came. */
 static bool follow_text(struct way *way, struct span target, struct span after)
 {
 	char *room = way->room;
@@ -94,6 +95,13 @@ static bool is_process_link(int fd, const char *name)
 	return true;
 }
 
+static bool is_link(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 /* Goes one part further; false: there is nothing. */
 static bool step(struct way *way, struct span part, struct span after)
 {
@@ -108,21 +116,20 @@ static bool step(struct way *way, struct span part, struct span after)
 	fd = openat(way->fd, name, LOOK | O_NOFOLLOW);
 	if (fd < 0)
 		return false;
-	n = readlinkat(fd, "", target, sizeof(target));
-	if (n < 0) {
-		go_to(way, fd, after);
-		return true;
+	if (is_link(fd)) {
+		n = readlinkat(fd, "", target, sizeof(target));
+		(void)close(fd);
+		if (!is_process_link(way->fd, name))
+			return n > 0 && (size_t)n < sizeof(target) &&
+				follow_text(way, (struct span){ target, (size_t)n }, after);
+		/* Its text is a name for people; the kernel alone knows where it leads. */
+		way->magic = true;
+		fd = openat(way->fd, name, LOOK);
+		if (fd < 0)
+			return false;
 	}
-	(void)close(fd);
-	way->magic = way->magic || is_process_link(way->fd, name);
-	fd = openat(way->fd, name, LOOK);
-	if (fd >= 0) {
-		go_to(way, fd, after);
-		return true;
-	}
-	if (n == 0 || (size_t)n == sizeof(target))
-		return false;
-	return follow_text(way, (struct span){ target, (size_t)n }, after);
+	go_to(way, fd, after);
+	return true;
 }
 
 static void go(struct way *way)
@@ -158,6 +165,7 @@ static struct span join(struct walk *w, struct span base, struct span rest)
 	return (struct span){ w->room[2], n };
 }
 
+/* Part by part, so that each link is seen: as far as there is something. */
 static void walk_partly(struct walk *w, const char *path)
 {
 	struct way way = { .fd = open("/", LOOK), .rest = span_of(path) };
@@ -170,31 +178,28 @@ static void walk_partly(struct walk *w, const char *path)
 	w->magic = way.magic;
 	if (w->fd >= 0)
 		w->base = real_path(w->fd, w->room[0]);
+	w->there = w->fd >= 0 && way.rest.n == 0;
+	w->plain = w->there && w->base.n > 0 && !w->magic;
 	w->path = join(w, w->base, w->base.n > 0 ? way.rest : span_of(path));
 }
 
 void walk_to(struct walk *w, const char *path)
 {
-	bool doubt;
-
 	w->base = w->path = (struct span){ NULL, 0 };
 	w->there = w->plain = w->magic = false;
 	w->fd = open_without_magic(path);
-	if (w->fd < 0) {
-		/* ELOOP: there was such a link. Else this kernel cannot tell. */
-		doubt = errno != ELOOP;
-		w->magic = !doubt;
+	if (w->fd < 0 && errno == ELOOP) {
+		/* There was such a link. */
+		w->magic = true;
 		w->fd = open(path, LOOK);
-		if (w->fd < 0) {
-			walk_partly(w, path);
-			return;
-		}
-		w->base = real_path(w->fd, w->room[0]);
-		w->plain = doubt && span_equal(w->base, span_of(path));
-	} else {
-		w->base = real_path(w->fd, w->room[0]);
-		w->plain = w->base.n > 0;
 	}
+	/* Also where the kernel cannot tell: before 5.6, or with RestrictSUIDSGID= of systemd. */
+	if (w->fd < 0) {
+		walk_partly(w, path);
+		return;
+	}
+	w->base = real_path(w->fd, w->room[0]);
+	w->plain = w->base.n > 0 && !w->magic;
 	w->there = true;
 	w->path = w->base.n > 0 ? w->base : join(w, w->base, span_of(path));
 }

@@ -6,11 +6,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -410,6 +416,22 @@ static void many(void **state)
 	lookup_release(l);
 }
 
+/* As on a kernel before 5.6, and under systemd's RestrictSUIDSGID=. */
+static int forbid_openat2(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,5 +452,11 @@ int main(void)
 		cmocka_unit_test(many),
 	};
 
-	return cmocka_run_group_tests_name("resolve", tests, set_up, tear_down);
+	int failed = cmocka_run_group_tests_name("resolve", tests, set_up, tear_down);
+
+	if (forbid_openat2() != 0)
+		return failed;
+	(void)memset(strchr(top, '.') + 1, 'X', 6);
+	return failed +
+		cmocka_run_group_tests_name("resolve without openat2", tests, set_up, tear_down);
 }

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""The systemd units under a real systemd (tests/lab/system.sh): the sandbox, what dsp sees from there, restarts.
+
+Each variant of the unit is asked about the same mounts by a process that listens as dockerd does.
+"""
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from dsp import Results, clean_environment  # noqa: E402  (the path above comes first)
+
+SYSTEM = os.path.join(HERE, "..", "lab", "system.sh")
+PEER = os.path.join(HERE, "peer.py")
+PLUGIN = "/run/docker/plugins/dsp.sock"
+RULES = {"profile": "hardened", "otherwise": "profile", "rules": [
+    {"name": "mounts", "who": ["*"], "allow": ["container_create"], "powers": ["create"],
+     "mounts": ["/srv", "/home", "/root", "/tmp"]}]}
+DAC_READ_SEARCH = 1 << 2
+
+results = Results()
+
+
+class System:
+    """A systemd with dsp's units; use as a context."""
+
+    def __init__(self, *drop_ins):
+        self.process = subprocess.Popen([SYSTEM, *drop_ins], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env=clean_environment({k: v for k, v in os.environ.items() if k == "DSP"}))
+        line = self.process.stdout.readline().strip()
+        if not line.startswith("ready "):
+            self.close()
+            raise AssertionError(f"no systemd: {line}")
+        self.pid = line.split()[2]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+        self.process.stdout.close()
+
+    def run(self, *words, text=None):
+        """(status, output) of a command inside."""
+        end = subprocess.run(["nsenter", "-t", self.pid, "-m", "-p", "-u", "-i", "-n", *words], check=False, text=True,
+                             input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        return end.returncode, end.stdout
+
+    def write(self, path, text):
+        self.run("sh", "-c", 'cat > "$0.new" && mv "$0.new" "$0"', path, text=text)
+
+    def show(self, name, unit="dsp.service"):
+        return self.run("systemctl", "show", "-P", name, unit)[1].strip()
+
+    def journal(self):
+        return self.run("journalctl", "--no-pager", "-o", "cat", "-u", "dsp.service")[1]
+
+    def ask(self, *sources):
+        """What dsp says to each mount: "allow", or its message; and to a question without one."""
+        status, text = self.run("python3", "-", PLUGIN, *sources, text=open(PEER, encoding="utf-8").read())
+        if status:
+            raise AssertionError(text)
+        return json.loads(text)
+
+
+def until(fact, why, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not fact():
+        if time.monotonic() > end:
+            raise AssertionError(why)
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def case(name):
+    try:
+        yield
+        print(f"ok units.live.{name}", flush=True)
+    except (AssertionError, OSError, ValueError, LookupError, subprocess.SubprocessError) as why:
+        results.fail(f"units.live.{name}", " ".join(f"{type(why).__name__}: {why}".split())[:600])
+
+
+def same(got, wanted, what):
+    if got != wanted:
+        raise AssertionError(f"{what}: {got!r}, wanted {wanted!r}")
+
+
+def holds(fact, why):
+    if not fact:
+        raise AssertionError(why)
+
+
+def status_of(system, pid):
+    text = system.run("cat", f"/proc/{pid}/status")[1]
+    return dict(line.split(":\t", 1) for line in text.strip().split("\n") if ":\t" in line)
+
+
+def walls(system, capabilities):
+    found = status_of(system, system.show("MainPID"))
+    same(found["Uid"].split(), ["64999"] * 4, "user")
+    for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
+        same(int(found[name], 16), capabilities, name)
+    same(int(found["CapInh"], 16) & ~capabilities, 0, "CapInh")
+    same((found["NoNewPrivs"], found["Seccomp"]), ("1", "2"), "NoNewPrivs, Seccomp")
+
+
+# Sources, and what each variant is to say of them: "allow", or words of its message.
+SHIPPED = {
+    "/srv/plain": "allow", "/home/open/x": "allow", "/tmp/x": "allow", "/srv/others": "allow",
+    "/srv/api": "docker_socket", "/srv/api/api.sock": "docker_socket", "/root": "docker_socket",
+    "/srv/to-plugins": "dsp_files", "/srv/to-plugins-copy": "not seen", "/srv/to-socket": "docker_socket", "/srv/to-plain": "allow",
+    "/root/x": "not seen", "/home/closed/x": "not seen", "/srv/to-closed": "is /home/closed/x, not seen",
+    "/srv/none": "not seen", "/srv": "docker_socket", "/": "docker_socket",
+    "/run/docker.sock": "docker_socket", "/var/run": "docker_socket", "/proc/1/root": "docker_socket",
+}
+VARIANTS = [
+    ("shipped", (), 0, SHIPPED),
+    ("no-host-paths", ("no-host-paths.conf",), 0, dict(SHIPPED, **{
+        "/home/open/x": "not seen", "/tmp/x": "not seen", "/srv/to-closed": "not seen"})),
+    ("private-homes", ("private-homes.conf",), DAC_READ_SEARCH, dict(SHIPPED, **{
+        "/root/x": "allow", "/home/closed/x": "allow", "/srv/to-closed": "allow",
+        "/srv/to-plugins-copy": "dsp_files"})),
+]
+
+
+def views(system, wanted):
+    """What dsp answers from inside its sandbox."""
+    answers = system.ask(*wanted)
+    wrong = {source: answers[source] for source, words in wanted.items()
+             if (answers[source] == "allow") != (words == "allow") or words not in answers[source]}
+    holds(not wrong, str(wrong))
+
+
+def variant(name, drop_ins, capabilities, wanted):
+    with System(*drop_ins) as system:
+        with case(f"{name}.starts"):
+            system.write("/etc/dsp/policy.json", json.dumps(RULES))
+            status, text = system.run("systemctl", "start", "dsp.socket")
+            same(status, 0, f"start of the socket: {text}")
+            same(system.run("stat", "-c", "%a %U", PLUGIN, "/run/docker", "/run/docker/plugins")[1].split("\n")[:3],
+                 ["600 root", "700 root", "700 root"], "modes")
+            same(system.show("ActiveState"), "inactive", "the service before it is asked")
+            same(system.ask()["ping"], "allow", "the first answer, which starts it")
+            same(system.show("ActiveState"), "active", "the service afterwards")
+            same(system.show("StatusText"), "profile hardened, generation 1, enforcing", "its status")
+        with case(f"{name}.walls"):
+            walls(system, capabilities)
+        with case(f"{name}.view"):
+            views(system, wanted)
+            text = system.journal()
+            holds("notice: which sockets are dockerd's cannot be seen" in text, text)
+        if name == "shipped":
+            life(system)
+
+
+def life(system):
+    with case("reload"):
+        system.write("/etc/dsp/dsp.env", "ALLOW_EXEC=1\n")
+        status, text = system.run("systemctl", "reload", "dsp.service")
+        same((status, system.show("StatusText")), (0, "profile hardened, generation 2, enforcing"), text)
+        system.write("/etc/dsp/dsp.env", "ALLOW_EXEX=1\n")
+        status, text = system.run("systemctl", "reload", "dsp.service")
+        holds(status != 0, "a reload with a mistake went well")
+        same(system.show("ActiveState"), "active", "the service afterwards")
+        holds("generation 2, enforcing; the last reload failed" in system.show("StatusText"), system.show("StatusText"))
+        holds("dsp reload: /etc/dsp/dsp.env:1:1: ALLOW_EXEX" in system.journal(), system.journal()[-500:])
+        system.write("/etc/dsp/dsp.env", "")
+        same(system.run("systemctl", "kill", "-s", "HUP", "dsp.service")[0], 0, "SIGHUP")
+        until(lambda: system.show("StatusText") == "profile hardened, generation 3, enforcing", "not read anew")
+        same(system.show("SubState"), "running", "the service after a reload by signal")
+    with case("killed-often"):
+        # Far beyond any limit of starts that systemd has by default.
+        for i in range(15):
+            pid = system.show("MainPID")
+            same(system.run("kill", "-9", pid)[0], 0, f"kill of {pid}")
+            same(system.ask()["ping"], "allow", "the answer")
+            until(lambda old=pid: system.show("MainPID") not in ("0", old), f"no other process after kill {i}")
+        same((system.show("ActiveState"), system.show("ActiveState", "dsp.socket")), ("active", "active"), "units")
+    with case("stopped-and-seen-by-the-watchdog"):
+        starts = int(system.show("NRestarts"))
+        same(system.run("kill", "-STOP", system.show("MainPID"))[0], 0, "SIGSTOP")
+        begun = time.monotonic()
+        same(system.ask()["ping"], "allow", "the answer to a call that waited")
+        took = time.monotonic() - begun
+        holds(3 < took < 25, f"answered after {took:.1f} s")
+        until(lambda: int(system.show("NRestarts")) == starts + 1, "not started again")
+        holds("dsp.service: Watchdog timeout" in system.journal(), "systemd does not say so")
+    with case("restart-and-stop"):
+        for words in (("restart", "dsp.service"), ("restart", "dsp.socket"), ("stop", "dsp.service")):
+            same(system.run("systemctl", *words)[0], 0, " ".join(words))
+            same(system.ask()["ping"], "allow", f"the answer after {' '.join(words)}")
+        same(system.run("systemctl", "stop", "dsp.socket", "dsp.service")[0], 0, "stop of both")
+        same(system.show("Result"), "success", "the result")
+    with case("broken-settings-serve"):
+        system.run("rm", "/etc/dsp/policy.json")
+        same(system.run("systemctl", "start", "dsp.socket")[0], 0, "start")
+        holds("policy.json" in system.ask()["ping"], "the reason is not told")
+        holds(system.show("StatusText").startswith("BROKEN SETTINGS, everything is denied: /etc/dsp/policy.json"),
+              system.show("StatusText"))
+        same(system.show("ActiveState"), "active", "the service")
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for one in VARIANTS:
+        with case(f"{one[0]}.all"):
+            variant(*one)
+    return results.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
