@@ -13,7 +13,7 @@ enum {
 	EXIT_FINE = 0,     /* fine, or allowed */
 	EXIT_FINDINGS = 1, /* findings, denied, or a failure at run time */
 	EXIT_USAGE = 2,
-	EXIT_UNPROTECTED = 3, /* of doctor */
+	EXIT_UNPROTECTED = 3, /* dockerd does not ask this dsp: doctor, status */
 	EXIT_BROKEN = 78,     /* the configuration is broken */
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dsp/cli.h"
+#include "dsp/dockerd.h"
 #include "dsp/http.h"
 
 enum { WAIT_MS = 5000 };
@@ -13,6 +14,7 @@ struct arguments {
 	const char *command;
 	const char *socket;
 	bool json;
+	bool asked; /* does dockerd ask it? */
 };
 
 /* What an endpoint of dsp answers, and with which status. NULL and e. */
@@ -72,6 +74,28 @@ static int fail(const struct arguments *a, const char *text)
 	return EXIT_FINDINGS;
 }
 
+/* The only proof that it protects anything: a question of dockerd that it has seen. */
+static int show_asked(const struct arguments *a)
+{
+	struct dockerd *d = NULL;
+	struct err e;
+	enum asked asked = ASKED_UNKNOWN;
+
+	if (dockerd_find(NULL, &d, &e) == 0) {
+		if (d->pid != 0)
+			asked = dockerd_probe(d, a->socket, &e);
+		else
+			err_set(&e, 0, "no dockerd runs");
+		dockerd_free(d);
+	}
+	if (asked == ASKED_YES)
+		return EXIT_FINE;
+	if (asked == ASKED_NO)
+		err_set(&e, 0, "dockerd does not ask it");
+	(void)fail(a, e.text);
+	return EXIT_UNPROTECTED;
+}
+
 static int show(const struct arguments *a, const char *endpoint)
 {
 	struct err e;
@@ -91,13 +115,16 @@ static int show(const struct arguments *a, const char *endpoint)
 	} else {
 		print_state(o);
 	}
-	return json_is_true(json_object_get(o, "broken")) ? EXIT_FINDINGS : EXIT_FINE;
+	if (json_is_true(json_object_get(o, "broken")))
+		return EXIT_FINDINGS;
+	return a->asked ? show_asked(a) : EXIT_FINE;
 }
 
 static int take_arguments(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+		{ "json", no_argument, NULL, 'j' }, { "asked", no_argument, NULL, 'a' },
+		{ NULL, 0, NULL, 0 } };
 	int o;
 
 	a->command = argv[0];
@@ -109,6 +136,8 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 			a->socket = optarg;
 		else if (o == 'j')
 			a->json = true;
+		else if (o == 'a' && strcmp(a->command, "status") == 0)
+			a->asked = true;
 		else
 			return cli_usage(a->command, "%s: unknown, or its value is missing",
 				argv[optind - 1]);

@@ -84,12 +84,15 @@ static const struct command {
 		"certificate), token, headers (an object), body (JSON, or a string for any bytes); reason,\n"
 		"rule (null: none), powers. What monitor mode would deny is a \"deny\".\n"
 		"Status 0: all passed; 1: some failed; 2: FILE is wrong; 78: the settings are broken.\n" },
-	{ "status", "[--socket PATH] [--json]", cli_status,
+	{ "status", "[--asked] [--socket PATH] [--json]", cli_status,
 		"ask the dsp that serves what is in force",
+		"  --asked        and whether this machine's dockerd asks it: a ping is sent to dockerd, which\n"
+		"                 this dsp must see; as root\n"
 		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
 		"  --json         print JSON\n"
 		"\n"
-		"Status 0: it serves; 1: no answer, or its settings are broken and it denies everything.\n" },
+		"Status 0: it serves; 1: no answer, or its settings are broken and it denies everything; 3:\n"
+		"it serves, and dockerd does not ask it.\n" },
 	{ "reload", "[--socket PATH] [--json]", cli_reload,
 		"have the dsp that serves read its env file and its policy file again",
 		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
