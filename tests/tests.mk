@@ -1,7 +1,7 @@
 # Targets that test, measure and show dsp. Included by the top-level Makefile.
 
-.PHONY: packages-run packages-check packages-lint packages-plugin packages-deb
-packages-run packages-check packages-lint packages-plugin packages-deb: packages-%:
+.PHONY: packages-run packages-check packages-long packages-lint packages-plugin packages-deb
+packages-run packages-check packages-long packages-lint packages-plugin packages-deb: packages-%:
 	tests/lab/packages.sh $*
 
 # The sub-makes begin only when the packages are there: the compiler may be one of them.
@@ -14,7 +14,7 @@ run: packages-run
 check: packages-check
 	@$(MAKE) --no-print-directory all
 	tests/run check
-check-long: packages-check
+check-long: packages-long
 	@$(MAKE) --no-print-directory all
 	tests/run long
 

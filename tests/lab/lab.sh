@@ -21,7 +21,8 @@
 # Variables: DSP (the program; default: build/dsp of this tree), LAB_STORAGE (overlay2 or vfs;
 # default: what works), LAB_BARE (when not empty, there is no dsp and no daemon.json until one asks
 # for them), LAB_MANAGED (a directory as make plugin makes it: dsp is the managed plugin made of it,
-# and what "dsp" says are its settings). The directory's etc is the lab's /etc/docker.
+# and what "dsp" says are its settings), LAB_NETWORK (host: for builds that fetch packages; no
+# container has a network of its own then). The directory's etc is the lab's /etc/docker.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -78,7 +79,7 @@ mount_cgroups() {
 }
 
 outside() {
-	local base=${TMPDIR:-/tmp} session status=0 namespaces=
+	local base=${TMPDIR:-/tmp} session status=0 namespaces='' net=--net
 
 	# Ctrl-C at a terminal is for the owner, who then ends our input.
 	read -r _ _ _ _ _ session _ < "/proc/$$/stat"
@@ -104,7 +105,8 @@ outside() {
 	trap 'exec 2> /dev/null; [ -z "$namespaces" ] || kill -KILL "$namespaces"' TERM INT HUP
 	trap '' PIPE
 
-	setpriv --pdeathsig KILL unshare --mount --propagation private --net --ipc --pid --fork \
+	[ "${LAB_NETWORK:-}" != host ] || net=
+	setpriv --pdeathsig KILL unshare --mount --propagation private $net --ipc --pid --fork \
 		--kill-child --mount-proc "$0" --inside "$dir" "$@" <&0 &
 	namespaces=$!
 	wait "$namespaces" 2> /dev/null || status=$?
@@ -226,7 +228,9 @@ start_dockerd() {
 	options+=(--storage-driver "${LAB_STORAGE:-$(storage "$dir")}")
 	options+=(--exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$(basename "$dir")")
 	options+=(--iptables=false --ip-masq=false --userland-proxy=false)
-	if busybox ip link add lab0 type bridge 2> /dev/null; then
+	if [ "${LAB_NETWORK:-}" = host ]; then
+		options+=(--bridge=none --ip-forward=false)
+	elif busybox ip link add lab0 type bridge 2> /dev/null; then
 		busybox ip link del lab0
 	else
 		say "this kernel has no bridges: containers run without network"

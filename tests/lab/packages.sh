@@ -9,6 +9,7 @@ set -euo pipefail
 
 build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev nettle-dev'
 plugin='dpkg-dev'
+long='debootstrap'
 lab='busybox-static procps'
 daemon='docker.io'
 tests='libcmocka-dev openssl util-linux python3 haproxy valgrind docker-compose clang libclang-rt-14-dev systemd'
@@ -84,7 +85,8 @@ main() {
 	[ $# = 1 ] || usage
 	case $1 in
 	run) wanted="$build $lab" ;;
-	check | long) wanted="$build $plugin $lab $tests $go $deb $documents" ;;
+	check) wanted="$build $plugin $lab $tests $go $deb $documents" ;;
+	long) wanted="$build $plugin $lab $tests $go $deb $documents $long" ;;
 	plugin) wanted="$build $plugin" ;;
 	lint) wanted="$build $lint" ;;
 	deb) wanted="$build $deb" ;;
