@@ -16,6 +16,7 @@ import powers
 import proxies
 import refused
 import swarm
+import upgrade
 import works
 
 SUITES = {
@@ -31,6 +32,7 @@ SUITES = {
     'glass': glass.run,
     'managed': managed.run,
     'swarm': swarm.run,
+    'upgrade': upgrade.run,
 }
 
 if __name__ == '__main__':

@@ -200,8 +200,32 @@ def restart(lab, report):
             check(reply.status == 403, 'status %d: %s' % (reply.status, reply.text))
 
 
+def asked(lab, report):
+    """The proof that dockerd asks it, and that it does not."""
+    path = lab.directory + '/etc/daemon.json'
+
+    def status():
+        return lab.inside('/run/lab/dsp status --asked --socket /run/docker/plugins/*/dsp.sock')
+
+    with open(path) as file:
+        text = file.read()
+    with report.case('dsp status --asked: dockerd asks it'):
+        check(status().status == 0, status().text)
+    with report.case('dsp status --asked: dockerd does not ask it'):
+        with open(path, 'w') as out:
+            out.write(text.replace('"dsp"', ''))
+        lab.reload_dockerd()
+        wait_for(lambda: status().status == 3, 'status %d: %s' % status())
+        check('dockerd does not ask it' in status().text, status().text)
+    with report.case('and asks it again'):
+        with open(path, 'w') as out:
+            out.write(text)
+        lab.reload_dockerd()
+        wait_for(lambda: status().status == 0, 'status %d: %s' % status())
+
+
 def run(lab, report):
     check(MANAGED, 'this is for a managed dsp: LAB_MANAGED')
     lab.dsp()
-    for part in walls, settings, policy, mounts, deaths, restart:
+    for part in walls, settings, policy, mounts, deaths, restart, asked:
         part(lab, report)

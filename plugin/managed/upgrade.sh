@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# Changes a dsp that is in force without an open moment:
+#
+#   upgrade.sh DIRECTORY [NAME=VALUE]...    the managed plugin dsp, made of DIRECTORY (make plugin), in
+#                                           place of the one there is, whose settings it keeps; or of a
+#                                           dsp of the host, whose flags are given here
+#   upgrade.sh --set NAME=VALUE...          other settings for the managed plugin dsp
+#
+# dsp refuses everybody control of plugins, and to change a managed plugin it must be out of dockerd's
+# chain. So a second dsp stands in: dsp-gate, a process on a socket of its own, under the same
+# settings and with one rule more: who has this run's token may control plugins. Two reloads of
+# dockerd do it: the first puts dsp-gate in the place of dsp, the second dsp in the place of
+# dsp-gate. With a policy file the gate is strict instead: it refuses everybody else, for the seconds
+# that this takes.
+#
+# As root, on the machine of dockerd. Variables: DAEMON_JSON (/etc/docker/daemon.json).
+set -euo pipefail
+
+json=${DAEMON_JSON:-/etc/docker/daemon.json}
+sockets=/run/docker/plugins
+gate=dsp-gate
+work=
+state=before # gate: dsp-gate is in the chain
+intact=yes   # empty: the dsp of before is not as it was
+status=0
+
+say() { echo "upgrade.sh: $*"; }
+fail() {
+	echo "upgrade.sh: $*" >&2
+	exit 1
+}
+
+# The docker CLI as everybody has it, and with the token that the gate knows.
+as_operator() {
+	DOCKER_CONFIG=$work/config docker "$@"
+}
+
+managed() {
+	docker plugin inspect -f "$1" dsp 2> /dev/null
+}
+
+# --- dockerd's chain ----------------------------------------------------------------------------
+
+# chain OLD NEW: the one name in the place of the other, in one step, and dockerd told.
+chain() {
+	sed -z -E "s/(\"authorization-plugins\"[[:space:]]*:[[:space:]]*\[[^]]*)\"$1\"/\1\"$2\"/" \
+		"$json" > "$work/daemon.json"
+	cmp -s "$json" "$work/daemon.json" && fail "$json does not name $1 in authorization-plugins"
+	cp --preserve=mode,ownership --attributes-only "$json" "$json.$gate"
+	cat "$work/daemon.json" > "$json.$gate"
+	sync "$json.$gate"
+	mv "$json.$gate" "$json"
+	kill -HUP "$dockerd"
+}
+
+# dockerd reads its file when it comes to it. With a proof: it asked the dsp on this socket.
+until_asked() {
+	local tries=150
+
+	until "$program" status --asked --socket "$1" > "$work/asked" 2>&1; do
+		tries=$((tries - 1))
+		[ $tries != 0 ] || return 1
+		kill -0 "$dockerd" 2> /dev/null || fail "dockerd has ended; see dsp-break-glass(7)"
+		sleep 0.2
+	done
+}
+
+# --- the gate -----------------------------------------------------------------------------------
+
+# What a managed dsp is set to; before there is one, what it shall be set to.
+read_settings() {
+	if [ -n "$before" ]; then
+		managed '{{range .Settings.Env}}{{println .}}{{end}}' | sed '/^$/d; /=$/d'
+		managed '{{range .Settings.Mounts}}{{.Name}} {{json .Source}}{{println}}{{end}}' |
+			sed -n 's/^\([^ ]*\) "\(.*\)"$/\1.source=\2/p'
+	elif [ ${#changes[@]} != 0 ]; then
+		printf '%s\n' "${changes[@]}"
+	fi
+}
+
+gate_policy() {
+	local hash otherwise=profile
+
+	hash=$("$program" token hash < "$work/token")
+	! grep -q '^DSP_POLICY=' "$work/settings" || otherwise=deny
+	cat > "$work/policy.json" <<- POLICY
+		{ "users": { "operator": { "tokens": ["$hash"] } },
+		  "rules": [ { "name": "the operator changes dsp", "who": ["operator"],
+		      "allow": ["plugin_*", "system_ping*", "system_version"],
+		      "powers": ["*", "plugin_control"] } ],
+		  "otherwise": "$otherwise" }
+	POLICY
+}
+
+start_gate() {
+	local flags=() tries=50
+
+	mkdir "$work/config"
+	od -An -tx1 -N32 /dev/urandom | tr -d ' \n' > "$work/token"
+	printf '{ "HttpHeaders": { "X-Dsp-Token": "%s" } }\n' "$(cat "$work/token")" \
+		> "$work/config/config.json"
+	mapfile -t flags < <(grep -vE '^(DSP_(POLICY|NAME|SOCKET|ON_BROKEN)|[a-z.]+)=' "$work/settings")
+	gate_policy
+	# It outlives this script: without it dockerd would refuse everything.
+	env -i "${flags[@]}" setsid "$program" serve --socket "$sockets/$gate.sock" \
+		--policy "$work/policy.json" > "$work/gate.log" 2>&1 < /dev/null &
+	gate_pid=$!
+	until "$program" status --socket "$sockets/$gate.sock" > /dev/null 2>&1; do
+		tries=$((tries - 1))
+		if [ $tries = 0 ] || ! kill -0 $gate_pid 2> /dev/null; then
+			fail "$gate does not serve: $(cat "$work/gate.log")"
+		fi
+		sleep 0.1
+	done
+}
+
+# --- the change ---------------------------------------------------------------------------------
+
+# A plugin of the directory, with the settings and the mounts that dsp had.
+make_plugin() {
+	local given=()
+
+	mapfile -t given < "$work/settings"
+	given+=("${changes[@]}")
+	as_operator plugin create "$1" "$directory" > /dev/null &&
+		{ [ ${#given[@]} = 0 ] || as_operator plugin set "$1" "${given[@]}"; } &&
+		as_operator plugin enable "$1" > /dev/null
+}
+
+remove_plugin() {
+	as_operator plugin disable "$1" > /dev/null 2>&1 || true
+	as_operator plugin rm "$1" > /dev/null 2>&1
+}
+
+# It must run, under another name, before the one of now goes.
+replace() {
+	# What config.json mounts, unless something else is given.
+	[ -n "$before" ] || mkdir -p /etc/dsp /var/log/dsp
+	if ! make_plugin dsp-next; then
+		remove_plugin dsp-next || true
+		fail "what is in $directory cannot be made a plugin that runs"
+	fi
+	remove_plugin dsp-next
+	intact=
+	[ -z "$before" ] || remove_plugin dsp
+	make_plugin dsp
+}
+
+change() {
+	intact=
+	as_operator plugin disable dsp > /dev/null
+	as_operator plugin set dsp "${changes[@]}" || status=1
+	as_operator plugin enable dsp > /dev/null
+	[ $status = 0 ] || say "the settings are as they were"
+}
+
+# Waits for the proof that dsp is asked, managed or not.
+back() {
+	local id
+
+	say "dsp again"
+	chain $gate dsp
+	id=$(managed '{{.Id}}') || id=
+	until_asked "$sockets/${id:+$id/}dsp.sock" ||
+		fail "dockerd does not ask dsp: $(cat "$work/asked")"
+	state=before
+}
+
+# shellcheck disable=SC2317 # a trap
+end() {
+	status=$?
+	trap - EXIT
+	if [ "$state" = gate ] && [ -n "$intact" ] && (back); then
+		state=before
+	fi
+	case $state in
+	gate)
+		cat >&2 <<- WHY
+			upgrade.sh: dsp-gate is still asked instead of dsp: Docker is closed, not open. It is the
+			process $gate_pid; its token is in $work/config. When "docker --config $work/config plugin ls"
+			shows dsp enabled: put "dsp" into the place of "$gate" in $json, and
+			kill -HUP $dockerd; then kill $gate_pid. Or take both out of it: dsp-break-glass(7).
+		WHY
+		status=1
+		;;
+	before)
+		[ -z "${gate_pid:-}" ] || kill "$gate_pid" 2> /dev/null || true
+		[ -z "$work" ] || rm -rf "$work"
+		;;
+	esac
+	exit "$status"
+}
+
+take_arguments() {
+	local word
+
+	directory=
+	if [ "${1:-}" = --set ]; then
+		[ $# -gt 1 ] || fail "usage: upgrade.sh --set NAME=VALUE..."
+	else
+		directory=${1:-}
+		if [ ! -f "$directory/config.json" ] || [ ! -d "$directory/rootfs" ]; then
+			fail "usage: upgrade.sh DIRECTORY [NAME=VALUE]... | --set NAME=VALUE..."
+		fi
+	fi
+	shift
+	for word; do
+		[[ $word == [A-Za-z]*=* ]] || fail "$word: not NAME=VALUE"
+	done
+	changes=("$@")
+}
+
+# The program that the gate runs: that of the directory, or the one that is in force.
+find_program() {
+	local data
+
+	if [ -n "$directory" ]; then
+		program=$directory/rootfs/usr/bin/dsp
+	else
+		data=$(docker info -f '{{.DockerRootDir}}')
+		program=$data/plugins/$before/rootfs/usr/bin/dsp
+	fi
+	"$program" version > /dev/null || fail "$program: it does not run here"
+}
+
+main() {
+	take_arguments "$@"
+	[ "$(id -u)" = 0 ] || fail "this is for root"
+	dockerd=$(pidof -s dockerd) || fail "no dockerd runs"
+	before=$(managed '{{.Id}}') || before=
+	[ -n "$directory$before" ] || fail "there is no managed plugin dsp"
+	find_program
+	trap end EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	work=$(mktemp -d /run/dsp-upgrade.XXXXXX)
+	read_settings > "$work/settings"
+
+	say "$gate stands in"
+	start_gate
+	state=gate
+	chain dsp $gate
+	until_asked $sockets/$gate.sock || fail "dockerd does not ask $gate: $(cat "$work/asked")"
+	if [ -n "$directory" ]; then replace; else change; fi
+	back
+	exit $status
+}
+
+main "$@"

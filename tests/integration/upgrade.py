@@ -1,0 +1,168 @@
+"""plugin/managed/upgrade.sh: while it goes on, no call is allowed that is denied before and after."""
+
+import http.client
+import json
+import os
+import shutil
+import threading
+
+import lab as the_lab
+from lab import check, check_not_refused, check_refused, wait_for
+
+ROOT = os.path.realpath(os.path.join(the_lab.HERE, '..', '..'))
+SCRIPT = os.path.join(ROOT, 'plugin/managed/upgrade.sh')
+PLUGIN = os.path.join(ROOT, 'build/plugin')
+KILL = ('POST', '/containers/nobody/kill')
+LOGS = ('GET', '/containers/nobody/logs?stdout=1')
+DENIED = [KILL, ('POST', '/plugins/nobody/enable'), ('DELETE', '/containers/nobody')]
+REFUSED = 'authorization denied by plugin dsp'
+
+
+class Clients:
+    """As a context: clients that ask all the time for what is denied, and for what is allowed."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.ended = threading.Event()
+        self.said = []    # (whether it should be denied, the reply)
+        calls = [(True, call) for call in DENIED] + [(False, ('GET', '/containers/json'))]
+        self.threads = [threading.Thread(target=self.ask, args=call) for call in calls]
+
+    def ask(self, denied, call):
+        while not self.ended.is_set():
+            try:
+                self.said.append((denied, self.lab.raw(*call)))
+            except (OSError, http.client.HTTPException) as why:
+                self.said.append((denied, the_lab.Reply(0, str(why))))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *why):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+    def check(self, everybody_is_served):
+        denied = [reply for should, reply in self.said if should]
+        allowed = [reply for should, reply in self.said if not should]
+        open_ones = [reply for reply in denied if reply.status not in (403, 500, 0)]
+        check(not open_ones, 'let through: %s' % open_ones[:1])
+        refused = [reply for reply in denied if REFUSED in reply.text]
+        check(len(refused) > 50, 'only %d were refused' % len(refused))
+        served = [reply for reply in allowed if reply.status == 200]
+        others = [reply for reply in allowed if reply.status != 200]
+        print('# %d denied, %d of them by dsp; %d allowed, %d not: %s' % (
+            len(denied), len(refused), len(allowed), len(others), others[:1]), flush=True)
+        check(len(served) > 20, 'only %d were served' % len(served))
+        if everybody_is_served:
+            check(not others, 'not served: %s' % others[:1])
+
+
+def variant(lab, name, **changes):
+    """A plugin directory of another content."""
+    where = lab.directory + '/' + name
+    shutil.rmtree(where, ignore_errors=True)
+    shutil.copytree(PLUGIN, where)
+    with open(where + '/config.json') as file:
+        manifest = json.load(file)
+    manifest.update(description=name, **changes)
+    with open(where + '/config.json', 'w') as out:
+        json.dump(manifest, out)
+    # dockerd makes no two plugins of the same files.
+    with open(where + '/rootfs/version', 'w') as out:
+        out.write(name)
+    return where
+
+
+def run_script(lab, *words):
+    return lab.inside('%s %s' % (SCRIPT, ' '.join(words)))
+
+
+def inspect(lab, what='{{.Id}}'):
+    return lab.works('plugin', 'inspect', '-f', what, 'dsp').strip()
+
+
+def nothing_left(lab):
+    check(lab.plugins() in ([], ['dsp:latest']), 'there is %s' % lab.plugins())
+    wait_for(lambda: 'dsp-gate' not in lab.inside('ps axww -o args').text, 'the gate is there')
+    check(lab.inside('grep dsp-gate /etc/docker/daemon.json').status == 1, 'the gate is named')
+    check(lab.inside('ls -d /run/dsp-upgrade.*').status != 0, 'its directory is there')
+
+
+def upgrade(lab, report):
+    lab.dsp('ALLOW_LOGS=0')
+    with report.case('another version: nobody notices, and the settings stay'), Clients(lab) as all_:
+        before = inspect(lab)
+        said = run_script(lab, variant(lab, 'second'))
+        check(said.status == 0, said.text)
+        check(inspect(lab) != before, 'it is the same')
+        check('ALLOW_LOGS=0' in inspect(lab, '{{.Settings.Env}}'), 'the setting is away')
+        check_refused(lab.raw(*LOGS).text, 'ALLOW_LOGS')
+    with report.case('no call was allowed, and none was refused, that should not be'):
+        all_.check(True)
+        nothing_left(lab)
+
+
+def settings(lab, report):
+    with report.case('--set changes a setting'), Clients(lab) as all_:
+        said = run_script(lab, '--set ALLOW_TOP=0 ALLOW_LOGS=')
+        check(said.status == 0, said.text)
+        check_refused(lab.docker('top', 'nobody').text, 'ALLOW_TOP')
+        check_not_refused(lab.raw(*LOGS).text)
+    with report.case('--set: no call was allowed that should not be'):
+        all_.check(True)
+        nothing_left(lab)
+    with report.case('--set of a name that there is not changes nothing'):
+        said = run_script(lab, '--set ALLOW_TOOP=1')
+        check(said.status == 1 and 'not found in the plugin configuration' in said.text, said.text)
+        check_refused(lab.docker('top', 'nobody').text, 'ALLOW_TOP')
+        nothing_left(lab)
+    with report.case('a directory that does not run: the one before stays'), Clients(lab) as all_:
+        before = inspect(lab)
+        said = run_script(lab, variant(lab, 'broken', entrypoint=['/usr/bin/none']))
+        check(said.status == 1 and 'cannot be made a plugin' in said.text, said.text)
+        check(inspect(lab) == before, 'it is another')
+    with report.case('a directory that does not run: no call was allowed that should not be'):
+        all_.check(True)
+        nothing_left(lab)
+
+
+def with_policy(lab, report):
+    with open(lab.directory + '/policy/policy.json', 'w') as out:
+        json.dump({'flags': {'ALLOW_TOP': False}}, out)
+    with report.case('under a policy file the gate is for the operator alone'):
+        check(run_script(lab, '--set ALLOW_TOP= DSP_POLICY=/etc/dsp/policy.json').status == 0, 'set')
+        with Clients(lab) as all_:
+            said = run_script(lab, variant(lab, 'third'))
+            check(said.status == 0, said.text)
+        all_.check(False)
+        check_refused(lab.docker('top', 'nobody').text, 'ALLOW_TOP')
+        nothing_left(lab)
+
+
+def from_host(lab, report):
+    """A lab with a dsp of the host in it, which a managed one replaces."""
+    with report.case('from a host dsp to a managed one'):
+        with Clients(lab) as all_:
+            said = run_script(lab, variant(lab, 'managed'), 'ALLOW_LOGS=0')
+            check(said.status == 0, said.text)
+            check('ALLOW_LOGS=0' in inspect(lab, '{{.Settings.Env}}'), 'the setting is away')
+        all_.check(True)
+    with report.case('without the host dsp all goes on'):
+        lab.stop_dsp()
+        check('ALLOW_LOGS is 0' in lab.raw(*LOGS).text, 'the flag is not in force')
+        nothing_left(lab)
+        check('plugin dsp:latest' in lab.raw(*KILL).text, 'not by the managed one')
+        wait_for(lambda: lab.raw('GET', '/containers/json').status == 200, 'no list')
+
+
+def run(lab, report):
+    if the_lab.MANAGED:
+        for part in upgrade, settings, with_policy:
+            part(lab, report)
+        check(run_script(lab, '--set DSP_POLICY=').status == 0, 'back')
+    else:
+        from_host(lab, report)
