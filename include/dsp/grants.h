@@ -27,6 +27,7 @@ struct grant {
 struct asked {
 	struct powerset *powers;
 	struct details *details;
+	bool hidden; /* it may ask for more than the details tell */
 };
 
 /* Where a value of a body stands. */
@@ -53,17 +54,11 @@ struct powerset grants_all_of(enum struct_id id);
 MUST_USE int asked_add(struct asked *a, const struct grant *g, struct detail detail);
 
 /*
- * The powers and details of a query; those that a hidden form could add are there too. Adds to
- * what is there; -1 when memory ran out.
+ * The powers and details of a query; the powers that a hidden form or a specification of before
+ * could add are there too, and then hidden is set. Adds to what is there; -1 when memory ran out.
  */
 MUST_USE int asked_by_query(
 	struct asked *a, const struct route *route, const struct request *rq, struct span query);
-
-/*
- * Whether a form body that dsp is not shown could replace the query. Where a body is JSON or
- * nothing, such a request is unreadable; a tar is never shown, so there the doubt stays.
- */
-bool query_may_be_replaced(const struct route *route, const struct request *rq);
 
 /* Those of a body that was read, whose top it gets. The details point into its text. */
 MUST_USE int asked_by_body(struct asked *a, const struct route *route, value_ref top);

@@ -208,7 +208,7 @@ static void fit_text(const struct fitting *f, const struct rule *rule, char *out
 			detail_write(f->item, item, sizeof(item));
 		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
 			rule->deny ? "mean what is asked for" : "cover ", item,
-			!rule->deny && !f->item ? "what a hidden form may ask for" : "");
+			!rule->deny && !f->item ? "what it may ask for unseen" : "");
 		return;
 	case FIT_NOT_POWERS:
 		break;

@@ -94,7 +94,7 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 /* Reads the body of an operation that has a JSON one. -1: no memory. */
 static int read_body(const struct request *rq, struct facts *f, struct err *e)
 {
-	struct asked asked = { &f->powers, &f->details };
+	struct asked asked = { .powers = &f->powers, .details = &f->details };
 	struct body_form form = { f->route->top, f->route->schema };
 	size_t n = b64_decode(rq->body64, rq->body64_len);
 
@@ -154,7 +154,7 @@ static int add_network(struct facts *f)
 /* What route and query say. -1: no memory. */
 static int read_query(const struct request *rq, struct facts *f, char *room, struct err *e)
 {
-	struct asked asked = { &f->powers, &f->details };
+	struct asked asked = { .powers = &f->powers, .details = &f->details };
 
 	f->route = route_find(method_of(rq->method), &f->target, &f->name);
 	f->plain_name = reference_is_plain(f->name);
@@ -162,9 +162,9 @@ static int read_query(const struct request *rq, struct facts *f, char *room, str
 		powerset_add(&f->powers, POWER_UNKNOWN);
 		return 0;
 	}
-	f->query_hidden = query_may_be_replaced(f->route, rq);
 	if (asked_by_query(&asked, f->route, rq, f->target.query) != 0)
 		return FAIL(e, ENOMEM, "a request's query");
+	f->hidden = asked.hidden;
 	if (powerset_has(&f->powers, POWER_NETWORK_CONNECT) && add_network(f) != 0)
 		return FAIL(e, ENOMEM, "a request's network");
 	if (f->route->operation == OP_PLUGIN_CREATE || f->route->operation == OP_PLUGIN_PULL)
@@ -179,7 +179,7 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 	ret->route = NULL;
 	ret->target = (struct target){ .query = { NULL, 0 } };
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
-	ret->plain_name = ret->query_hidden = ret->unseen = false;
+	ret->plain_name = ret->hidden = ret->unseen = false;
 	ret->powers = (struct powerset){ { 0 } };
 	ret->details = (struct details){ .count = 0 };
 	ret->reading = READING_EXACT;
@@ -227,7 +227,7 @@ static const struct grant judged = { .kind = DETAIL_MOUNT };
 /* Adds a power that a mount gives beside host_mounts. -1: no memory. */
 static int add_judged(struct facts *f, size_t mount, enum power power)
 {
-	struct asked asked = { &f->powers, &f->details };
+	struct asked asked = { .powers = &f->powers, .details = &f->details };
 	struct grant g = judged;
 
 	g.power = power;

@@ -2,20 +2,24 @@
 #include "dsp/query.h"
 
 /* POST /images/create is three operations in one route: what the query says decides. */
-static void complete_pull(struct asked *a, struct span query, bool hidden)
+static void complete_pull(struct asked *a, struct span query)
 {
 	bool pull = query_given(query, "fromImage");
 	bool import = query_given(query, "fromSrc");
 
-	if (hidden || pull == import) {
+	if (a->hidden || pull == import) {
 		powerset_add(a->powers, POWER_IMAGE_PULL);
 		powerset_add(a->powers, POWER_IMAGE_IMPORT);
 	}
-	if (hidden || (pull && import))
+	if (a->hidden || (pull && import))
 		powerset_add(a->powers, POWER_DIALS_OUT);
 }
 
-bool query_may_be_replaced(const struct route *route, const struct request *rq)
+/*
+ * Whether a form body that dsp is not shown could replace the query. Where a body is JSON or
+ * nothing, such a request is unreadable; a tar is never shown, so there the doubt stays.
+ */
+static bool may_be_replaced(const struct route *route, const struct request *rq)
 {
 	if (rq->has_content_length && span_equal(rq->content_length, SPAN("0")))
 		return false;
@@ -66,6 +70,7 @@ static int ask_parameter(struct asked *a, const struct grant *g, struct span que
 		struct powerset all = grants_all_of(g->all_of);
 
 		powerset_add_all(a->powers, &all);
+		a->hidden = true;
 		return 0;
 	}
 	if (!g->quiet && unescaped(a, query, g->name.s, &d.text) != 0)
@@ -82,15 +87,15 @@ int asked_by_query(
 {
 	size_t count;
 	const struct grant *g = grants_of_operation(route->operation, &count);
-	bool hidden = query_may_be_replaced(route, rq);
 	struct powerset own = route_powers(route);
 
+	a->hidden = may_be_replaced(route, rq);
 	/* Of this route's powers the query says which it is. */
 	if (route->operation == OP_IMAGE_PULL)
-		complete_pull(a, query, hidden);
+		complete_pull(a, query);
 	else
 		powerset_add_all(a->powers, &own);
-	if (route->operation == OP_IMAGE_BUILD && hidden)
+	if (route->operation == OP_IMAGE_BUILD && a->hidden)
 		powerset_add(a->powers, POWER_BUILD_OPTIONS);
 	for (; count > 0; count--, g++) {
 		if (holds(g, query) && ask_parameter(a, g, query) != 0)

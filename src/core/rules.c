@@ -194,7 +194,7 @@ static bool covers_all(const struct list *list, enum list_kind k, const struct f
 			return false;
 		}
 	}
-	return !facts->query_hidden;
+	return !facts->hidden;
 }
 
 static bool means_any(const struct list *list, enum list_kind k, const struct facts *facts)

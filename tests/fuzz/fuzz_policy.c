@@ -151,7 +151,7 @@ static void check_covered(const struct rule *rule, const struct request_for *rq)
 		CHECK(p == listed && rq->facts.details.count > 0);
 	}
 	if (list->given && rq->facts.details.count > 0)
-		CHECK(is_listed(list, rq) && !rq->facts.query_hidden);
+		CHECK(is_listed(list, rq) && !rq->facts.hidden);
 }
 
 /* --- decisions ---------------------------------------------------------------------------------*/
@@ -219,9 +219,9 @@ static void check_ways(
 	const struct world *world, const struct subject *subject, struct request_for *rq)
 {
 	check_decision(world, subject, rq);
-	rq->facts.query_hidden = true;
+	rq->facts.hidden = true;
 	check_decision(world, subject, rq);
-	rq->facts.query_hidden = false;
+	rq->facts.hidden = false;
 	rq->facts.reading = READING_UNREADABLE;
 	check_decision(world, subject, rq);
 	rq->facts.reading = READING_EXACT;
