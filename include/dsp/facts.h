@@ -29,10 +29,12 @@ struct facts {
 	struct span plugin;     /* the familiar local name of a plugin to be made; else empty */
 	struct powerset powers; /* when unreadable: those of route and query */
 	struct details details; /* what they are, item by item */
-	/* It may ask for more than the details tell: a form that dsp is not shown may replace the
-	 * query, or a specification of before is meant. */
+	/*
+	 * It may ask for more than the details tell: a form that dsp is not shown may replace the
+	 * query, or a specification of before is meant.
+	 */
 	bool hidden;
-	bool unseen;            /* a mount's source is not what dsp can see: it may be anything */
+	bool unseen; /* a mount's source is not what dsp can see: it may be anything */
 	enum reading reading;
 	struct err doubt;   /* the part in doubt, "its ...", when reading is not exact */
 	const char *advice; /* static: what a client may do about the doubt, or NULL */
