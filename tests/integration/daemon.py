@@ -8,6 +8,7 @@ import broken
 import clients
 import defence
 import glass
+import killed
 import lab
 import managed
 import plugins
@@ -31,6 +32,7 @@ SUITES = {
     'broken': broken.run,
     'glass': glass.run,
     'managed': managed.run,
+    'killed': killed.run,
     'swarm': swarm.run,
     'upgrade': upgrade.run,
 }
