@@ -12,20 +12,8 @@ function fail(why) {
 	exit 1
 }
 
-function row(command, kind, name, argument, text,    behind) {
-	behind = kind "\t" name "\t" argument "\t" text
-	print command "\t" behind
-	if (kind == "option")
-		options[command] = options[command] behind "\n"
-}
-
-# The options of a command before this one.
-function copy_options(other,    n, line, i) {
-	if (!(other in options))
-		fail("dsp help " command ": as for what? " other)
-	n = split(options[other], line, "\n")
-	for (i = 1; i < n; i++)
-		print command "\t" line[i]
+function row(command, kind, name, argument, text) {
+	printf "%s\t%s\t%s\t%s\t%s\n", command, kind, name, argument, text
 }
 
 function end_item() {
@@ -62,10 +50,7 @@ function take(line) {
 		text = text " " line
 	} else if (line ~ /^  [^ ]/) {
 		end_item()
-		if (line ~ /^  as for [a-z-]+$/)
-			copy_options(substr(line, 10))
-		else
-			begin_item(line)
+		begin_item(line)
 	} else if (line ~ /^ /) {
 		fail("dsp help " command ": indented by neither two nor more than five: " line)
 	} else if (kind == "text" && line !~ /^Status [0-9]/) {
