@@ -17,9 +17,10 @@ same_run() {
 	[ "$(stat -Lc %d:%i "/proc/$1/root/run" 2> /dev/null)" = "$(stat -Lc %d:%i /run)" ]
 }
 
+# With a tag ("dsp:latest") it is a managed plugin, which needs nothing of this installation.
 names_dsp() {
 	[ -r "$1" ] && tr -d ' \t\r\n' < "$1" |
-		grep -o '"authorization-plugins":\[[^]]*\]' | grep -q '"dsp\(:[^"]*\)\{0,1\}"'
+		grep -o '"authorization-plugins":\[[^]]*\]' | grep -q '"dsp"'
 }
 
 files=/etc/docker/daemon.json
@@ -32,7 +33,7 @@ for comm in /proc/[0-9]*/comm; do
 	same_run "$pid" || continue
 	files="$files
 $(option_of "$pid" config-file)"
-	if option_of "$pid" authorization-plugin | grep -qx 'dsp\(:.*\)\{0,1\}'; then
+	if option_of "$pid" authorization-plugin | grep -qx dsp; then
 		echo "the command line of dockerd (process $pid)"
 		status=0
 	fi

@@ -242,7 +242,7 @@ FOREIGN = '{"authorization-plugins":["dsp-2","x"],"labels":["dsp"]}'
 NAMED = (
     ("no daemon.json", (None, None, None), ""),
     ("daemon.json names it", (OURS, None, None), "/etc/docker/daemon.json\n"),
-    ("with a tag", ('{"authorization-plugins":["dsp:latest"]}', None, None), "/etc/docker/daemon.json\n"),
+    ("a managed plugin", ('{"authorization-plugins":["dsp:latest"]}', None, None), ""),
     ("others alone", (FOREIGN, None, None), ""),
     ("an empty file", ("\n", None, None), ""),
     ("a dockerd without arguments", (FOREIGN, ["--debug"], None), ""),
