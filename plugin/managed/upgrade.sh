@@ -5,6 +5,7 @@
 #                                           place of the one there is, whose settings it keeps; or of a
 #                                           dsp of the host, whose flags are given here
 #   upgrade.sh --set NAME=VALUE...          other settings for the managed plugin dsp
+#   upgrade.sh --to-host                    a dsp of the host, which serves already, in its place
 #
 # dsp refuses everybody control of plugins, and to change a managed plugin it must be out of dockerd's
 # chain. So a second dsp stands in: dsp-gate, a process on a socket of its own, under the same
@@ -13,7 +14,8 @@
 # dsp-gate. With a policy file the gate is strict instead: it refuses everybody else, for the seconds
 # that this takes.
 #
-# As root, on the machine of dockerd. Variables: DAEMON_JSON (/etc/docker/daemon.json).
+# As root, on the machine of dockerd. Variables: DAEMON_JSON (/etc/docker/daemon.json), DSP (the
+# host's program).
 set -euo pipefail
 
 json=${DAEMON_JSON:-/etc/docker/daemon.json}
@@ -191,18 +193,24 @@ end() {
 	exit "$status"
 }
 
+usage() {
+	fail "usage: upgrade.sh DIRECTORY [NAME=VALUE]... | --set NAME=VALUE... | --to-host"
+}
+
 take_arguments() {
 	local word
 
 	directory=
-	if [ "${1:-}" = --set ]; then
-		[ $# -gt 1 ] || fail "usage: upgrade.sh --set NAME=VALUE..."
-	else
-		directory=${1:-}
-		if [ ! -f "$directory/config.json" ] || [ ! -d "$directory/rootfs" ]; then
-			fail "usage: upgrade.sh DIRECTORY [NAME=VALUE]... | --set NAME=VALUE..."
-		fi
-	fi
+	what=${1:-}
+	case $what in
+	--set) [ $# -gt 1 ] || usage ;;
+	--to-host) [ $# = 1 ] || usage ;;
+	*)
+		directory=$what
+		[ -f "$directory/config.json" ] || usage
+		[ -d "$directory/rootfs" ] || usage
+		;;
+	esac
 	shift
 	for word; do
 		[[ $word == [A-Za-z]*=* ]] || fail "$word: not NAME=VALUE"
@@ -210,16 +218,17 @@ take_arguments() {
 	changes=("$@")
 }
 
-# The program that the gate runs: that of the directory, or the one that is in force.
+# The program that the gate runs: the one that is to be, or the one that is in force.
 find_program() {
-	local data
-
-	if [ -n "$directory" ]; then
-		program=$directory/rootfs/usr/bin/dsp
-	else
-		data=$(docker info -f '{{.DockerRootDir}}')
-		program=$data/plugins/$before/rootfs/usr/bin/dsp
-	fi
+	case $what in
+	--set) program=$(docker info -f '{{.DockerRootDir}}')/plugins/$before/rootfs/usr/bin/dsp ;;
+	--to-host)
+		program=${DSP:-/usr/bin/dsp}
+		"$program" status --socket $sockets/dsp.sock > /dev/null ||
+			fail "the host's dsp must serve already: systemctl enable --now dsp.socket"
+		;;
+	*) program=$directory/rootfs/usr/bin/dsp ;;
+	esac
 	"$program" version > /dev/null || fail "$program: it does not run here"
 }
 
@@ -241,7 +250,14 @@ main() {
 	state=gate
 	chain dsp $gate
 	until_asked $sockets/$gate.sock || fail "dockerd does not ask $gate: $(cat "$work/asked")"
-	if [ -n "$directory" ]; then replace; else change; fi
+	case $what in
+	--set) change ;;
+	--to-host)
+		intact=
+		remove_plugin dsp
+		;;
+	*) replace ;;
+	esac
 	back
 	exit $status
 }

@@ -4,8 +4,10 @@ import http.client
 import json
 import os
 import shutil
+import subprocess
 import threading
 
+import dsp
 import lab as the_lab
 from lab import check, check_not_refused, check_refused, wait_for
 
@@ -156,7 +158,85 @@ def from_host(lab, report):
         check('ALLOW_LOGS is 0' in lab.raw(*LOGS).text, 'the flag is not in force')
         nothing_left(lab)
         check('plugin dsp:latest' in lab.raw(*KILL).text, 'not by the managed one')
-        wait_for(lambda: lab.raw('GET', '/containers/json').status == 200, 'no list')
+        check(lab.raw('GET', '/containers/json').status == 200, 'no list')
+    with report.case('and back'):
+        said = lab.inside('DSP=/run/lab/dsp %s --to-host' % SCRIPT)
+        check(said.status == 1 and 'must serve already' in said.text, said.text)
+        lab.dsp('ALLOW_LOGS=0')
+        with Clients(lab) as all_:
+            said = lab.inside('DSP=/run/lab/dsp %s --to-host' % SCRIPT)
+            check(said.status == 0, said.text)
+        all_.check(True)
+        check(lab.plugins() == [], 'there is %s' % lab.plugins())
+        check_refused(lab.raw(*KILL).text, 'ALLOW_KILL')
+
+
+class Administrator:
+    """Who may control plugins, by the policy: a token, and a docker CLI that sends it."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.config = lab.directory + '/administrator'
+        token = '0123456789abcdef' * 4
+        digest = subprocess.run([dsp.DSP, 'token', 'hash'], input=token, check=True, text=True,
+                                stdout=subprocess.PIPE).stdout.strip()
+        self.write('config.json', {'HttpHeaders': {'X-Dsp-Token': token}})
+        self.write('policy.json', {
+            'users': {'admin': {'tokens': [digest]}},
+            'rules': [{'name': 'the administrator', 'who': ['admin'], 'allow': ['*'],
+                       'powers': ['*', 'plugin_control']}],
+            'otherwise': 'profile'})
+
+    def write(self, name, value):
+        os.makedirs(self.config, exist_ok=True)
+        with open(os.path.join(self.config, name), 'w') as out:
+            json.dump(value, out)
+
+    def works(self, *words):
+        said = self.lab.command(the_lab.DOCKER, '--config', self.config, *words)
+        check(said.status == 0, 'docker %s: %s' % (' '.join(words), said.text))
+        return said.text.strip()
+
+
+def chain(lab, *names):
+    with open(lab.directory + '/etc/daemon.json', 'w') as out:
+        json.dump({'authorization-plugins': names}, out)
+    lab.reload_dockerd()
+
+
+def until(lab, plugin, status):
+    """Until dockerd asks the plugin (0), or asks it no more (3)."""
+    ask = '/run/lab/dsp status --asked --socket /run/docker/plugins/%s/dsp.sock' % plugin
+    wait_for(lambda: lab.inside(ask).status == status, plugin + ': it does not come to it', 20)
+
+
+def two_names(lab, report):
+    """By hand, where the policy lets an administrator control plugins: as dsp-managed(7) says."""
+    admin = Administrator(lab)
+    with report.case('by hand: an administrator by the policy'):
+        check(run_script(lab, variant(lab, 'again')).status == 0, 'no managed dsp')
+        check(lab.inside('install -m 644 %s/policy.json /etc/dsp' % admin.config).status == 0, 'no')
+        said = run_script(lab, '--set DSP_POLICY=/etc/dsp/policy.json')
+        check(said.status == 0, said.text)
+    with report.case('by hand: two names, two reloads'):
+        before = inspect(lab)
+        with Clients(lab) as all_:
+            admin.works('plugin', 'create', 'dsp-2', variant(lab, 'by-hand'))
+            admin.works('plugin', 'set', 'dsp-2', 'DSP_POLICY=/etc/dsp/policy.json',
+                        'DSP_NAME=dsp,dsp-2')
+            admin.works('plugin', 'enable', 'dsp-2')
+            after = admin.works('plugin', 'inspect', '-f', '{{.Id}}', 'dsp-2')
+            chain(lab, 'dsp', 'dsp-2')
+            until(lab, after, 0)
+            chain(lab, 'dsp-2')
+            until(lab, before, 3)
+            admin.works('plugin', 'disable', 'dsp')
+            admin.works('plugin', 'rm', 'dsp')
+        all_.check(True)
+    with report.case('by hand: the old name is kept from everybody'):
+        text = lab.command(the_lab.DOCKER, '--config', admin.config, 'plugin', 'create', 'dsp',
+                           lab.plugin_directory()).text
+        check('no flag opens' in text, text)
 
 
 def run(lab, report):
@@ -166,3 +246,4 @@ def run(lab, report):
         check(run_script(lab, '--set DSP_POLICY=').status == 0, 'back')
     else:
         from_host(lab, report)
+        two_names(lab, report)
