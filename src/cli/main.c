@@ -27,6 +27,7 @@ static const struct command {
 		"  --managed        as a managed plugin, which starts as root: give up all rights once\n"
 		"                   the socket is bound, and look up no mount sources\n"
 		"\n"
+		"A socket that a service manager hands over (LISTEN_FDS) is served in place of one of its own.\n"
 		"SIGHUP reads env file and policy file anew; an error keeps the old settings.\n"
 		"SIGTERM and SIGINT finish the calls in hand and end it. A wrong setting ends the start with\n"
 		"status 78, or with DSP_ON_BROKEN=deny serves, and denies everything.\n" },

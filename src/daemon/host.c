@@ -226,7 +226,7 @@ static void note_exposed(struct host *h)
 		mounts_mark(&h->mounts, &h->sockets.places[i]);
 }
 
-/* The programs of this dsp and of the dockerd that asks, wherever they are; as far as dsp may see. */
+/* The programs of this dsp and of the dockerd that asks, as far as dsp may see them. */
 static void note_programs(struct host *h, pid_t docker)
 {
 	char path[32];

@@ -64,9 +64,9 @@ class System:
     def journal(self):
         return self.run("journalctl", "--no-pager", "-o", "cat", "-u", "dsp.service")[1]
 
-    def ask(self, *sources):
+    def ask(self, *sources, plugin=PLUGIN):
         """What dsp says to each mount: "allow", or its message; and to a question without one."""
-        status, text = self.run("python3", "-", PLUGIN, *sources, text=open(PEER, encoding="utf-8").read())
+        status, text = self.run("python3", "-", plugin, *sources, text=open(PEER, encoding="utf-8").read())
         if status:
             raise AssertionError(text)
         return json.loads(text)
@@ -200,6 +200,19 @@ def life(system):
             same(system.ask()["ping"], "allow", f"the answer after {' '.join(words)}")
         same(system.run("systemctl", "stop", "dsp.socket", "dsp.service")[0], 0, "stop of both")
         same(system.show("Result"), "success", "the result")
+    with case("another-socket"):
+        # A name that no managed plugin can have; the service is told of it for reload's sake.
+        other = PLUGIN.replace("dsp", "Dsp")
+        system.run("mkdir", "-p", "/etc/systemd/system/dsp.socket.d", "/etc/systemd/system/dsp.service.d")
+        system.write("/etc/systemd/system/dsp.socket.d/name.conf", f"[Socket]\nListenStream=\nListenStream={other}\n")
+        system.write("/etc/systemd/system/dsp.service.d/name.conf", f"[Service]\nEnvironment=DSP_SOCKET={other}\n")
+        for words in (("daemon-reload",), ("start", "dsp.socket"), ("start", "dsp.service"), ("reload", "dsp.service")):
+            status, text = system.run("systemctl", *words)
+            same(status, 0, " ".join(words) + ": " + text)
+        same(system.ask(plugin=other)["ping"], "allow", "the answer")
+        system.run("rm", "-r", "/etc/systemd/system/dsp.socket.d", "/etc/systemd/system/dsp.service.d")
+        for words in (("stop", "dsp.socket", "dsp.service"), ("daemon-reload",)):
+            same(system.run("systemctl", *words)[0], 0, " ".join(words))
     with case("broken-settings-serve"):
         system.run("rm", "/etc/dsp/policy.json")
         same(system.run("systemctl", "start", "dsp.socket")[0], 0, "start")
