@@ -87,7 +87,7 @@ def bad_paths(document):
 
 def bad_targets(document):
     rules = ""
-    for name in ("Makefile", "tests/tests.mk", "plugin/install.mk"):
+    for name in ("Makefile", "tests/tests.mk", "plugin/install.mk", "plugin/managed/plugin.mk"):
         with open(os.path.join(dsp.ROOT, name), encoding="utf-8") as f:
             rules += f.read()
     known = set(re.findall(r"^([a-z][a-z-]*)(?: [a-z -]*)?:", rules, re.M))
@@ -106,6 +106,8 @@ def help_text(command):
 def bad_commands(document):
     """Lines with a dsp command whose name or option dsp does not know."""
     for line in document.code():
+        # The plugin of that name is no command.
+        line = re.sub(r"docker plugin [a-z]+ dsp", "", line)
         match = re.search(r"(?:^|[ /|=])dsp ([a-z][a-z-]*)([^|]*)", line)
         if not match:
             continue
