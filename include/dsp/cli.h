@@ -66,6 +66,7 @@ struct config {
 	struct findings findings; /* of the policy file: warnings too */
 	char *policy_text;        /* the file, as it is; NULL: there is none */
 	char digest[72];          /* "sha256:..." of it, or "-" */
+	char env_digest[72];      /* and of the env file */
 	struct rules *rules;
 };
 

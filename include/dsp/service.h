@@ -20,6 +20,7 @@ struct snapshot {
 	const struct policy *policy;
 	unsigned generation; /* 1 at the start; one more with each reload */
 	char digest[72];     /* "sha256:..." of the policy file; "-": there is none */
+	char env_digest[72]; /* and of the env file */
 	unsigned holders;
 	void (*release)(struct snapshot *s); /* nobody holds it any more */
 };

@@ -79,9 +79,10 @@ static int read_env_file(const struct sources *sources, char **text, size_t *len
 }
 
 static int read_settings(
-	struct settings *s, const struct sources *sources, char **text, struct err *e)
+	struct config *c, const struct sources *sources, char **text, struct err *e)
 {
 	char *const *environment = sources->environment ? sources->environment : environ;
+	struct settings *s = &c->settings;
 	const char *broken = variable(environment, "DSP_ON_BROKEN");
 	const char *env_file = sources->env_file;
 	size_t len;
@@ -98,6 +99,7 @@ static int read_settings(
 		return 0;
 	if (read_env_file(sources, text, &len, e) != 0)
 		return -1;
+	digest_write((struct span){ *text, len }, c->env_digest);
 	return settings_take_file(s, env_file, (struct span){ *text, len }, e);
 }
 
@@ -218,7 +220,7 @@ static int read_all_sources(
 	struct config *c, const struct sources *sources, char **text, struct err *e)
 {
 	const char *policy = sources->policy;
-	int rc = read_settings(&c->settings, sources, text, e);
+	int rc = read_settings(c, sources, text, e);
 
 	choose_socket(c, sources);
 	if (rc != 0 || check_socket(c, sources, e) != 0)
@@ -241,6 +243,7 @@ int config_read(const struct sources *sources, struct config **ret, struct err *
 	/* A managed plugin that ends takes all of Docker with it. */
 	c->settings.deny_when_broken = sources->managed;
 	memcpy(c->digest, "-", sizeof("-"));
+	memcpy(c->env_digest, "-", sizeof("-"));
 	if (read_all_sources(c, sources, &text, e) != 0)
 		return -1;
 	settings_finish(&c->settings);

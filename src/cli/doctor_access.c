@@ -184,6 +184,7 @@ static mode_t reach(const char *path, struct stat *st)
 	mode_t bits = 022;
 	char *slash;
 
+	*st = (struct stat){ .st_ino = 0 };
 	if (stat(path, st) != 0)
 		return 0;
 	bits &= st->st_mode;
@@ -237,11 +238,23 @@ static void write_group(gid_t gid, char *out, size_t cap)
 	}
 }
 
+enum { SOCKETS_MOST = 32 };
+
 struct sockets {
 	struct outcome *o;
 	bool containerd; /* which are looked at */
 	size_t seen;
+	ino_t told[SOCKETS_MOST]; /* a socket may be named twice */
 };
+
+static bool is_told(const struct sockets *s, ino_t inode)
+{
+	for (size_t i = 0; i < s->seen; i++) {
+		if (s->told[i] == inode)
+			return true;
+	}
+	return false;
+}
 
 static void look_at_socket(void *ctx, const char *path)
 {
@@ -256,7 +269,9 @@ static void look_at_socket(void *ctx, const char *path)
 	if (containerd != s->containerd)
 		return;
 	bits = reach(path, &st);
-	s->seen++;
+	if (s->seen == SOCKETS_MOST || is_told(s, st.st_ino))
+		return;
+	s->told[s->seen++] = st.st_ino;
 	if (bits & S_IWOTH) {
 		outcome_say(s->o, containerd ? STATE_FAULT : STATE_WARNING,
 			"all users of this machine can use %s (mode %o)%s", path,

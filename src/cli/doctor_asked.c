@@ -133,6 +133,7 @@ static void advise_start(const struct doctor *d, struct outcome *o)
 void check_serving(const struct doctor *d, struct outcome *o)
 {
 	const char *why = d->no_dsp.text;
+	pid_t one = doctor_next_dsp(0);
 
 	if (d->status && d->activates) {
 		outcome_say(o, STATE_OK, "dsp %s answers on %s",
@@ -150,7 +151,10 @@ void check_serving(const struct doctor *d, struct outcome *o)
 			"%s: somebody listens there and does not answer: dsp is "
 			"hung, stopped, or cannot start",
 			d->socket);
-		if (!d->systemd)
+		if (!d->systemd && one != 0 && doctor_next_dsp(one) == 0)
+			outcome_advise(
+				o, "kill -KILL %d; then start it again: dsp serve", (int)one);
+		else if (!d->systemd)
 			outcome_advise(o, "kill -KILL the dsp that hangs, and start it again");
 		outcome_advise(
 			o, "systemctl kill -s KILL dsp.service; journalctl -u dsp says more");

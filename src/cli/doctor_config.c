@@ -5,7 +5,11 @@
 #include <sys/stat.h>
 
 #include "dsp/doctor.h"
+#include "dsp/mem.h"
 #include "dsp/suggest.h"
+#include "dsp/trusted.h"
+
+enum { FILE_MOST = 1 << 20 };
 
 static const char key[] = "authorization-plugins";
 
@@ -56,6 +60,19 @@ static void look_at_list(const struct doctor *d, struct outcome *o)
 	outcome_advise(o, "write \"%s\": [\"%s\"]", key, d->name);
 }
 
+static void look_at_rights(const struct doctor *d, struct outcome *o)
+{
+	struct file_text text;
+	struct err e;
+
+	if (trusted_read(d->dockerd->config_file, FILE_MOST, &text, &e) == 0) {
+		mem_free(text.text);
+		return;
+	}
+	outcome_say(o, STATE_WARNING, "%s, and who does can take dsp out", e.text);
+	outcome_advise(o, "chown root and chmod go-w what is named");
+}
+
 void check_daemon_json(const struct doctor *d, struct outcome *o)
 {
 	if (!has_dockerd(d, o))
@@ -79,6 +96,7 @@ void check_daemon_json(const struct doctor *d, struct outcome *o)
 		}
 		look_at_keys(d, o);
 		look_at_list(d, o);
+		look_at_rights(d, o);
 		outcome_say(o, STATE_OK, "%s is well-formed", d->dockerd->config_file);
 	}
 }
@@ -97,7 +115,7 @@ static void look_for_typo(const struct doctor *d, struct outcome *o, const char 
 		return;
 	suggest_try(&s, ours);
 	if (s.nearest.n > 0 || memmem(whole.s, whole.n, ours.s, ours.n)) {
-		outcome_say(o, STATE_FAULT, "it is told to ask \"%s\", which is not \"%s\"", name,
+		outcome_say(o, o->state, "it is told to ask \"%s\", which is not \"%s\"", name,
 			d->name);
 		outcome_advise(o, "write \"%s\" in its place; then kill -HUP dockerd", d->name);
 	}
@@ -136,8 +154,9 @@ void check_named(const struct doctor *d, struct outcome *o)
 		outcome_say(o, STATE_UNKNOWN, "%s cannot be read", d->dockerd->config_file);
 		return;
 	}
-	outcome_say(o, STATE_FAULT, "neither %s nor dockerd's command line names \"%s\"",
-		d->dockerd->config_file, d->name);
+	outcome_say(o, d->asked == ASKED_YES ? STATE_WARNING : STATE_FAULT,
+		"neither %s nor dockerd's command line names \"%s\"%s", d->dockerd->config_file,
+		d->name, d->asked == ASKED_YES ? ": the next reload or start drops it" : "");
 	each_name(d, o, look_for_typo);
 }
 
@@ -225,15 +244,6 @@ static bool is_on_host(const char *name)
 	return false;
 }
 
-/* Of a name that can stand in a URL; a plugin's name can hold nothing else. */
-static bool is_plain(const char *name)
-{
-	return name[0] != '\0' && strlen(name) < 128 &&
-		strspn(name,
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/") ==
-		strlen(name);
-}
-
 static void look_at_link(const struct doctor *d, struct outcome *o, const char *name)
 {
 	enum state bad = d->api ? STATE_WARNING : STATE_FAULT;
@@ -244,7 +254,7 @@ static void look_at_link(const struct doctor *d, struct outcome *o, const char *
 		return;
 	if (d->managed && strncmp(name, d->name, strlen(d->name)) == 0)
 		return;
-	managed = is_plain(name) ? doctor_managed(d, name, &e) : -1;
+	managed = doctor_managed(d, name, &e);
 	if (managed == 0)
 		outcome_say(o, bad,
 			"the managed plugin \"%s\" is disabled: dockerd ends at the next reload, and "

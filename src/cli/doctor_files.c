@@ -224,8 +224,10 @@ void check_pending(const struct doctor *d, struct outcome *o)
 	}
 	p = &d->config->policy;
 	compare(o, d->status, "policy", d->config->digest);
+	compare(o, d->status, "env_file", d->config->env_digest);
 	compare(o, d->status, "profile", profile_info(p->profile)->name);
 	compare(o, d->status, "mode", p->monitor ? "monitor" : "enforce");
 	if (o->state == STATE_OK)
-		outcome_say(o, STATE_OK, "policy file, profile and mode are those in force");
+		outcome_say(
+			o, STATE_OK, "env file, policy file, profile and mode are those in force");
 }

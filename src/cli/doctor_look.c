@@ -1,4 +1,5 @@
 /* What several of the doctor's checks need, found out once and with bounded waits. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include "dsp/doctor.h"
 #include "dsp/http.h"
 #include "dsp/mem.h"
+#include "dsp/procfile.h"
 
 enum { DSP_MS = 2000, API_MS = 3000, DAEMON_JSON_MOST = 1 << 20 };
 
@@ -70,6 +72,50 @@ static void name_of(const char *socket, char *out, size_t cap)
 	text_copy(name, out, cap);
 }
 
+/* Whether process pid is a dsp that serves, in our own view of processes. */
+static bool is_dsp(pid_t pid)
+{
+	AUTO_MEM char *text = NULL;
+	char path[64];
+	struct stat ours;
+	struct stat theirs;
+	struct span rest;
+	struct span program;
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	if (procfile_read(path, &text, &len) != 0)
+		return false;
+	rest = (struct span){ text, len };
+	program = (struct span){ text, span_find(rest, '\0') };
+	if (!span_equal(program, SPAN("dsp")) && !span_ends(program, SPAN("/dsp")))
+		return false;
+	rest = span_after(rest, program.n < len ? program.n + 1 : len);
+	if (!span_starts(rest, SPAN("serve")))
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
+	return stat(path, &theirs) == 0 && stat("/proc/self/ns/pid", &ours) == 0 &&
+		ours.st_ino == theirs.st_ino;
+}
+
+pid_t doctor_next_dsp(pid_t after)
+{
+	DIR *all = opendir("/proc");
+	const struct dirent *entry;
+	pid_t next = 0;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+	while (all && (entry = readdir(all)) != NULL) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > after && (next == 0 || pid < next) && is_dsp(pid))
+			next = pid;
+	}
+	if (all)
+		(void)closedir(all);
+	return next;
+}
+
 /* --- dockerd -----------------------------------------------------------------------------------*/
 
 static void look_at_api(struct doctor *d)
@@ -89,8 +135,14 @@ static void look_at_api(struct doctor *d)
 static void look_at_file(struct doctor *d)
 {
 	json_error_t wrong;
+	struct stat st;
 	size_t len;
 
+	/* A pipe would be waited for. */
+	if (stat(d->dockerd->config_file, &st) == 0 && !S_ISREG(st.st_mode)) {
+		err_set(&d->file_bad, 0, "%s: not a regular file", d->dockerd->config_file);
+		return;
+	}
 	if (file_read(d->dockerd->config_file, DAEMON_JSON_MOST, &d->file_text, &len,
 		    &d->file_bad) != 0)
 		return;
@@ -142,6 +194,7 @@ static void look_at_settings(struct doctor *d)
 	struct sources sources = { .env_file = m->env_file[0] ? m->env_file : NULL,
 		.policy = m->policy[0] ? m->policy : NULL,
 		.socket = d->socket,
+		.in_force = true,
 		.environment = m->environment };
 
 	if (m->known)

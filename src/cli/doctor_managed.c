@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "dsp/doctor.h"
 #include "dsp/mem.h"
@@ -55,10 +56,12 @@ static int judge_file(const char *path, const char *name)
 	AUTO_MEM char *text = NULL;
 	json_auto_t *all = NULL;
 	const json_t *plugin;
+	struct stat st;
 	struct err e;
 	size_t len;
 
-	if (file_read(path, CONFIG_MOST, &text, &len, &e) != 0)
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+		file_read(path, CONFIG_MOST, &text, &len, &e) != 0)
 		return -1;
 	all = json_loadb(text, len, 0, NULL);
 	plugin = json_object_get(all, "plugin");
@@ -96,10 +99,21 @@ static int on_disk(const struct doctor *d, const char *name, struct err *e)
 	return found;
 }
 
+/* A plugin's name holds nothing else; the rest would change the question. */
+static bool is_plain(const char *name)
+{
+	return name[0] != '\0' && strlen(name) < 128 &&
+		strspn(name,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/") ==
+		strlen(name);
+}
+
 int doctor_managed(const struct doctor *d, const char *name, struct err *e)
 {
 	int found = -2;
 
+	if (!is_plain(name))
+		return -1;
 	if (d->dockerd && d->api)
 		found = dockerd_managed(d->dockerd, name, e);
 	/* A policy may close that, too. */

@@ -1,15 +1,11 @@
 /* The doctor's checks of the plugin itself: its socket, and who else answers to its name. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "dsp/doctor.h"
 #include "dsp/escape.h"
 #include "dsp/mem.h"
-#include "dsp/process.h"
-#include "dsp/procfile.h"
 #include "version.h"
 
 #define PLUGIN_SOCKETS "/run/docker/plugins"
@@ -21,9 +17,9 @@ void check_namesake(const struct doctor *d, struct outcome *o)
 	if (d->managed)
 		outcome_say(o, STATE_OK, "dsp itself is the managed plugin %s", d->name);
 	else if (d->namesake == 1)
-		outcome_say(o, STATE_FAULT,
-			"there is a managed plugin %s, enabled: dockerd asks it "
-			"instead, from its next reload or start on at the latest",
+		outcome_say(o, d->asked == ASKED_YES ? STATE_WARNING : STATE_FAULT,
+			"there is a managed plugin %s, enabled: dockerd asks it instead, from its next "
+			"reload or start on at the latest",
 			d->name);
 	else if (d->namesake == 0)
 		outcome_say(o, STATE_WARNING,
@@ -96,7 +92,7 @@ static void look_at_spec(const struct doctor *d, struct outcome *o, const char *
 
 	if (stat(path, &st) != 0)
 		return;
-	if (file_read(path, 4096, &text, &len, &e) != 0)
+	if (!S_ISREG(st.st_mode) || file_read(path, 4096, &text, &len, &e) != 0)
 		len = 0;
 	if (memmem(text, len, d->socket, strlen(d->socket))) {
 		outcome_say(o, STATE_NOTE, "%s leads to %s", path, d->socket);
@@ -200,57 +196,24 @@ void check_same_version(const struct doctor *d, struct outcome *o)
 		outcome_say(o, STATE_OK, "both are %s", version);
 }
 
-/* Whether process pid is a dsp that serves, in our own view of processes. */
-static bool is_dsp(pid_t pid)
-{
-	AUTO_MEM char *text = NULL;
-	char path[64];
-	struct stat ours;
-	struct stat theirs;
-	struct span rest;
-	struct span program;
-	size_t len;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (procfile_read(path, &text, &len) != 0)
-		return false;
-	rest = (struct span){ text, len };
-	program = (struct span){ text, span_find(rest, '\0') };
-	if (!span_equal(program, SPAN("dsp")) && !span_ends(program, SPAN("/dsp")))
-		return false;
-	rest = span_after(rest, program.n < len ? program.n + 1 : len);
-	if (!span_starts(rest, SPAN("serve")))
-		return false;
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
-	return stat(path, &theirs) == 0 && stat("/proc/self/ns/pid", &ours) == 0 &&
-		ours.st_ino == theirs.st_ino;
-}
-
 void check_one_dsp(const struct doctor *d, struct outcome *o)
 {
 	pid_t serving = (pid_t)json_integer_value(json_object_get(d->status, "pid"));
-	DIR *all = d->root ? opendir("/proc") : NULL;
-	const struct dirent *entry;
+	pid_t other = 0;
 
-	if (!all || (!d->status && d->no_dsp.code == ETIMEDOUT)) {
+	if (!d->root || (!d->status && d->no_dsp.code == ETIMEDOUT)) {
 		outcome_say(o, STATE_UNKNOWN,
-			all ? "which one is hung is not known"
-			    : "only root can look at all processes");
-		if (all)
-			(void)closedir(all);
+			d->root ? "which one is hung is not known"
+				: "only root can look at all processes");
 		return;
 	}
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
-	while ((entry = readdir(all)) != NULL) {
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (pid <= 0 || pid == serving || !is_dsp(pid))
+	while ((other = doctor_next_dsp(other)) != 0) {
+		if (other == serving)
 			continue;
-		outcome_say(o, STATE_WARNING, "process %d is another dsp that serves", (int)pid);
+		outcome_say(o, STATE_WARNING, "process %d is another dsp that serves", (int)other);
 		outcome_advise(o, "kill %d, if it is not wanted (ps -fp %d tells its socket)",
-			(int)pid, (int)pid);
+			(int)other, (int)other);
 	}
-	(void)closedir(all);
 	if (o->state == STATE_OK)
 		outcome_say(o, STATE_OK, "there is none");
 }

@@ -112,6 +112,7 @@ static struct snapshot *snapshot_of(struct config *c)
 	c->snapshot.policy = &c->policy;
 	c->snapshot.release = release;
 	memcpy(c->snapshot.digest, c->digest, sizeof(c->digest));
+	memcpy(c->snapshot.env_digest, c->env_digest, sizeof(c->env_digest));
 	return &c->snapshot;
 }
 

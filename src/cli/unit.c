@@ -145,10 +145,12 @@ static void take_file(struct unit *u, const char *path)
 {
 	AUTO_MEM char *text = NULL;
 	struct span rest;
+	struct stat st;
 	struct err e;
 	size_t len;
 
-	if (file_read(path, UNIT_FILE_MOST, &text, &len, &e) != 0)
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+		file_read(path, UNIT_FILE_MOST, &text, &len, &e) != 0)
 		return;
 	rest = (struct span){ text, len };
 	while (rest.n > 0)
