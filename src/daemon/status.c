@@ -27,10 +27,10 @@ char *status_write(const struct service *service)
 	size_t rules = p->file_rules ? p->file_rules->count : 0;
 	json_auto_t *o = json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o}",
 		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
-		(json_int_t)s->generation, "policy", s->digest, "env_file", s->env_digest, "profile",
-		profile_info(p->profile)->name, "mode", p->monitor ? "monitor" : "enforce", "rules",
-		(json_int_t)rules, "names", p->names, "broken", p->broken[0] != '\0', "reason",
-		p->broken, "probes", probes(service));
+		(json_int_t)s->generation, "policy", s->digest, "env_file", s->env_digest,
+		"profile", profile_info(p->profile)->name, "mode",
+		p->monitor ? "monitor" : "enforce", "rules", (json_int_t)rules, "names", p->names,
+		"broken", p->broken[0] != '\0', "reason", p->broken, "probes", probes(service));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }
