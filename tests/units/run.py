@@ -28,7 +28,8 @@ VARIANTS = [
 ]
 
 # What makes the sandbox, but is no point of systemd-analyze's.
-UNCOUNTED = {"AmbientCapabilities", "DevicePolicy", "KeyringMode", "PrivateIPC", "PrivateTmp", "SystemCallErrorNumber"}
+UNCOUNTED = {"AmbientCapabilities", "DevicePolicy", "KeyringMode", "PrivateIPC", "PrivateTmp", "ReadOnlyPaths",
+             "SystemCallErrorNumber"}
 
 results = Results()
 
