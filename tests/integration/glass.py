@@ -11,10 +11,10 @@ PAGE = os.path.join(HERE, '..', '..', 'plugin', 'man', 'dsp-break-glass.7.in')
 FILE = '{"authorization-plugins": ["dsp"], "debug": false}'
 
 
-def blocks():
-    """{name: script} of the page's examples that are marked to be run."""
+def blocks(mark='run'):
+    """{name: script} of the page's examples that are marked so."""
     with open(PAGE, encoding='utf-8') as page:
-        found = re.findall(r'^\.\\" run (\S+)\n\.Bd .*\n((?:(?!\.Ed).*\n)*)', page.read(), re.M)
+        found = re.findall(r'^\.\\" %s (\S+)\n\.Bd .*\n((?:(?!\.Ed).*\n)*)' % mark, page.read(), re.M)
     return {name: script.replace('\\e', '\\') for name, script in found}
 
 

@@ -1,0 +1,56 @@
+#!/usr/bin/env -S python3 -B
+"""dsp's package under a real systemd with a real Docker, from its installation to its purge: run.py PACKAGE
+
+The parts build on each other: each finds the machine as the one before left it, and dsp healthy.
+"""
+import signal
+import sys
+import tempfile
+
+from machine import ERRORS, Failed, Machine, Report, Skipped
+
+import failures
+import life
+import sandbox
+import upkeep
+
+PARTS = {
+    "install": life.install,
+    "boot": life.boot,
+    "upkeep": upkeep.run,
+    "failures": failures.run,
+    "sandbox": sandbox.run,
+    "remove": life.remove,
+}
+
+
+def run(machine, package, tmp):
+    report = Report()
+    machine.package = package
+    machine.tmp = tmp
+    for report.group, part in PARTS.items():
+        try:
+            part(machine, report)
+        except ERRORS as why:
+            report.failed("part", why)
+        if report.failures and report.group == "install":
+            break
+    return 1 if report.failures else 0
+
+
+def main():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, frame: sys.exit(128 + got))
+    try:
+        with tempfile.TemporaryDirectory() as tmp, Machine() as machine:
+            return run(machine, sys.argv[1], tmp)
+    except Skipped as why:
+        print("skip machine: %s" % why, flush=True)
+        return 0
+    except Failed as why:
+        print("not ok machine: %s" % why, flush=True)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
