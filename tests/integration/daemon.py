@@ -10,6 +10,7 @@ import defence
 import glass
 import killed
 import lab
+import lifecycle
 import managed
 import plugins
 import policy
@@ -31,6 +32,7 @@ SUITES = {
     'proxies': proxies.run,
     'broken': broken.run,
     'glass': glass.run,
+    'lifecycle': lifecycle.run,
     'managed': managed.run,
     'killed': killed.run,
     'swarm': swarm.run,

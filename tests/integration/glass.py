@@ -56,7 +56,7 @@ def put_in(lab, *settings):
 
 
 def take_out_dead(lab, report):
-    for name in 'by-hand',:
+    for name in 'disable', 'by-hand':
         with report.case('dsp is dead: ' + name):
             put_in(lab)
             lab.stop_dsp('KILL')

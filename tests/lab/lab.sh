@@ -20,9 +20,10 @@
 #
 # Variables: DSP (the program; default: build/dsp of this tree), LAB_STORAGE (overlay2 or vfs;
 # default: what works), LAB_BARE (when not empty, there is no dsp and no daemon.json until one asks
-# for them), LAB_MANAGED (a directory as make plugin makes it: dsp is the managed plugin made of it,
-# and what "dsp" says are its settings), LAB_NETWORK (host: for builds that fetch packages; no
-# container has a network of its own then). The directory's etc is the lab's /etc/docker.
+# for them, and what is installed in it is gone with it), LAB_MANAGED (a directory as make plugin
+# makes it: dsp is the managed plugin made of it, and what "dsp" says are its settings), LAB_NETWORK
+# (host: for builds that fetch packages; no container has a network of its own then). The directory's
+# etc is the lab's /etc/docker.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -137,6 +138,12 @@ private_files() {
 	shadow /etc
 	shadow /opt
 	shadow /var/lib
+	shadow /var/log
+	if [ -n "${LAB_BARE:-}" ]; then
+		# A package can be installed here.
+		shadow /usr
+		shadow /var/cache
+	fi
 	mkdir -p /etc/docker "$dir/etc"
 	mount --bind "$dir/etc" /etc/docker
 	if [ -d /sys/kernel/security/apparmor ]; then
