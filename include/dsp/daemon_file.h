@@ -57,7 +57,7 @@ MUST_USE int daemon_file_switch(const struct daemon_file *f, struct err *e);
 
 /*
  * What the file will be without the name: what dsp enable found, byte for byte, where nothing else
- * was changed since. gone: there will be none, for there was none. mem_free(ret->text); -1 and e.
+ * was changed since (and "{}" where that was blank). gone: there will be none, for there was none. mem_free(ret->text); -1 and e.
  */
 MUST_USE int daemon_file_without(const struct daemon_file *f, const char *name,
 	struct file_text *ret, bool *gone, struct err *e);

@@ -34,6 +34,9 @@ char *daemon_json_remove(struct span text, const char *name, struct err *e);
 /* Whether both mean the same with keys in the same order; an empty list is as good as none. */
 bool daemon_json_same(struct span a, struct span b);
 
+/* Whether nothing but blanks is in it. */
+bool daemon_json_is_blank(struct span text);
+
 /* Whether it sets nothing: blank, "{}", or with an empty list alone. */
 bool daemon_json_is_empty(struct span text);
 

@@ -370,7 +370,9 @@ int daemon_file_without(const struct daemon_file *f, const char *name, struct fi
 	if (!left)
 		return -1;
 	*gone = is_there(f, FILE_NONE) && daemon_json_is_empty((struct span){ left, n });
+	/* A blank one does not come back: not every dockerd reads it (20.10 says EOF). */
 	if (read_at(f, beside(f, FILE_BEFORE, beside_it), NULL, &before, &silent) == 0 &&
+		!daemon_json_is_blank((struct span){ before.text, before.n }) &&
 		daemon_json_same(
 			(struct span){ before.text, before.n }, (struct span){ left, n })) {
 		*ret = before;

@@ -23,7 +23,7 @@ struct change {
 
 static const char blanks[] = " \t\r\n";
 
-static bool is_blank(struct span text)
+bool daemon_json_is_blank(struct span text)
 {
 	for (size_t i = 0; i < text.n; i++) {
 		if (!memchr(blanks, text.s[i], sizeof(blanks) - 1))
@@ -95,7 +95,7 @@ static json_t *read_object(struct span text, struct err *e)
 	json_error_t why;
 	json_t *o;
 
-	if (is_blank(text))
+	if (daemon_json_is_blank(text))
 		return json_object();
 	o = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES, &why);
 	if (!o) {
@@ -243,7 +243,7 @@ static char *add(struct span t, const char *name)
 
 	if (!member)
 		return NULL;
-	if (is_blank(t))
+	if (daemon_json_is_blank(t))
 		return join(SPAN("{\n  "), span_of(member), SPAN("\n}\n"));
 	if (!find_list(t, &list))
 		append(t, span_find(t, '{'), true, span_of(member), &c);

@@ -7,6 +7,7 @@ import sys
 import broken
 import clients
 import defence
+import enable
 import glass
 import killed
 import lab
@@ -31,6 +32,8 @@ SUITES = {
     'clients': clients.run,
     'proxies': proxies.run,
     'broken': broken.run,
+    'enable': enable.run_suite,
+    'enable-long': enable.run_long,
     'glass': glass.run,
     'lifecycle': lifecycle.run,
     'managed': managed.run,

@@ -1,0 +1,416 @@
+"""dsp enable and dsp disable on a real dockerd: what they do, refuse, put back, and survive."""
+
+import collections
+import contextlib
+import json
+import os
+import re
+import time
+
+from lab import HERE, check, wait_for
+
+DSP = '/run/lab/dsp '
+FILE = '/etc/docker/daemon.json'
+SOCKET = '/run/docker/plugins/dsp.sock'
+# Nothing here is as jansson would write it.
+OTHERS = '{\n\t"debug" : false,\n\t"labels":["a=\\u0062", "c=d"],\n\t"shutdown-timeout": 15\n}'
+OTHERS_WITH = OTHERS[:-2] + ',\n\t"authorization-plugins": ["dsp"]\n}'
+FRESH_WITH = '{\n  "authorization-plugins": ["dsp"]\n}\n'
+
+# Calls of the kernel that change something or come next; not openat, which all of /proc is read with.
+CHANGES = 'mkdir,flock,unlinkat,fchown,fchmod,write,fsync,linkat,renameat,kill'
+
+
+def path(lab, name='daemon.json'):
+    return lab.directory + '/etc/' + name
+
+
+def put(lab, text):
+    """daemon.json as it is before; None: there is none."""
+    for name in os.listdir(path(lab, '')):
+        if name.startswith('daemon.json'):
+            os.unlink(path(lab, name))
+    if text is not None:
+        with open(path(lab), 'w', encoding='utf-8', newline='') as out:
+            out.write(text)
+
+
+def get(lab):
+    try:
+        with open(path(lab), encoding='utf-8', newline='') as text:
+            return text.read()
+    except FileNotFoundError:
+        return None
+
+
+def files(lab):
+    return sorted(name for name in os.listdir(path(lab, '')) if name.startswith('daemon.json'))
+
+
+def same(got, want, what):
+    check(got == want, '%s: %r, not %r' % (what, got, want))
+
+
+def asked(lab):
+    """Whether dockerd asks dsp; and it answers at all."""
+    text = lab.docker('kill', 'nobody').text
+    check('ALLOW_KILL' in text or 'No such container' in text, 'docker: ' + text)
+    return 'ALLOW_KILL' in text
+
+
+def run(lab, words, status=0):
+    """A command of dsp's inside; all that it says."""
+    said = lab.inside(DSP + words)
+    check(said.status == status, 'dsp %s: status %d: %s' % (words, said.status, said.text))
+    return said.text
+
+
+def refused(lab, words, *reasons):
+    """It ends with 1 and these words, and nothing was changed."""
+    before, names = get(lab), files(lab)
+    text = run(lab, words, 1)
+    for reason in reasons:
+        check(reason in text, '%r is not in: %s' % (reason, text))
+    same(get(lab), before, 'daemon.json')
+    same(files(lab), names, 'files')
+
+
+def enabled(lab, want):
+    same(get(lab), want, 'daemon.json')
+    check(asked(lab), 'dockerd does not ask dsp')
+
+
+def disabled(lab, want):
+    same(get(lab), want, 'daemon.json')
+    same(files(lab), [] if want is None else ['daemon.json'], 'files')
+    check(not asked(lab), 'dockerd asks dsp')
+
+
+@contextlib.contextmanager
+def background(lab, command):
+    """A command inside that goes on meanwhile; killed in the end by its number."""
+    pid = lab.directory + '/background.pid'
+    lab.inside('%s > /dev/null 2>&1 & echo $! > %s' % (command, pid))
+    try:
+        yield
+    finally:
+        lab.inside('kill -KILL $(cat %s)' % pid)
+
+
+# --- what they do ---------------------------------------------------------------------------------
+
+def goes_in_and_out(lab, report):
+    empty = '{"authorization-plugins": [ ]}\n'
+    for name, before, after, again in (
+            ('no file', None, FRESH_WITH, None), ('other keys', OTHERS, OTHERS_WITH, OTHERS),
+            ('an empty list', empty, empty.replace(' ]', '"dsp"]'), empty),
+            # Which this dockerd would not read, and so would not let dsp go.
+            ('an empty file', '', FRESH_WITH, '{}\n')):
+        with report.case('enable, disable: ' + name):
+            put(lab, before)
+            text = run(lab, 'enable --dry-run')
+            check('+++ ' + FILE in text and 'would' in text, text)
+            disabled(lab, before)
+            run(lab, 'enable')
+            enabled(lab, after)
+            check('already' in run(lab, 'enable'), 'the second time')
+            check('--- ' + FILE in run(lab, 'disable --dry-run'), 'no diff')
+            enabled(lab, after)
+            for _ in range(2):
+                run(lab, 'disable')
+                disabled(lab, again)
+
+
+def keeps_what_is_not_its_own(lab, report):
+    with report.case('owner, mode and attributes stay'):
+        put(lab, OTHERS)
+        os.chown(path(lab), 12, 34)
+        os.chmod(path(lab), 0o640)
+        with contextlib.suppress(OSError):
+            os.setxattr(path(lab), 'user.note', b'why')
+        attributes = os.listxattr(path(lab))
+        for command in 'enable', 'disable':
+            run(lab, command)
+            st = os.stat(path(lab))
+            same((st.st_uid, st.st_gid, st.st_mode & 0o7777), (12, 34, 0o640), command)
+            same(os.listxattr(path(lab)), attributes, command)
+    with report.case('a link stays a link'):
+        put(lab, None)
+        with open(lab.directory + '/real.json', 'w', encoding='utf-8') as out:
+            out.write(OTHERS)
+        os.symlink(lab.directory + '/real.json', path(lab))
+        run(lab, 'enable')
+        enabled(lab, OTHERS_WITH)
+        check(os.path.islink(path(lab)), 'the link is gone')
+        run(lab, 'disable')
+        disabled(lab, OTHERS)
+        check(os.path.islink(path(lab)), 'the link is gone')
+    with report.case('what was changed meanwhile stays'):
+        put(lab, OTHERS)
+        run(lab, 'enable')
+        put(lab, OTHERS_WITH.replace('15', '16'))
+        run(lab, 'disable')
+        disabled(lab, OTHERS.replace('15', '16'))
+
+
+def answers(lab, report):
+    put(lab, OTHERS)
+    with report.case('--json'):
+        o = json.loads(run(lab, 'enable --json'))
+        same((o['changed'], o['file'], o['name']), (True, FILE, 'dsp'), 'JSON')
+        check(all(step['kind'] == 'ok' for step in o['steps']), str(o))
+        o = json.loads(run(lab, 'disable --json --dry-run'))
+        same(o['changed'], False, 'changed')
+        same(json.loads(run(lab, 'disable --json'))['changed'], True, 'changed')
+    with report.case('a policy that shuts the administrator out is told'):
+        lab.dsp('DSP_PROFILE=tecnativa')
+        check('CONTAINERS=1' in run(lab, 'enable'), 'no notice')
+        run(lab, 'disable')
+        lab.dsp()
+    with report.case('--host names one of the sockets'):
+        run(lab, 'enable --host unix://%s/docker.sock' % lab.directory)
+        enabled(lab, OTHERS_WITH)
+        run(lab, 'disable --host unix:///var/../run/docker.sock')
+        disabled(lab, OTHERS)
+    with report.case('another user cannot'):
+        said = lab.inside('busybox su -s /bin/sh nobody -c "%s enable"' % DSP)
+        check(said.status == 1 and 'root' in said.text, said.text)
+    with report.case('usage'):
+        for words in 'enable x', 'enable --name', 'disable --socket ""', 'enable --name a/b':
+            run(lab, words, 2 if '""' not in words else 0)
+
+
+# --- what they refuse -----------------------------------------------------------------------------
+
+def refuses_files(lab, report):
+    for name, text, reason in (
+            ('a comment', '{} // why\n', 'line 1, column'), ('a key twice', '{"debug":1,"debug":1}', 'line 1'),
+            ('a byte order mark', '\ufeff{}', 'line 1'), ('more behind it', '{}{}', 'line 1'),
+            ('a list', '[]', 'not an object'), ('no list', '{"authorization-plugins":"a"}', 'not a list'),
+            ('the key in another case', '{"Authorization-Plugins":[]}', 'dockerd knows')):
+        with report.case('refused: ' + name):
+            put(lab, text)
+            refused(lab, 'enable', FILE, reason, 'by hand')
+            refused(lab, 'disable', FILE, reason, 'by hand')
+    with report.case('refused: a link to nothing'):
+        put(lab, None)
+        os.symlink('/none', path(lab))
+        refused(lab, 'enable', FILE)
+    put(lab, None)
+    with report.case('refused: no regular file'):
+        os.mkdir(path(lab))
+        try:
+            check('not a regular file' in run(lab, 'enable', 1), 'another reason')
+        finally:
+            os.rmdir(path(lab))
+    with report.case('refused: a file system that takes no writing'):
+        put(lab, OTHERS)
+        check(lab.inside('mount -o remount,bind,ro /etc/docker').status == 0, 'remount')
+        try:
+            refused(lab, 'enable', 'Read-only')
+        finally:
+            lab.inside('mount -o remount,bind,rw /etc/docker')
+    with report.case('refused: a disk that is full'):
+        check(lab.inside('busybox mount -t tmpfs -o size=4k tmpfs /etc/docker; '
+                         'echo "{}" > ' + FILE).status == 0, 'mount')
+        try:
+            text = run(lab, 'enable', 1)
+            check('No space' in text and 'nothing is changed' in text, text)
+            same(lab.inside('cd /etc/docker; cat *').text, '{}\n', 'files')
+        finally:
+            lab.inside('umount /etc/docker')
+
+
+def refuses_others(lab, report):
+    put(lab, OTHERS)
+    lab.stop_dsp()
+    with report.case('refused: no dsp'):
+        refused(lab, 'enable', SOCKET, 'start it first')
+        check(not asked(lab), 'asked')
+    script = os.path.join(HERE, 'fake_plugin.py')
+    for kind, reason in (('volume', 'no authorization plugin'), ('stranger', 'not dsp'),
+                         ('silent', 'no answer')):
+        with report.case('refused: on the socket is ' + kind):
+            with background(lab, 'python3 %s %s %s' % (script, kind, SOCKET)):
+                wait_for(lambda: lab.inside('test -S ' + SOCKET).status == 0, 'no socket')
+                refused(lab, 'enable', SOCKET, reason)
+            lab.inside('rm ' + SOCKET)
+    with report.case('refused: a dsp that denies everything'):
+        lab.dsp('DSP_ON_BROKEN=deny', 'ALLOW_EXEC=perhaps')
+        refused(lab, 'enable', 'would deny everything', 'ALLOW_EXEC', 'dsp reload')
+    with report.case('refused: a dsp that watches over another name'):
+        lab.dsp('DSP_NAME=other')
+        refused(lab, 'enable', 'watches over the name other')
+    lab.dsp()
+    with report.case('refused: a socket where dockerd does not look'):
+        refused(lab, 'enable --name other --socket ' + SOCKET, 'dockerd looks for')
+    with report.case('refused: a managed plugin in the list'):
+        put(lab, '{"authorization-plugins": ["dsp:latest"]}')
+        refused(lab, 'enable', 'a managed plugin')
+    put(lab, OTHERS)
+    with report.case('refused: two at once'):
+        with background(lab, 'flock -o /etc/docker sleep 60'):
+            wait_for(lambda: lab.inside('flock -n /etc/docker true').status != 0, 'not locked')
+            refused(lab, 'enable', 'another dsp enable or disable')
+            refused(lab, 'disable', 'another dsp enable or disable')
+
+
+def refuses_namesakes(lab, report):
+    put(lab, OTHERS)
+    with report.case('refused: a managed namesake, disabled'):
+        lab.works('plugin', 'create', 'dsp', lab.plugin_directory())
+        refused(lab, 'enable', 'managed plugin called dsp', 'disabled', 'docker plugin rm')
+        check(not asked(lab), 'asked')
+    lab.works('plugin', 'rm', '-f', 'dsp')
+
+
+def refuses_flags(lab, report):
+    put(lab, OTHERS)
+    with report.case('refused: the flag on the command line'):
+        lab.stop_dockerd()
+        lab.start_dockerd('--authorization-plugin=dsp')
+        refused(lab, 'enable', '--authorization-plugin=dsp', 'restart dockerd')
+        refused(lab, 'disable', '--authorization-plugin=dsp', 'restart dockerd')
+    lab.stop_dockerd()
+    with report.case('another file by --config-file, relative'):
+        with open(lab.directory + '/other.json', 'w', encoding='utf-8') as out:
+            out.write(OTHERS)
+        lab.start_dockerd('--config-file', lab.directory + '/data/../other.json')
+        run(lab, 'enable')
+        same(get(lab), OTHERS, 'the usual file')
+        check(asked(lab), 'dockerd does not ask dsp')
+        run(lab, 'disable')
+        with open(lab.directory + '/other.json', encoding='utf-8') as text:
+            same(text.read(), OTHERS, 'the other file')
+        os.unlink(lab.directory + '/other.json')
+    lab.stop_dockerd()
+    with report.case('no dockerd'):
+        text = run(lab, 'enable')
+        check('nothing can be proven' in text, text)
+        same(get(lab), OTHERS_WITH, 'daemon.json')
+        lab.start_dockerd()
+        enabled(lab, OTHERS_WITH)
+        lab.stop_dockerd()
+        run(lab, 'disable')
+        same(get(lab), OTHERS, 'daemon.json')
+    lab.start_dockerd()
+
+
+# --- what they put back, and what they survive ----------------------------------------------------
+
+def puts_back(lab, report):
+    """A server that says it is dsp, and fails when dockerd asks."""
+    lab.stop_dsp()
+    put(lab, OTHERS)
+    script = os.path.join(HERE, 'fake_plugin.py')
+    with report.case('put back: dsp fails when it is asked'):
+        with background(lab, 'python3 %s liar %s' % (script, SOCKET)):
+            wait_for(lambda: lab.inside('test -S ' + SOCKET).status == 0, 'no socket')
+            text = run(lab, 'enable', 1)
+            check('undo' in text and 'as it was' in text, text)
+            disabled(lab, OTHERS)
+        lab.inside('rm ' + SOCKET)
+    lab.dsp()
+
+
+def puts_back_what_dockerd_refuses(lab, report):
+    with report.case('put back: dockerd does not take the file'):
+        put(lab, OTHERS.replace('debug', 'debuk'))
+        text = run(lab, 'enable', 1)
+        check('undo' in text and 'as it was' in text, text)
+        disabled(lab, OTHERS.replace('debug', 'debuk'))
+    put(lab, OTHERS)
+    lab.reload_dockerd()
+
+
+def is_killed(lab, report, before=OTHERS, after=OTHERS_WITH):
+    """kill -9 before each call that changes something: the file is the old or the new one."""
+    for command in 'enable', 'disable':
+        put(lab, before)
+        with report.case('%s killed at each step: %s' % (
+                command, 'no file' if before is None else 'other keys')):
+            states = kill_each(lab, command, before, after)
+            check(len(states) >= 4, 'only %d states: %s' % (len(states), states))
+    put(lab, OTHERS)
+
+
+def kill_each(lab, command, before, after):
+    """What it left behind: from each such state a second enable and a disable go to the end."""
+    states = set()
+    for name, number in steps_of(lab, command):
+        if command == 'disable':
+            run(lab, 'enable')
+        said = lab.inside('strace -qq -o /dev/null -e trace=%s -e inject=%s:signal=KILL:when=%d %s%s' % (
+            name, name, number, DSP, command))
+        at = 'killed at %s %d: ' % (name, number)
+        check(said.status == 128 + 9, at + 'status %d: %s' % said)
+        check(get(lab) in (before, after), at + repr(get(lab)))
+        state = (get(lab) == after, asked(lab),
+                 *((left, os.path.getsize(path(lab, left))) for left in files(lab)))
+        if state not in states:
+            states.add(state)
+            run(lab, 'enable')
+            enabled(lab, after)
+        run(lab, 'disable')
+        disabled(lab, before)
+    return states
+
+
+def steps_of(lab, command):
+    """[(call, the how manieth of its name)] from where it keeps others out: before, it has only read."""
+    trace = lab.directory + '/trace'
+    if command == 'disable':
+        run(lab, 'enable')
+    lab.inside('strace -qq -o %s -e trace=%s %s%s' % (trace, CHANGES, DSP, command))
+    if command == 'enable':
+        run(lab, 'disable')
+    seen, steps = collections.Counter(), []
+    with open(trace, encoding='utf-8') as lines:
+        for name in re.findall(r'^(\w+)\(', lines.read(), re.M):
+            seen[name] += 1
+            if seen['flock'] > 0:
+                steps.append((name, seen[name]))
+    return steps
+
+
+def dead_dsp(lab, report):
+    put(lab, OTHERS)
+    with report.case('disable: dsp is dead'):
+        run(lab, 'enable')
+        lab.stop_dsp('KILL')
+        start = time.monotonic()
+        run(lab, 'disable')
+        check(time.monotonic() - start < 15, 'it waited for the dead')
+        disabled(lab, OTHERS)
+        lab.dsp()
+    with report.case('disable: dsp is hung, and a call with it'):
+        run(lab, 'enable')
+        check(lab.inside('kill -STOP $(pidof dsp)').status == 0, 'not stopped')
+        with lab.open_docker('ps') as hung:
+            time.sleep(0.5)
+            check(hung.poll() is None, 'the call did not wait')
+            run(lab, 'disable')
+            disabled(lab, OTHERS)
+        lab.inside('kill -KILL $(pidof dsp)')
+        lab.stop_dsp()
+        lab.dsp()
+    with report.case('enable: asked no more for a file changed by hand'):
+        put(lab, OTHERS_WITH)
+        check(not asked(lab), 'asked before SIGHUP')
+        run(lab, 'enable')
+        enabled(lab, OTHERS_WITH)
+        run(lab, 'disable')
+        disabled(lab, OTHERS)
+
+
+def run_suite(lab, report):
+    lab.dsp()
+    for part in (goes_in_and_out, keeps_what_is_not_its_own, answers, refuses_files, refuses_others,
+                 refuses_namesakes, dead_dsp, puts_back, refuses_flags, is_killed):
+        part(lab, report)
+
+
+def run_long(lab, report):
+    lab.dsp()
+    puts_back_what_dockerd_refuses(lab, report)
+    is_killed(lab, report, None, FRESH_WITH)
