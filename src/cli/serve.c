@@ -132,9 +132,9 @@ static unsigned tick(void *ctx)
 }
 
 /*
- * The directory of the socket, by its real path; by its text where dsp may not enter it, as it need
- * not when the socket was handed over. mem_free is for the caller. NULL and e when that cannot be
- * said.
+ * The directory of the socket, by its real path; by its text where dsp may not enter it or it is
+ * gone, as may be when the socket was handed over. mem_free is for the caller. NULL and e when that
+ * cannot be said.
  */
 static char *socket_directory(const char *socket, struct err *e)
 {
@@ -145,7 +145,7 @@ static char *socket_directory(const char *socket, struct err *e)
 	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) + 1 : 0 }, dir,
 		sizeof(dir));
 	real = realpath(slash ? dir : ".", NULL);
-	if (!real && errno == EACCES && dir[0] == '/')
+	if (!real && (errno == EACCES || errno == ENOENT) && dir[0] == '/')
 		real = mem_copy(dir, strlen(dir));
 	if (!real)
 		err_set(e, errno, "%s", slash ? dir : ".");

@@ -14,7 +14,7 @@
 #include "dsp/text.h"
 
 /* In dsp.service: the table of systemd's name space, which is dockerd's. */
-#define HANDED_TABLE "/run/dsp/unix"
+#define HANDED_TABLE "/run/dsp-host/unix"
 
 enum {
 	MOST_SOCKETS = 32,

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -195,6 +196,22 @@ def what_waits_is_for_the_next_one():
             with connect(manager.path) as peer:
                 same(peer.ask(PING), ALLOW, f"the answer after {end.name}")
             manager.wait_ready(seen)
+
+
+def its_directory_is_gone():
+    """Nobody can ask any more, but dsp does not die of it: the next one may be given the socket back."""
+    with directory() as where:
+        gone = os.path.join(where, "gone")
+        os.mkdir(gone)
+        manager = Manager(os.path.join(gone, "dsp.sock"), [DSP, "serve"], lib.clean_environment(),
+                          stderr=subprocess.DEVNULL)
+        with manager:
+            manager.wait_ready()
+            shutil.rmtree(gone)
+            seen = len(manager.events)
+            manager.process.kill()
+            manager.wait_ready(seen)
+            same(manager.stop(), 0, "the status at the end")
 
 
 # --- what the manager hears ----------------------------------------------------------------------
@@ -457,6 +474,6 @@ def killed_under_load():
 if __name__ == "__main__":
     sys.exit(run([
         serves_what_is_handed_over, the_path_names_the_plugin, wrong_sockets, a_long_path, meant_for_another_process,
-        another_path, what_waits_is_for_the_next_one, ready_reload_stop, a_reload_by_command, broken_at_the_start,
+        another_path, what_waits_is_for_the_next_one, its_directory_is_gone, ready_reload_stop, a_reload_by_command, broken_at_the_start,
         nobody_listens, nobody_reads, signs_in_time, other_watchdog, stopped_is_started_again,
         killed_under_load]))
