@@ -37,8 +37,19 @@ as_operator() {
 	DOCKER_CONFIG=$work/config docker "$@"
 }
 
+# What the CLI tells of the managed dsp; status 1: there is none.
 managed() {
-	docker plugin inspect -f "$1" dsp 2> /dev/null
+	local text
+
+	if text=$(docker plugin inspect -f "$1" dsp 2>&1); then
+		echo "$text"
+		return
+	fi
+	[[ $text != *"authorization denied"* ]] ||
+		say "dsp refuses you \"docker plugin inspect dsp\": set DOCKER_CONFIG to one that may" >&2
+	[[ $text == *"No such plugin"* ]] && return 1
+	say "$text" >&2
+	return 2
 }
 
 # --- dockerd's chain ----------------------------------------------------------------------------
@@ -116,6 +127,24 @@ start_gate() {
 	done
 }
 
+# Takes over the gate of a run that was killed. Status 1: there is none.
+adopt_gate() {
+	gate_pid=$(pgrep -o -f -- "serve --socket $sockets/$gate.sock --policy ") || return 1
+	work=$(tr '\0' '\n' < "/proc/$gate_pid/cmdline" | sed -n 's,/policy.json$,,p')
+	[ -e "$work/config/config.json" ] || fail "process $gate_pid serves as $gate, for whom?"
+	say "going on where another run was killed"
+}
+
+end_gate() {
+	local tries=100
+
+	kill "$gate_pid" 2> /dev/null || true
+	while kill -0 "$gate_pid" 2> /dev/null && [ $tries != 0 ]; do
+		tries=$((tries - 1))
+		sleep 0.1
+	done
+}
+
 # --- the change ---------------------------------------------------------------------------------
 
 # A plugin of the directory, with the settings and the mounts that dsp had.
@@ -136,6 +165,7 @@ remove_plugin() {
 
 # It must run, under another name, before the one of now goes.
 replace() {
+	remove_plugin dsp-next || true
 	# What config.json mounts, unless something else is given.
 	[ -n "$before" ] || mkdir -p /etc/dsp /var/log/dsp
 	if ! make_plugin dsp-next; then
@@ -150,7 +180,7 @@ replace() {
 
 change() {
 	intact=
-	as_operator plugin disable dsp > /dev/null
+	as_operator plugin disable dsp > /dev/null 2>&1 || true
 	as_operator plugin set dsp "${changes[@]}" || status=1
 	as_operator plugin enable dsp > /dev/null
 	[ $status = 0 ] || say "the settings are as they were"
@@ -178,15 +208,15 @@ end() {
 	case $state in
 	gate)
 		cat >&2 <<- WHY
-			upgrade.sh: dsp-gate is still asked instead of dsp: Docker is closed, not open. It is the
-			process $gate_pid; its token is in $work/config. When "docker --config $work/config plugin ls"
-			shows dsp enabled: put "dsp" into the place of "$gate" in $json, and
-			kill -HUP $dockerd; then kill $gate_pid. Or take both out of it: dsp-break-glass(7).
+			upgrade.sh: $gate is still asked instead of dsp: Docker is closed, not open. Start this again when
+			what is said above is mended. By hand: docker --config $work/config may control plugins; when
+			its "plugin ls" shows dsp enabled, put "dsp" into the place of "$gate" in $json,
+			kill -HUP $dockerd, and then kill $gate_pid. Or take both out: dsp-break-glass(7).
 		WHY
 		status=1
 		;;
 	before)
-		[ -z "${gate_pid:-}" ] || kill "$gate_pid" 2> /dev/null || true
+		[ -z "${gate_pid:-}" ] || end_gate
 		[ -z "$work" ] || rm -rf "$work"
 		;;
 	esac
@@ -236,19 +266,20 @@ main() {
 	take_arguments "$@"
 	[ "$(id -u)" = 0 ] || fail "this is for root"
 	dockerd=$(pidof -s dockerd) || fail "no dockerd runs"
-	before=$(managed '{{.Id}}') || before=
+	before=$(managed '{{.Id}}') || [ $? = 1 ] || exit 1
 	[ -n "$directory$before" ] || fail "there is no managed plugin dsp"
 	find_program
 	trap end EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
-	work=$(mktemp -d /run/dsp-upgrade.XXXXXX)
-	read_settings > "$work/settings"
-
-	say "$gate stands in"
-	start_gate
+	if ! adopt_gate; then
+		work=$(mktemp -d /run/dsp-upgrade.XXXXXX)
+		read_settings > "$work/settings"
+		start_gate
+	fi
 	state=gate
-	chain dsp $gate
+	say "$gate stands in"
+	grep -q "\"$gate\"" "$json" || chain dsp $gate
 	until_asked $sockets/$gate.sock || fail "dockerd does not ask $gate: $(cat "$work/asked")"
 	case $what in
 	--set) change ;;

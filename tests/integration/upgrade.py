@@ -132,6 +132,23 @@ def settings(lab, report):
         nothing_left(lab)
 
 
+def killed(lab, report):
+    """Killed at any moment: closed, not open; and started again it comes to its end."""
+    where = variant(lab, 'killed')
+    for pause in 0.3, 1, 1.7, 2.4:
+        with report.case('killed after %.1f s' % pause):
+            with Clients(lab) as all_:
+                lab.inside('timeout --foreground -s KILL %.1f %s %s' % (pause, SCRIPT, where))
+                wait_for(lambda: len(all_.said) > 500, 'no answers', 30)
+            check(not [1 for denied, said in all_.said if denied and said.status not in (403, 500)],
+                  'let through')
+            said = run_script(lab, where)
+            check(said.status == 0, said.text)
+            check_refused(lab.raw('GET', '/containers/nobody/top').text, 'ALLOW_TOP')
+            nothing_left(lab)
+        where = variant(lab, 'killed-%.1f' % pause)
+
+
 def with_policy(lab, report):
     with open(lab.directory + '/policy/policy.json', 'w') as out:
         json.dump({'flags': {'ALLOW_TOP': False}}, out)
@@ -241,7 +258,7 @@ def two_names(lab, report):
 
 def run(lab, report):
     if the_lab.MANAGED:
-        for part in upgrade, settings, with_policy:
+        for part in upgrade, settings, killed, with_policy:
             part(lab, report)
         check(run_script(lab, '--set DSP_POLICY=').status == 0, 'back')
     else:
