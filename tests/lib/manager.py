@@ -131,13 +131,13 @@ class Manager(threading.Thread):
         with self.changed:
             return sum(found == kind for _, found, _ in self.events)
 
-    def kill(self, count, longest=0.05):
-        """SIGKILL so many times, each at some moment after it was ready."""
+    def kill(self, count, end=signal.SIGKILL, longest=0.05):
+        """Ends it so many times, each at some moment after it was ready."""
         seen = 0
         for _ in range(count):
             seen = self.wait_ready(seen) + 1
             time.sleep(random.uniform(0, longest))
-            self.process.kill()
+            self.process.send_signal(end)
             seen = self.wait_for("start", after=seen)
 
     def stop(self):

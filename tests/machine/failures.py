@@ -37,7 +37,7 @@ def stopped(machine, report):
         calls = [Waiting(machine.kill) for _ in range(8)]
         calls[0].waits(1)
         for call in calls:
-            denied(call, 40)
+            denied(call, 60)
         print("# SIGSTOP: calls waited for at most %.1f s" % max(call.took for call in calls), flush=True)
         check(int(machine.show("dsp.service", "NRestarts")) == before + 1, "not started again by systemd")
         text = machine.journal("_PID=1")

@@ -378,6 +378,7 @@ def stopped_is_started_again():
 
 CLIENTS = 8
 KILLS = 100
+RESTARTS = 30
 PAUSES = [1, 2, 4, 8]  # of dockerd, before it tries again
 CREATE = json.dumps({"Image": "a", "HostConfig": {"Binds": ["/usr/share:/x:ro"]}}).encode()
 ASKED = [(request(question("GET", "/containers/json")), True),
@@ -405,7 +406,11 @@ class Docker(threading.Thread):
             if self.peer:
                 self.peer.close()
             self.peer = connect(self.path)
-        return self.peer.ask(text)
+        reply = self.peer.ask(text)
+        if self.peer.last:
+            self.peer.close()
+            self.peer = None
+        return reply
 
     def call(self, text):
         for tries, pause in enumerate(PAUSES):
@@ -443,14 +448,15 @@ def away(events):
     return longest
 
 
-def killed_under_load():
+def under_load(end, count):
+    """dsp ended so many times by a signal; how many calls were cut off."""
     with directory() as where, managed(where) as manager:
         over = threading.Event()
         clients = [Docker(manager.path, over) for _ in range(CLIENTS)]
         for client in clients:
             client.start()
         try:
-            manager.kill(KILLS)
+            manager.kill(count, end)
         finally:
             over.set()
             for client in clients:
@@ -464,11 +470,21 @@ def killed_under_load():
         gone = away(manager.events)
         repeated = [x for x in answers if x[3]]
         slowest = max(answers, key=lambda x: x[4] - sum(PAUSES[:x[3]]))
-        print(f"  {KILLS} kills, {len(answers)} answers; {len(repeated)} were cut off and repeated; slowest "
+        print(f"  {count} times {end.name}, {len(answers)} answers; {len(repeated)} were cut off and repeated; slowest "
               f"{max(x[4] for x in answers if not x[3]):.2f} s, {max(x[4] for x in repeated or answers):.2f} s with "
               f"dockerd's own pause; dsp was away for {gone:.2f} s at most", flush=True)
         late = slowest[4] - sum(PAUSES[:slowest[3]])
         holds(late < (slowest[3] + 1) * (gone + 0.5) + 0.5, f"{late:.2f} s, and dsp was away for {gone:.2f} s")
+        return len(repeated)
+
+
+def restarted_under_load():
+    """As at an upgrade: the calls in hand are finished, and no call is cut off."""
+    same(under_load(signal.SIGTERM, RESTARTS), 0, "calls that were cut off")
+
+
+def killed_under_load():
+    under_load(signal.SIGKILL, KILLS)
 
 
 if __name__ == "__main__":
@@ -476,4 +492,4 @@ if __name__ == "__main__":
         serves_what_is_handed_over, the_path_names_the_plugin, wrong_sockets, a_long_path, meant_for_another_process,
         another_path, what_waits_is_for_the_next_one, its_directory_is_gone, ready_reload_stop, a_reload_by_command, broken_at_the_start,
         nobody_listens, nobody_reads, signs_in_time, other_watchdog, stopped_is_started_again,
-        killed_under_load]))
+        restarted_under_load, killed_under_load]))
