@@ -90,6 +90,7 @@ def add_question(corpus, question, number, operations, intent):
     corpus.add("reader", written)
     corpus.add("pipeline", settings + b"\n" + written)
     corpus.add("pipeline", b"\n" + b"\n".join([method + b" " + target, *lines, b"", body]))
+    corpus.add("record", b"\n".join([method, b"alice", target, b"a rule", b"a message", body]))
 
 
 def add_policies(corpus):
@@ -126,6 +127,7 @@ def write_dictionaries(directory):
         "settings": flags,
         "policy": flags + sorted(operation_names()),
         "pipeline": ["/" + part for part in sorted(parts)],
+        "record": ["/" + part for part in sorted(parts)],
     }
     words["body"] += [name + "\\x0a" for name in sorted(operation_names())]
     for target, extra in words.items():

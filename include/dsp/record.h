@@ -1,0 +1,78 @@
+/*
+ * One line of the audit trail: facts and decision to JSON (dsp-audit(5), plugin/audit.schema.json).
+ * Pure: it knows no clock. Whatever bytes it is given, the line is valid JSON, valid UTF-8, one
+ * line, and no longer than RECORD_MOST. Never in it: bodies, tokens, headers, environments.
+ */
+#ifndef DSP_RECORD_H
+#define DSP_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsp/decide.h"
+#include "dsp/policy.h"
+#include "dsp/request.h"
+#include "dsp/subject.h"
+
+enum {
+	RECORD_MOST = 8192,    /* bytes of a line, its newline and a terminating NUL included */
+	RECORD_ID_ROOM = 40,   /* a line's name, terminated */
+	RECORD_TIME_ROOM = 32, /* a time, terminated */
+};
+
+/* What stands before all that repeats itself. */
+struct record_head {
+	const char *id;       /* of this line; printable */
+	uint64_t time_us;     /* since 1970, UTC */
+	uint64_t duration_us; /* of a decision */
+	const char *decision; /* of an outcome: the id of its decision; or NULL */
+	uint64_t count;       /* of repeats, or lines that were dropped */
+	uint64_t since_us;    /* of those: the time of the first */
+};
+
+/* A decision, or that a question could not be read. */
+struct record {
+	const struct request *request;   /* NULL: it could not be read */
+	const struct subject *subject;   /* not NULL when request is not */
+	const struct facts *facts;       /* the same */
+	const struct decision *decision; /* NULL: none was come to; the answer is no */
+	const char *refused; /* not NULL: the answer is no, whatever the decision: who said so */
+	const char *message; /* for the person who asked; NULL: there is none */
+	const struct policy *policy;
+	unsigned generation;
+	const char *digest;   /* of the policy file */
+	size_t request_bytes; /* of the question */
+};
+
+/* dockerd's word on what became of a request. */
+struct record_outcome {
+	struct span method;
+	struct span target;
+	struct span user;
+	unsigned status;  /* HTTP; 0: dockerd named none */
+	const char *pair; /* "exact", or why it has no decision: "ambiguous", "unknown" */
+};
+
+/* A line, and where in it that begins which is the same when the same is done again. */
+struct record_line {
+	size_t n;      /* bytes, the newline included */
+	size_t stable; /* the first byte behind the head */
+	char text[RECORD_MOST];
+};
+
+void record_decision(
+	const struct record_head *head, const struct record *r, struct record_line *ret);
+void record_outcome(
+	const struct record_head *head, const struct record_outcome *o, struct record_line *ret);
+
+/* head->count more of the line `of`, from head->since_us to head->time_us. */
+void record_repeats(const struct record_head *head, const char *of, struct record_line *ret);
+
+/* head->count lines that are missing, from head->since_us to head->time_us. */
+void record_dropped(const struct record_head *head, struct record_line *ret);
+
+/* RFC 3339 in UTC, with microseconds. */
+void record_time(uint64_t us, char out[RECORD_TIME_ROOM]);
+
+#endif
