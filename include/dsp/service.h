@@ -8,8 +8,10 @@
 
 #include <stddef.h>
 
+#include "dsp/audit.h"
 #include "dsp/decide.h"
 #include "dsp/pool.h"
+#include "dsp/request.h"
 #include "dsp/server.h"
 
 /*
@@ -29,6 +31,8 @@ struct snapshot {
 struct exchange {
 	struct call *call;
 	struct snapshot *snapshot;
+	uint64_t begun_us; /* when its last byte had come */
+	struct request request;
 	struct subject subject;
 	struct facts facts;
 	struct lookup *lookup; /* of its mount sources; NULL: it has none */
@@ -44,6 +48,7 @@ struct service {
 	/* Reads the settings anew and calls service_swap; -1 and e: the old ones stay. */
 	int (*reload)(struct service *service, struct err *e);
 	struct pool *pool;                     /* borrowed; NULL: mount sources are not looked up */
+	struct audit *audit;                   /* borrowed; NULL: nothing is told */
 	struct span socket_dir;                /* of dsp's socket; borrowed */
 	char probes[PROBES][PROBE_LENGTH + 1]; /* as they came; empty: none yet */
 	unsigned probe_count;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "dsp/audit_settings.h"
 #include "dsp/err.h"
 #include "dsp/flags.h"
 #include "dsp/span.h"
@@ -42,6 +43,7 @@ struct settings {
 	char socket[256]; /* empty: not given */
 	char policy[256]; /* the policy file; empty: none */
 	enum mode mode;
+	struct audit_settings audit;
 	char names[256];               /* of this plugin, comma separated; empty: not given */
 	struct span given[FLAG_COUNT]; /* the value as written; borrowed while settings are taken */
 	char notices[1024];            /* lines for a person: not wrong, but worth a word */

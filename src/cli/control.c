@@ -43,6 +43,36 @@ static const char *text_of(const json_t *o, const char *key)
 	return text ? text : "?";
 }
 
+static long long number_of(const json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+/* "file /x (changes); 7 decisions: 5 written, 1 folded, 1 not logged" */
+static void print_trail(const json_t *o)
+{
+	static const char *const words[][2] = { { "written", "written" }, { "folded", "folded" },
+		{ "dropped", "DROPPED" }, { "waiting", "waiting" }, { "unlogged", "not logged" } };
+	bool off = strcmp(text_of(o, "to"), "off") == 0;
+	const char *before = ":";
+
+	if (text_of(o, "trouble")[0] != '\0')
+		(void)printf("AUDIT TRAIL: %s\n", text_of(o, "trouble"));
+	(void)printf("audit       %s", text_of(o, "to"));
+	if (text_of(o, "path")[0] != '\0')
+		(void)printf(" %s", text_of(o, "path"));
+	if (!off)
+		(void)printf(" (%s)", text_of(o, "log"));
+	(void)printf("; %lld decisions", number_of(o, "decisions"));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !off; i++) {
+		if (number_of(o, words[i][0]) == 0)
+			continue;
+		(void)printf("%s %lld %s", before, number_of(o, words[i][0]), words[i][1]);
+		before = ",";
+	}
+	(void)printf("\n");
+}
+
 static void print_state(const json_t *o)
 {
 	const char *policy = text_of(o, "policy");
@@ -60,6 +90,8 @@ static void print_state(const json_t *o)
 	(void)printf("mode        %s\n", text_of(o, "mode"));
 	(void)printf(
 		"rules       %lld\n", (long long)json_integer_value(json_object_get(o, "rules")));
+	if (json_object_get(o, "audit"))
+		print_trail(json_object_get(o, "audit"));
 }
 
 static int fail(const struct arguments *a, const char *text)

@@ -88,8 +88,6 @@ static const char *kind_name(enum flag_kind kind)
 		return "power";
 	case FLAG_KIND_SETTING:
 		return "setting";
-	case FLAG_KIND_LATER:
-		return "not built yet";
 	case FLAG_KIND_ZERO:
 	case FLAG_KIND_IGNORED:
 		break;

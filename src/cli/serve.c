@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "dsp/activation.h"
+#include "dsp/audit.h"
 #include "dsp/cli.h"
 #include "dsp/listener.h"
 #include "dsp/listening.h"
@@ -179,6 +180,7 @@ static int reload_settings(struct serving *s, struct err *e)
 	}
 	say_notices(c);
 	service_swap(&s->service, snapshot_of(c));
+	audit_configure(s->service.audit, &c->settings.audit);
 	say_settings(c);
 	return 0;
 }
@@ -219,6 +221,15 @@ static void say_view(void)
 	}
 }
 
+/* After everything that a thread inherits: blocked signals, the sandbox of a managed plugin. */
+static int begin_trail(struct serving *s, struct err *e)
+{
+	const struct config *c = (const struct config *)(const void *)s->service.snapshot;
+
+	s->service.audit = audit_new(&c->settings.audit, e);
+	return s->service.audit ? audit_start(s->service.audit, e) : -1;
+}
+
 static int run(struct serving *s, struct server_options *o, struct err *e)
 {
 	AUTO_MEM char *dir = NULL;
@@ -229,12 +240,15 @@ static int run(struct serving *s, struct server_options *o, struct err *e)
 		dir = socket_directory(s->socket, e);
 		rc = begin_lookups(&s->service, dir, o, e);
 	}
+	if (rc == 0)
+		rc = begin_trail(s, e);
 	if (rc == 0) {
 		/* From here on the kernel keeps what comes, until the loop takes it. */
 		tell_state(s, NULL);
 		rc = server_run(o, e);
 	}
 	pool_close(s->service.pool);
+	audit_stop(s->service.audit);
 	return rc;
 }
 

@@ -46,7 +46,7 @@ const char *flag_suggest(struct span name, size_t most)
 	struct suggestion s = suggest(name, most);
 
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
-		if (rows[i].kind != FLAG_KIND_IGNORED && rows[i].kind != FLAG_KIND_LATER)
+		if (rows[i].kind != FLAG_KIND_IGNORED)
 			suggest_try(&s, span_of(rows[i].name));
 	}
 	return s.nearest.s;

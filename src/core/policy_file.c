@@ -113,7 +113,7 @@ static void read_flag(struct policy_reader *r, value_ref v)
 		return;
 	}
 	kind = flag_at(flag)->kind;
-	if (kind == FLAG_KIND_SETTING || kind == FLAG_KIND_LATER || kind == FLAG_KIND_IGNORED) {
+	if (kind == FLAG_KIND_SETTING || kind == FLAG_KIND_IGNORED) {
 		findings_error(r->findings, policy_key_at(r, v),
 			"\"%s\" is no flag; settings belong to the environment or the env file",
 			shown);

@@ -23,6 +23,7 @@ const struct profile_info *profile_info(enum profile p)
 void settings_init(struct settings *s)
 {
 	*s = (struct settings){ .profile = PROFILE_GUARD };
+	audit_settings_init(&s->audit);
 	line_init(&s->notice_line, s->notices, sizeof(s->notices));
 	line_init(&s->ignored, s->ignored_names, sizeof(s->ignored_names));
 }
@@ -139,6 +140,8 @@ static int take_setting(struct settings *s, struct span name, struct span value,
 		return take_on_broken(s, value, e);
 	if (span_equal(name, SPAN("DSP_MODE")))
 		return take_mode(s, value, e);
+	if (span_starts(name, SPAN("DSP_AUDIT")))
+		return audit_settings_take(&s->audit, name, value, e);
 	if (span_equal(name, SPAN("DSP_POLICY")))
 		return take_text(s->policy, sizeof(s->policy), "DSP_POLICY", value, e);
 	return take_text(s->socket, sizeof(s->socket), "DSP_SOCKET", value, e);
@@ -148,8 +151,6 @@ static int take_known(struct settings *s, size_t flag, struct span value, struct
 {
 	const struct flag *f = flag_at(flag);
 
-	if (f->kind == FLAG_KIND_LATER)
-		return FAIL(e, 0, "%s: not built yet; leave it unset", f->name);
 	if (s->given[flag].n > 0 && !span_equal(s->given[flag], value))
 		return FAIL(e, 0, "%s: set twice, to different values", f->name);
 	s->given[flag] = value;

@@ -99,7 +99,7 @@ function power_row() {
 
 function flag_row(    powers) {
 	unique("flag", $1)
-	if ($2 !~ /^(section|write|group|zero|setting|later|ignored)$/) fail("unknown kind " $2)
+	if ($2 !~ /^(section|write|group|zero|setting|ignored)$/) fail("unknown kind " $2)
 	powers = $2 == "group" || $2 == "zero" ? $3 : "-"
 	if ($2 == "section") enums = enums "\t" id("SECTION_", $3) ",\n"
 	rows = rows sprintf("\tX(%s, FLAG_KIND_%s, %s, %s, %s, %s) \\\n", quoted($1), toupper($2),

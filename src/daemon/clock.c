@@ -21,6 +21,24 @@ uint64_t clock_now(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+static uint64_t read_us(clockid_t clock)
+{
+	struct timespec t;
+
+	(void)clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t clock_us(void)
+{
+	return read_us(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_date_us(void)
+{
+	return read_us(CLOCK_REALTIME);
+}
+
 int clock_earlier(int wait, uint64_t now, uint64_t then)
 {
 	uint64_t left = then > now ? then - now : 0;

@@ -2,11 +2,12 @@
 
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 /* Lines that found no room since the last one that did. */
-static unsigned long lost;
+static atomic_ulong lost;
 
 /* Where lines that are no faults go. */
 static int lines_fd = STDERR_FILENO;
@@ -22,6 +23,7 @@ static int has_room(int fd)
 PRINTF_LIKE(2, 0) static void write_line(int fd, const char *fmt, va_list args)
 {
 	char line[1024];
+	unsigned long before;
 	int used;
 	int n;
 
@@ -29,16 +31,15 @@ PRINTF_LIKE(2, 0) static void write_line(int fd, const char *fmt, va_list args)
 		lost++;
 		return;
 	}
-	used = lost > 0 ? snprintf(line, sizeof(line), "dsp: (%lu lines lost) ", lost)
-			: snprintf(line, sizeof(line), "dsp: ");
+	before = atomic_exchange(&lost, 0);
+	used = before > 0 ? snprintf(line, sizeof(line), "dsp: (%lu lines lost) ", before)
+			  : snprintf(line, sizeof(line), "dsp: ");
 	n = vsnprintf(line + used, sizeof(line) - (size_t)used - 1, fmt, args);
 	n = n < 0 ? 0 : n;
 	used += n < (int)sizeof(line) - used - 1 ? n : (int)sizeof(line) - used - 2;
 	line[used] = '\n';
 	if (write(fd, line, (size_t)used + 1) < 0)
-		lost++;
-	else
-		lost = 0;
+		lost += before + 1;
 }
 
 void log_line(const char *fmt, ...)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "dsp/clock.h"
 #include "dsp/envelope.h"
 #include "dsp/log.h"
 #include "dsp/mem.h"
@@ -54,12 +55,6 @@ static unsigned status_of(const struct err *e)
 	return e->code == EMSGSIZE ? 413 : 500;
 }
 
-static void fail(struct call *call, const struct err *e)
-{
-	log_fault("error: %s", e->text);
-	reply_error(&call->reply, status_of(e), e->text);
-}
-
 /* --- exchanges ---------------------------------------------------------------------------------*/
 
 static void let_go(struct snapshot *s)
@@ -91,6 +86,7 @@ static struct exchange *exchange_begin(struct service *service, struct call *cal
 
 	if (x) {
 		x->call = call;
+		x->begun_us = clock_us();
 		x->lookup = NULL;
 		x->snapshot = service->snapshot;
 		x->snapshot->holders++;
@@ -98,21 +94,30 @@ static struct exchange *exchange_begin(struct service *service, struct call *cal
 	return x;
 }
 
-static void exchange_end(struct exchange *x)
+/* One without facts. */
+static void exchange_drop(struct exchange *x)
 {
-	facts_free(&x->facts);
-	lookup_release(x->lookup);
 	let_go(x->snapshot);
 	mem_free(x);
 }
 
-/* One line of what was not simply allowed. */
-static void tell(const struct exchange *x, const char *what, const char *text)
+static void exchange_end(struct exchange *x)
+{
+	facts_free(&x->facts);
+	lookup_release(x->lookup);
+	exchange_drop(x);
+}
+
+/* One line of what was not simply allowed, unless the trail tells the same persons. */
+static void tell(
+	const struct service *service, const struct exchange *x, const char *what, const char *text)
 {
 	char who[96];
 
 	const char *operation = x->facts.route ? x->facts.route->name : "request";
 
+	if (service->audit && audit_speaks(service->audit))
+		return;
 	subject_write(&x->subject, who, sizeof(who));
 	if (x->snapshot->policy->file_rules)
 		log_line("%s %s for %s: %s", what, operation, who, text);
@@ -120,39 +125,83 @@ static void tell(const struct exchange *x, const char *what, const char *text)
 		log_line("%s %s: %s", what, operation, text);
 }
 
-static void tell_noted(const struct exchange *x, const struct rule *rule)
+static void tell_noted(
+	const struct service *service, const struct exchange *x, const struct rule *rule)
 {
 	char name[96];
 
 	text_escape(rule->name, name, sizeof(name));
-	tell(x, "monitored", name);
+	tell(service, x, "monitored", name);
+}
+
+/* Tells the trail of a decision; NULL, or why it is a denial because the trail cannot be kept. */
+static const char *put_on_record(const struct service *service, const struct exchange *x,
+	const struct decision *d, const char *message)
+{
+	struct record r = { .request = &x->request,
+		.subject = &x->subject,
+		.facts = &x->facts,
+		.decision = d,
+		.message = message[0] != '\0' ? message : NULL,
+		.policy = x->snapshot->policy,
+		.generation = x->snapshot->generation,
+		.digest = x->snapshot->digest,
+		.request_bytes = x->call->len };
+
+	if (!service->audit)
+		return NULL;
+	return audit_decision(service->audit, &r, clock_us() - x->begun_us) ? NULL : r.message;
+}
+
+/* The same of what no decision was come to: it could not be read, or memory ran out. */
+static void put_failure_on_record(
+	const struct service *service, const struct call *call, const char *by, const char *text)
+{
+	struct record r = { .refused = by,
+		.message = text,
+		.policy = service->snapshot->policy,
+		.generation = service->snapshot->generation,
+		.digest = service->snapshot->digest,
+		.request_bytes = call->len };
+
+	if (service->audit)
+		(void)audit_decision(service->audit, &r, 0);
+}
+
+static void fail(
+	const struct service *service, struct call *call, const char *by, const struct err *e)
+{
+	log_fault("error: %s", e->text);
+	put_failure_on_record(service, call, by, e->text);
+	reply_error(&call->reply, status_of(e), e->text);
 }
 
 static void conclude(const struct service *service, struct exchange *x)
 {
 	const struct policy *policy = x->snapshot->policy;
-	char message[MESSAGE_MOST];
+	char message[MESSAGE_MOST] = "";
+	const char *off_the_record;
 	struct decision d;
 	struct err e;
 
-	(void)service;
 	if (facts_judge_mounts(&x->facts, span_of(policy->socket_dir), &e) != 0) {
-		fail(x->call, &e);
+		fail(service, x->call, "failure", &e);
 		return;
 	}
 	d = decide(policy, &x->subject, &x->facts);
 	if (d.noted)
-		tell_noted(x, d.noted);
-	if (d.verdict == VERDICT_ALLOW && !d.monitored) {
-		reply_static(&x->call->reply, 200, SPAN("{\"Allow\":true}"));
-		return;
+		tell_noted(service, x, d.noted);
+	if (d.verdict != VERDICT_ALLOW || d.monitored) {
+		message_write(policy, &x->subject, &x->facts, &d, message);
+		tell(service, x, d.monitored ? "would deny" : "denied", message);
 	}
-	message_write(policy, &x->subject, &x->facts, &d, message);
-	tell(x, d.monitored ? "would deny" : "denied", message);
-	if (d.verdict == VERDICT_ALLOW)
-		reply_static(&x->call->reply, 200, SPAN("{\"Allow\":true}"));
+	off_the_record = put_on_record(service, x, &d, message);
+	if (off_the_record)
+		tell(service, x, "denied", off_the_record);
+	if (d.verdict != VERDICT_ALLOW || off_the_record)
+		reply_denial(&x->call->reply, off_the_record ? off_the_record : message);
 	else
-		reply_denial(&x->call->reply, message);
+		reply_static(&x->call->reply, 200, SPAN("{\"Allow\":true}"));
 }
 
 /* --- mount sources -----------------------------------------------------------------------------*/
@@ -255,13 +304,14 @@ static void note_probe(struct service *service, const struct facts *facts)
  * What dockerd sends when its first try broke off: the same question without its text. A denial and
  * no error, for it is a call that we have cut ourselves, and the person is to know what to do.
  */
-static enum answer answer_repeated(struct call *call)
+static enum answer answer_repeated(const struct service *service, struct call *call)
 {
 	static const char message[] =
 		"cannot be decided: it came without its text, as dockerd repeats a question that "
 		"was cut off when dsp ended; try again";
 
 	log_line("denied request: %s", message);
+	put_failure_on_record(service, call, "question", message);
 	reply_denial(&call->reply, message);
 	return ANSWER_NOW;
 }
@@ -269,25 +319,25 @@ static enum answer answer_repeated(struct call *call)
 static enum answer answer_request(void *ctx, struct call *call)
 {
 	struct service *service = ctx;
-	struct request request;
 	struct exchange *x;
 	struct err e;
 	int later = -1;
 
 	if (call->len == 0)
-		return answer_repeated(call);
-	if (envelope_read(call->body, call->len, &request, &e) != 0) {
-		fail(call, &e);
-		return ANSWER_NOW;
-	}
+		return answer_repeated(service, call);
 	x = exchange_begin(service, call);
 	if (!x) {
 		err_set(&e, ENOMEM, "a request");
-		fail(call, &e);
+		fail(service, call, "failure", &e);
 		return ANSWER_NOW;
 	}
-	x->subject = subject_of(x->snapshot->policy->file_rules, &request);
-	if (facts_read(&request, &x->facts, &e) == 0) {
+	if (envelope_read(call->body, call->len, &x->request, &e) != 0) {
+		fail(service, call, "question", &e);
+		exchange_drop(x);
+		return ANSWER_NOW;
+	}
+	x->subject = subject_of(x->snapshot->policy->file_rules, &x->request);
+	if (facts_read(&x->request, &x->facts, &e) == 0) {
 		note_probe(service, &x->facts);
 		later = look_up(service, x, &e);
 	}
@@ -298,7 +348,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 	if (later == 0)
 		conclude(service, x);
 	else
-		fail(call, &e);
+		fail(service, call, "failure", &e);
 	exchange_end(x);
 	return ANSWER_NOW;
 }

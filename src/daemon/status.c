@@ -20,17 +20,45 @@ static json_t *probes(const struct service *service)
 	return list;
 }
 
+static const char *to_name(enum audit_to to)
+{
+	static const char *const names[] = { [AUDIT_TO_AUTO] = "off",
+		[AUDIT_TO_NOWHERE] = "off",
+		[AUDIT_TO_STDERR] = "stderr",
+		[AUDIT_TO_JOURNAL] = "journal",
+		[AUDIT_TO_FILE] = "file" };
+
+	return names[to];
+}
+
+static json_t *trail(const struct service *service)
+{
+	struct audit_state s;
+
+	if (!service->audit)
+		return json_null();
+	s = audit_state(service->audit);
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "to",
+		to_name(s.to), "path", s.settings.path, "log", audit_log_name(s.settings.log),
+		"full", audit_full_name(s.settings.full), "decisions",
+		(json_int_t)s.tally.decisions, "unlogged", (json_int_t)s.tally.unlogged, "waiting",
+		(json_int_t)s.tally.waiting, "written", (json_int_t)s.tally.written, "folded",
+		(json_int_t)s.tally.folded, "dropped", (json_int_t)s.tally.dropped, "queued",
+		(json_int_t)s.queued, "trouble", s.trouble);
+}
+
 char *status_write(const struct service *service)
 {
 	const struct snapshot *s = service->snapshot;
 	const struct policy *p = s->policy;
 	size_t rules = p->file_rules ? p->file_rules->count : 0;
-	json_auto_t *o = json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o}",
-		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
-		(json_int_t)s->generation, "policy", s->digest, "env_file", s->env_digest,
-		"profile", profile_info(p->profile)->name, "mode",
-		p->monitor ? "monitor" : "enforce", "rules", (json_int_t)rules, "names", p->names,
-		"broken", p->broken[0] != '\0', "reason", p->broken, "probes", probes(service));
+	json_auto_t *o = json_pack(
+		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o}", "version",
+		DSP_VERSION, "pid", (int)getpid(), "generation", (json_int_t)s->generation,
+		"policy", s->digest, "env_file", s->env_digest, "profile",
+		profile_info(p->profile)->name, "mode", p->monitor ? "monitor" : "enforce", "rules",
+		(json_int_t)rules, "names", p->names, "broken", p->broken[0] != '\0', "reason",
+		p->broken, "probes", probes(service), "audit", trail(service));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

@@ -79,11 +79,6 @@ def three_powers():
     return table(["power", "flag", "routes that carry it"], rows)
 
 
-def later():
-    names = [code(f["FLAG"]) for f in flags_of_kind("not built yet")]
-    return ", ".join(names) + "\n"
-
-
 def profiles():
     rows = [[code(p["PROFILE"]), cell(p["WHAT"])] for p in listing("profiles")]
     return table(["profile", "what an unset flag means"], rows)
@@ -124,7 +119,7 @@ def unasked():
 TABLES = {
     "three-powers": three_powers, "sections": sections, "groups": groups,
     "settings": settings, "powers": powers,
-    "not-built": later, "profiles": profiles, "tools": tools_table,
+    "profiles": profiles, "tools": tools_table,
     "differences": differences, "differences-never-asked": unasked,
 }
 

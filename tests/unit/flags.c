@@ -82,8 +82,7 @@ static size_t distance(const char *a, size_t an, const char *b, size_t bn)
 
 static bool is_suggested(const struct flag *f)
 {
-	return f->kind != FLAG_KIND_IGNORED && f->kind != FLAG_KIND_LATER &&
-		strlen(f->name) <= LONGEST;
+	return f->kind != FLAG_KIND_IGNORED && strlen(f->name) <= LONGEST;
 }
 
 /* Changes a name by an edit or some. */

@@ -1,0 +1,52 @@
+/*
+ * Which lines say again what was said less than a second ago: they are counted instead. Compared is
+ * all of a line but its head, byte by byte. It locks nothing: its owner does.
+ */
+#ifndef DSP_FOLDS_H
+#define DSP_FOLDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dsp/record.h"
+#include "dsp/span.h"
+
+enum { FOLDS = 32, FOLD_US = 1000000 };
+
+/* A line that was written, and how often it came again. */
+struct fold {
+	char *text; /* NULL: free */
+	size_t n;
+	size_t room;
+	uint64_t hash;
+	char id[RECORD_ID_ROOM];
+	uint64_t begun_us; /* the line's own time */
+	uint64_t first_us; /* of the repeats */
+	uint64_t last_us;
+	uint64_t count;
+};
+
+struct folds {
+	struct fold items[FOLDS];
+};
+
+/* The line that text repeats at this time, or NULL. */
+struct fold *folds_find(struct folds *f, struct span text, uint64_t now_us);
+
+void fold_count(struct fold *f, uint64_t now_us);
+
+/* The place for a new line: a free one, else the oldest; what it counts must be told before. */
+struct fold *folds_place(struct folds *f);
+
+/* Begins to count repeats of a line. Without memory it does not. */
+void fold_begin(struct fold *f, struct span text, const char *id, uint64_t now_us);
+
+/* One whose second is over (or any, at the end) and that has something to tell; or NULL. */
+struct fold *folds_due(struct folds *f, uint64_t now_us, bool all);
+
+/* It was told: the place is free. */
+void fold_end(struct fold *f);
+
+void folds_free(struct folds *f);
+
+#endif

@@ -1,0 +1,539 @@
+#include "dsp/audit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dsp/audit_file.h"
+#include "dsp/backlog.h"
+#include "dsp/clock.h"
+#include "dsp/folds.h"
+#include "dsp/journal.h"
+#include "dsp/log.h"
+#include "dsp/mem.h"
+#include "dsp/message.h"
+#include "dsp/text.h"
+
+enum {
+	QUEUE_BYTES = 1 << 20,
+	BATCH_BYTES = 64 << 10,
+	FIELDS_ROOM = 1024,
+	RETRY_MS = 250,    /* after a failure */
+	GATHER_MS = 2,     /* lines that come close together are written together */
+	LOOK_MS = 200,     /* at what was folded */
+	PARTING_MS = 1000, /* at the end, for what waits */
+	JOIN_SECONDS = 2,
+};
+
+struct audit {
+	pthread_mutex_t mutex; /* of all but the writer's own */
+	pthread_cond_t work;
+	pthread_t thread;
+	bool started;
+	struct audit_settings settings;
+	enum audit_to to;
+	unsigned version; /* of the settings */
+	struct backlog backlog;
+	struct folds folds;
+	struct audit_tally tally;
+	uint64_t lost; /* lines that were dropped, and were not told of yet */
+	uint64_t lost_since;
+	bool asleep;
+	bool failing;
+	bool closing;
+	uint64_t closing_at; /* milliseconds */
+	char trouble[256];
+	char prefix[24];
+	uint64_t next;
+	struct record_line line;
+	struct record_line notice;
+	char fields[FIELDS_ROOM];
+
+	/* the writer's own */
+	struct audit_settings current;
+	enum audit_to current_to;
+	unsigned current_version;
+	struct audit_file file;
+	int journal;
+	char batch[BATCH_BYTES];
+};
+
+static void lock(struct audit *a)
+{
+	(void)pthread_mutex_lock(&a->mutex);
+}
+
+static void unlock(struct audit *a)
+{
+	(void)pthread_mutex_unlock(&a->mutex);
+}
+
+/* --- lines; the mutex is held ------------------------------------------------------------------*/
+
+static enum audit_to resolve_to(const struct audit_settings *s)
+{
+	if (s->to != AUDIT_TO_AUTO)
+		return s->to;
+	return journal_has_stderr() ? AUDIT_TO_JOURNAL : AUDIT_TO_NOWHERE;
+}
+
+static void next_id(struct audit *a, char out[RECORD_ID_ROOM])
+{
+	struct line l;
+
+	line_init(&l, out, RECORD_ID_ROOM);
+	line_add(&l, "%s-%llu", a->prefix, (unsigned long long)++a->next);
+}
+
+/* What the journal shows, and can be searched for, of a line that is no decision. */
+static struct span notice_fields(struct audit *a, const char *type, const char *message)
+{
+	struct line l;
+
+	if (a->to != AUDIT_TO_JOURNAL)
+		return (struct span){ NULL, 0 };
+	line_init(&l, a->fields, sizeof(a->fields));
+	line_add(&l, "MESSAGE=%s\nPRIORITY=5\nSYSLOG_IDENTIFIER=dsp\nDSP_TYPE=%s\n", message, type);
+	return (struct span){ a->fields, l.n };
+}
+
+static bool put_repeats(struct audit *a, struct fold *f)
+{
+	char id[RECORD_ID_ROOM];
+	char message[128];
+	struct record_head head = {
+		.id = id, .time_us = f->last_us, .count = f->count, .since_us = f->first_us
+	};
+	struct line l;
+
+	next_id(a, id);
+	record_repeats(&head, f->id, &a->notice);
+	line_init(&l, message, sizeof(message));
+	line_add(&l, "the same again %llu times: %s", (unsigned long long)f->count, f->id);
+	if (!backlog_put(&a->backlog, LINE_NOTICE, (struct span){ a->notice.text, a->notice.n },
+		    notice_fields(a, "repeat", message)))
+		return false;
+	fold_end(f);
+	return true;
+}
+
+static void put_lost(struct audit *a)
+{
+	char id[RECORD_ID_ROOM];
+	char message[128];
+	struct record_head head = {
+		.id = id, .time_us = clock_date_us(), .count = a->lost, .since_us = a->lost_since
+	};
+	struct line l;
+
+	if (a->lost == 0)
+		return;
+	next_id(a, id);
+	record_dropped(&head, &a->notice);
+	line_init(&l, message, sizeof(message));
+	line_add(&l, "%llu lines of the audit trail are missing", (unsigned long long)a->lost);
+	if (backlog_put(&a->backlog, LINE_NOTICE, (struct span){ a->notice.text, a->notice.n },
+		    notice_fields(a, "dropped", message)))
+		a->lost = 0;
+}
+
+static struct span stable_part(const struct record_line *line)
+{
+	return (struct span){ line->text + line->stable, line->n - line->stable };
+}
+
+/* Folds the line, or gives it to the writer. False: it is dropped. */
+static bool put_line(struct audit *a, enum backlog_kind kind, const struct record_head *head,
+	struct span fields, bool *folded)
+{
+	struct span line = { a->line.text, a->line.n };
+	struct fold *f = folds_find(&a->folds, stable_part(&a->line), head->time_us);
+
+	*folded = f != NULL;
+	if (f) {
+		fold_count(f, head->time_us);
+		return true;
+	}
+	put_lost(a);
+	f = folds_place(&a->folds);
+	if (f->count > 0 && !put_repeats(a, f))
+		f = NULL;
+	if (a->lost > 0 || !f || !backlog_put(&a->backlog, kind, line, fields)) {
+		a->lost_since = a->lost++ == 0 ? head->time_us : a->lost_since;
+		return false;
+	}
+	fold_begin(f, stable_part(&a->line), head->id, head->time_us);
+	if (a->asleep)
+		(void)pthread_cond_signal(&a->work);
+	return true;
+}
+
+/* --- decisions ---------------------------------------------------------------------------------*/
+
+static bool is_allowed(const struct record *r)
+{
+	return r->decision && !r->refused && r->decision->verdict == VERDICT_ALLOW;
+}
+
+static bool is_wanted(const struct audit *a, const struct record *r)
+{
+	bool denied = !is_allowed(r) || r->decision->monitored;
+	bool read = r->facts && r->facts->route && !r->facts->route->write;
+
+	if (a->to == AUDIT_TO_NOWHERE)
+		return false;
+	return denied || a->settings.log == AUDIT_LOG_ALL ||
+		(a->settings.log == AUDIT_LOG_CHANGES && !read);
+}
+
+static struct span decision_fields(struct audit *a, const struct record *r)
+{
+	bool allowed = is_allowed(r);
+	bool would = allowed && r->decision->monitored;
+	const char *operation = r->facts && r->facts->route ? r->facts->route->name : "request";
+	char who[200] = "?";
+	struct line l;
+
+	if (a->to != AUDIT_TO_JOURNAL)
+		return (struct span){ NULL, 0 };
+	if (r->subject)
+		subject_write(r->subject, who, sizeof(who));
+	line_init(&l, a->fields, sizeof(a->fields));
+	line_add(&l, "MESSAGE=%s %s for %s%s%s\n",
+		would             ? "would deny"
+			: allowed ? "allowed"
+				  : "denied",
+		operation, who, r->message ? ": " : "", r->message ? r->message : "");
+	line_add(&l, "PRIORITY=%d\nSYSLOG_IDENTIFIER=dsp\nDSP_TYPE=decision\n",
+		would             ? 5
+			: allowed ? 6
+				  : 4);
+	line_add(&l, "DSP_VERDICT=%s\nDSP_OPERATION=%s\nDSP_SUBJECT=%s\n",
+		allowed ? "allow" : "deny", operation, who);
+	if (would)
+		line_add(&l, "DSP_WOULD=deny\n");
+	return (struct span){ a->fields, l.n };
+}
+
+/* Whether an allowed request must be denied because nothing would tell of it. */
+static bool must_deny(const struct audit *a, const struct record *r)
+{
+	return a->settings.full == AUDIT_FULL_DENY && is_allowed(r) &&
+		(a->failing || a->lost > 0 ||
+			!backlog_has_room(&a->backlog, RECORD_MOST + FIELDS_ROOM));
+}
+
+bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us)
+{
+	static const char refusal[] = "its audit trail cannot be kept: see dsp status; "
+				      "DSP_AUDIT_FULL=drop goes on without";
+	char id[RECORD_ID_ROOM];
+	struct record_head head = {
+		.id = id, .time_us = clock_date_us(), .duration_us = duration_us
+	};
+	bool folded = false;
+	bool allowed = true;
+
+	lock(a);
+	a->tally.decisions++;
+	if (!is_wanted(a, r)) {
+		a->tally.unlogged++;
+		unlock(a);
+		return true;
+	}
+	if (must_deny(a, r)) {
+		allowed = false;
+		r->refused = "audit";
+		r->message = refusal;
+	}
+	next_id(a, id);
+	record_decision(&head, r, &a->line);
+	if (!put_line(a, LINE_DECISION, &head, decision_fields(a, r), &folded))
+		a->tally.dropped++;
+	else if (folded)
+		a->tally.folded++;
+	else
+		a->tally.waiting++;
+	unlock(a);
+	return allowed;
+}
+
+bool audit_speaks(struct audit *a)
+{
+	bool speaks;
+
+	lock(a);
+	speaks = a->to == AUDIT_TO_STDERR || a->to == AUDIT_TO_JOURNAL;
+	unlock(a);
+	return speaks;
+}
+
+struct audit_state audit_state(struct audit *a)
+{
+	struct audit_state s;
+
+	lock(a);
+	s.settings = a->settings;
+	s.to = a->to;
+	s.tally = a->tally;
+	s.queued = a->backlog.count;
+	text_copy(span_of(a->trouble), s.trouble, sizeof(s.trouble));
+	unlock(a);
+	return s;
+}
+
+/* --- the writer --------------------------------------------------------------------------------*/
+
+static void nap(long ms)
+{
+	const struct timespec t = { .tv_nsec = ms * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
+/*
+ * Lets go of the mutex while it waits; ms is 0: until there is work. After a failure it is woken by
+ * no new line.
+ */
+static void wait_for_work(struct audit *a, unsigned ms)
+{
+	struct timespec until;
+
+	a->asleep = !a->failing;
+	if (ms == 0) {
+		(void)pthread_cond_wait(&a->work, &a->mutex);
+	} else {
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += (long)ms * 1000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		(void)pthread_cond_timedwait(&a->work, &a->mutex, &until);
+	}
+	a->asleep = false;
+}
+
+static void tell_folds(struct audit *a)
+{
+	struct fold *f;
+
+	while ((f = folds_due(&a->folds, clock_date_us(), a->closing)) != NULL) {
+		if (!put_repeats(a, f))
+			return;
+	}
+}
+
+static void take_settings(struct audit *a)
+{
+	if (a->current_version == a->version)
+		return;
+	audit_file_close(&a->file);
+	a->current_version = a->version;
+	a->current = a->settings;
+	a->current_to = a->to;
+	a->file.path = a->to == AUDIT_TO_FILE ? a->current.path : NULL;
+	a->file.most = a->current.size;
+	a->file.keep = a->current.keep;
+	a->file.sync = a->current.sync;
+}
+
+/* Copies what is to be written next: for the journal one line, else a batch. */
+static struct backlog_view look(struct audit *a)
+{
+	if (a->current_to == AUDIT_TO_JOURNAL)
+		return backlog_first(&a->backlog, a->batch);
+	return backlog_lines(&a->backlog, a->batch, sizeof(a->batch));
+}
+
+/* The journal wants one record of fields; the line becomes the last of them. */
+static int write_journal(struct audit *a, const struct backlog_view *v, struct err *e)
+{
+	static const char name[] = "DSP_RECORD=";
+	enum { NAME = sizeof(name) - 1 };
+	char *record = a->batch + v->bytes;
+	size_t n = v->fields;
+
+	if (n == 0)
+		n = (size_t)snprintf(record, 64, "MESSAGE=of the audit trail\n");
+	memcpy(record + n, name, NAME);
+	memcpy(record + n + NAME, a->batch, v->bytes);
+	if (a->journal < 0)
+		a->journal = journal_open(e);
+	if (a->journal < 0)
+		return -1;
+	switch (journal_send(
+		a->journal, JOURNAL_SOCKET, (struct span){ record, n + NAME + v->bytes }, e)) {
+	case JOURNAL_TOOK:
+		return 0;
+	case JOURNAL_BUSY:
+		return -1;
+	case JOURNAL_ABSENT:
+		break;
+	}
+	return audit_file_write(&a->file, (struct span){ a->batch, v->bytes }, e);
+}
+
+static int write_out(struct audit *a, const struct backlog_view *v, struct err *e)
+{
+	switch (a->current_to) {
+	case AUDIT_TO_JOURNAL:
+		return write_journal(a, v, e);
+	case AUDIT_TO_FILE:
+	case AUDIT_TO_STDERR:
+		return audit_file_write(&a->file, (struct span){ a->batch, v->bytes }, e);
+	case AUDIT_TO_AUTO:
+	case AUDIT_TO_NOWHERE:
+		break;
+	}
+	return 0; /* lines that waited when the trail was switched off */
+}
+
+static void note_written(struct audit *a, const struct backlog_view *v)
+{
+	backlog_take(&a->backlog, v->lines);
+	a->tally.waiting -= v->kinds[LINE_DECISION];
+	a->tally.written += v->kinds[LINE_DECISION];
+	put_lost(a);
+}
+
+/* Where the last attempt stands is told once, when that changes. */
+static void note_state(struct audit *a, const struct err *e)
+{
+	bool was = a->failing;
+
+	a->failing = e != NULL;
+	text_copy(span_of(e ? e->text : ""), a->trouble, sizeof(a->trouble));
+	if (e && !was)
+		log_fault("audit: %s; lines wait, and then %s", e->text,
+			a->settings.full == AUDIT_FULL_DENY ? "what they would tell of is denied"
+							    : "are dropped and counted");
+	if (!e && was)
+		log_line("audit: lines are written again");
+}
+
+/* One look at what there is to do. False: the end. */
+static bool writer_turn(struct audit *a)
+{
+	struct backlog_view v;
+	struct err e;
+	int rc;
+
+	tell_folds(a);
+	take_settings(a);
+	v = look(a);
+	if (v.lines == 0 && a->closing)
+		return false;
+	if (v.lines == 0) {
+		wait_for_work(a, folds_due(&a->folds, 0, true) ? LOOK_MS : 0);
+		unlock(a);
+		nap(a->closing ? 0 : GATHER_MS);
+		lock(a);
+		return true;
+	}
+	unlock(a);
+	rc = write_out(a, &v, &e);
+	lock(a);
+	if (rc == 0)
+		note_written(a, &v);
+	if (rc != 0 || a->failing)
+		note_state(a, rc == 0 ? NULL : &e);
+	if (rc != 0 && a->closing && clock_now() - a->closing_at >= PARTING_MS)
+		return false;
+	if (rc != 0)
+		wait_for_work(a, RETRY_MS);
+	return true;
+}
+
+static void *writer(void *arg)
+{
+	struct audit *a = arg;
+
+	lock(a);
+	while (writer_turn(a))
+		;
+	audit_file_sync(&a->file);
+	audit_file_close(&a->file);
+	if (a->journal >= 0)
+		(void)close(a->journal);
+	unlock(a);
+	return NULL;
+}
+
+/* --- start, change, end ------------------------------------------------------------------------*/
+
+struct audit *audit_new(const struct audit_settings *settings, struct err *e)
+{
+	struct audit *a = mem_array(1, sizeof(*a));
+	pthread_condattr_t attributes;
+
+	if (!a || backlog_init(&a->backlog, QUEUE_BYTES, e) != 0) {
+		mem_free(a);
+		err_set(e, ENOMEM, "the audit trail");
+		return NULL;
+	}
+	(void)pthread_mutex_init(&a->mutex, NULL);
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&a->work, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	(void)snprintf(a->prefix, sizeof(a->prefix), "%llx", (unsigned long long)clock_date_us());
+	a->file.fd = a->journal = -1;
+	audit_configure(a, settings);
+	return a;
+}
+
+int audit_start(struct audit *a, struct err *e)
+{
+	int rc = pthread_create(&a->thread, NULL, writer, a);
+
+	if (rc != 0)
+		return FAIL(e, rc, "a thread for the audit trail");
+	a->started = true;
+	return 0;
+}
+
+void audit_configure(struct audit *a, const struct audit_settings *settings)
+{
+	lock(a);
+	a->settings = *settings;
+	a->to = resolve_to(settings);
+	a->version++;
+	(void)pthread_cond_signal(&a->work);
+	unlock(a);
+}
+
+static void audit_free(struct audit *a)
+{
+	backlog_free(&a->backlog);
+	folds_free(&a->folds);
+	(void)pthread_mutex_destroy(&a->mutex);
+	(void)pthread_cond_destroy(&a->work);
+	mem_free(a);
+}
+
+void audit_stop(struct audit *a)
+{
+	struct timespec until;
+	size_t left;
+
+	if (!a)
+		return;
+	lock(a);
+	a->closing = true;
+	a->closing_at = clock_now();
+	(void)pthread_cond_signal(&a->work);
+	unlock(a);
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += JOIN_SECONDS;
+	if (a->started && pthread_timedjoin_np(a->thread, NULL, &until) != 0) {
+		/* It hangs in a write, and holds what is to be freed until the process ends. */
+		log_fault("audit: the trail's end could not be written in %d s", JOIN_SECONDS);
+		return;
+	}
+	left = a->backlog.count;
+	if (left > 0 || a->lost > 0)
+		log_fault("audit: %zu lines could not be written, %llu were dropped: %s", left,
+			(unsigned long long)a->lost, a->trouble);
+	audit_free(a);
+}
