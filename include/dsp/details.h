@@ -48,7 +48,7 @@ struct detail {
 	enum power power; /* that it belongs to; POWER_COUNT: none */
 	enum detail_kind kind;
 	bool read_only;
-	bool maybe_id;     /* an image's name that may be an id instead */
+	bool maybe_id;     /* a name of an image, a network that may be an id instead */
 	struct span field; /* where it stands: a field's or a parameter's name; static */
 	struct span text;
 	struct span target;

@@ -79,4 +79,7 @@ MUST_USE int asked_by_image(
 /* Whether text is one of the words of a comma-separated list. */
 bool word_in(struct span text, const char *list);
 
+/* Whether it is made of 0-9 a-f alone, as ids are. */
+bool word_is_hex(struct span text);
+
 #endif

@@ -143,12 +143,12 @@ static struct span plugin_name(const struct facts *f, char *room)
 /* The network of a connect stands in the path. -1: no memory. */
 static int add_network(struct facts *f)
 {
-	struct detail d = { .power = POWER_NETWORK_CONNECT,
-		.kind = DETAIL_NETWORK,
-		.field = SPAN("network"),
-		.text = f->name };
+	struct asked asked = { .powers = &f->powers, .details = &f->details };
+	const struct grant g = {
+		.name = SPAN("network"), .power = POWER_NETWORK_CONNECT, .kind = DETAIL_NETWORK
+	};
 
-	return details_add(&f->details, &d);
+	return asked_add(&asked, &g, (struct detail){ .text = f->name });
 }
 
 /* What route and query say. -1: no memory. */

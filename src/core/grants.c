@@ -69,9 +69,23 @@ int asked_add(struct asked *a, const struct grant *g, struct detail detail)
 	detail.power = g->power;
 	if (detail.kind == DETAIL_OPTION)
 		detail.kind = g->kind;
+	/* dockerd takes a network by its name, its id, and the begin of its id. */
+	if (detail.kind == DETAIL_NETWORK)
+		detail.maybe_id = detail.maybe_id || word_is_hex(detail.text);
 	if (g->power != POWER_COUNT)
 		powerset_add(a->powers, g->power);
 	return details_add(a->details, &detail);
+}
+
+bool word_is_hex(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.s[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+	}
+	return text.n > 0;
 }
 
 bool word_in(struct span text, const char *list)

@@ -132,17 +132,6 @@ int asked_by_lack(struct asked *a, const struct grant *g, const struct site *at)
 	return 0;
 }
 
-static bool is_hex(struct span text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.s[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return false;
-	}
-	return text.n > 0;
-}
-
 /*
  * Whether a network's name may be an id, of the engine (hex) or of the swarm (base 36), or the
  * begin of one: a service takes a single character of it (measured on 20.10), and the docker CLI
@@ -158,7 +147,7 @@ static bool may_be_id(struct span name)
 		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z'))
 			return false;
 	}
-	return name.n > 0 && (name.n <= SWARM_ID || is_hex(name));
+	return name.n > 0 && (name.n <= SWARM_ID || word_is_hex(name));
 }
 
 /*
@@ -168,17 +157,18 @@ static bool may_be_id(struct span name)
 int asked_by_network(struct asked *a, const struct grant *g, struct span name)
 {
 	struct detail d = { .text = name };
+	bool by_id = span_equal(span_of(g->arg), SPAN("id"));
 
 	if (g->test == TEST_HOST_NETWORK) {
 		bool host = span_equal(name, SPAN("host"));
-		bool id = span_equal(span_of(g->arg), SPAN("id")) && may_be_id(name) &&
-			!word_in(name, "ingress,bridge,none");
+		bool id = by_id && may_be_id(name) && !word_in(name, "ingress,bridge,none");
 
 		return host || id ? asked_add(a, g, d) : 0;
 	}
 	if (name.n == 0 || word_in(name, "host,none,bridge,default") ||
 		span_starts(name, SPAN("container:")))
 		return 0;
+	d.maybe_id = by_id && may_be_id(name);
 	return asked_add(a, g, d);
 }
 
@@ -191,7 +181,7 @@ int asked_by_image(struct asked *a, const struct grant *g, struct span name, str
 
 	if (name.n == 0)
 		return 0;
-	d.maybe_id = is_hex(hex);
+	d.maybe_id = word_is_hex(hex);
 	if (hex.n == name.n) {
 		text = details_text(a->details, reference_canonical_most(name, tag));
 		if (!text)

@@ -133,23 +133,30 @@ static bool covers_port(const struct pattern *p, const struct detail *d)
 	return host.n == 0 && from >= p->first && from > 0 && from <= to && to <= p->last;
 }
 
+/* What may be an id says nothing of the name. */
+static bool covers_name(const struct pattern *p, const struct detail *d)
+{
+	if (d->maybe_id)
+		return span_equal(p->text, d->text);
+	return glob_matches(p->text, d->text);
+}
+
 static bool covers_one(enum list_kind k, const struct pattern *p, const struct detail *d)
 {
 	switch (k) {
 	case LIST_MOUNTS:
 		return covers_mount(p, d);
 	case LIST_IMAGES:
-		/* What may be an image's id says nothing of its name. */
-		if (d->maybe_id)
-			return span_equal(p->text, d->text);
-		return glob_matches(p->text, d->text);
+		return covers_name(p, d);
 	case LIST_DEVICES:
 		return (d->kind == DETAIL_DEVICE || d->kind == DETAIL_MOUNT) &&
 			glob_matches(p->text, place_of(d));
 	case LIST_PORTS:
 		return covers_port(p, d);
-	case LIST_CAPABILITIES:
 	case LIST_NETWORKS:
+		return d->kind == DETAIL_NETWORK &&
+			(covers_name(p, d) || span_equal(p->text, SPAN("*")));
+	case LIST_CAPABILITIES:
 	case LIST_RUNTIMES:
 	case LIST_COUNT:
 		break;
@@ -166,13 +173,13 @@ static bool covered(const struct list *list, enum list_kind k, const struct deta
 	return false;
 }
 
-/* A deny rule means a mount below a listed path, and one that holds it. */
+/* A deny rule means a mount below a listed path, and one that holds it; and what may be an id. */
 static bool means(const struct list *list, enum list_kind k, const struct detail *d)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct pattern *p = &list->items[i];
 
-		if (k != LIST_MOUNTS && covers_one(k, p, d))
+		if (k != LIST_MOUNTS && (d->maybe_id || covers_one(k, p, d)))
 			return true;
 		if (k == LIST_MOUNTS && d->kind == DETAIL_MOUNT &&
 			(path_within(place_of(d), p->text) || path_within(p->text, place_of(d))) &&

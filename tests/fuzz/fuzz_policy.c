@@ -123,8 +123,9 @@ static bool means(const struct pattern *p, const struct request_for *rq)
 			(item->read_only || !p->read_only);
 	if (rq->list == LIST_PORTS)
 		return p->text.n == 0 && rq->port >= p->first && rq->port <= p->last;
-	if (rq->list == LIST_IMAGES && item->maybe_id)
-		return span_equal(p->text, item->text);
+	if (item->maybe_id && (rq->list == LIST_IMAGES || rq->list == LIST_NETWORKS))
+		return span_equal(p->text, item->text) ||
+			(rq->list == LIST_NETWORKS && span_equal(p->text, SPAN("*")));
 	return is_hard(p->text) || matches(p->text, item->text);
 }
 
