@@ -90,17 +90,6 @@ static void own(void **state)
 		"/usr/lib/systemd/system/dsp.service",
 		"/run/systemd/system/dsp.socket.d/a/b",
 		"/var/run/systemd/system/dsp.service",
-		"/usr/bin/dsp",
-		"/usr/local/bin/dsp",
-		"/usr/bin/dockerd",
-		"/usr/sbin/dockerd",
-		"/sbin/dockerd",
-		"/usr/local/bin/dockerd",
-		"/usr/bin/containerd",
-		"/usr/bin/containerd-shim-runc-v2",
-		"/bin/runc",
-		"/usr/local/sbin/runc",
-		"/usr/bin/dockerd/x",
 	};
 	static const char *const none[] = {
 		"/",
@@ -120,17 +109,24 @@ static void own(void **state)
 		"/etc/systemd/system/dsp.service2",
 		"/srv/systemd/system/docker.service",
 		"/srv/run/docker/plugins",
-		"/usr",
-		"/usr/bin",
-		"/bin",
-		"/usr/local/bin",
-		"/usr/bin/docker",
-		"/usr/bin/dspx",
-		"/usr/bin/ctr",
-		"/usr/bin/xdockerd",
-		"/usr/bin/x/dockerd",
-		"/srv/bin/dockerd",
 	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		assert_true(path_is_own(span_of(all[i]), PLUGINS));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(path_is_own(span_of(none[i]), PLUGINS));
+}
+
+static void own_programs(void **state)
+{
+	static const char *const all[] = { "/usr/bin/dsp", "/usr/local/bin/dsp", "/usr/bin/dockerd",
+		"/usr/sbin/dockerd", "/sbin/dockerd", "/usr/local/bin/dockerd",
+		"/usr/bin/containerd", "/usr/bin/containerd-shim-runc-v2", "/bin/runc",
+		"/usr/local/sbin/runc", "/usr/bin/dockerd/x" };
+	static const char *const none[] = { "/usr", "/usr/bin", "/bin", "/usr/local/bin",
+		"/usr/bin/docker", "/usr/bin/dspx", "/usr/bin/ctr", "/usr/bin/xdockerd",
+		"/usr/bin/x/dockerd", "/srv/bin/dockerd" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -193,6 +189,7 @@ int main(void)
 		cmocka_unit_test(never_longer),
 		cmocka_unit_test(within),
 		cmocka_unit_test(own),
+		cmocka_unit_test(own_programs),
 		cmocka_unit_test(own_socket),
 		cmocka_unit_test(holds),
 	};
