@@ -14,7 +14,7 @@
 
 struct dockerd {
 	pid_t pid;        /* 0: none runs */
-	char **arguments; /* of its command line, count of them; arguments[0] is the program */
+	char **arguments; /* of its command line (none runs: of its unit); [0] is the program */
 	size_t count;
 	char *config_file; /* the daemon.json that it reads, absolute */
 	bool config_named; /* by --config-file: dockerd then refuses to start without it */

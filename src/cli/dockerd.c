@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dsp/dockerd_unit.h"
 #include "dsp/listening.h"
 #include "dsp/mem.h"
 #include "dsp/process.h"
@@ -156,7 +157,10 @@ static int read_arguments(struct dockerd *d, struct err *e)
 	size_t len;
 
 	/* Words that each end with a zero byte. */
-	if (procfile_read(proc_path(d->pid, "cmdline", path, sizeof(path)), &text, &len) != 0)
+	proc_path(d->pid, "cmdline", path, sizeof(path));
+	if (d->pid == 0)
+		text = dockerd_unit_words(&len);
+	else if (procfile_read(path, &text, &len) != 0)
 		return FAIL(e, errno, "%s", path);
 	for (size_t i = 0; i < len; i++)
 		count += text[i] == '\0';
@@ -438,7 +442,7 @@ static int choose(struct dockerd *d, const struct seen *s, const char *path, str
 
 static int read_all(struct dockerd *d, const char *path, struct err *e)
 {
-	if (d->pid != 0 && read_arguments(d, e) != 0)
+	if (read_arguments(d, e) != 0)
 		return -1;
 	if (find_config(d, e) != 0)
 		return -1;

@@ -3,6 +3,7 @@
  * all that could make dockerd refuse or end is looked at, for a daemon.json that names a plugin
  * which does not answer stops Docker.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -276,6 +277,9 @@ static int undo(struct turn *t, const struct err *why)
 			"%s could not be put back: %s", path, e.text);
 	t->changed = false;
 	turn_say(t, "undo", "%s is as it was", path);
+	if (kill(t->dockerd->pid, 0) != 0)
+		return turn_refuse(t, "start it: systemctl start docker",
+			"dockerd has ended: it does so when a plugin does not answer it; it can start again, for the file is as it was");
 	if (turn_reload(t, ASKED_NO, &e) != 0)
 		return turn_refuse(t, "see dsp-break-glass(7)",
 			"dockerd did not take %s, and after it is as it was: %s", t->name, e.text);
@@ -287,9 +291,13 @@ static int prove(struct turn *t)
 {
 	struct err e;
 
+	json_auto_t *alive = NULL;
+
 	if (t->dockerd->pid == 0)
 		return EXIT_FINE;
-	if (turn_reload(t, ASKED_YES, &e) != 0)
+	/* A dockerd that reads the name of a dead plugin ends after some seconds. */
+	alive = ask_dsp(t, "/Plugin.Activate", &e);
+	if (!alive || turn_reload(t, ASKED_YES, &e) != 0)
 		return undo(t, &e);
 	turn_say(t, "ok", "dockerd asks %s: a probe through its API has arrived", t->name);
 	try_docker(t);

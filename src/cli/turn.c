@@ -174,8 +174,8 @@ static int check_flags(struct turn *t)
 		return 0;
 	return turn_refuse(t,
 		"take --authorization-plugin out of dockerd's command line (its unit, or DOCKER_OPTS in /etc/default/docker) and restart dockerd; then repeat this",
-		"dockerd (process %d) was started with --authorization-plugin=%s: dockerd refuses to start with both the flag and a list in its daemon.json",
-		(int)d->pid, plugin);
+		"dockerd %s with --authorization-plugin=%s: dockerd refuses to start with both the flag and a list in its daemon.json",
+		d->pid != 0 ? "was started" : "is to be started", plugin);
 }
 
 int turn_find(struct turn *t)
@@ -188,12 +188,13 @@ int turn_find(struct turn *t)
 		return turn_refuse(t, NULL,
 			"the dockerd that runs here (process %d) is rootless: it has no place for plugins that root could change",
 			(int)t->dockerd->pid);
-	if (t->dockerd->pid == 0) {
-		turn_say(t, "notice", "no dockerd runs: nothing can be proven, only written");
-		return 0;
-	}
 	if (check_flags(t) != 0)
 		return EXIT_FINDINGS;
+	if (t->dockerd->pid == 0) {
+		turn_say(t, "notice", "no dockerd runs: nothing can be proven, only written to %s",
+			t->dockerd->config_file);
+		return 0;
+	}
 	turn_say(t, "ok", "dockerd %s (process %d) reads %s", t->dockerd->version,
 		(int)t->dockerd->pid, t->dockerd->config_file);
 	return 0;

@@ -293,6 +293,21 @@ def refuses_flags(lab, report):
         lab.stop_dockerd()
         run(lab, 'disable')
         same(get(lab), OTHERS, 'daemon.json')
+    drop_in = '/etc/systemd/system/docker.service.d/dsp-test.conf'
+    with report.case('no dockerd: its unit has another file'):
+        with open(lab.directory + '/drop-in', 'w', encoding='utf-8') as out:
+            out.write('[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// \\\n'
+                      '  --config-file "/etc/docker/o t.json" $DOCKER_OPTS\n')
+        lab.inside('mkdir -p %s; cp %s/drop-in %s' % (os.path.dirname(drop_in), lab.directory, drop_in))
+        check('o t.json' in run(lab, 'enable --dry-run'), run(lab, 'enable --dry-run'))
+    with report.case('no dockerd: its unit has the flag'):
+        lab.inside('sed -i "s/--config-file.*/--authorization-plugin=dsp/" ' + drop_in)
+        refused(lab, 'enable', 'is to be started with --authorization-plugin=dsp')
+    lab.inside('rm ' + drop_in)
+    with report.case('no dockerd: DOCKER_OPTS has the flag'):
+        lab.inside('echo DOCKER_OPTS=\'"-D --authorization-plugin dsp"\' >> /etc/default/docker')
+        refused(lab, 'enable', 'is to be started with --authorization-plugin=dsp')
+    lab.inside('sed -i /^DOCKER_OPTS/d /etc/default/docker')
     lab.start_dockerd()
 
 
