@@ -86,23 +86,22 @@ void check_second_socket(const struct doctor *d, struct outcome *o)
 static void look_at_spec(const struct doctor *d, struct outcome *o, const char *path)
 {
 	AUTO_MEM char *text = NULL;
-	struct span all = { NULL, 0 };
+	struct span all = SPAN("");
 	struct err e;
 	struct stat st;
+	size_t len;
 
 	if (stat(path, &st) != 0)
 		return;
-	if (S_ISREG(st.st_mode) && file_read(path, 4096, &text, &all.n, &e) == 0)
-		all.s = text;
-	else
-		all.n = 0;
-	if (all.s && memmem(all.s, all.n, d->socket, strlen(d->socket))) {
+	if (S_ISREG(st.st_mode) && file_read(path, 4096, &text, &len, &e) == 0)
+		all = (struct span){ text, len };
+	if (memmem(all.s, all.n, d->socket, strlen(d->socket))) {
 		outcome_say(o, STATE_NOTE, "%s leads to %s", path, d->socket);
 		return;
 	}
 	outcome_say(o, STATE_WARNING,
 		"%s leads to \"%.*s\": dockerd goes there when it starts or reloads while %s is away",
-		path, (int)span_find(all, '\n'), all.s ? all.s : "", d->socket);
+		path, (int)span_find(all, '\n'), all.s, d->socket);
 	outcome_advise(o, "rm %s", path);
 }
 

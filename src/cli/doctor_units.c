@@ -112,6 +112,11 @@ void check_docker_unit(const struct doctor *d, struct outcome *o)
 {
 	const struct unit *u = &d->units[UNIT_DOCKER];
 
+	if (u->stale) {
+		outcome_say(o, STATE_WARNING,
+			"docker.service was changed, and systemd has not read it");
+		outcome_advise(o, "systemctl daemon-reload");
+	}
 	if (strstr(u->requires, "dsp."))
 		outcome_say(o, STATE_WARNING, "docker.service requires dsp's units (%s)%s%s",
 			u->requires, u->drop_ins[0] ? ", by " : "", u->drop_ins);

@@ -96,8 +96,8 @@ static char *read_words(pid_t pid, const char *name, size_t *len)
 
 static bool from_process(struct manner *m, pid_t pid)
 {
-	size_t words;
-	size_t variables;
+	size_t words = 0;
+	size_t variables = 0;
 
 	m->words = pid > 0 ? read_words(pid, "cmdline", &words) : NULL;
 	if (!m->words || !is_serving((struct span){ m->words, words }))

@@ -32,7 +32,7 @@ static void append(char *to, size_t cap, struct span value)
 {
 	struct line l = { .text = to, .cap = cap, .n = strlen(to) };
 
-	if (l.n > 0)
+	if (l.n > 0 && value.n > 0)
 		line_add_cut(&l, SPAN(" "));
 	line_add_cut(&l, value);
 }
@@ -86,8 +86,8 @@ static void take(struct unit *u, struct span key, struct span value)
 
 		if (!span_equal(p->key, key))
 			continue;
-		/* An empty value takes away what was there. */
-		if (!p->list || value.n == 0)
+		/* Variables can be taken away again by an empty value, and dependencies cannot. */
+		if (!p->list || (value.n == 0 && p->to == u->environment))
 			p->to[0] = '\0';
 		append(p->to, p->cap, command_of(value));
 	}

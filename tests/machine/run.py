@@ -9,6 +9,7 @@ import tempfile
 
 from machine import ERRORS, Failed, Machine, Report, Skipped
 
+import diagnosis
 import failures
 import life
 import sandbox
@@ -17,6 +18,7 @@ import upkeep
 PARTS = {
     "install": life.install,
     "boot": life.boot,
+    "doctor": diagnosis.run,
     "upkeep": upkeep.run,
     "failures": failures.run,
     "sandbox": sandbox.run,
