@@ -93,7 +93,7 @@ static size_t keep_listening(char *text, size_t len)
 	return kept;
 }
 
-static void search(struct search *s)
+static enum listening search(struct search *s)
 {
 	static const struct span prefix = SPAN_INIT("socket:[");
 	const struct dirent *entry;
@@ -105,12 +105,13 @@ static void search(struct search *s)
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
 		entry = readdir(s->files);
 		if (!entry)
-			return;
+			break;
 		n = readlinkat(dirfd(s->files), entry->d_name, link, sizeof(link));
 		if (n > 0 && span_starts((struct span){ link, (size_t)n }, prefix))
 			find_path(s,
 				number((struct span){ link + prefix.n, (size_t)n - prefix.n }, 10));
 	}
+	return LISTENING_KNOWN;
 }
 
 /* Whoever listens there: containerd is another process, and may be told another directory. */
@@ -139,7 +140,7 @@ static void see_named(struct search *s)
  * Which of them are dockerd's is not known: all that may be. It listens as root, and on a host
  * root's other sockets lead to as much.
  */
-static int see_of_root(struct search *s)
+static enum listening see_of_root(struct search *s)
 {
 	struct span rest = s->table;
 	int seen = 0;
@@ -191,6 +192,7 @@ static int look(pid_t process, bool own, void (*see)(void *ctx, const char *path
 {
 	struct search s = { .see = see, .ctx = ctx };
 	AUTO_MEM char *table = NULL;
+	enum listening known;
 	char path[64];
 	size_t len;
 
@@ -201,13 +203,14 @@ static int look(pid_t process, bool own, void (*see)(void *ctx, const char *path
 	s.files = opendir(path);
 	if (!s.files && errno == ENOMEM)
 		return -1;
-	if (!s.files)
-		return own ? LISTENING_UNKNOWN : see_of_root(&s);
-	search(&s);
-	(void)closedir(s.files);
+	if (!s.files && own)
+		return LISTENING_UNKNOWN;
+	known = s.files ? search(&s) : see_of_root(&s);
+	if (s.files)
+		(void)closedir(s.files);
 	if (!own)
 		see_named(&s);
-	return LISTENING_KNOWN;
+	return (int)known;
 }
 
 int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)

@@ -117,6 +117,7 @@ def walls(system, capabilities):
 SHIPPED = {
     "/srv/plain": "allow", "/home/open/x": "allow", "/tmp/x": "allow", "/srv/others": "allow",
     "/srv/api": "docker_socket", "/srv/api/api.sock": "docker_socket", "/root": "docker_socket",
+    "/srv/named": "docker_socket",
     "/srv/to-plugins": "dsp_files", "/srv/to-plugins-copy": "not seen", "/srv/to-socket": "docker_socket", "/srv/to-plain": "allow",
     "/root/x": "not seen", "/home/closed/x": "not seen", "/srv/to-closed": "is /home/closed/x, not seen",
     "/srv/none": "not seen", "/srv": "docker_socket", "/": "docker_socket",

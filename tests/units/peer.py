@@ -48,7 +48,7 @@ def listen(path, user=0):
 
 def set_up():
     """A host as it may be, with sockets that dockerd might have; they stay open as long as the result."""
-    for path, mode in (("/srv/plain", 0o755), ("/srv/api", 0o755), ("/srv/others", 0o755), ("/home/open/x", 0o755),
+    for path, mode in (("/srv/plain", 0o755), ("/srv/api", 0o755), ("/srv/others", 0o755), ("/srv/named", 0o755), ("/home/open/x", 0o755),
                        ("/home/closed/x", 0o755), ("/root/x", 0o755), ("/tmp/x", 0o755)):
         os.makedirs(path, mode, exist_ok=True)
     os.chmod("/home/closed", 0o700)
@@ -60,7 +60,7 @@ def set_up():
     with contextlib.suppress(FileExistsError):
         os.symlink("/run/docker/plugins", "/root/plugins")
     return [listen("/run/docker.sock"), listen("/srv/api/api.sock"), listen("/root/hidden.sock"),
-            listen("/srv/others/db.sock", 1000)]
+            listen("/srv/others/db.sock", 1000), listen("/srv/named/docker.sock", 1000)]
 
 
 def main():
