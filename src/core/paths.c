@@ -96,6 +96,21 @@ size_t path_clean(struct span in, char *out)
 	return n;
 }
 
+bool path_is_clean(struct span path)
+{
+	if (path.n <= 1 || path.s[0] != '/')
+		return span_equal(path, SPAN("/"));
+	while (path.n > 0) {
+		struct span part = span_after(path, 1);
+
+		part.n = span_find(part, '/');
+		if (part.n == 0 || span_equal(part, SPAN(".")) || span_equal(part, SPAN("..")))
+			return false;
+		path = span_after(path, 1 + part.n);
+	}
+	return true;
+}
+
 bool path_within(struct span path, struct span dir)
 {
 	if (dir.n == 1)

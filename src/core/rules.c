@@ -141,6 +141,13 @@ static bool covers_name(const struct pattern *p, const struct detail *d)
 	return glob_matches(p->text, d->text);
 }
 
+/* A device by a way that no pattern follows: "/dev/snd/../sda". */
+static bool is_winding(const struct detail *d)
+{
+	return d->kind == DETAIL_DEVICE && span_find(d->text, '/') < d->text.n &&
+		!path_is_clean(d->text);
+}
+
 static bool covers_one(enum list_kind k, const struct pattern *p, const struct detail *d)
 {
 	switch (k) {
@@ -149,7 +156,7 @@ static bool covers_one(enum list_kind k, const struct pattern *p, const struct d
 	case LIST_IMAGES:
 		return covers_name(p, d);
 	case LIST_DEVICES:
-		return (d->kind == DETAIL_DEVICE || d->kind == DETAIL_MOUNT) &&
+		return (d->kind == DETAIL_DEVICE || d->kind == DETAIL_MOUNT) && !is_winding(d) &&
 			glob_matches(p->text, place_of(d));
 	case LIST_PORTS:
 		return covers_port(p, d);
@@ -173,13 +180,16 @@ static bool covered(const struct list *list, enum list_kind k, const struct deta
 	return false;
 }
 
-/* A deny rule means a mount below a listed path, and one that holds it; and what may be an id. */
+/*
+ * A deny rule means a mount below a listed path, and one that holds it; and what may be anything:
+ * an id, a device by a winding way.
+ */
 static bool means(const struct list *list, enum list_kind k, const struct detail *d)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct pattern *p = &list->items[i];
 
-		if (k != LIST_MOUNTS && (d->maybe_id || covers_one(k, p, d)))
+		if (k != LIST_MOUNTS && (d->maybe_id || is_winding(d) || covers_one(k, p, d)))
 			return true;
 		if (k == LIST_MOUNTS && d->kind == DETAIL_MOUNT &&
 			(path_within(place_of(d), p->text) || path_within(p->text, place_of(d))) &&

@@ -68,6 +68,23 @@ static void within(void **state)
 	assert_true(path_within(SPAN("/a"), SPAN("/")));
 }
 
+static void is_clean(void **state)
+{
+	static const char *const all[] = { "/", "/a", "/a/b", "/a/..b", "/a/b.", "/.a/...",
+		"/a b" };
+	static const char *const none[] = { "", "a", "a/b", "//", "/a/", "/a//b", "//a", "/.",
+		"/..", "/./a", "/a/.", "/a/..", "/a/../b", "./a", "../a" };
+	char out[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		assert_true(path_is_clean(span_of(all[i])));
+		assert_int_equal(path_clean(span_of(all[i]), out), strlen(all[i]));
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(path_is_clean(span_of(none[i])));
+}
+
 static void own(void **state)
 {
 	static const char *const all[] = {
@@ -188,6 +205,7 @@ int main(void)
 		cmocka_unit_test(clean),
 		cmocka_unit_test(never_longer),
 		cmocka_unit_test(within),
+		cmocka_unit_test(is_clean),
 		cmocka_unit_test(own),
 		cmocka_unit_test(own_programs),
 		cmocka_unit_test(own_socket),
