@@ -110,7 +110,8 @@ docs: all
 # --- unit: one program for each file, under the sanitizers -------------------------------------
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-UNIT_CLI := $(patsubst %,$(B)/src/cli/%.o,command daemon_json dockerd dockerd_ask dockerd_unit http)
+UNIT_CLI := $(patsubst %,$(B)/src/cli/%.o,command daemon_json dockerd dockerd_ask dockerd_unit doctor_access http \
+	outcome)
 $(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_CLI) $(DAEMON) $(B)/libdsp-core.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka

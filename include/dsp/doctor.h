@@ -13,7 +13,7 @@
 #include "dsp/err.h"
 #include "dsp/manner.h"
 #include "dsp/outcome.h"
-#include "dsp/unit.h"
+#include "dsp/units.h"
 
 struct doctor {
 	const char *host; /* as --host; may be NULL */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "dsp/unit.h"
+#include "dsp/units.h"
 
 struct manner {
 	pid_t pid;   /* 0: by its unit */

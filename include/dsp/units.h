@@ -2,8 +2,8 @@
  * The units that matter to dsp: as systemd has them, or, where it does not run, as their files
  * would have it.
  */
-#ifndef DSP_UNIT_H
-#define DSP_UNIT_H
+#ifndef DSP_UNITS_H
+#define DSP_UNITS_H
 
 #include <stdbool.h>
 #include <sys/types.h>

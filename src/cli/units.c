@@ -1,4 +1,4 @@
-#include "dsp/unit.h"
+#include "dsp/units.h"
 
 #include <dirent.h>
 #include <stdio.h>
