@@ -262,6 +262,21 @@ def refuses_namesakes(lab, report):
         refused(lab, 'enable', 'managed plugin called dsp', 'disabled', 'docker plugin rm')
         check(not asked(lab), 'asked')
     lab.works('plugin', 'rm', '-f', 'dsp')
+    with report.case('refused: a managed namesake, enabled'):
+        runnable = lab.directory + '/runnable'
+        os.makedirs(runnable + '/rootfs')
+        # The dsp that is under test, with its libraries.
+        said = lab.inside("cp -L --parents /run/lab/dsp $(ldd /run/lab/dsp | grep -o '/[^ ]*') %s/rootfs" % runnable)
+        same(said.status, 0, said.text)
+        with open(runnable + '/config.json', 'w', encoding='utf-8') as out:
+            json.dump({'description': 'a namesake', 'entrypoint': ['/run/lab/dsp', 'serve'],
+                       'network': {'type': ''}, 'linux': {'capabilities': []},
+                       'interface': {'types': ['docker.authz/1.0'], 'socket': 'dsp.sock'}}, out)
+        lab.works('plugin', 'create', 'dsp', runnable)
+        lab.works('plugin', 'enable', 'dsp')
+        refused(lab, 'enable', 'managed plugin called dsp', 'enabled', 'docker plugin rm')
+        check(not asked(lab), 'asked')
+    lab.docker('plugin', 'rm', '-f', 'dsp')
 
 
 def refuses_flags(lab, report):
@@ -425,7 +440,30 @@ def run_suite(lab, report):
         part(lab, report)
 
 
+def dies_at_the_last_moment(lab, report):
+    """Between the last look at dsp and SIGHUP: dockerd ends then, and must be able to start."""
+    with report.case('put back: dsp dies before SIGHUP'):
+        put(lab, OTHERS)
+        out = lab.directory + '/out'
+        command = "sh -c 'strace -qq -o /dev/null -e trace=kill -e inject=kill:delay_enter=4000000:when=1 " \
+                  "%s enable > %s 2>&1; echo status $? >> %s'" % (DSP, out, out)
+        with background(lab, command):
+            wait_for(lambda: get(lab) == OTHERS_WITH, 'not written')
+            lab.stop_dsp('KILL')
+            wait_for(lambda: 'status' in open(out, encoding='utf-8').read(), 'it does not end', 60)
+        with open(out, encoding='utf-8') as text:
+            said = text.read()
+        check('status 1' in said and 'systemctl start docker' in said, said)
+        same(get(lab), OTHERS, 'daemon.json')
+        same(files(lab), ['daemon.json'], 'files')
+        lab.stop_dockerd()
+        lab.start_dockerd()
+        check(not asked(lab), 'asked')
+    lab.dsp()
+
+
 def run_long(lab, report):
     lab.dsp()
+    dies_at_the_last_moment(lab, report)
     puts_back_what_dockerd_refuses(lab, report)
     is_killed(lab, report, None, FRESH_WITH)
