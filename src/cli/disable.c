@@ -2,13 +2,45 @@
  * dsp disable: dockerd asks dsp no more, without a restart. It is for the hour in which dsp is
  * dead and dockerd answers nobody, so it asks neither of them anything before it is done.
  */
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "dsp/cli.h"
 #include "dsp/daemon_json.h"
 #include "dsp/mem.h"
 #include "dsp/process.h"
+#include "dsp/text.h"
 #include "dsp/turn.h"
+
+#define PLUGINS "/run/docker/plugins"
+
+/*
+ * A managed dsp has its socket in a directory of its id. Where the usual one is not there and one
+ * such is, the probe is to come to that.
+ */
+static void find_managed(struct turn *t)
+{
+	char path[sizeof(t->socket)];
+	struct dirent **ids = NULL;
+	int n = access(t->socket, F_OK) == 0 ? 0 : scandir(PLUGINS, &ids, NULL, alphasort);
+	int found = 0;
+	struct line l;
+
+	for (int i = 0; i < n; i++) {
+		line_init(&l, path, sizeof(path));
+		line_add(&l, PLUGINS "/%s/%s.sock", ids[i]->d_name, t->name);
+		if (!l.cut && access(path, F_OK) == 0 && ++found == 1)
+			text_copy(span_of(path), t->socket, sizeof(t->socket));
+		mem_free(ids[i]);
+	}
+	mem_free((void *)ids);
+	if (found > 1)
+		turn_say(t, "notice",
+			"several managed plugins have a socket called %s.sock: say by --socket which is meant",
+			t->name);
+}
 
 static int show(struct turn *t, bool has)
 {
@@ -64,6 +96,7 @@ static int disable(struct turn *t)
 		turn_say(t, "ok", "%s does not name %s", t->file->path, t->name);
 	if (t->dry_run)
 		return show(t, daemon_json_has(plugins, t->name));
+	find_managed(t);
 	process_block_signals();
 	out = daemon_file_take_out(t->file, t->name, &e);
 	if (out < 0)

@@ -276,7 +276,15 @@ def refuses_namesakes(lab, report):
         lab.works('plugin', 'enable', 'dsp')
         refused(lab, 'enable', 'managed plugin called dsp', 'enabled', 'docker plugin rm')
         check(not asked(lab), 'asked')
+    with report.case('disable: a managed dsp'):
+        lab.stop_dsp()
+        put(lab, OTHERS_WITH)
+        lab.reload_dockerd()
+        wait_for(lambda: asked(lab), 'the managed plugin is not asked')
+        run(lab, 'disable')
+        disabled(lab, OTHERS)
     lab.docker('plugin', 'rm', '-f', 'dsp')
+    lab.dsp()
 
 
 def refuses_flags(lab, report):
