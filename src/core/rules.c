@@ -110,27 +110,60 @@ static bool split_last(struct span text, struct span *before, struct span *after
 	return i > 0;
 }
 
-/* "[ADDRESS:]PORT[-PORT]:CONTAINER[/tcp]": each port of the host must be meant. */
-static bool covers_port(const struct pattern *p, const struct detail *d)
-{
-	struct span container;
-	struct span address;
-	struct span host;
-	unsigned from;
-	unsigned to;
+/* The ports of the host that a detail asks for. */
+struct ports {
+	struct span address; /* empty: all */
+	unsigned first;
+	unsigned last;
+	bool any; /* dockerd chooses one */
+	bool odd; /* they cannot be read, or were not told */
+};
 
-	/* Without a port of the host dockerd chooses one. */
-	if (d->kind != DETAIL_PORT || !split_last(d->text, &host, &container))
-		return false;
-	(void)split_last(host, &address, &host);
-	if (p->text.n > 0 && !span_equal(p->text, address))
-		return false;
-	from = to = number(&host);
+/* "[ADDRESS:]PORT[-PORT]:CONTAINER[/tcp]" */
+static struct ports ports_of(const struct detail *d)
+{
+	struct ports ret = { .odd = d->text.n == 0 };
+	struct span container;
+	struct span host;
+
+	if (!split_last(d->text, &host, &container)) {
+		ret.any = d->text.n > 0;
+		return ret;
+	}
+	(void)split_last(host, &ret.address, &host);
+	ret.any = host.n == 0 || span_equal(host, SPAN("0"));
+	ret.first = ret.last = number(&host);
 	if (host.n > 0 && host.s[0] == '-') {
 		host = span_after(host, 1);
-		to = number(&host);
+		ret.last = number(&host);
 	}
-	return host.n == 0 && from >= p->first && from > 0 && from <= to && to <= p->last;
+	ret.odd = !ret.any && (host.n > 0 || ret.first == 0 || ret.first > ret.last);
+	return ret;
+}
+
+/* Each port is one of the pattern's, at its address. */
+static bool covers_ports(const struct pattern *p, const struct detail *d)
+{
+	struct ports asked = ports_of(d);
+
+	if (d->kind != DETAIL_PORT || asked.any || asked.odd ||
+		(p->text.n > 0 && !span_equal(p->text, asked.address)))
+		return false;
+	return asked.first >= p->first && asked.last <= p->last;
+}
+
+/* One of the ports may be one of the pattern's. */
+static bool means_ports(const struct pattern *p, const struct detail *d)
+{
+	struct ports asked = ports_of(d);
+	bool all = asked.address.n == 0 || span_equal(asked.address, SPAN("0.0.0.0")) ||
+		span_equal(asked.address, SPAN("::"));
+
+	if (d->kind != DETAIL_PORT || asked.odd)
+		return d->kind == DETAIL_PORT;
+	if (asked.any || (p->text.n > 0 && !all && !span_equal(p->text, asked.address)))
+		return false;
+	return asked.first <= p->last && asked.last >= p->first;
 }
 
 /* What may be an id says nothing of the name. */
@@ -159,7 +192,7 @@ static bool covers_one(enum list_kind k, const struct pattern *p, const struct d
 		return (d->kind == DETAIL_DEVICE || d->kind == DETAIL_MOUNT) && !is_winding(d) &&
 			glob_matches(p->text, place_of(d));
 	case LIST_PORTS:
-		return covers_port(p, d);
+		return covers_ports(p, d);
 	case LIST_NETWORKS:
 		return d->kind == DETAIL_NETWORK &&
 			(covers_name(p, d) || span_equal(p->text, SPAN("*")));
@@ -180,20 +213,34 @@ static bool covered(const struct list *list, enum list_kind k, const struct deta
 	return false;
 }
 
+static bool means_mount(const struct pattern *p, const struct detail *d)
+{
+	struct span place = place_of(d);
+
+	return d->kind == DETAIL_MOUNT &&
+		(path_within(place, p->text) || path_within(p->text, place)) &&
+		!(p->read_only && d->read_only);
+}
+
 /*
- * A deny rule means a mount below a listed path, and one that holds it; and what may be anything:
- * an id, a device by a winding way.
+ * A deny rule means what is, holds or may be what it lists: a mount below a path or of its parent,
+ * a range of ports with one of them, all capabilities, an id, a device by a winding way.
  */
+static bool means_one(enum list_kind k, const struct pattern *p, const struct detail *d)
+{
+	if (k == LIST_MOUNTS)
+		return means_mount(p, d);
+	if (k == LIST_PORTS)
+		return means_ports(p, d);
+	if (k == LIST_CAPABILITIES && span_equal(d->text, SPAN("ALL")))
+		return true;
+	return d->maybe_id || is_winding(d) || covers_one(k, p, d);
+}
+
 static bool means(const struct list *list, enum list_kind k, const struct detail *d)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		const struct pattern *p = &list->items[i];
-
-		if (k != LIST_MOUNTS && (d->maybe_id || is_winding(d) || covers_one(k, p, d)))
-			return true;
-		if (k == LIST_MOUNTS && d->kind == DETAIL_MOUNT &&
-			(path_within(place_of(d), p->text) || path_within(p->text, place_of(d))) &&
-			!(p->read_only && d->read_only))
+		if (means_one(k, &list->items[i], d))
 			return true;
 	}
 	return false;
