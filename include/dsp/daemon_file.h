@@ -49,10 +49,10 @@ MUST_USE int daemon_file_write(const struct daemon_file *f, const char *text, st
 
 void daemon_file_drop_new(const struct daemon_file *f);
 
-/* The old file stays under another name, or a note says that there was none. */
-MUST_USE int daemon_file_keep_old(const struct daemon_file *f, struct err *e);
-
-/* What daemon_file_write has written is the file from now on. */
+/*
+ * What daemon_file_write has written is the file from now on. The old one stays under another name,
+ * or a note says that there was none. -1 and e: nothing is changed, and the new one is gone.
+ */
 MUST_USE int daemon_file_switch(const struct daemon_file *f, struct err *e);
 
 /*

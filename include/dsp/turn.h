@@ -44,6 +44,9 @@ int turn_find(struct turn *t);
 /* Opens daemon.json (0), or refuses. Its list is for json_decref. */
 int turn_open(struct turn *t, json_t **plugins);
 
+/* What to do where the system refused to change a file; NULL: it says so itself. */
+const char *turn_advice(const struct err *e);
+
 /* What the change would be. */
 void turn_show_change(struct turn *t, struct span text);
 

@@ -309,7 +309,7 @@ static int leave_note(const struct daemon_file *f, struct err *e)
 	return rc;
 }
 
-int daemon_file_keep_old(const struct daemon_file *f, struct err *e)
+static int keep_old(const struct daemon_file *f, struct err *e)
 {
 	char name[NAME_ROOM];
 
@@ -323,16 +323,27 @@ int daemon_file_keep_old(const struct daemon_file *f, struct err *e)
 	return 0;
 }
 
-int daemon_file_switch(const struct daemon_file *f, struct err *e)
+static int rename_new(const struct daemon_file *f, struct err *e)
 {
 	char name[NAME_ROOM];
 
-	if (renameat(f->directory, beside(f, FILE_NEW, name), f->directory, f->name) != 0) {
-		err_set(e, errno, "%s cannot be replaced", f->path);
-		forget(f, FILE_NEW);
-		return -1;
+	if (renameat(f->directory, beside(f, FILE_NEW, name), f->directory, f->name) != 0)
+		return FAIL(e, errno, "%s cannot be replaced", f->path);
+	/* Not every file system can do this for a directory, and the name is in force already. */
+	(void)fsync(f->directory);
+	return 0;
+}
+
+int daemon_file_switch(const struct daemon_file *f, struct err *e)
+{
+	if (keep_old(f, e) == 0) {
+		if (rename_new(f, e) == 0)
+			return 0;
+		forget(f, FILE_BEFORE);
+		forget(f, FILE_NONE);
 	}
-	return fsync(f->directory) == 0 ? 0 : FAIL(e, errno, "%s: its directory", f->path);
+	forget(f, FILE_NEW);
+	return -1;
 }
 
 /* --- taking out --------------------------------------------------------------------------------*/
@@ -351,10 +362,9 @@ static int remove_file(const struct daemon_file *f, struct err *e)
 	if (unlinkat(f->directory, f->name, 0) != 0)
 		return FAIL(e, errno, "%s", f->path);
 	forget(f, FILE_NONE);
+	(void)fsync(f->directory);
 	if (directory)
 		remove_directory(f);
-	else if (fsync(f->directory) != 0)
-		return FAIL(e, errno, "%s: its directory", f->path);
 	return 0;
 }
 
@@ -400,7 +410,9 @@ int daemon_file_take_out(const struct daemon_file *f, const char *name, struct e
 	} else if (has) {
 		rc = write_new(f, left.text, left.n, e);
 		if (rc == 0)
-			rc = daemon_file_switch(f, e);
+			rc = rename_new(f, e);
+		if (rc != 0)
+			forget(f, FILE_NEW);
 	} else {
 		rc = 0;
 	}

@@ -100,7 +100,10 @@ static int disable(struct turn *t)
 	process_block_signals();
 	out = daemon_file_take_out(t->file, t->name, &e);
 	if (out < 0)
-		return turn_refuse(t, "take it out by hand, see dsp-break-glass(7)", "%s", e.text);
+		return turn_refuse(t,
+			turn_advice(&e) ? turn_advice(&e)
+					: "take it out by hand, see dsp-break-glass(7)",
+			"%s; nothing is changed", e.text);
 	t->changed = out > 0;
 	if (t->changed)
 		turn_say(t, "ok", "%s does not name %s any more", t->file->path, t->name);

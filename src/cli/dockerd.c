@@ -287,6 +287,10 @@ static int find_config(struct dockerd *d, struct err *e)
 	/* Of several the last one counts. */
 	while ((value = dockerd_flag(d, "config-file", &at)) != NULL)
 		named = value;
+	if (named && named[0] == '\0')
+		return FAIL(e, 0,
+			"dockerd (process %d) reads no daemon.json: its --config-file is empty",
+			(int)d->pid);
 	d->config_named = named != NULL;
 	d->config_file = from_root(d, named ? named : USUAL_CONFIG, e);
 	if (!d->config_file)

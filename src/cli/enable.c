@@ -219,15 +219,13 @@ static int write_file(struct turn *t, const char *text)
 	struct err e;
 
 	if (daemon_file_write(t->file, text, &e) != 0)
-		return turn_refuse(t, NULL, "%s; nothing is changed", e.text);
+		return turn_refuse(t, turn_advice(&e), "%s; nothing is changed", e.text);
 	if (validate(t) != 0) {
 		daemon_file_drop_new(t->file);
 		return EXIT_FINDINGS;
 	}
-	if (daemon_file_keep_old(t->file, &e) != 0 || daemon_file_switch(t->file, &e) != 0) {
-		daemon_file_drop_new(t->file);
-		return turn_refuse(t, NULL, "%s", e.text);
-	}
+	if (daemon_file_switch(t->file, &e) != 0)
+		return turn_refuse(t, turn_advice(&e), "%s; nothing is changed", e.text);
 	t->changed = true;
 	if (t->file->exists)
 		turn_say(t, "ok", "%s names %s; as it was before it is %s" FILE_BEFORE,

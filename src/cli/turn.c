@@ -219,6 +219,15 @@ int turn_open(struct turn *t, json_t **plugins)
 	return turn_refuse(t, advice, "%s: %s", t->file->path, e.text);
 }
 
+const char *turn_advice(const struct err *e)
+{
+	if (e->code == EPERM || e->code == EACCES)
+		return "is one of them immutable (lsattr), or guarded by SELinux or AppArmor?";
+	if (e->code == EXDEV || e->code == EBUSY)
+		return "the file is a mount point: change the file that is mounted there";
+	return NULL;
+}
+
 void turn_show_change(struct turn *t, struct span text)
 {
 	struct span old = daemon_file_text(t->file);

@@ -210,6 +210,12 @@ def refuses_files(lab, report):
             refused(lab, 'enable', 'Read-only')
         finally:
             lab.inside('mount -o remount,bind,rw /etc/docker')
+    with report.case('refused: a file that is a mount point'):
+        check(lab.inside('mount --bind %s %s' % (FILE, FILE)).status == 0, 'mount')
+        try:
+            refused(lab, 'enable', 'mount point', 'nothing is changed')
+        finally:
+            lab.inside('umount ' + FILE)
     with report.case('refused: a disk that is full'):
         check(lab.inside('busybox mount -t tmpfs -o size=4k tmpfs /etc/docker; '
                          'echo "{}" > ' + FILE).status == 0, 'mount')
