@@ -16,6 +16,7 @@
 #
 # As root, on the machine of dockerd. Variables: DAEMON_JSON (/etc/docker/daemon.json), DSP (the
 # host's program).
+# shellcheck disable=SC2317 # end and what it calls are a trap's
 set -euo pipefail
 
 json=${DAEMON_JSON:-/etc/docker/daemon.json}
@@ -139,7 +140,7 @@ end_gate() {
 	local tries=100
 
 	kill "$gate_pid" 2> /dev/null || true
-	while kill -0 "$gate_pid" 2> /dev/null && [ $tries != 0 ]; do
+	while kill -0 "$gate_pid" 2> /dev/null && [ "$tries" != 0 ]; do
 		tries=$((tries - 1))
 		sleep 0.1
 	done
@@ -198,7 +199,6 @@ back() {
 	state=before
 }
 
-# shellcheck disable=SC2317 # a trap
 end() {
 	status=$?
 	trap - EXIT

@@ -2,7 +2,7 @@
 # dsp as a managed plugin, in place of the process of lab.sh, which reads this file when LAB_MANAGED
 # is set. Settings are changed as an administrator does it: out of dockerd's chain, disable, set,
 # enable, into the chain again.
-# shellcheck disable=SC2154 # dir and others are lab.sh's
+# shellcheck disable=SC2154,SC2034 # dir, dsp_status and others are lab.sh's
 
 names=() # of the settings that have a value
 
