@@ -48,7 +48,8 @@ managed() {
 	fi
 	[[ $text != *"authorization denied"* ]] ||
 		say "dsp refuses you \"docker plugin inspect dsp\": set DOCKER_CONFIG to one that may" >&2
-	[[ $text == *"No such plugin"* ]] && return 1
+	# The CLI and dockerd have different words for it.
+	[[ $text != *"No such plugin"* && $text != *'plugin "dsp" not found'* ]] || return 1
 	say "$text" >&2
 	return 2
 }
@@ -117,7 +118,7 @@ start_gate() {
 	gate_policy
 	# It outlives this script: without it dockerd would refuse everything.
 	env -i "${flags[@]}" setsid "$program" serve --socket "$sockets/$gate.sock" \
-		--policy "$work/policy.json" > "$work/gate.log" 2>&1 < /dev/null &
+		--policy "$work/policy.json" > "$work/gate.log" 2>&1 < /dev/null 9>&- &
 	gate_pid=$!
 	until "$program" status --socket "$sockets/$gate.sock" > /dev/null 2>&1; do
 		tries=$((tries - 1))
@@ -269,10 +270,13 @@ main() {
 	before=$(managed '{{.Id}}') || [ $? = 1 ] || exit 1
 	[ -n "$directory$before" ] || fail "there is no managed plugin dsp"
 	find_program
+	exec 9> /run/dsp-upgrade.lock
+	flock -n 9 || fail "another one runs"
 	trap end EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	if ! adopt_gate; then
+		rm -rf /run/dsp-upgrade.*/
 		work=$(mktemp -d /run/dsp-upgrade.XXXXXX)
 		read_settings > "$work/settings"
 		start_gate

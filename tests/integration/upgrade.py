@@ -91,7 +91,7 @@ def nothing_left(lab):
     check(lab.plugins() in ([], ['dsp:latest']), 'there is %s' % lab.plugins())
     wait_for(lambda: 'dsp-gate' not in lab.inside('ps axww -o args').text, 'the gate is there')
     check(lab.inside('grep dsp-gate /etc/docker/daemon.json').status == 1, 'the gate is named')
-    check(lab.inside('ls -d /run/dsp-upgrade.*').status != 0, 'its directory is there')
+    check(lab.inside('ls -d /run/dsp-upgrade.*/').status != 0, 'its directory is there')
 
 
 def upgrade(lab, report):
