@@ -271,7 +271,8 @@ main() {
 	[ -n "$directory$before" ] || fail "there is no managed plugin dsp"
 	find_program
 	exec 9> /run/dsp-upgrade.lock
-	flock -n 9 || fail "another one runs"
+	# What a run that was killed has begun may take a moment to end.
+	flock -w 60 9 || fail "another one runs"
 	trap end EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP

@@ -32,13 +32,13 @@ def log_lines(lab, word):
 
 def walls(lab, report):
     pid = process(lab)
-    fields = dict(line.split(':', 1) for line in inside(lab, 'cat /proc/%s/status' % pid).splitlines())
-    wanted = {'Uid': [ID] * 4, 'Gid': [ID] * 4, 'Groups': [], 'NoNewPrivs': ['1'], 'Seccomp': ['2'],
-              'Threads': ['1']}
+    lines = inside(lab, 'cat /proc/%s/status /proc/%s/task/*/status' % (pid, pid)).splitlines()
+    wanted = {'Uid': [ID] * 4, 'Gid': [ID] * 4, 'Groups': [], 'NoNewPrivs': ['1'], 'Seccomp': ['2']}
     wanted.update((name, ['0' * 16]) for name in ('CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'))
     for name, words in wanted.items():
-        with report.case('%s of its status' % name):
-            check(fields[name].split() == words, fields[name])
+        with report.case('%s of its status, and of its threads' % name):
+            seen = [line.split(':')[1].split() for line in lines if line.startswith(name + ':')]
+            check(len(seen) > 1 and all(each == words for each in seen), seen)
     with report.case('it cannot be dumped'):
         check('root' in inside(lab, 'ls -ld /proc/%s/fd' % pid), 'its files are its own')
         limit = inside(lab, 'grep "Max core file size" /proc/%s/limits' % pid)
@@ -155,6 +155,22 @@ def mounts(lab, report):
     lab.dsp()
 
 
+def audit(lab, report):
+    """Its user, and nobody else but root, writes into the mounted directory."""
+    with report.case('an audit log in the mounted directory'):
+        inside(lab, 'chown %s /var/log/dsp' % ID)
+        lab.dsp('DSP_AUDIT=/var/log/dsp/audit.log', 'DSP_AUDIT_LOG=all')
+        check_refused(lab.raw(*KILL).text, 'ALLOW_KILL')
+        wait_for(lambda: 'container_kill' in lab.inside('cat /var/log/dsp/audit.log').text,
+                 'no line of it')
+    with report.case('one that it may not write is trouble, and no reason to let go'):
+        inside(lab, 'chown 0 /var/log/dsp; chmod 700 /var/log/dsp')
+        lab.dsp('DSP_AUDIT=/var/log/dsp/other.log')
+        check_refused(lab.raw(*KILL).text, 'ALLOW_KILL')
+        inside(lab, 'chmod 755 /var/log/dsp')
+    lab.dsp()
+
+
 # --- its death and its return ------------------------------------------------------------------
 
 def deaths(lab, report):
@@ -229,5 +245,5 @@ def asked(lab, report):
 def run(lab, report):
     check(MANAGED, 'this is for a managed dsp: LAB_MANAGED')
     lab.dsp()
-    for part in walls, settings, policy, mounts, deaths, restart, asked:
+    for part in walls, settings, policy, mounts, audit, deaths, restart, asked:
         part(lab, report)
