@@ -12,7 +12,7 @@
 #include "dsp/clock.h"
 
 /* In the child: nothing here may touch memory that a lock guards. */
-static void become(const char *const *argv, int out)
+_Noreturn static void become(const char *const *argv, int out)
 {
 	static const char path[] =
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -69,7 +69,7 @@ static int read_at(const struct daemon_file *f, const char *name, struct stat *s
 {
 	int fd = openat(
 		f->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	struct stat own;
+	struct stat own = { .st_mode = 0 };
 	int rc;
 
 	if (fd < 0 && errno == ENOENT)
@@ -357,7 +357,7 @@ static int remove_file(const struct daemon_file *f, struct err *e)
 	bool directory;
 
 	directory = read_at(f, beside(f, FILE_NONE, name), NULL, &read, &silent) == 0 &&
-		strstr(read.text, note_directory);
+		read.text && strstr(read.text, note_directory);
 	mem_free(read.text);
 	if (unlinkat(f->directory, f->name, 0) != 0)
 		return FAIL(e, errno, "%s", f->path);
