@@ -55,4 +55,13 @@ static inline size_t span_find(struct span a, char c)
 	return at ? (size_t)(at - a.s) : a.n;
 }
 
+/* Takes off rest what stands before the first byte c, and c: all of it when there is none. */
+static inline struct span span_cut(struct span *rest, char c)
+{
+	struct span part = { rest->s, span_find(*rest, c) };
+
+	*rest = span_after(*rest, part.n < rest->n ? part.n + 1 : part.n);
+	return part;
+}
+
 #endif

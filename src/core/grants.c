@@ -93,11 +93,8 @@ bool word_in(struct span text, const char *list)
 	struct span rest = span_of(list);
 
 	while (rest.n > 0) {
-		struct span one = { rest.s, span_find(rest, ',') };
-
-		if (span_equal(one, text))
+		if (span_equal(span_cut(&rest, ','), text))
 			return true;
-		rest = span_after(rest, one.n < rest.n ? one.n + 1 : one.n);
 	}
 	return false;
 }

@@ -77,9 +77,8 @@ size_t path_clean(struct span in, char *out)
 	size_t n = 0;
 
 	while (in.n > 0) {
-		struct span part = { in.s, span_find(in, '/') };
+		struct span part = span_cut(&in, '/');
 
-		in = span_after(in, part.n < in.n ? part.n + 1 : part.n);
 		if (part.n == 0 || span_equal(part, SPAN(".")))
 			continue;
 		if (span_equal(part, SPAN(".."))) {

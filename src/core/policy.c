@@ -177,11 +177,8 @@ bool policy_owns_name(const struct policy *p, struct span familiar)
 	struct span rest = span_of(p->names);
 
 	while (rest.n > 0) {
-		struct span one = { rest.s, span_find(rest, ',') };
-
-		if (span_equal(reference_familiar(one), familiar))
+		if (span_equal(reference_familiar(span_cut(&rest, ',')), familiar))
 			return true;
-		rest = span_after(rest, one.n < rest.n ? one.n + 1 : one.n);
 	}
 	return false;
 }

@@ -10,8 +10,7 @@ static bool next_part(struct span *rest, char separator, struct span *part)
 {
 	if (!rest->s || rest->n == 0)
 		return false;
-	*part = (struct span){ rest->s, span_find(*rest, separator) };
-	*rest = span_after(*rest, part->n < rest->n ? part->n + 1 : part->n);
+	*part = span_cut(rest, separator);
 	return true;
 }
 
@@ -44,18 +43,14 @@ static struct span propagation_of(struct span mode)
  */
 static int ask_bind(struct asked *a, const struct grant *g, struct span bind)
 {
-	size_t colon = span_find(bind, ':');
-	struct detail d = { .kind = DETAIL_MOUNT, .text = { bind.s, colon } };
-	struct span rest;
-	struct span mode;
+	struct span rest = bind;
+	struct detail d = { .kind = DETAIL_MOUNT, .text = span_cut(&rest, ':') };
 
-	if (colon == bind.n || colon == 0 || bind.s[0] != '/')
+	if (d.text.n == bind.n || d.text.n == 0 || bind.s[0] != '/')
 		return 0;
-	rest = span_after(bind, colon + 1);
-	d.target = (struct span){ rest.s, span_find(rest, ':') };
-	mode = span_after(rest, d.target.n < rest.n ? d.target.n + 1 : d.target.n);
-	d.read_only = has_option(mode, "ro");
-	d.propagation = propagation_of(mode);
+	d.target = span_cut(&rest, ':');
+	d.read_only = has_option(rest, "ro");
+	d.propagation = propagation_of(rest);
 	return asked_add(a, g, d);
 }
 
@@ -174,8 +169,8 @@ static int ask_layers(struct asked *a, const struct grant *g, struct detail d, s
 	struct span one;
 
 	while (next_part(&options, ',', &one)) {
-		struct span name = { one.s, span_find(one, '=') };
-		struct span val = span_after(one, name.n < one.n ? name.n + 1 : name.n);
+		struct span val = one;
+		struct span name = span_cut(&val, '=');
 
 		if (val.n == 0 || word_in(name, secret_options) ||
 			(val.s[0] != '/' && !names_dir(name)))

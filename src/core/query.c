@@ -8,10 +8,7 @@
 static bool next_pair(struct span *rest, struct span *pair)
 {
 	while (rest->n > 0) {
-		size_t end = span_find(*rest, '&');
-
-		*pair = (struct span){ rest->s, end };
-		*rest = span_after(*rest, end < rest->n ? end + 1 : end);
+		*pair = span_cut(rest, '&');
 		if (pair->n > 0)
 			return true;
 	}
@@ -67,11 +64,8 @@ bool query_value_in(struct span value, const char *words)
 	struct span rest = span_of(words);
 
 	while (rest.n > 0) {
-		struct span one = { rest.s, span_find(rest, ',') };
-
-		if (means(value, one))
+		if (means(value, span_cut(&rest, ',')))
 			return true;
-		rest = span_after(rest, one.n < rest.n ? one.n + 1 : one.n);
 	}
 	return false;
 }
@@ -99,11 +93,11 @@ struct span query_first(struct span query, const char *key)
 	struct span pair;
 
 	while (next_pair(&query, &pair)) {
-		size_t sign = span_find(pair, '=');
-		struct span name = { pair.s, sign };
+		struct span value = pair;
+		struct span name = span_cut(&value, '=');
 
 		if (means(name, span_of(key)) && readable(pair))
-			return span_after(pair, sign < pair.n ? sign + 1 : sign);
+			return value;
 	}
 	return (struct span){ NULL, 0 };
 }

@@ -304,7 +304,7 @@ int settings_take_file(struct settings *s, const char *file, struct span text, s
 	int rc = 0;
 
 	while (text.n > 0) {
-		struct span one = { text.s, span_find(text, '\n') };
+		struct span one = span_cut(&text, '\n');
 
 		at.line++;
 		at.start = one.s;
@@ -312,7 +312,6 @@ int settings_take_file(struct settings *s, const char *file, struct span text, s
 			rc = take_line(s, &at, one, e);
 		else
 			take_on_broken_line(s, &at, one);
-		text = span_after(text, one.n < text.n ? one.n + 1 : one.n);
 	}
 	return rc;
 }

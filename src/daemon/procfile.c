@@ -58,22 +58,14 @@ int procfile_read(const char *path, char **ret, size_t *len)
 	return result;
 }
 
-static struct span take(struct span *text, char end)
-{
-	struct span piece = { text->s, span_find(*text, end) };
-
-	*text = span_after(*text, piece.n < text->n ? piece.n + 1 : piece.n);
-	return piece;
-}
-
 struct span procfile_line(struct span *text)
 {
-	return take(text, '\n');
+	return span_cut(text, '\n');
 }
 
 struct span procfile_word(struct span *line)
 {
 	while (line->n > 0 && line->s[0] == ' ')
 		*line = span_after(*line, 1);
-	return take(line, ' ');
+	return span_cut(line, ' ');
 }

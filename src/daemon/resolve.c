@@ -197,11 +197,8 @@ bool lookup_show(const struct lookup *l, struct facts *facts, struct span *missi
 static bool goes_up(struct span text)
 {
 	while (text.n > 0) {
-		size_t n = span_find(text, '/');
-
-		if (n == 2 && text.s[0] == '.' && text.s[1] == '.')
+		if (span_equal(span_cut(&text, '/'), SPAN("..")))
 			return true;
-		text = span_after(text, n < text.n ? n + 1 : n);
 	}
 	return false;
 }
