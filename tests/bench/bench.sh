@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures dsp against a bare server with a constant answer (the limit) and a Go plugin (a peer):
+# Measures dsp, and dsp with all decisions in its audit trail, against a bare server with a constant
+# answer (the limit) and a Go plugin (a peer):
 # all of them run at the same time and take turns, so that what disturbs the machine disturbs each.
 #
 # usage: bench.sh BUILD_DIRECTORY [ROUNDS [SECONDS]]
@@ -13,7 +14,7 @@ seconds=${3:-0.3}
 dsp=${DSP:-$build/dsp}
 loadgen=$build/bench/loadgen
 dir=$(mktemp -d)
-servers=(dsp bare)
+servers=(dsp trail bare)
 declare -A pid
 
 # name, corpus, connections, requests on each connection (0: no limit), title
@@ -26,6 +27,13 @@ scenarios=(
 	"create-4k   create-4k   1  0  container create, 4 KB"
 	"create-70k  create-70k  1  0  container create, 70 KB"
 	"mix         mix         8  0  API mix, 8 connections"
+	"distinct    distinct    8  0  no two calls alike, 8 connections"
+)
+# scenario, at least of the calls a second, at most of the p99: with the trail over without
+trails=(
+	"small-8    0.8  2"
+	"mix        0.8  2"
+	"distinct   0.8  2"
 )
 # scenario, peer, at most: CPU time per call of dsp over the peer's
 limits=(
@@ -83,6 +91,7 @@ build_go() {
 command_of() {
 	case $1 in
 	dsp) command=("$dsp" serve --socket "$dir/dsp") ;;
+	trail) command=(env DSP_AUDIT="$dir/audit.jsonl" DSP_AUDIT_LOG=all "$dsp" serve --socket "$dir/trail") ;;
 	bare) command=("$build/bench/bare" "$dir/bare") ;;
 	go) command=("$build/bench/goplugin" "$dir/go") ;;
 	esac
@@ -144,6 +153,7 @@ measure_all
 {
 	printf 'title %s\n' "${scenarios[@]}"
 	printf 'limit %s\n' "${limits[@]}"
+	printf 'trail %s\n' "${trails[@]}"
 	resident
 	sed 's/^/result /' "$dir/results"
 } >"$dir/all"

@@ -146,6 +146,11 @@ def creates(count, *size):
     return [("/containers/create?name=app%d" % i, create_body(*size)) for i in range(count)]
 
 
+def distinct():
+    """Calls of which no two are the same, within any second."""
+    return [asks("POST", "/containers/%064x/stop" % i) for i in range(50000)]
+
+
 def api_mix():
     """Two calls for each API request, as a daemon sees them: mostly reads, some containers."""
     ret = []
@@ -175,6 +180,7 @@ def main():
     write(out / "create-4k", [asks("POST", *c) for c in creates(8, 12, 8, 18)])
     write(out / "create-70k", [asks("POST", *c) for c in creates(4, 420, 420, 40)])
     write(out / "mix", api_mix())
+    write(out / "distinct", distinct())
 
 
 if __name__ == "__main__":

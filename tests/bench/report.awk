@@ -1,6 +1,7 @@
 # The tables of the bench, from its results. Lines of input:
 #   title SCENARIO CORPUS CONNECTIONS EACH TITLE...
 #   limit SCENARIO PEER RATIO
+#   trail SCENARIO RATE P99
 #   rss SERVER KIBIBYTES
 #   result SCENARIO SERVER NAME=VALUE...
 # With strict=1 the exit status is 1 when a figure does not hold.
@@ -17,13 +18,17 @@ function median(list,    n, v, i, j, t) {
 	return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
 }
 
-# The median over the rounds of the CPU time of a server over another's in the same round.
-function ratio(scenario, a, b,    n, m, x, y, i, list) {
-	n = split(values[scenario, a, "cpu_us"], x, " ")
-	m = split(values[scenario, b, "cpu_us"], y, " ")
+# The median over the rounds of a figure of a server over another's in the same round.
+function ratio_of(figure, scenario, a, b,    n, m, x, y, i, list) {
+	n = split(values[scenario, a, figure], x, " ")
+	m = split(values[scenario, b, figure], y, " ")
 	for (i = 1; i <= n && i <= m; i++)
 		list = list " " x[i] / y[i]
 	return median(list)
+}
+
+function ratio(scenario, a, b) {
+	return ratio_of("cpu_us", scenario, a, b)
 }
 
 function over(scenario, a, b) {
@@ -32,7 +37,7 @@ function over(scenario, a, b) {
 }
 
 function row(title, scenario, server) {
-	printf "%-33s %-4s %11.2f %8.1f %8.1f %9.0f %8s %8s\n", title, server, \
+	printf "%-33s %-5s %11.2f %8.1f %8.1f %9.0f %8s %8s\n", title, server, \
 		median(values[scenario, server, "cpu_us"]), \
 		median(values[scenario, server, "p50_us"]), \
 		median(values[scenario, server, "p99_us"]), \
@@ -52,6 +57,15 @@ function check(scenario, peer, most,    r) {
 		overs++
 }
 
+function check_trail(scenario, least, most,    rate, p99, fine) {
+	rate = ratio_of("rate", scenario, "trail", "dsp")
+	p99 = ratio_of("p99_us", scenario, "trail", "dsp")
+	fine = rate >= least && p99 <= most
+	printf "%s  %s: with the trail %.2f of the calls, at least %s; p99 %.2f, at most %s\n", \
+		fine ? "PASS" : "OVER", title[scenario], rate, least, p99, most
+	overs += !fine
+}
+
 $1 == "title" {
 	order[++scenarios] = $2
 	title[$2] = $6
@@ -61,6 +75,10 @@ $1 == "title" {
 
 $1 == "limit" {
 	limit[++limits] = $2 " " $3 " " $4
+}
+
+$1 == "trail" {
+	trail[++trails] = $2 " " $3 " " $4
 }
 
 $1 == "rss" {
@@ -76,7 +94,7 @@ $1 == "result" {
 }
 
 END {
-	printf "%-33s %-4s %11s %8s %8s %9s %8s %8s\n", "", "", "CPU us/call", "p50 us", \
+	printf "%-33s %-5s %11s %8s %8s %9s %8s %8s\n", "", "", "CPU us/call", "p50 us", \
 		"p99 us", "calls/s", "CPU/bare", "CPU/go"
 	for (s = 1; s <= scenarios; s++)
 		for (i = 1; i <= servers; i++)
@@ -87,6 +105,10 @@ END {
 	for (i = 1; i <= limits; i++) {
 		split(limit[i], part, " ")
 		check(part[1], part[2], part[3])
+	}
+	for (i = 1; i <= trails; i++) {
+		split(trail[i], part, " ")
+		check_trail(part[1], part[2], part[3])
 	}
 	exit strict && overs ? 1 : 0
 }
