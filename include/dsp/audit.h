@@ -23,11 +23,21 @@ struct audit_tally {
 	uint64_t dropped;
 };
 
+/* What dockerd told of what became of requests, by what it could be told of. */
+enum audit_outcome {
+	OUTCOME_EXACT,     /* one decision */
+	OUTCOME_AMBIGUOUS, /* one of several that are alike */
+	OUTCOME_UNKNOWN,   /* no decision that is known */
+	OUTCOME_UNREADABLE,
+	AUDIT_OUTCOMES
+};
+
 struct audit_state {
 	struct audit_settings settings;
 	enum audit_to to; /* where it goes really */
 	struct audit_tally tally;
-	size_t queued;     /* lines, and bytes of them */
+	uint64_t outcomes[AUDIT_OUTCOMES];
+	size_t queued;     /* lines */
 	char trouble[256]; /* why nothing is written now; empty: nothing is wrong */
 };
 
@@ -46,6 +56,18 @@ void audit_configure(struct audit *a, const struct audit_settings *settings);
  * allow must be denied; r->refused and r->message then say so.
  */
 bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us);
+
+/*
+ * What became of a request; decision and pair are filled in. NULL: dockerd told it in a way that
+ * cannot be read.
+ */
+void audit_outcome(struct audit *a, struct record_outcome *o);
+
+/* Whether outcomes are of use at all. */
+bool audit_wants_outcomes(struct audit *a);
+
+/* dockerd has started anew: of what it had in hand it will tell nothing more. */
+void audit_new_dockerd(struct audit *a);
 
 /* Whether the trail goes where dsp's lines for persons go: those of decisions are then left out. */
 bool audit_speaks(struct audit *a);

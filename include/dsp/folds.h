@@ -20,10 +20,17 @@ struct fold {
 	size_t room;
 	uint64_t hash;
 	char id[RECORD_ID_ROOM];
+	const char *type;  /* of the line; static */
 	uint64_t begun_us; /* the line's own time */
 	uint64_t first_us; /* of the repeats */
 	uint64_t last_us;
 	uint64_t count;
+};
+
+/* What a line is named. */
+struct fold_of {
+	const char *id;
+	const char *type;
 };
 
 struct folds {
@@ -39,7 +46,7 @@ void fold_count(struct fold *f, uint64_t now_us);
 struct fold *folds_place(struct folds *f);
 
 /* Begins to count repeats of a line. Without memory it does not. */
-void fold_begin(struct fold *f, struct span text, const char *id, uint64_t now_us);
+void fold_begin(struct fold *f, struct span text, const struct fold_of *of, uint64_t now_us);
 
 /* One whose second is over (or any, at the end) and that has something to tell; or NULL. */
 struct fold *folds_due(struct folds *f, uint64_t now_us, bool all);

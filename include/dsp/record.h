@@ -26,7 +26,6 @@ struct record_head {
 	const char *id;       /* of this line; printable */
 	uint64_t time_us;     /* since 1970, UTC */
 	uint64_t duration_us; /* of a decision */
-	const char *decision; /* of an outcome: the id of its decision; or NULL */
 	uint64_t count;       /* of repeats, or lines that were dropped */
 	uint64_t since_us;    /* of those: the time of the first */
 };
@@ -50,8 +49,9 @@ struct record_outcome {
 	struct span method;
 	struct span target;
 	struct span user;
-	unsigned status;  /* HTTP; 0: dockerd named none */
-	const char *pair; /* "exact", or why it has no decision: "ambiguous", "unknown" */
+	unsigned status;      /* HTTP; 0: dockerd named none */
+	const char *decision; /* the id of its decision; NULL: that is not known */
+	const char *pair;     /* "exact", or why it has no decision: "ambiguous", "unknown" */
 };
 
 /* A line, and where in it that begins which is the same when the same is done again. */
@@ -66,11 +66,12 @@ void record_decision(
 void record_outcome(
 	const struct record_head *head, const struct record_outcome *o, struct record_line *ret);
 
-/* head->count more of the line `of`, from head->since_us to head->time_us. */
-void record_repeats(const struct record_head *head, const char *of, struct record_line *ret);
+/* head->count more of the line `of`, which is of a type, from head->since_us to head->time_us. */
+void record_repeats(
+	const struct record_head *head, const char *of, const char *type, struct record_line *ret);
 
-/* head->count lines that are missing, from head->since_us to head->time_us. */
-void record_dropped(const struct record_head *head, struct record_line *ret);
+/* head->count lines that are missing, so many of them of decisions, since head->since_us. */
+void record_dropped(const struct record_head *head, uint64_t decisions, struct record_line *ret);
 
 /* RFC 3339 in UTC, with microseconds. */
 void record_time(uint64_t us, char out[RECORD_TIME_ROOM]);

@@ -36,7 +36,12 @@ struct endpoint {
 	size_t max;       /* most body bytes kept; 0: the body is read to its end, and dropped */
 	/* ANSWER_NOW: reply is set. ANSWER_LATER: it will be when `finished` returns this call. */
 	enum answer (*answer)(void *ctx, struct call *call);
-	/* Frees the state of a call that is cut before its answer. NULL: none is answered later. */
+	/*
+	 * Not NULL: each piece of the body goes here as it comes, and none is kept. call->state is
+	 * the endpoint's, NULL at first; answer must free it and set it to NULL.
+	 */
+	void (*take)(void *ctx, struct call *call, const char *bytes, size_t n);
+	/* Frees the state of a call that is cut before its answer. NULL: there is no state. */
 	void (*drop)(void *ctx, struct call *call);
 };
 

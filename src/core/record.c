@@ -455,9 +455,9 @@ void record_outcome(
 	struct draft d;
 
 	begin(&d, head, ret);
-	if (head->decision)
-		scribe_word(&d.s, "decision", head->decision);
 	begin_stable(&d, "outcome", ret);
+	if (o->decision)
+		scribe_word(&d.s, "decision", o->decision);
 	if (o->user.n > 0)
 		add_text(&d, "user", o->user, SUBJECT_ROOM);
 	add_text(&d, "method", o->method, METHOD_ROOM);
@@ -478,21 +478,24 @@ static void finish_count(struct draft *d, const struct record_head *head, struct
 	end(d, ret);
 }
 
-void record_repeats(const struct record_head *head, const char *of, struct record_line *ret)
+void record_repeats(
+	const struct record_head *head, const char *of, const char *type, struct record_line *ret)
 {
 	struct draft d;
 
 	begin(&d, head, ret);
 	begin_stable(&d, "repeat", ret);
 	scribe_word(&d.s, "of", of);
+	scribe_word(&d.s, "of_type", type);
 	finish_count(&d, head, ret);
 }
 
-void record_dropped(const struct record_head *head, struct record_line *ret)
+void record_dropped(const struct record_head *head, uint64_t decisions, struct record_line *ret)
 {
 	struct draft d;
 
 	begin(&d, head, ret);
 	begin_stable(&d, "dropped", ret);
+	scribe_number(&d.s, "decisions", decisions);
 	finish_count(&d, head, ret);
 }

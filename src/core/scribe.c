@@ -12,13 +12,30 @@ void scribe_raw(struct scribe *s, struct span bytes)
 	s->n += bytes.n;
 }
 
+/* The start of a member, with room for more bytes behind it; where they go, or NULL: no room. */
+static char *begin_member(struct scribe *s, const char *key, size_t more)
+{
+	size_t n = strlen(key);
+	char *out = s->out + s->n;
+
+	if (s->full || n + more + sizeof(",\"\":") > s->cap - s->n) {
+		s->full = true;
+		return NULL;
+	}
+	if (s->n > 0 && out[-1] != '{')
+		*out++ = ',';
+	*out++ = '"';
+	memcpy(out, key, n);
+	out += n;
+	*out++ = '"';
+	*out++ = ':';
+	s->n = (size_t)(out - s->out);
+	return out;
+}
+
 void scribe_key(struct scribe *s, const char *key)
 {
-	char before = s->n > 0 ? s->out[s->n - 1] : '{';
-
-	scribe_raw(s, before == '{' ? SPAN("\"") : SPAN(",\""));
-	scribe_raw(s, span_of(key));
-	scribe_raw(s, SPAN("\":"));
+	(void)begin_member(s, key, 0);
 }
 
 void scribe_number(struct scribe *s, const char *key, uint64_t n)
@@ -36,10 +53,15 @@ void scribe_number(struct scribe *s, const char *key, uint64_t n)
 
 void scribe_word(struct scribe *s, const char *key, const char *word)
 {
-	scribe_key(s, key);
-	scribe_raw(s, SPAN("\""));
-	scribe_raw(s, span_of(word));
-	scribe_raw(s, SPAN("\""));
+	size_t n = strlen(word);
+	char *out = begin_member(s, key, n + 2);
+
+	if (!out)
+		return;
+	*out++ = '"';
+	memcpy(out, word, n);
+	out[n] = '"';
+	s->n += n + 2;
 }
 
 /* Of a character of more than one byte: its number. */
@@ -97,6 +119,18 @@ static size_t encode(struct span text, char out[5], size_t *taken)
 	return 5;
 }
 
+/* How many bytes at the start of text stand for themselves, of most at the most. */
+static size_t plain_run(struct span text, size_t most)
+{
+	size_t n = 0;
+
+	most = most < text.n ? most : text.n;
+	while (n < most && text.s[n] >= 0x20 && text.s[n] < 0x7f && text.s[n] != '"' &&
+		text.s[n] != '\\')
+		n++;
+	return n;
+}
+
 bool scribe_string(struct scribe *s, struct span text, size_t most)
 {
 	size_t left = s->cap - s->n;
@@ -111,9 +145,17 @@ bool scribe_string(struct scribe *s, struct span text, size_t most)
 	most = most < left - 2 ? most : left - 2;
 	s->out[s->n++] = '"';
 	while (text.n > 0 && whole) {
-		size_t taken;
-		size_t n = encode(text, one, &taken);
+		size_t taken = plain_run(text, most);
+		size_t n = taken;
 
+		if (n > 0) {
+			memcpy(s->out + s->n, text.s, n);
+			s->n += n;
+			most -= n;
+			text = span_after(text, n);
+			continue;
+		}
+		n = encode(text, one, &taken);
 		whole = n <= most;
 		if (whole) {
 			memcpy(s->out + s->n, one, n);

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "dsp/audit_file.h"
-#include "dsp/backlog.h"
 #include "dsp/clock.h"
-#include "dsp/folds.h"
+#include "dsp/flights.h"
 #include "dsp/journal.h"
+#include "dsp/ledger.h"
 #include "dsp/log.h"
 #include "dsp/mem.h"
 #include "dsp/message.h"
@@ -19,7 +19,6 @@
 enum {
 	QUEUE_BYTES = 1 << 20,
 	BATCH_BYTES = 64 << 10,
-	FIELDS_ROOM = 1024,
 	RETRY_MS = 250,    /* after a failure */
 	GATHER_MS = 2,     /* lines that come close together are written together */
 	LOOK_MS = 200,     /* at what was folded */
@@ -35,21 +34,15 @@ struct audit {
 	struct audit_settings settings;
 	enum audit_to to;
 	unsigned version; /* of the settings */
-	struct backlog backlog;
-	struct folds folds;
+	struct ledger ledger;
 	struct audit_tally tally;
-	uint64_t lost; /* lines that were dropped, and were not told of yet */
-	uint64_t lost_since;
+	uint64_t outcomes[AUDIT_OUTCOMES];
+	struct flights *flights; /* the serving loop's own */
 	bool asleep;
 	bool failing;
 	bool closing;
 	uint64_t closing_at; /* milliseconds */
 	char trouble[256];
-	char prefix[24];
-	uint64_t next;
-	struct record_line line;
-	struct record_line notice;
-	char fields[FIELDS_ROOM];
 
 	/* the writer's own */
 	struct audit_settings current;
@@ -79,95 +72,15 @@ static enum audit_to resolve_to(const struct audit_settings *s)
 	return journal_has_stderr() ? AUDIT_TO_JOURNAL : AUDIT_TO_NOWHERE;
 }
 
-static void next_id(struct audit *a, char out[RECORD_ID_ROOM])
+/* Puts the ledger's line, and wakes the writer when it sleeps. */
+static enum fate put_line(
+	struct audit *a, enum backlog_kind kind, struct record_head *head, struct span fields)
 {
-	struct line l;
+	enum fate fate = ledger_put(&a->ledger, kind, head, fields);
 
-	line_init(&l, out, RECORD_ID_ROOM);
-	line_add(&l, "%s-%llu", a->prefix, (unsigned long long)++a->next);
-}
-
-/* What the journal shows, and can be searched for, of a line that is no decision. */
-static struct span notice_fields(struct audit *a, const char *type, const char *message)
-{
-	struct line l;
-
-	if (a->to != AUDIT_TO_JOURNAL)
-		return (struct span){ NULL, 0 };
-	line_init(&l, a->fields, sizeof(a->fields));
-	line_add(&l, "MESSAGE=%s\nPRIORITY=5\nSYSLOG_IDENTIFIER=dsp\nDSP_TYPE=%s\n", message, type);
-	return (struct span){ a->fields, l.n };
-}
-
-static bool put_repeats(struct audit *a, struct fold *f)
-{
-	char id[RECORD_ID_ROOM];
-	char message[128];
-	struct record_head head = {
-		.id = id, .time_us = f->last_us, .count = f->count, .since_us = f->first_us
-	};
-	struct line l;
-
-	next_id(a, id);
-	record_repeats(&head, f->id, &a->notice);
-	line_init(&l, message, sizeof(message));
-	line_add(&l, "the same again %llu times: %s", (unsigned long long)f->count, f->id);
-	if (!backlog_put(&a->backlog, LINE_NOTICE, (struct span){ a->notice.text, a->notice.n },
-		    notice_fields(a, "repeat", message)))
-		return false;
-	fold_end(f);
-	return true;
-}
-
-static void put_lost(struct audit *a)
-{
-	char id[RECORD_ID_ROOM];
-	char message[128];
-	struct record_head head = {
-		.id = id, .time_us = clock_date_us(), .count = a->lost, .since_us = a->lost_since
-	};
-	struct line l;
-
-	if (a->lost == 0)
-		return;
-	next_id(a, id);
-	record_dropped(&head, &a->notice);
-	line_init(&l, message, sizeof(message));
-	line_add(&l, "%llu lines of the audit trail are missing", (unsigned long long)a->lost);
-	if (backlog_put(&a->backlog, LINE_NOTICE, (struct span){ a->notice.text, a->notice.n },
-		    notice_fields(a, "dropped", message)))
-		a->lost = 0;
-}
-
-static struct span stable_part(const struct record_line *line)
-{
-	return (struct span){ line->text + line->stable, line->n - line->stable };
-}
-
-/* Folds the line, or gives it to the writer. False: it is dropped. */
-static bool put_line(struct audit *a, enum backlog_kind kind, const struct record_head *head,
-	struct span fields, bool *folded)
-{
-	struct span line = { a->line.text, a->line.n };
-	struct fold *f = folds_find(&a->folds, stable_part(&a->line), head->time_us);
-
-	*folded = f != NULL;
-	if (f) {
-		fold_count(f, head->time_us);
-		return true;
-	}
-	put_lost(a);
-	f = folds_place(&a->folds);
-	if (f->count > 0 && !put_repeats(a, f))
-		f = NULL;
-	if (a->lost > 0 || !f || !backlog_put(&a->backlog, kind, line, fields)) {
-		a->lost_since = a->lost++ == 0 ? head->time_us : a->lost_since;
-		return false;
-	}
-	fold_begin(f, stable_part(&a->line), head->id, head->time_us);
-	if (a->asleep)
+	if (fate == FATE_WAITS && a->asleep)
 		(void)pthread_cond_signal(&a->work);
-	return true;
+	return fate;
 }
 
 /* --- decisions ---------------------------------------------------------------------------------*/
@@ -200,7 +113,7 @@ static struct span decision_fields(struct audit *a, const struct record *r)
 		return (struct span){ NULL, 0 };
 	if (r->subject)
 		subject_write(r->subject, who, sizeof(who));
-	line_init(&l, a->fields, sizeof(a->fields));
+	line_init(&l, a->ledger.fields, sizeof(a->ledger.fields));
 	line_add(&l, "MESSAGE=%s %s for %s%s%s\n",
 		would             ? "would deny"
 			: allowed ? "allowed"
@@ -214,33 +127,28 @@ static struct span decision_fields(struct audit *a, const struct record *r)
 		allowed ? "allow" : "deny", operation, who);
 	if (would)
 		line_add(&l, "DSP_WOULD=deny\n");
-	return (struct span){ a->fields, l.n };
+	return (struct span){ a->ledger.fields, l.n };
 }
 
 /* Whether an allowed request must be denied because nothing would tell of it. */
 static bool must_deny(const struct audit *a, const struct record *r)
 {
 	return a->settings.full == AUDIT_FULL_DENY && is_allowed(r) &&
-		(a->failing || a->lost > 0 ||
-			!backlog_has_room(&a->backlog, RECORD_MOST + FIELDS_ROOM));
+		(a->failing || a->ledger.lost > 0 ||
+			!backlog_has_room(&a->ledger.backlog, RECORD_MOST + LEDGER_FIELDS));
 }
 
-bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us)
+/* The line of a decision. False: it must be a denial. head->id is that of the line, or NULL. */
+static bool put_decision(struct audit *a, struct record *r, struct record_head *head)
 {
 	static const char refusal[] = "its audit trail cannot be kept: see dsp status; "
 				      "DSP_AUDIT_FULL=drop goes on without";
-	char id[RECORD_ID_ROOM];
-	struct record_head head = {
-		.id = id, .time_us = clock_date_us(), .duration_us = duration_us
-	};
-	bool folded = false;
 	bool allowed = true;
 
-	lock(a);
 	a->tally.decisions++;
 	if (!is_wanted(a, r)) {
 		a->tally.unlogged++;
-		unlock(a);
+		head->id = NULL;
 		return true;
 	}
 	if (must_deny(a, r)) {
@@ -248,16 +156,122 @@ bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us)
 		r->refused = "audit";
 		r->message = refusal;
 	}
-	next_id(a, id);
-	record_decision(&head, r, &a->line);
-	if (!put_line(a, LINE_DECISION, &head, decision_fields(a, r), &folded))
-		a->tally.dropped++;
-	else if (folded)
-		a->tally.folded++;
-	else
+	record_decision(head, r, &a->ledger.line);
+	switch (put_line(a, LINE_DECISION, head, decision_fields(a, r))) {
+	case FATE_WAITS:
 		a->tally.waiting++;
+		break;
+	case FATE_FOLDED:
+		a->tally.folded++;
+		break;
+	case FATE_DROPPED:
+		a->tally.dropped++;
+		head->id = NULL;
+		break;
+	}
+	return allowed;
+}
+
+/* Whether dockerd's word on what became of requests is asked for. */
+static bool tells_outcomes(const struct audit *a)
+{
+	return a->to != AUDIT_TO_NOWHERE && a->settings.log != AUDIT_LOG_DENIALS;
+}
+
+bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us)
+{
+	char id[RECORD_ID_ROOM];
+	struct record_head head = {
+		.id = id, .time_us = clock_date_us(), .duration_us = duration_us
+	};
+	bool allowed;
+
+	lock(a);
+	ledger_name(&a->ledger, id);
+	allowed = put_decision(a, r, &head);
+	if (is_allowed(r) && tells_outcomes(a)) {
+		struct flight_key key = { r->request->method, r->request->target,
+			r->request->user };
+
+		flights_begin(a->flights, &key, head.id);
+	}
 	unlock(a);
 	return allowed;
+}
+
+/* --- outcomes ----------------------------------------------------------------------------------*/
+
+static struct span outcome_fields(struct audit *a, const struct record_outcome *o)
+{
+	char target[128];
+	char message[200];
+	struct line l;
+
+	text_escape(o->target, target, sizeof(target));
+	line_init(&l, message, sizeof(message));
+	if (o->status > 0)
+		line_add(&l, "answered with status %u: %s", o->status, target);
+	else
+		line_add(&l, "ended, with no status told: %s", target);
+	return ledger_fields(&a->ledger, "outcome", message);
+}
+
+static bool is_read(struct span method)
+{
+	return span_equal(method, SPAN("GET")) || span_equal(method, SPAN("HEAD"));
+}
+
+void audit_outcome(struct audit *a, struct record_outcome *o)
+{
+	static const char *const pairs[] = { [FLIGHT_UNKNOWN] = "unknown",
+		[FLIGHT_EXACT] = "exact",
+		[FLIGHT_AMBIGUOUS] = "ambiguous" };
+	static const enum audit_outcome kinds[] = { [FLIGHT_UNKNOWN] = OUTCOME_UNKNOWN,
+		[FLIGHT_EXACT] = OUTCOME_EXACT,
+		[FLIGHT_AMBIGUOUS] = OUTCOME_AMBIGUOUS };
+	char decision[RECORD_ID_ROOM];
+	char id[RECORD_ID_ROOM];
+	struct record_head head = { .id = id, .time_us = clock_date_us() };
+	enum flight_found found;
+
+	lock(a);
+	if (!o) {
+		a->outcomes[OUTCOME_UNREADABLE]++;
+		unlock(a);
+		return;
+	}
+	found = flights_end(
+		a->flights, &(struct flight_key){ o->method, o->target, o->user }, decision);
+	a->outcomes[kinds[found]]++;
+	o->pair = pairs[found];
+	o->decision = found == FLIGHT_EXACT ? decision : NULL;
+	/* Of a decision that is not in the trail its outcome is not either. */
+	if (tells_outcomes(a) &&
+		(decision[0] != '\0' ||
+			(found == FLIGHT_UNKNOWN &&
+				(a->settings.log == AUDIT_LOG_ALL || !is_read(o->method))))) {
+		ledger_name(&a->ledger, id);
+		record_outcome(&head, o, &a->ledger.line);
+		(void)put_line(a, LINE_OUTCOME, &head, outcome_fields(a, o));
+	}
+	unlock(a);
+}
+
+bool audit_wants_outcomes(struct audit *a)
+{
+	bool wants;
+
+	lock(a);
+	wants = tells_outcomes(a);
+	unlock(a);
+	return wants;
+}
+
+void audit_new_dockerd(struct audit *a)
+{
+	lock(a);
+	flights_forget(a->flights);
+	unlock(a);
 }
 
 bool audit_speaks(struct audit *a)
@@ -278,7 +292,8 @@ struct audit_state audit_state(struct audit *a)
 	s.settings = a->settings;
 	s.to = a->to;
 	s.tally = a->tally;
-	s.queued = a->backlog.count;
+	memcpy(s.outcomes, a->outcomes, sizeof(s.outcomes));
+	s.queued = a->ledger.backlog.count;
 	text_copy(span_of(a->trouble), s.trouble, sizeof(s.trouble));
 	unlock(a);
 	return s;
@@ -314,16 +329,6 @@ static void wait_for_work(struct audit *a, unsigned ms)
 	a->asleep = false;
 }
 
-static void tell_folds(struct audit *a)
-{
-	struct fold *f;
-
-	while ((f = folds_due(&a->folds, clock_date_us(), a->closing)) != NULL) {
-		if (!put_repeats(a, f))
-			return;
-	}
-}
-
 static void take_settings(struct audit *a)
 {
 	if (a->current_version == a->version)
@@ -342,8 +347,8 @@ static void take_settings(struct audit *a)
 static struct backlog_view look(struct audit *a)
 {
 	if (a->current_to == AUDIT_TO_JOURNAL)
-		return backlog_first(&a->backlog, a->batch);
-	return backlog_lines(&a->backlog, a->batch, sizeof(a->batch));
+		return backlog_first(&a->ledger.backlog, a->batch);
+	return backlog_lines(&a->ledger.backlog, a->batch, sizeof(a->batch));
 }
 
 /* The journal wants one record of fields; the line becomes the last of them. */
@@ -391,10 +396,10 @@ static int write_out(struct audit *a, const struct backlog_view *v, struct err *
 
 static void note_written(struct audit *a, const struct backlog_view *v)
 {
-	backlog_take(&a->backlog, v->lines);
+	backlog_take(&a->ledger.backlog, v->lines);
 	a->tally.waiting -= v->kinds[LINE_DECISION];
 	a->tally.written += v->kinds[LINE_DECISION];
-	put_lost(a);
+	ledger_tell_lost(&a->ledger);
 }
 
 /* Where the last attempt stands is told once, when that changes. */
@@ -419,13 +424,13 @@ static bool writer_turn(struct audit *a)
 	struct err e;
 	int rc;
 
-	tell_folds(a);
+	ledger_tell_folds(&a->ledger, a->closing);
 	take_settings(a);
 	v = look(a);
 	if (v.lines == 0 && a->closing)
 		return false;
 	if (v.lines == 0) {
-		wait_for_work(a, folds_due(&a->folds, 0, true) ? LOOK_MS : 0);
+		wait_for_work(a, folds_due(&a->ledger.folds, 0, true) ? LOOK_MS : 0);
 		unlock(a);
 		nap(a->closing ? 0 : GATHER_MS);
 		lock(a);
@@ -467,7 +472,10 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 	struct audit *a = mem_array(1, sizeof(*a));
 	pthread_condattr_t attributes;
 
-	if (!a || backlog_init(&a->backlog, QUEUE_BYTES, e) != 0) {
+	if (a)
+		a->flights = flights_new();
+	if (!a || !a->flights || ledger_init(&a->ledger, QUEUE_BYTES, e) != 0) {
+		flights_free(a ? a->flights : NULL);
 		mem_free(a);
 		err_set(e, ENOMEM, "the audit trail");
 		return NULL;
@@ -477,7 +485,6 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&a->work, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
-	(void)snprintf(a->prefix, sizeof(a->prefix), "%llx", (unsigned long long)clock_date_us());
 	a->file.fd = a->journal = -1;
 	audit_configure(a, settings);
 	return a;
@@ -498,6 +505,7 @@ void audit_configure(struct audit *a, const struct audit_settings *settings)
 	lock(a);
 	a->settings = *settings;
 	a->to = resolve_to(settings);
+	a->ledger.journal = a->to == AUDIT_TO_JOURNAL;
 	a->version++;
 	(void)pthread_cond_signal(&a->work);
 	unlock(a);
@@ -505,8 +513,8 @@ void audit_configure(struct audit *a, const struct audit_settings *settings)
 
 static void audit_free(struct audit *a)
 {
-	backlog_free(&a->backlog);
-	folds_free(&a->folds);
+	ledger_free(&a->ledger);
+	flights_free(a->flights);
 	(void)pthread_mutex_destroy(&a->mutex);
 	(void)pthread_cond_destroy(&a->work);
 	mem_free(a);
@@ -531,9 +539,9 @@ void audit_stop(struct audit *a)
 		log_fault("audit: the trail's end could not be written in %d s", JOIN_SECONDS);
 		return;
 	}
-	left = a->backlog.count;
-	if (left > 0 || a->lost > 0)
+	left = a->ledger.backlog.count;
+	if (left > 0 || a->ledger.lost > 0)
 		log_fault("audit: %zu lines could not be written, %llu were dropped: %s", left,
-			(unsigned long long)a->lost, a->trouble);
+			(unsigned long long)a->ledger.lost, a->trouble);
 	audit_free(a);
 }

@@ -60,7 +60,7 @@ struct fold *folds_place(struct folds *f)
 	return oldest;
 }
 
-void fold_begin(struct fold *f, struct span text, const char *id, uint64_t now_us)
+void fold_begin(struct fold *f, struct span text, const struct fold_of *of, uint64_t now_us)
 {
 	f->n = 0;
 	f->count = 0;
@@ -76,7 +76,8 @@ void fold_begin(struct fold *f, struct span text, const char *id, uint64_t now_u
 	f->n = text.n;
 	f->hash = hash_of(text);
 	f->begun_us = now_us;
-	text_copy(span_of(id), f->id, sizeof(f->id));
+	f->type = of->type;
+	text_copy(span_of(of->id), f->id, sizeof(f->id));
 }
 
 struct fold *folds_due(struct folds *f, uint64_t now_us, bool all)

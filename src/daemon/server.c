@@ -182,6 +182,7 @@ static void request_begin(
 			client->complaint = &only_post;
 		break;
 	}
+	client->call.state = NULL;
 	intake_begin(&client->intake, client->endpoint ? client->endpoint->max : 0);
 }
 
@@ -192,6 +193,10 @@ static void request_take(
 	struct intake *in = &client->intake;
 	const char *claimed = NULL;
 
+	if (client->endpoint && client->endpoint->take) {
+		client->endpoint->take(s->options->ctx, &client->call, piece.s, piece.n);
+		return;
+	}
 	if (in->len > 0 && in->top == in->max)
 		claimed = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
 	if (claimed)
@@ -237,6 +242,8 @@ static void call_cut(struct server *s, struct client *client)
 		client->endpoint->drop(s->options->ctx, &client->call);
 	} else if (client->answered) {
 		mem_free(client->call.reply.owned);
+	} else if (client->endpoint && client->endpoint->take && client->call.state) {
+		client->endpoint->drop(s->options->ctx, &client->call);
 	}
 	client->waiting = client->answered = false;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "dsp/aftermath.h"
 #include "dsp/clock.h"
 #include "dsp/envelope.h"
 #include "dsp/log.h"
@@ -35,17 +36,48 @@ static void reply_denial(struct reply *ret, const char *message)
 		*ret = (struct reply){ 200, owned, strlen(owned), owned };
 }
 
+/* Once from each dockerd, when it first has something to ask. */
 static enum answer answer_activate(void *ctx, struct call *call)
 {
-	(void)ctx;
+	const struct service *service = ctx;
+
+	if (service->audit)
+		audit_new_dockerd(service->audit);
 	reply_static(&call->reply, 200, SPAN("{\"Implements\":[\"authz\"]}"));
 	return ANSWER_NOW;
+}
+
+/* AuthZRes may be of any size; of its bytes the trail wants a few. */
+static void take_response(void *ctx, struct call *call, const char *bytes, size_t n)
+{
+	const struct service *service = ctx;
+
+	if (!call->state && service->audit && audit_wants_outcomes(service->audit)) {
+		call->state = mem_alloc(sizeof(struct aftermath));
+		if (call->state)
+			aftermath_begin(call->state);
+	}
+	if (call->state)
+		aftermath_take(call->state, (struct span){ bytes, n });
+}
+
+static void drop_response(void *ctx, struct call *call)
+{
+	(void)ctx;
+	mem_free(call->state);
+	call->state = NULL;
 }
 
 /* AuthZRes comes after the action: it can protect nothing, so it is never in the way. */
 static enum answer answer_response(void *ctx, struct call *call)
 {
-	(void)ctx;
+	const struct service *service = ctx;
+	struct record_outcome outcome;
+
+	if (call->state)
+		audit_outcome(
+			service->audit, aftermath_end(call->state, &outcome) ? &outcome : NULL);
+	drop_response(ctx, call);
 	reply_static(&call->reply, 200, SPAN("{\"Allow\":true}"));
 	return ANSWER_NOW;
 }
@@ -378,11 +410,11 @@ static enum answer answer_reload(void *ctx, struct call *call)
 }
 
 static const struct endpoint endpoints[] = {
-	{ "/AuthZPlugin.AuthZReq", ENVELOPE_MOST, answer_request, drop_request },
-	{ "/AuthZPlugin.AuthZRes", 0, answer_response, NULL },
-	{ "/Plugin.Activate", 0, answer_activate, NULL },
-	{ "/Dsp.Status", 0, answer_status, NULL },
-	{ "/Dsp.Reload", 0, answer_reload, NULL },
+	{ "/AuthZPlugin.AuthZReq", ENVELOPE_MOST, answer_request, NULL, drop_request },
+	{ "/AuthZPlugin.AuthZRes", 0, answer_response, take_response, drop_response },
+	{ "/Plugin.Activate", 0, answer_activate, NULL, NULL },
+	{ "/Dsp.Status", 0, answer_status, NULL, NULL },
+	{ "/Dsp.Reload", 0, answer_reload, NULL, NULL },
 };
 
 const struct endpoint *service_endpoints(size_t *count)

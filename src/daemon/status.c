@@ -31,6 +31,14 @@ static const char *to_name(enum audit_to to)
 	return names[to];
 }
 
+static json_t *outcomes(const struct audit_state *s)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "exact", (json_int_t)s->outcomes[OUTCOME_EXACT],
+		"ambiguous", (json_int_t)s->outcomes[OUTCOME_AMBIGUOUS], "unknown",
+		(json_int_t)s->outcomes[OUTCOME_UNKNOWN], "unreadable",
+		(json_int_t)s->outcomes[OUTCOME_UNREADABLE]);
+}
+
 static json_t *trail(const struct service *service)
 {
 	struct audit_state s;
@@ -38,13 +46,13 @@ static json_t *trail(const struct service *service)
 	if (!service->audit)
 		return json_null();
 	s = audit_state(service->audit);
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "to",
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "to",
 		to_name(s.to), "path", s.settings.path, "log", audit_log_name(s.settings.log),
 		"full", audit_full_name(s.settings.full), "decisions",
 		(json_int_t)s.tally.decisions, "unlogged", (json_int_t)s.tally.unlogged, "waiting",
 		(json_int_t)s.tally.waiting, "written", (json_int_t)s.tally.written, "folded",
 		(json_int_t)s.tally.folded, "dropped", (json_int_t)s.tally.dropped, "queued",
-		(json_int_t)s.queued, "trouble", s.trouble);
+		(json_int_t)s.queued, "outcomes", outcomes(&s), "trouble", s.trouble);
 }
 
 char *status_write(const struct service *service)

@@ -19,6 +19,7 @@ import powers
 import proxies
 import refused
 import swarm
+import trail
 import upgrade
 import works
 
@@ -39,6 +40,7 @@ SUITES = {
     'managed': managed.run,
     'killed': killed.run,
     'swarm': swarm.run,
+    'trail': trail.run,
     'upgrade': upgrade.run,
 }
 

@@ -114,8 +114,8 @@ def sums(entries):
     same(len(set(ids)), len(ids), "different ids")
     return {
         "written": sum(e["type"] == "decision" for e in entries),
-        "folded": sum(e["count"] for e in entries if e["type"] == "repeat"),
-        "dropped": sum(e["count"] for e in entries if e["type"] == "dropped"),
+        "folded": sum(e["count"] for e in entries if e["type"] == "repeat" and e["of_type"] == "decision"),
+        "dropped": sum(e["decisions"] for e in entries if e["type"] == "dropped"),
     }
 
 
@@ -263,6 +263,90 @@ def injections():
                       f"{name}: the path is not in the trail")
         else:
             holds(any("target" in e.get("cut", []) for e in found), f"{name}: not cut")
+
+
+# --- what became of it -------------------------------------------------------------------------
+
+def response(method, target, status=None, user=None, body=b"", answer=b""):
+    """An AuthZRes as Go writes it: in this order, empty fields left out, & < > escaped."""
+    fields = [("User", user), ("RequestMethod", method), ("RequestUri", target),
+              ("RequestBody", base64.b64encode(body).decode()), ("RequestHeaders", {"A": 'b{"\\c}]'}),
+              ("ResponseStatusCode", status), ("ResponseBody", base64.b64encode(answer).decode()),
+              ("ResponseHeaders", {"ResponseStatusCode": "999", "RequestUri": "/x"})]
+    text = json.dumps({k: v for k, v in fields if v}, separators=(",", ":"))
+    for c in "<>&":
+        text = text.replace(c, "\\u%04x" % ord(c))
+    return text.encode() + b"\n"
+
+
+def ends(server, *arguments, **more):
+    same(server.call("/AuthZPlugin.AuthZRes", response(*arguments, **more)), ALLOW)
+
+
+def outcomes():
+    """Each is that of one decision, or is said not to be."""
+    with trail({"DSP_AUDIT_LOG": "changes"}) as (server, path):
+        stop_a, stop_b, ping = (("POST", f"/v1.41/containers/{x}/stop?t=1&signal=") for x in "abp")
+        ask(server, *stop_a)
+        ask(server, *stop_b)
+        ends(server, *stop_b, 304)
+        ends(server, *stop_a, 204)
+        ends(server, *stop_a, 204)           # of which nothing is known
+        ask(server, "POST", "/containers/create", json.dumps(BODY | {"HostConfig": {}}).encode())
+        ask(server, "POST", "/containers/create", b'{"Image":"other"}')
+        ends(server, "POST", "/containers/create", 201)
+        ends(server, "POST", "/containers/create", 201)
+        ask(server, "POST", "/containers/create", b'{"Image":"third"}')
+        ends(server, "POST", "/containers/create", None, body=b"x" * 300000, answer=b"y" * 3000000)
+        ask(server, "GET", "/_ping")
+        ends(server, "GET", "/_ping")        # a read: neither is in the trail
+        ends(server, "GET", "/version", 200)
+        ask(server, "POST", "/containers/a/kill")
+        ask(server, *ping)
+        server.call("/Plugin.Activate", b"")  # dockerd is another one
+        ends(server, *ping, 204)
+        for text in (b"", b"{", b"[1]", b'{"RequestMethod":"POST"}', b'{"RequestMethod":"POST","RequestUri":"/x"',
+                     b'{"RequestMethod":1,"RequestUri":"/x","ResponseStatusCode":200}',
+                     b'{"RequestMethod":"POST","RequestUri":"/' + b"x" * 9000 + b'","ResponseStatusCode":200}',
+                     b'{"RequestMethod":"POST","RequestMethod":"POST","RequestUri":"/x","ResponseStatusCode":200}'):
+            same(server.call("/AuthZPlugin.AuthZRes", text), ALLOW)
+        s = settled(server)
+        same(s["outcomes"], {"exact": 4, "ambiguous": 2, "unknown": 3, "unreadable": 7}, "outcomes")
+        server.call("/AuthZPlugin.AuthZReq", question(*stop_a))
+        stop(server)
+        found = read(path)
+    ids = {e["id"]: e for e in found if e["type"] == "decision"}
+    told = [e for e in found if e["type"] == "outcome"]
+    same([(e["pair"], e.get("status"), ids[e["decision"]]["name"] if "name" in ids.get(e.get("decision"), {}) else None)
+          for e in told],
+         [("exact", 304, "b"), ("exact", 204, "a"), ("unknown", 204, None), ("ambiguous", 201, None),
+          ("exact", None, None), ("unknown", 204, None)], "outcomes")
+    same([e["count"] for e in found if e["type"] == "repeat" and e["of_type"] == "outcome"], [1], "the second 201")
+    same(ids[told[4]["decision"]]["details"][0]["text"], "docker.io/library/third:latest")
+
+
+def outcomes_in_pieces():
+    """However its bytes come, and also when they do not all come."""
+    with trail() as (server, path):
+        text = response("POST", "/containers/a/stop?x=<\u00e9&\\\"", 204, user="alice", body=b"ab" * 50)
+        whole = wire.post("/AuthZPlugin.AuthZRes", text)
+        asked = json.loads(question("POST", "/containers/a/stop?x=<\u00e9&\\\""))
+        for step in (1, 7, 64):
+            server.call("/AuthZPlugin.AuthZReq", json.dumps(asked | {"User": "alice"}).encode())
+            with server.connect() as peer:
+                for i in range(0, len(whole), step):
+                    peer.sendall(whole[i:i + step])
+                    time.sleep(0.0002)
+                same(peer.reply(), ALLOW)
+            time.sleep(1.1)
+        for n in (len(whole) - 1, len(whole) - len(text) + 30):
+            with server.connect() as peer:
+                peer.sendall(whole[:n])
+        eventually(lambda: len(server.files()) < 16, "connections stay open")
+        settled(server)
+        same([(e["pair"], e["status"], e["user"]) for e in read(path) if e["type"] == "outcome"],
+             3 * [("exact", 204, "alice")])
+        server.alive()
 
 
 # --- nothing is lost, nothing is doubled -------------------------------------------------------
@@ -613,6 +697,13 @@ def native_journal():
         server.call("/AuthZPlugin.AuthZReq", json.dumps(text).encode())
         got = fields(s.recv(65536))
         same([got["PRIORITY"], got["DSP_VERDICT"]], ["4", "deny"], "fields that a client names")
+        # Repeats are told in a record of their own, and spoil nobody's.
+        for i in range(120):
+            ask(server, "POST", f"/containers/r{i // 2}/kill")
+        records = [fields(s.recv(65536)) for _ in range(120)]
+        same(sorted((g["DSP_TYPE"], g["DSP_VERDICT"] if g["DSP_TYPE"] == "decision" else "",
+                     json.loads(g["DSP_RECORD"])["type"]) for g in records),
+             60 * [("decision", "deny", "decision")] + 60 * [("repeat", "", "repeat")])
         # It is stopped, and started again.
         for i in range(20):
             ask(server, "POST", f"/containers/b{i}/stop")
@@ -634,7 +725,7 @@ def native_journal():
         server.alive()
 
 
-CHECK = [lines, which, who, injections, count_distinct, count_alike, slow_reader, rotated, directory_gone,
+CHECK = [lines, which, who, injections, outcomes, outcomes_in_pieces, count_distinct, count_alike, slow_reader, rotated, directory_gone,
          denied_without, queue_full_denies, disk_full, reader_gone, not_a_file, half_a_line, hangup, standard_error,
          native_journal]
 

@@ -1,0 +1,42 @@
+/*
+ * Requests that were allowed, and of which dockerd has not yet told what became: it tells no name
+ * of the request, but its method, target and user. Those that are alike and in hand at the same
+ * time are never told apart. Of one thread.
+ */
+#ifndef DSP_FLIGHTS_H
+#define DSP_FLIGHTS_H
+
+#include <stdbool.h>
+
+#include "dsp/record.h"
+#include "dsp/span.h"
+
+struct flights;
+
+struct flights *flights_new(void) __attribute__((warn_unused_result));
+void flights_free(struct flights *f);
+
+/* What dockerd will tell again. */
+struct flight_key {
+	struct span method;
+	struct span target;
+	struct span user;
+};
+
+/* id: of the line that tells of the decision; NULL: there is none. */
+void flights_begin(struct flights *f, const struct flight_key *key, const char *id);
+
+enum flight_found {
+	FLIGHT_UNKNOWN,   /* none is known */
+	FLIGHT_EXACT,     /* exactly one was in hand */
+	FLIGHT_AMBIGUOUS, /* several were in hand, and it may be any of them */
+};
+
+/* One has ended. id gets its line, or is empty when it has none. */
+enum flight_found flights_end(
+	struct flights *f, const struct flight_key *key, char id[RECORD_ID_ROOM]);
+
+/* dockerd has started anew: whatever was in hand has ended. */
+void flights_forget(struct flights *f);
+
+#endif

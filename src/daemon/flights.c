@@ -1,0 +1,147 @@
+#include "dsp/flights.h"
+
+#include <sys/queue.h>
+
+#include "dsp/mem.h"
+#include "dsp/text.h"
+
+enum {
+	BUCKETS = 512,
+	FLIGHTS_MOST = 4096, /* beyond, the one that began first is forgotten */
+	KEY_MOST = 4096,     /* longer ones are not known */
+};
+
+struct flight {
+	LIST_ENTRY(flight) link;   /* of its bucket */
+	TAILQ_ENTRY(flight) order; /* by their beginning */
+	uint64_t hash;
+	unsigned count;
+	bool ambiguous; /* there were several at a time, until all have ended */
+	char id[RECORD_ID_ROOM];
+	size_t n;
+	char key[];
+};
+
+LIST_HEAD(bucket, flight);
+TAILQ_HEAD(flight_order, flight);
+
+struct flights {
+	struct bucket buckets[BUCKETS];
+	struct flight_order order;
+	size_t count;
+	char key[KEY_MOST]; /* the one that is looked for */
+	size_t n;
+	uint64_t hash;
+};
+
+struct flights *flights_new(void)
+{
+	struct flights *f = mem_array(1, sizeof(*f));
+
+	if (f)
+		TAILQ_INIT(&f->order);
+	return f;
+}
+
+static void add_part(struct flights *f, struct span part)
+{
+	for (size_t i = 0; i < part.n; i++) {
+		f->key[f->n++] = part.s[i];
+		f->hash = (f->hash ^ (unsigned char)part.s[i]) * 0x100000001b3U;
+	}
+	f->key[f->n++] = '\0';
+	f->hash *= 0x100000001b3U;
+}
+
+/* A NUL behind each part: methods and targets of HTTP have none, so no two keys look alike. */
+static bool set_key(struct flights *f, const struct flight_key *key)
+{
+	if (key->method.n + key->target.n + key->user.n + 3 > sizeof(f->key))
+		return false;
+	f->n = 0;
+	f->hash = 0xcbf29ce484222325U;
+	add_part(f, key->method);
+	add_part(f, key->target);
+	add_part(f, key->user);
+	return true;
+}
+
+static struct flight *find(struct flights *f)
+{
+	struct flight *one;
+
+	LIST_FOREACH (one, &f->buckets[f->hash % BUCKETS], link) {
+		if (one->hash == f->hash && one->n == f->n && memcmp(one->key, f->key, f->n) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+static void forget(struct flights *f, struct flight *one)
+{
+	LIST_REMOVE(one, link);
+	TAILQ_REMOVE(&f->order, one, order);
+	f->count--;
+	mem_free(one);
+}
+
+void flights_begin(struct flights *f, const struct flight_key *key, const char *id)
+{
+	struct flight *one;
+
+	if (!set_key(f, key))
+		return;
+	one = find(f);
+	if (one) {
+		one->count++;
+		one->ambiguous = true;
+		if (id)
+			text_copy(span_of(id), one->id, sizeof(one->id));
+		return;
+	}
+	one = mem_alloc(sizeof(*one) + f->n);
+	if (!one)
+		return;
+	one->hash = f->hash;
+	one->count = 1;
+	one->ambiguous = false;
+	one->n = f->n;
+	text_copy(span_of(id), one->id, sizeof(one->id));
+	memcpy(one->key, f->key, f->n);
+	if (f->count == FLIGHTS_MOST)
+		forget(f, TAILQ_FIRST(&f->order));
+	LIST_INSERT_HEAD(&f->buckets[f->hash % BUCKETS], one, link);
+	TAILQ_INSERT_TAIL(&f->order, one, order);
+	f->count++;
+}
+
+enum flight_found flights_end(
+	struct flights *f, const struct flight_key *key, char id[RECORD_ID_ROOM])
+{
+	struct flight *one = set_key(f, key) ? find(f) : NULL;
+	enum flight_found found;
+
+	id[0] = '\0';
+	if (!one)
+		return FLIGHT_UNKNOWN;
+	found = one->ambiguous ? FLIGHT_AMBIGUOUS : FLIGHT_EXACT;
+	text_copy(span_of(one->id), id, RECORD_ID_ROOM);
+	if (--one->count == 0)
+		forget(f, one);
+	return found;
+}
+
+void flights_forget(struct flights *f)
+{
+	struct flight *one;
+
+	while ((one = TAILQ_FIRST(&f->order)) != NULL)
+		forget(f, one);
+}
+
+void flights_free(struct flights *f)
+{
+	if (f)
+		flights_forget(f);
+	mem_free(f);
+}

@@ -1,0 +1,89 @@
+"""The audit trail of a real dockerd: every line as the schema has it, and what became of what was allowed."""
+
+import json
+import os
+
+import jsonschema
+
+import dsp
+from lab import check, wait_for
+
+SCHEMA = os.path.join(dsp.ROOT, 'plugin', 'audit.schema.json')
+
+
+class Trail:
+    """The file that dsp writes while a lab's docker works."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.path = lab.directory + '/audit.jsonl'
+        self.at = 0
+        with open(SCHEMA) as text:
+            self.schema = jsonschema.Draft7Validator(json.load(text))
+
+    def all(self):
+        with open(self.path, 'rb') as data:
+            return [json.loads(line) for line in data.read().splitlines()]
+
+    def new(self, wanted):
+        """The lines since the last look, as soon as there are as many."""
+        wait_for(lambda: len(self.all()) >= self.at + wanted,
+                 'not %d new lines in %s' % (wanted, self.path))
+        lines = self.all()[self.at:]
+        self.at += len(lines)
+        for line in lines:
+            wrong = [error.message for error in self.schema.iter_errors(line)]
+            check(not wrong, '%s in %s' % (wrong, line))
+        return lines
+
+
+def outcome_of(lines, operation):
+    """(verdict, pair, status) of the decision of an operation and of its outcome, where there is one."""
+    decision = [e for e in lines if e.get('operation') == operation]
+    check(len(decision) == 1, 'not one %s in %s' % (operation, lines))
+    told = [e for e in lines if e.get('decision') == decision[0]['id']]
+    check(len(told) < 2, 'two outcomes: %s' % told)
+    return decision[0]['verdict'], *((told[0]['pair'], told[0].get('status')) if told else (None, None))
+
+
+def run(lab, report):
+    trail = Trail(lab)
+    lab.dsp()
+    lab.start_container('victim')
+    lab.dsp('DSP_AUDIT=' + trail.path, 'DSP_AUDIT_LOG=changes')
+    with report.case('stop is done: 204'):
+        check(lab.raw('POST', '/containers/victim/stop?t=0').status == 204, 'not stopped')
+        got = outcome_of(trail.new(2), 'container_stop')
+        check(got == ('allow', 'exact', 204), str(got))
+    with report.case('stop once more changes nothing: 304, which dockerd tells as little as an error'):
+        check(lab.raw('POST', '/containers/victim/stop').status == 304, 'not 304')
+        got = outcome_of(trail.new(2), 'container_stop')
+        check(got == ('allow', 'exact', None), str(got))
+    with report.case('a create is done: 201'):
+        body = json.dumps({'Image': 'bb', 'Cmd': ['true'], 'Env': ['A=s3cr3t']}).encode()
+        reply = lab.raw('POST', '/containers/create?name=second', ('Content-Type: application/json',), body)
+        check(reply.status == 201, reply.text)
+        got = outcome_of(trail.new(2), 'container_create')
+        check(got == ('allow', 'exact', 201), str(got))
+    with report.case('an error of dockerd has no status: it tells none'):
+        check(lab.raw('POST', '/containers/nobody/stop').status == 404, 'not 404')
+        got = outcome_of(trail.new(2), 'container_stop')
+        check(got == ('allow', 'exact', None), str(got))
+    with report.case('what is denied has no outcome'):
+        check(lab.raw('POST', '/containers/victim/kill').status == 403, 'not refused')
+        check(outcome_of(trail.new(1), 'container_kill') == ('deny', None, None), 'an outcome')
+    with report.case('docker run, logs, cp, inspect, rm, build, pull: lines of the schema'):
+        lab.dsp('DSP_AUDIT=' + trail.path, 'DSP_AUDIT_LOG=all', 'ALLOW_DELETE=1')
+        for words in (('run', '--rm', '--network', 'none', '-v', '/usr:/x:ro', 'bb', 'true'), ('logs', 'victim'),
+                      ('inspect', 'victim'), ('images',), ('rm', 'second'), ('info',), ('start', 'victim')):
+            check(lab.docker(*words).status == 0, str(words))
+        lab.docker('pull', 'nowhere.invalid/x')
+        lines = trail.new(20)
+        mounts = [d for e in lines for d in e.get('details', []) if d['kind'] == 'mount']
+        check(len(mounts) == 1 and mounts[0]['text'] == '/usr' and mounts[0]['read_only'], str(mounts))
+        paired = [e for e in lines if e['type'] == 'outcome' and e['pair'] == 'exact']
+        check(len(paired) > 8, 'few outcomes: %s' % lines)
+    with report.case('the trail holds no environment'):
+        with open(trail.path) as text:
+            check('s3cr3t' not in text.read(), 'a value is in the trail')
+    lab.dsp()
