@@ -68,6 +68,6 @@ const struct route *route_rows(size_t *count);
 struct powerset route_powers(const struct route *route);
 
 /* Whether a container reference matches [a-zA-Z0-9_.-]+ whole, as the proxies' patterns want it. */
-bool reference_is_plain(struct span name);
+bool route_is_plain(struct span name);
 
 #endif

@@ -157,7 +157,7 @@ static int read_query(const struct request *rq, struct facts *f, char *room, str
 	struct asked asked = { .powers = &f->powers, .details = &f->details };
 
 	f->route = route_find(method_of(rq->method), &f->target, &f->name);
-	f->plain_name = reference_is_plain(f->name);
+	f->plain_name = route_is_plain(f->name);
 	if (!f->route) {
 		powerset_add(&f->powers, POWER_UNKNOWN);
 		return 0;

@@ -110,7 +110,7 @@ const struct route *route_find(enum method method, const struct target *t, struc
 	return NULL;
 }
 
-bool reference_is_plain(struct span name)
+bool route_is_plain(struct span name)
 {
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.s[i];
