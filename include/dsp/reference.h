@@ -2,6 +2,8 @@
 #ifndef DSP_REFERENCE_H
 #define DSP_REFERENCE_H
 
+#include <stdbool.h>
+
 #include "dsp/span.h"
 
 /*
@@ -18,5 +20,8 @@ struct span reference_familiar(struct span name);
  */
 size_t reference_canonical(struct span name, struct span tag, char *out);
 size_t reference_canonical_most(struct span name, struct span tag);
+
+/* Whether such a reference has a tag or a digest of its own; else its canonical form has :latest. */
+bool reference_is_whole(struct span name, struct span tag);
 
 #endif

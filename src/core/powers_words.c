@@ -187,6 +187,9 @@ int asked_by_image(struct asked *a, const struct grant *g, struct span name, str
 		if (!text)
 			return -1;
 		d.text = (struct span){ text, reference_canonical(name, tag, text) };
+		/* Where others mean ":latest", a pull brings all tags. */
+		if (g->power == POWER_IMAGE_PULL && !reference_is_whole(name, tag))
+			d.text.n -= strlen(":latest");
 	}
 	return asked_add(a, g, d);
 }

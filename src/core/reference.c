@@ -54,23 +54,41 @@ size_t reference_canonical_most(struct span name, struct span tag)
 	return name.n + tag.n + sizeof("docker.io/library/:latest");
 }
 
+/* Takes the tag off a name without digest: what is behind a colon of its last part, or nothing. */
+static struct span take_tag(struct span *path)
+{
+	size_t last = 0;
+	struct span tag = { NULL, 0 };
+
+	for (size_t i = 0; i < path->n; i++) {
+		if (path->s[i] == '/')
+			last = i + 1;
+	}
+	last += span_find(span_after(*path, last), ':');
+	if (last < path->n)
+		tag = span_after(*path, last + 1);
+	path->n = last;
+	return tag;
+}
+
+bool reference_is_whole(struct span name, struct span tag)
+{
+	size_t end = span_find(name, '@');
+	struct span path = { name.s, end };
+
+	return end < name.n || tag.n > 0 || take_tag(&path).n > 0;
+}
+
 size_t reference_canonical(struct span name, struct span tag, char *out)
 {
 	struct span digest = span_after(name, span_find(name, '@'));
 	struct span path = { name.s, name.n - digest.n };
-	struct span domain;
-	size_t last = 0;
+	struct span own = take_tag(&path);
+	struct span domain = take_domain(&path);
 	size_t n;
 
-	for (size_t i = 0; i < path.n; i++) {
-		if (path.s[i] == '/')
-			last = i + 1;
-	}
-	last += span_find(span_after(path, last), ':');
-	if (tag.n == 0 && last < path.n)
-		tag = span_after(path, last + 1);
-	path.n = last;
-	domain = take_domain(&path);
+	if (tag.n == 0)
+		tag = own;
 	n = append(out, 0, domain);
 	n = append(out, n, SPAN("/"));
 	if (domain.s == default_domain && span_find(path, '/') == path.n)

@@ -110,6 +110,7 @@ static void canonical_names(void **state)
 		{ "library/x", "", "docker.io/library/x:latest" },
 		{ "r.example.org/x", "", "r.example.org/x:latest" },
 		{ "r:5000/x:1", "", "r:5000/x:1" },
+		{ "r:5000/x:", "", "r:5000/x:latest" },
 		{ "r:5000/a/b", "", "r:5000/a/b:latest" },
 		{ "localhost/x", "", "localhost/x:latest" },
 		{ "localhost", "", "docker.io/library/localhost:latest" },
@@ -131,6 +132,8 @@ static void canonical_names(void **state)
 		assert_true(n <= reference_canonical_most(in, tag));
 		if (!span_equal((struct span){ out, n }, span_of(rows[i].canonical)))
 			fail_msg("%s %s: %.*s", rows[i].name, rows[i].tag, (int)n, out);
+		assert_int_equal(reference_is_whole(in, tag),
+			!span_ends(span_of(rows[i].canonical), SPAN(":latest")));
 		free(out);
 		free(name);
 	}
