@@ -1,0 +1,321 @@
+#include "dsp/trail.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "dsp/mem.h"
+#include "dsp/record.h"
+#include "dsp/text.h"
+
+enum {
+	/* More than dsp writes: a later version's lines are refused by their number. */
+	LINE_MOST = 4 * RECORD_MOST,
+	TIME_LENGTH = 27,
+};
+
+struct trail {
+	const char *path; /* borrowed */
+	FILE *file;
+	size_t number;
+	bool torn;
+	char text[LINE_MOST];
+};
+
+static const char for_persons[] = "dsp: ";
+
+int trail_open(const char *path, struct trail **ret, struct err *e)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	struct trail *t = mem_alloc(sizeof(*t));
+
+	if (!t)
+		return FAIL(e, ENOMEM, "%s", path);
+	t->path = standard_input ? "standard input" : path;
+	t->file = standard_input ? stdin : fopen(path, "re");
+	t->number = 0;
+	t->torn = false;
+	if (!t->file) {
+		err_set(e, errno, "%s", path);
+		mem_free(t);
+		return -1;
+	}
+	*ret = t;
+	return 0;
+}
+
+void trail_close(struct trail *t)
+{
+	if (!t)
+		return;
+	if (t->file != stdin)
+		(void)fclose(t->file);
+	mem_free(t);
+}
+
+bool trail_torn(const struct trail *t)
+{
+	return t->torn;
+}
+
+/* --- what a line must hold ---------------------------------------------------------------------*/
+
+enum kind { KIND_TEXT, KIND_COUNT, KIND_WORDS, KIND_DETAILS };
+
+/* What is read here. Other members may be there; these have their type. */
+static const struct member {
+	const char *name;
+	enum kind kind;
+} members[] = {
+	{ "id", KIND_TEXT },
+	{ "time", KIND_TEXT },
+	{ "type", KIND_TEXT },
+	{ "v", KIND_COUNT },
+	{ "duration_us", KIND_COUNT },
+	{ "subject", KIND_TEXT },
+	{ "known_by", KIND_TEXT },
+	{ "method", KIND_TEXT },
+	{ "target", KIND_TEXT },
+	{ "path", KIND_TEXT },
+	{ "operation", KIND_TEXT },
+	{ "name", KIND_TEXT },
+	{ "access", KIND_TEXT },
+	{ "reading", KIND_TEXT },
+	{ "powers", KIND_WORDS },
+	{ "verdict", KIND_TEXT },
+	{ "would", KIND_TEXT },
+	{ "decided_by", KIND_TEXT },
+	{ "reason", KIND_TEXT },
+	{ "flag", KIND_TEXT },
+	{ "closed", KIND_WORDS },
+	{ "rule", KIND_TEXT },
+	{ "monitored_rule", KIND_TEXT },
+	{ "message", KIND_TEXT },
+	{ "mode", KIND_TEXT },
+	{ "profile", KIND_TEXT },
+	{ "generation", KIND_COUNT },
+	{ "policy", KIND_TEXT },
+	{ "request_bytes", KIND_COUNT },
+	{ "details", KIND_DETAILS },
+	{ "details_left_out", KIND_COUNT },
+	{ "cut", KIND_WORDS },
+	{ "of", KIND_TEXT },
+	{ "since", KIND_TEXT },
+	{ "count", KIND_COUNT },
+	{ "decision", KIND_TEXT },
+	{ "user", KIND_TEXT },
+	{ "pair", KIND_TEXT },
+	{ "status", KIND_COUNT },
+};
+
+static const struct {
+	const char *name;
+	const char *needed[8];
+} types[] = {
+	[TRAIL_DECISION] = { "decision", { "verdict", "decided_by", "mode", "profile", NULL } },
+	[TRAIL_OUTCOME] = { "outcome", { "method", "target", "pair", NULL } },
+	[TRAIL_REPEAT] = { "repeat", { "of", "count", "since", NULL } },
+	[TRAIL_DROPPED] = { "dropped", { "count", "since", NULL } },
+};
+
+enum { TYPES = sizeof(types) / sizeof(types[0]) };
+
+static bool is_list_of(const json_t *value, bool (*good)(const json_t *element))
+{
+	const json_t *element;
+	size_t i;
+
+	if (!json_is_array(value))
+		return false;
+	json_array_foreach (value, i, element) {
+		if (!good(element))
+			return false;
+	}
+	return true;
+}
+
+static bool is_word(const json_t *value)
+{
+	return json_is_string(value);
+}
+
+static bool is_detail(const json_t *value)
+{
+	return json_is_string(json_object_get(value, "kind"));
+}
+
+static bool fits(const json_t *value, enum kind kind)
+{
+	switch (kind) {
+	case KIND_TEXT:
+		return json_is_string(value);
+	case KIND_COUNT:
+		return json_is_integer(value) && json_integer_value(value) >= 0;
+	case KIND_WORDS:
+		return is_list_of(value, is_word);
+	case KIND_DETAILS:
+		return is_list_of(value, is_detail);
+	}
+	return false;
+}
+
+static const char *check_members(const json_t *o)
+{
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		const json_t *value = json_object_get(o, members[i].name);
+
+		if (value && !fits(value, members[i].kind))
+			return members[i].name;
+	}
+	return NULL;
+}
+
+/* RFC 3339 in UTC with microseconds, as dsp writes it; -1: it is none. */
+static int64_t seconds_of(const char *time)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
+	struct tm t = { .tm_isdst = 0 };
+
+	if (strlen(time) != TIME_LENGTH)
+		return -1;
+	for (size_t i = 0; i < TIME_LENGTH; i++) {
+		bool digit = time[i] >= '0' && time[i] <= '9';
+
+		if (form[i] == 'd' ? !digit : time[i] != form[i])
+			return -1;
+	}
+	if (!strptime(time, "%Y-%m-%dT%H:%M:%S", &t))
+		return -1;
+	return timegm(&t);
+}
+
+static int check_line(const struct trail *t, struct trail_line *l, struct err *e)
+{
+	const json_t *version = json_object_get(l->object, "v");
+	const char *wrong = check_members(l->object);
+	const char *type = trail_text(l, "type");
+	size_t i = 0;
+
+	if (json_integer_value(version) != 1)
+		return FAIL(e, 0, "%s:%zu: not a line of an audit trail of version 1", t->path,
+			t->number);
+	if (wrong)
+		return FAIL(e, 0, "%s:%zu: \"%s\" is not what it is in an audit trail", t->path,
+			t->number, wrong);
+	while (i < TYPES && strcmp(types[i].name, type) != 0)
+		i++;
+	if (i == TYPES)
+		return FAIL(e, 0, "%s:%zu: no such type of line", t->path, t->number);
+	l->type = (enum trail_type)i;
+	for (const char *const *name = types[i].needed; *name; name++) {
+		if (!json_object_get(l->object, *name))
+			return FAIL(e, 0, "%s:%zu: \"%s\" is missing", t->path, t->number, *name);
+	}
+	l->id = trail_text(l, "id");
+	l->time = trail_text(l, "time");
+	l->seconds = seconds_of(l->time);
+	l->count = i == TRAIL_REPEAT || i == TRAIL_DROPPED ? trail_number(l, "count") : 1;
+	if (l->seconds < 0)
+		return FAIL(e, 0, "%s:%zu: \"time\" is no time", t->path, t->number);
+	return 0;
+}
+
+/* --- lines -------------------------------------------------------------------------------------*/
+
+/* 1: a whole line of *n bytes without its end; 0: no more; -1 and e. */
+static int read_line(struct trail *t, size_t *n, struct err *e)
+{
+	int c;
+
+	*n = 0;
+	t->number++;
+	while ((c = getc_unlocked(t->file)) != EOF && c != '\n') {
+		if (*n == LINE_MOST)
+			return FAIL(e, 0, "%s:%zu: longer than any line of an audit trail", t->path,
+				t->number);
+		t->text[(*n)++] = (char)c;
+	}
+	if (ferror(t->file))
+		return FAIL(e, errno, "%s", t->path);
+	t->torn = c == EOF && *n > 0;
+	return c == EOF ? 0 : 1;
+}
+
+static bool is_for_persons(const struct trail *t, size_t n)
+{
+	return span_starts((struct span){ t->text, n }, SPAN(for_persons));
+}
+
+int trail_next(struct trail *t, struct trail_line *ret, struct err *e)
+{
+	struct trail_line l = { .object = NULL };
+	json_error_t why;
+	size_t n;
+	int rc;
+
+	do
+		rc = read_line(t, &n, e);
+	while (rc > 0 && is_for_persons(t, n));
+	if (rc <= 0)
+		return rc;
+	l.object = json_loadb(t->text, n, JSON_REJECT_DUPLICATES, &why);
+	if (!json_is_object(l.object)) {
+		json_decref(l.object);
+		return FAIL(e, 0, "%s:%zu: not a JSON object", t->path, t->number);
+	}
+	l.number = t->number;
+	if (check_line(t, &l, e) != 0) {
+		json_decref(l.object);
+		return -1;
+	}
+	*ret = l;
+	return 1;
+}
+
+/* --- members -----------------------------------------------------------------------------------*/
+
+const char *trail_text(const struct trail_line *l, const char *member)
+{
+	const char *text = json_string_value(json_object_get(l->object, member));
+
+	return text ? text : "";
+}
+
+uint64_t trail_number(const struct trail_line *l, const char *member)
+{
+	json_int_t n = json_integer_value(json_object_get(l->object, member));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+const char *trail_word(const struct trail_line *l, const char *list, size_t at)
+{
+	return json_string_value(json_array_get(json_object_get(l->object, list), at));
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+size_t trail_bytes(const char *text, char *out)
+{
+	size_t n = 0;
+
+	while (*text) {
+		int high = text[0] == '\\' && text[1] == 'x' ? hex(text[2]) : -1;
+		int low = high >= 0 ? hex(text[3]) : -1;
+
+		if (low >= 0) {
+			out[n++] = (char)(high * 16 + low);
+			text += 4;
+			continue;
+		}
+		text += text[0] == '\\' && text[1] == '\\';
+		out[n++] = *text++;
+	}
+	return n;
+}
