@@ -71,7 +71,7 @@ flags = $(eval flags := $(FLAGS) $(foreach f,$(FLAGS_CC),$(call cc-option,$(f)))
 # --- the program -------------------------------------------------------------------------------
 
 TABLES := routes powers flags proxies fields grants
-GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/version.h
+GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/version.h $(B)/gen/report_css.h
 .SECONDARY: $(GEN)
 CORE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/core/*.c)))
 DAEMON := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/daemon/*.c)))
@@ -105,6 +105,12 @@ $(B)/%.o: %.c $(GEN) Makefile | $(B)/gen/found
 $(B)/gen/%_tab.h: src/core/%.tab src/core/tables.awk
 	@mkdir -p $(@D)
 	$(Q)$(AWK) -v table=$* -f src/core/tables.awk $< > $@.new
+	$(Q)mv $@.new $@
+
+# As the text of a C string, one for each line.
+$(B)/gen/report_css.h: src/cli/report.css
+	@mkdir -p $(@D)
+	$(Q)$(AWK) '{ gsub(/[\\"]/, "\\\\&"); sub(/^\t+/, ""); print "\"" $$0 "\\n\"," }' $< > $@.new
 	$(Q)mv $@.new $@
 
 $(B)/gen/version.h: Makefile

@@ -115,6 +115,15 @@ static const struct command {
 		"Status 0: healthy; 1: a warning, or something is unknown (without root, for instance);\n"
 		"3: a FAULT: dockerd does not ask this dsp, asks it in vain, or only in monitor mode, or\n"
 		"it can be bypassed right now; 2: wrong usage.\n" },
+	{ "report", "[--since TIME] [--until TIME] [--title TEXT] [TRAIL...]", cli_report,
+		"make a page (HTML) of an audit trail: who did what, what was refused and why",
+		"  --since TIME  only what was decided from then on: 2026-11-25, or 2026-11-25T10:00\n"
+		"  --until TIME  and before then\n"
+		"  --title TEXT  the page's title\n"
+		"\n"
+		"TRAIL are files of an audit trail, oldest first; - or none: standard input. The page goes\n"
+		"to standard output. It needs nothing from elsewhere, and runs nothing.\n"
+		"Status 0: made; 1: a line that is none of a trail, or a failure.\n" },
 	{ "token", "new NAME | hash", cli_token,
 		"make a token for a user of the policy file, or hash one",
 		"  new NAME  print a fresh token, its line for the policy file, and the Docker CLI\n"

@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""dsp report: what it counts, whom it believes, and how its page looks in a real browser."""
+import base64
+import html
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import dsp  # noqa: E402
+
+SCRIPT = "<script>document.title='run'</script>"
+INJECTIONS = [SCRIPT, "<img src=x onerror=\"document.title='run'\">", "\"'><svg onload=\"document.title='run'\">",
+              "javascript:document.title='run'", "</td></table></code><h1>big</h1>", "&lt;b&gt;", "{{7*7}}", "<!--",
+              "]]>", "\x1b[31mred", "a\nb", "\u202egnp.exe", "\u2066x\u2069", "\ufeff", "é–中"]
+POLICY = {"users": {"ci": {"common_names": ["ci"]}},
+          "rules": [{"name": SCRIPT, "who": ["ci"], "deny": ["volume_*"], "message": SCRIPT}]}
+
+
+def question(method, target, user="", body=None):
+    q = {"RequestMethod": method, "RequestUri": target, "RequestHeaders": {}}
+    if user:
+        q["User"] = user
+    if body is not None:
+        text = json.dumps(body).encode()
+        q["RequestBody"] = base64.b64encode(text).decode()
+        q["RequestHeaders"] = {"Content-Type": "application/json", "Content-Length": str(len(text))}
+    return q
+
+
+def questions():
+    yield question("GET", "/containers/json")
+    yield question("POST", "/containers/web/kill")
+    yield question("POST", "/volumes/create", "ci", {"Name": "v"})
+    yield question("POST", "/containers/create", "ci", {"Image": "a", "HostConfig": {"Privileged": True}})
+    for text in INJECTIONS:
+        yield question("GET", f"/containers/{text}/json", text)
+        yield question("POST", f"/containers/{text}/kill")
+        yield question("POST", "/containers/create", text, {
+            "Image": text, "HostConfig": {"Binds": [f"/{text}:/x"], "CapAdd": [text], "Devices": [{"PathOnHost": text}]}})
+
+
+def record(where):
+    """The trail of a real dsp."""
+    policy, trail = os.path.join(where, "policy.json"), os.path.join(where, "trail.jsonl")
+    with open(policy, "w", encoding="utf-8") as f:
+        json.dump({**POLICY, "otherwise": "profile"}, f)
+    os.chmod(policy, 0o600)
+    flags = {"DSP_AUDIT": trail, "DSP_AUDIT_LOG": "all", "DSP_POLICY": policy}
+    with dsp.Serve(where, flags) as server, server.connect() as peer:
+        for q in questions():
+            peer.ask(q)
+    return trail
+
+
+def report(*words, give=None):
+    """(status, page, what it said)"""
+    done = subprocess.run([dsp.DSP, "report", *words], check=False, capture_output=True, text=True, input=give,
+                          env=dsp.clean_environment())
+    return done.returncode, done.stdout, done.stderr
+
+
+# --- what it counts ------------------------------------------------------------------------------
+
+def line(number, second=0, **more):
+    first = {"v": 1, "time": f"2026-11-25T10:00:{second:02}.000000Z", "id": f"a-{number}", "type": "decision",
+             "duration_us": 5, "subject": "anonymous", "known_by": "nothing", "method": "GET",
+             "target": "/info", "operation": "system_info", "access": "read", "reading": "exact", "powers": [],
+             "verdict": "allow", "decided_by": "profile", "mode": "enforce", "profile": "guard", "generation": 1,
+             "policy": "-", "request_bytes": 60}
+    return {**first, **more}
+
+
+DENIED = {"verdict": "deny", "decided_by": "power", "reason": "kill", "closed": ["kill"], "powers": ["kill"],
+          "operation": "container_kill", "method": "POST", "target": "/containers/a/kill", "access": "write"}
+HEAD = {"v": 1, "time": "2026-11-25T10:00:09.000000Z", "id": "a-9"}
+# name, lines, what the page says, what it does not say
+COUNTS = [
+    ("nothing", [], ["No decision is in this trail"], ["<svg"]),
+    ("one", [line(1)], ["<b>1</b> decisions", "<b>0</b> refused", "system_info"], ["are missing"]),
+    ("a denial", [line(1), line(2, 1, **DENIED)],
+     ["<b>2</b> decisions", "<b class=deny>1</b> refused", "<code>ALLOW_KILL</code>", "POST /containers/a/kill"], []),
+    ("repeats", [line(1, **DENIED), {**HEAD, "type": "repeat", "of": "a-1", "count": 41, "since": HEAD["time"]}],
+     ["<b>42</b> decisions", "<b class=deny>42</b> refused"], ["are not counted"]),
+    ("repeats of what is not there", [line(1), {**HEAD, "type": "repeat", "of": "a-7", "count": 3, "since": HEAD["time"]}],
+     ["<b>1</b> decisions", "3 repeats are of lines before"], []),
+    ("dropped", [line(1), {**HEAD, "type": "dropped", "count": 12, "since": HEAD["time"]}], ["12 lines are missing"], []),
+    ("monitor mode", [line(1, **{**DENIED, "verdict": "allow", "would": "deny", "mode": "monitor"})],
+     ["monitor mode", "<b class=deny>1</b> would be refused", "Refused, or would be"], []),
+    ("root", [line(1, powers=["privileged", "create"], details=[{"kind": "option", "power": "privileged", "text": "Privileged"}],
+                   details_left_out=2)],
+     ["<b class=deny>1</b> uses of direct ways to root", "direct"], ["Ways to root that were used</h2>\n<p>None"]),
+    ("root refused is no use", [line(1, powers=["privileged"], verdict="deny", reason="privileged")],
+     ["<b>0</b> uses of direct ways to root", "Ways to root that were used</h2>\n<p>None"], []),
+    ("a question that was none", [{k: v for k, v in line(1, verdict="deny", decided_by="question").items() if k not in (
+        "subject", "known_by", "method", "target", "operation", "access", "reading", "powers")}],
+     ["1 questions of dockerd could not be read"], []),
+    ("outcomes", [line(1), {**HEAD, "type": "outcome", "method": "GET", "target": "/info", "pair": "exact",
+                            "decision": "a-1", "status": 200}], ["What became of it", "<code>200</code>"], []),
+    ("lines for persons", ["dsp: denied container_kill: x", line(1)], ["<b>1</b> decisions"], []),
+    ("out of order", [line(1, 30), line(2, 5)], ["<b>2</b> decisions", "10:00:05 to 2026-11-25 10:00:30"], []),
+    ("flags that nobody needed", [line(1, powers=["create"])], ["<li>ALLOW_PRUNE</li>"], ["<li>ALLOW_CREATE</li>", "<li>ALLOW_EXEC</li>"]),
+]
+# A trail that is none: text, what is said.
+WRONG = [
+    ("no JSON", "x\n", ":1: not a JSON object"),
+    ("a blank line", json.dumps(line(1)) + "\n\n", ":2: not a JSON object"),
+    ("another version", json.dumps(line(1, v=2)) + "\n", ":1: not a line of an audit trail of version 1"),
+    ("another type", json.dumps(line(1, type="x")) + "\n", ":1: no such type of line"),
+    ("a member of another kind", json.dumps(line(1, powers=[1])) + "\n", ":1: \"powers\" is not what it is"),
+    ("a negative number", json.dumps(line(1, duration_us=-1)) + "\n", ":1: \"duration_us\" is not"),
+    ("no time", json.dumps(line(1, time="2026-11-25")) + "\n", ":1: \"time\" is no time"),
+    ("no verdict", json.dumps({k: v for k, v in line(1).items() if k != "verdict"}) + "\n", "\"verdict\" is missing"),
+    ("twice the same member", json.dumps(line(1))[:-1] + ",\"v\":1}\n", ":1: not a JSON object"),
+    ("a line without end", "{\"v\":\"" + "a" * 200000 + "\"}\n", ":1: longer than any line"),
+    ("a list", "[]\n", ":1: not a JSON object"),
+]
+
+
+def text_of(lines):
+    return "".join((x if isinstance(x, str) else json.dumps(x)) + "\n" for x in lines)
+
+
+def check_counts(results):
+    for name, lines, there, not_there in COUNTS:
+        status, page, said = report(give=text_of(lines))
+        wrong = [x for x in there if x not in page] + [x for x in not_there if x in page]
+        results.check(f"report: {name}", status == 0 and not wrong, f"{wrong} {said}")
+    for name, text, why in WRONG:
+        status, page, said = report("-", give=text)
+        results.check(f"report: refused: {name}", status == 1 and not page and why in said, f"{status} {said}")
+    status, page, said = report(give=text_of([line(1)]) + json.dumps(line(2))[:50])
+    results.check("report: a last line that was cut off", status == 0 and "<b>1</b> decisions" in page and
+                  "in the middle of a line" in page, said)
+    lines = text_of([line(i, i) for i in range(10, 50)])
+    status, page, said = report("--since", "2026-11-25T10:00:20", "--until", "2026-11-25T10:00:30", "--title", "<b>T</b>",
+                                give=lines)
+    results.check("report: a part of the time", "<b>10</b> decisions" in page and "<h1>&lt;b&gt;T&lt;/b&gt;</h1>" in page, said)
+    results.check("report: a file that is not there", report("/nonexistent/x")[0] == 1, "")
+    results.check("report: wrong use", report("--sinse", "x")[0] == 2, "")
+
+
+def check_bounds(results):
+    """Names by the hundred thousand, and every one of them longer than the last."""
+    rows = (json.dumps(line(i, i % 60, subject=f"cn:{i:06}" + "x" * (i % 200), operation=f"o{'abc'[i % 3]}", **({
+        "powers": ["host_mounts"], "details": [{"kind": "mount", "power": "host_mounts", "text": f"/srv/{i}"}]}
+        if i % 2 else {}))) for i in range(150000))
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as f:
+        f.writelines(row + "\n" for row in rows)
+        f.flush()
+        status, page, said = report(f.name)
+        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    results.check("report: all of many names are counted", status == 0 and "<b>150000</b> decisions" in page and
+                  "Clients with fewer calls are not shown" in page, said)
+    results.check("report: memory and page stay small", most < 120 * 1024 and len(page) < 400000,
+                  f"{most} KiB, {len(page)} bytes")
+
+
+# --- the page --------------------------------------------------------------------------------------
+
+def check_page(page, results):
+    tags = set(re.findall(r"<([a-z0-9]+)", page))
+    results.check("page: only the elements that the program writes", tags <= set(
+        "html head meta title style body header main footer section h1 h2 h3 p ul li b strong span svg g rect line "
+        "table caption thead tbody tr th td div code details summary a".split()), tags)
+    results.check("page: nothing from elsewhere", not re.search(r"https?:|url\(|\bsrc=|@import|<link", re.sub(
+        r"&[a-z#0-9]+;|<code>.*?</code>", "", page)), "it names another place")
+    results.check("page: no handlers", not re.search(r"<[^>]*\son\w+=", page), "")
+    for text in INJECTIONS[:9]:
+        results.check(f"page: {text!r} is text", html.escape(text, quote=True).replace("&#x27;", "&#39;") in page
+                      or text in ("<!--", "]]>"), "not found")
+    unseen = [c for c in "\x1b\u202e\u2066\u2069\ufeff\r" if c in page]
+    results.check("page: what is not seen is spelled out", not unseen, unseen)
+
+
+CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+            "--allow-file-access-from-files", "--virtual-time-budget=2000"]
+# Looks at the page as a phone would show it.
+HARNESS = """<!doctype html><meta charset=utf-8><iframe id=f src="page.html" width=360 height=800 style="border:0"></iframe>
+<pre id=out></pre><script>
+document.getElementById('f').onload = () => {
+	const d = document.getElementById('f').contentDocument;
+	document.getElementById('out').textContent = JSON.stringify({
+		width: d.documentElement.scrollWidth, scripts: d.scripts.length, images: d.images.length,
+		title: d.title, handlers: d.querySelectorAll('[onload],[onerror]').length, big: d.querySelectorAll('h1').length,
+		text: d.body.innerText.length});
+};</script>"""
+
+
+def browse(where, *words):
+    """What chromium writes; it is given some more chances, for it may fail to start on a busy machine."""
+    for _ in range(3):
+        profile = tempfile.mkdtemp(dir=where)
+        try:
+            done = subprocess.run([*CHROMIUM, f"--user-data-dir={profile}", *words], check=False, cwd=where, timeout=90,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            if done.returncode == 0:
+                return done.stdout
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            shutil.rmtree(profile, ignore_errors=True)
+    return ""
+
+
+def pixels(path):
+    """The colours of a picture: {colour: how often}, of 8 bits and 3 or 4 channels."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at, body = 8, b""
+    while at < len(data):
+        size, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
+        piece = data[at + 8:at + 8 + size]
+        if kind == b"IHDR":
+            width, height, channels = int.from_bytes(piece[:4], "big"), int.from_bytes(piece[4:8], "big"), {
+                2: 3, 6: 4}[piece[9]]
+        elif kind == b"IDAT":
+            body += piece
+        at += 12 + size
+    rows, before, found = zlib.decompress(body), bytearray(width * channels), {}
+    for y in range(height):
+        start = y * (width * channels + 1)
+        now = unfilter(rows[start], bytearray(rows[start + 1:start + 1 + width * channels]), before, channels)
+        for x in range(0, len(now), channels * 4):
+            colour = bytes(now[x:x + 3])
+            found[colour] = found.get(colour, 0) + 1
+        before = now
+    return found
+
+
+def unfilter(kind, row, above, step):
+    for i, byte in enumerate(row):
+        left = row[i - step] if i >= step else 0
+        corner = above[i - step] if i >= step else 0
+        if kind == 1:
+            guess = left
+        elif kind == 2:
+            guess = above[i]
+        elif kind == 3:
+            guess = (left + above[i]) // 2
+        elif kind == 4:
+            p = left + above[i] - corner
+            guess = min((abs(p - left), 0, left), (abs(p - above[i]), 1, above[i]), (abs(p - corner), 2, corner))[2]
+        else:
+            guess = 0
+        row[i] = (byte + guess) & 255
+    return row
+
+
+def check_browser(where, page, results):
+    for name, text in (("page.html", page), ("harness.html", HARNESS)):
+        with open(os.path.join(where, name), "w", encoding="utf-8") as f:
+            f.write(text)
+    dom = browse(where, "--dump-dom", f"file://{where}/harness.html")
+    found = re.search(r"<pre id=\"out\">(\{.*?\})</pre>", dom)
+    seen = json.loads(html.unescape(found[1])) if found else {}
+    results.check("browser: the page is shown", seen.get("text", 0) > 1000, f"{seen} {dom[-300:]}")
+    results.check("browser: no script runs, no picture is there", seen and not seen["scripts"] and not seen["images"] and
+                  not seen["handlers"] and seen["title"] == "Docker, as dsp saw it" and seen["big"] == 1, seen)
+    results.check("browser: on a phone nothing is wider than the screen", seen and seen["width"] <= 360, seen)
+    # The same without the policy in its head: the escaping alone has to do.
+    bare = re.sub(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>", "", page)
+    with open(os.path.join(where, "page.html"), "w", encoding="utf-8") as f:
+        f.write(bare)
+    dom = browse(where, "--dump-dom", f"file://{where}/page.html")
+    results.check("browser: nor without the Content-Security-Policy", bare != page and "ALLOW_KILL" in dom and
+                  "<title>Docker, as dsp saw it</title>" in dom, dom[:300])
+    for name, options in (("light", []), ("dark", ["--blink-settings=preferredColorScheme=0"])):
+        shot = os.path.join(where, name + ".png")
+        browse(where, "--window-size=900,1200", f"--screenshot={shot}", *options, f"file://{where}/page.html")
+        colours = pixels(shot) if os.path.exists(shot) else {b"\0\0\0": 1}
+        most = max(colours, key=colours.get)
+        results.check(f"browser: the picture is not blank, and {name}", len(colours) > 30 and
+                      (sum(most) > 600) == (name == "light"), f"{len(colours)} colours, most {most.hex()}")
+    pdf = os.path.join(where, "page.pdf")
+    browse(where, f"--print-to-pdf={pdf}", f"file://{where}/page.html")
+    results.check("browser: it prints", os.path.exists(pdf) and os.path.getsize(pdf) > 10000, "no PDF")
+
+
+def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    results = dsp.Results()
+    check_counts(results)
+    check_bounds(results)
+    with tempfile.TemporaryDirectory() as where:
+        trail = record(where)
+        status, page, said = report(trail)
+        results.check("report: of a real dsp", status == 0 and "container_kill" in page, said)
+        check_page(page, results)
+        check_browser(where, page, results)
+    return results.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
