@@ -2,11 +2,13 @@
 import time
 
 from glass import blocks
-from machine import Load, Waiting, check, wait_for
+from machine import Connection, Load, Waiting, check, wait_for
 
+CONFIG = "/etc/docker/daemon.json"
 PROGRAM = "/usr/bin/dsp"
 PLUGIN = "/run/docker/plugins/dsp.sock"
 UNITS = ("dsp.socket", "dsp.service")
+LINES = 12000
 
 
 def denied(waiting, seconds):
@@ -110,9 +112,62 @@ def glass(machine, report):
         healthy(machine)
 
 
+def take_out(machine, report):
+    """What the page says of a dockerd that does not start, down to a Docker that asks nobody."""
+    with report.case("dsp-break-glass, dockerd does not start"):
+        machine.systemctl("mask", "--runtime", "--now", *UNITS)
+        machine.systemctl("restart", "--no-block", "docker.service")
+        wait_for(lambda: int(machine.show("docker.service", "NRestarts")) > 0, "dockerd has not given up", 60)
+        machine.write("/tmp/glass.sh", blocks()["by-hand"].replace("kill -HUP", "#"))
+        machine.works("sh", "-eu", "/tmp/glass.sh")
+        page(machine, "start")
+        check(machine.asks_nobody(), machine.kill().text)
+    with report.case("dsp-break-glass, dsp enable puts it back"):
+        machine.write(CONFIG, machine.config)
+        machine.systemctl("unmask", "--runtime", *UNITS)
+        machine.systemctl("start", *UNITS)
+        machine.works("dsp", "enable")
+        healthy(machine)
+
+
+def journal_away(machine, report):
+    """More lines than fit in the way to it. Asked without dockerd, which does wait for the journal."""
+    with report.case("the journal takes no more: dsp goes on, and tells how many lines were lost"):
+        journald = machine.works("pidof", "systemd-journald").strip()
+        question = {"RequestMethod": "POST", "RequestUri": "/containers/nobody/kill"}
+        slowest = 0.0
+        machine.works("kill", "-STOP", journald)
+        try:
+            with Connection(machine.path(PLUGIN)) as peer:
+                for _ in range(LINES):
+                    begun = time.monotonic()
+                    check(peer.ask(question)[0] is False, "allowed")
+                    slowest = max(slowest, time.monotonic() - begun)
+            check(machine.asks_dsp(), machine.kill().text)
+        finally:
+            machine.works("kill", "-CONT", journald)
+        print("# journald stopped: %d questions, slowest %.2f s" % (LINES, slowest), flush=True)
+        check(machine.asks_dsp(), machine.kill().text)
+        check("lines lost" in machine.journal("-u", "dsp.service"), "nobody says so")
+        healthy(machine)
+
+
+def docker_restarts(machine, report):
+    """Calls may fail here, for Docker itself is away."""
+    with report.case("systemctl restart docker.service under load: nothing is let through"):
+        with Load(machine, 4) as load:
+            machine.systemctl("restart", "docker.service")
+            healthy(machine)
+        through = [said for said in load.said if "No such container" in said]
+        check(not through, through)
+
+
 def run(machine, report):
     killed(machine, report)
     stopped(machine, report)
     crash_loop(machine, report)
+    journal_away(machine, report)
+    docker_restarts(machine, report)
     masked(machine, report)
     glass(machine, report)
+    take_out(machine, report)

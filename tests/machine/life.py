@@ -143,10 +143,18 @@ def remove(machine, report):
         check(machine.run("pidof", "dsp").status != 0, "dsp still runs")
         check(not machine.active(*UNITS), "the units are still active")
         machine.run_container()
+    with report.case("installed again, as at first, and removed again"):
+        # A boot empties /tmp.
+        machine.put(machine.package, "/tmp/dsp.deb")
+        machine.works("dpkg", "-i", "/tmp/dsp.deb")
+        sound(machine)
+        check(machine.asks_nobody(), machine.kill().text)
+        machine.works("dpkg", "-r", "dsp")
     with report.case("purge: nothing is left"):
         machine.works("dpkg", "-P", "dsp")
         left = files(machine) - machine.before
         check(not left, sorted(left))
+        check(machine.run("test", "-e", "/var/log/dsp").status != 0, "its log directory is left")
         check(machine.run("test", "-e", "/run/docker/plugins/dsp.sock").status != 0, "the socket is still there")
         text = machine.systemctl("list-units", "--all", "--no-legend", "dsp*")
         check(not text, text)

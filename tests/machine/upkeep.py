@@ -13,6 +13,11 @@ def generation(machine):
 
 
 def restarts(machine, report):
+    with report.case("systemctl daemon-reexec under load: no call fails"):
+        with Load(machine, 4) as load:
+            machine.systemctl("daemon-reexec")
+        load.verdict("daemon-reexec", 10)
+        check(machine.active("dsp.socket", "dsp.service"), "the units are not active")
     # A socket that is closed takes the questions with it that wait there.
     for words, times, cut in ((("restart", "dsp.service"), 8, False), (("stop", "dsp.service"), 2, False),
                               (("restart", "dsp.socket"), 2, True)):
