@@ -89,9 +89,8 @@ class Machine:
 
     def main_pid(self):
         """dsp's, in the machine's own counting."""
-        pid = self.show("dsp.service", "MainPID")
-        check(pid != "0", "dsp does not run")
-        return pid
+        wait_for(lambda: self.show("dsp.service", "MainPID") != "0", "dsp does not run")
+        return self.show("dsp.service", "MainPID")
 
     def signal(self, name):
         self.works("kill", "-" + name, self.main_pid())

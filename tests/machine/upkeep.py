@@ -9,7 +9,10 @@ POLICY = "/etc/dsp/policy.json"
 
 
 def generation(machine):
-    return int(re.search(r"generation (\d+)", machine.show("dsp.service", "StatusText"))[1])
+    text = machine.show("dsp.service", "StatusText")
+    found = re.search(r"generation (\d+)", text)
+    check(found, "its status: " + text)
+    return int(found[1])
 
 
 def restarts(machine, report):
