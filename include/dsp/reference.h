@@ -21,7 +21,7 @@ struct span reference_familiar(struct span name);
 size_t reference_canonical(struct span name, struct span tag, char *out);
 size_t reference_canonical_most(struct span name, struct span tag);
 
-/* Whether such a reference has a tag or a digest of its own; else its canonical form has :latest. */
+/* Whether such a reference has a tag or a digest; else its canonical form ends with :latest. */
 bool reference_is_whole(struct span name, struct span tag);
 
 #endif
