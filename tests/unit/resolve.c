@@ -102,7 +102,7 @@ static void is(const char *source, const char *what, const char *path)
 }
 
 /* Our own program, wherever it is installed, and under another name. */
-static void program(void **state)
+static void own_program(void **state)
 {
 	char path[512];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -439,7 +439,7 @@ int main(void)
 		cmocka_unit_test(relative),
 		cmocka_unit_test(links),
 		cmocka_unit_test(own),
-		cmocka_unit_test(program),
+		cmocka_unit_test(own_program),
 		cmocka_unit_test(up),
 		cmocka_unit_test(not_there),
 		cmocka_unit_test(long_ones),
