@@ -492,7 +492,9 @@ def a_second_signal_cuts_those_that_wait():
         same(server.process.wait(5), 0, "exit status")
         for peer in peers[1:]:
             holds(peer.closed(), "a reply, instead of the end")
-        same(server.said().split(), ["dropped"] * 20)
+        # The first may have gone before it was read.
+        said = server.said().split()
+        holds(said in (["dropped"] * 19, ["dropped"] * 20), f"{len(said)} calls dropped: {said}")
 
 
 if __name__ == "__main__":
