@@ -70,7 +70,7 @@ flags = $(eval flags := $(FLAGS) $(foreach f,$(FLAGS_CC),$(call cc-option,$(f)))
 
 # --- the program -------------------------------------------------------------------------------
 
-TABLES := routes powers flags proxies fields grants
+TABLES := routes powers flags proxies fields grants metrics
 GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/version.h $(B)/gen/report_css.h
 .SECONDARY: $(GEN)
 CORE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/core/*.c)))

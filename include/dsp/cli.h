@@ -23,6 +23,8 @@ int cli_check(int argc, char **argv);
 int cli_token(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_reload(int argc, char **argv);
+int cli_metrics(int argc, char **argv);
+int cli_health(int argc, char **argv);
 int cli_enable(int argc, char **argv);
 int cli_disable(int argc, char **argv);
 int cli_who_can(int argc, char **argv);

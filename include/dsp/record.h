@@ -73,6 +73,12 @@ void record_repeats(
 /* head->count lines that are missing, so many of them of decisions, since head->since_us. */
 void record_dropped(const struct record_head *head, uint64_t decisions, struct record_line *ret);
 
+/* The word for what decided; refused, when it is not NULL, goes before any decision. */
+const char *record_decided_by(const struct decision *decision, const char *refused);
+
+/* The word for an operation: its name, or unknown (no row has the route), or none (unroutable). */
+const char *record_operation(const struct facts *facts);
+
 /* RFC 3339 in UTC, with microseconds. */
 void record_time(uint64_t us, char out[RECORD_TIME_ROOM]);
 

@@ -51,6 +51,7 @@ struct server_options {
 	size_t count;
 	void *ctx;                /* passed to answer */
 	size_t budget;            /* most bytes of all bodies in flight; beyond: 503 */
+	unsigned *connections;    /* always how many are open; NULL: nobody wants to know */
 	unsigned request_seconds; /* from a request's first byte to its last */
 	/* The socket outlives this process: what waits in its backlog is left for the next one. */
 	bool handed_over;

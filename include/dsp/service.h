@@ -10,6 +10,7 @@
 
 #include "dsp/audit.h"
 #include "dsp/decide.h"
+#include "dsp/metrics.h"
 #include "dsp/pool.h"
 #include "dsp/request.h"
 #include "dsp/server.h"
@@ -49,6 +50,8 @@ struct service {
 	int (*reload)(struct service *service, struct err *e);
 	struct pool *pool;                     /* borrowed; NULL: mount sources are not looked up */
 	struct audit *audit;                   /* borrowed; NULL: nothing is told */
+	struct metrics *metrics;               /* borrowed; NULL: nothing is counted */
+	unsigned connections;                  /* that are open; kept by the server */
 	struct span socket_dir;                /* of dsp's socket; borrowed */
 	char probes[PROBES][PROBE_LENGTH + 1]; /* as they came; empty: none yet */
 	unsigned probe_count;
@@ -62,7 +65,8 @@ void service_end(struct service *service);
 
 /*
  * POST /Plugin.Activate, /AuthZPlugin.AuthZReq and /AuthZPlugin.AuthZRes; and for dsp's own
- * commands /Dsp.Status and /Dsp.Reload, whose reply is that of the status. ctx is a service.
+ * commands /Dsp.Status and /Dsp.Reload, whose reply is that of the status; /Dsp.Metrics and
+ * /Dsp.MetricsText, whose reply is text. ctx is a service.
  */
 const struct endpoint *service_endpoints(size_t *count);
 

@@ -2,7 +2,7 @@
 #
 # FILE is what program.awk prints. A line of the page that is nothing but one of these is replaced:
 #   @commands@  @profiles@  @sections@  @powers@  @power-names@  @groups@  @settings@
-#   @operations@  @checks@
+#   @operations@  @checks@  @metrics@
 #   @file PATH@       the text of a file, as it is
 # and @VERSION@ anywhere.
 
@@ -190,6 +190,17 @@ function print_operations(    n, i, name, count, names, routes, facts_of, powers
 	print ".El"
 }
 
+function print_metrics(    n, i) {
+	n = read_rows(tables "/metrics.tab", 1)
+	print ".Bl -tag -width 4n"
+	for (i = 1; i <= n; i++) {
+		print ".It Cm dsp_" cell[i, 1] (cell[i, 2] == "counter" ? "_total" : "")
+		say(toupper(substr(cell[i, 2], 1, 1)) substr(cell[i, 2], 2) \
+			(cell[i, 4] == "-" ? "" : " by " cell[i, 4]) ": " cell[i, 5] ".")
+	}
+	print ".El"
+}
+
 function print_file(path,    line, n) {
 	while ((getline line < path) > 0) {
 		gsub(/\t/, "  ", line)
@@ -207,6 +218,7 @@ $0 == "@profiles@" { print_profiles(); next }
 $0 == "@checks@" { print_checks(); next }
 $0 == "@sections@" { print_flags("^(section|write)$", 0); next }
 $0 == "@groups@" { print_flags("^group$", 0); next }
+$0 == "@metrics@" { print_metrics(); next }
 $0 == "@settings@" { print_flags("^setting$", 1); next }
 $0 == "@powers@" { print_powers(); next }
 $0 == "@power-names@" { print_power_names(); next }

@@ -17,25 +17,6 @@ struct arguments {
 	bool asked; /* does dockerd ask it? */
 };
 
-/* What an endpoint of dsp answers, and with which status. NULL and e. */
-static json_t *ask(const char *socket, const char *endpoint, int *status, struct err *e)
-{
-	struct http_reply r;
-	json_t *o;
-
-	if (http_ask(socket, "POST", endpoint, WAIT_MS, &r, e) != 0)
-		return NULL;
-	*status = r.status;
-	o = http_json(&r);
-	if (!json_is_object(o)) {
-		json_decref(o);
-		o = NULL;
-		err_set(e, 0, "%s: what answers there is not dsp", socket);
-	}
-	http_free(&r);
-	return o;
-}
-
 static const char *text_of(const json_t *o, const char *key)
 {
 	const char *text = json_string_value(json_object_get(o, key));
@@ -132,7 +113,7 @@ static int show(const struct arguments *a, const char *endpoint)
 {
 	struct err e;
 	int status = 0;
-	json_auto_t *o = ask(a->socket, endpoint, &status, &e);
+	json_auto_t *o = http_ask_dsp(a->socket, endpoint, WAIT_MS, &status, &e);
 
 	if (!o)
 		return fail(a, e.text);

@@ -140,6 +140,25 @@ void http_free(struct http_reply *r)
 	*r = (struct http_reply){ 0, NULL, NULL, 0 };
 }
 
+json_t *http_ask_dsp(
+	const char *path, const char *target, unsigned wait_ms, int *status, struct err *e)
+{
+	struct http_reply r;
+	json_t *o;
+
+	if (http_ask(path, "POST", target, wait_ms, &r, e) != 0)
+		return NULL;
+	*status = r.status;
+	o = http_json(&r);
+	if (!json_is_object(o)) {
+		json_decref(o);
+		o = NULL;
+		err_set(e, 0, "%s: what answers there is not dsp", path);
+	}
+	http_free(&r);
+	return o;
+}
+
 json_t *http_json(const struct http_reply *r)
 {
 	return json_loadb(r->body, r->len, 0, NULL);

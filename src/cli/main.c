@@ -101,6 +101,20 @@ static const struct command {
 		"\n"
 		"Status 0: the new settings are in force; 1: they are wrong and the old ones stay, or no\n"
 		"answer. SIGHUP does the same, and tells the log alone.\n" },
+	{ "metrics", "[--text] [--textfile FILE] [--socket PATH]", cli_metrics,
+		"ask the dsp that serves for its numbers, for monitoring",
+		"  --text           Prometheus' text format; without it OpenMetrics\n"
+		"  --textfile FILE  write the text format to FILE, for node_exporter: whole or not at all\n"
+		"  --socket PATH    its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"\n"
+		"When dsp does not answer, FILE says dsp_up 0, and the status is 1.\n" },
+	{ "health", "[--socket PATH]", cli_health,
+		"say in one line whether the dsp that serves is well, for a monitoring system",
+		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"\n"
+		"It asks dsp alone, and waits 2 seconds at most; dsp doctor looks at dockerd too.\n"
+		"Status 0: it answers and is well, or is in monitor mode, which the line says; 1: no answer,\n"
+		"its settings are broken, or its audit trail is stuck.\n" },
 	{ "doctor", "[--host unix:///PATH] [--socket PATH] [--json] [--list]", cli_doctor,
 		"look whether dsp is asked and well, and what is wrong or weak",
 		"  --host unix:///PATH  dockerd's socket (DOCKER_HOST; default: the usual one)\n"

@@ -193,6 +193,7 @@ static int reload(struct service *service, struct err *e)
 
 	notify_reloading(&s->notify);
 	rc = reload_settings(s, e);
+	s->service.metrics->reloads[rc == 0]++;
 	tell_state(s, rc != 0 ? e->text : NULL);
 	return rc;
 }
@@ -240,6 +241,9 @@ static int run(struct serving *s, struct server_options *o, struct err *e)
 		dir = socket_directory(s->socket, e);
 		rc = begin_lookups(&s->service, dir, o, e);
 	}
+	s->service.metrics = metrics_new();
+	if (rc == 0 && !s->service.metrics)
+		rc = FAIL(e, ENOMEM, "metrics");
 	if (rc == 0)
 		rc = begin_trail(s, e);
 	if (rc == 0) {
@@ -249,6 +253,7 @@ static int run(struct serving *s, struct server_options *o, struct err *e)
 	}
 	pool_close(s->service.pool);
 	audit_stop(s->service.audit);
+	mem_free(s->service.metrics);
 	return rc;
 }
 
@@ -326,6 +331,7 @@ static int serve(struct serving *s, struct config *c)
 {
 	struct server_options o = { .ctx = s,
 		.budget = BUDGET,
+		.connections = &s->service.connections,
 		.request_seconds = REQUEST_SECONDS,
 		.handed_over = s->sources.inherited != NULL,
 		.stopping = stopping,

@@ -245,7 +245,7 @@ static void add_subject(struct draft *d, const struct subject *subject)
 	add_text(d, "subject", (struct span){ name, n + 3 }, SUBJECT_ROOM);
 }
 
-static const char *operation_of(const struct facts *f)
+const char *record_operation(const struct facts *f)
 {
 	if (f->route)
 		return f->route->name;
@@ -275,7 +275,7 @@ static void add_request(struct draft *d, const struct record *r)
 	add_target(d, r->request->target);
 	if (f->reading != READING_UNROUTABLE)
 		add_text(d, "path", f->target.path, PATH_ROOM);
-	scribe_word(&d->s, "operation", operation_of(f));
+	scribe_word(&d->s, "operation", record_operation(f));
 	if (f->name.n > 0)
 		add_text(d, "name", f->name, NAME_ROOM);
 	scribe_word(&d->s, "access", f->route && !f->route->write ? "read" : "write");
@@ -289,7 +289,7 @@ static void add_request(struct draft *d, const struct record *r)
 
 /* --- what was decided --------------------------------------------------------------------------*/
 
-static const char *decided_by(const struct record *r)
+const char *record_decided_by(const struct decision *decision, const char *refused)
 {
 	static const char *const words[] = { [DECIDED_BY_BROKEN] = "broken",
 		[DECIDED_BY_OWN_NAME] = "own_name",
@@ -305,9 +305,9 @@ static const char *decided_by(const struct record *r)
 		[DECIDED_BY_READONLY] = "readonly",
 		[DECIDED_BY_PROFILE] = "profile" };
 
-	if (r->refused)
-		return r->refused;
-	return r->decision ? words[r->decision->by] : "question";
+	if (refused)
+		return refused;
+	return decision ? words[decision->by] : "question";
 }
 
 static void add_reasons(struct draft *d, const struct decision *said)
@@ -332,7 +332,7 @@ static void add_decision(struct draft *d, const struct record *r)
 	scribe_word(&d->s, "verdict", allow ? "allow" : "deny");
 	if (allow && said->monitored)
 		scribe_word(&d->s, "would", "deny");
-	scribe_word(&d->s, "decided_by", decided_by(r));
+	scribe_word(&d->s, "decided_by", record_decided_by(r->decision, r->refused));
 	if (said)
 		add_reasons(d, said);
 	if (r->message)

@@ -153,6 +153,16 @@ function grant_row(    query, in_id, key, all) {
 		$6 == "-" ? "true" : "false", id("DETAIL_", $6 == "-" ? "option" : $6))
 }
 
+function metric_row() {
+	unique("metric", $1)
+	if ($2 !~ /^(counter|gauge|histogram)$/) fail("unknown type " $2)
+	if ($3 != "-" && $1 !~ ("_" $3 "$")) fail($1 " does not end with its unit")
+	if ($2 == "counter" && $1 ~ /_total$/) fail("_total is added to a counter's name")
+	enums = enums "\t" id("METRIC_", $1) ",\n"
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s) \\\n", id("METRIC_", $1), quoted("dsp_" $1), quoted($2),
+		quoted($3 == "-" ? "" : $3), quoted($5))
+}
+
 # NAME_RANGES(X): each struct's or operation's first row, and the one after its last.
 function print_ranges(name, ids, first, count, kind, wanted,    i, n, out) {
 	for (i = 1; i <= count; i++)
@@ -165,11 +175,13 @@ BEGIN {
 	FS = "\t"
 	columns["routes"] = 13; columns["powers"] = 8; columns["flags"] = 5
 	columns["proxies"] = 4; columns["fields"] = 4; columns["grants"] = 6
+	columns["metrics"] = 5
 	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
 	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
 	first["flags"] = "enum section {"; last["flags"] = "SECTION_NONE"
 	first["fields"] = "enum struct_id {\n\tSTRUCT_NONE,"; last["fields"] = "STRUCT_COUNT"
 	first["grants"] = "enum grant_test {"; last["grants"] = "GRANT_TEST_COUNT"
+	first["metrics"] = "enum metric {"; last["metrics"] = "METRIC_COUNT"
 	if (!(table in columns)) { print "unknown table " table > "/dev/stderr"; failed = 1; exit 1 }
 }
 /^#/ || /^$/ { next }
@@ -181,6 +193,7 @@ table == "flags" { flag_row() }
 table == "proxies" { proxy_row() }
 table == "fields" { field_row() }
 table == "grants" { grant_row() }
+table == "metrics" { metric_row() }
 END {
 	if (failed) exit 1
 	printf "/* Made from src/core/%s.tab: change that. */\n", table

@@ -143,12 +143,16 @@ static struct client *client_begin(struct server *s, struct MHD_Connection *c)
 	s->accepted++;
 	s->fresh = true;
 	trim_active(&s->trim, s->peers.now, s->peers.count);
+	if (s->options->connections)
+		*s->options->connections = s->peers.count;
 	return client;
 }
 
 static void client_end(struct server *s, struct client *client)
 {
 	peers_remove(&s->peers, &client->peer);
+	if (s->options->connections)
+		*s->options->connections = s->peers.count;
 	intake_drop(&client->intake, &s->budget);
 	mem_free(client);
 }

@@ -8,6 +8,7 @@
 #include "dsp/log.h"
 #include "dsp/mem.h"
 #include "dsp/message.h"
+#include "dsp/metrics_text.h"
 #include "dsp/status.h"
 #include "dsp/text.h"
 
@@ -166,7 +167,7 @@ static void tell_noted(
 	tell(service, x, "monitored", name);
 }
 
-/* Tells the trail of a decision; NULL, or why it is a denial because the trail cannot be kept. */
+/* Tells trail and metrics of a decision; NULL, or why it is a denial: the trail cannot be kept. */
 static const char *put_on_record(const struct service *service, const struct exchange *x,
 	const struct decision *d, const char *message)
 {
@@ -180,15 +181,19 @@ static const char *put_on_record(const struct service *service, const struct exc
 		.digest = x->snapshot->digest,
 		.request_bytes = x->call->len };
 
-	if (!service->audit)
-		return NULL;
-	return audit_decision(service->audit, &r, clock_us() - x->begun_us) ? NULL : r.message;
+	uint64_t took = clock_us() - x->begun_us;
+	bool kept = !service->audit || audit_decision(service->audit, &r, took);
+
+	if (service->metrics)
+		metrics_decision(service->metrics, &r, took);
+	return kept ? NULL : r.message;
 }
 
 /* The same of what no decision was come to: it could not be read, or memory ran out. */
-static void put_failure_on_record(
-	const struct service *service, const struct call *call, const char *by, const char *text)
+static void put_failure_on_record(const struct service *service, const struct call *call,
+	enum metrics_doubt why, const char *text)
 {
+	const char *by = why == DOUBT_FAILURE ? "failure" : "question";
 	struct record r = { .refused = by,
 		.message = text,
 		.policy = service->snapshot->policy,
@@ -198,13 +203,15 @@ static void put_failure_on_record(
 
 	if (service->audit)
 		(void)audit_decision(service->audit, &r, 0);
+	if (service->metrics)
+		metrics_failure(service->metrics, by, why);
 }
 
-static void fail(
-	const struct service *service, struct call *call, const char *by, const struct err *e)
+static void fail(const struct service *service, struct call *call, enum metrics_doubt why,
+	const struct err *e)
 {
 	log_fault("error: %s", e->text);
-	put_failure_on_record(service, call, by, e->text);
+	put_failure_on_record(service, call, why, e->text);
 	reply_error(&call->reply, status_of(e), e->text);
 }
 
@@ -217,7 +224,7 @@ static void conclude(const struct service *service, struct exchange *x)
 	struct err e;
 
 	if (facts_judge_mounts(&x->facts, span_of(policy->socket_dir), &e) != 0) {
-		fail(service, x->call, "failure", &e);
+		fail(service, x->call, DOUBT_FAILURE, &e);
 		return;
 	}
 	d = decide(policy, &x->subject, &x->facts);
@@ -245,6 +252,7 @@ static void doubt_source(struct facts *facts, struct span source)
 	text_escape(source, text, sizeof(text));
 	err_set(&facts->doubt, 0, "its mount source \"%s\" could not be looked up in %d s", text,
 		POOL_DEADLINE_MS / 1000);
+	facts->doubt.code = ETIMEDOUT;
 	facts->reading = READING_UNREADABLE;
 	facts->advice = "try again, or mount something that answers";
 }
@@ -343,7 +351,7 @@ static enum answer answer_repeated(const struct service *service, struct call *c
 		"was cut off when dsp ended; try again";
 
 	log_line("denied request: %s", message);
-	put_failure_on_record(service, call, "question", message);
+	put_failure_on_record(service, call, DOUBT_REPEATED, message);
 	reply_denial(&call->reply, message);
 	return ANSWER_NOW;
 }
@@ -360,11 +368,11 @@ static enum answer answer_request(void *ctx, struct call *call)
 	x = exchange_begin(service, call);
 	if (!x) {
 		err_set(&e, ENOMEM, "a request");
-		fail(service, call, "failure", &e);
+		fail(service, call, DOUBT_FAILURE, &e);
 		return ANSWER_NOW;
 	}
 	if (envelope_read(call->body, call->len, &x->request, &e) != 0) {
-		fail(service, call, "question", &e);
+		fail(service, call, DOUBT_QUESTION, &e);
 		exchange_drop(x);
 		return ANSWER_NOW;
 	}
@@ -380,7 +388,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 	if (later == 0)
 		conclude(service, x);
 	else
-		fail(service, call, "failure", &e);
+		fail(service, call, DOUBT_FAILURE, &e);
 	exchange_end(x);
 	return ANSWER_NOW;
 }
@@ -409,12 +417,35 @@ static enum answer answer_reload(void *ctx, struct call *call)
 	return answer_status(ctx, call);
 }
 
+static enum answer answer_metrics(
+	const struct service *service, struct call *call, enum metrics_form form)
+{
+	char *text = service->metrics ? metrics_write(service, form) : NULL;
+
+	reply_static(&call->reply, 500, SPAN("{\"Err\":\"dsp has no metrics, or no memory\"}"));
+	if (text)
+		call->reply = (struct reply){ 200, text, strlen(text), text };
+	return ANSWER_NOW;
+}
+
+static enum answer answer_open_metrics(void *ctx, struct call *call)
+{
+	return answer_metrics(ctx, call, METRICS_OPEN);
+}
+
+static enum answer answer_text_metrics(void *ctx, struct call *call)
+{
+	return answer_metrics(ctx, call, METRICS_TEXT);
+}
+
 static const struct endpoint endpoints[] = {
 	{ "/AuthZPlugin.AuthZReq", ENVELOPE_MOST, answer_request, NULL, drop_request },
 	{ "/AuthZPlugin.AuthZRes", 0, answer_response, take_response, drop_response },
 	{ "/Plugin.Activate", 0, answer_activate, NULL, NULL },
 	{ "/Dsp.Status", 0, answer_status, NULL, NULL },
 	{ "/Dsp.Reload", 0, answer_reload, NULL, NULL },
+	{ "/Dsp.Metrics", 0, answer_open_metrics, NULL, NULL },
+	{ "/Dsp.MetricsText", 0, answer_text_metrics, NULL, NULL },
 };
 
 const struct endpoint *service_endpoints(size_t *count)

@@ -27,6 +27,7 @@ EXPECTED = {
     "usr/local/share/fish/vendor_completions.d/dsp.fish": 0o644,
     "usr/local/share/doc/dsp/README.md": 0o644, "usr/local/share/doc/dsp/SECURITY.md": 0o644,
     "usr/local/share/doc/dsp/policies/ci.json": 0o644,
+    "usr/local/share/doc/dsp/prometheus-rules.yml": 0o644, "usr/local/share/doc/dsp/grafana-dashboard.json": 0o644,
     "usr/local/share/doc/dsp/audit.schema.json": 0o644, "usr/local/share/man/man5/dsp-audit.5": 0o644,
     "usr/local/share/doc/dsp/drop-ins/private-homes.conf": 0o644,
 }

@@ -1,0 +1,75 @@
+/* One line and a status for monitoring systems: is the dsp that serves well? */
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dsp/cli.h"
+#include "dsp/http.h"
+#include "dsp/text.h"
+
+enum { WAIT_MS = 2000 };
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	return text ? text : "";
+}
+
+/* What others have said may hold anything, and this is one line for a monitoring system. */
+static int critical(const char *what, const char *why)
+{
+	char shown[400];
+
+	text_escape(span_of(why), shown, sizeof(shown));
+	(void)printf("CRITICAL: %s%s%s\n", what, shown[0] != '\0' ? ": " : "", shown);
+	return EXIT_FINDINGS;
+}
+
+static int judge(const char *socket)
+{
+	struct err e;
+	int status = 0;
+	json_auto_t *o = http_ask_dsp(socket, "/Dsp.Status", WAIT_MS, &status, &e);
+	const char *trouble;
+	char version[40];
+	char profile[40];
+
+	if (!o)
+		return critical("dsp does not answer", e.text);
+	if (status != 200 || !json_is_string(json_object_get(o, "version")))
+		return critical("what answers is not a dsp that is well", text_of(o, "Err"));
+	if (json_is_true(json_object_get(o, "broken")))
+		return critical("broken settings, everything is denied", text_of(o, "reason"));
+	trouble = text_of(json_object_get(o, "audit"), "trouble");
+	if (trouble[0] != '\0')
+		return critical("the audit trail is stuck", trouble);
+	text_escape(span_of(text_of(o, "version")), version, sizeof(version));
+	text_escape(span_of(text_of(o, "profile")), profile, sizeof(profile));
+	(void)printf("OK: dsp %s, profile %s, generation %lld%s\n", version, profile,
+		(long long)json_integer_value(json_object_get(o, "generation")),
+		strcmp(text_of(o, "mode"), "monitor") == 0 ? "; MONITOR MODE: nothing is denied"
+							   : "");
+	return EXIT_FINE;
+}
+
+int cli_health(int argc, char **argv)
+{
+	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 } };
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	const char *socket = getenv("DSP_SOCKET");
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (o != 's')
+			return cli_usage(
+				"health", "%s: unknown, or its value is missing", argv[optind - 1]);
+		socket = optarg;
+	}
+	if (optind < argc)
+		return cli_usage("health", "%s: not expected", argv[optind]);
+	return judge(socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET);
+}

@@ -1,0 +1,125 @@
+#include "dsp/metrics.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "dsp/clock.h"
+#include "dsp/mem.h"
+#include "dsp/text.h"
+
+/* A decision takes microseconds, one that looks for mounts up to POOL_DEADLINE_MS. */
+static const uint32_t bounds[METRICS_BUCKETS - 1] = { 10, 25, 50, 100, 250, 500, 1000, 2500, 5000,
+	10000, 25000, 100000, 500000, 1000000, 2500000 };
+
+const uint32_t *metrics_bounds(void)
+{
+	return bounds;
+}
+
+struct metrics *metrics_new(void)
+{
+	struct metrics *m = mem_array(1, sizeof(*m));
+
+	if (m)
+		m->start_us = clock_date_us();
+	return m;
+}
+
+/* Words of ours: the same one is most often at the same address, and stands early. */
+static uint64_t *decided_by(struct metrics *m, const char *word)
+{
+	size_t i = 0;
+
+	while (i < METRICS_WORDS - 1 && m->deciders[i] && m->deciders[i] != word &&
+		strcmp(m->deciders[i], word) != 0)
+		i++;
+	if (!m->deciders[i])
+		m->deciders[i] = word;
+	return m->decided[i];
+}
+
+static uint64_t *operation_of(struct metrics *m, const struct facts *f)
+{
+	if (f->route)
+		return m->operations[f->route->operation];
+	return m->operations[OPERATION_COUNT + (f->reading == READING_UNROUTABLE)];
+}
+
+/* FNV-1a: a policy's author chooses the names, and the places are few whatever they are. */
+static size_t place_of(const char *name)
+{
+	uint32_t hash = 2166136261;
+
+	for (; *name; name++)
+		hash = (uint32_t)((hash ^ (unsigned char)*name) * (uint64_t)16777619);
+	return hash % (METRICS_RULES - 1);
+}
+
+static uint64_t *rule_named(struct metrics *m, struct span rule)
+{
+	char name[METRICS_RULE_ROOM];
+	size_t at;
+
+	text_escape(rule, name, sizeof(name));
+	if (name[0] == '\0')
+		return m->rules[METRICS_RULES - 1].counts;
+	at = place_of(name);
+	for (size_t i = 0; i < METRICS_RULES - 1; i++, at = (at + 1) % (METRICS_RULES - 1)) {
+		struct metrics_rule *r = &m->rules[at];
+
+		if (strcmp(r->name, name) == 0)
+			return r->counts;
+		if (r->name[0] != '\0')
+			continue;
+		memcpy(r->name, name, sizeof(name));
+		return r->counts;
+	}
+	return m->rules[METRICS_RULES - 1].counts;
+}
+
+static void count_powers(struct metrics *m, const struct powerset *powers, enum metrics_verdict v)
+{
+	for (size_t i = 0; i < sizeof(powers->word) / sizeof(powers->word[0]); i++) {
+		for (uint64_t rest = powers->word[i]; rest; rest &= rest - 1)
+			m->powers[i * 64 + (size_t)__builtin_ctzll(rest)][v]++;
+	}
+}
+
+static void count_duration(struct metrics *m, uint64_t us)
+{
+	size_t i = 0;
+
+	while (i < METRICS_BUCKETS - 1 && us > bounds[i])
+		i++;
+	m->buckets[i]++;
+	m->duration_us += us;
+}
+
+void metrics_decision(struct metrics *m, const struct record *r, uint64_t duration_us)
+{
+	const struct decision *d = r->decision;
+	bool allow = d->verdict == VERDICT_ALLOW && !r->refused;
+	bool late = r->facts->doubt.code == ETIMEDOUT;
+	enum metrics_verdict v = allow ? METRICS_ALLOW : METRICS_DENY;
+
+	operation_of(m, r->facts)[v]++;
+	decided_by(m, record_decided_by(d, r->refused))[v]++;
+	count_powers(m, &r->facts->powers, v);
+	count_duration(m, duration_us);
+	m->would_deny += allow && d->monitored;
+	if (d->rule && !r->refused)
+		rule_named(m, d->rule->name)[v]++;
+	if (d->noted)
+		rule_named(m, d->noted->name)[METRICS_MONITORED]++;
+	if (r->facts->reading == READING_UNROUTABLE)
+		m->doubts[DOUBT_UNROUTABLE]++;
+	else if (r->facts->reading == READING_UNREADABLE)
+		m->doubts[late ? DOUBT_MOUNT_TIMEOUT : DOUBT_UNREADABLE]++;
+}
+
+void metrics_failure(struct metrics *m, const char *by, enum metrics_doubt why)
+{
+	m->operations[OPERATION_COUNT + 1][METRICS_DENY]++;
+	decided_by(m, by)[METRICS_DENY]++;
+	m->doubts[why]++;
+}
