@@ -50,6 +50,7 @@ struct tally_row *tally_row(struct tally *t, const char *key)
 	size_t mask = slots_of(t) - 1;
 	size_t at = hash(key) & mask;
 	struct tally_row *row;
+	char *copy;
 
 	for (; t->slots[at]; at = (at + 1) & mask) {
 		row = &t->rows[t->slots[at] - 1];
@@ -58,10 +59,11 @@ struct tally_row *tally_row(struct tally *t, const char *key)
 	}
 	if (t->count == t->most)
 		return &t->others;
-	row = &t->rows[t->count];
-	row->key = mem_copy(key, strlen(key));
-	if (!row->key)
+	copy = mem_copy(key, strlen(key));
+	if (!copy)
 		return &t->others;
+	row = &t->rows[t->count];
+	row->key = copy;
 	t->slots[at] = ++t->count;
 	return row;
 }

@@ -266,6 +266,7 @@ static struct fitting fit_allow(
 {
 	struct powerset have = r->powers;
 	struct fitting ret = { .fit = FIT };
+	enum power power;
 
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		if (!r->lists[k].given)
@@ -275,8 +276,9 @@ static struct fitting fit_allow(
 			ret.list = (enum list_kind)k;
 			return ret;
 		}
-		if (list_power(k) != POWER_COUNT && has_items(facts, list_power(k)))
-			powerset_add(&have, list_power(k));
+		power = list_power((enum list_kind)k);
+		if (power != POWER_COUNT && has_items(facts, power))
+			powerset_add(&have, power);
 	}
 	if (!powerset_within(powers, &have)) {
 		ret.fit = FIT_NOT_POWERS;

@@ -253,23 +253,29 @@ static void check_power(const struct world *world, const struct subject *subject
 		check_decision(world, subject, &rq);
 }
 
+static void check_route(
+	const struct world *world, const struct subject *subject, const struct route *route)
+{
+	struct request_for rq = plain_request(route);
+
+	check_ways(world, subject, &rq);
+	if (!route)
+		return;
+	/* One of seven is enough for the others: no code is about one of them. */
+	for (size_t p = 0; p < POWER_COUNT; p += 7)
+		check_power(world, subject, rq, (enum power)p);
+	for (size_t i = 0; i < NAMED; i++)
+		check_power(world, subject, rq, named[i]);
+}
+
 static void check_routes(const struct world *world, const struct subject *subject)
 {
 	size_t count;
 	const struct route *route = route_rows(&count);
-	struct request_for unknown = plain_request(NULL);
 
-	check_ways(world, subject, &unknown);
-	for (; count > 0; count--, route++) {
-		struct request_for rq = plain_request(route);
-
-		check_ways(world, subject, &rq);
-		/* One of seven is enough for the others: no code is about one of them. */
-		for (size_t p = 0; p < POWER_COUNT; p += 7)
-			check_power(world, subject, rq, (enum power)p);
-		for (size_t i = 0; i < NAMED; i++)
-			check_power(world, subject, rq, named[i]);
-	}
+	check_route(world, subject, NULL);
+	for (; count > 0; count--, route++)
+		check_route(world, subject, route);
 }
 
 /* --- what the rules' lists speak of ------------------------------------------------------------*/
