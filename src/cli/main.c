@@ -85,6 +85,28 @@ static const struct command {
 		"certificate), token, headers (an object), body (JSON, or a string for any bytes); reason,\n"
 		"rule (null: none), powers. What monitor mode would deny is a \"deny\".\n"
 		"Status 0: all passed; 1: some failed; 2: FILE is wrong; 78: the settings are broken.\n" },
+	{ "suggest",
+		"[LOG|-]... [--flags|--policy] [--profile PROFILE] [--user NAME] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--tests FILE] [--json]",
+		cli_suggest,
+		"from an audit trail to the flags, or a policy, that what it tells of needs",
+		"  --flags            print an env file: the least flags (the default)\n"
+		"  --policy           print a policy file: rules for each user\n"
+		"  --profile PROFILE  what unset flags mean (default: the profile of the trail)\n"
+		"  --user NAME        only what this subject of the trail asked for\n"
+		"  --users FILE       a policy file whose users are taken over: a trail does not tell their\n"
+		"                     certificates and tokens\n"
+		"  --accept POWER     powers, comma separated, that make root on the host directly, and may\n"
+		"                     be suggested all the same\n"
+		"  --include-denied   what was denied was wanted too\n"
+		"  --exact            lists of images and mounts are not widened\n"
+		"  --tests FILE       write tests of the suggestion to FILE, for dsp test\n"
+		"  --json             print JSON\n"
+		"\n"
+		"The trail must have reads too: DSP_AUDIT_LOG=all, best with DSP_MODE=monitor. The result\n"
+		"is tried before it is printed: it allows all that was seen, and no part of it is without\n"
+		"use. What a person must know besides is told on standard error. A trail holds no bodies:\n"
+		"requests are judged by the powers and details that its lines tell.\n"
+		"Status 0: printed; 1: refused, or not possible, and why.\n" },
 	{ "status", "[--asked] [--socket PATH] [--json]", cli_status,
 		"ask the dsp that serves what is in force",
 		"  --asked        and whether this machine's dockerd asks it: a ping is sent to dockerd, which\n"

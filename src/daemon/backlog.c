@@ -31,26 +31,26 @@ bool backlog_has_room(const struct backlog *b, size_t n)
 static void put(struct backlog *b, const void *bytes, size_t n)
 {
 	size_t at = (size_t)(b->end % b->size);
-	size_t left = b->size - at;
+	size_t first = n < b->size - at ? n : b->size - at;
 
 	if (n == 0)
 		return;
-	memcpy(b->bytes + at, bytes, n < left ? n : left);
-	if (n > left)
-		memcpy(b->bytes, (const char *)bytes + left, n - left);
+	memcpy(b->bytes + at, bytes, first);
+	if (n > first)
+		memcpy(b->bytes, (const char *)bytes + first, n - first);
 	b->end += n;
 }
 
 static void get(const struct backlog *b, uint64_t from, void *out, size_t n)
 {
 	size_t at = (size_t)(from % b->size);
-	size_t left = b->size - at;
+	size_t first = n < b->size - at ? n : b->size - at;
 
 	if (n == 0)
 		return;
-	memcpy(out, b->bytes + at, n < left ? n : left);
-	if (n > left)
-		memcpy((char *)out + left, b->bytes, n - left);
+	memcpy(out, b->bytes + at, first);
+	if (n > first)
+		memcpy((char *)out + first, b->bytes, n - first);
 }
 
 bool backlog_put(struct backlog *b, enum backlog_kind kind, struct span line, struct span fields)

@@ -128,6 +128,7 @@ static void check_decision(
 	struct record r = { .request = request,
 		.subject = &subject,
 		.facts = &facts,
+		.decision = &d,
 		.message = texts->message,
 		.policy = policy,
 		.generation = 7,
@@ -139,7 +140,6 @@ static void check_decision(
 	CHECK(facts_read(request, &facts, &e) == 0);
 	d = decide(policy, &subject, &facts);
 	d.rule = d.noted = &rule;
-	r.decision = &d;
 	record_decision(&head, &r, &line);
 	json = check_line(&line);
 	check_text(json, "method", request->method);

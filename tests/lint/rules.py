@@ -18,7 +18,8 @@ HEADERS = {"cli.h": "cli"}
 LIBRARIES = {
     "jansson.h": ["src/daemon/envelope.c", "src/daemon/status.c", "src/cli/*.c", "include/dsp/http.h",
                   "include/dsp/dockerd.h", "include/dsp/daemon_json.h", "include/dsp/turn.h",
-                  "include/dsp/doctor.h", "include/dsp/trail.h"],
+                  "include/dsp/doctor.h", "include/dsp/trail.h", "include/dsp/learn.h",
+                  "include/dsp/plan.h"],
     "microhttpd.h": ["src/daemon/server.c", "src/daemon/responses.c"],
     "b64/*": ["src/core/b64.c"],
     "nettle/*": ["src/core/subject.c"],

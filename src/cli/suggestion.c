@@ -1,0 +1,392 @@
+/* dsp suggest: from an audit trail to flags or to a policy file. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "dsp/cli.h"
+#include "dsp/learn.h"
+#include "dsp/mem.h"
+#include "dsp/text.h"
+
+enum { FILE_MOST = 8 << 20, SHOWN_MOST = 20 };
+
+struct options {
+	struct wanted wanted;
+	bool profile_given;
+	bool policy;
+	bool json;
+	const char *user;
+	const char *tests;
+	const char *users;
+};
+
+struct result {
+	json_t *made; /* a list of flags, or a policy file */
+	json_t *tests;
+	struct powerset refused;
+};
+
+/* --- options -----------------------------------------------------------------------------------*/
+
+static bool take_profile(struct options *o, const char *name)
+{
+	for (int i = 0; i < PROFILE_COUNT; i++) {
+		if (strcmp(profile_info((enum profile)i)->name, name) == 0) {
+			o->wanted.profile = (enum profile)i;
+			o->profile_given = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_accepted(struct options *o, const char *list)
+{
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		bool found = false;
+
+		for (size_t p = 0; p < POWER_COUNT; p++) {
+			struct span name = span_of(power_info((enum power)p)->name);
+
+			if (!span_equal(name, (struct span){ list, n }))
+				continue;
+			powerset_add(&o->wanted.accepted, (enum power)p);
+			found = true;
+		}
+		if (!found)
+			return false;
+		list += n + (list[n] == ',');
+	}
+	return true;
+}
+
+enum { OPTION_FLAGS = 'f', OPTION_POLICY = 'p', OPTION_DENIED = 'd' };
+
+/* NULL: it was taken; else what is wrong with it. */
+static const char *take_option(struct options *o, struct learned *all, int option)
+{
+	switch (option) {
+	case OPTION_FLAGS:
+	case OPTION_POLICY:
+		o->policy = option == OPTION_POLICY;
+		return NULL;
+	case 'P':
+		return take_profile(o, optarg) ? NULL : "no such profile";
+	case 'a':
+		return take_accepted(o, optarg) ? NULL : "no such power";
+	case OPTION_DENIED:
+		all->include_denied = true;
+		return NULL;
+	case 'x':
+		o->wanted.exact = true;
+		return NULL;
+	case 'u':
+		o->user = optarg;
+		return NULL;
+	case 'U':
+		o->users = optarg;
+		return NULL;
+	case 't':
+		o->tests = optarg;
+		return NULL;
+	case 'j':
+		o->json = true;
+		return NULL;
+	default:
+		return "unknown, or its value is missing";
+	}
+}
+
+static int read_options(struct options *o, struct learned *all, int argc, char **argv)
+{
+	static const struct option options[] = { { "flags", no_argument, NULL, OPTION_FLAGS },
+		{ "policy", no_argument, NULL, OPTION_POLICY },
+		{ "profile", required_argument, NULL, 'P' },
+		{ "accept", required_argument, NULL, 'a' },
+		{ "include-denied", no_argument, NULL, OPTION_DENIED },
+		{ "exact", no_argument, NULL, 'x' }, { "user", required_argument, NULL, 'u' },
+		{ "users", required_argument, NULL, 'U' },
+		{ "tests", required_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
+	int option;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		const char *wrong = take_option(o, all, option);
+
+		if (wrong)
+			return cli_usage("suggest", "%s: %s", argv[optind - 1], wrong);
+	}
+	return EXIT_FINE;
+}
+
+/* --- reading -----------------------------------------------------------------------------------*/
+
+static int read_trail(struct learned *all, const char *path, const char *user, struct err *e)
+{
+	struct trail *t;
+	struct trail_line l;
+	int rc;
+
+	if (trail_open(path, &t, e) != 0)
+		return -1;
+	while ((rc = trail_next(t, &l, e)) > 0) {
+		rc = learn_line(all, &l, user, e);
+		json_decref(l.object);
+		if (rc != 0)
+			break;
+	}
+	all->torn = all->torn || trail_torn(t);
+	trail_close(t);
+	return rc;
+}
+
+static int read_users(struct options *o, json_t **ret, struct err *e)
+{
+	AUTO_MEM char *text = NULL;
+	json_error_t why;
+	size_t n;
+
+	if (file_read(o->users, FILE_MOST, &text, &n, e) != 0)
+		return -1;
+	*ret = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+	if (!json_is_object(*ret))
+		return FAIL(e, 0, "%s: not a policy file", o->users);
+	o->wanted.users = json_object_get(*ret, "users");
+	return 0;
+}
+
+static int read_all(struct learned *all, struct options *o, char **paths, struct err *e)
+{
+	static char dash[] = "-";
+	static char *standard_input[] = { dash, NULL };
+
+	for (char **path = *paths ? paths : standard_input; *path; path++) {
+		if (read_trail(all, *path, o->user, e) != 0)
+			return -1;
+	}
+	if (all->requests == 0)
+		return FAIL(e, 0, "no decision%s%s in it", o->user ? " for " : "",
+			o->user ? o->user : "");
+	if (all->count == 0)
+		return FAIL(e, 0, "all in it was denied (--include-denied takes it as wanted)");
+	if (o->profile_given || take_profile(o, all->profile))
+		return 0;
+	return FAIL(e, 0, "the trail's profile is not known: give --profile");
+}
+
+/* --- what a person must know -------------------------------------------------------------------*/
+
+static void note_hopeless(struct learned *all)
+{
+	size_t shown = 0;
+	size_t left = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		char text[400];
+
+		if (!all->items[i]->no)
+			continue;
+		if (shown++ == SHOWN_MOST) {
+			shown--;
+			left++;
+			continue;
+		}
+		seen_write(all->items[i], text, sizeof(text));
+		learn_note(all, "cannot be allowed: %s: %s", text, all->items[i]->no);
+	}
+	if (left > 0)
+		learn_note(all, "cannot be allowed: %zu more kinds of requests", left);
+}
+
+static void note_trail(struct learned *all)
+{
+	if (all->denied > 0)
+		learn_note(all, "%llu requests were denied: %s", (unsigned long long)all->denied,
+			all->include_denied ? "taken as wanted (--include-denied)"
+					    : "left out (--include-denied takes them too)");
+	if (all->monitored > 0)
+		learn_note(all,
+			"%llu would have been denied, but for monitor mode: taken as wanted",
+			(unsigned long long)all->monitored);
+	if (all->dropped > 0)
+		learn_note(all,
+			"the trail is not complete: %llu lines were dropped when it was written; "
+			"what they told of may be denied",
+			(unsigned long long)all->dropped);
+	if (all->orphans > 0)
+		learn_note(all,
+			"the trail is not complete: %llu repeats are of lines that it does not have",
+			(unsigned long long)all->orphans);
+	if (all->torn)
+		learn_note(all, "the trail's last line is cut off, and was left out");
+	if (all->cut > 0)
+		learn_note(all, "%llu lines do not hold all that was asked for: too long",
+			(unsigned long long)all->cut);
+	if (all->mixed)
+		learn_note(all, "the trail has lines of several profiles");
+}
+
+static void write_names(const struct powerset *set, char *out, size_t cap)
+{
+	struct line l;
+	size_t n = 0;
+
+	line_init(&l, out, cap);
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		if (powerset_has(set, (enum power)p))
+			line_add(&l, "%s%s", n++ > 0 ? "," : "", power_info((enum power)p)->name);
+	}
+}
+
+/* Of each power that gives root on the host: who asked for it, or that nobody did. */
+static void show_refused(const struct learned *all, const struct powerset *refused, bool policy)
+{
+	char text[1024];
+
+	(void)fprintf(stderr, "dsp suggest: refused: this opens what makes root on the host:\n");
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		size_t i = 0;
+
+		if (!powerset_has(refused, (enum power)p))
+			continue;
+		while (i < all->count &&
+			(all->items[i]->no ||
+				!powerset_has(&all->items[i]->facts.powers, (enum power)p)))
+			i++;
+		text_copy(SPAN("not used, but the flags open it too"), text, sizeof(text));
+		if (policy)
+			text_copy(SPAN("a mount that was not seen"), text, sizeof(text));
+		if (i < all->count)
+			seen_write(all->items[i], text, sizeof(text));
+		(void)fprintf(stderr, "  %s: %s\n", power_info((enum power)p)->name, text);
+	}
+	write_names(refused, text, sizeof(text));
+	(void)fprintf(stderr, "To have it all the same: --accept %s\n", text);
+	if (!policy)
+		(void)fprintf(stderr, "Rules say it more closely: --policy\n");
+}
+
+/* --- results -----------------------------------------------------------------------------------*/
+
+static void print_flags(const struct learned *all, const struct options *o, const json_t *flags)
+{
+	const json_t *flag;
+	size_t i;
+
+	(void)printf("# dsp suggest: %llu requests, %s to %s\nDSP_PROFILE=%s\n",
+		(unsigned long long)all->requests, all->first, all->last,
+		profile_info(o->wanted.profile)->name);
+	json_array_foreach (flags, i, flag)
+		(void)printf("# without it denied: %s\n%s=1\n",
+			json_string_value(json_object_get(flag, "for")),
+			json_string_value(json_object_get(flag, "name")));
+}
+
+static void print_notes(const json_t *notes)
+{
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach (notes, i, note)
+		(void)fprintf(stderr, "dsp suggest: %s\n", json_string_value(note));
+}
+
+static void print_json(const struct learned *all, const struct options *o, const struct result *r)
+{
+	json_t *top = json_pack("{s:s, s:I, s:s, s:s, s:O, s:O?, s:O?}", "profile",
+		profile_info(o->wanted.profile)->name, "requests", (json_int_t)all->requests,
+		"from", all->first, "to", all->last, o->policy ? "policy" : "flags", r->made,
+		"notes", all->notes, "tests", r->tests);
+
+	(void)json_dumpf(top, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	(void)printf("\n");
+	json_decref(top);
+}
+
+/* The flags as a policy file says them. */
+static json_t *file_of(const struct options *o, const json_t *made)
+{
+	json_t *flags = json_object();
+	const json_t *flag;
+	size_t i;
+
+	if (o->policy) {
+		json_decref(flags);
+		return json_deep_copy(made);
+	}
+	json_array_foreach (made, i, flag)
+		(void)json_object_set_new(
+			flags, json_string_value(json_object_get(flag, "name")), json_true());
+	return json_pack(
+		"{s:s, s:o}", "profile", profile_info(o->wanted.profile)->name, "flags", flags);
+}
+
+static int write_tests(
+	struct learned *all, const struct options *o, struct result *r, struct err *e)
+{
+	json_t *policy = file_of(o, r->made);
+	int rc = learn_tests(all, &o->wanted, policy, &r->tests, e);
+
+	json_decref(policy);
+	if (rc == 0 && json_dump_file(r->tests, o->tests, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0)
+		return FAIL(e, errno, "%s", o->tests);
+	return rc;
+}
+
+static int make(struct learned *all, const struct options *o, struct result *r, struct err *e)
+{
+	int rc = o->policy ? learn_policy(all, &o->wanted, &r->made, &r->refused, e)
+			   : learn_flags(all, &o->wanted, &r->made, &r->refused, e);
+
+	if (rc == 0 && o->tests && powerset_empty(&r->refused))
+		rc = write_tests(all, o, r, e);
+	return rc;
+}
+
+static int suggest_from(struct learned *all, struct options *o, char **paths)
+{
+	struct result r = { .made = NULL };
+	json_t *users = NULL;
+	struct err e;
+	int status = EXIT_FINDINGS;
+
+	if ((o->users && read_users(o, &users, &e) != 0) || read_all(all, o, paths, &e) != 0 ||
+		make(all, o, &r, &e) != 0) {
+		(void)fprintf(stderr, "dsp suggest: %s\n", e.text);
+	} else if (!powerset_empty(&r.refused)) {
+		show_refused(all, &r.refused, o->policy);
+	} else {
+		status = EXIT_FINE;
+		note_hopeless(all);
+		note_trail(all);
+		if (o->json) {
+			print_json(all, o, &r);
+		} else if (o->policy) {
+			(void)json_dumpf(r.made, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+			(void)printf("\n");
+		} else {
+			print_flags(all, o, r.made);
+		}
+		if (!o->json)
+			print_notes(all->notes);
+	}
+	json_decref(users);
+	json_decref(r.made);
+	json_decref(r.tests);
+	return status;
+}
+
+int cli_suggest(int argc, char **argv)
+{
+	static struct learned all;
+	struct options o = { .policy = false };
+	int status = read_options(&o, &all, argc, argv);
+
+	if (status != EXIT_FINE)
+		return status;
+	status = suggest_from(&all, &o, argv + optind);
+	learned_free(&all);
+	return status;
+}
