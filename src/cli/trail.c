@@ -230,6 +230,7 @@ static int read_line(struct trail *t, size_t *n, struct err *e)
 
 	*n = 0;
 	t->number++;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((c = getc_unlocked(t->file)) != EOF && c != '\n') {
 		if (*n == LINE_MOST)
 			return FAIL(e, 0, "%s:%zu: longer than any line of an audit trail", t->path,
