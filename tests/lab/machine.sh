@@ -113,6 +113,16 @@ remove_groups() {
 	done
 }
 
+# Those of machines that were killed together with the process that would have removed them.
+sweep() {
+	local old
+
+	for old in "$dir"/cgroup/dsp-machine.*; do
+		grep -qsx 'populated 0' "$old/cgroup.events" || continue
+		find "$old" -maxdepth 0 -mmin +5 -exec find {} -depth -type d -exec rmdir {} + \; 2> /dev/null || true
+	done
+}
+
 # The machine that goes down has a minute for it.
 wait_for_end() {
 	local tries=600
@@ -170,6 +180,7 @@ hold() {
 	busybox mount -t overlay -o "lowerdir=$2,upperdir=$dir/upper,workdir=$dir/work" overlay \
 		"$dir/root" || lacking "overlay over $2"
 	busybox mount -t cgroup2 none "$dir/cgroup" || lacking "control groups of version 2"
+	sweep
 	echo ready
 	while IFS= read -r line; do
 		case $line in
