@@ -5,8 +5,8 @@
 #                                network and some minutes
 #   machine.sh DIRECTORY         with that root
 #
-# It answers on standard output: "ready", "failed WHY", or "skip WHY" where this kernel cannot. After that it obeys the lines of standard
-# input, with "ok" or "failed WHY" for each:
+# It answers on standard output: "ready", "failed WHY", or "skip WHY" where this kernel cannot. After
+# that it obeys the lines of standard input, with "ok" or "failed WHY" for each:
 #
 #   boot         starts it, when it is not on or is going down: "ok PID" (of systemd; nsenter and
 #                /proc/PID/root reach it), as soon as there is somebody to talk to
@@ -119,7 +119,9 @@ sweep() {
 
 	for old in "$dir"/cgroup/dsp-machine.*; do
 		grep -qsx 'populated 0' "$old/cgroup.events" || continue
-		find "$old" -maxdepth 0 -mmin +5 -exec find {} -depth -type d -exec rmdir {} + \; 2> /dev/null || true
+		# One that is about to boot has nobody in it either.
+		[ -n "$(find "$old" -maxdepth 0 -mmin +5)" ] || continue
+		find "$old" -depth -type d -exec rmdir {} + 2> /dev/null || true
 	done
 }
 
@@ -151,8 +153,8 @@ boot() {
 	mkdir "$group"
 	(
 		echo "$BASHPID" > "$group/cgroup.procs"
-		exec setpriv --pdeathsig KILL unshare --mount --propagation private --net --ipc --uts --cgroup --pid \
-			--fork --kill-child "$here/machine.sh" --inside "$dir"
+		exec setpriv --pdeathsig KILL unshare --mount --propagation private --net --ipc --uts \
+			--cgroup --pid --fork --kill-child "$here/machine.sh" --inside "$dir"
 	) > "$dir/console" 2>&1 < /dev/null &
 	machine=$!
 	until [ -n "$init" ] && [ -S "/proc/$init/root/run/systemd/private" ]; do
