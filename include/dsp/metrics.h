@@ -11,7 +11,13 @@
 #include "dsp/record.h"
 #include "metrics_tab.h"
 
-enum { METRICS_RULE_ROOM = 104, METRICS_RULES = 256, METRICS_WORDS = 20, METRICS_BUCKETS = 16 };
+enum {
+	METRICS_RULE_ROOM = 104,
+	METRICS_RULES = 256,
+	METRICS_FOUND = 64, /* rules whose place need not be looked for */
+	METRICS_WORDS = 20,
+	METRICS_BUCKETS = 16,
+};
 
 enum metrics_verdict { METRICS_ALLOW, METRICS_DENY, METRICS_MONITORED, METRICS_VERDICTS };
 
@@ -33,6 +39,13 @@ struct metrics_rule {
 	metrics_counts counts;
 };
 
+/* A rule of one generation is one thing: its place stays while dsp serves. */
+struct metrics_found {
+	const struct rule *rule;
+	unsigned generation;
+	uint64_t *counts;
+};
+
 struct metrics {
 	uint64_t start_us;                              /* since 1970 */
 	metrics_counts operations[OPERATION_COUNT + 2]; /* then unknown, none */
@@ -40,6 +53,7 @@ struct metrics {
 	metrics_counts decided[METRICS_WORDS];
 	metrics_counts powers[POWER_COUNT];
 	struct metrics_rule rules[METRICS_RULES]; /* the last one for all that have no place */
+	struct metrics_found found[METRICS_FOUND];
 	uint64_t would_deny;
 	uint64_t doubts[DOUBTS];
 	uint64_t buckets[METRICS_BUCKETS]; /* each for itself; the last one has no bound */
