@@ -144,15 +144,14 @@ static void take_sign(struct aftermath *s, char c)
 	}
 }
 
-/* Keys that matter are short and without escapes. */
+/* Keys that matter are short. dockerd escapes none, and one that is could be any of them. */
 static void take_key(struct aftermath *s, char c)
 {
-	if (c == '"' && !s->escaped) {
+	if (c == '"')
 		s->state = COLON;
-		return;
-	}
-	s->escaped = !s->escaped && c == '\\';
-	if (s->key_n < sizeof(s->key))
+	else if (c == '\\')
+		s->failed = true;
+	else if (s->key_n < sizeof(s->key))
 		s->key[s->key_n++] = c;
 }
 

@@ -90,6 +90,10 @@ def add_question(corpus, question, number, operations, intent):
     corpus.add("reader", written)
     corpus.add("pipeline", settings + b"\n" + written)
     corpus.add("pipeline", b"\n" + b"\n".join([method + b" " + target, *lines, b"", body]))
+    corpus.add("aftermath", bytes([number % 256]) + written)
+    text["ResponseStatusCode"] = 200 + number % 300
+    text["ResponseHeaders"] = headers
+    corpus.add("aftermath", bytes([number % 256]) + json.dumps(text, separators=(",", ":")).encode())
     corpus.add("record", b"\n".join([method, b"alice", target, b"a rule", b"a message", body]))
 
 
@@ -128,6 +132,7 @@ def write_dictionaries(directory):
         "policy": flags + sorted(operation_names()),
         "pipeline": ["/" + part for part in sorted(parts)],
         "record": ["/" + part for part in sorted(parts)],
+        "aftermath": [],
     }
     words["body"] += [name + "\\x0a" for name in sorted(operation_names())]
     for target, extra in words.items():
