@@ -259,7 +259,10 @@ static void drop_elements(struct plan *p, const struct learned *all, json_t *lis
 		json_t *v = json_incref(json_array_get(list, i - 1));
 
 		(void)json_array_remove(list, i - 1);
-		if (!still_allows(p, all, rule))
+		/* What this rule allowed another one may do now. */
+		if (still_allows(p, all, rule))
+			(void)first_denied(p, all);
+		else
 			(void)json_array_insert(list, i - 1, v);
 		json_decref(v);
 	}
