@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "dsp/mem.h"
+#include "dsp/paths.h"
 #include "dsp/text.h"
 
 enum {
@@ -117,8 +119,8 @@ static bool mount_pattern(const struct detail *d, char *out)
 	struct span path = d->sight ? span_of(d->sight->path) : (struct span){ NULL, 0 };
 	bool marked = span_ends(path, SPAN(":ro")) || span_ends(path, SPAN(":rw"));
 
-	if (d->kind != DETAIL_MOUNT || path.n == 0 || !d->sight->seen || !is_text(path) ||
-		path.n + 1 >= sizeof(d->sight->path))
+	if (d->kind != DETAIL_MOUNT || path.n == 0 || !path_is_clean(path) || !d->sight->seen ||
+		!is_text(path) || path.n + 1 >= sizeof(d->sight->path))
 		return false;
 	(void)snprintf(out, PATTERN_ROOM, "%s%s", path.s,
 		d->read_only     ? ":ro"
@@ -127,10 +129,28 @@ static bool mount_pattern(const struct detail *d, char *out)
 	return true;
 }
 
+/* "8080" or "8000-8099": each of five digits at most, and none 0, which lets dockerd choose. */
+static bool is_ports(const char *text)
+{
+	for (size_t k = 0; k < 2; k++) {
+		size_t digits = strspn(text, "0123456789");
+		unsigned long n = digits > 0 && digits <= 5 ? strtoul(text, NULL, 10) : 0;
+
+		if (n == 0 || n > 65535)
+			return false;
+		text += digits;
+		if (*text != '-')
+			break;
+		text++;
+	}
+	return *text == '\0';
+}
+
 /* "127.0.0.1:8080" of "127.0.0.1:8080:80/tcp"; a port that dockerd chooses has none. */
 static bool port_pattern(const struct detail *d, char *out)
 {
 	struct span host = d->text;
+	const char *colon;
 
 	while (host.n > 0 && host.s[host.n - 1] != ':')
 		host.n--;
@@ -138,8 +158,24 @@ static bool port_pattern(const struct detail *d, char *out)
 		return false;
 	host.n--;
 	text_copy(host, out, PATTERN_ROOM);
-	return host.s[host.n - 1] != ':' && !span_equal(host, SPAN("0")) &&
-		!span_ends(host, SPAN(":0"));
+	colon = strrchr(out, ':');
+	return is_ports(colon ? colon + 1 : out);
+}
+
+/* Whether a list of a policy file takes it: what clients make up may look like anything. */
+static bool is_item(enum list_kind k, struct span text)
+{
+	if (k == LIST_DEVICES)
+		return text.s[0] == '/';
+	if (k == LIST_IMAGES)
+		return span_find(text, '/') < text.n || span_starts(text, SPAN("sha256:"));
+	if (k != LIST_CAPABILITIES || span_equal(text, SPAN("ALL")))
+		return true;
+	for (size_t i = 0; i < text.n; i++) {
+		if ((text.s[i] < 'A' || text.s[i] > 'Z') && text.s[i] != '_')
+			return false;
+	}
+	return span_starts(text, SPAN("CAP_")) && text.n > strlen("CAP_");
 }
 
 bool pattern_of(enum list_kind k, const struct detail *d, char out[PATTERN_ROOM])
@@ -152,7 +188,7 @@ bool pattern_of(enum list_kind k, const struct detail *d, char out[PATTERN_ROOM]
 		return port_pattern(d, out);
 	if (k == LIST_DEVICES && d->sight && d->sight->path[0])
 		text = span_of(d->sight->path);
-	if (!is_word(text) || (d->kind != list_detail(k) && k != LIST_DEVICES))
+	if (!is_word(text) || !is_item(k, text) || (d->kind != list_detail(k) && k != LIST_DEVICES))
 		return false;
 	text_copy(text, out, PATTERN_ROOM);
 	return true;
