@@ -14,6 +14,9 @@ struct plan {
 	struct policy policy;
 };
 
+/* root becomes the plan's. */
+void plan_init(struct plan *p, json_t *root, enum profile profile);
+
 void plan_free(struct plan *p);
 
 /* -1 and e: it is no policy. */

@@ -355,8 +355,9 @@ static void note_all(struct plan *p, struct learned *all)
 	const json_t *rule;
 	size_t i;
 
-	json_array_foreach (rules, i, rule)
+	json_array_foreach (rules, i, rule) {
 		note_open(all, rule);
+	}
 	learn_note(all,
 		"rules speak of operations, powers and the items of lists: not of the names of "
 		"containers, nor of what a container runs");
@@ -370,11 +371,10 @@ int learn_policy(struct learned *all, const struct wanted *w, json_t **ret,
 	const struct seen *denied = NULL;
 	int rc;
 
-	p = (struct plan){ .root = json_pack("{s:s, s:[], s:s}", "profile",
-				   profile_info(w->profile)->name, "rules", "otherwise", "deny") };
-	settings_init(&p.settings);
-	p.settings.profile = w->profile;
-	p.policy.profile = w->profile;
+	plan_init(&p,
+		json_pack("{s:s, s:[], s:s}", "profile", profile_info(w->profile)->name, "rules",
+			"otherwise", "deny"),
+		w->profile);
 	rc = make_rules(&p, all, e) != 0 || make_users(&p, all, w, e) != 0 ? -1 : 0;
 	if (rc == 0 && !w->exact)
 		plan_widen(&p, all);

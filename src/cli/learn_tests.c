@@ -37,10 +37,12 @@ static bool try_test(
 	return good;
 }
 
+/* NULL also when its texts are none that JSON can hold. */
 static json_t *new_test(
-	const struct seen *s, const char *method, const char *target, const json_t *body, bool as)
+	const struct seen *s, struct span method, struct span target, const json_t *body, bool as)
 {
-	json_t *test = json_pack("{s:s, s:s}", "method", method, "target", target);
+	json_t *test = json_pack("{s:o, s:o}", "method", json_stringn(method.s, method.n), "target",
+		json_stringn(target.s, target.n));
 
 	if (test && as)
 		(void)json_object_set_new(test, "as", json_stringn(s->subject.s, s->subject.n));
@@ -124,14 +126,10 @@ static json_t *body_of(const struct seen *s)
 static json_t *seen_test(const struct plan *p, const struct seen *s, const json_t *body, bool as)
 {
 	struct powerset powers = { { 0 } };
-	char method[32];
-	char target[2048];
 	struct decision d;
 	json_t *test;
 
-	text_copy(s->method, method, sizeof(method));
-	text_copy(s->target, target, sizeof(target));
-	test = new_test(s, method, target, body, as);
+	test = new_test(s, s->method, s->target, body, as);
 	if (test && try_test(p, test, &d, &powers) && d.verdict == VERDICT_ALLOW &&
 		powerset_within(&powers, &s->facts.powers) &&
 		powerset_within(&s->facts.powers, &powers)) {
@@ -192,7 +190,8 @@ static void add_probe(
 	const struct plan *p, const struct seen *s, size_t which, json_t *list, bool as)
 {
 	json_t *body = probes[which].body ? json_loads(probes[which].body, 0, NULL) : NULL;
-	json_t *test = new_test(s, probes[which].method, probes[which].target, body, as);
+	json_t *test = new_test(
+		s, span_of(probes[which].method), span_of(probes[which].target), body, as);
 	struct powerset powers;
 	struct decision d;
 	char subject[80];
@@ -247,9 +246,7 @@ int learn_tests(
 	size_t missing = 0;
 	int rc;
 
-	p = (struct plan){ .root = json_incref(policy) };
-	settings_init(&p.settings);
-	p.settings.profile = w->profile;
+	plan_init(&p, json_incref(policy), w->profile);
 	rc = plan_compile(&p, e);
 	*ret = json_array();
 	if (rc == 0)

@@ -16,6 +16,15 @@ enum {
 
 /* --- the model, compiled -----------------------------------------------------------------------*/
 
+void plan_init(struct plan *p, json_t *root, enum profile profile)
+{
+	memset(p, 0, sizeof(*p));
+	p->root = root;
+	settings_init(&p->settings);
+	p->settings.profile = profile;
+	p->policy.profile = profile;
+}
+
 static void plan_reset(struct plan *p)
 {
 	rules_free(p->file.rules);

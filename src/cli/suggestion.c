@@ -278,10 +278,11 @@ static void print_flags(const struct learned *all, const struct options *o, cons
 	(void)printf("# dsp suggest: %llu requests, %s to %s\nDSP_PROFILE=%s\n",
 		(unsigned long long)all->requests, all->first, all->last,
 		profile_info(o->wanted.profile)->name);
-	json_array_foreach (flags, i, flag)
+	json_array_foreach (flags, i, flag) {
 		(void)printf("# without it denied: %s\n%s=1\n",
 			json_string_value(json_object_get(flag, "for")),
 			json_string_value(json_object_get(flag, "name")));
+	}
 }
 
 static void print_notes(const json_t *notes)
@@ -289,8 +290,9 @@ static void print_notes(const json_t *notes)
 	const json_t *note;
 	size_t i;
 
-	json_array_foreach (notes, i, note)
+	json_array_foreach (notes, i, note) {
 		(void)fprintf(stderr, "dsp suggest: %s\n", json_string_value(note));
+	}
 }
 
 static void print_json(const struct learned *all, const struct options *o, const struct result *r)
@@ -316,9 +318,10 @@ static json_t *file_of(const struct options *o, const json_t *made)
 		json_decref(flags);
 		return json_deep_copy(made);
 	}
-	json_array_foreach (made, i, flag)
+	json_array_foreach (made, i, flag) {
 		(void)json_object_set_new(
 			flags, json_string_value(json_object_get(flag, "name")), json_true());
+	}
 	return json_pack(
 		"{s:s, s:o}", "profile", profile_info(o->wanted.profile)->name, "flags", flags);
 }
