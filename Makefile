@@ -41,7 +41,7 @@ H_COMMON := -fstack-protector-strong -fcf-protection=full -fPIE -fno-delete-null
 H_FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection
 H_GCC := -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr
 H_CLANG := -ftrivial-auto-var-init=pattern
-L_HARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen,-z,separate-code,-z,defs,-z,text \
+L_HARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen,-z,separate-code,-z,defs,-z,text,-z,pack-relative-relocs \
 	-Wl,--as-needed -Wl,--no-copy-dt-needed-entries -Wl,--warn-execstack -Wl,--fatal-warnings -Wl,--gc-sections
 
 # Compilers differ in what they know: keep of a list what this one takes.
