@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -181,7 +182,7 @@ def check_page(page, results):
 
 
 CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+            "--disable-background-networking", "--disable-component-update", "--disable-breakpad", "--disable-sync", "--hide-scrollbars",
             "--allow-file-access-from-files", "--virtual-time-budget=2000"]
 # Looks at the page as a phone would show it.
 HARNESS = """<!doctype html><meta charset=utf-8><iframe id=f src="page.html" width=360 height=800 style="border:0"></iframe>
@@ -195,19 +196,31 @@ document.getElementById('f').onload = () => {
 };</script>"""
 
 
+def end_group(group):
+    """Chromium's helpers may outlive it for a moment, or for good."""
+    for _ in range(100):
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+
+
 def browse(where, *words):
     """What chromium writes; it is given some more chances, for it may fail to start on a busy machine."""
     for _ in range(3):
         profile = tempfile.mkdtemp(dir=where)
-        try:
-            done = subprocess.run([*CHROMIUM, f"--user-data-dir={profile}", *words], check=False, cwd=where, timeout=90,
-                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            if done.returncode == 0:
-                return done.stdout
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            shutil.rmtree(profile, ignore_errors=True)
+        with subprocess.Popen([*CHROMIUM, f"--user-data-dir={profile}", *words], cwd=where, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as browser:
+            try:
+                text = browser.communicate(timeout=90)[0]
+            except subprocess.TimeoutExpired:
+                text = None
+            finally:
+                end_group(browser.pid)
+        shutil.rmtree(profile, ignore_errors=True)
+        if text is not None and browser.returncode == 0:
+            return text
     return ""
 
 
