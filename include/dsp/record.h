@@ -77,7 +77,7 @@ void record_dropped(const struct record_head *head, uint64_t decisions, struct r
 const char *record_decided_by(const struct decision *decision, const char *refused);
 
 /* The word for an operation: its name, or unknown (no row has the route), or none (unroutable). */
-const char *record_operation(const struct facts *facts);
+const char *record_operation(const struct facts *f);
 
 /* RFC 3339 in UTC, with microseconds. */
 void record_time(uint64_t us, char out[RECORD_TIME_ROOM]);

@@ -36,8 +36,8 @@ static void put(struct backlog *b, const void *bytes, size_t n)
 	if (n == 0)
 		return;
 	memcpy(b->bytes + at, bytes, first);
-	if (n > first)
-		memcpy(b->bytes, (const char *)bytes + first, n - first);
+	/* What is behind the end goes to the beginning; most often nothing. */
+	memcpy(b->bytes, (const char *)bytes + first, n - first);
 	b->end += n;
 }
 
@@ -49,8 +49,7 @@ static void get(const struct backlog *b, uint64_t from, void *out, size_t n)
 	if (n == 0)
 		return;
 	memcpy(out, b->bytes + at, first);
-	if (n > first)
-		memcpy((char *)out + first, b->bytes, n - first);
+	memcpy((char *)out + first, b->bytes, n - first);
 }
 
 bool backlog_put(struct backlog *b, enum backlog_kind kind, struct span line, struct span fields)
