@@ -24,7 +24,7 @@ sockets=/run/docker/plugins
 gate=dsp-gate
 work=
 state=before # gate: dsp-gate is in the chain
-intact=yes   # empty: the dsp of before is not as it was
+intact=      # not empty: there is a dsp to go back to, as it was
 status=0
 
 say() { echo "upgrade.sh: $*"; }
@@ -38,11 +38,12 @@ as_operator() {
 	DOCKER_CONFIG=$work/config docker "$@"
 }
 
-# What the CLI tells of the managed dsp; status 1: there is none.
+# What the CLI tells of the managed dsp, to anybody or to whom the gate knows; status 1: there is none.
 managed() {
 	local text
 
-	if text=$(docker plugin inspect -f "$1" dsp 2>&1); then
+	if text=$(docker plugin inspect -f "$1" dsp 2>&1) ||
+		{ [ -n "$work" ] && text=$(as_operator plugin inspect -f "$1" dsp 2>&1); }; then
 		echo "$text"
 		return
 	fi
@@ -66,6 +67,19 @@ chain() {
 	sync "$json.$gate"
 	mv "$json.$gate" "$json"
 	kill -HUP "$dockerd"
+}
+
+# Where dsp serves, managed or not.
+own_socket() {
+	local id
+
+	id=$(managed '{{.Id}}') || [ $? = 1 ] || return 1
+	echo "$sockets/${id:+$id/}dsp.sock"
+}
+
+# dockerd ends when it is told of a plugin that it cannot reach.
+serves() {
+	"$program" status --socket "$1" > /dev/null 2>&1
 }
 
 # dockerd reads its file when it comes to it. With a proof: it asked the dsp on this socket.
@@ -120,7 +134,7 @@ start_gate() {
 	env -i "${flags[@]}" setsid "$program" serve --socket "$sockets/$gate.sock" \
 		--policy "$work/policy.json" > "$work/gate.log" 2>&1 < /dev/null 9>&- &
 	gate_pid=$!
-	until "$program" status --socket "$sockets/$gate.sock" > /dev/null 2>&1; do
+	until serves "$sockets/$gate.sock"; do
 		tries=$((tries - 1))
 		if [ $tries = 0 ] || ! kill -0 $gate_pid 2> /dev/null; then
 			fail "$gate does not serve: $(cat "$work/gate.log")"
@@ -134,6 +148,7 @@ adopt_gate() {
 	gate_pid=$(pgrep -o -f -- "serve --socket $sockets/$gate.sock --policy ") || return 1
 	work=$(tr '\0' '\n' < "/proc/$gate_pid/cmdline" | sed -n 's,/policy.json$,,p')
 	[ -e "$work/config/config.json" ] || fail "process $gate_pid serves as $gate, for whom?"
+	state=gate
 	say "going on where another run was killed"
 }
 
@@ -165,19 +180,35 @@ remove_plugin() {
 	as_operator plugin rm "$1" > /dev/null 2>&1
 }
 
+# dockerd makes no two plugins of the same files. Those of one that went stay for a moment, and what
+# a client began that was killed comes to its end.
+make_anew() {
+	local tries=40
+
+	until
+		remove_plugin "$1" || true
+		make_plugin "$1" 2> "$work/made"
+	do
+		tries=$((tries - 1))
+		if [ $tries = 0 ] || ! grep -q 'already exists' "$work/made"; then
+			cat "$work/made" >&2
+			return 1
+		fi
+		sleep 0.5
+	done
+}
+
 # It must run, under another name, before the one of now goes.
 replace() {
-	remove_plugin dsp-next || true
 	# What config.json mounts, unless something else is given.
 	[ -n "$before" ] || mkdir -p /etc/dsp /var/log/dsp
-	if ! make_plugin dsp-next; then
+	if [ -n "$intact" ] && ! make_anew dsp-next; then
 		remove_plugin dsp-next || true
 		fail "what is in $directory cannot be made a plugin that runs"
 	fi
-	remove_plugin dsp-next
+	remove_plugin dsp-next || true
 	intact=
-	[ -z "$before" ] || remove_plugin dsp
-	make_plugin dsp
+	make_anew dsp
 }
 
 change() {
@@ -190,13 +221,17 @@ change() {
 
 # Waits for the proof that dsp is asked, managed or not.
 back() {
-	local id
+	local socket tries=50
 
 	say "dsp again"
+	socket=$(own_socket) || exit 1
+	until serves "$socket"; do
+		tries=$((tries - 1))
+		[ $tries != 0 ] || fail "dsp does not serve on $socket"
+		sleep 0.1
+	done
 	chain $gate dsp
-	id=$(managed '{{.Id}}') || id=
-	until_asked "$sockets/${id:+$id/}dsp.sock" ||
-		fail "dockerd does not ask dsp: $(cat "$work/asked")"
+	until_asked "$socket" || fail "dockerd does not ask dsp: $(cat "$work/asked")"
 	state=before
 }
 
@@ -267,17 +302,18 @@ main() {
 	take_arguments "$@"
 	[ "$(id -u)" = 0 ] || fail "this is for root"
 	dockerd=$(pidof -s dockerd) || fail "no dockerd runs"
-	before=$(managed '{{.Id}}') || [ $? = 1 ] || exit 1
-	[ -n "$directory$before" ] || fail "there is no managed plugin dsp"
-	find_program
 	exec 9> /run/dsp-upgrade.lock
 	# What a run that was killed has begun may take a moment to end.
 	flock -w 60 9 || fail "another one runs"
 	trap end EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
-	if ! adopt_gate; then
-		rm -rf /run/dsp-upgrade.*/
+	adopt_gate || rm -rf /run/dsp-upgrade.*/
+	before=$(managed '{{.Id}}') || [ $? = 1 ] || exit 1
+	[ -n "$directory$before" ] || fail "there is no managed plugin dsp"
+	find_program
+	serves "$(own_socket)" && intact=yes
+	if [ $state != gate ]; then
 		work=$(mktemp -d /run/dsp-upgrade.XXXXXX)
 		read_settings > "$work/settings"
 		start_gate

@@ -52,7 +52,10 @@ start_dsp() {
 		changes+=("$word")
 	done
 	in_chain ''
-	until_true "it cannot be disabled" disabled || return 1
+	until_true "it cannot be disabled" disabled || {
+		why+=": $(tr '\n' ' ' < "$dir/managed.out")"
+		return 1
+	}
 	if [ ${#changes[@]} != 0 ]; then
 		docker plugin set dsp "${changes[@]}" > "$dir/managed.out" 2>&1 || fine=$?
 	fi
