@@ -291,6 +291,8 @@ static void learn_repeats(struct learned *all, const struct trail_line *l)
 {
 	const char *of = trail_text(l, "of");
 
+	if (strcmp(trail_text(l, "of_type"), "decision") != 0)
+		return;
 	for (size_t i = 0; i < SEEN_IDS && i < all->next_id; i++) {
 		if (strcmp(all->ids[i], of) != 0)
 			continue;

@@ -11,7 +11,7 @@
 enum {
 	SUBJECTS_MOST = 2000,
 	ROWS_MOST = 20000,
-	KEPT = 4096, /* decisions that a repeat may still name: those of some seconds */
+	KEPT = 8192, /* lines that a repeat may still name: those of some seconds */
 	KEY_MOST = 1600,
 };
 
@@ -250,14 +250,14 @@ static void count_decision(struct report *r, const struct trail_line *l, uint64_
 	count_powers(r, &w, subject);
 }
 
-static void count_outcome(struct report *r, const struct trail_line *l)
+static void count_outcome(struct report *r, const struct trail_line *l, uint64_t times)
 {
-	const struct weight w = { .line = l, .times = 1 };
+	const struct weight w = { .line = l, .times = times };
 	char status[8];
 	struct line text;
 
 	if (strcmp(trail_text(l, "pair"), "exact") == 0)
-		r->paired++;
+		r->paired += times;
 	line_init(&text, status, sizeof(status));
 	line_add(&text, "%u", (unsigned)trail_number(l, "status"));
 	add(tally_row(&r->outcomes, status), &w);
@@ -268,7 +268,7 @@ void report_count(struct report *r, const struct trail_line *l, uint64_t times)
 	if (l->type == TRAIL_DECISION)
 		count_decision(r, l, times);
 	else if (l->type == TRAIL_OUTCOME)
-		count_outcome(r, l);
+		count_outcome(r, l, times);
 }
 
 /* --- the command -------------------------------------------------------------------------------*/
@@ -318,7 +318,7 @@ static void take(struct gathering *g, struct trail_line *l)
 			r->loose += l->count;
 	}
 	report_count(r, l, 1);
-	if (l->type != TRAIL_DECISION) {
+	if (l->type != TRAIL_DECISION && l->type != TRAIL_OUTCOME) {
 		json_decref(l->object);
 		return;
 	}

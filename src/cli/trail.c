@@ -101,6 +101,7 @@ static const struct member {
 	{ "details_left_out", KIND_COUNT },
 	{ "cut", KIND_WORDS },
 	{ "of", KIND_TEXT },
+	{ "of_type", KIND_TEXT },
 	{ "since", KIND_TEXT },
 	{ "count", KIND_COUNT },
 	{ "decision", KIND_TEXT },
@@ -115,7 +116,7 @@ static const struct {
 } types[] = {
 	[TRAIL_DECISION] = { "decision", { "verdict", "decided_by", "mode", "profile", NULL } },
 	[TRAIL_OUTCOME] = { "outcome", { "method", "target", "pair", NULL } },
-	[TRAIL_REPEAT] = { "repeat", { "of", "count", "since", NULL } },
+	[TRAIL_REPEAT] = { "repeat", { "of", "of_type", "count", "since", NULL } },
 	[TRAIL_DROPPED] = { "dropped", { "count", "since", NULL } },
 };
 

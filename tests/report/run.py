@@ -82,15 +82,21 @@ def line(number, second=0, **more):
 DENIED = {"verdict": "deny", "decided_by": "power", "reason": "kill", "closed": ["kill"], "powers": ["kill"],
           "operation": "container_kill", "method": "POST", "target": "/containers/a/kill", "access": "write"}
 HEAD = {"v": 1, "time": "2026-11-25T10:00:09.000000Z", "id": "a-9"}
+
+
+def repeat(of, count, of_type="decision"):
+    return {**HEAD, "type": "repeat", "of": of, "of_type": of_type, "count": count, "since": HEAD["time"]}
+
+
 # name, lines, what the page says, what it does not say
 COUNTS = [
     ("nothing", [], ["No decision is in this trail"], ["<svg"]),
     ("one", [line(1)], ["<b>1</b> decisions", "<b>0</b> refused", "system_info"], ["are missing"]),
     ("a denial", [line(1), line(2, 1, **DENIED)],
      ["<b>2</b> decisions", "<b class=deny>1</b> refused", "<code>ALLOW_KILL</code>", "POST /containers/a/kill"], []),
-    ("repeats", [line(1, **DENIED), {**HEAD, "type": "repeat", "of": "a-1", "count": 41, "since": HEAD["time"]}],
+    ("repeats", [line(1, **DENIED), repeat("a-1", 41)],
      ["<b>42</b> decisions", "<b class=deny>42</b> refused"], ["are not counted"]),
-    ("repeats of what is not there", [line(1), {**HEAD, "type": "repeat", "of": "a-7", "count": 3, "since": HEAD["time"]}],
+    ("repeats of what is not there", [line(1), repeat("a-7", 3)],
      ["<b>1</b> decisions", "3 repeats are of lines before"], []),
     ("dropped", [line(1), {**HEAD, "type": "dropped", "count": 12, "since": HEAD["time"]}], ["12 lines are missing"], []),
     ("monitor mode", [line(1, **{**DENIED, "verdict": "allow", "would": "deny", "mode": "monitor"})],
@@ -105,6 +111,9 @@ COUNTS = [
      ["1 questions of dockerd could not be read"], []),
     ("outcomes", [line(1), {**HEAD, "type": "outcome", "method": "GET", "target": "/info", "pair": "exact",
                             "decision": "a-1", "status": 200}], ["What became of it", "<code>200</code>"], []),
+    ("outcomes, folded", [line(1), repeat("a-1", 6), {**HEAD, "type": "outcome", "method": "GET", "target": "/info",
+                                                      "pair": "exact", "decision": "a-1", "status": 200},
+                          repeat("a-9", 6, "outcome")], ["<b>7</b> decisions", "data-as=\"times\">7</td>"], ["are not counted"]),
     ("lines for persons", ["dsp: denied container_kill: x", line(1)], ["<b>1</b> decisions"], []),
     ("out of order", [line(1, 30), line(2, 5)], ["<b>2</b> decisions", "10:00:05 to 2026-11-25 10:00:30"], []),
     ("flags that nobody needed", [line(1, powers=["create"])], ["<li>ALLOW_PRUNE</li>"], ["<li>ALLOW_CREATE</li>", "<li>ALLOW_EXEC</li>"]),
