@@ -18,6 +18,7 @@ import policy
 import powers
 import proxies
 import refused
+import sessions
 import swarm
 import trail
 import upgrade
@@ -39,6 +40,7 @@ SUITES = {
     'lifecycle': lifecycle.run,
     'managed': managed.run,
     'killed': killed.run,
+    'sessions': sessions.run,
     'swarm': swarm.run,
     'trail': trail.run,
     'upgrade': upgrade.run,

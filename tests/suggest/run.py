@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """dsp suggest: trails that a real dsp wrote, and what is made of them."""
-import base64
+import glob
 import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 
@@ -14,31 +13,9 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, os.path.join(HERE, "..", "docs"))
 import dsp  # noqa: E402
 import tools  # noqa: E402
-
-PROFILES = ("guard", "readonly", "hardened", "tecnativa", "linuxserver")
-
-
-def question_of(text):
-    """'@NAME METHOD TARGET BODY' as an AuthZReq."""
-    user = ""
-    if text.startswith("@"):
-        user, text = text[1:].split(" ", 1)
-    method, target, *body = text.split(" ", 2)
-    q = {"RequestMethod": method, "RequestUri": target, "RequestHeaders": {"Content-Length": "0"}}
-    if user:
-        q.update(User=user, UserAuthNMethod="TLS")
-    if body:
-        q["RequestHeaders"] = {"Content-Type": "application/json",
-                               "Content-Length": str(len(body[0]))}
-        q["RequestBody"] = base64.b64encode(body[0].encode()).decode()
-    return q
-
-
-def ask(directory, questions, flags=None, arguments=()):
-    """What a dsp with these settings answers: a list of (allowed, message)."""
-    with dsp.Serve(directory, flags, arguments) as server, server.connect() as connection:
-        answers = [connection.ask(q) for q in questions]
-    return answers
+import jsonschema  # noqa: E402
+from replay import (PROFILES, ask, check_flags, check_rules, denied, flags_in,  # noqa: E402
+                    question_of, suggest, with_body)
 
 
 def record(directory, questions, flags):
@@ -47,17 +24,6 @@ def record(directory, questions, flags):
     settings = {"DSP_AUDIT": trail, "DSP_AUDIT_LOG": "all", "DSP_MODE": "monitor", **flags}
     ask(directory, questions, settings)
     return trail
-
-
-def suggest(*words, **more):
-    return subprocess.run([dsp.DSP, "suggest", *words], env=dsp.clean_environment(), check=False,
-                          capture_output=True, text=True, **more)
-
-
-def flags_in(text):
-    """The settings of an env file, without the profile."""
-    pairs = dict(line.split("=", 1) for line in text.splitlines() if line and line[0] != "#")
-    return pairs.pop("DSP_PROFILE", None), pairs
 
 
 # --- the table ---------------------------------------------------------------------------------
@@ -122,62 +88,91 @@ ALTERED = (
     'POST /swarm/init {}',
     'POST /build?t=x',
 )
-SHELL = 'POST /containers/web/exec {"Cmd":["sh"]}'
+# What a session did not do is not among what its suggestion allows: by operation, and in guard by flag.
+UNSEEN = {
+    'container_exec_create': 'POST /containers/web/exec {"Cmd":["sh"]}',
+    'exec_start': 'POST /exec/1/start {}',
+    'container_kill': 'POST /containers/web/kill',
+    'container_delete': 'DELETE /containers/web?force=1',
+    'container_prune': 'POST /containers/prune',
+    'container_create': 'POST /containers/create {"Image":"bb"}',
+    'container_attach': 'POST /containers/web/attach?stdin=1&stream=1',
+    'container_update': 'POST /containers/web/update {"Memory":1}',
+    'container_archive_get': 'GET /containers/web/archive?path=/etc',
+    'volume_delete': 'DELETE /volumes/data?force=1',
+    'network_delete': 'DELETE /networks/net',
+    'image_delete': 'DELETE /images/bb?force=1',
+    'image_pull': 'POST /images/create?fromImage=bb',
+    'secret_list': 'GET /secrets',
+    'plugin_disable': 'POST /plugins/x/disable',
+}
+CLOSED_IN_GUARD = ('container_exec_create', 'exec_start', 'container_kill', 'container_delete')
 
 
-def denied(answers):
-    return [message for allowed, message in answers if not allowed]
-
-
-def round_trip_policy(name, questions, results):
+def round_trip(name, questions, results):
+    others = [question_of(q) for q in ALTERED]
+    if not any("/exec" in q["RequestUri"] for q in questions):
+        others.append(question_of(UNSEEN["container_exec_create"]))
     with tempfile.TemporaryDirectory() as directory:
-        trail = record(directory, questions, {})
-        tests = os.path.join(directory, "tests.json")
-        policy = os.path.join(directory, "policy.json")
-        end = suggest("--policy", "--tests", tests, trail)
-        with open(policy, "w", encoding="utf-8") as f:
-            f.write(end.stdout)
-        os.chmod(policy, 0o644)
-        results.check(f"suggest: {name}: rules", end.returncode == 0, end.stderr)
-        # What cannot be read is denied under any policy; suggest says which.
-        hopeless = end.stderr.count("cannot be allowed")
-        no = denied(ask(directory, questions, {}, ("--policy", policy)))
-        results.check(f"suggest: {name}: the rules let all of it through", len(no) == hopeless, no)
-        altered = [question_of(q) for q in ALTERED]
-        if not any("/exec" in q["RequestUri"] for q in questions):
-            altered.append(question_of(SHELL))
-        answers = ask(directory, altered, {}, ("--policy", policy))
-        results.check(f"suggest: {name}: and nothing else", len(denied(answers)) == len(altered),
-                      [q["RequestUri"] for q, a in zip(altered, answers) if a[0]])
-        check = subprocess.run([dsp.DSP, "check", policy], env=dsp.clean_environment(),
-                               check=False, capture_output=True, text=True)
-        results.check(f"suggest: {name}: dsp check", check.returncode == 0 and
-                      policy not in check.stdout + check.stderr, check.stdout + check.stderr)
-        test = subprocess.run([dsp.DSP, "test", "--policy", policy, tests], check=False,
-                              env=dsp.clean_environment(), capture_output=True, text=True)
-        results.check(f"suggest: {name}: its tests", test.returncode == 0, test.stdout[-500:])
+        check_rules(name, record(directory, questions, {}), questions, others, results)
+    for profile in PROFILES:
+        with tempfile.TemporaryDirectory() as directory:
+            trail = record(directory, questions, {"DSP_PROFILE": profile})
+            check_flags(name, trail, questions, profile, results)
 
 
-def round_trip_flags(name, questions, profile, results):
+# --- sessions of real tools --------------------------------------------------------------------
+
+def read_lines(path):
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def facts_of(trail):
+    """What the decisions of a trail tell, without where and when it was written."""
+    facts = set()
+    for line in read_lines(trail):
+        details = [{k: v for k, v in d.items() if k not in ("seen", "resolved")}
+                   for d in line.get("details", [])]
+        if line["type"] == "decision":
+            facts.add(json.dumps([line["method"], line["target"], line["operation"], line["access"],
+                                  line["reading"], line["powers"], details]))
+    return facts
+
+
+def check_recording(name, trail, questions, results):
+    """A trail and the calls that it tells of belong together, and are fit to be published."""
+    with open(os.path.join(dsp.ROOT, "plugin", "audit.schema.json"), encoding="utf-8") as f:
+        schema = jsonschema.Draft7Validator(json.load(f))
+    wrong = [error.message for line in read_lines(trail) for error in schema.iter_errors(line)]
+    results.check(f"suggest: {name}: lines of the schema", not wrong, wrong)
+    with open(trail, encoding="utf-8") as f:
+        results.check(f"suggest: {name}: nothing of a machine",
+                      not re.search("/(tmp|root|home)/", f.read()), "a path")
     with tempfile.TemporaryDirectory() as directory:
-        trail = record(directory, questions, {"DSP_PROFILE": profile})
-        end = suggest(trail)
-        accepted = re.search(r"--accept (\S+)$", end.stderr, re.MULTILINE)
-        if end.returncode == 1 and accepted:
-            end = suggest(trail, "--accept", accepted.group(1))
-        title = f"suggest: {name}: {profile}"
-        results.check(title, end.returncode == 0, end.stderr)
-        hopeless = end.stderr.count("cannot be allowed")
-        made, flags = flags_in(end.stdout)
-        settings = {"DSP_PROFILE": made, **flags}
-        no = denied(ask(directory, questions, settings))
-        results.check(f"{title}: lets all of it through", len(no) == hopeless, no)
-        idle = []
-        for flag in flags:
-            fewer = {k: v for k, v in settings.items() if k != flag}
-            if len(denied(ask(directory, questions, fewer))) <= hopeless:
-                idle.append(flag)
-        results.check(f"{title}: no flag is idle", not idle, idle)
+        again, told = facts_of(record(directory, questions, {})), facts_of(trail)
+    results.check(f"suggest: {name}: its calls are those of the trail", again == told, again ^ told)
+    said = suggest(trail).stderr
+    results.check(f"suggest: {name}: is complete", "not complete" not in said, said)
+
+
+def check_session(trail, results):
+    """What is made of a recorded trail lets its calls through, and no others."""
+    name = "session " + os.path.basename(trail)[:-len(".jsonl")]
+    questions = [with_body(call) for call in read_lines(trail.replace(".jsonl", ".calls"))]
+    seen = {line.get("operation") for line in read_lines(trail)}
+    unseen = [question_of(call) for operation, call in UNSEEN.items() if operation not in seen]
+    closed = [question_of(UNSEEN[operation]) for operation in CLOSED_IN_GUARD if operation not in seen]
+    check_recording(name, trail, questions, results)
+    check_rules(name, trail, questions, [question_of(q) for q in ALTERED] + unseen, results)
+    for profile in PROFILES:
+        flags = check_flags(name, trail, questions, profile, results)
+        if profile in ("tecnativa", "linuxserver"):
+            continue    # There a flag opens a whole section.
+        with tempfile.TemporaryDirectory() as directory:
+            answers = ask(directory, closed, {"DSP_PROFILE": profile, **flags})
+        results.check(f"suggest: {name}: {profile}: no other power", len(denied(answers)) == len(closed),
+                      [q["RequestUri"] for q, a in zip(closed, answers) if a[0]])
 
 
 # --- what trails are like ----------------------------------------------------------------------
@@ -226,9 +221,9 @@ def main():
     calls = tools.read_table("tools.tsv")
     for name, uses in SESSIONS.items():
         questions = [tools.question(c) for c in calls if c["USE"] in uses]
-        round_trip_policy(name, questions, results)
-        for profile in PROFILES:
-            round_trip_flags(name, questions, profile, results)
+        round_trip(name, questions, results)
+    for trail in sorted(glob.glob(os.path.join(HERE, "sessions", "*.jsonl"))):
+        check_session(trail, results)
     check_state(results)
     return results.end()
 
