@@ -1,4 +1,7 @@
-/* The systemd journal's native protocol: a record is one datagram of NAME=value lines. */
+/*
+ * The systemd journal: records are datagrams of NAME=value lines; and lines for persons, which a
+ * service writes to its standard error, are a stream.
+ */
 #ifndef DSP_JOURNAL_H
 #define DSP_JOURNAL_H
 
@@ -17,6 +20,9 @@ enum journal_said {
 
 /* Whether standard error goes to the journal, as the service manager says it does. */
 bool journal_has_stderr(void);
+
+/* A new stream for lines, which does not block; -1: nobody takes it. */
+int journal_stream(void);
 
 /* A datagram socket for journal_send; -1 and e. */
 MUST_USE int journal_open(struct err *e);

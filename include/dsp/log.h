@@ -19,4 +19,10 @@ void log_fault(const char *fmt, ...) PRINTF_LIKE(1, 2);
  */
 void log_to_dockerd(void);
 
+/*
+ * Standard error is a stream to the journal. After this, when journald has let go of it, as one
+ * that is stopped does, the next line that it would take asks for another.
+ */
+void log_to_journal(void);
+
 #endif

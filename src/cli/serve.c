@@ -6,6 +6,7 @@
 #include "dsp/activation.h"
 #include "dsp/audit.h"
 #include "dsp/cli.h"
+#include "dsp/journal.h"
 #include "dsp/listener.h"
 #include "dsp/listening.h"
 #include "dsp/log.h"
@@ -316,6 +317,8 @@ static int meet_manager(struct serving *s)
 	struct err e;
 	int handed_over;
 
+	if (journal_has_stderr())
+		log_to_journal();
 	if (notify_open(&s->notify, &e) != 0)
 		log_line("notice: %s", e.text);
 	handed_over = activation_take(&s->activation, &e);

@@ -33,6 +33,7 @@ struct audit {
 	bool started;
 	struct audit_settings settings;
 	enum audit_to to;
+	bool in_journal;  /* standard error, at the start */
 	unsigned version; /* of the settings */
 	struct ledger ledger;
 	struct audit_tally tally;
@@ -65,11 +66,11 @@ static void unlock(struct audit *a)
 
 /* --- lines; the mutex is held ------------------------------------------------------------------*/
 
-static enum audit_to resolve_to(const struct audit_settings *s)
+static enum audit_to resolve_to(const struct audit *a, const struct audit_settings *s)
 {
 	if (s->to != AUDIT_TO_AUTO)
 		return s->to;
-	return journal_has_stderr() ? AUDIT_TO_JOURNAL : AUDIT_TO_NOWHERE;
+	return a->in_journal ? AUDIT_TO_JOURNAL : AUDIT_TO_NOWHERE;
 }
 
 /* Puts the ledger's line, and wakes the writer when it sleeps. */
@@ -105,7 +106,8 @@ static struct span decision_fields(struct audit *a, const struct record *r)
 {
 	bool allowed = is_allowed(r);
 	bool would = allowed && r->decision->monitored;
-	const char *operation = r->facts && r->facts->route ? r->facts->route->name : "request";
+	const char *operation = r->facts ? record_operation(r->facts) : "none";
+	const char *what = r->facts && r->facts->route ? operation : "request";
 	char who[200] = "?";
 	struct line l;
 
@@ -118,7 +120,7 @@ static struct span decision_fields(struct audit *a, const struct record *r)
 		would             ? "would deny"
 			: allowed ? "allowed"
 				  : "denied",
-		operation, who, r->message ? ": " : "", r->message ? r->message : "");
+		what, who, r->message ? ": " : "", r->message ? r->message : "");
 	line_add(&l, "PRIORITY=%d\nSYSLOG_IDENTIFIER=dsp\nDSP_TYPE=decision\n",
 		would             ? 5
 			: allowed ? 6
@@ -486,6 +488,7 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 	(void)pthread_cond_init(&a->work, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
 	a->file.fd = a->journal = -1;
+	a->in_journal = journal_has_stderr();
 	audit_configure(a, settings);
 	return a;
 }
@@ -504,7 +507,7 @@ void audit_configure(struct audit *a, const struct audit_settings *settings)
 {
 	lock(a);
 	a->settings = *settings;
-	a->to = resolve_to(settings);
+	a->to = resolve_to(a, settings);
 	a->ledger.journal = a->to == AUDIT_TO_JOURNAL;
 	a->version++;
 	(void)pthread_cond_signal(&a->work);
