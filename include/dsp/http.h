@@ -18,12 +18,14 @@ struct http_reply {
 };
 
 /*
- * Sends method and target (as they stand, with an empty body) to the server that listens on the
+ * Sends GET or POST of target (as it stands, with an empty body) to the server that listens on the
  * socket's path, as HTTP/1.0: the reply ends with the connection. On 0 the caller frees ret with
  * http_free. -1 and e, one line that begins with the path, with e->code: ENOENT or ECONNREFUSED
  * when nobody listens, ETIMEDOUT when no whole answer came within wait_ms.
  */
-MUST_USE int http_ask(const char *path, const char *method, const char *target, unsigned wait_ms,
+MUST_USE int http_get(const char *path, const char *target, unsigned wait_ms,
+	struct http_reply *ret, struct err *e);
+MUST_USE int http_post(const char *path, const char *target, unsigned wait_ms,
 	struct http_reply *ret, struct err *e);
 
 void http_free(struct http_reply *r);

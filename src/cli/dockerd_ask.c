@@ -20,7 +20,7 @@ int dockerd_get(
 	if (!d->socket)
 		return FAIL(
 			e, 0, "dockerd (process %d): no socket of its API is known", (int)d->pid);
-	if (http_ask(d->socket, "GET", target, DOCKERD_MS, &r, e) != 0)
+	if (http_get(d->socket, target, DOCKERD_MS, &r, e) != 0)
 		return -1;
 	*status = r.status;
 	*ret = http_json(&r);
@@ -85,7 +85,7 @@ static int has_seen(const char *dsp_socket, const char *nonce, struct err *e)
 	const json_t *probe;
 	size_t i;
 
-	if (http_ask(dsp_socket, "POST", "/Dsp.Status", PROBE_MS, &r, e) != 0)
+	if (http_post(dsp_socket, "/Dsp.Status", PROBE_MS, &r, e) != 0)
 		return -1;
 	o = http_json(&r);
 	http_free(&r);
@@ -127,7 +127,7 @@ enum asked dockerd_probe(const struct dockerd *d, const char *dsp_socket, struct
 		return ASKED_UNKNOWN;
 	}
 	(void)snprintf(target, sizeof(target), "/_ping?dsp=%s", nonce);
-	answered = http_ask(d->socket, "GET", target, PROBE_MS, &r, e);
+	answered = http_get(d->socket, target, PROBE_MS, &r, e);
 	seen = has_seen(dsp_socket, nonce, answered == 0 ? e : &silent);
 	if (seen == 1)
 		asked = ASKED_YES;

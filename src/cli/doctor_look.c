@@ -20,7 +20,7 @@ static json_t *ask_dsp(const char *socket, const char *endpoint, struct err *e)
 	struct http_reply r;
 	json_t *o;
 
-	if (http_ask(socket, "POST", endpoint, DSP_MS, &r, e) != 0)
+	if (http_post(socket, endpoint, DSP_MS, &r, e) != 0)
 		return NULL;
 	o = r.status == 200 ? http_json(&r) : NULL;
 	http_free(&r);
@@ -126,7 +126,7 @@ static void look_at_api(struct doctor *d)
 		err_set(&d->no_api, 0, "no socket of its API is known");
 		return;
 	}
-	if (http_ask(d->dockerd->socket, "GET", "/_ping", API_MS, &r, &d->no_api) != 0)
+	if (http_get(d->dockerd->socket, "/_ping", API_MS, &r, &d->no_api) != 0)
 		return;
 	d->api = true;
 	http_free(&r);

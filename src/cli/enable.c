@@ -27,7 +27,7 @@ static json_t *ask_dsp(const struct turn *t, const char *endpoint, struct err *e
 	struct http_reply r;
 	json_t *o;
 
-	if (http_ask(t->socket, "POST", endpoint, DSP_MS, &r, e) != 0)
+	if (http_post(t->socket, endpoint, DSP_MS, &r, e) != 0)
 		return NULL;
 	o = r.status == 200 ? http_json(&r) : NULL;
 	if (!o)

@@ -62,7 +62,7 @@ static int fetch(const char *socket, bool text, struct http_reply *ret, struct e
 {
 	const char *endpoint = text ? "/Dsp.MetricsText" : "/Dsp.Metrics";
 
-	if (http_ask(socket, "POST", endpoint, WAIT_MS, ret, e) != 0)
+	if (http_post(socket, endpoint, WAIT_MS, ret, e) != 0)
 		return -1;
 	if (ret->status == 200 && ret->len > 0 && ret->body[0] == '#')
 		return 0;
