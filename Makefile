@@ -77,8 +77,9 @@ CORE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/core/*.c)))
 DAEMON := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/daemon/*.c)))
 CLI := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/cli/*.c)))
 
-.PHONY: all
+.PHONY: all tables
 all: $(B)/dsp
+tables: $(GEN)
 
 $(B)/dsp: $(CLI) $(DAEMON) $(B)/libdsp-core.a
 	$(SAY) "  LINK  $@"

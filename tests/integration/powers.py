@@ -182,7 +182,7 @@ class Suite:
         said = trial.run()
         try:
             check_not_refused(said)
-            wait_for(trial.has_effect, 'no effect: ' + trial.seen[-400:])
+            wait_for(trial.has_effect, 'no effect: ' + trial.seen[-400:], 60)
         finally:
             trial.tidy()
 

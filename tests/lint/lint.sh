@@ -45,11 +45,18 @@ step_analyzer() {
 	make --no-print-directory -k CC=gcc CFLAGS=-fanalyzer B=build/analyzer all
 }
 
+# The tables as headers, for those who are called by themselves.
+make_tables() {
+	make --no-print-directory CC=clang B="$clang" tables
+}
+
 step_tidy() {
+	make_tables
 	printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P 2 tests/lint/tidy.sh "$clang"
 }
 
 step_cppcheck() {
+	make_tables
 	cppcheck --quiet --enable=warning,portability,performance,style --inconclusive \
 		--error-exitcode=1 --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
 		--include=tests/lint/queue.h \
