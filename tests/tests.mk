@@ -54,7 +54,7 @@ $(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp-core.a \
 # --- fuzz: make fuzz T=60 (seconds for each target), or make fuzz T=600 TARGET=body -----------
 
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(patsubst %,$(B)/src/daemon/%.o,envelope service status metrics metrics_text audit audit_file backlog folds flights ledger journal pool clock \
+FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(patsubst %,$(B)/src/daemon/%.o,envelope service status metrics metrics_text audit audit_file backlog folds watch flights ledger journal pool clock \
 	resolve host walk mounts listening procfile) $(B)/libdsp-core.a
 
 # With the fuzzer (clang), and with a main that runs stored inputs (any compiler).

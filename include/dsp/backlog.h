@@ -40,13 +40,16 @@ bool backlog_has_room(const struct backlog *b, size_t n);
 /* fields: for the journal; may be empty. False: there is no room. */
 bool backlog_put(struct backlog *b, enum backlog_kind kind, struct span line, struct span fields);
 
-/* Copies lines, without their fields, as many as fit. */
-struct backlog_view backlog_lines(const struct backlog *b, char *out, size_t cap);
+/* Copies lines behind the first `skip`, without their fields, as many as fit. */
+struct backlog_view backlog_lines(const struct backlog *b, size_t skip, char *out, size_t cap);
 
 /* Copies the first line, its fields behind it; out has room for all. lines is 0: there is none. */
 struct backlog_view backlog_first(const struct backlog *b, char *out);
 
 /* Takes the first lines away. */
 void backlog_take(struct backlog *b, size_t lines);
+
+/* Takes the first line away, and says what it was; there is one. */
+enum backlog_kind backlog_take_first(struct backlog *b);
 
 #endif

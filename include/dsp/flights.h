@@ -16,15 +16,8 @@ struct flights;
 struct flights *flights_new(void) __attribute__((warn_unused_result));
 void flights_free(struct flights *f);
 
-/* What dockerd will tell again. */
-struct flight_key {
-	struct span method;
-	struct span target;
-	struct span user;
-};
-
-/* id: of the line that tells of the decision; NULL: there is none. */
-void flights_begin(struct flights *f, const struct flight_key *key, const char *id);
+/* r was allowed. id: of the line that tells of it; NULL: there is none. */
+void flights_begin(struct flights *f, const struct request *r, const char *id);
 
 enum flight_found {
 	FLIGHT_UNKNOWN,   /* none is known */
@@ -32,9 +25,11 @@ enum flight_found {
 	FLIGHT_AMBIGUOUS, /* several were in hand, and it may be any of them */
 };
 
-/* One has ended. id gets its line, or is empty when it has none. */
-enum flight_found flights_end(
-	struct flights *f, const struct flight_key *key, char id[RECORD_ID_ROOM]);
+/*
+ * One has ended. id gets its line, or is empty when it has none; o->pair and o->decision, which may
+ * point to id, are set.
+ */
+enum flight_found flights_end(struct flights *f, struct record_outcome *o, char id[RECORD_ID_ROOM]);
 
 /* dockerd has started anew: whatever was in hand has ended. */
 void flights_forget(struct flights *f);

@@ -73,6 +73,9 @@ void record_repeats(
 /* head->count lines that are missing, so many of them of decisions, since head->since_us. */
 void record_dropped(const struct record_head *head, uint64_t decisions, struct record_line *ret);
 
+/* Whether the answer is yes. */
+bool record_allows(const struct record *r);
+
 /* The word for what decided; refused, when it is not NULL, goes before any decision. */
 const char *record_decided_by(const struct decision *decision, const char *refused);
 

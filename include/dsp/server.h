@@ -22,11 +22,12 @@ struct reply {
 
 /* One whole request. */
 struct call {
-	char *body;         /* len bytes, and not NULL when there are none; may be changed */
-	size_t len;         /* until the answer they stay */
-	pid_t peer;         /* the process at the other end; 0: not known */
-	struct reply reply; /* the answer; every field must be set */
-	void *state;        /* the endpoint's own, of an answer that comes later */
+	char *body;           /* len bytes, and not NULL when there are none; may be changed */
+	size_t len;           /* until the answer they stay */
+	pid_t peer;           /* the process at the other end; 0: not known */
+	const char *argument; /* the endpoint's parameter of the query; NULL: there is none */
+	struct reply reply;   /* the answer; every field must be set */
+	void *state;          /* the endpoint's own, of an answer that comes later */
 };
 
 enum answer { ANSWER_NOW, ANSWER_LATER };
@@ -43,6 +44,7 @@ struct endpoint {
 	void (*take)(void *ctx, struct call *call, const char *bytes, size_t n);
 	/* Frees the state of a call that is cut before its answer. NULL: there is no state. */
 	void (*drop)(void *ctx, struct call *call);
+	const char *argument; /* the name of a query's parameter; NULL: the query means nothing */
 };
 
 struct server_options {
@@ -69,7 +71,7 @@ struct server_options {
 	int wake_fd;
 	/*
 	 * Called by the loop alone, and only while it goes round; it says after how many
-	 * milliseconds again (a little more may pass). NULL: no need.
+	 * milliseconds again (a little more may pass); 0: when next something comes. NULL: no need.
 	 */
 	unsigned (*tick)(void *ctx);
 };

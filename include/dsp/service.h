@@ -14,6 +14,7 @@
 #include "dsp/pool.h"
 #include "dsp/request.h"
 #include "dsp/server.h"
+#include "dsp/watch.h"
 
 /*
  * What is in force: a policy, and who owns it. A question that is answered later keeps the one that
@@ -51,6 +52,7 @@ struct service {
 	struct pool *pool;                     /* borrowed; NULL: mount sources are not looked up */
 	struct audit *audit;                   /* borrowed; NULL: nothing is told */
 	struct metrics *metrics;               /* borrowed; NULL: nothing is counted */
+	struct watch *watch;                   /* borrowed; NULL: nobody can look on */
 	unsigned connections;                  /* that are open; kept by the server */
 	struct span socket_dir;                /* of dsp's socket; borrowed */
 	char probes[PROBES][PROBE_LENGTH + 1]; /* as they came; empty: none yet */
@@ -66,7 +68,8 @@ void service_end(struct service *service);
 /*
  * POST /Plugin.Activate, /AuthZPlugin.AuthZReq and /AuthZPlugin.AuthZRes; and for dsp's own
  * commands /Dsp.Status and /Dsp.Reload, whose reply is that of the status; /Dsp.Metrics and
- * /Dsp.MetricsText, whose reply is text. ctx is a service.
+ * /Dsp.MetricsText, whose reply is text; /Dsp.Watch?after=CURSOR, as watch.h has it. ctx is a
+ * service.
  */
 const struct endpoint *service_endpoints(size_t *count);
 

@@ -6,7 +6,7 @@
 
 /*
  * {"version","pid","generation","policy","profile","mode","rules","names","broken","reason",
- * "probes"}: broken is whether everything is denied, and reason why; names are those that no
+ * "probes", "audit", "watch"}: broken is whether everything is denied, and reason why; names are those that no
  * managed plugin may take. mem_free is for the caller. NULL without memory.
  */
 char *status_write(const struct service *service);

@@ -78,6 +78,7 @@ struct serving {
 	struct listener listener;
 	struct activation activation;
 	struct notify notify;
+	struct watch watch;
 	struct sources sources;
 	char socket[256];
 };
@@ -129,8 +130,10 @@ static void stopping(void *ctx)
 static unsigned tick(void *ctx)
 {
 	struct serving *s = ctx;
+	unsigned alive = s->notify.fd >= 0 ? notify_alive(&s->notify) : 0;
+	unsigned watched = watch_tick(&s->watch);
 
-	return notify_alive(&s->notify);
+	return alive == 0 || (watched > 0 && watched < alive) ? watched : alive;
 }
 
 /*
@@ -245,6 +248,8 @@ static int run(struct serving *s, struct server_options *o, struct err *e)
 	s->service.metrics = metrics_new();
 	if (rc == 0 && !s->service.metrics)
 		rc = FAIL(e, ENOMEM, "metrics");
+	watch_init(&s->watch);
+	s->service.watch = &s->watch;
 	if (rc == 0)
 		rc = begin_trail(s, e);
 	if (rc == 0) {
@@ -255,6 +260,7 @@ static int run(struct serving *s, struct server_options *o, struct err *e)
 	pool_close(s->service.pool);
 	audit_stop(s->service.audit);
 	mem_free(s->service.metrics);
+	watch_end(&s->watch);
 	return rc;
 }
 
@@ -339,7 +345,7 @@ static int serve(struct serving *s, struct config *c)
 		.handed_over = s->sources.inherited != NULL,
 		.stopping = stopping,
 		.hangup = hangup,
-		.tick = s->notify.fd >= 0 ? tick : NULL };
+		.tick = tick };
 	int rc;
 
 	o.endpoints = service_endpoints(&o.count);

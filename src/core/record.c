@@ -289,6 +289,11 @@ static void add_request(struct draft *d, const struct record *r)
 
 /* --- what was decided --------------------------------------------------------------------------*/
 
+bool record_allows(const struct record *r)
+{
+	return r->decision && !r->refused && r->decision->verdict == VERDICT_ALLOW;
+}
+
 const char *record_decided_by(const struct decision *decision, const char *refused)
 {
 	static const char *const words[] = { [DECIDED_BY_BROKEN] = "broken",
@@ -327,7 +332,7 @@ static void add_reasons(struct draft *d, const struct decision *said)
 static void add_decision(struct draft *d, const struct record *r)
 {
 	const struct decision *said = r->decision;
-	bool allow = said && !r->refused && said->verdict == VERDICT_ALLOW;
+	bool allow = record_allows(r);
 
 	scribe_word(&d->s, "verdict", allow ? "allow" : "deny");
 	if (allow && said->monitored)

@@ -86,14 +86,9 @@ static enum fate put_line(
 
 /* --- decisions ---------------------------------------------------------------------------------*/
 
-static bool is_allowed(const struct record *r)
-{
-	return r->decision && !r->refused && r->decision->verdict == VERDICT_ALLOW;
-}
-
 static bool is_wanted(const struct audit *a, const struct record *r)
 {
-	bool denied = !is_allowed(r) || r->decision->monitored;
+	bool denied = !record_allows(r) || r->decision->monitored;
 	bool read = r->facts && r->facts->route && !r->facts->route->write;
 
 	if (a->to == AUDIT_TO_NOWHERE)
@@ -104,7 +99,7 @@ static bool is_wanted(const struct audit *a, const struct record *r)
 
 static struct span decision_fields(struct audit *a, const struct record *r)
 {
-	bool allowed = is_allowed(r);
+	bool allowed = record_allows(r);
 	bool would = allowed && r->decision->monitored;
 	const char *operation = r->facts ? record_operation(r->facts) : "none";
 	const char *what = r->facts && r->facts->route ? operation : "request";
@@ -135,7 +130,7 @@ static struct span decision_fields(struct audit *a, const struct record *r)
 /* Whether an allowed request must be denied because nothing would tell of it. */
 static bool must_deny(const struct audit *a, const struct record *r)
 {
-	return a->settings.full == AUDIT_FULL_DENY && is_allowed(r) &&
+	return a->settings.full == AUDIT_FULL_DENY && record_allows(r) &&
 		(a->failing || a->ledger.lost > 0 ||
 			!backlog_has_room(&a->ledger.backlog, RECORD_MOST + LEDGER_FIELDS));
 }
@@ -191,12 +186,8 @@ bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us)
 	lock(a);
 	ledger_name(&a->ledger, id);
 	allowed = put_decision(a, r, &head);
-	if (is_allowed(r) && tells_outcomes(a)) {
-		struct flight_key key = { r->request->method, r->request->target,
-			r->request->user };
-
-		flights_begin(a->flights, &key, head.id);
-	}
+	if (record_allows(r) && tells_outcomes(a))
+		flights_begin(a->flights, r->request, head.id);
 	unlock(a);
 	return allowed;
 }
@@ -225,9 +216,6 @@ static bool is_read(struct span method)
 
 void audit_outcome(struct audit *a, struct record_outcome *o)
 {
-	static const char *const pairs[] = { [FLIGHT_UNKNOWN] = "unknown",
-		[FLIGHT_EXACT] = "exact",
-		[FLIGHT_AMBIGUOUS] = "ambiguous" };
 	static const enum audit_outcome kinds[] = { [FLIGHT_UNKNOWN] = OUTCOME_UNKNOWN,
 		[FLIGHT_EXACT] = OUTCOME_EXACT,
 		[FLIGHT_AMBIGUOUS] = OUTCOME_AMBIGUOUS };
@@ -242,11 +230,8 @@ void audit_outcome(struct audit *a, struct record_outcome *o)
 		unlock(a);
 		return;
 	}
-	found = flights_end(
-		a->flights, &(struct flight_key){ o->method, o->target, o->user }, decision);
+	found = flights_end(a->flights, o, decision);
 	a->outcomes[kinds[found]]++;
-	o->pair = pairs[found];
-	o->decision = found == FLIGHT_EXACT ? decision : NULL;
 	/* Of a decision that is not in the trail its outcome is not either. */
 	if (tells_outcomes(a) &&
 		(decision[0] != '\0' ||
@@ -350,7 +335,7 @@ static struct backlog_view look(struct audit *a)
 {
 	if (a->current_to == AUDIT_TO_JOURNAL)
 		return backlog_first(&a->ledger.backlog, a->batch);
-	return backlog_lines(&a->ledger.backlog, a->batch, sizeof(a->batch));
+	return backlog_lines(&a->ledger.backlog, 0, a->batch, sizeof(a->batch));
 }
 
 /* The journal wants one record of fields; the line becomes the last of them. */

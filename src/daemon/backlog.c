@@ -65,13 +65,17 @@ bool backlog_put(struct backlog *b, enum backlog_kind kind, struct span line, st
 	return true;
 }
 
-struct backlog_view backlog_lines(const struct backlog *b, char *out, size_t cap)
+struct backlog_view backlog_lines(const struct backlog *b, size_t skip, char *out, size_t cap)
 {
 	struct backlog_view v = { .lines = 0 };
 	uint64_t at = b->begin;
 	struct head h;
 
-	while (v.lines < b->count) {
+	for (size_t i = 0; i < skip; i++) {
+		get(b, at, &h, sizeof(h));
+		at += sizeof(h) + h.line + h.fields;
+	}
+	while (skip + v.lines < b->count) {
 		get(b, at, &h, sizeof(h));
 		if (h.line > cap - v.bytes)
 			break;
@@ -100,13 +104,18 @@ struct backlog_view backlog_first(const struct backlog *b, char *out)
 	return v;
 }
 
+enum backlog_kind backlog_take_first(struct backlog *b)
+{
+	struct head h;
+
+	get(b, b->begin, &h, sizeof(h));
+	b->begin += sizeof(h) + h.line + h.fields;
+	b->count--;
+	return (enum backlog_kind)h.kind;
+}
+
 void backlog_take(struct backlog *b, size_t lines)
 {
-	for (; lines > 0; lines--) {
-		struct head h;
-
-		get(b, b->begin, &h, sizeof(h));
-		b->begin += sizeof(h) + h.line + h.fields;
-		b->count--;
-	}
+	for (; lines > 0; lines--)
+		(void)backlog_take_first(b);
 }

@@ -53,16 +53,19 @@ static void add_part(struct flights *f, struct span part)
 	f->hash *= 0x100000001b3U;
 }
 
-/* A NUL behind each part: methods and targets of HTTP have none, so no two keys look alike. */
-static bool set_key(struct flights *f, const struct flight_key *key)
+/*
+ * What dockerd will tell again; a NUL behind each part: methods and targets of HTTP have none, so
+ * no two keys look alike.
+ */
+static bool set_key(struct flights *f, struct span method, struct span target, struct span user)
 {
-	if (key->method.n + key->target.n + key->user.n + 3 > sizeof(f->key))
+	if (method.n + target.n + user.n + 3 > sizeof(f->key))
 		return false;
 	f->n = 0;
 	f->hash = 0xcbf29ce484222325U;
-	add_part(f, key->method);
-	add_part(f, key->target);
-	add_part(f, key->user);
+	add_part(f, method);
+	add_part(f, target);
+	add_part(f, user);
 	return true;
 }
 
@@ -85,11 +88,11 @@ static void forget(struct flights *f, struct flight *one)
 	mem_free(one);
 }
 
-void flights_begin(struct flights *f, const struct flight_key *key, const char *id)
+void flights_begin(struct flights *f, const struct request *r, const char *id)
 {
 	struct flight *one;
 
-	if (!set_key(f, key))
+	if (!set_key(f, r->method, r->target, r->user))
 		return;
 	one = find(f);
 	if (one) {
@@ -115,19 +118,32 @@ void flights_begin(struct flights *f, const struct flight_key *key, const char *
 	f->count++;
 }
 
-enum flight_found flights_end(
-	struct flights *f, const struct flight_key *key, char id[RECORD_ID_ROOM])
+static enum flight_found find_ended(struct flights *f, char id[RECORD_ID_ROOM])
 {
-	struct flight *one = set_key(f, key) ? find(f) : NULL;
+	struct flight *one = find(f);
 	enum flight_found found;
 
-	id[0] = '\0';
 	if (!one)
 		return FLIGHT_UNKNOWN;
 	found = one->ambiguous ? FLIGHT_AMBIGUOUS : FLIGHT_EXACT;
 	text_copy(span_of(one->id), id, RECORD_ID_ROOM);
 	if (--one->count == 0)
 		forget(f, one);
+	return found;
+}
+
+enum flight_found flights_end(struct flights *f, struct record_outcome *o, char id[RECORD_ID_ROOM])
+{
+	static const char *const pairs[] = { [FLIGHT_UNKNOWN] = "unknown",
+		[FLIGHT_EXACT] = "exact",
+		[FLIGHT_AMBIGUOUS] = "ambiguous" };
+	enum flight_found found = FLIGHT_UNKNOWN;
+
+	id[0] = '\0';
+	if (set_key(f, o->method, o->target, o->user))
+		found = find_ended(f, id);
+	o->pair = pairs[found];
+	o->decision = found == FLIGHT_EXACT ? id : NULL;
 	return found;
 }
 

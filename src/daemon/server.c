@@ -71,7 +71,7 @@ struct server {
 	enum phase phase;
 	uint64_t stop_at;   /* STOPPING: not done before */
 	uint64_t accept_at; /* not accepting before */
-	uint64_t tick_at;   /* when there are ticks */
+	uint64_t tick_at;   /* when there are ticks; 0: when next something comes */
 	bool listening;     /* the outer set watches the listening socket */
 	bool pending;       /* MHD has more to do at once */
 	bool quiesced;      /* MHD has let go of the listening socket */
@@ -187,6 +187,10 @@ static void request_begin(
 		break;
 	}
 	client->call.state = NULL;
+	client->call.argument = NULL;
+	if (client->endpoint && client->endpoint->argument)
+		client->call.argument = MHD_lookup_connection_value(
+			client->connection, MHD_GET_ARGUMENT_KIND, client->endpoint->argument);
 	intake_begin(&client->intake, client->endpoint ? client->endpoint->max : 0);
 }
 
@@ -392,7 +396,7 @@ static int wait_for(const struct server *s)
 		wait = clock_earlier(wait, s->peers.now, s->accept_at);
 	if (s->stop_at > s->peers.now)
 		wait = clock_earlier(wait, s->peers.now, s->stop_at);
-	if (s->options->tick)
+	if (s->options->tick && s->tick_at > 0)
 		wait = clock_earlier(wait, s->peers.now, s->tick_at);
 	if (!LIST_EMPTY(&s->waiting)) {
 		int more = s->options->wait(s->options->ctx);
@@ -454,9 +458,12 @@ static void take_answers(struct server *s)
 static void tick(struct server *s)
 {
 	const struct server_options *o = s->options;
+	unsigned again;
 
-	if (o->tick && s->peers.now >= s->tick_at)
-		s->tick_at = s->peers.now + o->tick(o->ctx);
+	if (!o->tick || s->peers.now < s->tick_at)
+		return;
+	again = o->tick(o->ctx);
+	s->tick_at = again > 0 ? s->peers.now + again : 0;
 }
 
 static int turn(struct server *s, struct err *e)
@@ -502,7 +509,7 @@ static int start(struct server *s, struct err *e)
 	if (s->signals < 0)
 		return -1;
 	peers_init(&s->peers, epoll_create1(EPOLL_CLOEXEC), (uint64_t)o->request_seconds * 1000);
-	s->peers.now = clock_about();
+	s->peers.now = s->tick_at = clock_about();
 	if (s->peers.epoll < 0 || watch(s, EPOLL_CTL_ADD, s->signals, &s->signals) != 0 ||
 		watch(s, EPOLL_CTL_ADD, o->listen_fd, &s->listening) != 0)
 		return FAIL(e, errno, "epoll");

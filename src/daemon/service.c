@@ -44,8 +44,25 @@ static enum answer answer_activate(void *ctx, struct call *call)
 
 	if (service->audit)
 		audit_new_dockerd(service->audit);
+	if (service->watch)
+		watch_new_dockerd(service->watch);
 	reply_static(&call->reply, 200, SPAN("{\"Implements\":[\"authz\"]}"));
 	return ANSWER_NOW;
+}
+
+/* Whether somebody wants to know what became of requests. */
+static bool wants_outcomes(const struct service *service)
+{
+	return (service->watch && watch_is_on(service->watch)) ||
+		(service->audit && audit_wants_outcomes(service->audit));
+}
+
+static void put_outcome_on_record(const struct service *service, struct record_outcome *o)
+{
+	if (service->audit)
+		audit_outcome(service->audit, o);
+	if (service->watch && o)
+		watch_outcome(service->watch, o);
 }
 
 /* AuthZRes may be of any size; of its bytes the trail wants a few. */
@@ -53,7 +70,7 @@ static void take_response(void *ctx, struct call *call, const char *bytes, size_
 {
 	const struct service *service = ctx;
 
-	if (!call->state && service->audit && audit_wants_outcomes(service->audit)) {
+	if (!call->state && wants_outcomes(service)) {
 		call->state = mem_alloc(sizeof(struct aftermath));
 		if (call->state)
 			aftermath_begin(call->state);
@@ -76,8 +93,8 @@ static enum answer answer_response(void *ctx, struct call *call)
 	struct record_outcome outcome;
 
 	if (call->state)
-		audit_outcome(
-			service->audit, aftermath_end(call->state, &outcome) ? &outcome : NULL);
+		put_outcome_on_record(
+			service, aftermath_end(call->state, &outcome) ? &outcome : NULL);
 	drop_response(ctx, call);
 	reply_static(&call->reply, 200, SPAN("{\"Allow\":true}"));
 	return ANSWER_NOW;
@@ -186,6 +203,8 @@ static const char *put_on_record(const struct service *service, const struct exc
 
 	if (service->metrics)
 		metrics_decision(service->metrics, &r, took);
+	if (service->watch)
+		watch_decision(service->watch, &r, took);
 	return kept ? NULL : r.message;
 }
 
@@ -205,6 +224,8 @@ static void put_failure_on_record(const struct service *service, const struct ca
 		(void)audit_decision(service->audit, &r, 0);
 	if (service->metrics)
 		metrics_failure(service->metrics, by, why);
+	if (service->watch)
+		watch_decision(service->watch, &r, 0);
 }
 
 static void fail(const struct service *service, struct call *call, enum metrics_doubt why,
@@ -438,14 +459,31 @@ static enum answer answer_text_metrics(void *ctx, struct call *call)
 	return answer_metrics(ctx, call, METRICS_TEXT);
 }
 
+static enum answer answer_watch(void *ctx, struct call *call)
+{
+	const struct service *service = ctx;
+	size_t n;
+	char *text;
+	struct err e;
+
+	if (!service->watch)
+		reply_error(&call->reply, 500, "nobody can look on");
+	else if (watch_read(service->watch, span_of(call->argument), &text, &n, &e) == 0)
+		call->reply = (struct reply){ 200, text, n, text };
+	else
+		reply_error(&call->reply, e.code == EINVAL ? 400 : 500, e.text);
+	return ANSWER_NOW;
+}
+
 static const struct endpoint endpoints[] = {
-	{ "/AuthZPlugin.AuthZReq", ENVELOPE_MOST, answer_request, NULL, drop_request },
-	{ "/AuthZPlugin.AuthZRes", 0, answer_response, take_response, drop_response },
-	{ "/Plugin.Activate", 0, answer_activate, NULL, NULL },
-	{ "/Dsp.Status", 0, answer_status, NULL, NULL },
-	{ "/Dsp.Reload", 0, answer_reload, NULL, NULL },
-	{ "/Dsp.Metrics", 0, answer_open_metrics, NULL, NULL },
-	{ "/Dsp.MetricsText", 0, answer_text_metrics, NULL, NULL },
+	{ "/AuthZPlugin.AuthZReq", ENVELOPE_MOST, answer_request, NULL, drop_request, NULL },
+	{ "/AuthZPlugin.AuthZRes", 0, answer_response, take_response, drop_response, NULL },
+	{ "/Plugin.Activate", 0, answer_activate, NULL, NULL, NULL },
+	{ "/Dsp.Status", 0, answer_status, NULL, NULL, NULL },
+	{ "/Dsp.Reload", 0, answer_reload, NULL, NULL, NULL },
+	{ "/Dsp.Metrics", 0, answer_open_metrics, NULL, NULL, NULL },
+	{ "/Dsp.MetricsText", 0, answer_text_metrics, NULL, NULL, NULL },
+	{ "/Dsp.Watch", 0, answer_watch, NULL, NULL, "after" },
 };
 
 const struct endpoint *service_endpoints(size_t *count)

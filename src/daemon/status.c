@@ -55,18 +55,29 @@ static json_t *trail(const struct service *service)
 		(json_int_t)s.queued, "outcomes", outcomes(&s), "trouble", s.trouble);
 }
 
+static json_t *watched(const struct service *service)
+{
+	const struct watch *w = service->watch;
+
+	if (!w)
+		return json_null();
+	return json_pack("{s:b, s:I, s:I}", "on", watch_is_on(w), "bytes",
+		(json_int_t)watch_bytes(w), "decisions", (json_int_t)w->decisions);
+}
+
 char *status_write(const struct service *service)
 {
 	const struct snapshot *s = service->snapshot;
 	const struct policy *p = s->policy;
 	size_t rules = p->file_rules ? p->file_rules->count : 0;
 	json_auto_t *o = json_pack(
-		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o}", "version",
+		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:o}", "version",
 		DSP_VERSION, "pid", (int)getpid(), "generation", (json_int_t)s->generation,
 		"policy", s->digest, "env_file", s->env_digest, "profile",
 		profile_info(p->profile)->name, "mode", p->monitor ? "monitor" : "enforce", "rules",
 		(json_int_t)rules, "names", p->names, "broken", p->broken[0] != '\0', "reason",
-		p->broken, "probes", probes(service), "audit", trail(service));
+		p->broken, "probes", probes(service), "audit", trail(service), "watch",
+		watched(service));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

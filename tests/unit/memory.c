@@ -249,6 +249,41 @@ static void a_body_that_comes_in(void **state)
 	begin(0, false);
 }
 
+static void who_looks_on(void **state)
+{
+	struct watch watch;
+	struct err e;
+
+	(void)state;
+	watch_init(&watch);
+	for (size_t turn = 1; turn < 12; turn++) {
+		const struct request request = { .method = SPAN("GET"), .target = SPAN("/") };
+		const struct decision yes = {
+			.verdict = VERDICT_ALLOW, .flag = FLAG_COUNT, .reason = ""
+		};
+		const struct policy policy = { .profile = PROFILE_GUARD };
+		const struct record r = { .request = &request,
+			.subject = &(struct subject){ .name = SPAN("a") },
+			.facts = &(struct facts){ .name = SPAN("") },
+			.decision = &yes,
+			.policy = &policy,
+			.digest = "-" };
+		char *text;
+		size_t len;
+
+		begin(turn / 2, turn % 2);
+		if (watch_read(&watch, SPAN(""), &text, &len, &e) == 0) {
+			assert_true(len > 0);
+			mem_free(text);
+		}
+		watch_decision(&watch, &r, 1);
+		watch_end(&watch);
+		assert_int_equal(watch.decisions, turn);
+		assert_int_equal(alive, 0);
+	}
+	begin(0, false);
+}
+
 static void an_encoding(void **state)
 {
 	(void)state;
@@ -265,6 +300,7 @@ int main(void)
 		cmocka_unit_test(under_a_proxy_profile),
 		cmocka_unit_test(with_broken_settings),
 		cmocka_unit_test(a_body_that_comes_in),
+		cmocka_unit_test(who_looks_on),
 		cmocka_unit_test(an_encoding),
 	};
 	int quiet = open("/dev/null", O_WRONLY);
