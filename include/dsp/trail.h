@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "dsp/err.h"
+#include "dsp/span.h"
 
 enum trail_type { TRAIL_DECISION, TRAIL_OUTCOME, TRAIL_REPEAT, TRAIL_DROPPED };
 
@@ -37,6 +38,10 @@ void trail_close(struct trail *t);
  * those of a trail on standard error ("dsp: ..."), are passed over.
  */
 MUST_USE int trail_next(struct trail *t, struct trail_line *ret, struct err *e);
+
+/* One line without its end, from elsewhere; where is what an error names. 0, or -1 and e. */
+MUST_USE int trail_parse(
+	const char *where, size_t number, struct span text, struct trail_line *ret, struct err *e);
 
 /* Whether the last line had no end: it was cut off while it was written, and is not counted. */
 bool trail_torn(const struct trail *t);

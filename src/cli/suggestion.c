@@ -6,19 +6,10 @@
 #include "dsp/cli.h"
 #include "dsp/learn.h"
 #include "dsp/mem.h"
+#include "dsp/suggestion.h"
 #include "dsp/text.h"
 
 enum { FILE_MOST = 8 << 20, SHOWN_MOST = 20 };
-
-struct options {
-	struct wanted wanted;
-	bool profile_given;
-	bool policy;
-	bool json;
-	const char *user;
-	const char *tests;
-	const char *users;
-};
 
 struct result {
 	json_t *made; /* a list of flags, or a policy file */
@@ -28,7 +19,7 @@ struct result {
 
 /* --- options -----------------------------------------------------------------------------------*/
 
-static bool take_profile(struct options *o, const char *name)
+static bool take_profile(struct suggestion_options *o, const char *name)
 {
 	for (int i = 0; i < PROFILE_COUNT; i++) {
 		if (strcmp(profile_info((enum profile)i)->name, name) == 0) {
@@ -40,7 +31,7 @@ static bool take_profile(struct options *o, const char *name)
 	return false;
 }
 
-static bool take_accepted(struct options *o, const char *list)
+static bool take_accepted(struct suggestion_options *o, const char *list)
 {
 	while (*list) {
 		size_t n = strcspn(list, ",");
@@ -61,36 +52,34 @@ static bool take_accepted(struct options *o, const char *list)
 	return true;
 }
 
-enum { OPTION_FLAGS = 'f', OPTION_POLICY = 'p', OPTION_DENIED = 'd' };
-
-/* NULL: it was taken; else what is wrong with it. */
-static const char *take_option(struct options *o, struct learned *all, int option)
+const char *suggestion_option(
+	struct suggestion_options *o, struct learned *all, int option, const char *value)
 {
 	switch (option) {
-	case OPTION_FLAGS:
-	case OPTION_POLICY:
-		o->policy = option == OPTION_POLICY;
+	case SUGGESTION_FLAGS:
+	case SUGGESTION_POLICY:
+		o->policy = option == SUGGESTION_POLICY;
 		return NULL;
-	case 'P':
-		return take_profile(o, optarg) ? NULL : "no such profile";
-	case 'a':
-		return take_accepted(o, optarg) ? NULL : "no such power";
-	case OPTION_DENIED:
+	case SUGGESTION_PROFILE:
+		return take_profile(o, value) ? NULL : "no such profile";
+	case SUGGESTION_ACCEPT:
+		return take_accepted(o, value) ? NULL : "no such power";
+	case SUGGESTION_DENIED:
 		all->include_denied = true;
 		return NULL;
-	case 'x':
+	case SUGGESTION_EXACT:
 		o->wanted.exact = true;
 		return NULL;
-	case 'u':
-		o->user = optarg;
+	case SUGGESTION_USER:
+		o->user = value;
 		return NULL;
-	case 'U':
-		o->users = optarg;
+	case SUGGESTION_USERS:
+		o->users = value;
 		return NULL;
-	case 't':
-		o->tests = optarg;
+	case SUGGESTION_TESTS:
+		o->tests = value;
 		return NULL;
-	case 'j':
+	case SUGGESTION_JSON:
 		o->json = true;
 		return NULL;
 	default:
@@ -98,22 +87,14 @@ static const char *take_option(struct options *o, struct learned *all, int optio
 	}
 }
 
-static int read_options(struct options *o, struct learned *all, int argc, char **argv)
+static int read_options(struct suggestion_options *o, struct learned *all, int argc, char **argv)
 {
-	static const struct option options[] = { { "flags", no_argument, NULL, OPTION_FLAGS },
-		{ "policy", no_argument, NULL, OPTION_POLICY },
-		{ "profile", required_argument, NULL, 'P' },
-		{ "accept", required_argument, NULL, 'a' },
-		{ "include-denied", no_argument, NULL, OPTION_DENIED },
-		{ "exact", no_argument, NULL, 'x' }, { "user", required_argument, NULL, 'u' },
-		{ "users", required_argument, NULL, 'U' },
-		{ "tests", required_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 } };
+	static const struct option options[] = { SUGGESTION_OPTIONS, { NULL, 0, NULL, 0 } };
 	int option;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		const char *wrong = take_option(o, all, option);
+		const char *wrong = suggestion_option(o, all, option, optarg);
 
 		if (wrong)
 			return cli_usage("suggest", "%s: %s", argv[optind - 1], wrong);
@@ -142,22 +123,24 @@ static int read_trail(struct learned *all, const char *path, const char *user, s
 	return rc;
 }
 
-static int read_users(struct options *o, json_t **ret, struct err *e)
+int suggestion_begin(struct suggestion_options *o, struct err *e)
 {
 	AUTO_MEM char *text = NULL;
 	json_error_t why;
 	size_t n;
 
+	if (!o->users)
+		return 0;
 	if (file_read(o->users, FILE_MOST, &text, &n, e) != 0)
 		return -1;
-	*ret = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-	if (!json_is_object(*ret))
+	o->users_file = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+	if (!json_is_object(o->users_file))
 		return FAIL(e, 0, "%s: not a policy file", o->users);
-	o->wanted.users = json_object_get(*ret, "users");
+	o->wanted.users = json_object_get(o->users_file, "users");
 	return 0;
 }
 
-static int read_all(struct learned *all, struct options *o, char **paths, struct err *e)
+static int read_all(struct learned *all, struct suggestion_options *o, char **paths, struct err *e)
 {
 	static char dash[] = "-";
 	static char *standard_input[] = { dash, NULL };
@@ -166,6 +149,12 @@ static int read_all(struct learned *all, struct options *o, char **paths, struct
 		if (read_trail(all, *path, o->user, e) != 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* Whether there is something to make a suggestion of, and for which profile. */
+static int settle(const struct learned *all, struct suggestion_options *o, struct err *e)
+{
 	if (all->requests == 0)
 		return FAIL(e, 0, "no decision%s%s in it", o->user ? " for " : "",
 			o->user ? o->user : "");
@@ -270,7 +259,8 @@ static void show_refused(const struct learned *all, const struct powerset *refus
 
 /* --- results -----------------------------------------------------------------------------------*/
 
-static void print_flags(const struct learned *all, const struct options *o, const json_t *flags)
+static void print_flags(
+	const struct learned *all, const struct suggestion_options *o, const json_t *flags)
 {
 	const json_t *flag;
 	size_t i;
@@ -295,7 +285,8 @@ static void print_notes(const json_t *notes)
 	}
 }
 
-static void print_json(const struct learned *all, const struct options *o, const struct result *r)
+static void print_json(
+	const struct learned *all, const struct suggestion_options *o, const struct result *r)
 {
 	json_t *top = json_pack("{s:s, s:I, s:s, s:s, s:O, s:O?, s:O?}", "profile",
 		profile_info(o->wanted.profile)->name, "requests", (json_int_t)all->requests,
@@ -308,7 +299,7 @@ static void print_json(const struct learned *all, const struct options *o, const
 }
 
 /* The flags as a policy file says them. */
-static json_t *file_of(const struct options *o, const json_t *made)
+static json_t *file_of(const struct suggestion_options *o, const json_t *made)
 {
 	json_t *flags = json_object();
 	const json_t *flag;
@@ -327,7 +318,7 @@ static json_t *file_of(const struct options *o, const json_t *made)
 }
 
 static int write_tests(
-	struct learned *all, const struct options *o, struct result *r, struct err *e)
+	struct learned *all, const struct suggestion_options *o, struct result *r, struct err *e)
 {
 	json_t *policy = file_of(o, r->made);
 	int rc = learn_tests(all, &o->wanted, policy, &r->tests, e);
@@ -338,7 +329,13 @@ static int write_tests(
 	return rc;
 }
 
-static int make(struct learned *all, const struct options *o, struct result *r, struct err *e)
+static void fail(const struct err *e)
+{
+	(void)fprintf(stderr, "dsp suggest: %s\n", e->text);
+}
+
+static int make(
+	struct learned *all, const struct suggestion_options *o, struct result *r, struct err *e)
 {
 	int rc = o->policy ? learn_policy(all, &o->wanted, &r->made, &r->refused, e)
 			   : learn_flags(all, &o->wanted, &r->made, &r->refused, e);
@@ -348,48 +345,60 @@ static int make(struct learned *all, const struct options *o, struct result *r, 
 	return rc;
 }
 
-static int suggest_from(struct learned *all, struct options *o, char **paths)
+static void print(struct learned *all, const struct suggestion_options *o, const struct result *r)
+{
+	note_hopeless(all);
+	note_trail(all);
+	if (o->json) {
+		print_json(all, o, r);
+		return;
+	}
+	if (o->policy) {
+		(void)json_dumpf(r->made, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		(void)printf("\n");
+	} else {
+		print_flags(all, o, r->made);
+	}
+	print_notes(all->notes);
+}
+
+int suggestion_end(struct suggestion_options *o, struct learned *all)
 {
 	struct result r = { .made = NULL };
-	json_t *users = NULL;
 	struct err e;
 	int status = EXIT_FINDINGS;
 
-	if ((o->users && read_users(o, &users, &e) != 0) || read_all(all, o, paths, &e) != 0 ||
-		make(all, o, &r, &e) != 0) {
-		(void)fprintf(stderr, "dsp suggest: %s\n", e.text);
+	if (settle(all, o, &e) != 0 || make(all, o, &r, &e) != 0) {
+		fail(&e);
 	} else if (!powerset_empty(&r.refused)) {
 		show_refused(all, &r.refused, o->policy);
 	} else {
 		status = EXIT_FINE;
-		note_hopeless(all);
-		note_trail(all);
-		if (o->json) {
-			print_json(all, o, &r);
-		} else if (o->policy) {
-			(void)json_dumpf(r.made, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-			(void)printf("\n");
-		} else {
-			print_flags(all, o, r.made);
-		}
-		if (!o->json)
-			print_notes(all->notes);
+		print(all, o, &r);
 	}
-	json_decref(users);
 	json_decref(r.made);
 	json_decref(r.tests);
+	json_decref(o->users_file);
+	o->users_file = NULL;
 	return status;
 }
 
 int cli_suggest(int argc, char **argv)
 {
 	static struct learned all;
-	struct options o = { .policy = false };
+	struct suggestion_options o = { .policy = false };
 	int status = read_options(&o, &all, argc, argv);
+	struct err e;
 
 	if (status != EXIT_FINE)
 		return status;
-	status = suggest_from(&all, &o, argv + optind);
+	if (suggestion_begin(&o, &e) == 0 && read_all(&all, &o, argv + optind, &e) == 0) {
+		status = suggestion_end(&o, &all);
+	} else {
+		fail(&e);
+		status = EXIT_FINDINGS;
+		json_decref(o.users_file);
+	}
 	learned_free(&all);
 	return status;
 }

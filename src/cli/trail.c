@@ -191,7 +191,7 @@ static int64_t seconds_of(const char *time)
 	return timegm(&t);
 }
 
-static int check_line(const struct trail *t, struct trail_line *l, struct err *e)
+static int check_line(const char *where, struct trail_line *l, struct err *e)
 {
 	const json_t *version = json_object_get(l->object, "v");
 	const char *wrong = check_members(l->object);
@@ -199,26 +199,45 @@ static int check_line(const struct trail *t, struct trail_line *l, struct err *e
 	size_t i = 0;
 
 	if (json_integer_value(version) != 1)
-		return FAIL(e, 0, "%s:%zu: not a line of an audit trail of version 1", t->path,
-			t->number);
+		return FAIL(e, 0, "%s:%zu: not a line of an audit trail of version 1", where,
+			l->number);
 	if (wrong)
-		return FAIL(e, 0, "%s:%zu: \"%s\" is not what it is in an audit trail", t->path,
-			t->number, wrong);
+		return FAIL(e, 0, "%s:%zu: \"%s\" is not what it is in an audit trail", where,
+			l->number, wrong);
 	while (i < TYPES && strcmp(types[i].name, type) != 0)
 		i++;
 	if (i == TYPES)
-		return FAIL(e, 0, "%s:%zu: no such type of line", t->path, t->number);
+		return FAIL(e, 0, "%s:%zu: no such type of line", where, l->number);
 	l->type = (enum trail_type)i;
 	for (const char *const *name = types[i].needed; *name; name++) {
 		if (!json_object_get(l->object, *name))
-			return FAIL(e, 0, "%s:%zu: \"%s\" is missing", t->path, t->number, *name);
+			return FAIL(e, 0, "%s:%zu: \"%s\" is missing", where, l->number, *name);
 	}
 	l->id = trail_text(l, "id");
 	l->time = trail_text(l, "time");
 	l->seconds = seconds_of(l->time);
 	l->count = i == TRAIL_REPEAT || i == TRAIL_DROPPED ? trail_number(l, "count") : 1;
 	if (l->seconds < 0)
-		return FAIL(e, 0, "%s:%zu: \"time\" is no time", t->path, t->number);
+		return FAIL(e, 0, "%s:%zu: \"time\" is no time", where, l->number);
+	return 0;
+}
+
+int trail_parse(
+	const char *where, size_t number, struct span text, struct trail_line *ret, struct err *e)
+{
+	struct trail_line l = { .number = number };
+	json_error_t why;
+
+	l.object = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES, &why);
+	if (!json_is_object(l.object)) {
+		json_decref(l.object);
+		return FAIL(e, 0, "%s:%zu: not a JSON object", where, number);
+	}
+	if (check_line(where, &l, e) != 0) {
+		json_decref(l.object);
+		return -1;
+	}
+	*ret = l;
 	return 0;
 }
 
@@ -251,8 +270,6 @@ static bool is_for_persons(const struct trail *t, size_t n)
 
 int trail_next(struct trail *t, struct trail_line *ret, struct err *e)
 {
-	struct trail_line l = { .object = NULL };
-	json_error_t why;
 	size_t n;
 	int rc;
 
@@ -261,18 +278,7 @@ int trail_next(struct trail *t, struct trail_line *ret, struct err *e)
 	while (rc > 0 && is_for_persons(t, n));
 	if (rc <= 0)
 		return rc;
-	l.object = json_loadb(t->text, n, JSON_REJECT_DUPLICATES, &why);
-	if (!json_is_object(l.object)) {
-		json_decref(l.object);
-		return FAIL(e, 0, "%s:%zu: not a JSON object", t->path, t->number);
-	}
-	l.number = t->number;
-	if (check_line(t, &l, e) != 0) {
-		json_decref(l.object);
-		return -1;
-	}
-	*ret = l;
-	return 1;
+	return trail_parse(t->path, t->number, (struct span){ t->text, n }, ret, e) == 0 ? 1 : -1;
 }
 
 /* --- members -----------------------------------------------------------------------------------*/
