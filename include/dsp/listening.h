@@ -24,6 +24,12 @@ MUST_USE int listening_own(pid_t process, void (*see)(void *ctx, const char *pat
  */
 MUST_USE int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
 
+/*
+ * Whether process has a socket that listens at path; -1: nobody listens there, or it cannot be
+ * known, as when the path was written in another way.
+ */
+MUST_USE int listening_at(pid_t process, const char *path);
+
 /* How well those of a process can be known. */
 enum listening listening_view(pid_t process);
 

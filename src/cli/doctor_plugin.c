@@ -30,7 +30,7 @@ void check_namesake(const struct doctor *d, struct outcome *o)
 		outcome_say(o, STATE_OK, "no managed plugin has the name %s", d->name);
 	else
 		outcome_say(o, STATE_UNKNOWN, "%s", d->namesake_why.text);
-	if (d->namesake >= 0)
+	if (!d->managed && d->namesake >= 0)
 		outcome_advise(o, "docker plugin rm -f %s, before any reload", d->name);
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "dsp/doctor.h"
+#include "dsp/listening.h"
 
 static bool is(const char *word, const char *other)
 {
@@ -47,10 +48,33 @@ static void look_at_unit(const struct unit *u, struct outcome *o)
 			u->active[0] ? " and " : "", u->active);
 }
 
+/*
+ * systemd lets go of the socket of a unit that is masked for a moment while it runs, and shows it
+ * as active ever after. The dsp that runs has its own hold of it, and is the last one.
+ */
+static bool is_let_go(const struct doctor *d)
+{
+	const struct unit *service = &d->units[UNIT_SERVICE];
+
+	return is(d->units[UNIT_SOCKET].active, "active") && service->pid != 0 &&
+		service->pid == d->manner.pid && listening_at(1, d->socket) == 0;
+}
+
 void check_socket_unit(const struct doctor *d, struct outcome *o)
 {
-	if (has_units(d, o))
-		look_at_unit(&d->units[UNIT_SOCKET], o);
+	const struct unit *u = &d->units[UNIT_SOCKET];
+
+	if (!has_units(d, o))
+		return;
+	if (is_let_go(d)) {
+		outcome_say(o, STATE_WARNING,
+			"systemd does not hold the socket of %s any more, active as it is: once this "
+			"dsp ends none comes after it, and calls fail",
+			u->name);
+		outcome_advise(o, "%ssystemctl restart dsp.socket dsp.service",
+			is(u->load, "masked") ? "systemctl unmask dsp.socket; " : "");
+	}
+	look_at_unit(u, o);
 }
 
 void check_service_unit(const struct doctor *d, struct outcome *o)

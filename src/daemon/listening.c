@@ -74,8 +74,8 @@ static void find_path(struct search *s, unsigned long inode)
 	}
 }
 
-/* Only lines of sockets that listen stay: dockerd has many descriptors. */
-static size_t keep_listening(char *text, size_t len)
+/* Only lines of sockets that listen stay, at any path or the one: dockerd has many descriptors. */
+static size_t keep_listening(char *text, size_t len, const char *at)
 {
 	struct span rest = { text, len };
 	size_t kept = 0;
@@ -83,8 +83,9 @@ static size_t keep_listening(char *text, size_t len)
 	while (rest.n > 0) {
 		struct span line = procfile_line(&rest);
 		unsigned long inode;
+		struct span found = path_of(line, &inode);
 
-		if (path_of(line, &inode).n == 0)
+		if (found.n == 0 || (at && !span_equal(found, span_of(at))))
 			continue;
 		memmove(text + kept, line.s, line.n);
 		kept += line.n;
@@ -198,7 +199,7 @@ static int look(pid_t process, bool own, void (*see)(void *ctx, const char *path
 
 	if (read_table(process, &table, &len) != 0)
 		return errno == ENOMEM ? -1 : LISTENING_UNKNOWN;
-	s.table = (struct span){ table, keep_listening(table, len) };
+	s.table = (struct span){ table, keep_listening(table, len, NULL) };
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
 	s.files = opendir(path);
 	if (!s.files && errno == ENOMEM)
@@ -211,6 +212,31 @@ static int look(pid_t process, bool own, void (*see)(void *ctx, const char *path
 	if (!own)
 		see_named(&s);
 	return (int)known;
+}
+
+static void see_nothing(void *ctx, const char *path)
+{
+	(void)ctx;
+	(void)path;
+}
+
+int listening_at(pid_t process, const char *path)
+{
+	struct search s = { .see = see_nothing };
+	AUTO_MEM char *table = NULL;
+	char files[64];
+	size_t len;
+
+	if (read_table(process, &table, &len) != 0)
+		return -1;
+	s.table = (struct span){ table, keep_listening(table, len, path) };
+	(void)snprintf(files, sizeof(files), "/proc/%d/fd", (int)process);
+	s.files = s.table.n > 0 ? opendir(files) : NULL;
+	if (!s.files)
+		return -1;
+	(void)search(&s);
+	(void)closedir(s.files);
+	return s.found > 0;
 }
 
 int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)

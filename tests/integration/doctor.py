@@ -296,6 +296,7 @@ def namesakes(w, report):
         w.lab.stop_dsp()
         found = w.expect(0)
         check('managed' in found.checks['namesake']['text'], str(found.checks))
+        check('docker plugin rm' not in found.checks['namesake']['advice'], str(found.checks['namesake']))
     with report.case('plugin disable in use: not asked any more'):
         w.lab.works('plugin', 'disable', 'dsp')
         found = w.look()

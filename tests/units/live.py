@@ -125,6 +125,8 @@ def life(system):
             same(system.ask()["ping"], "allow", f"the answer after {' '.join(words)}")
         same(system.run("systemctl", "stop", "dsp.socket", "dsp.service")[0], 0, "stop of both")
         same(system.show("Result"), "success", "the result")
+    with case("masked-while-it-runs"):
+        masked_while_it_runs(system)
     with case("another-socket"):
         # A name that no managed plugin can have; the service is told of it for reload's sake.
         other = PLUGIN.replace("dsp", "Dsp")
@@ -145,6 +147,28 @@ def life(system):
         holds(system.show("StatusText").startswith("BROKEN SETTINGS, everything is denied: /etc/dsp/policy.json"),
               system.show("StatusText"))
         same(system.show("ActiveState"), "active", "the service")
+
+
+def masked_while_it_runs(system):
+    """systemd 252 closes the socket, and shows it active ever after: the doctor looks at what it holds."""
+    def doctor():
+        checks = json.loads(system.run("dsp", "doctor", "--json")[1])["checks"]
+        return next(c for c in checks if c["id"] == "socket-unit")
+
+    same(system.run("systemctl", "enable", "--now", "dsp.socket", "dsp.service")[0], 0, "enable")
+    same(doctor()["state"], "ok", "the doctor's word before")
+    for i, words in enumerate(("mask", "unmask")):
+        same(system.run("systemctl", words, "dsp.socket")[0], 0, words)
+        same(system.show("ActiveState", "dsp.socket"), "active", f"{words}: the socket by systemd")
+        found = doctor()
+        same((found["state"], found["text"].count("does not hold")), ("warning", 1), f"{words}: the doctor's word")
+        holds(("unmask" in found["advice"]) == (i == 0), found["advice"])
+    system.run("sh", "-c", "systemctl enable dsp.socket; " + found["advice"])
+    same(doctor()["state"], "ok", "after what it advised")
+    same(system.run("kill", "-9", system.show("MainPID"))[0], 0, "kill")
+    same(system.ask()["ping"], "allow", "the answer of another dsp")
+    system.run("systemctl", "stop", "dsp.socket", "dsp.service")
+    system.run("systemctl", "disable", "dsp.socket", "dsp.service")
 
 
 def main():
