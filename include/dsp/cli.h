@@ -33,6 +33,7 @@ int cli_list(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_suggest(int argc, char **argv);
+int cli_watch(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);
 

@@ -107,6 +107,38 @@ static const struct command {
 		"use. What a person must know besides is told on standard error. A trail holds no bodies:\n"
 		"requests are judged by the powers and details that its lines tell.\n"
 		"Status 0: printed; 1: refused, or not possible, and why.\n" },
+	{ "watch",
+		"[--denied] [--changes] [--verdict allow|deny|would] [--user NAME] [--operation GLOB] [--power POWER] [--outcomes] [--json] [--for SECONDS] [--no-color] [--learn] [--socket PATH]",
+		cli_watch, "show what the dsp that serves decides, as it decides it",
+		"  --denied          only what is denied, or would be but for monitor mode\n"
+		"  --changes         only what changes something, and what is denied\n"
+		"  --verdict allow|deny|would  only one of these; would: be denied, but for monitor mode\n"
+		"  --user NAME       only what this subject asks for: a user, cn:NAME, anonymous\n"
+		"  --operation GLOB  only operations of this name: container_*\n"
+		"  --power POWER     only what asks for this power\n"
+		"  --outcomes        and what became of it: dockerd's status, where it tells one, or ended\n"
+		"  --json            print lines as an audit trail has them, each at once\n"
+		"  --for SECONDS     end after so long\n"
+		"  --no-color        without colours (or NO_COLOR)\n"
+		"  --learn           show it on standard error, and at the end print the flags or the policy that\n"
+		"                    all of it needs, as dsp suggest does, with its options:\n"
+		"  --flags           print an env file (the default)\n"
+		"  --policy          print a policy file\n"
+		"  --profile PROFILE  what unset flags mean\n"
+		"  --users FILE      a policy file whose users are taken over\n"
+		"  --accept POWER    powers, comma separated, that make root on the host directly\n"
+		"  --include-denied  what was denied was wanted too\n"
+		"  --exact           lists are not widened\n"
+		"  --tests FILE      write tests of the suggestion to FILE\n"
+		"  --incomplete      suggest something although lines were lost\n"
+		"  --socket PATH     its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"\n"
+		"All decisions are shown, whatever the audit trail is set to. A line that comes again within\n"
+		"a second is counted. dsp keeps what comes between two looks in 1 MiB, and only while somebody\n"
+		"looks; what is lost all the same is counted and told, and no decision ever waits for it.\n"
+		"When dsp is started anew, watching goes on. Ctrl-C ends it with a summary.\n"
+		"Status 0: ended by SIGINT, SIGTERM or --for; 1: no dsp answers at the start, or nothing is\n"
+		"suggested.\n" },
 	{ "status", "[--asked] [--socket PATH] [--json]", cli_status,
 		"ask the dsp that serves what is in force",
 		"  --asked        and whether this machine's dockerd asks it: a ping is sent to dockerd, which\n"

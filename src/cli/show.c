@@ -1,0 +1,470 @@
+#include "dsp/show.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dsp/clock.h"
+#include "dsp/mem.h"
+#include "dsp/text.h"
+
+enum {
+	COLUMNS_LEAST = 40,
+	COLUMNS_MOST = 1000,
+	COLUMNS_WIDE = 120, /* enough for columns of operations */
+	OPERATION_WIDTH = 22,
+	TIME_WIDTH = sizeof("00:00:00"), /* with the blank behind it */
+	VERDICT_WIDTH = 5,
+	INDENT = TIME_WIDTH + VERDICT_WIDTH + 2,
+	SUBJECT_MOST = 64,
+	TARGET_MOST = 200,
+	TARGET_LEAST = 12,
+	POWERS_MOST = 200,
+	WHY_MOST = 400,
+	DENIALS_MOST = 500,
+	DENIALS_SHOWN = 8,
+};
+
+/* --- texts -------------------------------------------------------------------------------------*/
+
+/* A member as its bytes came, as printable ASCII of at most `most` bytes. */
+static const char *escaped(const struct trail_line *l, const char *member, char *out, size_t most)
+{
+	char bytes[2048];
+	size_t n;
+
+	text_copy(span_of(trail_text(l, member)), bytes, sizeof(bytes));
+	n = trail_bytes(bytes, bytes);
+	text_escape((struct span){ bytes, n }, out, most + 1);
+	return n > 0 ? out : "-";
+}
+
+/* What dsp has said: printable as it stands, or it is not dsp's. */
+static const char *said(const struct trail_line *l, const char *member, char *out, size_t most)
+{
+	char bytes[2048];
+	size_t n;
+
+	text_copy(span_of(trail_text(l, member)), bytes, sizeof(bytes));
+	n = trail_bytes(bytes, bytes);
+	text_copy((struct span){ bytes, n }, out, most + 1);
+	for (char *c = out; *c; c++) {
+		if (*c < 0x20 || *c > 0x7e)
+			*c = '?';
+	}
+	return out;
+}
+
+/* "[exec, kill]", or nothing. */
+static void write_powers(const struct trail_line *l, char *out, size_t cap)
+{
+	const char *name;
+	struct line text;
+
+	line_init(&text, out, cap);
+	for (size_t i = 0; (name = trail_word(l, "powers", i)); i++) {
+		char word[40];
+
+		text_escape(span_of(name), word, sizeof(word));
+		line_add(&text, "%s%s", i == 0 ? " [" : ", ", word);
+	}
+	if (text.n > 0)
+		line_add(&text, "]");
+}
+
+/* To at most so many columns. */
+static void cut(char *text, size_t most)
+{
+	if (strlen(text) > most)
+		memcpy(text + most - 3, "...", sizeof("..."));
+}
+
+enum shade { SHADE_ALLOW, SHADE_DENY, SHADE_WOULD, SHADE_OUTCOME };
+
+static const char *const colours[] = { [SHADE_ALLOW] = "\033[32m",
+	[SHADE_DENY] = "\033[1;31m",
+	[SHADE_WOULD] = "\033[33m",
+	[SHADE_OUTCOME] = "\033[2m" };
+
+static enum shade shade_of(const struct trail_line *l)
+{
+	if (l->type == TRAIL_OUTCOME)
+		return SHADE_OUTCOME;
+	if (strcmp(trail_text(l, "verdict"), "allow") != 0)
+		return SHADE_DENY;
+	return trail_text(l, "would")[0] != '\0' ? SHADE_WOULD : SHADE_ALLOW;
+}
+
+/* The word that a line begins with. */
+static const char *word_of(const struct trail_line *l, char room[8])
+{
+	static const char *const words[] = { [SHADE_ALLOW] = "allow",
+		[SHADE_DENY] = "deny",
+		[SHADE_WOULD] = "would",
+		[SHADE_OUTCOME] = "ended" };
+	uint64_t status = trail_number(l, "status");
+
+	if (l->type != TRAIL_OUTCOME || status == 0 || status > 999)
+		return words[shade_of(l)];
+	(void)snprintf(room, 8, "%u", (unsigned)status);
+	return room;
+}
+
+struct text {
+	char main[700];
+	char why[WHY_MOST + 1];
+};
+
+static size_t room_of(const struct show *s)
+{
+	return s->terminal ? s->columns - TIME_WIDTH : sizeof(((struct text *)NULL)->main) - 1;
+}
+
+/* A target without "/v1.41": where there is little room. */
+static const char *without_version(const char *target)
+{
+	size_t n = strspn(target, "/v.0123456789");
+
+	return strncmp(target, "/v", 2) == 0 && n > 2 && target[n - 1] == '/' ? target + n - 1
+									      : target;
+}
+
+/* "POST /v1.41/containers/web/kill [kill]", of which the target gives way. */
+static void write_request(const struct show *s, const struct trail_line *l, struct line *text)
+{
+	char method[20];
+	char powers[POWERS_MOST + 1];
+	char room[TARGET_MOST + 1];
+	char *target = room;
+	size_t taken;
+
+	(void)escaped(l, "method", method, sizeof(method) - 1);
+	(void)escaped(l, "target", room, TARGET_MOST);
+	write_powers(l, powers, sizeof(powers));
+	if (s->terminal)
+		target += without_version(room) - room;
+	taken = text->n + strlen(method) + strlen(powers) + 2;
+	cut(target, room_of(s) > taken + TARGET_LEAST ? room_of(s) - taken : (size_t)TARGET_LEAST);
+	line_add(text, " %s %s%s", method, target, powers);
+}
+
+/* "deny   alice      container_kill         POST /v1.41/containers/web/kill [kill]" */
+static void write_text(const struct show *s, const struct trail_line *l, struct text *t)
+{
+	const char *who = l->type == TRAIL_OUTCOME ? "user" : "subject";
+	int width = s->terminal && s->columns < COLUMNS_WIDE ? 0 : OPERATION_WIDTH;
+	char word[8];
+	char subject[SUBJECT_MOST + 1];
+	char operation[SUBJECT_MOST + 1];
+	struct line text;
+
+	line_init(&text, t->main, sizeof(t->main));
+	line_add(&text, "%-*s  %-10s", VERDICT_WIDTH, word_of(l, word),
+		escaped(l, who, subject, SUBJECT_MOST));
+	if (l->type == TRAIL_DECISION)
+		line_add(&text, " %-*s", width, escaped(l, "operation", operation, SUBJECT_MOST));
+	write_request(s, l, &text);
+	cut(t->main, room_of(s));
+	said(l, "message", t->why, WHY_MOST);
+}
+
+/* --- lines -------------------------------------------------------------------------------------*/
+
+static void clear(struct show *s)
+{
+	if (s->drawn)
+		(void)fputs("\r\033[K", s->to);
+	s->drawn = false;
+}
+
+/* text begins with the word that has a colour. */
+static void print(struct show *s, int64_t seconds, enum shade shade, const char *text)
+{
+	time_t second = (time_t)seconds;
+	struct tm t = { .tm_hour = 0 };
+
+	clear(s);
+	(void)localtime_r(&second, &t);
+	(void)fprintf(s->to, "%02d:%02d:%02d %s%.*s%s%s", t.tm_hour, t.tm_min, t.tm_sec,
+		s->colour ? colours[shade] : "", VERDICT_WIDTH, text, s->colour ? "\033[0m" : "",
+		text + VERDICT_WIDTH);
+}
+
+/* Lines of words, each as long as the terminal is wide, below the line that they belong to. */
+static void print_wrapped(struct show *s, const char *why)
+{
+	size_t room = s->columns - INDENT;
+
+	while (*why) {
+		size_t n = strlen(why);
+
+		if (n > room) {
+			n = room;
+			while (n > room / 2 && why[n] != ' ')
+				n--;
+			n = why[n] == ' ' ? n : room;
+		}
+		(void)fprintf(s->to, "%*s%.*s\n", INDENT, "", (int)n, why);
+		why += n;
+		why += strspn(why, " ");
+	}
+}
+
+static void print_why(struct show *s, const struct text *t)
+{
+	bool fits = !s->terminal || strlen(t->main) + 2 + strlen(t->why) <= s->columns - TIME_WIDTH;
+
+	if (t->why[0] != '\0' && fits)
+		(void)fprintf(s->to, "  %s", t->why);
+	(void)fputs("\n", s->to);
+	if (!fits)
+		print_wrapped(s, t->why);
+}
+
+static enum shade shade_of_text(const char *text)
+{
+	if (strncmp(text, "allow", 5) == 0)
+		return SHADE_ALLOW;
+	if (strncmp(text, "deny", 4) == 0)
+		return SHADE_DENY;
+	return strncmp(text, "would", 5) == 0 ? SHADE_WOULD : SHADE_OUTCOME;
+}
+
+/* What a line said again, without its reason. */
+static void print_repeats(struct show *s, struct fold *f)
+{
+	char text[sizeof(struct text) + 40];
+	char count[40];
+	struct span main = { f->text, span_find((struct span){ f->text, f->n }, '\n') };
+
+	(void)snprintf(count, sizeof(count), "  (%llu time%s more)", (unsigned long long)f->count,
+		f->count == 1 ? "" : "s");
+	text_copy(main, text, sizeof(text) - sizeof(count));
+	cut(text, room_of(s) - strlen(count));
+	print(s, (int64_t)(f->last_us / 1000000), shade_of_text(text), text);
+	(void)fprintf(s->to, "%s\n", count);
+	fold_end(f);
+}
+
+static void tell_repeats(struct show *s, bool all)
+{
+	struct fold *f;
+
+	while ((f = folds_due(&s->folds, clock_date_us(), all)) != NULL)
+		print_repeats(s, f);
+}
+
+static void print_line(struct show *s, const struct trail_line *l)
+{
+	static const struct fold_of of = { "", "" };
+	uint64_t now_us = clock_date_us();
+	char key[sizeof(struct text) + 1];
+	struct text t;
+	struct fold *f;
+	int n;
+
+	write_text(s, l, &t);
+	n = snprintf(key, sizeof(key), "%s\n%s", t.main, t.why);
+	f = folds_find(&s->folds, (struct span){ key, (size_t)n }, now_us);
+	if (f) {
+		fold_count(f, now_us);
+		return;
+	}
+	f = folds_place(&s->folds);
+	if (f->count > 0)
+		print_repeats(s, f);
+	print(s, l->seconds, shade_of(l), t.main);
+	print_why(s, &t);
+	fold_begin(f, (struct span){ key, (size_t)n }, &of, now_us);
+}
+
+/* --- counting ----------------------------------------------------------------------------------*/
+
+static void count_denial(struct show *s, const struct trail_line *l)
+{
+	char subject[SUBJECT_MOST + 1];
+	char operation[SUBJECT_MOST + 1];
+	char reason[SUBJECT_MOST + 1];
+	char why[WHY_MOST + 1];
+	char key[3 * SUBJECT_MOST + 8];
+	struct tally_row *row;
+
+	(void)snprintf(key, sizeof(key), "%s%c%s%c%s",
+		escaped(l, "operation", operation, SUBJECT_MOST), TALLY_SEPARATOR,
+		escaped(l, "subject", subject, SUBJECT_MOST), TALLY_SEPARATOR,
+		escaped(l, "reason", reason, SUBJECT_MOST));
+	row = tally_row(&s->denials, key);
+	row->n[TALLY_DENIED]++;
+	said(l, "message", why, WHY_MOST);
+	if (row->key && !row->example)
+		row->example = mem_copy(why, strlen(why));
+}
+
+static void count_decision(struct show *s, const struct trail_line *l)
+{
+	enum shade shade = shade_of(l);
+
+	s->decisions++;
+	s->denied += shade == SHADE_DENY;
+	s->would += shade == SHADE_WOULD;
+	if (shade != SHADE_ALLOW)
+		count_denial(s, l);
+}
+
+void show_line(struct show *s, const struct trail_line *l, bool shown)
+{
+	uint64_t decisions = trail_number(l, "decisions");
+
+	s->fresh = true;
+	switch (l->type) {
+	case TRAIL_DECISION:
+		count_decision(s, l);
+		break;
+	case TRAIL_OUTCOME:
+		shown = shown && s->outcomes;
+		break;
+	case TRAIL_DROPPED:
+		s->lost += l->count;
+		s->lost_decisions += decisions;
+		show_note(s, "%llu lines were lost, %llu of them decisions: they came too fast",
+			(unsigned long long)l->count, (unsigned long long)decisions);
+		return;
+	case TRAIL_REPEAT:
+		return; /* dsp folds nothing for those who look on */
+	}
+	if (shown)
+		print_line(s, l);
+}
+
+/* "12 decisions: 10 allowed, 2 denied" */
+static void write_counts(const struct show *s, struct line *l)
+{
+	line_add(l, "%llu decisions: %llu allowed, %llu denied", (unsigned long long)s->decisions,
+		(unsigned long long)(s->decisions - s->denied - s->would),
+		(unsigned long long)s->denied);
+	if (s->would > 0)
+		line_add(l, ", %llu would be denied", (unsigned long long)s->would);
+	if (s->lost_decisions > 0)
+		line_add(l, ", %llu LOST", (unsigned long long)s->lost_decisions);
+}
+
+/* --- the terminal ------------------------------------------------------------------------------*/
+
+void show_measure(struct show *s)
+{
+	struct winsize size = { .ws_col = 0 };
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	const char *columns = getenv("COLUMNS");
+
+	s->columns = 80;
+	if (columns)
+		s->columns = (unsigned)strtoul(columns, NULL, 10);
+	if (ioctl(fileno(s->to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		s->columns = size.ws_col;
+	if (s->columns < COLUMNS_LEAST)
+		s->columns = COLUMNS_LEAST;
+	if (s->columns > COLUMNS_MOST)
+		s->columns = COLUMNS_MOST;
+	s->at_drawn = UINT64_MAX;
+}
+
+/* In the last column nothing is written: some terminals then begin a line. */
+static void draw(struct show *s)
+{
+	char text[256];
+	struct line l;
+
+	if (s->drawn && s->decisions == s->at_drawn)
+		return;
+	line_init(&l, text, sizeof(text));
+	line_add(&l, "-- ");
+	write_counts(s, &l);
+	line_add(&l, "; Ctrl-C ends --");
+	cut(text, s->columns - 1);
+	clear(s);
+	(void)fprintf(
+		s->to, "%s%s%s", s->colour ? "\033[2m" : "", text, s->colour ? "\033[0m" : "");
+	s->drawn = true;
+	s->at_drawn = s->decisions;
+}
+
+static bool is_terminal(FILE *to)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	const char *term = getenv("TERM");
+
+	return isatty(fileno(to)) == 1 && term && term[0] != '\0' && strcmp(term, "dumb") != 0;
+}
+
+/* --- begin, turn, end --------------------------------------------------------------------------*/
+
+int show_begin(struct show *s, FILE *to, bool colour)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	const char *no_colour = getenv("NO_COLOR");
+
+	*s = (struct show){ .to = to, .terminal = is_terminal(to), .begun_at = clock_now() };
+	s->colour = s->terminal && colour && !(no_colour && no_colour[0] != '\0');
+	show_measure(s);
+	return tally_init(&s->denials, DENIALS_MOST);
+}
+
+void show_note(struct show *s, const char *fmt, ...)
+{
+	char text[400];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (s->terminal)
+		cut(text, s->columns - 3);
+	clear(s);
+	(void)fprintf(s->to, "-- %s\n", text);
+}
+
+bool show_turn(struct show *s)
+{
+	tell_repeats(s, false);
+	if (s->terminal)
+		draw(s);
+	return fflush(s->to) == 0;
+}
+
+static void print_denials(struct show *s, FILE *to)
+{
+	tally_sort(&s->denials, TALLY_DENIED);
+	for (size_t i = 0; i < s->denials.count && i < DENIALS_SHOWN; i++) {
+		const struct tally_row *row = &s->denials.rows[i];
+		char operation[SUBJECT_MOST + 1];
+		char subject[SUBJECT_MOST + 1];
+
+		(void)fprintf(to, "%8llu  %s by %s%s%s\n", (unsigned long long)row->n[TALLY_DENIED],
+			tally_part(row, 0, operation, sizeof(operation)),
+			tally_part(row, 1, subject, sizeof(subject)),
+			row->example && row->example[0] ? ": " : "",
+			row->example ? row->example : "");
+	}
+	if (s->denials.count > DENIALS_SHOWN)
+		(void)fprintf(
+			to, "          and %zu kinds more\n", s->denials.count - DENIALS_SHOWN);
+}
+
+void show_end(struct show *s, FILE *summary)
+{
+	char text[256];
+	struct line l;
+
+	tell_repeats(s, true);
+	clear(s);
+	(void)fflush(s->to);
+	line_init(&l, text, sizeof(text));
+	write_counts(s, &l);
+	(void)fprintf(summary, "-- %s; in %llu s\n", text,
+		(unsigned long long)((clock_now() - s->begun_at) / 1000));
+	print_denials(s, summary);
+	folds_free(&s->folds);
+	tally_free(&s->denials);
+}
