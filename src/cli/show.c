@@ -32,7 +32,7 @@ enum {
 /* A member as its bytes came, as printable ASCII of at most `most` bytes. */
 static const char *escaped(const struct trail_line *l, const char *member, char *out, size_t most)
 {
-	char bytes[2048];
+	char bytes[1024];
 	size_t n;
 
 	text_copy(span_of(trail_text(l, member)), bytes, sizeof(bytes));
@@ -44,7 +44,7 @@ static const char *escaped(const struct trail_line *l, const char *member, char 
 /* What dsp has said: printable as it stands, or it is not dsp's. */
 static const char *said(const struct trail_line *l, const char *member, char *out, size_t most)
 {
-	char bytes[2048];
+	char bytes[1024];
 	size_t n;
 
 	text_copy(span_of(trail_text(l, member)), bytes, sizeof(bytes));
