@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import jsonschema
 
@@ -46,6 +47,80 @@ def outcome_of(lines, operation):
     return decision[0]['verdict'], *((told[0]['pair'], told[0].get('status')) if told else (None, None))
 
 
+class Watching:
+    """dsp watch beside the dsp of a lab, with what it prints in a file."""
+
+    def __init__(self, lab, *words):
+        self.lab = lab
+        self.path = lab.directory + '/watch.out'
+        self.pid = lab.directory + '/watch.pid'
+        lab.inside('/run/lab/dsp watch %s > %s 2>&1 & echo $! > %s' % (' '.join(words), self.path, self.pid))
+        self.has('watching ')
+
+    def text(self):
+        with open(self.path, errors='replace') as text:
+            return text.read()
+
+    def has(self, text):
+        wait_for(lambda: text in self.text(), '%s is not in %s' % (text, self.path), 20)
+
+    def end(self):
+        """What it has printed, once it has ended."""
+        self.lab.inside('kill -INT $(cat %s)' % self.pid)
+        self.has(' decisions: ')
+        return self.text()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.lab.inside('kill -KILL $(cat %s)' % self.pid)
+
+
+def watch(lab, report):
+    lab.dsp('DSP_AUDIT=off')
+    lab.works('create', '--name', 'second', 'bb', 'true')
+    with report.case('watch: what the docker CLI does, as it does it, and why not'), \
+            Watching(lab, '--outcomes') as watching:
+        check(lab.docker('rm', '-f', 'second').status != 0, 'removed')
+        watching.has('ALLOW_DELETE=1 opens it')
+        check(lab.raw('POST', '/containers/victim/stop?t=0').status == 204, 'not stopped')
+        watching.has(' 204 ')
+        lab.works('start', 'victim')
+        shown = watching.end()
+        for text in ('deny   anonymous  container_delete', 'allow  anonymous  container_stop',
+                     'allow  anonymous  container_start', 'container_delete by anonymous: delete is closed'):
+            check(text in shown, '%s is not in %s' % (text, shown))
+    with report.case('watch: a dsp that is killed and comes again is watched again'), \
+            Watching(lab) as watching:
+        lab.works('inspect', 'victim')
+        watching.has('container_inspect')
+        lab.stop_dsp('KILL')
+        watching.has('; waiting')
+        lab.dsp('DSP_AUDIT=off', 'ALLOW_DELETE=1')
+        watching.has('started anew')
+        lab.works('rm', 'second')
+        watching.has('allow  anonymous  container_delete')
+        watching.end()
+    with report.case('watch --learn: what it suggests lets the docker CLI do the same again, and no more'):
+        lab.dsp('DSP_AUDIT=off', 'DSP_MODE=monitor')
+        with Watching(lab, '--learn', '--profile', 'hardened') as watching:
+            session(lab)
+            watching.end()
+            wait_for(lambda: 'DSP_PROFILE=hardened' in watching.text(), 'no suggestion: ' + watching.text())
+            flags = re.findall(r'^(?:ALLOW_[A-Z_]+=1|DSP_PROFILE=hardened)$', watching.text(), re.M)
+        check('ALLOW_EXEC=1' in flags and 'ALLOW_KILL=1' not in flags, str(flags))
+        lab.dsp('DSP_AUDIT=off', *flags)
+        session(lab)
+        check(lab.docker('kill', 'victim').status != 0, 'killed')
+
+
+def session(lab):
+    for words in (('run', '--network', 'none', '--name', 'learnt', 'bb', 'true'), ('rm', 'learnt'),
+                  ('exec', 'victim', 'true'), ('ps', '-a'), ('logs', 'victim')):
+        lab.works(*words)
+
+
 def run(lab, report):
     trail = Trail(lab)
     lab.dsp()
@@ -86,4 +161,5 @@ def run(lab, report):
     with report.case('the trail holds no environment'):
         with open(trail.path) as text:
             check('s3cr3t' not in text.read(), 'a value is in the trail')
+    watch(lab, report)
     lab.dsp()
