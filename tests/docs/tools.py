@@ -1,12 +1,15 @@
-"""The tools: the calls that each makes (tools.tsv), and the flags that it needs (needs.tsv)."""
+"""The tools: the calls that each makes (tools.tsv, tests/suggest/sessions), and the flags that it needs (needs.tsv)."""
 import base64
 import contextlib
+import glob
+import json
 import os
 import tempfile
 
 import dsp
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+RECORDED = os.path.join(HERE, "..", "suggest", "sessions", "*.calls")
 PROFILES = ("guard", "tecnativa", "linuxserver")
 
 
@@ -32,6 +35,30 @@ def question(call):
     return q
 
 
+def recorded(call):
+    """A call of a recorded session as the question that it was."""
+    q = dict(call)
+    if "RequestBody" in call:
+        body = json.dumps(call["RequestBody"]).encode()
+        q["RequestHeaders"] = {**call["RequestHeaders"], "Content-Length": str(len(body))}
+        q["RequestBody"] = base64.b64encode(body).decode()
+    return q
+
+
+def uses():
+    """The questions of each group of calls: those of tools.tsv, and the recorded sessions by their names."""
+    groups = {}
+    for call in read_table("tools.tsv"):
+        groups.setdefault(call["USE"], []).append(question(call))
+    for path in glob.glob(RECORDED):
+        name = os.path.basename(path)[:-len(".calls")]
+        if name in groups:
+            raise ValueError(f"{name}: recorded, and in tools.tsv")
+        with open(path, encoding="utf-8") as f:
+            groups[name] = [recorded(json.loads(line)) for line in f]
+    return groups
+
+
 def flags_of(need, profile):
     flags = need["GUARD" if profile == "guard" else "TECNATIVA"].split()
     return flags + need["LINUXSERVER"].split() if profile == "linuxserver" else flags
@@ -44,10 +71,10 @@ def refused(calls, profile, flags, stack):
     server = stack.enter_context(dsp.Serve(directory, settings))
     messages = []
     with server.connect() as connection:
-        for call in calls:
-            allow, message = connection.ask(question(call))
+        for q in calls:
+            allow, message = connection.ask(q)
             if not allow:
-                messages.append(f"{call['METHOD']} {call['TARGET']}: {message}")
+                messages.append(f"{q['RequestMethod']} {q['RequestUri']}: {message}")
     # It ends while the next one is asked; the stack waits for it.
     server.process.terminate()
     return messages
@@ -66,14 +93,12 @@ def check_need(need, profile, calls, results):
 
 
 def check(results):
-    uses = {}
-    for call in read_table("tools.tsv"):
-        uses.setdefault(call["USE"], []).append(call)
+    groups = uses()
     needs = read_table("needs.tsv")
     for need in needs:
-        calls = [call for use in need["CALLS"].split() for call in uses[use]]
+        calls = [call for use in need["CALLS"].split() for call in groups[use]]
         for profile in PROFILES:
             check_need(need, profile, calls, results)
     used = {use for need in needs for use in need["CALLS"].split()}
-    results.check("every group of calls belongs to a tool", used == set(uses),
-                  ", ".join(sorted(set(uses) ^ used)))
+    results.check("every group of calls belongs to a tool", used == set(groups),
+                  ", ".join(sorted(set(groups) ^ used)))

