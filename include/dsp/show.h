@@ -28,7 +28,8 @@ struct show {
 	uint64_t would; /* be denied, but for monitor mode */
 	uint64_t lost;  /* lines */
 	uint64_t lost_decisions;
-	uint64_t at_drawn; /* decisions, when the last line was drawn */
+	uint64_t generation; /* of the decision before */
+	uint64_t at_drawn;   /* decisions, when the last line was drawn */
 	struct folds folds;
 	struct tally denials;
 };
@@ -48,7 +49,7 @@ void show_note(struct show *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* What is due: counts of repeats, the last line. Flushes. False: it could not be written. */
 bool show_turn(struct show *s);
 
-/* The rest of the counts, and a summary on summary; frees all. */
+/* The rest of the counts, and a summary; NULL: nobody wants any. Frees all. */
 void show_end(struct show *s, FILE *summary);
 
 #endif

@@ -73,6 +73,8 @@ static void print_state(const json_t *o)
 		"rules       %lld\n", (long long)json_integer_value(json_object_get(o, "rules")));
 	if (json_object_get(o, "audit"))
 		print_trail(json_object_get(o, "audit"));
+	if (json_is_true(json_object_get(json_object_get(o, "watch"), "on")))
+		(void)printf("watched     by dsp watch\n");
 }
 
 static int fail(const struct arguments *a, const char *text)

@@ -122,13 +122,20 @@ static size_t room_of(const struct show *s)
 	return s->terminal ? s->columns - TIME_WIDTH : sizeof(((struct text *)NULL)->main) - 1;
 }
 
-/* A target without "/v1.41": where there is little room. */
+static size_t digits(const char *text)
+{
+	return strspn(text, "0123456789");
+}
+
+/* A target without "/v1.41", where there is little room. */
 static const char *without_version(const char *target)
 {
-	size_t n = strspn(target, "/v.0123456789");
+	size_t n = strncmp(target, "/v", 2) == 0 ? 2 + digits(target + 2) : 0;
 
-	return strncmp(target, "/v", 2) == 0 && n > 2 && target[n - 1] == '/' ? target + n - 1
-									      : target;
+	if (n <= 2 || target[n] != '.' || digits(target + n + 1) == 0)
+		return target;
+	n += 1 + digits(target + n + 1);
+	return target[n] == '/' ? target + n : target;
 }
 
 /* "POST /v1.41/containers/web/kill [kill]", of which the target gives way. */
@@ -305,7 +312,15 @@ static void count_denial(struct show *s, const struct trail_line *l)
 static void count_decision(struct show *s, const struct trail_line *l)
 {
 	enum shade shade = shade_of(l);
+	uint64_t generation = trail_number(l, "generation");
+	char profile[SUBJECT_MOST + 1];
 
+	if (s->generation > 0 && s->generation != generation)
+		show_note(s, "other settings are in force: generation %llu, profile %s%s",
+			(unsigned long long)generation,
+			escaped(l, "profile", profile, SUBJECT_MOST),
+			strcmp(trail_text(l, "mode"), "monitor") == 0 ? ", MONITOR MODE" : "");
+	s->generation = generation;
 	s->decisions++;
 	s->denied += shade == SHADE_DENY;
 	s->would += shade == SHADE_WOULD;
@@ -457,14 +472,16 @@ void show_end(struct show *s, FILE *summary)
 	char text[256];
 	struct line l;
 
-	tell_repeats(s, true);
-	clear(s);
-	(void)fflush(s->to);
 	line_init(&l, text, sizeof(text));
 	write_counts(s, &l);
-	(void)fprintf(summary, "-- %s; in %llu s\n", text,
-		(unsigned long long)((clock_now() - s->begun_at) / 1000));
-	print_denials(s, summary);
+	if (summary) {
+		tell_repeats(s, true);
+		clear(s);
+		(void)fflush(s->to);
+		(void)fprintf(summary, "-- %s; in %llu s\n", text,
+			(unsigned long long)((clock_now() - s->begun_at) / 1000));
+		print_denials(s, summary);
+	}
 	folds_free(&s->folds);
 	tally_free(&s->denials);
 }

@@ -148,7 +148,7 @@ static void note_back(struct watching *w)
 		show_note(&w->show,
 			"dsp was started anew: what it decided last before that was not seen");
 	else if (w->away)
-		show_note(&w->show, "dsp answers again, and nothing was lost by that");
+		show_note(&w->show, "dsp answers again");
 	w->away = false;
 }
 
@@ -261,8 +261,7 @@ static int run(struct watching *w)
 		say_what_is_watched(w);
 		rc = look(w);
 	}
-	if (rc == 0 || w->show.decisions > 0)
-		show_end(&w->show, aside ? stderr : stdout);
+	show_end(&w->show, rc == 0 ? w->show.to : NULL);
 	feed_end(&w->feed);
 	if (rc != 0)
 		return EXIT_FINDINGS;

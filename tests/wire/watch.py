@@ -399,6 +399,27 @@ def restarted():
                 same(int(told[1]) + int(told[2] or 0), 3, f"all decisions of both: {out}")
 
 
+def settings_change():
+    """What is in force now is told, and dsp status tells of those who look on."""
+    with directory() as where:
+        env = os.path.join(where, "env")
+        with open(env, "w", encoding="utf-8") as f:
+            f.write("DSP_AUDIT=off\n")
+        path = os.path.join(where, "dsp.sock")
+        with Server([DSP, "serve", "--socket", path, "--env-file", env], path) as server, Watch(path) as watch:
+            ask(server, EXEC)
+            watch.has("ALLOW_EXEC=1 opens it")
+            shown = subprocess.run([DSP, "status", "--socket", path], check=True, capture_output=True, text=True,
+                                   env=lib.clean_environment()).stdout
+            holds("\nwatched     by dsp watch\n" in shown, shown)
+            with open(env, "a", encoding="utf-8") as f:
+                f.write("DSP_MODE=monitor\n")
+            same(server.call("/Dsp.Reload", b"")[0], 200, "reload")
+            ask(server, EXEC)
+            watch.has("other settings are in force: generation 2, profile guard, MONITOR MODE")
+            holds(re.search(r"^\S+ would  anonymous", watch.end()[1], re.M), watch.text())
+
+
 # --- ends --------------------------------------------------------------------------------------
 
 def ends():
@@ -430,7 +451,7 @@ def nobody_reads():
                     ask(server, PING, times)
                     process.wait(20)
                     said = process.stderr.read().decode()
-                    same(re.sub(r"^-- .*\n", "", said, flags=re.M), "", "what is said")
+                    same(re.sub(r"^-- watching .*\n", "", said), "", "what is said")
 
 
 def nobody_answers():
@@ -576,5 +597,6 @@ def never_in_the_way():
 
 if __name__ == "__main__":
     sys.exit(run([for_persons, json_lines, picked, on_a_terminal, no_terminal_at_all, resized, injections, too_slow,
-                  fast_enough, nobody_watches, freed_without_a_call, restarted, ends, nobody_reads, nobody_answers,
+                  fast_enough, nobody_watches, freed_without_a_call, restarted,
+                  settings_change, ends, nobody_reads, nobody_answers,
                   learns, learns_a_policy, does_not_learn_from_holes, never_in_the_way]))
