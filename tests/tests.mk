@@ -46,7 +46,7 @@ lint: packages-lint
 # --- wire: server.c by itself, for tests/wire/server.py ----------------------------------------
 
 $(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp-core.a \
-	$(patsubst %,$(B)/src/daemon/%.o,server responses peers intake process log clock trim)
+	$(patsubst %,$(B)/src/daemon/%.o,server responses peers intake process journal log clock trim)
 	@mkdir -p $(@D)
 	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(B)/libdsp-core.a $(LIBS)
 -include $(B)/tests/wire/echo_server.d

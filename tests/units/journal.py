@@ -49,7 +49,8 @@ class Host:
     def settle(self):
         """dsp's numbers when all has gone to journald, and journald has written it."""
         until(lambda: self.state()["queued"] == 0, "the trail does not settle", 60)
-        self.do("journalctl", "--sync")
+        # A journald that comes up again answers in its own time.
+        until(lambda: self.system.run("journalctl", "--sync")[0] == 0, "journald does not answer", 60)
         return self.state()
 
     def find(self, *matches, fields="PRIORITY,MESSAGE,DSP_RECORD"):
