@@ -108,6 +108,19 @@ def add_policies(corpus):
             corpus.add("policy", text.replace(b"{", b'{ "mode": "monitor",', 1))
 
 
+def add_trails(corpus):
+    """The recorded sessions, in pieces that are not too big."""
+    for number, path in enumerate(sorted(glob.glob(os.path.join(HERE, "..", "suggest", "sessions", "*.jsonl")))):
+        with open(path, "rb") as f:
+            lines = f.readlines()
+        while lines:
+            piece = b""
+            while lines and len(piece) + len(lines[0]) < BIGGEST:
+                piece += lines.pop(0)
+            for byte in number, number + 32:
+                corpus.add("trail", bytes([byte]) + piece)
+
+
 def add_settings(corpus):
     for i, row in enumerate(rows_of("flags")):
         value = ["1", "0", "yes", "'off'", "", "maybe"][i % 6]
@@ -133,6 +146,8 @@ def write_dictionaries(directory):
         "pipeline": ["/" + part for part in sorted(parts)],
         "record": ["/" + part for part in sorted(parts)],
         "aftermath": [],
+        "trail": [f'\\"{name}\\"' for name in sorted({row[2] for row in rows_of("routes")})
+                  + [row[0] for row in rows_of("powers")]],
     }
     words["body"] += [name + "\\x0a" for name in sorted(operation_names())]
     for target, extra in words.items():
@@ -154,6 +169,7 @@ def main():
                 add_question(corpus, question, number, operations, vector.get("intent"))
     add_settings(corpus)
     add_policies(corpus)
+    add_trails(corpus)
     write_dictionaries(sys.argv[1])
 
 
