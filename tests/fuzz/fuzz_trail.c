@@ -42,7 +42,7 @@ static void check_parse(struct span text, size_t number, const struct trail_line
 	int rc = trail_parse("elsewhere", number, text, &l, &e);
 
 	CHECK((rc == 0) == (wanted != NULL));
-	if (rc != 0) {
+	if (rc != 0 || !wanted) {
 		check_error(&e);
 		return;
 	}
