@@ -45,8 +45,11 @@ def recorded(call):
     return q
 
 
-def uses():
-    """The questions of each group of calls: those of tools.tsv, and the recorded sessions by their names."""
+def uses(other_words=None):
+    """The questions of each group of calls: those of tools.tsv, and the recorded sessions by their names.
+
+    other_words: what stands in the place of words of a session.
+    """
     groups = {}
     for call in read_table("tools.tsv"):
         groups.setdefault(call["USE"], []).append(question(call))
@@ -55,7 +58,10 @@ def uses():
         if name in groups:
             raise ValueError(f"{name}: recorded, and in tools.tsv")
         with open(path, encoding="utf-8") as f:
-            groups[name] = [recorded(json.loads(line)) for line in f]
+            text = f.read()
+        for word, other in (other_words or {}).items():
+            text = text.replace(word, other)
+        groups[name] = [recorded(json.loads(line)) for line in text.splitlines()]
     return groups
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The example policies: dsp check finds nothing, and each passes its own test."""
+"""The example policies: dsp check finds nothing, each passes its own test, and lets real tools work."""
 import os
 import re
 import shutil
@@ -8,10 +8,21 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "docs"))
 import dsp  # noqa: E402
+import tools  # noqa: E402
 
 POLICIES = os.path.join(dsp.ROOT, "plugin", "policies")
 CLEAN_OF_ESCAPES = {"agent"}
+# Who is in a policy, and the recorded sessions (tests/suggest/sessions) that it lets through.
+TOOLS = {
+    "traefik": ("traefik", ("traefik", "traefik-swarm")),
+    "watchtower": ("watchtower", ("watchtower",)),
+    "portainer": ("portainer", ("portainer", "portainer-manage")),
+    "portainer-readonly": ("portainer", ("portainer",)),
+}
+# The registry of the recording is not one that a policy names.
+REGISTRY = {"localhost:5000/": "ghcr.io/", "localhost%3A5000%2F": "ghcr.io%2F"}
 
 
 def run(*words):
@@ -31,6 +42,21 @@ def try_policy(name, policy, results):
                   f"status {status}: {text}")
 
 
+def questions(session, who):
+    for q in tools.uses(REGISTRY)[session]:
+        yield {**q, "User": who, "UserAuthNMethod": "TLS"}
+
+
+def try_sessions(name, policy, results):
+    who, sessions = TOOLS[name]
+    for session in sessions:
+        with tempfile.TemporaryDirectory() as tmp:
+            with dsp.Serve(tmp, {}, ("--policy", policy)) as server, server.connect() as peer:
+                answers = [peer.ask(q) for q in questions(session, who)]
+        denied = [message for allowed, message in answers if not allowed]
+        results.check(f"policies: {name}: the recorded session {session}", answers and not denied, denied)
+
+
 def main():
     results = dsp.Results()
     with open(os.path.join(POLICIES, "README.md"), encoding="utf-8") as f:
@@ -45,6 +71,8 @@ def main():
             shutil.copyfile(os.path.join(POLICIES, name + ".json"), policy)
             os.chmod(policy, 0o644)
             try_policy(name, policy, results)
+            if name in TOOLS:
+                try_sessions(name, policy, results)
     return results.end()
 
 
