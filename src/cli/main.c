@@ -290,6 +290,8 @@ int main(int argc, char **argv)
 		print_overview(stderr);
 		return EXIT_USAGE;
 	}
+	if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+		return cli_help(2, argv);
 	/* Output that could not be written is a failure: it may be a check's result. */
 	int status = c->run(argc - 1, argv + 1);
 
