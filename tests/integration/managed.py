@@ -242,8 +242,23 @@ def asked(lab, report):
         wait_for(lambda: status().status == 0, 'status %d: %s' % status())
 
 
+def watch(lab, report):
+    with report.case('dsp watch: behind its walls too'):
+        path = lab.directory + '/watch.out'
+        lab.inside('/run/lab/dsp watch --for 2 --socket /run/docker/plugins/*/dsp.sock > %s 2>&1 &' % path)
+
+        def shown():
+            with open(path, errors='replace') as text:
+                return text.read()
+
+        wait_for(lambda: 'watching ' in shown(), 'it does not begin')
+        check_refused(lab.raw(*KILL).text, 'ALLOW_KILL is not set')
+        wait_for(lambda: ' decisions: ' in shown(), 'it does not end')
+        check('ALLOW_KILL=1 opens it' in shown(), shown())
+
+
 def run(lab, report):
     check(MANAGED, 'this is for a managed dsp: LAB_MANAGED')
     lab.dsp()
-    for part in walls, settings, policy, mounts, audit, deaths, restart, asked:
+    for part in walls, settings, policy, mounts, audit, deaths, restart, asked, watch:
         part(lab, report)
