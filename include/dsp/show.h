@@ -28,6 +28,8 @@ struct show {
 	uint64_t would; /* be denied, but for monitor mode */
 	uint64_t lost;  /* lines */
 	uint64_t lost_decisions;
+	uint64_t lost_told; /* lines of those, and when that was, in milliseconds */
+	uint64_t told_at;
 	uint64_t generation; /* of the decision before */
 	uint64_t at_drawn;   /* decisions, when the last line was drawn */
 	struct folds folds;

@@ -23,6 +23,7 @@ enum {
 	TARGET_LEAST = 12,
 	POWERS_MOST = 200,
 	WHY_MOST = 400,
+	LOST_MS = 1000,
 	DENIALS_MOST = 500,
 	DENIALS_SHOWN = 8,
 };
@@ -330,8 +331,6 @@ static void count_decision(struct show *s, const struct trail_line *l)
 
 void show_line(struct show *s, const struct trail_line *l, bool shown)
 {
-	uint64_t decisions = trail_number(l, "decisions");
-
 	s->fresh = true;
 	switch (l->type) {
 	case TRAIL_DECISION:
@@ -342,9 +341,7 @@ void show_line(struct show *s, const struct trail_line *l, bool shown)
 		break;
 	case TRAIL_DROPPED:
 		s->lost += l->count;
-		s->lost_decisions += decisions;
-		show_note(s, "%llu lines were lost, %llu of them decisions: they came too fast",
-			(unsigned long long)l->count, (unsigned long long)decisions);
+		s->lost_decisions += trail_number(l, "decisions");
 		return;
 	case TRAIL_REPEAT:
 		return; /* dsp folds nothing for those who look on */
@@ -440,9 +437,24 @@ void show_note(struct show *s, const char *fmt, ...)
 	(void)fprintf(s->to, "-- %s\n", text);
 }
 
+/* In a flood it is said once a second. */
+static void tell_lost(struct show *s, bool all)
+{
+	uint64_t now = clock_now();
+
+	if (s->lost == s->lost_told || (!all && now < s->told_at + LOST_MS))
+		return;
+	show_note(s, "%llu lines were lost, in all %llu decisions: they came too fast",
+		(unsigned long long)(s->lost - s->lost_told),
+		(unsigned long long)s->lost_decisions);
+	s->lost_told = s->lost;
+	s->told_at = now;
+}
+
 bool show_turn(struct show *s)
 {
 	tell_repeats(s, false);
+	tell_lost(s, false);
 	if (s->terminal)
 		draw(s);
 	return fflush(s->to) == 0;
@@ -476,6 +488,7 @@ void show_end(struct show *s, FILE *summary)
 	write_counts(s, &l);
 	if (summary) {
 		tell_repeats(s, true);
+		tell_lost(s, true);
 		clear(s);
 		(void)fflush(s->to);
 		(void)fprintf(summary, "-- %s; in %llu s\n", text,

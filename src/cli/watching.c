@@ -17,7 +17,8 @@
 #include "dsp/watch.h"
 
 enum {
-	BUSY_MS = 100, /* until it is asked again, after something came */
+	FLOOD_MS = 10, /* until it is asked again, after much came */
+	BUSY_MS = 100, /* after something came */
 	IDLE_MS = 250,
 	AWAY_MS = 500, /* when nobody answers */
 	STATUS_MS = 2000,
@@ -163,10 +164,19 @@ static int ask(struct watching *w)
 	return take_lines(w);
 }
 
+static int pause_of(const struct watching *w)
+{
+	if (w->away)
+		return AWAY_MS;
+	if (!w->show.fresh)
+		return IDLE_MS;
+	return w->feed.reply.len < WATCH_REPLY_MOST / 8 ? BUSY_MS : FLOOD_MS;
+}
+
 /* False: nobody reads any more what is written. */
 static bool rest(const struct watching *w, uint64_t until)
 {
-	int ms = w->away ? AWAY_MS : w->show.fresh ? BUSY_MS : IDLE_MS;
+	int ms = pause_of(w);
 	struct pollfd p = { .fd = w->json ? STDOUT_FILENO : fileno(w->show.to) };
 
 	if (until > 0)
