@@ -119,6 +119,8 @@ def add_trails(corpus):
                 piece += lines.pop(0)
             for byte in number, number + 32:
                 corpus.add("trail", bytes([byte]) + piece)
+            for byte in 0, 1, 67, 203:
+                corpus.add("show", bytes([byte]) + piece)
 
 
 def add_settings(corpus):
@@ -146,6 +148,7 @@ def write_dictionaries(directory):
         "pipeline": ["/" + part for part in sorted(parts)],
         "record": ["/" + part for part in sorted(parts)],
         "aftermath": [],
+        "show": [],
         "trail": [f'\\"{name}\\"' for name in sorted({row[2] for row in rows_of("routes")})
                   + [row[0] for row in rows_of("powers")]],
     }
