@@ -56,7 +56,7 @@ $(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp-core.a \
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(patsubst %,$(B)/src/daemon/%.o,envelope service status metrics metrics_text audit audit_file backlog folds watch flights ledger journal pool clock \
 	resolve host walk mounts listening procfile) \
-	$(patsubst %,$(B)/src/cli/%.o,trail learn learn_flags learn_policy learn_tests plan judge show tally) $(B)/libdsp-core.a
+	$(patsubst %,$(B)/src/cli/%.o,trail learn learn_flags learn_policy learn_tests plan judge show sentence tally) $(B)/libdsp-core.a
 
 # With the fuzzer (clang), and with a main that runs stored inputs (any compiler).
 $(FUZZ:%=$(B)/fuzz_%): $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS)

@@ -8,177 +8,25 @@
 
 #include "dsp/clock.h"
 #include "dsp/mem.h"
+#include "dsp/sentence.h"
 #include "dsp/text.h"
 
 enum {
 	COLUMNS_LEAST = 40,
 	COLUMNS_MOST = 1000,
-	COLUMNS_WIDE = 120, /* enough for columns of operations */
-	OPERATION_WIDTH = 22,
 	TIME_WIDTH = sizeof("00:00:00"), /* with the blank behind it */
-	VERDICT_WIDTH = 5,
-	INDENT = TIME_WIDTH + VERDICT_WIDTH + 2,
-	SUBJECT_MOST = 64,
-	TARGET_MOST = 200,
-	TARGET_LEAST = 12,
-	POWERS_MOST = 200,
-	WHY_MOST = 400,
+	INDENT = TIME_WIDTH + SENTENCE_WORD + 2,
 	LOST_MS = 1000,
 	DENIALS_MOST = 500,
 	DENIALS_SHOWN = 8,
 };
 
-/* --- texts -------------------------------------------------------------------------------------*/
-
-/* A member as its bytes came, as printable ASCII of at most `most` bytes. */
-static const char *escaped(const struct trail_line *l, const char *member, char *out, size_t most)
-{
-	char bytes[1024];
-	size_t n;
-
-	text_copy(span_of(trail_text(l, member)), bytes, sizeof(bytes));
-	n = trail_bytes(bytes, bytes);
-	text_escape((struct span){ bytes, n }, out, most + 1);
-	return n > 0 ? out : "-";
-}
-
-/* What dsp has said: printable as it stands, or it is not dsp's. */
-static const char *said(const struct trail_line *l, const char *member, char *out, size_t most)
-{
-	char bytes[1024];
-	size_t n;
-
-	text_copy(span_of(trail_text(l, member)), bytes, sizeof(bytes));
-	n = trail_bytes(bytes, bytes);
-	text_copy((struct span){ bytes, n }, out, most + 1);
-	for (char *c = out; *c; c++) {
-		if (*c < 0x20 || *c > 0x7e)
-			*c = '?';
-	}
-	return out;
-}
-
-/* "[exec, kill]", or nothing. */
-static void write_powers(const struct trail_line *l, char *out, size_t cap)
-{
-	const char *name;
-	struct line text;
-
-	line_init(&text, out, cap);
-	for (size_t i = 0; (name = trail_word(l, "powers", i)); i++) {
-		char word[40];
-
-		text_escape(span_of(name), word, sizeof(word));
-		line_add(&text, "%s%s", i == 0 ? " [" : ", ", word);
-	}
-	if (text.n > 0)
-		line_add(&text, "]");
-}
-
-/* To at most so many columns. */
-static void cut(char *text, size_t most)
-{
-	if (strlen(text) > most)
-		memcpy(text + most - 3, "...", sizeof("..."));
-}
-
-enum shade { SHADE_ALLOW, SHADE_DENY, SHADE_WOULD, SHADE_OUTCOME };
-
-static const char *const colours[] = { [SHADE_ALLOW] = "\033[32m",
-	[SHADE_DENY] = "\033[1;31m",
-	[SHADE_WOULD] = "\033[33m",
-	[SHADE_OUTCOME] = "\033[2m" };
-
-static enum shade shade_of(const struct trail_line *l)
-{
-	if (l->type == TRAIL_OUTCOME)
-		return SHADE_OUTCOME;
-	if (strcmp(trail_text(l, "verdict"), "allow") != 0)
-		return SHADE_DENY;
-	return trail_text(l, "would")[0] != '\0' ? SHADE_WOULD : SHADE_ALLOW;
-}
-
-/* The word that a line begins with. */
-static const char *word_of(const struct trail_line *l, char room[8])
-{
-	static const char *const words[] = { [SHADE_ALLOW] = "allow",
-		[SHADE_DENY] = "deny",
-		[SHADE_WOULD] = "would",
-		[SHADE_OUTCOME] = "ended" };
-	uint64_t status = trail_number(l, "status");
-
-	if (l->type != TRAIL_OUTCOME || status == 0 || status > 999)
-		return words[shade_of(l)];
-	(void)snprintf(room, 8, "%u", (unsigned)status);
-	return room;
-}
-
-struct text {
-	char main[700];
-	char why[WHY_MOST + 1];
-};
+/* --- lines -------------------------------------------------------------------------------------*/
 
 static size_t room_of(const struct show *s)
 {
-	return s->terminal ? s->columns - TIME_WIDTH : sizeof(((struct text *)NULL)->main) - 1;
+	return s->terminal ? s->columns - TIME_WIDTH : (size_t)SENTENCE_MOST;
 }
-
-static size_t digits(const char *text)
-{
-	return strspn(text, "0123456789");
-}
-
-/* A target without "/v1.41", where there is little room. */
-static const char *without_version(const char *target)
-{
-	size_t n = strncmp(target, "/v", 2) == 0 ? 2 + digits(target + 2) : 0;
-
-	if (n <= 2 || target[n] != '.' || digits(target + n + 1) == 0)
-		return target;
-	n += 1 + digits(target + n + 1);
-	return target[n] == '/' ? target + n : target;
-}
-
-/* "POST /v1.41/containers/web/kill [kill]", of which the target gives way. */
-static void write_request(const struct show *s, const struct trail_line *l, struct line *text)
-{
-	char method[20];
-	char powers[POWERS_MOST + 1];
-	char room[TARGET_MOST + 1];
-	char *target = room;
-	size_t taken;
-
-	(void)escaped(l, "method", method, sizeof(method) - 1);
-	(void)escaped(l, "target", room, TARGET_MOST);
-	write_powers(l, powers, sizeof(powers));
-	if (s->terminal)
-		target += without_version(room) - room;
-	taken = text->n + strlen(method) + strlen(powers) + 2;
-	cut(target, room_of(s) > taken + TARGET_LEAST ? room_of(s) - taken : (size_t)TARGET_LEAST);
-	line_add(text, " %s %s%s", method, target, powers);
-}
-
-/* "deny   alice      container_kill         POST /v1.41/containers/web/kill [kill]" */
-static void write_text(const struct show *s, const struct trail_line *l, struct text *t)
-{
-	const char *who = l->type == TRAIL_OUTCOME ? "user" : "subject";
-	int width = s->terminal && s->columns < COLUMNS_WIDE ? 0 : OPERATION_WIDTH;
-	char word[8];
-	char subject[SUBJECT_MOST + 1];
-	char operation[SUBJECT_MOST + 1];
-	struct line text;
-
-	line_init(&text, t->main, sizeof(t->main));
-	line_add(&text, "%-*s  %-10s", VERDICT_WIDTH, word_of(l, word),
-		escaped(l, who, subject, SUBJECT_MOST));
-	if (l->type == TRAIL_DECISION)
-		line_add(&text, " %-*s", width, escaped(l, "operation", operation, SUBJECT_MOST));
-	write_request(s, l, &text);
-	cut(t->main, room_of(s));
-	said(l, "message", t->why, WHY_MOST);
-}
-
-/* --- lines -------------------------------------------------------------------------------------*/
 
 static void clear(struct show *s)
 {
@@ -186,6 +34,11 @@ static void clear(struct show *s)
 		(void)fputs("\r\033[K", s->to);
 	s->drawn = false;
 }
+
+static const char *const colours[] = { [SHADE_ALLOW] = "\033[32m",
+	[SHADE_DENY] = "\033[1;31m",
+	[SHADE_WOULD] = "\033[33m",
+	[SHADE_OUTCOME] = "\033[2m" };
 
 /* text begins with the word that has a colour. */
 static void print(struct show *s, int64_t seconds, enum shade shade, const char *text)
@@ -196,8 +49,8 @@ static void print(struct show *s, int64_t seconds, enum shade shade, const char 
 	clear(s);
 	(void)localtime_r(&second, &t);
 	(void)fprintf(s->to, "%02d:%02d:%02d %s%.*s%s%s", t.tm_hour, t.tm_min, t.tm_sec,
-		s->colour ? colours[shade] : "", VERDICT_WIDTH, text, s->colour ? "\033[0m" : "",
-		text + VERDICT_WIDTH);
+		s->colour ? colours[shade] : "", SENTENCE_WORD, text, s->colour ? "\033[0m" : "",
+		text + SENTENCE_WORD);
 }
 
 /* Lines of words, each as long as the terminal is wide, below the line that they belong to. */
@@ -220,7 +73,7 @@ static void print_wrapped(struct show *s, const char *why)
 	}
 }
 
-static void print_why(struct show *s, const struct text *t)
+static void print_why(struct show *s, const struct sentence *t)
 {
 	bool fits = !s->terminal || strlen(t->main) + 2 + strlen(t->why) <= s->columns - TIME_WIDTH;
 
@@ -231,27 +84,18 @@ static void print_why(struct show *s, const struct text *t)
 		print_wrapped(s, t->why);
 }
 
-static enum shade shade_of_text(const char *text)
-{
-	if (strncmp(text, "allow", 5) == 0)
-		return SHADE_ALLOW;
-	if (strncmp(text, "deny", 4) == 0)
-		return SHADE_DENY;
-	return strncmp(text, "would", 5) == 0 ? SHADE_WOULD : SHADE_OUTCOME;
-}
-
 /* What a line said again, without its reason. */
 static void print_repeats(struct show *s, struct fold *f)
 {
-	char text[sizeof(struct text) + 40];
+	char text[sizeof(struct sentence) + 40];
 	char count[40];
 	struct span main = { f->text, span_find((struct span){ f->text, f->n }, '\n') };
 
 	(void)snprintf(count, sizeof(count), "  (%llu time%s more)", (unsigned long long)f->count,
 		f->count == 1 ? "" : "s");
 	text_copy(main, text, sizeof(text) - sizeof(count));
-	cut(text, room_of(s) - strlen(count));
-	print(s, (int64_t)(f->last_us / 1000000), shade_of_text(text), text);
+	sentence_cut(text, room_of(s) - strlen(count));
+	print(s, (int64_t)(f->last_us / 1000000), sentence_shade_of(text), text);
 	(void)fprintf(s->to, "%s\n", count);
 	fold_end(f);
 }
@@ -268,12 +112,12 @@ static void print_line(struct show *s, const struct trail_line *l)
 {
 	static const struct fold_of of = { "", "" };
 	uint64_t now_us = clock_date_us();
-	char key[sizeof(struct text) + 1];
-	struct text t;
+	char key[sizeof(struct sentence) + 1];
+	struct sentence t;
 	struct fold *f;
 	int n;
 
-	write_text(s, l, &t);
+	sentence_write(l, room_of(s), &t);
 	n = snprintf(key, sizeof(key), "%s\n%s", t.main, t.why);
 	f = folds_find(&s->folds, (struct span){ key, (size_t)n }, now_us);
 	if (f) {
@@ -283,7 +127,7 @@ static void print_line(struct show *s, const struct trail_line *l)
 	f = folds_place(&s->folds);
 	if (f->count > 0)
 		print_repeats(s, f);
-	print(s, l->seconds, shade_of(l), t.main);
+	print(s, l->seconds, sentence_shade(l), t.main);
 	print_why(s, &t);
 	fold_begin(f, (struct span){ key, (size_t)n }, &of, now_us);
 }
@@ -292,34 +136,34 @@ static void print_line(struct show *s, const struct trail_line *l)
 
 static void count_denial(struct show *s, const struct trail_line *l)
 {
-	char subject[SUBJECT_MOST + 1];
-	char operation[SUBJECT_MOST + 1];
-	char reason[SUBJECT_MOST + 1];
-	char why[WHY_MOST + 1];
-	char key[3 * SUBJECT_MOST + 8];
+	char subject[SENTENCE_NAME + 1];
+	char operation[SENTENCE_NAME + 1];
+	char reason[SENTENCE_NAME + 1];
+	char why[SENTENCE_WHY + 1];
+	char key[3 * SENTENCE_NAME + 8];
 	struct tally_row *row;
 
 	(void)snprintf(key, sizeof(key), "%s%c%s%c%s",
-		escaped(l, "operation", operation, SUBJECT_MOST), TALLY_SEPARATOR,
-		escaped(l, "subject", subject, SUBJECT_MOST), TALLY_SEPARATOR,
-		escaped(l, "reason", reason, SUBJECT_MOST));
+		sentence_escaped(l, "operation", operation, SENTENCE_NAME), TALLY_SEPARATOR,
+		sentence_escaped(l, "subject", subject, SENTENCE_NAME), TALLY_SEPARATOR,
+		sentence_escaped(l, "reason", reason, SENTENCE_NAME));
 	row = tally_row(&s->denials, key);
 	row->n[TALLY_DENIED]++;
-	said(l, "message", why, WHY_MOST);
+	sentence_said(l, "message", why, SENTENCE_WHY);
 	if (row->key && !row->example)
 		row->example = mem_copy(why, strlen(why));
 }
 
 static void count_decision(struct show *s, const struct trail_line *l)
 {
-	enum shade shade = shade_of(l);
+	enum shade shade = sentence_shade(l);
 	uint64_t generation = trail_number(l, "generation");
-	char profile[SUBJECT_MOST + 1];
+	char profile[SENTENCE_NAME + 1];
 
 	if (s->generation > 0 && s->generation != generation)
 		show_note(s, "other settings are in force: generation %llu, profile %s%s",
 			(unsigned long long)generation,
-			escaped(l, "profile", profile, SUBJECT_MOST),
+			sentence_escaped(l, "profile", profile, SENTENCE_NAME),
 			strcmp(trail_text(l, "mode"), "monitor") == 0 ? ", MONITOR MODE" : "");
 	s->generation = generation;
 	s->decisions++;
@@ -394,7 +238,7 @@ static void draw(struct show *s)
 	line_add(&l, "-- ");
 	write_counts(s, &l);
 	line_add(&l, "; Ctrl-C ends --");
-	cut(text, s->columns - 1);
+	sentence_cut(text, s->columns - 1);
 	clear(s);
 	(void)fprintf(
 		s->to, "%s%s%s", s->colour ? "\033[2m" : "", text, s->colour ? "\033[0m" : "");
@@ -432,7 +276,7 @@ void show_note(struct show *s, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (s->terminal)
-		cut(text, s->columns - 3);
+		sentence_cut(text, s->columns - 3);
 	clear(s);
 	(void)fprintf(s->to, "-- %s\n", text);
 }
@@ -465,8 +309,8 @@ static void print_denials(struct show *s, FILE *to)
 	tally_sort(&s->denials, TALLY_DENIED);
 	for (size_t i = 0; i < s->denials.count && i < DENIALS_SHOWN; i++) {
 		const struct tally_row *row = &s->denials.rows[i];
-		char operation[SUBJECT_MOST + 1];
-		char subject[SUBJECT_MOST + 1];
+		char operation[SENTENCE_NAME + 1];
+		char subject[SENTENCE_NAME + 1];
 
 		(void)fprintf(to, "%8llu  %s by %s%s%s\n", (unsigned long long)row->n[TALLY_DENIED],
 			tally_part(row, 0, operation, sizeof(operation)),

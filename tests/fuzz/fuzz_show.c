@@ -63,7 +63,7 @@ static void take_lines(struct show *s, struct span rest)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct show s;
+	static struct show s;
 	char *text = NULL;
 	char *copy;
 	size_t n = 0;
