@@ -102,11 +102,19 @@ static bool is_word(struct span s)
 	return s.n > 0 && s.n < PATTERN_ROOM - 4 && is_text(s) && span_find(s, '*') == s.n;
 }
 
+/* What a trail may tell of who asks, and a policy file cannot: dsp has written it otherwise. */
+static bool is_who(struct span name)
+{
+	if (span_starts(name, SPAN("cn:")))
+		return name.n > strlen("cn:") && is_text(name);
+	return policy_is_name(name);
+}
+
 const char *seen_unspeakable(const struct seen *s)
 {
 	static const char why[] = "a policy file cannot name what it asks for";
 
-	if (!is_text(s->subject))
+	if (!is_who(s->subject))
 		return "a policy file cannot name who asks";
 	for (size_t i = 0; i < s->facts.details.count; i++) {
 		const struct detail *d = &s->facts.details.items[i];
