@@ -1,6 +1,7 @@
 /*
  * Lines that wait to be written: a ring of bytes of a fixed size. It locks nothing: its owner does.
- * What is taken stays until it is known to be written.
+ * What is taken stays until it is known to be written. So who takes may look at a copy of the
+ * struct without a lock, while others put.
  */
 #ifndef DSP_BACKLOG_H
 #define DSP_BACKLOG_H
@@ -29,6 +30,7 @@ struct backlog_view {
 	size_t kinds[LINE_KINDS];
 	size_t bytes;  /* of text */
 	size_t fields; /* of those behind the line, when one was asked for */
+	uint64_t end;  /* of them in the queue */
 };
 
 MUST_USE int backlog_init(struct backlog *b, size_t size, struct err *e);
@@ -46,8 +48,8 @@ struct backlog_view backlog_lines(const struct backlog *b, size_t skip, char *ou
 /* Copies the first line, its fields behind it; out has room for all. lines is 0: there is none. */
 struct backlog_view backlog_first(const struct backlog *b, char *out);
 
-/* Takes the first lines away. */
-void backlog_take(struct backlog *b, size_t lines);
+/* Takes away the lines of a view that began with the first. */
+void backlog_take(struct backlog *b, const struct backlog_view *v);
 
 /* Takes the first line away, and says what it was; there is one. */
 enum backlog_kind backlog_take_first(struct backlog *b);

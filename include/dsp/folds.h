@@ -18,7 +18,6 @@ struct fold {
 	char *text; /* NULL: free */
 	size_t n;
 	size_t room;
-	uint64_t hash;
 	char id[RECORD_ID_ROOM];
 	const char *type;  /* of the line; static */
 	uint64_t begun_us; /* the line's own time */
@@ -35,6 +34,9 @@ struct fold_of {
 
 struct folds {
 	struct fold items[FOLDS];
+	uint64_t hashes[FOLDS]; /* of their texts */
+	size_t next;            /* the one that began first */
+	uint64_t hash;          /* of what was looked for */
 };
 
 /* The line that text repeats at this time, or NULL. */
@@ -42,11 +44,11 @@ struct fold *folds_find(struct folds *f, struct span text, uint64_t now_us);
 
 void fold_count(struct fold *f, uint64_t now_us);
 
-/* The place for a new line: a free one, else the oldest; what it counts must be told before. */
+/* The place for a new line, that of the oldest; what it counts must be told before. */
 struct fold *folds_place(struct folds *f);
 
-/* Begins to count repeats of a line. Without memory it does not. */
-void fold_begin(struct fold *f, struct span text, const struct fold_of *of, uint64_t now_us);
+/* Begins to count repeats of the line that was just not found. Without memory it does not. */
+void folds_begin(struct folds *f, struct span text, const struct fold_of *of, uint64_t now_us);
 
 /* One whose second is over (or any, at the end) and that has something to tell; or NULL. */
 struct fold *folds_due(struct folds *f, uint64_t now_us, bool all);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "dsp/err.h"
 #include "dsp/span.h"
@@ -18,6 +19,9 @@ void text_escape(struct span in, char *out, size_t cap);
 
 /* Copies as much of in as fits, terminated; cap is at least 1. */
 void text_copy(struct span in, char *out, size_t cap);
+
+/* A number that spreads texts over a table; whoever chooses them can make it the same for many. */
+uint64_t text_hash(struct span s);
 
 /* The length of the UTF-8 character at the start of s, 0 when it is none (RFC 3629). */
 size_t text_utf8(struct span s);

@@ -129,7 +129,7 @@ static void print_line(struct show *s, const struct trail_line *l)
 		print_repeats(s, f);
 	print(s, l->seconds, sentence_shade(l), t.main);
 	print_why(s, &t);
-	fold_begin(f, (struct span){ key, (size_t)n }, &of, now_us);
+	folds_begin(&s->folds, (struct span){ key, (size_t)n }, &of, now_us);
 }
 
 /* --- counting ----------------------------------------------------------------------------------*/

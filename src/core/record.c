@@ -209,10 +209,14 @@ static void show_target(struct span target, struct shown *out)
 
 static void add_target(struct draft *d, struct span target)
 {
-	struct shown shown;
+	if (span_find(target, '?') < target.n) {
+		struct shown shown;
 
-	show_target(target, &shown);
-	add_text(d, "target", (struct span){ shown.text, shown.n }, TARGET_ROOM);
+		show_target(target, &shown);
+		add_text(d, "target", (struct span){ shown.text, shown.n }, TARGET_ROOM);
+	} else {
+		add_text(d, "target", target, TARGET_ROOM);
+	}
 }
 
 /* --- who, what ---------------------------------------------------------------------------------*/

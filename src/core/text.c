@@ -79,6 +79,23 @@ void line_add_cut(struct line *l, struct span s)
 	l->n += strlen(l->text + l->n);
 }
 
+/* FNV-1a, over eight bytes at a time. */
+uint64_t text_hash(struct span s)
+{
+	uint64_t hash = 0xcbf29ce484222325U;
+
+	for (; s.n >= sizeof(uint64_t); s = span_after(s, sizeof(uint64_t))) {
+		uint64_t part;
+
+		memcpy(&part, s.s, sizeof(part));
+		hash = (hash ^ part) * 0x100000001b3U;
+		hash ^= hash >> 32;
+	}
+	for (; s.n > 0; s = span_after(s, 1))
+		hash = (hash ^ (unsigned char)s.s[0]) * 0x100000001b3U;
+	return hash;
+}
+
 size_t text_utf8(struct span s)
 {
 	/* By the first byte: the length, and what the second may be. */

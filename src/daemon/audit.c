@@ -331,11 +331,11 @@ static void take_settings(struct audit *a)
 }
 
 /* Copies what is to be written next: for the journal one line, else a batch. */
-static struct backlog_view look(struct audit *a)
+static struct backlog_view look(struct audit *a, const struct backlog *waiting)
 {
 	if (a->current_to == AUDIT_TO_JOURNAL)
-		return backlog_first(&a->ledger.backlog, a->batch);
-	return backlog_lines(&a->ledger.backlog, 0, a->batch, sizeof(a->batch));
+		return backlog_first(waiting, a->batch);
+	return backlog_lines(waiting, 0, a->batch, sizeof(a->batch));
 }
 
 /* The journal wants one record of fields; the line becomes the last of them. */
@@ -383,7 +383,7 @@ static int write_out(struct audit *a, const struct backlog_view *v, struct err *
 
 static void note_written(struct audit *a, const struct backlog_view *v)
 {
-	backlog_take(&a->ledger.backlog, v->lines);
+	backlog_take(&a->ledger.backlog, v);
 	a->tally.waiting -= v->kinds[LINE_DECISION];
 	a->tally.written += v->kinds[LINE_DECISION];
 	ledger_tell_lost(&a->ledger);
@@ -407,16 +407,17 @@ static void note_state(struct audit *a, const struct err *e)
 /* One look at what there is to do. False: the end. */
 static bool writer_turn(struct audit *a)
 {
+	struct backlog waiting;
 	struct backlog_view v;
 	struct err e;
 	int rc;
 
 	ledger_tell_folds(&a->ledger, a->closing);
 	take_settings(a);
-	v = look(a);
-	if (v.lines == 0 && a->closing)
+	waiting = a->ledger.backlog;
+	if (waiting.count == 0 && a->closing)
 		return false;
-	if (v.lines == 0) {
+	if (waiting.count == 0) {
 		wait_for_work(a, folds_due(&a->ledger.folds, 0, true) ? LOOK_MS : 0);
 		unlock(a);
 		nap(a->closing ? 0 : GATHER_MS);
@@ -424,6 +425,7 @@ static bool writer_turn(struct audit *a)
 		return true;
 	}
 	unlock(a);
+	v = look(a, &waiting);
 	rc = write_out(a, &v, &e);
 	lock(a);
 	if (rc == 0)

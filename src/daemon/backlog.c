@@ -85,6 +85,7 @@ struct backlog_view backlog_lines(const struct backlog *b, size_t skip, char *ou
 		v.lines++;
 		at += sizeof(h) + h.line + h.fields;
 	}
+	v.end = at;
 	return v;
 }
 
@@ -101,6 +102,7 @@ struct backlog_view backlog_first(const struct backlog *b, char *out)
 	v.kinds[h.kind] = 1;
 	v.bytes = h.line;
 	v.fields = h.fields;
+	v.end = b->begin + sizeof(h) + h.line + h.fields;
 	return v;
 }
 
@@ -114,8 +116,8 @@ enum backlog_kind backlog_take_first(struct backlog *b)
 	return (enum backlog_kind)h.kind;
 }
 
-void backlog_take(struct backlog *b, size_t lines)
+void backlog_take(struct backlog *b, const struct backlog_view *v)
 {
-	for (; lines > 0; lines--)
-		(void)backlog_take_first(b);
+	b->begin = v->end;
+	b->count -= v->lines;
 }

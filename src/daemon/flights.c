@@ -6,7 +6,7 @@
 #include "dsp/text.h"
 
 enum {
-	BUCKETS = 512,
+	BUCKETS = 2048,
 	FLIGHTS_MOST = 4096, /* beyond, the one that began first is forgotten */
 	KEY_MOST = 4096,     /* longer ones are not known */
 };
@@ -45,12 +45,10 @@ struct flights *flights_new(void)
 
 static void add_part(struct flights *f, struct span part)
 {
-	for (size_t i = 0; i < part.n; i++) {
-		f->key[f->n++] = part.s[i];
-		f->hash = (f->hash ^ (unsigned char)part.s[i]) * 0x100000001b3U;
-	}
+	if (part.n > 0)
+		memcpy(f->key + f->n, part.s, part.n);
+	f->n += part.n;
 	f->key[f->n++] = '\0';
-	f->hash *= 0x100000001b3U;
 }
 
 /*
@@ -62,10 +60,10 @@ static bool set_key(struct flights *f, struct span method, struct span target, s
 	if (method.n + target.n + user.n + 3 > sizeof(f->key))
 		return false;
 	f->n = 0;
-	f->hash = 0xcbf29ce484222325U;
 	add_part(f, method);
 	add_part(f, target);
 	add_part(f, user);
+	f->hash = text_hash((struct span){ f->key, f->n });
 	return true;
 }
 

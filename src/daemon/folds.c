@@ -3,23 +3,6 @@
 #include "dsp/mem.h"
 #include "dsp/text.h"
 
-/* FNV-1a over eight bytes at a time: it only chooses what is compared. */
-static uint64_t hash_of(struct span text)
-{
-	uint64_t hash = 0xcbf29ce484222325U;
-
-	for (; text.n >= sizeof(uint64_t); text = span_after(text, sizeof(uint64_t))) {
-		uint64_t part;
-
-		memcpy(&part, text.s, sizeof(part));
-		hash = (hash ^ part) * 0x100000001b3U;
-		hash ^= hash >> 32;
-	}
-	for (; text.n > 0; text = span_after(text, 1))
-		hash = (hash ^ (unsigned char)text.s[0]) * 0x100000001b3U;
-	return hash;
-}
-
 static bool is_over(const struct fold *f, uint64_t now_us)
 {
 	/* A clock that was set back ends it too. */
@@ -28,12 +11,11 @@ static bool is_over(const struct fold *f, uint64_t now_us)
 
 struct fold *folds_find(struct folds *f, struct span text, uint64_t now_us)
 {
-	uint64_t hash = hash_of(text);
-
+	f->hash = text_hash(text);
 	for (size_t i = 0; i < FOLDS; i++) {
 		struct fold *item = &f->items[i];
 
-		if (item->n > 0 && item->hash == hash && item->n == text.n &&
+		if (f->hashes[i] == f->hash && item->n > 0 && item->n == text.n &&
 			!is_over(item, now_us) && memcmp(item->text, text.s, text.n) == 0)
 			return item;
 	}
@@ -49,35 +31,29 @@ void fold_count(struct fold *f, uint64_t now_us)
 
 struct fold *folds_place(struct folds *f)
 {
-	struct fold *oldest = &f->items[0];
-
-	for (size_t i = 0; i < FOLDS; i++) {
-		if (f->items[i].n == 0)
-			return &f->items[i];
-		if (f->items[i].begun_us < oldest->begun_us)
-			oldest = &f->items[i];
-	}
-	return oldest;
+	return &f->items[f->next];
 }
 
-void fold_begin(struct fold *f, struct span text, const struct fold_of *of, uint64_t now_us)
+void folds_begin(struct folds *f, struct span text, const struct fold_of *of, uint64_t now_us)
 {
-	f->n = 0;
-	f->count = 0;
-	if (text.n > f->room) {
-		char *more = mem_resize(f->text, text.n);
+	struct fold *item = &f->items[f->next];
+
+	fold_end(item);
+	if (text.n > item->room) {
+		char *more = mem_resize(item->text, text.n);
 
 		if (!more)
 			return;
-		f->text = more;
-		f->room = text.n;
+		item->text = more;
+		item->room = text.n;
 	}
-	memcpy(f->text, text.s, text.n);
-	f->n = text.n;
-	f->hash = hash_of(text);
-	f->begun_us = now_us;
-	f->type = of->type;
-	text_copy(span_of(of->id), f->id, sizeof(f->id));
+	memcpy(item->text, text.s, text.n);
+	item->n = text.n;
+	item->begun_us = now_us;
+	item->type = of->type;
+	text_copy(span_of(of->id), item->id, sizeof(item->id));
+	f->hashes[f->next] = f->hash;
+	f->next = (f->next + 1) % FOLDS;
 }
 
 struct fold *folds_due(struct folds *f, uint64_t now_us, bool all)

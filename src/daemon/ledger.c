@@ -117,7 +117,7 @@ enum fate ledger_put(
 		l->lost_decisions += kind == LINE_DECISION;
 		return FATE_DROPPED;
 	}
-	fold_begin(f, stable_part(&l->line), &of, head->time_us);
+	folds_begin(&l->folds, stable_part(&l->line), &of, head->time_us);
 	return FATE_WAITS;
 }
 
