@@ -135,6 +135,24 @@ def known_to_hang():
         holds(threads(server) <= OTHERS + 1 + THREADS, f"{threads(server)} threads")
 
 
+def counted():
+    """In dsp's metrics and its trail: refused for this, and with the time that it took."""
+    with hung() as bad, served() as server, server.connect() as peer:
+        is_refused(peer.ask(create(bad.path)), bad.path)
+        is_refused(peer.ask(create(bad.path)), bad.path)
+        same(peer.ask(PING), ALLOW, "what needs no look")
+        text = subprocess.run([DSP, "metrics", "--text", "--socket", server.path], check=True, text=True,
+                              env=lib.clean_environment(), stdout=subprocess.PIPE).stdout
+        values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        # One waited; the other was refused at once.
+        for name, wanted in (('dsp_unreadable_total{reason="mount_timeout"}', "2"),
+                             ('dsp_decisions_total{operation="container_create",verdict="deny"}', "2"),
+                             ('dsp_decided_total{by="reading",verdict="deny"}', "2"),
+                             ('dsp_decision_duration_seconds_bucket{le="1"}', "2"),
+                             ("dsp_decision_duration_seconds_count", "3")):
+            same(values.get(name), wanted, name)
+
+
 def many_hang():
     with hung() as bad, served() as server:
         server.call("/Plugin.Activate", b"")
@@ -262,6 +280,6 @@ def signs_of_life_are_the_loops():
 
 if __name__ == "__main__":
     sys.exit(run([
-        one_waits_and_others_do_not, known_to_hang, many_hang, links_that_hang, all_comes_back,
+        one_waits_and_others_do_not, known_to_hang, counted, many_hang, links_that_hang, all_comes_back,
         a_slow_one_is_answered, gone_while_it_hangs, a_stop_waits_for_the_denial,
         a_second_signal_cuts, signs_of_life_are_the_loops]))

@@ -284,27 +284,53 @@ def silent(path):
         holds(time.monotonic() - begun < 20, "it waits too long")
 
 
+def is_promql(expressions):
+    """As rules that record them; Grafana fills in what begins with a dollar."""
+    rules = [{"record": f"panel:{i}", "expr": e.replace("$__rate_interval", "5m").replace("$instance", ".*")}
+             for i, e in enumerate(expressions)]
+    with directory() as where:
+        path = os.path.join(where, "panels.yml")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump({"groups": [{"name": "panels", "rules": rules}]}, f)
+        tool = subprocess.run([PROMTOOL, "check", "rules", path], capture_output=True, text=True, check=False)
+    same(tool.returncode, 0, tool.stdout + tool.stderr)
+    holds(f"{len(expressions)} rules found" in tool.stdout, tool.stdout)
+
+
+def ruled(where):
+    """Arguments: a policy file with a rule, for there are metrics of rules only where there are rules."""
+    path = os.path.join(where, "policy.json")
+    write(path, {"rules": [{"name": "no kill", "who": ["*"], "deny": ["container_kill"]}], "otherwise": "profile"})
+    return "--policy", path
+
+
 def ready_made():
-    """The dashboard and the alert rules name only metrics that there are."""
+    """The dashboard and the alert rules are such, and name only metrics and labels that there are."""
     rules = os.path.join(ROOT, "plugin", "prometheus-rules.yml")
     tool = subprocess.run([PROMTOOL, "check", "rules", rules], capture_output=True, text=True, check=False)
     same(tool.returncode, 0, tool.stdout + tool.stderr)
-    with directory() as where, serve(where) as server:
-        server.call("/AuthZPlugin.AuthZReq", question("GET", "/_ping"))
+    with directory() as where, serve(where, *ruled(where), flags={"DSP_AUDIT": where + "/audit"}) as server:
+        for target in ("/_ping", "/containers/x/kill"):
+            server.call("/AuthZPlugin.AuthZReq", question("POST", target))
         text = dsp("metrics", "--text", "--socket", server.path)[1]
     known = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M):
         known |= {name + end for end in ("_bucket", "_sum", "_count")} if kind == "histogram" else {name}
-    known |= {"dsp_audit_decisions_total", "dsp_audit_waiting", "dsp_audit_queue_lines", "dsp_audit_stuck"}
     for name in ("prometheus-rules.yml", "grafana-dashboard.json"):
         with open(os.path.join(ROOT, "plugin", name), encoding="utf-8") as f:
             content = f.read()
         if name.endswith(".json"):
             board = json.loads(content)
-            content = "\n".join(t["expr"] for p in board["panels"] for t in p.get("targets", []))
+            panels = [t["expr"] for p in board["panels"] for t in p.get("targets", [])]
+            is_promql(panels)
+            content = "\n".join(panels)
         used = set(re.findall(r"\bdsp_[a-z_]+", content))
         holds(used, f"{name} names no metric")
         same(used - known, set(), f"unknown in {name}")
+        # The target's own labels come from Prometheus.
+        labels = set(re.findall(r"([a-z]+)=~?\"", content)) | set(
+            re.split(r",\s*", ",".join(re.findall(r"by \(([^)]*)\)", content))))
+        same(labels - {"instance", "severity"} - set(re.findall(r"([a-z]+)=\"", text)), set(), f"labels in {name}")
 
 
 if __name__ == "__main__":
