@@ -173,6 +173,8 @@ def json_lines():
                 eventually(lambda n=i: len(watch.lines()) == n, f"not {i} lines", 10)
             server.call("/AuthZPlugin.AuthZRes", PING)
             eventually(lambda: len(watch.lines()) == 4, "no outcome", 10)
+            told = server.call("/Dsp.Status", b"")[1]["audit"]["outcomes"]
+            same(set(told.values()), {0}, "outcomes for a trail that wants none")
             same(watch.end(signal.SIGTERM)[0], 0, "status")
             lines = watch.lines()
             for line in lines:
