@@ -89,13 +89,13 @@ class Names:
         return re.sub(r'(?<![0-9a-f])([0-9a-f]{64}|[0-9a-f]{12})(?![0-9a-f])', self._id, text)
 
 
-def store(recording, name):
+def store(recording, name, directory=SESSIONS):
     names = Names(recording.lab.directory)
     with open(recording.trail) as text:
         trail = names.replace(text.read())
     calls = names.replace(''.join(json.dumps(call) + '\n' for call in recording.calls()))
     for end, text in ('.jsonl', trail), ('.calls', calls):
-        with open(os.path.join(SESSIONS, name + end), 'w') as out:
+        with open(os.path.join(directory, name + end), 'w') as out:
             out.write(text)
 
 

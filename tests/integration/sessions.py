@@ -1,12 +1,13 @@
 """dsp suggest, live: docker-compose is recorded, dsp gets what is suggested, and it works as before."""
 
+import json
 import os
 import subprocess
 import sys
 
 import dsp
 from lab import HERE, Skipped, check, check_refused
-from recorder import Recording
+from recorder import SESSIONS, Recording, store
 from works import COMPOSE, COMPOSE_FILE, files
 
 sys.path.insert(0, os.path.join(HERE, '..', 'suggest'))
@@ -109,6 +110,24 @@ def with_rules(lab, shop, trail, report):
         check(done.returncode == 0, done.stdout + done.stderr)
 
 
+def operations(directory):
+    with open(os.path.join(directory, 'docker-compose.jsonl')) as text:
+        return {line['operation'] for line in map(json.loads, text) if line['type'] == 'decision'}
+
+
+def like_the_stored(lab, recording, report):
+    """The session that is in tests/suggest/sessions is what this docker-compose still does."""
+    with report.case('the stored session is like it'):
+        store(recording, 'docker-compose', lab.directory)
+        if not lab.bridge:
+            raise Skipped('it has networks')
+        here, stored = operations(lab.directory), operations(SESSIONS)
+        check(here == stored, str(here ^ stored))
+    with report.case('stored without names of this machine'):
+        with open(lab.directory + '/docker-compose.calls') as text:
+            check(lab.directory not in text.read(), 'a path')
+
+
 def run(lab, report):
     if not os.path.exists(COMPOSE):
         with report.case('docker-compose'):
@@ -120,6 +139,7 @@ def run(lab, report):
         shop.day()
     with report.case('what down leaves behind'):
         check(lab.state('shop_web_1') is None, 'the container')
+    like_the_stored(lab, recording, report)
     questions = [tools.recorded(call) for call in recording.calls()]
     for profile in replay.PROFILES:
         replay.check_flags('asked again', recording.trail, questions, profile, Results(report))
