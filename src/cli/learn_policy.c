@@ -360,7 +360,8 @@ static void note_all(struct plan *p, struct learned *all)
 	}
 	learn_note(all,
 		"rules speak of operations, powers and the items of lists: not of the names of "
-		"containers, nor of what a container runs");
+		"containers, nor of what a container runs, nor of Docker's own networks bridge and "
+		"none");
 }
 
 int learn_policy(struct learned *all, const struct wanted *w, json_t **ret,
