@@ -241,7 +241,8 @@ def system(lab, report):
             check(lab.raw(method, '/_ping').status == 200, method)
     with report.case('what clients of old versions ask'):
         for version in '1.12', '1.24', '1.40', '1.41':
-            check(lab.raw('GET', '/v%s/containers/json?limit=0' % version).status == 200, version)
+            said = lab.raw('GET', '/v%s/containers/json?limit=0' % version)
+            check(said.status == 200 or 'is too old' in said.text, version)
 
 
 def compose(lab, report):
