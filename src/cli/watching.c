@@ -186,6 +186,17 @@ static bool rest(const struct watching *w, uint64_t until)
 	return (p.revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
 }
 
+/* Who reads no more wants no word of it; a full disk is another thing. */
+static int write_out(struct watching *w)
+{
+	struct err e;
+
+	if (show_turn(&w->show) && fflush(stdout) == 0)
+		return 0;
+	err_set(&e, errno, "what is shown cannot be written");
+	return errno == EPIPE ? -1 : fail(&e);
+}
+
 /* What was decided until now: no more than dsp keeps, for there may be no end of it. */
 static int look_at_rest(struct watching *w)
 {
@@ -210,7 +221,7 @@ static int look(struct watching *w)
 		if (resized)
 			show_measure(&w->show);
 		resized = 0;
-		if (!show_turn(&w->show) || fflush(stdout) != 0 || !rest(w, until))
+		if (write_out(w) != 0 || !rest(w, until))
 			return -1;
 	} while (!ended && (until == 0 || clock_now() < until));
 	return w->away ? 0 : look_at_rest(w);

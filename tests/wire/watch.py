@@ -468,6 +468,19 @@ def nobody_reads():
                     same(re.sub(r"^-- watching .*\n", "", said), "", "what is said")
 
 
+def disk_full():
+    with served(QUIET) as server, open("/dev/full", "w", encoding="utf-8") as full:
+        for words in ((), ("--json",)):
+            process = subprocess.Popen([DSP, "watch", "--socket", server.path, *words], stdout=full,
+                                       stderr=subprocess.PIPE, env=lib.clean_environment())
+            with process:
+                eventually(lambda: state(server)["on"], "nobody watches")
+                ask(server, PING)
+                eventually(lambda p=process: p.poll() is not None, "it goes on")
+                same((process.returncode, "No space left on device" in process.stderr.read().decode()), (1, True),
+                     "the end")
+
+
 def nobody_answers():
     with directory() as where:
         def watch(path, *words):
@@ -616,5 +629,6 @@ def never_in_the_way():
 if __name__ == "__main__":
     sys.exit(run([for_persons, json_lines, picked, on_a_terminal, no_terminal_at_all, resized, injections, too_slow,
                   fast_enough, nobody_watches, restarted,
-                  settings_change, stands_still, ends, nobody_reads, nobody_answers,
+                  settings_change, stands_still, ends, nobody_reads, disk_full,
+                  nobody_answers,
                   learns, learns_a_policy, does_not_learn_from_holes, never_in_the_way]))
