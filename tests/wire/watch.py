@@ -460,23 +460,31 @@ def nobody_reads():
                         signal.SIGPIPE, signal.SIG_IGN if i else signal.SIG_DFL) and None)
                 os.close(into)
                 with process:
-                    eventually(lambda: state(server)["on"], "nobody watches")
-                    os.close(out)
-                    ask(server, PING, times)
-                    process.wait(20)
+                    try:
+                        eventually(lambda: state(server)["on"], "nobody watches")
+                        os.close(out)
+                        ask(server, PING, times)
+                        process.wait(20)
+                    finally:
+                        process.kill()
                     said = process.stderr.read().decode()
                     same(re.sub(r"^-- watching .*\n", "", said), "", "what is said")
 
 
 def disk_full():
+    def ended(server, process):
+        ask(server, PING)
+        return process.poll() is not None
+
     with served(QUIET) as server, open("/dev/full", "w", encoding="utf-8") as full:
         for words in ((), ("--json",)):
             process = subprocess.Popen([DSP, "watch", "--socket", server.path, *words], stdout=full,
                                        stderr=subprocess.PIPE, env=lib.clean_environment())
             with process:
-                eventually(lambda: state(server)["on"], "nobody watches")
-                ask(server, PING)
-                eventually(lambda p=process: p.poll() is not None, "it goes on")
+                try:
+                    eventually(lambda p=process: ended(server, p), "it goes on")
+                finally:
+                    process.kill()
                 same((process.returncode, "No space left on device" in process.stderr.read().decode()), (1, True),
                      "the end")
 
