@@ -156,13 +156,15 @@ static const struct command {
 		"\n"
 		"Status 0: the new settings are in force; 1: they are wrong and the old ones stay, or no\n"
 		"answer. SIGHUP does the same, and tells the log alone.\n" },
-	{ "metrics", "[--text] [--textfile FILE] [--socket PATH]", cli_metrics,
+	{ "metrics", "[--text] [--textfile FILE] [--http] [--socket PATH]", cli_metrics,
 		"ask the dsp that serves for its numbers, for monitoring",
 		"  --text           Prometheus' text format; without it OpenMetrics\n"
 		"  --textfile FILE  write the text format to FILE, for node_exporter: whole or not at all\n"
+		"  --http           answer one GET /metrics on standard input, as a socket unit with\n"
+		"                   Accept=yes hands it over: dsp(8) has one\n"
 		"  --socket PATH    its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
 		"\n"
-		"When dsp does not answer, FILE says dsp_up 0, and the status is 1.\n" },
+		"When dsp does not answer, FILE and --http say dsp_up 0; but for --http the status is 1.\n" },
 	{ "health", "[--socket PATH]", cli_health,
 		"say in one line whether the dsp that serves is well, for a monitoring system",
 		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"

@@ -2,15 +2,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "dsp/cli.h"
+#include "dsp/clock.h"
 #include "dsp/http.h"
+#include "dsp/text.h"
 
-enum { WAIT_MS = 5000 };
+enum {
+	WAIT_MS = 5000,
+	HEAD_MOST = 2048,    /* of a request */
+	ANSWER_SECONDS = 30, /* at most, for who does not read */
+};
 
 static const char down[] = "# TYPE dsp_up gauge\n"
 			   "# HELP dsp_up 0: no dsp answered\n"
@@ -107,15 +114,93 @@ static int to_output(const char *socket, bool text)
 	return rc == 0 ? EXIT_FINE : fail(&e);
 }
 
+/* --- one request by HTTP -----------------------------------------------------------------------*/
+
+/* The head of a request on standard input, terminated; -1: it does not come, or in no time. */
+static int read_head(char *text, size_t cap)
+{
+	uint64_t end = clock_now() + WAIT_MS;
+	size_t n = 0;
+
+	while (n < cap - 1) {
+		struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+		uint64_t now = clock_now();
+		ssize_t got;
+
+		if (now >= end || poll(&p, 1, (int)(end - now)) != 1)
+			return -1;
+		got = read(STDIN_FILENO, text + n, cap - 1 - n);
+		if (got <= 0)
+			return -1;
+		n += (size_t)got;
+		text[n] = '\0';
+		if (strstr(text, "\r\n\r\n"))
+			return 0;
+	}
+	return -1;
+}
+
+static int send_reply(const char *status, const char *type, struct span body)
+{
+	char head[256];
+	struct line l;
+
+	line_init(&l, head, sizeof(head));
+	line_add(&l,
+		"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+		"Connection: close\r\n\r\n",
+		status, type, body.n);
+	if (write_all(STDOUT_FILENO, head, l.n) != 0 ||
+		write_all(STDOUT_FILENO, body.s, body.n) != 0)
+		return EXIT_FINDINGS;
+	return EXIT_FINE;
+}
+
+static bool is_for_metrics(const char *head)
+{
+	static const struct span line = SPAN_INIT("GET /metrics");
+	struct span all = span_of(head);
+
+	return span_starts(all, line) && (all.s[line.n] == ' ' || all.s[line.n] == '?');
+}
+
+/* Nothing but the numbers is to be had here, and nobody who asks can hold us up for long. */
+static int to_http(const char *socket)
+{
+	static const char plain[] = "text/plain; version=0.0.4; charset=utf-8";
+	static const char open[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+	char head[HEAD_MOST];
+	struct http_reply r;
+	struct err e;
+	bool text;
+	int status;
+
+	(void)alarm(ANSWER_SECONDS);
+	if (read_head(head, sizeof(head)) != 0)
+		return send_reply("400 Bad Request", plain, SPAN("this is no request\n"));
+	if (!is_for_metrics(head))
+		return send_reply(
+			"404 Not Found", plain, SPAN("there is nothing here but GET /metrics\n"));
+	text = !strcasestr(head, "application/openmetrics-text");
+	if (fetch(socket, text, &r, &e) != 0) {
+		(void)fail(&e);
+		return send_reply("200 OK", plain, (struct span){ down, sizeof(down) - 1 });
+	}
+	status = send_reply("200 OK", text ? plain : open, (struct span){ r.body, r.len });
+	http_free(&r);
+	return status;
+}
+
 int cli_metrics(int argc, char **argv)
 {
 	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
 		{ "text", no_argument, NULL, 't' }, { "textfile", required_argument, NULL, 'f' },
-		{ NULL, 0, NULL, 0 } };
+		{ "http", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const char *socket = getenv("DSP_SOCKET");
 	const char *file = NULL;
 	bool text = false;
+	bool http = false;
 	int o;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
@@ -126,6 +211,8 @@ int cli_metrics(int argc, char **argv)
 			text = true;
 		else if (o == 'f')
 			file = optarg;
+		else if (o == 'h')
+			http = true;
 		else
 			return cli_usage("metrics", "%s: unknown, or its value is missing",
 				argv[optind - 1]);
@@ -134,5 +221,7 @@ int cli_metrics(int argc, char **argv)
 		return cli_usage("metrics", "%s: not expected", argv[optind]);
 	if (!socket || socket[0] == '\0')
 		socket = SETTINGS_SOCKET;
+	if (http)
+		return to_http(socket);
 	return file ? to_file(socket, file) : to_output(socket, text);
 }

@@ -3,12 +3,18 @@
 
 Each variant of the unit is asked about the same mounts by a process that listens as dockerd does.
 """
+import contextlib
 import json
+import os
+import re
 import signal
+import subprocess
 import sys
 import time
 
 from system import PLUGIN, Cases, System, holds, same, until
+
+from dsp import ROOT, Connection  # (system.py sets the path)
 
 RULES = {"profile": "hardened", "otherwise": "profile", "rules": [
     {"name": "mounts", "who": ["*"], "allow": ["container_create"], "powers": ["create"],
@@ -127,6 +133,8 @@ def life(system):
         same(system.show("Result"), "success", "the result")
     with case("masked-while-it-runs"):
         masked_while_it_runs(system)
+    with case("metrics-for-others"):
+        metrics_for_others(system)
     with case("another-socket"):
         # A name that no managed plugin can have; the service is told of it for reload's sake.
         other = PLUGIN.replace("dsp", "Dsp")
@@ -147,6 +155,56 @@ def life(system):
         holds(system.show("StatusText").startswith("BROKEN SETTINGS, everything is denied: /etc/dsp/policy.json"),
               system.show("StatusText"))
         same(system.show("ActiveState"), "active", "the service")
+
+
+def manual_units(system):
+    """The units of dsp(8), as they stand there."""
+    with open(os.path.join(ROOT, "plugin", "man", "dsp.8.in"), encoding="utf-8") as f:
+        found = re.findall(r"^# (/etc/systemd/system/\S+)\n(.*?)(?=^# /etc|^\.Ed)", f.read(), re.M | re.S)
+    for path, text in found:
+        system.write(path, text.replace("\\-", "-"))
+    same(system.run("systemctl", "daemon-reload")[0], 0, "daemon-reload")
+    return [os.path.basename(path) for path, _ in found]
+
+
+def metrics_for_others(system):
+    """At a socket of their own, and nothing else."""
+    path = "/run/dsp-metrics.sock"
+    outside = f"/proc/{system.pid}/root{path}"
+
+    def get(method="GET", target="/metrics", **headers):
+        with Connection(outside) as peer:
+            peer.request(method, target, headers=headers)
+            reply = peer.getresponse()
+            return reply.status, reply.headers["Content-Type"].split(";")[0], reply.read().decode()
+
+    same(manual_units(system), ["dsp-metrics.socket", "dsp-metrics@.service"], "units in the manual")
+    status, text = system.run("systemctl", "start", "dsp.socket", "dsp-metrics.socket")
+    same(status, 0, text)
+    same(system.run("stat", "-c", "%a %U %G", path)[1].strip(), "660 root adm", "the socket's mode")
+    system.ask()
+    status, kind, text = get()
+    same((status, kind), (200, "text/plain"), "as text")
+    holds('dsp_decisions_total{operation="system_ping",verdict="allow"} ' in text, text[:500])
+    tool = subprocess.run(["/usr/bin/promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    same((tool.returncode, tool.stdout + tool.stderr), (0, ""), "promtool")
+    status, kind, text = get(Accept="application/openmetrics-text;version=1.0.0,*/*;q=0.1")
+    same((status, kind, text[-6:]), (200, "application/openmetrics-text", "# EOF\n"), "as OpenMetrics")
+    for method, target in (("POST", "/metrics"), ("GET", "/"), ("GET", "/metricsx"), ("POST", "/AuthZPlugin.AuthZReq"),
+                           ("POST", "/Dsp.Reload"), ("GET", "/Dsp.Status")):
+        same(get(method, target)[0], 404, f"{method} {target}")
+    with contextlib.ExitStack() as silent:
+        peers = [silent.enter_context(Connection(outside)) for _ in range(40)]
+        for peer in peers:
+            peer.connect()
+        # Those beyond MaxConnections are closed, the others after their five seconds.
+        ended = [peer.sock.recv(1) for peer in peers]
+        holds(ended.count(b"H") <= 16 and set(ended) == {b"H", b""}, str(ended))
+    same(system.ask()["ping"], "allow", "dsp meanwhile")
+    system.run("systemctl", "stop", "dsp.socket", "dsp.service")
+    until(lambda: get()[2].endswith("\ndsp_up 0\n"), "it is not told that dsp is away")
+    same(system.run("systemctl", "--failed", "--plain", "--no-legend")[1].strip(), "", "failed units")
+    system.run("systemctl", "stop", "dsp-metrics.socket")
 
 
 def masked_while_it_runs(system):

@@ -284,6 +284,24 @@ def silent(path):
         holds(time.monotonic() - begun < 20, "it waits too long")
 
 
+def by_http():
+    """dsp metrics --http: one request on standard input, of which nobody knows what is in it."""
+    head = b" HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text\r\n\r\n"
+    with directory() as where, serve(where) as server:
+        for sent, wanted in ((b"GET /metrics" + head, 200), (b"GET /metrics?x=" + b"y" * 1000 + head, 200), (b"", 400),
+                             (b"GET /metrics", 400), (b"GET /metrics HTTP/1.1\r\n", 400), (b"\0" * 9000, 400),
+                             (b"G" * 9000 + head, 400), (b"\0" + head, 400), (b"get /metrics" + head, 404),
+                             (b"GET  /metrics" + head, 404), (b"\r\n\r\n", 404), (b"HEAD /metrics" + head, 404),
+                             (b"GET /metrics\0" + head, 400), (b"GET /metrics/../Dsp.Status" + head, 404)):
+            end = subprocess.run([DSP, "metrics", "--http", "--socket", server.path], input=sent, check=False,
+                                 env=lib.clean_environment(), capture_output=True, timeout=60)
+            reply, body = end.stdout.split(b"\r\n\r\n", 1)
+            same((end.returncode, reply.split()[1], end.stderr), (0, b"%d" % wanted, b""), f"{sent[:40]!r}")
+            holds(b"Content-Length: %d\r\n" % len(body) in reply, f"{reply!r}")
+            if wanted == 200:
+                parse(body.decode(), "open")
+
+
 def is_promql(expressions):
     """As rules that record them; Grafana fills in what begins with a dollar."""
     rules = [{"record": f"panel:{i}", "expr": e.replace("$__rate_interval", "5m").replace("$instance", ".*")}
@@ -334,4 +352,4 @@ def ready_made():
 
 
 if __name__ == "__main__":
-    sys.exit(run([sums, load, policy, many_rules, textfile, health, ready_made]))
+    sys.exit(run([sums, load, policy, many_rules, textfile, health, by_http, ready_made]))
