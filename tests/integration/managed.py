@@ -245,7 +245,9 @@ def asked(lab, report):
 def watch(lab, report):
     with report.case('dsp watch: behind its walls too'):
         path = lab.directory + '/watch.out'
-        lab.inside('/run/lab/dsp watch --for 2 --socket /run/docker/plugins/*/dsp.sock > %s 2>&1 &' % path)
+        with open(path, 'w'):
+            pass
+        lab.inside('/run/lab/dsp watch --for 4 --socket /run/docker/plugins/*/dsp.sock > %s 2>&1 &' % path)
 
         def shown():
             with open(path, errors='replace') as text:

@@ -54,6 +54,9 @@ class Watching:
         self.lab = lab
         self.path = lab.directory + '/watch.out'
         self.pid = lab.directory + '/watch.pid'
+        # The shell may be slow to make it.
+        with open(self.path, 'w'):
+            pass
         lab.inside('/run/lab/dsp watch %s > %s 2>&1 & echo $! > %s' % (' '.join(words), self.path, self.pid))
         self.has('watching ')
 
