@@ -86,21 +86,24 @@ static bool closes(const struct doctor *d, enum power p)
 void check_grpc(const struct doctor *d, struct outcome *o)
 {
 	enum { UNASKED = 290200 };
+	enum state state = STATE_WARNING;
+	const char *settings = "what the settings say of them is not known";
 
 	if (say_version_unknown(d, o))
 		return;
-	if (version_of(d) < UNASKED)
+	if (version_of(d) < UNASKED) {
 		outcome_say(o, STATE_OK, "%s asks about all of them", d->dockerd->version);
-	else if (d->config_good && !closes(d, POWER_BUILD) && !closes(d, POWER_PRUNE))
-		outcome_say(o, STATE_NOTE,
-			"%s lets builds and prunes of their cache over HTTP/2 through unasked; the "
-			"settings allow them anyhow",
-			d->dockerd->version);
-	else
-		outcome_say(o, STATE_WARNING,
-			"%s lets builds and prunes of their cache over HTTP/2 through unasked, which "
-			"the settings close: no plugin can",
-			d->dockerd->version);
+		return;
+	}
+	if (d->config_good && (closes(d, POWER_BUILD) || closes(d, POWER_PRUNE))) {
+		settings = "the settings close them, which no plugin can";
+	} else if (d->config_good) {
+		state = STATE_NOTE;
+		settings = "the settings allow them anyhow";
+	}
+	outcome_say(o, state,
+		"%s lets builds and prunes of their cache over HTTP/2 through unasked; %s",
+		d->dockerd->version, settings);
 }
 
 /* --- listeners ---------------------------------------------------------------------------------*/
@@ -266,7 +269,8 @@ static void look_at_socket(void *ctx, const char *path)
 	struct stat st;
 	mode_t bits;
 
-	if (containerd != s->containerd)
+	/* dockerd's metrics are there for everybody (moby daemon/metrics_unix.go), and no API. */
+	if (containerd != s->containerd || span_ends(p, SPAN("/metrics.sock")))
 		return;
 	bits = reach(path, &st);
 	if (s->seen == SOCKETS_MOST || is_told(s, st.st_ino))

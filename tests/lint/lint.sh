@@ -45,18 +45,18 @@ step_analyzer() {
 	make --no-print-directory -k CC=gcc CFLAGS=-fanalyzer B=build/analyzer all
 }
 
-# The tables as headers, for those who are called by themselves.
-make_tables() {
-	make --no-print-directory CC=clang B="$clang" tables
+# For steps that are called by themselves: "tables" is the tables as headers.
+with_clang() {
+	make --no-print-directory CC=clang B="$clang" "$1"
 }
 
 step_tidy() {
-	make_tables
+	with_clang tables
 	printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P 2 tests/lint/tidy.sh "$clang"
 }
 
 step_cppcheck() {
-	make_tables
+	with_clang tables
 	cppcheck --quiet --enable=warning,portability,performance,style --inconclusive \
 		--error-exitcode=1 --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
 		--include=tests/lint/queue.h \
@@ -80,6 +80,7 @@ step_calls() {
 }
 
 step_purity() {
+	with_clang all
 	tests/lint/purity.sh "$clang/libdsp-core.a"
 }
 
@@ -108,6 +109,7 @@ step_python() {
 
 # The tables of the README, and config.json, are those of the program.
 step_tables() {
+	with_clang all
 	DSP=$PWD/$clang/dsp PYTHONPATH=tests/lib:tests/docs PYTHONPYCACHEPREFIX="$work" python3 -c \
 		'import dsp, tables; results = dsp.Results(); tables.check(results); exit(results.end())'
 	DSP=$PWD/$clang/dsp python3 -B tests/docs/manifest.py check
