@@ -33,7 +33,10 @@ void http_free(struct http_reply *r);
 /* The body as a JSON object or array, for json_decref; NULL: it is neither. */
 json_t *http_json(const struct http_reply *r);
 
-/* What an endpoint of dsp answers, an object for json_decref, and with which status. NULL and e. */
+/*
+ * What an endpoint of dsp answers, an object for json_decref, and with which status; where that is
+ * NULL, any but 200 is an error. NULL and e.
+ */
 json_t *http_ask_dsp(
 	const char *path, const char *target, unsigned wait_ms, int *status, struct err *e);
 

@@ -79,17 +79,13 @@ static int make_nonce(char nonce[PROBE_LENGTH + 1], struct err *e)
 /* Whether dsp has seen the nonce; -1 and e: it does not tell. */
 static int has_seen(const char *dsp_socket, const char *nonce, struct err *e)
 {
-	struct http_reply r;
-	json_auto_t *o = NULL;
-	const json_t *probes;
+	json_auto_t *o = http_ask_dsp(dsp_socket, "/Dsp.Status", PROBE_MS, NULL, e);
+	const json_t *probes = json_object_get(o, "probes");
 	const json_t *probe;
 	size_t i;
 
-	if (http_post(dsp_socket, "/Dsp.Status", PROBE_MS, &r, e) != 0)
+	if (!o)
 		return -1;
-	o = http_json(&r);
-	http_free(&r);
-	probes = json_object_get(o, "probes");
 	if (!json_is_array(probes))
 		return FAIL(e, 0, "%s: what answers there is not dsp", dsp_socket);
 	json_array_foreach (probes, i, probe) {

@@ -14,23 +14,6 @@ enum { DSP_MS = 2000, API_MS = 3000, DAEMON_JSON_MOST = 1 << 20 };
 
 /* --- dsp ---------------------------------------------------------------------------------------*/
 
-/* An answer of dsp that is a JSON object, for json_decref. NULL and e. */
-static json_t *ask_dsp(const char *socket, const char *endpoint, struct err *e)
-{
-	struct http_reply r;
-	json_t *o;
-
-	if (http_post(socket, endpoint, DSP_MS, &r, e) != 0)
-		return NULL;
-	o = r.status == 200 ? http_json(&r) : NULL;
-	http_free(&r);
-	if (json_is_object(o))
-		return o;
-	json_decref(o);
-	err_set(e, 0, "%s: what answers there is not dsp", socket);
-	return NULL;
-}
-
 static bool implements_authz(const json_t *o)
 {
 	const json_t *list = json_object_get(o, "Implements");
@@ -47,12 +30,12 @@ static bool implements_authz(const json_t *o)
 /* Whether it is there and answers; on false no_dsp says why not. */
 static bool look_at_dsp(struct doctor *d, const char *socket)
 {
-	json_auto_t *first = ask_dsp(socket, "/Plugin.Activate", &d->no_dsp);
+	json_auto_t *first = http_ask_dsp(socket, "/Plugin.Activate", DSP_MS, NULL, &d->no_dsp);
 
 	d->activates = implements_authz(first);
 	if (!first)
 		return false;
-	d->status = ask_dsp(socket, "/Dsp.Status", &d->no_dsp);
+	d->status = http_ask_dsp(socket, "/Dsp.Status", DSP_MS, NULL, &d->no_dsp);
 	if (d->status && !json_is_string(json_object_get(d->status, "version"))) {
 		json_decref(d->status);
 		d->status = NULL;

@@ -22,20 +22,6 @@ enum { DSP_MS = 5000 };
 
 /* --- dsp ---------------------------------------------------------------------------------------*/
 
-static json_t *ask_dsp(const struct turn *t, const char *endpoint, struct err *e)
-{
-	struct http_reply r;
-	json_t *o;
-
-	if (http_post(t->socket, endpoint, DSP_MS, &r, e) != 0)
-		return NULL;
-	o = r.status == 200 ? http_json(&r) : NULL;
-	if (!o)
-		err_set(e, 0, "%s: what answers there is not dsp", t->socket);
-	http_free(&r);
-	return o;
-}
-
 static bool lists(const char *names, const char *name)
 {
 	struct span rest = span_of(names);
@@ -101,7 +87,7 @@ static int check_dsp(struct turn *t)
 	const json_t *implements;
 	struct err e;
 
-	activated = ask_dsp(t, "/Plugin.Activate", &e);
+	activated = http_ask_dsp(t->socket, "/Plugin.Activate", DSP_MS, NULL, &e);
 	if (!activated)
 		return turn_refuse(t, "start it first: systemctl start dsp.socket, or dsp serve",
 			"%s", e.text);
@@ -113,7 +99,7 @@ static int check_dsp(struct turn *t)
 			"authz") != 0)
 		return turn_refuse(
 			t, NULL, "%s: what answers there is no authorization plugin", t->socket);
-	state = ask_dsp(t, "/Dsp.Status", &e);
+	state = http_ask_dsp(t->socket, "/Dsp.Status", DSP_MS, NULL, &e);
 	if (!state)
 		return turn_refuse(t, NULL, "%s", e.text);
 	if (!is_found_by_name(t))
@@ -294,7 +280,7 @@ static int prove(struct turn *t)
 	if (t->dockerd->pid == 0)
 		return EXIT_FINE;
 	/* A dockerd that reads the name of a dead plugin ends after some seconds. */
-	alive = ask_dsp(t, "/Plugin.Activate", &e);
+	alive = http_ask_dsp(t->socket, "/Plugin.Activate", DSP_MS, NULL, &e);
 	if (!alive || turn_reload(t, ASKED_YES, &e) != 0)
 		return undo(t, &e);
 	turn_say(t, "ok", "dockerd asks %s: a probe through its API has arrived", t->name);

@@ -103,32 +103,29 @@ static int split(struct http_reply *r, size_t n)
 }
 
 struct question {
-	char text[512];
-	size_t n;
+	const char *method;
+	const char *target;
+	unsigned wait_ms;
 };
 
-/* -1: the target is too long for one. */
-static int compose(struct question *q, const char *method, const char *target)
+static int ask(const char *path, const struct question *q, struct http_reply *ret, struct err *e)
 {
-	int n = snprintf(q->text, sizeof(q->text),
-		"%s %s HTTP/1.0\r\nHost: dsp\r\nContent-Length: 0\r\n\r\n", method, target);
-
-	q->n = n > 0 ? (size_t)n : 0;
-	return q->n > 0 && q->n < sizeof(q->text) ? 0 : -1;
-}
-
-static int exchange(const char *path, const struct question *q, uint64_t until,
-	struct http_reply *ret, struct err *e)
-{
+	uint64_t until = clock_now() + q->wait_ms;
 	struct http_reply r = { 0, NULL, NULL, 0 };
 	size_t len = 0;
+	char request[512];
+	int n = snprintf(request, sizeof(request),
+		"%s %s HTTP/1.0\r\nHost: dsp\r\nContent-Length: 0\r\n\r\n", q->method, q->target);
 	int rc = -1;
-	int fd = connect_to(path, e);
+	int fd;
 
+	if (n < 0 || (size_t)n >= sizeof(request))
+		return FAIL(e, EMSGSIZE, "%s: the question is too long", path);
+	fd = connect_to(path, e);
 	if (fd < 0)
 		return -1;
 	/* So few bytes find room in a fresh socket. */
-	if (send(fd, q->text, q->n, MSG_NOSIGNAL) == (ssize_t)q->n)
+	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
 		rc = read_reply(fd, until, &r.text, &len);
 	if (rc != 0)
 		err_set(e, errno, "%s: no answer", path);
@@ -145,21 +142,13 @@ static int exchange(const char *path, const struct question *q, uint64_t until,
 int http_get(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
 	struct err *e)
 {
-	struct question q;
-
-	if (compose(&q, "GET", target) != 0)
-		return FAIL(e, EMSGSIZE, "%s: the question is too long", path);
-	return exchange(path, &q, clock_now() + wait_ms, ret, e);
+	return ask(path, &(struct question){ "GET", target, wait_ms }, ret, e);
 }
 
 int http_post(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
 	struct err *e)
 {
-	struct question q;
-
-	if (compose(&q, "POST", target) != 0)
-		return FAIL(e, EMSGSIZE, "%s: the question is too long", path);
-	return exchange(path, &q, clock_now() + wait_ms, ret, e);
+	return ask(path, &(struct question){ "POST", target, wait_ms }, ret, e);
 }
 
 void http_free(struct http_reply *r)
@@ -176,9 +165,10 @@ json_t *http_ask_dsp(
 
 	if (http_post(path, target, wait_ms, &r, e) != 0)
 		return NULL;
-	*status = r.status;
+	if (status)
+		*status = r.status;
 	o = http_json(&r);
-	if (!json_is_object(o)) {
+	if (!json_is_object(o) || (!status && r.status != 200)) {
 		json_decref(o);
 		o = NULL;
 		err_set(e, 0, "%s: what answers there is not dsp", path);
