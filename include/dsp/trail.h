@@ -50,6 +50,9 @@ bool trail_torn(const struct trail *t);
 const char *trail_text(const struct trail_line *l, const char *member);
 uint64_t trail_number(const struct trail_line *l, const char *member);
 
+/* Of a decision: allow, deny, or would (be denied, but for monitor mode). */
+const char *trail_verdict(const struct trail_line *l);
+
 /*
  * The bytes that a client sent, of a text of the trail in which some are escaped; out has room for
  * strlen(text) bytes. How many there are.

@@ -60,13 +60,6 @@ static bool has_power(const struct trail_line *l, const char *power)
 	return false;
 }
 
-static const char *verdict_of(const struct trail_line *l)
-{
-	if (strcmp(trail_text(l, "verdict"), "allow") != 0)
-		return "deny";
-	return trail_text(l, "would")[0] != '\0' ? "would" : "allow";
-}
-
 static bool is_like(const char *wanted, const char *glob, const char *text)
 {
 	return (!wanted || strcmp(wanted, text) == 0) && (!glob || fnmatch(glob, text, 0) == 0);
@@ -74,7 +67,7 @@ static bool is_like(const char *wanted, const char *glob, const char *text)
 
 bool pick_wants(const struct pick *p, const struct trail_line *l)
 {
-	const char *verdict = verdict_of(l);
+	const char *verdict = trail_verdict(l);
 	bool allowed = strcmp(verdict, "allow") == 0;
 	bool read = strcmp(trail_text(l, "access"), "read") == 0;
 

@@ -13,25 +13,29 @@ enum {
 	NARROW = 110, /* less has no room for what is there for its looks */
 };
 
+enum { BYTES_ROOM = 1024 };
+
+/* A member as its bytes came, or their beginning. */
+static struct span bytes_of(const struct trail_line *l, const char *member, char room[BYTES_ROOM])
+{
+	text_copy(span_of(trail_text(l, member)), room, BYTES_ROOM);
+	return (struct span){ room, trail_bytes(room, room) };
+}
+
 const char *sentence_escaped(const struct trail_line *l, const char *member, char *out, size_t most)
 {
-	char bytes[1024];
-	size_t n;
+	char room[BYTES_ROOM];
+	struct span bytes = bytes_of(l, member, room);
 
-	text_copy(span_of(trail_text(l, member)), bytes, sizeof(bytes));
-	n = trail_bytes(bytes, bytes);
-	text_escape((struct span){ bytes, n }, out, most + 1);
-	return n > 0 ? out : "-";
+	text_escape(bytes, out, most + 1);
+	return bytes.n > 0 ? out : "-";
 }
 
 const char *sentence_said(const struct trail_line *l, const char *member, char *out, size_t most)
 {
-	char bytes[1024];
-	size_t n;
+	char room[BYTES_ROOM];
 
-	text_copy(span_of(trail_text(l, member)), bytes, sizeof(bytes));
-	n = trail_bytes(bytes, bytes);
-	text_copy((struct span){ bytes, n }, out, most + 1);
+	text_copy(bytes_of(l, member, room), out, most + 1);
 	for (char *c = out; *c; c++) {
 		if (*c < 0x20 || *c > 0x7e)
 			*c = '?';
@@ -66,9 +70,7 @@ enum shade sentence_shade(const struct trail_line *l)
 {
 	if (l->type == TRAIL_OUTCOME)
 		return SHADE_OUTCOME;
-	if (strcmp(trail_text(l, "verdict"), "allow") != 0)
-		return SHADE_DENY;
-	return trail_text(l, "would")[0] != '\0' ? SHADE_WOULD : SHADE_ALLOW;
+	return sentence_shade_of(trail_verdict(l));
 }
 
 enum shade sentence_shade_of(const char *text)

@@ -297,6 +297,13 @@ uint64_t trail_number(const struct trail_line *l, const char *member)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
+const char *trail_verdict(const struct trail_line *l)
+{
+	if (strcmp(trail_text(l, "verdict"), "allow") != 0)
+		return "deny";
+	return trail_text(l, "would")[0] != '\0' ? "would" : "allow";
+}
+
 const char *trail_word(const struct trail_line *l, const char *list, size_t at)
 {
 	return json_string_value(json_array_get(json_object_get(l->object, list), at));
