@@ -58,8 +58,8 @@ void audit_configure(struct audit *a, const struct audit_settings *settings);
 bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us);
 
 /*
- * What became of a request; decision and pair are filled in. NULL: dockerd told it in a way that
- * cannot be read.
+ * What became of a request, for a trail that wants it; decision and pair are for the line, and not
+ * to be used. NULL: dockerd told it in a way that cannot be read.
  */
 void audit_outcome(struct audit *a, struct record_outcome *o);
 

@@ -214,7 +214,8 @@ static bool is_read(struct span method)
 	return span_equal(method, SPAN("GET")) || span_equal(method, SPAN("HEAD"));
 }
 
-void audit_outcome(struct audit *a, struct record_outcome *o)
+/* The mutex is held. */
+static void put_outcome(struct audit *a, struct record_outcome *o)
 {
 	static const enum audit_outcome kinds[] = { [FLIGHT_UNKNOWN] = OUTCOME_UNKNOWN,
 		[FLIGHT_EXACT] = OUTCOME_EXACT,
@@ -222,25 +223,26 @@ void audit_outcome(struct audit *a, struct record_outcome *o)
 	char decision[RECORD_ID_ROOM];
 	char id[RECORD_ID_ROOM];
 	struct record_head head = { .id = id, .time_us = clock_date_us() };
-	enum flight_found found;
+	enum flight_found found = flights_end(a->flights, o, decision);
 
-	lock(a);
-	if (!o) {
-		a->outcomes[OUTCOME_UNREADABLE]++;
-		unlock(a);
-		return;
-	}
-	found = flights_end(a->flights, o, decision);
 	a->outcomes[kinds[found]]++;
 	/* Of a decision that is not in the trail its outcome is not either. */
-	if (tells_outcomes(a) &&
-		(decision[0] != '\0' ||
-			(found == FLIGHT_UNKNOWN &&
-				(a->settings.log == AUDIT_LOG_ALL || !is_read(o->method))))) {
-		ledger_name(&a->ledger, id);
-		record_outcome(&head, o, &a->ledger.line);
-		(void)put_line(a, LINE_OUTCOME, &head, outcome_fields(a, o));
-	}
+	if (decision[0] == '\0' &&
+		(found != FLIGHT_UNKNOWN ||
+			(a->settings.log != AUDIT_LOG_ALL && is_read(o->method))))
+		return;
+	ledger_name(&a->ledger, id);
+	record_outcome(&head, o, &a->ledger.line);
+	(void)put_line(a, LINE_OUTCOME, &head, outcome_fields(a, o));
+}
+
+void audit_outcome(struct audit *a, struct record_outcome *o)
+{
+	lock(a);
+	if (tells_outcomes(a) && o)
+		put_outcome(a, o);
+	else if (tells_outcomes(a))
+		a->outcomes[OUTCOME_UNREADABLE]++;
 	unlock(a);
 }
 

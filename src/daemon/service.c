@@ -59,7 +59,7 @@ static bool wants_outcomes(const struct service *service)
 
 static void put_outcome_on_record(const struct service *service, struct record_outcome *o)
 {
-	if (service->audit && audit_wants_outcomes(service->audit))
+	if (service->audit)
 		audit_outcome(service->audit, o);
 	if (service->watch && o)
 		watch_outcome(service->watch, o);
