@@ -50,10 +50,10 @@ const char *suggestion_option(
 /* Reads what the options name, before anything is learned. -1 and e. */
 MUST_USE int suggestion_begin(struct suggestion_options *o, struct err *e);
 
-/*
- * Prints what is made of all, or on standard error why nothing is; and frees what suggestion_begin
- * has read. The exit status.
- */
+/* Prints what is made of all, or on standard error why nothing is. The exit status. */
 int suggestion_end(struct suggestion_options *o, struct learned *all);
+
+/* Frees what suggestion_begin has read, whatever became of it. */
+void suggestion_free(struct suggestion_options *o);
 
 #endif

@@ -378,9 +378,13 @@ int suggestion_end(struct suggestion_options *o, struct learned *all)
 	}
 	json_decref(r.made);
 	json_decref(r.tests);
+	return status;
+}
+
+void suggestion_free(struct suggestion_options *o)
+{
 	json_decref(o->users_file);
 	o->users_file = NULL;
-	return status;
 }
 
 int cli_suggest(int argc, char **argv)
@@ -397,8 +401,8 @@ int cli_suggest(int argc, char **argv)
 	} else {
 		fail(&e);
 		status = EXIT_FINDINGS;
-		json_decref(o.users_file);
 	}
+	suggestion_free(&o);
 	learned_free(&all);
 	return status;
 }

@@ -232,8 +232,7 @@ static int look(struct watching *w)
 static void say_what_is_watched(struct watching *w)
 {
 	struct err e;
-	int status;
-	json_auto_t *o = http_ask_dsp(w->feed.socket, "/Dsp.Status", STATUS_MS, &status, &e);
+	json_auto_t *o = http_ask_dsp(w->feed.socket, "/Dsp.Status", STATUS_MS, NULL, &e);
 	const char *profile = json_string_value(json_object_get(o, "profile"));
 	const char *mode = json_string_value(json_object_get(o, "mode"));
 	char shown[40];
@@ -257,7 +256,6 @@ static int suggest(struct watching *w)
 		"dsp watch: no suggestion: %llu lines were lost, and dsp was started anew %llu "
 		"times; what was not seen would be denied. Watch again, or --incomplete\n",
 		(unsigned long long)w->show.lost, (unsigned long long)w->restarts);
-	json_decref(w->suggestion.users_file);
 	return EXIT_FINDINGS;
 }
 
@@ -402,6 +400,7 @@ int cli_watch(int argc, char **argv)
 	if (status != EXIT_FINE)
 		return status;
 	status = run(&w);
+	suggestion_free(&w.suggestion);
 	learned_free(&all);
 	return status;
 }
