@@ -69,12 +69,9 @@ chain() {
 	kill -HUP "$dockerd"
 }
 
-# Where dsp serves, managed or not.
-own_socket() {
-	local id
-
-	id=$(managed '{{.Id}}') || [ $? = 1 ] || return 1
-	echo "$sockets/${id:+$id/}dsp.sock"
+# Where dsp serves: the managed one of this id; of the host where that is empty.
+socket_of() {
+	echo "$sockets/${1:+$1/}dsp.sock"
 }
 
 # dockerd ends when it is told of a plugin that it cannot reach.
@@ -221,10 +218,11 @@ change() {
 
 # Waits for the proof that dsp is asked, managed or not.
 back() {
-	local socket tries=50
+	local id socket tries=50
 
 	say "dsp again"
-	socket=$(own_socket) || exit 1
+	id=$(managed '{{.Id}}') || [ $? = 1 ] || exit 1
+	socket=$(socket_of "$id")
 	until serves "$socket"; do
 		tries=$((tries - 1))
 		[ $tries != 0 ] || fail "dsp does not serve on $socket"
@@ -312,7 +310,7 @@ main() {
 	before=$(managed '{{.Id}}') || [ $? = 1 ] || exit 1
 	[ -n "$directory$before" ] || fail "there is no managed plugin dsp"
 	find_program
-	serves "$(own_socket)" && intact=yes
+	serves "$(socket_of "$before")" && intact=yes
 	if [ $state != gate ]; then
 		work=$(mktemp -d /run/dsp-upgrade.XXXXXX)
 		read_settings > "$work/settings"

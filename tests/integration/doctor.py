@@ -43,9 +43,8 @@ class Ward:
     def __init__(self, lab):
         self.lab = lab
         self.etc = lab.directory + '/etc'
-        version = json.loads(lab.raw('GET', '/version').text)['Version'].split('.')
         # From 29.2 on there is a warning where settings close builds, or are not known.
-        self.unasked = (int(version[0]), int(version[1])) >= (29, 2)
+        self.unasked = lab.dockerd_version() >= (29, 2)
 
     def sh(self, command):
         said = self.lab.inside(command)

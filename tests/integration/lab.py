@@ -188,6 +188,11 @@ class Lab:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
         return Said(done.returncode, done.stdout.decode(errors='replace'))
 
+    def dockerd_version(self):
+        """(20, 10): for what not every dockerd does."""
+        version = json.loads(self.raw('GET', '/version').text)['Version']
+        return tuple(int(part) for part in version.split('.')[:2])
+
     def docker(self, *words, **more):
         return self.command(DOCKER, *words, **more)
 

@@ -169,8 +169,7 @@ class Suite:
         self.report = report
         self.cases = cases
         self.machine = Machine(lab)
-        version = json.loads(lab.raw('GET', '/version').text)['Version']
-        self.version = int(version.split('.')[0])
+        self.version = lab.dockerd_version()[0]
 
     def is_of_old(self, case):
         word, _, version = (case.needs or '').partition(' ')
