@@ -2,7 +2,9 @@
 #ifndef DSP_CLOCK_H
 #define DSP_CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Now, to a few milliseconds: cheap enough for every turn of a loop. */
 uint64_t clock_about(void);
@@ -13,6 +15,14 @@ uint64_t clock_now(void);
 /* Microseconds: now on the clock that is never set, and since 1970. */
 uint64_t clock_us(void);
 uint64_t clock_date_us(void);
+
+/*
+ * A condition that is waited for until a moment of the clock that only goes forward, and the moment
+ * that is ms milliseconds from now on that clock. (pthread_cond_clockwait needs no such condition,
+ * but ThreadSanitizer does not know it.)
+ */
+void clock_condition(pthread_cond_t *ret);
+struct timespec clock_after(unsigned ms);
 
 /* The shorter of two waits: wait (-1: for ever), and from now until then. */
 int clock_earlier(int wait, uint64_t now, uint64_t then);

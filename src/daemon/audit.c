@@ -309,10 +309,7 @@ static void wait_for_work(struct audit *a, unsigned ms)
 	if (ms == 0) {
 		(void)pthread_cond_wait(&a->work, &a->mutex);
 	} else {
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += (long)ms * 1000000;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
+		until = clock_after(ms);
 		(void)pthread_cond_timedwait(&a->work, &a->mutex, &until);
 	}
 	a->asleep = false;
@@ -461,7 +458,6 @@ static void *writer(void *arg)
 struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 {
 	struct audit *a = mem_array(1, sizeof(*a));
-	pthread_condattr_t attributes;
 
 	if (a)
 		a->flights = flights_new();
@@ -472,10 +468,7 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 		return NULL;
 	}
 	(void)pthread_mutex_init(&a->mutex, NULL);
-	(void)pthread_condattr_init(&attributes);
-	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&a->work, &attributes);
-	(void)pthread_condattr_destroy(&attributes);
+	clock_condition(&a->work);
 	a->file.fd = a->journal = -1;
 	a->in_journal = journal_has_stderr();
 	audit_configure(a, settings);

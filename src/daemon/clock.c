@@ -1,7 +1,6 @@
 #include "dsp/clock.h"
 
 #include <limits.h>
-#include <time.h>
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -37,6 +36,30 @@ uint64_t clock_us(void)
 uint64_t clock_date_us(void)
 {
 	return read_us(CLOCK_REALTIME);
+}
+
+void clock_condition(pthread_cond_t *ret)
+{
+	pthread_condattr_t attributes;
+
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(ret, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+}
+
+struct timespec clock_after(unsigned ms)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
 }
 
 int clock_earlier(int wait, uint64_t now, uint64_t then)

@@ -239,7 +239,7 @@ struct pool *pool_new(void (*look)(struct lookup *l), struct err *e)
 	p->look = look;
 	(void)pthread_mutex_init(&p->mutex, NULL);
 	(void)pthread_cond_init(&p->work, NULL);
-	(void)pthread_cond_init(&p->ended, NULL);
+	clock_condition(&p->ended);
 	TAILQ_INIT(&p->queue);
 	TAILQ_INIT(&p->running);
 	TAILQ_INIT(&p->done);
@@ -424,10 +424,7 @@ void pool_close(struct pool *p)
 
 	if (!p)
 		return;
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += CLOSE_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
+	until = clock_after(CLOSE_MS);
 	lock(p);
 	p->closed = true;
 	(void)pthread_cond_broadcast(&p->work);
