@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,6 +71,7 @@ struct server {
 	int signals;
 	enum phase phase;
 	uint64_t stop_at;   /* STOPPING: not done before */
+	uint64_t stop_by;   /* STOPPING: for the backlog no longer than this */
 	uint64_t accept_at; /* not accepting before */
 	uint64_t tick_at;   /* when there are ticks; 0: when next something comes */
 	bool listening;     /* the outer set watches the listening socket */
@@ -337,6 +339,7 @@ static void stop_asked(struct server *s)
 	}
 	s->phase = STOPPING;
 	s->stop_at = s->peers.now + LAST_WORDS_MS;
+	s->stop_by = s->peers.now + s->peers.request_ms;
 	if (o->stopping)
 		o->stopping(o->ctx);
 	if (o->handed_over)
@@ -373,13 +376,37 @@ static void take_event(struct server *s, const struct epoll_event *event)
 		peers_event(&s->peers, event->data.ptr, event->events);
 }
 
+static bool in_hand(const struct server *s)
+{
+	return !TAILQ_EMPTY(&s->peers.busy) || !LIST_EMPTY(&s->waiting);
+}
+
+/*
+ * The socket's name is gone, so the backlog comes to an end; on a busy machine not soon, and at the
+ * limit of connections only as others end.
+ */
+static bool backlog_waits(const struct server *s)
+{
+	struct pollfd listener = { .fd = s->options->listen_fd, .events = POLLIN };
+
+	if (s->quiesced || s->peers.now >= s->stop_by)
+		return false;
+	if (s->accepted > 0)
+		return true;
+	return (s->peers.count < s->limit || in_hand(s)) && poll(&listener, 1, 0) > 0;
+}
+
 static void advance_stop(struct server *s)
 {
 	if (s->phase != STOPPING || s->peers.now < s->stop_at)
 		return;
+	if (backlog_waits(s)) {
+		s->stop_at = s->peers.now + LAST_WORDS_MS;
+		return;
+	}
 	if (!s->quiesced)
 		accept_no_more(s);
-	if (TAILQ_EMPTY(&s->peers.busy) && LIST_EMPTY(&s->waiting))
+	if (!in_hand(s))
 		s->phase = DONE;
 }
 

@@ -1,7 +1,8 @@
 /*
  * server.c on a socket that was handed over, with limits of one's own: echo_server FD SECONDS
  * BUDGET MAX. It answers with the length and the Adler-32 of what it was asked; to /later after
- * some time: the body's first word is for how many milliseconds.
+ * some time: the body's first word is for how many milliseconds. Of those it says on stderr when it
+ * takes them, and when it drops them.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -72,6 +73,7 @@ static enum answer later(void *ctx, struct call *call)
 	w->until = clock_now() + (call->len > 0 ? strtoul(call->body, NULL, 10) : 0);
 	call->state = w;
 	LIST_INSERT_HEAD(all, w, link);
+	(void)fputs("taken\n", stderr);
 	return ANSWER_LATER;
 }
 

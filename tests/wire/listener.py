@@ -316,6 +316,22 @@ def end_serves_what_waits_in_the_backlog():
             same(server.process.wait(10), 0, "exit status")
 
 
+def end_serves_what_waits_for_room():
+    """At the limit of connections, the backlog is served as those before it end."""
+    with served(wrapper=["prlimit", "--nofile=200:200"]) as server, contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(server.connect()) for _ in range(180)]
+        for peer in peers:
+            peer.sendall(PING[:-1])
+        eventually(lambda: len(server.files()) > 130, "few are served at once")
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not os.path.lexists(server.path), "the socket's name stayed")
+        time.sleep(0.5)
+        for i, peer in enumerate(peers):
+            peer.sendall(PING[-1:])
+            same(peer.reply(), ALLOW, f"reply {i}")
+        same(server.process.wait(10), 0, "exit status")
+
+
 def replaced_socket_is_not_removed():
     with directory() as where:
         path = os.path.join(where, "dsp.sock")
@@ -352,4 +368,5 @@ if __name__ == "__main__":
         something_in_the_way_stays, links_are_not_followed, directory_may_be_a_link,
         file_instead_of_a_directory, path_too_long, two_at_once, locked_directory, orderly_end,
         end_at_any_moment, end_finishes_the_requests_in_hand,
-        end_serves_what_waits_in_the_backlog, replaced_socket_is_not_removed, hangup_goes_on]))
+        end_serves_what_waits_in_the_backlog, end_serves_what_waits_for_room,
+        replaced_socket_is_not_removed, hangup_goes_on]))

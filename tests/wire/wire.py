@@ -1,8 +1,10 @@
 """What the wire suites share: a dsp on its own socket, raw bytes to it, and a load of questions."""
+import array
 import atexit
 import base64
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -13,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import traceback
 
@@ -60,7 +63,7 @@ def holds(fact, why):
         raise AssertionError(why)
 
 
-def eventually(fact, why, seconds=10.0):
+def eventually(fact, why, seconds=30.0):
     """Waits until fact() is true."""
     end = time.monotonic() + seconds
     while not fact():
@@ -139,9 +142,9 @@ class Server:
              (200, {"Allow": True}), "the answer afterwards")
 
     def rss(self):
-        """Kilobytes."""
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as f:
-            return next(int(x.split()[1]) for x in f if x.startswith("VmRSS"))
+        """Kilobytes, counted in the page tables: status may be off by some hundred on many processors."""
+        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as f:
+            return next(int(x.split()[1]) for x in f if x.startswith("Rss:"))
 
     def files(self):
         """The numbers of its open descriptors."""
@@ -177,6 +180,13 @@ def served(flags=None, wrapper=(), program=None, start_seconds=30):
         command = [*wrapper, program or DSP, "serve", "--socket", path]
         with Server(command, path, flags, start_seconds=start_seconds) as server:
             yield server
+
+
+def is_read(peer):
+    """Whether the other side has read all that was sent; what it can do with that, it then does at once."""
+    count = array.array("i", [0])
+    fcntl.ioctl(peer, termios.TIOCOUTQ, count)
+    return count[0] == 0
 
 
 class Peer(socket.socket):
