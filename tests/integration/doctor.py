@@ -106,13 +106,9 @@ class Ward:
         self.lab.stop_dockerd()
         self.lab.start_dockerd(*arguments)
 
-    def refuses_to_start(self, *arguments):
+    def refuses_to_start(self, why, *arguments):
         self.lab.stop_dockerd()
-        try:
-            self.lab.start_dockerd(*arguments)
-        except Failed:
-            return
-        raise Failed('dockerd starts')
+        self.lab.refuses_to_start(why, *arguments)
 
     def well(self):
         """The good state, from any other."""
@@ -168,7 +164,7 @@ def command_line(w, report):
         w.chain()
         w.expect(1, warnings=['flag-and-file'], unknown=())
     with report.case('flag and file: dockerd does not start, and doctor says so'):
-        w.refuses_to_start('--authorization-plugin=dsp')
+        w.refuses_to_start('both as a flag and in the configuration file', '--authorization-plugin=dsp')
         w.expect(3, 'asked', 'dockerd')
     with report.case('flag alone, and a SIGHUP: dropped'):
         w.chain(None)
@@ -193,7 +189,7 @@ def daemon_json(w, report):
             for one in checks:
                 check(bad.get(one) == 'warning', str(found))
             check('fault' not in bad.values() and found.status == 1, str(found))
-            w.refuses_to_start()
+            w.refuses_to_start('unable to configure the Docker daemon with file')
             w.chain()
             w.lab.start_dockerd()
     with report.case('daemon.json: a key twice'):
@@ -281,7 +277,7 @@ def namesakes(w, report):
         w.expect(3, 'asked', 'named', warnings=['namesake'])
     with report.case('and dockerd does not start with it'):
         w.chain()
-        w.refuses_to_start()
+        w.refuses_to_start('plugin dsp found but disabled')
         place = '/etc/systemd/system/docker.service'
         w.sh('printf "[Service]\\nExecStart=/usr/sbin/dockerd --data-root %s/data\\n" > %s'
              % (w.lab.directory, place))

@@ -52,7 +52,7 @@ def is_open(lab):
 
 def open_again(lab):
     """Docker answers, and asks nobody."""
-    wait_for(lambda: is_open(lab), 'Docker does not answer, or still asks dsp', 20)
+    wait_for(lambda: is_open(lab), 'Docker does not answer, or still asks dsp')
     check(config(lab).get('debug') is False, 'another key of daemon.json is gone')
 
 

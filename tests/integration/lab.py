@@ -46,7 +46,7 @@ def check(truth, why):
         raise Failed(why)
 
 
-def wait_for(truth, why, seconds=10):
+def wait_for(truth, why, seconds=30):
     """Tries until truth() is true; fails with why after the seconds."""
     end = time.monotonic() + seconds
     while not truth():
@@ -116,21 +116,22 @@ class Lab:
             self.process.terminate()
         self.process.wait()
 
-    def _answer(self):
+    def _answer(self, show=True):
         for line in self.process.stdout:
             if not line.startswith('#'):
                 break
-            print(line.rstrip(), flush=True)
+            if show:
+                print(line.rstrip(), flush=True)
         else:
             raise Failed('the lab ended')
         words = line.split()
         check(words[0] != 'failed', 'the lab: ' + line.strip())
         return words
 
-    def _tell(self, *words):
+    def _tell(self, *words, show=True):
         self.process.stdin.write(' '.join(words) + '\n')
         self.process.stdin.flush()
-        return self._answer()
+        return self._answer(show)
 
     def dsp(self, *settings):
         """dsp anew with these settings: NAME=VALUE, or arguments of dsp serve."""
@@ -157,10 +158,10 @@ class Lab:
         """dockerd again; fails when it does not come up."""
         self._tell('dockerd', *arguments)
 
-    def refuses_to_start(self, why):
-        """dockerd, which is not to come up, and says why in its log."""
+    def refuses_to_start(self, why, *arguments):
+        """dockerd, which is not to come up, and says why in its log, which nobody need see."""
         try:
-            self.start_dockerd()
+            self._tell('dockerd', *arguments, show=False)
         except Failed:
             with open(self.directory + '/dockerd.log', errors='replace') as log:
                 text = log.read()

@@ -63,7 +63,7 @@ class Unit:
         self.answers()
 
     def answers(self):
-        wait_for(lambda: self.lab.inside('dsp status').status == 0, 'dsp does not serve', 20)
+        wait_for(lambda: self.lab.inside('dsp status').status == 0, 'dsp does not serve')
 
     def restart(self):
         """As systemctl restart: the socket stays."""

@@ -30,7 +30,7 @@ def run(lab, report):
                   '--network', 'host', '--no-resolve-image', 'bb', 'sh', '-c',
                   'trap "exit 0" TERM; cat /run/secrets/word; echo; while :; do sleep 0.1; done')
         wait_for(lambda: tasks(lab, 'Running'), 'no task runs', 60)
-        wait_for(lambda: 'mellon' in lab.works('service', 'logs', 'shop'), 'no log of the task', 20)
+        wait_for(lambda: 'mellon' in lab.works('service', 'logs', 'shop'), 'no log of the task')
     with report.case('service update, scale, inspect'):
         lab.works('service', 'update', '-d', '--label-add', 'a=b', 'shop')
         lab.works('service', 'scale', '-d', 'shop=0')

@@ -65,7 +65,7 @@ class Watching:
             return text.read()
 
     def has(self, text):
-        wait_for(lambda: text in self.text(), '%s is not in %s' % (text, self.path), 20)
+        wait_for(lambda: text in self.text(), '%s is not in %s' % (text, self.path))
 
     def end(self):
         """What it has printed, once it has ended."""

@@ -168,7 +168,7 @@ def killed(lab, report):
             going_on = False
             with Clients(lab) as all_:
                 going_on = run_killed(lab, number, where)
-                wait_for(lambda: len(all_.said) > 500, 'no answers', 30)
+                wait_for(lambda: len(all_.said) > 500, 'no answers')
             check(not [1 for denied, said in all_.said if denied and said.status not in (403, 500)],
                   'let through')
             if going_on:
@@ -255,7 +255,7 @@ def chain(lab, *names):
 def until(lab, plugin, status):
     """Until dockerd asks the plugin (0), or asks it no more (3)."""
     ask = '/run/lab/dsp status --asked --socket /run/docker/plugins/%s/dsp.sock' % plugin
-    wait_for(lambda: lab.inside(ask).status == status, plugin + ': it does not come to it', 20)
+    wait_for(lambda: lab.inside(ask).status == status, plugin + ': it does not come to it')
 
 
 def two_names(lab, report):
