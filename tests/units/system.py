@@ -61,7 +61,7 @@ class System:
         return json.loads(text)
 
 
-def until(fact, why, seconds=20.0):
+def until(fact, why, seconds=60.0):
     end = time.monotonic() + seconds
     while not fact():
         if time.monotonic() > end:
