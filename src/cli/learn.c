@@ -31,13 +31,18 @@ void learned_free(struct learned *all)
 	json_decref(all->notes);
 }
 
+/* No rule that names others speaks of one who is not named, and least those of the anonymous. */
 struct subject seen_subject(const struct seen *s, const struct rules *rules)
 {
+	struct subject stranger = subject_at(rules, SUBJECT_STRANGER);
+
 	for (size_t i = 0; rules && i < rules->subject_count; i++) {
 		if (i != SUBJECT_STRANGER && span_equal(rules->subjects[i], s->subject))
 			return subject_at(rules, i);
 	}
-	return subject_at(rules, SUBJECT_ANONYMOUS);
+	stranger.name = s->subject;
+	stranger.is_stranger = true;
+	return stranger;
 }
 
 void seen_write(const struct seen *s, char *out, size_t cap)

@@ -146,15 +146,21 @@ static bool mount_pattern(const struct detail *d, char *out)
 	return true;
 }
 
-/* "8080" or "8000-8099": each of five digits at most, and none 0, which lets dockerd choose. */
+/*
+ * "8080" or "8000-8099": each of five digits at most, none less than the one before it, and none 0,
+ * which lets dockerd choose.
+ */
 static bool is_ports(const char *text)
 {
+	unsigned long first = 1;
+
 	for (size_t k = 0; k < 2; k++) {
 		size_t digits = strspn(text, "0123456789");
 		unsigned long n = digits > 0 && digits <= 5 ? strtoul(text, NULL, 10) : 0;
 
-		if (n == 0 || n > 65535)
+		if (n < first || n > 65535)
 			return false;
+		first = n;
 		text += digits;
 		if (*text != '-')
 			break;
@@ -182,8 +188,9 @@ static bool port_pattern(const struct detail *d, char *out)
 /* Whether a list of a policy file takes it: what clients make up may look like anything. */
 static bool is_item(enum list_kind k, struct span text)
 {
+	/* A winding one ("/dev/snd/../sda") is covered by no pattern, not even its own. */
 	if (k == LIST_DEVICES)
-		return text.s[0] == '/';
+		return path_is_clean(text);
 	if (k == LIST_IMAGES)
 		return span_find(text, '/') < text.n || span_starts(text, SPAN("sha256:"));
 	if (k != LIST_CAPABILITIES || span_equal(text, SPAN("ALL")))
