@@ -42,7 +42,7 @@ struct learned {
 	uint64_t dropped;
 	uint64_t orphans; /* repeats of lines that are not there */
 	uint64_t cut;     /* lines with texts or details that are not whole */
-	bool torn;
+	unsigned torn;    /* lines that were cut off */
 	bool include_denied;
 	bool mixed; /* lines of more than one profile */
 	char profile[16];

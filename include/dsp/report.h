@@ -30,7 +30,7 @@ struct report {
 	uint64_t unreadable; /* questions of dockerd */
 	uint64_t dropped;    /* lines that are missing */
 	uint64_t loose;      /* repeats of a line that is not there */
-	unsigned torn;       /* files that end in the middle of a line */
+	unsigned torn;       /* lines that were cut off */
 	char profile[32];    /* of the last decision */
 	bool monitor;
 

@@ -43,8 +43,14 @@ MUST_USE int trail_next(struct trail *t, struct trail_line *ret, struct err *e);
 MUST_USE int trail_parse(
 	const char *where, size_t number, struct span text, struct trail_line *ret, struct err *e);
 
-/* Whether the last line had no end: it was cut off while it was written, and is not counted. */
-bool trail_torn(const struct trail *t);
+/*
+ * How many lines were cut off while they were written, and passed over: the last one of a file, and
+ * in its middle what a dsp that was killed has left, which the next one ended.
+ */
+unsigned trail_torn(const struct trail *t);
+
+/* Whether this is the start of a line that dsp writes, and no more. */
+bool trail_is_half(struct span text);
 
 /* A member that is a text, or a number that is none below 0; "" and 0 where it is not there. */
 const char *trail_text(const struct trail_line *l, const char *member);

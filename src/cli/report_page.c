@@ -197,9 +197,9 @@ static void completeness(const struct report *r, FILE *out)
 			r->loose);
 	if (r->torn > 0)
 		(void)fprintf(out,
-			"<p class=note>%u file%s in the middle of a line, which is not "
-			"counted.</p>\n",
-			r->torn, r->torn == 1 ? " ends" : "s end");
+			"<p class=note>%u line%s cut off: dsp or the machine died in the middle of "
+			"a line. What is left of one is not counted.</p>\n",
+			r->torn, r->torn == 1 ? " is" : "s are");
 	if (r->unreadable > 0)
 		(void)fprintf(out,
 			"<p class=note>%" PRIu64

@@ -118,7 +118,7 @@ static int read_trail(struct learned *all, const char *path, const char *user, s
 		if (rc != 0)
 			break;
 	}
-	all->torn = all->torn || trail_torn(t);
+	all->torn += trail_torn(t);
 	trail_close(t);
 	return rc;
 }
@@ -208,8 +208,10 @@ static void note_trail(struct learned *all)
 		learn_note(all,
 			"the trail is not complete: %llu repeats are of lines that it does not have",
 			(unsigned long long)all->orphans);
-	if (all->torn)
-		learn_note(all, "the trail's last line is cut off, and was left out");
+	if (all->torn > 0)
+		learn_note(all,
+			"the trail is not complete: %u lines are cut off, and were left out",
+			all->torn);
 	if (all->cut > 0)
 		learn_note(all, "%llu lines do not hold all that was asked for: too long",
 			(unsigned long long)all->cut);

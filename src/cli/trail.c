@@ -19,7 +19,8 @@ struct trail {
 	const char *path; /* borrowed */
 	FILE *file;
 	size_t number;
-	bool torn;
+	unsigned torn;
+	bool ended; /* before the end of a line */
 	char text[LINE_MOST];
 };
 
@@ -35,7 +36,8 @@ int trail_open(const char *path, struct trail **ret, struct err *e)
 	t->path = standard_input ? "standard input" : path;
 	t->file = standard_input ? stdin : fopen(path, "re");
 	t->number = 0;
-	t->torn = false;
+	t->torn = 0;
+	t->ended = false;
 	if (!t->file) {
 		err_set(e, errno, "%s", path);
 		mem_free(t);
@@ -54,7 +56,7 @@ void trail_close(struct trail *t)
 	mem_free(t);
 }
 
-bool trail_torn(const struct trail *t)
+unsigned trail_torn(const struct trail *t)
 {
 	return t->torn;
 }
@@ -243,7 +245,7 @@ int trail_parse(
 
 /* --- lines -------------------------------------------------------------------------------------*/
 
-/* 1: a whole line of *n bytes without its end; 0: no more; -1 and e. */
+/* 1: a line of *n bytes without its end; 0: no more; -1 and e. */
 static int read_line(struct trail *t, size_t *n, struct err *e)
 {
 	int c;
@@ -259,26 +261,42 @@ static int read_line(struct trail *t, size_t *n, struct err *e)
 	}
 	if (ferror(t->file))
 		return FAIL(e, errno, "%s", t->path);
-	t->torn = c == EOF && *n > 0;
-	return c == EOF ? 0 : 1;
+	t->ended = c == EOF;
+	return c == EOF && *n == 0 ? 0 : 1;
 }
 
-static bool is_for_persons(const struct trail *t, size_t n)
+bool trail_is_half(struct span text)
 {
-	return span_starts((struct span){ t->text, n }, SPAN(for_persons));
+	static const char begin[] = "{\"v\":";
+	struct span head = { text.s, text.n < sizeof(begin) ? text.n : sizeof(begin) - 1 };
+	json_error_t why;
+	json_t *whole;
+
+	if (text.n == 0 || !span_starts(SPAN(begin), head))
+		return false;
+	if (text.s[text.n - 1] != '}')
+		return true;
+	/* It may have been cut behind one of its details. */
+	whole = json_loadb(text.s, text.n, 0, &why);
+	json_decref(whole);
+	return !whole && json_error_code(&why) == json_error_premature_end_of_input;
 }
 
 int trail_next(struct trail *t, struct trail_line *ret, struct err *e)
 {
-	size_t n;
+	struct span text = { .s = t->text };
 	int rc;
 
-	do
-		rc = read_line(t, &n, e);
-	while (rc > 0 && is_for_persons(t, n));
-	if (rc <= 0)
-		return rc;
-	return trail_parse(t->path, t->number, (struct span){ t->text, n }, ret, e) == 0 ? 1 : -1;
+	while ((rc = read_line(t, &text.n, e)) > 0) {
+		if (span_starts(text, SPAN(for_persons)))
+			continue;
+		if (trail_parse(t->path, t->number, text, ret, e) == 0)
+			return 1;
+		if (!t->ended && !trail_is_half(text))
+			return -1;
+		t->torn++;
+	}
+	return rc;
 }
 
 /* --- members -----------------------------------------------------------------------------------*/

@@ -51,14 +51,14 @@ static void check_parse(struct span text, size_t number, const struct trail_line
 	json_decref(l.object);
 }
 
-/* The next whole line that is not for persons. */
+/* The next line that is neither for persons nor cut off. */
 static struct span next_line(struct span *rest)
 {
 	struct span line;
 
 	do
 		line = fuzz_line(*rest, rest);
-	while (span_starts(line, SPAN("dsp: ")));
+	while (span_starts(line, SPAN("dsp: ")) || trail_is_half(line));
 	return line;
 }
 

@@ -149,6 +149,9 @@ def check_counts(results):
     status, page, said = report(give=text_of([line(1)]) + json.dumps(line(2))[:50])
     results.check("report: a last line that was cut off", status == 0 and "<b>1</b> decisions" in page and
                   "in the middle of a line" in page, said)
+    status, page, said = report(give=text_of([line(1), json.dumps(line(2))[:70], line(3), line(4)])[:-1])
+    results.check("report: cut off in the middle, and whole at the end", status == 0 and
+                  "<b>3</b> decisions" in page and ">1 line is cut off" in page, said)
     lines = text_of([line(i, i) for i in range(10, 50)])
     status, page, said = report("--since", "2026-11-25T10:00:20", "--until", "2026-11-25T10:00:30", "--title", "<b>T</b>",
                                 give=lines)

@@ -176,6 +176,11 @@ def check_session(trail, results):
 
 # --- what trails are like ----------------------------------------------------------------------
 
+def behind_a_detail(line):
+    """A line that was cut off behind the "}" of a detail."""
+    return line[:-1] + ',"details":[{"kind":"image","text":"a"}'
+
+
 def check_state(results):
     """Trails with holes, and with lines of strangers."""
     with tempfile.TemporaryDirectory() as directory:
@@ -191,15 +196,20 @@ def check_state(results):
                               "type": "dropped", "count": 7,
                               "since": "2026-01-01T00:00:00.000000Z"})
         with open(other, "w", encoding="utf-8") as f:
-            f.write("\n".join([*repeats, lines[0], dropped, lines[0][:50]]))
+            f.write("\n".join([*repeats, lines[0], dropped, lines[0][:50], lines[0],
+                               lines[0][:-1], behind_a_detail(lines[0]), lines[0]]))
         end = suggest(other)
         for words in ("7 lines were dropped", "of lines that it does not have",
-                      "last line is cut off"):
+                      "3 lines are cut off"):
             results.check(f"suggest: a trail with holes: {words}",
                           end.returncode == 0 and words in end.stderr, end.stderr)
         with open(trail, encoding="utf-8") as f:
             end = suggest("-", stdin=f)
         results.check("suggest: standard input", end.returncode == 0, end.stderr)
+        # A last line that is whole counts, whether it has an end or not.
+        end = suggest("-", input=lines[0])
+        results.check("suggest: no newline at the end", "# dsp suggest: 1 requests" in end.stdout,
+                      end.stdout + end.stderr)
         end = suggest(trail, "--json")
         results.check("suggest: JSON", json.loads(end.stdout)["flags"] == [], end.stdout)
         line = json.loads(lines[0])
