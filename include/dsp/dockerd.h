@@ -65,8 +65,14 @@ enum asked {
 enum asked dockerd_probe(const struct dockerd *d, const char *dsp_socket, struct err *e);
 
 /*
- * Whether a managed plugin goes by the name (which holds letters, digits, ".", "_", "-"), so that
- * dockerd takes it for it: 1 enabled, 0 disabled, -1 there is none, -2 and e.
+ * Whether dockerd finds a plugin of the name on the host: by the socket at path, or (path is "")
+ * by a file that says where it is.
+ */
+bool dockerd_finds(const char *name, char *path, size_t cap);
+
+/*
+ * Whether a managed plugin goes by the name, so that dockerd takes it for it: 1 enabled, 0
+ * disabled, -1 there is none, -2 and e.
  */
 int dockerd_managed(const struct dockerd *d, const char *name, struct err *e);
 

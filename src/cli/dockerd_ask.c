@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "dsp/command.h"
 #include "dsp/dockerd.h"
@@ -140,7 +141,51 @@ enum asked dockerd_probe(const struct dockerd *d, const char *dsp_socket, struct
 	return asked;
 }
 
-/* --- managed plugins ---------------------------------------------------------------------------*/
+/* --- plugins -----------------------------------------------------------------------------------*/
+
+/* The form with name in the place of each "%s". */
+static const char *fill_in(const char *form, const char *name, char *path, size_t cap)
+{
+	struct line l;
+
+	line_init(&l, path, cap);
+	for (const char *next; (next = strstr(form, "%s")) != NULL; form = next + 2) {
+		line_add_cut(&l, (struct span){ form, (size_t)(next - form) });
+		line_add_cut(&l, span_of(name));
+	}
+	line_add_cut(&l, span_of(form));
+	return path;
+}
+
+bool dockerd_finds(const char *name, char *path, size_t cap)
+{
+	static const char *const sockets[] = { "/run/docker/plugins/%s.sock",
+		"/run/docker/plugins/%s/%s.sock" };
+	static const char *const files[] = { "/etc/docker/plugins/%s.spec",
+		"/etc/docker/plugins/%s/%s.spec", "/etc/docker/plugins/%s.json",
+		"/etc/docker/plugins/%s/%s.json", "/usr/lib/docker/plugins/%s.spec",
+		"/usr/lib/docker/plugins/%s/%s.spec", "/usr/lib/docker/plugins/%s.json",
+		"/usr/lib/docker/plugins/%s/%s.json" };
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+		if (access(fill_in(sockets[i], name, path, cap), F_OK) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !found; i++)
+		found = access(fill_in(files[i], name, path, cap), F_OK) == 0;
+	path[0] = '\0';
+	return found;
+}
+
+/* A plugin's name holds nothing else; the rest would change the question. */
+static bool is_plain(const char *name)
+{
+	return name[0] != '\0' && strlen(name) < 128 &&
+		strspn(name,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/") ==
+		strlen(name);
+}
 
 int dockerd_managed(const struct dockerd *d, const char *name, struct err *e)
 {
@@ -148,6 +193,8 @@ int dockerd_managed(const struct dockerd *d, const char *name, struct err *e)
 	char target[256];
 	int status = 0;
 
+	if (!is_plain(name))
+		return -1;
 	(void)snprintf(target, sizeof(target), "/plugins/%s/json", name);
 	if (dockerd_get(d, target, &status, &o, e) != 0)
 		return -2;

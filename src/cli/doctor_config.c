@@ -216,41 +216,14 @@ void check_flag_only(const struct doctor *d, struct outcome *o)
 
 /* --- the chain ---------------------------------------------------------------------------------*/
 
-/* Whether dockerd finds a plugin of the name on the host. */
-static bool is_on_host(const char *name)
-{
-	static const char *const forms[] = { "/run/docker/plugins/%s.sock",
-		"/run/docker/plugins/%s/%s.sock", "/etc/docker/plugins/%s.spec",
-		"/etc/docker/plugins/%s/%s.spec", "/etc/docker/plugins/%s.json",
-		"/etc/docker/plugins/%s/%s.json", "/usr/lib/docker/plugins/%s.spec",
-		"/usr/lib/docker/plugins/%s/%s.spec", "/usr/lib/docker/plugins/%s.json",
-		"/usr/lib/docker/plugins/%s/%s.json" };
-	struct stat st;
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		char path[512];
-		struct line l;
-		const char *at = forms[i];
-
-		line_init(&l, path, sizeof(path));
-		for (const char *next; (next = strstr(at, "%s")) != NULL; at = next + 2) {
-			line_add_cut(&l, (struct span){ at, (size_t)(next - at) });
-			line_add_cut(&l, span_of(name));
-		}
-		line_add_cut(&l, span_of(at));
-		if (stat(path, &st) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void look_at_link(const struct doctor *d, struct outcome *o, const char *name)
 {
 	enum state bad = d->api ? STATE_WARNING : STATE_FAULT;
+	char path[512];
 	struct err e;
 	int managed;
 
-	if (strcmp(name, d->name) == 0 || is_on_host(name))
+	if (strcmp(name, d->name) == 0 || dockerd_finds(name, path, sizeof(path)))
 		return;
 	if (d->managed && strncmp(name, d->name, strlen(d->name)) == 0)
 		return;

@@ -99,21 +99,10 @@ static int on_disk(const struct doctor *d, const char *name, struct err *e)
 	return found;
 }
 
-/* A plugin's name holds nothing else; the rest would change the question. */
-static bool is_plain(const char *name)
-{
-	return name[0] != '\0' && strlen(name) < 128 &&
-		strspn(name,
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/") ==
-		strlen(name);
-}
-
 int doctor_managed(const struct doctor *d, const char *name, struct err *e)
 {
 	int found = -2;
 
-	if (!is_plain(name))
-		return -1;
 	if (d->dockerd && d->api)
 		found = dockerd_managed(d->dockerd, name, e);
 	/* A policy may close that, too. */

@@ -18,7 +18,7 @@
 
 #define PLUGINS "/run/docker/plugins/"
 
-enum { DSP_MS = 5000 };
+enum { DSP_MS = 5000, PLUGIN_PATH = 512 };
 
 /* --- dsp ---------------------------------------------------------------------------------------*/
 
@@ -42,17 +42,12 @@ static bool lists(const char *names, const char *name)
 /* Whether dockerd, which knows the name alone, comes to this very socket. */
 static bool is_found_by_name(const struct turn *t)
 {
-	char path[sizeof(PLUGINS) + 2 * sizeof(t->name) + 8];
+	char path[PLUGIN_PATH];
 	struct stat there;
 	struct stat own;
 
-	(void)snprintf(path, sizeof(path), PLUGINS "%s.sock", t->name);
-	if (stat(path, &there) != 0) {
-		(void)snprintf(path, sizeof(path), PLUGINS "%s/%s.sock", t->name, t->name);
-		if (stat(path, &there) != 0)
-			return false;
-	}
-	return stat(t->socket, &own) == 0 && own.st_dev == there.st_dev &&
+	return dockerd_finds(t->name, path, sizeof(path)) && stat(path, &there) == 0 &&
+		stat(t->socket, &own) == 0 && own.st_dev == there.st_dev &&
 		own.st_ino == there.st_ino;
 }
 
@@ -145,6 +140,43 @@ static int check_namesake(struct turn *t, bool asked_already)
 	return 0;
 }
 
+/*
+ * Whether another plugin of the list is there: one that is not ends dockerd at the SIGHUP, though
+ * it was in the file before.
+ */
+static int check_other(struct turn *t, const char *name)
+{
+	static const char advice[] =
+		"start it, or take it out of authorization-plugins; then repeat this";
+	json_auto_t *activated = NULL;
+	char path[PLUGIN_PATH];
+	struct err e;
+	int managed = dockerd_managed(t->dockerd, name, &e);
+	bool found = dockerd_finds(name, path, sizeof(path));
+
+	if (managed == 0)
+		return turn_refuse(t, advice,
+			"%s names the managed plugin %s, which is disabled: dockerd would end at the SIGHUP",
+			t->file->path, name);
+	if (managed > 0)
+		return 0;
+	if (found && path[0]) {
+		activated = http_ask_dsp(path, "/Plugin.Activate", DSP_MS, NULL, &e);
+		if (activated)
+			return 0;
+		return turn_refuse(t, advice,
+			"%s names the plugin %s, which does not answer: %s; dockerd would end at the SIGHUP",
+			t->file->path, name, e.text);
+	}
+	if (managed == -2 || found) {
+		turn_say(t, "notice", "whether the plugin %s answers was not looked at", name);
+		return 0;
+	}
+	return turn_refuse(t, advice,
+		"%s names the plugin %s, which is not there: dockerd would end at the SIGHUP",
+		t->file->path, name);
+}
+
 static int check_others(struct turn *t, const json_t *plugins)
 {
 	char tagged[sizeof(t->name) + 8];
@@ -161,8 +193,11 @@ static int check_others(struct turn *t, const json_t *plugins)
 			"%s names %s, which is a managed plugin", t->file->path, tagged);
 	line_init(&l, others, sizeof(others));
 	json_array_foreach (plugins, i, v) {
-		if (strcmp(json_string_value(v), t->name) != 0)
-			line_add(&l, "%s%s", l.n > 0 ? ", " : "", json_string_value(v));
+		if (strcmp(json_string_value(v), t->name) == 0)
+			continue;
+		line_add(&l, "%s%s", l.n > 0 ? ", " : "", json_string_value(v));
+		if (t->dockerd->pid != 0 && check_other(t, json_string_value(v)) != 0)
+			return EXIT_FINDINGS;
 	}
 	if (l.n > 0)
 		turn_say(t, "notice",

@@ -261,6 +261,40 @@ def refuses_others(lab, report):
             refused(lab, 'disable', 'another dsp enable or disable')
 
 
+def refuses_for_others(lab, report):
+    """What another plugin of the list would do to dockerd at the SIGHUP."""
+    other, script = '/run/docker/plugins/other.sock', os.path.join(HERE, 'fake_plugin.py')
+    put(lab, '{"authorization-plugins": ["other"]}')
+    with report.case('refused: another plugin of the list is not there'):
+        refused(lab, 'enable', 'names the plugin other, which is not there', 'take it out')
+        check(not asked(lab), 'asked')
+    with report.case('refused: another plugin of the list is dead'):
+        with background(lab, 'python3 %s tap %s /dev/null' % (script, other)):
+            wait_for(lambda: lab.inside('test -S ' + other).status == 0, 'no socket')
+        refused(lab, 'enable', 'names the plugin other, which does not answer', 'take it out')
+        check(not asked(lab), 'asked')
+    lab.inside('rm ' + other)
+    with report.case('refused: another plugin of the list is managed, and disabled'):
+        lab.works('plugin', 'create', 'other', lab.plugin_directory())
+        refused(lab, 'enable', 'names the managed plugin other, which is disabled', 'take it out')
+        check(not asked(lab), 'asked')
+    lab.works('plugin', 'rm', '-f', 'other')
+    with report.case('refused: another name that no plugin can have'):
+        put(lab, '{"authorization-plugins": ["a b?", ""]}')
+        refused(lab, 'enable', 'names the plugin a b?, which is not there')
+    with report.case('enable, disable: another plugin that answers'):
+        with background(lab, 'python3 %s tap %s /dev/null' % (script, other)):
+            wait_for(lambda: lab.inside('test -S ' + other).status == 0, 'no socket')
+            put(lab, '{"authorization-plugins": ["other"]}')
+            check('names other plugins too (other)' in run(lab, 'enable'), 'it does not tell')
+            enabled(lab, '{"authorization-plugins": ["other", "dsp"]}')
+            run(lab, 'disable')
+            disabled(lab, '{"authorization-plugins": ["other"]}')
+            put(lab, OTHERS)
+            lab.reload_dockerd()
+    lab.inside('rm ' + other)
+
+
 def refuses_namesakes(lab, report):
     put(lab, OTHERS)
     with report.case('refused: a managed namesake, disabled'):
@@ -450,7 +484,7 @@ def dead_dsp(lab, report):
 def run_suite(lab, report):
     lab.dsp()
     for part in (goes_in_and_out, keeps_what_is_not_its_own, answers, refuses_files, refuses_others,
-                 refuses_namesakes, dead_dsp, puts_back, refuses_flags, is_killed):
+                 refuses_for_others, refuses_namesakes, dead_dsp, puts_back, refuses_flags, is_killed):
         part(lab, report)
 
 
