@@ -12,6 +12,19 @@ option_of() {
 		index($0, name "=") == 1 { print substr($0, length(name) + 2) }'
 }
 
+# Its daemon.json; dockerd's own directory is meant where that is relative.
+config_of() {
+	option_of "$1" config-file | while read -r file; do
+		case $file in
+		/*) echo "$file" ;;
+		?*)
+			directory=$(readlink "/proc/$1/cwd")
+			echo "${directory%/}/$file"
+			;;
+		esac
+	done
+}
+
 # A dockerd with another /run, as in a container, finds other plugin sockets there.
 same_run() {
 	[ "$(stat -Lc %d:%i "/proc/$1/root/run" 2> /dev/null)" = "$(stat -Lc %d:%i /run)" ]
@@ -32,7 +45,7 @@ for comm in /proc/[0-9]*/comm; do
 	[ "$name" = dockerd ] || continue
 	same_run "$pid" || continue
 	files="$files
-$(option_of "$pid" config-file)"
+$(config_of "$pid")"
 	if option_of "$pid" authorization-plugin | grep -qx dsp; then
 		echo "the command line of dockerd (process $pid)"
 		status=0

@@ -69,6 +69,18 @@ chain() {
 	kill -HUP "$dockerd"
 }
 
+# Not one that runs in a container.
+own_dockerd() {
+	local pid
+
+	for pid in $(pidof dockerd); do
+		[ "/proc/$pid/ns/pid" -ef /proc/self/ns/pid ] || continue
+		echo "$pid"
+		return
+	done
+	return 1
+}
+
 # Where dsp serves: the managed one of this id; of the host where that is empty.
 socket_of() {
 	echo "$sockets/${1:+$1/}dsp.sock"
@@ -299,7 +311,9 @@ find_program() {
 main() {
 	take_arguments "$@"
 	[ "$(id -u)" = 0 ] || fail "this is for root"
-	dockerd=$(pidof -s dockerd) || fail "no dockerd runs"
+	dockerd=$(own_dockerd) || fail "no dockerd runs"
+	# What is a link stays one.
+	json=$(realpath "$json")
 	exec 9> /run/dsp-upgrade.lock
 	# What a run that was killed has begun may take a moment to end.
 	flock -w 60 9 || fail "another one runs"

@@ -114,7 +114,8 @@ static void look_for_typo(const struct doctor *d, struct outcome *o, const char 
 	if (stem.n == 0)
 		return;
 	suggest_try(&s, ours);
-	if (s.nearest.n > 0 || memmem(whole.s, whole.n, ours.s, ours.n)) {
+	if (s.nearest.n > 0 || strcasecmp(name, d->name) == 0 ||
+		memmem(whole.s, whole.n, ours.s, ours.n)) {
 		outcome_say(o, o->state, "it is told to ask \"%s\", which is not \"%s\"", name,
 			d->name);
 		outcome_advise(o, "write \"%s\" in its place; then kill -HUP dockerd", d->name);

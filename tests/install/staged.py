@@ -250,6 +250,7 @@ NAMED = (
     ("a dockerd without arguments", (FOREIGN, ["--debug"], None), ""),
     ("another file of a running dockerd", (FOREIGN, ["--config-file", "/etc/docker/other.json"], OURS),
      "/etc/docker/other.json\n"),
+    ("the same, relative", (FOREIGN, ["--config-file", "etc/docker/other.json"], OURS), "/etc/docker/other.json\n"),
     ("the same with =", (None, ["--config-file=/etc/docker/other.json"], OURS), "/etc/docker/other.json\n"),
     ("a running dockerd's command line", (None, ["--authorization-plugin=dsp"], None),
      "the command line of dockerd"),

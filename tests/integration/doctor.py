@@ -199,6 +199,9 @@ def daemon_json(w, report):
         w.chain('{"authorization-plugins":["dps"]}')
         found = w.expect(1, warnings=['named', 'chain'], words=['"dps"'])
         check('write "dsp"' in found.checks['named']['advice'], str(found))
+    with report.case('its name in capitals'):
+        w.chain('{"authorization-plugins":["DSP"]}')
+        w.expect(1, warnings=['named', 'chain'], words=['to ask "DSP", which is not "dsp"'])
     with report.case('the wrong name, and a SIGHUP: dockerd ends, and doctor says why'):
         w.lab.reload_dockerd()
         wait_for(lambda: w.lab.inside('kill -0 $(cat /run/lab/dockerd.pid)').status != 0, 'dockerd lives on', 40)

@@ -267,6 +267,7 @@ def refuses_for_others(lab, report):
     put(lab, '{"authorization-plugins": ["other"]}')
     with report.case('refused: another plugin of the list is not there'):
         refused(lab, 'enable', 'names the plugin other, which is not there', 'take it out')
+        check('which is not there' in run(lab, 'enable --dry-run'), 'a dry run does not tell')
         check(not asked(lab), 'asked')
     with report.case('refused: another plugin of the list is dead'):
         with background(lab, 'python3 %s tap %s /dev/null' % (script, other)):
@@ -276,7 +277,7 @@ def refuses_for_others(lab, report):
     lab.inside('rm ' + other)
     with report.case('refused: another plugin of the list is managed, and disabled'):
         lab.works('plugin', 'create', 'other', lab.plugin_directory())
-        refused(lab, 'enable', 'names the managed plugin other, which is disabled', 'take it out')
+        refused(lab, 'enable', 'names the plugin other, which is a managed one and disabled', 'take it out')
         check(not asked(lab), 'asked')
     lab.works('plugin', 'rm', '-f', 'other')
     with report.case('refused: another name that no plugin can have'):

@@ -132,6 +132,25 @@ def settings(lab, report):
         nothing_left(lab)
 
 
+def elsewhere(lab, report):
+    path, real = lab.directory + '/etc/daemon.json', lab.directory + '/real.json'
+    shutil.move(path, real)
+    os.symlink(real, path)
+    lab.inside('cp /bin/sleep /run/dockerd; setsid unshare --pid --fork --kill-child /run/dockerd 600 '
+               '> /dev/null 2>&1 & echo $! > /run/other')
+    with report.case('a daemon.json that is a link stays one, and a dockerd in a container is let be'):
+        wait_for(lambda: len(lab.inside('pidof dockerd').text.split()) == 2, 'there is no other one')
+        said = run_script(lab, '--set ALLOW_TOP=')
+        check(said.status == 0, said.text)
+        check(os.path.islink(path), 'the link is gone')
+        check_not_refused(lab.docker('top', 'nobody').text)
+        check(len(lab.inside('pidof dockerd').text.split()) == 2, 'the other one was ended')
+        nothing_left(lab)
+    lab.inside('kill -KILL $(cat /run/other); rm /run/dockerd /run/other')
+    os.unlink(path)
+    shutil.move(real, path)
+
+
 KILLER = """#!/bin/sh
 # In place of the docker CLI: with the call of this number that changes a plugin, who asks is killed.
 case $2 in
@@ -289,7 +308,7 @@ def two_names(lab, report):
 
 def run(lab, report):
     if the_lab.MANAGED:
-        for part in upgrade, settings, killed, with_policy:
+        for part in upgrade, settings, elsewhere, killed, with_policy:
             part(lab, report)
         check(run_script(lab, '--set DSP_POLICY=').status == 0, 'back')
     else:
