@@ -30,6 +30,13 @@ MUST_USE int listening_sockets(pid_t process, void (*see)(void *ctx, const char 
  */
 MUST_USE int listening_at(pid_t process, const char *path);
 
+/*
+ * Calls see with the address ("127.0.0.1:2375") of each TCP socket on which process listens and
+ * which holder has too: systemd has all that it has handed over. What may not be read is left out.
+ */
+void listening_tcp(
+	pid_t process, pid_t holder, void (*see)(void *ctx, const char *address), void *ctx);
+
 /* How well those of a process can be known. */
 enum listening listening_view(pid_t process);
 

@@ -156,6 +156,14 @@ static void look_at_host(struct outcome *o, const char *host)
 			host);
 }
 
+static void look_at_handed(void *ctx, const char *address)
+{
+	outcome_say(ctx, STATE_WARNING,
+		"systemd listens on %s for dockerd (docker.socket), which takes any client there, "
+		"without a certificate: all of them are anonymous to dsp",
+		address);
+}
+
 void check_listeners(const struct doctor *d, struct outcome *o)
 {
 	const json_t *hosts = json_object_get(d->file, "hosts");
@@ -174,6 +182,7 @@ void check_listeners(const struct doctor *d, struct outcome *o)
 		look_at_host(o, json_string_value(json_array_get(hosts, i)));
 	while ((value = dockerd_flag(d->dockerd, "host", &at)) != NULL)
 		look_at_host(o, value);
+	listening_tcp(d->dockerd->pid, 1, look_at_handed, o);
 	if (o->state == STATE_OK)
 		outcome_say(o, STATE_OK, "it listens on no TCP");
 }

@@ -1,10 +1,12 @@
 #include "dsp/listening.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -247,4 +249,89 @@ int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void 
 int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
 {
 	return look(process, false, see, ctx);
+}
+
+/* --- TCP ---------------------------------------------------------------------------------------*/
+
+static bool holds(pid_t process, unsigned long inode)
+{
+	char wanted[64];
+	char path[64];
+	const struct dirent *entry;
+	bool found = false;
+	DIR *files;
+
+	(void)snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
+	files = opendir(path);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+	while (files && !found && (entry = readdir(files)) != NULL) {
+		char link[64];
+		ssize_t n = readlinkat(dirfd(files), entry->d_name, link, sizeof(link));
+
+		found = n > 0 && span_equal((struct span){ link, (size_t)n }, span_of(wanted));
+	}
+	if (files)
+		(void)closedir(files);
+	return found;
+}
+
+/* "0100007F:0947" is 127.0.0.1:2375: four bytes at a time, as this machine has them in a number. */
+static void write_address(struct span local, char *out, size_t cap)
+{
+	unsigned char bytes[sizeof(struct in6_addr)] = { 0 };
+	char text[INET6_ADDRSTRLEN] = "";
+	size_t digits = span_find(local, ':');
+	bool six = digits == 2 * sizeof(bytes);
+
+	for (size_t i = 0; i + 8 <= digits && i / 2 < sizeof(bytes); i += 8) {
+		uint32_t word = (uint32_t)number((struct span){ local.s + i, 8 }, 16);
+
+		memcpy(bytes + i / 2, &word, sizeof(word));
+	}
+	(void)inet_ntop(six ? AF_INET6 : AF_INET, bytes, text, sizeof(text));
+	(void)snprintf(out, cap, six ? "[%s]:%lu" : "%s:%lu", text,
+		number(span_after(local, digits < local.n ? digits + 1 : digits), 16));
+}
+
+/* "sl local remote st queues timer retries uid timeout inode": of a socket that listens; else 0. */
+static unsigned long tcp_of(struct span line, struct span *local)
+{
+	struct span listens;
+
+	(void)procfile_word(&line);
+	*local = procfile_word(&line);
+	(void)procfile_word(&line);
+	listens = procfile_word(&line);
+	for (int i = 0; i < 5; i++)
+		(void)procfile_word(&line);
+	return span_equal(listens, SPAN("0A")) ? number(procfile_word(&line), 10) : 0;
+}
+
+void listening_tcp(
+	pid_t process, pid_t holder, void (*see)(void *ctx, const char *address), void *ctx)
+{
+	static const char *const tables[] = { "tcp", "tcp6" };
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		AUTO_MEM char *table = NULL;
+		char path[64];
+		struct span rest;
+		size_t len;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)process, tables[i]);
+		if (procfile_read(path, &table, &len) != 0)
+			continue;
+		rest = (struct span){ table, len };
+		while (rest.n > 0) {
+			char address[INET6_ADDRSTRLEN + 16];
+			struct span local;
+			unsigned long inode = tcp_of(procfile_line(&rest), &local);
+
+			if (inode == 0 || !holds(process, inode) || !holds(holder, inode))
+				continue;
+			write_address(local, address, sizeof(address));
+			see(ctx, address);
+		}
+	}
 }

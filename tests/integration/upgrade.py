@@ -140,10 +140,10 @@ def elsewhere(lab, report):
                '> /dev/null 2>&1 & echo $! > /run/other')
     with report.case('a daemon.json that is a link stays one, and a dockerd in a container is let be'):
         wait_for(lambda: len(lab.inside('pidof dockerd').text.split()) == 2, 'there is no other one')
-        said = run_script(lab, '--set ALLOW_TOP=')
+        said = run_script(lab, '--set ALLOW_TOP=0')
         check(said.status == 0, said.text)
         check(os.path.islink(path), 'the link is gone')
-        check_not_refused(lab.docker('top', 'nobody').text)
+        check_refused(lab.docker('top', 'nobody').text, 'ALLOW_TOP')
         check(len(lab.inside('pidof dockerd').text.split()) == 2, 'the other one was ended')
         nothing_left(lab)
     lab.inside('kill -KILL $(cat /run/other); rm /run/dockerd /run/other')

@@ -1,7 +1,14 @@
 /* What the doctor makes of dockerds that the suites cannot run: versions, command lines. */
 #include "unit.h"
 
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "dsp/doctor.h"
+#include "dsp/listening.h"
 
 static struct doctor d;
 static struct dockerd dockerd;
@@ -15,7 +22,7 @@ static enum state judged(doctor_check *check, const char *version)
 
 	outcome_init(&o);
 	text_copy(span_of(version), dockerd.version, sizeof(dockerd.version));
-	dockerd.pid = 1;
+	dockerd.pid = getpid();
 	d.dockerd = &dockerd;
 	check(&d, &o);
 	assert_true(o.text.n > 0);
@@ -122,6 +129,66 @@ static void listeners(void **state)
 	d.file = NULL;
 }
 
+static void take_address(void *ctx, const char *address)
+{
+	text_copy(span_of(address), ctx, 80);
+}
+
+/* A socket of TCP that listens at a free port; where it is. */
+static int listen_at(const char *host, int family, char *text)
+{
+	struct sockaddr_storage at = { .ss_family = (sa_family_t)family };
+	struct sockaddr_in *four = (void *)&at;
+	struct sockaddr_in6 *six = (void *)&at;
+	socklen_t n = family == AF_INET ? sizeof(*four) : sizeof(*six);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(family, host,
+				 family == AF_INET ? (void *)&four->sin_addr : &six->sin6_addr),
+		1);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, n) != 0)
+		return -1;
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+	/* The port has the same place in both. */
+	(void)snprintf(text, 80, family == AF_INET ? "%s:%u" : "[%s]:%u", host,
+		(unsigned)ntohs(four->sin_port));
+	return fd;
+}
+
+/* What systemd has made and handed over; and not what dockerd has made itself. */
+static void handed_over(void **state)
+{
+	static const struct {
+		const char *host;
+		int family;
+	} rows[] = { { "127.0.0.1", AF_INET }, { "0.0.0.0", AF_INET }, { "::1", AF_INET6 } };
+	char seen[80] = "";
+	char want[80];
+	pid_t child;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int fd = listen_at(rows[i].host, rows[i].family, want);
+
+		if (fd < 0) /* a machine without IPv6 */
+			continue;
+		child = fork();
+		if (child == 0) {
+			(void)pause();
+			_exit(0);
+		}
+		listening_tcp(getpid(), child, take_address, seen);
+		assert_string_equal(seen, want);
+		seen[0] = '\0';
+		(void)close(fd);
+		listening_tcp(getpid(), child, take_address, seen);
+		assert_string_equal(seen, "");
+		(void)kill(child, SIGKILL);
+		(void)waitpid(child, NULL, 0);
+	}
+}
+
 static void rootless(void **state)
 {
 	(void)state;
@@ -160,6 +227,7 @@ int main(void)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(unasked_builds),
 		cmocka_unit_test(listeners),
+		cmocka_unit_test(handed_over),
 		cmocka_unit_test(rootless),
 		cmocka_unit_test(outcomes),
 	};
