@@ -152,21 +152,9 @@ static size_t last_at_sign(struct span value)
 	return value.n;
 }
 
-/* How much at the start of a parameter's value nobody is to read. */
-static size_t secret_part(struct span pair, size_t sign)
+static bool starts_mark(struct span text)
 {
-	struct span key = { pair.s, sign };
-	struct span value = span_after(pair, sign < pair.n ? sign + 1 : sign);
-	size_t at;
-
-	/* These set environments: of a build, of an image. */
-	if (query_value_in(key, "buildargs,changes"))
-		return value.n;
-	/* An address may have a user's name and password before its host. */
-	if (!query_value_in(key, "remote,fromSrc"))
-		return 0;
-	at = last_at_sign(value);
-	return at < value.n ? at : 0;
+	return text.s[0] == '?' || span_starts(text, SPAN("%3F")) || span_starts(text, SPAN("%3f"));
 }
 
 struct shown {
@@ -183,6 +171,40 @@ static void show(struct shown *out, struct span s)
 	out->n += n;
 }
 
+/* An address may have a user's name and password before its host, and a key in its query. */
+static void show_address(struct span value, struct shown *out)
+{
+	size_t at = last_at_sign(value);
+	size_t mark = 0;
+
+	if (at > 0 && at < value.n) {
+		show(out, SPAN("(hidden)"));
+		value = span_after(value, at);
+	}
+	while (mark < value.n && !starts_mark(span_after(value, mark)))
+		mark++;
+	show(out, (struct span){ value.s, mark });
+	if (mark < value.n)
+		show(out, SPAN("?(hidden)"));
+}
+
+/* A parameter, but for what nobody is to read. */
+static void show_pair(struct span pair, struct shown *out)
+{
+	size_t sign = span_find(pair, '=');
+	struct span key = { pair.s, sign };
+	struct span value = span_after(pair, sign < pair.n ? sign + 1 : sign);
+
+	show(out, (struct span){ pair.s, pair.n - value.n });
+	/* These set environments: of a build, of an image. */
+	if (query_value_in(key, "buildargs,changes"))
+		show(out, value.n > 0 ? SPAN("(hidden)") : value);
+	else if (query_value_in(key, "remote,fromSrc"))
+		show_address(value, out);
+	else
+		show(out, value);
+}
+
 /* A target as it was sent, but for the secrets in its query. */
 static void show_target(struct span target, struct shown *out)
 {
@@ -192,18 +214,14 @@ static void show_target(struct span target, struct shown *out)
 	out->n = 0;
 	show(out, (struct span){ target.s, target.n - rest.n });
 	while (rest.n > 0 && out->n < sizeof(out->text)) {
+		/* Go before 1.17 takes a ";" for a "&". */
 		struct span pair = { rest.s, span_find(rest, '&') };
-		size_t sign = span_find(pair, '=');
-		size_t hidden = secret_part(pair, sign);
-		size_t head = hidden > 0 ? sign + 1 : 0;
 
-		rest = span_after(rest, pair.n < rest.n ? pair.n + 1 : pair.n);
-		show(out, (struct span){ pair.s, head });
-		if (hidden > 0)
-			show(out, SPAN("(hidden)"));
-		show(out, span_after(pair, head + hidden));
-		if (rest.n > 0 || pair.s + pair.n < target.s + target.n)
-			show(out, SPAN("&"));
+		pair.n = span_find(pair, ';');
+		show_pair(pair, out);
+		rest = span_after(rest, pair.n);
+		show(out, (struct span){ rest.s, rest.n > 0 });
+		rest = span_after(rest, rest.n > 0);
 	}
 }
 
