@@ -362,6 +362,26 @@ static int make(struct gathering *g, char **paths, int count)
 	return EXIT_FINDINGS;
 }
 
+/* The first part of a time as a trail has it: "2026-11-25". A Z at its end says nothing more. */
+static bool take_moment(char *text, const char **ret)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd.dddddd";
+	size_t n = strlen(text);
+
+	if (n > 0 && text[n - 1] == 'Z')
+		text[--n] = '\0';
+	if (n < strlen("2026") || n > strlen(form))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		bool digit = text[i] >= '0' && text[i] <= '9';
+
+		if (form[i] == 'd' ? !digit : text[i] != form[i])
+			return false;
+	}
+	*ret = text;
+	return true;
+}
+
 int cli_report(int argc, char **argv)
 {
 	static const struct option options[] = { { "since", required_argument, NULL, 's' },
@@ -379,13 +399,14 @@ int cli_report(int argc, char **argv)
 	g->report.title = "Docker, as dsp saw it";
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (o == 's')
-			g->report.since = optarg;
-		else if (o == 'u')
-			g->report.until = optarg;
-		else if (o == 't')
+		bool moment = o == 's' || o == 'u';
+
+		if (moment && !take_moment(optarg, o == 's' ? &g->report.since : &g->report.until))
+			return cli_usage("report",
+				"%s: not a time in UTC, such as 2026-11-25T10:00", optarg);
+		if (o == 't')
 			g->report.title = optarg;
-		else
+		else if (!moment)
 			return cli_usage(
 				"report", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}

@@ -156,6 +156,11 @@ def check_counts(results):
     status, page, said = report("--since", "2026-11-25T10:00:20", "--until", "2026-11-25T10:00:30", "--title", "<b>T</b>",
                                 give=lines)
     results.check("report: a part of the time", "<b>10</b> decisions" in page and "<h1>&lt;b&gt;T&lt;/b&gt;</h1>" in page, said)
+    page = report("--until", "2026-11-25T10:00:30Z", give=lines)[1]
+    results.check("report: a Z says nothing more", "<b>20</b> decisions" in page, page[:200])
+    for when in ("", "yesterday", "2026-11-25T10:00:00+02:00", "2026-11-25 10:00", "26"):
+        status, page, said = report("--since", when, give=lines)
+        results.check(f"report: no time: {when!r}", status == 2 and not page and "not a time" in said, said)
     results.check("report: a file that is not there", report("/nonexistent/x")[0] == 1, "")
     results.check("report: wrong use", report("--sinse", "x")[0] == 2, "")
 
