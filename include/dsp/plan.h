@@ -12,6 +12,7 @@ struct plan {
 	struct findings findings;
 	struct policy_file file;
 	struct policy policy;
+	size_t denied; /* which of what was seen, when something was last tried without */
 };
 
 /* root becomes the plan's. */

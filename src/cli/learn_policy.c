@@ -221,7 +221,11 @@ static int make_users(struct plan *p, struct learned *all, const struct wanted *
 
 /* --- the least ---------------------------------------------------------------------------------*/
 
-/* Whether all that rule allowed is still allowed. */
+/*
+ * Whether all that rule allowed is still allowed. Parts are tried from the last to the first, and
+ * were made in the order in which things were seen: what is denied is mostly near to, and before,
+ * what was denied without the part behind it.
+ */
 static bool still_allows(struct plan *p, const struct learned *all, size_t rule)
 {
 	struct err ignored;
@@ -230,7 +234,8 @@ static bool still_allows(struct plan *p, const struct learned *all, size_t rule)
 	if (plan_compile(p, &ignored) != 0)
 		return false;
 	all_allowed = true;
-	for (size_t i = 0; i < all->count && all_allowed; i++) {
+	for (size_t k = 0; k < all->count && all_allowed; k++) {
+		size_t i = (p->denied + all->count - k) % all->count;
 		struct seen *s = all->items[i];
 		size_t before = s->rule;
 
@@ -238,6 +243,7 @@ static bool still_allows(struct plan *p, const struct learned *all, size_t rule)
 			continue;
 		all_allowed = plan_allows(p, s);
 		s->rule = before;
+		p->denied = all_allowed ? p->denied : i;
 	}
 	return all_allowed;
 }
