@@ -45,9 +45,13 @@ static int write_all(int fd, const char *text, size_t n)
 static int replace(const char *path, const char *text, size_t n, struct err *e)
 {
 	char beside[2048];
+	struct stat st;
 	int fd;
 	int rc;
 
+	/* For root this would put a file in the place of /dev/null. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return FAIL(e, 0, "%s: is there, and no file", path);
 	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
 		return FAIL(e, ENAMETOOLONG, "%.80s...", path);
 	fd = mkostemp(beside, O_CLOEXEC);

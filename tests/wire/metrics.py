@@ -240,6 +240,15 @@ def textfile():
         same([n for n in os.listdir(where) if n.startswith("dsp.prom")], ["dsp.prom"], "files")
         status, _, err = dsp("metrics", "--textfile", os.path.join(where, "no", "such"), "--socket", server.path)
         same(status, 1, "status without the directory")
+        os.mkfifo(os.path.join(where, "fifo"))
+        os.symlink("dsp.prom", os.path.join(where, "link"))
+        os.mkdir(os.path.join(where, "dir"))
+        for name in ("fifo", "link", "dir"):
+            other = os.path.join(where, name)
+            was = os.lstat(other)
+            status, _, err = dsp("metrics", "--textfile", other, "--socket", server.path)
+            same((status, os.lstat(other)), (1, was), f"{name} is no place for it")
+            holds("no file" in err, err)
 
 
 def health():
