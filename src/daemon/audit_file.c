@@ -76,15 +76,21 @@ int audit_file_open(struct audit_file *f, struct err *e)
 	return 0;
 }
 
-/* Whether the name still leads to what is open. */
-static bool is_in_place(const struct audit_file *f)
+/* Whether the name still leads to what is open; others may have emptied it, as a full disk asks. */
+static bool is_in_place(struct audit_file *f)
 {
 	struct stat st;
 
 	if (!f->path)
 		return f->fd >= 0;
-	return f->fd >= 0 && stat(f->path, &st) == 0 && st.st_dev == f->device &&
-		st.st_ino == f->inode;
+	if (f->fd < 0 || stat(f->path, &st) != 0 || st.st_dev != f->device ||
+		st.st_ino != f->inode)
+		return false;
+	if (f->regular && (f->torn == 0 || (uint64_t)st.st_size < f->size)) {
+		f->size = (uint64_t)st.st_size;
+		f->torn = 0;
+	}
+	return true;
 }
 
 static void numbered(const struct audit_file *f, unsigned number, char out[NAME_ROOM])

@@ -585,6 +585,35 @@ def disk_full():
             server.alive()
 
 
+def emptied():
+    """What frees a full disk by emptying the trail finds it as it left it: no gap, and none set aside for its old size."""
+    if os.geteuid() != 0:
+        raise wire.Skip("mounting needs root")
+    script = 'mount -t tmpfs -o size=128k none "$0" && exec "$@"'
+    with directory() as where:
+        log = os.path.join(where, "log")
+        os.mkdir(log)
+        with trail({"DSP_AUDIT": os.path.join(log, "a.jsonl"), "DSP_AUDIT_SIZE": "120K"},
+                   ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, log]) as (server, _):
+            inside = f"/proc/{server.pid}/root{log}"
+            for asked in range(120):
+                ask(server, "POST", f"/containers/{'x' * 100}{asked}/stop")
+            settled(server)
+            os.truncate(inside + "/a.jsonl", 0)
+            with open(inside + "/filler", "wb") as f, contextlib.suppress(OSError):
+                f.write(b"x" * (128 - 16) * 1024)
+            asked = 0
+            while "No space left" not in state(server)["trouble"]:
+                holds(asked < 2000, "the disk does not fill")
+                ask(server, "POST", f"/containers/{'y' * 100}{asked}/stop")
+                asked += 1
+            holds(0 < len(read(inside + "/a.jsonl")) <= asked, "lines")
+            os.unlink(inside + "/filler")
+            settled(server)
+            same(len(read(inside + "/a.jsonl")), asked, "lines in the end")
+            same(os.listdir(inside), ["a.jsonl"], "files")
+
+
 def reader_gone():
     """A FIFO whose reader goes and comes back."""
     with trail(name="fifo") as (server, path):
@@ -733,7 +762,7 @@ def native_journal():
 
 
 CHECK = [lines, which, who, injections, outcomes, outcomes_in_pieces, count_distinct, count_alike, slow_reader, rotated, directory_gone,
-         denied_without, queue_full_denies, disk_full, reader_gone, not_a_file, half_a_line, hangup, standard_error,
+         denied_without, queue_full_denies, disk_full, emptied, reader_gone, not_a_file, half_a_line, hangup, standard_error,
          native_journal]
 
 
