@@ -13,6 +13,7 @@
 #include "dsp/clock.h"
 #include "dsp/daemon_json.h"
 #include "dsp/diff.h"
+#include "dsp/mem.h"
 #include "dsp/text.h"
 
 enum { PROOF_MS = 20000, PAUSE_MS = 100 };
@@ -231,9 +232,18 @@ const char *turn_advice(const struct err *e)
 void turn_show_change(struct turn *t, struct span text)
 {
 	struct span old = daemon_file_text(t->file);
+	char *shown = NULL;
+	size_t n = 0;
+	FILE *to = t->json ? open_memstream(&shown, &n) : stdout;
 
+	if (to)
+		diff_print(to, t->file->path, old, text);
 	if (!t->json)
-		diff_print(stdout, t->file->path, old, text);
+		return;
+	if (to && fclose(to) == 0)
+		(void)json_array_append_new(
+			t->steps, json_pack("{s:s, s:s}", "kind", "diff", "text", shown));
+	mem_free(shown);
 }
 
 static bool is_gone(const struct turn *t)

@@ -161,6 +161,8 @@ def answers(lab, report):
         check(all(step['kind'] == 'ok' for step in o['steps']), str(o))
         o = json.loads(run(lab, 'disable --json --dry-run'))
         same(o['changed'], False, 'changed')
+        diff = [step['text'] for step in o['steps'] if step['kind'] == 'diff']
+        check(len(diff) == 1 and '-\t"authorization-plugins": ["dsp"]\n' in diff[0], str(o))
         same(json.loads(run(lab, 'disable --json'))['changed'], True, 'changed')
     with report.case('a policy that shuts the administrator out is told'):
         lab.dsp('DSP_PROFILE=tecnativa')

@@ -26,6 +26,25 @@ def drop_in(machine, report, unit, text, found):
         look(machine, 0)
 
 
+def handed_over(machine, report):
+    """What docker.socket listens on is dockerd's, though its command line has no word of it."""
+    path = UNITS + "docker.socket.d/test.conf"
+    with report.case("docker.socket listens on TCP"):
+        machine.write(path, "[Socket]\nListenStream=127.0.0.1:2375\n")
+        restart_docker(machine)
+        look(machine, 1, "listeners")
+    machine.works("rm", path)
+    with report.case("and does so no more"):
+        restart_docker(machine)
+        look(machine, 0)
+
+
+def restart_docker(machine):
+    machine.systemctl("daemon-reload")
+    machine.systemctl("stop", "docker.service", "docker.socket")
+    machine.systemctl("start", "docker.socket", "docker.service")
+
+
 def run(machine, report):
     for unit, check_name in ("dsp.socket", "socket-unit"), ("dsp.service", "service-unit"):
         for wrong, right in ("disable", "enable"), ("mask", "unmask"):
@@ -42,6 +61,7 @@ def run(machine, report):
     drop_in(machine, report, "docker.service", "[Unit]\nBindsTo=dsp.service\n", "docker-unit")
     drop_in(machine, report, "dsp.service", "[Service]\nRestart=no\n", "sandbox")
     drop_in(machine, report, "dsp.service", "[Service]\nNoNewPrivileges=no\n", "sandbox")
+    handed_over(machine, report)
     with report.case("a policy file that _dsp cannot read"):
         machine.works("chmod", "640", "/etc/dsp/policy.json")
         look(machine, 1, "readable")
