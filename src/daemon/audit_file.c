@@ -83,8 +83,7 @@ static bool is_in_place(struct audit_file *f)
 
 	if (!f->path)
 		return f->fd >= 0;
-	if (f->fd < 0 || stat(f->path, &st) != 0 || st.st_dev != f->device ||
-		st.st_ino != f->inode)
+	if (f->fd < 0 || stat(f->path, &st) != 0 || st.st_dev != f->device || st.st_ino != f->inode)
 		return false;
 	if (f->regular && (f->torn == 0 || (uint64_t)st.st_size < f->size)) {
 		f->size = (uint64_t)st.st_size;
