@@ -4,14 +4,14 @@
 
 enum state { BEGIN, KEY, IN_KEY, COLON, VALUE, STRING, NUMBER, OTHER, ENDED };
 
-enum { TAKE_STATUS = -1, TAKE_NOTHING = -2 };
+enum { TAKE_NOTHING = -2, TAKE_STATUS, TAKE_METHOD, TAKE_TARGET, TAKE_USER };
 
 enum { STATUS_MOST = 999 };
 
 static const struct span names[AFTERMATH_TEXTS] = {
-	SPAN_INIT("RequestMethod"),
-	SPAN_INIT("RequestUri"),
-	SPAN_INIT("User"),
+	[TAKE_METHOD] = SPAN_INIT("RequestMethod"),
+	[TAKE_TARGET] = SPAN_INIT("RequestUri"),
+	[TAKE_USER] = SPAN_INIT("User"),
 };
 
 void aftermath_begin(struct aftermath *s)
@@ -54,6 +54,8 @@ static void begin_value(struct aftermath *s, char c)
 	s->state = OTHER;
 	s->depth = c == '{' || c == '[';
 	s->in_string = false;
+	if (s->taking == TAKE_STATUS)
+		s->status = 0;
 	if (c == '"') {
 		s->state = STRING;
 		if (s->taking >= 0) {
@@ -68,12 +70,17 @@ static void begin_value(struct aftermath *s, char c)
 	}
 }
 
-/* The status comes behind all that is wanted besides. */
+/* dockerd puts the status behind all that is wanted besides, and a body behind that. */
 static void end_value(struct aftermath *s, char c)
 {
 	if (s->state == NUMBER)
-		s->done = true;
+		s->done = s->at[TAKE_METHOD] > 0 && s->at[TAKE_TARGET] > 0;
 	s->state = c == '}' ? ENDED : KEY;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 static void take_digit(struct aftermath *s, char c)
@@ -82,6 +89,8 @@ static void take_digit(struct aftermath *s, char c)
 		end_value(s, c);
 	else if (c >= '0' && c <= '9' && s->status <= STATUS_MOST)
 		s->status = s->status * 10 + (unsigned)(c - '0');
+	else if (is_blank(c))
+		s->state = OTHER;
 	else
 		s->failed = true;
 }
@@ -115,11 +124,6 @@ static void take_char(struct aftermath *s, char c)
 		s->depth = 0;
 	}
 	s->escaped = !s->escaped && c == '\\';
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 /* Between values: blanks do not count, and only one thing may come. */

@@ -330,6 +330,21 @@ def outcomes():
     same(ids[told[4]["decision"]]["details"][0]["text"], "docker.io/library/third:latest")
 
 
+def outcomes_in_order():
+    """In whatever order its members come, and with blanks between them."""
+    with trail() as (server, path):
+        for number, order in enumerate((("ResponseStatusCode", "RequestMethod", "RequestUri"),
+                                        ("RequestUri", "ResponseStatusCode", "RequestMethod"),
+                                        ("RequestMethod", "RequestUri", "ResponseStatusCode"))):
+            target = f"/containers/a{number}/stop"
+            ask(server, "POST", target)
+            members = {"RequestMethod": "POST", "RequestUri": target, "ResponseStatusCode": 204}
+            text = json.dumps({k: members[k] for k in order}, separators=(" , ", " : "))
+            same(server.call("/AuthZPlugin.AuthZRes", text.encode()), ALLOW)
+        settled(server)
+        same([(e["pair"], e["status"]) for e in read(path) if e["type"] == "outcome"], [("exact", 204)] * 3, "outcomes")
+
+
 def outcomes_in_pieces():
     """However its bytes come, and also when they do not all come."""
     with trail() as (server, path):
@@ -586,7 +601,7 @@ def disk_full():
 
 
 def emptied():
-    """What frees a full disk by emptying the trail finds it as it left it: no gap, and none set aside for its old size."""
+    """A trail that others emptied, to free a disk: no gap in it, and it is not set aside for the size it had."""
     if os.geteuid() != 0:
         raise wire.Skip("mounting needs root")
     script = 'mount -t tmpfs -o size=128k none "$0" && exec "$@"'
@@ -761,9 +776,9 @@ def native_journal():
         server.alive()
 
 
-CHECK = [lines, which, who, injections, outcomes, outcomes_in_pieces, count_distinct, count_alike, slow_reader, rotated, directory_gone,
-         denied_without, queue_full_denies, disk_full, emptied, reader_gone, not_a_file, half_a_line, hangup, standard_error,
-         native_journal]
+CHECK = [lines, which, who, injections, outcomes, outcomes_in_order, outcomes_in_pieces, count_distinct, count_alike,
+         slow_reader, rotated, directory_gone, denied_without, queue_full_denies, disk_full, emptied, reader_gone,
+         not_a_file, half_a_line, hangup, standard_error, native_journal]
 
 
 def build(name, sanitize):
