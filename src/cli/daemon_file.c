@@ -323,10 +323,29 @@ static int keep_old(const struct daemon_file *f, struct err *e)
 	return 0;
 }
 
+/* Whoever edited the file since it was read would lose that. */
+static int check_unchanged(const struct daemon_file *f, struct err *e)
+{
+	struct stat now = { .st_ino = 0 };
+	bool there = fstatat(f->directory, f->name, &now, AT_SYMLINK_NOFOLLOW) == 0;
+
+	if (there == f->exists &&
+		(!there ||
+			(now.st_ino == f->st.st_ino && now.st_size == f->st.st_size &&
+				now.st_mtim.tv_sec == f->st.st_mtim.tv_sec &&
+				now.st_mtim.tv_nsec == f->st.st_mtim.tv_nsec)))
+		return 0;
+	err_set(e, 0, "%s was changed by somebody else meanwhile", f->path);
+	e->code = ESTALE;
+	return -1;
+}
+
 static int rename_new(const struct daemon_file *f, struct err *e)
 {
 	char name[NAME_ROOM];
 
+	if (check_unchanged(f, e) != 0)
+		return -1;
 	if (renameat(f->directory, beside(f, FILE_NEW, name), f->directory, f->name) != 0)
 		return FAIL(e, errno, "%s cannot be replaced", f->path);
 	/* Not every file system can do this for a directory, and the name is in force already. */
@@ -359,6 +378,8 @@ static int remove_file(const struct daemon_file *f, struct err *e)
 	directory = read_at(f, beside(f, FILE_NONE, name), NULL, &read, &silent) == 0 &&
 		read.text && strstr(read.text, note_directory);
 	mem_free(read.text);
+	if (check_unchanged(f, e) != 0)
+		return -1;
 	if (unlinkat(f->directory, f->name, 0) != 0)
 		return FAIL(e, errno, "%s", f->path);
 	forget(f, FILE_NONE);

@@ -226,6 +226,8 @@ const char *turn_advice(const struct err *e)
 		return "is one of them immutable (lsattr), or guarded by SELinux or AppArmor?";
 	if (e->code == EXDEV || e->code == EBUSY)
 		return "the file is a mount point: change the file that is mounted there";
+	if (e->code == ESTALE)
+		return "repeat this";
 	return NULL;
 }
 

@@ -404,6 +404,32 @@ def puts_back_what_dockerd_refuses(lab, report):
     lab.reload_dockerd()
 
 
+def is_edited_meanwhile(lab, report):
+    """Somebody writes daemon.json between dsp's look at it and its change."""
+    mine = OTHERS.replace('15', '16')
+    for command, before, edited in (('enable', OTHERS, mine), ('enable', None, mine),
+                                    ('disable', OTHERS, mine.replace('16', '17'))):
+        with report.case('%s: edited meanwhile, %s' % (command, 'a file' if before else 'none before')):
+            put(lab, before)
+            if command == 'disable':
+                run(lab, 'enable')
+            out = lab.directory + '/meanwhile'
+            lab.inside('(strace -qq -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=2000000:when=1 '
+                       '%s%s; echo status $?) > %s 2>&1 &' % (DSP, command, out))
+            wait_for(lambda: os.path.exists(path(lab, 'daemon.json.dsp-new')), 'nothing is written')
+            with open(path(lab), 'w', encoding='utf-8', newline='') as file:
+                file.write(edited)
+            wait_for(lambda: 'status' in open(out, encoding='utf-8').read(), 'it does not end', 30)
+            with open(out, encoding='utf-8') as text:
+                said = text.read()
+            check('status 1' in said and 'somebody else' in said and 'repeat this' in said, said)
+            same(get(lab), edited, 'daemon.json')
+            check('daemon.json.dsp-new' not in files(lab), str(files(lab)))
+    put(lab, OTHERS)
+    lab.reload_dockerd()
+    wait_for(lambda: not asked(lab), 'asked')
+
+
 def is_killed(lab, report, before=OTHERS, after=OTHERS_WITH):
     """kill -9 before each call that changes something: the file is the old or the new one."""
     for command in 'enable', 'disable':
@@ -487,7 +513,8 @@ def dead_dsp(lab, report):
 def run_suite(lab, report):
     lab.dsp()
     for part in (goes_in_and_out, keeps_what_is_not_its_own, answers, refuses_files, refuses_others,
-                 refuses_for_others, refuses_namesakes, dead_dsp, puts_back, refuses_flags, is_killed):
+                 refuses_for_others, refuses_namesakes, dead_dsp, puts_back, refuses_flags,
+                 is_edited_meanwhile, is_killed):
         part(lab, report)
 
 
