@@ -87,7 +87,7 @@ def files_by_hand(lab, report):
     files = {
         '["dsp"]': [], '[ "dsp" ]': [], '["dsp", "a"]': ['a'], '["a","dsp"]': ['a'],
         '[\n  "a",\n  "dsp",\n  "b"\n]': ['a', 'b'], '[\n\t"a",\n\t"dsp"\n]': ['a'],
-        '["dsp2", "xdsp"]': ['dsp2', 'xdsp'], '["dsp", "dsp"]': [], '["dsp","a", "dsp"]': ['a'],
+        '["dsp2", "xdsp"]': ['dsp2', 'xdsp'], '["dsp", "dsp"]': [], '["dsp:latest", "x"]': ['x'], '["dsp","a", "dsp"]': ['a'],
     }
     for text, left in files.items():
         with report.case('by hand: ' + ' '.join(text.split())):

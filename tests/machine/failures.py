@@ -120,7 +120,9 @@ def take_out(machine, report):
     with report.case("dsp-break-glass, dockerd does not start"):
         machine.systemctl("mask", "--runtime", "--now", *UNITS)
         machine.systemctl("restart", "--no-block", "docker.service")
-        wait_for(lambda: int(machine.show("docker.service", "NRestarts")) > 0, "dockerd has not given up", 60)
+        # Not NRestarts: until the restart has begun that tells of a time before.
+        wait_for(lambda: machine.show("docker.service", "SubState") in ("auto-restart", "failed"),
+                 "dockerd has not given up", 60)
         machine.write("/tmp/glass.sh", blocks()["by-hand"].replace("kill -HUP", "#"))
         machine.works("sh", "-eu", "/tmp/glass.sh")
         page(machine, "start")
