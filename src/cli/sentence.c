@@ -8,6 +8,7 @@
 enum {
 	TARGET_MOST = 200,
 	TARGET_LEAST = 12,
+	SUBJECT_LEAST = 12,
 	POWERS_MOST = 200,
 	OPERATION_WIDTH = 22,
 	NARROW = 110, /* less has no room for what is there for its looks */
@@ -139,11 +140,14 @@ void sentence_write(const struct trail_line *l, size_t most, struct sentence *re
 	char word[8];
 	char subject[SENTENCE_NAME + 1];
 	char operation[SENTENCE_NAME + 1];
+	const char *name = sentence_escaped(l, who, subject, SENTENCE_NAME);
 	struct line text;
 
+	/* What is done is seen, however long the name of who does it. */
+	if (name == subject)
+		sentence_cut(subject, most / 4 > SUBJECT_LEAST ? most / 4 : SUBJECT_LEAST);
 	line_init(&text, ret->main, sizeof(ret->main));
-	line_add(&text, "%-*s  %-10s", SENTENCE_WORD, word_of(l, word),
-		sentence_escaped(l, who, subject, SENTENCE_NAME));
+	line_add(&text, "%-*s  %-10s", SENTENCE_WORD, word_of(l, word), name);
 	if (l->type == TRAIL_DECISION)
 		line_add(&text, " %-*s", width,
 			sentence_escaped(l, "operation", operation, SENTENCE_NAME));

@@ -237,6 +237,19 @@ def on_a_terminal():
                 holds("ALLOW_EXEC=1 opens" in " ".join(rows), f"the cure is not in {rows}")
 
 
+def long_names():
+    """Who has a long name hides nothing of what is done, nor does it look like something else."""
+    with served(QUIET) as server, Watch(server.path, columns=80) as watch:
+        watch.has("-- 0 decisions")
+        for action in ("stop", "pause", "kill"):
+            asked = json.loads(question("POST", f"/containers/a/{action}"))
+            ask(server, json.dumps(asked | {"User": "client." * 9 + "x", "UserAuthNMethod": "TLS"}).encode())
+        watch.has("-- 3 decisions")
+        rows = rows_of(watch.end()[1])
+        for action in ("stop", "pause", "kill"):
+            holds(any("cn:client" in r and f"container_{action} POST /cont" in r for r in rows), f"{action} is not in {rows}")
+
+
 def no_terminal_at_all():
     with served(QUIET) as server, Watch(server.path, env={"TERM": "dumb"}, columns=60) as watch:
         ask(server, EXEC)
@@ -635,8 +648,8 @@ def never_in_the_way():
 
 
 if __name__ == "__main__":
-    sys.exit(run([for_persons, json_lines, picked, on_a_terminal, no_terminal_at_all, resized, injections, too_slow,
-                  fast_enough, nobody_watches, restarted,
+    sys.exit(run([for_persons, json_lines, picked, on_a_terminal, long_names, no_terminal_at_all, resized, injections,
+                  too_slow, fast_enough, nobody_watches, restarted,
                   settings_change, stands_still, ends, nobody_reads, disk_full,
                   nobody_answers,
                   learns, learns_a_policy, does_not_learn_from_holes, never_in_the_way]))
