@@ -44,6 +44,12 @@ int turn_find(struct turn *t);
 /* Opens daemon.json (0), or refuses. Its list is for json_decref. */
 int turn_open(struct turn *t, json_t **plugins);
 
+/*
+ * Whether another plugin of the list is there (and answers, where that is wanted), as dockerd will
+ * look at the SIGHUP (0); or refuses.
+ */
+int turn_check_other(struct turn *t, const char *name, bool answers);
+
 /* What to do where the system refused to change a file; NULL: it says so itself. */
 const char *turn_advice(const struct err *e);
 

@@ -1,20 +1,24 @@
 /*
  * dsp disable: dockerd asks dsp no more, without a restart. It is for the hour in which dsp is
- * dead and dockerd answers nobody, so it asks neither of them anything before it is done.
+ * dead and dockerd answers nobody, so it needs no answer of either before it is done.
  */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "dsp/cli.h"
 #include "dsp/daemon_json.h"
+#include "dsp/http.h"
 #include "dsp/mem.h"
 #include "dsp/process.h"
 #include "dsp/text.h"
 #include "dsp/turn.h"
 
 #define PLUGINS "/run/docker/plugins"
+
+enum { DSP_MS = 5000 };
 
 /*
  * A managed dsp has its socket in a directory of its id. Where the usual one is not there and one
@@ -40,6 +44,31 @@ static void find_managed(struct turn *t)
 		turn_say(t, "notice",
 			"several managed plugins have a socket called %s.sock: say by --socket which is meant",
 			t->name);
+}
+
+/* A plugin that is left and not there would end dockerd. Where dsp is dead that matters less. */
+static int check_left(struct turn *t, const json_t *plugins)
+{
+	json_auto_t *alive = NULL;
+	const json_t *v;
+	struct err e;
+	size_t i;
+
+	if (t->dockerd->pid == 0 || !daemon_json_has(plugins, t->name))
+		return 0;
+	json_array_foreach (plugins, i, v) {
+		const char *name = json_string_value(v);
+
+		if (strcmp(name, t->name) == 0)
+			continue;
+		if (!alive)
+			alive = http_ask_dsp(t->socket, "/Plugin.Activate", DSP_MS, NULL, &e);
+		if (!alive)
+			return 0;
+		if (turn_check_other(t, name, false) != 0)
+			return EXIT_FINDINGS;
+	}
+	return 0;
 }
 
 static int show(struct turn *t, bool has)
@@ -94,9 +123,11 @@ static int disable(struct turn *t)
 			tagged, tagged);
 	if (!daemon_json_has(plugins, t->name))
 		turn_say(t, "ok", "%s does not name %s", t->file->path, t->name);
+	find_managed(t);
+	if (check_left(t, plugins) != 0)
+		return EXIT_FINDINGS;
 	if (t->dry_run)
 		return show(t, daemon_json_has(plugins, t->name));
-	find_managed(t);
 	process_block_signals();
 	out = daemon_file_take_out(t->file, t->name, &e);
 	if (out < 0)

@@ -140,46 +140,6 @@ static int check_namesake(struct turn *t, bool asked_already)
 	return 0;
 }
 
-/* dockerd ends at the SIGHUP because of it, though it was in the file before. */
-static int refuse_other(struct turn *t, const char *name, const char *why)
-{
-	static const char what[] =
-		"%s names the plugin %s, which %s: dockerd would end at the SIGHUP";
-
-	if (!t->dry_run)
-		return turn_refuse(t,
-			"start it, or take it out of authorization-plugins; then repeat this", what,
-			t->file->path, name, why);
-	turn_say(t, "notice", what, t->file->path, name, why);
-	return 0;
-}
-
-static int check_other(struct turn *t, const char *name)
-{
-	json_auto_t *activated = NULL;
-	char path[PLUGIN_PATH];
-	char why[sizeof(((struct err *)NULL)->text) + 32];
-	struct err e;
-	int managed = dockerd_managed(t->dockerd, name, &e);
-	bool found = dockerd_finds(name, path, sizeof(path));
-
-	if (managed == 0)
-		return refuse_other(t, name, "is a managed one and disabled");
-	if (managed > 0)
-		return 0;
-	if (found && path[0]) {
-		activated = http_ask_dsp(path, "/Plugin.Activate", DSP_MS, NULL, &e);
-		if (activated)
-			return 0;
-		(void)snprintf(why, sizeof(why), "does not answer (%s)", e.text);
-		return refuse_other(t, name, why);
-	}
-	if (managed == -1 && !found)
-		return refuse_other(t, name, "is not there");
-	turn_say(t, "notice", "whether the plugin %s answers was not looked at", name);
-	return 0;
-}
-
 static int check_others(struct turn *t, const json_t *plugins)
 {
 	char tagged[sizeof(t->name) + 8];
@@ -199,7 +159,7 @@ static int check_others(struct turn *t, const json_t *plugins)
 		if (strcmp(json_string_value(v), t->name) == 0)
 			continue;
 		line_add(&l, "%s%s", l.n > 0 ? ", " : "", json_string_value(v));
-		if (t->dockerd->pid != 0 && check_other(t, json_string_value(v)) != 0)
+		if (t->dockerd->pid != 0 && turn_check_other(t, json_string_value(v), true) != 0)
 			return EXIT_FINDINGS;
 	}
 	if (l.n > 0)

@@ -13,10 +13,11 @@
 #include "dsp/clock.h"
 #include "dsp/daemon_json.h"
 #include "dsp/diff.h"
+#include "dsp/http.h"
 #include "dsp/mem.h"
 #include "dsp/text.h"
 
-enum { PROOF_MS = 20000, PAUSE_MS = 100 };
+enum { PROOF_MS = 20000, PAUSE_MS = 100, PLUGIN_MS = 5000 };
 
 /* --- telling -----------------------------------------------------------------------------------*/
 
@@ -218,6 +219,47 @@ int turn_open(struct turn *t, json_t **plugins)
 		strcmp(t->command, "enable") == 0 ? "into" : "out of", t->name,
 		(int)t->dockerd->pid);
 	return turn_refuse(t, advice, "%s: %s", t->file->path, e.text);
+}
+
+/* dockerd ends at the SIGHUP because of it, though it was in the file before. */
+static int refuse_other(struct turn *t, const char *name, const char *why)
+{
+	static const char what[] =
+		"%s names the plugin %s, which %s: dockerd would end at the SIGHUP";
+
+	if (!t->dry_run)
+		return turn_refuse(t,
+			"start it, or take it out of authorization-plugins; then repeat this", what,
+			t->file->path, name, why);
+	turn_say(t, "notice", what, t->file->path, name, why);
+	return 0;
+}
+
+int turn_check_other(struct turn *t, const char *name, bool answers)
+{
+	json_auto_t *activated = NULL;
+	char path[512];
+	char why[sizeof(((struct err *)NULL)->text) + 32];
+	struct err e;
+	int managed = dockerd_managed(t->dockerd, name, &e);
+	bool found = dockerd_finds(name, path, sizeof(path));
+
+	if (managed == 0)
+		return refuse_other(t, name, "is a managed one and disabled");
+	if (managed > 0)
+		return 0;
+	if (found && path[0] && answers) {
+		activated = http_ask_dsp(path, "/Plugin.Activate", PLUGIN_MS, NULL, &e);
+		if (activated)
+			return 0;
+		(void)snprintf(why, sizeof(why), "does not answer (%s)", e.text);
+		return refuse_other(t, name, why);
+	}
+	if (managed == -1 && !found)
+		return refuse_other(t, name, "is not there");
+	if (answers)
+		turn_say(t, "notice", "whether the plugin %s answers was not looked at", name);
+	return 0;
 }
 
 const char *turn_advice(const struct err *e)

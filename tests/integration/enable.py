@@ -282,6 +282,17 @@ def refuses_for_others(lab, report):
         refused(lab, 'enable', 'names the plugin other, which is a managed one and disabled', 'take it out')
         check(not asked(lab), 'asked')
     lab.works('plugin', 'rm', '-f', 'other')
+    with report.case('refused: disable, and another plugin of the list is not there'):
+        put(lab, OTHERS)
+        run(lab, 'enable')
+        put(lab, '{"authorization-plugins": ["other", "dsp"]}')
+        refused(lab, 'disable', 'names the plugin other, which is not there', 'take it out')
+        check('which is not there' in run(lab, 'disable --dry-run'), 'a dry run does not tell')
+        check(asked(lab), 'not asked')
+        run(lab, 'disable --name other')
+        same(get(lab), '{"authorization-plugins": ["dsp"]}', 'daemon.json')
+        run(lab, 'disable')
+        check(not asked(lab), 'asked')
     with report.case('refused: another name that no plugin can have'):
         put(lab, '{"authorization-plugins": ["a b?", ""]}')
         refused(lab, 'enable', 'names the plugin a b?, which is not there')
