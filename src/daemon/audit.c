@@ -22,6 +22,7 @@ enum {
 	RETRY_MS = 250,    /* after a failure */
 	GATHER_MS = 2,     /* lines that come close together are written together */
 	LOOK_MS = 200,     /* at what was folded */
+	HANG_MS = 2000,    /* a write that takes longer is told */
 	PARTING_MS = 1000, /* at the end, for what waits */
 	JOIN_SECONDS = 2,
 };
@@ -43,6 +44,7 @@ struct audit {
 	bool failing;
 	bool closing;
 	uint64_t closing_at; /* milliseconds */
+	uint64_t writing_at; /* since when the writer writes; 0: it does not */
 	char trouble[256];
 
 	/* the writer's own */
@@ -284,6 +286,8 @@ struct audit_state audit_state(struct audit *a)
 	memcpy(s.outcomes, a->outcomes, sizeof(s.outcomes));
 	s.queued = a->ledger.backlog.count;
 	text_copy(span_of(a->trouble), s.trouble, sizeof(s.trouble));
+	if (!a->failing && a->writing_at > 0 && clock_now() - a->writing_at > HANG_MS)
+		text_copy(SPAN("a write of it hangs"), s.trouble, sizeof(s.trouble));
 	unlock(a);
 	return s;
 }
@@ -423,10 +427,12 @@ static bool writer_turn(struct audit *a)
 		lock(a);
 		return true;
 	}
+	a->writing_at = clock_now();
 	unlock(a);
 	v = look(a, &waiting);
 	rc = write_out(a, &v, &e);
 	lock(a);
+	a->writing_at = 0;
 	if (rc == 0)
 		note_written(a, &v);
 	if (rc != 0 || a->failing)

@@ -650,6 +650,40 @@ def reader_gone():
         server.alive()
 
 
+def hangs():
+    """A write that does not end, as to a standard error that nobody reads: status and health tell of it."""
+    with directory() as where:
+        os.mkfifo(where + "/fifo")
+        reader = os.open(where + "/fifo", os.O_RDWR)
+        with trail({"DSP_AUDIT": "stderr"}, ["sh", "-c", 'exec "$@" 2> "$0"', where + "/fifo"]) as (server, _):
+            def health():
+                return subprocess.run([program, "health", "--socket", server.path], check=False,
+                                      capture_output=True, text=True)
+            same(health().returncode, 0, "health before")
+            for i in range(200):
+                same(ask(server, "POST", f"/containers/{'x' * 300}{i}/stop"), ALLOW)
+            eventually(lambda: "hangs" in state(server)["trouble"], "nothing is told")
+            end = health()
+            same(end.returncode, 1, "health")
+            holds("the audit trail is stuck" in end.stdout, end.stdout)
+            done = threading.Event()
+
+            def drain():
+                while not done.is_set():
+                    if select.select([reader], [], [], 0.05)[0]:
+                        os.read(reader, 65536)
+            thread = threading.Thread(target=drain)
+            thread.start()
+            try:
+                settled(server)
+                same(health().returncode, 0, "health afterwards")
+                server.stop()
+            finally:
+                done.set()
+                thread.join()
+        os.close(reader)
+
+
 def not_a_file():
     """What no trail may be: a link, a directory, a place of nobody's. dsp serves, and says so."""
     with directory() as where:
@@ -778,7 +812,7 @@ def native_journal():
 
 CHECK = [lines, which, who, injections, outcomes, outcomes_in_order, outcomes_in_pieces, count_distinct, count_alike,
          slow_reader, rotated, directory_gone, denied_without, queue_full_denies, disk_full, emptied, reader_gone,
-         not_a_file, half_a_line, hangup, standard_error, native_journal]
+         hangs, not_a_file, half_a_line, hangup, standard_error, native_journal]
 
 
 def build(name, sanitize):
