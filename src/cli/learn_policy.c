@@ -197,8 +197,6 @@ static int make_users(struct plan *p, struct learned *all, const struct wanted *
 		text_copy(s->subject, name, sizeof(name));
 		text_escape(s->subject, shown, sizeof(shown));
 		known = json_object_get(w->users, name);
-		if (json_object_get(users, name))
-			continue;
 		if (known) {
 			(void)json_object_set(users, name, known);
 			continue;
@@ -208,6 +206,8 @@ static int make_users(struct plan *p, struct learned *all, const struct wanted *
 				"the user %s has a token, which no trail holds: give the policy file "
 				"that tells of it with --users FILE",
 				shown);
+		if (json_object_get(users, name))
+			continue;
 		learn_note(all,
 			"the trail does not tell which certificates the user %s has: one with its "
 			"own name is assumed (--users FILE takes it from a policy file)",

@@ -212,6 +212,12 @@ def check_state(results):
                       end.stdout + end.stderr)
         end = suggest(trail, "--json")
         results.check("suggest: JSON", json.loads(end.stdout)["flags"] == [], end.stdout)
+        with open(other, "w", encoding="utf-8") as f:
+            for known_by in ("certificate", "token"):
+                f.write(json.dumps(json.loads(lines[0]) | {"subject": "alice", "known_by": known_by}) + "\n")
+        end = suggest("--policy", other)
+        results.check("suggest: a user with a certificate and a token",
+                      end.returncode == 1 and "--users" in end.stderr, end.stdout + end.stderr)
         line = json.loads(lines[0])
         line["subject"] = "cn:\\x1b[2J\u202e\\xff"
         with open(other, "w", encoding="utf-8") as f:
