@@ -10,6 +10,48 @@
 
 enum { RULES_MOST = 1000 };
 
+/* --- who ---------------------------------------------------------------------------------------*/
+
+static bool is_user(const struct seen *s)
+{
+	return !span_equal(s->subject, SPAN("anonymous")) && !span_starts(s->subject, SPAN("cn:"));
+}
+
+/* Whether a certificate of this name will be the user's. */
+static bool has_name(const struct wanted *w, const struct seen *user, struct span common_name)
+{
+	char text[400];
+	const json_t *known;
+	const json_t *v;
+	size_t i;
+
+	text_copy(user->subject, text, sizeof(text));
+	known = json_object_get(w->users, text);
+	if (!known)
+		return span_equal(user->subject, common_name);
+	json_array_foreach (json_object_get(known, "common_names"), i, v) {
+		if (span_equal(span_of(json_string_value(v)), common_name))
+			return true;
+	}
+	return false;
+}
+
+/* What a certificate did before it was a user's, the user will have to be allowed. */
+static void adopt(struct learned *all, const struct wanted *w)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		struct seen *s = all->items[i];
+
+		for (size_t k = 0; k < all->count && span_starts(s->subject, SPAN("cn:")); k++) {
+			const struct seen *user = all->items[k];
+
+			if (!user->no && is_user(user) &&
+				has_name(w, user, span_after(s->subject, strlen("cn:"))))
+				s->subject = user->subject;
+		}
+	}
+}
+
 /* --- groups ------------------------------------------------------------------------------------*/
 
 /* Requests of one rule: the same subject, powers, and kinds that lists cannot name. */
@@ -174,11 +216,6 @@ static int make_rules(struct plan *p, struct learned *all, struct err *e)
 }
 
 /* --- users -------------------------------------------------------------------------------------*/
-
-static bool is_user(const struct seen *s)
-{
-	return !span_equal(s->subject, SPAN("anonymous")) && !span_starts(s->subject, SPAN("cn:"));
-}
 
 /* A trail tells a user's name, and neither certificates nor tokens. */
 static int make_users(struct plan *p, struct learned *all, const struct wanted *w, struct err *e)
@@ -382,6 +419,7 @@ int learn_policy(struct learned *all, const struct wanted *w, json_t **ret,
 		json_pack("{s:s, s:[], s:s}", "profile", profile_info(w->profile)->name, "rules",
 			"otherwise", "deny"),
 		w->profile);
+	adopt(all, w);
 	rc = make_rules(&p, all, e) != 0 || make_users(&p, all, w, e) != 0 ? -1 : 0;
 	if (rc == 0 && !w->exact)
 		plan_widen(&p, all);

@@ -218,6 +218,13 @@ def check_state(results):
         end = suggest("--policy", other)
         results.check("suggest: a user with a certificate and a token",
                       end.returncode == 1 and "--users" in end.stderr, end.stdout + end.stderr)
+        with open(other, "w", encoding="utf-8") as f:
+            for subject in ("cn:alice", "alice", "cn:bob"):
+                f.write(json.dumps(json.loads(lines[0]) | {"subject": subject, "known_by": "certificate"}) + "\n")
+        end = suggest("--policy", other)
+        results.check("suggest: a certificate that became a user's",
+                      [rule["who"] for rule in json.loads(end.stdout)["rules"]] == [["alice"], ["cn:bob"]],
+                      end.stdout + end.stderr)
         line = json.loads(lines[0])
         line["subject"] = "cn:\\x1b[2J\u202e\\xff"
         with open(other, "w", encoding="utf-8") as f:
