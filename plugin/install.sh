@@ -7,7 +7,8 @@
 # RECORD (a path, as installed; "-" for none) keeps what was put there: "d PATH" for a directory that was
 # not there before, "f SHA256 PATH", "c SHA256 PATH" for a configuration file. So all of it can be
 # taken away, also by another version's uninstall, and nothing else. A configuration file that
-# somebody has changed is neither overwritten nor removed.
+# somebody has changed is neither overwritten nor removed. While an installation goes on RECORD.part
+# has what it is about to put, for one that is killed.
 set -euo pipefail
 umask 022
 
@@ -17,23 +18,36 @@ root=${2:-}
 record=${3:-}
 [ -n "$record" ] && shift 3
 lines=()
+part=
 declare -A known=()
 
 digest() {
 	sha256sum < "$1" | cut -d ' ' -f 1
 }
 
-# The lines of the record of an installation before this one.
-read_record() {
-	local kind rest
+# is_text PATH SHA256
+is_text() {
+	[ -e "$root$1" ] && [ "$(digest "$root$1")" = "$2" ]
+}
 
-	[ -e "$root$record" ] || return 0
-	while read -r kind rest; do
-		case $kind in
-		d) known[$rest]=d ;;
-		f | c) known[${rest#* }]="$kind ${rest%% *}" ;;
-		esac
-	done < "$root$record"
+# The lines of the record of an installation before this one, and of one that was killed.
+read_record() {
+	local file kind rest path
+
+	for file in "$root$record" "$root$record.part"; do
+		[ -e "$file" ] || continue
+		while read -r kind rest; do
+			case $kind in
+			d) known[$rest]=d ;;
+			f | c)
+				path=${rest#* }
+				# Killed before it took the place of the one before.
+				[ "$kind" = f ] || [ -z "${known[$path]:-}" ] || is_text "$path" "${rest%% *}" || continue
+				known[$path]="$kind ${rest%% *}"
+				;;
+			esac
+		done < "$file"
+	done
 }
 
 # Makes a directory and those above it; the ones that were not there are recorded.
@@ -42,8 +56,8 @@ make_directory() {
 		mkdir -p "$root/"
 	elif [ ! -d "$root$1" ] || [ "${known[$1]:-}" = d ]; then
 		make_directory "$(dirname "$1")"
-		[ -d "$root$1" ] || mkdir "$root$1"
 		keep "d $1"
+		[ -d "$root$1" ] || mkdir "$root$1"
 	fi
 }
 
@@ -54,6 +68,7 @@ keep() {
 		[ "$line" != "$1" ] || return 0
 	done
 	lines+=("$1")
+	[ -z "$part" ] || echo "$1" >> "$part"
 }
 
 # In one step, so that no program is ever half there.
@@ -117,6 +132,7 @@ remove_old() {
 
 # remove "f SHA256" PATH, or "c SHA256" PATH
 remove() {
+	rm -f "$root$2.dsp-new"
 	case $1 in
 	f*) rm -f "$root$2" ;;
 	c*)
@@ -143,6 +159,7 @@ write_record() {
 	make_directory "$(dirname "$record")"
 	printf '%s\n' "${lines[@]}" > "$root$record.new"
 	mv -f "$root$record.new" "$root$record"
+	rm -f "$root$record.part"
 }
 
 # On the running system: nothing is started or stopped by an installation.
@@ -165,6 +182,9 @@ install_all() {
 		trap write_record EXIT
 		trap 'exit 130' INT
 		trap 'exit 143' TERM HUP
+		make_directory "$(dirname "$record")"
+		part=$root$record.part
+		printf '%s\n' "${lines[@]}" >> "$part"
 	fi
 	for entry; do
 		IFS=: read -r mode source target <<< "$entry"
@@ -206,7 +226,7 @@ check_unused() {
 uninstall_all() {
 	local path directories=()
 
-	if [ ! -e "$root$record" ]; then
+	if [ ! -e "$root$record" ] && [ ! -e "$root$record.part" ]; then
 		echo "there is no $root$record: nothing was installed by make install here" >&2
 		exit 1
 	fi
@@ -219,7 +239,7 @@ uninstall_all() {
 			remove "${known[$path]}" "$path"
 		fi
 	done
-	rm -f "$root$record"
+	rm -f "$root$record" "$root$record.new" "$root$record.part"
 	[ ${#directories[@]} = 0 ] || printf '%s\n' "${directories[@]}" | LC_ALL=C sort -r |
 		while read -r path; do
 			rmdir "$root$path" 2> /dev/null || true

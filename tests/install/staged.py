@@ -2,6 +2,7 @@
 """make install and make uninstall, into a stage and in a throwaway root: what is put there, and that nothing
 stays."""
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -189,6 +190,43 @@ def check_cut_short(tmp, results):
     results.check("uninstall after that leaves nothing", status == 0 and not tree(stage), f"{told} {set(tree(stage))}")
 
 
+KILLER = """#!/bin/sh
+# In place of a tool: with the call of this number its caller is killed, and the tool does its work or not.
+echo >> {0}
+[ "$(wc -l < {0})" != {1} ] || {{ {2} kill -KILL $PPID; exit; }}
+exec {3} "$@"
+"""
+
+
+def check_killed(tmp, results):
+    """kill -9 before and after each tool that changes something: what was put can be taken away again."""
+    record = "/usr/lib/dsp/installed"
+    one = write(tmp, "one", "one")
+    entries = (f"644:{one}:/usr/share/a/one", f"conf:{one}:/etc/dsp/x.env", f"644:{one}:/usr/share/b/two")
+    wrong, kills = [], 0
+    for tool, after, again in itertools.product(("mkdir", "install", "mv"), (False, True), (False, True)):
+        for number in itertools.count(1):
+            room = os.path.join(tmp, "killed")
+            stage, count = os.path.join(room, "stage"), os.path.join(room, "count")
+            os.makedirs(stage)
+            real = shutil.which(tool)
+            os.chmod(write(room, "bin/" + tool, KILLER.format(count, number, f'{real} "$@";' if after else "", real)), 0o755)
+            status, told = call("env", f"PATH={room}/bin:{os.environ['PATH']}", SCRIPT, "install", stage, record, *entries)
+            killed = status != 0
+            if killed and again:
+                status, told = call(SCRIPT, "install", stage, record, *entries)
+                wrong += [(tool, number, told)] if status != 0 else []
+            told = call(SCRIPT, "uninstall", stage, record)[1]
+            # Those above the record must be there before anything can be recorded.
+            if set(tree(stage)) - {"usr", "usr/lib", "usr/lib/dsp"}:
+                wrong.append((tool, number, after, again, told, sorted(tree(stage))))
+            shutil.rmtree(room)
+            kills += killed
+            if not killed:
+                break
+    results.check("install killed at each step, uninstall leaves nothing", not wrong and kills > 20, f"{kills} {wrong[:3]}")
+
+
 def check_prefix(tmp, results):
     stage = os.path.join(tmp, "prefix")
     status, told = make("install", stage, "prefix=/usr", "unitdir=/lib/systemd/system", "RECORD=-")
@@ -310,6 +348,7 @@ def main():
         check_edited(tmp, results)
         check_versions(tmp, results)
         check_cut_short(tmp, results)
+        check_killed(tmp, results)
         check_prefix(tmp, results)
         room = os.path.join(tmp, "room")
         os.mkdir(room)
