@@ -1,7 +1,8 @@
 /* What the doctor makes of dockerds that the suites cannot run: versions, command lines. */
 #include "unit.h"
 
-#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -134,42 +135,46 @@ static void take_address(void *ctx, const char *address)
 	text_copy(span_of(address), ctx, 80);
 }
 
-/* A socket of TCP that listens at a free port; where it is. */
-static int listen_at(const char *host, int family, char *text)
+/* A socket of TCP that listens at a free port; where it is. -1: this machine has no such address. */
+static int listen_at(const char *host, char *text)
 {
-	struct sockaddr_storage at = { .ss_family = (sa_family_t)family };
-	struct sockaddr_in *four = (void *)&at;
-	struct sockaddr_in6 *six = (void *)&at;
-	socklen_t n = family == AF_INET ? sizeof(*four) : sizeof(*six);
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct sockaddr_storage at;
+	socklen_t n = sizeof(at);
+	struct addrinfo *a;
+	int fd;
+	int bound;
 
-	assert_int_equal(inet_pton(family, host,
-				 family == AF_INET ? (void *)&four->sin_addr : &six->sin6_addr),
-		1);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, n) != 0)
+	assert_int_equal(getaddrinfo(host, "0", &hints, &a), 0);
+	fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bound = fd < 0 ? -1 : bind(fd, a->ai_addr, a->ai_addrlen);
+	freeaddrinfo(a);
+	if (bound != 0) {
+		(void)close(fd);
 		return -1;
+	}
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
 	/* The port has the same place in both. */
-	(void)snprintf(text, 80, family == AF_INET ? "%s:%u" : "[%s]:%u", host,
-		(unsigned)ntohs(four->sin_port));
+	(void)snprintf(text, 80, at.ss_family == AF_INET ? "%s:%u" : "[%s]:%u", host,
+		(unsigned)ntohs(((struct sockaddr_in *)(void *)&at)->sin_port));
 	return fd;
 }
 
 /* What systemd has made and handed over; and not what dockerd has made itself. */
 static void handed_over(void **state)
 {
-	static const struct {
-		const char *host;
-		int family;
-	} rows[] = { { "127.0.0.1", AF_INET }, { "0.0.0.0", AF_INET }, { "::1", AF_INET6 } };
+	static const char *const hosts[] = { "127.0.0.1", "0.0.0.0", "::1" };
 	char seen[80] = "";
 	char want[80];
 	pid_t child;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int fd = listen_at(rows[i].host, rows[i].family, want);
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		int fd = listen_at(hosts[i], want);
 
 		if (fd < 0) /* a machine without IPv6 */
 			continue;
