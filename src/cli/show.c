@@ -112,13 +112,15 @@ static void print_line(struct show *s, const struct trail_line *l)
 {
 	static const struct fold_of of = { "", "" };
 	uint64_t now_us = clock_date_us();
-	char key[sizeof(struct sentence) + 1];
+	char key[sizeof(struct sentence) + 40];
 	struct sentence t;
 	struct fold *f;
 	int n;
 
 	sentence_write(l, room_of(s), &t);
-	n = snprintf(key, sizeof(key), "%s\n%s", t.main, t.why);
+	/* What differs where the line was cut is not the same. */
+	n = snprintf(key, sizeof(key), "%s\n%s\n%llx", t.main, t.why,
+		(unsigned long long)text_hash(span_of(trail_text(l, "target"))));
 	f = folds_find(&s->folds, (struct span){ key, (size_t)n }, now_us);
 	if (f) {
 		fold_count(f, now_us);

@@ -250,6 +250,17 @@ def long_names():
             holds(any("cn:client" in r and f"container_{action} POST /cont" in r for r in rows), f"{action} is not in {rows}")
 
 
+def long_targets():
+    """What differs behind the end of the screen's line is not the same."""
+    with served(QUIET) as server, Watch(server.path, columns=60) as watch:
+        watch.has("-- 0 decisions")
+        for i in (0, 0, 1, 2):
+            ask(server, question("POST", f"/containers/{'0' * 60}{i}/stop"))
+        watch.has("-- 4 decisions")
+        rows = [row for row in rows_of(watch.end()[1]) if "container_stop" in row]
+        same(["more)" in row for row in rows].count(False), 3, f"lines of three containers in {rows}")
+
+
 def no_terminal_at_all():
     with served(QUIET) as server, Watch(server.path, env={"TERM": "dumb"}, columns=60) as watch:
         ask(server, EXEC)
@@ -648,7 +659,7 @@ def never_in_the_way():
 
 
 if __name__ == "__main__":
-    sys.exit(run([for_persons, json_lines, picked, on_a_terminal, long_names, no_terminal_at_all, resized, injections,
+    sys.exit(run([for_persons, json_lines, picked, on_a_terminal, long_names, long_targets, no_terminal_at_all, resized, injections,
                   too_slow, fast_enough, nobody_watches, restarted,
                   settings_change, stands_still, ends, nobody_reads, disk_full,
                   nobody_answers,
