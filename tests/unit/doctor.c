@@ -135,7 +135,7 @@ static void take_address(void *ctx, const char *address)
 	text_copy(span_of(address), ctx, 80);
 }
 
-/* A socket of TCP that listens at a free port; where it is. -1: this machine has no such address. */
+/* A TCP socket that listens at a free port; where it is. -1: this machine has no such address. */
 static int listen_at(const char *host, char *text)
 {
 	const struct addrinfo hints = {
