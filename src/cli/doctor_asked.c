@@ -186,6 +186,20 @@ void check_settings(const struct doctor *d, struct outcome *o)
 			(long long)json_integer_value(json_object_get(d->status, "rules")));
 }
 
+/* A deny rule may have a mode of its own. */
+static void look_at_rules(const struct doctor *d, struct outcome *o)
+{
+	const struct rules *rules = d->config_good ? d->config->policy.file_rules : NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; rules && i < rules->count; i++)
+		count += rules->items[i].monitor;
+	if (count > 0)
+		outcome_say(o, STATE_NOTE,
+			"mode enforce, but for %zu deny rules with \"mode\": \"monitor\" of their own, which deny nothing",
+			count);
+}
+
 void check_monitor(const struct doctor *d, struct outcome *o)
 {
 	const char *mode = json_string_value(json_object_get(d->status, "mode"));
@@ -198,5 +212,7 @@ void check_monitor(const struct doctor *d, struct outcome *o)
 			"would stop is allowed",
 			mode ? mode : "?");
 	else
+		look_at_rules(d, o);
+	if (o->state == STATE_OK)
 		outcome_say(o, STATE_OK, "mode enforce");
 }

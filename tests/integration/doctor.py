@@ -362,6 +362,14 @@ def sick(w, report):
     with report.case('monitor mode'):
         w.dsp('DSP_MODE=monitor')
         w.expect(3, 'monitor-mode')
+    with report.case('a rule in monitor mode: a note'):
+        rule = '{"name":"x","who":["*"],"deny":["container_kill"],"mode":"monitor"}'
+        w.sh('cp -p /etc/dsp/policy.json /run/lab/policy; echo \'{"rules":[%s],"otherwise":"profile"}\' '
+             '> /etc/dsp/policy.json' % rule)
+        w.dsp()
+        found = w.expect(0).checks['monitor-mode']
+        check(found['state'] == 'note' and '1 deny rules' in found['text'], str(found))
+        w.sh('cp -p /run/lab/policy /etc/dsp/policy.json')
     with report.case('profile hardened: no way to root is left open'):
         w.dsp('DSP_PROFILE=hardened')
         found = w.expect(0)
