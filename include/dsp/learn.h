@@ -22,6 +22,7 @@ struct seen {
 	char known_by[24];
 	uint64_t times;
 	bool whole;     /* all details were in the line */
+	bool who_cut;   /* and the subject was not whole */
 	const char *no; /* nothing can allow it: why; or NULL */
 	size_t rule;    /* of a policy: that which allows it */
 };

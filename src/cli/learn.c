@@ -190,6 +190,24 @@ static const char *hopeless(const struct trail_line *l)
 	return exact ? NULL : "it cannot be read";
 }
 
+/* Whether the line had no room for all of this member. */
+static bool is_cut(const struct trail_line *l, const char *member)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = trail_word(l, "cut", i)); i++) {
+		if (strcmp(name, member) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A name that is not whole may end in anything. */
+static bool has_plain_name(const struct trail_line *l)
+{
+	return !is_cut(l, "name") && route_is_plain(span_of(trail_text(l, "name")));
+}
+
 static int read_facts(
 	struct learned *all, const struct trail_line *l, struct seen *s, struct err *e)
 {
@@ -207,7 +225,8 @@ static int read_facts(
 		take_text(all, trail_text(l, "name"), &f->name, e) != 0)
 		return -1;
 	f->route = row_of(l);
-	f->plain_name = route_is_plain(f->name);
+	f->plain_name = has_plain_name(l);
+	s->who_cut = is_cut(l, "subject");
 	f->hidden = json_is_true(json_object_get(l->object, "hidden"));
 	f->unseen = json_is_true(json_object_get(l->object, "mounts_unseen"));
 	if (!s->no && !f->route && strcmp(trail_text(l, "operation"), "unknown") != 0)
@@ -229,7 +248,7 @@ static char *key_of(const struct trail_line *l)
 	static const char *const members[] = { "subject", "known_by", "operation", "access",
 		"reading", "hidden", "mounts_unseen", "powers", "details", "details_left_out" };
 	const char *by = trail_text(l, "decided_by");
-	bool plain = route_is_plain(span_of(trail_text(l, "name")));
+	bool plain = has_plain_name(l);
 	json_t *list = json_array();
 	char *text;
 

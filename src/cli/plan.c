@@ -114,7 +114,7 @@ const char *seen_unspeakable(const struct seen *s)
 {
 	static const char why[] = "a policy file cannot name what it asks for";
 
-	if (!is_who(s->subject))
+	if (s->who_cut || !is_who(s->subject))
 		return "a policy file cannot name who asks";
 	for (size_t i = 0; i < s->facts.details.count; i++) {
 		const struct detail *d = &s->facts.details.items[i];

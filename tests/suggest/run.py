@@ -225,6 +225,12 @@ def check_state(results):
         results.check("suggest: a certificate that became a user's",
                       [rule["who"] for rule in json.loads(end.stdout)["rules"]] == [["alice"], ["cn:bob"]],
                       end.stdout + end.stderr)
+        with open(other, "w", encoding="utf-8") as f:
+            f.write(json.dumps(json.loads(lines[0]) | {"subject": "cn:" + "x" * 317, "known_by": "certificate",
+                                                       "cut": ["subject"]}) + "\n")
+        end = suggest("--policy", other)
+        results.check("suggest: a name that is not whole", "cannot name who asks" in end.stderr and
+                      "xxx" not in end.stdout, end.stdout + end.stderr)
         line = json.loads(lines[0])
         line["subject"] = "cn:\\x1b[2J\u202e\\xff"
         with open(other, "w", encoding="utf-8") as f:
