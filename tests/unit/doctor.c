@@ -142,7 +142,7 @@ static int listen_at(const char *host, char *text)
 		.ai_flags = AI_NUMERICHOST,
 		.ai_socktype = SOCK_STREAM,
 	};
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
 	socklen_t n = sizeof(at);
 	struct addrinfo *a;
 	int fd;
