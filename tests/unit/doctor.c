@@ -2,7 +2,6 @@
 #include "unit.h"
 
 #include <netdb.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -142,7 +141,8 @@ static int listen_at(const char *host, char *text)
 		.ai_flags = AI_NUMERICHOST,
 		.ai_socktype = SOCK_STREAM,
 	};
-	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
+	struct sockaddr_storage at;
+	char port[8];
 	socklen_t n = sizeof(at);
 	struct addrinfo *a;
 	int fd;
@@ -158,9 +158,10 @@ static int listen_at(const char *host, char *text)
 	}
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
-	/* The port has the same place in both. */
-	(void)snprintf(text, 80, at.ss_family == AF_INET ? "%s:%u" : "[%s]:%u", host,
-		(unsigned)ntohs(((struct sockaddr_in *)(void *)&at)->sin_port));
+	assert_int_equal(
+		getnameinfo((struct sockaddr *)&at, n, NULL, 0, port, sizeof(port), NI_NUMERICSERV),
+		0);
+	(void)snprintf(text, 80, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 	return fd;
 }
 
