@@ -68,4 +68,7 @@ size_t trail_bytes(const char *text, char *out);
 /* The word of an element of a list ("powers", "closed"); NULL: there are no more. */
 const char *trail_word(const struct trail_line *l, const char *list, size_t at);
 
+/* Whether the list has this word. */
+bool trail_has(const struct trail_line *l, const char *list, const char *word);
+
 #endif

@@ -190,22 +190,10 @@ static const char *hopeless(const struct trail_line *l)
 	return exact ? NULL : "it cannot be read";
 }
 
-/* Whether the line had no room for all of this member. */
-static bool is_cut(const struct trail_line *l, const char *member)
-{
-	const char *name;
-
-	for (size_t i = 0; (name = trail_word(l, "cut", i)); i++) {
-		if (strcmp(name, member) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* A name that is not whole may end in anything. */
 static bool has_plain_name(const struct trail_line *l)
 {
-	return !is_cut(l, "name") && route_is_plain(span_of(trail_text(l, "name")));
+	return !trail_has(l, "cut", "name") && route_is_plain(span_of(trail_text(l, "name")));
 }
 
 static int read_facts(
@@ -226,7 +214,7 @@ static int read_facts(
 		return -1;
 	f->route = row_of(l);
 	f->plain_name = has_plain_name(l);
-	s->who_cut = is_cut(l, "subject");
+	s->who_cut = trail_has(l, "cut", "subject");
 	f->hidden = json_is_true(json_object_get(l->object, "hidden"));
 	f->unseen = json_is_true(json_object_get(l->object, "mounts_unseen"));
 	if (!s->no && !f->route && strcmp(trail_text(l, "operation"), "unknown") != 0)

@@ -49,17 +49,6 @@ bool pick_any(const struct pick *p)
 	return p->denied || p->changes || p->verdict || p->user || p->operation || p->power;
 }
 
-static bool has_power(const struct trail_line *l, const char *power)
-{
-	const char *name;
-
-	for (size_t i = 0; (name = trail_word(l, "powers", i)); i++) {
-		if (strcmp(name, power) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool is_like(const char *wanted, const char *glob, const char *text)
 {
 	return (!wanted || strcmp(wanted, text) == 0) && (!glob || fnmatch(glob, text, 0) == 0);
@@ -76,5 +65,5 @@ bool pick_wants(const struct pick *p, const struct trail_line *l)
 	return is_like(p->verdict, NULL, verdict) &&
 		is_like(p->user, NULL, trail_text(l, "subject")) &&
 		is_like(NULL, p->operation, trail_text(l, "operation")) &&
-		(!p->power || has_power(l, p->power));
+		(!p->power || trail_has(l, "powers", p->power));
 }

@@ -327,6 +327,17 @@ const char *trail_word(const struct trail_line *l, const char *list, size_t at)
 	return json_string_value(json_array_get(json_object_get(l->object, list), at));
 }
 
+bool trail_has(const struct trail_line *l, const char *list, const char *word)
+{
+	const char *one;
+
+	for (size_t i = 0; (one = trail_word(l, list, i)) != NULL; i++) {
+		if (strcmp(one, word) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
