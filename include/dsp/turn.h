@@ -13,6 +13,8 @@
 #include "dsp/err.h"
 #include "dsp/span.h"
 
+enum { TURN_ASK_MS = 5000 }; /* for an answer of dsp, or of another plugin */
+
 struct turn {
 	const char *command;
 	const char *host;

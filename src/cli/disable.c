@@ -18,8 +18,6 @@
 
 #define PLUGINS "/run/docker/plugins"
 
-enum { DSP_MS = 5000 };
-
 /*
  * A managed dsp has its socket in a directory of its id. Where the usual one is not there and one
  * such is, the probe is to come to that.
@@ -62,7 +60,7 @@ static int check_left(struct turn *t, const json_t *plugins)
 		if (strcmp(name, t->name) == 0)
 			continue;
 		if (!alive)
-			alive = http_ask_dsp(t->socket, "/Plugin.Activate", DSP_MS, NULL, &e);
+			alive = http_ask_dsp(t->socket, "/Plugin.Activate", TURN_ASK_MS, NULL, &e);
 		if (!alive)
 			return 0;
 		if (turn_check_other(t, name, false) != 0)

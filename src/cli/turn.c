@@ -17,7 +17,7 @@
 #include "dsp/mem.h"
 #include "dsp/text.h"
 
-enum { PROOF_MS = 20000, PAUSE_MS = 100, PLUGIN_MS = 5000 };
+enum { PROOF_MS = 20000, PAUSE_MS = 100 };
 
 /* --- telling -----------------------------------------------------------------------------------*/
 
@@ -249,7 +249,7 @@ int turn_check_other(struct turn *t, const char *name, bool answers)
 	if (managed > 0)
 		return 0;
 	if (found && path[0] && answers) {
-		activated = http_ask_dsp(path, "/Plugin.Activate", PLUGIN_MS, NULL, &e);
+		activated = http_ask_dsp(path, "/Plugin.Activate", TURN_ASK_MS, NULL, &e);
 		if (activated)
 			return 0;
 		(void)snprintf(why, sizeof(why), "does not answer (%s)", e.text);
