@@ -36,19 +36,31 @@ static bool has_name(const struct wanted *w, const struct seen *user, struct spa
 	return false;
 }
 
+/* The one whose certificate of this name will be; NULL: nobody's. */
+static const struct seen *user_of(
+	const struct learned *all, const struct wanted *w, struct span common_name)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		const struct seen *user = all->items[i];
+
+		if (!user->no && is_user(user) && has_name(w, user, common_name))
+			return user;
+	}
+	return NULL;
+}
+
 /* What a certificate did before it was a user's, the user will have to be allowed. */
 static void adopt(struct learned *all, const struct wanted *w)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		struct seen *s = all->items[i];
+		const struct seen *user;
 
-		for (size_t k = 0; k < all->count && span_starts(s->subject, SPAN("cn:")); k++) {
-			const struct seen *user = all->items[k];
-
-			if (!user->no && is_user(user) &&
-				has_name(w, user, span_after(s->subject, strlen("cn:"))))
-				s->subject = user->subject;
-		}
+		if (!span_starts(s->subject, SPAN("cn:")))
+			continue;
+		user = user_of(all, w, span_after(s->subject, strlen("cn:")));
+		if (user)
+			s->subject = user->subject;
 	}
 }
 
