@@ -76,20 +76,22 @@ int audit_file_open(struct audit_file *f, struct err *e)
 	return 0;
 }
 
-/* Whether the name still leads to what is open; others may have emptied it, as a full disk asks. */
-static bool is_in_place(struct audit_file *f)
+/* Whether the name still leads to what is open; ret is filled in where there is a name. */
+static bool is_in_place(const struct audit_file *f, struct stat *ret)
 {
-	struct stat st;
-
 	if (!f->path)
 		return f->fd >= 0;
-	if (f->fd < 0 || stat(f->path, &st) != 0 || st.st_dev != f->device || st.st_ino != f->inode)
-		return false;
-	if (f->regular && (f->torn == 0 || (uint64_t)st.st_size < f->size)) {
-		f->size = (uint64_t)st.st_size;
-		f->torn = 0;
-	}
-	return true;
+	return f->fd >= 0 && stat(f->path, ret) == 0 && ret->st_dev == f->device &&
+		ret->st_ino == f->inode;
+}
+
+/* Others may have emptied it, as a full disk asks. */
+static void take_size(struct audit_file *f, uint64_t size)
+{
+	if (!f->regular || (f->torn > 0 && size >= f->size))
+		return;
+	f->size = size;
+	f->torn = 0;
 }
 
 static void numbered(const struct audit_file *f, unsigned number, char out[NAME_ROOM])
@@ -125,7 +127,11 @@ static int set_aside(struct audit_file *f, struct err *e)
 /* Opens it where that is due. */
 static int prepare(struct audit_file *f, size_t n, struct err *e)
 {
-	if (!is_in_place(f) && audit_file_open(f, e) != 0)
+	struct stat st = { .st_size = (off_t)f->size };
+
+	if (is_in_place(f, &st))
+		take_size(f, (uint64_t)st.st_size);
+	else if (audit_file_open(f, e) != 0)
 		return -1;
 	if (f->regular && f->most > 0 && f->size > 0 && f->size + n > f->most)
 		return set_aside(f, e);
