@@ -97,6 +97,22 @@ def background(lab, command):
         lab.inside('kill -KILL $(cat %s)' % pid)
 
 
+@contextlib.contextmanager
+def held_up(lab, words, call, seconds):
+    """dsp, which waits so long before its first such call; meanwhile goes on. The list gets what it said."""
+    out, said = lab.directory + '/held-up', []
+
+    def text():
+        with open(out, encoding='utf-8') as file:
+            return file.read()
+    command = "sh -c 'strace -qq -o /dev/null -e trace=%s -e inject=%s:delay_enter=%d:when=1 %s%s > %s 2>&1; " \
+              "echo status $? >> %s'" % (call, call, seconds * 1000000, DSP, words, out, out)
+    with background(lab, command):
+        yield said
+        wait_for(lambda: 'status' in text(), 'it does not end', 60)
+    said.append(text())
+
+
 # --- what they do ---------------------------------------------------------------------------------
 
 def goes_in_and_out(lab, report):
@@ -424,16 +440,11 @@ def is_edited_meanwhile(lab, report):
             put(lab, before)
             if command == 'disable':
                 run(lab, 'enable')
-            out = lab.directory + '/meanwhile'
-            lab.inside('(strace -qq -o /dev/null -e trace=fsync -e inject=fsync:delay_enter=2000000:when=1 '
-                       '%s%s; echo status $?) > %s 2>&1 &' % (DSP, command, out))
-            wait_for(lambda: os.path.exists(path(lab, 'daemon.json.dsp-new')), 'nothing is written')
-            with open(path(lab), 'w', encoding='utf-8', newline='') as file:
-                file.write(edited)
-            wait_for(lambda: 'status' in open(out, encoding='utf-8').read(), 'it does not end', 30)
-            with open(out, encoding='utf-8') as text:
-                said = text.read()
-            check('status 1' in said and 'somebody else' in said and 'repeat this' in said, said)
+            with held_up(lab, command, 'fsync', 2) as said:
+                wait_for(lambda: os.path.exists(path(lab, 'daemon.json.dsp-new')), 'nothing is written')
+                with open(path(lab), 'w', encoding='utf-8', newline='') as file:
+                    file.write(edited)
+            check('status 1' in said[-1] and 'somebody else' in said[-1] and 'repeat this' in said[-1], said[-1])
             same(get(lab), edited, 'daemon.json')
             check('daemon.json.dsp-new' not in files(lab), str(files(lab)))
     put(lab, OTHERS)
@@ -533,16 +544,10 @@ def dies_at_the_last_moment(lab, report):
     """Between the last look at dsp and SIGHUP: dockerd ends then, and must be able to start."""
     with report.case('put back: dsp dies before SIGHUP'):
         put(lab, OTHERS)
-        out = lab.directory + '/out'
-        command = "sh -c 'strace -qq -o /dev/null -e trace=kill -e inject=kill:delay_enter=4000000:when=1 " \
-                  "%s enable > %s 2>&1; echo status $? >> %s'" % (DSP, out, out)
-        with background(lab, command):
+        with held_up(lab, 'enable', 'kill', 4) as said:
             wait_for(lambda: get(lab) == OTHERS_WITH, 'not written')
             lab.stop_dsp('KILL')
-            wait_for(lambda: 'status' in open(out, encoding='utf-8').read(), 'it does not end', 60)
-        with open(out, encoding='utf-8') as text:
-            said = text.read()
-        check('status 1' in said and 'systemctl start docker' in said, said)
+        check('status 1' in said[-1] and 'systemctl start docker' in said[-1], said[-1])
         same(get(lab), OTHERS, 'daemon.json')
         same(files(lab), ['daemon.json'], 'files')
         lab.stop_dockerd()

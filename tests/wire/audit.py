@@ -573,60 +573,59 @@ def queue_full_denies():
             os.close(reader)
 
 
-def disk_full():
-    """A small file system: verdicts go on, no half line stays, and freed space is used at once."""
+@contextlib.contextmanager
+def on_small_disk(settings=None):
+    """A dsp that writes to a.jsonl on a file system of 128 KiB, and how to get there."""
     if os.geteuid() != 0:
         raise wire.Skip("mounting needs root")
     script = 'mount -t tmpfs -o size=128k none "$0" && exec "$@"'
     with directory() as where:
         log = os.path.join(where, "log")
         os.mkdir(log)
-        with trail({"DSP_AUDIT": os.path.join(log, "a.jsonl")},
+        with trail({"DSP_AUDIT": os.path.join(log, "a.jsonl"), **(settings or {})},
                    ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, log]) as (server, _):
-            inside = f"/proc/{server.pid}/root{log}"
-            with open(inside + "/filler", "wb") as f:
-                f.write(b"x" * 65536)
-            same(ask(server, "POST", "/containers/a/stop"), ALLOW)
-            asked = 1
-            while "No space left" not in state(server)["trouble"]:
-                holds(asked < 2000, "the disk does not fill")
-                same(ask(server, "POST", f"/containers/{'x' * 100}{asked}/stop"), ALLOW)
-                asked += 1
-            before = read(inside + "/a.jsonl")
-            holds(before, "nothing was written")
-            os.unlink(inside + "/filler")
-            goes_on(server, inside + "/a.jsonl", asked)
-            holds("No space left" in server.said(), server.said())
-            server.alive()
+            yield server, f"/proc/{server.pid}/root{log}"
+
+
+def fill_disk(server, asked=0):
+    """How often it was asked until nothing could be written any more."""
+    while "No space left" not in state(server)["trouble"]:
+        holds(asked < 2000, "the disk does not fill")
+        same(ask(server, "POST", f"/containers/{'x' * 100}{asked}/stop"), ALLOW)
+        asked += 1
+    return asked
+
+
+def disk_full():
+    """A small file system: verdicts go on, no half line stays, and freed space is used at once."""
+    with on_small_disk() as (server, inside):
+        with open(inside + "/filler", "wb") as f:
+            f.write(b"x" * 65536)
+        same(ask(server, "POST", "/containers/a/stop"), ALLOW)
+        asked = fill_disk(server, 1)
+        before = read(inside + "/a.jsonl")
+        holds(before, "nothing was written")
+        os.unlink(inside + "/filler")
+        goes_on(server, inside + "/a.jsonl", asked)
+        holds("No space left" in server.said(), server.said())
+        server.alive()
 
 
 def emptied():
     """A trail that others emptied, to free a disk: no gap in it, and it is not set aside for the size it had."""
-    if os.geteuid() != 0:
-        raise wire.Skip("mounting needs root")
-    script = 'mount -t tmpfs -o size=128k none "$0" && exec "$@"'
-    with directory() as where:
-        log = os.path.join(where, "log")
-        os.mkdir(log)
-        with trail({"DSP_AUDIT": os.path.join(log, "a.jsonl"), "DSP_AUDIT_SIZE": "120K"},
-                   ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, log]) as (server, _):
-            inside = f"/proc/{server.pid}/root{log}"
-            for asked in range(120):
-                ask(server, "POST", f"/containers/{'x' * 100}{asked}/stop")
-            settled(server)
-            os.truncate(inside + "/a.jsonl", 0)
-            with open(inside + "/filler", "wb") as f, contextlib.suppress(OSError):
-                f.write(b"x" * (128 - 16) * 1024)
-            asked = 0
-            while "No space left" not in state(server)["trouble"]:
-                holds(asked < 2000, "the disk does not fill")
-                ask(server, "POST", f"/containers/{'y' * 100}{asked}/stop")
-                asked += 1
-            holds(0 < len(read(inside + "/a.jsonl")) <= asked, "lines")
-            os.unlink(inside + "/filler")
-            settled(server)
-            same(len(read(inside + "/a.jsonl")), asked, "lines in the end")
-            same(os.listdir(inside), ["a.jsonl"], "files")
+    with on_small_disk({"DSP_AUDIT_SIZE": "120K"}) as (server, inside):
+        for number in range(120):
+            ask(server, "POST", f"/containers/{'y' * 100}{number}/stop")
+        settled(server)
+        os.truncate(inside + "/a.jsonl", 0)
+        with open(inside + "/filler", "wb") as f, contextlib.suppress(OSError):
+            f.write(b"x" * (128 - 16) * 1024)
+        asked = fill_disk(server)
+        holds(0 < len(read(inside + "/a.jsonl")) <= asked, "lines")
+        os.unlink(inside + "/filler")
+        settled(server)
+        same(len(read(inside + "/a.jsonl")), asked, "lines in the end")
+        same(os.listdir(inside), ["a.jsonl"], "files")
 
 
 def reader_gone():

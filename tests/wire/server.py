@@ -1,19 +1,16 @@
 #!/usr/bin/env python3
 """The HTTP server by itself, on a socket that was handed over, with small limits and sanitizers."""
-import array
 import contextlib
-import fcntl
 import os
 import resource
 import signal
 import socket
 import subprocess
 import sys
-import termios
 import time
 import zlib
 
-from wire import ROOT, Server, chunked, connect, directory, eventually, holds, is_read, post, run, same
+from wire import ROOT, Server, chunked, connect, directory, eventually, holds, is_read, post, run, same, waiting
 
 PROGRAM = os.path.join(ROOT, "build", "asan", "wire", "echo_server")
 PING = post("/AuthZPlugin.AuthZReq", b"{}")
@@ -247,13 +244,6 @@ def half_closed_in_one_moment():
             holds(took < 15, f"closed after {took:.2f} s")
 
 
-def waiting(peer):
-    """Bytes that can be read from it."""
-    count = array.array("i", [0])
-    fcntl.ioctl(peer, termios.FIONREAD, count)
-    return count[0]
-
-
 def stuck_reply_goes_on():
     """A reply for which there was no room goes as soon as there is."""
     with echo() as server, server.connect() as peer:
@@ -306,10 +296,10 @@ def handed_over_socket_survives():
                 same(begun.last, True, "Connection: close at a stop")
                 same(server.process.wait(10), 0, "exit status")
                 s.accept()[0].close()
-            with connect(s.getsockname()) as waiting:
-                waiting.sendall(PING)
+            with connect(s.getsockname()) as early:
+                early.sendall(PING)
                 with Echo(s) as second:
-                    same(waiting.reply(), ALLOW, "a call that waited for the next server")
+                    same(early.reply(), ALLOW, "a call that waited for the next server")
                     second.alive()
 
 

@@ -182,11 +182,16 @@ def served(flags=None, wrapper=(), program=None, start_seconds=30):
             yield server
 
 
+def waiting(peer, which=termios.FIONREAD):
+    """Bytes that can be read from it; TIOCOUTQ: that the other side has not read."""
+    count = array.array("i", [0])
+    fcntl.ioctl(peer, which, count)
+    return count[0]
+
+
 def is_read(peer):
     """Whether the other side has read all that was sent; what it can do with that, it then does at once."""
-    count = array.array("i", [0])
-    fcntl.ioctl(peer, termios.TIOCOUTQ, count)
-    return count[0] == 0
+    return waiting(peer, termios.TIOCOUTQ) == 0
 
 
 class Peer(socket.socket):
