@@ -30,9 +30,9 @@
  * comes, and it wakes up once more for every reply that a peer reads. So the loop sleeps on an
  * outer set: the listening socket, the signals, and each connection for new bytes, which start
  * the request's clock. Then MHD_run does all the reading, parsing and writing that can be done.
- * One thing stays unseen: bytes that came right behind a whole request, in one piece with it, and
- * are no whole head, or between the accept's look for bytes and MHD's first read. Their clock
- * starts with the next byte, or they wait as an idle peer does.
+ * One thing stays unseen: bytes that are no whole head and came right behind a whole request, in
+ * one piece with it, or between a look for bytes (the accept's, or the outer set's) and MHD's read.
+ * Their clock starts with the next byte, or they wait as an idle peer does.
  */
 
 enum {
