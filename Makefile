@@ -73,19 +73,21 @@ flags = $(eval flags := $(FLAGS) $(foreach f,$(FLAGS_CC),$(call cc-option,$(f)))
 TABLES := routes powers flags proxies fields grants metrics
 GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/version.h $(B)/gen/report_css.h
 .SECONDARY: $(GEN)
-CORE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/core/*.c)))
-DAEMON := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/daemon/*.c)))
-CLI := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/cli/*.c)))
+CORE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/core/*/*.c)))
+REST := $(patsubst %.c,$(B)/%.o,$(filter-out src/cli/main.c,$(sort $(wildcard src/*/*.c))))
 
 .PHONY: all tables
 all: $(B)/dsp
 tables: $(GEN)
 
-$(B)/dsp: $(CLI) $(DAEMON) $(B)/libdsp-core.a
+$(B)/dsp: $(B)/src/cli/main.o $(B)/libdsp.a $(B)/libdsp-core.a
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# From an archive the linker takes only what a program needs.
 $(B)/libdsp-core.a: $(CORE)
+$(B)/libdsp.a: $(REST)
+$(B)/%.a:
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
@@ -98,18 +100,19 @@ $(B)/gen/found:
 			"$$(sed -n "s/^build='\(.*\)'/\1/p" tests/lab/packages.sh)" >&2; exit 1; }
 	@mv $@.why $@
 
+# Tests may also look at what a room keeps to itself.
 $(B)/%.o: %.c $(GEN) Makefile | $(B)/gen/found
 	@mkdir -p $(@D)
 	$(SAY) "  CC    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(filter tests/%,$<),-Isrc) -MMD -MP -c -o $@ $<
 
-$(B)/gen/%_tab.h: src/core/%.tab src/core/tables.awk
+$(B)/gen/%_tab.h: src/core/tables/%.tab src/core/tables/tables.awk
 	@mkdir -p $(@D)
-	$(Q)$(AWK) -v table=$* -f src/core/tables.awk $< > $@.new
+	$(Q)$(AWK) -v table=$* -f src/core/tables/tables.awk $< > $@.new
 	$(Q)mv $@.new $@
 
 # As the text of a C string, one for each line.
-$(B)/gen/report_css.h: src/cli/report.css
+$(B)/gen/report_css.h: src/report/report.css
 	@mkdir -p $(@D)
 	$(Q)$(AWK) '{ gsub(/[\\"]/, "\\\\&"); sub(/^\t+/, ""); print "\"" $$0 "\\n\"," }' $< > $@.new
 	$(Q)mv $@.new $@
@@ -118,7 +121,7 @@ $(B)/gen/version.h: Makefile
 	@mkdir -p $(@D)
 	$(Q)echo '#define DSP_VERSION "$(VERSION)"' > $@
 
--include $(CORE:.o=.d) $(DAEMON:.o=.d) $(CLI:.o=.d)
+-include $(CORE:.o=.d) $(REST:.o=.d) $(B)/src/cli/main.d
 
 .PHONY: clean
 clean:

@@ -1,4 +1,4 @@
-# The env file as it is installed: awk -f env.awk src/core/flags.tab src/core/powers.tab
+# The env file as it is installed: awk -f env.awk src/core/tables/flags.tab src/core/tables/powers.tab
 #
 # Each line is a comment, so the file says nothing. Where the value behind a name is that of an unset
 # flag in profile guard, or empty, taking the "#" away changes nothing either.

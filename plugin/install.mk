@@ -39,17 +39,17 @@ $(SHIP)/program.tsv: $(B)/dsp plugin/program.awk
 	$(Q)mv $@.new $@
 
 $(PAGES:%=$(SHIP)/%): $(SHIP)/%: plugin/man/%.in plugin/man/page.awk $(SHIP)/program.tsv \
-	$(wildcard src/core/*.tab plugin/policies/*.json) Makefile
-	$(Q)$(AWK) -v version=$(VERSION) -v facts=$(SHIP)/program.tsv -v tables=src/core \
+	$(wildcard src/core/tables/*.tab plugin/policies/*.json) Makefile
+	$(Q)$(AWK) -v version=$(VERSION) -v facts=$(SHIP)/program.tsv -v tables=src/core/tables \
 		-f plugin/man/page.awk $< > $@.new
 	$(Q)mv $@.new $@
 
 $(SHELLS:%=$(SHIP)/dsp.%): $(SHIP)/dsp.%: plugin/completions.awk $(SHIP)/program.tsv \
-	src/core/routes.tab src/core/powers.tab
+	src/core/tables/routes.tab src/core/tables/powers.tab
 	$(Q)$(AWK) -v shell=$* -f $< $(filter-out $<,$^) > $@.new
 	$(Q)mv $@.new $@
 
-$(SHIP)/dsp.env: plugin/env.awk src/core/flags.tab src/core/powers.tab
+$(SHIP)/dsp.env: plugin/env.awk src/core/tables/flags.tab src/core/tables/powers.tab
 	@mkdir -p $(@D)
 	$(Q)$(AWK) -f $< $(filter-out $<,$^) > $@.new
 	$(Q)mv $@.new $@

@@ -45,26 +45,23 @@ lint: packages-lint
 
 # --- wire: server.c by itself, for tests/wire/server.py ----------------------------------------
 
-$(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp-core.a \
-	$(patsubst %,$(B)/src/daemon/%.o,server responses peers intake process journal log clock trim)
+$(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp.a $(B)/libdsp-core.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) -o $@ $(filter %.o,$^) $(B)/libdsp-core.a $(LIBS)
+	$(CC) $(LINK) -o $@ $^ $(LIBS)
 -include $(B)/tests/wire/echo_server.d
 
 # --- fuzz: make fuzz T=60 (seconds for each target), or make fuzz T=600 TARGET=body -----------
 
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(patsubst %,$(B)/src/daemon/%.o,envelope service status metrics metrics_text audit audit_file backlog folds watch flights ledger journal pool clock \
-	resolve host walk mounts listening procfile) \
-	$(patsubst %,$(B)/src/cli/%.o,trail learn learn_flags learn_policy learn_tests plan judge show sentence tally) $(B)/libdsp-core.a
+FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(B)/libdsp.a $(B)/libdsp-core.a
 
 # With the fuzzer (clang), and with a main that runs stored inputs (any compiler).
 $(FUZZ:%=$(B)/fuzz_%): $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS)
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $^ -ljansson -lb64 -lnettle -pthread
+	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 $(FUZZ:%=$(B)/replay_%): $(B)/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(FUZZ_PARTS)
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) -o $@ $^ -ljansson -lb64 -lnettle -pthread
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
 
 .PHONY: fuzz fuzz-targets replay-targets
 fuzz-targets: $(FUZZ:%=$(B)/fuzz_%)
@@ -84,11 +81,10 @@ GO_ENV := GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= GOTOOLCHAIN=local \
 	GOCACHE=$(abspath $(B))/go-cache
 DIFFERENTIAL := $(wildcard tests/differential/*.go)
 
-$(B)/differential/facts: $(B)/tests/differential/facts.o $(B)/src/daemon/envelope.o \
-	$(B)/libdsp-core.a
+$(B)/differential/facts: $(B)/tests/differential/facts.o $(B)/libdsp.a $(B)/libdsp-core.a
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) -o $@ $^ -ljansson -lb64
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
 $(B)/differential/dockerd: $(DIFFERENTIAL)
 	@mkdir -p $(@D)
 	$(SAY) "  GO    $@"
@@ -111,9 +107,7 @@ docs: all
 # --- unit: one program for each file, under the sanitizers -------------------------------------
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-UNIT_CLI := $(patsubst %,$(B)/src/cli/%.o,command daemon_json dockerd dockerd_ask dockerd_unit doctor_access http \
-	outcome)
-$(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_CLI) $(DAEMON) $(B)/libdsp-core.a
+$(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libdsp.a $(B)/libdsp-core.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
 -include $(UNIT:%=$(B)/tests/unit/%.d)

@@ -1,4 +1,4 @@
-# Fills in a manual page (mdoc): awk -v version=0.1.0 -v facts=FILE -v tables=src/core -f page.awk PAGE.in
+# Fills in a manual page (mdoc): awk -v version=0.1.0 -v facts=FILE -v tables=src/core/tables -f page.awk PAGE.in
 #
 # FILE is what program.awk prints. A line of the page that is nothing but one of these is replaced:
 #   @commands@  @profiles@  @sections@  @powers@  @power-names@  @groups@  @settings@
@@ -51,7 +51,7 @@ function guarded(line) {
 	return line ~ /^[.']/ ? "\\&" line : line
 }
 
-# The rows of a table of src/core, or of the facts, into cell[row, column]; their number.
+# The rows of a table of src/core/tables, or of the facts, into cell[row, column]; their number.
 function read_rows(path, skip,    line, n, part, i, m) {
 	split("", cell)
 	while ((getline line < path) > 0) {

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dsp/cli.h"
-#include "dsp/http.h"
-#include "dsp/text.h"
+#include "dsp/config/cli.h"
+#include "dsp/core/base/text.h"
+#include "dsp/protocol/http_client.h"
 
 enum { WAIT_MS = 2000 };
 

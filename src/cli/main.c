@@ -1,7 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "dsp/cli.h"
+#include "dsp/config/cli.h"
 #include "version.h"
 
 /* Of enable and disable. */

@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#include "dsp/cli.h"
-#include "dsp/mem.h"
-#include "dsp/policy_file.h"
-#include "dsp/subject.h"
-#include "dsp/text.h"
+#include "dsp/config/cli.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/policy/policy_file.h"
+#include "dsp/core/policy/subject.h"
 
 enum {
 	TOKEN_BYTES = 32,

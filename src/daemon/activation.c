@@ -1,4 +1,4 @@
-#include "dsp/activation.h"
+#include "activation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "dsp/text.h"
+#include "dsp/core/base/text.h"
 
 enum { FIRST_FD = 3 };
 

@@ -1,11 +1,11 @@
-#include "dsp/metrics.h"
+#include "dsp/daemon/metrics.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "dsp/clock.h"
-#include "dsp/mem.h"
-#include "dsp/text.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/system/clock.h"
 
 /* A decision takes microseconds, one that looks for mounts up to POOL_DEADLINE_MS. */
 static const uint32_t bounds[METRICS_BUCKETS - 1] = { 10, 25, 50, 100, 250, 500, 1000, 2500, 5000,

@@ -1,11 +1,11 @@
-#include "dsp/metrics_text.h"
+#include "metrics_text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "dsp/mem.h"
-#include "dsp/metrics.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/daemon/metrics.h"
 #include "version.h"
 
 enum { FIRST_ROOM = 32 << 10, LINE_MOST = 512 };

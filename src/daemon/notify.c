@@ -1,4 +1,4 @@
-#include "dsp/notify.h"
+#include "notify.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dsp/text.h"
+#include "dsp/core/base/text.h"
 
 enum {
 	SIGNS = 3, /* of life, in the time that the manager waits: one may be late, or lost */

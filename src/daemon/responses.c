@@ -1,10 +1,10 @@
-#include "dsp/responses.h"
+#include "responses.h"
 
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdint.h>
 
-#include "dsp/mem.h"
+#include "dsp/core/base/mem.h"
 
 #define NO_MEMORY "{\"Err\":\"dsp is out of memory\"}"
 

@@ -1,4 +1,4 @@
-#include "dsp/sandbox.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "dsp/syscalls.h"
+#include "seccomp.h"
 
 /* Threads count too; a second dsp of the same number runs during an upgrade. */
 enum { PROCESSES_MOST = 64 };

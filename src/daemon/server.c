@@ -1,4 +1,4 @@
-#include "dsp/server.h"
+#include "dsp/daemon/server.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -15,15 +15,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "dsp/clock.h"
-#include "dsp/intake.h"
-#include "dsp/log.h"
-#include "dsp/mem.h"
-#include "dsp/peers.h"
-#include "dsp/process.h"
-#include "dsp/responses.h"
-#include "dsp/span.h"
-#include "dsp/trim.h"
+#include "body_buffer.h"
+#include "connections.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/span.h"
+#include "dsp/system/clock.h"
+#include "dsp/system/log.h"
+#include "dsp/system/process.h"
+#include "memory_trim.h"
+#include "responses.h"
 
 /*
  * libmicrohttpd (MHD) has an epoll set of its own, but it tells nobody when a request's first byte

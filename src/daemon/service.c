@@ -1,16 +1,16 @@
-#include "dsp/service.h"
+#include "dsp/daemon/service.h"
 
 #include <errno.h>
 
-#include "dsp/aftermath.h"
-#include "dsp/clock.h"
-#include "dsp/envelope.h"
-#include "dsp/log.h"
-#include "dsp/mem.h"
-#include "dsp/message.h"
-#include "dsp/metrics_text.h"
-#include "dsp/status.h"
-#include "dsp/text.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/policy/message.h"
+#include "dsp/core/record/authz_response.h"
+#include "dsp/protocol/envelope.h"
+#include "dsp/system/clock.h"
+#include "dsp/system/log.h"
+#include "metrics_text.h"
+#include "status.h"
 
 static void reply_static(struct reply *ret, unsigned status, struct span text)
 {

@@ -1,4 +1,4 @@
-#include "dsp/status.h"
+#include "status.h"
 
 #include <jansson.h>
 #include <unistd.h>

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "dsp/b64.h"
-#include "dsp/facts.h"
+#include "dsp/core/base/b64.h"
+#include "dsp/core/facts/facts.h"
 
 enum { MOST_ROUNDS = 1001 };
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "dsp/decide.h"
-#include "dsp/policy_file.h"
+#include "dsp/core/policy/decide.h"
+#include "dsp/core/policy/policy_file.h"
 
 enum { MOST_ROUNDS = 1001, CALLS = 200 };
 

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dsp/body.h"
-#include "dsp/envelope.h"
-#include "dsp/facts.h"
-#include "dsp/fields.h"
-#include "dsp/query.h"
+#include "dsp/core/facts/facts.h"
+#include "dsp/core/parse/body.h"
+#include "dsp/core/parse/fields.h"
+#include "dsp/core/parse/query.h"
+#include "dsp/protocol/envelope.h"
 
 #define ROW(st, low, nm, ty, sub)                                                                  \
 	{ .in = (st),                                                                              \

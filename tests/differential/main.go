@@ -214,8 +214,8 @@ func main() {
 	log.SetFlags(0)
 	logrus.SetOutput(io.Discard)
 	r := &run{program: *program, seed: *seed, missing: map[string]bool{}}
-	r.routes = readRoutes(filepath.Join(*root, "src/core/routes.tab"))
-	r.fields = readFields(filepath.Join(*root, "src/core/fields.tab"))
+	r.routes = readRoutes(filepath.Join(*root, "src/core/tables/routes.tab"))
+	r.fields = readFields(filepath.Join(*root, "src/core/tables/fields.tab"))
 	r.vectors = readVectors(filepath.Join(*root, "tests/vectors/vectors.jsonl"))
 	if *show >= 0 {
 		fmt.Printf("%q\n", r.generator().next(*seed, *show).bytes())

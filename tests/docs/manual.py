@@ -10,7 +10,7 @@ import dsp
 import tables
 
 SHIP = os.path.join(os.path.dirname(dsp.DSP), "ship")
-SOURCES = ("src/core/policy_file.c", "src/core/policy_rules.c")
+SOURCES = ("src/core/policy/policy_file.c", "src/core/policy/policy_rules.c")
 
 
 def page_names():
@@ -83,7 +83,7 @@ def strange_calls(text, known):
 
 def journal_fields():
     """The names by which the journal can be searched for what the audit trail tells."""
-    with open(os.path.join(dsp.ROOT, "src", "daemon", "audit.c"), encoding="utf-8") as f:
+    with open(os.path.join(dsp.ROOT, "src", "audit", "audit.c"), encoding="utf-8") as f:
         return set(re.findall(r"(DSP_[A-Z]+)=", f.read()))
 
 

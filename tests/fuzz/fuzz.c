@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dsp/log.h"
+#include "dsp/system/log.h"
 
 _Noreturn void fuzz_broken(const char *promise, const char *file, int line)
 {

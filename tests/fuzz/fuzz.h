@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dsp/span.h"
+#include "dsp/core/base/span.h"
 
 /* The target of a fuzzing program; also called by the replay of stored inputs. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

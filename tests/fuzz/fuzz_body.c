@@ -6,10 +6,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "dsp/body.h"
-#include "dsp/fields.h"
-#include "dsp/mem.h"
-#include "dsp/route.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/facts/route.h"
+#include "dsp/core/parse/body.h"
+#include "dsp/core/parse/fields.h"
 #include "fuzz.h"
 
 enum { DEPTH_MOST = 64, KEYS_MOST = 2000 };

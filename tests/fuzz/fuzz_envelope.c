@@ -5,9 +5,9 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "dsp/b64.h"
-#include "dsp/envelope.h"
-#include "dsp/mem.h"
+#include "dsp/core/base/b64.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/protocol/envelope.h"
 #include "fuzz.h"
 
 static struct span string_of(const json_t *object, const char *key)

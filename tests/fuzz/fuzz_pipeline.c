@@ -6,10 +6,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "dsp/envelope.h"
-#include "dsp/mem.h"
-#include "dsp/message.h"
-#include "dsp/service.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/policy/message.h"
+#include "dsp/daemon/service.h"
+#include "dsp/protocol/envelope.h"
 #include "fuzz.h"
 
 enum { HEADERS_MOST = 16 };

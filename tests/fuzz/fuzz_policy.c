@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dsp/decide.h"
-#include "dsp/escape.h"
-#include "dsp/message.h"
-#include "dsp/policy_file.h"
-#include "dsp/policy_review.h"
+#include "dsp/core/policy/decide.h"
+#include "dsp/core/policy/escalation.h"
+#include "dsp/core/policy/message.h"
+#include "dsp/core/policy/policy_file.h"
+#include "dsp/core/policy/policy_review.h"
 #include "fuzz.h"
 
 enum {

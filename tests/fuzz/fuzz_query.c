@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "dsp/query.h"
+#include "dsp/core/parse/query.h"
 #include "fuzz.h"
 
 /* What net/url's ParseQuery gives for a key: the first value of a pair that can be read. */

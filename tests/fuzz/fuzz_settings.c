@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "dsp/policy.h"
-#include "dsp/settings.h"
+#include "dsp/core/policy/policy.h"
+#include "dsp/core/policy/settings.h"
 #include "fuzz.h"
 
 enum { VARIABLES_MOST = 64 };

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dsp/route.h"
-#include "dsp/target.h"
+#include "dsp/core/facts/route.h"
+#include "dsp/core/parse/target.h"
 #include "fuzz.h"
 
 enum { ROWS_MOST = 256 };

@@ -13,7 +13,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VECTORS = os.path.join(HERE, "..", "vectors", "vectors.jsonl")
-CORE = os.path.join(HERE, "..", "..", "src", "core")
+CORE = os.path.join(HERE, "..", "..", "src", "core", "tables")
 BIGGEST = 4096
 
 SETTINGS = [
@@ -84,17 +84,17 @@ def add_question(corpus, question, number, operations, intent):
     if body:
         name = intent if intent in operations else "container_create"
         corpus.add("body", name.encode() + b"\n" + body)
-        corpus.add("reader", body)
+        corpus.add("json_reader", body)
     written = json.dumps(text).encode()
     corpus.add("envelope", written)
-    corpus.add("reader", written)
+    corpus.add("json_reader", written)
     corpus.add("pipeline", settings + b"\n" + written)
     corpus.add("pipeline", b"\n" + b"\n".join([method + b" " + target, *lines, b"", body]))
-    corpus.add("aftermath", bytes([number % 256]) + written)
+    corpus.add("authz_response", bytes([number % 256]) + written)
     text["ResponseStatusCode"] = 200 + number % 300
     text["ResponseHeaders"] = headers
-    corpus.add("aftermath", bytes([number % 256]) + json.dumps(text, separators=(",", ":")).encode())
-    corpus.add("record", b"\n".join([method, b"alice", target, b"a rule", b"a message", body]))
+    corpus.add("authz_response", bytes([number % 256]) + json.dumps(text, separators=(",", ":")).encode())
+    corpus.add("audit_record", b"\n".join([method, b"alice", target, b"a rule", b"a message", body]))
 
 
 def add_policies(corpus):
@@ -118,9 +118,9 @@ def add_trails(corpus):
             while lines and len(piece) + len(lines[0]) < BIGGEST:
                 piece += lines.pop(0)
             for byte in number, number + 32:
-                corpus.add("trail", bytes([byte]) + piece)
+                corpus.add("audit_reader", bytes([byte]) + piece)
             for byte in 0, 1, 67, 203:
-                corpus.add("show", bytes([byte]) + piece)
+                corpus.add("watch_view", bytes([byte]) + piece)
 
 
 def add_settings(corpus):
@@ -142,14 +142,14 @@ def write_dictionaries(directory):
         "query": [],
         "body": [f'\\"{row[1]}\\":' for row in rows_of("fields")],
         "envelope": [],
-        "reader": [],
+        "json_reader": [],
         "settings": flags,
         "policy": flags + sorted(operation_names()),
         "pipeline": ["/" + part for part in sorted(parts)],
-        "record": ["/" + part for part in sorted(parts)],
-        "aftermath": [],
-        "show": [],
-        "trail": [f'\\"{name}\\"' for name in sorted({row[2] for row in rows_of("routes")})
+        "audit_record": ["/" + part for part in sorted(parts)],
+        "authz_response": [],
+        "watch_view": [],
+        "audit_reader": [f'\\"{name}\\"' for name in sorted({row[2] for row in rows_of("routes")})
                   + [row[0] for row in rows_of("powers")]],
     }
     words["body"] += [name + "\\x0a" for name in sorted(operation_names())]

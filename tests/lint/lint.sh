@@ -60,7 +60,7 @@ step_cppcheck() {
 	cppcheck --quiet --enable=warning,portability,performance,style --inconclusive \
 		--error-exitcode=1 --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
 		--include=tests/lint/queue.h \
-		--std=c11 -D_GNU_SOURCE -Iinclude -I"$clang/gen" "${sources[@]}"
+		--std=c11 -D_GNU_SOURCE -Iinclude -Isrc -I"$clang/gen" "${sources[@]}"
 }
 
 step_format() {

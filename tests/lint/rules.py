@@ -16,13 +16,13 @@ HEADERS = {"cli.h": "cli"}
 
 # A library is known to these files alone.
 LIBRARIES = {
-    "jansson.h": ["src/daemon/envelope.c", "src/daemon/status.c", "src/cli/*.c", "include/dsp/http.h",
-                  "include/dsp/dockerd.h", "include/dsp/daemon_json.h", "include/dsp/turn.h",
-                  "include/dsp/doctor.h", "include/dsp/trail.h", "include/dsp/learn.h",
-                  "include/dsp/plan.h"],
+    "jansson.h": ["src/protocol/envelope.c", "src/daemon/status.c", "src/cli/*.c", "include/dsp/protocol/http_client.h",
+                  "include/dsp/dockerd/dockerd_process.h", "src/dockerd/daemon_json.h", "src/dockerd/setup.h",
+                  "src/doctor/doctor.h", "include/dsp/audit/audit_reader.h", "include/dsp/learn/observations.h",
+                  "src/learn/policy_draft.h"],
     "microhttpd.h": ["src/daemon/server.c", "src/daemon/responses.c"],
-    "b64/*": ["src/core/b64.c"],
-    "nettle/*": ["src/core/subject.c"],
+    "b64/*": ["src/core/base/b64.c"],
+    "nettle/*": ["src/core/policy/subject.c"],
 }
 
 # The core computes: of the system it knows types, strings, sorting and snprintf.
@@ -35,7 +35,7 @@ ANYWHERE = ("strcpy stpcpy strcat sprintf vsprintf gets atoi atol system popen s
 MEMORY = "malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf"
 INPUT_OUTPUT = ("printf fprintf vprintf vfprintf puts fputs putc putchar fputc perror fopen fdopen freopen "
                 "fread fwrite fgets getline getenv secure_getenv setenv exit abort rand srand")
-MEMORY_FILES = {"src/core/mem.c", "include/dsp/mem.h"}
+MEMORY_FILES = {"src/core/base/mem.c", "include/dsp/core/base/mem.h"}
 
 COMMENT_OR_STRING = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)

@@ -5,7 +5,7 @@
 set -euo pipefail
 
 # It counts on stderr what it does not tell.
-if ! found=$(clang-tidy --quiet "$2" -- -std=c17 -D_GNU_SOURCE -Iinclude "-I$1/gen" 2>&1); then
+if ! found=$(clang-tidy --quiet "$2" -- -std=c17 -D_GNU_SOURCE -Iinclude -Isrc "-I$1/gen" 2>&1); then
 	grep -vE "^[0-9]+ warnings? (generated|treated)" <<< "$found"
 	exit 1
 fi

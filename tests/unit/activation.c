@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "dsp/activation.h"
-#include "dsp/notify.h"
+#include "daemon/activation.h"
+#include "daemon/notify.h"
 
 enum { HANDED = 3 };
 

@@ -1,8 +1,8 @@
 /* Base64: every short length against a plain encoder, and texts that are nearly valid. */
 #include "unit.h"
 
-#include "dsp/b64.h"
-#include "dsp/mem.h"
+#include "dsp/core/base/b64.h"
+#include "dsp/core/base/mem.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

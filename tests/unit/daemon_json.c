@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "dsp/daemon_json.h"
+#include "dockerd/daemon_json.h"
 
 /* Old text, and the same with dsp in it; without dsp it is again's. */
 static const struct {

@@ -1,7 +1,7 @@
 /* Keys as Go's encoding/json folds them, and the fields that are found by them. */
 #include "unit.h"
 
-#include "dsp/fields.h"
+#include "dsp/core/parse/fields.h"
 
 #define LONG_S "\xc5\xbf"
 #define KELVIN "\xe2\x84\xaa"

@@ -1,7 +1,7 @@
 /* Names of flags: each is found, and what is nearly one is told from what is not. */
 #include "unit.h"
 
-#include "dsp/flags.h"
+#include "dsp/core/policy/flags.h"
 
 enum { LONGEST = 40 };
 

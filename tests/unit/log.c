@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "dsp/log.h"
+#include "dsp/system/log.h"
 
 static int saved;
 static int reader;

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "dsp/b64.h"
-#include "dsp/intake.h"
-#include "dsp/mem.h"
-#include "dsp/service.h"
+#include "daemon/body_buffer.h"
+#include "dsp/core/base/b64.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/daemon/service.h"
 
 static size_t asked;    /* allocations since the count was begun */
 static size_t fails_at; /* the one that fails; 0: none */

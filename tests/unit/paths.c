@@ -1,7 +1,7 @@
 /* Paths of the host as text. */
 #include "unit.h"
 
-#include "dsp/paths.h"
+#include "dsp/core/facts/paths.h"
 
 #define PLUGINS SPAN("/run/docker/plugins")
 

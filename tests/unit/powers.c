@@ -1,8 +1,8 @@
 /* Sets of powers, and references of plugins as Docker normalises them. */
 #include "unit.h"
 
-#include "dsp/powers.h"
-#include "dsp/reference.h"
+#include "dsp/core/facts/powers.h"
+#include "dsp/core/parse/reference.h"
 
 static struct powerset set_of(size_t a, size_t b)
 {

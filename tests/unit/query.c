@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "dsp/query.h"
-#include "dsp/target.h"
+#include "dsp/core/parse/query.h"
+#include "dsp/core/parse/target.h"
 
 enum { LONGEST = 24 };
 

@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dsp/sandbox.h"
-#include "dsp/syscalls.h"
+#include "daemon/sandbox.h"
+#include "daemon/seccomp.h"
 
 /* No leak is looked for at its end: that needs calls which are refused. */
 static void in_child(int (*what)(void))

@@ -1,7 +1,7 @@
 /* Settings of sizes that nobody means, and the limits of what is kept of them. */
 #include "unit.h"
 
-#include "dsp/settings.h"
+#include "dsp/core/policy/settings.h"
 
 static struct settings s;
 

@@ -1,7 +1,7 @@
 /* Targets: unescaping, and cleanness against Go's path.Clean, both read plainly. */
 #include "unit.h"
 
-#include "dsp/target.h"
+#include "dsp/core/parse/target.h"
 
 static int digit(char c)
 {

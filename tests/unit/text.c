@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "dsp/text.h"
+#include "dsp/core/base/text.h"
 
 /* One byte as it must be shown; the length. */
 static size_t shown(unsigned char c, char out[8])

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "dsp/span.h"
+#include "dsp/core/base/span.h"
 
 /* A number below n, the same sequence in every run (xorshift). */
 static inline size_t die(size_t n)

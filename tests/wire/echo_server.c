@@ -12,9 +12,9 @@
 #include <sys/eventfd.h>
 #include <sys/queue.h>
 
-#include "dsp/clock.h"
-#include "dsp/mem.h"
-#include "dsp/server.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/daemon/server.h"
+#include "dsp/system/clock.h"
 
 static uint32_t adler32(const char *s, size_t n)
 {

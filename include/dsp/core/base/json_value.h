@@ -1,0 +1,62 @@
+/*
+ * A JSON text as a tree of values, read in place: strings point into the text, which changes, and
+ * all values are one piece of memory. Knows JSON (RFC 8259) and nothing of what it is about.
+ */
+#ifndef DSP_JSON_VALUE_H
+#define DSP_JSON_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dsp/core/base/err.h"
+#include "dsp/core/base/span.h"
+
+enum value_kind {
+	VALUE_NULL,
+	VALUE_FALSE,
+	VALUE_TRUE,
+	VALUE_NUMBER,
+	VALUE_STRING,
+	VALUE_LIST,
+	VALUE_OBJECT,
+};
+
+/* Behind a list or an object stand its elements or members, each with all that is in it. */
+struct value {
+	struct span key;  /* of an object's member */
+	struct span text; /* of a string */
+	unsigned size;    /* values from here to the end of all that is in it; itself too */
+	unsigned count;   /* elements or members */
+	unsigned at;      /* where it begins, in bytes from the text's start */
+	enum value_kind kind;
+};
+
+typedef const struct value *value_ref; /* NULL: it is absent */
+
+/*
+ * Reads n bytes of text: one value, depth of 64 at most, no more values than any client sends, no
+ * NUL. Equal keys are the caller's matter. On 0 the caller frees *ret, whose first element is the
+ * top, with mem_free; it lives no longer than text. -1 and why, what is wrong with the text ("is not
+ * JSON"), which tells nothing of the contents, and where, in bytes; why->code is ENOMEM when
+ * memory ran out.
+ */
+MUST_USE int value_read(char *text, size_t n, struct value **ret, size_t *where, struct err *why);
+
+/* Whether v is there and not null; whether it is true. */
+bool value_given(value_ref v);
+bool value_true(value_ref v);
+
+/* A string; empty for everything else. */
+struct span value_text(value_ref v);
+
+/*
+ * The elements of a list, the members of an object, in turn; a string is taken for a list of
+ * itself. NULL when there is none, or no more. member is what the last call returned.
+ */
+value_ref value_first(value_ref v);
+value_ref value_after(value_ref v, value_ref member);
+
+/* The member of an object whose key is exactly name. */
+value_ref value_exact(value_ref v, const char *name);
+
+#endif

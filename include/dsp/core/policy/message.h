@@ -1,0 +1,19 @@
+/* A decision in words: one line for the person whose request was refused. */
+#ifndef DSP_MESSAGE_H
+#define DSP_MESSAGE_H
+
+#include "dsp/core/policy/decide.h"
+
+enum { MESSAGE_MOST = 208 };
+
+/*
+ * Writes what was refused, what decided, and what would allow it: printable ASCII, at most
+ * MESSAGE_MOST - 1 bytes, terminated. What the client sent is escaped and cut.
+ */
+void message_write(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, const struct decision *d, char out[MESSAGE_MOST]);
+
+/* A subject for a person: alice, anonymous, cn:x; printable, terminated. */
+void subject_write(const struct subject *subject, char *out, size_t cap);
+
+#endif

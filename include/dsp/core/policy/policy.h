@@ -1,0 +1,57 @@
+/* The immutable policy: settings compiled once, so that a decision walks no strings. */
+#ifndef DSP_POLICY_H
+#define DSP_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dsp/core/base/span.h"
+#include "dsp/core/facts/powers.h"
+#include "dsp/core/policy/rules.h"
+#include "dsp/core/policy/settings.h"
+#include "proxies_tab.h"
+#include "routes_tab.h"
+
+enum rule_kind { RULE_WRITES, RULE_GRANT, RULE_DENY, RULE_CLOSE, RULE_SECTIONS };
+
+/* One rule of a HAProxy proxy: a row of proxies.tab. */
+struct proxy_rule {
+	enum profile profile;
+	enum rule_kind kind;
+	const char *flag;
+	enum operation operations[3]; /* OPERATION_COUNT where there is none */
+};
+
+enum { PROXY_RULES_MOST = 24 };
+
+struct policy {
+	enum profile profile;
+	enum setting flags[FLAG_COUNT];
+	struct powerset closed;        /* of these powers a request is refused */
+	struct powerset granted;       /* of these a flag says explicitly 1 */
+	uint16_t said_by[POWER_COUNT]; /* the flag that closed or granted, or FLAG_COUNT: profile */
+	const struct proxy_rule *rules[PROXY_RULES_MOST]; /* of the profile, in order */
+	uint16_t rule_flag[PROXY_RULES_MOST];
+	size_t rule_count;
+	char names[256];                /* of this plugin, comma separated */
+	char socket_dir[256];           /* the directory of this plugin's socket */
+	bool blind;                     /* no mount source can be seen: dsp is a managed plugin */
+	bool monitor;                   /* denials are recorded, and what they may be is allowed */
+	const struct rules *file_rules; /* of the policy file, borrowed; NULL: there is none */
+	char broken[320];               /* not empty: everything is denied, with this text */
+};
+
+/* Compiles s; socket names the plugin when DSP_NAME does not. rules: of the file, or NULL. */
+void policy_compile(const struct settings *s, const char *socket, const struct rules *rules,
+	struct policy *ret);
+
+/* A policy that denies everything, with text as the reason. */
+void policy_broken(const char *text, struct policy *ret);
+
+/* Whether the profile is one of the two proxies'. */
+bool policy_is_proxy(const struct policy *p);
+
+/* Whether a plugin's familiar name is one of this plugin's. */
+bool policy_owns_name(const struct policy *p, struct span familiar);
+
+#endif

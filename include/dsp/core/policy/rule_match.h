@@ -1,0 +1,31 @@
+/* Whether a rule speaks of a request, and if not, why. */
+#ifndef DSP_RULE_MATCH_H
+#define DSP_RULE_MATCH_H
+
+#include "dsp/core/facts/facts.h"
+#include "dsp/core/policy/rules.h"
+
+/* How a rule fares with a request. */
+enum fit {
+	FIT,
+	FIT_NOT_WHO,
+	FIT_NOT_OPERATION,
+	FIT_NOT_POWERS, /* an allow rule lacks some, a deny rule means none of them */
+	FIT_NOT_LIST,   /* an item of a list's kind is not covered (deny: none is meant) */
+};
+
+struct fitting {
+	enum fit fit;
+	struct powerset missing; /* FIT_NOT_POWERS of an allow rule */
+	enum list_kind list;     /* FIT_NOT_LIST */
+	const struct detail *item;
+};
+
+/* Whether rule r speaks of what subject asks for with these powers, and if not, why. */
+struct fitting rule_fit(const struct rule *r, size_t subject, const struct facts *facts,
+	const struct powerset *powers);
+
+/* Whether text matches a glob, in which "*" stands for any bytes. */
+bool glob_matches(struct span glob, struct span text);
+
+#endif

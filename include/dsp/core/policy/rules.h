@@ -1,0 +1,104 @@
+/*
+ * The rules of a policy file, compiled: who may do what, in order. Immutable once they are read; a
+ * decision compares numbers and bits, and of strings only the details that a rule lists.
+ */
+#ifndef DSP_RULES_H
+#define DSP_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dsp/core/base/arena.h"
+#include "dsp/core/base/span.h"
+#include "dsp/core/facts/facts.h"
+#include "dsp/core/facts/powers.h"
+#include "routes_tab.h"
+
+/* Subjects are numbers: these, then the users in their order, then names of certificates. */
+enum { SUBJECT_ANONYMOUS, SUBJECT_STRANGER, SUBJECT_FIRST };
+
+enum list_kind {
+	LIST_MOUNTS,
+	LIST_IMAGES,
+	LIST_CAPABILITIES,
+	LIST_DEVICES,
+	LIST_NETWORKS,
+	LIST_RUNTIMES,
+	LIST_PORTS,
+	LIST_COUNT,
+};
+
+/* "mounts", "images", ... */
+const char *list_name(enum list_kind k);
+
+/* The power that its items cover (POWER_COUNT: none), and the details that it speaks of. */
+enum power list_power(enum list_kind k);
+enum detail_kind list_detail(enum list_kind k);
+
+/* One word of a list. */
+struct pattern {
+	struct span text; /* a path, a glob; of a port: the address before it, or empty */
+	bool read_only;   /* of a mount: covers reading alone */
+	unsigned first;   /* ports of the host */
+	unsigned last;
+};
+
+struct list {
+	bool given;
+	size_t count;
+	struct pattern *items;
+};
+
+enum { RULE_OPERATIONS = OPERATION_COUNT + 1 }; /* the last: a route that dsp does not know */
+
+struct rule {
+	struct span name;
+	struct span message; /* for those whom it denies; or empty */
+	bool deny;
+	bool monitor; /* a deny rule that is recorded and passed over */
+	bool all_operations;
+	uint64_t *who; /* a bit for each subject */
+	uint64_t operations[(RULE_OPERATIONS + 63) / 64];
+	bool powers_given;
+	struct powerset powers;
+	struct list lists[LIST_COUNT];
+	size_t at;   /* where it stands in the file, in bytes */
+	bool flawed; /* something in it was found wrong */
+};
+
+enum { TOKEN_DIGEST = 32 };
+
+struct common_name {
+	struct span name;
+	size_t subject;
+};
+
+struct token {
+	unsigned char digest[TOKEN_DIGEST];
+	size_t subject;
+};
+
+struct rules {
+	struct arena arena; /* holds all that is below */
+	size_t subject_count;
+	struct span *subjects; /* their names; "cn:x" for a certificate that no user has */
+	bool *has_token;       /* of each subject: a user that is known by a token */
+	bool *has_name;        /* and by a certificate */
+	size_t name_count;
+	struct common_name *names; /* sorted */
+	size_t token_count;
+	struct token *tokens; /* sorted */
+	size_t count;
+	struct rule *items;
+	bool otherwise_deny;
+};
+
+void rules_free(struct rules *r);
+
+/* Whether bit i is set. */
+static inline bool bit_of(const uint64_t *bits, size_t i)
+{
+	return (bits[i / 64] >> (i % 64)) & 1;
+}
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * Numbers of what dsp did, for monitoring: counted by the serving loop alone, so nothing is locked.
+ * Their memory is fixed; names that come from a policy file are bounded in number and length.
+ */
+#ifndef DSP_METRICS_H
+#define DSP_METRICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dsp/core/record/audit_record.h"
+#include "metrics_tab.h"
+
+enum {
+	METRICS_RULE_ROOM = 104,
+	METRICS_RULES = 256,
+	METRICS_FOUND = 64, /* rules whose place need not be looked for */
+	METRICS_WORDS = 20,
+	METRICS_BUCKETS = 16,
+};
+
+enum metrics_verdict { METRICS_ALLOW, METRICS_DENY, METRICS_MONITORED, METRICS_VERDICTS };
+
+/* Why a request could not be judged. */
+enum metrics_doubt {
+	DOUBT_UNROUTABLE,
+	DOUBT_UNREADABLE,
+	DOUBT_MOUNT_TIMEOUT,
+	DOUBT_QUESTION,
+	DOUBT_REPEATED,
+	DOUBT_FAILURE,
+	DOUBTS
+};
+
+typedef uint64_t metrics_counts[METRICS_VERDICTS];
+
+struct metrics_rule {
+	char name[METRICS_RULE_ROOM]; /* printable, cut; empty: this place is free */
+	metrics_counts counts;
+};
+
+/* A rule of one generation is one thing: its place stays while dsp serves. */
+struct metrics_found {
+	const struct rule *rule;
+	unsigned generation;
+	uint64_t *counts;
+};
+
+struct metrics {
+	uint64_t start_us;                              /* since 1970 */
+	metrics_counts operations[OPERATION_COUNT + 2]; /* then unknown, none */
+	const char *deciders[METRICS_WORDS];            /* words as they came */
+	metrics_counts decided[METRICS_WORDS];
+	metrics_counts powers[POWER_COUNT];
+	struct metrics_rule rules[METRICS_RULES]; /* the last one for all that have no place */
+	struct metrics_found found[METRICS_FOUND];
+	uint64_t would_deny;
+	uint64_t doubts[DOUBTS];
+	uint64_t buckets[METRICS_BUCKETS]; /* each for itself; the last one has no bound */
+	uint64_t duration_us;              /* the sum */
+	uint64_t reloads[2];               /* failed, ok */
+};
+
+/* mem_free is for the caller. NULL without memory. */
+struct metrics *metrics_new(void) __attribute__((warn_unused_result));
+
+/* A request that was read, what was decided (r->refused: in spite of it), and how long it took. */
+void metrics_decision(struct metrics *m, const struct record *r, uint64_t duration_us);
+
+/* An answer without a decision: it is no. by: as record_decided_by has it. */
+void metrics_failure(struct metrics *m, const char *by, enum metrics_doubt why);
+
+/* The upper bounds of the buckets but the last, in microseconds. */
+const uint32_t *metrics_bounds(void);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * The listener's HTTP side: with responses.h the only room that knows libmicrohttpd. It reads whole
+ * requests within limits, hands their bytes to an endpoint, and sends its reply. It knows no JSON.
+ * It trusts nobody: a peer may be slow, half-dead, too big, or gone.
+ */
+#ifndef DSP_SERVER_H
+#define DSP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "dsp/core/base/err.h"
+
+struct reply {
+	unsigned status;  /* HTTP status */
+	const char *text; /* JSON */
+	size_t len;       /* bytes of text */
+	/* text when it came from mem_*, to be freed by the server; NULL when text never changes. */
+	char *owned;
+};
+
+/* One whole request. */
+struct call {
+	char *body;           /* len bytes, and not NULL when there are none; may be changed */
+	size_t len;           /* until the answer they stay */
+	pid_t peer;           /* the process at the other end; 0: not known */
+	const char *argument; /* the endpoint's parameter of the query; NULL: there is none */
+	struct reply reply;   /* the answer; every field must be set */
+	void *state;          /* the endpoint's own, of an answer that comes later */
+};
+
+enum answer { ANSWER_NOW, ANSWER_LATER };
+
+struct endpoint {
+	const char *path; /* compared exactly; only POST is served */
+	size_t max;       /* most body bytes kept; 0: the body is read to its end, and dropped */
+	/* ANSWER_NOW: reply is set. ANSWER_LATER: it will be when `finished` returns this call. */
+	enum answer (*answer)(void *ctx, struct call *call);
+	/*
+	 * Not NULL: each piece of the body goes here as it comes, and none is kept. call->state is
+	 * the endpoint's, NULL at first; answer must free it and set it to NULL.
+	 */
+	void (*take)(void *ctx, struct call *call, const char *bytes, size_t n);
+	/* Frees the state of a call that is cut before its answer. NULL: there is no state. */
+	void (*drop)(void *ctx, struct call *call);
+	const char *argument; /* the name of a query's parameter; NULL: the query means nothing */
+};
+
+struct server_options {
+	int listen_fd; /* a listening unix socket, non-blocking; stays the caller's */
+	const struct endpoint *endpoints;
+	size_t count;
+	void *ctx;                /* passed to answer */
+	size_t budget;            /* most bytes of all bodies in flight; beyond: 503 */
+	unsigned *connections;    /* always how many are open; NULL: nobody wants to know */
+	unsigned request_seconds; /* from a request's first byte to its last */
+	/* The socket outlives this process: what waits in its backlog is left for the next one. */
+	bool handed_over;
+	/* Called once, at a stop, before the last connections are accepted. May be NULL. */
+	void (*stopping)(void *ctx);
+	/* Called on SIGHUP. NULL: a line of the log says that it means nothing. */
+	void (*hangup)(void *ctx);
+	/*
+	 * For answers that come later; NULL: there are none. The next call whose answer has come,
+	 * or NULL; it is asked when wake_fd is readable, and after what `wait` says in
+	 * milliseconds (-1: never) as long as there are such calls. A stop waits for all of them.
+	 */
+	struct call *(*finished)(void *ctx);
+	int (*wait)(void *ctx);
+	int wake_fd;
+	/*
+	 * Called by the loop alone, and only while it goes round; it says after how many
+	 * milliseconds again (a little more may pass); 0: when next something comes. NULL: no need.
+	 */
+	unsigned (*tick)(void *ctx);
+};
+
+/*
+ * Serves until SIGTERM or SIGINT, finishes the requests in hand (a second signal cuts them), and
+ * returns 0. Blocks those signals, and SIGHUP, for the process, and ignores SIGPIPE. -1 and e when
+ * it could not start.
+ */
+MUST_USE int server_run(const struct server_options *options, struct err *e);
+
+#endif

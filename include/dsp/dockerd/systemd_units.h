@@ -1,0 +1,33 @@
+/*
+ * The units that matter to dsp: as systemd has them, or, where it does not run, as their files
+ * would have it.
+ */
+#ifndef DSP_SYSTEMD_UNITS_H
+#define DSP_SYSTEMD_UNITS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { UNIT_SOCKET, UNIT_SERVICE, UNIT_DOCKER, UNIT_COUNT };
+
+struct unit {
+	const char *name;
+	char load[16];       /* "loaded", "masked", "not-found", ...; empty: it could not be read */
+	char active[16];     /* empty: systemd does not run */
+	char file_state[24]; /* "enabled", "disabled", ... */
+	char requires[512];  /* what goes down with it, or takes it down */
+	char drop_ins[512];  /* their paths */
+	char user[64];
+	char restart[24];
+	char watchdog[32];
+	char no_new_privileges[8];
+	char environment[512]; /* as in the files: words with or without quotes */
+	char command[512];     /* ExecStart */
+	pid_t pid;
+	bool stale; /* systemd has another version of it in mind than its files */
+};
+
+/* Fills units[0] to units[UNIT_COUNT - 1]; ends within some seconds. */
+void units_read(struct unit *units, bool systemd);
+
+#endif

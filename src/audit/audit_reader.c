@@ -1,0 +1,365 @@
+#include "dsp/audit/audit_reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/record/audit_record.h"
+
+enum {
+	/* More than dsp writes: a later version's lines are refused by their number. */
+	LINE_MOST = 4 * RECORD_MOST,
+	TIME_LENGTH = 27,
+};
+
+struct trail {
+	const char *path; /* borrowed */
+	FILE *file;
+	size_t number;
+	unsigned torn;
+	bool ended; /* before the end of a line */
+	char text[LINE_MOST];
+};
+
+static const char for_persons[] = "dsp: ";
+
+int trail_open(const char *path, struct trail **ret, struct err *e)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	struct trail *t = mem_alloc(sizeof(*t));
+
+	if (!t)
+		return FAIL(e, ENOMEM, "%s", path);
+	t->path = standard_input ? "standard input" : path;
+	t->file = standard_input ? stdin : fopen(path, "re");
+	t->number = 0;
+	t->torn = 0;
+	t->ended = false;
+	if (!t->file) {
+		err_set(e, errno, "%s", path);
+		mem_free(t);
+		return -1;
+	}
+	*ret = t;
+	return 0;
+}
+
+void trail_close(struct trail *t)
+{
+	if (!t)
+		return;
+	if (t->file != stdin)
+		(void)fclose(t->file);
+	mem_free(t);
+}
+
+unsigned trail_torn(const struct trail *t)
+{
+	return t->torn;
+}
+
+/* --- what a line must hold ---------------------------------------------------------------------*/
+
+enum kind { KIND_TEXT, KIND_COUNT, KIND_WORDS, KIND_DETAILS };
+
+/* What is read here. Other members may be there; these have their type. */
+static const struct member {
+	const char *name;
+	enum kind kind;
+} members[] = {
+	{ "id", KIND_TEXT },
+	{ "time", KIND_TEXT },
+	{ "type", KIND_TEXT },
+	{ "v", KIND_COUNT },
+	{ "duration_us", KIND_COUNT },
+	{ "subject", KIND_TEXT },
+	{ "known_by", KIND_TEXT },
+	{ "method", KIND_TEXT },
+	{ "target", KIND_TEXT },
+	{ "path", KIND_TEXT },
+	{ "operation", KIND_TEXT },
+	{ "name", KIND_TEXT },
+	{ "access", KIND_TEXT },
+	{ "reading", KIND_TEXT },
+	{ "powers", KIND_WORDS },
+	{ "verdict", KIND_TEXT },
+	{ "would", KIND_TEXT },
+	{ "decided_by", KIND_TEXT },
+	{ "reason", KIND_TEXT },
+	{ "flag", KIND_TEXT },
+	{ "closed", KIND_WORDS },
+	{ "rule", KIND_TEXT },
+	{ "monitored_rule", KIND_TEXT },
+	{ "message", KIND_TEXT },
+	{ "mode", KIND_TEXT },
+	{ "profile", KIND_TEXT },
+	{ "generation", KIND_COUNT },
+	{ "policy", KIND_TEXT },
+	{ "request_bytes", KIND_COUNT },
+	{ "details", KIND_DETAILS },
+	{ "details_left_out", KIND_COUNT },
+	{ "cut", KIND_WORDS },
+	{ "of", KIND_TEXT },
+	{ "of_type", KIND_TEXT },
+	{ "since", KIND_TEXT },
+	{ "count", KIND_COUNT },
+	{ "decision", KIND_TEXT },
+	{ "user", KIND_TEXT },
+	{ "pair", KIND_TEXT },
+	{ "status", KIND_COUNT },
+};
+
+static const struct {
+	const char *name;
+	const char *needed[8];
+} types[] = {
+	[TRAIL_DECISION] = { "decision", { "verdict", "decided_by", "mode", "profile", NULL } },
+	[TRAIL_OUTCOME] = { "outcome", { "method", "target", "pair", NULL } },
+	[TRAIL_REPEAT] = { "repeat", { "of", "of_type", "count", "since", NULL } },
+	[TRAIL_DROPPED] = { "dropped", { "count", "since", NULL } },
+};
+
+enum { TYPES = sizeof(types) / sizeof(types[0]) };
+
+static bool is_list_of(const json_t *value, bool (*good)(const json_t *element))
+{
+	const json_t *element;
+	size_t i;
+
+	if (!json_is_array(value))
+		return false;
+	json_array_foreach (value, i, element) {
+		if (!good(element))
+			return false;
+	}
+	return true;
+}
+
+static bool is_word(const json_t *value)
+{
+	return json_is_string(value);
+}
+
+static bool is_detail(const json_t *value)
+{
+	return json_is_string(json_object_get(value, "kind"));
+}
+
+static bool fits(const json_t *value, enum kind kind)
+{
+	switch (kind) {
+	case KIND_TEXT:
+		return json_is_string(value);
+	case KIND_COUNT:
+		return json_is_integer(value) && json_integer_value(value) >= 0;
+	case KIND_WORDS:
+		return is_list_of(value, is_word);
+	case KIND_DETAILS:
+		return is_list_of(value, is_detail);
+	}
+	return false;
+}
+
+static const char *check_members(const json_t *o)
+{
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		const json_t *value = json_object_get(o, members[i].name);
+
+		if (value && !fits(value, members[i].kind))
+			return members[i].name;
+	}
+	return NULL;
+}
+
+/* RFC 3339 in UTC with microseconds, as dsp writes it; -1: it is none. */
+static int64_t seconds_of(const char *time)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
+	struct tm t = { .tm_isdst = 0 };
+
+	if (strlen(time) != TIME_LENGTH)
+		return -1;
+	for (size_t i = 0; i < TIME_LENGTH; i++) {
+		bool digit = time[i] >= '0' && time[i] <= '9';
+
+		if (form[i] == 'd' ? !digit : time[i] != form[i])
+			return -1;
+	}
+	if (!strptime(time, "%Y-%m-%dT%H:%M:%S", &t))
+		return -1;
+	return timegm(&t);
+}
+
+static int check_line(const char *where, struct trail_line *l, struct err *e)
+{
+	const json_t *version = json_object_get(l->object, "v");
+	const char *wrong = check_members(l->object);
+	const char *type = trail_text(l, "type");
+	size_t i = 0;
+
+	if (json_integer_value(version) != 1)
+		return FAIL(e, 0, "%s:%zu: not a line of an audit trail of version 1", where,
+			l->number);
+	if (wrong)
+		return FAIL(e, 0, "%s:%zu: \"%s\" is not what it is in an audit trail", where,
+			l->number, wrong);
+	while (i < TYPES && strcmp(types[i].name, type) != 0)
+		i++;
+	if (i == TYPES)
+		return FAIL(e, 0, "%s:%zu: no such type of line", where, l->number);
+	l->type = (enum trail_type)i;
+	for (const char *const *name = types[i].needed; *name; name++) {
+		if (!json_object_get(l->object, *name))
+			return FAIL(e, 0, "%s:%zu: \"%s\" is missing", where, l->number, *name);
+	}
+	l->id = trail_text(l, "id");
+	l->time = trail_text(l, "time");
+	l->seconds = seconds_of(l->time);
+	l->count = i == TRAIL_REPEAT || i == TRAIL_DROPPED ? trail_number(l, "count") : 1;
+	if (l->seconds < 0)
+		return FAIL(e, 0, "%s:%zu: \"time\" is no time", where, l->number);
+	return 0;
+}
+
+int trail_parse(
+	const char *where, size_t number, struct span text, struct trail_line *ret, struct err *e)
+{
+	struct trail_line l = { .number = number };
+	json_error_t why;
+
+	l.object = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES, &why);
+	if (!json_is_object(l.object)) {
+		json_decref(l.object);
+		return FAIL(e, 0, "%s:%zu: not a JSON object", where, number);
+	}
+	if (check_line(where, &l, e) != 0) {
+		json_decref(l.object);
+		return -1;
+	}
+	*ret = l;
+	return 0;
+}
+
+/* --- lines -------------------------------------------------------------------------------------*/
+
+/* 1: a line of *n bytes without its end; 0: no more; -1 and e. */
+static int read_line(struct trail *t, size_t *n, struct err *e)
+{
+	int c;
+
+	*n = 0;
+	t->number++;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((c = getc_unlocked(t->file)) != EOF && c != '\n') {
+		if (*n == LINE_MOST)
+			return FAIL(e, 0, "%s:%zu: longer than any line of an audit trail", t->path,
+				t->number);
+		t->text[(*n)++] = (char)c;
+	}
+	if (ferror(t->file))
+		return FAIL(e, errno, "%s", t->path);
+	t->ended = c == EOF;
+	return c == EOF && *n == 0 ? 0 : 1;
+}
+
+bool trail_is_half(struct span text)
+{
+	static const char begin[] = "{\"v\":";
+	struct span head = { text.s, text.n < sizeof(begin) ? text.n : sizeof(begin) - 1 };
+	json_error_t why;
+	json_t *whole;
+
+	if (text.n == 0 || !span_starts(SPAN(begin), head))
+		return false;
+	if (text.s[text.n - 1] != '}')
+		return true;
+	/* It may have been cut behind one of its details. */
+	whole = json_loadb(text.s, text.n, 0, &why);
+	json_decref(whole);
+	return !whole && json_error_code(&why) == json_error_premature_end_of_input;
+}
+
+int trail_next(struct trail *t, struct trail_line *ret, struct err *e)
+{
+	struct span text = { .s = t->text };
+	int rc;
+
+	while ((rc = read_line(t, &text.n, e)) > 0) {
+		if (span_starts(text, SPAN(for_persons)))
+			continue;
+		if (trail_parse(t->path, t->number, text, ret, e) == 0)
+			return 1;
+		if (!t->ended && !trail_is_half(text))
+			return -1;
+		t->torn++;
+	}
+	return rc;
+}
+
+/* --- members -----------------------------------------------------------------------------------*/
+
+const char *trail_text(const struct trail_line *l, const char *member)
+{
+	const char *text = json_string_value(json_object_get(l->object, member));
+
+	return text ? text : "";
+}
+
+uint64_t trail_number(const struct trail_line *l, const char *member)
+{
+	json_int_t n = json_integer_value(json_object_get(l->object, member));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+const char *trail_verdict(const struct trail_line *l)
+{
+	if (strcmp(trail_text(l, "verdict"), "allow") != 0)
+		return "deny";
+	return trail_text(l, "would")[0] != '\0' ? "would" : "allow";
+}
+
+const char *trail_word(const struct trail_line *l, const char *list, size_t at)
+{
+	return json_string_value(json_array_get(json_object_get(l->object, list), at));
+}
+
+bool trail_has(const struct trail_line *l, const char *list, const char *word)
+{
+	const char *one;
+
+	for (size_t i = 0; (one = trail_word(l, list, i)) != NULL; i++) {
+		if (strcmp(one, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+size_t trail_bytes(const char *text, char *out)
+{
+	size_t n = 0;
+
+	while (*text) {
+		int high = text[0] == '\\' && text[1] == 'x' ? hex(text[2]) : -1;
+		int low = high >= 0 ? hex(text[3]) : -1;
+
+		if (low >= 0) {
+			out[n++] = (char)(high * 16 + low);
+			text += 4;
+			continue;
+		}
+		text += text[0] == '\\' && text[1] == '\\';
+		out[n++] = *text++;
+	}
+	return n;
+}

@@ -1,0 +1,37 @@
+/*
+ * Requests that were allowed, and of which dockerd has not yet told what became: it tells no name
+ * of the request, but its method, target and user. Those that are alike and in hand at the same
+ * time are never told apart. Of one thread.
+ */
+#ifndef DSP_PENDING_REQUESTS_H
+#define DSP_PENDING_REQUESTS_H
+
+#include <stdbool.h>
+
+#include "dsp/core/base/span.h"
+#include "dsp/core/record/audit_record.h"
+
+struct flights;
+
+struct flights *flights_new(void) __attribute__((warn_unused_result));
+void flights_free(struct flights *f);
+
+/* r was allowed. id: of the line that tells of it; NULL: there is none. */
+void flights_begin(struct flights *f, const struct request *r, const char *id);
+
+enum flight_found {
+	FLIGHT_UNKNOWN,   /* none is known */
+	FLIGHT_EXACT,     /* exactly one was in hand */
+	FLIGHT_AMBIGUOUS, /* several were in hand, and it may be any of them */
+};
+
+/*
+ * One has ended. id gets its line, or is empty when it has none; o->pair and o->decision, which may
+ * point to id, are set.
+ */
+enum flight_found flights_end(struct flights *f, struct record_outcome *o, char id[RECORD_ID_ROOM]);
+
+/* dockerd has started anew: whatever was in hand has ended. */
+void flights_forget(struct flights *f);
+
+#endif

@@ -1,0 +1,231 @@
+/* The numbers of a dsp that serves, for those who collect them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dsp/config/cli.h"
+#include "dsp/core/base/text.h"
+#include "dsp/protocol/http_client.h"
+#include "dsp/system/clock.h"
+
+enum {
+	WAIT_MS = 5000,
+	HEAD_MOST = 2048,    /* of a request */
+	ANSWER_SECONDS = 30, /* at most, for who does not read */
+};
+
+static const char down[] = "# TYPE dsp_up gauge\n"
+			   "# HELP dsp_up 0: no dsp answered\n"
+			   "dsp_up 0\n";
+
+static int write_all(int fd, const char *text, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, text, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return -1;
+		text += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+/*
+ * Written beside and then renamed, so that a reader sees the old one or the new one. The name of
+ * what a killed run leaves does not end in .prom, so node_exporter does not read it.
+ */
+static int replace(const char *path, const char *text, size_t n, struct err *e)
+{
+	char beside[2048];
+	struct stat st;
+	int fd;
+	int rc;
+
+	/* For root this would put a file in the place of /dev/null. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return FAIL(e, 0, "%s: is there, and no file", path);
+	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
+		return FAIL(e, ENAMETOOLONG, "%.80s...", path);
+	fd = mkostemp(beside, O_CLOEXEC);
+	if (fd < 0)
+		return FAIL(e, errno, "%s", path);
+	rc = write_all(fd, text, n) == 0 && fchmod(fd, 0644) == 0 ? 0 : -1;
+	if (rc != 0)
+		err_set(e, errno, "%s", path);
+	if (close(fd) != 0 && rc == 0)
+		rc = FAIL(e, errno, "%s", path);
+	if (rc == 0 && rename(beside, path) != 0)
+		rc = FAIL(e, errno, "%s", path);
+	if (rc != 0)
+		(void)unlink(beside);
+	return rc;
+}
+
+static int fetch(const char *socket, bool text, struct http_reply *ret, struct err *e)
+{
+	const char *endpoint = text ? "/Dsp.MetricsText" : "/Dsp.Metrics";
+
+	if (http_post(socket, endpoint, WAIT_MS, ret, e) != 0)
+		return -1;
+	if (ret->status == 200 && ret->len > 0 && ret->body[0] == '#')
+		return 0;
+	http_free(ret);
+	return FAIL(e, 0, "%s: what answers there has no metrics", socket);
+}
+
+static int fail(const struct err *e)
+{
+	(void)fprintf(stderr, "dsp metrics: %s\n", e->text);
+	return EXIT_FINDINGS;
+}
+
+static int to_file(const char *socket, const char *path)
+{
+	struct http_reply r;
+	struct err e;
+	struct err written;
+	bool up = fetch(socket, true, &r, &e) == 0;
+	int rc = up ? replace(path, r.body, r.len, &written)
+		    : replace(path, down, sizeof(down) - 1, &written);
+
+	if (up)
+		http_free(&r);
+	if (rc != 0)
+		return fail(&written);
+	return up ? EXIT_FINE : fail(&e);
+}
+
+static int to_output(const char *socket, bool text)
+{
+	struct http_reply r;
+	struct err e;
+	int rc;
+
+	if (fetch(socket, text, &r, &e) != 0)
+		return fail(&e);
+	rc = write_all(STDOUT_FILENO, r.body, r.len);
+	if (rc != 0)
+		err_set(&e, errno, "standard output");
+	http_free(&r);
+	return rc == 0 ? EXIT_FINE : fail(&e);
+}
+
+/* --- one request by HTTP -----------------------------------------------------------------------*/
+
+/* The head of a request on standard input, terminated; -1: it does not come, or in no time. */
+static int read_head(char *text, size_t cap)
+{
+	uint64_t end = clock_now() + WAIT_MS;
+	size_t n = 0;
+
+	while (n < cap - 1) {
+		struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+		uint64_t now = clock_now();
+		ssize_t got;
+
+		if (now >= end || poll(&p, 1, (int)(end - now)) != 1)
+			return -1;
+		got = read(STDIN_FILENO, text + n, cap - 1 - n);
+		if (got <= 0)
+			return -1;
+		n += (size_t)got;
+		text[n] = '\0';
+		if (strstr(text, "\r\n\r\n"))
+			return 0;
+	}
+	return -1;
+}
+
+static int send_reply(const char *status, const char *type, struct span body)
+{
+	char head[256];
+	struct line l;
+
+	line_init(&l, head, sizeof(head));
+	line_add(&l,
+		"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+		"Connection: close\r\n\r\n",
+		status, type, body.n);
+	if (write_all(STDOUT_FILENO, head, l.n) != 0 ||
+		write_all(STDOUT_FILENO, body.s, body.n) != 0)
+		return EXIT_FINDINGS;
+	return EXIT_FINE;
+}
+
+static bool is_for_metrics(const char *head)
+{
+	static const struct span line = SPAN_INIT("GET /metrics");
+	struct span all = span_of(head);
+
+	return span_starts(all, line) && (all.s[line.n] == ' ' || all.s[line.n] == '?');
+}
+
+/* Nothing but the numbers is to be had here, and nobody who asks can hold us up for long. */
+static int to_http(const char *socket)
+{
+	static const char plain[] = "text/plain; version=0.0.4; charset=utf-8";
+	static const char open[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+	char head[HEAD_MOST];
+	struct http_reply r;
+	struct err e;
+	bool text;
+	int status;
+
+	(void)alarm(ANSWER_SECONDS);
+	if (read_head(head, sizeof(head)) != 0)
+		return send_reply("400 Bad Request", plain, SPAN("this is no request\n"));
+	if (!is_for_metrics(head))
+		return send_reply(
+			"404 Not Found", plain, SPAN("there is nothing here but GET /metrics\n"));
+	text = !strcasestr(head, "application/openmetrics-text");
+	if (fetch(socket, text, &r, &e) != 0) {
+		(void)fail(&e);
+		return send_reply("200 OK", plain, (struct span){ down, sizeof(down) - 1 });
+	}
+	status = send_reply("200 OK", text ? plain : open, (struct span){ r.body, r.len });
+	http_free(&r);
+	return status;
+}
+
+int cli_metrics(int argc, char **argv)
+{
+	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
+		{ "text", no_argument, NULL, 't' }, { "textfile", required_argument, NULL, 'f' },
+		{ "http", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	const char *socket = getenv("DSP_SOCKET");
+	const char *file = NULL;
+	bool text = false;
+	bool http = false;
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (o == 's')
+			socket = optarg;
+		else if (o == 't')
+			text = true;
+		else if (o == 'f')
+			file = optarg;
+		else if (o == 'h')
+			http = true;
+		else
+			return cli_usage("metrics", "%s: unknown, or its value is missing",
+				argv[optind - 1]);
+	}
+	if (optind < argc)
+		return cli_usage("metrics", "%s: not expected", argv[optind]);
+	if (!socket || socket[0] == '\0')
+		socket = SETTINGS_SOCKET;
+	if (http)
+		return to_http(socket);
+	return file ? to_file(socket, file) : to_output(socket, text);
+}

@@ -1,0 +1,183 @@
+/* What is asked of a dsp that serves: its state, and to read its settings again. */
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dsp/config/cli.h"
+#include "dsp/dockerd/dockerd_process.h"
+#include "dsp/protocol/http_client.h"
+
+enum { WAIT_MS = 5000 };
+
+struct arguments {
+	const char *command;
+	const char *socket;
+	bool json;
+	bool asked; /* does dockerd ask it? */
+};
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	return text ? text : "?";
+}
+
+static long long number_of(const json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+/* "file /x (changes); 7 decisions: 5 written, 1 folded, 1 not logged" */
+static void print_trail(const json_t *o)
+{
+	static const char *const words[][2] = { { "written", "written" }, { "folded", "folded" },
+		{ "dropped", "DROPPED" }, { "waiting", "waiting" }, { "unlogged", "not logged" } };
+	bool off = strcmp(text_of(o, "to"), "off") == 0;
+	const char *before = ":";
+
+	if (text_of(o, "trouble")[0] != '\0')
+		(void)printf("AUDIT TRAIL: %s\n", text_of(o, "trouble"));
+	(void)printf("audit       %s", text_of(o, "to"));
+	if (text_of(o, "path")[0] != '\0')
+		(void)printf(" %s", text_of(o, "path"));
+	if (!off)
+		(void)printf(" (%s)", text_of(o, "log"));
+	(void)printf("; %lld decisions", number_of(o, "decisions"));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !off; i++) {
+		if (number_of(o, words[i][0]) == 0)
+			continue;
+		(void)printf("%s %lld %s", before, number_of(o, words[i][0]), words[i][1]);
+		before = ",";
+	}
+	(void)printf("\n");
+}
+
+static void print_state(const json_t *o)
+{
+	const char *policy = text_of(o, "policy");
+
+	if (strcmp(text_of(o, "mode"), "monitor") == 0)
+		(void)printf("MONITOR MODE: denials are only recorded, and everything that they "
+			     "would stop is allowed\n");
+	if (json_is_true(json_object_get(o, "broken")))
+		(void)printf("BROKEN SETTINGS: everything is denied: %s\n", text_of(o, "reason"));
+	(void)printf("version     %s\n", text_of(o, "version"));
+	(void)printf("generation  %lld\n",
+		(long long)json_integer_value(json_object_get(o, "generation")));
+	(void)printf("policy      %s\n", strcmp(policy, "-") == 0 ? "none" : policy);
+	(void)printf("profile     %s\n", text_of(o, "profile"));
+	(void)printf("mode        %s\n", text_of(o, "mode"));
+	(void)printf(
+		"rules       %lld\n", (long long)json_integer_value(json_object_get(o, "rules")));
+	if (json_object_get(o, "audit"))
+		print_trail(json_object_get(o, "audit"));
+	if (json_is_true(json_object_get(json_object_get(o, "watch"), "on")))
+		(void)printf("watched     by dsp watch\n");
+}
+
+static int fail(const struct arguments *a, const char *text)
+{
+	json_auto_t *o = a->json ? json_pack("{s:s}", "error", text) : NULL;
+
+	if (a->json) {
+		(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		(void)printf("\n");
+	}
+	(void)fprintf(stderr, "dsp %s: %s\n", a->command, text);
+	return EXIT_FINDINGS;
+}
+
+/* The only proof that it protects anything: a question of dockerd that it has seen. */
+static int show_asked(const struct arguments *a)
+{
+	struct dockerd *d = NULL;
+	struct err e;
+	enum asked asked = ASKED_UNKNOWN;
+
+	if (dockerd_find(NULL, &d, &e) == 0) {
+		if (d->pid != 0)
+			asked = dockerd_probe(d, a->socket, &e);
+		else
+			err_set(&e, 0, "no dockerd runs");
+		dockerd_free(d);
+	}
+	if (asked == ASKED_YES)
+		return EXIT_FINE;
+	if (asked == ASKED_NO)
+		err_set(&e, 0, "dockerd does not ask it");
+	(void)fail(a, e.text);
+	return EXIT_UNPROTECTED;
+}
+
+static int show(const struct arguments *a, const char *endpoint)
+{
+	struct err e;
+	int status = 0;
+	json_auto_t *o = http_ask_dsp(a->socket, endpoint, WAIT_MS, &status, &e);
+
+	if (!o)
+		return fail(a, e.text);
+	if (status != 200) {
+		err_set(&e, 0, "%s%s", text_of(o, "Err"),
+			status == 409 ? "; the old settings stay in force" : "");
+		return fail(a, e.text);
+	}
+	if (a->json) {
+		(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		(void)printf("\n");
+	} else {
+		print_state(o);
+	}
+	if (json_is_true(json_object_get(o, "broken")))
+		return EXIT_FINDINGS;
+	return a->asked ? show_asked(a) : EXIT_FINE;
+}
+
+static int take_arguments(struct arguments *a, int argc, char **argv)
+{
+	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' }, { "asked", no_argument, NULL, 'a' },
+		{ NULL, 0, NULL, 0 } };
+	int o;
+
+	a->command = argv[0];
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	a->socket = getenv("DSP_SOCKET");
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (o == 's')
+			a->socket = optarg;
+		else if (o == 'j')
+			a->json = true;
+		else if (o == 'a' && strcmp(a->command, "status") == 0)
+			a->asked = true;
+		else
+			return cli_usage(a->command, "%s: unknown, or its value is missing",
+				argv[optind - 1]);
+	}
+	if (optind < argc)
+		return cli_usage(a->command, "%s: not expected", argv[optind]);
+	if (!a->socket || a->socket[0] == '\0')
+		a->socket = SETTINGS_SOCKET;
+	return 0;
+}
+
+static int control(int argc, char **argv, const char *endpoint)
+{
+	struct arguments a = { .command = NULL };
+	int rc = take_arguments(&a, argc, argv);
+
+	return rc != 0 ? rc : show(&a, endpoint);
+}
+
+int cli_status(int argc, char **argv)
+{
+	return control(argc, argv, "/Dsp.Status");
+}
+
+int cli_reload(int argc, char **argv)
+{
+	return control(argc, argv, "/Dsp.Reload");
+}

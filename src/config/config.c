@@ -1,0 +1,264 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "dsp/config/cli.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/policy/policy_file.h"
+#include "dsp/core/policy/policy_review.h"
+#include "dsp/core/policy/subject.h"
+#include "dsp/system/trusted_file.h"
+
+enum { ENV_FILE_MOST = 1 << 20, POLICY_FILE_MOST = 4 << 20 };
+
+/* Reads to the end, or until text's room is full. The number of bytes, or -1 and errno. */
+static ssize_t read_all(int fd, char *text, size_t room)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, text + len, room - len);
+		len += n > 0 ? (size_t)n : 0;
+	} while (len < room && (n > 0 || (n < 0 && errno == EINTR)));
+	return n < 0 ? -1 : (ssize_t)len;
+}
+
+int file_read(const char *path, size_t most, char **ret, size_t *len, struct err *e)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	AUTO_MEM char *text = NULL;
+	ssize_t n = -1;
+	int rc = 0;
+
+	if (fd < 0)
+		return FAIL(e, errno, "%s", path);
+	text = mem_alloc(most + 1);
+	if (text)
+		n = read_all(fd, text, most + 1);
+	if (n < 0)
+		rc = FAIL(e, text ? errno : ENOMEM, "%s", path);
+	else if ((size_t)n > most)
+		rc = FAIL(e, 0, "%s: more than %zu bytes", path, most);
+	if (!standard_input)
+		(void)close(fd);
+	if (rc != 0)
+		return -1;
+	*len = (size_t)n;
+	*ret = text;
+	text = NULL;
+	return 0;
+}
+
+static const char *variable(char *const *environment, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *environment; environment++) {
+		if (strncmp(*environment, name, n) == 0 && (*environment)[n] == '=')
+			return *environment + n + 1;
+	}
+	return NULL;
+}
+
+/* Of settings that are to be in force, nobody else may have written a word. */
+static int read_env_file(const struct sources *sources, char **text, size_t *len, struct err *e)
+{
+	struct file_text read;
+
+	if (!sources->in_force)
+		return file_read(sources->env_file, ENV_FILE_MOST, text, len, e);
+	if (trusted_read(sources->env_file, ENV_FILE_MOST, &read, e) != 0)
+		return -1;
+	*text = read.text;
+	*len = read.n;
+	return 0;
+}
+
+static int read_settings(
+	struct config *c, const struct sources *sources, char **text, struct err *e)
+{
+	char *const *environment = sources->environment ? sources->environment : environ;
+	struct settings *s = &c->settings;
+	const char *broken = variable(environment, "DSP_ON_BROKEN");
+	const char *env_file = sources->env_file;
+	size_t len;
+
+	/* First of all: it says what an error in the others leads to. */
+	if (broken &&
+		settings_take(s, SPAN("DSP_ON_BROKEN"), span_of(broken), SOURCE_ENVIRONMENT, e) !=
+			0)
+		return -1;
+	if (settings_take_environment(
+		    s, environment, env_file ? SOURCE_ENVIRONMENT_DSP : SOURCE_ENVIRONMENT, e) != 0)
+		return -1;
+	if (!env_file)
+		return 0;
+	if (read_env_file(sources, text, &len, e) != 0)
+		return -1;
+	digest_write((struct span){ *text, len }, c->env_digest);
+	return settings_take_file(s, env_file, (struct span){ *text, len }, e);
+}
+
+bool sources_take(struct sources *s, int option, const char *value)
+{
+	if (option == 'e')
+		s->env_file = value;
+	else if (option == 's')
+		s->socket = value;
+	else if (option == 'p')
+		s->policy = value;
+	else if (option == 'M')
+		s->managed = true;
+	else
+		return false;
+	return true;
+}
+
+/* The socket's path as it is from "/": its directory is one of those that keep dsp in force. */
+static const char *from_root(const char *socket, char *out, size_t cap)
+{
+	char directory[512];
+	struct line l;
+
+	if (socket[0] == '/' || !getcwd(directory, sizeof(directory)))
+		return socket;
+	line_init(&l, out, cap);
+	line_add(&l, "%s/%s", directory, socket);
+	return out;
+}
+
+static const char *word_of(enum setting s)
+{
+	return s == SETTING_ON ? "1" : "0";
+}
+
+/* What the file says joins what the environment or the env file say; they must not contradict. */
+static void merge(struct config *c, const struct policy_file *f)
+{
+	struct settings *s = &c->settings;
+
+	for (size_t i = 0; i < FLAG_COUNT; i++) {
+		if (f->flags[i] == SETTING_UNSET)
+			continue;
+		if (s->flags[i] != SETTING_UNSET && s->flags[i] != f->flags[i])
+			findings_error(&c->findings, f->flags_at[i],
+				"%s is %s here, and %s in the environment or the env file",
+				flag_at(i)->name, word_of(f->flags[i]), word_of(s->flags[i]));
+		s->flags[i] = f->flags[i];
+	}
+	if (f->profile_given && s->profile_given && s->profile != f->profile)
+		findings_error(&c->findings, f->profile_at,
+			"the profile is %s here, and %s in DSP_PROFILE",
+			profile_info(f->profile)->name, profile_info(s->profile)->name);
+	if (f->profile_given) {
+		s->profile = f->profile;
+		s->profile_given = true;
+	}
+	if (f->mode != MODE_UNSET && s->mode != MODE_UNSET && s->mode != f->mode)
+		findings_error(&c->findings, f->mode_at,
+			"the mode is not that of DSP_MODE: one of them must go");
+	if (f->mode != MODE_UNSET)
+		s->mode = f->mode;
+}
+
+static int read_policy(struct config *c, const char *path, struct err *e)
+{
+	struct policy_file file;
+	struct file_text read;
+
+	if (trusted_read(path, POLICY_FILE_MOST, &read, e) != 0)
+		return -1;
+	c->policy_text = read.text;
+	c->findings.file = path;
+	c->findings.text = (struct span){ read.text, read.n };
+	digest_write(c->findings.text, c->digest);
+	if (policy_file_read(&file, &c->findings) == 0)
+		merge(c, &file);
+	c->rules = file.rules;
+	return 0;
+}
+
+/* What is wrong with the file's parts is known; now the whole. */
+static int review(struct config *c, struct err *e)
+{
+	if (c->rules && !c->findings.lost)
+		policy_review(&c->policy, &c->findings);
+	findings_sort(&c->findings);
+	if (!findings_fatal(&c->findings))
+		return 0;
+	findings_first(&c->findings, e);
+	return -1;
+}
+
+static void choose_socket(struct config *c, const struct sources *sources)
+{
+	const char *socket = sources->inherited ? sources->inherited : sources->socket;
+
+	if (!socket)
+		socket = c->settings.socket[0] ? c->settings.socket : SETTINGS_SOCKET;
+	text_copy(span_of(socket), c->socket, sizeof(c->socket));
+}
+
+/* dockerd looks for the plugin where the settings say, and dsp would serve another socket. */
+static int check_socket(const struct config *c, const struct sources *sources, struct err *e)
+{
+	const char *given = sources->socket ? sources->socket : c->settings.socket;
+
+	if (!sources->inherited || given[0] == '\0' || strcmp(given, sources->inherited) == 0)
+		return 0;
+	return FAIL(e, 0,
+		"%s %s: the socket that was handed over is %s; change the one in the socket's unit, "
+		"or leave this out",
+		sources->socket ? "--socket" : "DSP_SOCKET", given, sources->inherited);
+}
+
+static int read_all_sources(
+	struct config *c, const struct sources *sources, char **text, struct err *e)
+{
+	const char *policy = sources->policy;
+	int rc = read_settings(c, sources, text, e);
+
+	choose_socket(c, sources);
+	if (rc != 0 || check_socket(c, sources, e) != 0)
+		return -1;
+	if (!policy && c->settings.policy[0])
+		policy = c->settings.policy;
+	return policy ? read_policy(c, policy, e) : 0;
+}
+
+int config_read(const struct sources *sources, struct config **ret, struct err *e)
+{
+	struct config *c = mem_array(1, sizeof(*c));
+	AUTO_MEM char *text = NULL;
+	char absolute[1024];
+
+	*ret = c;
+	if (!c)
+		return FAIL(e, ENOMEM, "the settings");
+	settings_init(&c->settings);
+	/* A managed plugin that ends takes all of Docker with it. */
+	c->settings.deny_when_broken = sources->managed;
+	memcpy(c->digest, "-", sizeof("-"));
+	memcpy(c->env_digest, "-", sizeof("-"));
+	if (read_all_sources(c, sources, &text, e) != 0)
+		return -1;
+	settings_finish(&c->settings);
+	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), c->rules,
+		&c->policy);
+	c->policy.blind = sources->managed;
+	return review(c, e);
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	findings_free(&c->findings);
+	rules_free(c->rules);
+	mem_free(c->policy_text);
+	mem_free(c);
+}

@@ -1,0 +1,116 @@
+/*
+ * The only file that knows libb64. Its decoder skips what it does not know and takes any length,
+ * so a text is checked here before it is decoded.
+ */
+#include "dsp/core/base/b64.h"
+
+#include <b64/cdecode.h>
+#include <b64/cencode.h>
+#include <limits.h>
+
+#include "dsp/core/base/mem.h"
+
+/* One more than what the character means, or 0 when it is none. */
+#define ROW4(c, n) [c] = (n) + 1, [(c) + 1] = (n) + 2, [(c) + 2] = (n) + 3, [(c) + 3] = (n) + 4
+#define ROW26(c, n)                                                                                \
+	ROW4(c, n), ROW4((c) + 4, (n) + 4), ROW4((c) + 8, (n) + 8), ROW4((c) + 12, (n) + 12),      \
+		ROW4((c) + 16, (n) + 16), ROW4((c) + 20, (n) + 20), [(c) + 24] = (n) + 25,         \
+									   [(c) + 25] = (n) + 26
+
+static const unsigned char meaning[256] = {
+	ROW26('A', 0),
+	ROW26('a', 26),
+	ROW4('0', 52),
+	ROW4('4', 56),
+	['8'] = 61,
+	['9'] = 62,
+	['+'] = 63,
+	['/'] = 64,
+};
+
+static int sextet(char c)
+{
+	return meaning[(unsigned char)c] - 1;
+}
+
+/* How many '=' end the text: two at most. */
+static size_t padding(struct span text)
+{
+	size_t pad = 0;
+
+	while (pad < 2 && pad < text.n && text.s[text.n - 1 - pad] == '=')
+		pad++;
+	return pad;
+}
+
+bool b64_valid(struct span text)
+{
+	size_t pad = padding(text);
+	unsigned unused;
+	bool strange = false;
+
+	if (text.n % 4 != 0 || text.n > INT_MAX)
+		return false;
+	/* cppcheck-suppress knownConditionTrueFalse; it does not follow pad */
+	for (size_t i = 0; i < text.n - pad; i++)
+		strange |= meaning[(unsigned char)text.s[i]] == 0;
+	if (strange)
+		return false;
+	if (pad == 0)
+		return true;
+	/* Two bits are left over before one '=', four before two: an encoder leaves them 0. */
+	unused = pad == 1 ? 3 : 15;
+	return ((unsigned)sextet(text.s[text.n - 1 - pad]) & unused) == 0;
+}
+
+size_t b64_decoded_length(struct span text)
+{
+	return text.n / 4 * 3 - padding(text);
+}
+
+/*
+ * libb64 writes its first byte before it reads the first character, and afterwards stays behind
+ * what it has read. So the first four characters are decoded apart, the rest in place.
+ */
+size_t b64_decode(char *text, size_t n)
+{
+	base64_decodestate state;
+	size_t first = n < 4 ? n : 4;
+	char head[4];
+	char start[4];
+	size_t out;
+
+	memcpy(head, text, first);
+	base64_init_decodestate(&state);
+	out = (size_t)base64_decode_block(head, (int)first, start, &state);
+	if (n > first)
+		n = (size_t)base64_decode_block(text + first, (int)(n - first), text + out, &state);
+	else
+		n = 0;
+	memcpy(text, start, out);
+	return out + n;
+}
+
+char *b64_encode(struct span in)
+{
+	base64_encodestate state;
+	char *out;
+	size_t n;
+
+	/* libb64 breaks lines: one byte more for each 72. */
+	if (in.n > INT_MAX / 2)
+		return NULL;
+	out = mem_alloc(in.n / 3 * 4 + in.n / 54 + 16);
+	if (!out)
+		return NULL;
+	base64_init_encodestate(&state);
+	n = (size_t)base64_encode_block(in.s, (int)in.n, out, &state);
+	n += (size_t)base64_encode_blockend(out + n, &state);
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (out[i] != '\n')
+			out[kept++] = out[i];
+	}
+	out[kept] = '\0';
+	return out;
+}

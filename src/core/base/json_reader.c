@@ -1,0 +1,256 @@
+#include "dsp/core/base/json_reader.h"
+
+#include "dsp/core/base/text.h"
+
+enum { MOST_DEPTH = 64 };
+
+static bool skip_value(struct reader *r, int depth);
+
+char reader_peek(struct reader *r)
+{
+	while (r->at < r->end &&
+		(*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r'))
+		r->at++;
+	return *(r->at < r->end ? r->at : "");
+}
+
+bool reader_take(struct reader *r, char c)
+{
+	if (reader_peek(r) != c || r->at == r->end)
+		return false;
+	r->at++;
+	return true;
+}
+
+bool reader_at_end(struct reader *r)
+{
+	(void)reader_peek(r);
+	return r->at == r->end;
+}
+
+/* Stands for itself in a string, and is one byte long. */
+static bool is_plain(char c)
+{
+	return (signed char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* The value of the four digits at s, or -1. */
+static long hex4(const char *s)
+{
+	long n = 0;
+
+	for (int i = 0; i < 4; i++) {
+		char c = s[i];
+
+		if (c >= '0' && c <= '9')
+			n = n * 16 + (c - '0');
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			n = n * 16 + ((c | 0x20) - 'a' + 10);
+		else
+			return -1;
+	}
+	return n;
+}
+
+static char *put_utf8(char *out, long c)
+{
+	if (c < 0x80) {
+		*out++ = (char)c;
+	} else if (c < 0x800) {
+		*out++ = (char)(0xc0 | c >> 6);
+		*out++ = (char)(0x80 | (c & 0x3f));
+	} else if (c < 0x10000) {
+		*out++ = (char)(0xe0 | c >> 12);
+		*out++ = (char)(0x80 | (c >> 6 & 0x3f));
+		*out++ = (char)(0x80 | (c & 0x3f));
+	} else {
+		*out++ = (char)(0xf0 | c >> 18);
+		*out++ = (char)(0x80 | (c >> 12 & 0x3f));
+		*out++ = (char)(0x80 | (c >> 6 & 0x3f));
+		*out++ = (char)(0x80 | (c & 0x3f));
+	}
+	return out;
+}
+
+/* Takes "\uXXXX", or the two of a surrogate pair. NULL when it is neither. */
+static char *take_unicode(struct reader *r, char *out)
+{
+	long c = r->end - r->at >= 6 ? hex4(r->at + 2) : -1;
+	long low;
+
+	if (c < 0 || (c >= 0xdc00 && c <= 0xdfff))
+		return NULL;
+	r->at += 6;
+	if (c < 0xd800 || c > 0xdbff)
+		return put_utf8(out, c);
+	if (r->end - r->at < 6 || r->at[0] != '\\' || r->at[1] != 'u')
+		return NULL;
+	low = hex4(r->at + 2);
+	if (low < 0xdc00 || low > 0xdfff)
+		return NULL;
+	r->at += 6;
+	return put_utf8(out, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
+}
+
+/* Takes an escape, which is never shorter than what it stands for. */
+static char *take_escape(struct reader *r, char *out)
+{
+	static const char names[] = "\"\\/bfnrt";
+	static const char means[] = "\"\\/\b\f\n\r\t";
+	char c = r->end - r->at >= 2 ? r->at[1] : '\0';
+	const char *name = c ? strchr(names, c) : NULL;
+
+	if (c == 'u')
+		return take_unicode(r, out);
+	if (!name)
+		return NULL;
+	r->at += 2;
+	*out++ = means[name - names];
+	return out;
+}
+
+static char *take_utf8(struct reader *r, char *out)
+{
+	size_t n = text_utf8((struct span){ r->at, (size_t)(r->end - r->at) });
+
+	if (n == 0)
+		return NULL;
+	memmove(out, r->at, n);
+	r->at += n;
+	return out + n;
+}
+
+bool reader_string(struct reader *r, struct span *ret)
+{
+	char *begin;
+	char *out;
+
+	if (!reader_take(r, '"'))
+		return false;
+	begin = r->at;
+	while (r->at < r->end && is_plain(*r->at))
+		r->at++;
+	for (out = r->at; out && r->at < r->end && *r->at != '"';) {
+		if (is_plain(*r->at))
+			*out++ = *r->at++;
+		else if (*r->at == '\\')
+			out = take_escape(r, out);
+		else
+			out = (unsigned char)*r->at < 0x20 ? NULL : take_utf8(r, out);
+	}
+	if (!out || r->at == r->end)
+		return false;
+	r->at++;
+	*ret = (struct span){ begin, (size_t)(out - begin) };
+	return true;
+}
+
+static bool skip_digits(struct reader *r)
+{
+	const char *begin = r->at;
+
+	while (r->at < r->end && *r->at >= '0' && *r->at <= '9')
+		r->at++;
+	return r->at > begin;
+}
+
+static bool skip_if(struct reader *r, char a, char b)
+{
+	if (r->at == r->end || (*r->at != a && *r->at != b))
+		return false;
+	r->at++;
+	return true;
+}
+
+static bool skip_number(struct reader *r)
+{
+	(void)skip_if(r, '-', '-');
+	if (!skip_if(r, '0', '0') && !skip_digits(r))
+		return false;
+	if (skip_if(r, '.', '.') && !skip_digits(r))
+		return false;
+	if (!skip_if(r, 'e', 'E'))
+		return true;
+	(void)skip_if(r, '+', '-');
+	return skip_digits(r);
+}
+
+static bool skip_word(struct reader *r, struct span word)
+{
+	if (!span_starts((struct span){ r->at, (size_t)(r->end - r->at) }, word))
+		return false;
+	r->at += word.n;
+	return true;
+}
+
+int reader_member(struct reader *r, bool *first, struct span *ret)
+{
+	if (*first && !reader_take(r, '{'))
+		return -1;
+	if (reader_peek(r) == '}') {
+		r->at++;
+		return 0;
+	}
+	if (!*first && !reader_take(r, ','))
+		return -1;
+	*first = false;
+	if (!reader_string(r, ret) || memchr(ret->s, '\0', ret->n) || !reader_take(r, ':'))
+		return -1;
+	return 1;
+}
+
+/* NOLINTBEGIN(misc-no-recursion): MOST_DEPTH bounds it. */
+static bool skip_object(struct reader *r, int depth)
+{
+	struct span key;
+	bool first = true;
+	int more;
+
+	while ((more = reader_member(r, &first, &key)) > 0) {
+		if (!skip_value(r, depth))
+			return false;
+	}
+	return more == 0;
+}
+
+static bool skip_list(struct reader *r, int depth)
+{
+	r->at++;
+	if (reader_take(r, ']'))
+		return true;
+	do {
+		if (!skip_value(r, depth))
+			return false;
+	} while (reader_take(r, ','));
+	return reader_take(r, ']');
+}
+
+static bool skip_value(struct reader *r, int depth)
+{
+	struct span unused;
+
+	if (depth == MOST_DEPTH)
+		return false;
+	switch (reader_peek(r)) {
+	case '"':
+		return reader_string(r, &unused);
+	case '{':
+		return skip_object(r, depth + 1);
+	case '[':
+		return skip_list(r, depth + 1);
+	case 't':
+		return skip_word(r, SPAN("true"));
+	case 'f':
+		return skip_word(r, SPAN("false"));
+	case 'n':
+		return skip_word(r, SPAN("null"));
+	default:
+		return skip_number(r);
+	}
+}
+/* NOLINTEND(misc-no-recursion) */
+
+bool reader_skip(struct reader *r)
+{
+	return skip_value(r, 0);
+}

@@ -1,0 +1,198 @@
+#include "dsp/core/base/json_writer.h"
+
+#include "dsp/core/base/text.h"
+
+void scribe_raw(struct scribe *s, struct span bytes)
+{
+	if (s->full || bytes.n > s->cap - s->n) {
+		s->full = true;
+		return;
+	}
+	memcpy(s->out + s->n, bytes.s, bytes.n);
+	s->n += bytes.n;
+}
+
+/* The start of a member, with room for more bytes behind it; where they go, or NULL: no room. */
+static char *begin_member(struct scribe *s, const char *key, size_t more)
+{
+	size_t n = strlen(key);
+	char *out = s->out + s->n;
+
+	if (s->full || n + more + sizeof(",\"\":") > s->cap - s->n) {
+		s->full = true;
+		return NULL;
+	}
+	if (s->n > 0 && out[-1] != '{')
+		*out++ = ',';
+	*out++ = '"';
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
+	memcpy(out, key, n);
+	out += n;
+	*out++ = '"';
+	*out++ = ':';
+	s->n = (size_t)(out - s->out);
+	return out;
+}
+
+void scribe_key(struct scribe *s, const char *key)
+{
+	(void)begin_member(s, key, 0);
+}
+
+void scribe_number(struct scribe *s, const char *key, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	scribe_key(s, key);
+	scribe_raw(s, (struct span){ digits + at, sizeof(digits) - at });
+}
+
+void scribe_word(struct scribe *s, const char *key, const char *word)
+{
+	size_t n = strlen(word);
+	char *out = begin_member(s, key, n + 2);
+
+	if (!out)
+		return;
+	*out++ = '"';
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
+	memcpy(out, word, n);
+	out[n] = '"';
+	s->n += n + 2;
+}
+
+/* Of a character of more than one byte: its number. */
+static uint32_t code_point(struct span c)
+{
+	uint32_t n = (unsigned char)c.s[0] & (0x7fU >> c.n);
+
+	for (size_t i = 1; i < c.n; i++)
+		n = n << 6 | ((unsigned char)c.s[i] & 0x3fU);
+	return n;
+}
+
+/*
+ * Characters that a terminal or an editor obeys instead of showing them: controls, separators of
+ * lines, marks that turn the direction, and what is not seen at all.
+ */
+static bool is_shown(struct span c)
+{
+	static const struct {
+		uint32_t first;
+		uint32_t last;
+	} hidden[] = { { 0x80, 0xa0 }, { 0xad, 0xad }, { 0x061c, 0x061c }, { 0x180e, 0x180e },
+		{ 0x2000, 0x200f }, { 0x2028, 0x202f }, { 0x205f, 0x206f }, { 0x3000, 0x3000 },
+		{ 0xe000, 0xf8ff }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff }, { 0xfff0, 0xffff },
+		{ 0xe0000, 0x10ffff } };
+	uint32_t n = code_point(c);
+
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		if (n >= hidden[i].first && n <= hidden[i].last)
+			return false;
+	}
+	return true;
+}
+
+/* The first character or byte of text as it stands in a string; *taken of text. The length. */
+static size_t encode(struct span text, char out[5], size_t *taken)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char c = (unsigned char)text.s[0];
+	size_t n = text_utf8(text);
+
+	*taken = 1;
+	if (c == '"' || c == '\\') {
+		memcpy(out, c == '"' ? "\\\"" : "\\\\\\\\", c == '"' ? 2 : 4);
+		return c == '"' ? 2 : 4;
+	}
+	if ((n == 1 && c >= 0x20 && c < 0x7f) || (n > 1 && is_shown((struct span){ text.s, n }))) {
+		memcpy(out, text.s, n);
+		*taken = n;
+		return n;
+	}
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
+	memcpy(out, "\\\\x", 3);
+	out[3] = hex[c >> 4];
+	out[4] = hex[c & 15];
+	return 5;
+}
+
+/*
+ * Whether eight bytes stand for themselves: printable ASCII, no quote, no backslash. Each byte's
+ * highest bit says so, and nothing is carried from one byte to another.
+ */
+static bool are_plain(const char *bytes)
+{
+	const uint64_t one = 0x0101010101010101U;
+	const uint64_t high = one * 0x80;
+	uint64_t all;
+	uint64_t quote, backslash;
+
+	memcpy(&all, bytes, sizeof(all));
+	quote = (all ^ one * '"') | high;
+	backslash = (all ^ one * '\\') | high;
+	return (((all | high) - one * 0x20) & (quote - one) & (backslash - one) &
+		       ~((all & ~high) + one) & ~all & high) == high;
+}
+
+/* How many bytes at the start of text stand for themselves, of most at the most. */
+static size_t plain_run(struct span text, size_t most)
+{
+	size_t n = 0;
+
+	most = most < text.n ? most : text.n;
+	while (most - n >= sizeof(uint64_t) && are_plain(text.s + n))
+		n += sizeof(uint64_t);
+	while (n < most && text.s[n] >= 0x20 && text.s[n] < 0x7f && text.s[n] != '"' &&
+		text.s[n] != '\\')
+		n++;
+	return n;
+}
+
+bool scribe_string(struct scribe *s, struct span text, size_t most)
+{
+	size_t left = s->cap - s->n;
+	char one[5];
+	bool whole = true;
+
+	/* Both quotes fit, or nothing is begun. */
+	if (s->full || left < 2) {
+		s->full = true;
+		return false;
+	}
+	most = most < left - 2 ? most : left - 2;
+	s->out[s->n++] = '"';
+	while (text.n > 0 && whole) {
+		size_t taken = plain_run(text, most);
+		size_t n = taken;
+
+		if (n > 0) {
+			memcpy(s->out + s->n, text.s, n);
+			s->n += n;
+			most -= n;
+			text = span_after(text, n);
+			continue;
+		}
+		n = encode(text, one, &taken);
+		whole = n <= most;
+		if (whole) {
+			memcpy(s->out + s->n, one, n);
+			s->n += n;
+			most -= n;
+			text = span_after(text, taken);
+		}
+	}
+	s->out[s->n++] = '"';
+	return whole;
+}
+
+bool scribe_text(struct scribe *s, const char *key, struct span text, size_t most)
+{
+	scribe_key(s, key);
+	return scribe_string(s, text, most);
+}

@@ -1,0 +1,52 @@
+#include "dsp/core/base/nearest.h"
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+enum { LONGEST = 40 };
+
+/* Edits between two words: insert, delete, change, swap of neighbours (optimal alignment). */
+static size_t distance(struct span a, struct span b)
+{
+	size_t d[3][LONGEST + 1];
+
+	for (size_t j = 0; j <= b.n; j++)
+		d[0][j] = j;
+	for (size_t i = 1; i <= a.n; i++) {
+		size_t *now = d[i % 3];
+		const size_t *up = d[(i - 1) % 3];
+		const size_t *up2 = d[(i + 1) % 3];
+
+		now[0] = i;
+		for (size_t j = 1; j <= b.n; j++) {
+			now[j] = least(least(up[j], now[j - 1]) + 1,
+				up[j - 1] + (a.s[i - 1] != b.s[j - 1]));
+			if (i > 1 && j > 1 && a.s[i - 1] == b.s[j - 2] && a.s[i - 2] == b.s[j - 1])
+				now[j] = least(now[j], up2[j - 2] + 1);
+		}
+	}
+	return d[a.n % 3][b.n];
+}
+
+struct suggestion suggest(struct span name, size_t most)
+{
+	/* A short name is near to everything. */
+	if (most == 0)
+		most = name.n < 6 ? 1 : name.n < 9 ? 2 : 3;
+	return (struct suggestion){ .name = name, .edits = most + 1 };
+}
+
+void suggest_try(struct suggestion *s, struct span known)
+{
+	size_t edits;
+
+	if (s->name.n > LONGEST || known.n > LONGEST)
+		return;
+	edits = distance(s->name, known);
+	if (edits < s->edits) {
+		s->edits = edits;
+		s->nearest = known;
+	}
+}

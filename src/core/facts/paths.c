@@ -1,0 +1,211 @@
+#include "dsp/core/facts/paths.h"
+
+/* /var/run is a link to /run everywhere that systemd or Debian have been. */
+static const struct span run_alias = SPAN_INIT("/var/run");
+
+static const struct span own_directories[] = {
+	SPAN_INIT("/run/docker/plugins"),
+	SPAN_INIT("/etc/dsp"),
+	SPAN_INIT("/etc/docker"),
+	SPAN_INIT("/run/containerd"),
+	SPAN_INIT("/run/docker/containerd"),
+	/* Specifications of plugins, and managed plugins as dockerd finds them. */
+	SPAN_INIT("/usr/lib/docker/plugins"),
+	SPAN_INIT("/var/lib/docker/plugins"),
+	/* dockerd's arguments: the units of Debian, Red Hat and Alpine read them there. */
+	SPAN_INIT("/etc/default/docker"),
+	SPAN_INIT("/etc/default/dsp"),
+	SPAN_INIT("/etc/sysconfig/docker"),
+	SPAN_INIT("/etc/conf.d/docker"),
+	SPAN_INIT("/etc/init.d/docker"),
+};
+
+/* The plugins' directory holds dsp's own socket, over which one can pose as dockerd. */
+static const struct span sockets[] = {
+	SPAN_INIT("/run/docker.sock"),
+	SPAN_INIT("/run/containerd/containerd.sock"),
+	SPAN_INIT("/run/docker/containerd/containerd.sock"),
+	SPAN_INIT("/run/docker/containerd/docker-containerd.sock"),
+	SPAN_INIT("/run/docker/plugins"),
+};
+
+/* Below these, a directory for each source of units: system, system.control, transient, ... */
+static const struct span unit_directories[] = {
+	SPAN_INIT("/etc/systemd/"),
+	SPAN_INIT("/run/systemd/"),
+	SPAN_INIT("/lib/systemd/"),
+	SPAN_INIT("/usr/lib/systemd/"),
+	SPAN_INIT("/usr/local/lib/systemd/"),
+};
+static const struct span unit_sources[] = {
+	SPAN_INIT("system"),
+	SPAN_INIT("transient"),
+	SPAN_INIT("generator"),
+};
+
+/* The last two have drop-ins only: for every service, every socket. */
+static const struct span units[] = {
+	SPAN_INIT("dsp.service"),
+	SPAN_INIT("dsp.socket"),
+	SPAN_INIT("docker.service"),
+	SPAN_INIT("docker.socket"),
+	SPAN_INIT("service"),
+	SPAN_INIT("socket"),
+};
+
+/* The programs that refuse, and those that do what was allowed. Also where /bin is no link. */
+static const struct span program_directories[] = {
+	SPAN_INIT("/usr/bin/"),
+	SPAN_INIT("/usr/sbin/"),
+	SPAN_INIT("/usr/local/bin/"),
+	SPAN_INIT("/usr/local/sbin/"),
+	SPAN_INIT("/bin/"),
+	SPAN_INIT("/sbin/"),
+};
+static const struct span programs[] = {
+	SPAN_INIT("dsp"),
+	SPAN_INIT("dockerd"),
+	SPAN_INIT("containerd"),
+	SPAN_INIT("runc"),
+};
+static const struct span shims = SPAN_INIT("containerd-shim");
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+size_t path_clean(struct span in, char *out)
+{
+	size_t n = 0;
+
+	while (in.n > 0) {
+		struct span part = span_cut(&in, '/');
+
+		if (part.n == 0 || span_equal(part, SPAN(".")))
+			continue;
+		if (span_equal(part, SPAN(".."))) {
+			while (n > 0 && out[--n] != '/')
+				;
+			continue;
+		}
+		out[n++] = '/';
+		memmove(out + n, part.s, part.n);
+		n += part.n;
+	}
+	if (n == 0)
+		out[n++] = '/';
+	return n;
+}
+
+bool path_is_clean(struct span path)
+{
+	if (path.n <= 1 || path.s[0] != '/')
+		return span_equal(path, SPAN("/"));
+	while (path.n > 0) {
+		struct span part = span_after(path, 1);
+
+		part.n = span_find(part, '/');
+		if (part.n == 0 || span_equal(part, SPAN(".")) || span_equal(part, SPAN("..")))
+			return false;
+		path = span_after(path, 1 + part.n);
+	}
+	return true;
+}
+
+bool path_within(struct span path, struct span dir)
+{
+	if (dir.n == 1)
+		return true;
+	return span_starts(path, dir) && (path.n == dir.n || path.s[dir.n] == '/');
+}
+
+/* The same path below /run; "/var/run" itself is "/run". */
+static struct span without_alias(struct span path)
+{
+	return path_within(path, run_alias) ? span_after(path, sizeof("/var") - 1) : path;
+}
+
+/* A unit of ours, its drop-ins, or what is below; path begins with a source of units. */
+static bool names_unit(struct span path)
+{
+	struct span source = { path.s, span_find(path, '/') };
+	bool known = false;
+
+	for (size_t i = 0; i < COUNT(unit_sources); i++)
+		known = known || span_starts(source, unit_sources[i]);
+	if (!known || source.n == path.n)
+		return false;
+	path = span_after(path, source.n + 1);
+	path.n = span_find(path, '/');
+	if (span_ends(path, SPAN(".d")))
+		path.n -= sizeof(".d") - 1;
+	for (size_t i = 0; i < COUNT(units); i++) {
+		if (span_equal(path, units[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_unit(struct span path)
+{
+	for (size_t i = 0; i < COUNT(unit_directories); i++) {
+		if (span_starts(path, unit_directories[i]))
+			return names_unit(span_after(path, unit_directories[i].n));
+	}
+	return false;
+}
+
+static bool names_program(struct span path)
+{
+	path.n = span_find(path, '/');
+	for (size_t i = 0; i < COUNT(programs); i++) {
+		if (span_equal(path, programs[i]))
+			return true;
+	}
+	return span_starts(path, shims);
+}
+
+static bool is_program(struct span path)
+{
+	for (size_t i = 0; i < COUNT(program_directories); i++) {
+		if (span_starts(path, program_directories[i]))
+			return names_program(span_after(path, program_directories[i].n));
+	}
+	return false;
+}
+
+bool path_is_own(struct span path, struct span socket_dir)
+{
+	path = without_alias(path);
+	/* A socket in "/" does not make everything dsp's own. */
+	if (socket_dir.n > 1 && path_within(path, without_alias(socket_dir)))
+		return true;
+	for (size_t i = 0; i < COUNT(own_directories); i++) {
+		if (path_within(path, own_directories[i]))
+			return true;
+	}
+	return is_unit(path) || is_program(path);
+}
+
+bool path_holds_socket(struct span path)
+{
+	/* A parent of the alias holds none but by a link; who mounts it means what is behind. */
+	if (path_within(run_alias, path))
+		return true;
+	path = without_alias(path);
+	for (size_t i = 0; i < COUNT(sockets); i++) {
+		if (path_within(sockets[i], path))
+			return true;
+	}
+	return false;
+}
+
+const struct span *path_own_directories(size_t *count)
+{
+	*count = COUNT(own_directories);
+	return own_directories;
+}
+
+const struct span *path_sockets(size_t *count)
+{
+	*count = COUNT(sockets);
+	return sockets;
+}

@@ -1,0 +1,256 @@
+#include "dsp/core/parse/body.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/parse/fields.h"
+
+/* Where the walk is, for the message: the names of known fields only, never the client's text. */
+struct place {
+	const struct place *up;
+	const char *name; /* NULL: a list element, a map's value, an unknown field */
+};
+
+enum { MOST_NAMES = 16 };
+
+/* NOLINTBEGIN(misc-no-recursion): a tree of values is not deep (value.h). */
+static int walk(
+	value_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why);
+
+/* "its body's HostConfig.Mounts" */
+static void add_place(struct line *l, const struct place *at)
+{
+	const char *names[MOST_NAMES];
+	size_t n = 0;
+
+	for (; at; at = at->up) {
+		if (at->name && n < MOST_NAMES)
+			names[n++] = at->name;
+	}
+	line_add(l, n > 0 ? "its body's " : "its body");
+	for (; n > 0; n--)
+		line_add(l, "%s%s", names[n - 1], n > 1 ? "." : "");
+}
+
+static int refuse(const struct place *at, const char *what, struct err *why)
+{
+	char place[160];
+	struct line l;
+
+	line_init(&l, place, sizeof(place));
+	add_place(&l, at);
+	return FAIL(why, 0, "%s %s", place, what);
+}
+
+struct known_key {
+	struct span key;
+	uint32_t hash; /* most comparisons end here */
+};
+
+static uint32_t hash_bytes(const char *s, size_t n)
+{
+	uint32_t hash = 2166136261U;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (uint32_t)((uint64_t)(hash ^ (unsigned char)s[i]) * 16777619U);
+	return hash;
+}
+
+static uint32_t hash_folded(struct span key)
+{
+	char folded[64];
+	size_t n = field_fold(key, folded, sizeof(folded));
+
+	return hash_bytes(folded, n < sizeof(folded) ? n : sizeof(folded));
+}
+
+static int compare_folded(const void *left, const void *right)
+{
+	const struct known_key *a = left;
+	const struct known_key *b = right;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return field_compare(a->key, b->key);
+}
+
+static int compare_exact(const void *left, const void *right)
+{
+	const struct known_key *a = left;
+	const struct known_key *b = right;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	if (a->key.n != b->key.n)
+		return a->key.n < b->key.n ? -1 : 1;
+	return a->key.n > 0 ? memcmp(a->key.s, b->key.s, a->key.n) : 0;
+}
+
+/*
+ * No two keys may be one: as they are in a map, as folded elsewhere. Sorted, so that an object of
+ * many keys costs n log n; small objects, which are nearly all, need no memory.
+ */
+static int check_keys(value_ref object, bool is_map, const struct place *at, struct err *why)
+{
+	int (*compare)(const void *, const void *) = is_map ? compare_exact : compare_folded;
+	struct known_key few[48];
+	AUTO_MEM struct known_key *many = NULL;
+	struct known_key *keys = few;
+	size_t n = 0;
+
+	if (object->count > sizeof(few) / sizeof(few[0])) {
+		many = mem_array(object->count, sizeof(*many));
+		if (!many)
+			return FAIL(why, ENOMEM, "its body");
+		keys = many;
+	}
+	for (value_ref m = value_first(object); m; m = value_after(object, m)) {
+		keys[n].key = m->key;
+		keys[n++].hash = is_map ? hash_bytes(m->key.s, m->key.n) : hash_folded(m->key);
+	}
+	qsort(keys, n, sizeof(*keys), compare);
+	for (size_t i = 1; i < n; i++) {
+		if (compare(&keys[i - 1], &keys[i]) == 0)
+			return refuse(at,
+				is_map ? "holds a key twice"
+				       : "holds two keys that dockerd takes for one",
+				why);
+	}
+	return 0;
+}
+
+/* Whether v is a list or an object of values of one kind; null stands for any. */
+static bool all_of(value_ref v, enum value_kind of, enum value_kind kind)
+{
+	if (v->kind != of)
+		return false;
+	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
+		if (e->kind != VALUE_NULL && e->kind != kind)
+			return false;
+	}
+	return true;
+}
+
+/* What the value of a field should be and is not; NULL when it is right. null is always right. */
+static const char *wrong_type(value_ref v, enum field_type type)
+{
+	if (v->kind == VALUE_NULL)
+		return NULL;
+	switch (type) {
+	case TYPE_BOOL:
+		return v->kind == VALUE_TRUE || v->kind == VALUE_FALSE ? NULL : "is not a boolean";
+	case TYPE_STRING:
+		return v->kind == VALUE_STRING ? NULL : "is not a string";
+	case TYPE_WORDS:
+		if (v->kind == VALUE_STRING)
+			return NULL;
+		return all_of(v, VALUE_LIST, VALUE_STRING) ? NULL : "is not a list of strings";
+	case TYPE_STRINGS:
+		return all_of(v, VALUE_LIST, VALUE_STRING) ? NULL : "is not a list of strings";
+	case TYPE_LIST:
+		return all_of(v, VALUE_LIST, VALUE_OBJECT) ? NULL : "is not a list of objects";
+	case TYPE_TEXTS:
+		return all_of(v, VALUE_OBJECT, VALUE_STRING) ? NULL : "is not a map of strings";
+	case TYPE_OBJECT:
+	case TYPE_MAP:
+	case TYPE_INCLUDE:
+		break;
+	}
+	return v->kind == VALUE_OBJECT ? NULL : "is not an object";
+}
+
+static int walk_member(value_ref v, enum struct_id schema, const struct place *at, struct err *why)
+{
+	const struct field *f = schema != STRUCT_NONE ? field_find(schema, v->key) : NULL;
+	struct place here = { .up = at };
+
+	if (f) {
+		const char *wrong = wrong_type(v, f->type);
+
+		here.name = f->name.s;
+		if (wrong)
+			return refuse(&here, wrong, why);
+	} else if (v->kind == VALUE_OBJECT) {
+		f = field_find(STRUCT_ANY, v->key);
+	}
+	return walk(v, f ? f->of : STRUCT_NONE, f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS),
+		&here, why);
+}
+
+/* One value of a map, whose key is data. */
+static int walk_value(value_ref v, enum struct_id schema, const struct place *at, struct err *why)
+{
+	struct place here = { .up = at };
+
+	if (schema != STRUCT_NONE && v->kind != VALUE_OBJECT && v->kind != VALUE_NULL)
+		return refuse(at, "holds a value that is not an object", why);
+	return walk(v, schema, false, &here, why);
+}
+
+/* Checks v, which stands at a place, and all below it. */
+static int walk(
+	value_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why)
+{
+	struct place element = { .up = at };
+	bool is_list = v->kind == VALUE_LIST;
+
+	if (v->kind != VALUE_OBJECT && !is_list)
+		return 0;
+	if (!is_list && check_keys(v, is_map, at, why) != 0)
+		return -1;
+	for (value_ref m = value_first(v); m; m = value_after(v, m)) {
+		int rc = is_list ? walk(m, schema, false, &element, why)
+			: is_map ? walk_value(m, schema, at, why)
+				 : walk_member(m, schema, at, why);
+
+		if (rc != 0)
+			return -1;
+	}
+	return 0;
+}
+/* NOLINTEND(misc-no-recursion) */
+
+static int check_top(value_ref v, enum body_top top, struct err *why)
+{
+	bool object = top == TOP_OBJECT || top == TOP_OBJECT_OR_NULL;
+	bool null = top == TOP_OBJECT_OR_NULL || top == TOP_LIST_OR_NULL;
+
+	if (null && v->kind == VALUE_NULL)
+		return 0;
+	if (object)
+		return v->kind == VALUE_OBJECT ? 0 : FAIL(why, 0, "its body is not a JSON object");
+	return v->kind == VALUE_LIST ? 0 : FAIL(why, 0, "its body is not a JSON list");
+}
+
+int body_read(char *text, size_t n, struct body_form form, struct value **ret, struct err *why)
+{
+	struct place here = { .up = NULL };
+	struct value *top;
+	struct err wrong;
+	size_t where;
+
+	if (value_read(text, n, &top, &where, &wrong) != 0)
+		return FAIL(why, wrong.code, "its body %s (at byte %zu)", wrong.text, where + 1);
+	if (check_top(top, form.top, why) != 0 || walk(top, form.schema, false, &here, why) != 0) {
+		mem_free(top);
+		return -1;
+	}
+	*ret = top;
+	return 0;
+}
+
+value_ref body_get(value_ref object, const char *name)
+{
+	struct span wanted = span_of(name);
+
+	if (!object || object->kind != VALUE_OBJECT)
+		return NULL;
+	for (value_ref m = value_first(object); m; m = value_after(object, m)) {
+		if (field_compare(m->key, wanted) == 0)
+			return m;
+	}
+	return NULL;
+}

@@ -1,0 +1,108 @@
+#include "dsp/core/parse/reference.h"
+
+struct span reference_familiar(struct span name)
+{
+	size_t last = 0; /* where the last part begins: a colon before it is a port */
+
+	name.n = span_find(name, '@');
+	for (size_t i = 0; i < name.n; i++) {
+		if (name.s[i] == '/')
+			last = i + 1;
+	}
+	name.n = last + span_find(span_after(name, last), ':');
+	if (span_starts(name, SPAN("docker.io/")))
+		name = span_after(name, strlen("docker.io/"));
+	else if (span_starts(name, SPAN("index.docker.io/")))
+		name = span_after(name, strlen("index.docker.io/"));
+	if (span_starts(name, SPAN("library/")))
+		name = span_after(name, strlen("library/"));
+	return name;
+}
+
+static const char default_domain[] = "docker.io";
+
+/* Takes the domain off name: what stands before the first slash and cannot be a path. */
+static struct span take_domain(struct span *name)
+{
+	struct span domain = { name->s, span_find(*name, '/') };
+	bool other = span_equal(domain, SPAN("localhost"));
+
+	if (domain.n == name->n)
+		return span_of(default_domain);
+	for (size_t i = 0; i < domain.n; i++) {
+		char c = domain.s[i];
+
+		other = other || c == '.' || c == ':' || (c >= 'A' && c <= 'Z');
+	}
+	if (!other)
+		return span_of(default_domain);
+	*name = span_after(*name, domain.n + 1);
+	if (span_equal(domain, SPAN("index.docker.io")) || span_equal(domain, SPAN("docker.io")))
+		return span_of(default_domain);
+	return domain;
+}
+
+static size_t append(char *out, size_t n, struct span s)
+{
+	if (s.n > 0)
+		memcpy(out + n, s.s, s.n);
+	return n + s.n;
+}
+
+size_t reference_canonical_most(struct span name, struct span tag)
+{
+	return name.n + tag.n + sizeof("docker.io/library/:latest");
+}
+
+/* Takes the tag off a name without digest: what is behind a colon of its last part, or nothing. */
+static struct span take_tag(struct span *path)
+{
+	size_t last = 0;
+	struct span tag = { NULL, 0 };
+
+	for (size_t i = 0; i < path->n; i++) {
+		if (path->s[i] == '/')
+			last = i + 1;
+	}
+	last += span_find(span_after(*path, last), ':');
+	if (last < path->n)
+		tag = span_after(*path, last + 1);
+	path->n = last;
+	return tag;
+}
+
+bool reference_is_whole(struct span name, struct span tag)
+{
+	size_t end = span_find(name, '@');
+	struct span path = { name.s, end };
+
+	return end < name.n || tag.n > 0 || take_tag(&path).n > 0;
+}
+
+size_t reference_canonical(struct span name, struct span tag, char *out)
+{
+	struct span digest = span_after(name, span_find(name, '@'));
+	struct span path = { name.s, name.n - digest.n };
+	struct span own = take_tag(&path);
+	struct span domain = take_domain(&path);
+	size_t n;
+
+	if (tag.n == 0)
+		tag = own;
+	n = append(out, 0, domain);
+	n = append(out, n, SPAN("/"));
+	if (domain.s == default_domain && span_find(path, '/') == path.n)
+		n = append(out, n, SPAN("library/"));
+	n = append(out, n, path);
+	if (span_find(tag, ':') < tag.n) {
+		n = append(out, n, SPAN("@"));
+		return append(out, n, tag);
+	}
+	if (tag.n > 0) {
+		n = append(out, n, SPAN(":"));
+		n = append(out, n, tag);
+	} else if (digest.n == 0) {
+		n = append(out, n, SPAN(":latest"));
+	}
+	return append(out, n, digest);
+}

@@ -1,0 +1,160 @@
+#include "dsp/core/parse/target.h"
+
+#include <stdbool.h>
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+long target_unescape(struct span in, char *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.n; i++) {
+		int high;
+		int low;
+
+		if (in.s[i] != '%') {
+			out[n++] = in.s[i];
+			continue;
+		}
+		high = in.n - i < 3 ? -1 : hex(in.s[i + 1]);
+		low = in.n - i < 3 ? -1 : hex(in.s[i + 2]);
+		if (high < 0 || low < 0)
+			return -1;
+		out[n++] = (char)(high << 4 | low);
+		i += 2;
+	}
+	return (long)n;
+}
+
+/*
+ * Bytes that a target cannot hold: controls are a 400 in net/http; U+FFFD is what the question's
+ * JSON shows for a byte that was no UTF-8, so the byte itself is not known.
+ */
+static int check_bytes(struct span raw, struct err *why)
+{
+	for (size_t i = 0; i < raw.n; i++) {
+		unsigned char c = (unsigned char)raw.s[i];
+
+		if (c < 0x20 || c == 0x7f)
+			return FAIL(why, 0, "its target holds a control byte");
+		if (c == 0xef && span_starts(span_after(raw, i), SPAN("\xef\xbf\xbd")))
+			return FAIL(why, 0, "its target holds bytes that are not UTF-8");
+	}
+	return 0;
+}
+
+/* The length of "scheme:" at the start of raw, 0 when there is none (net/url getScheme). */
+static size_t scheme_length(struct span raw)
+{
+	for (size_t i = 0; i < raw.n; i++) {
+		char c = raw.s[i];
+
+		if (c == ':')
+			return i > 0 ? i + 1 : 0;
+		if (is_letter(c))
+			continue;
+		if (i == 0 || !(is_digit(c) || c == '+' || c == '-' || c == '.'))
+			return 0;
+	}
+	return 0;
+}
+
+/*
+ * Takes scheme and authority away, so that rest begins with the path. The query is split off
+ * before the authority is looked for, as net/url does: an authority cannot hold '?'.
+ */
+static int split(struct span method, struct span raw, struct target *ret, struct err *why)
+{
+	size_t scheme = scheme_length(raw);
+	struct span rest = span_after(raw, scheme);
+	size_t mark = span_find(rest, '?');
+
+	ret->query = mark < rest.n ? span_after(rest, mark + 1) : (struct span){ NULL, 0 };
+	rest.n = mark;
+	if (rest.n == 0 || rest.s[0] != '/')
+		return FAIL(why, 0, "its target is not a path");
+	/* net/http puts "http://" before the authority of a CONNECT: two readings. */
+	if (scheme > 0 && span_equal(method, SPAN("CONNECT")))
+		return FAIL(why, 0, "its target is not a path");
+	if (scheme > 0 && span_starts(rest, SPAN("//"))) {
+		struct span authority = span_after(rest, 2);
+
+		rest = span_after(authority, span_find(authority, '/'));
+		if (rest.n == 0)
+			return FAIL(why, 0, "its target has no path");
+	}
+	ret->path = rest;
+	return 0;
+}
+
+/* Whether gorilla/mux would serve the path as it is: its cleanPath changes nothing. */
+static bool is_clean(struct span path)
+{
+	size_t start = 1;
+
+	while (start < path.n) {
+		struct span segment = span_after(path, start);
+
+		segment.n = span_find(segment, '/');
+		if (segment.n == 0 || span_equal(segment, SPAN(".")) ||
+			span_equal(segment, SPAN("..")))
+			return false;
+		start += segment.n + 1;
+	}
+	return path.n > 0 && path.s[0] == '/';
+}
+
+/* The version prefix: "/v", then digits and dots, then "/" (mux pattern "/v{version:[0-9.]+}"). */
+static void strip_version(struct target *t)
+{
+	size_t i = 2;
+
+	if (!span_starts(t->path, SPAN("/v")))
+		return;
+	while (i < t->path.n && (is_digit(t->path.s[i]) || t->path.s[i] == '.'))
+		i++;
+	if (i == 2 || i == t->path.n || t->path.s[i] != '/')
+		return;
+	t->version = (struct span){ t->path.s + 1, i - 1 };
+	t->path = span_after(t->path, i);
+}
+
+int target_read(
+	struct span method, struct span raw, char *scratch, struct target *ret, struct err *why)
+{
+	struct target t = { .version = { NULL, 0 } };
+
+	if (check_bytes(raw, why) != 0 || split(method, raw, &t, why) != 0)
+		return -1;
+	if (span_find(t.path, '%') < t.path.n) {
+		long n = target_unescape(t.path, scratch);
+
+		if (n < 0)
+			return FAIL(why, 0, "its path holds a bad percent escape");
+		t.path = (struct span){ scratch, (size_t)n };
+	}
+	if (!is_clean(t.path))
+		return FAIL(why, 0, "its path is not clean (//, /./ or /../)");
+	strip_version(&t);
+	*ret = t;
+	return 0;
+}

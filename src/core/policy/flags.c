@@ -1,0 +1,53 @@
+#include "dsp/core/policy/flags.h"
+
+#include "dsp/core/base/nearest.h"
+
+#define FLAG_ROW(nm, kd, p1, p2, ar, pd, wh)                                                       \
+	{ .name = (nm),                                                                            \
+		.kind = (kd),                                                                      \
+		.powers = { (p1), (p2) },                                                          \
+		.arg = (ar),                                                                       \
+		.proxy_default = (pd),                                                             \
+		.what = (wh) },
+#define POWER_ROW(id, nm, fl, rt, cg, cr, cp, bt, wh, es)                                          \
+	{ .name = (fl),                                                                            \
+		.kind = FLAG_KIND_POWER,                                                           \
+		.powers = { (id), POWER_COUNT },                                                   \
+		.arg = (nm),                                                                       \
+		.what = (wh) },
+
+static const struct flag rows[FLAG_COUNT] = { FLAGS_ROWS(FLAG_ROW) POWERS_ROWS(POWER_ROW) };
+
+const struct flag *flag_at(size_t i)
+{
+	return &rows[i];
+}
+
+static bool named(const struct flag *f, struct span name)
+{
+	struct span known = span_of(f->name);
+
+	if (span_ends(known, SPAN("*")))
+		return span_starts(name, (struct span){ known.s, known.n - 1 });
+	return span_equal(name, known);
+}
+
+size_t flag_find(struct span name)
+{
+	for (size_t i = 0; i < FLAG_COUNT; i++) {
+		if (rows[i].kind != FLAG_KIND_ZERO && named(&rows[i], name))
+			return i;
+	}
+	return FLAG_COUNT;
+}
+
+const char *flag_suggest(struct span name, size_t most)
+{
+	struct suggestion s = suggest(name, most);
+
+	for (size_t i = 0; i < FLAG_COUNT; i++) {
+		if (rows[i].kind != FLAG_KIND_IGNORED)
+			suggest_try(&s, span_of(rows[i].name));
+	}
+	return s.nearest.s;
+}

@@ -1,0 +1,36 @@
+#include "dsp/core/policy/rules.h"
+
+#include "dsp/core/base/mem.h"
+
+const char *list_name(enum list_kind k)
+{
+	static const char *const names[LIST_COUNT] = { "mounts", "images", "capabilities",
+		"devices", "networks", "runtimes", "ports" };
+
+	return names[k];
+}
+
+/* What the items of a list cover, when all are covered; images cover none. */
+static const enum power covers[LIST_COUNT] = { POWER_HOST_MOUNTS, POWER_COUNT, POWER_CAPABILITIES,
+	POWER_DEVICES, POWER_NETWORK_CONNECT, POWER_RUNTIME, POWER_PUBLISH_PORTS };
+
+static const enum detail_kind kinds[LIST_COUNT] = { DETAIL_MOUNT, DETAIL_IMAGE, DETAIL_CAPABILITY,
+	DETAIL_DEVICE, DETAIL_NETWORK, DETAIL_RUNTIME, DETAIL_PORT };
+
+enum power list_power(enum list_kind k)
+{
+	return covers[k];
+}
+
+enum detail_kind list_detail(enum list_kind k)
+{
+	return kinds[k];
+}
+
+void rules_free(struct rules *r)
+{
+	if (!r)
+		return;
+	arena_free(&r->arena);
+	mem_free(r);
+}

@@ -1,0 +1,224 @@
+#include "dsp/core/record/authz_response.h"
+
+#include "dsp/core/base/json_reader.h"
+
+enum state { BEGIN, KEY, IN_KEY, COLON, VALUE, STRING, NUMBER, OTHER, ENDED };
+
+enum { TAKE_NOTHING = -2, TAKE_STATUS, TAKE_METHOD, TAKE_TARGET, TAKE_USER };
+
+enum { STATUS_MOST = 999 };
+
+static const struct span names[AFTERMATH_TEXTS] = {
+	[TAKE_METHOD] = SPAN_INIT("RequestMethod"),
+	[TAKE_TARGET] = SPAN_INIT("RequestUri"),
+	[TAKE_USER] = SPAN_INIT("User"),
+};
+
+void aftermath_begin(struct aftermath *s)
+{
+	s->state = BEGIN;
+	s->escaped = s->in_string = s->failed = s->done = false;
+	s->depth = s->key_n = 0;
+	s->taking = TAKE_NOTHING;
+	for (size_t i = 0; i < AFTERMATH_TEXTS; i++)
+		s->at[i] = s->end[i] = 0;
+	s->status = 0;
+	s->n = 1; /* so that no text begins at 0 */
+}
+
+static void keep(struct aftermath *s, char c)
+{
+	if (s->n == sizeof(s->text))
+		s->failed = true;
+	else
+		s->text[s->n++] = c;
+}
+
+/* What the value behind this key is for. A key that comes twice makes it unreadable. */
+static int purpose(struct aftermath *s)
+{
+	struct span key = { s->key, s->key_n };
+
+	for (int i = 0; i < AFTERMATH_TEXTS; i++) {
+		if (!span_equal(key, names[i]))
+			continue;
+		s->failed = s->failed || s->at[i] > 0;
+		return i;
+	}
+	return span_equal(key, SPAN("ResponseStatusCode")) ? TAKE_STATUS : TAKE_NOTHING;
+}
+
+static void begin_value(struct aftermath *s, char c)
+{
+	s->escaped = false;
+	s->state = OTHER;
+	s->depth = c == '{' || c == '[';
+	s->in_string = false;
+	if (s->taking == TAKE_STATUS)
+		s->status = 0;
+	if (c == '"') {
+		s->state = STRING;
+		if (s->taking >= 0) {
+			s->at[s->taking] = s->n;
+			keep(s, c);
+		}
+	} else if (s->taking == TAKE_STATUS && c >= '0' && c <= '9') {
+		s->state = NUMBER;
+		s->status = (unsigned)(c - '0');
+	} else if (c == ',' || c == '}' || c == ']' || c == ':') {
+		s->failed = true;
+	}
+}
+
+/* dockerd puts the status behind all that is wanted besides, and a body behind that. */
+static void end_value(struct aftermath *s, char c)
+{
+	if (s->state == NUMBER)
+		s->done = s->at[TAKE_METHOD] > 0 && s->at[TAKE_TARGET] > 0;
+	s->state = c == '}' ? ENDED : KEY;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static void take_digit(struct aftermath *s, char c)
+{
+	if (c == ',' || c == '}')
+		end_value(s, c);
+	else if (c >= '0' && c <= '9' && s->status <= STATUS_MOST)
+		s->status = s->status * 10 + (unsigned)(c - '0');
+	else if (is_blank(c))
+		s->state = OTHER;
+	else
+		s->failed = true;
+}
+
+/* Anything but a string or the status: its end is where its brackets are closed. */
+static void pass_over(struct aftermath *s, char c)
+{
+	if (s->in_string) {
+		s->in_string = s->escaped || c != '"';
+		s->escaped = !s->escaped && c == '\\';
+	} else if (c == '"') {
+		s->in_string = true;
+	} else if (c == '{' || c == '[') {
+		s->depth++;
+	} else if (s->depth == 0 && (c == ',' || c == '}')) {
+		end_value(s, c);
+	} else if (c == '}' || c == ']') {
+		s->failed = s->failed || s->depth == 0;
+		s->depth -= s->depth > 0;
+	}
+}
+
+static void take_char(struct aftermath *s, char c)
+{
+	if (s->taking >= 0)
+		keep(s, c);
+	if (!s->escaped && c == '"') {
+		if (s->taking >= 0)
+			s->end[s->taking] = s->n;
+		s->state = OTHER;
+		s->depth = 0;
+	}
+	s->escaped = !s->escaped && c == '\\';
+}
+
+/* Between values: blanks do not count, and only one thing may come. */
+static void take_sign(struct aftermath *s, char c)
+{
+	if (is_blank(c))
+		return;
+	if (s->state == VALUE) {
+		begin_value(s, c);
+	} else if (s->state == BEGIN && c == '{') {
+		s->state = KEY;
+	} else if (s->state == KEY && c == '"') {
+		s->state = IN_KEY;
+		s->key_n = 0;
+	} else if (s->state == COLON && c == ':') {
+		s->state = VALUE;
+		s->taking = purpose(s);
+	} else if (s->state == KEY && c == '}') {
+		s->state = ENDED;
+	} else {
+		s->failed = true;
+	}
+}
+
+/* Keys that matter are short. dockerd escapes none, and one that is could be any of them. */
+static void take_key(struct aftermath *s, char c)
+{
+	if (c == '"')
+		s->state = COLON;
+	else if (c == '\\')
+		s->failed = true;
+	else if (s->key_n < sizeof(s->key))
+		s->key[s->key_n++] = c;
+}
+
+static void take_byte(struct aftermath *s, char c)
+{
+	switch ((enum state)s->state) {
+	case BEGIN:
+	case KEY:
+	case COLON:
+	case VALUE:
+	case ENDED:
+		take_sign(s, c);
+		break;
+	case IN_KEY:
+		take_key(s, c);
+		break;
+	case STRING:
+		take_char(s, c);
+		break;
+	case NUMBER:
+		take_digit(s, c);
+		break;
+	case OTHER:
+		pass_over(s, c);
+		break;
+	}
+}
+
+/* How much of a body can be passed over at once: up to a quote or a backslash. */
+static size_t uninteresting(const struct aftermath *s, struct span piece)
+{
+	struct span part = piece;
+
+	if (s->state != STRING || s->taking >= 0 || s->escaped)
+		return 0;
+	part.n = span_find(part, '"');
+	return span_find(part, '\\');
+}
+
+void aftermath_take(struct aftermath *s, struct span piece)
+{
+	while (piece.n > 0 && !s->failed && !s->done) {
+		piece = span_after(piece, uninteresting(s, piece));
+		if (piece.n == 0)
+			break;
+		take_byte(s, piece.s[0]);
+		piece = span_after(piece, 1);
+	}
+}
+
+bool aftermath_end(struct aftermath *s, struct record_outcome *ret)
+{
+	struct span *const texts[AFTERMATH_TEXTS] = { &ret->method, &ret->target, &ret->user };
+
+	if (s->failed || (!s->done && s->state != ENDED))
+		return false;
+	for (size_t i = 0; i < AFTERMATH_TEXTS; i++) {
+		struct reader r = { s->text + s->at[i], s->text + s->end[i] };
+
+		*texts[i] = (struct span){ NULL, 0 };
+		if (s->at[i] > 0 && !reader_string(&r, texts[i]))
+			return false;
+	}
+	ret->status = s->status >= 100 && s->status <= STATUS_MOST ? s->status : 0;
+	return ret->method.n > 0 && ret->target.n > 0;
+}

@@ -1,0 +1,90 @@
+#include "body_buffer.h"
+
+#include <string.h>
+
+#include "dsp/core/base/mem.h"
+
+enum {
+	GROWTH = 4,        /* a body that comes in pieces: the room for what comes, to what came */
+	SMALL = 64 * 1024, /* bodies of this room */
+	SMALL_SHARE = 16,  /* have one part in so many of the budget for themselves */
+};
+
+void intake_begin(struct intake *in, size_t max)
+{
+	*in = (struct intake){ .max = max, .top = max };
+}
+
+void intake_expect(struct intake *in, uint64_t claimed)
+{
+	if (in->max == 0 || in->fault != INTAKE_FINE)
+		return;
+	if (claimed > in->max)
+		in->fault = INTAKE_TOO_BIG;
+	else
+		in->top = (size_t)claimed;
+}
+
+void intake_drop(struct intake *in, struct budget *budget)
+{
+	mem_free(in->bytes);
+	budget->used -= in->room;
+	in->bytes = NULL;
+	in->len = 0;
+	in->room = 0;
+}
+
+/* The first piece is most often the whole body, and gets exactly its room. */
+static size_t room_for(const struct intake *in, size_t need)
+{
+	size_t room = need;
+
+	if (in->room > 0) {
+		room = in->room * GROWTH;
+		if (room > in->top)
+			room = in->top;
+		if (room < need)
+			room = need;
+	}
+	return room;
+}
+
+/* Slow senders of big bodies cannot spend what the many small calls need. */
+static size_t budget_left(const struct budget *budget, size_t room)
+{
+	size_t kept = room > SMALL ? budget->limit / SMALL_SHARE : 0;
+
+	return budget->limit - kept > budget->used ? budget->limit - kept - budget->used : 0;
+}
+
+static enum intake_fault grow(struct intake *in, struct budget *budget, size_t need)
+{
+	size_t room = room_for(in, need);
+	char *bytes;
+
+	if (room - in->room > budget_left(budget, room))
+		return INTAKE_NO_ROOM;
+	bytes = mem_resize(in->bytes, room);
+	if (!bytes)
+		return INTAKE_NO_MEMORY;
+	budget->used += room - in->room;
+	in->bytes = bytes;
+	in->room = room;
+	return INTAKE_FINE;
+}
+
+void intake_take(struct intake *in, struct budget *budget, const char *bytes, size_t n)
+{
+	if (in->max == 0 || in->fault != INTAKE_FINE || n == 0)
+		return;
+	if (n > in->max - in->len)
+		in->fault = INTAKE_TOO_BIG;
+	else if (n > in->room - in->len)
+		in->fault = grow(in, budget, in->len + n);
+	if (in->fault != INTAKE_FINE) {
+		intake_drop(in, budget);
+		return;
+	}
+	memcpy(in->bytes + in->len, bytes, n);
+	in->len += n;
+}

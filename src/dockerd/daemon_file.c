@@ -1,0 +1,446 @@
+#include "daemon_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "daemon_json.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/system/trusted_file.h"
+
+enum { FILE_MOST = 1 << 20, FRESH_MODE = 0644, DIRECTORY_MODE = 0755, NAME_ROOM = NAME_MAX + 32 };
+
+static const char note[] = "There was no daemon.json before dsp enable; dsp disable removes it.\n";
+static const char note_directory[] = "Nor was there this directory.\n";
+
+/* The name of a file beside it. */
+static const char *beside(const struct daemon_file *f, const char *suffix, char *out)
+{
+	(void)snprintf(out, NAME_ROOM, "%s%s", f->name, suffix);
+	return out;
+}
+
+static bool is_there(const struct daemon_file *f, const char *suffix)
+{
+	char name[NAME_ROOM];
+
+	return faccessat(f->directory, beside(f, suffix, name), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void forget(const struct daemon_file *f, const char *suffix)
+{
+	char name[NAME_ROOM];
+
+	(void)unlinkat(f->directory, beside(f, suffix, name), 0);
+}
+
+/* --- reading -----------------------------------------------------------------------------------*/
+
+static int read_fd(int fd, const char *path, struct file_text *ret, struct err *e)
+{
+	AUTO_MEM char *room = mem_alloc(FILE_MOST + 1);
+	ssize_t got = 1;
+	size_t n = 0;
+
+	if (!room)
+		return FAIL(e, ENOMEM, "%s", path);
+	while (got > 0 && n <= FILE_MOST) {
+		got = read(fd, room + n, FILE_MOST + 1 - n);
+		n += got > 0 ? (size_t)got : 0;
+	}
+	if (got < 0)
+		return FAIL(e, errno, "%s", path);
+	if (n > FILE_MOST)
+		return FAIL(e, 0, "%s: larger than %d bytes", path, FILE_MOST);
+	*ret = (struct file_text){ mem_copy(room, n), n };
+	return ret->text ? 0 : FAIL(e, ENOMEM, "%s", path);
+}
+
+/* Reads a regular file of the directory; st may be NULL. 1: there is none. */
+static int read_at(const struct daemon_file *f, const char *name, struct stat *st,
+	struct file_text *ret, struct err *e)
+{
+	int fd = openat(
+		f->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat own = { .st_mode = 0 };
+	int rc;
+
+	if (fd < 0 && errno == ENOENT)
+		return 1;
+	if (fd < 0 || fstat(fd, &own) != 0)
+		rc = FAIL(e, errno, "%s", f->path);
+	else if (!S_ISREG(own.st_mode))
+		rc = FAIL(e, 0, "%s: not a regular file", f->path);
+	else
+		rc = read_fd(fd, f->path, ret, e);
+	if (rc == 0 && st)
+		*st = own;
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
+/* --- opening -----------------------------------------------------------------------------------*/
+
+/* The path behind all links; of a file that is not there its directory's. NULL and e. */
+static char *real_path(const char *path, struct err *e)
+{
+	AUTO_MEM char *directory = mem_copy(path, strlen(path));
+	const char *name = strrchr(path, '/');
+	char *real = realpath(path, NULL);
+	AUTO_MEM char *parent = NULL;
+	struct stat st;
+	struct line l;
+	size_t cap;
+
+	if (real)
+		return real;
+	if (errno != ENOENT || lstat(path, &st) == 0 || !name || !directory) {
+		err_set(e, errno, "%s", path);
+		return NULL;
+	}
+	directory[name == path ? 1 : name - path] = '\0';
+	parent = realpath(directory, NULL);
+	if (!parent)
+		return mem_copy(path, strlen(path));
+	cap = strlen(parent) + strlen(name) + 1;
+	real = mem_alloc(cap);
+	if (!real) {
+		err_set(e, ENOMEM, "%s", path);
+		return NULL;
+	}
+	line_init(&l, real, cap);
+	line_add(&l, "%s", strcmp(parent, "/") == 0 ? "" : parent);
+	line_add(&l, "%s", name);
+	return real;
+}
+
+static int open_directory(struct daemon_file *f, bool to_change, struct err *e)
+{
+	AUTO_MEM char *directory = mem_copy(f->path, strlen(f->path));
+	char *slash = directory ? strrchr(directory, '/') : NULL;
+
+	f->directory = -1;
+	if (!slash)
+		return FAIL(e, directory ? ENOENT : ENOMEM, "%s", f->path);
+	f->name = f->path + (slash - directory) + 1;
+	if (strlen(f->name) + sizeof(FILE_NONE) > NAME_MAX)
+		return FAIL(e, ENAMETOOLONG, "%s", f->path);
+	slash[slash == directory] = '\0';
+	f->made = to_change && mkdir(directory, DIRECTORY_MODE) == 0;
+	f->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->directory < 0 && (to_change || errno != ENOENT))
+		return FAIL(e, errno, "%s", directory);
+	if (!to_change || flock(f->directory, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return FAIL(e, 0, "%s: another dsp enable or disable is at work on it", f->path);
+	return FAIL(e, errno, "%s", directory);
+}
+
+static int open_file(struct daemon_file *f, const char *path, bool to_change, struct err *e)
+{
+	struct file_text read = { NULL, 0 };
+	int rc = 1;
+
+	f->directory = -1;
+	f->path = real_path(path, e);
+	if (!f->path || open_directory(f, to_change, e) != 0)
+		return -1;
+	if (f->directory >= 0)
+		rc = read_at(f, f->name, &f->st, &read, e);
+	if (rc < 0)
+		return -1;
+	f->exists = rc == 0;
+	f->text = rc == 0 ? read.text : mem_copy("", 0);
+	f->len = read.n;
+	return f->text ? 0 : FAIL(e, ENOMEM, "%s", path);
+}
+
+int daemon_file_open(const char *path, bool to_change, struct daemon_file **ret, struct err *e)
+{
+	struct daemon_file *f = mem_array(1, sizeof(*f));
+
+	if (!f)
+		return FAIL(e, ENOMEM, "%s", path);
+	if (open_file(f, path, to_change, e) != 0) {
+		daemon_file_close(f);
+		return -1;
+	}
+	*ret = f;
+	return 0;
+}
+
+/* The directory itself, when nothing is in it. */
+static void remove_directory(const struct daemon_file *f)
+{
+	char *slash = strrchr(f->path, '/');
+
+	*slash = '\0';
+	(void)rmdir(f->path);
+	*slash = '/';
+}
+
+void daemon_file_close(struct daemon_file *f)
+{
+	if (f->directory >= 0) {
+		if (f->made)
+			remove_directory(f);
+		(void)close(f->directory);
+	}
+	mem_free(f->path);
+	mem_free(f->text);
+	mem_free(f);
+}
+
+/* --- writing -----------------------------------------------------------------------------------*/
+
+static int write_all(int fd, const char *text, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, text, n);
+
+		if (done < 0 && errno != EINTR)
+			return -1;
+		text += done > 0 ? done : 0;
+		n -= done > 0 ? (size_t)done : 0;
+	}
+	return 0;
+}
+
+/* Access lists and labels, as far as this file system takes them from us. */
+static int copy_attributes(int from, int to)
+{
+	char names[1024];
+	char value[2048];
+	ssize_t all = flistxattr(from, names, sizeof(names));
+
+	for (ssize_t at = 0; at < all; at += (ssize_t)strlen(names + at) + 1) {
+		ssize_t n = fgetxattr(from, names + at, value, sizeof(value));
+
+		if (n >= 0 && fsetxattr(to, names + at, value, (size_t)n, 0) != 0 &&
+			errno != ENOTSUP && errno != EPERM)
+			return -1;
+	}
+	return all < 0 && errno != ENOTSUP ? -1 : 0;
+}
+
+static int copy_rights(const struct daemon_file *f, int to)
+{
+	int from;
+	int rc;
+
+	if (!f->exists)
+		return fchmod(to, FRESH_MODE);
+	if (fchown(to, f->st.st_uid, f->st.st_gid) != 0 || fchmod(to, f->st.st_mode & 07777) != 0)
+		return -1;
+	from = openat(f->directory, f->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (from < 0)
+		return -1;
+	rc = copy_attributes(from, to);
+	(void)close(from);
+	return rc;
+}
+
+static int write_new(const struct daemon_file *f, const char *text, size_t n, struct err *e)
+{
+	char name[NAME_ROOM];
+	int fd;
+	int rc;
+
+	/* What a dsp left behind that was killed. */
+	forget(f, FILE_NEW);
+	fd = openat(f->directory, beside(f, FILE_NEW, name),
+		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return FAIL(e, errno, "%s%s", f->path, FILE_NEW);
+	rc = copy_rights(f, fd);
+	if (rc == 0)
+		rc = write_all(fd, text, n);
+	if (rc == 0)
+		rc = fsync(fd);
+	if (rc != 0)
+		err_set(e, errno, "%s%s", f->path, FILE_NEW);
+	if (close(fd) != 0 && rc == 0)
+		rc = FAIL(e, errno, "%s%s", f->path, FILE_NEW);
+	if (rc != 0)
+		forget(f, FILE_NEW);
+	return rc;
+}
+
+int daemon_file_write(const struct daemon_file *f, const char *text, struct err *e)
+{
+	return write_new(f, text, strlen(text), e);
+}
+
+void daemon_file_drop_new(const struct daemon_file *f)
+{
+	forget(f, FILE_NEW);
+}
+
+static int leave_note(const struct daemon_file *f, struct err *e)
+{
+	char name[NAME_ROOM];
+	int fd;
+	int rc;
+
+	/* One of a dsp that was killed says the same, and it knows of the directory. */
+	if (is_there(f, FILE_NONE))
+		return 0;
+	fd = openat(f->directory, beside(f, FILE_NONE, name),
+		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FRESH_MODE);
+	if (fd < 0)
+		return FAIL(e, errno, "%s%s", f->path, FILE_NONE);
+	rc = write_all(fd, note, sizeof(note) - 1);
+	if (rc == 0 && f->made)
+		rc = write_all(fd, note_directory, sizeof(note_directory) - 1);
+	if (rc != 0)
+		err_set(e, errno, "%s%s", f->path, FILE_NONE);
+	(void)close(fd);
+	if (rc != 0)
+		forget(f, FILE_NONE);
+	return rc;
+}
+
+static int keep_old(const struct daemon_file *f, struct err *e)
+{
+	char name[NAME_ROOM];
+
+	/* What is there already is of another time. */
+	forget(f, FILE_BEFORE);
+	if (!f->exists)
+		return leave_note(f, e);
+	forget(f, FILE_NONE);
+	if (linkat(f->directory, f->name, f->directory, beside(f, FILE_BEFORE, name), 0) != 0)
+		return FAIL(e, errno, "%s%s", f->path, FILE_BEFORE);
+	return 0;
+}
+
+/* Whoever edited the file since it was read would lose that. */
+static int check_unchanged(const struct daemon_file *f, struct err *e)
+{
+	struct stat now = { .st_ino = 0 };
+	bool there = fstatat(f->directory, f->name, &now, AT_SYMLINK_NOFOLLOW) == 0;
+
+	if (there == f->exists &&
+		(!there ||
+			(now.st_ino == f->st.st_ino && now.st_size == f->st.st_size &&
+				now.st_mtim.tv_sec == f->st.st_mtim.tv_sec &&
+				now.st_mtim.tv_nsec == f->st.st_mtim.tv_nsec)))
+		return 0;
+	err_set(e, 0, "%s was changed by somebody else meanwhile", f->path);
+	e->code = ESTALE;
+	return -1;
+}
+
+static int rename_new(const struct daemon_file *f, struct err *e)
+{
+	char name[NAME_ROOM];
+
+	if (check_unchanged(f, e) != 0)
+		return -1;
+	if (renameat(f->directory, beside(f, FILE_NEW, name), f->directory, f->name) != 0)
+		return FAIL(e, errno, "%s cannot be replaced", f->path);
+	/* Not every file system can do this for a directory, and the name is in force already. */
+	(void)fsync(f->directory);
+	return 0;
+}
+
+int daemon_file_switch(const struct daemon_file *f, struct err *e)
+{
+	if (keep_old(f, e) == 0) {
+		if (rename_new(f, e) == 0)
+			return 0;
+		forget(f, FILE_BEFORE);
+		forget(f, FILE_NONE);
+	}
+	forget(f, FILE_NEW);
+	return -1;
+}
+
+/* --- taking out --------------------------------------------------------------------------------*/
+
+/* There was no file, and there is again none; nor its directory, when the note says so. */
+static int remove_file(const struct daemon_file *f, struct err *e)
+{
+	struct file_text read = { NULL, 0 };
+	char name[NAME_ROOM];
+	struct err silent;
+	bool directory;
+
+	directory = read_at(f, beside(f, FILE_NONE, name), NULL, &read, &silent) == 0 &&
+		read.text && strstr(read.text, note_directory);
+	mem_free(read.text);
+	if (check_unchanged(f, e) != 0)
+		return -1;
+	if (unlinkat(f->directory, f->name, 0) != 0)
+		return FAIL(e, errno, "%s", f->path);
+	forget(f, FILE_NONE);
+	(void)fsync(f->directory);
+	if (directory)
+		remove_directory(f);
+	return 0;
+}
+
+int daemon_file_without(const struct daemon_file *f, const char *name, struct file_text *ret,
+	bool *gone, struct err *e)
+{
+	AUTO_MEM char *left = daemon_json_remove(daemon_file_text(f), name, e);
+	struct file_text before = { NULL, 0 };
+	char beside_it[NAME_ROOM];
+	struct err silent;
+	size_t n = left ? strlen(left) : 0;
+
+	if (!left)
+		return -1;
+	*gone = is_there(f, FILE_NONE) && daemon_json_is_empty((struct span){ left, n });
+	/* A blank one does not come back: not every dockerd reads it (20.10 says EOF). */
+	if (read_at(f, beside(f, FILE_BEFORE, beside_it), NULL, &before, &silent) == 0 &&
+		!daemon_json_is_blank((struct span){ before.text, before.n }) &&
+		daemon_json_same(
+			(struct span){ before.text, before.n }, (struct span){ left, n })) {
+		*ret = before;
+		return 0;
+	}
+	mem_free(before.text);
+	*ret = (struct file_text){ left, n };
+	left = NULL;
+	return 0;
+}
+
+int daemon_file_take_out(const struct daemon_file *f, const char *name, struct err *e)
+{
+	json_auto_t *plugins = daemon_json_plugins(daemon_file_text(f), e);
+	struct file_text left = { NULL, 0 };
+	bool has = daemon_json_has(plugins, name);
+	bool gone = false;
+	int rc;
+
+	if (!plugins || (has && daemon_file_without(f, name, &left, &gone, e) != 0))
+		return -1;
+	forget(f, FILE_NEW);
+	if (has && gone) {
+		rc = remove_file(f, e);
+	} else if (has) {
+		rc = write_new(f, left.text, left.n, e);
+		if (rc == 0)
+			rc = rename_new(f, e);
+		if (rc != 0)
+			forget(f, FILE_NEW);
+	} else {
+		rc = 0;
+	}
+	mem_free(left.text);
+	if (rc != 0)
+		return -1;
+	forget(f, FILE_BEFORE);
+	forget(f, FILE_NONE);
+	return has;
+}

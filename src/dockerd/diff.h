@@ -1,0 +1,12 @@
+/* What has changed between two texts that differ in one place, for a person. */
+#ifndef DSP_DIFF_H
+#define DSP_DIFF_H
+
+#include <stdio.h>
+
+#include "dsp/core/base/span.h"
+
+/* Prints a unified diff of one hunk; nothing when both are the same. */
+void diff_print(FILE *to, const char *path, struct span old, struct span new);
+
+#endif

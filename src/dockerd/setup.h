@@ -1,0 +1,64 @@
+/*
+ * What dsp enable and dsp disable share: their arguments, their steps as they are told, SIGHUP for
+ * dockerd and the proof of what came of it.
+ */
+#ifndef DSP_SETUP_H
+#define DSP_SETUP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "daemon_file.h"
+#include "dsp/core/base/err.h"
+#include "dsp/core/base/span.h"
+#include "dsp/dockerd/dockerd_process.h"
+
+enum { TURN_ASK_MS = 5000 }; /* for an answer of dsp, or of another plugin */
+
+struct turn {
+	const char *command;
+	const char *host;
+	char socket[256];
+	char name[128]; /* of the plugin, as dockerd knows it */
+	bool dry_run;
+	bool json;
+	struct dockerd *dockerd;
+	struct daemon_file *file;
+	bool changed;  /* daemon.json is not what it was */
+	json_t *steps; /* with json: what was told */
+};
+
+/* 0, or the exit status. */
+int turn_begin(struct turn *t, int argc, char **argv);
+
+/* Frees all of it; prints JSON where that is wanted. Returns status. */
+int turn_end(struct turn *t, int status);
+
+/* One line: what is ("ok"), what one should know ("notice"), what would be done ("would"). */
+void turn_say(struct turn *t, const char *kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Why it does not go on, and what to do (NULL: the first says it). Returns EXIT_FINDINGS. */
+int turn_refuse(struct turn *t, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Finds the dockerd, one that daemon.json can tell, and says so (0); or refuses. */
+int turn_find(struct turn *t);
+
+/* Opens daemon.json (0), or refuses. Its list is for json_decref. */
+int turn_open(struct turn *t, json_t **plugins);
+
+/*
+ * Whether another plugin of the list is there (and answers, where that is wanted), as dockerd will
+ * look at the SIGHUP (0); or refuses.
+ */
+int turn_check_other(struct turn *t, const char *name, bool answers);
+
+/* What to do where the system refused to change a file; NULL: it says so itself. */
+const char *turn_advice(const struct err *e);
+
+/* What the change would be. */
+void turn_show_change(struct turn *t, struct span text);
+
+/* SIGHUP, and then whether the probe says what is wanted within 20 s. -1 and e. */
+int turn_reload(struct turn *t, enum asked wanted, struct err *e);
+
+#endif

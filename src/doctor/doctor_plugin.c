@@ -1,0 +1,255 @@
+/* The doctor's checks of the plugin itself: its socket, and who else answers to its name. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "doctor.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/policy/escalation.h"
+#include "version.h"
+
+#define PLUGIN_SOCKETS "/run/docker/plugins"
+
+/* --- who else has the name ---------------------------------------------------------------------*/
+
+void check_namesake(const struct doctor *d, struct outcome *o)
+{
+	if (d->managed)
+		outcome_say(o, STATE_OK, "dsp itself is the managed plugin %s", d->name);
+	else if (d->namesake == 1)
+		outcome_say(o, d->asked == ASKED_YES ? STATE_WARNING : STATE_FAULT,
+			"there is a managed plugin %s, enabled: dockerd asks it instead, from its next "
+			"reload or start on at the latest",
+			d->name);
+	else if (d->namesake == 0)
+		outcome_say(o, STATE_WARNING,
+			"there is a managed plugin %s, disabled: dockerd ends at the next reload and "
+			"does not start any more",
+			d->name);
+	else if (d->namesake == -1)
+		outcome_say(o, STATE_OK, "no managed plugin has the name %s", d->name);
+	else
+		outcome_say(o, STATE_UNKNOWN, "%s", d->namesake_why.text);
+	if (!d->managed && d->namesake >= 0)
+		outcome_advise(o, "docker plugin rm -f %s, before any reload", d->name);
+}
+
+static bool is_socket(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat first;
+	struct stat second;
+
+	return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+		first.st_ino == second.st_ino;
+}
+
+void check_second_socket(const struct doctor *d, struct outcome *o)
+{
+	char first[300];
+	char second[400];
+	bool is_first;
+	bool is_second;
+
+	(void)snprintf(first, sizeof(first), PLUGIN_SOCKETS "/%s.sock", d->name);
+	(void)snprintf(second, sizeof(second), PLUGIN_SOCKETS "/%s/%s.sock", d->name, d->name);
+	is_first = is_socket(first);
+	is_second = is_socket(second);
+	if (d->managed) {
+		if (is_first || is_second)
+			outcome_say(o, STATE_WARNING,
+				"%s is there too, and would be asked when the managed plugin is gone",
+				is_first ? first : second);
+	} else if (is_first && !is_same_file(first, d->socket)) {
+		outcome_say(o, STATE_FAULT, "dockerd finds %s, and not %s", first, d->socket);
+	} else if (is_first && is_second) {
+		outcome_say(o, STATE_WARNING,
+			"%s is there too, and dockerd goes to it when it looks while %s is away",
+			second, first);
+	} else if (!is_first && !is_same_file(second, d->socket) && d->status) {
+		outcome_say(o, STATE_WARNING, "%s is not where dockerd looks, which is %s",
+			d->socket, first);
+		outcome_advise(o, "dsp serve --socket %s", first);
+	}
+	if (o->state == STATE_OK)
+		outcome_say(
+			o, STATE_OK, "dockerd looks for %s first", d->managed ? d->name : first);
+}
+
+/* A file that tells dockerd where a plugin of our name is. */
+static void look_at_spec(const struct doctor *d, struct outcome *o, const char *path)
+{
+	AUTO_MEM char *text = NULL;
+	struct span all = SPAN("");
+	struct err e;
+	struct stat st;
+	size_t len;
+
+	if (stat(path, &st) != 0)
+		return;
+	if (S_ISREG(st.st_mode) && file_read(path, 4096, &text, &len, &e) == 0)
+		all = (struct span){ text, len };
+	if (memmem(all.s, all.n, d->socket, strlen(d->socket))) {
+		outcome_say(o, STATE_NOTE, "%s leads to %s", path, d->socket);
+		return;
+	}
+	outcome_say(o, STATE_WARNING,
+		"%s leads to \"%.*s\": dockerd goes there when it starts or reloads while %s is away",
+		path, (int)span_find(all, '\n'), all.s, d->socket);
+	outcome_advise(o, "rm %s", path);
+}
+
+void check_spec_file(const struct doctor *d, struct outcome *o)
+{
+	static const char *const directories[] = { "/etc/docker/plugins",
+		"/usr/lib/docker/plugins" };
+	static const char *const endings[] = { "spec", "json" };
+	char path[400];
+
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		for (size_t j = 0; j < sizeof(endings) / sizeof(endings[0]); j++) {
+			(void)snprintf(path, sizeof(path), "%s/%s.%s", directories[i], d->name,
+				endings[j]);
+			look_at_spec(d, o, path);
+			(void)snprintf(path, sizeof(path), "%s/%s/%s.%s", directories[i], d->name,
+				d->name, endings[j]);
+			look_at_spec(d, o, path);
+		}
+	}
+	if (o->state == STATE_OK)
+		outcome_say(o, STATE_OK, "there is none");
+}
+
+/* --- the socket --------------------------------------------------------------------------------*/
+
+/* Each directory above path: who may write there can put another socket in its place. */
+static void look_above(struct outcome *o, const char *path)
+{
+	char directory[256];
+	struct stat st;
+	char *slash;
+
+	text_copy(span_of(path), directory, sizeof(directory));
+	while ((slash = strrchr(directory, '/')) != NULL && slash != directory) {
+		*slash = '\0';
+		if (stat(directory, &st) != 0)
+			continue;
+		if (st.st_uid != 0) {
+			outcome_say(o, STATE_FAULT, "%s belongs to user %u, who can replace it",
+				directory, (unsigned)st.st_uid);
+			outcome_advise(o, "chown root %s", directory);
+		} else if ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX)) {
+			outcome_say(o, STATE_FAULT, "others may write %s (mode %o), and replace it",
+				directory, (unsigned)(st.st_mode & 07777));
+			outcome_advise(o, "chmod go-w %s", directory);
+		}
+	}
+}
+
+void check_socket(const struct doctor *d, struct outcome *o)
+{
+	struct stat st;
+
+	if (lstat(d->socket, &st) != 0) {
+		outcome_say(o, errno == EACCES ? STATE_UNKNOWN : STATE_FAULT, "%s: %s", d->socket,
+			errno == EACCES ? "only root can look at it" : "there is nothing");
+		outcome_advise(o, errno == EACCES ? "sudo dsp doctor" : "see the line serving");
+		return;
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		outcome_say(o, STATE_FAULT, "%s is no socket", d->socket);
+		outcome_advise(o, "rm %s, and start dsp again", d->socket);
+		return;
+	}
+	if (st.st_uid != 0 && !d->managed)
+		outcome_say(
+			o, STATE_WARNING, "%s belongs to user %u", d->socket, (unsigned)st.st_uid);
+	if (st.st_mode & 077)
+		outcome_say(o, STATE_WARNING,
+			"%s has mode %o: others can ask dsp, reload it, and keep it busy",
+			d->socket, (unsigned)(st.st_mode & 07777));
+	if (o->state != STATE_OK)
+		outcome_advise(o, "chown root %s; chmod 600 %s", d->socket, d->socket);
+	look_above(o, d->socket);
+	if (o->state == STATE_OK)
+		outcome_say(o, STATE_OK, "%s is root's, mode %o", d->socket,
+			(unsigned)(st.st_mode & 07777));
+}
+
+/* --- the one that serves -----------------------------------------------------------------------*/
+
+void check_same_version(const struct doctor *d, struct outcome *o)
+{
+	const char *version = json_string_value(json_object_get(d->status, "version"));
+
+	if (!version)
+		outcome_say(o, STATE_UNKNOWN, "which version serves is not known");
+	else if (strcmp(version, DSP_VERSION) != 0)
+		outcome_say(o, STATE_WARNING, "dsp %s serves, and this program is %s", version,
+			DSP_VERSION);
+	else
+		outcome_say(o, STATE_OK, "both are %s", version);
+}
+
+void check_one_dsp(const struct doctor *d, struct outcome *o)
+{
+	pid_t serving = (pid_t)json_integer_value(json_object_get(d->status, "pid"));
+	pid_t other = 0;
+
+	if (!d->root || (!d->status && d->no_dsp.code == ETIMEDOUT)) {
+		outcome_say(o, STATE_UNKNOWN,
+			d->root ? "which one is hung is not known"
+				: "only root can look at all processes");
+		return;
+	}
+	while ((other = doctor_next_dsp(other)) != 0) {
+		if (other == serving)
+			continue;
+		outcome_say(o, STATE_WARNING, "process %d is another dsp that serves", (int)other);
+		outcome_advise(o, "kill %d, if it is not wanted (ps -fp %d tells its socket)",
+			(int)other, (int)other);
+	}
+	if (o->state == STATE_OK)
+		outcome_say(o, STATE_OK, "there is none");
+}
+
+void check_open_ways(const struct doctor *d, struct outcome *o)
+{
+	struct subject anyone;
+	struct escape found;
+	size_t open = 0;
+
+	if (d->managed) {
+		outcome_say(o, STATE_NOTE,
+			"profile %s; its settings are in the managed plugin, which alone can tell",
+			json_string_value(json_object_get(d->status, "profile")));
+		outcome_advise(
+			o, "docker plugin inspect %s; dsp check with the same flags", d->name);
+		return;
+	}
+	if (!d->config_good) {
+		outcome_say(o, STATE_UNKNOWN, "the settings cannot be read");
+		return;
+	}
+	anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		if (power_info((enum power)i)->root == ROOT_DIRECT &&
+			escape_find(&d->config->policy, &anyone, (enum power)i, &found))
+			open++;
+	}
+	if (open > 0) {
+		outcome_say(o, STATE_NOTE,
+			"profile %s leaves %zu direct ways to root on the host open to anybody who "
+			"reaches Docker's socket",
+			profile_info(d->config->policy.profile)->name, open);
+		outcome_advise(o, "dsp check lists them");
+	} else {
+		outcome_say(o, STATE_OK, "none is known for anonymous clients");
+	}
+}

@@ -1,0 +1,254 @@
+/* What several of the doctor's checks need, found out once and with bounded waits. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "doctor.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/protocol/http_client.h"
+#include "dsp/system/proc_file.h"
+
+enum { DSP_MS = 2000, API_MS = 3000, DAEMON_JSON_MOST = 1 << 20 };
+
+/* --- dsp ---------------------------------------------------------------------------------------*/
+
+static bool implements_authz(const json_t *o)
+{
+	const json_t *list = json_object_get(o, "Implements");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+
+		if (word && strcmp(word, "authz") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether it is there and answers; on false no_dsp says why not. */
+static bool look_at_dsp(struct doctor *d, const char *socket)
+{
+	json_auto_t *first = http_ask_dsp(socket, "/Plugin.Activate", DSP_MS, NULL, &d->no_dsp);
+
+	d->activates = implements_authz(first);
+	if (!first)
+		return false;
+	d->status = http_ask_dsp(socket, "/Dsp.Status", DSP_MS, NULL, &d->no_dsp);
+	if (d->status && !json_is_string(json_object_get(d->status, "version"))) {
+		json_decref(d->status);
+		d->status = NULL;
+		err_set(&d->no_dsp, 0, "%s: what answers there is not dsp", socket);
+	}
+	return d->status != NULL;
+}
+
+/* "dsp" of "/run/docker/plugins/dsp.sock". */
+static void name_of(const char *socket, char *out, size_t cap)
+{
+	const char *slash = strrchr(socket, '/');
+	struct span name = span_of(slash ? slash + 1 : socket);
+
+	if (span_ends(name, SPAN(".sock")))
+		name.n -= 5;
+	text_copy(name, out, cap);
+}
+
+/* Whether process pid is a dsp that serves, in our own view of processes. */
+static bool is_dsp(pid_t pid)
+{
+	AUTO_MEM char *text = NULL;
+	char path[64];
+	struct stat ours;
+	struct stat theirs;
+	struct span rest;
+	struct span program;
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	if (procfile_read(path, &text, &len) != 0)
+		return false;
+	rest = (struct span){ text, len };
+	program = (struct span){ text, span_find(rest, '\0') };
+	if (!span_equal(program, SPAN("dsp")) && !span_ends(program, SPAN("/dsp")))
+		return false;
+	rest = span_after(rest, program.n < len ? program.n + 1 : len);
+	if (!span_starts(rest, SPAN("serve")))
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
+	return stat(path, &theirs) == 0 && stat("/proc/self/ns/pid", &ours) == 0 &&
+		ours.st_ino == theirs.st_ino;
+}
+
+pid_t doctor_next_dsp(pid_t after)
+{
+	DIR *all = opendir("/proc");
+	const struct dirent *entry;
+	pid_t next = 0;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+	while (all && (entry = readdir(all)) != NULL) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > after && (next == 0 || pid < next) && is_dsp(pid))
+			next = pid;
+	}
+	if (all)
+		(void)closedir(all);
+	return next;
+}
+
+/* --- dockerd -----------------------------------------------------------------------------------*/
+
+static void look_at_api(struct doctor *d)
+{
+	struct http_reply r;
+
+	if (!d->dockerd->socket || d->dockerd->pid == 0) {
+		err_set(&d->no_api, 0, "no socket of its API is known");
+		return;
+	}
+	if (http_get(d->dockerd->socket, "/_ping", API_MS, &r, &d->no_api) != 0)
+		return;
+	d->api = true;
+	http_free(&r);
+}
+
+static void look_at_file(struct doctor *d)
+{
+	json_error_t wrong;
+	struct stat st;
+	size_t len;
+
+	/* A pipe would be waited for. */
+	if (stat(d->dockerd->config_file, &st) == 0 && !S_ISREG(st.st_mode)) {
+		err_set(&d->file_bad, 0, "%s: not a regular file", d->dockerd->config_file);
+		return;
+	}
+	if (file_read(d->dockerd->config_file, DAEMON_JSON_MOST, &d->file_text, &len,
+		    &d->file_bad) != 0)
+		return;
+	d->file = json_loadb(d->file_text, len, JSON_REJECT_DUPLICATES, &wrong);
+	if (!d->file) {
+		/* dockerd takes the last of several, as jansson does. */
+		d->file = json_loadb(d->file_text, len, 0, NULL);
+		d->file_twice = d->file != NULL;
+	}
+	if (d->file && !json_is_object(d->file)) {
+		json_decref(d->file);
+		d->file = NULL;
+		err_set(&d->file_bad, 0, "%s: it holds no object", d->dockerd->config_file);
+	} else if (!d->file) {
+		err_set(&d->file_bad, 0, "%s:%d:%d: %s", d->dockerd->config_file, wrong.line,
+			wrong.column, wrong.text);
+	}
+}
+
+static void probe(struct doctor *d)
+{
+	d->asked = ASKED_UNKNOWN;
+	/* Each of these would have to be waited for once more. */
+	if (d->dockerd && d->api && (d->status || d->no_dsp.code != ETIMEDOUT))
+		d->asked = dockerd_probe(d->dockerd, d->socket, &d->asked_why);
+	else if (d->dockerd && d->api)
+		d->asked = ASKED_NO;
+}
+
+/* A managed plugin's socket has another place: one that its id names. */
+static void look_for_managed(struct doctor *d, bool given)
+{
+	char socket[sizeof(d->socket)];
+
+	if (given || d->status || d->namesake != 1)
+		return;
+	if (!doctor_managed_socket(d, socket, sizeof(socket)) || !look_at_dsp(d, socket))
+		return;
+	d->managed = true;
+	memcpy(d->socket, socket, sizeof(d->socket));
+	probe(d);
+}
+
+/* --- settings ----------------------------------------------------------------------------------*/
+
+static void look_at_settings(struct doctor *d)
+{
+	const struct manner *m = &d->manner;
+	struct sources sources = { .env_file = m->env_file[0] ? m->env_file : NULL,
+		.policy = m->policy[0] ? m->policy : NULL,
+		.socket = d->socket,
+		.in_force = true,
+		.environment = m->environment };
+
+	if (m->known)
+		d->config_good = config_read(&sources, &d->config, &d->config_bad) == 0;
+}
+
+void doctor_look(struct doctor *d)
+{
+	bool given = d->socket[0] != '\0';
+	struct stat st;
+
+	if (!given)
+		memcpy(d->socket, SETTINGS_SOCKET, sizeof(SETTINGS_SOCKET));
+	name_of(d->socket, d->name, sizeof(d->name));
+	d->systemd = stat("/run/systemd/system", &st) == 0;
+	(void)look_at_dsp(d, d->socket);
+	if (dockerd_find(d->host, &d->dockerd, &d->no_dockerd) == 0) {
+		look_at_api(d);
+		look_at_file(d);
+	}
+	probe(d);
+	units_read(d->units, d->systemd);
+	d->namesake = doctor_managed(d, d->name, &d->namesake_why);
+	look_for_managed(d, given);
+	if (!d->managed)
+		manner_find(&d->manner,
+			(pid_t)json_integer_value(json_object_get(d->status, "pid")),
+			&d->units[UNIT_SERVICE]);
+	look_at_settings(d);
+}
+
+void doctor_end(struct doctor *d)
+{
+	json_decref(d->status);
+	json_decref(d->file);
+	mem_free(d->file_text);
+	manner_end(&d->manner);
+	config_free(d->config);
+	dockerd_free(d->dockerd);
+}
+
+/* --- what follows from it ----------------------------------------------------------------------*/
+
+/* A managed plugin goes by its name with a tag too. */
+static bool is_ours(const struct doctor *d, const char *name)
+{
+	size_t n = strlen(d->name);
+
+	return name && strncmp(name, d->name, n) == 0 &&
+		(name[n] == '\0' || (d->managed && strcmp(name + n, ":latest") == 0));
+}
+
+bool doctor_in_file(const struct doctor *d)
+{
+	const json_t *list = json_object_get(d->file, "authorization-plugins");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (is_ours(d, json_string_value(json_array_get(list, i))))
+			return true;
+	}
+	return false;
+}
+
+bool doctor_in_flags(const struct doctor *d)
+{
+	const char *value;
+	size_t at = 0;
+
+	while (d->dockerd && (value = dockerd_flag(d->dockerd, "authorization-plugin", &at))) {
+		if (is_ours(d, value))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,312 @@
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "dsp/config/cli.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/policy/escalation.h"
+#include "dsp/core/policy/message.h"
+
+enum { NAMED = 4 }; /* subjects in one line; the others are counted */
+
+/* One way to a power that stays open, and for whom: the same rule, or the same flag. */
+struct way {
+	enum power power;
+	struct decision decision; /* that allows it to the first of them */
+	size_t subjects[NAMED];
+	size_t count;
+};
+
+struct survey {
+	const struct config *config;
+	struct way *ways;
+	size_t count;
+	size_t room;
+	bool lost;      /* memory ran out */
+	json_t *direct; /* ways to root on the host, one for each subject; NULL: not wanted */
+	json_t *through_others; /* ways through what containers and images hold already */
+};
+
+static void write_subject(const struct config *c, size_t id, char *out, size_t cap)
+{
+	struct subject subject = subject_at(c->policy.file_rules, id);
+
+	if (id == SUBJECT_ANONYMOUS)
+		text_copy(SPAN("anonymous clients"), out, cap);
+	else
+		subject_write(&subject, out, cap);
+}
+
+static void add_json(struct survey *s, enum power p, size_t id, const struct escape *found)
+{
+	const struct power_info *info = power_info(p);
+	struct subject subject = subject_at(s->config->policy.file_rules, id);
+	char name[128];
+	char who[128];
+	char why[160];
+	char text[400];
+
+	write_subject(s->config, id, who, sizeof(who));
+	subject_write(&subject, name, sizeof(name));
+	escape_why(&s->config->policy, p, &found->decision, why, sizeof(why));
+	(void)snprintf(text, sizeof(text), "%s can %s: %s", who, info->escape, why);
+	(void)json_array_append_new(info->root == ROOT_DIRECT ? s->direct : s->through_others,
+		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s}", "power", info->name, "root",
+			root_name(info->root), "subject", name, "operation",
+			found->route ? found->route->name : "unknown", "closed_by",
+			found->decision.rule ? NULL : info->flag, "what", info->escape, "why", why,
+			"text", text));
+}
+
+/* The way that is this one, of those of its power, which are the last; NULL: no memory. */
+static struct way *way_of(struct survey *s, enum power p, const struct decision *d)
+{
+	struct way *more;
+
+	for (size_t i = s->count; i > 0 && s->ways[i - 1].power == p; i--) {
+		if (s->ways[i - 1].decision.rule == d->rule)
+			return &s->ways[i - 1];
+	}
+	if (s->count == s->room) {
+		s->room = s->room > 0 ? 2 * s->room : 64;
+		more = mem_resize(s->ways, s->room * sizeof(*more));
+		if (!more)
+			return NULL;
+		s->ways = more;
+	}
+	s->ways[s->count] = (struct way){ .power = p, .decision = *d };
+	return &s->ways[s->count++];
+}
+
+static void look_at(struct survey *s, enum power p)
+{
+	const struct rules *rules = s->config->policy.file_rules;
+	size_t subjects = rules ? rules->subject_count : 1;
+
+	if (power_info(p)->root == ROOT_NO)
+		return;
+	for (size_t id = 0; id < subjects && !s->lost; id++) {
+		struct subject subject = subject_at(rules, id);
+		struct escape found;
+		struct way *way;
+
+		if (!escape_find(&s->config->policy, &subject, p, &found))
+			continue;
+		way = way_of(s, p, &found.decision);
+		s->lost = !way;
+		if (way && way->count++ < NAMED)
+			way->subjects[way->count - 1] = id;
+		if (s->direct)
+			add_json(s, p, id, &found);
+	}
+}
+
+/* "  anonymous clients, ci and 3 more can bind any path of the host: ..." */
+static void print_way(const struct survey *s, const struct way *way)
+{
+	const struct power_info *info = power_info(way->power);
+	char text[160];
+
+	(void)printf("  ");
+	for (size_t i = 0; i < way->count && i < NAMED; i++) {
+		write_subject(s->config, way->subjects[i], text, sizeof(text));
+		(void)printf("%s%s", i > 0 ? ", " : "", text);
+	}
+	if (way->count > NAMED)
+		(void)printf(" and %zu more", way->count - NAMED);
+	escape_why(&s->config->policy, way->power, &way->decision, text, sizeof(text));
+	(void)printf(" can %s: %s%s%s%s\n", info->escape, text, way->decision.rule ? "" : "; ",
+		way->decision.rule ? "" : info->flag, way->decision.rule ? "" : "=0 closes it");
+}
+
+static bool is_direct(const struct way *way)
+{
+	return power_info(way->power)->root == ROOT_DIRECT;
+}
+
+static size_t count_direct(const struct survey *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		n += is_direct(&s->ways[i]);
+	return n;
+}
+
+static bool has_power(const struct survey *s, enum power p)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->ways[i].power == p)
+			return true;
+	}
+	return false;
+}
+
+static void print_direct(const struct survey *s)
+{
+	if (count_direct(s) == 0) {
+		(void)printf("No direct way to root on the host is known to stay open.\n");
+		return;
+	}
+	(void)printf("Ways to root on the host that stay open:\n");
+	for (size_t i = 0; i < s->count; i++) {
+		if (is_direct(&s->ways[i]))
+			print_way(s, &s->ways[i]);
+	}
+	if (has_power(s, POWER_HOST_MOUNTS))
+		(void)printf(
+			"Mounts of /, /etc, /run, /run/docker, /usr, /usr/bin hold what keeps dsp "
+			"in force: its socket, dsp's and Docker's configuration, units, programs.\n");
+	if (s->config->policy.profile == PROFILE_GUARD)
+		(void)printf("Profile guard is no wall against a client that may create "
+			     "containers; DSP_PROFILE=hardened closes these ways.\n");
+}
+
+static void print_through_others(const struct survey *s)
+{
+	enum power last = POWER_COUNT;
+
+	if (count_direct(s) == s->count)
+		return;
+	(void)printf("Open, and worth root where a container or an image already holds it:\n  ");
+	for (size_t i = 0; i < s->count; i++) {
+		enum power p = s->ways[i].power;
+
+		if (is_direct(&s->ways[i]) || p == last)
+			continue;
+		(void)printf("%s%s", last != POWER_COUNT ? ", " : "", power_info(p)->name);
+		last = p;
+	}
+	(void)printf("\n");
+}
+
+static json_t *findings_json(const struct findings *all)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct finding *f = &all->items[i];
+
+		(void)json_array_append_new(list,
+			json_pack("{s:s, s:i, s:i, s:s, s:s}", "file", all->file, "line",
+				(int)f->line, "column", (int)f->column, "severity",
+				f->warning ? "warning" : "error", "text", f->text));
+	}
+	return list;
+}
+
+static void print_json(const struct survey *s, const char *broken)
+{
+	const struct config *c = s->config;
+	json_auto_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O}", "errors",
+		broken ? json_pack("[s]", broken) : json_array(), "findings",
+		c ? findings_json(&c->findings) : json_array(), "profile",
+		c && !broken ? profile_info(c->policy.profile)->name : NULL, "notices",
+		c ? c->settings.notices : NULL, "escapes", s->direct, "through_others",
+		s->through_others);
+
+	(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	(void)printf("\n");
+}
+
+static void print_findings(const struct findings *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		(void)printf("%s:%zu:%zu: %s%s\n", all->file, all->items[i].line,
+			all->items[i].column, all->items[i].warning ? "warning: " : "",
+			all->items[i].text);
+}
+
+static void print_text(const struct survey *s, const char *broken)
+{
+	const struct config *c = s->config;
+
+	if (c)
+		print_findings(&c->findings);
+	if (broken) {
+		if (!c || c->findings.count == 0)
+			(void)printf("error: %s\n", broken);
+		return;
+	}
+	(void)printf("%s", c->settings.notices);
+	(void)printf("The settings are well-formed: profile %s.\n",
+		profile_info(c->policy.profile)->name);
+	if (c->policy.monitor)
+		(void)printf("MONITOR MODE: denials are only recorded.\n");
+	print_direct(s);
+	print_through_others(s);
+}
+
+struct arguments {
+	struct sources sources;
+	bool fail_on_escape;
+	bool json;
+};
+
+static int take_arguments(struct arguments *a, int argc, char **argv)
+{
+	static const struct option options[] = { SOURCES_OPTIONS,
+		{ "fail-on", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (sources_take(&a->sources, o, optarg))
+			continue;
+		if (o == 'f' && strcmp(optarg, "escape") == 0)
+			a->fail_on_escape = true;
+		else if (o == 'f')
+			return cli_usage("check", "--fail-on %s: it may be escape", optarg);
+		else if (o == 'j')
+			a->json = true;
+		else
+			return cli_usage(
+				"check", "%s: unknown, or its value is missing", argv[optind - 1]);
+	}
+	if (argc - optind > 1 || (optind < argc && a->sources.policy))
+		return cli_usage("check", "%s: not expected", argv[argc - 1]);
+	if (optind < argc)
+		a->sources.policy = argv[optind];
+	return 0;
+}
+
+static int check(struct survey *s, const struct arguments *a, const char *broken)
+{
+	for (size_t i = 0; !broken && i < POWER_COUNT; i++)
+		look_at(s, (enum power)i);
+	if (s->lost)
+		broken = "no memory";
+	if (a->json)
+		print_json(s, broken);
+	else
+		print_text(s, broken);
+	if (broken || (s->config && s->config->findings.count > 0) ||
+		(a->fail_on_escape && count_direct(s) > 0))
+		return EXIT_FINDINGS;
+	return EXIT_FINE;
+}
+
+int cli_check(int argc, char **argv)
+{
+	struct arguments a = { .json = false };
+	AUTO_CONFIG struct config *c = NULL;
+	struct survey s = { .config = NULL };
+	struct err e;
+	int rc = take_arguments(&a, argc, argv);
+
+	if (rc != 0)
+		return rc;
+	rc = config_read(&a.sources, &c, &e);
+	s.config = c;
+	if (a.json) {
+		s.direct = json_array();
+		s.through_others = json_array();
+	}
+	rc = check(&s, &a, rc != 0 ? e.text : NULL);
+	json_decref(s.direct);
+	json_decref(s.through_others);
+	mem_free(s.ways);
+	return rc;
+}

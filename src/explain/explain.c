@@ -1,0 +1,413 @@
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "dsp/config/cli.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/policy/rule_match.h"
+#include "dsp/explain/simulate.h"
+#include "dsp/protocol/envelope.h"
+
+enum { HEADERS_MOST = ASKING_HEADERS_MOST };
+
+struct arguments {
+	const char *method;
+	const char *target;
+	const char *user;
+	const char *body_file;
+	const char *request_file;
+	const char *as; /* a subject of the policy file */
+	struct sources sources;
+	bool json;
+	const char *headers[HEADERS_MOST + 1]; /* ends with NULL */
+	size_t header_count;
+};
+
+static int take_header(struct arguments *a, const char *header)
+{
+	if (!strchr(header, ':') || header[0] == ':')
+		return cli_usage("explain", "--header %s: not \"Name: value\"", header);
+	if (a->header_count == HEADERS_MOST)
+		return cli_usage("explain", "more than %d headers", (int)HEADERS_MOST);
+	a->headers[a->header_count++] = header;
+	return 0;
+}
+
+static int take_option(struct arguments *a, int option, char **argv)
+{
+	switch (option) {
+	case 'b':
+		a->body_file = optarg;
+		return 0;
+	case 'h':
+		return take_header(a, optarg);
+	case 'u':
+		a->user = optarg;
+		return 0;
+	case 'r':
+		a->request_file = optarg;
+		return 0;
+	case 'a':
+		a->as = optarg;
+		return 0;
+	case 'j':
+		a->json = true;
+		return 0;
+	default:
+		if (sources_take(&a->sources, option, optarg))
+			return 0;
+		return cli_usage(
+			"explain", "%s: unknown, or its value is missing", argv[optind - 1]);
+	}
+}
+
+static int take_arguments(struct arguments *a, int argc, char **argv)
+{
+	static const struct option options[] = { { "body", required_argument, NULL, 'b' },
+		{ "header", required_argument, NULL, 'h' },
+		{ "user", required_argument, NULL, 'u' },
+		{ "request", required_argument, NULL, 'r' }, { "as", required_argument, NULL, 'a' },
+		SOURCES_OPTIONS, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (take_option(a, o, argv) != 0)
+			return EXIT_USAGE;
+	}
+	if (a->request_file) {
+		if (optind != argc || a->body_file || a->header_count > 0 || a->user)
+			return cli_usage("explain", "--request holds the whole question");
+		return 0;
+	}
+	if (argc - optind != 2)
+		return cli_usage("explain", "METHOD and TARGET are wanted");
+	a->method = argv[optind];
+	a->target = argv[optind + 1];
+	return 0;
+}
+
+/* The question of METHOD and TARGET, as dockerd would put it. NULL and e: it cannot be made. */
+static char *make_question(const struct arguments *a, struct err *e)
+{
+	struct asking asking = { a->method, a->target, a->user, a->headers, { NULL, 0 }, false };
+	AUTO_MEM char *text = NULL;
+
+	if (a->body_file &&
+		file_read(a->body_file, (size_t)ENVELOPE_BODY_MOST, &text, &asking.body.n, e) != 0)
+		return NULL;
+	asking.body.s = text;
+	asking.has_body = text != NULL;
+	return asking_question(&asking, e);
+}
+
+static json_t *escaped(struct span s)
+{
+	char text[1024];
+
+	text_escape(s, text, sizeof(text));
+	return json_string(text);
+}
+
+static json_t *power_names(const struct powerset *set)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		if (powerset_has(set, (enum power)i))
+			(void)json_array_append_new(
+				list, json_string(power_info((enum power)i)->name));
+	}
+	return list;
+}
+
+/* A field of its own for whoever reads JSON, and the line for a person. */
+static json_t *detail_json(const struct detail *d)
+{
+	char line[256];
+	bool mount = d->kind == DETAIL_MOUNT;
+	bool looked = mount && d->sight;
+
+	detail_write(d, line, sizeof(line));
+	return json_pack("{s:s?, s:s, s:s%, s:o, s:o?, s:o?, s:o?, s:o?, s:b, s:s}", "power",
+		d->power == POWER_COUNT ? NULL : power_info(d->power)->name, "kind",
+		detail_kind_name(d->kind), "field", d->field.s ? d->field.s : "", d->field.n,
+		"text", escaped(d->text), "target", mount ? escaped(d->target) : NULL, "read_only",
+		mount ? json_boolean(d->read_only) : NULL, "resolved",
+		looked ? json_string(d->sight->path) : NULL, "seen",
+		looked ? json_boolean(d->sight->seen) : NULL, "maybe_id", d->maybe_id, "line",
+		line);
+}
+
+static json_t *details_json(const struct details *details)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < details->count; i++)
+		(void)json_array_append_new(list, detail_json(&details->items[i]));
+	return list;
+}
+
+static const char *reading_name(enum reading reading)
+{
+	switch (reading) {
+	case READING_UNROUTABLE:
+		return "unroutable";
+	case READING_UNREADABLE:
+		return "unreadable";
+	case READING_EXACT:
+		break;
+	}
+	return "exact";
+}
+
+static const char *section_name(const struct route *route)
+{
+	return route && route->section != SECTION_NONE
+		? flag_at(flag_of_section(route->section))->arg
+		: "none";
+}
+
+static const char *operation_of(const struct facts *facts)
+{
+	if (facts->route)
+		return facts->route->name;
+	return facts->reading == READING_UNROUTABLE ? "none" : "unknown";
+}
+
+static json_t *subject_json(const struct subject *subject)
+{
+	char text[128];
+
+	subject_write(subject, text, sizeof(text));
+	return json_string(text);
+}
+
+/* Why a rule did or did not match, for a person. */
+static void fit_text(const struct fitting *f, const struct rule *rule, char *out, size_t cap)
+{
+	char item[128] = "";
+	struct line l;
+	size_t n = 0;
+
+	line_init(&l, out, cap);
+	switch (f->fit) {
+	case FIT:
+		line_add(&l, rule->monitor ? "matches, and only records" : "matches");
+		return;
+	case FIT_NOT_WHO:
+		line_add(&l, "not for this subject");
+		return;
+	case FIT_NOT_OPERATION:
+		line_add(&l, "not about this operation");
+		return;
+	case FIT_NOT_LIST:
+		if (f->item)
+			detail_write(f->item, item, sizeof(item));
+		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
+			rule->deny ? "mean what is asked for" : "cover ", item,
+			!rule->deny && !f->item ? "what it may ask for unseen" : "");
+		return;
+	case FIT_NOT_POWERS:
+		break;
+	}
+	line_add(&l, rule->deny ? "none of its powers is asked for" : "it lacks ");
+	for (size_t i = 0; i < POWER_COUNT && !rule->deny; i++) {
+		if (powerset_has(&f->missing, (enum power)i))
+			line_add(&l, "%s%s", n++ > 0 ? ", " : "", power_info((enum power)i)->name);
+	}
+}
+
+/* The rules in their order, up to the one that decided. */
+static json_t *rules_json(const struct policy *policy, const struct judged *j)
+{
+	struct powerset powers = decide_powers(policy, &j->facts);
+	json_t *list = json_array();
+	bool before = true;
+
+	for (size_t i = 0; policy->file_rules && i < policy->file_rules->count && before; i++) {
+		const struct rule *rule = &policy->file_rules->items[i];
+		struct fitting f = rule_fit(rule, j->subject.id, &j->facts, &powers);
+		char why[256];
+
+		fit_text(&f, rule, why, sizeof(why));
+		(void)json_array_append_new(list,
+			json_pack("{s:o, s:s, s:b, s:s}", "rule", escaped(rule->name), "kind",
+				rule->deny ? "deny" : "allow", "matches", f.fit == FIT, "why",
+				why));
+		before = j->decision.rule != rule;
+	}
+	return list;
+}
+
+/* The account as a JSON object; both forms of output are made from it. */
+static json_t *account_json(const struct policy *policy, const struct judged *j)
+{
+	const struct facts *f = &j->facts;
+	const struct route *route = f->route;
+	const struct decision *d = &j->decision;
+	bool allow = d->verdict == VERDICT_ALLOW;
+	bool denied = !allow || d->monitored;
+
+	return json_pack(
+		"{s:b, s:s, s:b, s:s, s:s, s:o?, s:s?, s:s, s:s, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o, "
+		"s:o, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:s?}",
+		"allow", allow, "verdict", allow ? "allow" : "deny", "monitored", d->monitored,
+		"reason", d->reason, "decided_by", decider_name(d->by), "rule",
+		d->rule ? escaped(d->rule->name) : NULL, "flag",
+		d->flag < FLAG_COUNT ? flag_at(d->flag)->name : NULL, "profile",
+		profile_info(policy->profile)->name, "operation", operation_of(f), "pattern",
+		route ? route->pattern : NULL, "section", section_name(route), "access",
+		route ? (route->write ? "write" : "read") : NULL, "powers", power_names(&f->powers),
+		"closed", power_names(&d->closed), "details", details_json(&f->details), "rules",
+		rules_json(policy, j), "method", escaped(j->request.method), "target",
+		escaped(j->request.target), "path", escaped(f->target.path), "name",
+		escaped(f->name), "reading", reading_name(f->reading), "doubt",
+		f->reading == READING_EXACT ? NULL : f->doubt.text, "user",
+		escaped(j->request.user), "subject", subject_json(&j->subject), "message",
+		denied ? j->message : NULL);
+}
+
+/* "  no shells in prod: not for this subject" */
+static void print_rules(const json_t *list)
+{
+	size_t i;
+	const json_t *v;
+
+	json_array_foreach (list, i, v)
+		(void)printf("  %-5s %s: %s\n", json_string_value(json_object_get(v, "kind")),
+			json_string_value(json_object_get(v, "rule")),
+			json_string_value(json_object_get(v, "why")));
+}
+
+static void print_list(const char *label, const json_t *list)
+{
+	size_t i;
+	const json_t *v;
+
+	(void)printf("%-11s%s", label, json_array_size(list) == 0 ? "none" : "");
+	json_array_foreach (list, i, v)
+		(void)printf("%s%s", i > 0 ? ", " : "", json_string_value(v));
+	(void)printf("\n");
+}
+
+/* "  host_mounts       /etc -> /host (rw)" */
+static void print_details(const json_t *list)
+{
+	size_t i;
+	const json_t *v;
+
+	json_array_foreach (list, i, v) {
+		const char *power = json_string_value(json_object_get(v, "power"));
+
+		(void)printf("  %-17s%s\n", power ? power : "-",
+			json_string_value(json_object_get(v, "line")));
+	}
+}
+
+static void print_line(const json_t *o, const char *label, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	if (text && text[0])
+		(void)printf("%-11s%s\n", label, text);
+}
+
+static void print_text(const json_t *o)
+{
+	print_line(o, "method", "method");
+	print_line(o, "target", "target");
+	print_line(o, "user", "user");
+	if (json_array_size(json_object_get(o, "rules")) > 0)
+		print_line(o, "subject", "subject");
+	print_line(o, "path", "path");
+	print_line(o, "operation", "operation");
+	print_line(o, "name", "name");
+	print_line(o, "section", "section");
+	print_line(o, "access", "access");
+	print_list("powers", json_object_get(o, "powers"));
+	print_details(json_object_get(o, "details"));
+	print_line(o, "reading", "reading");
+	print_line(o, "doubt", "doubt");
+	print_line(o, "profile", "profile");
+	if (json_array_size(json_object_get(o, "rules")) > 0)
+		(void)printf("rules\n");
+	print_rules(json_object_get(o, "rules"));
+	print_line(o, "verdict", "verdict");
+	if (json_is_true(json_object_get(o, "monitored")))
+		(void)printf("%-11s%s\n", "monitored", "it would be a denial; the mode is monitor");
+	print_line(o, "reason", "reason");
+	print_line(o, "decided by", "decided_by");
+	print_line(o, "rule", "rule");
+	print_line(o, "flag", "flag");
+	print_line(o, "message", "message");
+}
+
+static int show(const struct policy *policy, const struct judged *j, bool json, struct err *e)
+{
+	json_auto_t *o = account_json(policy, j);
+
+	if (!o)
+		return FAIL(e, 0, "no memory");
+	if (json) {
+		(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		(void)printf("\n");
+	} else {
+		print_text(o);
+	}
+	return j->decision.verdict == VERDICT_ALLOW ? EXIT_FINE : EXIT_FINDINGS;
+}
+
+static int fail(int status, const char *text)
+{
+	(void)fprintf(stderr, "dsp explain: %s\n", text);
+	return status;
+}
+
+static int explain(const struct config *c, const struct arguments *a, struct asked_text question)
+{
+	AUTO_MEM struct judged *j = mem_array(1, sizeof(*j));
+	struct err e;
+	int rc;
+
+	if (!j)
+		return fail(EXIT_FINDINGS, "no memory");
+	rc = judge(&c->policy, question, a->as, j, &e);
+	if (rc == 0)
+		rc = show(&c->policy, j, a->json, &e);
+	judged_free(j);
+	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
+}
+
+static int read_and_explain(const struct arguments *a, const struct config *c)
+{
+	AUTO_MEM char *question = NULL;
+	size_t len = 0;
+	struct err e;
+
+	if (!a->request_file) {
+		question = make_question(a, &e);
+		len = question ? strlen(question) : 0;
+	} else if (file_read(a->request_file, ENVELOPE_MOST, &question, &len, &e) != 0) {
+		return fail(EXIT_USAGE, e.text);
+	}
+	if (!question)
+		return fail(EXIT_USAGE, e.text);
+	return explain(c, a, (struct asked_text){ question, len });
+}
+
+int cli_explain(int argc, char **argv)
+{
+	struct arguments a = { .method = NULL };
+	AUTO_CONFIG struct config *c = NULL;
+	struct err e;
+	int rc = take_arguments(&a, argc, argv);
+
+	if (rc != 0)
+		return rc;
+	if (config_read(&a.sources, &c, &e) != 0)
+		return fail(EXIT_BROKEN, e.text);
+	return read_and_explain(&a, c);
+}

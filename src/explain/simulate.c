@@ -1,0 +1,116 @@
+#include "dsp/explain/simulate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/protocol/envelope.h"
+
+/* The value of the first header of a name, which dockerd goes by; NULL when there is none. */
+static const char *header_value(const char *const *headers, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *headers; headers++) {
+		if (strncasecmp(*headers, name, n) == 0 && (*headers)[n] == ':')
+			return *headers + n + 1 + strspn(*headers + n + 1, " \t");
+	}
+	return NULL;
+}
+
+/* dockerd passes a body on when its media type is application/json, with well-formed parameters. */
+static bool is_json(const char *type)
+{
+	size_t n = strlen("application/json");
+
+	if (!type || strncasecmp(type, "application/json", n) != 0)
+		return false;
+	n += strspn(type + n, " \t");
+	return type[n] == '\0' || (type[n] == ';' && strchr(type + n, '=') != NULL);
+}
+
+char *asking_question(const struct asking *a, struct err *e)
+{
+	const char *headers[ASKING_HEADERS_MOST + 3] = { NULL };
+	char length[48];
+	char *question;
+	size_t n = 0;
+
+	while (a->headers && a->headers[n] && n < ASKING_HEADERS_MOST) {
+		headers[n] = a->headers[n];
+		n++;
+	}
+	(void)snprintf(length, sizeof(length), "Content-Length: %zu", a->body.n);
+	if (a->has_body && !header_value(headers, "Content-Type"))
+		headers[n++] = "Content-Type: application/json";
+	/* A chunked body has no length, and dockerd shows no Transfer-Encoding. */
+	if (!header_value(headers, "Content-Length") && !header_value(headers, "Transfer-Encoding"))
+		headers[n++] = length;
+	question = envelope_question(span_of(a->method), span_of(a->target), span_of(a->user),
+		headers, is_json(header_value(headers, "Content-Type")) ? &a->body : NULL);
+	if (!question)
+		err_set(e, 0, "the request cannot be put as a question");
+	return question;
+}
+
+/* The subject named, instead of the one that the question tells. */
+static int take_subject(
+	const struct policy *policy, const char *as, struct judged *j, struct err *e)
+{
+	const struct rules *rules = policy->file_rules;
+
+	j->subject = subject_of(rules, &j->request);
+	if (!as)
+		return 0;
+	for (size_t i = 0; rules && i < rules->subject_count; i++) {
+		if (i != SUBJECT_STRANGER && span_equal(rules->subjects[i], span_of(as))) {
+			j->subject = subject_at(rules, i);
+			return 0;
+		}
+	}
+	if (strcmp(as, "anonymous") == 0) {
+		j->subject = subject_at(rules, SUBJECT_ANONYMOUS);
+		return 0;
+	}
+	return FAIL(e, 0, "%s: no such user in the policy file", as);
+}
+
+int facts_look_up(
+	const struct policy *policy, struct facts *facts, struct lookup **ret, struct err *e)
+{
+	struct span missing;
+
+	if (policy->blind) {
+		facts_hide_mounts(facts);
+		return facts_judge_mounts(facts, span_of(policy->socket_dir), e);
+	}
+	if (lookup_collect(facts, span_of(policy->socket_dir), 0, ret, e) != 0)
+		return -1;
+	if (*ret && facts->reading == READING_EXACT) {
+		lookup_run(*ret);
+		if (!lookup_show(*ret, facts, &missing))
+			return FAIL(e, ENOMEM, "a request's mounts");
+	}
+	return facts_judge_mounts(facts, span_of(policy->socket_dir), e);
+}
+
+int judge(const struct policy *policy, struct asked_text question, const char *as,
+	struct judged *ret, struct err *e)
+{
+	*ret = (struct judged){ .lookup = NULL };
+	if (envelope_read(question.text, question.n, &ret->request, e) != 0 ||
+		take_subject(policy, as, ret, e) != 0 ||
+		facts_read(&ret->request, &ret->facts, e) != 0 ||
+		facts_look_up(policy, &ret->facts, &ret->lookup, e) != 0)
+		return -1;
+	ret->decision = decide(policy, &ret->subject, &ret->facts);
+	message_write(policy, &ret->subject, &ret->facts, &ret->decision, ret->message);
+	return 0;
+}
+
+void judged_free(struct judged *j)
+{
+	facts_free(&j->facts);
+	lookup_release(j->lookup);
+}

@@ -1,0 +1,374 @@
+/* A policy's own test suite: requests, and what the policy must say to each. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "dsp/config/cli.h"
+#include "dsp/core/base/arena.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/policy/policy_file.h"
+#include "dsp/explain/simulate.h"
+#include "dsp/protocol/envelope.h"
+
+enum { FILE_MOST = 8 << 20, SHOWN = 128 };
+
+/* A file of tests while it is read and run. */
+struct suite {
+	const struct policy *policy;
+	struct policy_reader reader;
+	struct findings findings;
+	struct arena arena; /* strings for the questions */
+	size_t passed;
+	size_t failed;
+};
+
+static const char *const keys[] = { "name", "as", "user", "token", "method", "target", "headers",
+	"body", "expect", "reason", "rule", "powers", NULL };
+
+/* --- reading --------------------------------------------------------------------------------*/
+
+static const char *terminated(struct suite *s, const char *before, struct span text)
+{
+	size_t n = strlen(before);
+	char *copy = arena_take(&s->arena, n + text.n + 1);
+
+	if (!copy) {
+		s->findings.lost = true;
+		return "";
+	}
+	for (size_t i = 0; i < n; i++)
+		copy[i] = before[i];
+	if (text.n > 0)
+		memcpy(copy + n, text.s, text.n);
+	return copy;
+}
+
+/* Whether a member is there and of a kind. */
+static bool has(struct suite *s, value_ref test, const char *key, bool needed)
+{
+	value_ref v = value_exact(test, key);
+
+	if (!v && needed)
+		findings_error(&s->findings, test->at, "the test has no \"%s\"", key);
+	return v && policy_expect(&s->reader, v, VALUE_STRING, "a string");
+}
+
+static void check_powers(struct suite *s, value_ref list)
+{
+	if (!list || !policy_expect(&s->reader, list, VALUE_LIST, "a list of powers"))
+		return;
+	for (value_ref v = value_first(list); v; v = value_after(list, v)) {
+		struct suggestion near = suggest(value_text(v), 0);
+		bool found = false;
+		char shown[SHOWN];
+		char text[80];
+
+		for (size_t i = 0; i < POWER_COUNT; i++) {
+			struct span name = span_of(power_info((enum power)i)->name);
+
+			found = found || span_equal(value_text(v), name);
+			suggest_try(&near, name);
+		}
+		text_escape(value_text(v), shown, sizeof(shown));
+		if (!found)
+			findings_error(&s->findings, v->at, "\"%s\": no such power%s", shown,
+				policy_near(&near, text, sizeof(text)));
+	}
+}
+
+static void check_headers(struct suite *s, value_ref headers)
+{
+	if (!headers || !policy_expect(&s->reader, headers, VALUE_OBJECT, "an object of headers"))
+		return;
+	if (headers->count >= ASKING_HEADERS_MOST)
+		findings_error(&s->findings, headers->at, "more than %d headers",
+			(int)ASKING_HEADERS_MOST - 1);
+	for (value_ref v = value_first(headers); v; v = value_after(headers, v)) {
+		if (v->key.n == 0 || span_find(v->key, ':') < v->key.n)
+			findings_error(&s->findings, policy_key_at(&s->reader, v),
+				"this cannot be a header's name");
+		(void)policy_expect(&s->reader, v, VALUE_STRING, "a string");
+	}
+}
+
+static void check_rule(struct suite *s, value_ref v)
+{
+	const struct rules *rules = s->policy->file_rules;
+	struct suggestion near = suggest(value_text(v), 0);
+	char text[80];
+
+	if (!v || v->kind == VALUE_NULL || !policy_expect(&s->reader, v, VALUE_STRING, "a string"))
+		return;
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		if (span_equal(rules->items[i].name, v->text))
+			return;
+		suggest_try(&near, rules->items[i].name);
+	}
+	findings_error(&s->findings, v->at, "the policy has no rule of this name%s",
+		policy_near(&near, text, sizeof(text)));
+}
+
+static void check_subject(struct suite *s, value_ref v)
+{
+	const struct rules *rules = s->policy->file_rules;
+
+	if (!v || !policy_expect(&s->reader, v, VALUE_STRING, "a string") ||
+		span_equal(v->text, SPAN("anonymous")))
+		return;
+	for (size_t i = SUBJECT_FIRST; rules && i < rules->subject_count; i++) {
+		if (span_equal(rules->subjects[i], v->text))
+			return;
+	}
+	findings_error(&s->findings, v->at, "the policy has no user of this name");
+}
+
+static void check_test(struct suite *s, value_ref test)
+{
+	value_ref expect = value_exact(test, "expect");
+
+	if (!policy_expect(&s->reader, test, VALUE_OBJECT, "an object: a test"))
+		return;
+	policy_check_keys(&s->reader, test, keys);
+	(void)has(s, test, "name", true);
+	(void)has(s, test, "method", true);
+	(void)has(s, test, "target", true);
+	(void)has(s, test, "user", false);
+	(void)has(s, test, "token", false);
+	(void)has(s, test, "reason", false);
+	check_subject(s, value_exact(test, "as"));
+	check_headers(s, value_exact(test, "headers"));
+	check_rule(s, value_exact(test, "rule"));
+	check_powers(s, value_exact(test, "powers"));
+	if (!has(s, test, "expect", true))
+		return;
+	if (!span_equal(expect->text, SPAN("allow")) && !span_equal(expect->text, SPAN("deny")))
+		findings_error(&s->findings, expect->at, "expect is \"allow\" or \"deny\"");
+}
+
+/* The text of a JSON value as it stands in the file. */
+static struct span raw_value(struct span text, size_t at)
+{
+	size_t depth = 0;
+	bool quoted = false;
+	size_t i = at;
+
+	for (; i < text.n; i++) {
+		char c = text.s[i];
+
+		if (quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else if (!quoted && (c == '{' || c == '['))
+			depth++;
+		else if (!quoted && depth == 0 && strchr(",]} \t\r\n", c))
+			break;
+		else if (!quoted && (c == '}' || c == ']') && --depth == 0)
+			return (struct span){ text.s + at, i + 1 - at };
+	}
+	return (struct span){ text.s + at, i - at };
+}
+
+/* --- running --------------------------------------------------------------------------------*/
+
+static char *make_question(struct suite *s, value_ref test, struct err *e)
+{
+	const char *headers[ASKING_HEADERS_MOST + 1] = { NULL };
+	value_ref list = value_exact(test, "headers");
+	value_ref token = value_exact(test, "token");
+	value_ref user = value_exact(test, "user");
+	value_ref body = value_exact(test, "body");
+	struct asking a = { .headers = headers, .has_body = body != NULL };
+	size_t n = 0;
+
+	a.method = terminated(s, "", value_text(value_exact(test, "method")));
+	a.target = terminated(s, "", value_text(value_exact(test, "target")));
+	if (user)
+		a.user = terminated(s, "", user->text);
+	for (value_ref v = value_first(list); v; v = value_after(list, v)) {
+		const char *name = terminated(s, "", v->key);
+
+		headers[n++] = terminated(s, terminated(s, name, SPAN(": ")), v->text);
+	}
+	if (token)
+		headers[n++] = terminated(s, "X-Dsp-Token: ", token->text);
+	if (body)
+		a.body = body->kind == VALUE_STRING ? body->text
+						    : raw_value(s->findings.text, body->at);
+	return asking_question(&a, e);
+}
+
+static void write_powers(const struct powerset *set, struct line *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		if (powerset_has(set, (enum power)i))
+			line_add(l, "%s%s", n++ > 0 ? ", " : "", power_info((enum power)i)->name);
+	}
+	if (n == 0)
+		line_add(l, "none");
+}
+
+static bool same_powers(value_ref list, const struct powerset *set)
+{
+	struct powerset wanted = { { 0 } };
+
+	for (value_ref v = value_first(list); v; v = value_after(list, v)) {
+		for (size_t i = 0; i < POWER_COUNT; i++) {
+			if (span_equal(v->text, span_of(power_info((enum power)i)->name)))
+				powerset_add(&wanted, (enum power)i);
+		}
+	}
+	return powerset_within(&wanted, set) && powerset_within(set, &wanted);
+}
+
+static void compare_verdict(
+	value_ref test, const struct judged *j, const char *rule, struct line *l)
+{
+	bool allow = j->decision.verdict == VERDICT_ALLOW && !j->decision.monitored;
+
+	if (allow == span_equal(value_text(value_exact(test, "expect")), SPAN("allow")))
+		return;
+	if (allow)
+		line_add(l, "; it is allowed by rule %s", rule);
+	else
+		line_add(l, "; it is denied: %s", j->message);
+}
+
+/* What is not as the test wants it; empty: all is. */
+static void compare(value_ref test, const struct judged *j, struct line *l)
+{
+	const struct decision *d = &j->decision;
+	value_ref reason = value_exact(test, "reason");
+	value_ref rule = value_exact(test, "rule");
+	value_ref powers = value_exact(test, "powers");
+	struct span decided = d->rule ? d->rule->name : (struct span){ NULL, 0 };
+	char name[SHOWN];
+
+	text_escape(decided, name, sizeof(name));
+	compare_verdict(test, j, d->rule ? name : "none", l);
+	if (reason && !span_equal(reason->text, span_of(d->reason)))
+		line_add(l, "; the reason is \"%s\"", d->reason);
+	if (rule && !span_equal(value_text(rule), decided))
+		line_add(l, "; the rule is %s", d->rule ? name : "none");
+	if (powers && !same_powers(powers, &j->facts.powers)) {
+		line_add(l, "; the powers are ");
+		write_powers(&j->facts.powers, l);
+	}
+}
+
+static void run_test(struct suite *s, value_ref test)
+{
+	value_ref as = value_exact(test, "as");
+	const char *subject = as ? terminated(s, "", as->text) : NULL;
+	AUTO_MEM struct judged *j = mem_array(1, sizeof(*j));
+	char name[SHOWN];
+	char why[700];
+	struct err e;
+	struct line l;
+	AUTO_MEM char *question = NULL;
+
+	question = make_question(s, test, &e);
+	line_init(&l, why, sizeof(why));
+	text_escape(value_text(value_exact(test, "name")), name, sizeof(name));
+	if (question && j) {
+		if (judge(s->policy, (struct asked_text){ question, strlen(question) }, subject, j,
+			    &e) == 0)
+			compare(test, j, &l);
+		else
+			line_add(&l, "; %s", e.text);
+		judged_free(j);
+	} else {
+		line_add(&l, "; %s", j ? e.text : "no memory");
+	}
+	if (l.n > 0)
+		(void)printf("not ok %s: %s\n", name, why + strlen("; "));
+	else
+		(void)printf("ok %s\n", name);
+	s->passed += l.n == 0;
+	s->failed += l.n > 0;
+}
+
+/* Reads all before it runs any. false: there are findings. */
+static bool read_and_run(struct suite *s, char *copy)
+{
+	AUTO_MEM struct value *top = NULL;
+	struct err why;
+	size_t where;
+
+	s->reader.findings = &s->findings;
+	s->reader.text = copy;
+	if (value_read(copy, s->findings.text.n, &top, &where, &why) != 0) {
+		s->findings.lost = why.code != 0;
+		findings_error(&s->findings, where, "the file %s here", why.text);
+		return false;
+	}
+	if (policy_expect(&s->reader, top, VALUE_LIST, "a list of tests") && top->count == 0)
+		findings_error(&s->findings, top->at, "there are no tests");
+	for (value_ref v = value_first(top); v && top->kind == VALUE_LIST; v = value_after(top, v))
+		check_test(s, v);
+	if (findings_fatal(&s->findings))
+		return false;
+	for (value_ref v = value_first(top); v; v = value_after(top, v))
+		run_test(s, v);
+	return !s->findings.lost;
+}
+
+static void print_findings(struct findings *all)
+{
+	findings_sort(all);
+	for (size_t i = 0; i < all->count; i++)
+		(void)fprintf(stderr, "%s:%zu:%zu: %s\n", all->file, all->items[i].line,
+			all->items[i].column, all->items[i].text);
+	if (all->lost)
+		(void)fprintf(stderr, "dsp test: no memory\n");
+}
+
+static int test(const struct policy *policy, const char *path)
+{
+	struct suite s = { .policy = policy, .findings = { .file = path } };
+	AUTO_MEM char *text = NULL;
+	AUTO_MEM char *copy = NULL;
+	struct err e;
+	int rc = EXIT_USAGE;
+
+	if (file_read(path, (size_t)FILE_MOST, &text, &s.findings.text.n, &e) != 0) {
+		(void)fprintf(stderr, "dsp test: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	s.findings.text.s = text;
+	copy = mem_copy(text, s.findings.text.n);
+	s.findings.lost = !copy;
+	if (copy && read_and_run(&s, copy)) {
+		(void)printf("%zu passed, %zu failed\n", s.passed, s.failed);
+		rc = s.failed > 0 ? EXIT_FINDINGS : EXIT_FINE;
+	}
+	print_findings(&s.findings);
+	findings_free(&s.findings);
+	arena_free(&s.arena);
+	return rc;
+}
+
+int cli_test(int argc, char **argv)
+{
+	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
+	AUTO_CONFIG struct config *c = NULL;
+	struct sources sources = { .policy = NULL };
+	struct err e;
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (!sources_take(&sources, o, optarg))
+			return cli_usage(
+				"test", "%s: unknown, or its value is missing", argv[optind - 1]);
+	}
+	if (argc - optind != 1)
+		return cli_usage("test", "one FILE of tests is wanted");
+	if (config_read(&sources, &c, &e) != 0) {
+		(void)fprintf(stderr, "dsp test: %s\n", e.text);
+		return EXIT_BROKEN;
+	}
+	return test(&c->policy, argv[optind]);
+}

@@ -1,0 +1,350 @@
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "dsp/config/cli.h"
+#include "dsp/core/base/nearest.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/parse/reference.h"
+#include "dsp/core/policy/access_query.h"
+#include "dsp/explain/simulate.h"
+
+struct arguments {
+	const char *what;
+	const char *on;
+	struct sources sources;
+	bool json;
+};
+
+/* What is asked for, and the answers so far. */
+struct question {
+	const struct policy *policy;
+	struct span operation; /* empty: every one that can carry the power */
+	struct wish wish;
+	json_t *list;
+	bool any;     /* somebody may */
+	bool carried; /* some operation can be asked for it */
+};
+
+/* --- the detail ------------------------------------------------------------------------*/
+
+static bool is_port(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (!strchr("0123456789.:-", s.s[i]))
+			return false;
+	}
+	return s.n > 0;
+}
+
+/* What kind of thing a word names: its prefix says so ("network:x"), or the power, or its form. */
+static enum list_kind kind_of(struct span *on, enum power power)
+{
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		struct span name = span_of(detail_kind_name(list_detail((enum list_kind)k)));
+
+		if (span_starts(*on, name) && on->n > name.n && on->s[name.n] == ':') {
+			*on = span_after(*on, name.n + 1);
+			return (enum list_kind)k;
+		}
+	}
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		if (power != POWER_COUNT && list_power((enum list_kind)k) == power)
+			return (enum list_kind)k;
+	}
+	if (span_starts(*on, SPAN("/dev/")))
+		return LIST_DEVICES;
+	if (span_starts(*on, SPAN("/")))
+		return LIST_MOUNTS;
+	if (span_starts(*on, SPAN("CAP_")))
+		return LIST_CAPABILITIES;
+	return is_port(*on) ? LIST_PORTS : LIST_IMAGES;
+}
+
+static int write_text(
+	struct facts *facts, enum list_kind kind, struct span on, struct detail *d, struct err *e)
+{
+	bool image = kind == LIST_IMAGES;
+	size_t most = image ? reference_canonical_most(on, (struct span){ NULL, 0 })
+			    : 2 * on.n + sizeof(":/tcp");
+	char *text = details_text(&facts->details, most);
+	struct line l;
+
+	if (!text)
+		return FAIL(e, 0, "no memory");
+	if (image) {
+		d->text = (struct span){ text,
+			reference_canonical(on, (struct span){ NULL, 0 }, text) };
+		return 0;
+	}
+	line_init(&l, text, most);
+	line_add_cut(&l, on);
+	if (kind == LIST_PORTS)
+		line_add(&l, ":80/tcp");
+	d->text = (struct span){ text, l.n };
+	return 0;
+}
+
+/* Facts with this one detail. */
+static int make_detail(struct span on, enum list_kind kind, struct facts *facts, struct err *e)
+{
+	struct detail d = { .power = list_power(kind), .kind = list_detail(kind) };
+
+	if (kind == LIST_MOUNTS && span_ends(on, SPAN(":ro"))) {
+		d.read_only = true;
+		on.n -= strlen(":ro");
+	}
+	if (on.n == 0 || (kind == LIST_MOUNTS && on.s[0] != '/'))
+		return FAIL(e, 0, "--on: a mount is a path of the host, and nothing can be empty");
+	if (write_text(facts, kind, on, &d, e) != 0)
+		return -1;
+	if (d.power != POWER_COUNT)
+		powerset_add(&facts->powers, d.power);
+	return details_add(&facts->details, &d) == 0 ? 0 : FAIL(e, 0, "no memory");
+}
+
+/* --- the answers -----------------------------------------------------------------------*/
+
+/* "rule "x", within its images, mounts". */
+static void write_rule(const struct rule *rule, struct line *l)
+{
+	const char *before = ", within its ";
+	char name[96];
+
+	text_escape(rule->name, name, sizeof(name));
+	line_add(l, "rule \"%s\"", name);
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		if (!rule->lists[k].given)
+			continue;
+		line_add(l, "%s%s", before, list_name((enum list_kind)k));
+		before = ", ";
+	}
+}
+
+static void write_why(
+	const struct question *q, const struct granting *g, bool may, char *out, size_t cap)
+{
+	const struct decision *d = &g->decision;
+	enum power p = q->wish.power;
+	size_t flag = d->flag;
+	struct line l;
+
+	line_init(&l, out, cap);
+	if (p != POWER_COUNT && d->by == DECIDED_BY_GRANT && flag == FLAG_COUNT)
+		flag = q->policy->said_by[p];
+	if (d->monitored)
+		line_add(&l, "monitor mode; else: %s", g->message);
+	else if (!may)
+		line_add(&l, "%s", g->message);
+	else if (d->rule)
+		write_rule(d->rule, &l);
+	else if (flag < FLAG_COUNT)
+		line_add(&l, "%s is %s", flag_at(flag)->name,
+			q->policy->flags[flag] == SETTING_ON ? "1" : "not 0");
+	else
+		line_add(&l, "profile %s leaves it open", profile_info(q->policy->profile)->name);
+}
+
+static void add(struct question *q, const struct subject *subject, const struct route *route,
+	const struct granting *g)
+{
+	bool may = g->decision.verdict == VERDICT_ALLOW;
+	const struct rule *rule = g->decision.rule;
+	char name[96];
+	char who[128];
+	char why[320];
+
+	if (q->policy->file_rules)
+		subject_write(subject, who, sizeof(who));
+	else
+		(void)snprintf(who, sizeof(who), "everyone");
+	write_why(q, g, may, why, sizeof(why));
+	if (rule)
+		text_escape(rule->name, name, sizeof(name));
+	q->any = q->any || may;
+	(void)json_array_append_new(q->list,
+		json_pack("{s:s, s:s, s:b, s:b, s:s?, s:s}", "subject", who, "operation",
+			route ? route->name : "unknown", "allowed", may, "monitored",
+			g->decision.monitored, "rule", rule ? name : NULL, "why", why));
+}
+
+/* Of routes that share a name one is enough: that which is allowed, or else the first. */
+static bool is_better(const struct granting *g, const struct granting *best)
+{
+	return best->decision.verdict != VERDICT_ALLOW && g->decision.verdict == VERDICT_ALLOW;
+}
+
+/* An operation, by all its routes, for all subjects. */
+static void look_at(struct question *q, const struct route *first, size_t count)
+{
+	const struct rules *rules = q->policy->file_rules;
+	size_t subjects = rules ? rules->subject_count : 1;
+
+	for (size_t i = 0; i < subjects; i++) {
+		struct subject subject = subject_at(rules, i);
+		struct granting best;
+		struct granting g;
+		bool asked = false;
+
+		for (size_t r = 0; r < (first ? count : 1); r++) {
+			if (first && first[r].operation != first->operation)
+				continue;
+			if (!who_can_ask(
+				    q->policy, &subject, first ? &first[r] : NULL, &q->wish, &g))
+				continue;
+			if (!asked || is_better(&g, &best))
+				best = g;
+			asked = true;
+		}
+		if (asked)
+			add(q, &subject, first, &best);
+		q->carried = q->carried || asked;
+	}
+}
+
+static void look_at_all(struct question *q)
+{
+	bool done[OPERATION_COUNT] = { false };
+	size_t count;
+	const struct route *route = route_rows(&count);
+
+	for (; count > 0; count--, route++) {
+		bool meant = q->operation.n == 0 || span_equal(q->operation, span_of(route->name));
+
+		if (!meant || done[route->operation])
+			continue;
+		done[route->operation] = true;
+		look_at(q, route, count);
+	}
+	if (q->operation.n == 0 || span_equal(q->operation, SPAN("unknown")))
+		look_at(q, NULL, 0);
+}
+
+static void print_lines(const json_t *list, bool allowed)
+{
+	size_t i;
+	const json_t *v;
+
+	json_array_foreach (list, i, v) {
+		if (json_is_true(json_object_get(v, "allowed")) == allowed)
+			(void)printf("%-6s %s: %s: %s\n", allowed ? "allow" : "deny",
+				json_string_value(json_object_get(v, "subject")),
+				json_string_value(json_object_get(v, "operation")),
+				json_string_value(json_object_get(v, "why")));
+	}
+}
+
+static int show(struct question *q, bool json)
+{
+	if (json) {
+		(void)json_dumpf(q->list, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		(void)printf("\n");
+	} else {
+		print_lines(q->list, true);
+		print_lines(q->list, false);
+	}
+	return q->any ? EXIT_FINE : EXIT_FINDINGS;
+}
+
+/* --- the question ----------------------------------------------------------------------*/
+
+/* What is not a power may be an operation. */
+static bool take_name(struct question *q, struct span name, struct suggestion *s)
+{
+	size_t count;
+	const struct route *route = route_rows(&count);
+	bool found = false;
+
+	*s = suggest(name, 0);
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		struct span power = span_of(power_info((enum power)i)->name);
+
+		if (span_equal(name, power)) {
+			q->wish.power = (enum power)i;
+			return true;
+		}
+		suggest_try(s, power);
+	}
+	for (; count > 0; count--, route++) {
+		found = found || span_equal(name, span_of(route->name));
+		suggest_try(s, span_of(route->name));
+	}
+	q->operation = name;
+	return found;
+}
+
+static int take_arguments(struct arguments *a, int argc, char **argv)
+{
+	static const struct option options[] = { SOURCES_OPTIONS,
+		{ "on", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
+	int o;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (o == 'o')
+			a->on = optarg;
+		else if (o == 'j')
+			a->json = true;
+		else if (!sources_take(&a->sources, o, optarg))
+			return cli_usage("who-can", "%s: unknown, or its value is missing",
+				argv[optind - 1]);
+	}
+	if (argc - optind != 1)
+		return cli_usage("who-can", "one OPERATION or POWER is wanted");
+	a->what = argv[optind];
+	return 0;
+}
+
+static int answer(struct question *q, const struct arguments *a)
+{
+	struct facts facts = { .reading = READING_EXACT };
+	struct lookup *lookup = NULL;
+	struct span on = span_of(a->on);
+	struct err e;
+	int rc = 0;
+
+	if (a->on) {
+		enum list_kind kind = kind_of(&on, q->wish.power);
+
+		q->wish.with = &facts;
+		rc = make_detail(on, kind, &facts, &e);
+		if (rc == 0)
+			rc = facts_look_up(q->policy, &facts, &lookup, &e);
+	}
+	if (rc != 0) {
+		rc = cli_usage("who-can", "%s", e.text);
+	} else {
+		look_at_all(q);
+		rc = q->carried
+			? show(q, a->json)
+			: cli_usage("who-can", "%s cannot be asked for with %s", a->what, a->on);
+	}
+	q->wish.with = NULL;
+	facts_free(&facts);
+	lookup_release(lookup);
+	return rc;
+}
+
+int cli_who_can(int argc, char **argv)
+{
+	struct arguments a = { .what = NULL };
+	AUTO_CONFIG struct config *c = NULL;
+	json_auto_t *list = json_array();
+	struct question q = { .wish = { .power = POWER_COUNT }, .list = list };
+	struct suggestion s;
+	struct err e;
+	int rc = take_arguments(&a, argc, argv);
+
+	if (rc != 0)
+		return rc;
+	if (!take_name(&q, span_of(a.what), &s))
+		return cli_usage("who-can", "%s: no such operation or power%s%.*s", a.what,
+			s.nearest.n > 0 ? "; did you mean " : "", (int)s.nearest.n, s.nearest.s);
+	if (config_read(&a.sources, &c, &e) != 0) {
+		(void)fprintf(stderr, "dsp who-can: %s\n", e.text);
+		return EXIT_BROKEN;
+	}
+	q.policy = &c->policy;
+	return answer(&q, &a);
+}

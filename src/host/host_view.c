@@ -1,0 +1,387 @@
+#include "host_view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/facts/paths.h"
+#include "dsp/host/listening_sockets.h"
+#include "mount_table.h"
+#include "path_walk.h"
+
+enum {
+	PLACES_MOST = 320, /* our own, and of sockets as many as listening.c finds */
+	UNKNOWN_DEPTH = 64,
+};
+
+struct identity {
+	dev_t dev;
+	ino_t ino;
+};
+
+/* A set of objects; sorted when it is complete. */
+struct identities {
+	struct identity *items;
+	size_t count;
+	size_t room;
+};
+
+/* Things of one kind: by what they are, and by where they stand in their file systems. */
+struct kind {
+	struct identities ids;
+	struct mount_place places[PLACES_MOST];
+	size_t place_count;
+};
+
+struct host {
+	struct mounts mounts;
+	struct kind own;     /* what keeps dsp in force */
+	struct kind sockets; /* the sockets; their ids have the directories above them too */
+	struct identity root;
+	struct span socket_dir; /* clean; mem_free */
+	bool no_memory;
+	bool blind; /* on which sockets dockerd listens is not known */
+	struct walk walk;
+	char place[MOUNT_PLACE_ROOM];
+};
+
+/* --- identities --------------------------------------------------------------------------------*/
+
+static bool identify(int fd, struct identity *ret, mode_t *mode)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	*ret = (struct identity){ st.st_dev, st.st_ino };
+	*mode = st.st_mode;
+	return true;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct identity *a = left;
+	const struct identity *b = right;
+
+	if (a->dev != b->dev)
+		return a->dev < b->dev ? -1 : 1;
+	return a->ino < b->ino ? -1 : a->ino > b->ino;
+}
+
+static bool has(const struct identities *set, const struct identity *id)
+{
+	return set->count > 0 && bsearch(id, set->items, set->count, sizeof(*id), compare) != NULL;
+}
+
+static bool add(struct identities *set, const struct identity *id)
+{
+	if (set->count == set->room) {
+		size_t room = set->room > 0 ? set->room * 2 : 32;
+		struct identity *items = mem_resize(set->items, room * sizeof(*items));
+
+		if (!items)
+			return false;
+		set->items = items;
+		set->room = room;
+	}
+	set->items[set->count++] = *id;
+	return true;
+}
+
+/*
+ * The directory that the walk's object is or stands in, which is the caller's; and how many
+ * directories are there from it to the root.
+ */
+static int directory_of(const struct walk *w, mode_t mode, size_t *steps)
+{
+	char path[1024];
+	size_t n = w->base.n;
+
+	*steps = n > 0 ? 1 : UNKNOWN_DEPTH;
+	for (size_t i = 1; i < n; i++)
+		*steps += w->base.s[i] == '/' || i == 1;
+	if (S_ISDIR(mode))
+		return openat(w->fd, ".", O_PATH | O_CLOEXEC);
+	while (n > 0 && w->base.s[n - 1] != '/')
+		n--;
+	if (n == 0 || n >= sizeof(path))
+		return -1;
+	*steps -= *steps > 1;
+	text_copy((struct span){ w->base.s, n }, path, sizeof(path));
+	return open(path, O_PATH | O_CLOEXEC);
+}
+
+/* Takes fd. The next directory up, or -1. */
+static int parent_of(int fd)
+{
+	int up = openat(fd, "..", O_PATH | O_CLOEXEC);
+
+	(void)close(fd);
+	return up;
+}
+
+/* --- what is known beforehand ------------------------------------------------------------------*/
+
+static void note_place(struct host *h, struct kind *k)
+{
+	struct mount_place place;
+
+	if (k->place_count == PLACES_MOST ||
+		!mounts_place(&h->mounts, h->walk.fd, h->walk.path, h->place, &place))
+		return;
+	place.path.s = mem_copy(place.path.s, place.path.n);
+	if (place.path.s)
+		k->places[k->place_count++] = place;
+	else
+		h->no_memory = true;
+}
+
+static void note(struct host *h, struct kind *k, const struct identity *id)
+{
+	if (!add(&k->ids, id))
+		h->no_memory = true;
+}
+
+static bool find(struct host *h, const char *path, struct identity *id, mode_t *mode)
+{
+	walk_to(&h->walk, path);
+	if (h->walk.fd < 0)
+		return false;
+	/* A link that leads nowhere is found up to there: it is no such thing. */
+	if (h->walk.there && identify(h->walk.fd, id, mode))
+		return true;
+	(void)close(h->walk.fd);
+	return false;
+}
+
+static void note_own(struct host *h, const char *path)
+{
+	struct identity id;
+	mode_t mode;
+
+	walk_to(&h->walk, path);
+	if (h->walk.fd < 0)
+		return;
+	if (!h->walk.there) {
+		/* It may be there, in a directory that dsp may not enter. */
+		note_place(h, &h->own);
+	} else if (identify(h->walk.fd, &id, &mode) && compare(&id, &h->root) != 0) {
+		/* Whatever leads to the root does not make everything dsp's own. */
+		note(h, &h->own, &id);
+		note_place(h, &h->own);
+	}
+	(void)close(h->walk.fd);
+}
+
+/* A socket in a directory that dsp may not enter: by its place at least. */
+static void note_hidden_socket(struct host *h, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 || errno != EACCES)
+		return;
+	walk_to(&h->walk, path);
+	if (h->walk.fd < 0)
+		return;
+	note_place(h, &h->sockets);
+	(void)close(h->walk.fd);
+}
+
+static void note_socket(void *ctx, const char *path)
+{
+	struct host *h = ctx;
+	struct identity id;
+	mode_t mode;
+	size_t steps;
+	int fd;
+
+	if (!find(h, path, &id, &mode)) {
+		note_hidden_socket(h, path);
+		return;
+	}
+	note(h, &h->sockets, &id);
+	note_place(h, &h->sockets);
+	fd = directory_of(&h->walk, mode, &steps);
+	for (; fd >= 0 && steps > 0; steps--) {
+		if (identify(fd, &id, &mode))
+			note(h, &h->sockets, &id);
+		fd = parent_of(fd);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	(void)close(h->walk.fd);
+}
+
+/* From which mounts a socket can be reached: those below a source show it too. */
+static void note_exposed(struct host *h)
+{
+	for (size_t i = 0; i < h->sockets.place_count; i++)
+		mounts_mark(&h->mounts, &h->sockets.places[i]);
+}
+
+/* The programs of this dsp and of the dockerd that asks, as far as dsp may see them. */
+static void note_programs(struct host *h, pid_t docker)
+{
+	char path[32];
+
+	note_own(h, "/proc/self/exe");
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)docker);
+	if (docker > 0)
+		note_own(h, path);
+}
+
+static void read_all(struct host *h, pid_t docker)
+{
+	const struct span *paths;
+	int known = LISTENING_KNOWN;
+	size_t count;
+	mode_t mode;
+
+	if (find(h, "/", &h->root, &mode))
+		(void)close(h->walk.fd);
+	paths = path_own_directories(&count);
+	for (size_t i = 0; i < count; i++)
+		note_own(h, paths[i].s);
+	if (h->socket_dir.n > 1)
+		note_own(h, h->socket_dir.s);
+	note_programs(h, docker);
+	paths = path_sockets(&count);
+	for (size_t i = 0; i < count; i++)
+		note_socket(h, paths[i].s);
+	if (docker > 0)
+		known = listening_sockets(docker, note_socket, h);
+	h->no_memory = h->no_memory || known < 0;
+	h->blind = known == LISTENING_UNKNOWN;
+	note_exposed(h);
+	if (h->own.ids.count > 0)
+		qsort(h->own.ids.items, h->own.ids.count, sizeof(struct identity), compare);
+	if (h->sockets.ids.count > 0)
+		qsort(h->sockets.ids.items, h->sockets.ids.count, sizeof(struct identity), compare);
+}
+
+struct host *host_read(struct span socket_dir, pid_t docker)
+{
+	struct host *h = mem_array(1, sizeof(*h));
+	char *dir = mem_alloc(socket_dir.n + 2);
+
+	if (!h || !dir || mounts_read(&h->mounts) != 0) {
+		mem_free(dir);
+		host_free(h);
+		return NULL;
+	}
+	h->socket_dir = (struct span){ dir, path_clean(socket_dir, dir) };
+	dir[h->socket_dir.n] = '\0';
+	read_all(h, docker);
+	if (h->no_memory) {
+		host_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+static void kind_free(struct kind *k)
+{
+	for (size_t i = 0; i < k->place_count; i++)
+		mem_free((void *)(uintptr_t)k->places[i].path.s);
+	mem_free(k->ids.items);
+}
+
+void host_free(struct host *h)
+{
+	if (!h)
+		return;
+	kind_free(&h->own);
+	kind_free(&h->sockets);
+	mounts_free(&h->mounts);
+	mem_free((void *)(uintptr_t)h->socket_dir.s);
+	mem_free(h);
+}
+
+/* --- a source ----------------------------------------------------------------------------------*/
+
+static bool is_below_own(struct host *h, mode_t mode)
+{
+	struct identity id;
+	size_t steps;
+	int fd = directory_of(&h->walk, mode, &steps);
+
+	for (; fd >= 0 && steps > 0; steps--) {
+		if (identify(fd, &id, &mode) && has(&h->own.ids, &id))
+			break;
+		fd = parent_of(fd);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0 && steps > 0;
+}
+
+static void look_at_place(struct host *h, struct sight *ret)
+{
+	struct mount_place at;
+
+	if (!mounts_place(&h->mounts, h->walk.fd, h->walk.path, h->place, &at))
+		return;
+	for (size_t i = 0; i < h->own.place_count; i++)
+		ret->own = ret->own || mount_place_within(&at, &h->own.places[i]);
+	for (size_t i = 0; i < h->sockets.place_count; i++)
+		ret->socket = ret->socket || mount_place_within(&h->sockets.places[i], &at);
+}
+
+static void look_at_object(struct host *h, struct sight *ret)
+{
+	struct identity id;
+	mode_t mode;
+
+	if (!identify(h->walk.fd, &id, &mode))
+		return;
+	/* Any may be, or hold, the socket. */
+	if (h->blind && !S_ISREG(mode))
+		ret->seen = false;
+	/* What is not there has a parent that is. */
+	if (h->walk.there) {
+		ret->socket = ret->socket || has(&h->sockets.ids, &id);
+		ret->device = ret->device || S_ISBLK(mode) || S_ISCHR(mode);
+		ret->own = ret->own || has(&h->own.ids, &id);
+	}
+	ret->own = ret->own || is_below_own(h, mode);
+	look_at_place(h, ret);
+}
+
+void host_look(struct host *h, const char *path, struct sight *ret)
+{
+	struct walk *w = &h->walk;
+	bool process;
+
+	walk_to(w, path);
+	process = w->fd >= 0 && mounts_is_process(&h->mounts, w->fd, w->path);
+	*ret = (struct sight){
+		.seen = w->plain && !process,
+		.socket = path_holds_socket(w->path) || mounts_show(&h->mounts, w->path),
+		.own = path_is_own(w->path, h->socket_dir),
+		.device = path_within(w->path, SPAN("/dev")),
+	};
+	/* Of a process's directory dsp's own number would stand in the path. */
+	text_copy(process || w->magic ? span_of(path) : w->path, ret->path, sizeof(ret->path));
+	/*
+	 * What dsp may not see of a process, such as its root, leads anywhere; and so does what a
+	 * process's own links mean to dockerd, whose working directory and descriptors are others.
+	 */
+	if (w->magic || (process && !w->there))
+		ret->socket = ret->own = true;
+	if (w->fd < 0)
+		return;
+	look_at_object(h, ret);
+	(void)close(w->fd);
+}
+
+struct span host_mount_point(const struct host *h, struct span path)
+{
+	return mounts_point(&h->mounts, path);
+}

@@ -1,0 +1,337 @@
+#include "dsp/host/listening_sockets.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/system/proc_file.h"
+
+/* In dsp.service: the table of systemd's name space, which is dockerd's. */
+#define HANDED_TABLE "/run/dsp-host/unix"
+
+enum {
+	MOST_SOCKETS = 32,
+	MOST_OF_ROOT = 256,
+	MOST_FILES = 65536,
+	ACCEPTING = 0x10000, /* Flags of /proc/net/unix: it listens */
+};
+
+/* The table of the process's name space, and its descriptors. */
+struct search {
+	struct span table;
+	DIR *files;
+	int found;
+	void (*see)(void *ctx, const char *path);
+	void *ctx;
+};
+
+static unsigned long number(struct span word, int base)
+{
+	char text[24];
+
+	text_copy(word, text, sizeof(text));
+	return strtoul(text, NULL, base);
+}
+
+/* "Num RefCount Protocol Flags Type St Inode Path": of a socket that listens at a path. */
+static struct span path_of(struct span line, unsigned long *inode)
+{
+	struct span flags;
+
+	for (int i = 0; i < 3; i++)
+		(void)procfile_word(&line);
+	flags = procfile_word(&line);
+	(void)procfile_word(&line);
+	(void)procfile_word(&line);
+	*inode = number(procfile_word(&line), 10);
+	if ((number(flags, 16) & ACCEPTING) == 0 || line.n == 0 || line.s[0] != '/')
+		line.n = 0;
+	return line;
+}
+
+static void find_path(struct search *s, unsigned long inode)
+{
+	struct span rest = s->table;
+
+	while (rest.n > 0) {
+		char path[sizeof(struct sockaddr_un)];
+		unsigned long other;
+		struct span found = path_of(procfile_line(&rest), &other);
+
+		if (found.n == 0 || other != inode)
+			continue;
+		text_copy(found, path, sizeof(path));
+		s->see(s->ctx, path);
+		s->found++;
+		return;
+	}
+}
+
+/* Only lines of sockets that listen stay, at any path or the one: dockerd has many descriptors. */
+static size_t keep_listening(char *text, size_t len, const char *at)
+{
+	struct span rest = { text, len };
+	size_t kept = 0;
+
+	while (rest.n > 0) {
+		struct span line = procfile_line(&rest);
+		unsigned long inode;
+		struct span found = path_of(line, &inode);
+
+		if (found.n == 0 || (at && !span_equal(found, span_of(at))))
+			continue;
+		memmove(text + kept, line.s, line.n);
+		kept += line.n;
+		text[kept++] = '\n';
+	}
+	return kept;
+}
+
+static enum listening search(struct search *s)
+{
+	static const struct span prefix = SPAN_INIT("socket:[");
+	const struct dirent *entry;
+
+	for (int i = 0; i < MOST_FILES && s->found < MOST_SOCKETS; i++) {
+		char link[64];
+		ssize_t n;
+
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+		entry = readdir(s->files);
+		if (!entry)
+			break;
+		n = readlinkat(dirfd(s->files), entry->d_name, link, sizeof(link));
+		if (n > 0 && span_starts((struct span){ link, (size_t)n }, prefix))
+			find_path(s,
+				number((struct span){ link + prefix.n, (size_t)n - prefix.n }, 10));
+	}
+	return LISTENING_KNOWN;
+}
+
+/* Whoever listens there: containerd is another process, and may be told another directory. */
+static void see_named(struct search *s)
+{
+	static const struct span names[] = { SPAN_INIT("/docker.sock"),
+		SPAN_INIT("/containerd.sock"), SPAN_INIT("/containerd.sock.ttrpc") };
+	struct span rest = s->table;
+
+	while (rest.n > 0 && s->found < MOST_SOCKETS) {
+		char path[sizeof(struct sockaddr_un)];
+		unsigned long inode;
+		struct span found = path_of(procfile_line(&rest), &inode);
+
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			if (!span_ends(found, names[i]))
+				continue;
+			text_copy(found, path, sizeof(path));
+			s->see(s->ctx, path);
+			s->found++;
+		}
+	}
+}
+
+/*
+ * Which of them are dockerd's is not known: all that may be. It listens as root, and on a host
+ * root's other sockets lead to as much.
+ */
+static enum listening see_of_root(struct search *s)
+{
+	struct span rest = s->table;
+	int seen = 0;
+
+	while (rest.n > 0) {
+		char path[sizeof(struct sockaddr_un)];
+		unsigned long inode;
+		struct span found = path_of(procfile_line(&rest), &inode);
+		struct stat st;
+
+		text_copy(found, path, sizeof(path));
+		if (found.n == 0 || (stat(path, &st) == 0 && st.st_uid != 0))
+			continue;
+		if (++seen > MOST_OF_ROOT)
+			return LISTENING_UNKNOWN;
+		s->see(s->ctx, path);
+	}
+	return LISTENING_GUESSED;
+}
+
+static int read_table(pid_t process, char **ret, size_t *len)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/net/unix", (int)process);
+	if (procfile_read(path, ret, len) == 0)
+		return 0;
+	return errno == ENOMEM ? -1 : procfile_read(HANDED_TABLE, ret, len);
+}
+
+enum listening listening_view(pid_t process)
+{
+	AUTO_MEM char *table = NULL;
+	char path[64];
+	size_t len;
+	DIR *files;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
+	files = opendir(path);
+	if (!files)
+		return read_table(process, &table, &len) == 0 ? LISTENING_GUESSED
+							      : LISTENING_UNKNOWN;
+	(void)closedir(files);
+	return LISTENING_KNOWN;
+}
+
+/* own: none but those of the process, and nothing when they cannot be told. */
+static int look(pid_t process, bool own, void (*see)(void *ctx, const char *path), void *ctx)
+{
+	struct search s = { .see = see, .ctx = ctx };
+	AUTO_MEM char *table = NULL;
+	enum listening known;
+	char path[64];
+	size_t len;
+
+	if (read_table(process, &table, &len) != 0)
+		return errno == ENOMEM ? -1 : LISTENING_UNKNOWN;
+	s.table = (struct span){ table, keep_listening(table, len, NULL) };
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
+	s.files = opendir(path);
+	if (!s.files && errno == ENOMEM)
+		return -1;
+	if (!s.files && own)
+		return LISTENING_UNKNOWN;
+	known = s.files ? search(&s) : see_of_root(&s);
+	if (s.files)
+		(void)closedir(s.files);
+	if (!own)
+		see_named(&s);
+	return (int)known;
+}
+
+static void see_nothing(void *ctx, const char *path)
+{
+	(void)ctx;
+	(void)path;
+}
+
+int listening_at(pid_t process, const char *path)
+{
+	struct search s = { .see = see_nothing };
+	AUTO_MEM char *table = NULL;
+	char files[64];
+	size_t len;
+
+	if (read_table(process, &table, &len) != 0)
+		return -1;
+	s.table = (struct span){ table, keep_listening(table, len, path) };
+	(void)snprintf(files, sizeof(files), "/proc/%d/fd", (int)process);
+	s.files = s.table.n > 0 ? opendir(files) : NULL;
+	if (!s.files)
+		return -1;
+	(void)search(&s);
+	(void)closedir(s.files);
+	return s.found > 0;
+}
+
+int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+{
+	return look(process, true, see, ctx);
+}
+
+int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+{
+	return look(process, false, see, ctx);
+}
+
+/* --- TCP ---------------------------------------------------------------------------------------*/
+
+static bool holds(pid_t process, unsigned long inode)
+{
+	char wanted[64];
+	char path[64];
+	const struct dirent *entry;
+	bool found = false;
+	DIR *files;
+
+	(void)snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
+	files = opendir(path);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+	while (files && !found && (entry = readdir(files)) != NULL) {
+		char link[64];
+		ssize_t n = readlinkat(dirfd(files), entry->d_name, link, sizeof(link));
+
+		found = n > 0 && span_equal((struct span){ link, (size_t)n }, span_of(wanted));
+	}
+	if (files)
+		(void)closedir(files);
+	return found;
+}
+
+/* "0100007F:0947" is 127.0.0.1:2375: four bytes at a time, as this machine has them in a number. */
+static void write_address(struct span local, char *out, size_t cap)
+{
+	unsigned char bytes[sizeof(struct in6_addr)] = { 0 };
+	char text[INET6_ADDRSTRLEN] = "";
+	size_t digits = span_find(local, ':');
+	bool six = digits == 2 * sizeof(bytes);
+
+	for (size_t i = 0; i + 8 <= digits && i / 2 < sizeof(bytes); i += 8) {
+		uint32_t word = (uint32_t)number((struct span){ local.s + i, 8 }, 16);
+
+		memcpy(bytes + i / 2, &word, sizeof(word));
+	}
+	(void)inet_ntop(six ? AF_INET6 : AF_INET, bytes, text, sizeof(text));
+	(void)snprintf(out, cap, six ? "[%s]:%lu" : "%s:%lu", text,
+		number(span_after(local, digits < local.n ? digits + 1 : digits), 16));
+}
+
+/* "sl local remote st queues timer retries uid timeout inode": of a socket that listens; else 0. */
+static unsigned long tcp_of(struct span line, struct span *local)
+{
+	struct span listens;
+
+	(void)procfile_word(&line);
+	*local = procfile_word(&line);
+	(void)procfile_word(&line);
+	listens = procfile_word(&line);
+	for (int i = 0; i < 5; i++)
+		(void)procfile_word(&line);
+	return span_equal(listens, SPAN("0A")) ? number(procfile_word(&line), 10) : 0;
+}
+
+void listening_tcp(
+	pid_t process, pid_t holder, void (*see)(void *ctx, const char *address), void *ctx)
+{
+	static const char *const tables[] = { "tcp", "tcp6" };
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		AUTO_MEM char *table = NULL;
+		char path[64];
+		struct span rest;
+		size_t len;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)process, tables[i]);
+		if (procfile_read(path, &table, &len) != 0)
+			continue;
+		rest = (struct span){ table, len };
+		while (rest.n > 0) {
+			char address[INET6_ADDRSTRLEN + 16];
+			struct span local;
+			unsigned long inode = tcp_of(procfile_line(&rest), &local);
+
+			if (inode == 0 || !holds(process, inode) || !holds(holder, inode))
+				continue;
+			write_address(local, address, sizeof(address));
+			see(ctx, address);
+		}
+	}
+}

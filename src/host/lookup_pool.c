@@ -1,0 +1,438 @@
+#include "dsp/host/lookup_pool.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/system/clock.h"
+
+enum {
+	SLOW_MS = 100, /* a thread that is at one lookup for longer counts as held up */
+	CLOSE_MS = 100,
+	STACK_BYTES = 256 << 10,
+};
+
+struct job {
+	TAILQ_ENTRY(job) link;
+	struct lookup *lookup;
+	void *tag;
+	uint64_t deadline;
+	uint64_t slow_at; /* when running */
+	bool late;        /* when running: its result was given, nobody waits for it any more */
+};
+
+TAILQ_HEAD(jobs, job);
+
+struct pool {
+	void (*look)(struct lookup *l);
+	int event;
+	pthread_mutex_t mutex; /* of all that follows */
+	pthread_cond_t work;
+	pthread_cond_t ended;
+	struct jobs queue;
+	struct jobs running;
+	struct jobs done;
+	size_t queued;
+	size_t threads;
+	size_t idle;
+	bool closed;
+	bool left; /* by its owner: the last thread frees it */
+};
+
+static void lock(struct pool *p)
+{
+	(void)pthread_mutex_lock(&p->mutex);
+}
+
+static void unlock(struct pool *p)
+{
+	(void)pthread_mutex_unlock(&p->mutex);
+}
+
+static void job_free(struct job *j)
+{
+	lookup_release(j->lookup);
+	mem_free(j);
+}
+
+static void free_all(struct jobs *jobs)
+{
+	struct job *j;
+
+	while ((j = TAILQ_FIRST(jobs)) != NULL) {
+		TAILQ_REMOVE(jobs, j, link);
+		job_free(j);
+	}
+}
+
+static void pool_free(struct pool *p)
+{
+	free_all(&p->queue);
+	free_all(&p->done);
+	(void)pthread_mutex_destroy(&p->mutex);
+	(void)pthread_cond_destroy(&p->work);
+	(void)pthread_cond_destroy(&p->ended);
+	(void)close(p->event);
+	mem_free(p);
+}
+
+/* --- the threads; the mutex is held ------------------------------------------------------------*/
+
+static size_t held_up(const struct pool *p, uint64_t now)
+{
+	const struct job *j;
+	size_t n = 0;
+
+	TAILQ_FOREACH (j, &p->running, link)
+		n += j->slow_at <= now;
+	return n;
+}
+
+/* Whether a lookup would only wait where another has been waiting for long. */
+static bool would_wait(const struct pool *p, const struct lookup *l, uint64_t now)
+{
+	const struct job *other;
+
+	TAILQ_FOREACH (other, &p->running, link) {
+		struct lookup_at at;
+
+		if (other->slow_at > now)
+			continue;
+		at = lookup_at(other->lookup);
+		if (lookup_meets(l, &at).n > 0)
+			return true;
+	}
+	return false;
+}
+
+static struct job *pick(struct pool *p, uint64_t now)
+{
+	struct job *j;
+
+	TAILQ_FOREACH (j, &p->queue, link) {
+		if (would_wait(p, j->lookup, now))
+			continue;
+		TAILQ_REMOVE(&p->queue, j, link);
+		p->queued--;
+		j->slow_at = now + SLOW_MS;
+		TAILQ_INSERT_TAIL(&p->running, j, link);
+		return j;
+	}
+	return NULL;
+}
+
+/* The next job; NULL: the thread is one too many, or the pool is closed. */
+static struct job *next(struct pool *p)
+{
+	while (!p->closed) {
+		uint64_t now = clock_now();
+		struct job *j;
+
+		if (p->threads - held_up(p, now) > POOL_THREADS)
+			return NULL;
+		j = pick(p, now);
+		if (j)
+			return j;
+		p->idle++;
+		(void)pthread_cond_wait(&p->work, &p->mutex);
+		p->idle--;
+	}
+	return NULL;
+}
+
+static void finish(struct pool *p, struct job *j)
+{
+	static const uint64_t one = 1;
+
+	TAILQ_REMOVE(&p->running, j, link);
+	/* What would have waited for the same need not wait any more. */
+	if (p->queued > 0)
+		(void)pthread_cond_broadcast(&p->work);
+	if (j->late) {
+		job_free(j);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&p->done, j, link);
+	if (!p->closed)
+		(void)!write(p->event, &one, sizeof(one));
+}
+
+static void *work(void *arg)
+{
+	struct pool *p = arg;
+	struct job *j;
+	bool last;
+
+	lock(p);
+	while ((j = next(p)) != NULL) {
+		unlock(p);
+		p->look(j->lookup);
+		lock(p);
+		finish(p, j);
+	}
+	p->threads--;
+	(void)pthread_cond_signal(&p->ended);
+	last = p->left && p->threads == 0;
+	unlock(p);
+	if (last)
+		pool_free(p);
+	return NULL;
+}
+
+/* A thread that takes no signals: they are for the loop. */
+static int begin_thread(struct pool *p)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all;
+	sigset_t old;
+	int code;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return -1;
+	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	(void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	code = pthread_create(&thread, &attributes, work, p);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	(void)pthread_attr_destroy(&attributes);
+	return code == 0 ? 0 : -1;
+}
+
+static void begin_threads(struct pool *p, uint64_t now)
+{
+	size_t held = held_up(p, now);
+	size_t wanted = p->queued;
+
+	for (; wanted > p->idle; wanted--) {
+		if (p->threads - held >= POOL_THREADS ||
+			p->threads >= POOL_THREADS + POOL_HELD_MOST || begin_thread(p) != 0)
+			return;
+		p->threads++;
+	}
+}
+
+/* --- for the loop ------------------------------------------------------------------------------*/
+
+struct pool *pool_new(void (*look)(struct lookup *l), struct err *e)
+{
+	struct pool *p = mem_array(1, sizeof(*p));
+
+	if (!p) {
+		err_set(e, ENOMEM, "the pool of lookups");
+		return NULL;
+	}
+	p->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (p->event < 0) {
+		err_set(e, errno, "eventfd");
+		mem_free(p);
+		return NULL;
+	}
+	p->look = look;
+	(void)pthread_mutex_init(&p->mutex, NULL);
+	(void)pthread_cond_init(&p->work, NULL);
+	clock_condition(&p->ended);
+	TAILQ_INIT(&p->queue);
+	TAILQ_INIT(&p->running);
+	TAILQ_INIT(&p->done);
+	return p;
+}
+
+int pool_fd(const struct pool *p)
+{
+	return p->event;
+}
+
+/* Those that would only wait leave room for others. */
+static bool has_room(const struct pool *p, const struct lookup *l, uint64_t now)
+{
+	return p->queued < POOL_QUEUE_MOST / 2 ||
+		(p->queued < POOL_QUEUE_MOST && !would_wait(p, l, now));
+}
+
+/* The source for which another lookup waited in vain, and waits still. */
+static struct span find_hung(const struct pool *p, const struct lookup *l)
+{
+	struct span found = { NULL, 0 };
+	const struct job *j;
+
+	TAILQ_FOREACH (j, &p->running, link) {
+		struct lookup_at at;
+
+		if (!j->late)
+			continue;
+		at = lookup_at(j->lookup);
+		found = lookup_meets(l, &at);
+		if (found.n > 0)
+			break;
+	}
+	return found;
+}
+
+int pool_submit(struct pool *p, struct lookup *l, void *tag, struct span *meets)
+{
+	struct job *j = mem_array(1, sizeof(*j));
+	uint64_t now = clock_now();
+	bool taken;
+
+	*meets = (struct span){ NULL, 0 };
+	if (!j)
+		return -1;
+	j->tag = tag;
+	j->deadline = now + POOL_DEADLINE_MS;
+	lock(p);
+	*meets = find_hung(p, l);
+	taken = meets->n == 0 && has_room(p, l, now);
+	if (taken) {
+		lookup_hold(l);
+		j->lookup = l;
+		TAILQ_INSERT_TAIL(&p->queue, j, link);
+		p->queued++;
+		begin_threads(p, now);
+		(void)pthread_cond_signal(&p->work);
+	}
+	unlock(p);
+	if (!taken)
+		mem_free(j);
+	return taken ? 0 : -1;
+}
+
+/* The first of jobs whose time is over and not yet told. */
+static struct job *find_late(struct jobs *jobs, uint64_t now)
+{
+	struct job *j;
+
+	TAILQ_FOREACH (j, jobs, link) {
+		if (!j->late && j->deadline <= now)
+			return j;
+	}
+	return NULL;
+}
+
+static bool take(struct pool *p, struct pool_result *ret, uint64_t now)
+{
+	struct job *j = TAILQ_FIRST(&p->done);
+
+	if (j) {
+		TAILQ_REMOVE(&p->done, j, link);
+		*ret = (struct pool_result){ .tag = j->tag, .in_time = true };
+		job_free(j);
+		return true;
+	}
+	j = find_late(&p->running, now);
+	if (j) {
+		j->late = true;
+		*ret = (struct pool_result){ .tag = j->tag };
+		ret->source = lookup_at(j->lookup).source;
+		if (ret->source.n == 0)
+			ret->source = lookup_first(j->lookup);
+		return true;
+	}
+	j = find_late(&p->queue, now);
+	if (j) {
+		TAILQ_REMOVE(&p->queue, j, link);
+		p->queued--;
+		*ret = (struct pool_result){ .tag = j->tag, .source = lookup_first(j->lookup) };
+		job_free(j);
+		return true;
+	}
+	return false;
+}
+
+bool pool_take(struct pool *p, struct pool_result *ret)
+{
+	uint64_t now = clock_now();
+	uint64_t count;
+	bool taken;
+
+	(void)!read(p->event, &count, sizeof(count));
+	lock(p);
+	begin_threads(p, now);
+	taken = take(p, ret, now);
+	unlock(p);
+	return taken;
+}
+
+static struct job *find_tag(struct jobs *jobs, const void *tag)
+{
+	struct job *j;
+
+	TAILQ_FOREACH (j, jobs, link) {
+		if (j->tag == tag && !j->late)
+			return j;
+	}
+	return NULL;
+}
+
+void pool_forget(struct pool *p, const void *tag)
+{
+	struct job *j;
+
+	lock(p);
+	j = find_tag(&p->queue, tag);
+	if (j) {
+		TAILQ_REMOVE(&p->queue, j, link);
+		p->queued--;
+		job_free(j);
+	}
+	j = find_tag(&p->done, tag);
+	if (j) {
+		TAILQ_REMOVE(&p->done, j, link);
+		job_free(j);
+	}
+	j = find_tag(&p->running, tag);
+	if (j)
+		j->late = true;
+	unlock(p);
+}
+
+int pool_wait(struct pool *p)
+{
+	uint64_t now = clock_now();
+	uint64_t first = UINT64_MAX;
+	const struct job *j;
+
+	lock(p);
+	if (!TAILQ_EMPTY(&p->done))
+		first = now;
+	TAILQ_FOREACH (j, &p->queue, link)
+		first = j->deadline < first ? j->deadline : first;
+	TAILQ_FOREACH (j, &p->running, link)
+		first = !j->late && j->deadline < first ? j->deadline : first;
+	/* By then threads may be held up, and those that wait be given others. */
+	if (p->queued > 0 && now + SLOW_MS < first)
+		first = now + SLOW_MS;
+	unlock(p);
+	if (first == UINT64_MAX)
+		return -1;
+	return first > now ? (int)(first - now) : 0;
+}
+
+void pool_close(struct pool *p)
+{
+	struct timespec until;
+	bool last;
+	int code = 0;
+
+	if (!p)
+		return;
+	until = clock_after(CLOSE_MS);
+	lock(p);
+	p->closed = true;
+	(void)pthread_cond_broadcast(&p->work);
+	while (p->threads > 0 && code == 0)
+		code = pthread_cond_timedwait(&p->ended, &p->mutex, &until);
+	last = p->threads == 0;
+	p->left = true;
+	unlock(p);
+	if (last)
+		pool_free(p);
+}

@@ -1,0 +1,295 @@
+#include "dsp/host/mount_lookup.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/facts/paths.h"
+#include "host_view.h"
+
+struct source {
+	struct sight sight;
+	struct span mount; /* into the lookup's host; written before the lookup stands here */
+	struct span text;
+	struct span clean;
+	char room[]; /* "/" and text, terminated; clean, terminated */
+};
+
+struct lookup {
+	atomic_uint owners;
+	atomic_size_t at; /* the source that is looked at, from 1; 0: none */
+	pid_t docker;
+	bool complete;
+	struct host *host; /* as long as the lookup: others may be reading a mount's name */
+	struct span socket_dir;
+	size_t count;
+	struct source *sources[LOOKUP_SOURCES_MOST];
+	struct source *sorted[LOOKUP_SOURCES_MOST]; /* the same, by text */
+};
+
+struct lookup *lookup_new(struct span socket_dir, pid_t docker)
+{
+	struct lookup *l = mem_array(1, sizeof(*l));
+	char *dir = mem_copy(socket_dir.s, socket_dir.n);
+
+	if (!l || !dir) {
+		mem_free(l);
+		mem_free(dir);
+		return NULL;
+	}
+	atomic_init(&l->owners, 1);
+	l->docker = docker;
+	l->socket_dir = (struct span){ dir, socket_dir.n };
+	return l;
+}
+
+void lookup_hold(struct lookup *l)
+{
+	(void)atomic_fetch_add(&l->owners, 1);
+}
+
+void lookup_release(struct lookup *l)
+{
+	if (!l || atomic_fetch_sub(&l->owners, 1) != 1)
+		return;
+	for (size_t i = 0; i < l->count; i++)
+		mem_free(l->sources[i]);
+	host_free(l->host);
+	mem_free((void *)(uintptr_t)l->socket_dir.s);
+	mem_free(l);
+}
+
+/* --- the sources -------------------------------------------------------------------------------*/
+
+/* Any order will do: no texts that a stranger can choose make a search long. */
+static int compare(struct span a, struct span b)
+{
+	if (a.n != b.n)
+		return a.n < b.n ? -1 : 1;
+	return a.n > 0 ? memcmp(a.s, b.s, a.n) : 0;
+}
+
+/* Where in the sorted ones the source stands, or would. */
+static size_t place_of(const struct lookup *l, struct span text, bool *there)
+{
+	size_t first = 0;
+	size_t end = l->count;
+
+	*there = false;
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+		int order = compare(l->sorted[middle]->text, text);
+
+		if (order == 0) {
+			*there = true;
+			return middle;
+		}
+		if (order < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first;
+}
+
+static struct source *source_new(struct span text)
+{
+	struct source *s = mem_alloc(sizeof(*s) + 2 * (text.n + 2));
+	char *clean;
+
+	if (!s)
+		return NULL;
+	s->sight = (struct sight){ .seen = false };
+	s->mount = (struct span){ NULL, 0 };
+	s->room[0] = '/';
+	if (text.n > 0)
+		memcpy(s->room + 1, text.s, text.n);
+	s->room[text.n + 1] = '\0';
+	s->text = (struct span){ s->room + 1, text.n };
+	clean = s->room + text.n + 2;
+	s->clean = (struct span){ clean, path_clean(s->text, clean) };
+	clean[s->clean.n] = '\0';
+	return s;
+}
+
+int lookup_add(struct lookup *l, struct span source, struct err *e)
+{
+	bool there;
+	size_t place = place_of(l, source, &there);
+	struct source *s;
+
+	if (there)
+		return 0;
+	if (l->count == LOOKUP_SOURCES_MOST)
+		return FAIL(e, 0, "it has more than %d mount sources", LOOKUP_SOURCES_MOST);
+	s = source_new(source);
+	if (!s)
+		return FAIL(e, ENOMEM, "a mount source");
+	for (size_t i = l->count; i > place; i--)
+		l->sorted[i] = l->sorted[i - 1];
+	l->sorted[place] = s;
+	l->sources[l->count++] = s;
+	return 0;
+}
+
+const struct sight *lookup_sight(const struct lookup *l, struct span source)
+{
+	bool there;
+	size_t place = place_of(l, source, &there);
+
+	return l->complete && there ? &l->sorted[place]->sight : NULL;
+}
+
+static void refuse(struct facts *facts, const struct err *why)
+{
+	facts->reading = READING_UNREADABLE;
+	facts->doubt = *why;
+	facts->advice = "ask for fewer";
+}
+
+int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker, struct lookup **ret,
+	struct err *e)
+{
+	const struct details *all = &facts->details;
+	size_t mounts = 0;
+
+	for (size_t i = 0; i < all->count && facts->reading == READING_EXACT; i++) {
+		if (all->items[i].kind != DETAIL_MOUNT)
+			continue;
+		if (++mounts > LOOKUP_MOUNTS_MOST) {
+			err_set(e, 0, "it has more than %d mounts", LOOKUP_MOUNTS_MOST);
+			refuse(facts, e);
+			break;
+		}
+		if (!*ret)
+			*ret = lookup_new(socket_dir, docker);
+		if (!*ret)
+			return FAIL(e, ENOMEM, "a request's mounts");
+		if (lookup_add(*ret, all->items[i].text, e) == 0)
+			continue;
+		if (e->code != 0)
+			return -1;
+		refuse(facts, e);
+	}
+	return 0;
+}
+
+bool lookup_show(const struct lookup *l, struct facts *facts, struct span *missing)
+{
+	struct details *all = &facts->details;
+
+	for (size_t i = 0; i < all->count; i++) {
+		struct detail *item = &all->items[i];
+
+		if (item->kind != DETAIL_MOUNT)
+			continue;
+		item->sight = lookup_sight(l, item->text);
+		if (!item->sight) {
+			*missing = item->text;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* --- looking -----------------------------------------------------------------------------------*/
+
+static bool goes_up(struct span text)
+{
+	while (text.n > 0) {
+		if (span_equal(span_cut(&text, '/'), SPAN("..")))
+			return true;
+	}
+	return false;
+}
+
+/* "/proc/self/root/x" is "/x": dockerd's root is the host's, as is dsp's. */
+static const char *without_own_root(const char *path)
+{
+	static const char *const roots[] = { "/proc/self/root", "/proc/thread-self/root" };
+	size_t i = 0;
+
+	while (i < sizeof(roots) / sizeof(roots[0])) {
+		size_t n = strlen(roots[i]);
+
+		if (strncmp(path, roots[i], n) == 0 && (path[n] == '/' || path[n] == '\0')) {
+			path = path[n] ? path + n : "/";
+			i = 0;
+		} else {
+			i++;
+		}
+	}
+	return path;
+}
+
+/*
+ * dockerd cleans most sources as text, and gives others to the kernel as they are. The two differ
+ * where ".." comes after a link: then both count, and dsp has not seen the one that is meant.
+ */
+static void look(struct host *h, struct source *s)
+{
+	const char *clean = without_own_root(s->clean.s);
+	const char *text = without_own_root(s->room + (s->text.n > 0 && s->text.s[0] == '/'));
+	struct sight raw;
+
+	host_look(h, clean, &s->sight);
+	if (goes_up(s->text)) {
+		host_look(h, text, &raw);
+		/* A path that was cut is like others with the same beginning. */
+		s->sight.seen = s->sight.seen && raw.seen && strcmp(s->sight.path, raw.path) == 0 &&
+			strlen(raw.path) < sizeof(raw.path) - 1;
+		s->sight.socket = s->sight.socket || raw.socket;
+		s->sight.own = s->sight.own || raw.own;
+		s->sight.device = s->sight.device || raw.device;
+		memcpy(s->sight.path, raw.path, sizeof(raw.path));
+	}
+	if (clean != s->clean.s)
+		s->sight.seen = false;
+	/* A relative one is taken from dockerd's directory; what follows a NUL is not seen here. */
+	if (s->text.n == 0 || s->text.s[0] != '/' || span_find(s->text, '\0') < s->text.n)
+		s->sight.seen = false;
+}
+
+void lookup_run(struct lookup *l)
+{
+	l->host = host_read(l->socket_dir, l->docker);
+	if (!l->host)
+		return;
+	for (size_t i = 0; i < l->count; i++) {
+		l->sources[i]->mount = host_mount_point(l->host, l->sources[i]->clean);
+		atomic_store(&l->at, i + 1);
+		look(l->host, l->sources[i]);
+	}
+	atomic_store(&l->at, 0);
+	l->complete = true;
+}
+
+struct lookup_at lookup_at(const struct lookup *l)
+{
+	struct lookup_at ret = { .source = { NULL, 0 } };
+	size_t at = atomic_load(&l->at);
+
+	if (at > 0) {
+		ret.source = l->sources[at - 1]->text;
+		ret.clean = l->sources[at - 1]->clean;
+		ret.mount = l->sources[at - 1]->mount;
+	}
+	return ret;
+}
+
+struct span lookup_meets(const struct lookup *l, const struct lookup_at *at)
+{
+	for (size_t i = 0; i < l->count && at->source.n > 0; i++) {
+		const struct source *s = l->sources[i];
+
+		if (span_equal(s->clean, at->clean) ||
+			(at->mount.n > 0 && path_within(s->clean, at->mount)))
+			return s->text;
+	}
+	return (struct span){ NULL, 0 };
+}
+
+struct span lookup_first(const struct lookup *l)
+{
+	return l->count > 0 ? l->sources[0]->text : (struct span){ NULL, 0 };
+}

@@ -1,0 +1,194 @@
+#include "mount_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/facts/paths.h"
+#include "dsp/system/proc_file.h"
+
+static unsigned long number(struct span word)
+{
+	char text[24];
+
+	text_copy(word, text, sizeof(text));
+	return strtoul(text, NULL, 10);
+}
+
+static bool is_octal(const char *s)
+{
+	return s[0] >= '0' && s[0] <= '3' && s[1] >= '0' && s[1] <= '7' && s[2] >= '0' &&
+		s[2] <= '7';
+}
+
+/* "\040" is a space: in place, text is m->text's. */
+static struct span unescape(char *text, size_t n)
+{
+	size_t to = 0;
+
+	for (size_t at = 0; at < n; at++) {
+		char c = text[at];
+
+		if (c == '\\' && n - at > 3 && is_octal(text + at + 1)) {
+			c = (char)((text[at + 1] - '0') << 6 | (text[at + 2] - '0') << 3 |
+				(text[at + 3] - '0'));
+			at += 3;
+		}
+		text[to++] = c;
+	}
+	return (struct span){ text, to };
+}
+
+/* "36 35 98:0 /root /point options... - type source options" */
+static bool read_line(struct mounts *m, struct span line, struct mount *ret)
+{
+	struct span device;
+	struct span word;
+	size_t colon;
+
+	ret->id = number(procfile_word(&line));
+	(void)procfile_word(&line);
+	device = procfile_word(&line);
+	colon = span_find(device, ':');
+	if (colon == device.n)
+		return false;
+	ret->major = (unsigned)number((struct span){ device.s, colon });
+	ret->minor = (unsigned)number(span_after(device, colon + 1));
+	word = procfile_word(&line);
+	ret->root = unescape(m->text + (word.s - m->text), word.n);
+	word = procfile_word(&line);
+	ret->point = unescape(m->text + (word.s - m->text), word.n);
+	do
+		word = procfile_word(&line);
+	while (word.n > 0 && !span_equal(word, SPAN("-")));
+	ret->process = span_equal(procfile_word(&line), SPAN("proc"));
+	ret->marked = false;
+	return ret->root.n > 0 && ret->point.n > 0;
+}
+
+int mounts_read(struct mounts *ret)
+{
+	struct span rest = { NULL, 0 };
+	size_t lines = 0;
+
+	*ret = (struct mounts){ .items = NULL };
+	if (procfile_read("/proc/self/mountinfo", &ret->text, &rest.n) != 0)
+		return errno == ENOMEM ? -1 : 0;
+	rest.s = ret->text;
+	for (size_t i = 0; i < rest.n; i++)
+		lines += rest.s[i] == '\n';
+	ret->items = mem_array(lines + 1, sizeof(*ret->items));
+	if (!ret->items) {
+		mounts_free(ret);
+		return -1;
+	}
+	while (rest.n > 0 && ret->count <= lines) {
+		if (read_line(ret, procfile_line(&rest), &ret->items[ret->count]))
+			ret->count++;
+	}
+	return 0;
+}
+
+void mounts_free(struct mounts *m)
+{
+	mem_free(m->items);
+	mem_free(m->text);
+	*m = (struct mounts){ .items = NULL };
+}
+
+/* The mount of fd: by its number, or on a kernel before 5.8 by the text of its path. */
+static const struct mount *mount_of(const struct mounts *m, int fd, struct span path)
+{
+	const struct mount *best = NULL;
+	struct statx st;
+	bool known;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) != 0)
+		return NULL;
+	known = (st.stx_mask & STATX_MNT_ID) != 0;
+	for (size_t i = 0; i < m->count; i++) {
+		const struct mount *one = &m->items[i];
+
+		if (known && one->id == st.stx_mnt_id)
+			return one;
+		if (!known && path_within(path, one->point) &&
+			(!best || one->point.n >= best->point.n))
+			best = one;
+	}
+	return best;
+}
+
+bool mounts_place(const struct mounts *m, int fd, struct span path, char room[MOUNT_PLACE_ROOM],
+	struct mount_place *ret)
+{
+	const struct mount *at = mount_of(m, fd, path);
+	size_t n;
+
+	if (!at || !path_within(path, at->point))
+		return false;
+	path = span_after(path, at->point.n > 1 ? at->point.n : 0);
+	if (path.n == 1)
+		path.n = 0;
+	n = at->root.n > 1 ? at->root.n : 0;
+	if (n + path.n > MOUNT_PLACE_ROOM)
+		return false;
+	memcpy(room, at->root.s, n);
+	if (path.n > 0)
+		memcpy(room + n, path.s, path.n);
+	n += path.n;
+	if (n == 0)
+		room[n++] = '/';
+	*ret = (struct mount_place){ at->major, at->minor, { room, n } };
+	return true;
+}
+
+bool mount_place_within(const struct mount_place *a, const struct mount_place *b)
+{
+	return a->major == b->major && a->minor == b->minor && path_within(a->path, b->path);
+}
+
+void mounts_mark(struct mounts *m, const struct mount_place *place)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		struct mount *one = &m->items[i];
+		struct mount_place all = { one->major, one->minor, one->root };
+
+		if (mount_place_within(place, &all))
+			one->marked = true;
+	}
+}
+
+bool mounts_show(const struct mounts *m, struct span path)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		if (m->items[i].marked && path_within(m->items[i].point, path))
+			return true;
+	}
+	return false;
+}
+
+bool mounts_is_process(const struct mounts *m, int fd, struct span path)
+{
+	const struct mount *at = mount_of(m, fd, path);
+
+	if (!at || !at->process || !path_within(path, at->point))
+		return false;
+	path = span_after(path, at->point.n > 1 ? at->point.n : 0);
+	return at->root.n > 1 || (path.n > 1 && path.s[1] >= '0' && path.s[1] <= '9');
+}
+
+struct span mounts_point(const struct mounts *m, struct span path)
+{
+	struct span best = { NULL, 0 };
+
+	for (size_t i = 0; i < m->count; i++) {
+		const struct mount *one = &m->items[i];
+
+		if (one->point.n > 1 && one->point.n > best.n && path_within(path, one->point))
+			best = one->point;
+	}
+	return best;
+}

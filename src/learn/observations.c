@@ -1,0 +1,388 @@
+#include "dsp/learn/observations.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+
+void learn_note(struct learned *all, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (!all->notes)
+		all->notes = json_array();
+	(void)json_array_append_new(all->notes, json_string(text));
+}
+
+void learned_free(struct learned *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		details_free(&all->items[i]->facts.details);
+		mem_free(all->items[i]->key);
+	}
+	mem_free(all->items);
+	arena_free(&all->arena);
+	json_decref(all->notes);
+}
+
+/* No rule that names others speaks of one who is not named, and least those of the anonymous. */
+struct subject seen_subject(const struct seen *s, const struct rules *rules)
+{
+	struct subject stranger = subject_at(rules, SUBJECT_STRANGER);
+
+	for (size_t i = 0; rules && i < rules->subject_count; i++) {
+		if (i != SUBJECT_STRANGER && span_equal(rules->subjects[i], s->subject))
+			return subject_at(rules, i);
+	}
+	stranger.name = s->subject;
+	stranger.is_stranger = true;
+	return stranger;
+}
+
+void seen_write(const struct seen *s, char *out, size_t cap)
+{
+	char subject[96];
+	char method[32];
+	char target[160];
+	struct line l;
+
+	text_escape(s->method, method, sizeof(method));
+	text_escape(s->subject, subject, sizeof(subject));
+	text_escape(s->target, target, sizeof(target));
+	line_init(&l, out, cap);
+	line_add(&l, "%s by %s, ", s->facts.route ? s->facts.route->name : "unknown", subject);
+	if (s->times == 1)
+		line_add(&l, "once");
+	else
+		line_add(&l, "%llu times", (unsigned long long)s->times);
+	line_add(&l, " (%s %s)", method, target);
+}
+
+/* --- facts -------------------------------------------------------------------------------------*/
+
+/* The bytes that a member's text stands for, in the arena. */
+static int take_text(struct learned *all, const char *text, struct span *ret, struct err *e)
+{
+	char *out = arena_take(&all->arena, strlen(text) + 1);
+
+	if (!out)
+		return FAIL(e, ENOMEM, "an audit trail");
+	*ret = (struct span){ out, trail_bytes(text, out) };
+	return 0;
+}
+
+static enum power power_named(const char *name)
+{
+	size_t p = 0;
+
+	while (p < POWER_COUNT && strcmp(power_info((enum power)p)->name, name) != 0)
+		p++;
+	return (enum power)p;
+}
+
+/* False: this dsp has no power of such a name. */
+static bool read_powers(const struct trail_line *l, struct powerset *ret)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = trail_word(l, "powers", i)); i++) {
+		enum power p = power_named(name);
+
+		if (p == POWER_COUNT)
+			return false;
+		powerset_add(ret, p);
+	}
+	return true;
+}
+
+/* The row of the line's operation that takes its method; NULL: none is like the line. */
+static const struct route *row_of(const struct trail_line *l)
+{
+	enum method method = method_of(span_of(trail_text(l, "method")));
+	bool write = strcmp(trail_text(l, "access"), "write") == 0;
+	const char *operation = trail_text(l, "operation");
+	size_t count;
+	const struct route *row = route_rows(&count);
+
+	for (; count > 0; count--, row++) {
+		if (strcmp(row->name, operation) == 0 && row->write == write &&
+			(row->method == method || row->method == METHOD_ANY))
+			return row;
+	}
+	return NULL;
+}
+
+static bool read_kind(const char *name, enum detail_kind *ret)
+{
+	for (int k = DETAIL_OPTION; k <= DETAIL_HEALTHCHECK; k++) {
+		if (strcmp(detail_kind_name((enum detail_kind)k), name) == 0) {
+			*ret = (enum detail_kind)k;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int read_sight(struct learned *all, const json_t *object, struct detail *d, struct err *e)
+{
+	const char *resolved = json_string_value(json_object_get(object, "resolved"));
+	struct sight *sight = arena_take(&all->arena, sizeof(*sight));
+	struct span path;
+
+	if (!sight || take_text(all, resolved ? resolved : "", &path, e) != 0)
+		return FAIL(e, ENOMEM, "an audit trail");
+	sight->seen = json_is_true(json_object_get(object, "seen"));
+	text_copy(path, sight->path, sizeof(sight->path));
+	d->sight = sight;
+	return 0;
+}
+
+static int read_detail(struct learned *all, const json_t *object, struct seen *s, struct err *e)
+{
+	const char *power = json_string_value(json_object_get(object, "power"));
+	const char *text = json_string_value(json_object_get(object, "text"));
+	const char *field = json_string_value(json_object_get(object, "field"));
+	struct detail d = { .power = power ? power_named(power) : POWER_COUNT };
+
+	if (!read_kind(json_string_value(json_object_get(object, "kind")), &d.kind) ||
+		json_is_true(json_object_get(object, "cut")))
+		s->whole = false;
+	d.read_only = json_is_true(json_object_get(object, "read_only"));
+	d.maybe_id = json_is_true(json_object_get(object, "maybe_id"));
+	if (take_text(all, text ? text : "", &d.text, e) != 0 ||
+		take_text(all, field ? field : "", &d.field, e) != 0)
+		return -1;
+	if (json_object_get(object, "seen") && read_sight(all, object, &d, e) != 0)
+		return -1;
+	if (details_add(&s->facts.details, &d) != 0)
+		return FAIL(e, ENOMEM, "an audit trail");
+	return 0;
+}
+
+/* Why no setting allows such a request, whatever it is; NULL: one may. */
+static const char *hopeless(const struct trail_line *l)
+{
+	static const struct {
+		const char *by;
+		const char *why;
+	} words[] = { { "own_name", "it would put another plugin in dsp's place" },
+		{ "identity", "it is not known who asks" },
+		{ "question", "the question could not be read" },
+		{ "reading", "it cannot be read" } };
+	const char *by = trail_text(l, "decided_by");
+	bool exact = strcmp(trail_text(l, "reading"), "exact") == 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i].by, by) == 0 && (i != 3 || !exact))
+			return words[i].why;
+	}
+	if (trail_text(l, "subject")[0] == '\0')
+		return "the question could not be read";
+	if (strcmp(trail_text(l, "known_by"), "unknown token") == 0 ||
+		strcmp(trail_text(l, "known_by"), "contradiction") == 0)
+		return "it is not known who asks";
+	return exact ? NULL : "it cannot be read";
+}
+
+/* A name that is not whole may end in anything. */
+static bool has_plain_name(const struct trail_line *l)
+{
+	return !trail_has(l, "cut", "name") && route_is_plain(span_of(trail_text(l, "name")));
+}
+
+static int read_facts(
+	struct learned *all, const struct trail_line *l, struct seen *s, struct err *e)
+{
+	const json_t *details = json_object_get(l->object, "details");
+	const json_t *detail;
+	struct facts *f = &s->facts;
+	size_t i;
+
+	s->no = hopeless(l);
+	s->whole = !json_object_get(l->object, "details_left_out");
+	text_copy(span_of(trail_text(l, "known_by")), s->known_by, sizeof(s->known_by));
+	if (take_text(all, trail_text(l, "subject"), &s->subject, e) != 0 ||
+		take_text(all, trail_text(l, "method"), &s->method, e) != 0 ||
+		take_text(all, trail_text(l, "target"), &s->target, e) != 0 ||
+		take_text(all, trail_text(l, "name"), &f->name, e) != 0)
+		return -1;
+	f->route = row_of(l);
+	f->plain_name = has_plain_name(l);
+	s->who_cut = trail_has(l, "cut", "subject");
+	f->hidden = json_is_true(json_object_get(l->object, "hidden"));
+	f->unseen = json_is_true(json_object_get(l->object, "mounts_unseen"));
+	if (!s->no && !f->route && strcmp(trail_text(l, "operation"), "unknown") != 0)
+		s->no = "this dsp does not know the operation";
+	if (!read_powers(l, &f->powers))
+		s->no = "this dsp does not know its powers";
+	json_array_foreach (details, i, detail) {
+		if (read_detail(all, detail, s, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- lines -------------------------------------------------------------------------------------*/
+
+/* All that a policy can speak of, as one text; mem_free is for the caller. */
+static char *key_of(const struct trail_line *l)
+{
+	static const char *const members[] = { "subject", "known_by", "operation", "access",
+		"reading", "hidden", "mounts_unseen", "powers", "details", "details_left_out" };
+	const char *by = trail_text(l, "decided_by");
+	bool plain = has_plain_name(l);
+	json_t *list = json_array();
+	char *text;
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		json_t *v = json_object_get(l->object, members[i]);
+
+		(void)json_array_append_new(list, v ? json_incref(v) : json_null());
+	}
+	(void)json_array_append_new(list, json_boolean(plain));
+	(void)json_array_append_new(list, json_boolean(strcmp(by, "own_name") == 0));
+	text = json_dumps(list, JSON_COMPACT);
+	json_decref(list);
+	return text;
+}
+
+static uint64_t hash_of(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 0x100000001b3;
+	return h ^ (h >> 32);
+}
+
+static uint32_t *slot_of(struct learned *all, const char *key)
+{
+	size_t i = hash_of(key) % SEEN_SLOTS;
+
+	while (all->slots[i] && strcmp(all->items[all->slots[i] - 1]->key, key) != 0)
+		i = (i + 1) % SEEN_SLOTS;
+	return &all->slots[i];
+}
+
+static int add_seen(struct learned *all, const struct trail_line *l, const char *key,
+	uint32_t *slot, struct err *e)
+{
+	struct seen *s = arena_take(&all->arena, sizeof(*s));
+
+	if (all->count == SEEN_MOST)
+		return FAIL(e, 0, "more than %d kinds of requests: give it less of the trail",
+			(int)SEEN_MOST);
+	if (!all->items)
+		all->items = mem_array(SEEN_MOST, sizeof(struct seen *));
+	if (!s || !all->items)
+		return FAIL(e, ENOMEM, "an audit trail");
+	s->key = mem_copy(key, strlen(key));
+	if (!s->key)
+		return FAIL(e, ENOMEM, "an audit trail");
+	all->items[all->count++] = s;
+	*slot = (uint32_t)all->count;
+	return read_facts(all, l, s, e);
+}
+
+static void remember(struct learned *all, const char *id, struct seen *s)
+{
+	size_t at = all->next_id++ % SEEN_IDS;
+
+	text_copy(span_of(id), all->ids[at], SEEN_ID_ROOM);
+	all->named[at] = s;
+}
+
+/* More of what a line told of. */
+static void learn_repeats(struct learned *all, const struct trail_line *l)
+{
+	const char *of = trail_text(l, "of");
+
+	if (strcmp(trail_text(l, "of_type"), "decision") != 0)
+		return;
+	for (size_t i = 0; i < SEEN_IDS && i < all->next_id; i++) {
+		if (strcmp(all->ids[i], of) != 0)
+			continue;
+		if (all->named[i]) {
+			all->named[i]->times += l->count;
+			all->requests += l->count;
+		}
+		return;
+	}
+	all->orphans += l->count;
+}
+
+static void count_decision(struct learned *all, const struct trail_line *l)
+{
+	const char *profile = trail_text(l, "profile");
+
+	all->requests++;
+	all->monitored += trail_text(l, "would")[0] != '\0';
+	all->denied += strcmp(trail_text(l, "verdict"), "deny") == 0;
+	if (!all->first[0] || strcmp(l->time, all->first) < 0)
+		text_copy(span_of(l->time), all->first, sizeof(all->first));
+	if (strcmp(l->time, all->last) > 0)
+		text_copy(span_of(l->time), all->last, sizeof(all->last));
+	all->mixed = all->mixed || (all->profile[0] && strcmp(all->profile, profile) != 0);
+	text_copy(span_of(profile), all->profile, sizeof(all->profile));
+}
+
+/* The kind of request that a line tells of. */
+static int find_seen(
+	struct learned *all, const struct trail_line *l, struct seen **ret, struct err *e)
+{
+	char *key = key_of(l);
+	uint32_t *slot;
+	int rc = 0;
+
+	if (!key)
+		return FAIL(e, ENOMEM, "an audit trail");
+	slot = slot_of(all, key);
+	if (!*slot)
+		rc = add_seen(all, l, key, slot, e);
+	if (rc == 0)
+		*ret = all->items[*slot - 1];
+	mem_free(key);
+	return rc;
+}
+
+static int learn_decision(
+	struct learned *all, const struct trail_line *l, const char *user, struct err *e)
+{
+	bool denied = strcmp(trail_text(l, "verdict"), "deny") == 0;
+	bool other = user && strcmp(user, trail_text(l, "subject")) != 0;
+	struct seen *s = NULL;
+
+	if (!other)
+		count_decision(all, l);
+	if (!other && (!denied || all->include_denied)) {
+		if (find_seen(all, l, &s, e) != 0)
+			return -1;
+		s->times++;
+		all->cut += json_object_get(l->object, "cut") || !s->whole;
+	}
+	remember(all, l->id, s);
+	return 0;
+}
+
+int learn_line(struct learned *all, const struct trail_line *l, const char *user, struct err *e)
+{
+	switch (l->type) {
+	case TRAIL_DECISION:
+		return learn_decision(all, l, user, e);
+	case TRAIL_DROPPED:
+		all->dropped += l->count;
+		break;
+	case TRAIL_REPEAT:
+		learn_repeats(all, l);
+		break;
+	case TRAIL_OUTCOME:
+		break;
+	}
+	return 0;
+}

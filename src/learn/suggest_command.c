@@ -1,0 +1,410 @@
+/* dsp suggest: from an audit trail to flags or to a policy file. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "dsp/config/cli.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/learn/observations.h"
+#include "dsp/learn/suggest_command.h"
+
+enum { FILE_MOST = 8 << 20, SHOWN_MOST = 20 };
+
+struct result {
+	json_t *made; /* a list of flags, or a policy file */
+	json_t *tests;
+	struct powerset refused;
+};
+
+/* --- options -----------------------------------------------------------------------------------*/
+
+static bool take_profile(struct suggestion_options *o, const char *name)
+{
+	for (int i = 0; i < PROFILE_COUNT; i++) {
+		if (strcmp(profile_info((enum profile)i)->name, name) == 0) {
+			o->wanted.profile = (enum profile)i;
+			o->profile_given = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_accepted(struct suggestion_options *o, const char *list)
+{
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		bool found = false;
+
+		for (size_t p = 0; p < POWER_COUNT; p++) {
+			struct span name = span_of(power_info((enum power)p)->name);
+
+			if (!span_equal(name, (struct span){ list, n }))
+				continue;
+			powerset_add(&o->wanted.accepted, (enum power)p);
+			found = true;
+		}
+		if (!found)
+			return false;
+		list += n + (list[n] == ',');
+	}
+	return true;
+}
+
+const char *suggestion_option(
+	struct suggestion_options *o, struct learned *all, int option, const char *value)
+{
+	switch (option) {
+	case SUGGESTION_FLAGS:
+	case SUGGESTION_POLICY:
+		o->policy = option == SUGGESTION_POLICY;
+		return NULL;
+	case SUGGESTION_PROFILE:
+		return take_profile(o, value) ? NULL : "no such profile";
+	case SUGGESTION_ACCEPT:
+		return take_accepted(o, value) ? NULL : "no such power";
+	case SUGGESTION_DENIED:
+		all->include_denied = true;
+		return NULL;
+	case SUGGESTION_EXACT:
+		o->wanted.exact = true;
+		return NULL;
+	case SUGGESTION_USER:
+		o->user = value;
+		return NULL;
+	case SUGGESTION_USERS:
+		o->users = value;
+		return NULL;
+	case SUGGESTION_TESTS:
+		o->tests = value;
+		return NULL;
+	case SUGGESTION_JSON:
+		o->json = true;
+		return NULL;
+	default:
+		return "unknown, or its value is missing";
+	}
+}
+
+static int read_options(struct suggestion_options *o, struct learned *all, int argc, char **argv)
+{
+	static const struct option options[] = { SUGGESTION_OPTIONS, { NULL, 0, NULL, 0 } };
+	int option;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		const char *wrong = suggestion_option(o, all, option, optarg);
+
+		if (wrong)
+			return cli_usage("suggest", "%s: %s", argv[optind - 1], wrong);
+	}
+	return EXIT_FINE;
+}
+
+/* --- reading -----------------------------------------------------------------------------------*/
+
+static int read_trail(struct learned *all, const char *path, const char *user, struct err *e)
+{
+	struct trail *t;
+	struct trail_line l;
+	int rc;
+
+	if (trail_open(path, &t, e) != 0)
+		return -1;
+	while ((rc = trail_next(t, &l, e)) > 0) {
+		rc = learn_line(all, &l, user, e);
+		json_decref(l.object);
+		if (rc != 0)
+			break;
+	}
+	all->torn += trail_torn(t);
+	trail_close(t);
+	return rc;
+}
+
+int suggestion_begin(struct suggestion_options *o, struct err *e)
+{
+	AUTO_MEM char *text = NULL;
+	json_error_t why;
+	size_t n;
+
+	if (!o->users)
+		return 0;
+	if (file_read(o->users, FILE_MOST, &text, &n, e) != 0)
+		return -1;
+	o->users_file = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+	if (!json_is_object(o->users_file))
+		return FAIL(e, 0, "%s: not a policy file", o->users);
+	o->wanted.users = json_object_get(o->users_file, "users");
+	return 0;
+}
+
+static int read_all(struct learned *all, struct suggestion_options *o, char **paths, struct err *e)
+{
+	static char dash[] = "-";
+	static char *standard_input[] = { dash, NULL };
+
+	for (char **path = *paths ? paths : standard_input; *path; path++) {
+		if (read_trail(all, *path, o->user, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Whether there is something to make a suggestion of, and for which profile. */
+static int settle(const struct learned *all, struct suggestion_options *o, struct err *e)
+{
+	if (all->requests == 0)
+		return FAIL(e, 0, "no decision%s%s in it", o->user ? " for " : "",
+			o->user ? o->user : "");
+	if (all->count == 0)
+		return FAIL(e, 0, "all in it was denied (--include-denied takes it as wanted)");
+	if (o->profile_given || take_profile(o, all->profile))
+		return 0;
+	return FAIL(e, 0, "the trail's profile is not known: give --profile");
+}
+
+/* --- what a person must know -------------------------------------------------------------------*/
+
+static void note_hopeless(struct learned *all)
+{
+	size_t shown = 0;
+	size_t left = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		char text[400];
+
+		if (!all->items[i]->no)
+			continue;
+		if (shown++ == SHOWN_MOST) {
+			shown--;
+			left++;
+			continue;
+		}
+		seen_write(all->items[i], text, sizeof(text));
+		learn_note(all, "cannot be allowed: %s: %s", text, all->items[i]->no);
+	}
+	if (left > 0)
+		learn_note(all, "cannot be allowed: %zu more kinds of requests", left);
+}
+
+static void note_trail(struct learned *all)
+{
+	if (all->denied > 0)
+		learn_note(all, "%llu requests were denied: %s", (unsigned long long)all->denied,
+			all->include_denied ? "taken as wanted (--include-denied)"
+					    : "left out (--include-denied takes them too)");
+	if (all->monitored > 0)
+		learn_note(all,
+			"%llu would have been denied, but for monitor mode: taken as wanted",
+			(unsigned long long)all->monitored);
+	if (all->dropped > 0)
+		learn_note(all,
+			"the trail is not complete: %llu lines were dropped when it was written; "
+			"what they told of may be denied",
+			(unsigned long long)all->dropped);
+	if (all->orphans > 0)
+		learn_note(all,
+			"the trail is not complete: %llu repeats are of lines that it does not have",
+			(unsigned long long)all->orphans);
+	if (all->torn > 0)
+		learn_note(all,
+			"the trail is not complete: %u lines are cut off, and were left out",
+			all->torn);
+	if (all->cut > 0)
+		learn_note(all, "%llu lines do not hold all that was asked for: too long",
+			(unsigned long long)all->cut);
+	if (all->mixed)
+		learn_note(all, "the trail has lines of several profiles");
+}
+
+static void write_names(const struct powerset *set, char *out, size_t cap)
+{
+	struct line l;
+	size_t n = 0;
+
+	line_init(&l, out, cap);
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		if (powerset_has(set, (enum power)p))
+			line_add(&l, "%s%s", n++ > 0 ? "," : "", power_info((enum power)p)->name);
+	}
+}
+
+/* Of each power that gives root on the host: who asked for it, or that nobody did. */
+static void show_refused(const struct learned *all, const struct powerset *refused, bool policy)
+{
+	char text[1024];
+
+	(void)fprintf(stderr, "dsp suggest: refused: this opens what makes root on the host:\n");
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		size_t i = 0;
+
+		if (!powerset_has(refused, (enum power)p))
+			continue;
+		while (i < all->count &&
+			(all->items[i]->no ||
+				!powerset_has(&all->items[i]->facts.powers, (enum power)p)))
+			i++;
+		text_copy(SPAN("not used, but the flags open it too"), text, sizeof(text));
+		if (policy)
+			text_copy(SPAN("a mount that was not seen"), text, sizeof(text));
+		if (i < all->count)
+			seen_write(all->items[i], text, sizeof(text));
+		(void)fprintf(stderr, "  %s: %s\n", power_info((enum power)p)->name, text);
+	}
+	write_names(refused, text, sizeof(text));
+	(void)fprintf(stderr, "To have it all the same: --accept %s\n", text);
+	if (!policy)
+		(void)fprintf(stderr, "Rules say it more closely: --policy\n");
+}
+
+/* --- results -----------------------------------------------------------------------------------*/
+
+static void print_flags(
+	const struct learned *all, const struct suggestion_options *o, const json_t *flags)
+{
+	const json_t *flag;
+	size_t i;
+
+	(void)printf("# dsp suggest: %llu requests, %s to %s\nDSP_PROFILE=%s\n",
+		(unsigned long long)all->requests, all->first, all->last,
+		profile_info(o->wanted.profile)->name);
+	json_array_foreach (flags, i, flag) {
+		(void)printf("# without it denied: %s\n%s=1\n",
+			json_string_value(json_object_get(flag, "for")),
+			json_string_value(json_object_get(flag, "name")));
+	}
+}
+
+static void print_notes(const json_t *notes)
+{
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach (notes, i, note) {
+		(void)fprintf(stderr, "dsp suggest: %s\n", json_string_value(note));
+	}
+}
+
+static void print_json(
+	const struct learned *all, const struct suggestion_options *o, const struct result *r)
+{
+	json_t *top = json_pack("{s:s, s:I, s:s, s:s, s:O, s:O?, s:O?}", "profile",
+		profile_info(o->wanted.profile)->name, "requests", (json_int_t)all->requests,
+		"from", all->first, "to", all->last, o->policy ? "policy" : "flags", r->made,
+		"notes", all->notes, "tests", r->tests);
+
+	(void)json_dumpf(top, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	(void)printf("\n");
+	json_decref(top);
+}
+
+/* The flags as a policy file says them. */
+static json_t *file_of(const struct suggestion_options *o, const json_t *made)
+{
+	json_t *flags = json_object();
+	const json_t *flag;
+	size_t i;
+
+	if (o->policy) {
+		json_decref(flags);
+		return json_deep_copy(made);
+	}
+	json_array_foreach (made, i, flag) {
+		(void)json_object_set_new(
+			flags, json_string_value(json_object_get(flag, "name")), json_true());
+	}
+	return json_pack(
+		"{s:s, s:o}", "profile", profile_info(o->wanted.profile)->name, "flags", flags);
+}
+
+static int write_tests(
+	struct learned *all, const struct suggestion_options *o, struct result *r, struct err *e)
+{
+	json_t *policy = file_of(o, r->made);
+	int rc = learn_tests(all, &o->wanted, policy, &r->tests, e);
+
+	json_decref(policy);
+	if (rc == 0 && json_dump_file(r->tests, o->tests, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0)
+		return FAIL(e, errno, "%s", o->tests);
+	return rc;
+}
+
+static void fail(const struct err *e)
+{
+	(void)fprintf(stderr, "dsp suggest: %s\n", e->text);
+}
+
+static int make(
+	struct learned *all, const struct suggestion_options *o, struct result *r, struct err *e)
+{
+	int rc = o->policy ? learn_policy(all, &o->wanted, &r->made, &r->refused, e)
+			   : learn_flags(all, &o->wanted, &r->made, &r->refused, e);
+
+	if (rc == 0 && o->tests && powerset_empty(&r->refused))
+		rc = write_tests(all, o, r, e);
+	return rc;
+}
+
+static void print(struct learned *all, const struct suggestion_options *o, const struct result *r)
+{
+	note_hopeless(all);
+	note_trail(all);
+	if (o->json) {
+		print_json(all, o, r);
+		return;
+	}
+	if (o->policy) {
+		(void)json_dumpf(r->made, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		(void)printf("\n");
+	} else {
+		print_flags(all, o, r->made);
+	}
+	print_notes(all->notes);
+}
+
+int suggestion_end(struct suggestion_options *o, struct learned *all)
+{
+	struct result r = { .made = NULL };
+	struct err e;
+	int status = EXIT_FINDINGS;
+
+	if (settle(all, o, &e) != 0 || make(all, o, &r, &e) != 0) {
+		fail(&e);
+	} else if (!powerset_empty(&r.refused)) {
+		show_refused(all, &r.refused, o->policy);
+	} else {
+		status = EXIT_FINE;
+		print(all, o, &r);
+	}
+	json_decref(r.made);
+	json_decref(r.tests);
+	return status;
+}
+
+void suggestion_free(struct suggestion_options *o)
+{
+	json_decref(o->users_file);
+	o->users_file = NULL;
+}
+
+int cli_suggest(int argc, char **argv)
+{
+	static struct learned all;
+	struct suggestion_options o = { .policy = false };
+	int status = read_options(&o, &all, argc, argv);
+	struct err e;
+
+	if (status != EXIT_FINE)
+		return status;
+	if (suggestion_begin(&o, &e) == 0 && read_all(&all, &o, argv + optind, &e) == 0) {
+		status = suggestion_end(&o, &all);
+	} else {
+		fail(&e);
+		status = EXIT_FINDINGS;
+	}
+	suggestion_free(&o);
+	learned_free(&all);
+	return status;
+}

@@ -1,0 +1,262 @@
+#include "dsp/protocol/envelope.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+
+#include "dsp/core/base/b64.h"
+#include "dsp/core/base/json_reader.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+
+/* What dockerd's question holds, and a plugin looks at. The rest is skipped, but must be JSON. */
+enum part {
+	PART_METHOD,
+	PART_TARGET,
+	PART_USER,
+	PART_HEADERS,
+	PART_BODY,
+	PART_COUNT,
+};
+
+static const struct span parts[PART_COUNT] = {
+	[PART_METHOD] = SPAN_INIT("RequestMethod"),
+	[PART_TARGET] = SPAN_INIT("RequestUri"),
+	[PART_USER] = SPAN_INIT("User"),
+	[PART_HEADERS] = SPAN_INIT("RequestHeaders"),
+	[PART_BODY] = SPAN_INIT("RequestBody"),
+};
+
+static enum part part_of(struct span key)
+{
+	enum part p = PART_METHOD;
+
+	while (p < PART_COUNT && !span_equal(key, parts[p]))
+		p++;
+	return p;
+}
+
+static int not_json(const struct reader *r, const char *begin, struct err *e)
+{
+	return FAIL(e, 0, "the question is not JSON (byte %zu)", (size_t)(r->at - begin) + 1);
+}
+
+/* Takes null in place of a value that may be absent. */
+static bool take_null(struct reader *r)
+{
+	return reader_peek(r) == 'n' && reader_skip(r);
+}
+
+static int take_string(struct reader *r, const char *what, struct span *ret, struct err *e)
+{
+	if (reader_peek(r) != '"')
+		return FAIL(e, 0, "the question's %s is not a string", what);
+	if (!reader_string(r, ret))
+		return FAIL(e, 0, "the question's %s is not JSON", what);
+	return 0;
+}
+
+static int take_header(
+	struct reader *r, const char *what, bool *has, struct span *ret, struct err *e)
+{
+	if (*has)
+		return FAIL(e, 0, "the question holds %s twice", what);
+	*has = true;
+	return take_string(r, what, ret, e);
+}
+
+static int take_headers(struct reader *r, struct request *rq, struct err *e)
+{
+	struct span key;
+	bool first = true;
+	int more;
+
+	if (take_null(r))
+		return 0;
+	if (reader_peek(r) != '{')
+		return FAIL(e, 0, "the question's RequestHeaders is not an object");
+	while ((more = reader_member(r, &first, &key)) > 0) {
+		int rc = 0;
+
+		if (span_equal(key, SPAN("Content-Type")))
+			rc = take_header(
+				r, "Content-Type", &rq->has_content_type, &rq->content_type, e);
+		else if (span_equal(key, SPAN("Content-Length")))
+			rc = take_header(r, "Content-Length", &rq->has_content_length,
+				&rq->content_length, e);
+		else if (span_equal(key, SPAN("X-Dsp-Token")))
+			rc = take_header(r, "X-Dsp-Token", &rq->has_token, &rq->token, e);
+		else if (!reader_skip(r))
+			rc = FAIL(e, 0, "the question's RequestHeaders is not JSON");
+		if (rc != 0)
+			return -1;
+	}
+	return more == 0 ? 0 : FAIL(e, 0, "the question's RequestHeaders is not JSON");
+}
+
+/* Base64 has no escapes, so the next quote is its end: up to 5.6 MiB are not read byte by byte. */
+static int take_body(struct reader *r, struct request *rq, struct err *e)
+{
+	struct span text;
+	char *close;
+
+	if (take_null(r))
+		return 0;
+	if (!reader_take(r, '"'))
+		return FAIL(e, 0, "the question's RequestBody is not base64");
+	close = memchr(r->at, '"', (size_t)(r->end - r->at));
+	text = (struct span){ r->at, close ? (size_t)(close - r->at) : 0 };
+	if (!close || !b64_valid(text))
+		return FAIL(e, 0, "the question's RequestBody is not base64");
+	if (b64_decoded_length(text) > ENVELOPE_BODY_MOST)
+		return FAIL(e, EMSGSIZE, "the question is too big");
+	if (text.n > 0) {
+		rq->body64 = r->at;
+		rq->body64_len = text.n;
+	}
+	r->at = close + 1;
+	return 0;
+}
+
+static int take_part(struct reader *r, enum part part, struct request *rq, struct err *e)
+{
+	switch (part) {
+	case PART_METHOD:
+		return take_string(r, "RequestMethod", &rq->method, e);
+	case PART_TARGET:
+		return take_string(r, "RequestUri", &rq->target, e);
+	case PART_USER:
+		return take_null(r) ? 0 : take_string(r, "User", &rq->user, e);
+	case PART_HEADERS:
+		return take_headers(r, rq, e);
+	case PART_BODY:
+		return take_body(r, rq, e);
+	case PART_COUNT:
+		break;
+	}
+	return reader_skip(r) ? 0 : FAIL(e, 0, "the question is not JSON");
+}
+
+static int take_all(struct reader *r, struct request *rq, struct err *e)
+{
+	const char *begin = r->at;
+	unsigned seen = 0;
+	struct span key;
+	bool first = true;
+	int more;
+
+	if (reader_peek(r) != '{')
+		return FAIL(e, 0, "the question is not a JSON object");
+	while ((more = reader_member(r, &first, &key)) > 0) {
+		enum part part = part_of(key);
+
+		if (part < PART_COUNT && (seen & 1U << part))
+			return FAIL(e, 0, "the question holds %s twice", parts[part].s);
+		seen |= 1U << part;
+		if (take_part(r, part, rq, e) != 0)
+			return -1;
+	}
+	if (more != 0 || !reader_at_end(r))
+		return not_json(r, begin, e);
+	if (!(seen & 1U << PART_METHOD) || !(seen & 1U << PART_TARGET))
+		return FAIL(e, 0, "the question has no RequestMethod or no RequestUri");
+	return rq->method.n > 0 ? 0 : FAIL(e, 0, "the question's RequestMethod is empty");
+}
+
+int envelope_read(char *message, size_t len, struct request *ret, struct err *e)
+{
+	struct reader r = { message, message + len };
+	struct request rq = { .body64 = NULL };
+
+	if (len == 0)
+		return FAIL(e, 0, "the question is empty");
+	if (take_all(&r, &rq, e) != 0)
+		return -1;
+	if (len - rq.body64_len > ENVELOPE_REST_MOST)
+		return FAIL(e, EMSGSIZE, "the question is too big");
+	*ret = rq;
+	return 0;
+}
+
+char *envelope_denial(const char *message)
+{
+	json_auto_t *json = json_pack("{s:b, s:s}", "Allow", 0, "Msg", message);
+
+	return json_dumps(json, JSON_COMPACT);
+}
+
+char *envelope_error(const char *text)
+{
+	json_auto_t *json = json_pack("{s:s}", "Err", text);
+
+	return json_dumps(json, JSON_COMPACT);
+}
+
+/* A JSON string of in, with U+FFFD for each byte that is not UTF-8. */
+static json_t *utf8_string(struct span in)
+{
+	AUTO_MEM char *out = mem_alloc(in.n * 3 + 1);
+	size_t n = 0;
+
+	if (!out)
+		return NULL;
+	while (in.n > 0) {
+		size_t len = text_utf8(in);
+
+		if (len > 0)
+			memcpy(out + n, in.s, len);
+		else
+			/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
+			memcpy(out + n, "\xef\xbf\xbd", 3);
+		n += len > 0 ? len : 3;
+		in = span_after(in, len > 0 ? len : 1);
+	}
+	return json_stringn(out, n);
+}
+
+/* Go's textproto.CanonicalMIMEHeaderKey: Content-Type. */
+static json_t *header_object(const char *const *headers)
+{
+	json_t *object = json_object();
+
+	for (; object && *headers; headers++) {
+		struct span line = span_of(*headers);
+		size_t colon = span_find(line, ':');
+		struct span value = span_after(line, colon < line.n ? colon + 1 : colon);
+		AUTO_MEM char *name = mem_copy(line.s, colon);
+		json_t *text;
+
+		while (value.n > 0 && (value.s[0] == ' ' || value.s[0] == '\t'))
+			value = span_after(value, 1);
+		text = utf8_string(value);
+		for (size_t i = 0; name && i < colon; i++) {
+			bool first = i == 0 || name[i - 1] == '-';
+
+			name[i] = (char)(first ? toupper((unsigned char)name[i])
+					       : tolower((unsigned char)name[i]));
+		}
+		if (!name || json_object_set_new(object, name, text) != 0) {
+			json_decref(object);
+			return NULL;
+		}
+	}
+	return object;
+}
+
+char *envelope_question(struct span method, struct span target, struct span user,
+	const char *const *headers, const struct span *body)
+{
+	AUTO_MEM char *body64 = body && body->n > 0 ? b64_encode(*body) : NULL;
+	json_auto_t *json = json_object();
+
+	if (!json || (body && body->n > 0 && !body64))
+		return NULL;
+	if ((user.n > 0 && json_object_set_new(json, "User", utf8_string(user)) != 0) ||
+		json_object_set_new(json, "RequestMethod", utf8_string(method)) != 0 ||
+		json_object_set_new(json, "RequestUri", utf8_string(target)) != 0 ||
+		json_object_set_new(json, "RequestHeaders", header_object(headers)) != 0)
+		return NULL;
+	if (body64 && json_object_set_new(json, "RequestBody", json_string(body64)) != 0)
+		return NULL;
+	return json_dumps(json, JSON_COMPACT);
+}

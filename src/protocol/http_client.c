@@ -1,0 +1,183 @@
+#include "dsp/protocol/http_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/system/clock.h"
+
+/* dockerd tells a lot of a host with many plugins; nothing that is asked here is larger. */
+enum { FIRST_ROOM = 16 << 10, REPLY_MOST = 4 << 20 };
+
+static int connect_to(const char *path, struct err *e)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t n = strlen(path);
+	int fd;
+
+	if (n >= sizeof(address.sun_path))
+		return FAIL(e, 0, "%.80s...: too long for a socket's path", path);
+	memcpy(address.sun_path, path, n);
+	/* Not blocking: a server that accepts nobody is no reason to wait for ever. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return FAIL(e, errno, "%s", path);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	err_set(e, errno, "%s: nobody can be reached there", path);
+	(void)close(fd);
+	return -1;
+}
+
+/* Whether fd is ready for reading in time; else errno says why not. */
+static bool is_ready(int fd, uint64_t until)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int rc;
+
+	do {
+		rc = poll(&p, 1, clock_earlier(-1, clock_now(), until));
+	} while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		errno = ETIMEDOUT;
+	return rc > 0;
+}
+
+/* Everything until the other side closes. -1 and errno. */
+static int read_reply(int fd, uint64_t until, char **text, size_t *len)
+{
+	size_t room = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		if (*len == room) {
+			char *more;
+
+			room = room > 0 ? room * 2 : FIRST_ROOM;
+			more = room <= REPLY_MOST ? mem_resize(*text, room) : NULL;
+			if (!more) {
+				errno = EMSGSIZE;
+				return -1;
+			}
+			*text = more;
+		}
+		if (!is_ready(fd, until))
+			return -1;
+		n = read(fd, *text + *len, room - *len);
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return -1;
+		*len += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Status and body of a whole reply. */
+static int split(struct http_reply *r, size_t n)
+{
+	static const char start[] = "HTTP/1.";
+	const char *line = r->text;
+	const char *body = n > 0 ? memmem(line, n, "\r\n\r\n", 4) : NULL;
+
+	if (!body || n < 12 || memcmp(line, start, sizeof(start) - 1) != 0 || line[8] != ' ')
+		return -1;
+	if (!is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) || line[9] == '0')
+		return -1;
+	r->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+	r->body = body + 4;
+	r->len = n - (size_t)(r->body - line);
+	return 0;
+}
+
+struct question {
+	const char *method;
+	const char *target;
+	unsigned wait_ms;
+};
+
+static int ask(const char *path, const struct question *q, struct http_reply *ret, struct err *e)
+{
+	uint64_t until = clock_now() + q->wait_ms;
+	struct http_reply r = { 0, NULL, NULL, 0 };
+	size_t len = 0;
+	char request[512];
+	int n = snprintf(request, sizeof(request),
+		"%s %s HTTP/1.0\r\nHost: dsp\r\nContent-Length: 0\r\n\r\n", q->method, q->target);
+	int rc = -1;
+	int fd;
+
+	if (n < 0 || (size_t)n >= sizeof(request))
+		return FAIL(e, EMSGSIZE, "%s: the question is too long", path);
+	fd = connect_to(path, e);
+	if (fd < 0)
+		return -1;
+	/* So few bytes find room in a fresh socket. */
+	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
+		rc = read_reply(fd, until, &r.text, &len);
+	if (rc != 0)
+		err_set(e, errno, "%s: no answer", path);
+	else if (split(&r, len) != 0)
+		rc = FAIL(e, 0, "%s: what answers there speaks no HTTP", path);
+	(void)close(fd);
+	if (rc != 0)
+		mem_free(r.text);
+	else
+		*ret = r;
+	return rc;
+}
+
+int http_get(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
+	struct err *e)
+{
+	return ask(path, &(struct question){ "GET", target, wait_ms }, ret, e);
+}
+
+int http_post(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
+	struct err *e)
+{
+	return ask(path, &(struct question){ "POST", target, wait_ms }, ret, e);
+}
+
+void http_free(struct http_reply *r)
+{
+	mem_free(r->text);
+	*r = (struct http_reply){ 0, NULL, NULL, 0 };
+}
+
+json_t *http_ask_dsp(
+	const char *path, const char *target, unsigned wait_ms, int *status, struct err *e)
+{
+	struct http_reply r;
+	json_t *o;
+
+	if (http_post(path, target, wait_ms, &r, e) != 0)
+		return NULL;
+	if (status)
+		*status = r.status;
+	o = http_json(&r);
+	if (!json_is_object(o) || (!status && r.status != 200)) {
+		json_decref(o);
+		o = NULL;
+		err_set(e, 0, "%s: what answers there is not dsp", path);
+	}
+	http_free(&r);
+	return o;
+}
+
+json_t *http_json(const struct http_reply *r)
+{
+	return json_loadb(r->body, r->len, 0, NULL);
+}

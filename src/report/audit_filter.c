@@ -1,0 +1,69 @@
+#include "audit_filter.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "dsp/core/facts/powers.h"
+#include "dsp/core/facts/route.h"
+
+static bool is_verdict(const char *word)
+{
+	return strcmp(word, "allow") == 0 || strcmp(word, "deny") == 0 ||
+		strcmp(word, "would") == 0;
+}
+
+static bool is_power(const char *name)
+{
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		if (strcmp(power_info((enum power)p)->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_operation(const char *glob)
+{
+	size_t count;
+	const struct route *row = route_rows(&count);
+
+	for (; count > 0; count--, row++) {
+		if (fnmatch(glob, row->name, 0) == 0)
+			return true;
+	}
+	return fnmatch(glob, "unknown", 0) == 0 || fnmatch(glob, "none", 0) == 0;
+}
+
+const char *pick_check(const struct pick *p)
+{
+	if (p->verdict && !is_verdict(p->verdict))
+		return "--verdict is allow, deny or would";
+	if (p->power && !is_power(p->power))
+		return "--power: no such power; see dsp list powers";
+	if (p->operation && !is_operation(p->operation))
+		return "--operation: no such operation; see dsp list operations";
+	return NULL;
+}
+
+bool pick_any(const struct pick *p)
+{
+	return p->denied || p->changes || p->verdict || p->user || p->operation || p->power;
+}
+
+static bool is_like(const char *wanted, const char *glob, const char *text)
+{
+	return (!wanted || strcmp(wanted, text) == 0) && (!glob || fnmatch(glob, text, 0) == 0);
+}
+
+bool pick_wants(const struct pick *p, const struct trail_line *l)
+{
+	const char *verdict = trail_verdict(l);
+	bool allowed = strcmp(verdict, "allow") == 0;
+	bool read = strcmp(trail_text(l, "access"), "read") == 0;
+
+	if (allowed && (p->denied || (p->changes && read)))
+		return false;
+	return is_like(p->verdict, NULL, verdict) &&
+		is_like(p->user, NULL, trail_text(l, "subject")) &&
+		is_like(NULL, p->operation, trail_text(l, "operation")) &&
+		(!p->power || trail_has(l, "powers", p->power));
+}

@@ -1,0 +1,157 @@
+#include "audit_line.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dsp/core/base/text.h"
+
+enum {
+	TARGET_MOST = 200,
+	TARGET_LEAST = 12,
+	SUBJECT_LEAST = 12,
+	POWERS_MOST = 200,
+	OPERATION_WIDTH = 22,
+	NARROW = 110, /* less has no room for what is there for its looks */
+};
+
+enum { BYTES_ROOM = 1024 };
+
+/* A member as its bytes came, or their beginning. */
+static struct span bytes_of(const struct trail_line *l, const char *member, char room[BYTES_ROOM])
+{
+	text_copy(span_of(trail_text(l, member)), room, BYTES_ROOM);
+	return (struct span){ room, trail_bytes(room, room) };
+}
+
+const char *sentence_escaped(const struct trail_line *l, const char *member, char *out, size_t most)
+{
+	char room[BYTES_ROOM];
+	struct span bytes = bytes_of(l, member, room);
+
+	text_escape(bytes, out, most + 1);
+	return bytes.n > 0 ? out : "-";
+}
+
+const char *sentence_said(const struct trail_line *l, const char *member, char *out, size_t most)
+{
+	char room[BYTES_ROOM];
+
+	text_copy(bytes_of(l, member, room), out, most + 1);
+	for (char *c = out; *c; c++) {
+		if (*c < 0x20 || *c > 0x7e)
+			*c = '?';
+	}
+	return out;
+}
+
+/* "[exec, kill]", or nothing. */
+static void write_powers(const struct trail_line *l, char *out, size_t cap)
+{
+	const char *name;
+	struct line text;
+
+	line_init(&text, out, cap);
+	for (size_t i = 0; (name = trail_word(l, "powers", i)); i++) {
+		char word[40];
+
+		text_escape(span_of(name), word, sizeof(word));
+		line_add(&text, "%s%s", i == 0 ? " [" : ", ", word);
+	}
+	if (text.n > 0)
+		line_add(&text, "]");
+}
+
+void sentence_cut(char *text, size_t most)
+{
+	if (strlen(text) > most)
+		memcpy(text + most - 3, "...", sizeof("..."));
+}
+
+enum shade sentence_shade(const struct trail_line *l)
+{
+	if (l->type == TRAIL_OUTCOME)
+		return SHADE_OUTCOME;
+	return sentence_shade_of(trail_verdict(l));
+}
+
+enum shade sentence_shade_of(const char *text)
+{
+	if (strncmp(text, "allow", 5) == 0)
+		return SHADE_ALLOW;
+	if (strncmp(text, "deny", 4) == 0)
+		return SHADE_DENY;
+	return strncmp(text, "would", 5) == 0 ? SHADE_WOULD : SHADE_OUTCOME;
+}
+
+/* The word that a line begins with. */
+static const char *word_of(const struct trail_line *l, char room[8])
+{
+	static const char *const words[] = { [SHADE_ALLOW] = "allow",
+		[SHADE_DENY] = "deny",
+		[SHADE_WOULD] = "would",
+		[SHADE_OUTCOME] = "ended" };
+	uint64_t status = trail_number(l, "status");
+
+	if (l->type != TRAIL_OUTCOME || status == 0 || status > 999)
+		return words[sentence_shade(l)];
+	(void)snprintf(room, 8, "%u", (unsigned)status);
+	return room;
+}
+
+static size_t digits(const char *text)
+{
+	return strspn(text, "0123456789");
+}
+
+/* A target without "/v1.41", where there is little room. */
+static const char *without_version(const char *target)
+{
+	size_t n = strncmp(target, "/v", 2) == 0 ? 2 + digits(target + 2) : 0;
+
+	if (n <= 2 || target[n] != '.' || digits(target + n + 1) == 0)
+		return target;
+	n += 1 + digits(target + n + 1);
+	return target[n] == '/' ? target + n : target;
+}
+
+/* "POST /v1.41/containers/web/kill [kill]", of which the target gives way. */
+static void write_request(const struct trail_line *l, size_t most, struct line *text)
+{
+	char method[20];
+	char powers[POWERS_MOST + 1];
+	char room[TARGET_MOST + 1];
+	char *target = room;
+	size_t taken;
+
+	(void)sentence_escaped(l, "method", method, sizeof(method) - 1);
+	(void)sentence_escaped(l, "target", room, TARGET_MOST);
+	write_powers(l, powers, sizeof(powers));
+	if (most < NARROW)
+		target += without_version(room) - room;
+	taken = text->n + strlen(method) + strlen(powers) + 2;
+	sentence_cut(target, most > taken + TARGET_LEAST ? most - taken : (size_t)TARGET_LEAST);
+	line_add(text, " %s %s%s", method, target, powers);
+}
+
+void sentence_write(const struct trail_line *l, size_t most, struct sentence *ret)
+{
+	const char *who = l->type == TRAIL_OUTCOME ? "user" : "subject";
+	int width = most < NARROW ? 0 : OPERATION_WIDTH;
+	char word[8];
+	char subject[SENTENCE_NAME + 1];
+	char operation[SENTENCE_NAME + 1];
+	const char *name = sentence_escaped(l, who, subject, SENTENCE_NAME);
+	struct line text;
+
+	/* What is done is seen, however long the name of who does it. */
+	if (name == subject)
+		sentence_cut(subject, most / 4 > SUBJECT_LEAST ? most / 4 : SUBJECT_LEAST);
+	line_init(&text, ret->main, sizeof(ret->main));
+	line_add(&text, "%-*s  %-10s", SENTENCE_WORD, word_of(l, word), name);
+	if (l->type == TRAIL_DECISION)
+		line_add(&text, " %-*s", width,
+			sentence_escaped(l, "operation", operation, SENTENCE_NAME));
+	write_request(l, most, &text);
+	sentence_cut(ret->main, most);
+	sentence_said(l, "message", ret->why, sizeof(ret->why) - 1);
+}

@@ -1,0 +1,100 @@
+#include "counter.h"
+
+#include <stdlib.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+
+/* At most half full. */
+static size_t slots_of(const struct tally *t)
+{
+	size_t n = 16;
+
+	while (n < t->most * 2)
+		n *= 2;
+	return n;
+}
+
+int tally_init(struct tally *t, size_t most)
+{
+	*t = (struct tally){ .most = most };
+	t->rows = mem_array(most, sizeof(*t->rows));
+	t->slots = mem_array(slots_of(t), sizeof(*t->slots));
+	return t->rows && t->slots ? 0 : -1;
+}
+
+void tally_free(struct tally *t)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		mem_free(t->rows[i].key);
+		mem_free(t->rows[i].example);
+	}
+	mem_free(t->others.example);
+	mem_free(t->rows);
+	mem_free(t->slots);
+	*t = (struct tally){ .rows = NULL };
+}
+
+/* FNV-1a. Who crafts names that meet makes a report slow, at worst by the rows there are. */
+static size_t hash(const char *key)
+{
+	uint64_t h = 14695981039346656037U;
+
+	for (; *key; key++)
+		h = (h ^ (unsigned char)*key) * 1099511628211U;
+	return (size_t)(h ^ (h >> 32));
+}
+
+struct tally_row *tally_row(struct tally *t, const char *key)
+{
+	size_t mask = slots_of(t) - 1;
+	size_t at = hash(key) & mask;
+	struct tally_row *row;
+	char *copy;
+
+	for (; t->slots[at]; at = (at + 1) & mask) {
+		row = &t->rows[t->slots[at] - 1];
+		if (strcmp(row->key, key) == 0)
+			return row;
+	}
+	if (t->count == t->most)
+		return &t->others;
+	copy = mem_copy(key, strlen(key));
+	if (!copy)
+		return &t->others;
+	row = &t->rows[t->count];
+	row->key = copy;
+	t->slots[at] = ++t->count;
+	return row;
+}
+
+static int compare(const void *left, const void *right, void *by)
+{
+	const struct tally_row *a = left;
+	const struct tally_row *b = right;
+	enum tally_column column = *(const enum tally_column *)by;
+
+	if (a->n[column] != b->n[column])
+		return a->n[column] < b->n[column] ? 1 : -1;
+	return strcmp(a->key, b->key);
+}
+
+void tally_sort(struct tally *t, enum tally_column by)
+{
+	if (t->count > 0)
+		qsort_r(t->rows, t->count, sizeof(*t->rows), compare, &by);
+}
+
+const char *tally_part(const struct tally_row *row, size_t part, char *room, size_t cap)
+{
+	struct span rest = span_of(row->key);
+	size_t n = span_find(rest, TALLY_SEPARATOR);
+
+	for (; part > 0; part--) {
+		rest = span_after(rest, n < rest.n ? n + 1 : n);
+		n = span_find(rest, TALLY_SEPARATOR);
+	}
+	rest.n = n;
+	text_copy(rest, room, cap);
+	return room;
+}

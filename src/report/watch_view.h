@@ -1,0 +1,57 @@
+/*
+ * Decisions for a person's eyes: a line each, repeats of a second counted, and on a terminal a last
+ * line that is written anew in its place. Whatever is in a decision, what is printed is printable
+ * ASCII, bounded, and on a terminal no wider than that.
+ */
+#ifndef DSP_WATCH_VIEW_H
+#define DSP_WATCH_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "counter.h"
+#include "dsp/audit/audit_reader.h"
+#include "dsp/audit/repeat_filter.h"
+
+struct show {
+	FILE *to;
+	bool terminal; /* lines are cut, and there is a last line */
+	bool colour;
+	bool outcomes; /* lines of these too */
+	unsigned columns;
+	bool drawn; /* the last line stands there */
+	bool fresh; /* something came since the turn before */
+	uint64_t begun_at;
+	uint64_t decisions;
+	uint64_t denied;
+	uint64_t would; /* be denied, but for monitor mode */
+	uint64_t lost;  /* lines */
+	uint64_t lost_decisions;
+	uint64_t lost_told; /* lines of those, and when that was, in milliseconds */
+	uint64_t told_at;
+	uint64_t generation; /* of the decision before */
+	uint64_t at_drawn;   /* decisions, when the last line was drawn */
+	struct folds folds;
+	struct tally denials;
+};
+
+/* -1 without memory. */
+MUST_USE int show_begin(struct show *s, FILE *to, bool colour);
+
+/* The terminal may have another width. */
+void show_measure(struct show *s);
+
+/* A decision, an outcome, or that lines are missing; shown: it is not only counted. */
+void show_line(struct show *s, const struct trail_line *l, bool shown);
+
+/* A line of our own. */
+void show_note(struct show *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* What is due: counts of repeats, the last line. Flushes. False: it could not be written. */
+bool show_turn(struct show *s);
+
+/* The rest of the counts, and a summary; NULL: nobody wants any. Frees all. */
+void show_end(struct show *s, FILE *summary);
+
+#endif

@@ -1,0 +1,87 @@
+#include "dsp/system/subprocess.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dsp/system/clock.h"
+
+/* In the child: nothing here may touch memory that a lock guards. */
+_Noreturn static void become(const char *const *argv, int out)
+{
+	static const char path[] =
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	static char *environment[] = { (char *)(uintptr_t)path, NULL };
+	int null = open("/dev/null", O_RDONLY);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
+		dup2(out, STDERR_FILENO) < 0)
+		_exit(126);
+	(void)execve(argv[0], (char *const *)(uintptr_t)argv, environment);
+	_exit(127);
+}
+
+/* What comes until the other side closes; output keeps what fits. False: it took too long. */
+static bool take_output(int fd, uint64_t until, char *output, size_t cap)
+{
+	size_t n = 0;
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		char spare[512];
+		size_t room = cap - 1 - n;
+		ssize_t got;
+
+		output[n] = '\0';
+		if (clock_now() >= until)
+			return false;
+		if (poll(&p, 1, clock_earlier(-1, clock_now(), until)) <= 0)
+			continue;
+		got = read(fd, room > 0 ? output + n : spare, room > 0 ? room : sizeof(spare));
+		if (got == 0)
+			return true;
+		if (got > 0 && room > 0)
+			n += (size_t)got;
+	}
+}
+
+static int status_of(pid_t child)
+{
+	int status = 0;
+
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int command_run(const char *const *argv, unsigned wait_ms, char *output, size_t cap, struct err *e)
+{
+	uint64_t until = clock_now() + wait_ms;
+	int ends[2];
+	bool in_time;
+	pid_t child;
+	int status;
+
+	output[0] = '\0';
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return FAIL(e, errno, "%s", argv[0]);
+	child = fork();
+	if (child == 0)
+		become(argv, ends[1]);
+	(void)close(ends[1]);
+	if (child < 0) {
+		(void)close(ends[0]);
+		return FAIL(e, errno, "%s", argv[0]);
+	}
+	in_time = take_output(ends[0], until, output, cap);
+	(void)close(ends[0]);
+	if (!in_time)
+		(void)kill(child, SIGKILL);
+	status = status_of(child);
+	return in_time ? status : FAIL(e, ETIMEDOUT, "%s", argv[0]);
+}

@@ -1,0 +1,101 @@
+/* Which powers a policy leaves open, and to whom that is worth root. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "dsp/core/policy/escalation.h"
+
+static void compile(const char *flags, struct policy *ret)
+{
+	static struct settings settings;
+	struct err e;
+
+	settings_init(&settings);
+	assert_int_equal(settings_take_file(&settings, "flags", span_of(flags), &e), 0);
+	settings_finish(&settings);
+	policy_compile(&settings, "/run/docker/plugins/dsp.sock", NULL, ret);
+}
+
+static size_t count_direct(const char *flags)
+{
+	static struct policy policy;
+	struct subject anonymous = subject_at(NULL, SUBJECT_ANONYMOUS);
+	struct escape escape;
+	size_t n = 0;
+
+	compile(flags, &policy);
+	for (size_t i = 0; i < POWER_COUNT; i++)
+		n += power_info((enum power)i)->root == ROOT_DIRECT &&
+			escape_find(&policy, &anonymous, (enum power)i, &escape);
+	return n;
+}
+
+static bool is_open(const char *flags, enum power p, enum operation operation)
+{
+	static struct policy policy;
+	struct subject anonymous = subject_at(NULL, SUBJECT_ANONYMOUS);
+	struct escape escape;
+
+	compile(flags, &policy);
+	return escape_find(&policy, &anonymous, p, &escape) &&
+		(!escape.route || escape.route->operation == operation);
+}
+
+static void profiles(void **state)
+{
+	(void)state;
+	assert_true(count_direct("") > 10);
+	assert_int_equal(count_direct("DSP_PROFILE=hardened"), 0);
+	assert_int_equal(count_direct("DSP_PROFILE=readonly"), 0);
+	assert_int_equal(count_direct("DSP_PROFILE=tecnativa"), 0);
+	assert_int_equal(count_direct("DSP_PROFILE=linuxserver"), 0);
+	assert_true(count_direct("DSP_PROFILE=tecnativa\nCONTAINERS=1\nPOST=1") > 5);
+}
+
+/* Each direct power that hardened closes is open again with its flag, where that can be used. */
+static void each_flag(void **state)
+{
+	char flags[128];
+
+	(void)state;
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		const struct power_info *p = power_info((enum power)i);
+		bool needs_mount = i == POWER_DOCKER_SOCKET || i == POWER_DSP_FILES;
+
+		if (p->root != ROOT_DIRECT)
+			continue;
+		(void)snprintf(flags, sizeof(flags), "DSP_PROFILE=hardened\n%s=1", p->flag);
+		assert_int_equal(count_direct(flags), needs_mount ? 0 : 1);
+	}
+	assert_int_equal(
+		count_direct("DSP_PROFILE=hardened\nALLOW_HOST_MOUNTS=1\nALLOW_DOCKER_SOCKET=1"),
+		2);
+}
+
+static void what_it_takes(void **state)
+{
+	(void)state;
+	assert_true(is_open("", POWER_PRIVILEGED, OP_CONTAINER_CREATE));
+	assert_false(
+		is_open("ALLOW_CREATE=0\nALLOW_START=0", POWER_PRIVILEGED, OP_CONTAINER_CREATE));
+	assert_true(is_open(
+		"ALLOW_CREATE=0\nALLOW_EXEC=1", POWER_PRIVILEGED, OP_CONTAINER_EXEC_CREATE));
+	assert_false(is_open("POST=0", POWER_PRIVILEGED, OP_CONTAINER_CREATE));
+	assert_true(is_open("POST=0\nALLOW_CREATE=1\nALLOW_PRIVILEGED=1", POWER_PRIVILEGED,
+		OP_CONTAINER_CREATE));
+	assert_false(is_open("ALLOW_HOST_MOUNTS=0", POWER_DOCKER_SOCKET, OP_CONTAINER_CREATE));
+	assert_true(is_open("ALLOW_PLUGIN_CONTROL=1", POWER_PLUGIN_CONTROL, OP_SERVICE_CREATE));
+	assert_true(is_open("ALLOW_UNKNOWN=1", POWER_UNKNOWN, OP_SYSTEM_PING));
+	assert_true(is_open("ALLOW_CREATE=0", POWER_HOST_MOUNTS, OP_VOLUME_CREATE));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(profiles),
+		cmocka_unit_test(each_flag),
+		cmocka_unit_test(what_it_takes),
+	};
+
+	return cmocka_run_group_tests_name("escape", tests, NULL, NULL);
+}

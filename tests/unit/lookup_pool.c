@@ -1,0 +1,280 @@
+/* Threads that look: results in time, lookups that hang, and how many threads they may hold. */
+#include "unit.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "dsp/host/lookup_pool.h"
+#include "dsp/system/clock.h"
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: what hangs, hangs */
+static atomic_int looking;
+static size_t alone; /* threads of a process without a pool */
+
+/* The name says what happens: "/hang..." waits for the gate, "/slow..." takes a while. */
+static void look(struct lookup *l)
+{
+	struct span name = lookup_first(l);
+
+	(void)atomic_fetch_add(&looking, 1);
+	if (span_starts(name, SPAN("/hang"))) {
+		(void)pthread_mutex_lock(&gate);
+		(void)pthread_mutex_unlock(&gate);
+	} else if (span_starts(name, SPAN("/slow"))) {
+		(void)usleep(300000);
+	} else {
+		lookup_run(l);
+	}
+	(void)atomic_fetch_sub(&looking, 1);
+}
+
+static size_t threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	size_t n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	(void)closedir(d);
+	return n - 2;
+}
+
+static void submit(struct pool *p, const char *source, void *tag, int want)
+{
+	struct lookup *l = lookup_new(SPAN("/none"), 0);
+	struct span meets;
+	struct err e;
+
+	assert_non_null(l);
+	assert_int_equal(lookup_add(l, span_of(source), &e), 0);
+	assert_int_equal(pool_submit(p, l, tag, &meets), want);
+	lookup_release(l);
+}
+
+/* The next result, waited for as the loop does. */
+static struct pool_result take(struct pool *p)
+{
+	struct pool_result r = { .tag = NULL };
+
+	for (int turns = 0; !pool_take(p, &r); turns++) {
+		struct pollfd fd = { .fd = pool_fd(p), .events = POLLIN };
+
+		assert_true(turns < 1000);
+		assert_true(pool_wait(p) >= 0);
+		(void)poll(&fd, 1, pool_wait(p));
+	}
+	return r;
+}
+
+static struct pool *begin(void)
+{
+	struct err e;
+	struct pool *p = pool_new(look, &e);
+
+	assert_non_null(p);
+	return p;
+}
+
+/* Threads go a moment after their last word. */
+static void wait_for_threads(size_t want)
+{
+	for (int i = 0; i < 300 && threads() > want; i++)
+		(void)usleep(10000);
+	assert_true(threads() <= want);
+}
+
+/* The next test counts only its own. */
+static int end(void **state)
+{
+	(void)state;
+	wait_for_threads(alone);
+	return 0;
+}
+
+static void all_come(void **state)
+{
+	enum { MANY = 500 };
+	struct pool *p = begin();
+	static char tags[MANY];
+	struct pool_result r;
+
+	(void)state;
+	assert_int_equal(pool_wait(p), -1);
+	assert_false(pool_take(p, &r));
+	assert_int_equal(threads(), alone);
+	memset(tags, 0, sizeof(tags));
+	for (size_t i = 0; i < MANY; i++)
+		submit(p, "/tmp", &tags[i], 0);
+	for (size_t i = 0; i < MANY; i++) {
+		r = take(p);
+		assert_true(r.in_time);
+		assert_int_equal((*(char *)r.tag)++, 0);
+	}
+	assert_false(pool_take(p, &r));
+	assert_int_equal(pool_wait(p), -1);
+	pool_close(p);
+}
+
+static void one_hangs(void **state)
+{
+	uint64_t start = clock_now();
+	struct pool *p = begin();
+	struct pool_result r;
+	char hung;
+	char quick;
+
+	(void)state;
+	(void)pthread_mutex_lock(&gate);
+	submit(p, "/hang", &hung, 0);
+	for (int i = 0; i < 20; i++) {
+		submit(p, "/tmp", &quick, 0);
+		r = take(p);
+		assert_ptr_equal(r.tag, &quick);
+		assert_true(r.in_time);
+	}
+	assert_true(pool_wait(p) <= POOL_DEADLINE_MS);
+	r = take(p);
+	assert_ptr_equal(r.tag, &hung);
+	assert_false(r.in_time);
+	assert_true(clock_now() - start >= POOL_DEADLINE_MS);
+	submit(p, "/tmp", &quick, 0);
+	assert_ptr_equal(take(p).tag, &quick);
+	(void)pthread_mutex_unlock(&gate);
+	wait_for_threads(alone + POOL_THREADS);
+	assert_false(pool_take(p, &r));
+	pool_close(p);
+}
+
+/* More hang than there are threads: the next ones get threads of their own, up to a limit. */
+static void many_hang(void **state)
+{
+	enum { MOST = POOL_THREADS + POOL_HELD_MOST, MANY = MOST + 20 };
+	struct pool *p = begin();
+	struct pool_result r;
+	size_t late = 0;
+	char quick;
+	char hung;
+
+	(void)state;
+	(void)pthread_mutex_lock(&gate);
+	for (size_t i = 0; i < 3 * POOL_THREADS; i++)
+		submit(p, "/hang", &hung, 0);
+	submit(p, "/tmp", &quick, 0);
+	r = take(p);
+	assert_ptr_equal(r.tag, &quick);
+	assert_true(r.in_time);
+	for (size_t i = 3 * POOL_THREADS; i < MANY; i++)
+		submit(p, "/hang", &hung, 0);
+	submit(p, "/tmp", &quick, 0);
+	for (size_t i = 0; i < MANY + 1; i++)
+		late += !take(p).in_time;
+	assert_int_equal(late, MANY + 1);
+	assert_int_equal(atomic_load(&looking), MOST);
+	assert_int_equal(threads(), alone + MOST);
+	(void)pthread_mutex_unlock(&gate);
+	wait_for_threads(alone + POOL_THREADS);
+	submit(p, "/tmp", &quick, 0);
+	assert_true(take(p).in_time);
+	pool_close(p);
+}
+
+static void slow_ones_count(void **state)
+{
+	struct pool *p = begin();
+	char tag;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		submit(p, "/slow", &tag, 0);
+	for (int i = 0; i < 10; i++)
+		assert_true(take(p).in_time);
+	pool_close(p);
+}
+
+static void queue_is_bounded(void **state)
+{
+	struct pool *p = begin();
+	size_t taken = 0;
+	struct span meets;
+	struct err e;
+	char tag;
+
+	(void)state;
+	(void)pthread_mutex_lock(&gate);
+	for (int i = 0; i < 2 * POOL_QUEUE_MOST; i++) {
+		struct lookup *l = lookup_new(SPAN("/none"), 0);
+
+		assert_int_equal(lookup_add(l, SPAN("/hang"), &e), 0);
+		taken += pool_submit(p, l, &tag, &meets) == 0;
+		lookup_release(l);
+	}
+	assert_in_range(taken, POOL_QUEUE_MOST, POOL_QUEUE_MOST + POOL_THREADS + POOL_HELD_MOST);
+	(void)pthread_mutex_unlock(&gate);
+	for (size_t i = 0; i < taken; i++)
+		assert_true(take(p).in_time);
+	pool_close(p);
+}
+
+static void forgotten(void **state)
+{
+	struct pool *p = begin();
+	struct pool_result r;
+	char tags[8];
+
+	(void)state;
+	(void)pthread_mutex_lock(&gate);
+	for (size_t i = 0; i < sizeof(tags); i++)
+		submit(p, "/hang", &tags[i], 0);
+	(void)usleep(20000);
+	for (size_t i = 0; i < sizeof(tags); i++)
+		pool_forget(p, &tags[i]);
+	assert_int_equal(pool_wait(p), -1);
+	(void)pthread_mutex_unlock(&gate);
+	submit(p, "/tmp", &tags[0], 0);
+	assert_ptr_equal(take(p).tag, &tags[0]);
+	submit(p, "/tmp", &tags[1], 0);
+	(void)usleep(50000);
+	pool_forget(p, &tags[1]);
+	assert_false(pool_take(p, &r));
+	pool_close(p);
+}
+
+/* Closing does not wait for it; the last thread that comes back frees what is left. */
+static void closed_while_one_hangs(void **state)
+{
+	struct pool *p = begin();
+	char tag;
+
+	(void)state;
+	(void)pthread_mutex_lock(&gate);
+	for (int i = 0; i < 2 * POOL_THREADS; i++)
+		submit(p, "/hang", &tag, 0);
+	(void)usleep(20000);
+	pool_close(p);
+	assert_true(threads() > alone);
+	(void)pthread_mutex_unlock(&gate);
+	wait_for_threads(alone);
+	pool_close(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(all_come, end),
+		cmocka_unit_test_teardown(one_hangs, end),
+		cmocka_unit_test_teardown(many_hang, end),
+		cmocka_unit_test_teardown(slow_ones_count, end),
+		cmocka_unit_test_teardown(queue_is_bounded, end),
+		cmocka_unit_test_teardown(forgotten, end),
+		cmocka_unit_test_teardown(closed_while_one_hangs, end),
+	};
+
+	/* After a failure the gate may stay closed. */
+	(void)alarm(120);
+	alone = threads();
+	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
+}
