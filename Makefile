@@ -74,15 +74,19 @@ TABLES := routes powers flags proxies fields grants metrics
 GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/version.h $(B)/gen/report_css.h
 .SECONDARY: $(GEN)
 CORE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/core/*/*.c)))
-REST := $(patsubst %.c,$(B)/%.o,$(filter-out src/cli/main.c,$(sort $(wildcard src/*/*.c))))
+MAINS := src/cli/main.c src/daemon/main.c
+REST := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAINS),$(sort $(wildcard src/*/*.c))))
 
 .PHONY: all tables
-all: $(B)/dsp
+all: $(B)/dspd $(B)/dsp
 tables: $(GEN)
 
-$(B)/dsp: $(B)/src/cli/main.o $(B)/libdsp.a $(B)/libdsp-core.a
+# dspd decides: core, system, host, protocol, config, audit, daemon. dsp is the tool.
+$(B)/dspd: $(B)/src/daemon/main.o
+$(B)/dsp: $(B)/src/cli/main.o
+$(B)/dspd $(B)/dsp: $(B)/libdsp.a $(B)/libdsp-core.a
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 # From an archive the linker takes only what a program needs.
 $(B)/libdsp-core.a: $(CORE)
@@ -121,7 +125,7 @@ $(B)/gen/version.h: Makefile
 	@mkdir -p $(@D)
 	$(Q)echo '#define DSP_VERSION "$(VERSION)"' > $@
 
--include $(CORE:.o=.d) $(REST:.o=.d) $(B)/src/cli/main.d
+-include $(CORE:.o=.d) $(REST:.o=.d) $(MAINS:%.c=$(B)/%.d)
 
 .PHONY: clean
 clean:

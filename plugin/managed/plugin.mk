@@ -11,11 +11,11 @@ $(MHD): plugin/managed/microhttpd.sh
 	$(SAY) "  BUILD $@"
 	$(Q)plugin/managed/microhttpd.sh $(@D)
 
-$(B)/static/dsp: $(B)/src/cli/main.o $(B)/libdsp.a $(B)/libdsp-core.a $(MHD)
+$(B)/static/dspd: $(B)/src/daemon/main.o $(B)/libdsp.a $(B)/libdsp-core.a $(MHD)
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(patsubst -pie,-static-pie,$(LINK)) -o $@ $^ $(filter-out -lmicrohttpd,$(LIBS))
-$(B)/dynamic/dsp: $(B)/dsp
+$(B)/dynamic/dspd: $(B)/dspd
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
@@ -23,7 +23,7 @@ $(B)/dynamic/dsp: $(B)/dsp
 plugin: packages-plugin
 	@$(MAKE) --no-print-directory plugin-directory
 	@plugin/managed/next.sh $(PLUGIN)
-plugin-directory: $(B)/$(ROOTFS)/dsp config.json
+plugin-directory: $(B)/$(ROOTFS)/dspd config.json
 	$(SAY) "  MAKE  $(PLUGIN)"
 	$(Q)plugin/managed/rootfs.sh $< $(PLUGIN)/rootfs
 	$(Q)cp config.json $(PLUGIN)/config.json

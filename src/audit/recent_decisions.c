@@ -1,4 +1,5 @@
 #include "dsp/audit/recent_decisions.h"
+#include "dsp/protocol/protocol.h"
 
 #include <errno.h>
 #include <stdio.h>

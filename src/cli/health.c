@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/settings.h"
 #include "dsp/protocol/http_client.h"
+#include "dsp/protocol/protocol.h"
 
 enum { WAIT_MS = 2000 };
 
@@ -31,7 +33,7 @@ static int judge(const char *socket)
 {
 	struct err e;
 	int status = 0;
-	json_auto_t *o = http_ask_dsp(socket, "/Dsp.Status", WAIT_MS, &status, &e);
+	json_auto_t *o = http_ask_dsp(socket, ENDPOINT_STATUS, WAIT_MS, &status, &e);
 	const char *trouble;
 	char version[40];
 	char profile[40];

@@ -1,7 +1,8 @@
-#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
+#include "dsp/core/policy/settings.h"
 #include "version.h"
 
 /* Of enable and disable. */
@@ -19,18 +20,6 @@ static const struct command {
 	const char *what;
 	const char *more;
 } commands[] = {
-	{ "serve", "[--socket PATH] [--env-file FILE] [--policy FILE] [--managed]", cli_serve,
-		"answer dockerd's questions on the plugin socket",
-		"  --socket PATH    the plugin socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
-		"  --env-file FILE  take the flags from FILE (NAME=value lines), not from the environment\n"
-		"  --policy FILE    the policy file: users, rules (DSP_POLICY)\n"
-		"  --managed        as a managed plugin, which starts as root: give up all rights once\n"
-		"                   the socket is bound, and look up no mount sources\n"
-		"\n"
-		"A socket that a service manager hands over (LISTEN_FDS) is served in place of one of its own.\n"
-		"SIGHUP reads env file and policy file anew; an error keeps the old settings.\n"
-		"SIGTERM and SIGINT finish the calls in hand and end it. A wrong setting ends the start with\n"
-		"status 78, or with DSP_ON_BROKEN=deny serves, and denies everything.\n" },
 	{ "explain",
 		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as NAME] [--policy FILE] [--env-file FILE] [--json]",
 		cli_explain, "show how one request is read and decided under the current settings",
@@ -239,18 +228,6 @@ static void print_overview(FILE *to)
 	for (size_t i = 0; i < COMMANDS; i++)
 		(void)fprintf(to, "  dsp %-8s %s\n", commands[i].name, commands[i].what);
 	(void)fprintf(to, "dsp help COMMAND tells more.\n");
-}
-
-int cli_usage(const char *command, const char *fmt, ...)
-{
-	va_list args;
-
-	(void)fprintf(stderr, "dsp %s: ", command);
-	va_start(args, fmt);
-	(void)vfprintf(stderr, fmt, args);
-	va_end(args);
-	(void)fprintf(stderr, "\nsee: dsp help %s\n", command);
-	return EXIT_USAGE;
 }
 
 int cli_version(int argc, char **argv)

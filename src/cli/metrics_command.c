@@ -8,9 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/settings.h"
 #include "dsp/protocol/http_client.h"
+#include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
 
 enum {
@@ -71,7 +73,7 @@ static int replace(const char *path, const char *text, size_t n, struct err *e)
 
 static int fetch(const char *socket, bool text, struct http_reply *ret, struct err *e)
 {
-	const char *endpoint = text ? "/Dsp.MetricsText" : "/Dsp.Metrics";
+	const char *endpoint = text ? ENDPOINT_METRICS_TEXT : ENDPOINT_METRICS;
 
 	if (http_post(socket, endpoint, WAIT_MS, ret, e) != 0)
 		return -1;

@@ -3,10 +3,13 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
+#include "dsp/core/policy/settings.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/protocol/http_client.h"
+#include "dsp/protocol/protocol.h"
 
 enum { WAIT_MS = 5000 };
 
@@ -174,10 +177,10 @@ static int control(int argc, char **argv, const char *endpoint)
 
 int cli_status(int argc, char **argv)
 {
-	return control(argc, argv, "/Dsp.Status");
+	return control(argc, argv, ENDPOINT_STATUS);
 }
 
 int cli_reload(int argc, char **argv)
 {
-	return control(argc, argv, "/Dsp.Reload");
+	return control(argc, argv, ENDPOINT_RELOAD);
 }

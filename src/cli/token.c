@@ -2,11 +2,12 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/core/policy/subject.h"
+#include "dsp/system/file.h"
 
 enum {
 	TOKEN_BYTES = 32,

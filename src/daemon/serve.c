@@ -1,11 +1,13 @@
+#include "serve.h"
+
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "activation.h"
 #include "dsp/audit/audit.h"
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
+#include "dsp/config/config.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/daemon/server.h"
 #include "dsp/daemon/service.h"
@@ -21,9 +23,8 @@
 enum { BUDGET = 64 << 20, REQUEST_SECONDS = 30 };
 
 /* "profile guard, ALLOW_EXEC=1": what differs from the default. */
-static void say_settings(const struct config *c)
+static void say_settings(const struct config *c, unsigned generation)
 {
-	unsigned generation = c->snapshot.generation;
 	char text[900];
 	struct line l;
 
@@ -106,17 +107,21 @@ static void tell_state(struct serving *s, const char *trouble)
 
 static void release(struct snapshot *s)
 {
-	config_free((struct config *)(void *)s);
+	config_free(s->owner);
+	mem_free(s);
 }
 
-/* What the service holds of a configuration, and frees when nobody holds it any more. */
+/* Owns c: frees it when no request holds the snapshot any more. NULL: memory ran out, c stays. */
 static struct snapshot *snapshot_of(struct config *c)
 {
-	c->snapshot.policy = &c->policy;
-	c->snapshot.release = release;
-	memcpy(c->snapshot.digest, c->digest, sizeof(c->digest));
-	memcpy(c->snapshot.env_digest, c->env_digest, sizeof(c->env_digest));
-	return &c->snapshot;
+	struct snapshot *s = mem_alloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	*s = (struct snapshot){ .policy = &c->policy, .owner = c, .release = release };
+	memcpy(s->digest, c->digest, sizeof(s->digest));
+	memcpy(s->env_digest, c->env_digest, sizeof(s->env_digest));
+	return s;
 }
 
 static void stopping(void *ctx)
@@ -175,17 +180,23 @@ static int begin_lookups(
 
 static int reload_settings(struct serving *s, struct err *e)
 {
+	struct snapshot *next = NULL;
 	struct config *c = NULL;
+	int rc = config_read(&s->sources, &c, e);
 
-	if (config_read(&s->sources, &c, e) != 0) {
+	if (rc == 0) {
+		next = snapshot_of(c);
+		rc = next ? 0 : FAIL(e, ENOMEM, "the settings");
+	}
+	if (rc != 0) {
 		config_free(c);
 		log_fault("reload: %s; the old settings stay in force", e->text);
 		return -1;
 	}
 	say_notices(c);
-	service_swap(&s->service, snapshot_of(c));
+	service_swap(&s->service, next);
 	audit_configure(s->service.audit, &c->settings.audit);
-	say_settings(c);
+	say_settings(c, next->generation);
 	return 0;
 }
 
@@ -229,7 +240,7 @@ static void say_view(void)
 /* After everything that a thread inherits: blocked signals, the sandbox of a managed plugin. */
 static int begin_trail(struct serving *s, struct err *e)
 {
-	const struct config *c = (const struct config *)(const void *)s->service.snapshot;
+	const struct config *c = s->service.snapshot->owner;
 
 	s->service.audit = audit_new(&c->settings.audit, e);
 	return s->service.audit ? audit_start(s->service.audit, e) : -1;
@@ -286,7 +297,7 @@ static int listen_and_run(struct serving *s, struct server_options *o)
 		log_fault("%s", e.text);
 		return EXIT_FINDINGS;
 	}
-	say_settings((const struct config *)(const void *)s->service.snapshot);
+	say_settings(s->service.snapshot->owner, s->service.snapshot->generation);
 	rc = run(s, o, &e);
 	listener_close(&s->listener);
 	if (rc != 0) {
@@ -336,7 +347,7 @@ static int meet_manager(struct serving *s)
 }
 
 /* Owns c. */
-static int serve(struct serving *s, struct config *c)
+static int serve_settings(struct serving *s, struct config *c)
 {
 	struct server_options o = { .ctx = s,
 		.budget = BUDGET,
@@ -346,35 +357,31 @@ static int serve(struct serving *s, struct config *c)
 		.stopping = stopping,
 		.hangup = hangup,
 		.tick = tick };
+	struct snapshot *first = snapshot_of(c);
 	int rc;
 
+	if (!first) {
+		log_fault("no memory for the settings");
+		config_free(c);
+		listener_close(&s->listener);
+		return EXIT_FINDINGS;
+	}
 	o.endpoints = service_endpoints(&o.count);
 	memcpy(s->socket, c->socket, sizeof(s->socket));
-	service_swap(&s->service, snapshot_of(c));
+	service_swap(&s->service, first);
 	rc = listen_and_run(s, &o);
 	service_end(&s->service);
 	return rc;
 }
 
-int cli_serve(int argc, char **argv)
+int serve(const struct sources *sources)
 {
-	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
-	struct serving s = { .service.reload = reload,
-		.sources.in_force = true,
-		.listener.fd = -1,
-		.notify.fd = -1 };
+	struct serving s = {
+		.service.reload = reload, .sources = *sources, .listener.fd = -1, .notify.fd = -1
+	};
 	struct config *c = NULL;
 	struct err e;
-	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (!sources_take(&s.sources, o, optarg))
-			return cli_usage(
-				"serve", "%s: unknown, or its value is missing", argv[optind - 1]);
-	}
-	if (optind < argc)
-		return cli_usage("serve", "%s: not expected", argv[optind]);
 	if (s.sources.managed && confine(&s) != 0)
 		return EXIT_FINDINGS;
 	if (!s.sources.managed && meet_manager(&s) != 0)
@@ -389,5 +396,5 @@ int cli_serve(int argc, char **argv)
 		policy_broken(e.text, &c->policy);
 	}
 	say_notices(c);
-	return serve(&s, c);
+	return serve_settings(&s, c);
 }

@@ -1,4 +1,5 @@
 #include "dsp/daemon/service.h"
+#include "dsp/protocol/protocol.h"
 
 #include <errno.h>
 
@@ -476,14 +477,14 @@ static enum answer answer_watch(void *ctx, struct call *call)
 }
 
 static const struct endpoint endpoints[] = {
-	{ "/AuthZPlugin.AuthZReq", ENVELOPE_MOST, answer_request, NULL, drop_request, NULL },
-	{ "/AuthZPlugin.AuthZRes", 0, answer_response, take_response, drop_response, NULL },
-	{ "/Plugin.Activate", 0, answer_activate, NULL, NULL, NULL },
-	{ "/Dsp.Status", 0, answer_status, NULL, NULL, NULL },
-	{ "/Dsp.Reload", 0, answer_reload, NULL, NULL, NULL },
-	{ "/Dsp.Metrics", 0, answer_open_metrics, NULL, NULL, NULL },
-	{ "/Dsp.MetricsText", 0, answer_text_metrics, NULL, NULL, NULL },
-	{ "/Dsp.Watch", 0, answer_watch, NULL, NULL, "after" },
+	{ ENDPOINT_REQUEST, ENVELOPE_MOST, answer_request, NULL, drop_request, NULL },
+	{ ENDPOINT_RESPONSE, 0, answer_response, take_response, drop_response, NULL },
+	{ ENDPOINT_ACTIVATE, 0, answer_activate, NULL, NULL, NULL },
+	{ ENDPOINT_STATUS, 0, answer_status, NULL, NULL, NULL },
+	{ ENDPOINT_RELOAD, 0, answer_reload, NULL, NULL, NULL },
+	{ ENDPOINT_METRICS, 0, answer_open_metrics, NULL, NULL, NULL },
+	{ ENDPOINT_METRICS_TEXT, 0, answer_text_metrics, NULL, NULL, NULL },
+	{ ENDPOINT_WATCH, 0, answer_watch, NULL, NULL, "after" },
 };
 
 const struct endpoint *service_endpoints(size_t *count)

@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "daemon_json.h"
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/protocol/http_client.h"
+#include "dsp/protocol/protocol.h"
 #include "dsp/system/process.h"
 #include "setup.h"
 
@@ -60,7 +61,7 @@ static int check_left(struct turn *t, const json_t *plugins)
 		if (strcmp(name, t->name) == 0)
 			continue;
 		if (!alive)
-			alive = http_ask_dsp(t->socket, "/Plugin.Activate", TURN_ASK_MS, NULL, &e);
+			alive = http_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
 		if (!alive)
 			return 0;
 		if (turn_check_other(t, name, false) != 0)

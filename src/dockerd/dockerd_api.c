@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "dsp/core/base/text.h"
-#include "dsp/daemon/service.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/protocol/http_client.h"
+#include "dsp/protocol/protocol.h"
 #include "dsp/system/subprocess.h"
 
 enum { DOCKERD_MS = 10000, PROBE_MS = 5000, VERSION_MS = 20000 };
@@ -80,7 +80,7 @@ static int make_nonce(char nonce[PROBE_LENGTH + 1], struct err *e)
 /* Whether dsp has seen the nonce; -1 and e: it does not tell. */
 static int has_seen(const char *dsp_socket, const char *nonce, struct err *e)
 {
-	json_auto_t *o = http_ask_dsp(dsp_socket, "/Dsp.Status", PROBE_MS, NULL, e);
+	json_auto_t *o = http_ask_dsp(dsp_socket, ENDPOINT_STATUS, PROBE_MS, NULL, e);
 	const json_t *probes = json_object_get(o, "probes");
 	const json_t *probe;
 	size_t i;

@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 
 #include "daemon_json.h"
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/protocol/http_client.h"
+#include "dsp/protocol/protocol.h"
 #include "dsp/system/process.h"
 #include "setup.h"
 
@@ -82,7 +83,7 @@ static int check_dsp(struct turn *t)
 	const json_t *implements;
 	struct err e;
 
-	activated = http_ask_dsp(t->socket, "/Plugin.Activate", TURN_ASK_MS, NULL, &e);
+	activated = http_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
 	if (!activated)
 		return turn_refuse(t, "start it first: systemctl start dsp.socket, or dsp serve",
 			"%s", e.text);
@@ -94,7 +95,7 @@ static int check_dsp(struct turn *t)
 			"authz") != 0)
 		return turn_refuse(
 			t, NULL, "%s: what answers there is no authorization plugin", t->socket);
-	state = http_ask_dsp(t->socket, "/Dsp.Status", TURN_ASK_MS, NULL, &e);
+	state = http_ask_dsp(t->socket, ENDPOINT_STATUS, TURN_ASK_MS, NULL, &e);
 	if (!state)
 		return turn_refuse(t, NULL, "%s", e.text);
 	if (!is_found_by_name(t))
@@ -278,7 +279,7 @@ static int prove(struct turn *t)
 	if (t->dockerd->pid == 0)
 		return EXIT_FINE;
 	/* A dockerd that reads the name of a dead plugin ends after some seconds. */
-	alive = http_ask_dsp(t->socket, "/Plugin.Activate", TURN_ASK_MS, NULL, &e);
+	alive = http_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
 	if (!alive || turn_reload(t, ASKED_YES, &e) != 0)
 		return undo(t, &e);
 	turn_say(t, "ok", "dockerd asks %s: a probe through its API has arrived", t->name);

@@ -11,10 +11,12 @@
 
 #include "daemon_json.h"
 #include "diff.h"
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/settings.h"
 #include "dsp/protocol/http_client.h"
+#include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
 
 enum { PROOF_MS = 20000, PAUSE_MS = 100 };
@@ -249,7 +251,7 @@ int turn_check_other(struct turn *t, const char *name, bool answers)
 	if (managed > 0)
 		return 0;
 	if (found && path[0] && answers) {
-		activated = http_ask_dsp(path, "/Plugin.Activate", TURN_ASK_MS, NULL, &e);
+		activated = http_ask_dsp(path, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
 		if (activated)
 			return 0;
 		(void)snprintf(why, sizeof(why), "does not answer (%s)", e.text);

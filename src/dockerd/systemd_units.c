@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dsp/config/cli.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/system/file.h"
 #include "dsp/system/proc_file.h"
 #include "dsp/system/subprocess.h"
 

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 #include "check_result.h"
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
+#include "dsp/config/config.h"
 #include "dsp/core/base/err.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/dockerd/dsp_process.h"

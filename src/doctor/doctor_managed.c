@@ -7,6 +7,7 @@
 
 #include "doctor.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/system/file.h"
 
 enum { CONFIG_MOST = 4 << 20 };
 

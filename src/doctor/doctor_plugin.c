@@ -6,6 +6,7 @@
 #include "doctor.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/policy/escalation.h"
+#include "dsp/system/file.h"
 #include "version.h"
 
 #define PLUGIN_SOCKETS "/run/docker/plugins"

@@ -8,6 +8,8 @@
 #include "doctor.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/protocol/http_client.h"
+#include "dsp/protocol/protocol.h"
+#include "dsp/system/file.h"
 #include "dsp/system/proc_file.h"
 
 enum { DSP_MS = 2000, API_MS = 3000, DAEMON_JSON_MOST = 1 << 20 };
@@ -30,12 +32,12 @@ static bool implements_authz(const json_t *o)
 /* Whether it is there and answers; on false no_dsp says why not. */
 static bool look_at_dsp(struct doctor *d, const char *socket)
 {
-	json_auto_t *first = http_ask_dsp(socket, "/Plugin.Activate", DSP_MS, NULL, &d->no_dsp);
+	json_auto_t *first = http_ask_dsp(socket, ENDPOINT_ACTIVATE, DSP_MS, NULL, &d->no_dsp);
 
 	d->activates = implements_authz(first);
 	if (!first)
 		return false;
-	d->status = http_ask_dsp(socket, "/Dsp.Status", DSP_MS, NULL, &d->no_dsp);
+	d->status = http_ask_dsp(socket, ENDPOINT_STATUS, DSP_MS, NULL, &d->no_dsp);
 	if (d->status && !json_is_string(json_object_get(d->status, "version"))) {
 		json_decref(d->status);
 		d->status = NULL;

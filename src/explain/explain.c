@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
+#include "dsp/config/config.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/rule_match.h"
 #include "dsp/explain/simulate.h"
 #include "dsp/protocol/envelope.h"
+#include "dsp/system/file.h"
 
 enum { HEADERS_MOST = ASKING_HEADERS_MOST };
 

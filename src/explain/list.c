@@ -2,7 +2,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
+#include "dsp/config/config.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/policy/decide.h"
 

@@ -2,13 +2,15 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
+#include "dsp/config/config.h"
 #include "dsp/core/base/arena.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/explain/simulate.h"
 #include "dsp/protocol/envelope.h"
+#include "dsp/system/file.h"
 
 enum { FILE_MOST = 8 << 20, SHOWN = 128 };
 

@@ -3,11 +3,12 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/learn/observations.h"
 #include "dsp/learn/suggest_command.h"
+#include "dsp/system/file.h"
 
 enum { FILE_MOST = 8 << 20, SHOWN_MOST = 20 };
 

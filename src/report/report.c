@@ -4,7 +4,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsp/core/base/text.h"
+#include "dsp/protocol/protocol.h"
 
 enum { WAIT_MS = 2000 };
 
@@ -61,8 +62,8 @@ int feed_ask(struct feed *f, struct err *e)
 	char target[160];
 
 	feed_end(f);
-	(void)snprintf(
-		target, sizeof(target), "/Dsp.Watch%s%s", f->cursor[0] ? "?after=" : "", f->cursor);
+	(void)snprintf(target, sizeof(target), ENDPOINT_WATCH "%s%s", f->cursor[0] ? "?after=" : "",
+		f->cursor);
 	if (http_post(f->socket, target, WAIT_MS, &f->reply, e) != 0)
 		return -1;
 	f->reads = true;

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "audit_filter.h"
-#include "dsp/audit/recent_decisions.h"
-#include "dsp/config/cli.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/text.h"
 #include "dsp/learn/suggest_command.h"
+#include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
 #include "watch_client.h"
 #include "watch_view.h"
@@ -232,7 +232,7 @@ static int look(struct watching *w)
 static void say_what_is_watched(struct watching *w)
 {
 	struct err e;
-	json_auto_t *o = http_ask_dsp(w->feed.socket, "/Dsp.Status", STATUS_MS, NULL, &e);
+	json_auto_t *o = http_ask_dsp(w->feed.socket, ENDPOINT_STATUS, STATUS_MS, NULL, &e);
 	const char *profile = json_string_value(json_object_get(o, "profile"));
 	const char *mode = json_string_value(json_object_get(o, "mode"));
 	char shown[40];

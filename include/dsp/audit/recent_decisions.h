@@ -14,9 +14,7 @@
 #include "dsp/core/record/audit_record.h"
 
 enum {
-	WATCH_BYTES = 1 << 20,        /* of lines */
-	WATCH_REPLY_MOST = 256 << 10, /* bytes of lines at a time */
-	WATCH_MS = 10000,             /* nobody looked for so long: nobody looks on */
+	WATCH_MS = 10000, /* nobody looked for so long: nobody looks on */
 };
 
 /* What is there only while somebody looks. */

@@ -15,6 +15,7 @@
 #include "dsp/daemon/metrics.h"
 #include "dsp/daemon/server.h"
 #include "dsp/host/lookup_pool.h"
+#include "dsp/protocol/protocol.h"
 
 /*
  * What is in force: a policy, and who owns it. A question that is answered later keeps the one that
@@ -26,6 +27,7 @@ struct snapshot {
 	char digest[72];     /* "sha256:..." of the policy file; "-": there is none */
 	char env_digest[72]; /* and of the env file */
 	unsigned holders;
+	void *owner;                         /* of policy */
 	void (*release)(struct snapshot *s); /* nobody holds it any more */
 };
 
@@ -41,8 +43,7 @@ struct exchange {
 };
 
 enum {
-	PROBES = 8,        /* the last ones are kept */
-	PROBE_LENGTH = 32, /* lower-case hex digits of a probe's nonce */
+	PROBES = 8, /* the last ones are kept */
 };
 
 struct service {

@@ -10,6 +10,7 @@
 
 #include "dsp/core/base/span.h"
 #include "dsp/core/facts/powers.h"
+#include "dsp/core/parse/body.h"
 #include "dsp/core/parse/target.h"
 #include "fields_tab.h"
 #include "flags_tab.h"
@@ -29,9 +30,6 @@ enum method {
 enum variable { VAR_NONE, VAR_SEGMENT, VAR_ANY, VAR_SOME };
 
 enum body_kind { BODY_NONE, BODY_JSON, BODY_JSON_OPTIONAL, BODY_TAR, BODY_RAW };
-
-/* What a JSON body must be at its top. */
-enum body_top { TOP_NONE, TOP_OBJECT, TOP_OBJECT_OR_NULL, TOP_LIST_OR_NULL, TOP_LIST };
 
 struct route {
 	enum method method;

@@ -7,7 +7,10 @@
 
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/json_value.h"
-#include "dsp/core/facts/route.h"
+#include "fields_tab.h"
+
+/* What a JSON body must be at its top. */
+enum body_top { TOP_NONE, TOP_OBJECT, TOP_OBJECT_OR_NULL, TOP_LIST_OR_NULL, TOP_LIST };
 
 /* What a body must be. */
 struct body_form {

@@ -1,0 +1,10 @@
+/* The daemon's life: bind, confine, read the settings, serve, stop. */
+#ifndef DSP_SERVE_H
+#define DSP_SERVE_H
+
+#include "dsp/config/config.h"
+
+/* Serves until SIGTERM or SIGINT. Returns an exit status; what went wrong has been logged. */
+int serve(const struct sources *sources);
+
+#endif
