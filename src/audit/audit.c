@@ -77,7 +77,7 @@ static enum audit_to resolve_to(const struct audit *a, const struct audit_settin
 
 /* Puts the ledger's line, and wakes the writer when it sleeps. */
 static enum fate put_line(
-	struct audit *a, enum backlog_kind kind, struct record_head *head, struct span fields)
+	struct audit *a, enum backlog_kind kind, struct audit_record_head *head, struct span fields)
 {
 	enum fate fate = ledger_put(&a->ledger, kind, head, fields);
 
@@ -88,9 +88,9 @@ static enum fate put_line(
 
 /* --- decisions ---------------------------------------------------------------------------------*/
 
-static bool is_wanted(const struct audit *a, const struct record *r)
+static bool is_wanted(const struct audit *a, const struct audit_record *r)
 {
-	bool denied = !record_allows(r) || r->decision->monitored;
+	bool denied = !audit_record_allows(r) || r->decision->monitored;
 	bool read = r->facts && r->facts->route && !r->facts->route->write;
 
 	if (a->to == AUDIT_TO_NOWHERE)
@@ -99,11 +99,11 @@ static bool is_wanted(const struct audit *a, const struct record *r)
 		(a->settings.log == AUDIT_LOG_CHANGES && !read);
 }
 
-static struct span decision_fields(struct audit *a, const struct record *r)
+static struct span decision_fields(struct audit *a, const struct audit_record *r)
 {
-	bool allowed = record_allows(r);
+	bool allowed = audit_record_allows(r);
 	bool would = allowed && r->decision->monitored;
-	const char *operation = r->facts ? record_operation(r->facts) : "none";
+	const char *operation = r->facts ? audit_record_operation(r->facts) : "none";
 	const char *what = r->facts && r->facts->route ? operation : "request";
 	char who[200] = "?";
 	struct line l;
@@ -130,15 +130,15 @@ static struct span decision_fields(struct audit *a, const struct record *r)
 }
 
 /* Whether an allowed request must be denied because nothing would tell of it. */
-static bool must_deny(const struct audit *a, const struct record *r)
+static bool must_deny(const struct audit *a, const struct audit_record *r)
 {
-	return a->settings.full == AUDIT_FULL_DENY && record_allows(r) &&
+	return a->settings.full == AUDIT_FULL_DENY && audit_record_allows(r) &&
 		(a->failing || a->ledger.lost > 0 ||
-			!backlog_has_room(&a->ledger.backlog, RECORD_MOST + LEDGER_FIELDS));
+			!backlog_has_room(&a->ledger.backlog, AUDIT_RECORD_MOST + LEDGER_FIELDS));
 }
 
 /* The line of a decision. False: it must be a denial. head->id is that of the line, or NULL. */
-static bool put_decision(struct audit *a, struct record *r, struct record_head *head)
+static bool put_decision(struct audit *a, struct audit_record *r, struct audit_record_head *head)
 {
 	static const char refusal[] = "its audit trail cannot be kept: see dsp status; "
 				      "DSP_AUDIT_FULL=drop goes on without";
@@ -155,7 +155,7 @@ static bool put_decision(struct audit *a, struct record *r, struct record_head *
 		r->refused = "audit";
 		r->message = refusal;
 	}
-	record_decision(head, r, &a->ledger.line);
+	audit_record_decision(head, r, &a->ledger.line);
 	switch (put_line(a, LINE_DECISION, head, decision_fields(a, r))) {
 	case FATE_WAITS:
 		a->tally.waiting++;
@@ -177,10 +177,10 @@ static bool tells_outcomes(const struct audit *a)
 	return a->to != AUDIT_TO_NOWHERE && a->settings.log != AUDIT_LOG_DENIALS;
 }
 
-bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us)
+bool audit_decision(struct audit *a, struct audit_record *r, uint64_t duration_us)
 {
-	char id[RECORD_ID_ROOM];
-	struct record_head head = {
+	char id[AUDIT_RECORD_ID_ROOM];
+	struct audit_record_head head = {
 		.id = id, .time_us = clock_date_us(), .duration_us = duration_us
 	};
 	bool allowed;
@@ -188,7 +188,7 @@ bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us)
 	lock(a);
 	ledger_name(&a->ledger, id);
 	allowed = put_decision(a, r, &head);
-	if (record_allows(r) && tells_outcomes(a))
+	if (audit_record_allows(r) && tells_outcomes(a))
 		flights_begin(a->flights, r->request, head.id);
 	unlock(a);
 	return allowed;
@@ -196,7 +196,7 @@ bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us)
 
 /* --- outcomes ----------------------------------------------------------------------------------*/
 
-static struct span outcome_fields(struct audit *a, const struct record_outcome *o)
+static struct span outcome_fields(struct audit *a, const struct request_outcome *o)
 {
 	char target[128];
 	char message[200];
@@ -217,14 +217,14 @@ static bool is_read(struct span method)
 }
 
 /* The mutex is held. */
-static void put_outcome(struct audit *a, struct record_outcome *o)
+static void put_outcome(struct audit *a, struct request_outcome *o)
 {
 	static const enum audit_outcome kinds[] = { [FLIGHT_UNKNOWN] = OUTCOME_UNKNOWN,
 		[FLIGHT_EXACT] = OUTCOME_EXACT,
 		[FLIGHT_AMBIGUOUS] = OUTCOME_AMBIGUOUS };
-	char decision[RECORD_ID_ROOM];
-	char id[RECORD_ID_ROOM];
-	struct record_head head = { .id = id, .time_us = clock_date_us() };
+	char decision[AUDIT_RECORD_ID_ROOM];
+	char id[AUDIT_RECORD_ID_ROOM];
+	struct audit_record_head head = { .id = id, .time_us = clock_date_us() };
 	enum flight_found found = flights_end(a->flights, o, decision);
 
 	a->outcomes[kinds[found]]++;
@@ -234,11 +234,11 @@ static void put_outcome(struct audit *a, struct record_outcome *o)
 			(a->settings.log != AUDIT_LOG_ALL && is_read(o->method))))
 		return;
 	ledger_name(&a->ledger, id);
-	record_outcome(&head, o, &a->ledger.line);
+	audit_record_outcome(&head, o, &a->ledger.line);
 	(void)put_line(a, LINE_OUTCOME, &head, outcome_fields(a, o));
 }
 
-void audit_outcome(struct audit *a, struct record_outcome *o)
+void audit_outcome(struct audit *a, struct request_outcome *o)
 {
 	lock(a);
 	if (tells_outcomes(a) && o)

@@ -17,11 +17,11 @@ void ledger_free(struct ledger *l)
 	folds_free(&l->folds);
 }
 
-void ledger_name(struct ledger *l, char out[RECORD_ID_ROOM])
+void ledger_name(struct ledger *l, char out[AUDIT_RECORD_ID_ROOM])
 {
 	struct line text;
 
-	line_init(&text, out, RECORD_ID_ROOM);
+	line_init(&text, out, AUDIT_RECORD_ID_ROOM);
 	line_add(&text, "%s-%llu", l->prefix, (unsigned long long)++l->next);
 }
 
@@ -55,15 +55,15 @@ static bool put_notice(struct ledger *l, const char *type, const char *message)
 
 static bool put_repeats(struct ledger *l, struct fold *f)
 {
-	char id[RECORD_ID_ROOM];
+	char id[AUDIT_RECORD_ID_ROOM];
 	char message[128];
-	struct record_head head = {
+	struct audit_record_head head = {
 		.id = id, .time_us = f->last_us, .count = f->count, .since_us = f->first_us
 	};
 	struct line text;
 
 	ledger_name(l, id);
-	record_repeats(&head, f->id, f->type, &l->notice);
+	audit_record_repeats(&head, f->id, f->type, &l->notice);
 	line_init(&text, message, sizeof(message));
 	line_add(&text, "the same again %llu times: %s", (unsigned long long)f->count, f->id);
 	if (!put_notice(l, "repeat", message))
@@ -74,9 +74,9 @@ static bool put_repeats(struct ledger *l, struct fold *f)
 
 void ledger_tell_lost(struct ledger *l)
 {
-	char id[RECORD_ID_ROOM];
+	char id[AUDIT_RECORD_ID_ROOM];
 	char message[128];
-	struct record_head head = {
+	struct audit_record_head head = {
 		.id = id, .time_us = clock_date_us(), .count = l->lost, .since_us = l->lost_since
 	};
 	struct line text;
@@ -84,20 +84,20 @@ void ledger_tell_lost(struct ledger *l)
 	if (l->lost == 0)
 		return;
 	ledger_name(l, id);
-	record_dropped(&head, l->lost_decisions, &l->notice);
+	audit_record_dropped(&head, l->lost_decisions, &l->notice);
 	line_init(&text, message, sizeof(message));
 	line_add(&text, "%llu lines of the audit trail are missing", (unsigned long long)l->lost);
 	if (put_notice(l, "dropped", message))
 		l->lost = l->lost_decisions = 0;
 }
 
-static struct span stable_part(const struct record_line *line)
+static struct span stable_part(const struct audit_record_line *line)
 {
 	return (struct span){ line->text + line->stable, line->n - line->stable };
 }
 
-enum fate ledger_put(
-	struct ledger *l, enum backlog_kind kind, struct record_head *head, struct span fields)
+enum fate ledger_put(struct ledger *l, enum backlog_kind kind, struct audit_record_head *head,
+	struct span fields)
 {
 	struct span line = { l->line.text, l->line.n };
 	struct fold_of of = { head->id, kind == LINE_DECISION ? "decision" : "outcome" };

@@ -23,8 +23,8 @@ struct ledger {
 	uint64_t lost_since;
 	char prefix[24]; /* of all names */
 	uint64_t next;
-	struct record_line line; /* the one that is to be put */
-	struct record_line notice;
+	struct audit_record_line line; /* the one that is to be put */
+	struct audit_record_line notice;
 	char fields[LEDGER_FIELDS]; /* of the line */
 	char notice_fields[LEDGER_FIELDS / 2];
 };
@@ -33,7 +33,7 @@ MUST_USE int ledger_init(struct ledger *l, size_t bytes, struct err *e);
 void ledger_free(struct ledger *l);
 
 /* A name for the next line. */
-void ledger_name(struct ledger *l, char out[RECORD_ID_ROOM]);
+void ledger_name(struct ledger *l, char out[AUDIT_RECORD_ID_ROOM]);
 
 /* What the journal shows, and can be searched for, of a line that is no decision; or nothing. */
 struct span ledger_fields(struct ledger *l, const char *type, const char *message);
@@ -41,8 +41,8 @@ struct span ledger_fields(struct ledger *l, const char *type, const char *messag
 enum fate { FATE_WAITS, FATE_FOLDED, FATE_DROPPED };
 
 /* Puts l->line. When it is folded, head->id becomes that of the line before. */
-enum fate ledger_put(
-	struct ledger *l, enum backlog_kind kind, struct record_head *head, struct span fields);
+enum fate ledger_put(struct ledger *l, enum backlog_kind kind, struct audit_record_head *head,
+	struct span fields);
 
 /* Lines of what was dropped, and of repeats whose second is over (or all), as there is room. */
 void ledger_tell_lost(struct ledger *l);

@@ -11,7 +11,7 @@
 
 enum {
 	/* More than dsp writes: a later version's lines are refused by their number. */
-	LINE_MOST = 4 * RECORD_MOST,
+	LINE_MOST = 4 * AUDIT_RECORD_MOST,
 	TIME_LENGTH = 27,
 };
 

@@ -17,7 +17,7 @@ struct flight {
 	uint64_t hash;
 	unsigned count;
 	bool ambiguous; /* there were several at a time, until all have ended */
-	char id[RECORD_ID_ROOM];
+	char id[AUDIT_RECORD_ID_ROOM];
 	size_t n;
 	char key[];
 };
@@ -116,7 +116,7 @@ void flights_begin(struct flights *f, const struct request *r, const char *id)
 	f->count++;
 }
 
-static enum flight_found find_ended(struct flights *f, char id[RECORD_ID_ROOM])
+static enum flight_found find_ended(struct flights *f, char id[AUDIT_RECORD_ID_ROOM])
 {
 	struct flight *one = find(f);
 	enum flight_found found;
@@ -124,13 +124,14 @@ static enum flight_found find_ended(struct flights *f, char id[RECORD_ID_ROOM])
 	if (!one)
 		return FLIGHT_UNKNOWN;
 	found = one->ambiguous ? FLIGHT_AMBIGUOUS : FLIGHT_EXACT;
-	text_copy(span_of(one->id), id, RECORD_ID_ROOM);
+	text_copy(span_of(one->id), id, AUDIT_RECORD_ID_ROOM);
 	if (--one->count == 0)
 		forget(f, one);
 	return found;
 }
 
-enum flight_found flights_end(struct flights *f, struct record_outcome *o, char id[RECORD_ID_ROOM])
+enum flight_found flights_end(
+	struct flights *f, struct request_outcome *o, char id[AUDIT_RECORD_ID_ROOM])
 {
 	static const char *const pairs[] = { [FLIGHT_UNKNOWN] = "unknown",
 		[FLIGHT_EXACT] = "exact",

@@ -29,7 +29,8 @@ enum flight_found {
  * One has ended. id gets its line, or is empty when it has none; o->pair and o->decision, which may
  * point to id, are set.
  */
-enum flight_found flights_end(struct flights *f, struct record_outcome *o, char id[RECORD_ID_ROOM]);
+enum flight_found flights_end(
+	struct flights *f, struct request_outcome *o, char id[AUDIT_RECORD_ID_ROOM]);
 
 /* dockerd has started anew: whatever was in hand has ended. */
 void flights_forget(struct flights *f);

@@ -20,7 +20,7 @@ struct watch_view {
 	uint64_t gone;      /* decisions before the first line that is kept */
 	uint64_t looked_at; /* milliseconds */
 	struct flights *flights;
-	struct record_line line; /* the one that is to be kept */
+	struct audit_record_line line; /* the one that is to be kept */
 };
 
 void watch_init(struct watch *w)
@@ -71,11 +71,11 @@ unsigned watch_tick(struct watch *w)
 
 /* --- what comes --------------------------------------------------------------------------------*/
 
-static void name_line(const struct watch *w, uint64_t number, char id[RECORD_ID_ROOM])
+static void name_line(const struct watch *w, uint64_t number, char id[AUDIT_RECORD_ID_ROOM])
 {
 	struct line l;
 
-	line_init(&l, id, RECORD_ID_ROOM);
+	line_init(&l, id, AUDIT_RECORD_ID_ROOM);
 	line_add(&l, "%s-%llu", w->instance, (unsigned long long)number);
 }
 
@@ -87,10 +87,10 @@ static void keep(struct watch_view *v, enum backlog_kind kind)
 		v->gone += backlog_take_first(&v->backlog) == LINE_DECISION;
 }
 
-void watch_decision(struct watch *w, const struct record *r, uint64_t duration_us)
+void watch_decision(struct watch *w, const struct audit_record *r, uint64_t duration_us)
 {
-	char id[RECORD_ID_ROOM];
-	struct record_head head = { .id = id, .duration_us = duration_us };
+	char id[AUDIT_RECORD_ID_ROOM];
+	struct audit_record_head head = { .id = id, .duration_us = duration_us };
 
 	w->lines++;
 	w->decisions++;
@@ -98,24 +98,24 @@ void watch_decision(struct watch *w, const struct record *r, uint64_t duration_u
 		return;
 	head.time_us = clock_date_us();
 	name_line(w, w->lines, id);
-	record_decision(&head, r, &w->view->line);
+	audit_record_decision(&head, r, &w->view->line);
 	keep(w->view, LINE_DECISION);
-	if (record_allows(r))
+	if (audit_record_allows(r))
 		flights_begin(w->view->flights, r->request, id);
 }
 
-void watch_outcome(struct watch *w, struct record_outcome *o)
+void watch_outcome(struct watch *w, struct request_outcome *o)
 {
-	char decision[RECORD_ID_ROOM];
-	char id[RECORD_ID_ROOM];
-	struct record_head head = { .id = id };
+	char decision[AUDIT_RECORD_ID_ROOM];
+	char id[AUDIT_RECORD_ID_ROOM];
+	struct audit_record_head head = { .id = id };
 
 	if (!w->view)
 		return;
 	head.time_us = clock_date_us();
 	name_line(w, ++w->lines, id);
 	(void)flights_end(w->view->flights, o, decision);
-	record_outcome(&head, o, &w->view->line);
+	audit_record_outcome(&head, o, &w->view->line);
 	keep(w->view, LINE_OUTCOME);
 }
 
@@ -180,16 +180,16 @@ struct reply {
 static void tell_lost(
 	const struct watch *w, const struct cursor *c, uint64_t first, struct reply *r)
 {
-	char id[RECORD_ID_ROOM];
-	struct record_head head = { .id = id,
+	char id[AUDIT_RECORD_ID_ROOM];
+	struct audit_record_head head = { .id = id,
 		.time_us = clock_date_us(),
 		.count = first - 1 - c->lines,
 		.since_us = c->time_us };
-	struct record_line *line = &w->view->line;
+	struct audit_record_line *line = &w->view->line;
 
 	/* The name of one of them, which nobody has seen. */
 	name_line(w, first - 1, id);
-	record_dropped(&head, w->view->gone - c->decisions, line);
+	audit_record_dropped(&head, w->view->gone - c->decisions, line);
 	memcpy(r->text + r->n, line->text, line->n);
 	r->n += line->n;
 }
@@ -240,7 +240,8 @@ int watch_read(struct watch *w, struct span cursor, char **ret, size_t *len, str
 		return -1;
 	w->view->looked_at = clock_about();
 	kept = (size_t)(w->view->backlog.end - w->view->backlog.begin);
-	r.cap = (kept < WATCH_REPLY_MOST ? kept : WATCH_REPLY_MOST) + RECORD_MOST + LAST_LINE_ROOM;
+	r.cap = (kept < WATCH_REPLY_MOST ? kept : WATCH_REPLY_MOST) + AUDIT_RECORD_MOST +
+		LAST_LINE_ROOM;
 	r.text = mem_alloc(r.cap);
 	if (!r.text)
 		return FAIL(e, ENOMEM, "the last decisions");

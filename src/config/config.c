@@ -50,10 +50,10 @@ static int read_settings(
 
 	/* First of all: it says what an error in the others leads to. */
 	if (broken &&
-		settings_take(s, SPAN("DSP_ON_BROKEN"), span_of(broken), SOURCE_ENVIRONMENT, e) !=
+		settings_parse(s, SPAN("DSP_ON_BROKEN"), span_of(broken), SOURCE_ENVIRONMENT, e) !=
 			0)
 		return -1;
-	if (settings_take_environment(
+	if (settings_parse_environment(
 		    s, environment, env_file ? SOURCE_ENVIRONMENT_DSP : SOURCE_ENVIRONMENT, e) != 0)
 		return -1;
 	if (!env_file)
@@ -61,7 +61,7 @@ static int read_settings(
 	if (read_env_file(sources, text, &len, e) != 0)
 		return -1;
 	digest_write((struct span){ *text, len }, c->env_digest);
-	return settings_take_file(s, env_file, (struct span){ *text, len }, e);
+	return settings_parse_file(s, env_file, (struct span){ *text, len }, e);
 }
 
 bool sources_take(struct sources *s, int option, const char *value)
@@ -137,7 +137,7 @@ static int read_policy(struct config *c, const char *path, struct err *e)
 	c->findings.file = path;
 	c->findings.text = (struct span){ read.text, read.n };
 	digest_write(c->findings.text, c->digest);
-	if (policy_file_read(&file, &c->findings) == 0)
+	if (policy_file_parse(&file, &c->findings) == 0)
 		merge(c, &file);
 	c->rules = file.rules;
 	return 0;
@@ -210,7 +210,7 @@ int config_read(const struct sources *sources, struct config **ret, struct err *
 	settings_finish(&c->settings);
 	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), c->rules,
 		&c->policy);
-	c->policy.blind = sources->managed;
+	c->policy.mounts_invisible = sources->managed;
 	return review(c, e);
 }
 

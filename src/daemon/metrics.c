@@ -105,7 +105,7 @@ static void count_duration(struct metrics *m, uint64_t us)
 	m->duration_us += us;
 }
 
-void metrics_decision(struct metrics *m, const struct record *r, uint64_t duration_us)
+void metrics_decision(struct metrics *m, const struct audit_record *r, uint64_t duration_us)
 {
 	const struct decision *d = r->decision;
 	bool allow = d->verdict == VERDICT_ALLOW && !r->refused;
@@ -113,14 +113,14 @@ void metrics_decision(struct metrics *m, const struct record *r, uint64_t durati
 	enum metrics_verdict v = allow ? METRICS_ALLOW : METRICS_DENY;
 
 	operation_of(m, r->facts)[v]++;
-	decided_by(m, record_decided_by(d, r->refused))[v]++;
+	decided_by(m, audit_record_decided_by(d, r->refused))[v]++;
 	count_powers(m, &r->facts->powers, v);
 	count_duration(m, duration_us);
 	m->would_deny += allow && d->monitored;
 	if (d->rule && !r->refused)
 		rule_of(m, d->rule, r->generation)[v]++;
-	if (d->noted)
-		rule_of(m, d->noted, r->generation)[METRICS_MONITORED]++;
+	if (d->monitored_rule)
+		rule_of(m, d->monitored_rule, r->generation)[METRICS_MONITORED]++;
 	if (r->facts->reading == READING_UNROUTABLE)
 		m->doubts[DOUBT_UNROUTABLE]++;
 	else if (r->facts->reading == READING_UNREADABLE)

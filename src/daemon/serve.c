@@ -45,7 +45,7 @@ static void say_settings(const struct config *c, unsigned generation)
 			c->digest);
 	if (generation > 1)
 		line_add(&l, ", generation %u", generation);
-	if (c->policy.blind)
+	if (c->policy.mounts_invisible)
 		line_add(&l, "; managed plugin: user %d, mount sources are hidden from it",
 			(int)SANDBOX_ID);
 	log_line("%s: profile %s%s%s; serving %s", DSP_VERSION,

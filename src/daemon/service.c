@@ -58,7 +58,7 @@ static bool wants_outcomes(const struct service *service)
 		(service->audit && audit_wants_outcomes(service->audit));
 }
 
-static void put_outcome_on_record(const struct service *service, struct record_outcome *o)
+static void put_outcome_on_record(const struct service *service, struct request_outcome *o)
 {
 	if (service->audit)
 		audit_outcome(service->audit, o);
@@ -72,12 +72,12 @@ static void take_response(void *ctx, struct call *call, const char *bytes, size_
 	const struct service *service = ctx;
 
 	if (!call->state && wants_outcomes(service)) {
-		call->state = mem_alloc(sizeof(struct aftermath));
+		call->state = mem_alloc(sizeof(struct authz_response));
 		if (call->state)
-			aftermath_begin(call->state);
+			authz_response_begin(call->state);
 	}
 	if (call->state)
-		aftermath_take(call->state, (struct span){ bytes, n });
+		authz_response_parse(call->state, (struct span){ bytes, n });
 }
 
 static void drop_response(void *ctx, struct call *call)
@@ -91,11 +91,11 @@ static void drop_response(void *ctx, struct call *call)
 static enum answer answer_response(void *ctx, struct call *call)
 {
 	const struct service *service = ctx;
-	struct record_outcome outcome;
+	struct request_outcome outcome;
 
 	if (call->state)
 		put_outcome_on_record(
-			service, aftermath_end(call->state, &outcome) ? &outcome : NULL);
+			service, authz_response_end(call->state, &outcome) ? &outcome : NULL);
 	drop_response(ctx, call);
 	reply_static(&call->reply, 200, SPAN("{\"Allow\":true}"));
 	return ANSWER_NOW;
@@ -189,7 +189,7 @@ static void tell_noted(
 static const char *put_on_record(const struct service *service, const struct exchange *x,
 	const struct decision *d, const char *message)
 {
-	struct record r = { .request = &x->request,
+	struct audit_record r = { .request = &x->request,
 		.subject = &x->subject,
 		.facts = &x->facts,
 		.decision = d,
@@ -214,7 +214,7 @@ static void put_failure_on_record(const struct service *service, const struct ca
 	enum metrics_doubt why, const char *text)
 {
 	const char *by = why == DOUBT_FAILURE ? "failure" : "question";
-	struct record r = { .refused = by,
+	struct audit_record r = { .refused = by,
 		.message = text,
 		.policy = service->snapshot->policy,
 		.generation = service->snapshot->generation,
@@ -250,8 +250,8 @@ static void conclude(const struct service *service, struct exchange *x)
 		return;
 	}
 	d = decide(policy, &x->subject, &x->facts);
-	if (d.noted)
-		tell_noted(service, x, d.noted);
+	if (d.monitored_rule)
+		tell_noted(service, x, d.monitored_rule);
 	if (d.verdict != VERDICT_ALLOW || d.monitored) {
 		message_write(policy, &x->subject, &x->facts, &d, message);
 		tell(service, x, d.monitored ? "would deny" : "denied", message);
@@ -284,9 +284,9 @@ static int look_up(const struct service *service, struct exchange *x, struct err
 {
 	struct span meets;
 
-	if (x->snapshot->policy->blind)
+	if (x->snapshot->policy->mounts_invisible)
 		facts_hide_mounts(&x->facts);
-	if (x->snapshot->policy->blind || !service->pool)
+	if (x->snapshot->policy->mounts_invisible || !service->pool)
 		return 0;
 	if (lookup_collect(&x->facts, service->socket_dir, x->call->peer, &x->lookup, e) != 0)
 		return -1;
@@ -398,7 +398,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 		exchange_drop(x);
 		return ANSWER_NOW;
 	}
-	x->subject = subject_of(x->snapshot->policy->file_rules, &x->request);
+	x->subject = subject_identify(x->snapshot->policy->file_rules, &x->request);
 	if (facts_read(&x->request, &x->facts, &e) == 0) {
 		note_probe(service, &x->facts);
 		later = look_up(service, x, &e);

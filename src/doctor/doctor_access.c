@@ -78,9 +78,9 @@ void check_bodies(const struct doctor *d, struct outcome *o)
 static bool closes(const struct doctor *d, enum power p)
 {
 	struct subject anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
-	struct escape found;
+	struct escalation found;
 
-	return !escape_find(&d->config->policy, &anyone, p, &found);
+	return !escalation_find(&d->config->policy, &anyone, p, &found);
 }
 
 void check_grpc(const struct doctor *d, struct outcome *o)

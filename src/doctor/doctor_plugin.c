@@ -223,7 +223,7 @@ void check_one_dsp(const struct doctor *d, struct outcome *o)
 void check_open_ways(const struct doctor *d, struct outcome *o)
 {
 	struct subject anyone;
-	struct escape found;
+	struct escalation found;
 	size_t open = 0;
 
 	if (d->managed) {
@@ -241,7 +241,7 @@ void check_open_ways(const struct doctor *d, struct outcome *o)
 	anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		if (power_info((enum power)i)->root == ROOT_DIRECT &&
-			escape_find(&d->config->policy, &anyone, (enum power)i, &found))
+			escalation_find(&d->config->policy, &anyone, (enum power)i, &found))
 			open++;
 	}
 	if (open > 0) {

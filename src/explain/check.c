@@ -39,7 +39,7 @@ static void write_subject(const struct config *c, size_t id, char *out, size_t c
 		subject_write(&subject, out, cap);
 }
 
-static void add_json(struct survey *s, enum power p, size_t id, const struct escape *found)
+static void add_json(struct survey *s, enum power p, size_t id, const struct escalation *found)
 {
 	const struct power_info *info = power_info(p);
 	struct subject subject = subject_at(s->config->policy.file_rules, id);
@@ -50,14 +50,14 @@ static void add_json(struct survey *s, enum power p, size_t id, const struct esc
 
 	write_subject(s->config, id, who, sizeof(who));
 	subject_write(&subject, name, sizeof(name));
-	escape_why(&s->config->policy, p, &found->decision, why, sizeof(why));
-	(void)snprintf(text, sizeof(text), "%s can %s: %s", who, info->escape, why);
+	escalation_reason(&s->config->policy, p, &found->decision, why, sizeof(why));
+	(void)snprintf(text, sizeof(text), "%s can %s: %s", who, info->escalation, why);
 	(void)json_array_append_new(info->root == ROOT_DIRECT ? s->direct : s->through_others,
 		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s}", "power", info->name, "root",
 			root_name(info->root), "subject", name, "operation",
 			found->route ? found->route->name : "unknown", "closed_by",
-			found->decision.rule ? NULL : info->flag, "what", info->escape, "why", why,
-			"text", text));
+			found->decision.rule ? NULL : info->flag, "what", info->escalation, "why",
+			why, "text", text));
 }
 
 /* The way that is this one, of those of its power, which are the last; NULL: no memory. */
@@ -89,10 +89,10 @@ static void look_at(struct survey *s, enum power p)
 		return;
 	for (size_t id = 0; id < subjects && !s->lost; id++) {
 		struct subject subject = subject_at(rules, id);
-		struct escape found;
+		struct escalation found;
 		struct way *way;
 
-		if (!escape_find(&s->config->policy, &subject, p, &found))
+		if (!escalation_find(&s->config->policy, &subject, p, &found))
 			continue;
 		way = way_of(s, p, &found.decision);
 		s->lost = !way;
@@ -116,8 +116,8 @@ static void print_way(const struct survey *s, const struct way *way)
 	}
 	if (way->count > NAMED)
 		(void)printf(" and %zu more", way->count - NAMED);
-	escape_why(&s->config->policy, way->power, &way->decision, text, sizeof(text));
-	(void)printf(" can %s: %s%s%s%s\n", info->escape, text, way->decision.rule ? "" : "; ",
+	escalation_reason(&s->config->policy, way->power, &way->decision, text, sizeof(text));
+	(void)printf(" can %s: %s%s%s%s\n", info->escalation, text, way->decision.rule ? "" : "; ",
 		way->decision.rule ? "" : info->flag, way->decision.rule ? "" : "=0 closes it");
 }
 

@@ -188,31 +188,31 @@ static json_t *subject_json(const struct subject *subject)
 }
 
 /* Why a rule did or did not match, for a person. */
-static void fit_text(const struct fitting *f, const struct rule *rule, char *out, size_t cap)
+static void match_text(const struct rule_match *f, const struct rule *rule, char *out, size_t cap)
 {
 	char item[128] = "";
 	struct line l;
 	size_t n = 0;
 
 	line_init(&l, out, cap);
-	switch (f->fit) {
-	case FIT:
+	switch (f->result) {
+	case MATCH_YES:
 		line_add(&l, rule->monitor ? "matches, and only records" : "matches");
 		return;
-	case FIT_NOT_WHO:
+	case MATCH_NOT_SUBJECT:
 		line_add(&l, "not for this subject");
 		return;
-	case FIT_NOT_OPERATION:
+	case MATCH_NOT_OPERATION:
 		line_add(&l, "not about this operation");
 		return;
-	case FIT_NOT_LIST:
+	case MATCH_NOT_LIST:
 		if (f->item)
 			detail_write(f->item, item, sizeof(item));
 		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
 			rule->deny ? "mean what is asked for" : "cover ", item,
 			!rule->deny && !f->item ? "what it may ask for unseen" : "");
 		return;
-	case FIT_NOT_POWERS:
+	case MATCH_NOT_POWERS:
 		break;
 	}
 	line_add(&l, rule->deny ? "none of its powers is asked for" : "it lacks ");
@@ -231,14 +231,14 @@ static json_t *rules_json(const struct policy *policy, const struct judged *j)
 
 	for (size_t i = 0; policy->file_rules && i < policy->file_rules->count && before; i++) {
 		const struct rule *rule = &policy->file_rules->items[i];
-		struct fitting f = rule_fit(rule, j->subject.id, &j->facts, &powers);
+		struct rule_match f = rule_match(rule, j->subject.id, &j->facts, &powers);
 		char why[256];
 
-		fit_text(&f, rule, why, sizeof(why));
+		match_text(&f, rule, why, sizeof(why));
 		(void)json_array_append_new(list,
 			json_pack("{s:o, s:s, s:b, s:s}", "rule", escaped(rule->name), "kind",
-				rule->deny ? "deny" : "allow", "matches", f.fit == FIT, "why",
-				why));
+				rule->deny ? "deny" : "allow", "matches", f.result == MATCH_YES,
+				"why", why));
 		before = j->decision.rule != rule;
 	}
 	return list;

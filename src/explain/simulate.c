@@ -60,11 +60,12 @@ static int take_subject(
 {
 	const struct rules *rules = policy->file_rules;
 
-	j->subject = subject_of(rules, &j->request);
+	j->subject = subject_identify(rules, &j->request);
 	if (!as)
 		return 0;
 	for (size_t i = 0; rules && i < rules->subject_count; i++) {
-		if (i != SUBJECT_STRANGER && span_equal(rules->subjects[i], span_of(as))) {
+		if (i != SUBJECT_UNKNOWN_CERTIFICATE &&
+			span_equal(rules->subjects[i], span_of(as))) {
 			j->subject = subject_at(rules, i);
 			return 0;
 		}
@@ -81,7 +82,7 @@ int facts_look_up(
 {
 	struct span missing;
 
-	if (policy->blind) {
+	if (policy->mounts_invisible) {
 		facts_hide_mounts(facts);
 		return facts_judge_mounts(facts, span_of(policy->socket_dir), e);
 	}

@@ -21,7 +21,7 @@ struct arguments {
 struct question {
 	const struct policy *policy;
 	struct span operation; /* empty: every one that can carry the power */
-	struct wish wish;
+	struct access_query query;
 	json_t *list;
 	bool any;     /* somebody may */
 	bool carried; /* some operation can be asked for it */
@@ -123,16 +123,16 @@ static void write_rule(const struct rule *rule, struct line *l)
 }
 
 static void write_why(
-	const struct question *q, const struct granting *g, bool may, char *out, size_t cap)
+	const struct question *q, const struct access_answer *g, bool may, char *out, size_t cap)
 {
 	const struct decision *d = &g->decision;
-	enum power p = q->wish.power;
+	enum power p = q->query.power;
 	size_t flag = d->flag;
 	struct line l;
 
 	line_init(&l, out, cap);
 	if (p != POWER_COUNT && d->by == DECIDED_BY_GRANT && flag == FLAG_COUNT)
-		flag = q->policy->said_by[p];
+		flag = q->policy->decided_by_flag[p];
 	if (d->monitored)
 		line_add(&l, "monitor mode; else: %s", g->message);
 	else if (!may)
@@ -147,7 +147,7 @@ static void write_why(
 }
 
 static void add(struct question *q, const struct subject *subject, const struct route *route,
-	const struct granting *g)
+	const struct access_answer *g)
 {
 	bool may = g->decision.verdict == VERDICT_ALLOW;
 	const struct rule *rule = g->decision.rule;
@@ -170,7 +170,7 @@ static void add(struct question *q, const struct subject *subject, const struct 
 }
 
 /* Of routes that share a name one is enough: that which is allowed, or else the first. */
-static bool is_better(const struct granting *g, const struct granting *best)
+static bool is_better(const struct access_answer *g, const struct access_answer *best)
 {
 	return best->decision.verdict != VERDICT_ALLOW && g->decision.verdict == VERDICT_ALLOW;
 }
@@ -183,15 +183,15 @@ static void look_at(struct question *q, const struct route *first, size_t count)
 
 	for (size_t i = 0; i < subjects; i++) {
 		struct subject subject = subject_at(rules, i);
-		struct granting best;
-		struct granting g;
+		struct access_answer best;
+		struct access_answer g;
 		bool asked = false;
 
 		for (size_t r = 0; r < (first ? count : 1); r++) {
 			if (first && first[r].operation != first->operation)
 				continue;
-			if (!who_can_ask(
-				    q->policy, &subject, first ? &first[r] : NULL, &q->wish, &g))
+			if (!access_query_answer(
+				    q->policy, &subject, first ? &first[r] : NULL, &q->query, &g))
 				continue;
 			if (!asked || is_better(&g, &best))
 				best = g;
@@ -261,7 +261,7 @@ static bool take_name(struct question *q, struct span name, struct suggestion *s
 		struct span power = span_of(power_info((enum power)i)->name);
 
 		if (span_equal(name, power)) {
-			q->wish.power = (enum power)i;
+			q->query.power = (enum power)i;
 			return true;
 		}
 		suggest_try(s, power);
@@ -306,9 +306,9 @@ static int answer(struct question *q, const struct arguments *a)
 	int rc = 0;
 
 	if (a->on) {
-		enum list_kind kind = kind_of(&on, q->wish.power);
+		enum list_kind kind = kind_of(&on, q->query.power);
 
-		q->wish.with = &facts;
+		q->query.with = &facts;
 		rc = make_detail(on, kind, &facts, &e);
 		if (rc == 0)
 			rc = facts_look_up(q->policy, &facts, &lookup, &e);
@@ -321,7 +321,7 @@ static int answer(struct question *q, const struct arguments *a)
 			? show(q, a->json)
 			: cli_usage("who-can", "%s cannot be asked for with %s", a->what, a->on);
 	}
-	q->wish.with = NULL;
+	q->query.with = NULL;
 	facts_free(&facts);
 	lookup_release(lookup);
 	return rc;
@@ -332,7 +332,7 @@ int cli_who_can(int argc, char **argv)
 	struct arguments a = { .what = NULL };
 	AUTO_CONFIG struct config *c = NULL;
 	json_auto_t *list = json_array();
-	struct question q = { .wish = { .power = POWER_COUNT }, .list = list };
+	struct question q = { .query = { .power = POWER_COUNT }, .list = list };
 	struct suggestion s;
 	struct err e;
 	int rc = take_arguments(&a, argc, argv);

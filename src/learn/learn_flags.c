@@ -49,9 +49,9 @@ static bool open_by_grant(struct trial *t, const struct seen *s)
 {
 	size_t narrowest = PROXY_RULES_MOST;
 
-	for (size_t i = t->policy.rule_count; i > 0; i--) {
-		size_t flag = t->policy.rule_flag[i - 1];
-		bool grant = t->policy.rules[i - 1]->kind == RULE_GRANT &&
+	for (size_t i = t->policy.proxy_rule_count; i > 0; i--) {
+		size_t flag = t->policy.proxy_rule_flags[i - 1];
+		bool grant = t->policy.proxy_rules[i - 1]->kind == PROXY_GRANT &&
 			t->settings.flags[flag] != SETTING_ON;
 
 		if (!grant)
@@ -66,7 +66,7 @@ static bool open_by_grant(struct trial *t, const struct seen *s)
 	}
 	if (narrowest == PROXY_RULES_MOST)
 		return false;
-	t->settings.flags[t->policy.rule_flag[narrowest]] = SETTING_ON;
+	t->settings.flags[t->policy.proxy_rule_flags[narrowest]] = SETTING_ON;
 	return true;
 }
 
@@ -142,11 +142,11 @@ static void find_opened(const struct trial *t, const struct trial *bare, struct 
 	struct subject anybody = subject_at(NULL, SUBJECT_ANONYMOUS);
 
 	for (size_t p = 0; p < POWER_COUNT; p++) {
-		struct escape way;
+		struct escalation way;
 
 		if (power_info((enum power)p)->root == ROOT_DIRECT &&
-			escape_find(&t->policy, &anybody, (enum power)p, &way) &&
-			!escape_find(&bare->policy, &anybody, (enum power)p, &way))
+			escalation_find(&t->policy, &anybody, (enum power)p, &way) &&
+			!escalation_find(&bare->policy, &anybody, (enum power)p, &way))
 			powerset_add(opened, (enum power)p);
 	}
 }
@@ -164,11 +164,11 @@ static void note_left_open(struct learned *all, const struct trial *t)
 		powerset_add_all(&used, &all->items[i]->facts.powers);
 	line_init(&l, text, sizeof(text));
 	for (size_t p = 0; p < POWER_COUNT; p++) {
-		struct escape way;
+		struct escalation way;
 
 		if (power_info((enum power)p)->root == ROOT_DIRECT &&
 			!powerset_has(&used, (enum power)p) &&
-			escape_find(&t->policy, &anybody, (enum power)p, &way))
+			escalation_find(&t->policy, &anybody, (enum power)p, &way))
 			line_add(&l, "%s%s", n++ > 0 ? ", " : "", power_info((enum power)p)->name);
 	}
 	if (n > 0)

@@ -34,14 +34,14 @@ void learned_free(struct learned *all)
 /* No rule that names others speaks of one who is not named, and least those of the anonymous. */
 struct subject seen_subject(const struct seen *s, const struct rules *rules)
 {
-	struct subject stranger = subject_at(rules, SUBJECT_STRANGER);
+	struct subject stranger = subject_at(rules, SUBJECT_UNKNOWN_CERTIFICATE);
 
 	for (size_t i = 0; rules && i < rules->subject_count; i++) {
-		if (i != SUBJECT_STRANGER && span_equal(rules->subjects[i], s->subject))
+		if (i != SUBJECT_UNKNOWN_CERTIFICATE && span_equal(rules->subjects[i], s->subject))
 			return subject_at(rules, i);
 	}
 	stranger.name = s->subject;
-	stranger.is_stranger = true;
+	stranger.is_unknown_certificate = true;
 	return stranger;
 }
 

@@ -47,7 +47,7 @@ int plan_compile(struct plan *p, struct err *e)
 	if (!p->text)
 		return FAIL(e, ENOMEM, "a policy");
 	p->findings = (struct findings){ .file = "the suggestion", .text = span_of(p->text) };
-	if (policy_file_read(&p->file, &p->findings) != 0 || findings_fatal(&p->findings)) {
+	if (policy_file_parse(&p->file, &p->findings) != 0 || findings_fatal(&p->findings)) {
 		findings_first(&p->findings, e);
 		return -1;
 	}

@@ -1,6 +1,6 @@
 /*
  * What a decision costs under a policy file, when its last rule decides or none: the time of
- * subject_of and decide alone, for the same request with and without the file.
+ * subject_identify and decide alone, for the same request with and without the file.
  *
  *   decide [RULES] [USERS] [ROUNDS]     prints the medians, a line for each kind of request
  */
@@ -106,7 +106,7 @@ static void begin(struct setup *s, const struct kind *kind, size_t rules, size_t
 	write_policy(f, kind, rules, users);
 	(void)fclose(f);
 	s->findings = (struct findings){ .file = "policy", .text = { s->text, n } };
-	if (policy_file_read(&s->file, &s->findings) != 0 || findings_fatal(&s->findings))
+	if (policy_file_parse(&s->file, &s->findings) != 0 || findings_fatal(&s->findings))
 		abort();
 	settings_init(&settings);
 	settings_finish(&settings);
@@ -127,7 +127,7 @@ static double time_decision(
 	double start = microseconds();
 
 	for (size_t i = 0; i < CALLS; i++) {
-		struct subject subject = subject_of(policy->file_rules, rq);
+		struct subject subject = subject_identify(policy->file_rules, rq);
 
 		if (decide(policy, &subject, facts).verdict != VERDICT_ALLOW)
 			abort();

@@ -73,12 +73,12 @@ static void check_text(const json_t *line, const char *key, struct span came)
 }
 
 /* One line, of characters that no terminal obeys. */
-static json_t *check_line(const struct record_line *line)
+static json_t *check_line(const struct audit_record_line *line)
 {
 	struct span rest = { line->text, line->n - 1 };
 	json_t *json;
 
-	CHECK(line->n >= 2 && line->n < RECORD_MOST && line->text[line->n] == '\0');
+	CHECK(line->n >= 2 && line->n < AUDIT_RECORD_MOST && line->text[line->n] == '\0');
 	CHECK(line->text[line->n - 1] == '\n' && line->stable < line->n);
 	while (rest.n > 0) {
 		size_t n = text_utf8(rest);
@@ -119,13 +119,13 @@ struct texts {
 static void check_decision(
 	const struct policy *policy, struct request *request, const struct texts *texts)
 {
-	static struct record_line line;
+	static struct audit_record_line line;
 	struct rule rule = { .name = texts->rule };
-	struct subject subject = subject_of(NULL, request);
-	struct record_head head = { .id = "5f-1", .time_us = 1, .duration_us = INT64_MAX };
+	struct subject subject = subject_identify(NULL, request);
+	struct audit_record_head head = { .id = "5f-1", .time_us = 1, .duration_us = INT64_MAX };
 	struct facts facts;
 	struct decision d;
-	struct record r = { .request = request,
+	struct audit_record r = { .request = request,
 		.subject = &subject,
 		.facts = &facts,
 		.decision = &d,
@@ -141,8 +141,8 @@ static void check_decision(
 	d = decide(policy, &subject, &facts);
 	/* Read through r. */
 	/* cppcheck-suppress unreadVariable */
-	d.rule = d.noted = &rule;
-	record_decision(&head, &r, &line);
+	d.rule = d.monitored_rule = &rule;
+	audit_record_decision(&head, &r, &line);
 	json = check_line(&line);
 	check_text(json, "method", request->method);
 	if (span_find(copy, '?') == copy.n)
@@ -161,16 +161,16 @@ static void check_decision(
 
 static void check_outcome(const struct request *request)
 {
-	static struct record_line line;
-	struct record_head head = { .id = "5f-2", .time_us = UINT64_MAX / 4 };
-	struct record_outcome o = { .method = request->method,
+	static struct audit_record_line line;
+	struct audit_record_head head = { .id = "5f-2", .time_us = UINT64_MAX / 4 };
+	struct request_outcome o = { .method = request->method,
 		.target = request->target,
 		.user = request->user,
 		.status = 404,
 		.pair = "unknown" };
 	json_t *json;
 
-	record_outcome(&head, &o, &line);
+	audit_record_outcome(&head, &o, &line);
 	json = check_line(&line);
 	check_text(json, "method", request->method);
 	if (request->user.n > 0)

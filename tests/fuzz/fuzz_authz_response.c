@@ -10,18 +10,19 @@
 #include "fuzz.h"
 
 /* Feeds text in pieces, each on the heap alone. */
-static bool scan(struct span text, size_t step, struct aftermath *s, struct record_outcome *ret)
+static bool scan(
+	struct span text, size_t step, struct authz_response *s, struct request_outcome *ret)
 {
-	aftermath_begin(s);
+	authz_response_begin(s);
 	while (text.n > 0) {
 		struct span piece = { text.s, step < text.n ? step : text.n };
 		char *copy = fuzz_copy(piece);
 
-		aftermath_take(s, (struct span){ copy, piece.n });
+		authz_response_parse(s, (struct span){ copy, piece.n });
 		free(copy);
 		text = span_after(text, piece.n);
 	}
-	return aftermath_end(s, ret);
+	return authz_response_end(s, ret);
 }
 
 static void check_string(const json_t *o, const char *key, struct span got)
@@ -32,7 +33,7 @@ static void check_string(const json_t *o, const char *key, struct span got)
 	CHECK(span_equal(got, json_is_string(v) ? wanted : SPAN("")));
 }
 
-static void check_meaning(struct span text, const struct record_outcome *got)
+static void check_meaning(struct span text, const struct request_outcome *got)
 {
 	json_t *o = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 	json_int_t status = json_integer_value(json_object_get(o, "ResponseStatusCode"));
@@ -50,10 +51,10 @@ static void check_meaning(struct span text, const struct record_outcome *got)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct aftermath one;
-	static struct aftermath other;
-	struct record_outcome a = { .status = 0 };
-	struct record_outcome b = { .status = 0 };
+	static struct authz_response one;
+	static struct authz_response other;
+	struct request_outcome a = { .status = 0 };
+	struct request_outcome b = { .status = 0 };
 	struct span text = { (const char *)data + (size > 0), size > 0 ? size - 1 : 0 };
 	bool readable = scan(text, text.n + 1, &one, &a);
 

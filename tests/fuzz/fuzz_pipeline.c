@@ -40,7 +40,7 @@ static const struct policy *read_policy(struct span words)
 		words = span_after(words, word.n < words.n ? word.n + 1 : word.n);
 		word.n = sign;
 		if (flag_find(word) != FLAG_COUNT)
-			(void)!settings_take(&s, word, value, SOURCE_FILE, &e);
+			(void)!settings_parse(&s, word, value, SOURCE_FILE, &e);
 	}
 	policy_compile(&s, SETTINGS_SOCKET, NULL, &policy);
 	return &policy;
@@ -191,7 +191,7 @@ static void run(const struct policy *policy, struct span question)
 	} else {
 		CHECK(facts_read(&request, &facts, &e) == 0);
 		CHECK(facts_judge_mounts(&facts, span_of(policy->socket_dir), &e) == 0);
-		struct subject subject = subject_of(NULL, &request);
+		struct subject subject = subject_identify(NULL, &request);
 
 		d = decide(policy, &subject, &facts);
 		check_decision(policy, &request, &facts, &d);

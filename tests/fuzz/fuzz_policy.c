@@ -1,5 +1,5 @@
 /*
- * policy_file_read, policy_review, and what an accepted policy decides. Input: a policy file.
+ * policy_file_parse, policy_review, and what an accepted policy decides. Input: a policy file.
  * Whatever it is, each finding is printable and stands in the text; and of what a policy that can
  * be used allows, a plain second reading finds the rule that says so, or the flag.
  */
@@ -202,8 +202,8 @@ static void check_decision(
 	CHECK(!d.monitored || (world->policy.monitor && d.verdict == VERDICT_ALLOW));
 	message_write(&world->policy, subject, &rq->facts, &d, message);
 	CHECK(message[0] != '\0' && fuzz_printable(message));
-	if (d.noted)
-		CHECK(d.noted->deny && d.noted->monitor);
+	if (d.monitored_rule)
+		CHECK(d.monitored_rule->deny && d.monitored_rule->monitor);
 	if (d.by == DECIDED_BY_FILE)
 		check_rule(world, &d, subject, rq);
 	CHECK(d.verdict != VERDICT_ALLOW || d.monitored || rq->facts.reading == READING_EXACT);
@@ -249,7 +249,7 @@ static struct request_for plain_request(const struct route *route)
 static void check_power(const struct world *world, const struct subject *subject,
 	struct request_for rq, enum power p)
 {
-	if (rq.route && escape_asks(rq.route, p, &rq.facts.powers))
+	if (rq.route && escalation_can_ask(rq.route, p, &rq.facts.powers))
 		check_decision(world, subject, &rq);
 }
 
@@ -386,7 +386,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct findings findings = { .file = "policy.json", .text = { copy, size } };
 	struct policy_file file;
 
-	CHECK(policy_file_read(&file, &findings) == 0);
+	CHECK(policy_file_parse(&file, &findings) == 0);
 	compile(&file, file.rules, &world.policy);
 	policy_review(&world.policy, &findings);
 	findings_sort(&findings);

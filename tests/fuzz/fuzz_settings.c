@@ -25,21 +25,22 @@ static void check_policy(const struct settings *s)
 	static struct policy p;
 
 	policy_compile(s, s->socket[0] != '\0' ? s->socket : SETTINGS_SOCKET, NULL, &p);
-	CHECK(p.broken[0] == '\0' && p.profile == s->profile && p.rule_count <= PROXY_RULES_MOST);
-	CHECK(p.rule_count == 0 || policy_is_proxy(&p));
+	CHECK(p.broken[0] == '\0' && p.profile == s->profile &&
+		p.proxy_rule_count <= PROXY_RULES_MOST);
+	CHECK(p.proxy_rule_count == 0 || policy_is_proxy(&p));
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		enum power power = (enum power)i;
 		enum setting own = s->flags[flag_of_power(power)];
 		bool closed = powerset_has(&p.closed, power);
 
 		CHECK(!closed || !powerset_has(&p.granted, power));
-		CHECK(p.said_by[i] <= FLAG_COUNT);
+		CHECK(p.decided_by_flag[i] <= FLAG_COUNT);
 		if (policy_is_proxy(&p))
 			continue;
 		/* A power's own flag has the last word. */
 		CHECK(own != SETTING_OFF || closed);
 		CHECK(own != SETTING_ON || powerset_has(&p.granted, power));
-		CHECK(p.said_by[i] < FLAG_COUNT || !powerset_has(&p.granted, power));
+		CHECK(p.decided_by_flag[i] < FLAG_COUNT || !powerset_has(&p.granted, power));
 	}
 }
 
@@ -57,7 +58,7 @@ static int take_environment(struct settings *s, struct span text, struct err *e)
 		variables[i] = copy + at;
 		at += strlen(copy + at) + 1;
 	}
-	rc = settings_take_environment(s, variables, SOURCE_ENVIRONMENT, e);
+	rc = settings_parse_environment(s, variables, SOURCE_ENVIRONMENT, e);
 	free(copy);
 	return rc;
 }
@@ -73,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	text.s = copy;
 	settings_init(&s);
-	rc = file ? settings_take_file(&s, "dsp.env", text, &e) : take_environment(&s, text, &e);
+	rc = file ? settings_parse_file(&s, "dsp.env", text, &e) : take_environment(&s, text, &e);
 	if (rc == 0) {
 		settings_finish(&s);
 		check_policy(&s);

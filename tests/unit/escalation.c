@@ -11,7 +11,7 @@ static void compile(const char *flags, struct policy *ret)
 	struct err e;
 
 	settings_init(&settings);
-	assert_int_equal(settings_take_file(&settings, "flags", span_of(flags), &e), 0);
+	assert_int_equal(settings_parse_file(&settings, "flags", span_of(flags), &e), 0);
 	settings_finish(&settings);
 	policy_compile(&settings, "/run/docker/plugins/dsp.sock", NULL, ret);
 }
@@ -20,13 +20,13 @@ static size_t count_direct(const char *flags)
 {
 	static struct policy policy;
 	struct subject anonymous = subject_at(NULL, SUBJECT_ANONYMOUS);
-	struct escape escape;
+	struct escalation way;
 	size_t n = 0;
 
 	compile(flags, &policy);
 	for (size_t i = 0; i < POWER_COUNT; i++)
 		n += power_info((enum power)i)->root == ROOT_DIRECT &&
-			escape_find(&policy, &anonymous, (enum power)i, &escape);
+			escalation_find(&policy, &anonymous, (enum power)i, &way);
 	return n;
 }
 
@@ -34,11 +34,11 @@ static bool is_open(const char *flags, enum power p, enum operation operation)
 {
 	static struct policy policy;
 	struct subject anonymous = subject_at(NULL, SUBJECT_ANONYMOUS);
-	struct escape escape;
+	struct escalation way;
 
 	compile(flags, &policy);
-	return escape_find(&policy, &anonymous, p, &escape) &&
-		(!escape.route || escape.route->operation == operation);
+	return escalation_find(&policy, &anonymous, p, &way) &&
+		(!way.route || way.route->operation == operation);
 }
 
 static void profiles(void **state)
@@ -97,5 +97,5 @@ int main(void)
 		cmocka_unit_test(what_it_takes),
 	};
 
-	return cmocka_run_group_tests_name("escape", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("way", tests, NULL, NULL);
 }

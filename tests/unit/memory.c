@@ -194,7 +194,7 @@ static void under(const char *flags)
 	struct err e;
 
 	settings_init(&settings);
-	assert_int_equal(settings_take_file(&settings, "flags", span_of(flags), &e), 0);
+	assert_int_equal(settings_parse_file(&settings, "flags", span_of(flags), &e), 0);
 	settings_finish(&settings);
 	policy_compile(&settings, "/run/docker/plugins/dsp.sock", NULL, &policy);
 	check_all(&policy);
@@ -262,7 +262,7 @@ static void who_looks_on(void **state)
 			.verdict = VERDICT_ALLOW, .flag = FLAG_COUNT, .reason = ""
 		};
 		const struct policy policy = { .profile = PROFILE_GUARD };
-		const struct record r = { .request = &request,
+		const struct audit_record r = { .request = &request,
 			.subject = &(struct subject){ .name = SPAN("a") },
 			.facts = &(struct facts){ .name = SPAN("") },
 			.decision = &yes,

@@ -21,7 +21,7 @@ struct reader {
 
 static void decide_once(struct watch *w, const char *text)
 {
-	const struct record r = {
+	const struct audit_record r = {
 		.refused = "question", .message = text, .policy = &policy, .digest = "-"
 	};
 
@@ -114,7 +114,7 @@ static void nobody_looks(void **state)
 
 static void each_once_in_order(void **state)
 {
-	struct record_outcome outcome = { .method = SPAN_INIT("GET"), .target = SPAN_INIT("/") };
+	struct request_outcome outcome = { .method = SPAN_INIT("GET"), .target = SPAN_INIT("/") };
 	struct reader r = { .seen = 0 };
 	struct watch w;
 
@@ -141,7 +141,7 @@ static void each_once_in_order(void **state)
 static void too_slow(void **state)
 {
 	static char long_text[1000];
-	struct record_outcome outcome = { .method = SPAN_INIT("GET"), .target = SPAN_INIT("/") };
+	struct request_outcome outcome = { .method = SPAN_INIT("GET"), .target = SPAN_INIT("/") };
 	struct reader readers[4] = { { .seen = 0 } };
 	struct watch w;
 

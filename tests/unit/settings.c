@@ -20,7 +20,7 @@ static int take_long(const char *name, char c, size_t n, struct err *e)
 	int rc;
 
 	memset(value, c, n > 0 ? n : 1);
-	rc = settings_take(
+	rc = settings_parse(
 		&s, (struct span){ key, strlen(name) }, (struct span){ value, n }, SOURCE_FILE, e);
 	free(value);
 	free(key);
@@ -87,7 +87,7 @@ static void long_names_are_cut_in_the_message(void **state)
 	(void)state;
 	for (size_t i = 0; i < 70000; i++)
 		name[i] = i < 6 ? "ALLOW_"[i] : '\x1b';
-	rc = settings_take(&s, (struct span){ name, 70000 }, SPAN("1"), SOURCE_ENVIRONMENT, &e);
+	rc = settings_parse(&s, (struct span){ name, 70000 }, SPAN("1"), SOURCE_ENVIRONMENT, &e);
 	free(name);
 	assert_int_equal(rc, -1);
 	assert_true(strlen(e.text) < 200);
@@ -99,12 +99,13 @@ static void nul_bytes_are_no_ends(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(settings_take(&s, SPAN("DSP_SOCKET"), SPAN("/a\0b"), SOURCE_FILE, &e), -1);
-	assert_int_equal(settings_take(&s, SPAN("DSP_NAME"), SPAN("a\0b"), SOURCE_FILE, &e), -1);
-	assert_int_equal(settings_take(&s, SPAN("POST"), SPAN("1\0"), SOURCE_FILE, &e), -1);
-	assert_int_equal(settings_take(&s, SPAN("POST\0"), SPAN("1"), SOURCE_FILE, &e), -1);
 	assert_int_equal(
-		settings_take(&s, SPAN("DSP_PROFILE"), SPAN("guard\0"), SOURCE_FILE, &e), -1);
+		settings_parse(&s, SPAN("DSP_SOCKET"), SPAN("/a\0b"), SOURCE_FILE, &e), -1);
+	assert_int_equal(settings_parse(&s, SPAN("DSP_NAME"), SPAN("a\0b"), SOURCE_FILE, &e), -1);
+	assert_int_equal(settings_parse(&s, SPAN("POST"), SPAN("1\0"), SOURCE_FILE, &e), -1);
+	assert_int_equal(settings_parse(&s, SPAN("POST\0"), SPAN("1"), SOURCE_FILE, &e), -1);
+	assert_int_equal(
+		settings_parse(&s, SPAN("DSP_PROFILE"), SPAN("guard\0"), SOURCE_FILE, &e), -1);
 }
 
 static void empty_names_and_values(void **state)
@@ -113,12 +114,12 @@ static void empty_names_and_values(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(settings_take(&s, none, none, SOURCE_ENVIRONMENT, &e), 0);
-	assert_int_equal(settings_take(&s, none, SPAN("1"), SOURCE_ENVIRONMENT, &e), 0);
-	assert_int_equal(settings_take(&s, none, SPAN("1"), SOURCE_FILE, &e), -1);
-	assert_int_equal(settings_take(&s, SPAN("POST"), none, SOURCE_FILE, &e), 0);
+	assert_int_equal(settings_parse(&s, none, none, SOURCE_ENVIRONMENT, &e), 0);
+	assert_int_equal(settings_parse(&s, none, SPAN("1"), SOURCE_ENVIRONMENT, &e), 0);
+	assert_int_equal(settings_parse(&s, none, SPAN("1"), SOURCE_FILE, &e), -1);
+	assert_int_equal(settings_parse(&s, SPAN("POST"), none, SOURCE_FILE, &e), 0);
 	assert_int_equal(s.flags[FLAG_POST], SETTING_UNSET);
-	assert_int_equal(settings_take(&s, SPAN("ALLOW_NOPE"), none, SOURCE_FILE, &e), -1);
+	assert_int_equal(settings_parse(&s, SPAN("ALLOW_NOPE"), none, SOURCE_FILE, &e), -1);
 }
 
 static void only_so_many_notices(void **state)
@@ -128,10 +129,10 @@ static void only_so_many_notices(void **state)
 	(void)state;
 	for (size_t i = 0; i < 200; i++)
 		assert_int_equal(
-			settings_take(&s, SPAN("IAMGES"), SPAN("1"), SOURCE_ENVIRONMENT, &e), 0);
+			settings_parse(&s, SPAN("IAMGES"), SPAN("1"), SOURCE_ENVIRONMENT, &e), 0);
 	for (size_t i = 0; i < 200; i++)
 		assert_int_equal(
-			settings_take(&s, SPAN("SOCKET_PATH"), SPAN("1"), SOURCE_ENVIRONMENT, &e),
+			settings_parse(&s, SPAN("SOCKET_PATH"), SPAN("1"), SOURCE_ENVIRONMENT, &e),
 			0);
 	settings_finish(&s);
 	assert_true(strlen(s.notices) < sizeof(s.notices));
@@ -149,10 +150,10 @@ static void an_environment(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(settings_take_environment(&s, good, SOURCE_ENVIRONMENT, &e), 0);
+	assert_int_equal(settings_parse_environment(&s, good, SOURCE_ENVIRONMENT, &e), 0);
 	assert_int_equal(s.flags[FLAG_POST], SETTING_UNSET);
 	assert_int_equal(s.flags[flag_of_power(POWER_KILL)], SETTING_ON);
-	assert_int_equal(settings_take_environment(&s, bad, SOURCE_ENVIRONMENT, &e), -1);
+	assert_int_equal(settings_parse_environment(&s, bad, SOURCE_ENVIRONMENT, &e), -1);
 	assert_memory_equal(e.text, "POST=1=1", 8);
 }
 
@@ -166,7 +167,7 @@ static void files_of_any_bytes(void **state)
 		struct err e = { .code = 0 };
 
 		settings_init(&s);
-		if (settings_take_file(&s, "f", (struct span){ text, n }, &e) != 0) {
+		if (settings_parse_file(&s, "f", (struct span){ text, n }, &e) != 0) {
 			assert_memory_equal(e.text, "f:", 2);
 			assert_null(strchr(e.text, '\n'));
 		}

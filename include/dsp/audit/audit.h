@@ -55,13 +55,13 @@ void audit_configure(struct audit *a, const struct audit_settings *settings);
  * Tells of a decision that took duration_us. False: the trail cannot be kept, and so what r would
  * allow must be denied; r->refused and r->message then say so.
  */
-bool audit_decision(struct audit *a, struct record *r, uint64_t duration_us);
+bool audit_decision(struct audit *a, struct audit_record *r, uint64_t duration_us);
 
 /*
  * What became of a request, for a trail that wants it; decision and pair are for the line, and not
  * to be used. NULL: dockerd told it in a way that cannot be read.
  */
-void audit_outcome(struct audit *a, struct record_outcome *o);
+void audit_outcome(struct audit *a, struct request_outcome *o);
 
 /* Whether outcomes are of use at all. */
 bool audit_wants_outcomes(struct audit *a);

@@ -36,10 +36,10 @@ static inline bool watch_is_on(const struct watch *w)
 }
 
 /* A decision: what its line in a trail would be told of. */
-void watch_decision(struct watch *w, const struct record *r, uint64_t duration_us);
+void watch_decision(struct watch *w, const struct audit_record *r, uint64_t duration_us);
 
 /* What became of a request; its decision and pair are set for the line, and not to be used. */
-void watch_outcome(struct watch *w, struct record_outcome *o);
+void watch_outcome(struct watch *w, struct request_outcome *o);
 
 /* dockerd has started anew: of what it had in hand it will tell nothing more. */
 void watch_new_dockerd(struct watch *w);

@@ -18,7 +18,7 @@ struct fold {
 	char *text; /* NULL: free */
 	size_t n;
 	size_t room;
-	char id[RECORD_ID_ROOM];
+	char id[AUDIT_RECORD_ID_ROOM];
 	const char *type;  /* of the line; static */
 	uint64_t begun_us; /* the line's own time */
 	uint64_t first_us; /* of the repeats */

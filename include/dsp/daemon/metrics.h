@@ -65,9 +65,9 @@ struct metrics {
 struct metrics *metrics_new(void) __attribute__((warn_unused_result));
 
 /* A request that was read, what was decided (r->refused: in spite of it), and how long it took. */
-void metrics_decision(struct metrics *m, const struct record *r, uint64_t duration_us);
+void metrics_decision(struct metrics *m, const struct audit_record *r, uint64_t duration_us);
 
-/* An answer without a decision: it is no. by: as record_decided_by has it. */
+/* An answer without a decision: it is no. by: as audit_record_decided_by has it. */
 void metrics_failure(struct metrics *m, const char *by, enum metrics_doubt why);
 
 /* The upper bounds of the buckets but the last, in microseconds. */

@@ -9,7 +9,7 @@
 		.closed_hardened = (ch),                                                           \
 		.closed_proxies = (cp),                                                            \
 		.what = (wh),                                                                      \
-		.escape = (es) },
+		.escalation = (es) },
 
 static const struct power_info rows[POWER_COUNT] = { POWERS_ROWS(ROW) };
 

@@ -3,7 +3,7 @@
 #include "dsp/core/base/text.h"
 
 static void ask(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, struct granting *ret)
+	const struct facts *facts, struct access_answer *ret)
 {
 	ret->decision = decide(policy, subject, facts);
 	ret->message[0] = '\0';
@@ -30,10 +30,10 @@ static struct detail sample(enum list_kind k, const struct pattern *p, char *tex
 
 /* The same request with an item that one of the rules' lists covers. */
 static bool try_list(const struct policy *policy, const struct subject *subject,
-	const struct rule *rule, struct facts *facts, struct granting *ret)
+	const struct rule *rule, struct facts *facts, struct access_answer *ret)
 {
 	struct sight sight = { .seen = true };
-	struct granting tried;
+	struct access_answer tried;
 	char port[96];
 
 	for (size_t k = 0; k < LIST_COUNT; k++) {
@@ -60,7 +60,7 @@ static bool try_list(const struct policy *policy, const struct subject *subject,
 }
 
 static void try_lists(const struct policy *policy, const struct subject *subject,
-	struct facts *facts, struct granting *ret)
+	struct facts *facts, struct access_answer *ret)
 {
 	const struct rules *rules = policy->file_rules;
 
@@ -71,7 +71,8 @@ static void try_lists(const struct policy *policy, const struct subject *subject
 	}
 }
 
-static bool powers_of(const struct route *route, const struct wish *wish, struct powerset *ret)
+static bool powers_of(
+	const struct route *route, const struct access_query *query, struct powerset *ret)
 {
 	struct powerset possible;
 	struct powerset network = { { 0 } };
@@ -79,16 +80,17 @@ static bool powers_of(const struct route *route, const struct wish *wish, struct
 
 	if (!route) {
 		powerset_add(ret, POWER_UNKNOWN);
-		return !wish->with && (wish->power == POWER_UNKNOWN || wish->power == POWER_COUNT);
+		return !query->with &&
+			(query->power == POWER_UNKNOWN || query->power == POWER_COUNT);
 	}
 	*ret = route_powers(route);
-	if (wish->power != POWER_COUNT && !escape_asks(route, wish->power, ret))
+	if (query->power != POWER_COUNT && !escalation_can_ask(route, query->power, ret))
 		return false;
-	if (!wish->with)
+	if (!query->with)
 		return true;
-	possible = escape_possible(route);
+	possible = escalation_possible_powers(route);
 	powerset_add(&network, POWER_NETWORK_CONNECT);
-	more = wish->with->powers;
+	more = query->with->powers;
 	/* A container that is made in a network asks for no power, but rules see the network. */
 	if (!powerset_has(&possible, POWER_NETWORK_CONNECT))
 		more = powerset_less(&more, &network);
@@ -96,19 +98,19 @@ static bool powers_of(const struct route *route, const struct wish *wish, struct
 	return powerset_within(&more, &possible);
 }
 
-bool who_can_ask(const struct policy *policy, const struct subject *subject,
-	const struct route *route, const struct wish *wish, struct granting *ret)
+bool access_query_answer(const struct policy *policy, const struct subject *subject,
+	const struct route *route, const struct access_query *query, struct access_answer *ret)
 {
 	struct facts facts = { .route = route, .plain_name = true, .reading = READING_EXACT };
 
-	if (!powers_of(route, wish, &facts.powers))
+	if (!powers_of(route, query, &facts.powers))
 		return false;
-	if (wish->with) {
-		facts.details = wish->with->details;
-		facts.unseen = wish->with->unseen;
+	if (query->with) {
+		facts.details = query->with->details;
+		facts.unseen = query->with->unseen;
 	}
 	ask(policy, subject, &facts, ret);
-	if (!wish->with && (ret->decision.verdict != VERDICT_ALLOW || ret->decision.monitored))
+	if (!query->with && (ret->decision.verdict != VERDICT_ALLOW || ret->decision.monitored))
 		try_lists(policy, subject, &facts, ret);
 	return true;
 }

@@ -130,7 +130,7 @@ static int take_keep(struct audit_settings *s, struct span name, struct span val
 	return 0;
 }
 
-int audit_settings_take(
+int audit_settings_parse(
 	struct audit_settings *s, struct span name, struct span value, struct err *e)
 {
 	static const struct {

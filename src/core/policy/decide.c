@@ -21,7 +21,7 @@ static struct decision deny_closed(const struct policy *policy, const struct pow
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		if (powerset_has(closed, (enum power)i)) {
 			d.reason = power_info((enum power)i)->name;
-			d.flag = policy->said_by[i];
+			d.flag = policy->decided_by_flag[i];
 			break;
 		}
 	}
@@ -81,7 +81,7 @@ static bool grants(const struct policy *policy, const struct facts *facts, size_
 {
 	struct powerset own = route_powers(facts->route);
 
-	return is_on(policy, policy->rule_flag[rule]) && facts->plain_name &&
+	return is_on(policy, policy->proxy_rule_flags[rule]) && facts->plain_name &&
 		powerset_within(&facts->powers, &own);
 }
 
@@ -119,16 +119,16 @@ static struct decision decide_proxy(const struct policy *policy, const struct fa
 		return deny(DECIDED_BY_SECTION, "unknown", FLAG_COUNT);
 	if (route->operation == OP_SYSTEM_OPTIONS)
 		return allow(DECIDED_BY_PROFILE, FLAG_COUNT);
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		const struct proxy_rule *rule = policy->rules[i];
-		size_t flag = policy->rule_flag[i];
+	for (size_t i = 0; i < policy->proxy_rule_count; i++) {
+		const struct proxy_rule *rule = policy->proxy_rules[i];
+		size_t flag = policy->proxy_rule_flags[i];
 		bool about = concerns(rule, route->operation);
 
-		if (rule->kind == RULE_WRITES && route->write && !is_on(policy, flag))
+		if (rule->kind == PROXY_WRITES && route->write && !is_on(policy, flag))
 			return deny(DECIDED_BY_POST, flag_at(flag)->name, flag);
-		if (rule->kind == RULE_GRANT && about && grants(policy, facts, i))
+		if (rule->kind == PROXY_GRANT && about && grants(policy, facts, i))
 			return allow(DECIDED_BY_GRANT, flag);
-		if ((rule->kind == RULE_DENY || rule->kind == RULE_CLOSE) && about &&
+		if ((rule->kind == PROXY_DENY || rule->kind == PROXY_CLOSE) && about &&
 			!is_on(policy, flag))
 			return deny(DECIDED_BY_RULE, rule_reason(route), flag);
 	}
@@ -159,7 +159,7 @@ static bool has_lists(const struct rule *rule)
  * known: that can be enough for a denial, and never for an allow.
  */
 static const struct rule *first_rule(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, const struct rule **noted)
+	const struct facts *facts, const struct rule **monitored_rule)
 {
 	struct powerset powers = decide_powers(policy, facts);
 	const struct rules *rules = policy->file_rules;
@@ -167,18 +167,18 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 
 	for (size_t i = 0; rules && i < rules->count; i++) {
 		const struct rule *rule = &rules->items[i];
-		enum fit fit = rule_fit(rule, subject->id, facts, &powers).fit;
+		enum match_result result = rule_match(rule, subject->id, facts, &powers).result;
 
-		if (fit == FIT_NOT_WHO || fit == FIT_NOT_OPERATION)
+		if (result == MATCH_NOT_SUBJECT || result == MATCH_NOT_OPERATION)
 			continue;
 		if (!exact && (!rule->deny || has_lists(rule)))
 			return NULL;
-		if (fit != FIT)
+		if (result != MATCH_YES)
 			continue;
 		if (!rule->monitor)
 			return rule;
-		if (!*noted)
-			*noted = rule;
+		if (!*monitored_rule)
+			*monitored_rule = rule;
 	}
 	return NULL;
 }
@@ -186,19 +186,19 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 static struct decision decide_readable(
 	const struct policy *policy, const struct subject *subject, const struct facts *facts)
 {
-	const struct rule *noted = NULL;
-	const struct rule *rule = first_rule(policy, subject, facts, &noted);
+	const struct rule *monitored_rule = NULL;
+	const struct rule *rule = first_rule(policy, subject, facts, &monitored_rule);
 	struct decision d;
 
 	if (rule)
 		d = decide_by_file(rule);
-	else if (policy->file_rules && policy->file_rules->otherwise_deny)
-		d = deny(DECIDED_BY_OTHERWISE, "otherwise", FLAG_COUNT);
+	else if (policy->file_rules && policy->file_rules->default_deny)
+		d = deny(DECIDED_BY_DEFAULT, "otherwise", FLAG_COUNT);
 	else if (policy_is_proxy(policy))
 		d = decide_proxy(policy, facts);
 	else
 		d = decide_profile(policy, facts);
-	d.noted = noted;
+	d.monitored_rule = monitored_rule;
 	return d;
 }
 
@@ -218,7 +218,7 @@ static struct decision decide_strictly(
 		return deny(DECIDED_BY_READING, "unroutable", FLAG_COUNT);
 	d = decide_readable(policy, subject, facts);
 	/* A denial that an administrator can change is the better reason; an allow is none. */
-	if ((d.verdict == VERDICT_ALLOW || d.by == DECIDED_BY_OTHERWISE) &&
+	if ((d.verdict == VERDICT_ALLOW || d.by == DECIDED_BY_DEFAULT) &&
 		facts->reading != READING_EXACT)
 		return deny(DECIDED_BY_READING, "unreadable", FLAG_COUNT);
 	return d;
@@ -260,7 +260,7 @@ const char *decider_name(enum decider by)
 		return "who asks is not known";
 	case DECIDED_BY_FILE:
 		return "rule of the policy file";
-	case DECIDED_BY_OTHERWISE:
+	case DECIDED_BY_DEFAULT:
 		return "otherwise";
 	case DECIDED_BY_POWER:
 		return "closed power";

@@ -65,7 +65,7 @@ static struct powerset by_body(const struct route *route)
 	return all;
 }
 
-bool escape_asks(const struct route *route, enum power p, struct powerset *ret)
+bool escalation_can_ask(const struct route *route, enum power p, struct powerset *ret)
 {
 	struct powerset body = by_body(route);
 
@@ -84,7 +84,7 @@ bool escape_asks(const struct route *route, enum power p, struct powerset *ret)
 	return true;
 }
 
-struct powerset escape_possible(const struct route *route)
+struct powerset escalation_possible_powers(const struct route *route)
 {
 	struct powerset all = route_powers(route);
 	struct powerset query = of_query(route->operation);
@@ -122,7 +122,7 @@ static bool struct_tells(enum struct_id id, enum detail_kind kind)
 	return false;
 }
 
-bool escape_tells(const struct route *route, enum detail_kind kind)
+bool escalation_has_details(const struct route *route, enum detail_kind kind)
 {
 	size_t count;
 	const struct grant *g = grants_of_operation(route->operation, &count);
@@ -131,7 +131,7 @@ bool escape_tells(const struct route *route, enum detail_kind kind)
 		(route->operation != OP_CONTAINER_UPDATE && struct_tells(route->schema, kind));
 }
 
-bool escape_by(const struct policy *policy, const struct subject *subject,
+bool escalation_by_route(const struct policy *policy, const struct subject *subject,
 	const struct route *route, enum power p, struct decision *ret)
 {
 	struct powerset powers = { { 0 } };
@@ -140,33 +140,33 @@ bool escape_by(const struct policy *policy, const struct subject *subject,
 		powerset_add(&powers, POWER_UNKNOWN);
 	else if (p == POWER_COUNT)
 		powers = route_powers(route);
-	else if (!escape_asks(route, p, &powers))
+	else if (!escalation_can_ask(route, p, &powers))
 		return false;
 	*ret = ask(policy, subject, route, &powers);
 	return ret->verdict == VERDICT_ALLOW;
 }
 
-bool escape_find(const struct policy *policy, const struct subject *subject, enum power p,
-	struct escape *ret)
+bool escalation_find(const struct policy *policy, const struct subject *subject, enum power p,
+	struct escalation *ret)
 {
 	size_t count;
 	const struct route *route = route_rows(&count);
 
 	ret->route = NULL;
 	if (p == POWER_UNKNOWN)
-		return escape_by(policy, subject, NULL, p, &ret->decision);
+		return escalation_by_route(policy, subject, NULL, p, &ret->decision);
 	for (; count > 0; count--, route++) {
 		ret->route = route;
-		if (escape_by(policy, subject, route, p, &ret->decision))
+		if (escalation_by_route(policy, subject, route, p, &ret->decision))
 			return true;
 	}
 	return false;
 }
 
-void escape_why(
+void escalation_reason(
 	const struct policy *policy, enum power p, const struct decision *d, char *out, size_t cap)
 {
-	size_t flag = policy->said_by[p];
+	size_t flag = policy->decided_by_flag[p];
 	char name[64];
 	struct line l;
 

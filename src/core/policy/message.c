@@ -68,8 +68,8 @@ static void add_flags(
 
 		if (!powerset_has(set, (enum power)i))
 			continue;
-		if (policy_is_proxy(policy) && policy->said_by[i] != FLAG_COUNT)
-			flag = policy->said_by[i];
+		if (policy_is_proxy(policy) && policy->decided_by_flag[i] != FLAG_COUNT)
+			flag = policy->decided_by_flag[i];
 		if (flag == last)
 			continue;
 		if (left > 0 || l->n - start + strlen(flag_at(flag)->name) + MORE > most)
@@ -275,7 +275,7 @@ void subject_write(const struct subject *subject, char *out, size_t cap)
 	struct line l;
 
 	line_init(&l, out, cap);
-	if (subject->is_stranger)
+	if (subject->is_unknown_certificate)
 		line_add(&l, "cn:");
 	text_escape(subject->name, out + l.n, cap - l.n);
 }
@@ -346,7 +346,7 @@ void message_write(const struct policy *policy, const struct subject *subject,
 		else
 			line_add(&l, "allowed");
 		break;
-	case DECIDED_BY_OTHERWISE:
+	case DECIDED_BY_DEFAULT:
 		write_otherwise(subject, facts, &powers, &l);
 		break;
 	case DECIDED_BY_READING:

@@ -16,9 +16,10 @@ bool policy_is_proxy(const struct policy *p)
 /* Whether an explicit 0 of the flag is no more than unset: then the proxies' own rules decide. */
 static bool zero_is_unset(const struct policy *p, size_t flag)
 {
-	for (size_t i = 0; i < p->rule_count; i++) {
-		if (p->rule_flag[i] == flag &&
-			(p->rules[i]->kind == RULE_GRANT || p->rules[i]->kind == RULE_DENY))
+	for (size_t i = 0; i < p->proxy_rule_count; i++) {
+		if (p->proxy_rule_flags[i] == flag &&
+			(p->proxy_rules[i]->kind == PROXY_GRANT ||
+				p->proxy_rules[i]->kind == PROXY_DENY))
 			return true;
 	}
 	return false;
@@ -27,7 +28,7 @@ static bool zero_is_unset(const struct policy *p, size_t flag)
 static void close_power(struct policy *p, enum power power, size_t flag)
 {
 	powerset_add(&p->closed, power);
-	p->said_by[power] = (uint16_t)flag;
+	p->decided_by_flag[power] = (uint16_t)flag;
 }
 
 /*
@@ -102,7 +103,7 @@ static void compile_power(struct policy *p, enum power power)
 	size_t flag = speaking_flag(p, power);
 	bool closed = closed_by_profile(p->profile, info);
 
-	p->said_by[power] = (uint16_t)flag;
+	p->decided_by_flag[power] = (uint16_t)flag;
 	if (flag != FLAG_COUNT)
 		closed = p->flags[flag] == SETTING_OFF;
 	if (closed)
@@ -116,9 +117,10 @@ static void compile_rules(struct policy *p)
 	for (size_t i = 0; i < sizeof(proxy_rules) / sizeof(proxy_rules[0]); i++) {
 		if (proxy_rules[i].profile != p->profile)
 			continue;
-		p->rules[p->rule_count] = &proxy_rules[i];
-		p->rule_flag[p->rule_count] = (uint16_t)flag_find(span_of(proxy_rules[i].flag));
-		p->rule_count++;
+		p->proxy_rules[p->proxy_rule_count] = &proxy_rules[i];
+		p->proxy_rule_flags[p->proxy_rule_count] = (uint16_t)flag_find(
+			span_of(proxy_rules[i].flag));
+		p->proxy_rule_count++;
 	}
 }
 
@@ -156,7 +158,7 @@ void policy_compile(
 	else
 		name_of_socket(socket, ret->names, sizeof(ret->names));
 	for (size_t i = 0; i < POWER_COUNT; i++)
-		ret->said_by[i] = FLAG_COUNT;
+		ret->decided_by_flag[i] = FLAG_COUNT;
 	compile_rules(ret);
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		if (policy_is_proxy(ret))

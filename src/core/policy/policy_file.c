@@ -171,7 +171,7 @@ static void read_otherwise(struct policy_reader *r, value_ref top)
 		return;
 	}
 	if (v->kind == VALUE_STRING && span_equal(v->text, SPAN("deny")))
-		r->rules->otherwise_deny = true;
+		r->rules->default_deny = true;
 	else if (v->kind != VALUE_STRING || !span_equal(v->text, SPAN("profile")))
 		findings_error(r->findings, v->at, "otherwise is \"deny\" or \"profile\"");
 }
@@ -405,7 +405,7 @@ static int take_room(struct policy_reader *r, size_t values)
 		!rules->tokens)
 		return -1;
 	rules->subjects[SUBJECT_ANONYMOUS] = SPAN("anonymous");
-	rules->subjects[SUBJECT_STRANGER] = SPAN("a certificate that no user has");
+	rules->subjects[SUBJECT_UNKNOWN_CERTIFICATE] = SPAN("a certificate that no user has");
 	rules->subject_count = SUBJECT_FIRST;
 	return 0;
 }
@@ -461,7 +461,7 @@ static int read_top(struct policy_reader *r, value_ref top)
 	if (read_groups(r, groups) != 0)
 		return -1;
 	read_otherwise(r, top);
-	policy_read_rules(r, rules);
+	policy_rules_parse(r, rules);
 	if (r->rules->name_count > 0)
 		qsort(r->rules->names, r->rules->name_count, sizeof(*r->rules->names),
 			compare_names);
@@ -491,7 +491,7 @@ static int read_text(struct policy_reader *r, char *text, size_t n)
 	return read_top(r, top);
 }
 
-int policy_file_read(struct policy_file *ret, struct findings *f)
+int policy_file_parse(struct policy_file *ret, struct findings *f)
 {
 	struct policy_reader r = { .file = ret, .findings = f };
 	char *text;

@@ -76,7 +76,7 @@ static void shape_list(struct shape *shape, const struct route *route, enum list
 
 	shape->lists[k] = shape->lists[k] ||
 		(p != POWER_COUNT && powerset_has(&shape->possible, p)) ||
-		(k != LIST_MOUNTS && escape_tells(route, list_detail(k)));
+		(k != LIST_MOUNTS && escalation_has_details(route, list_detail(k)));
 }
 
 static int shape_operations(struct review *r)
@@ -92,7 +92,7 @@ static int shape_operations(struct review *r)
 	for (; count > 0; count--, route++) {
 		struct shape *shape = &r->shapes[route->operation];
 		struct powerset own = route_powers(route);
-		struct powerset possible = escape_possible(route);
+		struct powerset possible = escalation_possible_powers(route);
 
 		shape->always = shape->route ? powerset_both(&shape->always, &own) : own;
 		shape->route = shape->route ? shape->route : route;
@@ -324,7 +324,7 @@ static bool may(const struct review *r, size_t id, const struct shape *shape, en
 {
 	struct subject subject = subject_at(r->rules, id);
 
-	return escape_by(r->policy, &subject, shape->route, p, d) && !d->monitored;
+	return escalation_by_route(r->policy, &subject, shape->route, p, d) && !d->monitored;
 }
 
 static void ask_anonymous(struct review *r, struct shape *shape)
@@ -449,7 +449,7 @@ static bool name_ways(const struct review *r, size_t id, struct line *l)
 			continue;
 		line_add(l, "%s%s", any ? ", " : "", power_info(p)->name);
 		if (!any) {
-			escape_why(r->policy, p, &d, why, sizeof(why));
+			escalation_reason(r->policy, p, &d, why, sizeof(why));
 			line_add(l, " (%s)", why);
 		}
 		any = true;

@@ -441,7 +441,7 @@ static void read_rule(struct policy_reader *r, value_ref v, struct rule *rule)
 	rule->flawed = r->findings->count > found;
 }
 
-void policy_read_rules(struct policy_reader *r, value_ref list)
+void policy_rules_parse(struct policy_reader *r, value_ref list)
 {
 	struct rules *rules = r->rules;
 	size_t words = (rules->subject_count + 63) / 64;

@@ -237,18 +237,19 @@ static bool means_any(const struct list *list, enum list_kind k, const struct fa
 	return false;
 }
 
-static struct fitting fit_deny(
+static struct rule_match match_deny(
 	const struct rule *r, const struct facts *facts, const struct powerset *powers)
 {
 	struct powerset common = powerset_both(&r->powers, powers);
 
 	if (r->powers_given && powerset_empty(&common))
-		return (struct fitting){ .fit = FIT_NOT_POWERS };
+		return (struct rule_match){ .result = MATCH_NOT_POWERS };
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		if (r->lists[k].given && !means_any(&r->lists[k], (enum list_kind)k, facts))
-			return (struct fitting){ .fit = FIT_NOT_LIST, .list = (enum list_kind)k };
+			return (struct rule_match){ .result = MATCH_NOT_LIST,
+				.list = (enum list_kind)k };
 	}
-	return (struct fitting){ .fit = FIT };
+	return (struct rule_match){ .result = MATCH_YES };
 }
 
 /* A power without an item ("rollback=previous") is one that no list can speak of. */
@@ -261,18 +262,18 @@ static bool has_items(const struct facts *facts, enum power p)
 	return false;
 }
 
-static struct fitting fit_allow(
+static struct rule_match match_allow(
 	const struct rule *r, const struct facts *facts, const struct powerset *powers)
 {
 	struct powerset have = r->powers;
-	struct fitting ret = { .fit = FIT };
+	struct rule_match ret = { .result = MATCH_YES };
 	enum power power;
 
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		if (!r->lists[k].given)
 			continue;
 		if (!covers_all(&r->lists[k], (enum list_kind)k, facts, &ret.item)) {
-			ret.fit = FIT_NOT_LIST;
+			ret.result = MATCH_NOT_LIST;
 			ret.list = (enum list_kind)k;
 			return ret;
 		}
@@ -281,20 +282,20 @@ static struct fitting fit_allow(
 			powerset_add(&have, power);
 	}
 	if (!powerset_within(powers, &have)) {
-		ret.fit = FIT_NOT_POWERS;
+		ret.result = MATCH_NOT_POWERS;
 		ret.missing = powerset_less(powers, &have);
 	}
 	return ret;
 }
 
-struct fitting rule_fit(const struct rule *r, size_t subject, const struct facts *facts,
+struct rule_match rule_match(const struct rule *r, size_t subject, const struct facts *facts,
 	const struct powerset *powers)
 {
 	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
 
 	if (!bit_of(r->who, subject))
-		return (struct fitting){ .fit = FIT_NOT_WHO };
+		return (struct rule_match){ .result = MATCH_NOT_SUBJECT };
 	if (!bit_of(r->operations, operation))
-		return (struct fitting){ .fit = FIT_NOT_OPERATION };
-	return r->deny ? fit_deny(r, facts, powers) : fit_allow(r, facts, powers);
+		return (struct rule_match){ .result = MATCH_NOT_OPERATION };
+	return r->deny ? match_deny(r, facts, powers) : match_allow(r, facts, powers);
 }

@@ -141,7 +141,7 @@ static int take_setting(struct settings *s, struct span name, struct span value,
 	if (span_equal(name, SPAN("DSP_MODE")))
 		return take_mode(s, value, e);
 	if (span_starts(name, SPAN("DSP_AUDIT")))
-		return audit_settings_take(&s->audit, name, value, e);
+		return audit_settings_parse(&s->audit, name, value, e);
 	if (span_equal(name, SPAN("DSP_POLICY")))
 		return take_text(s->policy, sizeof(s->policy), "DSP_POLICY", value, e);
 	return take_text(s->socket, sizeof(s->socket), "DSP_SOCKET", value, e);
@@ -177,7 +177,7 @@ static int take_unknown(struct settings *s, struct span name, struct span value,
 	return 0;
 }
 
-int settings_take(struct settings *s, struct span name, struct span value,
+int settings_parse(struct settings *s, struct span name, struct span value,
 	enum settings_source source, struct err *e)
 {
 	size_t flag = flag_find(name);
@@ -203,7 +203,7 @@ int settings_take(struct settings *s, struct span name, struct span value,
 	return value.n == 0 ? 0 : take_known(s, flag, value, e);
 }
 
-int settings_take_environment(
+int settings_parse_environment(
 	struct settings *s, char *const *environment, enum settings_source source, struct err *e)
 {
 	for (; *environment; environment++) {
@@ -213,7 +213,7 @@ int settings_take_environment(
 
 		if (sign == all.n)
 			continue;
-		if (settings_take(s, name, span_after(all, sign + 1), source, e) != 0)
+		if (settings_parse(s, name, span_after(all, sign + 1), source, e) != 0)
 			return -1;
 	}
 	return 0;
@@ -280,7 +280,7 @@ static int take_line(
 	value = trim(span_after(text, sign + 1));
 	if (unquote(&value) != 0)
 		return fail_at(at, value.s, "a quote is not closed", e);
-	if (settings_take(s, name, value, SOURCE_FILE, &inner) != 0)
+	if (settings_parse(s, name, value, SOURCE_FILE, &inner) != 0)
 		return fail_at(at, name.s, inner.text, e);
 	return 0;
 }
@@ -298,7 +298,7 @@ static void take_on_broken_line(struct settings *s, const struct file_place *at,
 		s->deny_when_broken = false;
 }
 
-int settings_take_file(struct settings *s, const char *file, struct span text, struct err *e)
+int settings_parse_file(struct settings *s, const char *file, struct span text, struct err *e)
 {
 	struct file_place at = { .file = file, .line = 0 };
 	int rc = 0;

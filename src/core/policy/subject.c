@@ -71,7 +71,7 @@ static size_t find_name(const struct rules *rules, struct span name)
 	if (rules && rules->name_count > 0)
 		found = bsearch(&name, rules->names, rules->name_count, sizeof(*rules->names),
 			compare_name);
-	return found ? found->subject : (size_t)SUBJECT_STRANGER;
+	return found ? found->subject : (size_t)SUBJECT_UNKNOWN_CERTIFICATE;
 }
 
 struct subject subject_at(const struct rules *rules, size_t id)
@@ -83,16 +83,16 @@ struct subject subject_at(const struct rules *rules, size_t id)
 	return s;
 }
 
-struct subject subject_of(const struct rules *rules, const struct request *rq)
+struct subject subject_identify(const struct rules *rules, const struct request *rq)
 {
 	unsigned char digest[TOKEN_DIGEST];
 	size_t id = rq->user.n > 0 ? find_name(rules, rq->user) : (size_t)SUBJECT_ANONYMOUS;
 	struct subject s = subject_at(rules, id);
 	const struct token *t;
 
-	if (id == SUBJECT_STRANGER) {
+	if (id == SUBJECT_UNKNOWN_CERTIFICATE) {
 		s.name = rq->user;
-		s.is_stranger = true;
+		s.is_unknown_certificate = true;
 	}
 	/* Where there are no users a token says nothing. */
 	if (!rq->has_token || !rules)

@@ -55,7 +55,7 @@ static char *put_digits(char *out, unsigned long n, int width)
 	return out + width;
 }
 
-void record_time(uint64_t us, char out[RECORD_TIME_ROOM])
+void audit_record_time(uint64_t us, char out[AUDIT_RECORD_TIME_ROOM])
 {
 	unsigned long second = (unsigned long)(us / 1000000 % 86400);
 	unsigned year, month, day;
@@ -80,26 +80,27 @@ void record_time(uint64_t us, char out[RECORD_TIME_ROOM])
 
 /* --- parts of a line ---------------------------------------------------------------------------*/
 
-static void begin(struct draft *d, const struct record_head *head, struct record_line *ret)
+static void begin(
+	struct draft *d, const struct audit_record_head *head, struct audit_record_line *ret)
 {
-	char time[RECORD_TIME_ROOM];
+	char time[AUDIT_RECORD_TIME_ROOM];
 
 	*d = (struct draft){ .s = { .out = ret->text, .cap = sizeof(ret->text) - TAIL_ROOM } };
-	record_time(head->time_us, time);
+	audit_record_time(head->time_us, time);
 	scribe_raw(&d->s, SPAN("{"));
 	scribe_number(&d->s, "v", 1);
 	scribe_word(&d->s, "time", time);
 	scribe_word(&d->s, "id", head->id);
 }
 
-static void begin_stable(struct draft *d, const char *type, struct record_line *ret)
+static void begin_stable(struct draft *d, const char *type, struct audit_record_line *ret)
 {
 	ret->stable = d->s.n;
 	scribe_word(&d->s, "type", type);
 }
 
 /* The texts before have their bounds, so that this always has its room. */
-static void end(struct draft *d, struct record_line *ret)
+static void end(struct draft *d, struct audit_record_line *ret)
 {
 	d->s.cap = sizeof(ret->text) - 1;
 	d->s.full = false;
@@ -239,7 +240,7 @@ static void add_target(struct draft *d, struct span target)
 
 /* --- who, what ---------------------------------------------------------------------------------*/
 
-static const char *known_by(const struct record *r)
+static const char *known_by(const struct audit_record *r)
 {
 	bool name = r->request->user.n > 0;
 	bool token = r->request->has_token && r->policy->file_rules;
@@ -259,7 +260,7 @@ static void add_subject(struct draft *d, const struct subject *subject)
 	char name[SUBJECT_ROOM + 1] = "cn:";
 	size_t n = subject->name.n < sizeof(name) - 3 ? subject->name.n : sizeof(name) - 3;
 
-	if (!subject->is_stranger) {
+	if (!subject->is_unknown_certificate) {
 		add_text(d, "subject", subject->name, SUBJECT_ROOM);
 		return;
 	}
@@ -267,7 +268,7 @@ static void add_subject(struct draft *d, const struct subject *subject)
 	add_text(d, "subject", (struct span){ name, n + 3 }, SUBJECT_ROOM);
 }
 
-const char *record_operation(const struct facts *f)
+const char *audit_record_operation(const struct facts *f)
 {
 	if (f->route)
 		return f->route->name;
@@ -287,7 +288,7 @@ static const char *reading_of(const struct facts *f)
 	return "exact";
 }
 
-static void add_request(struct draft *d, const struct record *r)
+static void add_request(struct draft *d, const struct audit_record *r)
 {
 	const struct facts *f = r->facts;
 
@@ -297,7 +298,7 @@ static void add_request(struct draft *d, const struct record *r)
 	add_target(d, r->request->target);
 	if (f->reading != READING_UNROUTABLE)
 		add_text(d, "path", f->target.path, PATH_ROOM);
-	scribe_word(&d->s, "operation", record_operation(f));
+	scribe_word(&d->s, "operation", audit_record_operation(f));
 	if (f->name.n > 0)
 		add_text(d, "name", f->name, NAME_ROOM);
 	scribe_word(&d->s, "access", f->route && !f->route->write ? "read" : "write");
@@ -311,19 +312,19 @@ static void add_request(struct draft *d, const struct record *r)
 
 /* --- what was decided --------------------------------------------------------------------------*/
 
-bool record_allows(const struct record *r)
+bool audit_record_allows(const struct audit_record *r)
 {
 	return r->decision && !r->refused && r->decision->verdict == VERDICT_ALLOW;
 }
 
-const char *record_decided_by(const struct decision *decision, const char *refused)
+const char *audit_record_decided_by(const struct decision *decision, const char *refused)
 {
 	static const char *const words[] = { [DECIDED_BY_BROKEN] = "broken",
 		[DECIDED_BY_OWN_NAME] = "own_name",
 		[DECIDED_BY_IDENTITY] = "identity",
 		[DECIDED_BY_READING] = "reading",
 		[DECIDED_BY_FILE] = "rule",
-		[DECIDED_BY_OTHERWISE] = "otherwise",
+		[DECIDED_BY_DEFAULT] = "otherwise",
 		[DECIDED_BY_POWER] = "power",
 		[DECIDED_BY_GRANT] = "grant",
 		[DECIDED_BY_RULE] = "proxy_rule",
@@ -347,19 +348,19 @@ static void add_reasons(struct draft *d, const struct decision *said)
 		add_powers(d, "closed", &said->closed);
 	if (said->rule)
 		add_text(d, "rule", said->rule->name, RULE_ROOM);
-	if (said->noted)
-		add_text(d, "monitored_rule", said->noted->name, RULE_ROOM);
+	if (said->monitored_rule)
+		add_text(d, "monitored_rule", said->monitored_rule->name, RULE_ROOM);
 }
 
-static void add_decision(struct draft *d, const struct record *r)
+static void add_decision(struct draft *d, const struct audit_record *r)
 {
 	const struct decision *said = r->decision;
-	bool allow = record_allows(r);
+	bool allow = audit_record_allows(r);
 
 	scribe_word(&d->s, "verdict", allow ? "allow" : "deny");
 	if (allow && said->monitored)
 		scribe_word(&d->s, "would", "deny");
-	scribe_word(&d->s, "decided_by", record_decided_by(r->decision, r->refused));
+	scribe_word(&d->s, "decided_by", audit_record_decided_by(r->decision, r->refused));
 	if (said)
 		add_reasons(d, said);
 	if (r->message)
@@ -460,8 +461,8 @@ static void add_details(struct draft *d, const struct details *details)
 
 /* --- lines -------------------------------------------------------------------------------------*/
 
-void record_decision(
-	const struct record_head *head, const struct record *r, struct record_line *ret)
+void audit_record_decision(const struct audit_record_head *head, const struct audit_record *r,
+	struct audit_record_line *ret)
 {
 	struct draft d;
 
@@ -476,8 +477,8 @@ void record_decision(
 	end(&d, ret);
 }
 
-void record_outcome(
-	const struct record_head *head, const struct record_outcome *o, struct record_line *ret)
+void audit_record_outcome(const struct audit_record_head *head, const struct request_outcome *o,
+	struct audit_record_line *ret)
 {
 	struct draft d;
 
@@ -495,18 +496,19 @@ void record_outcome(
 	end(&d, ret);
 }
 
-static void finish_count(struct draft *d, const struct record_head *head, struct record_line *ret)
+static void finish_count(
+	struct draft *d, const struct audit_record_head *head, struct audit_record_line *ret)
 {
-	char since[RECORD_TIME_ROOM];
+	char since[AUDIT_RECORD_TIME_ROOM];
 
-	record_time(head->since_us, since);
+	audit_record_time(head->since_us, since);
 	scribe_number(&d->s, "count", head->count);
 	scribe_word(&d->s, "since", since);
 	end(d, ret);
 }
 
-void record_repeats(
-	const struct record_head *head, const char *of, const char *type, struct record_line *ret)
+void audit_record_repeats(const struct audit_record_head *head, const char *of, const char *type,
+	struct audit_record_line *ret)
 {
 	struct draft d;
 
@@ -517,7 +519,8 @@ void record_repeats(
 	finish_count(&d, head, ret);
 }
 
-void record_dropped(const struct record_head *head, uint64_t decisions, struct record_line *ret)
+void audit_record_dropped(
+	const struct audit_record_head *head, uint64_t decisions, struct audit_record_line *ret)
 {
 	struct draft d;
 

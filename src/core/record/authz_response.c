@@ -8,25 +8,25 @@ enum { TAKE_NOTHING = -2, TAKE_STATUS, TAKE_METHOD, TAKE_TARGET, TAKE_USER };
 
 enum { STATUS_MOST = 999 };
 
-static const struct span names[AFTERMATH_TEXTS] = {
+static const struct span names[AUTHZ_RESPONSE_TEXTS] = {
 	[TAKE_METHOD] = SPAN_INIT("RequestMethod"),
 	[TAKE_TARGET] = SPAN_INIT("RequestUri"),
 	[TAKE_USER] = SPAN_INIT("User"),
 };
 
-void aftermath_begin(struct aftermath *s)
+void authz_response_begin(struct authz_response *s)
 {
 	s->state = BEGIN;
 	s->escaped = s->in_string = s->failed = s->done = false;
 	s->depth = s->key_n = 0;
 	s->taking = TAKE_NOTHING;
-	for (size_t i = 0; i < AFTERMATH_TEXTS; i++)
+	for (size_t i = 0; i < AUTHZ_RESPONSE_TEXTS; i++)
 		s->at[i] = s->end[i] = 0;
 	s->status = 0;
 	s->n = 1; /* so that no text begins at 0 */
 }
 
-static void keep(struct aftermath *s, char c)
+static void keep(struct authz_response *s, char c)
 {
 	if (s->n == sizeof(s->text))
 		s->failed = true;
@@ -35,11 +35,11 @@ static void keep(struct aftermath *s, char c)
 }
 
 /* What the value behind this key is for. A key that comes twice makes it unreadable. */
-static int purpose(struct aftermath *s)
+static int purpose(struct authz_response *s)
 {
 	struct span key = { s->key, s->key_n };
 
-	for (int i = 0; i < AFTERMATH_TEXTS; i++) {
+	for (int i = 0; i < AUTHZ_RESPONSE_TEXTS; i++) {
 		if (!span_equal(key, names[i]))
 			continue;
 		s->failed = s->failed || s->at[i] > 0;
@@ -48,7 +48,7 @@ static int purpose(struct aftermath *s)
 	return span_equal(key, SPAN("ResponseStatusCode")) ? TAKE_STATUS : TAKE_NOTHING;
 }
 
-static void begin_value(struct aftermath *s, char c)
+static void begin_value(struct authz_response *s, char c)
 {
 	s->escaped = false;
 	s->state = OTHER;
@@ -71,7 +71,7 @@ static void begin_value(struct aftermath *s, char c)
 }
 
 /* dockerd puts the status behind all that is wanted besides, and a body behind that. */
-static void end_value(struct aftermath *s, char c)
+static void end_value(struct authz_response *s, char c)
 {
 	if (s->state == NUMBER)
 		s->done = s->at[TAKE_METHOD] > 0 && s->at[TAKE_TARGET] > 0;
@@ -83,7 +83,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static void take_digit(struct aftermath *s, char c)
+static void take_digit(struct authz_response *s, char c)
 {
 	if (c == ',' || c == '}')
 		end_value(s, c);
@@ -96,7 +96,7 @@ static void take_digit(struct aftermath *s, char c)
 }
 
 /* Anything but a string or the status: its end is where its brackets are closed. */
-static void pass_over(struct aftermath *s, char c)
+static void pass_over(struct authz_response *s, char c)
 {
 	if (s->in_string) {
 		s->in_string = s->escaped || c != '"';
@@ -113,7 +113,7 @@ static void pass_over(struct aftermath *s, char c)
 	}
 }
 
-static void take_char(struct aftermath *s, char c)
+static void take_char(struct authz_response *s, char c)
 {
 	if (s->taking >= 0)
 		keep(s, c);
@@ -127,7 +127,7 @@ static void take_char(struct aftermath *s, char c)
 }
 
 /* Between values: blanks do not count, and only one thing may come. */
-static void take_sign(struct aftermath *s, char c)
+static void take_sign(struct authz_response *s, char c)
 {
 	if (is_blank(c))
 		return;
@@ -149,7 +149,7 @@ static void take_sign(struct aftermath *s, char c)
 }
 
 /* Keys that matter are short. dockerd escapes none, and one that is could be any of them. */
-static void take_key(struct aftermath *s, char c)
+static void take_key(struct authz_response *s, char c)
 {
 	if (c == '"')
 		s->state = COLON;
@@ -159,7 +159,7 @@ static void take_key(struct aftermath *s, char c)
 		s->key[s->key_n++] = c;
 }
 
-static void take_byte(struct aftermath *s, char c)
+static void take_byte(struct authz_response *s, char c)
 {
 	switch ((enum state)s->state) {
 	case BEGIN:
@@ -185,7 +185,7 @@ static void take_byte(struct aftermath *s, char c)
 }
 
 /* How much of a body can be passed over at once: up to a quote or a backslash. */
-static size_t uninteresting(const struct aftermath *s, struct span piece)
+static size_t uninteresting(const struct authz_response *s, struct span piece)
 {
 	struct span part = piece;
 
@@ -195,7 +195,7 @@ static size_t uninteresting(const struct aftermath *s, struct span piece)
 	return span_find(part, '\\');
 }
 
-void aftermath_take(struct aftermath *s, struct span piece)
+void authz_response_parse(struct authz_response *s, struct span piece)
 {
 	while (piece.n > 0 && !s->failed && !s->done) {
 		piece = span_after(piece, uninteresting(s, piece));
@@ -206,13 +206,13 @@ void aftermath_take(struct aftermath *s, struct span piece)
 	}
 }
 
-bool aftermath_end(struct aftermath *s, struct record_outcome *ret)
+bool authz_response_end(struct authz_response *s, struct request_outcome *ret)
 {
-	struct span *const texts[AFTERMATH_TEXTS] = { &ret->method, &ret->target, &ret->user };
+	struct span *const texts[AUTHZ_RESPONSE_TEXTS] = { &ret->method, &ret->target, &ret->user };
 
 	if (s->failed || (!s->done && s->state != ENDED))
 		return false;
-	for (size_t i = 0; i < AFTERMATH_TEXTS; i++) {
+	for (size_t i = 0; i < AUTHZ_RESPONSE_TEXTS; i++) {
 		struct reader r = { s->text + s->at[i], s->text + s->end[i] };
 
 		*texts[i] = (struct span){ NULL, 0 };

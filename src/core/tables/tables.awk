@@ -109,7 +109,7 @@ function flag_row(    powers) {
 function proxy_row() {
 	if ($1 !~ /^(tecnativa|linuxserver)$/) fail("unknown profile " $1)
 	if ($2 !~ /^(writes|grant|deny|close|sections)$/) fail("unknown rule " $2)
-	rows = rows sprintf("\tX(%s, %s, %s, %s) \\\n", id("PROFILE_", $1), id("RULE_", $2), quoted($3),
+	rows = rows sprintf("\tX(%s, %s, %s, %s) \\\n", id("PROFILE_", $1), id("PROXY_", $2), quoted($3),
 		list("OP_", "OPERATION_COUNT", $4, 3))
 }
 

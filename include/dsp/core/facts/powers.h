@@ -22,7 +22,7 @@ struct power_info {
 	bool closed_hardened; /* and in hardened */
 	bool closed_proxies;  /* and in tecnativa and linuxserver */
 	const char *what;
-	const char *escape; /* behind "clients can"; "-" where root is ROOT_NO */
+	const char *escalation; /* behind "clients can"; "-" where root is ROOT_NO */
 };
 
 /* The row of one power; p is less than POWER_COUNT. */

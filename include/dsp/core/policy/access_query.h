@@ -9,12 +9,12 @@
 #include "dsp/core/policy/escalation.h"
 #include "dsp/core/policy/message.h"
 
-struct wish {
+struct access_query {
 	enum power power;         /* POWER_COUNT: no more than the route asks for by itself */
 	const struct facts *with; /* details, and the powers that they give; NULL: none */
 };
 
-struct granting {
+struct access_answer {
 	struct decision decision;
 	char message[MESSAGE_MOST]; /* of a denial, also of one that is only recorded */
 };
@@ -24,7 +24,7 @@ struct granting {
  * what is wished, and no more than it must. Where nothing is said of details and a rule's list
  * covers the power, an item of the list is tried. false: no such request can ask for that.
  */
-bool who_can_ask(const struct policy *policy, const struct subject *subject,
-	const struct route *route, const struct wish *wish, struct granting *ret);
+bool access_query_answer(const struct policy *policy, const struct subject *subject,
+	const struct route *route, const struct access_query *query, struct access_answer *ret);
 
 #endif

@@ -41,7 +41,7 @@ struct audit_settings {
 void audit_settings_init(struct audit_settings *s);
 
 /* Takes one whose name begins with DSP_AUDIT. -1 and e: what it may be. */
-MUST_USE int audit_settings_take(
+MUST_USE int audit_settings_parse(
 	struct audit_settings *s, struct span name, struct span value, struct err *e);
 
 /* "changes", ...; "drop", "deny". */

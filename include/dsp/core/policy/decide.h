@@ -15,19 +15,19 @@ enum verdict { VERDICT_DENY = 0x2d4b0e36, VERDICT_ALLOW = 0x52b4f1c9 };
 
 /* The step that spoke. */
 enum decider {
-	DECIDED_BY_BROKEN,    /* the settings are broken */
-	DECIDED_BY_OWN_NAME,  /* step 0 */
-	DECIDED_BY_IDENTITY,  /* it is not known who asks */
-	DECIDED_BY_READING,   /* unroutable or unreadable */
-	DECIDED_BY_FILE,      /* a rule of the policy file */
-	DECIDED_BY_OTHERWISE, /* no rule of the policy file matches, and that is a no */
-	DECIDED_BY_POWER,     /* a closed power */
-	DECIDED_BY_GRANT,     /* every power is explicitly 1; in a proxy profile: a grant rule */
-	DECIDED_BY_RULE,      /* a proxy's rule that denies an operation */
-	DECIDED_BY_POST,      /* writes are closed */
-	DECIDED_BY_SECTION,   /* the section's flag */
-	DECIDED_BY_READONLY,  /* profile readonly refuses writes */
-	DECIDED_BY_PROFILE,   /* nothing speaks against it */
+	DECIDED_BY_BROKEN,   /* the settings are broken */
+	DECIDED_BY_OWN_NAME, /* step 0 */
+	DECIDED_BY_IDENTITY, /* it is not known who asks */
+	DECIDED_BY_READING,  /* unroutable or unreadable */
+	DECIDED_BY_FILE,     /* a rule of the policy file */
+	DECIDED_BY_DEFAULT,  /* no rule of the policy file matches, and that is a no */
+	DECIDED_BY_POWER,    /* a closed power */
+	DECIDED_BY_GRANT,    /* every power is explicitly 1; in a proxy profile: a grant rule */
+	DECIDED_BY_RULE,     /* a proxy's rule that denies an operation */
+	DECIDED_BY_POST,     /* writes are closed */
+	DECIDED_BY_SECTION,  /* the section's flag */
+	DECIDED_BY_READONLY, /* profile readonly refuses writes */
+	DECIDED_BY_PROFILE,  /* nothing speaks against it */
 };
 
 struct decision {
@@ -35,11 +35,12 @@ struct decision {
 	enum decider by;
 	/* Static: a power, a flag, "unreadable", "unroutable", "readonly", "broken"; or "" (allow). */
 	const char *reason;
-	size_t flag;              /* the flag that decided, or FLAG_COUNT */
-	struct powerset closed;   /* DECIDED_BY_POWER: all that are closed of what is asked for */
-	const struct rule *rule;  /* DECIDED_BY_FILE; borrowed from the policy */
-	const struct rule *noted; /* the first monitoring rule that would have denied; or NULL */
-	bool monitored;           /* it would be a denial, but the policy only records */
+	size_t flag;             /* the flag that decided, or FLAG_COUNT */
+	struct powerset closed;  /* DECIDED_BY_POWER: all that are closed of what is asked for */
+	const struct rule *rule; /* DECIDED_BY_FILE; borrowed from the policy */
+	const struct rule
+		*monitored_rule; /* the first monitoring rule that would have denied; or NULL */
+	bool monitored;          /* it would be a denial, but the policy only records */
 };
 
 struct decision decide(

@@ -10,33 +10,33 @@
 #include "dsp/core/policy/policy.h"
 
 /* How a power can be had. */
-struct escape {
+struct escalation {
 	const struct route *route; /* NULL: one that the table does not know */
 	struct decision decision;  /* that allows it */
 };
 
 /* Whether a request of subject that asks for p, and no more than it must, is allowed. */
-bool escape_find(const struct policy *policy, const struct subject *subject, enum power p,
-	struct escape *ret);
+bool escalation_find(const struct policy *policy, const struct subject *subject, enum power p,
+	struct escalation *ret);
 
 /*
  * Whether a request of this route (NULL: one that the table does not know) that asks for p, or with
  * POWER_COUNT for no more than the route does, is allowed. False also when it cannot ask for p.
  */
-bool escape_by(const struct policy *policy, const struct subject *subject,
+bool escalation_by_route(const struct policy *policy, const struct subject *subject,
 	const struct route *route, enum power p, struct decision *ret);
 
 /* What leaves p open by a decision: a rule, or a flag that is 1 or not 0. For a person. */
-void escape_why(
+void escalation_reason(
 	const struct policy *policy, enum power p, const struct decision *d, char *out, size_t cap);
 
 /* Whether a request of this route can ask for p; ret: all that it then asks for, at least. */
-bool escape_asks(const struct route *route, enum power p, struct powerset *ret);
+bool escalation_can_ask(const struct route *route, enum power p, struct powerset *ret);
 
 /* Every power that a request of this route can ask for. */
-struct powerset escape_possible(const struct route *route);
+struct powerset escalation_possible_powers(const struct route *route);
 
 /* Whether a request of this route can have details of a kind. */
-bool escape_tells(const struct route *route, enum detail_kind kind);
+bool escalation_has_details(const struct route *route, enum detail_kind kind);
 
 #endif

@@ -12,12 +12,12 @@
 #include "proxies_tab.h"
 #include "routes_tab.h"
 
-enum rule_kind { RULE_WRITES, RULE_GRANT, RULE_DENY, RULE_CLOSE, RULE_SECTIONS };
+enum proxy_rule_kind { PROXY_WRITES, PROXY_GRANT, PROXY_DENY, PROXY_CLOSE, PROXY_SECTIONS };
 
 /* One rule of a HAProxy proxy: a row of proxies.tab. */
 struct proxy_rule {
 	enum profile profile;
-	enum rule_kind kind;
+	enum proxy_rule_kind kind;
 	const char *flag;
 	enum operation operations[3]; /* OPERATION_COUNT where there is none */
 };
@@ -27,15 +27,16 @@ enum { PROXY_RULES_MOST = 24 };
 struct policy {
 	enum profile profile;
 	enum setting flags[FLAG_COUNT];
-	struct powerset closed;        /* of these powers a request is refused */
-	struct powerset granted;       /* of these a flag says explicitly 1 */
-	uint16_t said_by[POWER_COUNT]; /* the flag that closed or granted, or FLAG_COUNT: profile */
-	const struct proxy_rule *rules[PROXY_RULES_MOST]; /* of the profile, in order */
-	uint16_t rule_flag[PROXY_RULES_MOST];
-	size_t rule_count;
+	struct powerset closed;  /* of these powers a request is refused */
+	struct powerset granted; /* of these a flag says explicitly 1 */
+	uint16_t decided_by_flag
+		[POWER_COUNT]; /* the flag that closed or granted, or FLAG_COUNT: profile */
+	const struct proxy_rule *proxy_rules[PROXY_RULES_MOST]; /* of the profile, in order */
+	uint16_t proxy_rule_flags[PROXY_RULES_MOST];
+	size_t proxy_rule_count;
 	char names[256];                /* of this plugin, comma separated */
 	char socket_dir[256];           /* the directory of this plugin's socket */
-	bool blind;                     /* no mount source can be seen: dsp is a managed plugin */
+	bool mounts_invisible;          /* no mount source can be seen: dsp is a managed plugin */
 	bool monitor;                   /* denials are recorded, and what they may be is allowed */
 	const struct rules *file_rules; /* of the policy file, borrowed; NULL: there is none */
 	char broken[320];               /* not empty: everything is denied, with this text */

@@ -27,7 +27,7 @@ struct policy_file {
  * Reads f->text, whose file is f->file. What is wrong with it is added to f; when findings_fatal(f)
  * then, the file must not be used. -1: no memory, and f says so too.
  */
-MUST_USE int policy_file_read(struct policy_file *ret, struct findings *f);
+MUST_USE int policy_file_parse(struct policy_file *ret, struct findings *f);
 
 /* For its parts alone: where it reads. */
 struct policy_reader {
@@ -63,6 +63,6 @@ bool policy_is_name(struct span s);
 size_t policy_subject(const struct rules *rules, struct span name);
 
 /* All rules; users and groups must have been read. */
-void policy_read_rules(struct policy_reader *r, value_ref list);
+void policy_rules_parse(struct policy_reader *r, value_ref list);
 
 #endif

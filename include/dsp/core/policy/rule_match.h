@@ -6,23 +6,23 @@
 #include "dsp/core/policy/rules.h"
 
 /* How a rule fares with a request. */
-enum fit {
-	FIT,
-	FIT_NOT_WHO,
-	FIT_NOT_OPERATION,
-	FIT_NOT_POWERS, /* an allow rule lacks some, a deny rule means none of them */
-	FIT_NOT_LIST,   /* an item of a list's kind is not covered (deny: none is meant) */
+enum match_result {
+	MATCH_YES,
+	MATCH_NOT_SUBJECT,
+	MATCH_NOT_OPERATION,
+	MATCH_NOT_POWERS, /* an allow rule lacks some, a deny rule means none of them */
+	MATCH_NOT_LIST,   /* an item of a list's kind is not covered (deny: none is meant) */
 };
 
-struct fitting {
-	enum fit fit;
-	struct powerset missing; /* FIT_NOT_POWERS of an allow rule */
-	enum list_kind list;     /* FIT_NOT_LIST */
+struct rule_match {
+	enum match_result result;
+	struct powerset missing; /* MATCH_NOT_POWERS of an allow rule */
+	enum list_kind list;     /* MATCH_NOT_LIST */
 	const struct detail *item;
 };
 
 /* Whether rule r speaks of what subject asks for with these powers, and if not, why. */
-struct fitting rule_fit(const struct rule *r, size_t subject, const struct facts *facts,
+struct rule_match rule_match(const struct rule *r, size_t subject, const struct facts *facts,
 	const struct powerset *powers);
 
 /* Whether text matches a glob, in which "*" stands for any bytes. */

@@ -15,7 +15,7 @@
 #include "routes_tab.h"
 
 /* Subjects are numbers: these, then the users in their order, then names of certificates. */
-enum { SUBJECT_ANONYMOUS, SUBJECT_STRANGER, SUBJECT_FIRST };
+enum { SUBJECT_ANONYMOUS, SUBJECT_UNKNOWN_CERTIFICATE, SUBJECT_FIRST };
 
 enum list_kind {
 	LIST_MOUNTS,
@@ -90,7 +90,7 @@ struct rules {
 	struct token *tokens; /* sorted */
 	size_t count;
 	struct rule *items;
-	bool otherwise_deny;
+	bool default_deny;
 };
 
 void rules_free(struct rules *r);

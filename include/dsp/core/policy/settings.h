@@ -64,18 +64,18 @@ enum settings_source {
  * Takes one NAME=value; the value's text must stay until all are taken. A second, other value for a
  * name is an error. -1 and e (naming the variable and what it may be) when it is wrong.
  */
-MUST_USE int settings_take(struct settings *s, struct span name, struct span value,
+MUST_USE int settings_parse(struct settings *s, struct span name, struct span value,
 	enum settings_source source, struct err *e);
 
 /* Takes all of an environment; stops at the first wrong one. */
-MUST_USE int settings_take_environment(
+MUST_USE int settings_parse_environment(
 	struct settings *s, char *const *environment, enum settings_source source, struct err *e);
 
 /*
  * Takes all lines of an env file: NAME=value, blank lines, lines that begin with '#'. A value may
  * stand in one pair of quotes. e names file, line and column.
  */
-MUST_USE int settings_take_file(
+MUST_USE int settings_parse_file(
 	struct settings *s, const char *file, struct span text, struct err *e);
 
 /* Looks at the whole, when all is taken: adds the notices that concern several flags. */

@@ -15,14 +15,15 @@ enum subject_doubt {
 };
 
 struct subject {
-	size_t id;        /* in rules; without rules SUBJECT_ANONYMOUS or SUBJECT_STRANGER */
-	struct span name; /* a user's, "anonymous", or a certificate's when is_stranger */
-	bool is_stranger; /* no user has the certificate */
+	size_t id; /* in rules; without rules SUBJECT_ANONYMOUS or SUBJECT_UNKNOWN_CERTIFICATE */
+	struct span
+		name; /* a user's, "anonymous", or a certificate's when is_unknown_certificate */
+	bool is_unknown_certificate; /* no user has the certificate */
 	enum subject_doubt doubt;
 };
 
 /* rules may be NULL. The name lives as long as rules and rq. */
-struct subject subject_of(const struct rules *rules, const struct request *rq);
+struct subject subject_identify(const struct rules *rules, const struct request *rq);
 
 /* The subject of that number, as if it had asked. */
 struct subject subject_at(const struct rules *rules, size_t id);

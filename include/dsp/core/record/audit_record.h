@@ -1,7 +1,7 @@
 /*
  * One line of the audit trail: facts and decision to JSON (dsp-audit(5), plugin/audit.schema.json).
  * Pure: it knows no clock. Whatever bytes it is given, the line is valid JSON, valid UTF-8, one
- * line, and no longer than RECORD_MOST. Never in it: bodies, tokens, headers, environments.
+ * line, and no longer than AUDIT_RECORD_MOST. Never in it: bodies, tokens, headers, environments.
  */
 #ifndef DSP_AUDIT_RECORD_H
 #define DSP_AUDIT_RECORD_H
@@ -16,13 +16,13 @@
 #include "dsp/core/policy/subject.h"
 
 enum {
-	RECORD_MOST = 8192,    /* bytes of a line, its newline and a terminating NUL included */
-	RECORD_ID_ROOM = 40,   /* a line's name, terminated */
-	RECORD_TIME_ROOM = 32, /* a time, terminated */
+	AUDIT_RECORD_MOST = 8192,  /* bytes of a line, its newline and a terminating NUL included */
+	AUDIT_RECORD_ID_ROOM = 40, /* a line's name, terminated */
+	AUDIT_RECORD_TIME_ROOM = 32, /* a time, terminated */
 };
 
 /* What stands before all that repeats itself. */
-struct record_head {
+struct audit_record_head {
 	const char *id;       /* of this line; printable */
 	uint64_t time_us;     /* since 1970, UTC */
 	uint64_t duration_us; /* of a decision */
@@ -31,7 +31,7 @@ struct record_head {
 };
 
 /* A decision, or that a question could not be read. */
-struct record {
+struct audit_record {
 	const struct request *request;   /* NULL: it could not be read */
 	const struct subject *subject;   /* not NULL when request is not */
 	const struct facts *facts;       /* the same */
@@ -45,7 +45,7 @@ struct record {
 };
 
 /* dockerd's word on what became of a request. */
-struct record_outcome {
+struct request_outcome {
 	struct span method;
 	struct span target;
 	struct span user;
@@ -55,34 +55,35 @@ struct record_outcome {
 };
 
 /* A line, and where in it that begins which is the same when the same is done again. */
-struct record_line {
+struct audit_record_line {
 	size_t n;      /* bytes, the newline included */
 	size_t stable; /* the first byte behind the head */
-	char text[RECORD_MOST];
+	char text[AUDIT_RECORD_MOST];
 };
 
-void record_decision(
-	const struct record_head *head, const struct record *r, struct record_line *ret);
-void record_outcome(
-	const struct record_head *head, const struct record_outcome *o, struct record_line *ret);
+void audit_record_decision(const struct audit_record_head *head, const struct audit_record *r,
+	struct audit_record_line *ret);
+void audit_record_outcome(const struct audit_record_head *head, const struct request_outcome *o,
+	struct audit_record_line *ret);
 
 /* head->count more of the line `of`, which is of a type, from head->since_us to head->time_us. */
-void record_repeats(
-	const struct record_head *head, const char *of, const char *type, struct record_line *ret);
+void audit_record_repeats(const struct audit_record_head *head, const char *of, const char *type,
+	struct audit_record_line *ret);
 
 /* head->count lines that are missing, so many of them of decisions, since head->since_us. */
-void record_dropped(const struct record_head *head, uint64_t decisions, struct record_line *ret);
+void audit_record_dropped(
+	const struct audit_record_head *head, uint64_t decisions, struct audit_record_line *ret);
 
 /* Whether the answer is yes. */
-bool record_allows(const struct record *r);
+bool audit_record_allows(const struct audit_record *r);
 
 /* The word for what decided; refused, when it is not NULL, goes before any decision. */
-const char *record_decided_by(const struct decision *decision, const char *refused);
+const char *audit_record_decided_by(const struct decision *decision, const char *refused);
 
 /* The word for an operation: its name, or unknown (no row has the route), or none (unroutable). */
-const char *record_operation(const struct facts *f);
+const char *audit_record_operation(const struct facts *f);
 
 /* RFC 3339 in UTC, with microseconds. */
-void record_time(uint64_t us, char out[RECORD_TIME_ROOM]);
+void audit_record_time(uint64_t us, char out[AUDIT_RECORD_TIME_ROOM]);
 
 #endif

@@ -12,34 +12,34 @@
 #include "dsp/core/base/span.h"
 #include "dsp/core/record/audit_record.h"
 
-enum { AFTERMATH_TEXTS = 3, AFTERMATH_ROOM = 4096, AFTERMATH_KEY = 24 };
+enum { AUTHZ_RESPONSE_TEXTS = 3, AUTHZ_RESPONSE_ROOM = 4096, AUTHZ_RESPONSE_KEY = 24 };
 
-struct aftermath {
+struct authz_response {
 	int state;
 	bool escaped;   /* a backslash was the last byte of a string */
 	bool in_string; /* of a value that is passed over */
 	bool failed;
 	bool done; /* all that can be wanted is there */
 	size_t depth;
-	char key[AFTERMATH_KEY];
+	char key[AUTHZ_RESPONSE_KEY];
 	size_t key_n;
 	int taking; /* which text, or -1: the status, -2: nothing */
 	size_t at
-		[AFTERMATH_TEXTS]; /* where in text each begins, its quote included; 0: not there */
-	size_t end[AFTERMATH_TEXTS];
+		[AUTHZ_RESPONSE_TEXTS]; /* where in text each begins, its quote included; 0: not there */
+	size_t end[AUTHZ_RESPONSE_TEXTS];
 	unsigned status;
 	size_t n;
-	char text[AFTERMATH_ROOM]; /* as JSON has them */
+	char text[AUTHZ_RESPONSE_ROOM]; /* as JSON has them */
 };
 
-void aftermath_begin(struct aftermath *s);
+void authz_response_begin(struct authz_response *s);
 
-void aftermath_take(struct aftermath *s, struct span piece);
+void authz_response_parse(struct authz_response *s, struct span piece);
 
 /*
  * The outcome, when all has come; its spans lie in s, which changes. pair is left alone. False: it
  * could not be read, or is longer than is kept.
  */
-bool aftermath_end(struct aftermath *s, struct record_outcome *ret);
+bool authz_response_end(struct authz_response *s, struct request_outcome *ret);
 
 #endif
