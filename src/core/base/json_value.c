@@ -100,6 +100,7 @@ static bool build(struct builder *b, struct span key, int depth)
 	else
 		fine = build_word(b, v);
 	v->size = (unsigned)(b->count - at);
+	v->end = (unsigned)(b->reader.at - b->text);
 	return fine;
 }
 /* NOLINTEND(misc-no-recursion) */
@@ -183,4 +184,9 @@ value_ref value_exact(value_ref v, const char *name)
 			return m;
 	}
 	return NULL;
+}
+
+struct span value_source(value_ref v, const char *source)
+{
+	return (struct span){ source + v->at, v->end - v->at };
 }

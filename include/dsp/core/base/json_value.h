@@ -23,12 +23,13 @@ enum value_kind {
 
 /* Behind a list or an object stand its elements or members, each with all that is in it. */
 struct value {
-	struct span key;  /* of an object's member */
-	struct span text; /* of a string */
-	unsigned size;    /* values from here to the end of all that is in it; itself too */
-	unsigned count;   /* elements or members */
-	unsigned at;      /* where it begins, in bytes from the text's start */
-	enum value_kind kind;
+	struct span key;     /* of an object's member */
+	struct span text;    /* of a string */
+	unsigned size;       /* values from here to the end of all that is in it; itself too */
+	unsigned at;         /* where its text begins, in bytes from the start of the whole text */
+	unsigned end;        /* where its text ends: the offset behind its last byte */
+	unsigned count : 24; /* elements or members */
+	enum value_kind kind : 8;
 };
 
 typedef const struct value *value_ref; /* NULL: it is absent */
@@ -58,5 +59,8 @@ value_ref value_after(value_ref v, value_ref member);
 
 /* The member of an object whose key is exactly name. */
 value_ref value_exact(value_ref v, const char *name);
+
+/* The JSON text of v. source: a copy of the whole text that was made before value_read changed it. */
+struct span value_source(value_ref v, const char *source);
 
 #endif
