@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dsp/config/command.h"
+#include "dsp/config/output.h"
 #include "dsp/core/policy/settings.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/protocol/http_client.h"
@@ -84,10 +85,8 @@ static int fail(const struct arguments *a, const char *text)
 {
 	json_auto_t *o = a->json ? json_pack("{s:s}", "error", text) : NULL;
 
-	if (a->json) {
-		(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		(void)printf("\n");
-	}
+	if (a->json)
+		output_json(o);
 	(void)fprintf(stderr, "dsp %s: %s\n", a->command, text);
 	return EXIT_FINDINGS;
 }
@@ -127,12 +126,10 @@ static int show(const struct arguments *a, const char *endpoint)
 			status == 409 ? "; the old settings stay in force" : "");
 		return fail(a, e.text);
 	}
-	if (a->json) {
-		(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		(void)printf("\n");
-	} else {
+	if (a->json)
+		output_json(o);
+	else
 		print_state(o);
-	}
 	if (json_is_true(json_object_get(o, "broken")))
 		return EXIT_FINDINGS;
 	return a->asked ? show_asked(a) : EXIT_FINE;

@@ -12,6 +12,7 @@
 #include "daemon_json.h"
 #include "diff.h"
 #include "dsp/config/command.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/settings.h"
@@ -154,8 +155,7 @@ int turn_end(struct turn *t, int status)
 	if (t->json) {
 		o = json_pack("{s:b, s:s, s:s?, s:O}", "changed", t->changed, "name", t->name,
 			"file", t->file ? t->file->path : NULL, "steps", t->steps);
-		(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		(void)printf("\n");
+		output_json(o);
 	}
 	json_decref(t->steps);
 	dockerd_free(t->dockerd);

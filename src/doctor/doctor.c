@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 
 struct check {
@@ -206,8 +207,7 @@ static void print_json(const struct sum *v, json_t *list)
 	json_auto_t *all = json_pack(
 		"{s:s, s:i, s:O}", "verdict", sum_word(v), "status", sum_status(v), "checks", list);
 
-	(void)json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	(void)printf("\n");
+	output_json(all);
 }
 
 static int examine(struct doctor *d, bool json)
@@ -252,10 +252,8 @@ static int print_list(bool json)
 		else
 			(void)printf("%s\t%s\t%s\n", c->id, c->what, c->remedy);
 	}
-	if (json) {
-		(void)json_dumpf(list, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		(void)printf("\n");
-	}
+	if (json)
+		output_json(list);
 	return EXIT_FINE;
 }
 

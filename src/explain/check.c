@@ -4,6 +4,7 @@
 
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/escalation.h"
@@ -207,8 +208,7 @@ static void print_json(const struct survey *s, const char *broken)
 		c ? c->settings.notices : NULL, "escapes", s->direct, "through_others",
 		s->through_others);
 
-	(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	(void)printf("\n");
+	output_json(o);
 }
 
 static void print_findings(const struct findings *all)

@@ -5,6 +5,7 @@
 
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/rule_match.h"
@@ -353,12 +354,10 @@ static int show(const struct policy *policy, const struct judged *j, bool json, 
 
 	if (!o)
 		return FAIL(e, 0, "no memory");
-	if (json) {
-		(void)json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		(void)printf("\n");
-	} else {
+	if (json)
+		output_json(o);
+	else
 		print_text(o);
-	}
 	return j->decision.verdict == VERDICT_ALLOW ? EXIT_FINE : EXIT_FINDINGS;
 }
 

@@ -4,6 +4,7 @@
 
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/reference.h"
@@ -238,8 +239,7 @@ static void print_lines(const json_t *list, bool allowed)
 static int show(struct question *q, bool json)
 {
 	if (json) {
-		(void)json_dumpf(q->list, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		(void)printf("\n");
+		output_json(q->list);
 	} else {
 		print_lines(q->list, true);
 		print_lines(q->list, false);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "dsp/config/command.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/learn/observations.h"
@@ -296,8 +297,7 @@ static void print_json(
 		"from", all->first, "to", all->last, o->policy ? "policy" : "flags", r->made,
 		"notes", all->notes, "tests", r->tests);
 
-	(void)json_dumpf(top, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	(void)printf("\n");
+	output_json(top);
 	json_decref(top);
 }
 
@@ -356,12 +356,10 @@ static void print(struct learned *all, const struct suggestion_options *o, const
 		print_json(all, o, r);
 		return;
 	}
-	if (o->policy) {
-		(void)json_dumpf(r->made, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		(void)printf("\n");
-	} else {
+	if (o->policy)
+		output_json(r->made);
+	else
 		print_flags(all, o, r->made);
-	}
 	print_notes(all->notes);
 }
 
