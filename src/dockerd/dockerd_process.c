@@ -1,7 +1,6 @@
 /* Which dockerd is meant, and what can be read of it in /proc. */
 #include "dsp/dockerd/dockerd_process.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -13,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "dockerd_unit.h"
+#include "dockerd_options.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/base/text.h"
@@ -145,86 +144,6 @@ static int look_around(struct seen *s, struct err *e)
 	(void)closedir(all);
 	drop_children(s);
 	return 0;
-}
-
-/* --- command lines -----------------------------------------------------------------------------*/
-
-static int read_arguments(struct dockerd *d, struct err *e)
-{
-	AUTO_MEM char *text = NULL;
-	size_t count = 0;
-	char path[64];
-	size_t len;
-
-	/* Words that each end with a zero byte. */
-	proc_path(d->pid, "cmdline", path, sizeof(path));
-	if (d->pid == 0)
-		text = dockerd_unit_words(&len);
-	else if (procfile_read(path, &text, &len) != 0)
-		return FAIL(e, errno, "%s", path);
-	for (size_t i = 0; i < len; i++)
-		count += text[i] == '\0';
-	d->arguments = mem_array(count + 1, sizeof(char *));
-	if (!d->arguments)
-		return FAIL(e, ENOMEM, "%s", path);
-	if (count == 0)
-		return 0;
-	for (char *at = text; d->count < count; at += strlen(at) + 1)
-		d->arguments[d->count++] = at;
-	text = NULL;
-	return 0;
-}
-
-/* The value of the argument at *at when it is the flag; *at goes on. NULL: it is another. */
-static const char *value_at(const struct dockerd *d, const char *flag, char letter, size_t *at)
-{
-	const char *word = d->arguments[(*at)++];
-	const char *next = *at < d->count ? d->arguments[*at] : NULL;
-	size_t n = strlen(flag);
-	const char *value;
-
-	if (word[0] != '-')
-		return NULL;
-	if (word[1] == '-') {
-		if (strncmp(word + 2, flag, n) != 0)
-			return NULL;
-		value = word + 2 + n;
-		if (*value == '=')
-			return value + 1;
-		if (*value != '\0')
-			return NULL;
-	} else {
-		/* Letters of switches may stand before it, as in -DH. */
-		value = letter ? strchr(word, letter) : NULL;
-		if (!value)
-			return NULL;
-		value += value[1] == '=' ? 2 : 1;
-		if (*value != '\0')
-			return value;
-	}
-	/* dockerd takes nothing but flags: what is no flag is the value of the one before. */
-	if (!next || next[0] == '-')
-		return "";
-	++*at;
-	return next;
-}
-
-const char *dockerd_flag(const struct dockerd *d, const char *flag, size_t *at)
-{
-	char letter = strcmp(flag, "host") == 0 ? 'H' : '\0';
-
-	if (*at == 0)
-		*at = 1;
-	while (d->arguments && *at < d->count) {
-		const char *value;
-
-		if (strcmp(d->arguments[*at], "--") == 0)
-			return NULL;
-		value = value_at(d, flag, letter, at);
-		if (value)
-			return value;
-	}
-	return NULL;
 }
 
 /* --- configuration -----------------------------------------------------------------------------*/
@@ -446,7 +365,7 @@ static int choose(struct dockerd *d, const struct seen *s, const char *path, str
 
 static int read_all(struct dockerd *d, const char *path, struct err *e)
 {
-	if (read_arguments(d, e) != 0)
+	if (dockerd_options_read(d, e) != 0)
 		return -1;
 	if (find_config(d, e) != 0)
 		return -1;

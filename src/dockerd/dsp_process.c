@@ -113,40 +113,16 @@ static bool from_process(struct manner *m, pid_t pid)
 
 /* --- of a unit ---------------------------------------------------------------------------------*/
 
-/* Words apart by blanks, in quotes or not, become words that end with zero bytes; their length. */
-static size_t split(char *text)
-{
-	size_t n = 0;
-
-	for (const char *at = text; *at;) {
-		char quote = '\0';
-
-		at += strspn(at, " ");
-		if (*at == '"' || *at == '\'')
-			quote = *at++;
-		while (*at && *at != (quote ? quote : ' '))
-			text[n++] = *at++;
-		if (*at)
-			at++;
-		text[n++] = '\0';
-	}
-	return n;
-}
-
 static void from_unit(struct manner *m, const struct unit *u)
 {
-	size_t words;
-
 	mem_free(m->words);
 	mem_free(m->variables);
-	/* A zero byte after each word, the last one too, and no word but those. */
-	m->words = mem_copy(u->command, strlen(u->command) + 1);
-	m->variables = mem_copy(u->environment, strlen(u->environment) + 1);
+	m->words = mem_copy(u->command, strlen(u->command));
+	m->variables = mem_copy(u->environment, strlen(u->environment));
 	if (!m->words || !m->variables || u->command[0] == '\0')
 		return;
-	words = split(m->words);
-	take_words(m, (struct span){ m->words, words });
-	take_variables(m, split(m->variables));
+	take_words(m, (struct span){ m->words, units_split(m->words) });
+	take_variables(m, units_split(m->variables));
 }
 
 void manner_find(struct manner *m, pid_t pid, const struct unit *u)

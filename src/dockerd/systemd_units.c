@@ -60,7 +60,7 @@ static struct span command_of(struct span value)
 	return value;
 }
 
-static void take(struct unit *u, struct span key, struct span value)
+static void set_key(struct unit *u, struct span key, struct span value)
 {
 	const struct place places[] = {
 		{ SPAN_INIT("LoadState"), u->load, sizeof(u->load), false },
@@ -97,15 +97,12 @@ static void take(struct unit *u, struct span key, struct span value)
 		u->pid = (pid_t)strtol(value.s, NULL, 10);
 }
 
-/* One line; false: it has no key. */
-static bool take_line(struct unit *u, struct span line)
+/* False: the line sets no key. */
+static bool parse_line(struct span line, struct span *key, struct span *value)
 {
-	size_t n = span_find(line, '=');
-
-	if (n == line.n || line.s[0] == '#' || line.s[0] == ';')
-		return false;
-	take(u, (struct span){ line.s, n }, span_after(line, n + 1));
-	return true;
+	*value = line;
+	*key = span_cut(value, '=');
+	return key->n < line.n && line.s[0] != '#' && line.s[0] != ';';
 }
 
 /* --- as systemd has them -----------------------------------------------------------------------*/
@@ -130,31 +127,54 @@ static bool from_systemd(struct unit *units)
 	/* A blank line is between two units. */
 	while (rest.n > 0 && at < UNIT_COUNT) {
 		struct span line = procfile_line(&rest);
+		struct span key;
+		struct span value;
 
 		if (line.n == 0)
 			at++;
-		else
-			(void)take_line(&units[at], line);
+		else if (parse_line(line, &key, &value))
+			set_key(&units[at], key, value);
 	}
 	return true;
 }
 
 /* --- as their files have them ------------------------------------------------------------------*/
 
-static void take_file(struct unit *u, const char *path)
+/*
+ * The text of a file, terminated; NULL when there is none. A line that ends with a backslash and
+ * the next one are made one line; a comment ends with its line (systemd.syntax(7)).
+ */
+static char *read_lines(const char *path, size_t *len)
 {
-	AUTO_MEM char *text = NULL;
-	struct span rest;
+	char *text = NULL;
+	bool comment = false;
 	struct stat st;
 	struct err e;
-	size_t len;
 
 	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
-		file_read(path, UNIT_FILE_MOST, &text, &len, &e) != 0)
-		return;
-	rest = (struct span){ text, len };
-	while (rest.n > 0)
-		(void)take_line(u, procfile_line(&rest));
+		file_read(path, UNIT_FILE_MOST, &text, len, &e) != 0)
+		return NULL;
+	for (size_t i = 0; i + 1 < *len; i++) {
+		if (i == 0 || text[i - 1] == '\n')
+			comment = text[i] == '#' || text[i] == ';';
+		if (!comment && text[i] == '\\' && text[i + 1] == '\n')
+			text[i] = text[i + 1] = ' ';
+	}
+	return text;
+}
+
+static void read_unit_file(struct unit *u, const char *path)
+{
+	size_t len = 0;
+	AUTO_MEM char *text = read_lines(path, &len);
+	struct span rest = { text, len };
+	struct span key;
+	struct span value;
+
+	while (rest.n > 0) {
+		if (parse_line(procfile_line(&rest), &key, &value))
+			set_key(u, key, value);
+	}
 }
 
 /* What is masked leads to /dev/null, or is empty. */
@@ -185,7 +205,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* NAME.d/x.conf of all directories, in the order of their names. */
-static void take_drop_ins(struct unit *u)
+static void read_drop_ins(struct unit *u)
 {
 	enum { NAME = 256 };
 	char(*found)[NAME] = mem_array(DROP_INS_MOST, NAME);
@@ -219,7 +239,7 @@ static void take_drop_ins(struct unit *u)
 		if (i > 0 && strcmp(found[i], found[i - 1]) == 0)
 			continue;
 		append(u->drop_ins, sizeof(u->drop_ins), span_of(path));
-		take_file(u, path);
+		read_unit_file(u, path);
 	}
 	mem_free(found);
 }
@@ -252,8 +272,8 @@ static void from_files(struct unit *u)
 		return;
 	}
 	text_copy(SPAN("loaded"), u->load, sizeof(u->load));
-	take_file(u, path);
-	take_drop_ins(u);
+	read_unit_file(u, path);
+	read_drop_ins(u);
 	text_copy(is_wanted("sockets.target", "wants", u->name) ||
 				is_wanted("multi-user.target", "wants", u->name)
 			? SPAN("enabled")
@@ -268,9 +288,55 @@ static void from_files(struct unit *u)
 void units_read(struct unit *units, bool systemd)
 {
 	for (size_t i = 0; i < UNIT_COUNT; i++)
-		units[i] = (struct unit){ .name = names[i] };
+		units[i].name = names[i];
 	if (systemd && from_systemd(units))
 		return;
 	for (size_t i = 0; i < UNIT_COUNT; i++)
 		from_files(&units[i]);
+}
+
+/* --- command lines -----------------------------------------------------------------------------*/
+
+size_t units_split(char *text)
+{
+	bool inside = false; /* a word, be it empty */
+	char quote = '\0';
+	size_t n = 0;
+
+	for (const char *at = text; *at; at++) {
+		if (quote == '\0' && (*at == '"' || *at == '\'')) {
+			quote = *at;
+			inside = true;
+		} else if (quote != '\0' && *at == quote) {
+			quote = '\0';
+		} else if (quote == '\0' && (*at == ' ' || *at == '\t')) {
+			if (inside)
+				text[n++] = '\0';
+			inside = false;
+		} else {
+			text[n++] = *at;
+			inside = true;
+		}
+	}
+	if (inside)
+		text[n++] = '\0';
+	return n;
+}
+
+bool units_file_value(const char *path, struct span wanted, char *out, size_t cap)
+{
+	size_t len = 0;
+	AUTO_MEM char *text = read_lines(path, &len);
+	struct span rest = { text, len };
+	struct span key;
+	struct span value;
+	bool found = false;
+
+	while (rest.n > 0) {
+		if (!parse_line(procfile_line(&rest), &key, &value) || !span_equal(key, wanted))
+			continue;
+		text_copy(value, out, cap);
+		found = true;
+	}
+	return found;
 }

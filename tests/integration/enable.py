@@ -397,6 +397,17 @@ def refuses_flags(lab, report):
         lab.inside('sed -i "s/--config-file.*/--authorization-plugin=dsp/" ' + drop_in)
         refused(lab, 'enable', 'is to be started with --authorization-plugin=dsp')
     lab.inside('rm ' + drop_in)
+    local = '/usr/local/lib/systemd/system'
+    with report.case('no dockerd: its unit is in /usr/local/lib, and doctor reads the same one'):
+        with open(lab.directory + '/unit', 'w', encoding='utf-8') as out:
+            out.write('[Unit]\nRequires=dsp.service\n'
+                      '[Service]\nExecStart=/usr/sbin/dockerd --config-file=/etc/docker/local.json\n')
+        lab.inside('mkdir -p %s; cp %s/unit %s/docker.service' % (local, lab.directory, local))
+        check('/etc/docker/local.json' in run(lab, 'enable --dry-run'), run(lab, 'enable --dry-run'))
+        told = lab.inside('/run/lab/dsp doctor').text
+        check("docker.service requires dsp's units" in told, told)
+        check('there is no /etc/docker/local.json' in told, told)
+    lab.inside('rm %s/docker.service' % local)
     with report.case('no dockerd: DOCKER_OPTS has the flag'):
         lab.inside('echo DOCKER_OPTS=\'"-D --authorization-plugin dsp"\' >> /etc/default/docker')
         refused(lab, 'enable', 'is to be started with --authorization-plugin=dsp')

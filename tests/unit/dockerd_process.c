@@ -1,7 +1,8 @@
-/* dockerd's command line, as its own parser takes it. */
+/* dockerd's command line as its own parser reads it, and that of a unit as systemd splits it. */
 #include "unit.h"
 
 #include "dsp/dockerd/dockerd_process.h"
+#include "dsp/dockerd/systemd_units.h"
 #include "dsp/system/subprocess.h"
 
 /* The values of the flag among words, each with a blank after it. */
@@ -62,6 +63,38 @@ static void hosts(void **state)
 	VALUES("tls", "", W("-H"), W("x"), W("--tlsverify"));
 }
 
+/* The words of a text, each with a bar after it. */
+static void splits(const char *text, const char *want)
+{
+	char seen[256] = "";
+	char words[128];
+	size_t n;
+
+	(void)strncpy(words, text, sizeof(words) - 1);
+	words[sizeof(words) - 1] = '\0';
+	n = units_split(words);
+	assert_true(n <= strlen(text) + 1);
+	for (size_t at = 0; at < n; at += strlen(words + at) + 1) {
+		strncat(seen, words + at, sizeof(seen) - strlen(seen) - 1);
+		strncat(seen, "|", sizeof(seen) - strlen(seen) - 1);
+	}
+	assert_string_equal(seen, want);
+}
+
+static void unit_words(void **state)
+{
+	(void)state;
+	splits("", "");
+	splits("  ", "");
+	splits("a", "a|");
+	splits(" a\tbc  d ", "a|bc|d|");
+	splits("\"a b\" 'c d'", "a b|c d|");
+	splits("--x=\"a b\"c d", "--x=a bc|d|");
+	splits("'' \"\" a", "||a|");
+	splits("\"it's\" '\"'", "it's|\"|");
+	splits("\"open end", "open end|");
+}
+
 static void no_words(void **state)
 {
 	struct dockerd d = { .count = 0 };
@@ -95,6 +128,7 @@ int main(void)
 		cmocka_unit_test(flags),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(no_words),
+		cmocka_unit_test(unit_words),
 		cmocka_unit_test(commands),
 	};
 

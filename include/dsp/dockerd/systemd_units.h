@@ -6,7 +6,10 @@
 #define DSP_SYSTEMD_UNITS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
+
+#include "dsp/core/base/span.h"
 
 enum { UNIT_SOCKET, UNIT_SERVICE, UNIT_DOCKER, UNIT_COUNT };
 
@@ -22,12 +25,28 @@ struct unit {
 	char watchdog[32];
 	char no_new_privileges[8];
 	char environment[512]; /* as in the files: words with or without quotes */
-	char command[512];     /* ExecStart */
+	char command[8192];    /* ExecStart: the last one */
 	pid_t pid;
 	bool stale; /* systemd has another version of it in mind than its files */
 };
 
-/* Fills units[0] to units[UNIT_COUNT - 1]; ends within some seconds. */
+/*
+ * Fills units[0] to units[UNIT_COUNT - 1], which the caller has zeroed: from systemctl show when
+ * systemd runs, within 3 s, else from the files.
+ */
 void units_read(struct unit *units, bool systemd);
+
+/*
+ * The value of the last line "KEY=value" of a file that is written as units are (EnvironmentFile=).
+ * False: there is no such line, and out stays as it is.
+ */
+bool units_file_value(const char *path, struct span wanted, char *out, size_t cap);
+
+/*
+ * Splits a command line, or the value of Environment=, into words in place: blanks separate them,
+ * quotes hold blanks together and go away (systemd.syntax(7); escapes and variables stay). Each
+ * word ends with a zero byte. Returns the length of all words, at most strlen(text) + 1.
+ */
+size_t units_split(char *text);
 
 #endif

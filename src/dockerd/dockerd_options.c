@@ -1,0 +1,121 @@
+/* dockerd's command line, of its process or of its unit, and the flags in it. */
+#include "dockerd_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/dockerd/systemd_units.h"
+#include "dsp/system/proc_file.h"
+
+/*
+ * The words with which docker.service would start dockerd; mem_free, NULL when memory runs out.
+ * Debian's unit ends with $DOCKER_OPTS, which /etc/default/docker sets; other variables stay as
+ * they are written. Always by the files: systemd shows a command without its quotes.
+ */
+static char *read_unit(size_t *len)
+{
+	AUTO_MEM struct unit *units = mem_array(UNIT_COUNT, sizeof(*units));
+	char options[2048] = "";
+	char *words = NULL;
+	size_t cap;
+	struct line l;
+
+	*len = 0;
+	if (!units)
+		return NULL;
+	units_read(units, false);
+	(void)units_file_value(
+		"/etc/default/docker", SPAN("DOCKER_OPTS"), options, sizeof(options));
+	cap = strlen(units[UNIT_DOCKER].command) + sizeof("dockerd ") + sizeof(options);
+	words = mem_alloc(cap);
+	if (!words)
+		return NULL;
+	line_init(&l, words, cap);
+	line_add(&l, "%s", units[UNIT_DOCKER].command[0] ? units[UNIT_DOCKER].command : "dockerd");
+	/* The value is one quoted word, which systemd splits where the unit uses it. */
+	for (size_t at = 0, n = units_split(options); at < n; at += strlen(options + at) + 1)
+		line_add(&l, " %s", options + at);
+	*len = units_split(words);
+	return words;
+}
+
+int dockerd_options_read(struct dockerd *d, struct err *e)
+{
+	AUTO_MEM char *text = NULL;
+	size_t count = 0;
+	char path[64];
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)d->pid);
+	if (d->pid == 0)
+		text = read_unit(&len);
+	else if (procfile_read(path, &text, &len) != 0)
+		return FAIL(e, errno, "%s", path);
+	/* Each word ends with a zero byte. */
+	for (size_t i = 0; i < len; i++)
+		count += text[i] == '\0';
+	d->arguments = mem_array(count + 1, sizeof(char *));
+	if (!d->arguments)
+		return FAIL(e, ENOMEM, "%s", path);
+	if (count == 0)
+		return 0;
+	for (char *at = text; d->count < count; at += strlen(at) + 1)
+		d->arguments[d->count++] = at;
+	text = NULL;
+	return 0;
+}
+
+/* The value of the argument at *at when it is the flag; *at goes on. NULL: it is another. */
+static const char *value_at(const struct dockerd *d, const char *flag, char letter, size_t *at)
+{
+	const char *word = d->arguments[(*at)++];
+	const char *next = *at < d->count ? d->arguments[*at] : NULL;
+	size_t n = strlen(flag);
+	const char *value;
+
+	if (word[0] != '-')
+		return NULL;
+	if (word[1] == '-') {
+		if (strncmp(word + 2, flag, n) != 0)
+			return NULL;
+		value = word + 2 + n;
+		if (*value == '=')
+			return value + 1;
+		if (*value != '\0')
+			return NULL;
+	} else {
+		/* Letters of switches may stand before it, as in -DH. */
+		value = letter ? strchr(word, letter) : NULL;
+		if (!value)
+			return NULL;
+		value += value[1] == '=' ? 2 : 1;
+		if (*value != '\0')
+			return value;
+	}
+	/* dockerd takes nothing but flags: what is no flag is the value of the one before. */
+	if (!next || next[0] == '-')
+		return "";
+	++*at;
+	return next;
+}
+
+const char *dockerd_flag(const struct dockerd *d, const char *flag, size_t *at)
+{
+	char letter = strcmp(flag, "host") == 0 ? 'H' : '\0';
+
+	if (*at == 0)
+		*at = 1;
+	while (d->arguments && *at < d->count) {
+		const char *value;
+
+		if (strcmp(d->arguments[*at], "--") == 0)
+			return NULL;
+		value = value_at(d, flag, letter, at);
+		if (value)
+			return value;
+	}
+	return NULL;
+}
