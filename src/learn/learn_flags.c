@@ -14,23 +14,23 @@ static void compile(struct trial *t)
 	policy_compile(&t->settings, SETTINGS_SOCKET, NULL, &t->policy);
 }
 
-static struct decision decide_seen(const struct trial *t, const struct seen *s)
+static struct decision decide_seen(const struct trial *t, const struct observation *s)
 {
-	struct subject subject = seen_subject(s, NULL);
+	struct subject subject = observation_subject(s, NULL);
 
 	return decide(&t->policy, &subject, &s->facts);
 }
 
-static bool allows(const struct trial *t, const struct seen *s)
+static bool allows(const struct trial *t, const struct observation *s)
 {
 	return decide_seen(t, s).verdict == VERDICT_ALLOW;
 }
 
 /* The first that is denied and need not be; NULL: none. */
-static const struct seen *first_denied(const struct trial *t, const struct learned *all)
+static const struct observation *first_denied(const struct trial *t, const struct observations *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
-		if (!all->items[i]->no && !allows(t, all->items[i]))
+		if (!all->items[i]->unallowable && !allows(t, all->items[i]))
 			return all->items[i];
 	}
 	return NULL;
@@ -45,7 +45,7 @@ static void open_powers(struct trial *t, const struct powerset *powers)
 }
 
 /* A proxy's rule that grants this operation alone opens less than its section; the narrowest. */
-static bool open_by_grant(struct trial *t, const struct seen *s)
+static bool open_by_grant(struct trial *t, const struct observation *s)
 {
 	size_t narrowest = PROXY_RULES_MOST;
 
@@ -71,7 +71,7 @@ static bool open_by_grant(struct trial *t, const struct seen *s)
 }
 
 /* One step towards an allow; false: no flag leads there. */
-static bool open_one(struct trial *t, const struct seen *s, const struct decision *d)
+static bool open_one(struct trial *t, const struct observation *s, const struct decision *d)
 {
 	struct powerset powers = decide_powers(&t->policy, &s->facts);
 	bool flag = d->flag < FLAG_COUNT && t->settings.flags[d->flag] != SETTING_ON;
@@ -93,7 +93,7 @@ static bool open_one(struct trial *t, const struct seen *s, const struct decisio
 }
 
 /* False: no flags of this profile allow it. */
-static bool open_for(struct trial *t, const struct seen *s)
+static bool open_for(struct trial *t, const struct observation *s)
 {
 	enum setting before[FLAG_COUNT];
 
@@ -114,9 +114,10 @@ static bool open_for(struct trial *t, const struct seen *s)
 }
 
 /* Without one flag: the first that is then denied. */
-static const struct seen *denied_without(struct trial *t, const struct learned *all, size_t flag)
+static const struct observation *denied_without(
+	struct trial *t, const struct observations *all, size_t flag)
 {
-	const struct seen *s;
+	const struct observation *s;
 
 	t->settings.flags[flag] = SETTING_UNSET;
 	compile(t);
@@ -127,7 +128,7 @@ static const struct seen *denied_without(struct trial *t, const struct learned *
 }
 
 /* Sections and POST open most, and come first: what narrower flags open too they need not. */
-static void minimize(struct trial *t, const struct learned *all)
+static void minimize(struct trial *t, const struct observations *all)
 {
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
 		if (t->settings.flags[i] == SETTING_ON && !denied_without(t, all, i))
@@ -152,7 +153,7 @@ static void find_opened(const struct trial *t, const struct trial *bare, struct 
 }
 
 /* What a profile leaves open, and nothing seen has used. */
-static void note_left_open(struct learned *all, const struct trial *t)
+static void note_left_open(struct observations *all, const struct trial *t)
 {
 	struct subject anybody = subject_at(NULL, SUBJECT_ANONYMOUS);
 	struct powerset used = { { 0 } };
@@ -172,15 +173,15 @@ static void note_left_open(struct learned *all, const struct trial *t)
 			line_add(&l, "%s%s", n++ > 0 ? ", " : "", power_info((enum power)p)->name);
 	}
 	if (n > 0)
-		learn_note(all,
+		observations_note(all,
 			"open to all clients, used by nothing that was seen, and a way to root: %s; "
 			"--policy or --profile hardened closes them",
 			text);
 }
 
-static json_t *flag_object(struct trial *t, struct learned *all, size_t flag, struct err *e)
+static json_t *flag_object(struct trial *t, struct observations *all, size_t flag, struct err *e)
 {
-	const struct seen *s = denied_without(t, all, flag);
+	const struct observation *s = denied_without(t, all, flag);
 	char text[400];
 
 	if (!s) {
@@ -188,11 +189,11 @@ static json_t *flag_object(struct trial *t, struct learned *all, size_t flag, st
 			flag_at(flag)->name);
 		return NULL;
 	}
-	seen_write(s, text, sizeof(text));
+	observation_write(s, text, sizeof(text));
 	return json_pack("{s:s, s:s}", "name", flag_at(flag)->name, "for", text);
 }
 
-static int write_flags(struct trial *t, struct learned *all, json_t *list, struct err *e)
+static int write_flags(struct trial *t, struct observations *all, json_t *list, struct err *e)
 {
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
 		json_t *flag = NULL;
@@ -206,8 +207,8 @@ static int write_flags(struct trial *t, struct learned *all, json_t *list, struc
 	return 0;
 }
 
-int learn_flags(struct learned *all, const struct wanted *w, json_t **ret, struct powerset *refused,
-	struct err *e)
+int learn_flags(struct observations *all, const struct learn_options *w, json_t **ret,
+	struct powerset *refused, struct err *e)
 {
 	static struct trial bare;
 	static struct trial t;
@@ -219,8 +220,8 @@ int learn_flags(struct learned *all, const struct wanted *w, json_t **ret, struc
 	compile(&t);
 	bare = t;
 	for (size_t i = 0; i < all->count; i++) {
-		if (!all->items[i]->no && !open_for(&t, all->items[i]))
-			all->items[i]->no = "no flag of this profile allows it";
+		if (!all->items[i]->unallowable && !open_for(&t, all->items[i]))
+			all->items[i]->unallowable = "no flag of this profile allows it";
 	}
 	minimize(&t, all);
 	if (first_denied(&t, all))

@@ -12,13 +12,14 @@ enum { RULES_MOST = 1000 };
 
 /* --- who ---------------------------------------------------------------------------------------*/
 
-static bool is_user(const struct seen *s)
+static bool is_user(const struct observation *s)
 {
 	return !span_equal(s->subject, SPAN("anonymous")) && !span_starts(s->subject, SPAN("cn:"));
 }
 
 /* Whether a certificate of this name will be the user's. */
-static bool has_name(const struct wanted *w, const struct seen *user, struct span common_name)
+static bool has_name(
+	const struct learn_options *w, const struct observation *user, struct span common_name)
 {
 	char text[400];
 	const json_t *known;
@@ -37,28 +38,28 @@ static bool has_name(const struct wanted *w, const struct seen *user, struct spa
 }
 
 /* The one whose certificate of this name will be; NULL: nobody's. */
-static const struct seen *user_of(
-	const struct learned *all, const struct wanted *w, struct span common_name)
+static const struct observation *find_user(
+	const struct observations *all, const struct learn_options *w, struct span common_name)
 {
 	for (size_t i = 0; i < all->count; i++) {
-		const struct seen *user = all->items[i];
+		const struct observation *user = all->items[i];
 
-		if (!user->no && is_user(user) && has_name(w, user, common_name))
+		if (!user->unallowable && is_user(user) && has_name(w, user, common_name))
 			return user;
 	}
 	return NULL;
 }
 
 /* What a certificate did before it was a user's, the user will have to be allowed. */
-static void adopt(struct learned *all, const struct wanted *w)
+static void merge_common_names(struct observations *all, const struct learn_options *w)
 {
 	for (size_t i = 0; i < all->count; i++) {
-		struct seen *s = all->items[i];
-		const struct seen *user;
+		struct observation *s = all->items[i];
+		const struct observation *user;
 
 		if (!span_starts(s->subject, SPAN("cn:")))
 			continue;
-		user = user_of(all, w, span_after(s->subject, strlen("cn:")));
+		user = find_user(all, w, span_after(s->subject, strlen("cn:")));
 		if (user)
 			s->subject = user->subject;
 	}
@@ -76,19 +77,19 @@ struct group {
 };
 
 /* What only a whole and open request tells. */
-static unsigned unnamed_of(const struct seen *s)
+static unsigned unnameable_lists(const struct observation *s)
 {
 	unsigned bits = 0;
 	char room[PATTERN_ROOM];
 
-	if (!s->whole || s->facts.hidden)
+	if (!s->complete || s->facts.hidden)
 		return (1U << LIST_COUNT) - 1;
 	for (size_t i = 0; i < s->facts.details.count; i++) {
 		const struct detail *d = &s->facts.details.items[i];
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
-			if (list_speaks_of((enum list_kind)k, d) &&
-				!pattern_of((enum list_kind)k, d, room))
+			if (list_concerns((enum list_kind)k, d) &&
+				!list_pattern((enum list_kind)k, d, room))
 				bits |= 1U << k;
 		}
 	}
@@ -125,7 +126,7 @@ static void add_once(json_t *list, const char *text)
 	(void)json_array_append_new(list, json_string(text));
 }
 
-static void add_patterns(const struct group *g, const struct seen *s)
+static void add_patterns(const struct group *g, const struct observation *s)
 {
 	char pattern[PATTERN_ROOM];
 
@@ -133,15 +134,15 @@ static void add_patterns(const struct group *g, const struct seen *s)
 		const struct detail *d = &s->facts.details.items[i];
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
-			if (!(g->unnamed >> k & 1) && list_speaks_of((enum list_kind)k, d) &&
-				pattern_of((enum list_kind)k, d, pattern))
+			if (!(g->unnamed >> k & 1) && list_concerns((enum list_kind)k, d) &&
+				list_pattern((enum list_kind)k, d, pattern))
 				add_once(array_of(g->rule, list_name((enum list_kind)k)), pattern);
 		}
 	}
 }
 
 /* Of these kinds a request may have what carries no power: a list that is empty means none. */
-static void close_lists(const struct group *g, const struct seen *s)
+static void close_lists(const struct group *g, const struct observation *s)
 {
 	static const enum list_kind kinds[] = { LIST_IMAGES, LIST_NETWORKS };
 
@@ -153,7 +154,7 @@ static void close_lists(const struct group *g, const struct seen *s)
 }
 
 /* Powers that no list covers are named. */
-static void name_powers(const struct group *g, const struct seen *s)
+static void name_powers(const struct group *g, const struct observation *s)
 {
 	for (size_t p = 0; p < POWER_COUNT; p++) {
 		bool listed = false;
@@ -163,7 +164,7 @@ static void name_powers(const struct group *g, const struct seen *s)
 		for (unsigned k = 0; k < LIST_COUNT; k++)
 			listed = listed ||
 				(list_power((enum list_kind)k) == p && !(g->unnamed >> k & 1) &&
-					seen_has_item(s, (enum power)p));
+					observation_has_item(s, (enum power)p));
 		if (!listed)
 			add_once(array_of(g->rule, "powers"), power_info((enum power)p)->name);
 	}
@@ -180,8 +181,8 @@ static json_t *new_rule(const struct group *g, size_t number)
 		json_stringn(g->subject.s, g->subject.n), "allow");
 }
 
-static struct group *group_of(
-	struct plan *p, struct group *groups, size_t *count, const struct group *wanted)
+static struct group *find_group(
+	struct policy_draft *p, struct group *groups, size_t *count, const struct group *wanted)
 {
 	size_t i = 0;
 
@@ -199,23 +200,23 @@ static struct group *group_of(
 	return &groups[i];
 }
 
-static int make_rules(struct plan *p, struct learned *all, struct err *e)
+static int make_rules(struct policy_draft *p, struct observations *all, struct err *e)
 {
 	AUTO_MEM struct group *groups = mem_array(RULES_MOST, sizeof(*groups));
 	size_t count = 0;
 
 	for (size_t i = 0; groups && i < all->count; i++) {
-		struct seen *s = all->items[i];
+		struct observation *s = all->items[i];
 		struct group wanted = { .subject = s->subject, .hidden = s->facts.hidden };
 		struct group *g;
 
-		if (!s->no)
-			s->no = seen_unspeakable(s);
-		if (s->no)
+		if (!s->unallowable)
+			s->unallowable = observation_unnameable(s);
+		if (s->unallowable)
 			continue;
 		wanted.powers = decide_powers(&p->policy, &s->facts);
-		wanted.unnamed = unnamed_of(s);
-		g = group_of(p, groups, &count, &wanted);
+		wanted.unnamed = unnameable_lists(s);
+		g = find_group(p, groups, &count, &wanted);
 		if (!g)
 			return FAIL(e, 0, "more than %d rules would be needed", (int)RULES_MOST);
 		add_once(array_of(g->rule, "allow"),
@@ -230,18 +231,19 @@ static int make_rules(struct plan *p, struct learned *all, struct err *e)
 /* --- users -------------------------------------------------------------------------------------*/
 
 /* A trail tells a user's name, and neither certificates nor tokens. */
-static int make_users(struct plan *p, struct learned *all, const struct wanted *w, struct err *e)
+static int make_users(struct policy_draft *p, struct observations *all,
+	const struct learn_options *w, struct err *e)
 {
 	json_t *users = json_object();
 
 	(void)json_object_set_new(p->root, "users", users);
 	for (size_t i = 0; i < all->count; i++) {
-		const struct seen *s = all->items[i];
+		const struct observation *s = all->items[i];
 		char name[400];
 		char shown[128];
 		json_t *known;
 
-		if (s->no || !is_user(s) || seen_unspeakable(s))
+		if (s->unallowable || !is_user(s) || observation_unnameable(s))
 			continue;
 		text_copy(s->subject, name, sizeof(name));
 		text_escape(s->subject, shown, sizeof(shown));
@@ -257,7 +259,7 @@ static int make_users(struct plan *p, struct learned *all, const struct wanted *
 				shown);
 		if (json_object_get(users, name))
 			continue;
-		learn_note(all,
+		observations_note(all,
 			"the trail does not tell which certificates the user %s has: one with its "
 			"own name is assumed (--users FILE takes it from a policy file)",
 			shown);
@@ -275,40 +277,42 @@ static int make_users(struct plan *p, struct learned *all, const struct wanted *
  * were made in the order in which things were seen: what is denied is mostly near to, and before,
  * what was denied without the part behind it.
  */
-static bool still_allows(struct plan *p, const struct learned *all, size_t rule)
+static bool still_allows(struct policy_draft *p, const struct observations *all, size_t rule)
 {
 	struct err ignored;
 	bool all_allowed;
 
-	if (plan_compile(p, &ignored) != 0)
+	if (policy_draft_compile(p, &ignored) != 0)
 		return false;
 	all_allowed = true;
 	for (size_t k = 0; k < all->count && all_allowed; k++) {
 		size_t i = (p->denied + all->count - k) % all->count;
-		struct seen *s = all->items[i];
+		struct observation *s = all->items[i];
 		size_t before = s->rule;
 
-		if (s->no || s->rule != rule)
+		if (s->unallowable || s->rule != rule)
 			continue;
-		all_allowed = plan_allows(p, s);
+		all_allowed = policy_draft_allows(p, s);
 		s->rule = before;
 		p->denied = all_allowed ? p->denied : i;
 	}
 	return all_allowed;
 }
 
-static struct seen *first_denied(struct plan *p, const struct learned *all)
+static struct observation *first_denied(struct policy_draft *p, const struct observations *all)
 {
-	struct seen *denied = NULL;
+	struct observation *denied = NULL;
 
 	for (size_t i = 0; i < all->count; i++) {
-		if (!all->items[i]->no && !plan_allows(p, all->items[i]) && !denied)
+		if (!all->items[i]->unallowable && !policy_draft_allows(p, all->items[i]) &&
+			!denied)
 			denied = all->items[i];
 	}
 	return denied;
 }
 
-static void drop_elements(struct plan *p, const struct learned *all, json_t *list, size_t rule)
+static void drop_elements(
+	struct policy_draft *p, const struct observations *all, json_t *list, size_t rule)
 {
 	for (size_t i = json_array_size(list); i > 0; i--) {
 		json_t *v = json_incref(json_array_get(list, i - 1));
@@ -323,7 +327,8 @@ static void drop_elements(struct plan *p, const struct learned *all, json_t *lis
 	}
 }
 
-static void drop_parts(struct plan *p, const struct learned *all, json_t *rule, size_t at)
+static void drop_parts(
+	struct policy_draft *p, const struct observations *all, json_t *rule, size_t at)
 {
 	drop_elements(p, all, json_object_get(rule, "allow"), at);
 	drop_elements(p, all, json_object_get(rule, "powers"), at);
@@ -334,14 +339,14 @@ static void drop_parts(struct plan *p, const struct learned *all, json_t *rule, 
 }
 
 /* Takes away every rule, then every part of one, without which nothing that was seen is denied. */
-static int minimize(struct plan *p, struct learned *all, struct err *e)
+static int minimize(struct policy_draft *p, struct observations *all, struct err *e)
 {
 	json_t *rules = json_object_get(p->root, "rules");
 
 	for (size_t i = json_array_size(rules); i > 0; i--) {
 		json_t *rule;
 
-		if (plan_compile(p, e) != 0)
+		if (policy_draft_compile(p, e) != 0)
 			return -1;
 		(void)first_denied(p, all);
 		rule = json_incref(json_array_get(rules, i - 1));
@@ -350,25 +355,25 @@ static int minimize(struct plan *p, struct learned *all, struct err *e)
 			(void)json_array_insert(rules, i - 1, rule);
 		json_decref(rule);
 	}
-	if (plan_compile(p, e) != 0)
+	if (policy_draft_compile(p, e) != 0)
 		return -1;
 	(void)first_denied(p, all);
 	for (size_t i = 0; i < json_array_size(rules); i++)
 		drop_parts(p, all, json_array_get(rules, i), i);
-	return plan_compile(p, e);
+	return policy_draft_compile(p, e);
 }
 
 /* --- what was found ----------------------------------------------------------------------------*/
 
-static struct powerset direct_of(const struct plan *p, const struct learned *all)
+static struct powerset direct_powers(const struct policy_draft *p, const struct observations *all)
 {
 	struct powerset direct = { { 0 } };
 
 	for (size_t i = 0; i < all->count; i++) {
-		const struct seen *s = all->items[i];
+		const struct observation *s = all->items[i];
 		struct powerset powers = decide_powers(&p->policy, &s->facts);
 
-		for (size_t k = 0; !s->no && k < POWER_COUNT; k++) {
+		for (size_t k = 0; !s->unallowable && k < POWER_COUNT; k++) {
 			if (powerset_has(&powers, (enum power)k) &&
 				power_info((enum power)k)->root == ROOT_DIRECT)
 				powerset_add(&direct, (enum power)k);
@@ -378,7 +383,7 @@ static struct powerset direct_of(const struct plan *p, const struct learned *all
 }
 
 /* Where a rule says more than what was seen, for there is no way to say less. */
-static void note_open(struct learned *all, const json_t *rule)
+static void note_open(struct observations *all, const json_t *rule)
 {
 	const char *name = json_string_value(json_object_get(rule, "name"));
 	const json_t *powers = json_object_get(rule, "powers");
@@ -389,14 +394,15 @@ static void note_open(struct learned *all, const json_t *rule)
 	for (unsigned k = 0; k < LIST_COUNT; k++)
 		lists += json_array_size(json_object_get(rule, list_name((enum list_kind)k))) > 1;
 	if (lists > 1)
-		learn_note(all, "rule \"%s\": any of its items may come with any other", name);
+		observations_note(
+			all, "rule \"%s\": any of its items may come with any other", name);
 	json_array_foreach (powers, i, v) {
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			enum power p = list_power((enum list_kind)k);
 
 			if (p != POWER_COUNT &&
 				strcmp(power_info(p)->name, json_string_value(v)) == 0)
-				learn_note(all,
+				observations_note(all,
 					"rule \"%s\": %s for all %s: the trail does not tell them "
 					"whole, or no list can name them",
 					name, json_string_value(v), list_name((enum list_kind)k));
@@ -404,7 +410,7 @@ static void note_open(struct learned *all, const json_t *rule)
 	}
 }
 
-static void note_all(struct plan *p, struct learned *all)
+static void note_all(struct policy_draft *p, struct observations *all)
 {
 	const json_t *rules = json_object_get(p->root, "rules");
 	const json_t *rule;
@@ -413,28 +419,28 @@ static void note_all(struct plan *p, struct learned *all)
 	json_array_foreach (rules, i, rule) {
 		note_open(all, rule);
 	}
-	learn_note(all,
+	observations_note(all,
 		"rules speak of operations, powers and the items of lists: not of the names of "
 		"containers, nor of what a container runs, nor of Docker's own networks bridge and "
 		"none");
 }
 
-int learn_policy(struct learned *all, const struct wanted *w, json_t **ret,
+int learn_policy(struct observations *all, const struct learn_options *w, json_t **ret,
 	struct powerset *refused, struct err *e)
 {
-	static struct plan p;
+	static struct policy_draft p;
 	struct powerset direct;
-	const struct seen *denied = NULL;
+	const struct observation *denied = NULL;
 	int rc;
 
-	plan_init(&p,
+	policy_draft_init(&p,
 		json_pack("{s:s, s:[], s:s}", "profile", profile_info(w->profile)->name, "rules",
 			"otherwise", "deny"),
 		w->profile);
-	adopt(all, w);
+	merge_common_names(all, w);
 	rc = make_rules(&p, all, e) != 0 || make_users(&p, all, w, e) != 0 ? -1 : 0;
 	if (rc == 0 && !w->exact)
-		plan_widen(&p, all);
+		policy_draft_widen(&p, all);
 	if (rc == 0)
 		rc = minimize(&p, all, e);
 	if (rc == 0)
@@ -442,15 +448,15 @@ int learn_policy(struct learned *all, const struct wanted *w, json_t **ret,
 	if (denied) {
 		char text[300];
 
-		seen_write(denied, text, sizeof(text));
+		observation_write(denied, text, sizeof(text));
 		rc = FAIL(e, 0, "the rules do not allow %s: nothing is suggested", text);
 	}
 	if (rc == 0) {
-		direct = direct_of(&p, all);
+		direct = direct_powers(&p, all);
 		*refused = powerset_less(&direct, &w->accepted);
 		note_all(&p, all);
 		*ret = json_incref(p.root);
 	}
-	plan_free(&p);
+	policy_draft_free(&p);
 	return rc;
 }

@@ -10,8 +10,8 @@
 enum { TESTS_MOST = 500 };
 
 /* Judges a test as dsp test will; false: it cannot be put. */
-static bool try_test(
-	const struct plan *p, const json_t *test, struct decision *ret, struct powerset *powers)
+static bool try_test(const struct policy_draft *p, const json_t *test, struct decision *ret,
+	struct powerset *powers)
 {
 	json_t *body = json_object_get(test, "body");
 	AUTO_MEM char *question = NULL;
@@ -38,8 +38,8 @@ static bool try_test(
 }
 
 /* NULL also when its texts are none that JSON can hold. */
-static json_t *new_test(
-	const struct seen *s, struct span method, struct span target, const json_t *body, bool as)
+static json_t *new_test(const struct observation *s, struct span method, struct span target,
+	const json_t *body, bool as)
 {
 	json_t *test = json_pack("{s:o, s:o}", "method", json_stringn(method.s, method.n), "target",
 		json_stringn(target.s, target.n));
@@ -106,7 +106,7 @@ static void add_detail(json_t *body, const struct detail *d)
 }
 
 /* A body that asks for what the line's details tell, in one of the ways. */
-static json_t *body_of(const struct seen *s)
+static json_t *body_of(const struct observation *s)
 {
 	json_t *body = json_object();
 
@@ -123,7 +123,8 @@ static json_t *body_of(const struct seen *s)
 /* --- what was seen -----------------------------------------------------------------------------*/
 
 /* The test of this body, when it is allowed and asks for just what was seen; or NULL. */
-static json_t *seen_test(const struct plan *p, const struct seen *s, const json_t *body, bool as)
+static json_t *seen_test(
+	const struct policy_draft *p, const struct observation *s, const json_t *body, bool as)
 {
 	struct powerset powers = { { 0 } };
 	struct decision d;
@@ -140,7 +141,8 @@ static json_t *seen_test(const struct plan *p, const struct seen *s, const json_
 	return NULL;
 }
 
-static bool add_seen_test(const struct plan *p, const struct seen *s, json_t *list, bool as)
+static bool add_seen_test(
+	const struct policy_draft *p, const struct observation *s, json_t *list, bool as)
 {
 	json_t *empty = json_object();
 	json_t *body = body_of(s);
@@ -155,7 +157,7 @@ static bool add_seen_test(const struct plan *p, const struct seen *s, json_t *li
 	json_decref(body);
 	if (!test)
 		return false;
-	seen_write(s, name, sizeof(name));
+	observation_write(s, name, sizeof(name));
 	(void)json_object_set_new(test, "name", json_string(name));
 	(void)json_array_append_new(list, test);
 	return true;
@@ -186,8 +188,8 @@ static const struct {
 	{ "a route that dsp does not know", "POST", "/no/such/route", NULL },
 };
 
-static void add_probe(
-	const struct plan *p, const struct seen *s, size_t which, json_t *list, bool as)
+static void add_probe(const struct policy_draft *p, const struct observation *s, size_t which,
+	json_t *list, bool as)
 {
 	json_t *body = probes[which].body ? json_loads(probes[which].body, 0, NULL) : NULL;
 	json_t *test = new_test(
@@ -209,24 +211,24 @@ static void add_probe(
 	json_decref(test);
 }
 
-static bool is_first_of_subject(const struct learned *all, size_t at)
+static bool is_first_of_subject(const struct observations *all, size_t at)
 {
 	for (size_t i = 0; i < at; i++) {
-		if (!all->items[i]->no &&
+		if (!all->items[i]->unallowable &&
 			span_equal(all->items[i]->subject, all->items[at]->subject))
 			return false;
 	}
 	return true;
 }
 
-static size_t fill(struct plan *p, const struct learned *all, json_t *list, bool as)
+static size_t fill(struct policy_draft *p, const struct observations *all, json_t *list, bool as)
 {
 	size_t missing = 0;
 
 	for (size_t i = 0; i < all->count; i++) {
-		const struct seen *s = all->items[i];
+		const struct observation *s = all->items[i];
 
-		if (s->no)
+		if (s->unallowable)
 			continue;
 		if (json_array_size(list) >= TESTS_MOST || !add_seen_test(p, s, list, as))
 			missing++;
@@ -238,24 +240,24 @@ static size_t fill(struct plan *p, const struct learned *all, json_t *list, bool
 	return missing;
 }
 
-int learn_tests(
-	struct learned *all, const struct wanted *w, json_t *policy, json_t **ret, struct err *e)
+int learn_tests(struct observations *all, const struct learn_options *w, json_t *policy,
+	json_t **ret, struct err *e)
 {
-	static struct plan p;
+	static struct policy_draft p;
 	bool as = json_object_get(policy, "rules") != NULL;
 	size_t missing = 0;
 	int rc;
 
-	plan_init(&p, json_incref(policy), w->profile);
-	rc = plan_compile(&p, e);
+	policy_draft_init(&p, json_incref(policy), w->profile);
+	rc = policy_draft_compile(&p, e);
 	*ret = json_array();
 	if (rc == 0)
 		missing = fill(&p, all, *ret, as);
 	if (missing > 0)
-		learn_note(all,
+		observations_note(all,
 			"%zu kinds of requests have no test: a trail holds no bodies, and none "
 			"that was tried here asks for the same (or there are more than %d tests)",
 			missing, (int)TESTS_MOST);
-	plan_free(&p);
+	policy_draft_free(&p);
 	return rc;
 }

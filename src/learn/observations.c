@@ -7,7 +7,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
-void learn_note(struct learned *all, const char *fmt, ...)
+void observations_note(struct observations *all, const char *fmt, ...)
 {
 	char text[1024];
 	va_list args;
@@ -20,7 +20,7 @@ void learn_note(struct learned *all, const char *fmt, ...)
 	(void)json_array_append_new(all->notes, json_string(text));
 }
 
-void learned_free(struct learned *all)
+void observations_free(struct observations *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		details_free(&all->items[i]->facts.details);
@@ -32,7 +32,7 @@ void learned_free(struct learned *all)
 }
 
 /* No rule that names others speaks of one who is not named, and least those of the anonymous. */
-struct subject seen_subject(const struct seen *s, const struct rules *rules)
+struct subject observation_subject(const struct observation *s, const struct rules *rules)
 {
 	struct subject stranger = subject_at(rules, SUBJECT_UNKNOWN_CERTIFICATE);
 
@@ -45,7 +45,7 @@ struct subject seen_subject(const struct seen *s, const struct rules *rules)
 	return stranger;
 }
 
-void seen_write(const struct seen *s, char *out, size_t cap)
+void observation_write(const struct observation *s, char *out, size_t cap)
 {
 	char subject[96];
 	char method[32];
@@ -67,7 +67,7 @@ void seen_write(const struct seen *s, char *out, size_t cap)
 /* --- facts -------------------------------------------------------------------------------------*/
 
 /* The bytes that a member's text stands for, in the arena. */
-static int take_text(struct learned *all, const char *text, struct span *ret, struct err *e)
+static int copy_text(struct observations *all, const char *text, struct span *ret, struct err *e)
 {
 	char *out = arena_take(&all->arena, strlen(text) + 1);
 
@@ -87,7 +87,7 @@ static enum power power_named(const char *name)
 }
 
 /* False: this dsp has no power of such a name. */
-static bool read_powers(const struct trail_line *l, struct powerset *ret)
+static bool parse_powers(const struct trail_line *l, struct powerset *ret)
 {
 	const char *name;
 
@@ -102,7 +102,7 @@ static bool read_powers(const struct trail_line *l, struct powerset *ret)
 }
 
 /* The row of the line's operation that takes its method; NULL: none is like the line. */
-static const struct route *row_of(const struct trail_line *l)
+static const struct route *find_route(const struct trail_line *l)
 {
 	enum method method = method_of(span_of(trail_text(l, "method")));
 	bool write = strcmp(trail_text(l, "access"), "write") == 0;
@@ -118,7 +118,7 @@ static const struct route *row_of(const struct trail_line *l)
 	return NULL;
 }
 
-static bool read_kind(const char *name, enum detail_kind *ret)
+static bool parse_kind(const char *name, enum detail_kind *ret)
 {
 	for (int k = DETAIL_OPTION; k <= DETAIL_HEALTHCHECK; k++) {
 		if (strcmp(detail_kind_name((enum detail_kind)k), name) == 0) {
@@ -129,13 +129,14 @@ static bool read_kind(const char *name, enum detail_kind *ret)
 	return false;
 }
 
-static int read_sight(struct learned *all, const json_t *object, struct detail *d, struct err *e)
+static int parse_sight(
+	struct observations *all, const json_t *object, struct detail *d, struct err *e)
 {
 	const char *resolved = json_string_value(json_object_get(object, "resolved"));
 	struct sight *sight = arena_take(&all->arena, sizeof(*sight));
 	struct span path;
 
-	if (!sight || take_text(all, resolved ? resolved : "", &path, e) != 0)
+	if (!sight || copy_text(all, resolved ? resolved : "", &path, e) != 0)
 		return FAIL(e, ENOMEM, "an audit trail");
 	sight->seen = json_is_true(json_object_get(object, "seen"));
 	text_copy(path, sight->path, sizeof(sight->path));
@@ -143,22 +144,23 @@ static int read_sight(struct learned *all, const json_t *object, struct detail *
 	return 0;
 }
 
-static int read_detail(struct learned *all, const json_t *object, struct seen *s, struct err *e)
+static int parse_detail(
+	struct observations *all, const json_t *object, struct observation *s, struct err *e)
 {
 	const char *power = json_string_value(json_object_get(object, "power"));
 	const char *text = json_string_value(json_object_get(object, "text"));
 	const char *field = json_string_value(json_object_get(object, "field"));
 	struct detail d = { .power = power ? power_named(power) : POWER_COUNT };
 
-	if (!read_kind(json_string_value(json_object_get(object, "kind")), &d.kind) ||
+	if (!parse_kind(json_string_value(json_object_get(object, "kind")), &d.kind) ||
 		json_is_true(json_object_get(object, "cut")))
-		s->whole = false;
+		s->complete = false;
 	d.read_only = json_is_true(json_object_get(object, "read_only"));
 	d.maybe_id = json_is_true(json_object_get(object, "maybe_id"));
-	if (take_text(all, text ? text : "", &d.text, e) != 0 ||
-		take_text(all, field ? field : "", &d.field, e) != 0)
+	if (copy_text(all, text ? text : "", &d.text, e) != 0 ||
+		copy_text(all, field ? field : "", &d.field, e) != 0)
 		return -1;
-	if (json_object_get(object, "seen") && read_sight(all, object, &d, e) != 0)
+	if (json_object_get(object, "seen") && parse_sight(all, object, &d, e) != 0)
 		return -1;
 	if (details_add(&s->facts.details, &d) != 0)
 		return FAIL(e, ENOMEM, "an audit trail");
@@ -166,7 +168,7 @@ static int read_detail(struct learned *all, const json_t *object, struct seen *s
 }
 
 /* Why no setting allows such a request, whatever it is; NULL: one may. */
-static const char *hopeless(const struct trail_line *l)
+static const char *unallowable_reason(const struct trail_line *l)
 {
 	static const struct {
 		const char *by;
@@ -196,33 +198,33 @@ static bool has_plain_name(const struct trail_line *l)
 	return !trail_has(l, "cut", "name") && route_is_plain(span_of(trail_text(l, "name")));
 }
 
-static int read_facts(
-	struct learned *all, const struct trail_line *l, struct seen *s, struct err *e)
+static int parse_facts(
+	struct observations *all, const struct trail_line *l, struct observation *s, struct err *e)
 {
 	const json_t *details = json_object_get(l->object, "details");
 	const json_t *detail;
 	struct facts *f = &s->facts;
 	size_t i;
 
-	s->no = hopeless(l);
-	s->whole = !json_object_get(l->object, "details_left_out");
+	s->unallowable = unallowable_reason(l);
+	s->complete = !json_object_get(l->object, "details_left_out");
 	text_copy(span_of(trail_text(l, "known_by")), s->known_by, sizeof(s->known_by));
-	if (take_text(all, trail_text(l, "subject"), &s->subject, e) != 0 ||
-		take_text(all, trail_text(l, "method"), &s->method, e) != 0 ||
-		take_text(all, trail_text(l, "target"), &s->target, e) != 0 ||
-		take_text(all, trail_text(l, "name"), &f->name, e) != 0)
+	if (copy_text(all, trail_text(l, "subject"), &s->subject, e) != 0 ||
+		copy_text(all, trail_text(l, "method"), &s->method, e) != 0 ||
+		copy_text(all, trail_text(l, "target"), &s->target, e) != 0 ||
+		copy_text(all, trail_text(l, "name"), &f->name, e) != 0)
 		return -1;
-	f->route = row_of(l);
+	f->route = find_route(l);
 	f->plain_name = has_plain_name(l);
-	s->who_cut = trail_has(l, "cut", "subject");
+	s->subject_cut = trail_has(l, "cut", "subject");
 	f->hidden = json_is_true(json_object_get(l->object, "hidden"));
 	f->unseen = json_is_true(json_object_get(l->object, "mounts_unseen"));
-	if (!s->no && !f->route && strcmp(trail_text(l, "operation"), "unknown") != 0)
-		s->no = "this dsp does not know the operation";
-	if (!read_powers(l, &f->powers))
-		s->no = "this dsp does not know its powers";
+	if (!s->unallowable && !f->route && strcmp(trail_text(l, "operation"), "unknown") != 0)
+		s->unallowable = "this dsp does not know the operation";
+	if (!parse_powers(l, &f->powers))
+		s->unallowable = "this dsp does not know its powers";
 	json_array_foreach (details, i, detail) {
-		if (read_detail(all, detail, s, e) != 0)
+		if (parse_detail(all, detail, s, e) != 0)
 			return -1;
 	}
 	return 0;
@@ -261,25 +263,25 @@ static uint64_t hash_of(const char *text)
 	return h ^ (h >> 32);
 }
 
-static uint32_t *slot_of(struct learned *all, const char *key)
+static uint32_t *slot_of(struct observations *all, const char *key)
 {
-	size_t i = hash_of(key) % SEEN_SLOTS;
+	size_t i = hash_of(key) % OBSERVATION_SLOTS;
 
 	while (all->slots[i] && strcmp(all->items[all->slots[i] - 1]->key, key) != 0)
-		i = (i + 1) % SEEN_SLOTS;
+		i = (i + 1) % OBSERVATION_SLOTS;
 	return &all->slots[i];
 }
 
-static int add_seen(struct learned *all, const struct trail_line *l, const char *key,
+static int add_observation(struct observations *all, const struct trail_line *l, const char *key,
 	uint32_t *slot, struct err *e)
 {
-	struct seen *s = arena_take(&all->arena, sizeof(*s));
+	struct observation *s = arena_take(&all->arena, sizeof(*s));
 
-	if (all->count == SEEN_MOST)
+	if (all->count == OBSERVATIONS_MOST)
 		return FAIL(e, 0, "more than %d kinds of requests: give it less of the trail",
-			(int)SEEN_MOST);
+			(int)OBSERVATIONS_MOST);
 	if (!all->items)
-		all->items = mem_array(SEEN_MOST, sizeof(struct seen *));
+		all->items = mem_array(OBSERVATIONS_MOST, sizeof(struct observation *));
 	if (!s || !all->items)
 		return FAIL(e, ENOMEM, "an audit trail");
 	s->key = mem_copy(key, strlen(key));
@@ -287,25 +289,25 @@ static int add_seen(struct learned *all, const struct trail_line *l, const char 
 		return FAIL(e, ENOMEM, "an audit trail");
 	all->items[all->count++] = s;
 	*slot = (uint32_t)all->count;
-	return read_facts(all, l, s, e);
+	return parse_facts(all, l, s, e);
 }
 
-static void remember(struct learned *all, const char *id, struct seen *s)
+static void remember_id(struct observations *all, const char *id, struct observation *s)
 {
-	size_t at = all->next_id++ % SEEN_IDS;
+	size_t at = all->next_id++ % OBSERVATION_IDS;
 
-	text_copy(span_of(id), all->ids[at], SEEN_ID_ROOM);
+	text_copy(span_of(id), all->ids[at], OBSERVATION_ID_ROOM);
 	all->named[at] = s;
 }
 
 /* More of what a line told of. */
-static void learn_repeats(struct learned *all, const struct trail_line *l)
+static void count_repeats(struct observations *all, const struct trail_line *l)
 {
 	const char *of = trail_text(l, "of");
 
 	if (strcmp(trail_text(l, "of_type"), "decision") != 0)
 		return;
-	for (size_t i = 0; i < SEEN_IDS && i < all->next_id; i++) {
+	for (size_t i = 0; i < OBSERVATION_IDS && i < all->next_id; i++) {
 		if (strcmp(all->ids[i], of) != 0)
 			continue;
 		if (all->named[i]) {
@@ -314,10 +316,10 @@ static void learn_repeats(struct learned *all, const struct trail_line *l)
 		}
 		return;
 	}
-	all->orphans += l->count;
+	all->orphan_repeats += l->count;
 }
 
-static void count_decision(struct learned *all, const struct trail_line *l)
+static void count_decision(struct observations *all, const struct trail_line *l)
 {
 	const char *profile = trail_text(l, "profile");
 
@@ -328,13 +330,14 @@ static void count_decision(struct learned *all, const struct trail_line *l)
 		text_copy(span_of(l->time), all->first, sizeof(all->first));
 	if (strcmp(l->time, all->last) > 0)
 		text_copy(span_of(l->time), all->last, sizeof(all->last));
-	all->mixed = all->mixed || (all->profile[0] && strcmp(all->profile, profile) != 0);
+	all->mixed_profiles = all->mixed_profiles ||
+		(all->profile[0] && strcmp(all->profile, profile) != 0);
 	text_copy(span_of(profile), all->profile, sizeof(all->profile));
 }
 
 /* The kind of request that a line tells of. */
-static int find_seen(
-	struct learned *all, const struct trail_line *l, struct seen **ret, struct err *e)
+static int find_observation(struct observations *all, const struct trail_line *l,
+	struct observation **ret, struct err *e)
 {
 	char *key = key_of(l);
 	uint32_t *slot;
@@ -344,42 +347,43 @@ static int find_seen(
 		return FAIL(e, ENOMEM, "an audit trail");
 	slot = slot_of(all, key);
 	if (!*slot)
-		rc = add_seen(all, l, key, slot, e);
+		rc = add_observation(all, l, key, slot, e);
 	if (rc == 0)
 		*ret = all->items[*slot - 1];
 	mem_free(key);
 	return rc;
 }
 
-static int learn_decision(
-	struct learned *all, const struct trail_line *l, const char *user, struct err *e)
+static int add_decision(
+	struct observations *all, const struct trail_line *l, const char *user, struct err *e)
 {
 	bool denied = strcmp(trail_text(l, "verdict"), "deny") == 0;
 	bool other = user && strcmp(user, trail_text(l, "subject")) != 0;
-	struct seen *s = NULL;
+	struct observation *s = NULL;
 
 	if (!other)
 		count_decision(all, l);
 	if (!other && (!denied || all->include_denied)) {
-		if (find_seen(all, l, &s, e) != 0)
+		if (find_observation(all, l, &s, e) != 0)
 			return -1;
 		s->times++;
-		all->cut += json_object_get(l->object, "cut") || !s->whole;
+		all->cut += json_object_get(l->object, "cut") || !s->complete;
 	}
-	remember(all, l->id, s);
+	remember_id(all, l->id, s);
 	return 0;
 }
 
-int learn_line(struct learned *all, const struct trail_line *l, const char *user, struct err *e)
+int observations_add(
+	struct observations *all, const struct trail_line *l, const char *user, struct err *e)
 {
 	switch (l->type) {
 	case TRAIL_DECISION:
-		return learn_decision(all, l, user, e);
+		return add_decision(all, l, user, e);
 	case TRAIL_DROPPED:
 		all->dropped += l->count;
 		break;
 	case TRAIL_REPEAT:
-		learn_repeats(all, l);
+		count_repeats(all, l);
 		break;
 	case TRAIL_OUTCOME:
 		break;

@@ -16,7 +16,7 @@ enum {
 
 /* --- the model, compiled -----------------------------------------------------------------------*/
 
-void plan_init(struct plan *p, json_t *root, enum profile profile)
+void policy_draft_init(struct policy_draft *p, json_t *root, enum profile profile)
 {
 	memset(p, 0, sizeof(*p));
 	p->root = root;
@@ -25,7 +25,7 @@ void plan_init(struct plan *p, json_t *root, enum profile profile)
 	p->policy.profile = profile;
 }
 
-static void plan_reset(struct plan *p)
+static void policy_draft_reset(struct policy_draft *p)
 {
 	rules_free(p->file.rules);
 	p->file.rules = NULL;
@@ -34,15 +34,15 @@ static void plan_reset(struct plan *p)
 	p->text = NULL;
 }
 
-void plan_free(struct plan *p)
+void policy_draft_free(struct policy_draft *p)
 {
-	plan_reset(p);
+	policy_draft_reset(p);
 	json_decref(p->root);
 }
 
-int plan_compile(struct plan *p, struct err *e)
+int policy_draft_compile(struct policy_draft *p, struct err *e)
 {
-	plan_reset(p);
+	policy_draft_reset(p);
 	p->text = json_dumps(p->root, JSON_INDENT(2));
 	if (!p->text)
 		return FAIL(e, ENOMEM, "a policy");
@@ -56,9 +56,9 @@ int plan_compile(struct plan *p, struct err *e)
 	return 0;
 }
 
-bool plan_allows(const struct plan *p, struct seen *s)
+bool policy_draft_allows(const struct policy_draft *p, struct observation *s)
 {
-	struct subject subject = seen_subject(s, p->file.rules);
+	struct subject subject = observation_subject(s, p->file.rules);
 	struct decision d = decide(&p->policy, &subject, &s->facts);
 
 	s->rule = d.rule ? (size_t)(d.rule - p->file.rules->items) : SIZE_MAX;
@@ -67,14 +67,14 @@ bool plan_allows(const struct plan *p, struct seen *s)
 
 /* --- items: each names one thing --------------------------------------------------------------*/
 
-bool list_speaks_of(enum list_kind k, const struct detail *d)
+bool list_concerns(enum list_kind k, const struct detail *d)
 {
 	if (k == LIST_MOUNTS)
 		return d->power == POWER_HOST_MOUNTS;
 	return (d->power != POWER_COUNT && d->power == list_power(k)) || d->kind == list_detail(k);
 }
 
-bool seen_has_item(const struct seen *s, enum power p)
+bool observation_has_item(const struct observation *s, enum power p)
 {
 	for (size_t i = 0; i < s->facts.details.count; i++) {
 		if (s->facts.details.items[i].power == p)
@@ -110,11 +110,11 @@ static bool is_who(struct span name)
 	return policy_is_name(name);
 }
 
-const char *seen_unspeakable(const struct seen *s)
+const char *observation_unnameable(const struct observation *s)
 {
 	static const char why[] = "a policy file cannot name what it asks for";
 
-	if (s->who_cut || !is_who(s->subject))
+	if (s->subject_cut || !is_who(s->subject))
 		return "a policy file cannot name who asks";
 	for (size_t i = 0; i < s->facts.details.count; i++) {
 		const struct detail *d = &s->facts.details.items[i];
@@ -122,7 +122,7 @@ const char *seen_unspeakable(const struct seen *s)
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			bool mount = d->kind == DETAIL_MOUNT && k == LIST_MOUNTS;
 
-			if (list_speaks_of((enum list_kind)k, d) &&
+			if (list_concerns((enum list_kind)k, d) &&
 				(!is_text(d->text) ||
 					(!mount && span_find(d->text, '*') < d->text.n)))
 				return why;
@@ -202,7 +202,7 @@ static bool is_item(enum list_kind k, struct span text)
 	return span_starts(text, SPAN("CAP_")) && text.n > strlen("CAP_");
 }
 
-bool pattern_of(enum list_kind k, const struct detail *d, char out[PATTERN_ROOM])
+bool list_pattern(enum list_kind k, const struct detail *d, char out[PATTERN_ROOM])
 {
 	struct span text = d->text;
 
@@ -297,7 +297,7 @@ static bool put_first(json_t *list, const struct widening *w, struct span part)
 	return json_array_insert_new(list, 0, json_string(item)) == 0;
 }
 
-static void widen_list(json_t *rule, const struct widening *w, struct learned *all)
+static void widen_list(json_t *rule, const struct widening *w, struct observations *all)
 {
 	json_t *list = json_object_get(rule, w->list);
 
@@ -313,13 +313,14 @@ static void widen_list(json_t *rule, const struct widening *w, struct learned *a
 		if (count <= w->most || !put_first(list, w, part))
 			continue;
 		text_escape(part, shown, sizeof(shown));
-		learn_note(all, "rule \"%s\": widened to all %s %s%s, for %zu of them were seen",
+		observations_note(all,
+			"rule \"%s\": widened to all %s %s%s, for %zu of them were seen",
 			json_string_value(json_object_get(rule, "name")), w->what, shown, w->star,
 			count);
 	}
 }
 
-void plan_widen(struct plan *p, struct learned *all)
+void policy_draft_widen(struct policy_draft *p, struct observations *all)
 {
 	static const struct widening ways[] = {
 		{ "images", TAGS_MOST, repository_of, "*", "images" },

@@ -5,7 +5,7 @@
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/learn/observations.h"
 
-struct plan {
+struct policy_draft {
 	json_t *root; /* the file */
 	char *text;   /* as it was compiled */
 	struct settings settings;
@@ -16,31 +16,31 @@ struct plan {
 };
 
 /* root becomes the plan's. */
-void plan_init(struct plan *p, json_t *root, enum profile profile);
+void policy_draft_init(struct policy_draft *p, json_t *root, enum profile profile);
 
-void plan_free(struct plan *p);
+void policy_draft_free(struct policy_draft *p);
 
 /* -1 and e: it is no policy. */
-MUST_USE int plan_compile(struct plan *p, struct err *e);
+MUST_USE int policy_draft_compile(struct policy_draft *p, struct err *e);
 
 /* Whether the compiled policy allows s, whose rule is then set. */
-bool plan_allows(const struct plan *p, struct seen *s);
+bool policy_draft_allows(const struct policy_draft *p, struct observation *s);
 
 enum { PATTERN_ROOM = 512 };
 
 /* Whether a list of that kind must cover a detail. */
-bool list_speaks_of(enum list_kind k, const struct detail *d);
+bool list_concerns(enum list_kind k, const struct detail *d);
 
 /* The item of a list that covers this detail and no other; false: there is none. */
-bool pattern_of(enum list_kind k, const struct detail *d, char out[PATTERN_ROOM]);
+bool list_pattern(enum list_kind k, const struct detail *d, char out[PATTERN_ROOM]);
 
 /* Whether a power has an item in the details, as lists that cover it want. */
-bool seen_has_item(const struct seen *s, enum power p);
+bool observation_has_item(const struct observation *s, enum power p);
 
 /* Why no policy file can name what was seen; NULL: it can. */
-const char *seen_unspeakable(const struct seen *s);
+const char *observation_unnameable(const struct observation *s);
 
 /* Puts one item in the place of many that are alike, and notes it. */
-void plan_widen(struct plan *p, struct learned *all);
+void policy_draft_widen(struct policy_draft *p, struct observations *all);
 
 #endif

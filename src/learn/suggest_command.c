@@ -21,7 +21,7 @@ struct result {
 
 /* --- options -----------------------------------------------------------------------------------*/
 
-static bool take_profile(struct suggestion_options *o, const char *name)
+static bool parse_profile(struct suggest_options *o, const char *name)
 {
 	for (int i = 0; i < PROFILE_COUNT; i++) {
 		if (strcmp(profile_info((enum profile)i)->name, name) == 0) {
@@ -33,7 +33,7 @@ static bool take_profile(struct suggestion_options *o, const char *name)
 	return false;
 }
 
-static bool take_accepted(struct suggestion_options *o, const char *list)
+static bool parse_accepted(struct suggest_options *o, const char *list)
 {
 	while (*list) {
 		size_t n = strcspn(list, ",");
@@ -54,34 +54,34 @@ static bool take_accepted(struct suggestion_options *o, const char *list)
 	return true;
 }
 
-const char *suggestion_option(
-	struct suggestion_options *o, struct learned *all, int option, const char *value)
+const char *suggest_parse_option(
+	struct suggest_options *o, struct observations *all, int option, const char *value)
 {
 	switch (option) {
-	case SUGGESTION_FLAGS:
-	case SUGGESTION_POLICY:
-		o->policy = option == SUGGESTION_POLICY;
+	case SUGGEST_FLAGS:
+	case SUGGEST_POLICY:
+		o->policy = option == SUGGEST_POLICY;
 		return NULL;
-	case SUGGESTION_PROFILE:
-		return take_profile(o, value) ? NULL : "no such profile";
-	case SUGGESTION_ACCEPT:
-		return take_accepted(o, value) ? NULL : "no such power";
-	case SUGGESTION_DENIED:
+	case SUGGEST_PROFILE:
+		return parse_profile(o, value) ? NULL : "no such profile";
+	case SUGGEST_ACCEPT:
+		return parse_accepted(o, value) ? NULL : "no such power";
+	case SUGGEST_DENIED:
 		all->include_denied = true;
 		return NULL;
-	case SUGGESTION_EXACT:
+	case SUGGEST_EXACT:
 		o->wanted.exact = true;
 		return NULL;
-	case SUGGESTION_USER:
+	case SUGGEST_USER:
 		o->user = value;
 		return NULL;
-	case SUGGESTION_USERS:
+	case SUGGEST_USERS:
 		o->users = value;
 		return NULL;
-	case SUGGESTION_TESTS:
+	case SUGGEST_TESTS:
 		o->tests = value;
 		return NULL;
-	case SUGGESTION_JSON:
+	case SUGGEST_JSON:
 		o->json = true;
 		return NULL;
 	default:
@@ -89,14 +89,14 @@ const char *suggestion_option(
 	}
 }
 
-static int read_options(struct suggestion_options *o, struct learned *all, int argc, char **argv)
+static int parse_options(struct suggest_options *o, struct observations *all, int argc, char **argv)
 {
-	static const struct option options[] = { SUGGESTION_OPTIONS, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = { SUGGEST_OPTIONS, { NULL, 0, NULL, 0 } };
 	int option;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		const char *wrong = suggestion_option(o, all, option, optarg);
+		const char *wrong = suggest_parse_option(o, all, option, optarg);
 
 		if (wrong)
 			return cli_usage("suggest", "%s: %s", argv[optind - 1], wrong);
@@ -106,7 +106,7 @@ static int read_options(struct suggestion_options *o, struct learned *all, int a
 
 /* --- reading -----------------------------------------------------------------------------------*/
 
-static int read_trail(struct learned *all, const char *path, const char *user, struct err *e)
+static int read_trail(struct observations *all, const char *path, const char *user, struct err *e)
 {
 	struct trail *t;
 	struct trail_line l;
@@ -115,17 +115,17 @@ static int read_trail(struct learned *all, const char *path, const char *user, s
 	if (trail_open(path, &t, e) != 0)
 		return -1;
 	while ((rc = trail_next(t, &l, e)) > 0) {
-		rc = learn_line(all, &l, user, e);
+		rc = observations_add(all, &l, user, e);
 		json_decref(l.object);
 		if (rc != 0)
 			break;
 	}
-	all->torn += trail_torn(t);
+	all->truncated_lines += trail_torn(t);
 	trail_close(t);
 	return rc;
 }
 
-int suggestion_begin(struct suggestion_options *o, struct err *e)
+int suggest_read_users(struct suggest_options *o, struct err *e)
 {
 	AUTO_MEM char *text = NULL;
 	json_error_t why;
@@ -142,7 +142,8 @@ int suggestion_begin(struct suggestion_options *o, struct err *e)
 	return 0;
 }
 
-static int read_all(struct learned *all, struct suggestion_options *o, char **paths, struct err *e)
+static int read_all(
+	struct observations *all, struct suggest_options *o, char **paths, struct err *e)
 {
 	static char dash[] = "-";
 	static char *standard_input[] = { dash, NULL };
@@ -155,21 +156,22 @@ static int read_all(struct learned *all, struct suggestion_options *o, char **pa
 }
 
 /* Whether there is something to make a suggestion of, and for which profile. */
-static int settle(const struct learned *all, struct suggestion_options *o, struct err *e)
+static int check_observations(
+	const struct observations *all, struct suggest_options *o, struct err *e)
 {
 	if (all->requests == 0)
 		return FAIL(e, 0, "no decision%s%s in it", o->user ? " for " : "",
 			o->user ? o->user : "");
 	if (all->count == 0)
 		return FAIL(e, 0, "all in it was denied (--include-denied takes it as wanted)");
-	if (o->profile_given || take_profile(o, all->profile))
+	if (o->profile_given || parse_profile(o, all->profile))
 		return 0;
 	return FAIL(e, 0, "the trail's profile is not known: give --profile");
 }
 
 /* --- what a person must know -------------------------------------------------------------------*/
 
-static void note_hopeless(struct learned *all)
+static void note_unallowable(struct observations *all)
 {
 	size_t shown = 0;
 	size_t left = 0;
@@ -177,48 +179,50 @@ static void note_hopeless(struct learned *all)
 	for (size_t i = 0; i < all->count; i++) {
 		char text[400];
 
-		if (!all->items[i]->no)
+		if (!all->items[i]->unallowable)
 			continue;
 		if (shown++ == SHOWN_MOST) {
 			shown--;
 			left++;
 			continue;
 		}
-		seen_write(all->items[i], text, sizeof(text));
-		learn_note(all, "cannot be allowed: %s: %s", text, all->items[i]->no);
+		observation_write(all->items[i], text, sizeof(text));
+		observations_note(
+			all, "cannot be allowed: %s: %s", text, all->items[i]->unallowable);
 	}
 	if (left > 0)
-		learn_note(all, "cannot be allowed: %zu more kinds of requests", left);
+		observations_note(all, "cannot be allowed: %zu more kinds of requests", left);
 }
 
-static void note_trail(struct learned *all)
+static void note_trail(struct observations *all)
 {
 	if (all->denied > 0)
-		learn_note(all, "%llu requests were denied: %s", (unsigned long long)all->denied,
+		observations_note(all, "%llu requests were denied: %s",
+			(unsigned long long)all->denied,
 			all->include_denied ? "taken as wanted (--include-denied)"
 					    : "left out (--include-denied takes them too)");
 	if (all->monitored > 0)
-		learn_note(all,
+		observations_note(all,
 			"%llu would have been denied, but for monitor mode: taken as wanted",
 			(unsigned long long)all->monitored);
 	if (all->dropped > 0)
-		learn_note(all,
+		observations_note(all,
 			"the trail is not complete: %llu lines were dropped when it was written; "
 			"what they told of may be denied",
 			(unsigned long long)all->dropped);
-	if (all->orphans > 0)
-		learn_note(all,
+	if (all->orphan_repeats > 0)
+		observations_note(all,
 			"the trail is not complete: %llu repeats are of lines that it does not have",
-			(unsigned long long)all->orphans);
-	if (all->torn > 0)
-		learn_note(all,
+			(unsigned long long)all->orphan_repeats);
+	if (all->truncated_lines > 0)
+		observations_note(all,
 			"the trail is not complete: %u lines are cut off, and were left out",
-			all->torn);
+			all->truncated_lines);
 	if (all->cut > 0)
-		learn_note(all, "%llu lines do not hold all that was asked for: too long",
+		observations_note(all, "%llu lines do not hold all that was asked for: too long",
 			(unsigned long long)all->cut);
-	if (all->mixed)
-		learn_note(all, "the trail has lines of several profiles");
+	if (all->mixed_profiles)
+		observations_note(all, "the trail has lines of several profiles");
 }
 
 static void write_names(const struct powerset *set, char *out, size_t cap)
@@ -234,7 +238,8 @@ static void write_names(const struct powerset *set, char *out, size_t cap)
 }
 
 /* Of each power that gives root on the host: who asked for it, or that nobody did. */
-static void show_refused(const struct learned *all, const struct powerset *refused, bool policy)
+static void print_refused(
+	const struct observations *all, const struct powerset *refused, bool policy)
 {
 	char text[1024];
 
@@ -245,14 +250,14 @@ static void show_refused(const struct learned *all, const struct powerset *refus
 		if (!powerset_has(refused, (enum power)p))
 			continue;
 		while (i < all->count &&
-			(all->items[i]->no ||
+			(all->items[i]->unallowable ||
 				!powerset_has(&all->items[i]->facts.powers, (enum power)p)))
 			i++;
 		text_copy(SPAN("not used, but the flags open it too"), text, sizeof(text));
 		if (policy)
 			text_copy(SPAN("a mount that was not seen"), text, sizeof(text));
 		if (i < all->count)
-			seen_write(all->items[i], text, sizeof(text));
+			observation_write(all->items[i], text, sizeof(text));
 		(void)fprintf(stderr, "  %s: %s\n", power_info((enum power)p)->name, text);
 	}
 	write_names(refused, text, sizeof(text));
@@ -264,7 +269,7 @@ static void show_refused(const struct learned *all, const struct powerset *refus
 /* --- results -----------------------------------------------------------------------------------*/
 
 static void print_flags(
-	const struct learned *all, const struct suggestion_options *o, const json_t *flags)
+	const struct observations *all, const struct suggest_options *o, const json_t *flags)
 {
 	const json_t *flag;
 	size_t i;
@@ -290,7 +295,7 @@ static void print_notes(const json_t *notes)
 }
 
 static void print_json(
-	const struct learned *all, const struct suggestion_options *o, const struct result *r)
+	const struct observations *all, const struct suggest_options *o, const struct result *r)
 {
 	json_t *top = json_pack("{s:s, s:I, s:s, s:s, s:O, s:O?, s:O?}", "profile",
 		profile_info(o->wanted.profile)->name, "requests", (json_int_t)all->requests,
@@ -302,7 +307,7 @@ static void print_json(
 }
 
 /* The flags as a policy file says them. */
-static json_t *file_of(const struct suggestion_options *o, const json_t *made)
+static json_t *file_of(const struct suggest_options *o, const json_t *made)
 {
 	json_t *flags = json_object();
 	const json_t *flag;
@@ -321,7 +326,7 @@ static json_t *file_of(const struct suggestion_options *o, const json_t *made)
 }
 
 static int write_tests(
-	struct learned *all, const struct suggestion_options *o, struct result *r, struct err *e)
+	struct observations *all, const struct suggest_options *o, struct result *r, struct err *e)
 {
 	json_t *policy = file_of(o, r->made);
 	int rc = learn_tests(all, &o->wanted, policy, &r->tests, e);
@@ -332,13 +337,13 @@ static int write_tests(
 	return rc;
 }
 
-static void fail(const struct err *e)
+static void print_error(const struct err *e)
 {
 	(void)fprintf(stderr, "dsp suggest: %s\n", e->text);
 }
 
 static int make(
-	struct learned *all, const struct suggestion_options *o, struct result *r, struct err *e)
+	struct observations *all, const struct suggest_options *o, struct result *r, struct err *e)
 {
 	int rc = o->policy ? learn_policy(all, &o->wanted, &r->made, &r->refused, e)
 			   : learn_flags(all, &o->wanted, &r->made, &r->refused, e);
@@ -348,9 +353,9 @@ static int make(
 	return rc;
 }
 
-static void print(struct learned *all, const struct suggestion_options *o, const struct result *r)
+static void print(struct observations *all, const struct suggest_options *o, const struct result *r)
 {
-	note_hopeless(all);
+	note_unallowable(all);
 	note_trail(all);
 	if (o->json) {
 		print_json(all, o, r);
@@ -363,16 +368,16 @@ static void print(struct learned *all, const struct suggestion_options *o, const
 	print_notes(all->notes);
 }
 
-int suggestion_end(struct suggestion_options *o, struct learned *all)
+int suggest_report(struct suggest_options *o, struct observations *all)
 {
 	struct result r = { .made = NULL };
 	struct err e;
 	int status = EXIT_FINDINGS;
 
-	if (settle(all, o, &e) != 0 || make(all, o, &r, &e) != 0) {
-		fail(&e);
+	if (check_observations(all, o, &e) != 0 || make(all, o, &r, &e) != 0) {
+		print_error(&e);
 	} else if (!powerset_empty(&r.refused)) {
-		show_refused(all, &r.refused, o->policy);
+		print_refused(all, &r.refused, o->policy);
 	} else {
 		status = EXIT_FINE;
 		print(all, o, &r);
@@ -382,7 +387,7 @@ int suggestion_end(struct suggestion_options *o, struct learned *all)
 	return status;
 }
 
-void suggestion_free(struct suggestion_options *o)
+void suggest_options_free(struct suggest_options *o)
 {
 	json_decref(o->users_file);
 	o->users_file = NULL;
@@ -390,20 +395,20 @@ void suggestion_free(struct suggestion_options *o)
 
 int cli_suggest(int argc, char **argv)
 {
-	static struct learned all;
-	struct suggestion_options o = { .policy = false };
-	int status = read_options(&o, &all, argc, argv);
+	static struct observations all;
+	struct suggest_options o = { .policy = false };
+	int status = parse_options(&o, &all, argc, argv);
 	struct err e;
 
 	if (status != EXIT_FINE)
 		return status;
-	if (suggestion_begin(&o, &e) == 0 && read_all(&all, &o, argv + optind, &e) == 0) {
-		status = suggestion_end(&o, &all);
+	if (suggest_read_users(&o, &e) == 0 && read_all(&all, &o, argv + optind, &e) == 0) {
+		status = suggest_report(&o, &all);
 	} else {
-		fail(&e);
+		print_error(&e);
 		status = EXIT_FINDINGS;
 	}
-	suggestion_free(&o);
-	learned_free(&all);
+	suggest_options_free(&o);
+	observations_free(&all);
 	return status;
 }

@@ -33,7 +33,7 @@ static bool is_operation(const char *glob)
 	return fnmatch(glob, "unknown", 0) == 0 || fnmatch(glob, "none", 0) == 0;
 }
 
-const char *pick_check(const struct pick *p)
+const char *audit_filter_check(const struct audit_filter *p)
 {
 	if (p->verdict && !is_verdict(p->verdict))
 		return "--verdict is allow, deny or would";
@@ -44,7 +44,7 @@ const char *pick_check(const struct pick *p)
 	return NULL;
 }
 
-bool pick_any(const struct pick *p)
+bool audit_filter_is_set(const struct audit_filter *p)
 {
 	return p->denied || p->changes || p->verdict || p->user || p->operation || p->power;
 }
@@ -54,7 +54,7 @@ static bool is_like(const char *wanted, const char *glob, const char *text)
 	return (!wanted || strcmp(wanted, text) == 0) && (!glob || fnmatch(glob, text, 0) == 0);
 }
 
-bool pick_wants(const struct pick *p, const struct trail_line *l)
+bool audit_filter_matches(const struct audit_filter *p, const struct trail_line *l)
 {
 	const char *verdict = trail_verdict(l);
 	bool allowed = strcmp(verdict, "allow") == 0;

@@ -6,7 +6,7 @@
 
 #include "dsp/audit/audit_reader.h"
 
-struct pick {
+struct audit_filter {
 	bool denied;           /* or what would be, but for monitor mode */
 	bool changes;          /* what changes something, and what was denied */
 	const char *verdict;   /* allow, deny, would; NULL: any, as below */
@@ -16,11 +16,11 @@ struct pick {
 };
 
 /* What is wrong with a value, or NULL. */
-const char *pick_check(const struct pick *p);
+const char *audit_filter_check(const struct audit_filter *p);
 
-bool pick_any(const struct pick *p);
+bool audit_filter_is_set(const struct audit_filter *p);
 
 /* Whether a decision is wanted. */
-bool pick_wants(const struct pick *p, const struct trail_line *l);
+bool audit_filter_matches(const struct audit_filter *p, const struct trail_line *l);
 
 #endif

@@ -23,7 +23,8 @@ static struct span bytes_of(const struct trail_line *l, const char *member, char
 	return (struct span){ room, trail_bytes(room, room) };
 }
 
-const char *sentence_escaped(const struct trail_line *l, const char *member, char *out, size_t most)
+const char *audit_line_escaped(
+	const struct trail_line *l, const char *member, char *out, size_t most)
 {
 	char room[BYTES_ROOM];
 	struct span bytes = bytes_of(l, member, room);
@@ -32,7 +33,8 @@ const char *sentence_escaped(const struct trail_line *l, const char *member, cha
 	return bytes.n > 0 ? out : "-";
 }
 
-const char *sentence_said(const struct trail_line *l, const char *member, char *out, size_t most)
+const char *audit_line_printable(
+	const struct trail_line *l, const char *member, char *out, size_t most)
 {
 	char room[BYTES_ROOM];
 
@@ -61,20 +63,20 @@ static void write_powers(const struct trail_line *l, char *out, size_t cap)
 		line_add(&text, "]");
 }
 
-void sentence_cut(char *text, size_t most)
+void audit_line_cut(char *text, size_t most)
 {
 	if (strlen(text) > most)
 		memcpy(text + most - 3, "...", sizeof("..."));
 }
 
-enum shade sentence_shade(const struct trail_line *l)
+enum shade audit_line_shade(const struct trail_line *l)
 {
 	if (l->type == TRAIL_OUTCOME)
 		return SHADE_OUTCOME;
-	return sentence_shade_of(trail_verdict(l));
+	return audit_line_shade_of(trail_verdict(l));
 }
 
-enum shade sentence_shade_of(const char *text)
+enum shade audit_line_shade_of(const char *text)
 {
 	if (strncmp(text, "allow", 5) == 0)
 		return SHADE_ALLOW;
@@ -93,7 +95,7 @@ static const char *word_of(const struct trail_line *l, char room[8])
 	uint64_t status = trail_number(l, "status");
 
 	if (l->type != TRAIL_OUTCOME || status == 0 || status > 999)
-		return words[sentence_shade(l)];
+		return words[audit_line_shade(l)];
 	(void)snprintf(room, 8, "%u", (unsigned)status);
 	return room;
 }
@@ -123,35 +125,35 @@ static void write_request(const struct trail_line *l, size_t most, struct line *
 	char *target = room;
 	size_t taken;
 
-	(void)sentence_escaped(l, "method", method, sizeof(method) - 1);
-	(void)sentence_escaped(l, "target", room, TARGET_MOST);
+	(void)audit_line_escaped(l, "method", method, sizeof(method) - 1);
+	(void)audit_line_escaped(l, "target", room, TARGET_MOST);
 	write_powers(l, powers, sizeof(powers));
 	if (most < NARROW)
 		target += without_version(room) - room;
 	taken = text->n + strlen(method) + strlen(powers) + 2;
-	sentence_cut(target, most > taken + TARGET_LEAST ? most - taken : (size_t)TARGET_LEAST);
+	audit_line_cut(target, most > taken + TARGET_LEAST ? most - taken : (size_t)TARGET_LEAST);
 	line_add(text, " %s %s%s", method, target, powers);
 }
 
-void sentence_write(const struct trail_line *l, size_t most, struct sentence *ret)
+void audit_line_write(const struct trail_line *l, size_t most, struct audit_line_text *ret)
 {
 	const char *who = l->type == TRAIL_OUTCOME ? "user" : "subject";
 	int width = most < NARROW ? 0 : OPERATION_WIDTH;
 	char word[8];
-	char subject[SENTENCE_NAME + 1];
-	char operation[SENTENCE_NAME + 1];
-	const char *name = sentence_escaped(l, who, subject, SENTENCE_NAME);
+	char subject[AUDIT_LINE_NAME + 1];
+	char operation[AUDIT_LINE_NAME + 1];
+	const char *name = audit_line_escaped(l, who, subject, AUDIT_LINE_NAME);
 	struct line text;
 
 	/* What is done is seen, however long the name of who does it. */
 	if (name == subject)
-		sentence_cut(subject, most / 4 > SUBJECT_LEAST ? most / 4 : SUBJECT_LEAST);
+		audit_line_cut(subject, most / 4 > SUBJECT_LEAST ? most / 4 : SUBJECT_LEAST);
 	line_init(&text, ret->main, sizeof(ret->main));
-	line_add(&text, "%-*s  %-10s", SENTENCE_WORD, word_of(l, word), name);
+	line_add(&text, "%-*s  %-10s", AUDIT_LINE_WORD, word_of(l, word), name);
 	if (l->type == TRAIL_DECISION)
 		line_add(&text, " %-*s", width,
-			sentence_escaped(l, "operation", operation, SENTENCE_NAME));
+			audit_line_escaped(l, "operation", operation, AUDIT_LINE_NAME));
 	write_request(l, most, &text);
-	sentence_cut(ret->main, most);
-	sentence_said(l, "message", ret->why, sizeof(ret->why) - 1);
+	audit_line_cut(ret->main, most);
+	audit_line_printable(l, "message", ret->why, sizeof(ret->why) - 1);
 }

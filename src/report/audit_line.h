@@ -8,33 +8,34 @@
 #include "dsp/audit/audit_reader.h"
 
 enum {
-	SENTENCE_MOST = 699,
-	SENTENCE_WORD = 5,  /* the width of the word that it begins with */
-	SENTENCE_NAME = 64, /* the most of a name */
-	SENTENCE_WHY = 400,
+	AUDIT_LINE_MOST = 699,
+	AUDIT_LINE_WORD = 5,  /* the width of the word that it begins with */
+	AUDIT_LINE_NAME = 64, /* the most of a name */
+	AUDIT_LINE_WHY = 400,
 };
 
-struct sentence {
-	char main[SENTENCE_MOST + 1];
-	char why[SENTENCE_WHY + 1]; /* empty: there is nothing to say */
+struct audit_line_text {
+	char main[AUDIT_LINE_MOST + 1];
+	char why[AUDIT_LINE_WHY + 1]; /* empty: there is nothing to say */
 };
 
 /* "deny   alice      container_kill         POST /v1.41/containers/web/kill [kill]", and why. */
-void sentence_write(const struct trail_line *l, size_t most, struct sentence *ret);
+void audit_line_write(const struct trail_line *l, size_t most, struct audit_line_text *ret);
 
 /* What it is about, and the same of a sentence. */
 enum shade { SHADE_ALLOW, SHADE_DENY, SHADE_WOULD, SHADE_OUTCOME };
-enum shade sentence_shade(const struct trail_line *l);
-enum shade sentence_shade_of(const char *text);
+enum shade audit_line_shade(const struct trail_line *l);
+enum shade audit_line_shade_of(const char *text);
 
 /* A member as its bytes came, escaped; "-" when it is not there. Returns out, or that. */
-const char *sentence_escaped(
+const char *audit_line_escaped(
 	const struct trail_line *l, const char *member, char *out, size_t most);
 
 /* What dsp has said, as it stands; what is not printable is not dsp's. */
-const char *sentence_said(const struct trail_line *l, const char *member, char *out, size_t most);
+const char *audit_line_printable(
+	const struct trail_line *l, const char *member, char *out, size_t most);
 
 /* To so many columns, three at least. */
-void sentence_cut(char *text, size_t most);
+void audit_line_cut(char *text, size_t most);
 
 #endif

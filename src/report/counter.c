@@ -6,7 +6,7 @@
 #include "dsp/core/base/text.h"
 
 /* At most half full. */
-static size_t slots_of(const struct tally *t)
+static size_t slots_of(const struct counter *t)
 {
 	size_t n = 16;
 
@@ -15,15 +15,15 @@ static size_t slots_of(const struct tally *t)
 	return n;
 }
 
-int tally_init(struct tally *t, size_t most)
+int counter_init(struct counter *t, size_t most)
 {
-	*t = (struct tally){ .most = most };
+	*t = (struct counter){ .most = most };
 	t->rows = mem_array(most, sizeof(*t->rows));
 	t->slots = mem_array(slots_of(t), sizeof(*t->slots));
 	return t->rows && t->slots ? 0 : -1;
 }
 
-void tally_free(struct tally *t)
+void counter_free(struct counter *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		mem_free(t->rows[i].key);
@@ -32,7 +32,7 @@ void tally_free(struct tally *t)
 	mem_free(t->others.example);
 	mem_free(t->rows);
 	mem_free(t->slots);
-	*t = (struct tally){ .rows = NULL };
+	*t = (struct counter){ .rows = NULL };
 }
 
 /* FNV-1a. Who crafts names that meet makes a report slow, at worst by the rows there are. */
@@ -45,11 +45,11 @@ static size_t hash(const char *key)
 	return (size_t)(h ^ (h >> 32));
 }
 
-struct tally_row *tally_row(struct tally *t, const char *key)
+struct counter_row *counter_row(struct counter *t, const char *key)
 {
 	size_t mask = slots_of(t) - 1;
 	size_t at = hash(key) & mask;
-	struct tally_row *row;
+	struct counter_row *row;
 	char *copy;
 
 	for (; t->slots[at]; at = (at + 1) & mask) {
@@ -70,29 +70,29 @@ struct tally_row *tally_row(struct tally *t, const char *key)
 
 static int compare(const void *left, const void *right, void *by)
 {
-	const struct tally_row *a = left;
-	const struct tally_row *b = right;
-	enum tally_column column = *(const enum tally_column *)by;
+	const struct counter_row *a = left;
+	const struct counter_row *b = right;
+	enum counter_column column = *(const enum counter_column *)by;
 
 	if (a->n[column] != b->n[column])
 		return a->n[column] < b->n[column] ? 1 : -1;
 	return strcmp(a->key, b->key);
 }
 
-void tally_sort(struct tally *t, enum tally_column by)
+void counter_sort(struct counter *t, enum counter_column by)
 {
 	if (t->count > 0)
 		qsort_r(t->rows, t->count, sizeof(*t->rows), compare, &by);
 }
 
-const char *tally_part(const struct tally_row *row, size_t part, char *room, size_t cap)
+const char *counter_part(const struct counter_row *row, size_t part, char *room, size_t cap)
 {
 	struct span rest = span_of(row->key);
-	size_t n = span_find(rest, TALLY_SEPARATOR);
+	size_t n = span_find(rest, COUNTER_SEPARATOR);
 
 	for (; part > 0; part--) {
 		rest = span_after(rest, n < rest.n ? n + 1 : n);
-		n = span_find(rest, TALLY_SEPARATOR);
+		n = span_find(rest, COUNTER_SEPARATOR);
 	}
 	rest.n = n;
 	text_copy(rest, room, cap);

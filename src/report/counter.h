@@ -10,39 +10,39 @@
 
 #include "dsp/core/base/err.h"
 
-enum tally_column { TALLY_ALL, TALLY_DENIED, TALLY_WOULD, TALLY_WRITES, TALLY_COLUMNS };
+enum counter_column { COUNTER_ALL, COUNTER_DENIED, COUNTER_WOULD, COUNTER_WRITES, COUNTER_COLUMNS };
 
-struct tally_row {
-	char *key;     /* parts with TALLY_SEPARATOR between them; of the others: NULL */
+struct counter_row {
+	char *key;     /* parts with COUNTER_SEPARATOR between them; of the others: NULL */
 	char *example; /* of something with this key, or NULL */
-	uint64_t n[TALLY_COLUMNS];
+	uint64_t n[COUNTER_COLUMNS];
 	char last[32]; /* the latest time, as text */
 };
 
-#define TALLY_SEPARATOR '\x1f'
+#define COUNTER_SEPARATOR '\x1f'
 
-struct tally {
-	struct tally_row *rows;
+struct counter {
+	struct counter_row *rows;
 	size_t *slots; /* numbers of rows, from 1 */
 	size_t count;
 	size_t most;
-	struct tally_row others;
+	struct counter_row others;
 };
 
-/* -1 without memory. The caller ends it with tally_free. */
-MUST_USE int tally_init(struct tally *t, size_t most);
-void tally_free(struct tally *t);
+/* -1 without memory. The caller ends it with counter_free. */
+MUST_USE int counter_init(struct counter *t, size_t most);
+void counter_free(struct counter *t);
 
 /*
  * The row of the key, which is made when it is not there and has a place; else that of the others.
- * It stays where it is until tally_sort.
+ * It stays where it is until counter_sort.
  */
-struct tally_row *tally_row(struct tally *t, const char *key);
+struct counter_row *counter_row(struct counter *t, const char *key);
 
 /* Largest first; equal ones by key. No more rows can be found afterwards. */
-void tally_sort(struct tally *t, enum tally_column by);
+void counter_sort(struct counter *t, enum counter_column by);
 
 /* The part of a row's key, from 0, up to its separator; cut to room. "" beyond the last. */
-const char *tally_part(const struct tally_row *row, size_t part, char *room, size_t cap);
+const char *counter_part(const struct counter_row *row, size_t part, char *room, size_t cap);
 
 #endif

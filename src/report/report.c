@@ -18,21 +18,23 @@ enum {
 int report_init(struct report *r)
 {
 	r->width = 60;
-	if (tally_init(&r->subjects, SUBJECTS_MOST) != 0 || tally_init(&r->uses, ROWS_MOST) != 0 ||
-		tally_init(&r->denials, ROWS_MOST) != 0 || tally_init(&r->roots, ROWS_MOST) != 0 ||
-		tally_init(&r->details, ROWS_MOST) != 0 || tally_init(&r->outcomes, 1000) != 0)
+	if (counter_init(&r->subjects, SUBJECTS_MOST) != 0 ||
+		counter_init(&r->uses, ROWS_MOST) != 0 ||
+		counter_init(&r->denials, ROWS_MOST) != 0 ||
+		counter_init(&r->roots, ROWS_MOST) != 0 ||
+		counter_init(&r->details, ROWS_MOST) != 0 || counter_init(&r->outcomes, 1000) != 0)
 		return -1;
 	return 0;
 }
 
 void report_free(struct report *r)
 {
-	tally_free(&r->subjects);
-	tally_free(&r->uses);
-	tally_free(&r->denials);
-	tally_free(&r->roots);
-	tally_free(&r->details);
-	tally_free(&r->outcomes);
+	counter_free(&r->subjects);
+	counter_free(&r->uses);
+	counter_free(&r->denials);
+	counter_free(&r->roots);
+	counter_free(&r->details);
+	counter_free(&r->outcomes);
 }
 
 /* --- counting ----------------------------------------------------------------------------------*/
@@ -46,18 +48,18 @@ struct weight {
 	bool write;
 };
 
-static void add(struct tally_row *row, const struct weight *w)
+static void add_to_row(struct counter_row *row, const struct weight *w)
 {
-	row->n[TALLY_ALL] += w->times;
-	row->n[TALLY_DENIED] += w->denied ? w->times : 0;
-	row->n[TALLY_WOULD] += w->would ? w->times : 0;
-	row->n[TALLY_WRITES] += w->write ? w->times : 0;
+	row->n[COUNTER_ALL] += w->times;
+	row->n[COUNTER_DENIED] += w->denied ? w->times : 0;
+	row->n[COUNTER_WOULD] += w->would ? w->times : 0;
+	row->n[COUNTER_WRITES] += w->write ? w->times : 0;
 	if (strcmp(w->line->time, row->last) > 0)
 		text_copy(span_of(w->line->time), row->last, sizeof(row->last));
 }
 
 /* The latest thing with this key. */
-static void show(struct tally_row *row, const char *example)
+static void set_example(struct counter_row *row, const char *example)
 {
 	if (row->example && strcmp(row->example, example) == 0)
 		return;
@@ -65,7 +67,7 @@ static void show(struct tally_row *row, const char *example)
 	row->example = mem_copy(example, strlen(example));
 }
 
-static struct tally_row *row_of(struct tally *t, const char *const *parts, size_t count)
+static struct counter_row *row_of(struct counter *t, const char *const *parts, size_t count)
 {
 	char key[KEY_MOST];
 	struct line l;
@@ -73,13 +75,13 @@ static struct tally_row *row_of(struct tally *t, const char *const *parts, size_
 	line_init(&l, key, sizeof(key));
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
-			line_add(&l, "%c", TALLY_SEPARATOR);
+			line_add(&l, "%c", COUNTER_SEPARATOR);
 		line_add_cut(&l, span_of(parts[i]));
 	}
-	return tally_row(t, key);
+	return counter_row(t, key);
 }
 
-static size_t power_of(const char *name)
+static size_t power_by_name(const char *name)
 {
 	size_t p = 0;
 
@@ -100,7 +102,7 @@ static void decider_text(const struct trail_line *l, char *out, size_t cap)
 	if (text.n > 0)
 		return;
 	for (size_t i = 0; (name = trail_word(l, "closed", i)); i++) {
-		size_t p = power_of(name);
+		size_t p = power_by_name(name);
 
 		if (p < POWER_COUNT)
 			line_add(&text, "%s%s", i > 0 ? " " : "", power_info((enum power)p)->flag);
@@ -113,7 +115,7 @@ static void count_denial(struct report *r, const struct weight *w, const char *s
 	const struct trail_line *l = w->line;
 	char by[400];
 	const char *parts[] = { trail_text(l, "reason"), trail_text(l, "decided_by"), by, subject };
-	struct tally_row *row;
+	struct counter_row *row;
 	char example[400];
 	struct line text;
 
@@ -121,8 +123,8 @@ static void count_denial(struct report *r, const struct weight *w, const char *s
 	row = row_of(&r->denials, parts, 4);
 	line_init(&text, example, sizeof(example));
 	line_add(&text, "%s %s", trail_text(l, "method"), trail_text(l, "target"));
-	add(row, w);
-	show(row, example);
+	add_to_row(row, w);
+	set_example(row, example);
 }
 
 static void detail_text(const json_t *detail, char *out, size_t cap)
@@ -157,7 +159,7 @@ static void count_details(struct report *r, const struct weight *w, const char *
 		if (!power)
 			continue;
 		detail_text(detail, text, sizeof(text));
-		add(row_of(&r->details, parts, 3), w);
+		add_to_row(row_of(&r->details, parts, 3), w);
 	}
 }
 
@@ -167,7 +169,7 @@ static void count_powers(struct report *r, const struct weight *w, const char *s
 	bool root = false;
 
 	for (size_t i = 0; (name = trail_word(w->line, "powers", i)); i++) {
-		size_t p = power_of(name);
+		size_t p = power_by_name(name);
 		const char *parts[] = { name, subject };
 
 		if (p == POWER_COUNT)
@@ -178,7 +180,7 @@ static void count_powers(struct report *r, const struct weight *w, const char *s
 		if (power_info((enum power)p)->root == ROOT_NO || w->denied)
 			continue;
 		root = true;
-		add(row_of(&r->roots, parts, 2), w);
+		add_to_row(row_of(&r->roots, parts, 2), w);
 	}
 	if (root)
 		count_details(r, w, subject);
@@ -243,8 +245,8 @@ static void count_decision(struct report *r, const struct trail_line *l, uint64_
 		r->unreadable += times;
 		return;
 	}
-	add(row_of(&r->subjects, parts, 1), &w);
-	add(row_of(&r->uses, parts, 2), &w);
+	add_to_row(row_of(&r->subjects, parts, 1), &w);
+	add_to_row(row_of(&r->uses, parts, 2), &w);
 	if (w.denied || w.would)
 		count_denial(r, &w, subject);
 	count_powers(r, &w, subject);
@@ -260,7 +262,7 @@ static void count_outcome(struct report *r, const struct trail_line *l, uint64_t
 		r->paired += times;
 	line_init(&text, status, sizeof(status));
 	line_add(&text, "%u", (unsigned)trail_number(l, "status"));
-	add(tally_row(&r->outcomes, status), &w);
+	add_to_row(counter_row(&r->outcomes, status), &w);
 }
 
 void report_count(struct report *r, const struct trail_line *l, uint64_t times)
@@ -273,13 +275,13 @@ void report_count(struct report *r, const struct trail_line *l, uint64_t times)
 
 /* --- the command -------------------------------------------------------------------------------*/
 
-struct gathering {
+struct report_command {
 	struct report report;
 	struct trail_line kept[KEPT]; /* a ring: a repeat names the id of its line */
 	size_t next;
 };
 
-static const struct trail_line *find_kept(const struct gathering *g, const char *id)
+static const struct trail_line *find_recent(const struct report_command *g, const char *id)
 {
 	for (size_t i = 1; i <= KEPT; i++) {
 		const struct trail_line *l = &g->kept[(g->next + KEPT - i) % KEPT];
@@ -292,30 +294,30 @@ static const struct trail_line *find_kept(const struct gathering *g, const char 
 	return NULL;
 }
 
-static bool is_asked_for(const struct report *r, const struct trail_line *l)
+static bool is_in_period(const struct report *r, const struct trail_line *l)
 {
 	return (!r->since || strncmp(l->time, r->since, strlen(r->since)) >= 0) &&
 		(!r->until || strncmp(l->time, r->until, strlen(r->until)) < 0);
 }
 
 /* Takes over the line's object. */
-static void take(struct gathering *g, struct trail_line *l)
+static void count_line(struct report_command *g, struct trail_line *l)
 {
 	struct report *r = &g->report;
 	const struct trail_line *of;
 
-	if (!is_asked_for(r, l)) {
+	if (!is_in_period(r, l)) {
 		json_decref(l->object);
 		return;
 	}
 	if (l->type == TRAIL_DROPPED)
 		r->dropped += l->count;
 	if (l->type == TRAIL_REPEAT) {
-		of = find_kept(g, trail_text(l, "of"));
+		of = find_recent(g, trail_text(l, "of"));
 		if (of)
 			report_count(r, of, l->count);
 		else
-			r->loose += l->count;
+			r->orphan_repeats += l->count;
 	}
 	report_count(r, l, 1);
 	if (l->type != TRAIL_DECISION && l->type != TRAIL_OUTCOME) {
@@ -327,7 +329,7 @@ static void take(struct gathering *g, struct trail_line *l)
 	g->next = (g->next + 1) % KEPT;
 }
 
-static int read_file(struct gathering *g, const char *path, struct err *e)
+static int read_file(struct report_command *g, const char *path, struct err *e)
 {
 	struct trail *t = NULL;
 	struct trail_line l;
@@ -336,13 +338,13 @@ static int read_file(struct gathering *g, const char *path, struct err *e)
 	if (trail_open(path, &t, e) != 0)
 		return -1;
 	while ((rc = trail_next(t, &l, e)) > 0)
-		take(g, &l);
-	g->report.torn += trail_torn(t);
+		count_line(g, &l);
+	g->report.truncated_lines += trail_torn(t);
 	trail_close(t);
 	return rc;
 }
 
-static int make(struct gathering *g, char **paths, int count)
+static int make(struct report_command *g, char **paths, int count)
 {
 	struct err e;
 	int rc = report_init(&g->report);
@@ -363,7 +365,7 @@ static int make(struct gathering *g, char **paths, int count)
 }
 
 /* The first part of a time as a trail has it: "2026-11-25". A Z at its end says nothing more. */
-static bool take_moment(char *text, const char **ret)
+static bool parse_moment(char *text, const char **ret)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:dd.dddddd";
 	size_t n = strlen(text);
@@ -389,7 +391,7 @@ int cli_report(int argc, char **argv)
 		{ "title", required_argument, NULL, 't' }, { NULL, 0, NULL, 0 } };
 	static char standard_input[] = "-";
 	char *only[] = { standard_input };
-	AUTO_MEM struct gathering *g = mem_array(1, sizeof(*g));
+	AUTO_MEM struct report_command *g = mem_array(1, sizeof(*g));
 	int o;
 
 	if (!g) {
@@ -401,7 +403,7 @@ int cli_report(int argc, char **argv)
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		bool moment = o == 's' || o == 'u';
 
-		if (moment && !take_moment(optarg, o == 's' ? &g->report.since : &g->report.until))
+		if (moment && !parse_moment(optarg, o == 's' ? &g->report.since : &g->report.until))
 			return cli_usage("report",
 				"%s: not a time in UTC, such as 2026-11-25T10:00", optarg);
 		if (o == 't')

@@ -27,22 +27,22 @@ struct report {
 	uint64_t denied;
 	uint64_t would; /* allowed only because the mode is monitor */
 	uint64_t writes;
-	uint64_t unreadable; /* questions of dockerd */
-	uint64_t dropped;    /* lines that are missing */
-	uint64_t loose;      /* repeats of a line that is not there */
-	unsigned torn;       /* lines that were cut off */
-	char profile[32];    /* of the last decision */
+	uint64_t unreadable;      /* questions of dockerd */
+	uint64_t dropped;         /* lines that are missing */
+	uint64_t orphan_repeats;  /* repeats of a line that is not there */
+	unsigned truncated_lines; /* lines that were cut off */
+	char profile[32];         /* of the last decision */
 	bool monitor;
 
 	uint64_t asked[POWER_COUNT];
 	uint64_t asked_denied[POWER_COUNT];
-	struct tally subjects; /* subject */
-	struct tally uses;     /* subject, operation */
-	struct tally denials;  /* reason, what  */
-	struct tally roots;    /* power, subject */
-	struct tally details;  /* power, subject, detail */
-	struct tally outcomes; /* HTTP status */
-	uint64_t paired;       /* outcomes that belong to a decision */
+	struct counter subjects; /* subject */
+	struct counter uses;     /* subject, operation */
+	struct counter denials;  /* reason, what  */
+	struct counter roots;    /* power, subject */
+	struct counter details;  /* power, subject, detail */
+	struct counter outcomes; /* HTTP status */
+	uint64_t paired;         /* outcomes that belong to a decision */
 
 	int64_t start; /* of the timeline, seconds since 1970 */
 	int64_t width; /* of a span of it, seconds */

@@ -77,19 +77,19 @@ static void table_begin(FILE *out, const char *caption, const char *columns)
 	(void)fputs("</tr></thead><tbody>\n", out);
 }
 
-static void table_end(FILE *out, const struct tally *t)
+static void table_end(FILE *out, const struct counter *t)
 {
-	uint64_t n = t->others.n[TALLY_ALL];
+	uint64_t n = t->others.n[COUNTER_ALL];
 
 	for (size_t i = SHOWN; i < t->count; i++)
-		n += t->rows[i].n[TALLY_ALL];
+		n += t->rows[i].n[COUNTER_ALL];
 	(void)fputs("</tbody></table></div>\n", out);
 	if (n > 0)
 		(void)fprintf(
 			out, "<p class=soft>And %" PRIu64 " in rows that are not shown.</p>\n", n);
 }
 
-static size_t shown(const struct tally *t)
+static size_t shown(const struct counter *t)
 {
 	return t->count < SHOWN ? t->count : SHOWN;
 }
@@ -139,16 +139,16 @@ static void figure(FILE *out, uint64_t n, const char *what, const char *class)
 
 static uint64_t root_uses(const struct report *r)
 {
-	uint64_t n = r->roots.others.n[TALLY_ALL];
+	uint64_t n = r->roots.others.n[COUNTER_ALL];
 	char power[64];
 
 	for (size_t i = 0; i < r->roots.count; i++) {
-		(void)tally_part(&r->roots.rows[i], 0, power, sizeof(power));
+		(void)counter_part(&r->roots.rows[i], 0, power, sizeof(power));
 		for (size_t p = 0; p < POWER_COUNT; p++) {
 			const struct power_info *info = power_info((enum power)p);
 
 			if (info->root == ROOT_DIRECT && strcmp(info->name, power) == 0)
-				n += r->roots.rows[i].n[TALLY_ALL];
+				n += r->roots.rows[i].n[COUNTER_ALL];
 		}
 	}
 	return n;
@@ -177,7 +177,7 @@ static void summary(const struct report *r, FILE *out)
 		figure(out, r->would, "would be refused", " class=deny");
 	figure(out, r->writes, "changes", "");
 	figure(out, r->subjects.count,
-		r->subjects.others.n[TALLY_ALL] ? "clients, and more" : "clients", "");
+		r->subjects.others.n[COUNTER_ALL] ? "clients, and more" : "clients", "");
 	figure(out, root_uses(r), "uses of direct ways to root", " class=deny");
 	(void)fputs("</ul></header><main>\n", out);
 }
@@ -190,16 +190,16 @@ static void completeness(const struct report *r, FILE *out)
 			"<p class=note>%" PRIu64
 			" lines are missing: the trail was full when they were to be written.</p>\n",
 			r->dropped);
-	if (r->loose > 0)
+	if (r->orphan_repeats > 0)
 		(void)fprintf(out,
 			"<p class=note>%" PRIu64
 			" repeats are of lines before the first one here, and are not counted.</p>\n",
-			r->loose);
-	if (r->torn > 0)
+			r->orphan_repeats);
+	if (r->truncated_lines > 0)
 		(void)fprintf(out,
 			"<p class=note>%u line%s cut off: dsp or the machine died in the middle of "
 			"a line. What is left of one is not counted.</p>\n",
-			r->torn, r->torn == 1 ? " is" : "s are");
+			r->truncated_lines, r->truncated_lines == 1 ? " is" : "s are");
 	if (r->unreadable > 0)
 		(void)fprintf(out,
 			"<p class=note>%" PRIu64
@@ -305,8 +305,8 @@ static void roots(struct report *r, FILE *out)
 	char text[ROOM];
 
 	heading(out, "root", "Ways to root that were used");
-	tally_sort(&r->roots, TALLY_ALL);
-	tally_sort(&r->details, TALLY_ALL);
+	counter_sort(&r->roots, COUNTER_ALL);
+	counter_sort(&r->details, COUNTER_ALL);
 	if (r->roots.count == 0) {
 		(void)fputs("<p>None.</p>\n", out);
 		section_end(out);
@@ -317,15 +317,16 @@ static void roots(struct report *r, FILE *out)
 		out);
 	table_begin(out, "Powers that were granted", "power|root|client|#times|last");
 	for (size_t i = 0; i < shown(&r->roots); i++) {
-		const struct tally_row *row = &r->roots.rows[i];
-		const struct power_info *info = power_named(tally_part(row, 0, text, sizeof(text)));
+		const struct counter_row *row = &r->roots.rows[i];
+		const struct power_info *info = power_named(
+			counter_part(row, 0, text, sizeof(text)));
 
 		(void)fputs("<tr>", out);
 		cell(out, "power", text);
 		(void)fprintf(
 			out, "<td data-as=\"root\">%s</td>", info ? root_name(info->root) : "");
-		cell(out, "client", tally_part(row, 1, text, sizeof(text)));
-		number(out, "times", row->n[TALLY_ALL]);
+		cell(out, "client", counter_part(row, 1, text, sizeof(text)));
+		number(out, "times", row->n[COUNTER_ALL]);
 		when(out, row->last);
 		(void)fputs("</tr>\n", out);
 	}
@@ -333,13 +334,13 @@ static void roots(struct report *r, FILE *out)
 	if (r->details.count > 0) {
 		table_begin(out, "What they were asked for with", "power|client|what|#times|last");
 		for (size_t i = 0; i < shown(&r->details); i++) {
-			const struct tally_row *row = &r->details.rows[i];
+			const struct counter_row *row = &r->details.rows[i];
 
 			(void)fputs("<tr>", out);
-			cell(out, "power", tally_part(row, 0, text, sizeof(text)));
-			cell(out, "client", tally_part(row, 1, text, sizeof(text)));
-			cell(out, "what", tally_part(row, 2, text, sizeof(text)));
-			number(out, "times", row->n[TALLY_ALL]);
+			cell(out, "power", counter_part(row, 0, text, sizeof(text)));
+			cell(out, "client", counter_part(row, 1, text, sizeof(text)));
+			cell(out, "what", counter_part(row, 2, text, sizeof(text)));
+			number(out, "times", row->n[COUNTER_ALL]);
 			when(out, row->last);
 			(void)fputs("</tr>\n", out);
 		}
@@ -349,13 +350,13 @@ static void roots(struct report *r, FILE *out)
 }
 
 /* "power, ALLOW_KILL": the step that decided, and the flag or rule that did. */
-static void decider(FILE *out, const struct tally_row *row)
+static void decider(FILE *out, const struct counter_row *row)
 {
 	char by[64];
 	char name[ROOM];
 
-	(void)tally_part(row, 1, by, sizeof(by));
-	(void)tally_part(row, 2, name, sizeof(name));
+	(void)counter_part(row, 1, by, sizeof(by));
+	(void)counter_part(row, 2, name, sizeof(name));
 	(void)fputs("<td data-as=\"by\">", out);
 	html_text(out, by);
 	if (name[0]) {
@@ -370,7 +371,7 @@ static void denials(struct report *r, FILE *out)
 	char text[ROOM];
 
 	heading(out, "refused", r->would > 0 ? "Refused, or would be" : "Refused");
-	tally_sort(&r->denials, TALLY_ALL);
+	counter_sort(&r->denials, COUNTER_ALL);
 	if (r->denials.count == 0) {
 		(void)fputs("<p>Nothing.</p>\n", out);
 		section_end(out);
@@ -379,14 +380,14 @@ static void denials(struct report *r, FILE *out)
 	table_begin(out, "By reason, and by the flag or rule that could allow it",
 		"reason|by|client|latest|#times|last");
 	for (size_t i = 0; i < shown(&r->denials); i++) {
-		const struct tally_row *row = &r->denials.rows[i];
+		const struct counter_row *row = &r->denials.rows[i];
 
 		(void)fputs("<tr>", out);
-		cell(out, "reason", tally_part(row, 0, text, sizeof(text)));
+		cell(out, "reason", counter_part(row, 0, text, sizeof(text)));
 		decider(out, row);
-		cell(out, "client", tally_part(row, 3, text, sizeof(text)));
+		cell(out, "client", counter_part(row, 3, text, sizeof(text)));
 		cell(out, "latest", row->example ? row->example : "");
-		number(out, "times", row->n[TALLY_ALL]);
+		number(out, "times", row->n[COUNTER_ALL]);
 		when(out, row->last);
 		(void)fputs("</tr>\n", out);
 	}
@@ -401,14 +402,14 @@ static void operations_of(const struct report *r, const char *subject, FILE *out
 
 	table_begin(out, "", "operation|#times|#refused|last");
 	for (size_t i = 0; i < r->uses.count && rows < SHOWN; i++) {
-		const struct tally_row *row = &r->uses.rows[i];
+		const struct counter_row *row = &r->uses.rows[i];
 
-		if (strcmp(tally_part(row, 0, text, sizeof(text)), subject) != 0)
+		if (strcmp(counter_part(row, 0, text, sizeof(text)), subject) != 0)
 			continue;
 		(void)fputs("<tr>", out);
-		cell(out, "operation", tally_part(row, 1, text, sizeof(text)));
-		number(out, "times", row->n[TALLY_ALL]);
-		number(out, "refused", row->n[TALLY_DENIED]);
+		cell(out, "operation", counter_part(row, 1, text, sizeof(text)));
+		number(out, "times", row->n[COUNTER_ALL]);
+		number(out, "refused", row->n[COUNTER_DENIED]);
 		when(out, row->last);
 		(void)fputs("</tr>\n", out);
 		rows++;
@@ -421,24 +422,24 @@ static void clients(struct report *r, FILE *out)
 	char subject[ROOM];
 
 	heading(out, "clients", "Who did what");
-	tally_sort(&r->subjects, TALLY_ALL);
-	tally_sort(&r->uses, TALLY_ALL);
+	counter_sort(&r->subjects, COUNTER_ALL);
+	counter_sort(&r->uses, COUNTER_ALL);
 	for (size_t i = 0; i < shown(&r->subjects); i++) {
-		const struct tally_row *row = &r->subjects.rows[i];
+		const struct counter_row *row = &r->subjects.rows[i];
 
-		(void)tally_part(row, 0, subject, sizeof(subject));
+		(void)counter_part(row, 0, subject, sizeof(subject));
 		(void)fprintf(out, "<details%s><summary>", i < 3 ? " open" : "");
 		code(out, subject);
 		(void)fprintf(out, ": %" PRIu64 " calls, %" PRIu64 " of them changes",
-			row->n[TALLY_ALL], row->n[TALLY_WRITES]);
-		if (row->n[TALLY_DENIED] > 0)
+			row->n[COUNTER_ALL], row->n[COUNTER_WRITES]);
+		if (row->n[COUNTER_DENIED] > 0)
 			(void)fprintf(out, ", <span class=deny>%" PRIu64 " refused</span>",
-				row->n[TALLY_DENIED]);
+				row->n[COUNTER_DENIED]);
 		(void)fputs("</summary>\n", out);
 		operations_of(r, subject, out);
 		(void)fputs("</details>\n", out);
 	}
-	if (r->subjects.count > SHOWN || r->subjects.others.n[TALLY_ALL] > 0)
+	if (r->subjects.count > SHOWN || r->subjects.others.n[COUNTER_ALL] > 0)
 		(void)fputs("<p class=soft>Clients with fewer calls are not shown.</p>\n", out);
 	section_end(out);
 }
@@ -512,15 +513,15 @@ static void outcomes(struct report *r, FILE *out)
 		"<p>dockerd's own status of what was allowed, where it told one; %" PRIu64
 		" could be told to belong to one decision.</p>\n",
 		r->paired);
-	tally_sort(&r->outcomes, TALLY_ALL);
+	counter_sort(&r->outcomes, COUNTER_ALL);
 	table_begin(out, "HTTP status", "status|#times|last");
 	for (size_t i = 0; i < shown(&r->outcomes); i++) {
-		const struct tally_row *row = &r->outcomes.rows[i];
+		const struct counter_row *row = &r->outcomes.rows[i];
 
-		(void)tally_part(row, 0, text, sizeof(text));
+		(void)counter_part(row, 0, text, sizeof(text));
 		(void)fputs("<tr>", out);
 		cell(out, "status", strcmp(text, "0") == 0 ? "none" : text);
-		number(out, "times", row->n[TALLY_ALL]);
+		number(out, "times", row->n[COUNTER_ALL]);
 		when(out, row->last);
 		(void)fputs("</tr>\n", out);
 	}

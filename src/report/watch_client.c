@@ -9,7 +9,7 @@
 
 enum { WAIT_MS = 2000 };
 
-void feed_end(struct feed *f)
+void watch_client_free(struct watch_client *f)
 {
 	if (f->reads)
 		http_free(&f->reply);
@@ -26,7 +26,7 @@ static bool is_name(const char *text, size_t room)
 }
 
 /* The last line, which says where the lines end. */
-static int take_state(struct feed *f, struct span line)
+static int parse_state(struct watch_client *f, struct span line)
 {
 	json_auto_t *o = json_loadb(line.s, line.n, JSON_REJECT_DUPLICATES, NULL);
 	const char *cursor = json_string_value(json_object_get(o, "cursor"));
@@ -35,7 +35,7 @@ static int take_state(struct feed *f, struct span line)
 	if (json_integer_value(json_object_get(o, "watch")) != 1 ||
 		!is_name(cursor, sizeof(f->cursor)) || !is_name(instance, sizeof(f->instance)))
 		return -1;
-	f->anew = f->cursor[0] != '\0' && strcmp(f->instance, instance) != 0;
+	f->restarted = f->cursor[0] != '\0' && strcmp(f->instance, instance) != 0;
 	f->more = json_is_true(json_object_get(o, "more"));
 	text_copy(span_of(cursor), f->cursor, sizeof(f->cursor));
 	text_copy(span_of(instance), f->instance, sizeof(f->instance));
@@ -43,7 +43,7 @@ static int take_state(struct feed *f, struct span line)
 }
 
 /* A reply that was cut off ends with another line, or in one. */
-static int take_reply(struct feed *f)
+static int parse_reply(struct watch_client *f)
 {
 	struct span lines = { f->reply.body, f->reply.len };
 	size_t n;
@@ -54,14 +54,14 @@ static int take_reply(struct feed *f)
 	while (n > 0 && lines.s[n - 1] != '\n')
 		n--;
 	f->rest = (struct span){ lines.s, n };
-	return take_state(f, (struct span){ lines.s + n, lines.n - 1 - n });
+	return parse_state(f, (struct span){ lines.s + n, lines.n - 1 - n });
 }
 
-int feed_ask(struct feed *f, struct err *e)
+int watch_client_fetch(struct watch_client *f, struct err *e)
 {
 	char target[160];
 
-	feed_end(f);
+	watch_client_free(f);
 	(void)snprintf(target, sizeof(target), ENDPOINT_WATCH "%s%s", f->cursor[0] ? "?after=" : "",
 		f->cursor);
 	if (http_post(f->socket, target, WAIT_MS, &f->reply, e) != 0)
@@ -73,14 +73,14 @@ int feed_ask(struct feed *f, struct err *e)
 	if (f->reply.status != 200)
 		return FAIL(e, EPROTO, "%s: what serves there answers with status %d", f->socket,
 			f->reply.status);
-	if (take_reply(f) != 0) {
+	if (parse_reply(f) != 0) {
 		f->rest = (struct span){ NULL, 0 };
 		return FAIL(e, EAGAIN, "%s: no whole answer", f->socket);
 	}
 	return 0;
 }
 
-bool feed_next(struct feed *f, struct span *line)
+bool watch_client_next(struct watch_client *f, struct span *line)
 {
 	if (f->rest.n == 0)
 		return false;

@@ -11,26 +11,26 @@
 #include "dsp/core/base/span.h"
 #include "dsp/protocol/http_client.h"
 
-struct feed {
+struct watch_client {
 	const char *socket; /* borrowed */
 	char cursor[100];   /* empty: it has not been asked yet */
 	char instance[32];
-	bool anew;  /* since the question before, dsp was started anew */
-	bool more;  /* there is more already */
-	bool reads; /* reply is one whose lines are being taken */
+	bool restarted; /* since the question before, dsp was started restarted */
+	bool more;      /* there is more already */
+	bool reads;     /* reply is one whose lines are being taken */
 	struct http_reply reply;
 	struct span rest; /* of its lines */
 };
 
 /*
- * Asks what has come since. 0: feed_next has it, line by line. -1 and e: no answer, and nothing is
+ * Asks what has come since. 0: watch_client_next has it, line by line. -1 and e: no answer, and nothing is
  * lost by it; with EPROTO: what answers there is not dsp, or none that can be watched.
  */
-MUST_USE int feed_ask(struct feed *f, struct err *e);
+MUST_USE int watch_client_fetch(struct watch_client *f, struct err *e);
 
 /* A line without its end, valid until the next question. False: there is no more. */
-bool feed_next(struct feed *f, struct span *line);
+bool watch_client_next(struct watch_client *f, struct span *line);
 
-void feed_end(struct feed *f);
+void watch_client_free(struct watch_client *f);
 
 #endif

@@ -39,12 +39,12 @@ enum watch_option {
 	OPTION_INCOMPLETE = 'i',
 };
 
-struct watching {
-	struct feed feed;
-	struct pick pick;
-	struct show show;
-	struct suggestion_options suggestion;
-	struct learned *all; /* of what was seen, when it learns */
+struct watch_command {
+	struct watch_client client;
+	struct audit_filter filter;
+	struct watch_view view;
+	struct suggest_options suggestion;
+	struct observations *observations; /* of what was seen, when it learns */
 	bool learn;
 	bool learns;     /* an option was given that means something only then */
 	bool incomplete; /* a suggestion is wanted all the same */
@@ -61,7 +61,7 @@ struct watching {
 static volatile sig_atomic_t ended;
 static volatile sig_atomic_t resized;
 
-static void take_signal(int number)
+static void handle_signal(int number)
 {
 	if (number == SIGWINCH)
 		resized = 1;
@@ -73,7 +73,7 @@ static void take_signal(int number)
 static void catch_signals(void)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction a = { .sa_handler = take_signal, .sa_flags = SA_RESTART };
+	struct sigaction a = { .sa_handler = handle_signal, .sa_flags = SA_RESTART };
 
 	(void)sigemptyset(&a.sa_mask);
 	(void)sigaction(SIGWINCH, &a, NULL);
@@ -91,39 +91,39 @@ static int fail(const struct err *e)
 }
 
 /* What was lost goes past all that is picked, and an outcome tells nothing to pick it by. */
-static bool is_wanted(const struct watching *w, const struct trail_line *l)
+static bool is_wanted(const struct watch_command *w, const struct trail_line *l)
 {
 	if (l->type == TRAIL_DECISION)
-		return pick_wants(&w->pick, l);
-	return l->type == TRAIL_DROPPED || !pick_any(&w->pick);
+		return audit_filter_matches(&w->filter, l);
+	return l->type == TRAIL_DROPPED || !audit_filter_is_set(&w->filter);
 }
 
-static int take_line(struct watching *w, size_t number, struct span line)
+static int process_line(struct watch_command *w, size_t number, struct span line)
 {
 	struct trail_line l;
 	struct err e;
 	bool wanted;
 	int rc = 0;
 
-	if (trail_parse(w->feed.socket, number, line, &l, &e) != 0)
+	if (trail_parse(w->client.socket, number, line, &l, &e) != 0)
 		return fail(&e);
 	wanted = is_wanted(w, &l);
 	if (w->json && wanted)
 		(void)printf("%.*s\n", (int)line.n, line.s);
-	show_line(&w->show, &l, wanted && !w->json);
-	if (w->learn && learn_line(w->all, &l, w->suggestion.user, &e) != 0)
+	watch_view_line(&w->view, &l, wanted && !w->json);
+	if (w->learn && observations_add(w->observations, &l, w->suggestion.user, &e) != 0)
 		rc = fail(&e);
 	json_decref(l.object);
 	return rc;
 }
 
-static int take_lines(struct watching *w)
+static int process_lines(struct watch_command *w)
 {
 	struct span line;
 	size_t n = 0;
 
-	while (feed_next(&w->feed, &line)) {
-		if (take_line(w, ++n, line) != 0)
+	while (watch_client_next(&w->client, &line)) {
+		if (process_line(w, ++n, line) != 0)
 			return -1;
 	}
 	return 0;
@@ -132,176 +132,176 @@ static int take_lines(struct watching *w)
 /* --- asking ------------------------------------------------------------------------------------*/
 
 /* It may come back: a restart is no reason to stop looking. */
-static int note_away(struct watching *w, const struct err *e)
+static int handle_no_answer(struct watch_command *w, const struct err *e)
 {
-	if (w->feed.cursor[0] == '\0' || e->code == EPROTO)
+	if (w->client.cursor[0] == '\0' || e->code == EPROTO)
 		return fail(e);
 	if (!w->away)
-		show_note(&w->show, "%s; waiting", e->text);
+		watch_view_note(&w->view, "%s; waiting", e->text);
 	w->away = true;
 	return 0;
 }
 
-static void note_back(struct watching *w)
+static void report_reconnect(struct watch_command *w)
 {
-	w->restarts += w->feed.anew;
-	if (w->feed.anew)
-		show_note(&w->show,
+	w->restarts += w->client.restarted;
+	if (w->client.restarted)
+		watch_view_note(&w->view,
 			"dsp was started anew: what it decided last before that was not seen");
 	else if (w->away)
-		show_note(&w->show, "dsp answers again");
+		watch_view_note(&w->view, "dsp answers again");
 	w->away = false;
 }
 
 /* -1: it was said why it cannot go on. */
-static int ask(struct watching *w)
+static int poll_dsp(struct watch_command *w)
 {
 	struct err e;
 
-	if (feed_ask(&w->feed, &e) != 0)
-		return note_away(w, &e);
-	note_back(w);
-	return take_lines(w);
+	if (watch_client_fetch(&w->client, &e) != 0)
+		return handle_no_answer(w, &e);
+	report_reconnect(w);
+	return process_lines(w);
 }
 
-static int pause_of(const struct watching *w)
+static int poll_interval(const struct watch_command *w)
 {
 	if (w->away)
 		return AWAY_MS;
-	if (!w->show.fresh)
+	if (!w->view.fresh)
 		return IDLE_MS;
-	return w->feed.reply.len < WATCH_REPLY_MOST / 8 ? BUSY_MS : FLOOD_MS;
+	return w->client.reply.len < WATCH_REPLY_MOST / 8 ? BUSY_MS : FLOOD_MS;
 }
 
 /* False: nobody reads any more what is written. */
-static bool rest(const struct watching *w, uint64_t until)
+static bool wait_for_next_poll(const struct watch_command *w, uint64_t until)
 {
-	int ms = pause_of(w);
-	struct pollfd p = { .fd = w->json ? STDOUT_FILENO : fileno(w->show.to) };
+	int ms = poll_interval(w);
+	struct pollfd p = { .fd = w->json ? STDOUT_FILENO : fileno(w->view.to) };
 
 	if (until > 0)
 		ms = clock_earlier(ms, clock_now(), until);
-	if (ended || poll(&p, 1, w->feed.more ? 0 : ms) <= 0)
+	if (ended || poll(&p, 1, w->client.more ? 0 : ms) <= 0)
 		return true;
 	return (p.revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
 }
 
 /* Who reads no more wants no word of it; a full disk is another thing. */
-static int write_out(struct watching *w)
+static int refresh_output(struct watch_command *w)
 {
 	struct err e;
 
-	if (show_turn(&w->show) && fflush(stdout) == 0)
+	if (watch_view_refresh(&w->view) && fflush(stdout) == 0)
 		return 0;
 	err_set(&e, errno, "what is shown cannot be written");
 	return errno == EPIPE ? -1 : fail(&e);
 }
 
 /* What was decided until now: no more than dsp keeps, for there may be no end of it. */
-static int look_at_rest(struct watching *w)
+static int drain(struct watch_command *w)
 {
 	int turns = WATCH_BYTES / WATCH_REPLY_MOST + 1;
 	int rc;
 
 	do
-		rc = ask(w);
-	while (rc == 0 && w->feed.more && !w->away && --turns > 0);
+		rc = poll_dsp(w);
+	while (rc == 0 && w->client.more && !w->away && --turns > 0);
 	return rc;
 }
 
 /* 0: it was ended as it should be; -1: not, and why was said, if there is anybody to read it. */
-static int look(struct watching *w)
+static int watch_loop(struct watch_command *w)
 {
 	uint64_t until = w->seconds > 0 ? clock_now() + (uint64_t)w->seconds * 1000 : 0;
 
 	do {
-		w->show.fresh = false;
-		if (ask(w) != 0)
+		w->view.fresh = false;
+		if (poll_dsp(w) != 0)
 			return -1;
 		if (resized)
-			show_measure(&w->show);
+			watch_view_measure(&w->view);
 		resized = 0;
-		if (write_out(w) != 0 || !rest(w, until))
+		if (refresh_output(w) != 0 || !wait_for_next_poll(w, until))
 			return -1;
 	} while (!ended && (until == 0 || clock_now() < until));
-	return w->away ? 0 : look_at_rest(w);
+	return w->away ? 0 : drain(w);
 }
 
 /* --- begin and end -----------------------------------------------------------------------------*/
 
-static void say_what_is_watched(struct watching *w)
+static void print_target(struct watch_command *w)
 {
 	struct err e;
-	json_auto_t *o = http_ask_dsp(w->feed.socket, ENDPOINT_STATUS, STATUS_MS, NULL, &e);
+	json_auto_t *o = http_ask_dsp(w->client.socket, ENDPOINT_STATUS, STATUS_MS, NULL, &e);
 	const char *profile = json_string_value(json_object_get(o, "profile"));
 	const char *mode = json_string_value(json_object_get(o, "mode"));
 	char shown[40];
 
 	text_escape(span_of(profile ? profile : "?"), shown, sizeof(shown));
-	show_note(&w->show, "watching %s, profile %s%s", w->feed.socket, shown,
+	watch_view_note(&w->view, "watching %s, profile %s%s", w->client.socket, shown,
 		mode && strcmp(mode, "monitor") == 0 ? "; MONITOR MODE: nothing is denied" : "");
 }
 
-static int suggest(struct watching *w)
+static int print_suggestion(struct watch_command *w)
 {
-	if (w->show.lost + w->restarts == 0 || w->incomplete) {
+	if (w->view.lost + w->restarts == 0 || w->incomplete) {
 		if (w->restarts > 0)
-			learn_note(w->all,
+			observations_note(w->observations,
 				"dsp was started anew %llu times while it was watched: what it "
 				"decided then may be missing",
 				(unsigned long long)w->restarts);
-		return suggestion_end(&w->suggestion, w->all);
+		return suggest_report(&w->suggestion, w->observations);
 	}
 	(void)fprintf(stderr,
 		"dsp watch: no suggestion: %llu lines were lost, and dsp was started anew %llu "
 		"times; what was not seen would be denied. Watch again, or --incomplete\n",
-		(unsigned long long)w->show.lost, (unsigned long long)w->restarts);
+		(unsigned long long)w->view.lost, (unsigned long long)w->restarts);
 	return EXIT_FINDINGS;
 }
 
 /* What is suggested goes to standard output alone, and so do lines of JSON. */
-static int run(struct watching *w)
+static int run(struct watch_command *w)
 {
 	bool aside = w->json || w->learn;
 	struct err e;
 	int rc;
 
-	if (suggestion_begin(&w->suggestion, &e) != 0) {
+	if (suggest_read_users(&w->suggestion, &e) != 0) {
 		(void)fail(&e);
 		return EXIT_FINDINGS;
 	}
-	if (show_begin(&w->show, aside ? stderr : stdout, !w->no_color) != 0)
+	if (watch_view_begin(&w->view, aside ? stderr : stdout, !w->no_color) != 0)
 		return EXIT_FINDINGS;
-	w->show.terminal = w->show.terminal && !w->json;
-	w->show.outcomes = w->outcomes;
+	w->view.terminal = w->view.terminal && !w->json;
+	w->view.outcomes = w->outcomes;
 	catch_signals();
-	rc = ask(w);
+	rc = poll_dsp(w);
 	if (rc == 0) {
-		say_what_is_watched(w);
-		rc = look(w);
+		print_target(w);
+		rc = watch_loop(w);
 	}
-	show_end(&w->show, rc == 0 ? w->show.to : NULL);
-	feed_end(&w->feed);
+	watch_view_end(&w->view, rc == 0 ? w->view.to : NULL);
+	watch_client_free(&w->client);
 	if (rc != 0)
 		return EXIT_FINDINGS;
-	return w->learn ? suggest(w) : EXIT_FINE;
+	return w->learn ? print_suggestion(w) : EXIT_FINE;
 }
 
 /* --- arguments ---------------------------------------------------------------------------------*/
 
 /* Options that mean something without learning too, with a suggestion's. */
-static const char *take_shared(struct watching *w, int option)
+static const char *parse_shared_option(struct watch_command *w, int option)
 {
-	if (option == SUGGESTION_JSON)
+	if (option == SUGGEST_JSON)
 		w->json = true;
-	else if (option == SUGGESTION_USER)
-		w->pick.user = optarg;
+	else if (option == SUGGEST_USER)
+		w->filter.user = optarg;
 	else
 		w->learns = true;
-	return suggestion_option(&w->suggestion, w->all, option, optarg);
+	return suggest_parse_option(&w->suggestion, w->observations, option, optarg);
 }
 
-static const char *take_seconds(struct watching *w, const char *text)
+static const char *parse_seconds(struct watch_command *w, const char *text)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
@@ -313,32 +313,32 @@ static const char *take_seconds(struct watching *w, const char *text)
 }
 
 /* NULL: it was taken; else what is wrong with it. */
-static const char *take_option(struct watching *w, int option)
+static const char *parse_option(struct watch_command *w, int option)
 {
 	switch (option) {
 	case OPTION_SOCKET:
-		w->feed.socket = optarg;
+		w->client.socket = optarg;
 		return NULL;
 	case OPTION_DENIED:
-		w->pick.denied = true;
+		w->filter.denied = true;
 		return NULL;
 	case OPTION_CHANGES:
-		w->pick.changes = true;
+		w->filter.changes = true;
 		return NULL;
 	case OPTION_VERDICT:
-		w->pick.verdict = optarg;
+		w->filter.verdict = optarg;
 		return NULL;
 	case OPTION_OPERATION:
-		w->pick.operation = optarg;
+		w->filter.operation = optarg;
 		return NULL;
 	case OPTION_POWER:
-		w->pick.power = optarg;
+		w->filter.power = optarg;
 		return NULL;
 	case OPTION_OUTCOMES:
 		w->outcomes = true;
 		return NULL;
 	case OPTION_FOR:
-		return take_seconds(w, optarg);
+		return parse_seconds(w, optarg);
 	case OPTION_NO_COLOR:
 		w->no_color = true;
 		return NULL;
@@ -349,13 +349,13 @@ static const char *take_option(struct watching *w, int option)
 		w->incomplete = true;
 		return NULL;
 	default:
-		return take_shared(w, option);
+		return parse_shared_option(w, option);
 	}
 }
 
-static int take_arguments(struct watching *w, int argc, char **argv)
+static int parse_arguments(struct watch_command *w, int argc, char **argv)
 {
-	static const struct option options[] = { SUGGESTION_OPTIONS,
+	static const struct option options[] = { SUGGEST_OPTIONS,
 		{ "socket", required_argument, NULL, OPTION_SOCKET },
 		{ "denied", no_argument, NULL, OPTION_DENIED },
 		{ "changes", no_argument, NULL, OPTION_CHANGES },
@@ -372,13 +372,13 @@ static int take_arguments(struct watching *w, int argc, char **argv)
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		wrong = take_option(w, o);
+		wrong = parse_option(w, o);
 		if (wrong)
 			return cli_usage("watch", "%s: %s", argv[optind - 1], wrong);
 	}
 	if (optind < argc)
 		return cli_usage("watch", "%s: not expected", argv[optind]);
-	wrong = pick_check(&w->pick);
+	wrong = audit_filter_check(&w->filter);
 	if (wrong)
 		return cli_usage("watch", "%s", wrong);
 	if ((w->learns || w->incomplete) && !w->learn)
@@ -389,18 +389,18 @@ static int take_arguments(struct watching *w, int argc, char **argv)
 
 int cli_watch(int argc, char **argv)
 {
-	static struct learned all;
-	static struct watching w = { .all = &all };
+	static struct observations all;
+	static struct watch_command w = { .observations = &all };
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const char *socket = getenv("DSP_SOCKET");
 	int status;
 
-	w.feed.socket = socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET;
-	status = take_arguments(&w, argc, argv);
+	w.client.socket = socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET;
+	status = parse_arguments(&w, argc, argv);
 	if (status != EXIT_FINE)
 		return status;
 	status = run(&w);
-	suggestion_free(&w.suggestion);
-	learned_free(&all);
+	suggest_options_free(&w.suggestion);
+	observations_free(&all);
 	return status;
 }

@@ -15,7 +15,7 @@ enum {
 	COLUMNS_LEAST = 40,
 	COLUMNS_MOST = 1000,
 	TIME_WIDTH = sizeof("00:00:00"), /* with the blank behind it */
-	INDENT = TIME_WIDTH + SENTENCE_WORD + 2,
+	INDENT = TIME_WIDTH + AUDIT_LINE_WORD + 2,
 	LOST_MS = 1000,
 	DENIALS_MOST = 500,
 	DENIALS_SHOWN = 8,
@@ -23,12 +23,12 @@ enum {
 
 /* --- lines -------------------------------------------------------------------------------------*/
 
-static size_t room_of(const struct show *s)
+static size_t text_width(const struct watch_view *s)
 {
-	return s->terminal ? s->columns - TIME_WIDTH : (size_t)SENTENCE_MOST;
+	return s->terminal ? s->columns - TIME_WIDTH : (size_t)AUDIT_LINE_MOST;
 }
 
-static void clear(struct show *s)
+static void clear(struct watch_view *s)
 {
 	if (s->drawn)
 		(void)fputs("\r\033[K", s->to);
@@ -41,7 +41,7 @@ static const char *const colours[] = { [SHADE_ALLOW] = "\033[32m",
 	[SHADE_OUTCOME] = "\033[2m" };
 
 /* text begins with the word that has a colour. */
-static void print(struct show *s, int64_t seconds, enum shade shade, const char *text)
+static void print(struct watch_view *s, int64_t seconds, enum shade shade, const char *text)
 {
 	time_t second = (time_t)seconds;
 	struct tm t = { .tm_hour = 0 };
@@ -49,12 +49,12 @@ static void print(struct show *s, int64_t seconds, enum shade shade, const char 
 	clear(s);
 	(void)localtime_r(&second, &t);
 	(void)fprintf(s->to, "%02d:%02d:%02d %s%.*s%s%s", t.tm_hour, t.tm_min, t.tm_sec,
-		s->colour ? colours[shade] : "", SENTENCE_WORD, text, s->colour ? "\033[0m" : "",
-		text + SENTENCE_WORD);
+		s->colour ? colours[shade] : "", AUDIT_LINE_WORD, text, s->colour ? "\033[0m" : "",
+		text + AUDIT_LINE_WORD);
 }
 
 /* Lines of words, each as long as the terminal is wide, below the line that they belong to. */
-static void print_wrapped(struct show *s, const char *why)
+static void print_wrapped(struct watch_view *s, const char *why)
 {
 	size_t room = s->columns - INDENT;
 
@@ -73,7 +73,7 @@ static void print_wrapped(struct show *s, const char *why)
 	}
 }
 
-static void print_why(struct show *s, const struct sentence *t)
+static void print_why(struct watch_view *s, const struct audit_line_text *t)
 {
 	bool fits = !s->terminal || strlen(t->main) + 2 + strlen(t->why) <= s->columns - TIME_WIDTH;
 
@@ -85,22 +85,22 @@ static void print_why(struct show *s, const struct sentence *t)
 }
 
 /* What a line said again, without its reason. */
-static void print_repeats(struct show *s, struct fold *f)
+static void print_repeats(struct watch_view *s, struct fold *f)
 {
-	char text[sizeof(struct sentence) + 40];
+	char text[sizeof(struct audit_line_text) + 40];
 	char count[40];
 	struct span main = { f->text, span_find((struct span){ f->text, f->n }, '\n') };
 
 	(void)snprintf(count, sizeof(count), "  (%llu time%s more)", (unsigned long long)f->count,
 		f->count == 1 ? "" : "s");
 	text_copy(main, text, sizeof(text) - sizeof(count));
-	sentence_cut(text, room_of(s) - strlen(count));
-	print(s, (int64_t)(f->last_us / 1000000), sentence_shade_of(text), text);
+	audit_line_cut(text, text_width(s) - strlen(count));
+	print(s, (int64_t)(f->last_us / 1000000), audit_line_shade_of(text), text);
 	(void)fprintf(s->to, "%s\n", count);
 	fold_end(f);
 }
 
-static void tell_repeats(struct show *s, bool all)
+static void report_repeats(struct watch_view *s, bool all)
 {
 	struct fold *f;
 
@@ -108,16 +108,16 @@ static void tell_repeats(struct show *s, bool all)
 		print_repeats(s, f);
 }
 
-static void print_line(struct show *s, const struct trail_line *l)
+static void print_line(struct watch_view *s, const struct trail_line *l)
 {
 	static const struct fold_of of = { "", "" };
 	uint64_t now_us = clock_date_us();
-	char key[sizeof(struct sentence) + 40];
-	struct sentence t;
+	char key[sizeof(struct audit_line_text) + 40];
+	struct audit_line_text t;
 	struct fold *f;
 	int n;
 
-	sentence_write(l, room_of(s), &t);
+	audit_line_write(l, text_width(s), &t);
 	/* What differs where the line was cut is not the same. */
 	n = snprintf(key, sizeof(key), "%s\n%s\n%llx", t.main, t.why,
 		(unsigned long long)text_hash(span_of(trail_text(l, "target"))));
@@ -129,43 +129,43 @@ static void print_line(struct show *s, const struct trail_line *l)
 	f = folds_place(&s->folds);
 	if (f->count > 0)
 		print_repeats(s, f);
-	print(s, l->seconds, sentence_shade(l), t.main);
+	print(s, l->seconds, audit_line_shade(l), t.main);
 	print_why(s, &t);
 	folds_begin(&s->folds, (struct span){ key, (size_t)n }, &of, now_us);
 }
 
 /* --- counting ----------------------------------------------------------------------------------*/
 
-static void count_denial(struct show *s, const struct trail_line *l)
+static void count_denial(struct watch_view *s, const struct trail_line *l)
 {
-	char subject[SENTENCE_NAME + 1];
-	char operation[SENTENCE_NAME + 1];
-	char reason[SENTENCE_NAME + 1];
-	char why[SENTENCE_WHY + 1];
-	char key[3 * SENTENCE_NAME + 8];
-	struct tally_row *row;
+	char subject[AUDIT_LINE_NAME + 1];
+	char operation[AUDIT_LINE_NAME + 1];
+	char reason[AUDIT_LINE_NAME + 1];
+	char why[AUDIT_LINE_WHY + 1];
+	char key[3 * AUDIT_LINE_NAME + 8];
+	struct counter_row *row;
 
 	(void)snprintf(key, sizeof(key), "%s%c%s%c%s",
-		sentence_escaped(l, "operation", operation, SENTENCE_NAME), TALLY_SEPARATOR,
-		sentence_escaped(l, "subject", subject, SENTENCE_NAME), TALLY_SEPARATOR,
-		sentence_escaped(l, "reason", reason, SENTENCE_NAME));
-	row = tally_row(&s->denials, key);
-	row->n[TALLY_DENIED]++;
-	sentence_said(l, "message", why, SENTENCE_WHY);
+		audit_line_escaped(l, "operation", operation, AUDIT_LINE_NAME), COUNTER_SEPARATOR,
+		audit_line_escaped(l, "subject", subject, AUDIT_LINE_NAME), COUNTER_SEPARATOR,
+		audit_line_escaped(l, "reason", reason, AUDIT_LINE_NAME));
+	row = counter_row(&s->denials, key);
+	row->n[COUNTER_DENIED]++;
+	audit_line_printable(l, "message", why, AUDIT_LINE_WHY);
 	if (row->key && !row->example)
 		row->example = mem_copy(why, strlen(why));
 }
 
-static void count_decision(struct show *s, const struct trail_line *l)
+static void count_decision(struct watch_view *s, const struct trail_line *l)
 {
-	enum shade shade = sentence_shade(l);
+	enum shade shade = audit_line_shade(l);
 	uint64_t generation = trail_number(l, "generation");
-	char profile[SENTENCE_NAME + 1];
+	char profile[AUDIT_LINE_NAME + 1];
 
 	if (s->generation > 0 && s->generation != generation)
-		show_note(s, "other settings are in force: generation %llu, profile %s%s",
+		watch_view_note(s, "other settings are in force: generation %llu, profile %s%s",
 			(unsigned long long)generation,
-			sentence_escaped(l, "profile", profile, SENTENCE_NAME),
+			audit_line_escaped(l, "profile", profile, AUDIT_LINE_NAME),
 			strcmp(trail_text(l, "mode"), "monitor") == 0 ? ", MONITOR MODE" : "");
 	s->generation = generation;
 	s->decisions++;
@@ -175,7 +175,7 @@ static void count_decision(struct show *s, const struct trail_line *l)
 		count_denial(s, l);
 }
 
-void show_line(struct show *s, const struct trail_line *l, bool shown)
+void watch_view_line(struct watch_view *s, const struct trail_line *l, bool shown)
 {
 	s->fresh = true;
 	switch (l->type) {
@@ -197,7 +197,7 @@ void show_line(struct show *s, const struct trail_line *l, bool shown)
 }
 
 /* "12 decisions: 10 allowed, 2 denied" */
-static void write_counts(const struct show *s, struct line *l)
+static void write_counts(const struct watch_view *s, struct line *l)
 {
 	line_add(l, "%llu decisions: %llu allowed, %llu denied", (unsigned long long)s->decisions,
 		(unsigned long long)(s->decisions - s->denied - s->would),
@@ -210,7 +210,7 @@ static void write_counts(const struct show *s, struct line *l)
 
 /* --- the terminal ------------------------------------------------------------------------------*/
 
-void show_measure(struct show *s)
+void watch_view_measure(struct watch_view *s)
 {
 	struct winsize size = { .ws_col = 0 };
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
@@ -229,7 +229,7 @@ void show_measure(struct show *s)
 }
 
 /* In the last column nothing is written: some terminals then begin a line. */
-static void draw(struct show *s)
+static void draw(struct watch_view *s)
 {
 	char text[256];
 	struct line l;
@@ -240,7 +240,7 @@ static void draw(struct show *s)
 	line_add(&l, "-- ");
 	write_counts(s, &l);
 	line_add(&l, "; Ctrl-C ends --");
-	sentence_cut(text, s->columns - 1);
+	audit_line_cut(text, s->columns - 1);
 	clear(s);
 	(void)fprintf(
 		s->to, "%s%s%s", s->colour ? "\033[2m" : "", text, s->colour ? "\033[0m" : "");
@@ -258,18 +258,18 @@ static bool is_terminal(FILE *to)
 
 /* --- begin, turn, end --------------------------------------------------------------------------*/
 
-int show_begin(struct show *s, FILE *to, bool colour)
+int watch_view_begin(struct watch_view *s, FILE *to, bool colour)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const char *no_colour = getenv("NO_COLOR");
 
-	*s = (struct show){ .to = to, .terminal = is_terminal(to), .begun_at = clock_now() };
+	*s = (struct watch_view){ .to = to, .terminal = is_terminal(to), .begun_at = clock_now() };
 	s->colour = s->terminal && colour && !(no_colour && no_colour[0] != '\0');
-	show_measure(s);
-	return tally_init(&s->denials, DENIALS_MOST);
+	watch_view_measure(s);
+	return counter_init(&s->denials, DENIALS_MOST);
 }
 
-void show_note(struct show *s, const char *fmt, ...)
+void watch_view_note(struct watch_view *s, const char *fmt, ...)
 {
 	char text[400];
 	va_list args;
@@ -278,45 +278,46 @@ void show_note(struct show *s, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (s->terminal)
-		sentence_cut(text, s->columns - 3);
+		audit_line_cut(text, s->columns - 3);
 	clear(s);
 	(void)fprintf(s->to, "-- %s\n", text);
 }
 
 /* In a flood it is said once a second. */
-static void tell_lost(struct show *s, bool all)
+static void report_lost(struct watch_view *s, bool all)
 {
 	uint64_t now = clock_now();
 
-	if (s->lost == s->lost_told || (!all && now < s->told_at + LOST_MS))
+	if (s->lost == s->lost_reported || (!all && now < s->lost_reported_at + LOST_MS))
 		return;
-	show_note(s, "%llu lines were lost, in all %llu decisions: they came too fast",
-		(unsigned long long)(s->lost - s->lost_told),
+	watch_view_note(s, "%llu lines were lost, in all %llu decisions: they came too fast",
+		(unsigned long long)(s->lost - s->lost_reported),
 		(unsigned long long)s->lost_decisions);
-	s->lost_told = s->lost;
-	s->told_at = now;
+	s->lost_reported = s->lost;
+	s->lost_reported_at = now;
 }
 
-bool show_turn(struct show *s)
+bool watch_view_refresh(struct watch_view *s)
 {
-	tell_repeats(s, false);
-	tell_lost(s, false);
+	report_repeats(s, false);
+	report_lost(s, false);
 	if (s->terminal)
 		draw(s);
 	return fflush(s->to) == 0;
 }
 
-static void print_denials(struct show *s, FILE *to)
+static void print_denials(struct watch_view *s, FILE *to)
 {
-	tally_sort(&s->denials, TALLY_DENIED);
+	counter_sort(&s->denials, COUNTER_DENIED);
 	for (size_t i = 0; i < s->denials.count && i < DENIALS_SHOWN; i++) {
-		const struct tally_row *row = &s->denials.rows[i];
-		char operation[SENTENCE_NAME + 1];
-		char subject[SENTENCE_NAME + 1];
+		const struct counter_row *row = &s->denials.rows[i];
+		char operation[AUDIT_LINE_NAME + 1];
+		char subject[AUDIT_LINE_NAME + 1];
 
-		(void)fprintf(to, "%8llu  %s by %s%s%s\n", (unsigned long long)row->n[TALLY_DENIED],
-			tally_part(row, 0, operation, sizeof(operation)),
-			tally_part(row, 1, subject, sizeof(subject)),
+		(void)fprintf(to, "%8llu  %s by %s%s%s\n",
+			(unsigned long long)row->n[COUNTER_DENIED],
+			counter_part(row, 0, operation, sizeof(operation)),
+			counter_part(row, 1, subject, sizeof(subject)),
 			row->example && row->example[0] ? ": " : "",
 			row->example ? row->example : "");
 	}
@@ -325,7 +326,7 @@ static void print_denials(struct show *s, FILE *to)
 			to, "          and %zu kinds more\n", s->denials.count - DENIALS_SHOWN);
 }
 
-void show_end(struct show *s, FILE *summary)
+void watch_view_end(struct watch_view *s, FILE *summary)
 {
 	char text[256];
 	struct line l;
@@ -333,8 +334,8 @@ void show_end(struct show *s, FILE *summary)
 	line_init(&l, text, sizeof(text));
 	write_counts(s, &l);
 	if (summary) {
-		tell_repeats(s, true);
-		tell_lost(s, true);
+		report_repeats(s, true);
+		report_lost(s, true);
 		clear(s);
 		(void)fflush(s->to);
 		(void)fprintf(summary, "-- %s; in %llu s\n", text,
@@ -342,5 +343,5 @@ void show_end(struct show *s, FILE *summary)
 		print_denials(s, summary);
 	}
 	folds_free(&s->folds);
-	tally_free(&s->denials);
+	counter_free(&s->denials);
 }

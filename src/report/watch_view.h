@@ -14,7 +14,7 @@
 #include "dsp/audit/audit_reader.h"
 #include "dsp/audit/repeat_filter.h"
 
-struct show {
+struct watch_view {
 	FILE *to;
 	bool terminal; /* lines are cut, and there is a last line */
 	bool colour;
@@ -28,30 +28,30 @@ struct show {
 	uint64_t would; /* be denied, but for monitor mode */
 	uint64_t lost;  /* lines */
 	uint64_t lost_decisions;
-	uint64_t lost_told; /* lines of those, and when that was, in milliseconds */
-	uint64_t told_at;
+	uint64_t lost_reported; /* lines of those, and when that was, in milliseconds */
+	uint64_t lost_reported_at;
 	uint64_t generation; /* of the decision before */
 	uint64_t at_drawn;   /* decisions, when the last line was drawn */
 	struct folds folds;
-	struct tally denials;
+	struct counter denials;
 };
 
 /* -1 without memory. */
-MUST_USE int show_begin(struct show *s, FILE *to, bool colour);
+MUST_USE int watch_view_begin(struct watch_view *s, FILE *to, bool colour);
 
 /* The terminal may have another width. */
-void show_measure(struct show *s);
+void watch_view_measure(struct watch_view *s);
 
 /* A decision, an outcome, or that lines are missing; shown: it is not only counted. */
-void show_line(struct show *s, const struct trail_line *l, bool shown);
+void watch_view_line(struct watch_view *s, const struct trail_line *l, bool shown);
 
 /* A line of our own. */
-void show_note(struct show *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void watch_view_note(struct watch_view *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* What is due: counts of repeats, the last line. Flushes. False: it could not be written. */
-bool show_turn(struct show *s);
+bool watch_view_refresh(struct watch_view *s);
 
 /* The rest of the counts, and a summary; NULL: nobody wants any. Frees all. */
-void show_end(struct show *s, FILE *summary);
+void watch_view_end(struct watch_view *s, FILE *summary);
 
 #endif

@@ -63,7 +63,7 @@ static struct span next_line(struct span *rest)
 }
 
 /* Reads all lines that are good, up to the first that is not. */
-static void read_trail(const char *path, struct span text, struct learned *all)
+static void read_trail(const char *path, struct span text, struct observations *all)
 {
 	struct trail *t = NULL;
 	struct trail_line l;
@@ -74,7 +74,7 @@ static void read_trail(const char *path, struct span text, struct learned *all)
 	while ((rc = trail_next(t, &l, &e)) > 0) {
 		check_line(&l);
 		check_parse(next_line(&text), l.number, &l);
-		CHECK(learn_line(all, &l, NULL, &e) == 0);
+		CHECK(observations_add(all, &l, NULL, &e) == 0);
 		json_decref(l.object);
 	}
 	if (rc < 0) {
@@ -86,7 +86,7 @@ static void read_trail(const char *path, struct span text, struct learned *all)
 
 /* --- what is made of it ------------------------------------------------------------------------*/
 
-static void check_notes(const struct learned *all)
+static void check_notes(const struct observations *all)
 {
 	const json_t *note;
 	size_t i;
@@ -97,17 +97,18 @@ static void check_notes(const struct learned *all)
 }
 
 /* Whether a policy file allows all that was seen and can be allowed. */
-static bool allows_all(json_t *root, const struct learned *all, enum profile profile)
+static bool allows_all(json_t *root, const struct observations *all, enum profile profile)
 {
-	static struct plan p;
+	static struct policy_draft p;
 	struct err e;
 	bool good = true;
 
-	plan_init(&p, root, profile);
-	CHECK(plan_compile(&p, &e) == 0);
+	policy_draft_init(&p, root, profile);
+	CHECK(policy_draft_compile(&p, &e) == 0);
 	for (size_t i = 0; i < all->count; i++)
-		good = good && (all->items[i]->no || plan_allows(&p, all->items[i]));
-	plan_free(&p);
+		good = good &&
+			(all->items[i]->unallowable || policy_draft_allows(&p, all->items[i]));
+	policy_draft_free(&p);
 	return good;
 }
 
@@ -128,7 +129,7 @@ static json_t *flags_without(const json_t *made, size_t left_out, enum profile p
 	return json_pack("{s:s, s:o}", "profile", profile_info(profile)->name, "flags", flags);
 }
 
-static void check_flags(struct learned *all, const struct wanted *w)
+static void check_flags(struct observations *all, const struct learn_options *w)
 {
 	struct powerset refused;
 	json_t *made = NULL;
@@ -144,7 +145,7 @@ static void check_flags(struct learned *all, const struct wanted *w)
 	check_notes(all);
 }
 
-static void check_rules(struct learned *all, const struct wanted *w)
+static void check_rules(struct observations *all, const struct learn_options *w)
 {
 	struct powerset refused;
 	json_t *made = NULL;
@@ -166,10 +167,10 @@ static void check_rules(struct learned *all, const struct wanted *w)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct learned all;
+	static struct observations all;
 	unsigned byte = size > 0 ? data[0] : 0;
 	struct span text = { (const char *)data + (size > 0), size > 0 ? size - 1 : 0 };
-	struct wanted w = { .profile = (enum profile)(byte % PROFILE_COUNT),
+	struct learn_options w = { .profile = (enum profile)(byte % PROFILE_COUNT),
 		.exact = (byte & BYTE_EXACT) != 0 };
 	int file = memfd_create("trail", MFD_CLOEXEC);
 	char path[PATH_ROOM];
@@ -183,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_rules(&all, &w);
 	else
 		check_flags(&all, &w);
-	learned_free(&all);
+	observations_free(&all);
 	(void)close(file);
 	return 0;
 }

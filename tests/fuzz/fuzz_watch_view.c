@@ -25,7 +25,7 @@ static size_t own(struct span text)
 	return 0;
 }
 
-static void check_text(struct span text, const struct show *s)
+static void check_text(struct span text, const struct watch_view *s)
 {
 	size_t width = 0;
 
@@ -46,7 +46,7 @@ static void check_text(struct span text, const struct show *s)
 	}
 }
 
-static void take_lines(struct show *s, struct span rest)
+static void take_lines(struct watch_view *s, struct span rest)
 {
 	for (size_t n = 1; rest.n > 0 && n <= LINES_MOST; n++) {
 		struct span line = span_cut(&rest, '\n');
@@ -55,15 +55,15 @@ static void take_lines(struct show *s, struct span rest)
 
 		if (trail_parse("input", n, line, &l, &e) != 0)
 			continue;
-		show_line(s, &l, true);
+		watch_view_line(s, &l, true);
 		json_decref(l.object);
-		CHECK(show_turn(s));
+		CHECK(watch_view_refresh(s));
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct show s;
+	static struct watch_view s;
 	char *text = NULL;
 	char *copy;
 	size_t n = 0;
@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	copy = fuzz_copy((struct span){ (const char *)data + 1, size - 1 });
 	to = open_memstream(&text, &n);
-	CHECK(to != NULL && show_begin(&s, to, true) == 0);
+	CHECK(to != NULL && watch_view_begin(&s, to, true) == 0);
 	s.terminal = (data[0] & 1) != 0;
 	s.colour = s.terminal && (data[0] & 2) != 0;
 	s.columns = 40 + (data[0] >> 2) * 3U;
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_lines(&s, (struct span){ copy, size - 1 });
 	CHECK(fflush(to) == 0);
 	check_text((struct span){ text, n }, &s);
-	show_end(&s, NULL);
+	watch_view_end(&s, NULL);
 	(void)fclose(to);
 	free(text);
 	free(copy);

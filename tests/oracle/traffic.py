@@ -11,7 +11,7 @@ import posixpath
 import re
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROUTES = os.path.join(HERE, "..", "..", "src", "core", "routes.tab")
+ROUTES = os.path.join(HERE, "..", "..", "src", "core", "tables", "routes.tab")
 VERSIONS = ["", "/v1.24", "/v1.41", "/v1.55"]
 PLAIN = re.compile(r"[a-zA-Z0-9_.-]+")
 FORM = ("application/x-www-form-urlencoded", "multipart/form-data")

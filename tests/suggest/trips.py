@@ -52,7 +52,7 @@ QUERIES = ("", "", "signal=9", "stdin=1&logs=1", "t=1", "path=/etc", "fromImage=
 
 
 def read_routes():
-    with open(os.path.join(dsp.ROOT, "src", "core", "routes.tab"), encoding="utf-8") as f:
+    with open(os.path.join(dsp.ROOT, "src", "core", "tables", "routes.tab"), encoding="utf-8") as f:
         rows = [line.rstrip("\n").split("\t") for line in f if line.strip() and line[0] != "#"]
     return [dict(zip(rows[0], row)) for row in rows[1:]]
 

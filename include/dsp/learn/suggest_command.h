@@ -4,8 +4,8 @@
 
 #include "dsp/learn/observations.h"
 
-struct suggestion_options {
-	struct wanted wanted;
+struct suggest_options {
+	struct learn_options wanted;
 	bool profile_given;
 	bool policy;
 	bool json;
@@ -15,45 +15,45 @@ struct suggestion_options {
 	json_t *users_file; /* as it was read */
 };
 
-enum suggestion_option {
-	SUGGESTION_FLAGS = 0x100,
-	SUGGESTION_POLICY,
-	SUGGESTION_PROFILE,
-	SUGGESTION_ACCEPT,
-	SUGGESTION_DENIED,
-	SUGGESTION_EXACT,
-	SUGGESTION_USER,
-	SUGGESTION_USERS,
-	SUGGESTION_TESTS,
-	SUGGESTION_JSON,
+enum suggest_option {
+	SUGGEST_FLAGS = 0x100,
+	SUGGEST_POLICY,
+	SUGGEST_PROFILE,
+	SUGGEST_ACCEPT,
+	SUGGEST_DENIED,
+	SUGGEST_EXACT,
+	SUGGEST_USER,
+	SUGGEST_USERS,
+	SUGGEST_TESTS,
+	SUGGEST_JSON,
 };
 
 /* For getopt_long. */
-#define SUGGESTION_OPTIONS                                                                         \
-	{ "flags", no_argument, NULL, SUGGESTION_FLAGS },                                          \
-		{ "policy", no_argument, NULL, SUGGESTION_POLICY },                                \
-		{ "profile", required_argument, NULL, SUGGESTION_PROFILE },                        \
-		{ "accept", required_argument, NULL, SUGGESTION_ACCEPT },                          \
-		{ "include-denied", no_argument, NULL, SUGGESTION_DENIED },                        \
-		{ "exact", no_argument, NULL, SUGGESTION_EXACT },                                  \
-		{ "user", required_argument, NULL, SUGGESTION_USER },                              \
-		{ "users", required_argument, NULL, SUGGESTION_USERS },                            \
-		{ "tests", required_argument, NULL, SUGGESTION_TESTS },                            \
+#define SUGGEST_OPTIONS                                                                            \
+	{ "flags", no_argument, NULL, SUGGEST_FLAGS },                                             \
+		{ "policy", no_argument, NULL, SUGGEST_POLICY },                                   \
+		{ "profile", required_argument, NULL, SUGGEST_PROFILE },                           \
+		{ "accept", required_argument, NULL, SUGGEST_ACCEPT },                             \
+		{ "include-denied", no_argument, NULL, SUGGEST_DENIED },                           \
+		{ "exact", no_argument, NULL, SUGGEST_EXACT },                                     \
+		{ "user", required_argument, NULL, SUGGEST_USER },                                 \
+		{ "users", required_argument, NULL, SUGGEST_USERS },                               \
+		{ "tests", required_argument, NULL, SUGGEST_TESTS },                               \
 	{                                                                                          \
-		"json", no_argument, NULL, SUGGESTION_JSON                                         \
+		"json", no_argument, NULL, SUGGEST_JSON                                            \
 	}
 
 /* NULL: it was taken; else what is wrong with it. */
-const char *suggestion_option(
-	struct suggestion_options *o, struct learned *all, int option, const char *value);
+const char *suggest_parse_option(
+	struct suggest_options *o, struct observations *all, int option, const char *value);
 
 /* Reads what the options name, before anything is learned. -1 and e. */
-MUST_USE int suggestion_begin(struct suggestion_options *o, struct err *e);
+MUST_USE int suggest_read_users(struct suggest_options *o, struct err *e);
 
 /* Prints what is made of all, or on standard error why nothing is. The exit status. */
-int suggestion_end(struct suggestion_options *o, struct learned *all);
+int suggest_report(struct suggest_options *o, struct observations *all);
 
-/* Frees what suggestion_begin has read, whatever became of it. */
-void suggestion_free(struct suggestion_options *o);
+/* Frees what suggest_read_users has read, whatever became of it. */
+void suggest_options_free(struct suggest_options *o);
 
 #endif
