@@ -1,7 +1,7 @@
 # The managed plugin's root file system, for who has Docker and nothing else:
 #
 #   plugin/managed/image.sh      builds this, and makes build/plugin of it, as make plugin does
-#   docker build -t dsp .        the image alone; docker run dsp explain GET /info tries it
+#   docker build -t dsp .        the image alone; docker run dsp shows its options
 FROM debian:bookworm AS build
 WORKDIR /dsp
 COPY tests/lab/packages.sh tests/lab/
@@ -15,5 +15,5 @@ RUN make plugin-directory
 
 FROM scratch
 COPY --from=build /dsp/build/plugin/rootfs /
-ENTRYPOINT ["/usr/bin/dsp"]
-CMD ["help"]
+ENTRYPOINT ["/usr/bin/dspd"]
+CMD ["--help"]

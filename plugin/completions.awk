@@ -38,6 +38,7 @@ function first_argument(usage,    n, part, i) {
 FNR == 1 { file++ }
 { n = split($0, cell, "\t") }
 /^#/ || /^$/ { next }
+file == 1 && cell[1] == "dspd" { next }
 file == 1 && cell[2] == "usage" { name[++count] = cell[1]; usage[count] = cell[5]; commands = commands (count > 1 ? " " : "") cell[1] }
 file == 1 && cell[2] == "what" { what[count] = cell[5] }
 file == 1 && cell[2] == "option" {

@@ -2,6 +2,7 @@
 #
 #   COMMAND  KIND  NAME  ARGUMENT  TEXT
 #
+# COMMAND is dspd for the daemon's own options, which stand last. The rows are
 # of the kinds usage (TEXT: its arguments), what, option, word (a first argument, or what stands for one),
 # text (a paragraph), profile (COMMAND: "-"), and check (the same;
 # ARGUMENT: the remedy). `dsp help COMMAND` is where all of it is written.
@@ -63,12 +64,12 @@ function take(line) {
 	}
 }
 
-function read_command(    call, line, n) {
-	call = program " help " command
+# The help of a command, or of dspd.
+function read_help(call, prefix,    line, n) {
 	while ((call | getline line) > 0) {
 		n++
 		if (n == 1) {
-			sub(/^usage: dsp [^ ]+ ?/, "", line)
+			sub(prefix, "", line)
 			row(command, "usage", "-", "-", line)
 		} else if (n == 2) {
 			row(command, "what", "-", "-", line)
@@ -93,7 +94,7 @@ BEGIN {
 		fail(call " failed")
 	for (i = 1; i <= count; i++) {
 		command = commands[i]
-		read_command()
+		read_help(program " help " command, "^usage: dsp [^ ]+ ?")
 	}
 	call = program " list profiles"
 	for (n = 0; (call | getline line) > 0; n++) {
@@ -112,5 +113,7 @@ BEGIN {
 	}
 	if (close(call) != 0 || n < 2)
 		fail(call " failed")
+	command = "dspd"
+	read_help(program "d --help", "^usage: dspd ?")
 }
 END { exit failed }

@@ -1,7 +1,7 @@
 # Fills in a manual page (mdoc): awk -v version=0.1.0 -v facts=FILE -v tables=src/core/tables -f page.awk PAGE.in
 #
 # FILE is what program.awk prints. A line of the page that is nothing but one of these is replaced:
-#   @commands@  @profiles@  @sections@  @powers@  @power-names@  @groups@  @settings@
+#   @commands@  @daemon@  @profiles@  @sections@  @powers@  @power-names@  @groups@  @settings@
 #   @operations@  @checks@  @metrics@
 #   @file PATH@       the text of a file, as it is
 # and @VERSION@ anywhere.
@@ -68,10 +68,13 @@ function read_rows(path, skip,    line, n, part, i, m) {
 	return n
 }
 
-function print_commands(    n, i, open, last) {
+# Of the tool's commands, or of the daemon.
+function print_commands(daemon,    n, i, open, last) {
 	n = read_rows(facts, 0)
 	print ".Bl -tag -width 4n"
-	for (i = 1; i <= n && cell[i, 1] != "-"; i++) {
+	for (i = 1; i <= n; i++) {
+		if (cell[i, 1] == "-" || (cell[i, 1] == "dspd") != daemon)
+			continue
 		if (open && cell[i, 2] !~ /^(option|word)$/) {
 			print ".El"
 			open = 0
@@ -213,7 +216,8 @@ function print_file(path,    line, n) {
 }
 
 /^@file [^@]+@$/ { print_file(substr($0, 7, length($0) - 7)); next }
-$0 == "@commands@" { print_commands(); next }
+$0 == "@commands@" { print_commands(0); next }
+$0 == "@daemon@" { print_commands(1); next }
 $0 == "@profiles@" { print_profiles(); next }
 $0 == "@checks@" { print_checks(); next }
 $0 == "@sections@" { print_flags("^(section|write)$", 0); next }

@@ -27,8 +27,8 @@ rm -rf "$root"
 for directory in usr/bin etc/dsp var/log/dsp run/docker/plugins; do
 	mkdir -p "$root/$directory"
 done
-strip -o "$root/usr/bin/dsp" "$program"
-chmod 755 "$root/usr/bin/dsp"
+strip -o "$root/usr/bin/dspd" "$program"
+chmod 755 "$root/usr/bin/dspd"
 found=$(libraries "$program")
 for library in $found; do
 	mkdir -p "$root$(dirname "$library")"

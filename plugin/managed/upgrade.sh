@@ -140,7 +140,7 @@ start_gate() {
 	mapfile -t flags < <(grep -vE '^(DSP_(POLICY|NAME|SOCKET|ON_BROKEN)|[a-z.]+)=' "$work/settings")
 	gate_policy
 	# It outlives this script: without it dockerd would refuse everything.
-	env -i "${flags[@]}" setsid "$program" serve --socket "$sockets/$gate.sock" \
+	env -i "${flags[@]}" setsid "$program" --socket "$sockets/$gate.sock" \
 		--policy "$work/policy.json" > "$work/gate.log" 2>&1 < /dev/null 9>&- &
 	gate_pid=$!
 	until serves "$sockets/$gate.sock"; do
@@ -154,7 +154,7 @@ start_gate() {
 
 # Takes over the gate of a run that was killed. Status 1: there is none.
 adopt_gate() {
-	gate_pid=$(pgrep -o -f -- "serve --socket $sockets/$gate.sock --policy ") || return 1
+	gate_pid=$(pgrep -o -f -- "dspd --socket $sockets/$gate.sock --policy ") || return 1
 	work=$(tr '\0' '\n' < "/proc/$gate_pid/cmdline" | sed -n 's,/policy.json$,,p')
 	[ -e "$work/config/config.json" ] || fail "process $gate_pid serves as $gate, for whom?"
 	state=gate
@@ -297,15 +297,15 @@ take_arguments() {
 # The program that the gate runs: the one that is to be, or the one that is in force.
 find_program() {
 	case $what in
-	--set) program=$(docker info -f '{{.DockerRootDir}}')/plugins/$before/rootfs/usr/bin/dsp ;;
+	--set) program=$(docker info -f '{{.DockerRootDir}}')/plugins/$before/rootfs/usr/bin/dspd ;;
 	--to-host)
-		program=${DSP:-/usr/bin/dsp}
-		"$program" status --socket $sockets/dsp.sock > /dev/null ||
+		program=${DSP:-/usr/bin/dsp}d
+		"${program%d}" status --socket $sockets/dsp.sock > /dev/null ||
 			fail "the host's dsp must serve already: systemctl enable --now dsp.socket"
 		;;
-	*) program=$directory/rootfs/usr/bin/dsp ;;
+	*) program=$directory/rootfs/usr/bin/dspd ;;
 	esac
-	"$program" version > /dev/null || fail "$program: it does not run here"
+	"$program" --version > /dev/null || fail "$program: it does not run here"
 }
 
 main() {

@@ -74,9 +74,8 @@ static void take_variables(struct manner *m, size_t len)
 static bool is_serving(struct span words)
 {
 	struct span program = { words.s, span_find(words, '\0') };
-	struct span rest = span_after(words, program.n < words.n ? program.n + 1 : words.n);
 
-	return span_ends(program, SPAN("dsp")) && span_starts(rest, SPAN("serve"));
+	return span_equal(program, SPAN("dspd")) || span_ends(program, SPAN("/dspd"));
 }
 
 /* A file of /proc, whose last word may lack its zero byte. */

@@ -85,8 +85,8 @@ static int check_dsp(struct turn *t)
 
 	activated = http_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
 	if (!activated)
-		return turn_refuse(t, "start it first: systemctl start dsp.socket, or dsp serve",
-			"%s", e.text);
+		return turn_refuse(
+			t, "start it first: systemctl start dsp.socket, or dspd", "%s", e.text);
 	implements = json_object_get(activated, "Implements");
 	if (!json_is_array(implements) ||
 		strcmp(json_is_string(json_array_get(implements, 0))

@@ -45,7 +45,7 @@ struct place {
 	bool list;
 };
 
-/* systemctl shows "{ path=... ; argv[]=/usr/bin/dsp serve ; ... }". */
+/* systemctl shows "{ path=... ; argv[]=/usr/bin/dspd ; ... }". */
 static struct span command_of(struct span value)
 {
 	static const struct span before = SPAN_INIT("argv[]=");

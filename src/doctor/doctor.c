@@ -94,7 +94,7 @@ static const struct check checks[] = {
 		"docker.service does not require dsp's units: a restart of theirs would stop Docker",
 		"make it Wants= in the drop-in of docker.service; systemctl daemon-reload" },
 	{ "restart", check_restart, "something starts dsp again when it dies",
-		"have a supervisor run dsp serve: Docker waits for as long as dsp is away" },
+		"have a supervisor run dspd: Docker waits for as long as dsp is away" },
 	{ "version", check_version, "dockerd's version is one that dsp's tables know",
 		"update dsp, or dockerd" },
 	{ "bodies", check_bodies,

@@ -126,7 +126,7 @@ static void advise_start(const struct doctor *d, struct outcome *o)
 {
 	if (!d->systemd)
 		outcome_advise(o,
-			"start it: dsp serve; in the meantime nothing can be done "
+			"start it: dspd; in the meantime nothing can be done "
 			"through Docker: dsp-break-glass(7)");
 }
 
@@ -152,8 +152,7 @@ void check_serving(const struct doctor *d, struct outcome *o)
 			"hung, stopped, or cannot start",
 			d->socket);
 		if (!d->systemd && one != 0 && doctor_next_dsp(one) == 0)
-			outcome_advise(
-				o, "kill -KILL %d; then start it again: dsp serve", (int)one);
+			outcome_advise(o, "kill -KILL %d; then start it again: dspd", (int)one);
 		else if (!d->systemd)
 			outcome_advise(o, "kill -KILL the dsp that hangs, and start it again");
 		outcome_advise(

@@ -76,7 +76,7 @@ void check_second_socket(const struct doctor *d, struct outcome *o)
 	} else if (!is_first && !is_same_file(second, d->socket) && d->status) {
 		outcome_say(o, STATE_WARNING, "%s is not where dockerd looks, which is %s",
 			d->socket, first);
-		outcome_advise(o, "dsp serve --socket %s", first);
+		outcome_advise(o, "dspd --socket %s", first);
 	}
 	if (o->state == STATE_OK)
 		outcome_say(

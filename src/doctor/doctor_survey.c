@@ -64,19 +64,14 @@ static bool is_dsp(pid_t pid)
 	char path[64];
 	struct stat ours;
 	struct stat theirs;
-	struct span rest;
 	struct span program;
 	size_t len;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	if (procfile_read(path, &text, &len) != 0)
 		return false;
-	rest = (struct span){ text, len };
-	program = (struct span){ text, span_find(rest, '\0') };
-	if (!span_equal(program, SPAN("dsp")) && !span_ends(program, SPAN("/dsp")))
-		return false;
-	rest = span_after(rest, program.n < len ? program.n + 1 : len);
-	if (!span_starts(rest, SPAN("serve")))
+	program = (struct span){ text, span_find((struct span){ text, len }, '\0') };
+	if (!span_equal(program, SPAN("dspd")) && !span_ends(program, SPAN("/dspd")))
 		return false;
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
 	return stat(path, &theirs) == 0 && stat("/proc/self/ns/pid", &ours) == 0 &&

@@ -158,5 +158,5 @@ void check_restart(const struct doctor *d, struct outcome *o)
 	}
 	outcome_say(o, STATE_NOTE,
 		"systemd does not run here: whether anything restarts dsp is not known to it");
-	outcome_advise(o, "run dsp serve under a supervisor: Docker waits while dsp is away");
+	outcome_advise(o, "run dspd under a supervisor: Docker waits while dsp is away");
 }

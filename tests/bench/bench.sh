@@ -90,8 +90,8 @@ build_go() {
 
 command_of() {
 	case $1 in
-	dsp) command=("$dsp" serve --socket "$dir/dsp") ;;
-	trail) command=(env DSP_AUDIT="$dir/audit.jsonl" DSP_AUDIT_LOG=all "$dsp" serve --socket "$dir/trail") ;;
+	dsp) command=("${dsp}d" --socket "$dir/dsp") ;;
+	trail) command=(env DSP_AUDIT="$dir/audit.jsonl" DSP_AUDIT_LOG=all "${dsp}d" --socket "$dir/trail") ;;
 	bare) command=("$build/bench/bare" "$dir/bare") ;;
 	go) command=("$build/bench/goplugin" "$dir/go") ;;
 	esac

@@ -1,4 +1,4 @@
-"""The rows of routes.cases under many sets of flags: dsp serve against a second reading of the decision.
+"""The rows of routes.cases under many sets of flags: dspd against a second reading of the decision.
 
 The reading is that of the manual: a closed power; then all powers granted; then POST and the section; then readonly.
 It knows the facts of a request from its row alone, and nothing of dsp's tables.

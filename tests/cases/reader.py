@@ -31,7 +31,7 @@ class Case:
 
 
 class Column:
-    """The settings of one server: flags, and arguments of dsp serve."""
+    """The settings of one server: flags, and arguments of dspd."""
 
     def __init__(self, text):
         self.text = text

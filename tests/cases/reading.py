@@ -1,4 +1,4 @@
-"""Bodies at random: dsp serve against a second reading of what "strictly readable" means.
+"""Bodies at random: dspd against a second reading of what "strictly readable" means.
 
 The reading is written from the rules alone, on Python's json: UTF-8 without BOM; one value, an object; depth of 64 at
 most; no NUL, no lone surrogate; no two keys that Go folds to one, but in maps no two equal keys; no wrong type where a

@@ -15,7 +15,7 @@ Requests, with an outcome for each of the settings (one for all, if it is the sa
         ~ REGEX  !~ REGEX                   what the message must (not) hold
     METHOD and TARGET may stand in quotes. Everywhere \\xNN is a byte and <<N*text>> is text N times. A body has the type
     application/json and its length, if nothing else is said, and is shown to dsp; without body and type the length is 0.
-    type=-, length=-: no such header. REASON "-" stands for any. allow and deny are asked of `dsp serve` and, where facts
+    type=-, length=-: no such header. REASON "-" stands for any. allow and deny are asked of `dspd` and, where facts
     are given and for a part of the others (EXPLAIN=all: for all), of `dsp explain`, which must agree; "error" is an
     answer that is neither.
     Of every denial the form of its message is checked, and where the message names flags to set, that setting them
@@ -93,7 +93,7 @@ class Interruption:
 
 
 class Server:
-    """One dsp serve of a column; its log is judged when it has ended."""
+    """One dspd of a column; its log is judged when it has ended."""
 
     running = set()
     interruption = Interruption()
@@ -275,12 +275,12 @@ def split_words(words):
 
 
 def wrong_start(case, tmp):
-    """Starts dsp serve until it is ready or has ended."""
+    """Starts dspd until it is ready or has ended."""
     env, words = split_words(case.words)
     path = os.path.join(tmp, "start.sock")
     args = [] if "DSP_SOCKET" in env or "--socket" in words else ["--socket", path]
     with tempfile.TemporaryFile(dir=tmp) as log:
-        process = subprocess.Popen([dsp.DSP, "serve", *args, *words], cwd=tmp, stderr=log,
+        process = subprocess.Popen([dsp.DSPD, *args, *words], cwd=tmp, stderr=log,
                                    stdout=log, env=dsp.clean_environment(env))
         deadline = time.monotonic() + 20
         text = b""
@@ -308,7 +308,7 @@ def wrong_run(case, tmp):
         given = os.path.join(tmp, words[-1][1:])
         words = words[:-1]
     with open(given or os.devnull, "rb") as stdin:
-        run = subprocess.run([dsp.DSP, *words], stdin=stdin, check=False, cwd=tmp,
+        run = subprocess.run([dsp.DSPD, *words[1:]] if words[:1] == ["dspd"] else [dsp.DSP, *words], stdin=stdin, check=False, cwd=tmp,
                              env=dsp.clean_environment(env), capture_output=True)
     text = (run.stdout + run.stderr).decode("utf-8", "replace")
     if str(run.returncode) != case.outcomes[0]:

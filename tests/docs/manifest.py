@@ -37,7 +37,7 @@ def manifest():
     return {
         "description": "dsp: who may do what with this Docker",
         "documentation": "dsp-managed(7)",
-        "entrypoint": ["/usr/bin/dsp", "serve", "--managed"],
+        "entrypoint": ["/usr/bin/dspd", "--managed"],
         "workdir": "/",
         "interface": {"types": ["docker.authz/1.0"], "socket": "dsp.sock"},
         "network": {"type": ""},

@@ -48,6 +48,10 @@ def commands():
     return known
 
 
+def daemon_options():
+    return set(re.findall(r"^  (--[a-z-]+)", run(dsp.DSPD, "--help").stdout, re.M))
+
+
 def policy_keys():
     """The keys of the policy file, by the lists that its reader has."""
     keys = set()
@@ -111,6 +115,7 @@ def check_pages(known, results):
         # From the command's item to the next one.
         found = re.search(rf'^\.It Ic "{command}[ "].*?(?=^\.It Ic|^\.Sh)', main, re.M | re.S)
         check_lacking(f"manual: dsp.8 on {command}", options | {command}, found[0] if found else "", results)
+    check_lacking("manual: dspd.8 on options", daemon_options(), plain(read("dspd.8")), results)
     check_lacking("manual: dsp.8 on flags", known["shown"], main, results)
     check_lacking("manual: dsp.8 on powers", known["powers"], main, results)
     check_lacking("manual: dsp.8 on profiles", known["profiles"], main, results)

@@ -18,7 +18,7 @@ from root import Root, enter  # noqa: E402
 
 SCRIPT = os.path.join(dsp.ROOT, "plugin", "install.sh")
 EXPECTED = {
-    "usr/local/bin/dsp": 0o755, "usr/local/lib/dsp/named-by-docker.sh": 0o755,
+    "usr/local/bin/dsp": 0o755, "usr/local/bin/dspd": 0o755, "usr/local/lib/dsp/named-by-docker.sh": 0o755,
     "etc/dsp/dsp.env": 0o644, "etc/dsp/policy.json": 0o644,
     "usr/local/lib/systemd/system/dsp.socket": 0o644,
     "usr/local/lib/systemd/system/dsp.service": 0o644, "usr/local/lib/sysusers.d/dsp.conf": 0o644,
@@ -102,7 +102,7 @@ def check_units(stage, results):
         text = f.read()
     programs = re.findall(r"^Exec\w+=[-+@!:|]*(\S+)", text, re.M)
     results.check("install: the unit runs what is installed", programs and
-                  set(programs) == {"/usr/local/bin/dsp"}, programs)
+                  set(programs) == {"/usr/local/bin/dsp", "/usr/local/bin/dspd"}, programs)
     if not shutil.which("systemd-analyze"):
         print("skip install: systemd-analyze: it is not here")
         return

@@ -212,7 +212,7 @@ def daemon_json(w, report):
 def others(w, report):
     other = '/run/docker/plugins/other.sock'
     with report.case('another plugin before dsp'):
-        w.sh('setsid /run/lab/dsp serve --socket %s > /dev/null 2>&1 & echo $! > /run/lab/other' % other)
+        w.sh('setsid /run/lab/dspd --socket %s > /dev/null 2>&1 & echo $! > /run/lab/other' % other)
         wait_for(lambda: w.lab.inside('test -S ' + other).status == 0, 'no other plugin')
         w.chain('{"authorization-plugins":["other","dsp"]}')
         w.hup()
@@ -232,7 +232,7 @@ def others(w, report):
     w.hup()
     with report.case('two sockets of its name'):
         w.sh('mkdir -m 700 /run/docker/plugins/dsp;'
-             ' setsid /run/lab/dsp serve --socket /run/docker/plugins/dsp/dsp.sock > /dev/null 2>&1 &'
+             ' setsid /run/lab/dspd --socket /run/docker/plugins/dsp/dsp.sock > /dev/null 2>&1 &'
              ' echo $! > /run/lab/other')
         wait_for(lambda: w.lab.inside('test -S /run/docker/plugins/dsp/dsp.sock').status == 0, 'no socket')
         w.expect(1, warnings=['one-dsp', 'second-socket'])
@@ -250,7 +250,7 @@ def spec_file(w, report):
     with report.case('a spec file that dockerd went by'):
         w.lab.stop_dockerd()
         w.lab.stop_dsp()
-        w.sh('setsid /run/lab/dsp serve --socket /run/lab/elsewhere.sock > /dev/null 2>&1 & echo $! > /run/lab/other')
+        w.sh('setsid /run/lab/dspd --socket /run/lab/elsewhere.sock > /dev/null 2>&1 & echo $! > /run/lab/other')
         wait_for(lambda: w.lab.inside('test -S /run/lab/elsewhere.sock').status == 0, 'no socket')
         w.lab.start_dockerd()
         w.dsp()
@@ -264,7 +264,7 @@ def spec_file(w, report):
 def make_plugin(w):
     """A directory for docker plugin create: dsp itself, with its libraries."""
     directory = w.lab.directory + '/plugin'
-    subprocess.run([ROOT + '/plugin/managed/rootfs.sh', os.environ.get('DSP', ROOT + '/build/dsp'),
+    subprocess.run([ROOT + '/plugin/managed/rootfs.sh', os.environ.get('DSP', ROOT + '/build/dsp') + 'd',
                     directory + '/rootfs'], check=True)
     shutil.copy(ROOT + '/config.json', directory)
     return directory
@@ -340,12 +340,12 @@ def sick(w, report):
         w.expect(3, 'asked', 'dockerd', 'serving', 'socket')
     w.dsp()
     with report.case('dsp is hung'):
-        signalled(w, '/run/lab/dsp serve', 'STOP')
+        signalled(w, '/run/lab/dspd', 'STOP')
         found = w.expect(3, 'asked', 'dockerd', 'serving')
         check('hung' in found.checks['serving']['text'], str(found))
         check('kill -KILL ' in found.checks['serving']['advice'], str(found))
         print('# with dsp stopped: %.1f s' % found.seconds)
-    signalled(w, '/run/lab/dsp serve', 'CONT')
+    signalled(w, '/run/lab/dspd', 'CONT')
     w.expect(0)
     with report.case('dockerd is hung'):
         w.sh('kill -STOP $(cat /run/lab/dockerd.pid)')
@@ -376,12 +376,12 @@ def sick(w, report):
         check(found.checks['open-ways']['state'] == 'ok', str(found.checks['open-ways']))
     with report.case('another version serves'):
         w.lab.stop_dsp()
-        w.sh('version=$(/run/lab/dsp version | cut -d " " -f 2); sed "s/$version/9${version#?}/g" /run/lab/dsp'
-             ' > /run/lab/old; chmod 755 /run/lab/old; mkdir /run/lab/o; mv /run/lab/old /run/lab/o/dsp;'
-             ' setsid /run/lab/o/dsp serve %s > /dev/null 2>&1 &' % ' '.join(SERVE))
+        w.sh('version=$(/run/lab/dsp version | cut -d " " -f 2); sed "s/$version/9${version#?}/g" /run/lab/dspd'
+             ' > /run/lab/old; chmod 755 /run/lab/old; mkdir /run/lab/o; mv /run/lab/old /run/lab/o/dspd;'
+             ' setsid /run/lab/o/dspd %s > /dev/null 2>&1 &' % ' '.join(SERVE))
         wait_for(lambda: w.look().checks['serving']['state'] == 'ok', 'it does not serve')
         w.expect(1, warnings=['same-version'])
-        signalled(w, '/run/lab/o/dsp serve', 'TERM')
+        signalled(w, '/run/lab/o/dspd', 'TERM')
         wait_for(lambda: w.lab.inside('test -S /run/docker/plugins/dsp.sock').status != 0, 'it stays')
     w.dsp()
     w.expect(0)
@@ -470,14 +470,14 @@ def files(w, report):
                   ' os.dup2(9,3); os.close(9);'
                   ' os.setgroups([]); os.setgid(65534); os.setuid(65534);'
                   ' os.environ.update(LISTEN_PID=str(os.getpid()),LISTEN_FDS="1");'
-                  ' os.execv("/run/lab/dsp",["/run/lab/dsp","serve"]+%r)' % list(SERVE))
+                  ' os.execv("/run/lab/dspd",["/run/lab/dspd"]+%r)' % list(SERVE))
         w.sh("setsid python3 -c '%s' > /dev/null 2>&1 &" % holder.replace("'", '"'))
         wait_for(lambda: w.look().checks['serving']['state'] == 'ok', 'it does not serve')
         w.expect(0)
         w.sh('chmod 600 /etc/dsp/policy.json')
         w.expect(1, warnings=['readable'], words=['user 65534'])
         w.sh('chmod 644 /etc/dsp/policy.json')
-        signalled(w, '/run/lab/dsp serve', 'TERM')
+        signalled(w, '/run/lab/dspd', 'TERM')
         wait_for(lambda: w.look().checks['serving']['state'] == 'fault', 'it goes on')
         w.sh('rm -f /run/docker/plugins/dsp.sock')
     w.dsp()

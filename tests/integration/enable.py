@@ -339,7 +339,7 @@ def refuses_namesakes(lab, report):
         said = lab.inside("cp -L --parents /run/lab/dsp $(ldd /run/lab/dsp | grep -o '/[^ ]*') %s/rootfs" % runnable)
         same(said.status, 0, said.text)
         with open(runnable + '/config.json', 'w', encoding='utf-8') as out:
-            json.dump({'description': 'a namesake', 'entrypoint': ['/run/lab/dsp', 'serve'],
+            json.dump({'description': 'a namesake', 'entrypoint': ['/run/lab/dspd'],
                        'network': {'type': ''}, 'linux': {'capabilities': []},
                        'interface': {'types': ['docker.authz/1.0'], 'socket': 'dsp.sock'}}, out)
         lab.works('plugin', 'create', 'dsp', runnable)
@@ -525,13 +525,13 @@ def dead_dsp(lab, report):
         lab.dsp()
     with report.case('disable: dsp is hung, and a call with it'):
         run(lab, 'enable')
-        check(lab.inside('kill -STOP $(pidof dsp)').status == 0, 'not stopped')
+        check(lab.inside('kill -STOP $(pidof dspd)').status == 0, 'not stopped')
         with lab.open_docker('ps') as hung:
             time.sleep(0.5)
             check(hung.poll() is None, 'the call did not wait')
             run(lab, 'disable')
             disabled(lab, OTHERS)
-        lab.inside('kill -KILL $(pidof dsp)')
+        lab.inside('kill -KILL $(pidof dspd)')
         lab.stop_dsp()
         lab.dsp()
     with report.case('enable: asked no more for a file changed by hand'):

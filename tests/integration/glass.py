@@ -72,13 +72,13 @@ def take_out_dead(lab, report):
             open_again(lab)
         with report.case('dsp is hung, and a call with it: ' + name):
             put_in(lab)
-            check(lab.inside('kill -STOP $(pidof dsp)').status == 0, 'not stopped')
+            check(lab.inside('kill -STOP $(pidof dspd)').status == 0, 'not stopped')
             with lab.open_docker('ps') as hung:
                 time.sleep(0.5)
                 check(hung.poll() is None, 'the call did not wait')
                 run_block(lab, name)
                 open_again(lab)
-            check(lab.inside('kill -KILL $(pidof dsp)').status == 0, 'not killed')
+            check(lab.inside('kill -KILL $(pidof dspd)').status == 0, 'not killed')
             lab.stop_dsp()
 
 

@@ -38,7 +38,7 @@ def build(here, report, where):
         for path, directories, files in os.walk(where + '/build/plugin/rootfs'):
             found += [os.path.relpath(os.path.join(path, name), where + '/build/plugin/rootfs')
                       for name in files + ([] if directories else [''])]
-        wanted = ['usr/bin/dsp', 'etc/dsp/', 'var/log/dsp/', 'run/docker/plugins/']
+        wanted = ['usr/bin/dspd', 'etc/dsp/', 'var/log/dsp/', 'run/docker/plugins/']
         check({name.rstrip('/') for name in found} == {name.rstrip('/') for name in wanted} |
               {'usr/bin'}, ' '.join(found))
     with report.case('the image tries dsp'):

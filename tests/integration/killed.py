@@ -90,7 +90,7 @@ def run(lab, report):
     path = lab.directory + '/events'
     lab.docker('run', '-d', '--name', 'victim', 'bb', 'sleep', '100000')
     lab.stop_dsp()
-    started = lab.inside('env -i PATH="$PATH" python3 %s --kill %d /run/docker/plugins/dsp.sock %s /run/lab/dsp serve '
+    started = lab.inside('env -i PATH="$PATH" python3 %s --kill %d /run/docker/plugins/dsp.sock %s /run/lab/dspd '
                          '> %s/manager.log 2>&1 & echo $!' % (MANAGER, KILLS, path, lab.directory))
     wait_for(lambda: os.path.exists(path) and events(path), 'the manager does not begin')
     with report.case('dsp killed %d times under %d clients' % (KILLS, CLIENTS)):

@@ -134,7 +134,7 @@ class Lab:
         return self._answer(show)
 
     def dsp(self, *settings):
-        """dsp anew with these settings: NAME=VALUE, or arguments of dsp serve."""
+        """dsp anew with these settings: NAME=VALUE, or arguments of dspd."""
         self._tell('dsp', *settings)
 
     def stop_dsp(self, signal='TERM'):

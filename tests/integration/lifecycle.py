@@ -56,7 +56,7 @@ class Unit:
         events = self.lab.directory + '/events'
         command = ('DSP_ON_BROKEN=deny DSP_POLICY=/etc/dsp/policy.json setsid python3 -B %s --watchdog 10 %s %s '
                    'setpriv --reuid _dsp --regid _dsp --clear-groups '
-                   '/usr/bin/dsp serve --env-file /etc/dsp/dsp.env > %s.log 2>&1 & echo $!')
+                   '/usr/bin/dspd --env-file /etc/dsp/dsp.env > %s.log 2>&1 & echo $!')
         said = self.lab.inside('mkdir -p -m 700 /run/docker/plugins; ' + command
                                % (MANAGER, SOCKET, events, events))
         self.manager = said.text.strip()
@@ -67,7 +67,7 @@ class Unit:
 
     def restart(self):
         """As systemctl restart: the socket stays."""
-        check(self.lab.inside('pkill -TERM -x dsp').status == 0, 'no dsp to end')
+        check(self.lab.inside('pkill -TERM -x dspd').status == 0, 'no dsp to end')
         self.answers()
 
     def stop(self):

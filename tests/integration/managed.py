@@ -9,7 +9,7 @@ import time
 from lab import MANAGED, Failed, check, check_not_refused, check_refused, wait_for
 
 ID = '65523'
-PLUGIN = "pgrep -f '^/usr/bin/dsp serve --managed'"
+PLUGIN = "pgrep -f '^/usr/bin/dspd --managed'"
 KILL = ('POST', '/containers/nobody/kill')
 
 
@@ -105,7 +105,7 @@ def write_policy(lab, text, mode=0o644):
 
 
 def hangup(lab):
-    inside(lab, "pkill -HUP -f '^/usr/bin/dsp serve --managed'")
+    inside(lab, "pkill -HUP -f '^/usr/bin/dspd --managed'")
 
 
 def policy(lab, report):

@@ -74,7 +74,7 @@ class Users:
         return self.lab.inside('/run/lab/dsp reload --socket ' + socket)
 
     def hangup(self):
-        said = self.lab.inside("pkill -HUP -f '^[^ ]*dsp serve '")
+        said = self.lab.inside("pkill -HUP -f '^[^ ]*dspd '")
         check(said.status == 0, 'there is no dsp')
 
     def setting(self):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A private dockerd with dsp in it, for the tour and for the tests.
 #
-#   lab.sh [NAME=VALUE | ARGUMENT]...     the settings and arguments that dsp serves with
+#   lab.sh [NAME=VALUE | ARGUMENT]...     the settings and arguments that dspd serves with
 #
 # It answers on standard output: lines that begin with "#" say what goes on, then comes
 # "ready DIRECTORY" (with docker.sock, dockerd.log and dsp.log in it) or "failed WHY". After that it
@@ -18,7 +18,7 @@
 # one process that is init of its own PID namespace, in mount, network and IPC namespaces that end
 # with it: nothing of the host's Docker, containerd, links or firewall is seen or touched.
 #
-# Variables: DSP (the program; default: build/dsp of this tree), LAB_STORAGE (overlay2 or vfs;
+# Variables: DSP (the tool, beside which stands dspd; default: build/dsp of this tree), LAB_STORAGE (overlay2 or vfs;
 # default: what works), LAB_BARE (when not empty, there is no dsp and no daemon.json until one asks
 # for them, and what is installed in it is gone with it), LAB_MANAGED (a directory as make plugin
 # makes it: dsp is the managed plugin made of it, and what "dsp" says are its settings), LAB_NETWORK
@@ -87,7 +87,7 @@ outside() {
 	[ "$session" = $$ ] || exec setsid --wait "$0" "$@"
 
 	[ "$(id -u)" = 0 ] || fail "a private dockerd needs root"
-	[ -x "$DSP" ] || fail "there is no program $DSP: run make first"
+	[ -x "$DSP" ] && [ -x "${DSP}d" ] || fail "there is no program $DSP, or no ${DSP}d: run make first"
 	command -v dockerd > /dev/null || fail "there is no dockerd: run tests/lab/packages.sh run"
 	mountpoint -q /sys/fs/cgroup || mount_cgroups "$@"
 
@@ -200,7 +200,7 @@ start_dsp() {
 		*) arguments+=("$word") ;;
 		esac
 	done
-	env -i "PATH=$PATH" "${settings[@]}" /run/lab/dsp serve "${arguments[@]}" \
+	env -i "PATH=$PATH" "${settings[@]}" /run/lab/dspd "${arguments[@]}" \
 		>> "$dir/dsp.log" 2>&1 < /dev/null &
 	dsp=$!
 	until dsp_listens; do
@@ -309,6 +309,7 @@ inside() {
 	private_files
 	# A copy, which a new build does not change under our feet.
 	cp "$DSP" /run/lab/dsp
+	cp "${DSP}d" /run/lab/dspd
 	busybox ip link set lo up
 
 	# The image comes in under the default settings; the asked ones may well forbid it.

@@ -70,7 +70,7 @@ start_dsp() {
 # Its process, wherever it is killed from; dockerd starts it again.
 stop_dsp() {
 	dsp_status=0
-	[ -z "${1:-}" ] || pkill -"$1" -f '^/usr/bin/dsp serve --managed'
+	[ -z "${1:-}" ] || pkill -"$1" -f '^/usr/bin/dspd --managed'
 }
 
 # The plugin from the directory LAB_MANAGED, and dockerd anew with it: docker info then names it.

@@ -8,7 +8,7 @@
 # view of the machine's in which all changes stay in memory; PID, mount, network, IPC, UTS and
 # control group namespaces end with it.
 #
-# Variables: DSP (the program; default: build/dsp of this tree).
+# Variables: DSP (the tool, beside which stands dspd; default: build/dsp of this tree).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -85,7 +85,7 @@ outside() {
 	local dir namespaces='' init=''
 
 	[ "$(id -u)" = 0 ] || fail "a systemd needs root"
-	[ -x "$DSP" ] || fail "there is no program $DSP: run make first"
+	[ -x "$DSP" ] && [ -x "${DSP}d" ] || fail "there is no program $DSP, or no ${DSP}d: run make first"
 	[ -x /lib/systemd/systemd ] || fail "there is no systemd: run tests/lab/packages.sh check"
 	mountpoint -q /sys/fs/cgroup || mount_cgroups "$@"
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/dsp-system.XXXXXX")
@@ -159,7 +159,7 @@ install_units() {
 	rm -rf "$root"/{etc,lib}/systemd/system/dsp.*
 	printf '%s\n' '[Unit]' 'AllowIsolate=yes' 'DefaultDependencies=no' \
 		'Wants=systemd-journald.socket systemd-journald.service' > "$units/lab.target"
-	install -m 755 "$DSP" "$root/usr/bin/dsp"
+	install -m 755 "$DSP" "${DSP}d" "$root/usr/bin/"
 	cp "$tree"/plugin/systemd/dsp.{socket,service} "$units/"
 	for drop_in; do
 		install -D -m 644 "$tree/plugin/systemd/drop-ins/$drop_in" \

@@ -9,6 +9,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DSP = os.path.abspath(os.environ.get("DSP", os.path.join(ROOT, "build", "dsp")))
+# The daemon stands beside the tool.
+DSPD = DSP + "d"
 
 
 class Results:
@@ -79,7 +81,7 @@ class Serve:
                  name="dsp.sock"):
         self.socket = os.path.join(directory, name)
         self.process = subprocess.Popen(
-            [DSP, "serve", "--socket", self.socket, *arguments],
+            [DSPD, "--socket", self.socket, *arguments],
             env=clean_environment(flags), stderr=stderr)
         for _ in range(2000):
             if self.answers() or self.process.poll() is not None:

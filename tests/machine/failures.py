@@ -5,7 +5,7 @@ from glass import blocks
 from machine import Connection, Load, Waiting, check, wait_for
 
 CONFIG = "/etc/docker/daemon.json"
-PROGRAM = "/usr/bin/dsp"
+PROGRAM = "/usr/bin/dspd"
 PLUGIN = "/run/docker/plugins/dsp.sock"
 UNITS = ("dsp.socket", "dsp.service")
 LINES = 8000

@@ -111,12 +111,12 @@ def boot(machine, report):
         machine.systemctl("reload", "dsp.service")
         machine.run_container()
     with report.case("boot without the program: no call is answered, and all comes up when it is back"):
-        machine.works("mv", "/usr/bin/dsp", "/usr/bin/dsp.away")
+        machine.works("mv", "/usr/bin/dspd", "/usr/bin/dspd.away")
         reboot(machine)
         wait_for(lambda: machine.run("test", "-S", "/run/docker.sock").status == 0, "no docker.sock", 60)
         call = Waiting(machine.kill)
         call.waits(5)
-        machine.works("mv", "/usr/bin/dsp.away", "/usr/bin/dsp")
+        machine.works("mv", "/usr/bin/dspd.away", "/usr/bin/dspd")
         said = call.answered(60)
         check(said.status == 403 and DENIED in said.text, said.text)
         sound(machine)
@@ -140,7 +140,7 @@ def remove(machine, report):
     with report.case("apt-get remove: the settings stay, the units go"):
         machine.works("apt-get", "-y", "remove", "dsp")
         machine.works("test", "-e", "/etc/dsp/dsp.env", "-a", "!", "-e", "/usr/bin/dsp")
-        check(machine.run("pidof", "dsp").status != 0, "dsp still runs")
+        check(machine.run("pidof", "dspd").status != 0, "dsp still runs")
         check(not machine.active(*UNITS), "the units are still active")
         machine.run_container()
     with report.case("installed again, as at first, and removed again"):

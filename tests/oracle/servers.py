@@ -14,7 +14,7 @@ import rules
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 
-from dsp import DSP, clean_environment  # noqa: E402
+from dsp import DSPD, clean_environment  # noqa: E402
 
 
 class Failed(Exception):
@@ -164,7 +164,7 @@ class HAProxy(Server):
 
 
 class Dsp(Server):
-    """dsp serve with the same flags; verdicts come with what it said."""
+    """dspd with the same flags; verdicts come with what it said."""
 
     name = "dsp"
 
@@ -172,7 +172,7 @@ class Dsp(Server):
         # Its name is the socket's: the requests for a plugin of its own name want this one.
         sock = os.path.join(directory, "dsp.sock")
         env = clean_environment({**flags, "DSP_PROFILE": profile})
-        super().__init__([DSP, "serve", "--socket", sock], env, sock)
+        super().__init__([DSPD, "--socket", sock], env, sock)
 
     def verdicts(self, requests):
         # One at a time, as dockerd asks.

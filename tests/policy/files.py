@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
-from wire import DSP, Server, Skip, directory, eventually, holds, lib, post, question, request, run, same  # noqa: E402
+from wire import DSP, DSPD, Server, Skip, directory, eventually, holds, lib, post, question, request, run, same  # noqa: E402
 
 GOOD = '{ "flags": { "ALLOW_KILL": true } }'
 KILL = request(question("POST", "/containers/web/kill", b"{}"))
@@ -132,7 +132,7 @@ def remove(path):
 
 
 def command(where, policy):
-    return [DSP, "serve", "--socket", os.path.join(where, "dsp.sock"), "--policy", policy]
+    return [DSPD, "--socket", os.path.join(where, "dsp.sock"), "--policy", policy]
 
 
 def at_start(kind):
@@ -188,7 +188,7 @@ def env_file(kind):
         path = os.path.join(where, "policy.json")
         why = kind(where, path).replace("4194304", "1048576")
         socket = os.path.join(where, "dsp.sock")
-        got = subprocess.run([DSP, "serve", "--socket", socket, "--env-file", path], check=False, capture_output=True,
+        got = subprocess.run([DSPD, "--socket", socket, "--env-file", path], check=False, capture_output=True,
                              text=True, timeout=20, env=lib.clean_environment())
         same(got.returncode, 78, "status")
         holds(why in got.stderr, f"no {why!r} in {got.stderr}")
@@ -198,7 +198,7 @@ def env_file_on_reload():
     with directory() as where:
         path, socket = os.path.join(where, "dsp.env"), os.path.join(where, "dsp.sock")
         write(path, "ALLOW_KILL=1\n")
-        with Server([DSP, "serve", "--socket", socket, "--env-file", path], socket) as server, server.connect() as peer:
+        with Server([DSPD, "--socket", socket, "--env-file", path], socket) as server, server.connect() as peer:
             same(peer.ask(KILL), (200, {"Allow": True}), "the answer before")
             write(path, "ALLOW_KILL=0\n", mode=0o666)
             status, reply = peer.ask(post("/Dsp.Reload", b""))

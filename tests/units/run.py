@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from dsp import DSP, ROOT, Connection, Results, clean_environment  # noqa: E402  (the path above comes first)
+from dsp import DSP, DSPD, ROOT, Connection, Results, clean_environment  # noqa: E402  (the path above comes first)
 from manager import Manager  # noqa: E402
 
 UNITS = os.path.join(ROOT, "plugin", "systemd")
@@ -50,7 +50,7 @@ def unit_directory(service, drop_in=None):
     try:
         for name, text in ((SERVICE, service), (SOCKET, read(SOCKET))):
             with open(os.path.join(where, name), "w", encoding="utf-8") as f:
-                f.write(text.replace("/usr/bin/dsp", DSP))
+                f.write(text.replace("/usr/bin/dspd", DSPD).replace("/usr/bin/dsp ", DSP + " "))
         if drop_in:
             os.mkdir(os.path.join(where, SERVICE + ".d"))
             shutil.copy(os.path.join(UNITS, "drop-ins", drop_in), os.path.join(where, SERVICE + ".d"))
@@ -99,7 +99,7 @@ def check_the_checks():
     service = read(SERVICE)
     with unit_directory(service.replace("ProtectClock=", "ProtectClocks=")) as where:
         results.check("units.verify.finds-a-wrong-key", "ProtectClocks" in verify(where), "it does not")
-    with unit_directory(service.replace("/usr/bin/dsp serve", "/usr/bin/dsp-nowhere serve")) as where:
+    with unit_directory(service.replace("/usr/bin/dspd", "/usr/bin/dspd-nowhere")) as where:
         results.check("units.verify.finds-a-missing-program", verify(where) != "", "it does not")
     with unit_directory(service.replace("ProtectSystem=strict", "ProtectSystem=no")) as where:
         results.check("units.exposure.finds-a-weaker-unit", not gate(where, 4)[0], "it does not")
@@ -119,14 +119,14 @@ def check_the_command():
     path = values(read(SOCKET), "ListenStream")[0]
     words = shlex.split(values(service, "ExecStart")[0])
     flags = dict(word.split("=", 1) for line in values(service, "Environment") for word in shlex.split(line))
-    said = subprocess.run([DSP, "help", "serve"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([DSPD, "--help"], check=True, capture_output=True, text=True).stdout
     results.check("units.socket.is-the-default", f"default {path})" in said, f"{path}: {said}")
-    results.check("units.program", words[0] == "/usr/bin/dsp", words[0])
+    results.check("units.program", words[0] == "/usr/bin/dspd", words[0])
     where = tempfile.mkdtemp(prefix="dsp-units-")
     try:
         words = [word.replace("/etc/dsp", where) for word in words[1:]]
         flags = {name: value.replace("/etc/dsp", where) for name, value in flags.items()}
-        with Manager(os.path.join(where, "dsp.sock"), [DSP, *words], clean_environment(flags),
+        with Manager(os.path.join(where, "dsp.sock"), [DSPD, *words], clean_environment(flags),
                      stderr=subprocess.DEVNULL) as manager:
             manager.wait_ready()
             with Connection(manager.path) as peer:

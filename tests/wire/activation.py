@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from wire import DSP, connect, directory, eventually, holds, lib, post, question, request, run, same
+from wire import DSP, DSPD, connect, directory, eventually, holds, lib, post, question, request, run, same
 from manager import HAND_OVER, Manager
 
 PING = request(question("GET", "/_ping"))
@@ -24,7 +24,7 @@ RULE = {"name": "no prune", "who": ["*"], "deny": ["*_prune"]}
 def managed(where, *arguments, flags=None, watchdog=0.0):
     """A dsp in the hands of a manager that has seen it ready."""
     with open(os.path.join(where, "log"), "ab") as log:
-        manager = Manager(os.path.join(where, "dsp.sock"), [DSP, "serve", *arguments],
+        manager = Manager(os.path.join(where, "dsp.sock"), [DSPD, *arguments],
                           lib.clean_environment(flags), watchdog, stderr=log)
         with manager:
             manager.wait_ready()
@@ -68,7 +68,7 @@ def serves_what_is_handed_over():
 def the_path_names_the_plugin():
     """Its name is the plugin's, and its directory is one of dsp's own, whatever the default would be."""
     with directory() as where:
-        manager = Manager(os.path.join(where, "other.sock"), [DSP, "serve"], lib.clean_environment(),
+        manager = Manager(os.path.join(where, "other.sock"), [DSPD], lib.clean_environment(),
                           stderr=subprocess.DEVNULL)
         with manager:
             manager.wait_ready()
@@ -86,7 +86,7 @@ def handed_over(fd, arguments=(), flags=None, count="1", pid=None):
     if pid:
         script = script.replace("LISTEN_PID=$$", f"LISTEN_PID='{pid}'")
     env = dict(lib.clean_environment(flags), HELD=str(fd))
-    end = subprocess.run(["bash", "-c", script, "bash", DSP, "serve", *arguments], env=env, check=False,
+    end = subprocess.run(["bash", "-c", script, "bash", DSPD, *arguments], env=env, check=False,
                          pass_fds=[fd], capture_output=True, text=True, timeout=20)
     return end.returncode, end.stderr
 
@@ -142,7 +142,7 @@ def a_long_path():
     """The longest that there is has no terminator where the kernel keeps it."""
     with directory() as where:
         path = os.path.join(where, "d" * (107 - len(where) - 6)) + ".sock"
-        manager = Manager(path, [DSP, "serve"], lib.clean_environment(), stderr=subprocess.DEVNULL)
+        manager = Manager(path, [DSPD], lib.clean_environment(), stderr=subprocess.DEVNULL)
         with manager:
             manager.wait_ready()
             same(ask(path), ALLOW, "the answer")
@@ -155,7 +155,7 @@ def meant_for_another_process():
         with listening(address=os.path.join(where, "dsp.sock")) as s:
             script = HAND_OVER.replace("LISTEN_PID=$$", "LISTEN_PID=1")
             env = dict(lib.clean_environment(), HELD=str(s.fileno()))
-            with subprocess.Popen(["bash", "-c", script, "bash", DSP, "serve", "--socket", own], env=env,
+            with subprocess.Popen(["bash", "-c", script, "bash", DSPD, "--socket", own], env=env,
                                   pass_fds=[s.fileno()], stderr=subprocess.DEVNULL) as process:
                 try:
                     eventually(lambda: os.path.exists(own), "it makes no socket of its own")
@@ -203,7 +203,7 @@ def its_directory_is_gone():
     with directory() as where:
         gone = os.path.join(where, "gone")
         os.mkdir(gone)
-        manager = Manager(os.path.join(gone, "dsp.sock"), [DSP, "serve"], lib.clean_environment(),
+        manager = Manager(os.path.join(gone, "dsp.sock"), [DSPD], lib.clean_environment(),
                           stderr=subprocess.DEVNULL)
         with manager:
             manager.wait_ready()
@@ -282,7 +282,7 @@ def notified(where, address, **more):
     log = os.path.join(where, "log")
     path = os.path.join(where, "own.sock")
     env = dict(lib.clean_environment(), NOTIFY_SOCKET=address, **more)
-    with open(log, "wb") as f, subprocess.Popen([DSP, "serve", "--socket", path], env=env, stderr=f) as process:
+    with open(log, "wb") as f, subprocess.Popen([DSPD, "--socket", path], env=env, stderr=f) as process:
         try:
             eventually(lambda: socket.socket(socket.AF_UNIX).connect_ex(path) == 0, "it does not answer")
             yield path, process

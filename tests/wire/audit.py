@@ -24,7 +24,7 @@ import time
 import jsonschema
 
 import wire
-from wire import DSP, ROOT, Server, directory, eventually, holds, question, request, same
+from wire import DSP, DSPD, ROOT, Server, directory, eventually, holds, question, request, same
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOADGEN = os.path.join(ROOT, "build", "bench", "loadgen")
@@ -34,7 +34,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 with open(os.path.join(ROOT, "plugin", "audit.schema.json"), encoding="utf-8") as schema_file:
     SCHEMA = jsonschema.Draft7Validator(json.load(schema_file))
 
-program, decisions = DSP, 100000
+program, decisions = DSPD, 100000
 
 
 def validate(line):
@@ -81,7 +81,7 @@ def trail(flags=None, wrapper=(), name="audit.jsonl", arguments=()):
         for key in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"):
             if key in os.environ:
                 settings[key] = os.environ[key]
-        with Server([*wrapper, program, "serve", "--socket", sock, *arguments], sock, settings) as server:
+        with Server([*wrapper, program, "--socket", sock, *arguments], sock, settings) as server:
             server.where = where
             yield server, path
 
@@ -656,7 +656,7 @@ def hangs():
         reader = os.open(where + "/fifo", os.O_RDWR)
         with trail({"DSP_AUDIT": "stderr"}, ["sh", "-c", 'exec "$@" 2> "$0"', where + "/fifo"]) as (server, _):
             def health():
-                return subprocess.run([program, "health", "--socket", server.path], check=False,
+                return subprocess.run([DSP, "health", "--socket", server.path], check=False,
                                       capture_output=True, text=True)
             same(health().returncode, 0, "health before")
             for i in range(200):
@@ -717,7 +717,7 @@ def hangup():
                 f.write(text)
         write(f"DSP_AUDIT={where}/one\nDSP_AUDIT_LOG=all\n")
         sock = where + "/dsp.sock"
-        with Server([program, "serve", "--socket", sock, "--env-file", env], sock, {}) as server:
+        with Server([program, "--socket", sock, "--env-file", env], sock, {}) as server:
             server.where = where
             ask(server, "GET", "/_ping")
             settled(server)
@@ -816,9 +816,9 @@ CHECK = [lines, which, who, injections, outcomes, outcomes_in_order, outcomes_in
 
 def build(name, sanitize):
     where = os.path.join(ROOT, "build", name)
-    subprocess.run(["make", "-s", "-C", ROOT, f"B=build/{name}", f"SANITIZE={sanitize}", f"build/{name}/dsp"],
+    subprocess.run(["make", "-s", "-C", ROOT, f"B=build/{name}", f"SANITIZE={sanitize}", f"build/{name}/dspd"],
                    check=True, stdout=subprocess.DEVNULL)
-    return os.path.join(where, "dsp")
+    return os.path.join(where, "dspd")
 
 
 def main():

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from wire import DSP, Skip, connect, directory, eventually, holds, is_read, lib, question, request, run, same, served
+from wire import DSP, DSPD, Skip, connect, directory, eventually, holds, is_read, lib, question, request, run, same, served
 from manager import Manager
 
 PING = request(question("GET", "/_ping"))
@@ -258,7 +258,7 @@ def a_second_signal_cuts():
 def signs_of_life_are_the_loops():
     """They go on while every thread hangs; and while those hang, a loop that stands still is seen as at all times."""
     with hung() as bad, directory() as where, directory() as sockets, \
-            Manager(os.path.join(sockets, "dsp.sock"), [DSP, "serve"], lib.clean_environment(), 1.5,
+            Manager(os.path.join(sockets, "dsp.sock"), [DSPD], lib.clean_environment(), 1.5,
                     subprocess.DEVNULL) as manager:
         seen = manager.wait_ready()
         peers = [connect(manager.path) for _ in range(60)]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from wire import (DSP, Server, connect, directory, eventually, holds, lib, post, question, request,
+from wire import (DSPD, Server, connect, directory, eventually, holds, lib, post, question, request,
                   run, same, served)
 
 PING = request(question("GET", "/_ping"))
@@ -18,7 +18,7 @@ ALLOW = (200, {"Allow": True})
 
 
 def dsp(path, flags=None, umask=None):
-    command = [DSP, "serve", "--socket", path]
+    command = [DSPD, "--socket", path]
     if umask is not None:
         command = ["sh", "-c", f"umask {umask}; exec \"$@\"", "sh", *command]
     return Server(command, path, flags)
@@ -26,7 +26,7 @@ def dsp(path, flags=None, umask=None):
 
 def refuses(path, *words):
     """A dsp that must not start, with one line that names the path and says why."""
-    end = subprocess.run([DSP, "serve", "--socket", path], env=lib.clean_environment(), check=False,
+    end = subprocess.run([DSPD, "--socket", path], env=lib.clean_environment(), check=False,
                          capture_output=True, text=True, timeout=30)
     holds(end.returncode not in (0, 78) and end.returncode > 0, f"exit status {end.returncode}")
     lines = end.stderr.strip().splitlines()
@@ -79,7 +79,7 @@ def spellings_of_the_path():
                 server.alive()
                 same(server.stop(), 0)
                 holds(not os.path.lexists(where + path), "the socket stayed")
-        process = subprocess.Popen([DSP, "serve", "--socket", "dsp.sock"], cwd=where,
+        process = subprocess.Popen([DSPD, "--socket", "dsp.sock"], cwd=where,
                                    env=lib.clean_environment(), stderr=subprocess.DEVNULL)
         try:
             path = os.path.join(where, "dsp.sock")
@@ -94,9 +94,9 @@ def spellings_of_the_path():
 def from_the_environment():
     with directory() as where:
         path, other = (os.path.join(where, x, "dsp.sock") for x in ("a", "b"))
-        with Server([DSP, "serve"], path, {"DSP_SOCKET": path}) as server:
+        with Server([DSPD], path, {"DSP_SOCKET": path}) as server:
             server.alive()
-        with Server([DSP, "serve", "--socket", other], other, {"DSP_SOCKET": path}) as server:
+        with Server([DSPD, "--socket", other], other, {"DSP_SOCKET": path}) as server:
             server.alive()
 
 
@@ -227,7 +227,7 @@ def two_at_once():
         path = os.path.join(where, "dsp.sock")
         for _ in range(10):
             stale(path)
-            many = [subprocess.Popen([DSP, "serve", "--socket", path], stderr=subprocess.DEVNULL,
+            many = [subprocess.Popen([DSPD, "--socket", path], stderr=subprocess.DEVNULL,
                                      env=lib.clean_environment()) for _ in range(6)]
             try:
                 eventually(lambda: sum(p.poll() is None for p in many) == 1, "not one is left")
@@ -273,7 +273,7 @@ def end_at_any_moment():
     with directory() as where:
         path = os.path.join(where, "dsp.sock")
         for i in range(40):
-            process = subprocess.Popen([DSP, "serve", "--socket", path], stderr=subprocess.DEVNULL,
+            process = subprocess.Popen([DSPD, "--socket", path], stderr=subprocess.DEVNULL,
                                        env=lib.clean_environment())
             while not os.path.exists(path):
                 same(process.poll(), None, "exit status at the start")

@@ -10,7 +10,7 @@ import sys
 import time
 
 import wire
-from wire import (DSP, ROOT, Load, Skip, eventually, holds, open_files, post, question, request,
+from wire import (DSP, DSPD, ROOT, Load, Skip, eventually, holds, open_files, post, question, request,
                   run, same, samples, served)
 
 MOST_KIB = 6 * 1024
@@ -121,12 +121,12 @@ def valgrind():
 
 def sanitizers():
     """AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer."""
-    program = DSP
+    program = DSPD
     if not is_sanitized(DSP):
-        program = os.path.join(ROOT, "build", "asan", "dsp")
+        program = os.path.join(ROOT, "build", "asan", "dspd")
         say("building with sanitizers")
         subprocess.run(["make", "-s", "-C", ROOT, "B=build/asan", "SANITIZE=address,undefined",
-                        "build/asan/dsp"], check=True, stdout=subprocess.DEVNULL)
+                        "build/asan/dspd"], check=True, stdout=subprocess.DEVNULL)
     flags = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=98",
              "UBSAN_OPTIONS": "print_stacktrace=1"}
     with wire.served(flags, program=program) as server:

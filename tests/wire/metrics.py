@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from wire import DSP, ROOT, Server, directory, eventually, holds, lib, post, question, request, run, same
+from wire import DSP, DSPD, ROOT, Server, directory, eventually, holds, lib, post, question, request, run, same
 
 OTHERS = ("import sys; from prometheus_client.openmetrics.parser import text_string_to_metric_families as f; "
           "list(f(sys.stdin.read()))")
@@ -86,7 +86,7 @@ def write(path, policy):
 
 def serve(where, *arguments, flags=None):
     path = os.path.join(where, "dsp.sock")
-    return Server([DSP, "serve", "--socket", path, *arguments], path, flags or {"DSP_AUDIT": "off"})
+    return Server([DSPD, "--socket", path, *arguments], path, flags or {"DSP_AUDIT": "off"})
 
 
 def create(host):

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from wire import DSP, ROOT, Server, directory, eventually, holds, post, question, request, run, same
+from wire import DSPD, ROOT, Server, directory, eventually, holds, post, question, request, run, same
 
 CONNECTIONS = 64
 RATE = 2000
@@ -193,7 +193,7 @@ def reload_storm(program, count, seconds, flags=None):
     with directory() as where:
         path, log = os.path.join(where, "policy.json"), os.path.join(where, "log")
         put(path, FIRST)
-        command = ["sh", "-c", 'exec "$0" serve --socket "$1" --policy "$2" 2> "$3"', program,
+        command = ["sh", "-c", 'exec "$0" --socket "$1" --policy "$2" 2> "$3"', program,
                    os.path.join(where, "dsp.sock"), path, log]
         asked = [request(question(*one)) for one in ASKED]
         with Server(command, os.path.join(where, "dsp.sock"), flags or {}) as server:
@@ -220,12 +220,12 @@ def reload_storm(program, count, seconds, flags=None):
 
 
 def storm_of_a_thousand():
-    reload_storm(DSP, 1000, 3)
+    reload_storm(DSPD, 1000, 3)
 
 
 def under_thread_sanitizer():
-    program = os.path.join(ROOT, "build", "tsan", "dsp")
-    subprocess.run(["make", "-s", "-C", ROOT, "B=build/tsan", "SANITIZE=thread", "build/tsan/dsp"],
+    program = os.path.join(ROOT, "build", "tsan", "dspd")
+    subprocess.run(["make", "-s", "-C", ROOT, "B=build/tsan", "SANITIZE=thread", "build/tsan/dspd"],
                    check=True, stdout=subprocess.DEVNULL)
     reload_storm(program, 100, 1, {"TSAN_OPTIONS": "halt_on_error=1:exitcode=66"})
 

@@ -18,7 +18,7 @@ import time
 
 import jsonschema
 
-from wire import (DSP, ROOT, Server, Skip, directory, eventually, holds, lib, post, question, request,
+from wire import (DSP, DSPD, ROOT, Server, Skip, directory, eventually, holds, lib, post, question, request,
                   run, same, served)
 
 with open(os.path.join(ROOT, "plugin", "audit.schema.json"), encoding="utf-8") as schema_file:
@@ -293,7 +293,7 @@ def injections():
             json.dump({"rules": [{"name": "no\x1b[5m\nbells\u202e", "who": ["*"], "deny": ["container_kill"]}]}, f)
         os.chmod(policy, 0o600)
         path = os.path.join(where, "dsp.sock")
-        with Server([DSP, "serve", "--socket", path, "--policy", policy], path, QUIET) as server, \
+        with Server([DSPD, "--socket", path, "--policy", policy], path, QUIET) as server, \
                 Watch(path, columns=100) as terminal, Watch(path) as plain, Watch(path, "--json") as lines:
             sent = 0
             for evil in EVIL:
@@ -401,7 +401,7 @@ def nobody_watches():
 def restarted():
     with directory() as where:
         path = os.path.join(where, "dsp.sock")
-        first = Server([DSP, "serve", "--socket", path], path, QUIET)
+        first = Server([DSPD, "--socket", path], path, QUIET)
         with Watch(path) as watch:
             with first:
                 ask(first, PING)
@@ -410,7 +410,7 @@ def restarted():
             watch.has("waiting")
             if os.path.exists(path):
                 os.unlink(path)
-            with Server([DSP, "serve", "--socket", path], path, QUIET) as second:
+            with Server([DSPD, "--socket", path], path, QUIET) as second:
                 ask(second, EXEC)
                 watch.has("started anew")
                 ask(second, PRIVILEGED)
@@ -428,7 +428,7 @@ def settings_change():
         with open(env, "w", encoding="utf-8") as f:
             f.write("DSP_AUDIT=off\n")
         path = os.path.join(where, "dsp.sock")
-        with Server([DSP, "serve", "--socket", path, "--env-file", env], path) as server, Watch(path) as watch:
+        with Server([DSPD, "--socket", path, "--env-file", env], path) as server, Watch(path) as watch:
             ask(server, EXEC)
             watch.has("ALLOW_EXEC=1 opens it")
             shown = subprocess.run([DSP, "status", "--socket", path], check=True, capture_output=True, text=True,

@@ -24,6 +24,7 @@ import dsp as lib  # noqa: E402  (the path above comes first)
 
 ROOT = lib.ROOT
 DSP = lib.DSP
+DSPD = lib.DSPD
 HEAD = "POST /AuthZPlugin.{} HTTP/1.1\r\nHost:\r\nUser-Agent: Go-http-client/1.1\r\n"
 ACCEPT = "Accept: application/vnd.docker.plugins.v1.2+json\r\n"
 
@@ -177,7 +178,7 @@ def served(flags=None, wrapper=(), program=None, start_seconds=30):
     """A dsp with a socket in a directory of its own."""
     with directory() as where:
         path = os.path.join(where, "dsp.sock")
-        command = [*wrapper, program or DSP, "serve", "--socket", path]
+        command = [*wrapper, program or DSPD, "--socket", path]
         with Server(command, path, flags, start_seconds=start_seconds) as server:
             yield server
 

@@ -63,6 +63,7 @@ static const struct span program_directories[] = {
 	SPAN_INIT("/sbin/"),
 };
 static const struct span programs[] = {
+	SPAN_INIT("dspd"),
 	SPAN_INIT("dsp"),
 	SPAN_INIT("dockerd"),
 	SPAN_INIT("containerd"),
