@@ -36,10 +36,10 @@ struct audit {
 	enum audit_to to;
 	bool in_journal;  /* standard error, at the start */
 	unsigned version; /* of the settings */
-	struct ledger ledger;
-	struct audit_tally tally;
+	struct audit_queue queue;
+	struct audit_counts counts;
 	uint64_t outcomes[AUDIT_OUTCOMES];
-	struct flights *flights; /* the serving loop's own */
+	struct pending_requests *pending; /* the serving loop's own */
 	bool asleep;
 	bool failing;
 	bool closing;
@@ -75,15 +75,15 @@ static enum audit_to resolve_to(const struct audit *a, const struct audit_settin
 	return a->in_journal ? AUDIT_TO_JOURNAL : AUDIT_TO_NOWHERE;
 }
 
-/* Puts the ledger's line, and wakes the writer when it sleeps. */
-static enum fate put_line(
-	struct audit *a, enum backlog_kind kind, struct audit_record_head *head, struct span fields)
+/* Puts the queue's line, and wakes the writer when it sleeps. */
+static enum queue_result put_line(
+	struct audit *a, enum line_kind kind, struct audit_record_head *head, struct span fields)
 {
-	enum fate fate = ledger_put(&a->ledger, kind, head, fields);
+	enum queue_result result = audit_queue_put(&a->queue, kind, head, fields);
 
-	if (fate == FATE_WAITS && a->asleep)
+	if (result == QUEUE_WAITS && a->asleep)
 		(void)pthread_cond_signal(&a->work);
-	return fate;
+	return result;
 }
 
 /* --- decisions ---------------------------------------------------------------------------------*/
@@ -112,7 +112,7 @@ static struct span decision_fields(struct audit *a, const struct audit_record *r
 		return (struct span){ NULL, 0 };
 	if (r->subject)
 		subject_write(r->subject, who, sizeof(who));
-	line_init(&l, a->ledger.fields, sizeof(a->ledger.fields));
+	line_init(&l, a->queue.fields, sizeof(a->queue.fields));
 	line_add(&l, "MESSAGE=%s %s for %s%s%s\n",
 		would             ? "would deny"
 			: allowed ? "allowed"
@@ -126,15 +126,16 @@ static struct span decision_fields(struct audit *a, const struct audit_record *r
 		allowed ? "allow" : "deny", operation, who);
 	if (would)
 		line_add(&l, "DSP_WOULD=deny\n");
-	return (struct span){ a->ledger.fields, l.n };
+	return (struct span){ a->queue.fields, l.n };
 }
 
 /* Whether an allowed request must be denied because nothing would tell of it. */
 static bool must_deny(const struct audit *a, const struct audit_record *r)
 {
 	return a->settings.full == AUDIT_FULL_DENY && audit_record_allows(r) &&
-		(a->failing || a->ledger.lost > 0 ||
-			!backlog_has_room(&a->ledger.backlog, AUDIT_RECORD_MOST + LEDGER_FIELDS));
+		(a->failing || a->queue.lost > 0 ||
+			!line_queue_has_room(
+				&a->queue.lines, AUDIT_RECORD_MOST + AUDIT_FIELDS_MOST));
 }
 
 /* The line of a decision. False: it must be a denial. head->id is that of the line, or NULL. */
@@ -144,9 +145,9 @@ static bool put_decision(struct audit *a, struct audit_record *r, struct audit_r
 				      "DSP_AUDIT_FULL=drop goes on without";
 	bool allowed = true;
 
-	a->tally.decisions++;
+	a->counts.decisions++;
 	if (!is_wanted(a, r)) {
-		a->tally.unlogged++;
+		a->counts.unlogged++;
 		head->id = NULL;
 		return true;
 	}
@@ -155,16 +156,16 @@ static bool put_decision(struct audit *a, struct audit_record *r, struct audit_r
 		r->refused = "audit";
 		r->message = refusal;
 	}
-	audit_record_decision(head, r, &a->ledger.line);
+	audit_record_decision(head, r, &a->queue.line);
 	switch (put_line(a, LINE_DECISION, head, decision_fields(a, r))) {
-	case FATE_WAITS:
-		a->tally.waiting++;
+	case QUEUE_WAITS:
+		a->counts.waiting++;
 		break;
-	case FATE_FOLDED:
-		a->tally.folded++;
+	case QUEUE_REPEATED:
+		a->counts.folded++;
 		break;
-	case FATE_DROPPED:
-		a->tally.dropped++;
+	case QUEUE_DROPPED:
+		a->counts.dropped++;
 		head->id = NULL;
 		break;
 	}
@@ -186,10 +187,10 @@ bool audit_decision(struct audit *a, struct audit_record *r, uint64_t duration_u
 	bool allowed;
 
 	lock(a);
-	ledger_name(&a->ledger, id);
+	audit_queue_next_id(&a->queue, id);
 	allowed = put_decision(a, r, &head);
 	if (audit_record_allows(r) && tells_outcomes(a))
-		flights_begin(a->flights, r->request, head.id);
+		pending_requests_add(a->pending, r->request, head.id);
 	unlock(a);
 	return allowed;
 }
@@ -208,7 +209,7 @@ static struct span outcome_fields(struct audit *a, const struct request_outcome 
 		line_add(&l, "answered with status %u: %s", o->status, target);
 	else
 		line_add(&l, "ended, with no status told: %s", target);
-	return ledger_fields(&a->ledger, "outcome", message);
+	return audit_queue_fields(&a->queue, "outcome", message);
 }
 
 static bool is_read(struct span method)
@@ -219,22 +220,22 @@ static bool is_read(struct span method)
 /* The mutex is held. */
 static void put_outcome(struct audit *a, struct request_outcome *o)
 {
-	static const enum audit_outcome kinds[] = { [FLIGHT_UNKNOWN] = OUTCOME_UNKNOWN,
-		[FLIGHT_EXACT] = OUTCOME_EXACT,
-		[FLIGHT_AMBIGUOUS] = OUTCOME_AMBIGUOUS };
+	static const enum audit_outcome kinds[] = { [PENDING_UNKNOWN] = OUTCOME_UNKNOWN,
+		[PENDING_EXACT] = OUTCOME_EXACT,
+		[PENDING_AMBIGUOUS] = OUTCOME_AMBIGUOUS };
 	char decision[AUDIT_RECORD_ID_ROOM];
 	char id[AUDIT_RECORD_ID_ROOM];
 	struct audit_record_head head = { .id = id, .time_us = clock_date_us() };
-	enum flight_found found = flights_end(a->flights, o, decision);
+	enum pending_match found = pending_requests_end(a->pending, o, decision);
 
 	a->outcomes[kinds[found]]++;
 	/* Of a decision that is not in the trail its outcome is not either. */
 	if (decision[0] == '\0' &&
-		(found != FLIGHT_UNKNOWN ||
+		(found != PENDING_UNKNOWN ||
 			(a->settings.log != AUDIT_LOG_ALL && is_read(o->method))))
 		return;
-	ledger_name(&a->ledger, id);
-	audit_record_outcome(&head, o, &a->ledger.line);
+	audit_queue_next_id(&a->queue, id);
+	audit_record_outcome(&head, o, &a->queue.line);
 	(void)put_line(a, LINE_OUTCOME, &head, outcome_fields(a, o));
 }
 
@@ -258,14 +259,14 @@ bool audit_wants_outcomes(struct audit *a)
 	return wants;
 }
 
-void audit_new_dockerd(struct audit *a)
+void audit_dockerd_restarted(struct audit *a)
 {
 	lock(a);
-	flights_forget(a->flights);
+	pending_requests_clear(a->pending);
 	unlock(a);
 }
 
-bool audit_speaks(struct audit *a)
+bool audit_shares_log(struct audit *a)
 {
 	bool speaks;
 
@@ -282,9 +283,9 @@ struct audit_state audit_state(struct audit *a)
 	lock(a);
 	s.settings = a->settings;
 	s.to = a->to;
-	s.tally = a->tally;
+	s.counts = a->counts;
 	memcpy(s.outcomes, a->outcomes, sizeof(s.outcomes));
-	s.queued = a->ledger.backlog.count;
+	s.queued = a->queue.lines.count;
 	text_copy(span_of(a->trouble), s.trouble, sizeof(s.trouble));
 	if (!a->failing && a->writing_at > 0 && clock_now() - a->writing_at > HANG_MS)
 		text_copy(SPAN("a write of it hangs"), s.trouble, sizeof(s.trouble));
@@ -334,15 +335,15 @@ static void take_settings(struct audit *a)
 }
 
 /* Copies what is to be written next: for the journal one line, else a batch. */
-static struct backlog_view look(struct audit *a, const struct backlog *waiting)
+static struct line_batch look(struct audit *a, const struct line_queue *waiting)
 {
 	if (a->current_to == AUDIT_TO_JOURNAL)
-		return backlog_first(waiting, a->batch);
-	return backlog_lines(waiting, 0, a->batch, sizeof(a->batch));
+		return line_queue_copy_first(waiting, a->batch);
+	return line_queue_copy(waiting, 0, a->batch, sizeof(a->batch));
 }
 
 /* The journal wants one record of fields; the line becomes the last of them. */
-static int write_journal(struct audit *a, const struct backlog_view *v, struct err *e)
+static int write_journal(struct audit *a, const struct line_batch *v, struct err *e)
 {
 	static const char name[] = "DSP_RECORD=";
 	enum { NAME = sizeof(name) - 1 };
@@ -369,7 +370,7 @@ static int write_journal(struct audit *a, const struct backlog_view *v, struct e
 	return audit_file_write(&a->file, (struct span){ a->batch, v->bytes }, e);
 }
 
-static int write_out(struct audit *a, const struct backlog_view *v, struct err *e)
+static int write_out(struct audit *a, const struct line_batch *v, struct err *e)
 {
 	switch (a->current_to) {
 	case AUDIT_TO_JOURNAL:
@@ -384,12 +385,12 @@ static int write_out(struct audit *a, const struct backlog_view *v, struct err *
 	return 0; /* lines that waited when the trail was switched off */
 }
 
-static void note_written(struct audit *a, const struct backlog_view *v)
+static void note_written(struct audit *a, const struct line_batch *v)
 {
-	backlog_take(&a->ledger.backlog, v);
-	a->tally.waiting -= v->kinds[LINE_DECISION];
-	a->tally.written += v->kinds[LINE_DECISION];
-	ledger_tell_lost(&a->ledger);
+	line_queue_remove(&a->queue.lines, v);
+	a->counts.waiting -= v->kinds[LINE_DECISION];
+	a->counts.written += v->kinds[LINE_DECISION];
+	audit_queue_report_dropped(&a->queue);
 }
 
 /* Where the last attempt stands is told once, when that changes. */
@@ -410,18 +411,18 @@ static void note_state(struct audit *a, const struct err *e)
 /* One look at what there is to do. False: the end. */
 static bool writer_turn(struct audit *a)
 {
-	struct backlog waiting;
-	struct backlog_view v;
+	struct line_queue waiting;
+	struct line_batch v;
 	struct err e;
 	int rc;
 
-	ledger_tell_folds(&a->ledger, a->closing);
+	audit_queue_report_repeats(&a->queue, a->closing);
 	take_settings(a);
-	waiting = a->ledger.backlog;
+	waiting = a->queue.lines;
 	if (waiting.count == 0 && a->closing)
 		return false;
 	if (waiting.count == 0) {
-		wait_for_work(a, folds_due(&a->ledger.folds, 0, true) ? LOOK_MS : 0);
+		wait_for_work(a, repeat_filter_due(&a->queue.repeats, 0, true) ? LOOK_MS : 0);
 		unlock(a);
 		nap(a->closing ? 0 : GATHER_MS);
 		lock(a);
@@ -466,9 +467,9 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 	struct audit *a = mem_array(1, sizeof(*a));
 
 	if (a)
-		a->flights = flights_new();
-	if (!a || !a->flights || ledger_init(&a->ledger, QUEUE_BYTES, e) != 0) {
-		flights_free(a ? a->flights : NULL);
+		a->pending = pending_requests_new();
+	if (!a || !a->pending || audit_queue_init(&a->queue, QUEUE_BYTES, e) != 0) {
+		pending_requests_free(a ? a->pending : NULL);
 		mem_free(a);
 		err_set(e, ENOMEM, "the audit trail");
 		return NULL;
@@ -496,7 +497,7 @@ void audit_configure(struct audit *a, const struct audit_settings *settings)
 	lock(a);
 	a->settings = *settings;
 	a->to = resolve_to(a, settings);
-	a->ledger.journal = a->to == AUDIT_TO_JOURNAL;
+	a->queue.journal = a->to == AUDIT_TO_JOURNAL;
 	a->version++;
 	(void)pthread_cond_signal(&a->work);
 	unlock(a);
@@ -504,8 +505,8 @@ void audit_configure(struct audit *a, const struct audit_settings *settings)
 
 static void audit_free(struct audit *a)
 {
-	ledger_free(&a->ledger);
-	flights_free(a->flights);
+	audit_queue_free(&a->queue);
+	pending_requests_free(a->pending);
 	(void)pthread_mutex_destroy(&a->mutex);
 	(void)pthread_cond_destroy(&a->work);
 	mem_free(a);
@@ -530,9 +531,9 @@ void audit_stop(struct audit *a)
 		log_fault("audit: the trail's end could not be written in %d s", JOIN_SECONDS);
 		return;
 	}
-	left = a->ledger.backlog.count;
-	if (left > 0 || a->ledger.lost > 0)
+	left = a->queue.lines.count;
+	if (left > 0 || a->queue.lost > 0)
 		log_fault("audit: %zu lines could not be written, %llu were dropped: %s", left,
-			(unsigned long long)a->ledger.lost, a->trouble);
+			(unsigned long long)a->queue.lost, a->trouble);
 	audit_free(a);
 }

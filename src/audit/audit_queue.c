@@ -5,55 +5,55 @@
 #include "dsp/core/base/text.h"
 #include "dsp/system/clock.h"
 
-int ledger_init(struct ledger *l, size_t bytes, struct err *e)
+int audit_queue_init(struct audit_queue *q, size_t bytes, struct err *e)
 {
-	(void)snprintf(l->prefix, sizeof(l->prefix), "%llx", (unsigned long long)clock_date_us());
-	return backlog_init(&l->backlog, bytes, e);
+	(void)snprintf(q->prefix, sizeof(q->prefix), "%llx", (unsigned long long)clock_date_us());
+	return line_queue_init(&q->lines, bytes, e);
 }
 
-void ledger_free(struct ledger *l)
+void audit_queue_free(struct audit_queue *q)
 {
-	backlog_free(&l->backlog);
-	folds_free(&l->folds);
+	line_queue_free(&q->lines);
+	repeat_filter_free(&q->repeats);
 }
 
-void ledger_name(struct ledger *l, char out[AUDIT_RECORD_ID_ROOM])
+void audit_queue_next_id(struct audit_queue *q, char out[AUDIT_RECORD_ID_ROOM])
 {
 	struct line text;
 
 	line_init(&text, out, AUDIT_RECORD_ID_ROOM);
-	line_add(&text, "%s-%llu", l->prefix, (unsigned long long)++l->next);
+	line_add(&text, "%s-%llu", q->prefix, (unsigned long long)++q->next);
 }
 
 static struct span write_fields(
-	const struct ledger *l, const char *type, const char *message, struct line *text)
+	const struct audit_queue *q, const char *type, const char *message, struct line *text)
 {
-	if (!l->journal)
+	if (!q->journal)
 		return (struct span){ NULL, 0 };
 	line_add(text, "MESSAGE=%s\nPRIORITY=5\nSYSLOG_IDENTIFIER=dsp\nDSP_TYPE=%s\n", message,
 		type);
 	return (struct span){ text->text, text->n };
 }
 
-struct span ledger_fields(struct ledger *l, const char *type, const char *message)
+struct span audit_queue_fields(struct audit_queue *q, const char *type, const char *message)
 {
 	struct line text;
 
-	line_init(&text, l->fields, sizeof(l->fields));
-	return write_fields(l, type, message, &text);
+	line_init(&text, q->fields, sizeof(q->fields));
+	return write_fields(q, type, message, &text);
 }
 
 /* A line of our own may come before the one that waits to be put, so it has buffers of its own. */
-static bool put_notice(struct ledger *l, const char *type, const char *message)
+static bool put_notice(struct audit_queue *q, const char *type, const char *message)
 {
 	struct line text;
 
-	line_init(&text, l->notice_fields, sizeof(l->notice_fields));
-	return backlog_put(&l->backlog, LINE_NOTICE, (struct span){ l->notice.text, l->notice.n },
-		write_fields(l, type, message, &text));
+	line_init(&text, q->notice_fields, sizeof(q->notice_fields));
+	return line_queue_put(&q->lines, LINE_NOTICE, (struct span){ q->notice.text, q->notice.n },
+		write_fields(q, type, message, &text));
 }
 
-static bool put_repeats(struct ledger *l, struct fold *f)
+static bool put_repeats(struct audit_queue *q, struct repeat *f)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
 	char message[128];
@@ -62,33 +62,33 @@ static bool put_repeats(struct ledger *l, struct fold *f)
 	};
 	struct line text;
 
-	ledger_name(l, id);
-	audit_record_repeats(&head, f->id, f->type, &l->notice);
+	audit_queue_next_id(q, id);
+	audit_record_repeats(&head, f->id, f->type, &q->notice);
 	line_init(&text, message, sizeof(message));
 	line_add(&text, "the same again %llu times: %s", (unsigned long long)f->count, f->id);
-	if (!put_notice(l, "repeat", message))
+	if (!put_notice(q, "repeat", message))
 		return false;
-	fold_end(f);
+	repeat_clear(f);
 	return true;
 }
 
-void ledger_tell_lost(struct ledger *l)
+void audit_queue_report_dropped(struct audit_queue *q)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
 	char message[128];
 	struct audit_record_head head = {
-		.id = id, .time_us = clock_date_us(), .count = l->lost, .since_us = l->lost_since
+		.id = id, .time_us = clock_date_us(), .count = q->lost, .since_us = q->lost_since
 	};
 	struct line text;
 
-	if (l->lost == 0)
+	if (q->lost == 0)
 		return;
-	ledger_name(l, id);
-	audit_record_dropped(&head, l->lost_decisions, &l->notice);
+	audit_queue_next_id(q, id);
+	audit_record_dropped(&head, q->lost_decisions, &q->notice);
 	line_init(&text, message, sizeof(message));
-	line_add(&text, "%llu lines of the audit trail are missing", (unsigned long long)l->lost);
-	if (put_notice(l, "dropped", message))
-		l->lost = l->lost_decisions = 0;
+	line_add(&text, "%llu lines of the audit trail are missing", (unsigned long long)q->lost);
+	if (put_notice(q, "dropped", message))
+		q->lost = q->lost_decisions = 0;
 }
 
 static struct span stable_part(const struct audit_record_line *line)
@@ -96,37 +96,37 @@ static struct span stable_part(const struct audit_record_line *line)
 	return (struct span){ line->text + line->stable, line->n - line->stable };
 }
 
-enum fate ledger_put(struct ledger *l, enum backlog_kind kind, struct audit_record_head *head,
-	struct span fields)
+enum queue_result audit_queue_put(struct audit_queue *q, enum line_kind kind,
+	struct audit_record_head *head, struct span fields)
 {
-	struct span line = { l->line.text, l->line.n };
-	struct fold_of of = { head->id, kind == LINE_DECISION ? "decision" : "outcome" };
-	struct fold *f = folds_find(&l->folds, stable_part(&l->line), head->time_us);
+	struct span line = { q->line.text, q->line.n };
+	struct repeat_source of = { head->id, kind == LINE_DECISION ? "decision" : "outcome" };
+	struct repeat *f = repeat_filter_find(&q->repeats, stable_part(&q->line), head->time_us);
 
 	if (f) {
-		fold_count(f, head->time_us);
+		repeat_count(f, head->time_us);
 		head->id = f->id;
-		return FATE_FOLDED;
+		return QUEUE_REPEATED;
 	}
-	ledger_tell_lost(l);
-	f = folds_place(&l->folds);
-	if (f->count > 0 && !put_repeats(l, f))
+	audit_queue_report_dropped(q);
+	f = repeat_filter_oldest(&q->repeats);
+	if (f->count > 0 && !put_repeats(q, f))
 		f = NULL;
-	if (l->lost > 0 || !f || !backlog_put(&l->backlog, kind, line, fields)) {
-		l->lost_since = l->lost++ == 0 ? head->time_us : l->lost_since;
-		l->lost_decisions += kind == LINE_DECISION;
-		return FATE_DROPPED;
+	if (q->lost > 0 || !f || !line_queue_put(&q->lines, kind, line, fields)) {
+		q->lost_since = q->lost++ == 0 ? head->time_us : q->lost_since;
+		q->lost_decisions += kind == LINE_DECISION;
+		return QUEUE_DROPPED;
 	}
-	folds_begin(&l->folds, stable_part(&l->line), &of, head->time_us);
-	return FATE_WAITS;
+	repeat_filter_add(&q->repeats, stable_part(&q->line), &of, head->time_us);
+	return QUEUE_WAITS;
 }
 
-void ledger_tell_folds(struct ledger *l, bool all)
+void audit_queue_report_repeats(struct audit_queue *q, bool all)
 {
-	struct fold *f;
+	struct repeat *f;
 
-	while ((f = folds_due(&l->folds, clock_date_us(), all)) != NULL) {
-		if (!put_repeats(l, f))
+	while ((f = repeat_filter_due(&q->repeats, clock_date_us(), all)) != NULL) {
+		if (!put_repeats(q, f))
 			return;
 	}
 }

@@ -12,11 +12,11 @@
 #include "dsp/core/record/audit_record.h"
 #include "line_queue.h"
 
-enum { LEDGER_FIELDS = 1024 }; /* bytes of the journal's fields of a line */
+enum { AUDIT_FIELDS_MOST = 1024 }; /* bytes of the journal's fields of a line */
 
-struct ledger {
-	struct backlog backlog;
-	struct folds folds;
+struct audit_queue {
+	struct line_queue lines;
+	struct repeat_filter repeats;
 	bool journal;            /* fields are wanted */
 	uint64_t lost;           /* lines that were dropped, and were not told of yet */
 	uint64_t lost_decisions; /* of these */
@@ -25,27 +25,27 @@ struct ledger {
 	uint64_t next;
 	struct audit_record_line line; /* the one that is to be put */
 	struct audit_record_line notice;
-	char fields[LEDGER_FIELDS]; /* of the line */
-	char notice_fields[LEDGER_FIELDS / 2];
+	char fields[AUDIT_FIELDS_MOST]; /* of the line */
+	char notice_fields[AUDIT_FIELDS_MOST / 2];
 };
 
-MUST_USE int ledger_init(struct ledger *l, size_t bytes, struct err *e);
-void ledger_free(struct ledger *l);
+MUST_USE int audit_queue_init(struct audit_queue *q, size_t bytes, struct err *e);
+void audit_queue_free(struct audit_queue *q);
 
 /* A name for the next line. */
-void ledger_name(struct ledger *l, char out[AUDIT_RECORD_ID_ROOM]);
+void audit_queue_next_id(struct audit_queue *q, char out[AUDIT_RECORD_ID_ROOM]);
 
 /* What the journal shows, and can be searched for, of a line that is no decision; or nothing. */
-struct span ledger_fields(struct ledger *l, const char *type, const char *message);
+struct span audit_queue_fields(struct audit_queue *q, const char *type, const char *message);
 
-enum fate { FATE_WAITS, FATE_FOLDED, FATE_DROPPED };
+enum queue_result { QUEUE_WAITS, QUEUE_REPEATED, QUEUE_DROPPED };
 
-/* Puts l->line. When it is folded, head->id becomes that of the line before. */
-enum fate ledger_put(struct ledger *l, enum backlog_kind kind, struct audit_record_head *head,
-	struct span fields);
+/* Puts q->line. When it is folded, head->id becomes that of the line before. */
+enum queue_result audit_queue_put(struct audit_queue *q, enum line_kind kind,
+	struct audit_record_head *head, struct span fields);
 
 /* Lines of what was dropped, and of repeats whose second is over (or all), as there is room. */
-void ledger_tell_lost(struct ledger *l);
-void ledger_tell_folds(struct ledger *l, bool all);
+void audit_queue_report_dropped(struct audit_queue *q);
+void audit_queue_report_repeats(struct audit_queue *q, bool all);
 
 #endif

@@ -15,7 +15,7 @@ enum {
 	TIME_LENGTH = 27,
 };
 
-struct trail {
+struct audit_reader {
 	const char *path; /* borrowed */
 	FILE *file;
 	size_t number;
@@ -26,10 +26,10 @@ struct trail {
 
 static const char for_persons[] = "dsp: ";
 
-int trail_open(const char *path, struct trail **ret, struct err *e)
+int audit_reader_open(const char *path, struct audit_reader **ret, struct err *e)
 {
 	bool standard_input = strcmp(path, "-") == 0;
-	struct trail *t = mem_alloc(sizeof(*t));
+	struct audit_reader *t = mem_alloc(sizeof(*t));
 
 	if (!t)
 		return FAIL(e, ENOMEM, "%s", path);
@@ -47,7 +47,7 @@ int trail_open(const char *path, struct trail **ret, struct err *e)
 	return 0;
 }
 
-void trail_close(struct trail *t)
+void audit_reader_close(struct audit_reader *t)
 {
 	if (!t)
 		return;
@@ -56,7 +56,7 @@ void trail_close(struct trail *t)
 	mem_free(t);
 }
 
-unsigned trail_torn(const struct trail *t)
+unsigned audit_reader_truncated(const struct audit_reader *t)
 {
 	return t->torn;
 }
@@ -116,10 +116,10 @@ static const struct {
 	const char *name;
 	const char *needed[8];
 } types[] = {
-	[TRAIL_DECISION] = { "decision", { "verdict", "decided_by", "mode", "profile", NULL } },
-	[TRAIL_OUTCOME] = { "outcome", { "method", "target", "pair", NULL } },
-	[TRAIL_REPEAT] = { "repeat", { "of", "of_type", "count", "since", NULL } },
-	[TRAIL_DROPPED] = { "dropped", { "count", "since", NULL } },
+	[ENTRY_DECISION] = { "decision", { "verdict", "decided_by", "mode", "profile", NULL } },
+	[ENTRY_OUTCOME] = { "outcome", { "method", "target", "pair", NULL } },
+	[ENTRY_REPEAT] = { "repeat", { "of", "of_type", "count", "since", NULL } },
+	[ENTRY_DROPPED] = { "dropped", { "count", "since", NULL } },
 };
 
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
@@ -193,11 +193,11 @@ static int64_t seconds_of(const char *time)
 	return timegm(&t);
 }
 
-static int check_line(const char *where, struct trail_line *l, struct err *e)
+static int check_line(const char *where, struct audit_entry *l, struct err *e)
 {
 	const json_t *version = json_object_get(l->object, "v");
 	const char *wrong = check_members(l->object);
-	const char *type = trail_text(l, "type");
+	const char *type = audit_entry_text(l, "type");
 	size_t i = 0;
 
 	if (json_integer_value(version) != 1)
@@ -210,24 +210,24 @@ static int check_line(const char *where, struct trail_line *l, struct err *e)
 		i++;
 	if (i == TYPES)
 		return FAIL(e, 0, "%s:%zu: no such type of line", where, l->number);
-	l->type = (enum trail_type)i;
+	l->type = (enum audit_entry_type)i;
 	for (const char *const *name = types[i].needed; *name; name++) {
 		if (!json_object_get(l->object, *name))
 			return FAIL(e, 0, "%s:%zu: \"%s\" is missing", where, l->number, *name);
 	}
-	l->id = trail_text(l, "id");
-	l->time = trail_text(l, "time");
+	l->id = audit_entry_text(l, "id");
+	l->time = audit_entry_text(l, "time");
 	l->seconds = seconds_of(l->time);
-	l->count = i == TRAIL_REPEAT || i == TRAIL_DROPPED ? trail_number(l, "count") : 1;
+	l->count = i == ENTRY_REPEAT || i == ENTRY_DROPPED ? audit_entry_number(l, "count") : 1;
 	if (l->seconds < 0)
 		return FAIL(e, 0, "%s:%zu: \"time\" is no time", where, l->number);
 	return 0;
 }
 
-int trail_parse(
-	const char *where, size_t number, struct span text, struct trail_line *ret, struct err *e)
+int audit_entry_parse(
+	const char *where, size_t number, struct span text, struct audit_entry *ret, struct err *e)
 {
-	struct trail_line l = { .number = number };
+	struct audit_entry l = { .number = number };
 	json_error_t why;
 
 	l.object = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES, &why);
@@ -246,7 +246,7 @@ int trail_parse(
 /* --- lines -------------------------------------------------------------------------------------*/
 
 /* 1: a line of *n bytes without its end; 0: no more; -1 and e. */
-static int read_line(struct trail *t, size_t *n, struct err *e)
+static int read_line(struct audit_reader *t, size_t *n, struct err *e)
 {
 	int c;
 
@@ -265,7 +265,7 @@ static int read_line(struct trail *t, size_t *n, struct err *e)
 	return c == EOF && *n == 0 ? 0 : 1;
 }
 
-bool trail_is_half(struct span text)
+bool audit_entry_is_truncated(struct span text)
 {
 	static const char begin[] = "{\"v\":";
 	struct span head = { text.s, text.n < sizeof(begin) ? text.n : sizeof(begin) - 1 };
@@ -282,7 +282,7 @@ bool trail_is_half(struct span text)
 	return !whole && json_error_code(&why) == json_error_premature_end_of_input;
 }
 
-int trail_next(struct trail *t, struct trail_line *ret, struct err *e)
+int audit_reader_next(struct audit_reader *t, struct audit_entry *ret, struct err *e)
 {
 	struct span text = { .s = t->text };
 	int rc;
@@ -290,9 +290,9 @@ int trail_next(struct trail *t, struct trail_line *ret, struct err *e)
 	while ((rc = read_line(t, &text.n, e)) > 0) {
 		if (span_starts(text, SPAN(for_persons)))
 			continue;
-		if (trail_parse(t->path, t->number, text, ret, e) == 0)
+		if (audit_entry_parse(t->path, t->number, text, ret, e) == 0)
 			return 1;
-		if (!t->ended && !trail_is_half(text))
+		if (!t->ended && !audit_entry_is_truncated(text))
 			return -1;
 		t->torn++;
 	}
@@ -301,37 +301,37 @@ int trail_next(struct trail *t, struct trail_line *ret, struct err *e)
 
 /* --- members -----------------------------------------------------------------------------------*/
 
-const char *trail_text(const struct trail_line *l, const char *member)
+const char *audit_entry_text(const struct audit_entry *l, const char *member)
 {
 	const char *text = json_string_value(json_object_get(l->object, member));
 
 	return text ? text : "";
 }
 
-uint64_t trail_number(const struct trail_line *l, const char *member)
+uint64_t audit_entry_number(const struct audit_entry *l, const char *member)
 {
 	json_int_t n = json_integer_value(json_object_get(l->object, member));
 
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-const char *trail_verdict(const struct trail_line *l)
+const char *audit_entry_verdict(const struct audit_entry *l)
 {
-	if (strcmp(trail_text(l, "verdict"), "allow") != 0)
+	if (strcmp(audit_entry_text(l, "verdict"), "allow") != 0)
 		return "deny";
-	return trail_text(l, "would")[0] != '\0' ? "would" : "allow";
+	return audit_entry_text(l, "would")[0] != '\0' ? "would" : "allow";
 }
 
-const char *trail_word(const struct trail_line *l, const char *list, size_t at)
+const char *audit_entry_word(const struct audit_entry *l, const char *list, size_t at)
 {
 	return json_string_value(json_array_get(json_object_get(l->object, list), at));
 }
 
-bool trail_has(const struct trail_line *l, const char *list, const char *word)
+bool audit_entry_has(const struct audit_entry *l, const char *list, const char *word)
 {
 	const char *one;
 
-	for (size_t i = 0; (one = trail_word(l, list, i)) != NULL; i++) {
+	for (size_t i = 0; (one = audit_entry_word(l, list, i)) != NULL; i++) {
 		if (strcmp(one, word) == 0)
 			return true;
 	}
@@ -345,7 +345,7 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-size_t trail_bytes(const char *text, char *out)
+size_t audit_unescape(const char *text, char *out)
 {
 	size_t n = 0;
 

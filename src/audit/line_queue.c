@@ -11,75 +11,75 @@ struct head {
 	uint16_t kind;
 };
 
-int backlog_init(struct backlog *b, size_t size, struct err *e)
+int line_queue_init(struct line_queue *q, size_t size, struct err *e)
 {
-	*b = (struct backlog){ .size = size, .bytes = mem_alloc(size) };
-	return b->bytes ? 0 : FAIL(e, ENOMEM, "the audit trail's queue");
+	*q = (struct line_queue){ .size = size, .bytes = mem_alloc(size) };
+	return q->bytes ? 0 : FAIL(e, ENOMEM, "the audit trail's queue");
 }
 
-void backlog_free(struct backlog *b)
+void line_queue_free(struct line_queue *q)
 {
-	mem_free(b->bytes);
-	b->bytes = NULL;
+	mem_free(q->bytes);
+	q->bytes = NULL;
 }
 
-bool backlog_has_room(const struct backlog *b, size_t n)
+bool line_queue_has_room(const struct line_queue *q, size_t n)
 {
-	return n + sizeof(struct head) <= b->size - (size_t)(b->end - b->begin);
+	return n + sizeof(struct head) <= q->size - (size_t)(q->end - q->begin);
 }
 
-static void put(struct backlog *b, const void *bytes, size_t n)
+static void put(struct line_queue *q, const void *bytes, size_t n)
 {
-	size_t at = (size_t)(b->end % b->size);
-	size_t first = n < b->size - at ? n : b->size - at;
+	size_t at = (size_t)(q->end % q->size);
+	size_t first = n < q->size - at ? n : q->size - at;
 
 	if (n == 0)
 		return;
-	memcpy(b->bytes + at, bytes, first);
+	memcpy(q->bytes + at, bytes, first);
 	/* What is behind the end goes to the beginning; most often nothing. */
-	memcpy(b->bytes, (const char *)bytes + first, n - first);
-	b->end += n;
+	memcpy(q->bytes, (const char *)bytes + first, n - first);
+	q->end += n;
 }
 
-static void get(const struct backlog *b, uint64_t from, void *out, size_t n)
+static void get(const struct line_queue *q, uint64_t from, void *out, size_t n)
 {
-	size_t at = (size_t)(from % b->size);
-	size_t first = n < b->size - at ? n : b->size - at;
+	size_t at = (size_t)(from % q->size);
+	size_t first = n < q->size - at ? n : q->size - at;
 
 	if (n == 0)
 		return;
-	memcpy(out, b->bytes + at, first);
-	memcpy((char *)out + first, b->bytes, n - first);
+	memcpy(out, q->bytes + at, first);
+	memcpy((char *)out + first, q->bytes, n - first);
 }
 
-bool backlog_put(struct backlog *b, enum backlog_kind kind, struct span line, struct span fields)
+bool line_queue_put(struct line_queue *q, enum line_kind kind, struct span line, struct span fields)
 {
 	struct head h = { (uint32_t)line.n, (uint16_t)fields.n, (uint16_t)kind };
 
-	if (!backlog_has_room(b, line.n + fields.n))
+	if (!line_queue_has_room(q, line.n + fields.n))
 		return false;
-	put(b, &h, sizeof(h));
-	put(b, line.s, line.n);
-	put(b, fields.s, fields.n);
-	b->count++;
+	put(q, &h, sizeof(h));
+	put(q, line.s, line.n);
+	put(q, fields.s, fields.n);
+	q->count++;
 	return true;
 }
 
-struct backlog_view backlog_lines(const struct backlog *b, size_t skip, char *out, size_t cap)
+struct line_batch line_queue_copy(const struct line_queue *q, size_t skip, char *out, size_t cap)
 {
-	struct backlog_view v = { .lines = 0 };
-	uint64_t at = b->begin;
+	struct line_batch v = { .lines = 0 };
+	uint64_t at = q->begin;
 	struct head h;
 
 	for (size_t i = 0; i < skip; i++) {
-		get(b, at, &h, sizeof(h));
+		get(q, at, &h, sizeof(h));
 		at += sizeof(h) + h.line + h.fields;
 	}
-	while (skip + v.lines < b->count) {
-		get(b, at, &h, sizeof(h));
+	while (skip + v.lines < q->count) {
+		get(q, at, &h, sizeof(h));
 		if (h.line > cap - v.bytes)
 			break;
-		get(b, at + sizeof(h), out + v.bytes, h.line);
+		get(q, at + sizeof(h), out + v.bytes, h.line);
 		v.bytes += h.line;
 		v.kinds[h.kind]++;
 		v.lines++;
@@ -89,35 +89,35 @@ struct backlog_view backlog_lines(const struct backlog *b, size_t skip, char *ou
 	return v;
 }
 
-struct backlog_view backlog_first(const struct backlog *b, char *out)
+struct line_batch line_queue_copy_first(const struct line_queue *q, char *out)
 {
-	struct backlog_view v = { .lines = 0 };
+	struct line_batch v = { .lines = 0 };
 	struct head h;
 
-	if (b->count == 0)
+	if (q->count == 0)
 		return v;
-	get(b, b->begin, &h, sizeof(h));
-	get(b, b->begin + sizeof(h), out, (size_t)h.line + h.fields);
+	get(q, q->begin, &h, sizeof(h));
+	get(q, q->begin + sizeof(h), out, (size_t)h.line + h.fields);
 	v.lines = 1;
 	v.kinds[h.kind] = 1;
 	v.bytes = h.line;
 	v.fields = h.fields;
-	v.end = b->begin + sizeof(h) + h.line + h.fields;
+	v.end = q->begin + sizeof(h) + h.line + h.fields;
 	return v;
 }
 
-enum backlog_kind backlog_take_first(struct backlog *b)
+enum line_kind line_queue_remove_first(struct line_queue *q)
 {
 	struct head h;
 
-	get(b, b->begin, &h, sizeof(h));
-	b->begin += sizeof(h) + h.line + h.fields;
-	b->count--;
-	return (enum backlog_kind)h.kind;
+	get(q, q->begin, &h, sizeof(h));
+	q->begin += sizeof(h) + h.line + h.fields;
+	q->count--;
+	return (enum line_kind)h.kind;
 }
 
-void backlog_take(struct backlog *b, const struct backlog_view *v)
+void line_queue_remove(struct line_queue *q, const struct line_batch *v)
 {
-	b->begin = v->end;
-	b->count -= v->lines;
+	q->begin = v->end;
+	q->count -= v->lines;
 }

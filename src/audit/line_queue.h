@@ -14,9 +14,9 @@
 #include "dsp/core/base/span.h"
 
 /* What a line counts as, once it is written. */
-enum backlog_kind { LINE_DECISION, LINE_OUTCOME, LINE_NOTICE, LINE_KINDS };
+enum line_kind { LINE_DECISION, LINE_OUTCOME, LINE_NOTICE, LINE_KINDS };
 
-struct backlog {
+struct line_queue {
 	char *bytes;
 	size_t size;
 	uint64_t begin; /* bytes taken so far, and put so far; modulo size they are places */
@@ -25,7 +25,7 @@ struct backlog {
 };
 
 /* What was looked at. */
-struct backlog_view {
+struct line_batch {
 	size_t lines;
 	size_t kinds[LINE_KINDS];
 	size_t bytes;  /* of text */
@@ -33,25 +33,26 @@ struct backlog_view {
 	uint64_t end;  /* of them in the queue */
 };
 
-MUST_USE int backlog_init(struct backlog *b, size_t size, struct err *e);
-void backlog_free(struct backlog *b);
+MUST_USE int line_queue_init(struct line_queue *q, size_t size, struct err *e);
+void line_queue_free(struct line_queue *q);
 
 /* Whether a line of n bytes, its fields included, has room. */
-bool backlog_has_room(const struct backlog *b, size_t n);
+bool line_queue_has_room(const struct line_queue *q, size_t n);
 
 /* fields: for the journal; may be empty. False: there is no room. */
-bool backlog_put(struct backlog *b, enum backlog_kind kind, struct span line, struct span fields);
+bool line_queue_put(
+	struct line_queue *q, enum line_kind kind, struct span line, struct span fields);
 
 /* Copies lines behind the first `skip`, without their fields, as many as fit. */
-struct backlog_view backlog_lines(const struct backlog *b, size_t skip, char *out, size_t cap);
+struct line_batch line_queue_copy(const struct line_queue *q, size_t skip, char *out, size_t cap);
 
 /* Copies the first line, its fields behind it; out has room for all. lines is 0: there is none. */
-struct backlog_view backlog_first(const struct backlog *b, char *out);
+struct line_batch line_queue_copy_first(const struct line_queue *q, char *out);
 
 /* Takes away the lines of a view that began with the first. */
-void backlog_take(struct backlog *b, const struct backlog_view *v);
+void line_queue_remove(struct line_queue *q, const struct line_batch *v);
 
 /* Takes the first line away, and says what it was; there is one. */
-enum backlog_kind backlog_take_first(struct backlog *b);
+enum line_kind line_queue_remove_first(struct line_queue *q);
 
 #endif

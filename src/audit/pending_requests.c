@@ -7,13 +7,13 @@
 
 enum {
 	BUCKETS = 2048,
-	FLIGHTS_MOST = 4096, /* beyond, the one that began first is forgotten */
+	PENDING_MOST = 4096, /* beyond, the one that began first is forgotten */
 	KEY_MOST = 4096,     /* longer ones are not known */
 };
 
-struct flight {
-	LIST_ENTRY(flight) link;   /* of its bucket */
-	TAILQ_ENTRY(flight) order; /* by their beginning */
+struct pending_request {
+	LIST_ENTRY(pending_request) link;   /* of its bucket */
+	TAILQ_ENTRY(pending_request) order; /* by their beginning */
 	uint64_t hash;
 	unsigned count;
 	bool ambiguous; /* there were several at a time, until all have ended */
@@ -22,77 +22,78 @@ struct flight {
 	char key[];
 };
 
-LIST_HEAD(bucket, flight);
-TAILQ_HEAD(flight_order, flight);
+LIST_HEAD(bucket, pending_request);
+TAILQ_HEAD(pending_order, pending_request);
 
-struct flights {
+struct pending_requests {
 	struct bucket buckets[BUCKETS];
-	struct flight_order order;
+	struct pending_order order;
 	size_t count;
 	char key[KEY_MOST]; /* the one that is looked for */
 	size_t n;
 	uint64_t hash;
 };
 
-struct flights *flights_new(void)
+struct pending_requests *pending_requests_new(void)
 {
-	struct flights *f = mem_array(1, sizeof(*f));
+	struct pending_requests *p = mem_array(1, sizeof(*p));
 
-	if (f)
-		TAILQ_INIT(&f->order);
-	return f;
+	if (p)
+		TAILQ_INIT(&p->order);
+	return p;
 }
 
-static void add_part(struct flights *f, struct span part)
+static void add_part(struct pending_requests *p, struct span part)
 {
 	if (part.n > 0)
-		memcpy(f->key + f->n, part.s, part.n);
-	f->n += part.n;
-	f->key[f->n++] = '\0';
+		memcpy(p->key + p->n, part.s, part.n);
+	p->n += part.n;
+	p->key[p->n++] = '\0';
 }
 
 /*
  * What dockerd will tell again; a NUL behind each part: methods and targets of HTTP have none, so
  * no two keys look alike.
  */
-static bool set_key(struct flights *f, struct span method, struct span target, struct span user)
+static bool set_key(
+	struct pending_requests *p, struct span method, struct span target, struct span user)
 {
-	if (method.n + target.n + user.n + 3 > sizeof(f->key))
+	if (method.n + target.n + user.n + 3 > sizeof(p->key))
 		return false;
-	f->n = 0;
-	add_part(f, method);
-	add_part(f, target);
-	add_part(f, user);
-	f->hash = text_hash((struct span){ f->key, f->n });
+	p->n = 0;
+	add_part(p, method);
+	add_part(p, target);
+	add_part(p, user);
+	p->hash = text_hash((struct span){ p->key, p->n });
 	return true;
 }
 
-static struct flight *find(struct flights *f)
+static struct pending_request *find(struct pending_requests *p)
 {
-	struct flight *one;
+	struct pending_request *one;
 
-	LIST_FOREACH (one, &f->buckets[f->hash % BUCKETS], link) {
-		if (one->hash == f->hash && one->n == f->n && memcmp(one->key, f->key, f->n) == 0)
+	LIST_FOREACH (one, &p->buckets[p->hash % BUCKETS], link) {
+		if (one->hash == p->hash && one->n == p->n && memcmp(one->key, p->key, p->n) == 0)
 			return one;
 	}
 	return NULL;
 }
 
-static void forget(struct flights *f, struct flight *one)
+static void forget(struct pending_requests *p, struct pending_request *one)
 {
 	LIST_REMOVE(one, link);
-	TAILQ_REMOVE(&f->order, one, order);
-	f->count--;
+	TAILQ_REMOVE(&p->order, one, order);
+	p->count--;
 	mem_free(one);
 }
 
-void flights_begin(struct flights *f, const struct request *r, const char *id)
+void pending_requests_add(struct pending_requests *p, const struct request *r, const char *id)
 {
-	struct flight *one;
+	struct pending_request *one;
 
-	if (!set_key(f, r->method, r->target, r->user))
+	if (!set_key(p, r->method, r->target, r->user))
 		return;
-	one = find(f);
+	one = find(p);
 	if (one) {
 		one->count++;
 		one->ambiguous = true;
@@ -100,63 +101,63 @@ void flights_begin(struct flights *f, const struct request *r, const char *id)
 			text_copy(span_of(id), one->id, sizeof(one->id));
 		return;
 	}
-	one = mem_alloc(sizeof(*one) + f->n);
+	one = mem_alloc(sizeof(*one) + p->n);
 	if (!one)
 		return;
-	one->hash = f->hash;
+	one->hash = p->hash;
 	one->count = 1;
 	one->ambiguous = false;
-	one->n = f->n;
+	one->n = p->n;
 	text_copy(span_of(id), one->id, sizeof(one->id));
-	memcpy(one->key, f->key, f->n);
-	if (f->count == FLIGHTS_MOST)
-		forget(f, TAILQ_FIRST(&f->order));
-	LIST_INSERT_HEAD(&f->buckets[f->hash % BUCKETS], one, link);
-	TAILQ_INSERT_TAIL(&f->order, one, order);
-	f->count++;
+	memcpy(one->key, p->key, p->n);
+	if (p->count == PENDING_MOST)
+		forget(p, TAILQ_FIRST(&p->order));
+	LIST_INSERT_HEAD(&p->buckets[p->hash % BUCKETS], one, link);
+	TAILQ_INSERT_TAIL(&p->order, one, order);
+	p->count++;
 }
 
-static enum flight_found find_ended(struct flights *f, char id[AUDIT_RECORD_ID_ROOM])
+static enum pending_match find_ended(struct pending_requests *p, char id[AUDIT_RECORD_ID_ROOM])
 {
-	struct flight *one = find(f);
-	enum flight_found found;
+	struct pending_request *one = find(p);
+	enum pending_match found;
 
 	if (!one)
-		return FLIGHT_UNKNOWN;
-	found = one->ambiguous ? FLIGHT_AMBIGUOUS : FLIGHT_EXACT;
+		return PENDING_UNKNOWN;
+	found = one->ambiguous ? PENDING_AMBIGUOUS : PENDING_EXACT;
 	text_copy(span_of(one->id), id, AUDIT_RECORD_ID_ROOM);
 	if (--one->count == 0)
-		forget(f, one);
+		forget(p, one);
 	return found;
 }
 
-enum flight_found flights_end(
-	struct flights *f, struct request_outcome *o, char id[AUDIT_RECORD_ID_ROOM])
+enum pending_match pending_requests_end(
+	struct pending_requests *p, struct request_outcome *o, char id[AUDIT_RECORD_ID_ROOM])
 {
-	static const char *const pairs[] = { [FLIGHT_UNKNOWN] = "unknown",
-		[FLIGHT_EXACT] = "exact",
-		[FLIGHT_AMBIGUOUS] = "ambiguous" };
-	enum flight_found found = FLIGHT_UNKNOWN;
+	static const char *const pairs[] = { [PENDING_UNKNOWN] = "unknown",
+		[PENDING_EXACT] = "exact",
+		[PENDING_AMBIGUOUS] = "ambiguous" };
+	enum pending_match found = PENDING_UNKNOWN;
 
 	id[0] = '\0';
-	if (set_key(f, o->method, o->target, o->user))
-		found = find_ended(f, id);
+	if (set_key(p, o->method, o->target, o->user))
+		found = find_ended(p, id);
 	o->pair = pairs[found];
-	o->decision = found == FLIGHT_EXACT ? id : NULL;
+	o->decision = found == PENDING_EXACT ? id : NULL;
 	return found;
 }
 
-void flights_forget(struct flights *f)
+void pending_requests_clear(struct pending_requests *p)
 {
-	struct flight *one;
+	struct pending_request *one;
 
-	while ((one = TAILQ_FIRST(&f->order)) != NULL)
-		forget(f, one);
+	while ((one = TAILQ_FIRST(&p->order)) != NULL)
+		forget(p, one);
 }
 
-void flights_free(struct flights *f)
+void pending_requests_free(struct pending_requests *p)
 {
-	if (f)
-		flights_forget(f);
-	mem_free(f);
+	if (p)
+		pending_requests_clear(p);
+	mem_free(p);
 }

@@ -11,28 +11,28 @@
 #include "dsp/core/base/span.h"
 #include "dsp/core/record/audit_record.h"
 
-struct flights;
+struct pending_requests;
 
-struct flights *flights_new(void) __attribute__((warn_unused_result));
-void flights_free(struct flights *f);
+struct pending_requests *pending_requests_new(void) __attribute__((warn_unused_result));
+void pending_requests_free(struct pending_requests *p);
 
 /* r was allowed. id: of the line that tells of it; NULL: there is none. */
-void flights_begin(struct flights *f, const struct request *r, const char *id);
+void pending_requests_add(struct pending_requests *p, const struct request *r, const char *id);
 
-enum flight_found {
-	FLIGHT_UNKNOWN,   /* none is known */
-	FLIGHT_EXACT,     /* exactly one was in hand */
-	FLIGHT_AMBIGUOUS, /* several were in hand, and it may be any of them */
+enum pending_match {
+	PENDING_UNKNOWN,   /* none is known */
+	PENDING_EXACT,     /* exactly one was in hand */
+	PENDING_AMBIGUOUS, /* several were in hand, and it may be any of them */
 };
 
 /*
  * One has ended. id gets its line, or is empty when it has none; o->pair and o->decision, which may
  * point to id, are set.
  */
-enum flight_found flights_end(
-	struct flights *f, struct request_outcome *o, char id[AUDIT_RECORD_ID_ROOM]);
+enum pending_match pending_requests_end(
+	struct pending_requests *p, struct request_outcome *o, char id[AUDIT_RECORD_ID_ROOM]);
 
 /* dockerd has started anew: whatever was in hand has ended. */
-void flights_forget(struct flights *f);
+void pending_requests_clear(struct pending_requests *p);
 
 #endif

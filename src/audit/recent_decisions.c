@@ -15,114 +15,116 @@ enum {
 	TICK_MS = 1000,
 };
 
-struct watch_view {
-	struct backlog backlog;
+struct recent_view {
+	struct line_queue lines;
 	uint64_t gone;      /* decisions before the first line that is kept */
 	uint64_t looked_at; /* milliseconds */
-	struct flights *flights;
+	struct pending_requests *pending;
 	struct audit_record_line line; /* the one that is to be kept */
 };
 
-void watch_init(struct watch *w)
+void recent_decisions_init(struct recent_decisions *recent)
 {
 	/* Names in an audit trail have one digit less, so none is given twice. */
-	*w = (struct watch){ .lines = 0 };
-	(void)snprintf(
-		w->instance, sizeof(w->instance), "%llx0", (unsigned long long)clock_date_us());
+	*recent = (struct recent_decisions){ .lines = 0 };
+	(void)snprintf(recent->instance, sizeof(recent->instance), "%llx0",
+		(unsigned long long)clock_date_us());
 }
 
-void watch_end(struct watch *w)
+void recent_decisions_free(struct recent_decisions *recent)
 {
-	if (!w->view)
+	if (!recent->view)
 		return;
-	backlog_free(&w->view->backlog);
-	flights_free(w->view->flights);
-	mem_free(w->view);
-	w->view = NULL;
+	line_queue_free(&recent->view->lines);
+	pending_requests_free(recent->view->pending);
+	mem_free(recent->view);
+	recent->view = NULL;
 }
 
-size_t watch_bytes(const struct watch *w)
+size_t recent_decisions_bytes(const struct recent_decisions *recent)
 {
-	return w->view ? sizeof(*w->view) + w->view->backlog.size : 0;
+	return recent->view ? sizeof(*recent->view) + recent->view->lines.size : 0;
 }
 
-static int begin(struct watch *w, struct err *e)
+static int begin(struct recent_decisions *recent, struct err *e)
 {
-	struct watch_view *v = mem_array(1, sizeof(*v));
+	struct recent_view *v = mem_array(1, sizeof(*v));
 
 	if (!v)
 		return FAIL(e, ENOMEM, "the last decisions");
-	w->view = v;
-	v->gone = w->decisions;
-	v->flights = flights_new();
-	if (!v->flights || backlog_init(&v->backlog, WATCH_BYTES, e) != 0) {
-		watch_end(w);
+	recent->view = v;
+	v->gone = recent->decisions;
+	v->pending = pending_requests_new();
+	if (!v->pending || line_queue_init(&v->lines, WATCH_BYTES, e) != 0) {
+		recent_decisions_free(recent);
 		return FAIL(e, ENOMEM, "the last decisions");
 	}
 	return 0;
 }
 
-unsigned watch_tick(struct watch *w)
+unsigned recent_decisions_tick(struct recent_decisions *recent)
 {
-	if (w->view && clock_about() >= w->view->looked_at + WATCH_MS)
-		watch_end(w);
-	return w->view ? TICK_MS : 0;
+	if (recent->view && clock_about() >= recent->view->looked_at + WATCH_MS)
+		recent_decisions_free(recent);
+	return recent->view ? TICK_MS : 0;
 }
 
 /* --- what comes --------------------------------------------------------------------------------*/
 
-static void name_line(const struct watch *w, uint64_t number, char id[AUDIT_RECORD_ID_ROOM])
+static void name_line(
+	const struct recent_decisions *recent, uint64_t number, char id[AUDIT_RECORD_ID_ROOM])
 {
 	struct line l;
 
 	line_init(&l, id, AUDIT_RECORD_ID_ROOM);
-	line_add(&l, "%s-%llu", w->instance, (unsigned long long)number);
+	line_add(&l, "%s-%llu", recent->instance, (unsigned long long)number);
 }
 
 /* The oldest go until the new one has room, and it is smaller than all. */
-static void keep(struct watch_view *v, enum backlog_kind kind)
+static void keep(struct recent_view *v, enum line_kind kind)
 {
-	while (!backlog_put(&v->backlog, kind, (struct span){ v->line.text, v->line.n },
+	while (!line_queue_put(&v->lines, kind, (struct span){ v->line.text, v->line.n },
 		(struct span){ NULL, 0 }))
-		v->gone += backlog_take_first(&v->backlog) == LINE_DECISION;
+		v->gone += line_queue_remove_first(&v->lines) == LINE_DECISION;
 }
 
-void watch_decision(struct watch *w, const struct audit_record *r, uint64_t duration_us)
+void recent_decisions_add(
+	struct recent_decisions *recent, const struct audit_record *r, uint64_t duration_us)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
 	struct audit_record_head head = { .id = id, .duration_us = duration_us };
 
-	w->lines++;
-	w->decisions++;
-	if (watch_tick(w) == 0)
+	recent->lines++;
+	recent->decisions++;
+	if (recent_decisions_tick(recent) == 0)
 		return;
 	head.time_us = clock_date_us();
-	name_line(w, w->lines, id);
-	audit_record_decision(&head, r, &w->view->line);
-	keep(w->view, LINE_DECISION);
+	name_line(recent, recent->lines, id);
+	audit_record_decision(&head, r, &recent->view->line);
+	keep(recent->view, LINE_DECISION);
 	if (audit_record_allows(r))
-		flights_begin(w->view->flights, r->request, id);
+		pending_requests_add(recent->view->pending, r->request, id);
 }
 
-void watch_outcome(struct watch *w, struct request_outcome *o)
+void recent_decisions_add_outcome(struct recent_decisions *recent, struct request_outcome *o)
 {
 	char decision[AUDIT_RECORD_ID_ROOM];
 	char id[AUDIT_RECORD_ID_ROOM];
 	struct audit_record_head head = { .id = id };
 
-	if (!w->view)
+	if (!recent->view)
 		return;
 	head.time_us = clock_date_us();
-	name_line(w, ++w->lines, id);
-	(void)flights_end(w->view->flights, o, decision);
-	audit_record_outcome(&head, o, &w->view->line);
-	keep(w->view, LINE_OUTCOME);
+	name_line(recent, ++recent->lines, id);
+	(void)pending_requests_end(recent->view->pending, o, decision);
+	audit_record_outcome(&head, o, &recent->view->line);
+	keep(recent->view, LINE_OUTCOME);
 }
 
-void watch_new_dockerd(struct watch *w)
+void recent_decisions_dockerd_restarted(struct recent_decisions *recent)
 {
-	if (w->view)
-		flights_forget(w->view->flights);
+	if (recent->view)
+		pending_requests_clear(recent->view->pending);
 }
 
 /* --- who looks ---------------------------------------------------------------------------------*/
@@ -153,7 +155,8 @@ static bool take_number(struct span *rest, uint64_t *ret)
 	return i > 1;
 }
 
-static int read_cursor(const struct watch *w, struct span text, struct cursor *ret, struct err *e)
+static int read_cursor(
+	const struct recent_decisions *recent, struct span text, struct cursor *ret, struct err *e)
 {
 	struct span instance = { text.s, span_find(text, '-') };
 	struct span rest = span_after(text, instance.n);
@@ -162,9 +165,9 @@ static int read_cursor(const struct watch *w, struct span text, struct cursor *r
 	if (!take_number(&rest, &c.lines) || !take_number(&rest, &c.decisions) ||
 		!take_number(&rest, &c.time_us) || rest.n > 0)
 		return FAIL(e, EINVAL, "no cursor");
-	if (!span_equal(instance, span_of(w->instance)))
+	if (!span_equal(instance, span_of(recent->instance)))
 		c = (struct cursor){ .time_us = c.time_us };
-	if (c.lines > w->lines || c.decisions > w->decisions)
+	if (c.lines > recent->lines || c.decisions > recent->decisions)
 		return FAIL(e, EINVAL, "no cursor of this dsp");
 	*ret = c;
 	return 0;
@@ -177,24 +180,25 @@ struct reply {
 };
 
 /* The lines that the reader has missed, of those before `first`. */
-static void tell_lost(
-	const struct watch *w, const struct cursor *c, uint64_t first, struct reply *r)
+static void tell_lost(const struct recent_decisions *recent, const struct cursor *c, uint64_t first,
+	struct reply *r)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
 	struct audit_record_head head = { .id = id,
 		.time_us = clock_date_us(),
 		.count = first - 1 - c->lines,
 		.since_us = c->time_us };
-	struct audit_record_line *line = &w->view->line;
+	struct audit_record_line *line = &recent->view->line;
 
 	/* The name of one of them, which nobody has seen. */
-	name_line(w, first - 1, id);
-	audit_record_dropped(&head, w->view->gone - c->decisions, line);
+	name_line(recent, first - 1, id);
+	audit_record_dropped(&head, recent->view->gone - c->decisions, line);
 	memcpy(r->text + r->n, line->text, line->n);
 	r->n += line->n;
 }
 
-static void tell_state(const struct watch *w, const struct cursor *c, struct reply *r)
+static void tell_state(
+	const struct recent_decisions *recent, const struct cursor *c, struct reply *r)
 {
 	struct line l;
 
@@ -202,50 +206,51 @@ static void tell_state(const struct watch *w, const struct cursor *c, struct rep
 	line_add(&l,
 		"{\"watch\":1,\"instance\":\"%s\",\"cursor\":\"%s-%llu-%llu-%llu\","
 		"\"decisions\":%llu,\"more\":%s}\n",
-		w->instance, w->instance, (unsigned long long)c->lines,
+		recent->instance, recent->instance, (unsigned long long)c->lines,
 		(unsigned long long)c->decisions, (unsigned long long)c->time_us,
-		(unsigned long long)w->decisions, c->lines < w->lines ? "true" : "false");
+		(unsigned long long)recent->decisions, c->lines < recent->lines ? "true" : "false");
 	r->n += l.n;
 }
 
-static void write_reply(const struct watch *w, struct cursor *c, struct reply *r)
+static void write_reply(const struct recent_decisions *recent, struct cursor *c, struct reply *r)
 {
-	const struct backlog *b = &w->view->backlog;
-	uint64_t first = w->lines - b->count + 1; /* the number of the first that is kept */
-	struct backlog_view v;
+	const struct line_queue *b = &recent->view->lines;
+	uint64_t first = recent->lines - b->count + 1; /* the number of the first that is kept */
+	struct line_batch v;
 
 	if (c->lines + 1 < first) {
-		tell_lost(w, c, first, r);
+		tell_lost(recent, c, first, r);
 		c->lines = first - 1;
-		c->decisions = w->view->gone;
+		c->decisions = recent->view->gone;
 	}
-	v = backlog_lines(
+	v = line_queue_copy(
 		b, (size_t)(c->lines + 1 - first), r->text + r->n, r->cap - LAST_LINE_ROOM - r->n);
 	r->n += v.bytes;
 	c->lines += v.lines;
 	c->decisions += v.kinds[LINE_DECISION];
 	c->time_us = clock_date_us();
-	tell_state(w, c, r);
+	tell_state(recent, c, r);
 }
 
-int watch_read(struct watch *w, struct span cursor, char **ret, size_t *len, struct err *e)
+int recent_decisions_read(
+	struct recent_decisions *recent, struct span cursor, char **ret, size_t *len, struct err *e)
 {
-	struct cursor c = { w->lines, w->decisions, 0 };
+	struct cursor c = { recent->lines, recent->decisions, 0 };
 	struct reply r = { .n = 0 };
 	size_t kept;
 
-	if (cursor.n > 0 && read_cursor(w, cursor, &c, e) != 0)
+	if (cursor.n > 0 && read_cursor(recent, cursor, &c, e) != 0)
 		return -1;
-	if (!w->view && begin(w, e) != 0)
+	if (!recent->view && begin(recent, e) != 0)
 		return -1;
-	w->view->looked_at = clock_about();
-	kept = (size_t)(w->view->backlog.end - w->view->backlog.begin);
+	recent->view->looked_at = clock_about();
+	kept = (size_t)(recent->view->lines.end - recent->view->lines.begin);
 	r.cap = (kept < WATCH_REPLY_MOST ? kept : WATCH_REPLY_MOST) + AUDIT_RECORD_MOST +
 		LAST_LINE_ROOM;
 	r.text = mem_alloc(r.cap);
 	if (!r.text)
 		return FAIL(e, ENOMEM, "the last decisions");
-	write_reply(w, &c, &r);
+	write_reply(recent, &c, &r);
 	*ret = r.text;
 	*len = r.n;
 	return 0;

@@ -214,11 +214,11 @@ static void write_trail(struct page *p, struct audit *audit)
 	struct audit_state s = audit_state(audit);
 
 	head(p, METRIC_AUDIT_DECISIONS);
-	sample(p, "result", "written", s.tally.written);
-	sample(p, "result", "folded", s.tally.folded);
-	sample(p, "result", "dropped", s.tally.dropped);
-	sample(p, "result", "unlogged", s.tally.unlogged);
-	value(p, METRIC_AUDIT_WAITING, s.tally.waiting);
+	sample(p, "result", "written", s.counts.written);
+	sample(p, "result", "folded", s.counts.folded);
+	sample(p, "result", "dropped", s.counts.dropped);
+	sample(p, "result", "unlogged", s.counts.unlogged);
+	value(p, METRIC_AUDIT_WAITING, s.counts.waiting);
 	value(p, METRIC_AUDIT_QUEUE_LINES, s.queued);
 	value(p, METRIC_AUDIT_STUCK, s.trouble[0] != '\0');
 }

@@ -79,7 +79,7 @@ struct serving {
 	struct listener listener;
 	struct activation activation;
 	struct notify notify;
-	struct watch watch;
+	struct recent_decisions recent;
 	struct sources sources;
 	char socket[256];
 };
@@ -136,7 +136,7 @@ static unsigned tick(void *ctx)
 {
 	struct serving *s = ctx;
 	unsigned alive = s->notify.fd >= 0 ? notify_alive(&s->notify) : 0;
-	unsigned watched = watch_tick(&s->watch);
+	unsigned watched = recent_decisions_tick(&s->recent);
 
 	return alive == 0 || (watched > 0 && watched < alive) ? watched : alive;
 }
@@ -259,8 +259,8 @@ static int run(struct serving *s, struct server_options *o, struct err *e)
 	s->service.metrics = metrics_new();
 	if (rc == 0 && !s->service.metrics)
 		rc = FAIL(e, ENOMEM, "metrics");
-	watch_init(&s->watch);
-	s->service.watch = &s->watch;
+	recent_decisions_init(&s->recent);
+	s->service.recent = &s->recent;
 	if (rc == 0)
 		rc = begin_trail(s, e);
 	if (rc == 0) {
@@ -271,7 +271,7 @@ static int run(struct serving *s, struct server_options *o, struct err *e)
 	pool_close(s->service.pool);
 	audit_stop(s->service.audit);
 	mem_free(s->service.metrics);
-	watch_end(&s->watch);
+	recent_decisions_free(&s->recent);
 	return rc;
 }
 

@@ -44,9 +44,9 @@ static enum answer answer_activate(void *ctx, struct call *call)
 	const struct service *service = ctx;
 
 	if (service->audit)
-		audit_new_dockerd(service->audit);
-	if (service->watch)
-		watch_new_dockerd(service->watch);
+		audit_dockerd_restarted(service->audit);
+	if (service->recent)
+		recent_decisions_dockerd_restarted(service->recent);
 	reply_static(&call->reply, 200, SPAN("{\"Implements\":[\"authz\"]}"));
 	return ANSWER_NOW;
 }
@@ -54,7 +54,7 @@ static enum answer answer_activate(void *ctx, struct call *call)
 /* Whether somebody wants to know what became of requests. */
 static bool wants_outcomes(const struct service *service)
 {
-	return (service->watch && watch_is_on(service->watch)) ||
+	return (service->recent && recent_decisions_active(service->recent)) ||
 		(service->audit && audit_wants_outcomes(service->audit));
 }
 
@@ -62,8 +62,8 @@ static void put_outcome_on_record(const struct service *service, struct request_
 {
 	if (service->audit)
 		audit_outcome(service->audit, o);
-	if (service->watch && o)
-		watch_outcome(service->watch, o);
+	if (service->recent && o)
+		recent_decisions_add_outcome(service->recent, o);
 }
 
 /* AuthZRes may be of any size; of its bytes the trail wants a few. */
@@ -167,7 +167,7 @@ static void tell(
 
 	const char *operation = x->facts.route ? x->facts.route->name : "request";
 
-	if (service->audit && audit_speaks(service->audit))
+	if (service->audit && audit_shares_log(service->audit))
 		return;
 	subject_write(&x->subject, who, sizeof(who));
 	if (x->snapshot->policy->file_rules)
@@ -204,8 +204,8 @@ static const char *put_on_record(const struct service *service, const struct exc
 
 	if (service->metrics)
 		metrics_decision(service->metrics, &r, took);
-	if (service->watch)
-		watch_decision(service->watch, &r, took);
+	if (service->recent)
+		recent_decisions_add(service->recent, &r, took);
 	return kept ? NULL : r.message;
 }
 
@@ -225,8 +225,8 @@ static void put_failure_on_record(const struct service *service, const struct ca
 		(void)audit_decision(service->audit, &r, 0);
 	if (service->metrics)
 		metrics_failure(service->metrics, by, why);
-	if (service->watch)
-		watch_decision(service->watch, &r, 0);
+	if (service->recent)
+		recent_decisions_add(service->recent, &r, 0);
 }
 
 static void fail(const struct service *service, struct call *call, enum metrics_doubt why,
@@ -467,9 +467,10 @@ static enum answer answer_watch(void *ctx, struct call *call)
 	char *text;
 	struct err e;
 
-	if (!service->watch)
+	if (!service->recent)
 		reply_error(&call->reply, 500, "nobody can look on");
-	else if (watch_read(service->watch, span_of(call->argument), &text, &n, &e) == 0)
+	else if (recent_decisions_read(service->recent, span_of(call->argument), &text, &n, &e) ==
+		0)
 		call->reply = (struct reply){ 200, text, n, text };
 	else
 		reply_error(&call->reply, e.code == EINVAL ? 400 : 500, e.text);

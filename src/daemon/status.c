@@ -49,20 +49,20 @@ static json_t *trail(const struct service *service)
 	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "to",
 		to_name(s.to), "path", s.settings.path, "log", audit_log_name(s.settings.log),
 		"full", audit_full_name(s.settings.full), "decisions",
-		(json_int_t)s.tally.decisions, "unlogged", (json_int_t)s.tally.unlogged, "waiting",
-		(json_int_t)s.tally.waiting, "written", (json_int_t)s.tally.written, "folded",
-		(json_int_t)s.tally.folded, "dropped", (json_int_t)s.tally.dropped, "queued",
-		(json_int_t)s.queued, "outcomes", outcomes(&s), "trouble", s.trouble);
+		(json_int_t)s.counts.decisions, "unlogged", (json_int_t)s.counts.unlogged,
+		"waiting", (json_int_t)s.counts.waiting, "written", (json_int_t)s.counts.written,
+		"folded", (json_int_t)s.counts.folded, "dropped", (json_int_t)s.counts.dropped,
+		"queued", (json_int_t)s.queued, "outcomes", outcomes(&s), "trouble", s.trouble);
 }
 
 static json_t *watched(const struct service *service)
 {
-	const struct watch *w = service->watch;
+	const struct recent_decisions *w = service->recent;
 
 	if (!w)
 		return json_null();
-	return json_pack("{s:b, s:I, s:I}", "on", watch_is_on(w), "bytes",
-		(json_int_t)watch_bytes(w), "decisions", (json_int_t)w->decisions);
+	return json_pack("{s:b, s:I, s:I}", "on", recent_decisions_active(w), "bytes",
+		(json_int_t)recent_decisions_bytes(w), "decisions", (json_int_t)w->decisions);
 }
 
 char *status_write(const struct service *service)

@@ -73,7 +73,7 @@ static int copy_text(struct observations *all, const char *text, struct span *re
 
 	if (!out)
 		return FAIL(e, ENOMEM, "an audit trail");
-	*ret = (struct span){ out, trail_bytes(text, out) };
+	*ret = (struct span){ out, audit_unescape(text, out) };
 	return 0;
 }
 
@@ -87,11 +87,11 @@ static enum power power_named(const char *name)
 }
 
 /* False: this dsp has no power of such a name. */
-static bool parse_powers(const struct trail_line *l, struct powerset *ret)
+static bool parse_powers(const struct audit_entry *l, struct powerset *ret)
 {
 	const char *name;
 
-	for (size_t i = 0; (name = trail_word(l, "powers", i)); i++) {
+	for (size_t i = 0; (name = audit_entry_word(l, "powers", i)); i++) {
 		enum power p = power_named(name);
 
 		if (p == POWER_COUNT)
@@ -102,11 +102,11 @@ static bool parse_powers(const struct trail_line *l, struct powerset *ret)
 }
 
 /* The row of the line's operation that takes its method; NULL: none is like the line. */
-static const struct route *find_route(const struct trail_line *l)
+static const struct route *find_route(const struct audit_entry *l)
 {
-	enum method method = method_of(span_of(trail_text(l, "method")));
-	bool write = strcmp(trail_text(l, "access"), "write") == 0;
-	const char *operation = trail_text(l, "operation");
+	enum method method = method_of(span_of(audit_entry_text(l, "method")));
+	bool write = strcmp(audit_entry_text(l, "access"), "write") == 0;
+	const char *operation = audit_entry_text(l, "operation");
 	size_t count;
 	const struct route *row = route_rows(&count);
 
@@ -168,7 +168,7 @@ static int parse_detail(
 }
 
 /* Why no setting allows such a request, whatever it is; NULL: one may. */
-static const char *unallowable_reason(const struct trail_line *l)
+static const char *unallowable_reason(const struct audit_entry *l)
 {
 	static const struct {
 		const char *by;
@@ -177,29 +177,30 @@ static const char *unallowable_reason(const struct trail_line *l)
 		{ "identity", "it is not known who asks" },
 		{ "question", "the question could not be read" },
 		{ "reading", "it cannot be read" } };
-	const char *by = trail_text(l, "decided_by");
-	bool exact = strcmp(trail_text(l, "reading"), "exact") == 0;
+	const char *by = audit_entry_text(l, "decided_by");
+	bool exact = strcmp(audit_entry_text(l, "reading"), "exact") == 0;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(words[i].by, by) == 0 && (i != 3 || !exact))
 			return words[i].why;
 	}
-	if (trail_text(l, "subject")[0] == '\0')
+	if (audit_entry_text(l, "subject")[0] == '\0')
 		return "the question could not be read";
-	if (strcmp(trail_text(l, "known_by"), "unknown token") == 0 ||
-		strcmp(trail_text(l, "known_by"), "contradiction") == 0)
+	if (strcmp(audit_entry_text(l, "known_by"), "unknown token") == 0 ||
+		strcmp(audit_entry_text(l, "known_by"), "contradiction") == 0)
 		return "it is not known who asks";
 	return exact ? NULL : "it cannot be read";
 }
 
 /* A name that is not whole may end in anything. */
-static bool has_plain_name(const struct trail_line *l)
+static bool has_plain_name(const struct audit_entry *l)
 {
-	return !trail_has(l, "cut", "name") && route_is_plain(span_of(trail_text(l, "name")));
+	return !audit_entry_has(l, "cut", "name") &&
+		route_is_plain(span_of(audit_entry_text(l, "name")));
 }
 
 static int parse_facts(
-	struct observations *all, const struct trail_line *l, struct observation *s, struct err *e)
+	struct observations *all, const struct audit_entry *l, struct observation *s, struct err *e)
 {
 	const json_t *details = json_object_get(l->object, "details");
 	const json_t *detail;
@@ -208,18 +209,19 @@ static int parse_facts(
 
 	s->unallowable = unallowable_reason(l);
 	s->complete = !json_object_get(l->object, "details_left_out");
-	text_copy(span_of(trail_text(l, "known_by")), s->known_by, sizeof(s->known_by));
-	if (copy_text(all, trail_text(l, "subject"), &s->subject, e) != 0 ||
-		copy_text(all, trail_text(l, "method"), &s->method, e) != 0 ||
-		copy_text(all, trail_text(l, "target"), &s->target, e) != 0 ||
-		copy_text(all, trail_text(l, "name"), &f->name, e) != 0)
+	text_copy(span_of(audit_entry_text(l, "known_by")), s->known_by, sizeof(s->known_by));
+	if (copy_text(all, audit_entry_text(l, "subject"), &s->subject, e) != 0 ||
+		copy_text(all, audit_entry_text(l, "method"), &s->method, e) != 0 ||
+		copy_text(all, audit_entry_text(l, "target"), &s->target, e) != 0 ||
+		copy_text(all, audit_entry_text(l, "name"), &f->name, e) != 0)
 		return -1;
 	f->route = find_route(l);
 	f->plain_name = has_plain_name(l);
-	s->subject_cut = trail_has(l, "cut", "subject");
+	s->subject_cut = audit_entry_has(l, "cut", "subject");
 	f->hidden = json_is_true(json_object_get(l->object, "hidden"));
 	f->unseen = json_is_true(json_object_get(l->object, "mounts_unseen"));
-	if (!s->unallowable && !f->route && strcmp(trail_text(l, "operation"), "unknown") != 0)
+	if (!s->unallowable && !f->route &&
+		strcmp(audit_entry_text(l, "operation"), "unknown") != 0)
 		s->unallowable = "this dsp does not know the operation";
 	if (!parse_powers(l, &f->powers))
 		s->unallowable = "this dsp does not know its powers";
@@ -233,11 +235,11 @@ static int parse_facts(
 /* --- lines -------------------------------------------------------------------------------------*/
 
 /* All that a policy can speak of, as one text; mem_free is for the caller. */
-static char *key_of(const struct trail_line *l)
+static char *key_of(const struct audit_entry *l)
 {
 	static const char *const members[] = { "subject", "known_by", "operation", "access",
 		"reading", "hidden", "mounts_unseen", "powers", "details", "details_left_out" };
-	const char *by = trail_text(l, "decided_by");
+	const char *by = audit_entry_text(l, "decided_by");
 	bool plain = has_plain_name(l);
 	json_t *list = json_array();
 	char *text;
@@ -272,7 +274,7 @@ static uint32_t *slot_of(struct observations *all, const char *key)
 	return &all->slots[i];
 }
 
-static int add_observation(struct observations *all, const struct trail_line *l, const char *key,
+static int add_observation(struct observations *all, const struct audit_entry *l, const char *key,
 	uint32_t *slot, struct err *e)
 {
 	struct observation *s = arena_take(&all->arena, sizeof(*s));
@@ -301,11 +303,11 @@ static void remember_id(struct observations *all, const char *id, struct observa
 }
 
 /* More of what a line told of. */
-static void count_repeats(struct observations *all, const struct trail_line *l)
+static void count_repeats(struct observations *all, const struct audit_entry *l)
 {
-	const char *of = trail_text(l, "of");
+	const char *of = audit_entry_text(l, "of");
 
-	if (strcmp(trail_text(l, "of_type"), "decision") != 0)
+	if (strcmp(audit_entry_text(l, "of_type"), "decision") != 0)
 		return;
 	for (size_t i = 0; i < OBSERVATION_IDS && i < all->next_id; i++) {
 		if (strcmp(all->ids[i], of) != 0)
@@ -319,13 +321,13 @@ static void count_repeats(struct observations *all, const struct trail_line *l)
 	all->orphan_repeats += l->count;
 }
 
-static void count_decision(struct observations *all, const struct trail_line *l)
+static void count_decision(struct observations *all, const struct audit_entry *l)
 {
-	const char *profile = trail_text(l, "profile");
+	const char *profile = audit_entry_text(l, "profile");
 
 	all->requests++;
-	all->monitored += trail_text(l, "would")[0] != '\0';
-	all->denied += strcmp(trail_text(l, "verdict"), "deny") == 0;
+	all->monitored += audit_entry_text(l, "would")[0] != '\0';
+	all->denied += strcmp(audit_entry_text(l, "verdict"), "deny") == 0;
 	if (!all->first[0] || strcmp(l->time, all->first) < 0)
 		text_copy(span_of(l->time), all->first, sizeof(all->first));
 	if (strcmp(l->time, all->last) > 0)
@@ -336,7 +338,7 @@ static void count_decision(struct observations *all, const struct trail_line *l)
 }
 
 /* The kind of request that a line tells of. */
-static int find_observation(struct observations *all, const struct trail_line *l,
+static int find_observation(struct observations *all, const struct audit_entry *l,
 	struct observation **ret, struct err *e)
 {
 	char *key = key_of(l);
@@ -355,10 +357,10 @@ static int find_observation(struct observations *all, const struct trail_line *l
 }
 
 static int add_decision(
-	struct observations *all, const struct trail_line *l, const char *user, struct err *e)
+	struct observations *all, const struct audit_entry *l, const char *user, struct err *e)
 {
-	bool denied = strcmp(trail_text(l, "verdict"), "deny") == 0;
-	bool other = user && strcmp(user, trail_text(l, "subject")) != 0;
+	bool denied = strcmp(audit_entry_text(l, "verdict"), "deny") == 0;
+	bool other = user && strcmp(user, audit_entry_text(l, "subject")) != 0;
 	struct observation *s = NULL;
 
 	if (!other)
@@ -374,18 +376,18 @@ static int add_decision(
 }
 
 int observations_add(
-	struct observations *all, const struct trail_line *l, const char *user, struct err *e)
+	struct observations *all, const struct audit_entry *l, const char *user, struct err *e)
 {
 	switch (l->type) {
-	case TRAIL_DECISION:
+	case ENTRY_DECISION:
 		return add_decision(all, l, user, e);
-	case TRAIL_DROPPED:
+	case ENTRY_DROPPED:
 		all->dropped += l->count;
 		break;
-	case TRAIL_REPEAT:
+	case ENTRY_REPEAT:
 		count_repeats(all, l);
 		break;
-	case TRAIL_OUTCOME:
+	case ENTRY_OUTCOME:
 		break;
 	}
 	return 0;

@@ -108,20 +108,20 @@ static int parse_options(struct suggest_options *o, struct observations *all, in
 
 static int read_trail(struct observations *all, const char *path, const char *user, struct err *e)
 {
-	struct trail *t;
-	struct trail_line l;
+	struct audit_reader *t;
+	struct audit_entry l;
 	int rc;
 
-	if (trail_open(path, &t, e) != 0)
+	if (audit_reader_open(path, &t, e) != 0)
 		return -1;
-	while ((rc = trail_next(t, &l, e)) > 0) {
+	while ((rc = audit_reader_next(t, &l, e)) > 0) {
 		rc = observations_add(all, &l, user, e);
 		json_decref(l.object);
 		if (rc != 0)
 			break;
 	}
-	all->truncated_lines += trail_torn(t);
-	trail_close(t);
+	all->truncated_lines += audit_reader_truncated(t);
+	audit_reader_close(t);
 	return rc;
 }
 

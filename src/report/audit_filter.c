@@ -54,16 +54,16 @@ static bool is_like(const char *wanted, const char *glob, const char *text)
 	return (!wanted || strcmp(wanted, text) == 0) && (!glob || fnmatch(glob, text, 0) == 0);
 }
 
-bool audit_filter_matches(const struct audit_filter *p, const struct trail_line *l)
+bool audit_filter_matches(const struct audit_filter *p, const struct audit_entry *l)
 {
-	const char *verdict = trail_verdict(l);
+	const char *verdict = audit_entry_verdict(l);
 	bool allowed = strcmp(verdict, "allow") == 0;
-	bool read = strcmp(trail_text(l, "access"), "read") == 0;
+	bool read = strcmp(audit_entry_text(l, "access"), "read") == 0;
 
 	if (allowed && (p->denied || (p->changes && read)))
 		return false;
 	return is_like(p->verdict, NULL, verdict) &&
-		is_like(p->user, NULL, trail_text(l, "subject")) &&
-		is_like(NULL, p->operation, trail_text(l, "operation")) &&
-		(!p->power || trail_has(l, "powers", p->power));
+		is_like(p->user, NULL, audit_entry_text(l, "subject")) &&
+		is_like(NULL, p->operation, audit_entry_text(l, "operation")) &&
+		(!p->power || audit_entry_has(l, "powers", p->power));
 }

@@ -21,6 +21,6 @@ const char *audit_filter_check(const struct audit_filter *p);
 bool audit_filter_is_set(const struct audit_filter *p);
 
 /* Whether a decision is wanted. */
-bool audit_filter_matches(const struct audit_filter *p, const struct trail_line *l);
+bool audit_filter_matches(const struct audit_filter *p, const struct audit_entry *l);
 
 #endif

@@ -17,14 +17,14 @@ enum {
 enum { BYTES_ROOM = 1024 };
 
 /* A member as its bytes came, or their beginning. */
-static struct span bytes_of(const struct trail_line *l, const char *member, char room[BYTES_ROOM])
+static struct span bytes_of(const struct audit_entry *l, const char *member, char room[BYTES_ROOM])
 {
-	text_copy(span_of(trail_text(l, member)), room, BYTES_ROOM);
-	return (struct span){ room, trail_bytes(room, room) };
+	text_copy(span_of(audit_entry_text(l, member)), room, BYTES_ROOM);
+	return (struct span){ room, audit_unescape(room, room) };
 }
 
 const char *audit_line_escaped(
-	const struct trail_line *l, const char *member, char *out, size_t most)
+	const struct audit_entry *l, const char *member, char *out, size_t most)
 {
 	char room[BYTES_ROOM];
 	struct span bytes = bytes_of(l, member, room);
@@ -34,7 +34,7 @@ const char *audit_line_escaped(
 }
 
 const char *audit_line_printable(
-	const struct trail_line *l, const char *member, char *out, size_t most)
+	const struct audit_entry *l, const char *member, char *out, size_t most)
 {
 	char room[BYTES_ROOM];
 
@@ -47,13 +47,13 @@ const char *audit_line_printable(
 }
 
 /* "[exec, kill]", or nothing. */
-static void write_powers(const struct trail_line *l, char *out, size_t cap)
+static void write_powers(const struct audit_entry *l, char *out, size_t cap)
 {
 	const char *name;
 	struct line text;
 
 	line_init(&text, out, cap);
-	for (size_t i = 0; (name = trail_word(l, "powers", i)); i++) {
+	for (size_t i = 0; (name = audit_entry_word(l, "powers", i)); i++) {
 		char word[40];
 
 		text_escape(span_of(name), word, sizeof(word));
@@ -69,11 +69,11 @@ void audit_line_cut(char *text, size_t most)
 		memcpy(text + most - 3, "...", sizeof("..."));
 }
 
-enum shade audit_line_shade(const struct trail_line *l)
+enum shade audit_line_shade(const struct audit_entry *l)
 {
-	if (l->type == TRAIL_OUTCOME)
+	if (l->type == ENTRY_OUTCOME)
 		return SHADE_OUTCOME;
-	return audit_line_shade_of(trail_verdict(l));
+	return audit_line_shade_of(audit_entry_verdict(l));
 }
 
 enum shade audit_line_shade_of(const char *text)
@@ -86,15 +86,15 @@ enum shade audit_line_shade_of(const char *text)
 }
 
 /* The word that a line begins with. */
-static const char *word_of(const struct trail_line *l, char room[8])
+static const char *word_of(const struct audit_entry *l, char room[8])
 {
 	static const char *const words[] = { [SHADE_ALLOW] = "allow",
 		[SHADE_DENY] = "deny",
 		[SHADE_WOULD] = "would",
 		[SHADE_OUTCOME] = "ended" };
-	uint64_t status = trail_number(l, "status");
+	uint64_t status = audit_entry_number(l, "status");
 
-	if (l->type != TRAIL_OUTCOME || status == 0 || status > 999)
+	if (l->type != ENTRY_OUTCOME || status == 0 || status > 999)
 		return words[audit_line_shade(l)];
 	(void)snprintf(room, 8, "%u", (unsigned)status);
 	return room;
@@ -117,7 +117,7 @@ static const char *without_version(const char *target)
 }
 
 /* "POST /v1.41/containers/web/kill [kill]", of which the target gives way. */
-static void write_request(const struct trail_line *l, size_t most, struct line *text)
+static void write_request(const struct audit_entry *l, size_t most, struct line *text)
 {
 	char method[20];
 	char powers[POWERS_MOST + 1];
@@ -135,9 +135,9 @@ static void write_request(const struct trail_line *l, size_t most, struct line *
 	line_add(text, " %s %s%s", method, target, powers);
 }
 
-void audit_line_write(const struct trail_line *l, size_t most, struct audit_line_text *ret)
+void audit_line_write(const struct audit_entry *l, size_t most, struct audit_line_text *ret)
 {
-	const char *who = l->type == TRAIL_OUTCOME ? "user" : "subject";
+	const char *who = l->type == ENTRY_OUTCOME ? "user" : "subject";
 	int width = most < NARROW ? 0 : OPERATION_WIDTH;
 	char word[8];
 	char subject[AUDIT_LINE_NAME + 1];
@@ -150,7 +150,7 @@ void audit_line_write(const struct trail_line *l, size_t most, struct audit_line
 		audit_line_cut(subject, most / 4 > SUBJECT_LEAST ? most / 4 : SUBJECT_LEAST);
 	line_init(&text, ret->main, sizeof(ret->main));
 	line_add(&text, "%-*s  %-10s", AUDIT_LINE_WORD, word_of(l, word), name);
-	if (l->type == TRAIL_DECISION)
+	if (l->type == ENTRY_DECISION)
 		line_add(&text, " %-*s", width,
 			audit_line_escaped(l, "operation", operation, AUDIT_LINE_NAME));
 	write_request(l, most, &text);

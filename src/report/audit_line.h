@@ -20,20 +20,20 @@ struct audit_line_text {
 };
 
 /* "deny   alice      container_kill         POST /v1.41/containers/web/kill [kill]", and why. */
-void audit_line_write(const struct trail_line *l, size_t most, struct audit_line_text *ret);
+void audit_line_write(const struct audit_entry *l, size_t most, struct audit_line_text *ret);
 
 /* What it is about, and the same of a sentence. */
 enum shade { SHADE_ALLOW, SHADE_DENY, SHADE_WOULD, SHADE_OUTCOME };
-enum shade audit_line_shade(const struct trail_line *l);
+enum shade audit_line_shade(const struct audit_entry *l);
 enum shade audit_line_shade_of(const char *text);
 
 /* A member as its bytes came, escaped; "-" when it is not there. Returns out, or that. */
 const char *audit_line_escaped(
-	const struct trail_line *l, const char *member, char *out, size_t most);
+	const struct audit_entry *l, const char *member, char *out, size_t most);
 
 /* What dsp has said, as it stands; what is not printable is not dsp's. */
 const char *audit_line_printable(
-	const struct trail_line *l, const char *member, char *out, size_t most);
+	const struct audit_entry *l, const char *member, char *out, size_t most);
 
 /* To so many columns, three at least. */
 void audit_line_cut(char *text, size_t most);

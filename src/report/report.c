@@ -41,7 +41,7 @@ void report_free(struct report *r)
 
 /* What every row says of one line. */
 struct weight {
-	const struct trail_line *line;
+	const struct audit_entry *line;
 	uint64_t times;
 	bool denied;
 	bool would;
@@ -91,17 +91,17 @@ static size_t power_by_name(const char *name)
 }
 
 /* The rule that refused, else the flags that would open what is closed, else the flag. */
-static void decider_text(const struct trail_line *l, char *out, size_t cap)
+static void decider_text(const struct audit_entry *l, char *out, size_t cap)
 {
-	const char *rule = trail_text(l, "rule");
+	const char *rule = audit_entry_text(l, "rule");
 	const char *name;
 	struct line text;
 
 	line_init(&text, out, cap);
-	line_add_cut(&text, span_of(rule[0] ? rule : trail_text(l, "flag")));
+	line_add_cut(&text, span_of(rule[0] ? rule : audit_entry_text(l, "flag")));
 	if (text.n > 0)
 		return;
-	for (size_t i = 0; (name = trail_word(l, "closed", i)); i++) {
+	for (size_t i = 0; (name = audit_entry_word(l, "closed", i)); i++) {
 		size_t p = power_by_name(name);
 
 		if (p < POWER_COUNT)
@@ -112,9 +112,10 @@ static void decider_text(const struct trail_line *l, char *out, size_t cap)
 /* "POST /containers/create": as it was sent. */
 static void count_denial(struct report *r, const struct weight *w, const char *subject)
 {
-	const struct trail_line *l = w->line;
+	const struct audit_entry *l = w->line;
 	char by[400];
-	const char *parts[] = { trail_text(l, "reason"), trail_text(l, "decided_by"), by, subject };
+	const char *parts[] = { audit_entry_text(l, "reason"), audit_entry_text(l, "decided_by"),
+		by, subject };
 	struct counter_row *row;
 	char example[400];
 	struct line text;
@@ -122,7 +123,7 @@ static void count_denial(struct report *r, const struct weight *w, const char *s
 	decider_text(l, by, sizeof(by));
 	row = row_of(&r->denials, parts, 4);
 	line_init(&text, example, sizeof(example));
-	line_add(&text, "%s %s", trail_text(l, "method"), trail_text(l, "target"));
+	line_add(&text, "%s %s", audit_entry_text(l, "method"), audit_entry_text(l, "target"));
 	add_to_row(row, w);
 	set_example(row, example);
 }
@@ -168,7 +169,7 @@ static void count_powers(struct report *r, const struct weight *w, const char *s
 	const char *name;
 	bool root = false;
 
-	for (size_t i = 0; (name = trail_word(w->line, "powers", i)); i++) {
+	for (size_t i = 0; (name = audit_entry_word(w->line, "powers", i)); i++) {
 		size_t p = power_by_name(name);
 		const char *parts[] = { name, subject };
 
@@ -223,24 +224,24 @@ static void count_time(struct report *r, const struct weight *w)
 
 /* --- lines -------------------------------------------------------------------------------------*/
 
-static void count_decision(struct report *r, const struct trail_line *l, uint64_t times)
+static void count_decision(struct report *r, const struct audit_entry *l, uint64_t times)
 {
-	const char *subject = trail_text(l, "subject");
-	const char *operation = trail_text(l, "operation");
+	const char *subject = audit_entry_text(l, "subject");
+	const char *operation = audit_entry_text(l, "operation");
 	const char *parts[] = { subject, operation };
 	const struct weight w = { .line = l,
 		.times = times,
-		.denied = strcmp(trail_text(l, "verdict"), "deny") == 0,
-		.would = trail_text(l, "would")[0] != '\0',
-		.write = strcmp(trail_text(l, "access"), "write") == 0 };
+		.denied = strcmp(audit_entry_text(l, "verdict"), "deny") == 0,
+		.would = audit_entry_text(l, "would")[0] != '\0',
+		.write = strcmp(audit_entry_text(l, "access"), "write") == 0 };
 
 	count_time(r, &w);
 	r->decisions += times;
 	r->denied += w.denied ? times : 0;
 	r->would += w.would ? times : 0;
 	r->writes += w.write ? times : 0;
-	text_copy(span_of(trail_text(l, "profile")), r->profile, sizeof(r->profile));
-	r->monitor = strcmp(trail_text(l, "mode"), "monitor") == 0;
+	text_copy(span_of(audit_entry_text(l, "profile")), r->profile, sizeof(r->profile));
+	r->monitor = strcmp(audit_entry_text(l, "mode"), "monitor") == 0;
 	if (subject[0] == '\0') {
 		r->unreadable += times;
 		return;
@@ -252,24 +253,24 @@ static void count_decision(struct report *r, const struct trail_line *l, uint64_
 	count_powers(r, &w, subject);
 }
 
-static void count_outcome(struct report *r, const struct trail_line *l, uint64_t times)
+static void count_outcome(struct report *r, const struct audit_entry *l, uint64_t times)
 {
 	const struct weight w = { .line = l, .times = times };
 	char status[8];
 	struct line text;
 
-	if (strcmp(trail_text(l, "pair"), "exact") == 0)
+	if (strcmp(audit_entry_text(l, "pair"), "exact") == 0)
 		r->paired += times;
 	line_init(&text, status, sizeof(status));
-	line_add(&text, "%u", (unsigned)trail_number(l, "status"));
+	line_add(&text, "%u", (unsigned)audit_entry_number(l, "status"));
 	add_to_row(counter_row(&r->outcomes, status), &w);
 }
 
-void report_count(struct report *r, const struct trail_line *l, uint64_t times)
+void report_count(struct report *r, const struct audit_entry *l, uint64_t times)
 {
-	if (l->type == TRAIL_DECISION)
+	if (l->type == ENTRY_DECISION)
 		count_decision(r, l, times);
-	else if (l->type == TRAIL_OUTCOME)
+	else if (l->type == ENTRY_OUTCOME)
 		count_outcome(r, l, times);
 }
 
@@ -277,14 +278,14 @@ void report_count(struct report *r, const struct trail_line *l, uint64_t times)
 
 struct report_command {
 	struct report report;
-	struct trail_line kept[KEPT]; /* a ring: a repeat names the id of its line */
+	struct audit_entry kept[KEPT]; /* a ring: a repeat names the id of its line */
 	size_t next;
 };
 
-static const struct trail_line *find_recent(const struct report_command *g, const char *id)
+static const struct audit_entry *find_recent(const struct report_command *g, const char *id)
 {
 	for (size_t i = 1; i <= KEPT; i++) {
-		const struct trail_line *l = &g->kept[(g->next + KEPT - i) % KEPT];
+		const struct audit_entry *l = &g->kept[(g->next + KEPT - i) % KEPT];
 
 		if (!l->object)
 			return NULL;
@@ -294,33 +295,33 @@ static const struct trail_line *find_recent(const struct report_command *g, cons
 	return NULL;
 }
 
-static bool is_in_period(const struct report *r, const struct trail_line *l)
+static bool is_in_period(const struct report *r, const struct audit_entry *l)
 {
 	return (!r->since || strncmp(l->time, r->since, strlen(r->since)) >= 0) &&
 		(!r->until || strncmp(l->time, r->until, strlen(r->until)) < 0);
 }
 
 /* Takes over the line's object. */
-static void count_line(struct report_command *g, struct trail_line *l)
+static void count_line(struct report_command *g, struct audit_entry *l)
 {
 	struct report *r = &g->report;
-	const struct trail_line *of;
+	const struct audit_entry *of;
 
 	if (!is_in_period(r, l)) {
 		json_decref(l->object);
 		return;
 	}
-	if (l->type == TRAIL_DROPPED)
+	if (l->type == ENTRY_DROPPED)
 		r->dropped += l->count;
-	if (l->type == TRAIL_REPEAT) {
-		of = find_recent(g, trail_text(l, "of"));
+	if (l->type == ENTRY_REPEAT) {
+		of = find_recent(g, audit_entry_text(l, "of"));
 		if (of)
 			report_count(r, of, l->count);
 		else
 			r->orphan_repeats += l->count;
 	}
 	report_count(r, l, 1);
-	if (l->type != TRAIL_DECISION && l->type != TRAIL_OUTCOME) {
+	if (l->type != ENTRY_DECISION && l->type != ENTRY_OUTCOME) {
 		json_decref(l->object);
 		return;
 	}
@@ -331,16 +332,16 @@ static void count_line(struct report_command *g, struct trail_line *l)
 
 static int read_file(struct report_command *g, const char *path, struct err *e)
 {
-	struct trail *t = NULL;
-	struct trail_line l;
+	struct audit_reader *t = NULL;
+	struct audit_entry l;
 	int rc;
 
-	if (trail_open(path, &t, e) != 0)
+	if (audit_reader_open(path, &t, e) != 0)
 		return -1;
-	while ((rc = trail_next(t, &l, e)) > 0)
+	while ((rc = audit_reader_next(t, &l, e)) > 0)
 		count_line(g, &l);
-	g->report.truncated_lines += trail_torn(t);
-	trail_close(t);
+	g->report.truncated_lines += audit_reader_truncated(t);
+	audit_reader_close(t);
 	return rc;
 }
 

@@ -54,7 +54,7 @@ MUST_USE int report_init(struct report *r);
 void report_free(struct report *r);
 
 /* Counts one decision or outcome, so many times over. */
-void report_count(struct report *r, const struct trail_line *l, uint64_t times);
+void report_count(struct report *r, const struct audit_entry *l, uint64_t times);
 
 /* Writes the page, which needs nothing from elsewhere and runs nothing. -1: it could not. */
 MUST_USE int report_page(struct report *r, FILE *out);

@@ -91,21 +91,21 @@ static int fail(const struct err *e)
 }
 
 /* What was lost goes past all that is picked, and an outcome tells nothing to pick it by. */
-static bool is_wanted(const struct watch_command *w, const struct trail_line *l)
+static bool is_wanted(const struct watch_command *w, const struct audit_entry *l)
 {
-	if (l->type == TRAIL_DECISION)
+	if (l->type == ENTRY_DECISION)
 		return audit_filter_matches(&w->filter, l);
-	return l->type == TRAIL_DROPPED || !audit_filter_is_set(&w->filter);
+	return l->type == ENTRY_DROPPED || !audit_filter_is_set(&w->filter);
 }
 
 static int process_line(struct watch_command *w, size_t number, struct span line)
 {
-	struct trail_line l;
+	struct audit_entry l;
 	struct err e;
 	bool wanted;
 	int rc = 0;
 
-	if (trail_parse(w->client.socket, number, line, &l, &e) != 0)
+	if (audit_entry_parse(w->client.socket, number, line, &l, &e) != 0)
 		return fail(&e);
 	wanted = is_wanted(w, &l);
 	if (w->json && wanted)

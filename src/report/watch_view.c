@@ -85,7 +85,7 @@ static void print_why(struct watch_view *s, const struct audit_line_text *t)
 }
 
 /* What a line said again, without its reason. */
-static void print_repeats(struct watch_view *s, struct fold *f)
+static void print_repeats(struct watch_view *s, struct repeat *f)
 {
 	char text[sizeof(struct audit_line_text) + 40];
 	char count[40];
@@ -97,46 +97,46 @@ static void print_repeats(struct watch_view *s, struct fold *f)
 	audit_line_cut(text, text_width(s) - strlen(count));
 	print(s, (int64_t)(f->last_us / 1000000), audit_line_shade_of(text), text);
 	(void)fprintf(s->to, "%s\n", count);
-	fold_end(f);
+	repeat_clear(f);
 }
 
 static void report_repeats(struct watch_view *s, bool all)
 {
-	struct fold *f;
+	struct repeat *f;
 
-	while ((f = folds_due(&s->folds, clock_date_us(), all)) != NULL)
+	while ((f = repeat_filter_due(&s->folds, clock_date_us(), all)) != NULL)
 		print_repeats(s, f);
 }
 
-static void print_line(struct watch_view *s, const struct trail_line *l)
+static void print_line(struct watch_view *s, const struct audit_entry *l)
 {
-	static const struct fold_of of = { "", "" };
+	static const struct repeat_source of = { "", "" };
 	uint64_t now_us = clock_date_us();
 	char key[sizeof(struct audit_line_text) + 40];
 	struct audit_line_text t;
-	struct fold *f;
+	struct repeat *f;
 	int n;
 
 	audit_line_write(l, text_width(s), &t);
 	/* What differs where the line was cut is not the same. */
 	n = snprintf(key, sizeof(key), "%s\n%s\n%llx", t.main, t.why,
-		(unsigned long long)text_hash(span_of(trail_text(l, "target"))));
-	f = folds_find(&s->folds, (struct span){ key, (size_t)n }, now_us);
+		(unsigned long long)text_hash(span_of(audit_entry_text(l, "target"))));
+	f = repeat_filter_find(&s->folds, (struct span){ key, (size_t)n }, now_us);
 	if (f) {
-		fold_count(f, now_us);
+		repeat_count(f, now_us);
 		return;
 	}
-	f = folds_place(&s->folds);
+	f = repeat_filter_oldest(&s->folds);
 	if (f->count > 0)
 		print_repeats(s, f);
 	print(s, l->seconds, audit_line_shade(l), t.main);
 	print_why(s, &t);
-	folds_begin(&s->folds, (struct span){ key, (size_t)n }, &of, now_us);
+	repeat_filter_add(&s->folds, (struct span){ key, (size_t)n }, &of, now_us);
 }
 
 /* --- counting ----------------------------------------------------------------------------------*/
 
-static void count_denial(struct watch_view *s, const struct trail_line *l)
+static void count_denial(struct watch_view *s, const struct audit_entry *l)
 {
 	char subject[AUDIT_LINE_NAME + 1];
 	char operation[AUDIT_LINE_NAME + 1];
@@ -156,17 +156,18 @@ static void count_denial(struct watch_view *s, const struct trail_line *l)
 		row->example = mem_copy(why, strlen(why));
 }
 
-static void count_decision(struct watch_view *s, const struct trail_line *l)
+static void count_decision(struct watch_view *s, const struct audit_entry *l)
 {
 	enum shade shade = audit_line_shade(l);
-	uint64_t generation = trail_number(l, "generation");
+	uint64_t generation = audit_entry_number(l, "generation");
 	char profile[AUDIT_LINE_NAME + 1];
 
 	if (s->generation > 0 && s->generation != generation)
 		watch_view_note(s, "other settings are in force: generation %llu, profile %s%s",
 			(unsigned long long)generation,
 			audit_line_escaped(l, "profile", profile, AUDIT_LINE_NAME),
-			strcmp(trail_text(l, "mode"), "monitor") == 0 ? ", MONITOR MODE" : "");
+			strcmp(audit_entry_text(l, "mode"), "monitor") == 0 ? ", MONITOR MODE"
+									    : "");
 	s->generation = generation;
 	s->decisions++;
 	s->denied += shade == SHADE_DENY;
@@ -175,21 +176,21 @@ static void count_decision(struct watch_view *s, const struct trail_line *l)
 		count_denial(s, l);
 }
 
-void watch_view_line(struct watch_view *s, const struct trail_line *l, bool shown)
+void watch_view_line(struct watch_view *s, const struct audit_entry *l, bool shown)
 {
 	s->fresh = true;
 	switch (l->type) {
-	case TRAIL_DECISION:
+	case ENTRY_DECISION:
 		count_decision(s, l);
 		break;
-	case TRAIL_OUTCOME:
+	case ENTRY_OUTCOME:
 		shown = shown && s->outcomes;
 		break;
-	case TRAIL_DROPPED:
+	case ENTRY_DROPPED:
 		s->lost += l->count;
-		s->lost_decisions += trail_number(l, "decisions");
+		s->lost_decisions += audit_entry_number(l, "decisions");
 		return;
-	case TRAIL_REPEAT:
+	case ENTRY_REPEAT:
 		return; /* dsp folds nothing for those who look on */
 	}
 	if (shown)
@@ -342,6 +343,6 @@ void watch_view_end(struct watch_view *s, FILE *summary)
 			(unsigned long long)((clock_now() - s->begun_at) / 1000));
 		print_denials(s, summary);
 	}
-	folds_free(&s->folds);
+	repeat_filter_free(&s->folds);
 	counter_free(&s->denials);
 }

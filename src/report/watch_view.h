@@ -32,7 +32,7 @@ struct watch_view {
 	uint64_t lost_reported_at;
 	uint64_t generation; /* of the decision before */
 	uint64_t at_drawn;   /* decisions, when the last line was drawn */
-	struct folds folds;
+	struct repeat_filter folds;
 	struct counter denials;
 };
 
@@ -43,7 +43,7 @@ MUST_USE int watch_view_begin(struct watch_view *s, FILE *to, bool colour);
 void watch_view_measure(struct watch_view *s);
 
 /* A decision, an outcome, or that lines are missing; shown: it is not only counted. */
-void watch_view_line(struct watch_view *s, const struct trail_line *l, bool shown);
+void watch_view_line(struct watch_view *s, const struct audit_entry *l, bool shown);
 
 /* A line of our own. */
 void watch_view_note(struct watch_view *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

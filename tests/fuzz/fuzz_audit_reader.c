@@ -23,23 +23,23 @@ static void check_error(const struct err *e)
 	CHECK(e->text[0] != '\0' && fuzz_printable(e->text));
 }
 
-static void check_line(const struct trail_line *l)
+static void check_line(const struct audit_entry *l)
 {
-	const char *text = trail_text(l, "target");
+	const char *text = audit_entry_text(l, "target");
 	char *bytes = fuzz_room(strlen(text));
 
 	CHECK(json_is_object(l->object) && l->number > 0 && l->seconds >= 0);
 	CHECK(strlen(l->time) == strlen("2026-11-25T10:00:00.000000Z"));
-	CHECK(l->type <= TRAIL_DROPPED && trail_bytes(text, bytes) <= strlen(text));
+	CHECK(l->type <= ENTRY_DROPPED && audit_unescape(text, bytes) <= strlen(text));
 	free(bytes);
 }
 
 /* The same line, and the same answer, when it does not come from a file. */
-static void check_parse(struct span text, size_t number, const struct trail_line *wanted)
+static void check_parse(struct span text, size_t number, const struct audit_entry *wanted)
 {
-	struct trail_line l;
+	struct audit_entry l;
 	struct err e;
-	int rc = trail_parse("elsewhere", number, text, &l, &e);
+	int rc = audit_entry_parse("elsewhere", number, text, &l, &e);
 
 	CHECK((rc == 0) == (wanted != NULL));
 	if (rc != 0 || !wanted) {
@@ -58,20 +58,20 @@ static struct span next_line(struct span *rest)
 
 	do
 		line = fuzz_line(*rest, rest);
-	while (span_starts(line, SPAN("dsp: ")) || trail_is_half(line));
+	while (span_starts(line, SPAN("dsp: ")) || audit_entry_is_truncated(line));
 	return line;
 }
 
 /* Reads all lines that are good, up to the first that is not. */
 static void read_trail(const char *path, struct span text, struct observations *all)
 {
-	struct trail *t = NULL;
-	struct trail_line l;
+	struct audit_reader *t = NULL;
+	struct audit_entry l;
 	struct err e;
 	int rc;
 
-	CHECK(trail_open(path, &t, &e) == 0);
-	while ((rc = trail_next(t, &l, &e)) > 0) {
+	CHECK(audit_reader_open(path, &t, &e) == 0);
+	while ((rc = audit_reader_next(t, &l, &e)) > 0) {
 		check_line(&l);
 		check_parse(next_line(&text), l.number, &l);
 		CHECK(observations_add(all, &l, NULL, &e) == 0);
@@ -81,7 +81,7 @@ static void read_trail(const char *path, struct span text, struct observations *
 		check_error(&e);
 		check_parse(next_line(&text), 1, NULL);
 	}
-	trail_close(t);
+	audit_reader_close(t);
 }
 
 /* --- what is made of it ------------------------------------------------------------------------*/

@@ -50,10 +50,10 @@ static void take_lines(struct watch_view *s, struct span rest)
 {
 	for (size_t n = 1; rest.n > 0 && n <= LINES_MOST; n++) {
 		struct span line = span_cut(&rest, '\n');
-		struct trail_line l;
+		struct audit_entry l;
 		struct err e;
 
-		if (trail_parse("input", n, line, &l, &e) != 0)
+		if (audit_entry_parse("input", n, line, &l, &e) != 0)
 			continue;
 		watch_view_line(s, &l, true);
 		json_decref(l.object);

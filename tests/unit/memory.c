@@ -251,11 +251,11 @@ static void a_body_that_comes_in(void **state)
 
 static void who_looks_on(void **state)
 {
-	struct watch watch;
+	struct recent_decisions watch;
 	struct err e;
 
 	(void)state;
-	watch_init(&watch);
+	recent_decisions_init(&watch);
 	for (size_t turn = 1; turn < 12; turn++) {
 		const struct request request = { .method = SPAN("GET"), .target = SPAN("/") };
 		const struct decision yes = {
@@ -272,12 +272,12 @@ static void who_looks_on(void **state)
 		size_t len;
 
 		begin(turn / 2, turn % 2);
-		if (watch_read(&watch, SPAN(""), &text, &len, &e) == 0) {
+		if (recent_decisions_read(&watch, SPAN(""), &text, &len, &e) == 0) {
 			assert_true(len > 0);
 			mem_free(text);
 		}
-		watch_decision(&watch, &r, 1);
-		watch_end(&watch);
+		recent_decisions_add(&watch, &r, 1);
+		recent_decisions_free(&watch);
 		assert_int_equal(watch.decisions, turn);
 		assert_int_equal(alive, 0);
 	}

@@ -19,13 +19,13 @@ struct reader {
 	bool more;
 };
 
-static void decide_once(struct watch *w, const char *text)
+static void decide_once(struct recent_decisions *w, const char *text)
 {
 	const struct audit_record r = {
 		.refused = "question", .message = text, .policy = &policy, .digest = "-"
 	};
 
-	watch_decision(w, &r, 7);
+	recent_decisions_add(w, &r, 7);
 }
 
 static uint64_t number_behind(struct span line, const char *key)
@@ -54,7 +54,7 @@ static void take_state(struct reader *r, struct span line)
 	r->more = has(line, "\"more\":true");
 }
 
-static void take_line(const struct watch *w, struct reader *r, struct span line)
+static void take_line(const struct recent_decisions *w, struct reader *r, struct span line)
 {
 	char key[40];
 	uint64_t number;
@@ -71,14 +71,14 @@ static void take_line(const struct watch *w, struct reader *r, struct span line)
 	r->last = number;
 }
 
-static void look(struct watch *w, struct reader *r)
+static void look(struct recent_decisions *w, struct reader *r)
 {
 	size_t len;
 	char *text;
 	struct span rest;
 	struct err e;
 
-	assert_int_equal(watch_read(w, span_of(r->cursor), &text, &len, &e), 0);
+	assert_int_equal(recent_decisions_read(w, span_of(r->cursor), &text, &len, &e), 0);
 	rest = (struct span){ text, len };
 	while (rest.n > 0) {
 		struct span line = span_cut(&rest, '\n');
@@ -91,7 +91,7 @@ static void look(struct watch *w, struct reader *r)
 	mem_free(text);
 }
 
-static void look_at_all(struct watch *w, struct reader *r)
+static void look_at_all(struct recent_decisions *w, struct reader *r)
 {
 	do
 		look(w, r);
@@ -100,41 +100,41 @@ static void look_at_all(struct watch *w, struct reader *r)
 
 static void nobody_looks(void **state)
 {
-	struct watch w;
+	struct recent_decisions w;
 
 	(void)state;
-	watch_init(&w);
+	recent_decisions_init(&w);
 	for (int i = 0; i < 1000; i++)
 		decide_once(&w, "no");
 	assert_int_equal(w.decisions, 1000);
-	assert_int_equal(watch_bytes(&w), 0);
-	assert_int_equal(watch_tick(&w), 0);
-	watch_end(&w);
+	assert_int_equal(recent_decisions_bytes(&w), 0);
+	assert_int_equal(recent_decisions_tick(&w), 0);
+	recent_decisions_free(&w);
 }
 
 static void each_once_in_order(void **state)
 {
 	struct request_outcome outcome = { .method = SPAN_INIT("GET"), .target = SPAN_INIT("/") };
 	struct reader r = { .seen = 0 };
-	struct watch w;
+	struct recent_decisions w;
 
 	(void)state;
-	watch_init(&w);
+	recent_decisions_init(&w);
 	decide_once(&w, "before");
 	look(&w, &r);
 	r.last = 1;
 	for (int i = 0; i < 100; i++) {
 		for (size_t n = die(5); n > 0; n--)
 			decide_once(&w, "no");
-		watch_outcome(&w, &outcome);
+		recent_decisions_add_outcome(&w, &outcome);
 		if (die(2))
 			look_at_all(&w, &r);
 	}
 	look_at_all(&w, &r);
 	assert_int_equal(r.lost, 0);
 	assert_int_equal(r.seen, w.decisions - 1);
-	watch_end(&w);
-	assert_int_equal(watch_bytes(&w), 0);
+	recent_decisions_free(&w);
+	assert_int_equal(recent_decisions_bytes(&w), 0);
 }
 
 /* Readers of all paces: what one has seen and what it was told is missing is all that there was. */
@@ -143,24 +143,24 @@ static void too_slow(void **state)
 	static char long_text[1000];
 	struct request_outcome outcome = { .method = SPAN_INIT("GET"), .target = SPAN_INIT("/") };
 	struct reader readers[4] = { { .seen = 0 } };
-	struct watch w;
+	struct recent_decisions w;
 
 	(void)state;
 	memset(long_text, 'x', sizeof(long_text) - 1);
-	watch_init(&w);
+	recent_decisions_init(&w);
 	for (size_t i = 0; i < 4; i++)
 		look(&w, &readers[i]);
 	for (int i = 0; i < 20000; i++) {
 		decide_once(&w, long_text + die(sizeof(long_text)));
 		if (die(3) == 0)
-			watch_outcome(&w, &outcome);
+			recent_decisions_add_outcome(&w, &outcome);
 		for (size_t k = 0; k < 4; k++) {
 			if (die((size_t)1 << (4 * k)) == 0)
 				look(&w, &readers[k]);
 		}
 		/* Nobody looked for long, for once. */
 		if (i == 10000)
-			watch_end(&w);
+			recent_decisions_free(&w);
 	}
 	for (size_t i = 0; i < 4; i++) {
 		look_at_all(&w, &readers[i]);
@@ -169,16 +169,16 @@ static void too_slow(void **state)
 	}
 	assert_true(readers[0].lost <= 1);
 	assert_true(readers[3].lost > 5000 && readers[3].seen > 500);
-	watch_end(&w);
+	recent_decisions_free(&w);
 }
 
 static void another_instance(void **state)
 {
 	struct reader r = { .seen = 0 };
-	struct watch w;
+	struct recent_decisions w;
 
 	(void)state;
-	watch_init(&w);
+	recent_decisions_init(&w);
 	decide_once(&w, "unseen");
 	look(&w, &(struct reader){ .seen = 0 });
 	decide_once(&w, "seen");
@@ -186,7 +186,7 @@ static void another_instance(void **state)
 	look(&w, &r);
 	assert_int_equal(r.seen, 1);
 	assert_int_equal(r.lost, 1);
-	watch_end(&w);
+	recent_decisions_free(&w);
 }
 
 static void no_cursors(void **state)
@@ -194,11 +194,11 @@ static void no_cursors(void **state)
 	static const char *const wrong[] = { "x", "-", "-1", "-1-1", "-1-1-1-", "-1-1-1x",
 		"-1--1-1", "-1-1- 1", "-+1-1-1", "-2-1-1", "-1-2-1", "-18446744073709551617-0-0",
 		"-99999999999999999999-0-0", "-1-1-1-1" };
-	struct watch w;
+	struct recent_decisions w;
 	struct err e;
 
 	(void)state;
-	watch_init(&w);
+	recent_decisions_init(&w);
 	decide_once(&w, "no");
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		char text[100];
@@ -208,12 +208,13 @@ static void no_cursors(void **state)
 		int n = snprintf(text, sizeof(text), "%s%s", w.instance, wrong[i]);
 
 		cursor = exactly(text, (size_t)n);
-		assert_int_equal(
-			watch_read(&w, (struct span){ cursor, (size_t)n }, &reply, &len, &e), -1);
+		assert_int_equal(recent_decisions_read(
+					 &w, (struct span){ cursor, (size_t)n }, &reply, &len, &e),
+			-1);
 		assert_int_equal(e.code, EINVAL);
 		free(cursor);
 	}
-	assert_int_equal(watch_bytes(&w), 0);
+	assert_int_equal(recent_decisions_bytes(&w), 0);
 }
 
 int main(void)

@@ -14,7 +14,7 @@
 
 struct audit;
 
-struct audit_tally {
+struct audit_counts {
 	uint64_t decisions; /* all that were made */
 	uint64_t unlogged;
 	uint64_t waiting;
@@ -35,7 +35,7 @@ enum audit_outcome {
 struct audit_state {
 	struct audit_settings settings;
 	enum audit_to to; /* where it goes really */
-	struct audit_tally tally;
+	struct audit_counts counts;
 	uint64_t outcomes[AUDIT_OUTCOMES];
 	size_t queued;     /* lines */
 	char trouble[256]; /* why nothing is written now; empty: nothing is wrong */
@@ -67,10 +67,10 @@ void audit_outcome(struct audit *a, struct request_outcome *o);
 bool audit_wants_outcomes(struct audit *a);
 
 /* dockerd has started anew: of what it had in hand it will tell nothing more. */
-void audit_new_dockerd(struct audit *a);
+void audit_dockerd_restarted(struct audit *a);
 
 /* Whether the trail goes where dsp's lines for persons go: those of decisions are then left out. */
-bool audit_speaks(struct audit *a);
+bool audit_shares_log(struct audit *a);
 
 struct audit_state audit_state(struct audit *a);
 

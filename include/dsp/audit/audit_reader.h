@@ -13,11 +13,11 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 
-enum trail_type { TRAIL_DECISION, TRAIL_OUTCOME, TRAIL_REPEAT, TRAIL_DROPPED };
+enum audit_entry_type { ENTRY_DECISION, ENTRY_OUTCOME, ENTRY_REPEAT, ENTRY_DROPPED };
 
-struct trail_line {
+struct audit_entry {
 	size_t number; /* in its file, from 1 */
-	enum trail_type type;
+	enum audit_entry_type type;
 	json_t *object;   /* as audit.schema.json has it; json_decref is for the caller */
 	const char *id;   /* inside object, as all below */
 	const char *time; /* "2026-11-25T10:00:00.000000Z" */
@@ -25,50 +25,50 @@ struct trail_line {
 	uint64_t count;   /* of a repeat or of dropped lines; else 1 */
 };
 
-struct trail;
+struct audit_reader;
 
-/* Opens a file, "-": standard input. The caller closes it with trail_close. -1 and e. */
-MUST_USE int trail_open(const char *path, struct trail **ret, struct err *e);
+/* Opens a file, "-": standard input. The caller closes it with audit_reader_close. -1 and e. */
+MUST_USE int audit_reader_open(const char *path, struct audit_reader **ret, struct err *e);
 
-void trail_close(struct trail *t);
+void audit_reader_close(struct audit_reader *t);
 
 /*
  * The next line: 1 and *ret. 0: there is no more. -1 and e ("FILE:LINE: ..."): a line that is no
  * line of a trail, or of a version that is not known. Lines for persons, which stand between
  * those of a trail on standard error ("dsp: ..."), are passed over.
  */
-MUST_USE int trail_next(struct trail *t, struct trail_line *ret, struct err *e);
+MUST_USE int audit_reader_next(struct audit_reader *t, struct audit_entry *ret, struct err *e);
 
 /* One line without its end, from elsewhere; where is what an error names. 0, or -1 and e. */
-MUST_USE int trail_parse(
-	const char *where, size_t number, struct span text, struct trail_line *ret, struct err *e);
+MUST_USE int audit_entry_parse(
+	const char *where, size_t number, struct span text, struct audit_entry *ret, struct err *e);
 
 /*
  * How many lines were cut off while they were written, and passed over: the last one of a file, and
  * in its middle what a dsp that was killed has left, which the next one ended.
  */
-unsigned trail_torn(const struct trail *t);
+unsigned audit_reader_truncated(const struct audit_reader *t);
 
 /* Whether this is the start of a line that dsp writes, and no more. */
-bool trail_is_half(struct span text);
+bool audit_entry_is_truncated(struct span text);
 
 /* A member that is a text, or a number that is none below 0; "" and 0 where it is not there. */
-const char *trail_text(const struct trail_line *l, const char *member);
-uint64_t trail_number(const struct trail_line *l, const char *member);
+const char *audit_entry_text(const struct audit_entry *l, const char *member);
+uint64_t audit_entry_number(const struct audit_entry *l, const char *member);
 
 /* Of a decision: allow, deny, or would (be denied, but for monitor mode). */
-const char *trail_verdict(const struct trail_line *l);
+const char *audit_entry_verdict(const struct audit_entry *l);
 
 /*
  * The bytes that a client sent, of a text of the trail in which some are escaped; out has room for
  * strlen(text) bytes. How many there are.
  */
-size_t trail_bytes(const char *text, char *out);
+size_t audit_unescape(const char *text, char *out);
 
 /* The word of an element of a list ("powers", "closed"); NULL: there are no more. */
-const char *trail_word(const struct trail_line *l, const char *list, size_t at);
+const char *audit_entry_word(const struct audit_entry *l, const char *list, size_t at);
 
 /* Whether the list has this word. */
-bool trail_has(const struct trail_line *l, const char *list, const char *word);
+bool audit_entry_has(const struct audit_entry *l, const char *list, const char *word);
 
 #endif

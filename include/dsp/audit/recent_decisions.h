@@ -18,31 +18,32 @@ enum {
 };
 
 /* What is there only while somebody looks. */
-struct watch_view;
+struct recent_view;
 
-struct watch {
-	char instance[24];       /* no other dsp has it; the names of lines begin with it */
-	uint64_t lines;          /* all so far; while nobody looks, a decision is one */
-	uint64_t decisions;      /* all so far */
-	struct watch_view *view; /* NULL: nobody looks */
+struct recent_decisions {
+	char instance[24];        /* no other dsp has it; the names of lines begin with it */
+	uint64_t lines;           /* all so far; while nobody looks, a decision is one */
+	uint64_t decisions;       /* all so far */
+	struct recent_view *view; /* NULL: nobody looks */
 };
 
-void watch_init(struct watch *w);
-void watch_end(struct watch *w);
+void recent_decisions_init(struct recent_decisions *recent);
+void recent_decisions_free(struct recent_decisions *recent);
 
-static inline bool watch_is_on(const struct watch *w)
+static inline bool recent_decisions_active(const struct recent_decisions *recent)
 {
-	return w->view != NULL;
+	return recent->view != NULL;
 }
 
 /* A decision: what its line in a trail would be told of. */
-void watch_decision(struct watch *w, const struct audit_record *r, uint64_t duration_us);
+void recent_decisions_add(
+	struct recent_decisions *recent, const struct audit_record *r, uint64_t duration_us);
 
 /* What became of a request; its decision and pair are set for the line, and not to be used. */
-void watch_outcome(struct watch *w, struct request_outcome *o);
+void recent_decisions_add_outcome(struct recent_decisions *recent, struct request_outcome *o);
 
 /* dockerd has started anew: of what it had in hand it will tell nothing more. */
-void watch_new_dockerd(struct watch *w);
+void recent_decisions_dockerd_restarted(struct recent_decisions *recent);
 
 /*
  * What came behind a cursor, which a reply before this ended with; empty: nothing, but it begins
@@ -51,13 +52,13 @@ void watch_new_dockerd(struct watch *w);
  * {"watch":1,"instance":"...","cursor":"...","decisions":N,"more":false}; more: ask at once. -1 and
  * e, with EINVAL: such a cursor was never given.
  */
-MUST_USE int watch_read(
-	struct watch *w, struct span cursor, char **ret, size_t *len, struct err *e);
+MUST_USE int recent_decisions_read(struct recent_decisions *recent, struct span cursor, char **ret,
+	size_t *len, struct err *e);
 
 /* Gives memory back once nobody looks on. In how many milliseconds to call again; 0: no need. */
-unsigned watch_tick(struct watch *w);
+unsigned recent_decisions_tick(struct recent_decisions *recent);
 
 /* Bytes that are allocated; 0: nobody looks. */
-size_t watch_bytes(const struct watch *w);
+size_t recent_decisions_bytes(const struct recent_decisions *recent);
 
 #endif

@@ -11,10 +11,10 @@
 #include "dsp/core/base/span.h"
 #include "dsp/core/record/audit_record.h"
 
-enum { FOLDS = 32, FOLD_US = 1000000 };
+enum { REPEAT_LINES = 32, REPEAT_US = 1000000 };
 
 /* A line that was written, and how often it came again. */
-struct fold {
+struct repeat {
 	char *text; /* NULL: free */
 	size_t n;
 	size_t room;
@@ -27,35 +27,36 @@ struct fold {
 };
 
 /* What a line is named. */
-struct fold_of {
+struct repeat_source {
 	const char *id;
 	const char *type;
 };
 
-struct folds {
-	struct fold items[FOLDS];
-	uint64_t hashes[FOLDS]; /* of their texts */
-	size_t next;            /* the one that began first */
-	uint64_t hash;          /* of what was looked for */
+struct repeat_filter {
+	struct repeat items[REPEAT_LINES];
+	uint64_t hashes[REPEAT_LINES]; /* of their texts */
+	size_t next;                   /* the one that began first */
+	uint64_t hash;                 /* of what was looked for */
 };
 
 /* The line that text repeats at this time, or NULL. */
-struct fold *folds_find(struct folds *f, struct span text, uint64_t now_us);
+struct repeat *repeat_filter_find(struct repeat_filter *f, struct span text, uint64_t now_us);
 
-void fold_count(struct fold *f, uint64_t now_us);
+void repeat_count(struct repeat *f, uint64_t now_us);
 
 /* The place for a new line, that of the oldest; what it counts must be told before. */
-struct fold *folds_place(struct folds *f);
+struct repeat *repeat_filter_oldest(struct repeat_filter *f);
 
 /* Begins to count repeats of the line that was just not found. Without memory it does not. */
-void folds_begin(struct folds *f, struct span text, const struct fold_of *of, uint64_t now_us);
+void repeat_filter_add(
+	struct repeat_filter *f, struct span text, const struct repeat_source *of, uint64_t now_us);
 
 /* One whose second is over (or any, at the end) and that has something to tell; or NULL. */
-struct fold *folds_due(struct folds *f, uint64_t now_us, bool all);
+struct repeat *repeat_filter_due(struct repeat_filter *f, uint64_t now_us, bool all);
 
 /* It was told: the place is free. */
-void fold_end(struct fold *f);
+void repeat_clear(struct repeat *f);
 
-void folds_free(struct folds *f);
+void repeat_filter_free(struct repeat_filter *f);
 
 #endif

@@ -53,7 +53,7 @@ struct service {
 	struct pool *pool;                     /* borrowed; NULL: mount sources are not looked up */
 	struct audit *audit;                   /* borrowed; NULL: nothing is told */
 	struct metrics *metrics;               /* borrowed; NULL: nothing is counted */
-	struct watch *watch;                   /* borrowed; NULL: nobody can look on */
+	struct recent_decisions *recent;       /* borrowed; NULL: nobody can look on */
 	unsigned connections;                  /* that are open; kept by the server */
 	struct span socket_dir;                /* of dsp's socket; borrowed */
 	char probes[PROBES][PROBE_LENGTH + 1]; /* as they came; empty: none yet */

@@ -60,7 +60,7 @@ struct observations {
 
 /* Takes one line of a trail. -1 and e: no memory, or more than is bearable. */
 MUST_USE int observations_add(
-	struct observations *all, const struct trail_line *l, const char *user, struct err *e);
+	struct observations *all, const struct audit_entry *l, const char *user, struct err *e);
 void observations_free(struct observations *all);
 
 /* Adds a note. */
