@@ -1,11 +1,24 @@
-# dsp: a Docker authorization plugin.
-#   sudo make run      a private dockerd with dsp in it, a short tour, and a shell's worth of play
-#   sudo make check    every test
-#   make               build/dsp, its manual and all that an installation ships
-#   sudo make install  puts it there (plugin/install.mk); sudo make uninstall takes it away again
-#   make plugin        build/plugin, for docker plugin create
-# The variables that one may set: CC, CFLAGS and LDFLAGS (added last), SANITIZE (as -fsanitize=), B (build
-# directory), and those of plugin/install.mk.
+# dsp, a Docker authorization plugin.
+#
+#   sudo make run          start a private dockerd with dsp, show a short tour, then give you a shell
+#   sudo make check        run all tests (make test lists them; make test T=NAME runs one)
+#   make                   build build/dspd, build/dsp, the manual and all that an installation ships
+#   sudo make install      install it (see plugin/install.mk); sudo make uninstall removes it
+#   make deb               build the Debian package
+#   make plugin            build build/plugin, for docker plugin create
+#
+#   make unit              build and run the unit tests, with ASan and UBSan
+#   make lint              check the sources (make lint STEP=format runs one step)
+#   make format            format the C sources with clang-format
+#   make debug             build build/debug/dspd and build/debug/dsp for a debugger (-Og -g3)
+#   make compile_commands.json   write build/compile_commands.json for editors and clangd
+#   make docs              renew the generated tables of the documents
+#   make fuzz T=60         fuzz each parser for 60 seconds (TARGET=body: one of them)
+#   make bench             measure the cost of a call
+#   make help              print this
+#
+# Variables: CC, AWK; CFLAGS and LDFLAGS (added last), SANITIZE (as in -fsanitize=), B (the build
+# directory), V=1 (show the commands), and those of plugin/install.mk.
 
 CC ?= gcc
 ifeq ($(origin CC),default)
@@ -14,11 +27,11 @@ endif
 AWK ?= awk
 B ?= build
 SANITIZE ?=
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^.define DSP_VERSION "\(.*\)"/\1/p' include/dsp/core/base/version.h)
 
-# V=1 shows the commands.
+# make -s prints nothing but what is wrong.
 Q := $(if $(V),,@)
-SAY := @$(if $(V),:,echo)
+SAY := @$(if $(V)$(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),:,echo)
 
 # --- flags -------------------------------------------------------------------------------------
 
@@ -71,26 +84,33 @@ flags = $(eval flags := $(FLAGS) $(foreach f,$(FLAGS_CC),$(call cc-option,$(f)))
 # --- the program -------------------------------------------------------------------------------
 
 TABLES := routes powers flags proxies fields grants metrics
-GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/version.h $(B)/gen/report_css.h
+GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/report_css.h
 .SECONDARY: $(GEN)
-CORE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/core/*/*.c)))
-MAINS := src/cli/main.c src/daemon/main.c
-REST := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAINS),$(sort $(wildcard src/*/*.c))))
+# The rooms of src/ by the program that has them: dspd decides, dsp is the tool. The core computes
+# and does nothing else.
+objects = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(sort $(wildcard $(1:%=src/%/*.c)))))
+CORE := $(call objects,core/base core/parse core/facts core/policy core/record)
+COMMON := $(call objects,system protocol host config audit)
+DAEMON := $(call objects,daemon)
+TOOL := $(call objects,dockerd explain doctor learn report cli)
+MAINS := $(B)/src/daemon/main.o $(B)/src/cli/main.o
 
 .PHONY: all tables
 all: $(B)/dspd $(B)/dsp
 tables: $(GEN)
 
-# dspd decides: core, system, host, protocol, config, audit, daemon. dsp is the tool.
-$(B)/dspd: $(B)/src/daemon/main.o
-$(B)/dsp: $(B)/src/cli/main.o
-$(B)/dspd $(B)/dsp: $(B)/libdsp.a $(B)/libdsp-core.a
+$(B)/dspd: $(B)/src/daemon/main.o $(B)/libdsp-daemon.a $(B)/libdsp-common.a $(B)/libdsp-core.a
+$(B)/dsp: $(B)/src/cli/main.o $(B)/libdsp-tool.a $(B)/libdsp-common.a $(B)/libdsp-core.a
+$(B)/dspd $(B)/dsp:
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# From an archive the linker takes only what a program needs.
+# From an archive the linker takes only what a program needs: a test links all of them.
 $(B)/libdsp-core.a: $(CORE)
-$(B)/libdsp.a: $(REST)
+$(B)/libdsp-common.a: $(COMMON)
+$(B)/libdsp-daemon.a: $(DAEMON)
+$(B)/libdsp-tool.a: $(TOOL)
+ARCHIVES := $(patsubst %,$(B)/libdsp-%.a,tool daemon common core)
 $(B)/%.a:
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -104,8 +124,9 @@ $(B)/gen/found:
 			"$$(sed -n "s/^build='\(.*\)'/\1/p" tests/lab/packages.sh)" >&2; exit 1; }
 	@mv $@.why $@
 
-# Tests may also look at what a room keeps to itself.
-$(B)/%.o: %.c $(GEN) Makefile | $(B)/gen/found
+# The generated headers must only be there before the first compilation; from then on the compiler's
+# own list (-MMD) knows which object needs which. Tests may also include a room's private headers.
+$(B)/%.o: %.c Makefile | $(GEN) $(B)/gen/found
 	@mkdir -p $(@D)
 	$(SAY) "  CC    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(filter tests/%,$<),-Isrc) -MMD -MP -c -o $@ $<
@@ -121,15 +142,27 @@ $(B)/gen/report_css.h: src/report/report.css
 	$(Q)$(AWK) '{ gsub(/[\\"]/, "\\\\&"); sub(/^\t+/, ""); print "\"" $$0 "\\n\"," }' $< > $@.new
 	$(Q)mv $@.new $@
 
-$(B)/gen/version.h: Makefile
-	@mkdir -p $(@D)
-	$(Q)echo '#define DSP_VERSION "$(VERSION)"' > $@
+-include $(patsubst %.o,%.d,$(CORE) $(COMMON) $(DAEMON) $(TOOL) $(MAINS))
 
--include $(CORE:.o=.d) $(REST:.o=.d) $(MAINS:%.c=$(B)/%.d)
+# --- for the people who work on it ---------------------------------------------------------------
 
-.PHONY: clean
+.PHONY: help format debug compile_commands.json clean
+help:
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
+format:
+	clang-format -i $$(git ls-files '*.[ch]')
+debug:
+	@$(MAKE) --no-print-directory B=build/debug CFLAGS="-Og -g3 $(CFLAGS)" build/debug/dspd build/debug/dsp
 clean:
 	rm -rf build
+
+# An entry for each source that git knows, with the flags that it is compiled with.
+compile_commands.json: $(GEN)
+	@for file in $$(git ls-files '*.c'); do \
+		case $$file in tests/*) more=-Isrc ;; *) more= ;; esac; \
+		printf '{ "directory": "%s", "file": "%s", "command": "%s" },\n' "$(CURDIR)" "$$file" \
+			'$(CC) $(ALL_CFLAGS)'" $$more -c $$file"; \
+	done | sed '1s/^/[\n/; $$s/,$$/\n]/' > $(B)/compile_commands.json
 
 include plugin/managed/plugin.mk
 include plugin/install.mk

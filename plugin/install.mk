@@ -39,7 +39,7 @@ $(SHIP)/program.tsv: $(B)/dsp plugin/program.awk
 	$(Q)mv $@.new $@
 
 $(PAGES:%=$(SHIP)/%): $(SHIP)/%: plugin/man/%.in plugin/man/page.awk $(SHIP)/program.tsv \
-	$(wildcard src/core/tables/*.tab plugin/policies/*.json) Makefile
+	$(wildcard src/core/tables/*.tab plugin/policies/*.json) include/dsp/core/base/version.h
 	$(Q)$(AWK) -v version=$(VERSION) -v facts=$(SHIP)/program.tsv -v tables=src/core/tables \
 		-f plugin/man/page.awk $< > $@.new
 	$(Q)mv $@.new $@

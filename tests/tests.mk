@@ -45,7 +45,7 @@ lint: packages-lint
 
 # --- wire: server.c by itself, for tests/wire/server.py ----------------------------------------
 
-$(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp.a $(B)/libdsp-core.a
+$(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LINK) -o $@ $^ $(LIBS)
 -include $(B)/tests/wire/echo_server.d
@@ -53,7 +53,7 @@ $(B)/wire/echo_server: $(B)/tests/wire/echo_server.o $(B)/libdsp.a $(B)/libdsp-c
 # --- fuzz: make fuzz T=60 (seconds for each target), or make fuzz T=600 TARGET=body -----------
 
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(B)/libdsp.a $(B)/libdsp-core.a
+FUZZ_PARTS := $(B)/tests/fuzz/fuzz.o $(ARCHIVES)
 
 # With the fuzzer (clang), and with a main that runs stored inputs (any compiler).
 $(FUZZ:%=$(B)/fuzz_%): $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS)
@@ -81,7 +81,7 @@ GO_ENV := GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= GOTOOLCHAIN=local \
 	GOCACHE=$(abspath $(B))/go-cache
 DIFFERENTIAL := $(wildcard tests/differential/*.go)
 
-$(B)/differential/facts: $(B)/tests/differential/facts.o $(B)/libdsp.a $(B)/libdsp-core.a
+$(B)/differential/facts: $(B)/tests/differential/facts.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
@@ -107,7 +107,7 @@ docs: all
 # --- unit: one program for each file, under the sanitizers -------------------------------------
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-$(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libdsp.a $(B)/libdsp-core.a
+$(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
 -include $(UNIT:%=$(B)/tests/unit/%.d)

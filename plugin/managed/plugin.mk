@@ -11,7 +11,7 @@ $(MHD): plugin/managed/microhttpd.sh
 	$(SAY) "  BUILD $@"
 	$(Q)plugin/managed/microhttpd.sh $(@D)
 
-$(B)/static/dspd: $(B)/src/daemon/main.o $(B)/libdsp.a $(B)/libdsp-core.a $(MHD)
+$(B)/static/dspd: $(B)/src/daemon/main.o $(B)/libdsp-daemon.a $(B)/libdsp-common.a $(B)/libdsp-core.a $(MHD)
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(patsubst -pie,-static-pie,$(LINK)) -o $@ $^ $(filter-out -lmicrohttpd,$(LIBS))

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "dsp/config/command.h"
+#include "dsp/core/base/version.h"
 #include "dsp/core/policy/settings.h"
-#include "version.h"
 
 /* Of enable and disable. */
 #define TURN_OPTIONS                                                                               \

@@ -4,8 +4,8 @@
 
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
+#include "dsp/core/base/version.h"
 #include "serve.h"
-#include "version.h"
 
 static const char help[] =
 	"usage: dspd [--socket PATH] [--env-file FILE] [--policy FILE] [--managed]\n"

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/version.h"
 #include "dsp/daemon/metrics.h"
-#include "version.h"
 
 enum { FIRST_ROOM = 32 << 10, LINE_MOST = 512 };
 

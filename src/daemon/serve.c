@@ -9,6 +9,7 @@
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/version.h"
 #include "dsp/daemon/server.h"
 #include "dsp/daemon/service.h"
 #include "dsp/host/listening_sockets.h"
@@ -18,7 +19,6 @@
 #include "notify.h"
 #include "plugin_socket.h"
 #include "sandbox.h"
-#include "version.h"
 
 enum { BUDGET = 64 << 20, REQUEST_SECONDS = 30 };
 

@@ -1,9 +1,8 @@
 #include "status.h"
+#include "dsp/core/base/version.h"
 
 #include <jansson.h>
 #include <unistd.h>
-
-#include "version.h"
 
 static json_t *probes(const struct service *service)
 {

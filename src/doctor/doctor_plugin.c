@@ -5,9 +5,9 @@
 
 #include "doctor.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/version.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/system/file.h"
-#include "version.h"
 
 #define PLUGIN_SOCKETS "/run/docker/plugins"
 

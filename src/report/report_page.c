@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include "dsp/core/base/text.h"
+#include "dsp/core/base/version.h"
 #include "dsp/core/policy/settings.h"
 #include "html.h"
-#include "version.h"
 
 static const char *const css[] = {
 #include "report_css.h"

@@ -31,8 +31,8 @@ RECORDER = '#!/bin/sh\necho "$*" >> /run/systemctl\ncase $* in *is-enabled*) ech
 
 
 def version():
-    with open(os.path.join(dsp.ROOT, "Makefile"), encoding="utf-8") as f:
-        return re.search(r"^VERSION := (\S+)$", f.read(), re.M)[1]
+    with open(os.path.join(dsp.ROOT, "include/dsp/core/base/version.h"), encoding="utf-8") as f:
+        return re.search(r'^#define DSP_VERSION "(\S+)"$', f.read(), re.M)[1]
 
 
 def only(directory, pattern):
