@@ -193,7 +193,6 @@ static void match_text(const struct rule_match *f, const struct rule *rule, char
 {
 	char item[128] = "";
 	struct line l;
-	size_t n = 0;
 
 	line_init(&l, out, cap);
 	switch (f->result) {
@@ -217,10 +216,8 @@ static void match_text(const struct rule_match *f, const struct rule *rule, char
 		break;
 	}
 	line_add(&l, rule->deny ? "none of its powers is asked for" : "it lacks ");
-	for (size_t i = 0; i < POWER_COUNT && !rule->deny; i++) {
-		if (powerset_has(&f->missing, (enum power)i))
-			line_add(&l, "%s%s", n++ > 0 ? ", " : "", power_info((enum power)i)->name);
-	}
+	if (!rule->deny)
+		(void)powers_write(&f->missing, ", ", &l);
 }
 
 /* The rules in their order, up to the one that decided. */

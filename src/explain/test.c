@@ -61,18 +61,12 @@ static void check_powers(struct suite *s, value_ref list)
 		return;
 	for (value_ref v = value_first(list); v; v = value_after(list, v)) {
 		struct suggestion near = suggest(value_text(v), 0);
-		bool found = false;
 		char shown[SHOWN];
 		char text[80];
 
-		for (size_t i = 0; i < POWER_COUNT; i++) {
-			struct span name = span_of(power_info((enum power)i)->name);
-
-			found = found || span_equal(value_text(v), name);
-			suggest_try(&near, name);
-		}
+		powers_suggest(&near);
 		text_escape(value_text(v), shown, sizeof(shown));
-		if (!found)
+		if (power_find(value_text(v)) == POWER_COUNT)
 			findings_error(&s->findings, v->at, "\"%s\": no such power%s", shown,
 				policy_near(&near, text, sizeof(text)));
 	}
@@ -200,27 +194,15 @@ static char *make_question(struct suite *s, value_ref test, struct err *e)
 	return asking_question(&a, e);
 }
 
-static void write_powers(const struct powerset *set, struct line *l)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < POWER_COUNT; i++) {
-		if (powerset_has(set, (enum power)i))
-			line_add(l, "%s%s", n++ > 0 ? ", " : "", power_info((enum power)i)->name);
-	}
-	if (n == 0)
-		line_add(l, "none");
-}
-
 static bool same_powers(value_ref list, const struct powerset *set)
 {
 	struct powerset wanted = { { 0 } };
 
 	for (value_ref v = value_first(list); v; v = value_after(list, v)) {
-		for (size_t i = 0; i < POWER_COUNT; i++) {
-			if (span_equal(v->text, span_of(power_info((enum power)i)->name)))
-				powerset_add(&wanted, (enum power)i);
-		}
+		enum power p = power_find(v->text);
+
+		if (p != POWER_COUNT)
+			powerset_add(&wanted, p);
 	}
 	return powerset_within(&wanted, set) && powerset_within(set, &wanted);
 }
@@ -256,7 +238,8 @@ static void compare(value_ref test, const struct judged *j, struct line *l)
 		line_add(l, "; the rule is %s", d->rule ? name : "none");
 	if (powers && !same_powers(powers, &j->facts.powers)) {
 		line_add(l, "; the powers are ");
-		write_powers(&j->facts.powers, l);
+		if (powers_write(&j->facts.powers, ", ", l) == 0)
+			line_add(l, "none");
 	}
 }
 

@@ -252,26 +252,14 @@ static int show(struct question *q, bool json)
 /* What is not a power may be an operation. */
 static bool take_name(struct question *q, struct span name, struct suggestion *s)
 {
-	size_t count;
-	const struct route *route = route_rows(&count);
-	bool found = false;
-
 	*s = suggest(name, 0);
-	for (size_t i = 0; i < POWER_COUNT; i++) {
-		struct span power = span_of(power_info((enum power)i)->name);
-
-		if (span_equal(name, power)) {
-			q->query.power = (enum power)i;
-			return true;
-		}
-		suggest_try(s, power);
-	}
-	for (; count > 0; count--, route++) {
-		found = found || span_equal(name, span_of(route->name));
-		suggest_try(s, span_of(route->name));
-	}
+	powers_suggest(s);
+	operations_suggest(s);
+	q->query.power = power_find(name);
+	if (q->query.power != POWER_COUNT)
+		return true;
 	q->operation = name;
-	return found;
+	return operation_find(name) != OPERATION_COUNT;
 }
 
 static int take_arguments(struct arguments *a, int argc, char **argv)

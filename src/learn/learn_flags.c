@@ -159,7 +159,7 @@ static void note_left_open(struct observations *all, const struct trial *t)
 	struct powerset used = { { 0 } };
 	char text[700];
 	struct line l;
-	size_t n = 0;
+	struct powerset open = { { 0 } };
 
 	for (size_t i = 0; i < all->count; i++)
 		powerset_add_all(&used, &all->items[i]->facts.powers);
@@ -170,9 +170,9 @@ static void note_left_open(struct observations *all, const struct trial *t)
 		if (power_info((enum power)p)->root == ROOT_DIRECT &&
 			!powerset_has(&used, (enum power)p) &&
 			escalation_find(&t->policy, &anybody, (enum power)p, &way))
-			line_add(&l, "%s%s", n++ > 0 ? ", " : "", power_info((enum power)p)->name);
+			powerset_add(&open, (enum power)p);
 	}
-	if (n > 0)
+	if (powers_write(&open, ", ", &l) > 0)
 		observations_note(all,
 			"open to all clients, used by nothing that was seen, and a way to root: %s; "
 			"--policy or --profile hardened closes them",

@@ -398,10 +398,9 @@ static void note_open(struct observations *all, const json_t *rule)
 			all, "rule \"%s\": any of its items may come with any other", name);
 	json_array_foreach (powers, i, v) {
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
-			enum power p = list_power((enum list_kind)k);
+			enum power p = power_find(span_of(json_string_value(v)));
 
-			if (p != POWER_COUNT &&
-				strcmp(power_info(p)->name, json_string_value(v)) == 0)
+			if (p != POWER_COUNT && p == list_power((enum list_kind)k))
 				observations_note(all,
 					"rule \"%s\": %s for all %s: the trail does not tell them "
 					"whole, or no list can name them",

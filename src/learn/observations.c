@@ -77,22 +77,13 @@ static int copy_text(struct observations *all, const char *text, struct span *re
 	return 0;
 }
 
-static enum power power_named(const char *name)
-{
-	size_t p = 0;
-
-	while (p < POWER_COUNT && strcmp(power_info((enum power)p)->name, name) != 0)
-		p++;
-	return (enum power)p;
-}
-
 /* False: this dsp has no power of such a name. */
 static bool parse_powers(const struct audit_entry *l, struct powerset *ret)
 {
 	const char *name;
 
 	for (size_t i = 0; (name = audit_entry_word(l, "powers", i)); i++) {
-		enum power p = power_named(name);
+		enum power p = power_find(span_of(name));
 
 		if (p == POWER_COUNT)
 			return false;
@@ -150,7 +141,7 @@ static int parse_detail(
 	const char *power = json_string_value(json_object_get(object, "power"));
 	const char *text = json_string_value(json_object_get(object, "text"));
 	const char *field = json_string_value(json_object_get(object, "field"));
-	struct detail d = { .power = power ? power_named(power) : POWER_COUNT };
+	struct detail d = { .power = power_find(span_of(power)) };
 
 	if (!parse_kind(json_string_value(json_object_get(object, "kind")), &d.kind) ||
 		json_is_true(json_object_get(object, "cut")))

@@ -23,33 +23,20 @@ struct result {
 
 static bool parse_profile(struct suggest_options *o, const char *name)
 {
-	for (int i = 0; i < PROFILE_COUNT; i++) {
-		if (strcmp(profile_info((enum profile)i)->name, name) == 0) {
-			o->wanted.profile = (enum profile)i;
-			o->profile_given = true;
-			return true;
-		}
-	}
-	return false;
+	o->profile_given = profile_find(span_of(name), &o->wanted.profile);
+	return o->profile_given;
 }
 
 static bool parse_accepted(struct suggest_options *o, const char *list)
 {
-	while (*list) {
-		size_t n = strcspn(list, ",");
-		bool found = false;
+	struct span rest = span_of(list);
 
-		for (size_t p = 0; p < POWER_COUNT; p++) {
-			struct span name = span_of(power_info((enum power)p)->name);
+	while (rest.n > 0) {
+		enum power p = power_find(span_cut(&rest, ','));
 
-			if (!span_equal(name, (struct span){ list, n }))
-				continue;
-			powerset_add(&o->wanted.accepted, (enum power)p);
-			found = true;
-		}
-		if (!found)
+		if (p == POWER_COUNT)
 			return false;
-		list += n + (list[n] == ',');
+		powerset_add(&o->wanted.accepted, p);
 	}
 	return true;
 }
@@ -225,23 +212,12 @@ static void note_trail(struct observations *all)
 		observations_note(all, "the trail has lines of several profiles");
 }
 
-static void write_names(const struct powerset *set, char *out, size_t cap)
-{
-	struct line l;
-	size_t n = 0;
-
-	line_init(&l, out, cap);
-	for (size_t p = 0; p < POWER_COUNT; p++) {
-		if (powerset_has(set, (enum power)p))
-			line_add(&l, "%s%s", n++ > 0 ? "," : "", power_info((enum power)p)->name);
-	}
-}
-
 /* Of each power that gives root on the host: who asked for it, or that nobody did. */
 static void print_refused(
 	const struct observations *all, const struct powerset *refused, bool policy)
 {
 	char text[1024];
+	struct line l;
 
 	(void)fprintf(stderr, "dsp suggest: refused: this opens what makes root on the host:\n");
 	for (size_t p = 0; p < POWER_COUNT; p++) {
@@ -260,7 +236,8 @@ static void print_refused(
 			observation_write(all->items[i], text, sizeof(text));
 		(void)fprintf(stderr, "  %s: %s\n", power_info((enum power)p)->name, text);
 	}
-	write_names(refused, text, sizeof(text));
+	line_init(&l, text, sizeof(text));
+	(void)powers_write(refused, ",", &l);
 	(void)fprintf(stderr, "To have it all the same: --accept %s\n", text);
 	if (!policy)
 		(void)fprintf(stderr, "Rules say it more closely: --policy\n");

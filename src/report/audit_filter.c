@@ -12,15 +12,6 @@ static bool is_verdict(const char *word)
 		strcmp(word, "would") == 0;
 }
 
-static bool is_power(const char *name)
-{
-	for (size_t p = 0; p < POWER_COUNT; p++) {
-		if (strcmp(power_info((enum power)p)->name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool is_operation(const char *glob)
 {
 	size_t count;
@@ -37,7 +28,7 @@ const char *audit_filter_check(const struct audit_filter *p)
 {
 	if (p->verdict && !is_verdict(p->verdict))
 		return "--verdict is allow, deny or would";
-	if (p->power && !is_power(p->power))
+	if (p->power && power_find(span_of(p->power)) == POWER_COUNT)
 		return "--power: no such power; see dsp list powers";
 	if (p->operation && !is_operation(p->operation))
 		return "--operation: no such operation; see dsp list operations";

@@ -81,15 +81,6 @@ static struct counter_row *row_of(struct counter *t, const char *const *parts, s
 	return counter_row(t, key);
 }
 
-static size_t power_by_name(const char *name)
-{
-	size_t p = 0;
-
-	while (p < POWER_COUNT && strcmp(power_info((enum power)p)->name, name) != 0)
-		p++;
-	return p;
-}
-
 /* The rule that refused, else the flags that would open what is closed, else the flag. */
 static void decider_text(const struct audit_entry *l, char *out, size_t cap)
 {
@@ -102,10 +93,10 @@ static void decider_text(const struct audit_entry *l, char *out, size_t cap)
 	if (text.n > 0)
 		return;
 	for (size_t i = 0; (name = audit_entry_word(l, "closed", i)); i++) {
-		size_t p = power_by_name(name);
+		enum power p = power_find(span_of(name));
 
-		if (p < POWER_COUNT)
-			line_add(&text, "%s%s", i > 0 ? " " : "", power_info((enum power)p)->flag);
+		if (p != POWER_COUNT)
+			line_add(&text, "%s%s", i > 0 ? " " : "", power_info(p)->flag);
 	}
 }
 
@@ -170,7 +161,7 @@ static void count_powers(struct report *r, const struct weight *w, const char *s
 	bool root = false;
 
 	for (size_t i = 0; (name = audit_entry_word(w->line, "powers", i)); i++) {
-		size_t p = power_by_name(name);
+		enum power p = power_find(span_of(name));
 		const char *parts[] = { name, subject };
 
 		if (p == POWER_COUNT)
@@ -178,7 +169,7 @@ static void count_powers(struct report *r, const struct weight *w, const char *s
 		r->asked[p] += w->times;
 		if (w->denied || w->would)
 			r->asked_denied[p] += w->times;
-		if (power_info((enum power)p)->root == ROOT_NO || w->denied)
+		if (power_info(p)->root == ROOT_NO || w->denied)
 			continue;
 		root = true;
 		add_to_row(row_of(&r->roots, parts, 2), w);

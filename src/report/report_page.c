@@ -291,15 +291,6 @@ static void timeline(const struct report *r, FILE *out)
 
 /* --- tables ------------------------------------------------------------------------------------*/
 
-static const struct power_info *power_named(const char *name)
-{
-	for (size_t p = 0; p < POWER_COUNT; p++) {
-		if (strcmp(power_info((enum power)p)->name, name) == 0)
-			return power_info((enum power)p);
-	}
-	return NULL;
-}
-
 static void roots(struct report *r, FILE *out)
 {
 	char text[ROOM];
@@ -318,13 +309,12 @@ static void roots(struct report *r, FILE *out)
 	table_begin(out, "Powers that were granted", "power|root|client|#times|last");
 	for (size_t i = 0; i < shown(&r->roots); i++) {
 		const struct counter_row *row = &r->roots.rows[i];
-		const struct power_info *info = power_named(
-			counter_part(row, 0, text, sizeof(text)));
+		enum power p = power_find(span_of(counter_part(row, 0, text, sizeof(text))));
 
 		(void)fputs("<tr>", out);
 		cell(out, "power", text);
-		(void)fprintf(
-			out, "<td data-as=\"root\">%s</td>", info ? root_name(info->root) : "");
+		(void)fprintf(out, "<td data-as=\"root\">%s</td>",
+			p != POWER_COUNT ? root_name(power_info(p)->root) : "");
 		cell(out, "client", counter_part(row, 1, text, sizeof(text)));
 		number(out, "times", row->n[COUNTER_ALL]);
 		when(out, row->last);

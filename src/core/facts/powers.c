@@ -1,5 +1,8 @@
 #include "dsp/core/facts/powers.h"
 
+#include "dsp/core/base/nearest.h"
+#include "dsp/core/base/text.h"
+
 #define ROW(id, nm, fl, rt, cg, cr, ch, cp, wh, es)                                                \
 	[id] = { .name = (nm),                                                                     \
 		.flag = (fl),                                                                      \
@@ -16,6 +19,32 @@ static const struct power_info rows[POWER_COUNT] = { POWERS_ROWS(ROW) };
 const struct power_info *power_info(enum power p)
 {
 	return &rows[p];
+}
+
+enum power power_find(struct span name)
+{
+	size_t p = 0;
+
+	while (p < POWER_COUNT && !span_equal(name, span_of(rows[p].name)))
+		p++;
+	return (enum power)p;
+}
+
+void powers_suggest(struct suggestion *s)
+{
+	for (size_t p = 0; p < POWER_COUNT; p++)
+		suggest_try(s, span_of(rows[p].name));
+}
+
+size_t powers_write(const struct powerset *set, const char *separator, struct line *l)
+{
+	size_t n = 0;
+
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		if (powerset_has(set, (enum power)p))
+			line_add(l, "%s%s", n++ > 0 ? separator : "", rows[p].name);
+	}
+	return n;
 }
 
 const char *root_name(enum root r)

@@ -1,5 +1,7 @@
 #include "dsp/core/facts/route.h"
 
+#include "dsp/core/base/nearest.h"
+
 #define ROW(m, v, h, var1, mid, var2, pat, op, nm, sec, wr, bd, tp, st, p1, p2, t1, t2)            \
 	{ .method = (m),                                                                           \
 		.versioned = (v),                                                                  \
@@ -25,6 +27,21 @@ const struct route *route_rows(size_t *count)
 {
 	*count = sizeof(rows) / sizeof(rows[0]);
 	return rows;
+}
+
+enum operation operation_find(struct span name)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (span_equal(name, span_of(rows[i].name)))
+			return rows[i].operation;
+	}
+	return OPERATION_COUNT;
+}
+
+void operations_suggest(struct suggestion *s)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		suggest_try(s, span_of(rows[i].name));
 }
 
 struct powerset route_powers(const struct route *route)

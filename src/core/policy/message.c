@@ -36,20 +36,6 @@ static const char *state_of(const struct policy *policy, size_t flag)
 	return policy->flags[flag] == SETTING_ON ? "1" : "0";
 }
 
-/* "stop, kill"; how many. */
-static size_t add_names(struct line *l, const struct powerset *set)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < POWER_COUNT; i++) {
-		if (!powerset_has(set, (enum power)i))
-			continue;
-		line_add(l, "%s%s", n > 0 ? ", " : "", power_info((enum power)i)->name);
-		n++;
-	}
-	return n;
-}
-
 /*
  * "ALLOW_STOP=1 ALLOW_KILL=1": what opens these powers, as many as most bytes hold; then "and 3
  * more". In a proxy profile a name for several is a rule of its own, so there it is the flag that
@@ -160,7 +146,7 @@ static void write_several(const struct policy *policy, const struct facts *facts
 	add_flags(&e, policy, &d->closed, FLAGS_MOST);
 	line_add(&e, policy_is_proxy(policy) ? " lifts this" : " open it");
 	line_init(&h, names, sizeof(names));
-	n = add_names(&h, &d->closed);
+	n = powers_write(&d->closed, ", ", &h);
 	if (e.n + h.n + HEAD_MOST > MESSAGE_MOST)
 		line_add(l, "%s and %zu more are closed (", d->reason, n - 1);
 	else
@@ -169,15 +155,6 @@ static void write_several(const struct policy *policy, const struct facts *facts
 	if (l->n + e.n + 1 < MESSAGE_MOST)
 		add_detail(l, facts, d, MESSAGE_MOST - 1 - l->n - e.n);
 	line_add(l, "%s", end);
-}
-
-static bool is_one(const struct powerset *set)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < POWER_COUNT; i++)
-		n += powerset_has(set, (enum power)i);
-	return n == 1;
 }
 
 static void write_closed(const struct policy *policy, const struct facts *facts,
@@ -195,7 +172,7 @@ static void write_closed(const struct policy *policy, const struct facts *facts,
 			profile_info(policy->profile)->name);
 		return;
 	}
-	if (!is_one(&d->closed)) {
+	if (powerset_count(&d->closed) != 1) {
 		write_several(policy, facts, d, l);
 		return;
 	}
@@ -315,7 +292,7 @@ static void write_otherwise(const struct subject *subject, const struct facts *f
 
 	subject_write(subject, who, sizeof(who));
 	line_init(&n, names, sizeof(names));
-	(void)add_names(&n, powers);
+	(void)powers_write(powers, ", ", &n);
 	add_operation_cut(l, facts, NAME_SHORT);
 	line_add(l, ": no rule of the policy file allows it to %s", who);
 	if (n.n > 0 && !n.cut)

@@ -80,18 +80,14 @@ static void read_profile(struct policy_reader *r, value_ref v)
 
 	if (!v || !policy_expect(r, v, VALUE_STRING, "the name of a profile"))
 		return;
-	s = suggest(v->text, 0);
-	for (size_t i = 0; i < PROFILE_COUNT; i++) {
-		struct span name = span_of(profile_info((enum profile)i)->name);
-
-		if (span_equal(v->text, name)) {
-			r->file->profile_given = true;
-			r->file->profile = (enum profile)i;
-			r->file->profile_at = v->at;
-			return;
-		}
-		suggest_try(&s, name);
+	if (profile_find(v->text, &r->file->profile)) {
+		r->file->profile_given = true;
+		r->file->profile_at = v->at;
+		return;
 	}
+	s = suggest(v->text, 0);
+	for (size_t i = 0; i < PROFILE_COUNT; i++)
+		suggest_try(&s, span_of(profile_info((enum profile)i)->name));
 	text_escape(v->text, shown, sizeof(shown));
 	findings_error(r->findings, v->at, "\"%s\": no such profile%s", shown,
 		policy_near(&s, near, sizeof(near)));

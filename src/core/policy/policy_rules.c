@@ -130,11 +130,8 @@ static bool add_glob(struct rule *rule, struct span glob)
 static struct suggestion near_operation(struct span name)
 {
 	struct suggestion s = suggest(name, 0);
-	size_t count;
-	const struct route *route = route_rows(&count);
 
-	for (; count > 0; count--, route++)
-		suggest_try(&s, span_of(route->name));
+	operations_suggest(&s);
 	suggest_try(&s, SPAN("read"));
 	return s;
 }
@@ -179,21 +176,21 @@ static bool must_be_named(enum power p)
 static void add_power(struct policy_reader *r, value_ref v, struct rule *rule)
 {
 	struct suggestion s;
-	bool all = span_equal(v->text, SPAN("*"));
-	bool found = all;
+	enum power power = power_find(v->text);
 
-	for (size_t i = 0; i < POWER_COUNT; i++) {
-		bool named = span_equal(v->text, span_of(power_info((enum power)i)->name));
-
-		if (named || (all && !must_be_named((enum power)i)))
-			powerset_add(&rule->powers, (enum power)i);
-		found = found || named;
-	}
-	if (found)
+	if (span_equal(v->text, SPAN("*"))) {
+		for (size_t i = 0; i < POWER_COUNT; i++) {
+			if (!must_be_named((enum power)i))
+				powerset_add(&rule->powers, (enum power)i);
+		}
 		return;
+	}
+	if (power != POWER_COUNT) {
+		powerset_add(&rule->powers, power);
+		return;
+	}
 	s = suggest(v->text, 0);
-	for (size_t i = 0; i < POWER_COUNT; i++)
-		suggest_try(&s, span_of(power_info((enum power)i)->name));
+	powers_suggest(&s);
 	complain_near(r, v, "no such power", &s);
 }
 

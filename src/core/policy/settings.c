@@ -20,6 +20,17 @@ const struct profile_info *profile_info(enum profile p)
 	return &profiles[p];
 }
 
+bool profile_find(struct span name, enum profile *ret)
+{
+	for (size_t i = 0; i < PROFILE_COUNT; i++) {
+		if (span_equal(name, span_of(profiles[i].name))) {
+			*ret = (enum profile)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 void settings_init(struct settings *s)
 {
 	*s = (struct settings){ .profile = PROFILE_GUARD };
@@ -66,12 +77,9 @@ static int take_profile(struct settings *s, struct span value, struct err *e)
 {
 	char shown[40];
 
-	for (size_t i = 0; i < PROFILE_COUNT; i++) {
-		if (span_equal(value, span_of(profiles[i].name))) {
-			s->profile = (enum profile)i;
-			s->profile_given = true;
-			return 0;
-		}
+	if (profile_find(value, &s->profile)) {
+		s->profile_given = true;
+		return 0;
 	}
 	text_escape(value, shown, sizeof(shown));
 	return FAIL(e, 0,

@@ -8,7 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dsp/core/base/span.h"
 #include "powers_tab.h"
+
+struct line;
+struct suggestion;
 
 /* How far somebody with this power alone is from root on the host. */
 enum root { ROOT_DIRECT, ROOT_THROUGH_OTHERS, ROOT_NO };
@@ -27,6 +31,12 @@ struct power_info {
 
 /* The row of one power; p is less than POWER_COUNT. */
 const struct power_info *power_info(enum power p);
+
+/* The power of this name; POWER_COUNT: there is none. */
+enum power power_find(struct span name);
+
+/* Offers every power's name to s. */
+void powers_suggest(struct suggestion *s);
 
 /* "direct", "through others", "no". */
 const char *root_name(enum root r);
@@ -51,6 +61,11 @@ static inline bool powerset_empty(const struct powerset *set)
 	return (set->word[0] | set->word[1]) == 0;
 }
 
+static inline size_t powerset_count(const struct powerset *set)
+{
+	return (size_t)(__builtin_popcountll(set->word[0]) + __builtin_popcountll(set->word[1]));
+}
+
 static inline void powerset_add_all(struct powerset *set, const struct powerset *more)
 {
 	set->word[0] |= more->word[0];
@@ -61,6 +76,12 @@ static inline struct powerset powerset_both(const struct powerset *a, const stru
 {
 	return (struct powerset){ { a->word[0] & b->word[0], a->word[1] & b->word[1] } };
 }
+
+/*
+ * Adds the names of a set to l, with separator between them: "stop, kill". Returns how many powers
+ * the set holds, also those that l had no room for.
+ */
+size_t powers_write(const struct powerset *set, const char *separator, struct line *l);
 
 /* What of a is not in b. */
 static inline struct powerset powerset_less(const struct powerset *a, const struct powerset *b)

@@ -62,6 +62,12 @@ const struct route *route_find(enum method method, const struct target *t, struc
 /* All rows, in order. */
 const struct route *route_rows(size_t *count);
 
+/* The operation of this name; OPERATION_COUNT: there is none. */
+enum operation operation_find(struct span name);
+
+/* Offers every operation's name to s. */
+void operations_suggest(struct suggestion *s);
+
 /* The powers that a route carries whatever its query and body say. */
 struct powerset route_powers(const struct route *route);
 

@@ -33,6 +33,9 @@ struct profile_info {
 
 const struct profile_info *profile_info(enum profile p);
 
+/* The profile of this name; false: there is none, and *ret is left alone. */
+bool profile_find(struct span name, enum profile *ret);
+
 #define SETTINGS_SOCKET "/run/docker/plugins/dsp.sock"
 
 struct settings {
