@@ -56,7 +56,7 @@ static int judge(const char *socket)
 	return EXIT_FINE;
 }
 
-int cli_health(int argc, char **argv)
+static int run_health(int argc, char **argv)
 {
 	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 } };
@@ -67,11 +67,23 @@ int cli_health(int argc, char **argv)
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (o != 's')
-			return cli_usage(
+			return command_usage(
 				"health", "%s: unknown, or its value is missing", argv[optind - 1]);
 		socket = optarg;
 	}
 	if (optind < argc)
-		return cli_usage("health", "%s: not expected", argv[optind]);
+		return command_usage("health", "%s: not expected", argv[optind]);
 	return judge(socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET);
 }
+
+const struct command health_command = {
+	.name = "health",
+	.arguments = "[--socket PATH]",
+	.run = run_health,
+	.summary = "say in one line whether the dsp that serves is well, for a monitoring system",
+	.help = "  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"\n"
+		"It asks dsp alone, and waits 2 seconds at most; dsp doctor looks at dockerd too.\n"
+		"Status 0: it answers and is well, or is in monitor mode, which the line says; 1: no answer,\n"
+		"its settings are broken, or its audit trail is stuck.\n",
+};

@@ -197,7 +197,7 @@ static int to_http(const char *socket)
 	return status;
 }
 
-int cli_metrics(int argc, char **argv)
+static int run_metrics(int argc, char **argv)
 {
 	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
 		{ "text", no_argument, NULL, 't' }, { "textfile", required_argument, NULL, 'f' },
@@ -220,14 +220,28 @@ int cli_metrics(int argc, char **argv)
 		else if (o == 'h')
 			http = true;
 		else
-			return cli_usage("metrics", "%s: unknown, or its value is missing",
+			return command_usage("metrics", "%s: unknown, or its value is missing",
 				argv[optind - 1]);
 	}
 	if (optind < argc)
-		return cli_usage("metrics", "%s: not expected", argv[optind]);
+		return command_usage("metrics", "%s: not expected", argv[optind]);
 	if (!socket || socket[0] == '\0')
 		socket = SETTINGS_SOCKET;
 	if (http)
 		return to_http(socket);
 	return file ? to_file(socket, file) : to_output(socket, text);
 }
+
+const struct command metrics_command = {
+	.name = "metrics",
+	.arguments = "[--text] [--textfile FILE] [--http] [--socket PATH]",
+	.run = run_metrics,
+	.summary = "ask the dsp that serves for its numbers, for monitoring",
+	.help = "  --text           Prometheus' text format; without it OpenMetrics\n"
+		"  --textfile FILE  write the text format to FILE, for node_exporter: whole or not at all\n"
+		"  --http           answer one GET /metrics on standard input, as a socket unit with\n"
+		"                   Accept=yes hands it over: dsp(8) has one\n"
+		"  --socket PATH    its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"\n"
+		"When dsp does not answer, FILE and --http say dsp_up 0; but for --http the status is 1.\n",
+};

@@ -154,11 +154,11 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 		else if (o == 'a' && strcmp(a->command, "status") == 0)
 			a->asked = true;
 		else
-			return cli_usage(a->command, "%s: unknown, or its value is missing",
+			return command_usage(a->command, "%s: unknown, or its value is missing",
 				argv[optind - 1]);
 	}
 	if (optind < argc)
-		return cli_usage(a->command, "%s: not expected", argv[optind]);
+		return command_usage(a->command, "%s: not expected", argv[optind]);
 	if (!a->socket || a->socket[0] == '\0')
 		a->socket = SETTINGS_SOCKET;
 	return 0;
@@ -172,12 +172,38 @@ static int control(int argc, char **argv, const char *endpoint)
 	return rc != 0 ? rc : show(&a, endpoint);
 }
 
-int cli_status(int argc, char **argv)
+static int run_status(int argc, char **argv)
 {
 	return control(argc, argv, ENDPOINT_STATUS);
 }
 
-int cli_reload(int argc, char **argv)
+static int run_reload(int argc, char **argv)
 {
 	return control(argc, argv, ENDPOINT_RELOAD);
 }
+
+const struct command status_command = {
+	.name = "status",
+	.arguments = "[--asked] [--socket PATH] [--json]",
+	.run = run_status,
+	.summary = "ask the dsp that serves what is in force",
+	.help = "  --asked        and whether this machine's dockerd asks it: a ping is sent to dockerd, which\n"
+		"                 this dsp must see; as root\n"
+		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --json         print JSON\n"
+		"\n"
+		"Status 0: it serves; 1: no answer, or its settings are broken and it denies everything; 3:\n"
+		"it serves, and dockerd does not ask it.\n",
+};
+
+const struct command reload_command = {
+	.name = "reload",
+	.arguments = "[--socket PATH] [--json]",
+	.run = run_reload,
+	.summary = "have the dsp that serves read its env file and its policy file again",
+	.help = "  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --json         print JSON\n"
+		"\n"
+		"Status 0: the new settings are in force; 1: they are wrong and the old ones stay, or no\n"
+		"answer. SIGHUP does the same, and tells the log alone.\n",
+};

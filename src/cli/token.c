@@ -43,7 +43,7 @@ static int new_token(const char *name)
 	struct err e;
 
 	if (!policy_is_name(span_of(name)) || strcmp(name, "anonymous") == 0)
-		return cli_usage("token",
+		return command_usage("token",
 			"%s: a user's name has 1 to 64 of a-z A-Z 0-9 . _ - @ and blanks, begins "
 			"with a letter or digit, and is not \"anonymous\"",
 			name);
@@ -94,14 +94,26 @@ static int hash_token(void)
 	return EXIT_FINE;
 }
 
-int cli_token(int argc, char **argv)
+static int run_token(int argc, char **argv)
 {
 	if (argc >= 2 && strcmp(argv[1], "new") == 0) {
 		if (argc == 3)
 			return new_token(argv[2]);
-		return cli_usage("token", "new wants the NAME of a user");
+		return command_usage("token", "new wants the NAME of a user");
 	}
 	if (argc == 2 && strcmp(argv[1], "hash") == 0)
 		return hash_token();
-	return cli_usage("token", "new NAME or hash is wanted");
+	return command_usage("token", "new NAME or hash is wanted");
 }
+
+const struct command token_command = {
+	.name = "token",
+	.arguments = "new NAME | hash",
+	.run = run_token,
+	.summary = "make a token for a user of the policy file, or hash one",
+	.help = "  new NAME  print a fresh token, its line for the policy file, and the Docker CLI\n"
+		"            configuration that sends it\n"
+		"  hash      read a token from standard input, print what the policy file holds of it\n"
+		"\n"
+		"A token is shown once and stored nowhere.\n",
+};

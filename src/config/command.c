@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int cli_usage(const char *command, const char *fmt, ...)
+int command_usage(const char *command, const char *fmt, ...)
 {
 	va_list args;
 

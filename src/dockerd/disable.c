@@ -140,10 +140,23 @@ static int disable(struct turn *t)
 	return prove(t, t->changed);
 }
 
-int cli_disable(int argc, char **argv)
+static int run_disable(int argc, char **argv)
 {
 	struct turn t;
 	int rc = turn_begin(&t, argc, argv);
 
 	return rc != 0 ? rc : turn_end(&t, disable(&t));
 }
+
+const struct command disable_command = {
+	.name = "disable",
+	.arguments = "[--host unix://PATH] [--socket PATH] [--name NAME] [--dry-run] [--json]",
+	.run = run_disable,
+	.summary = "have dockerd ask dsp no more, whether dsp lives or not",
+	.help = SETUP_OPTIONS_HELP
+	"\n"
+	"Takes dsp out of daemon.json, which is what it was before dsp enable, byte for byte, where\n"
+	"nothing else has changed in it; sends dockerd SIGHUP, and proves that it answers without\n"
+	"asking dsp. Containers go on running, dockerd is not restarted.\n"
+	"Status 0: done, or done before; 1: refused or not proven, and why.\n",
+};

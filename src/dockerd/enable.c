@@ -350,10 +350,23 @@ static int enable(struct turn *t)
 	return has ? already(t) : add(t);
 }
 
-int cli_enable(int argc, char **argv)
+static int run_enable(int argc, char **argv)
 {
 	struct turn t;
 	int rc = turn_begin(&t, argc, argv);
 
 	return rc != 0 ? rc : turn_end(&t, enable(&t));
 }
+
+const struct command enable_command = {
+	.name = "enable",
+	.arguments = "[--host unix://PATH] [--socket PATH] [--name NAME] [--dry-run] [--json]",
+	.run = run_enable,
+	.summary = "have dockerd ask dsp, and prove that it does",
+	.help = SETUP_OPTIONS_HELP
+	"\n"
+	"Adds dsp to \"authorization-plugins\" in dockerd's daemon.json, sends dockerd SIGHUP, and\n"
+	"sends a probe through its API that must reach dsp; else everything is put back. dockerd\n"
+	"then reads all of daemon.json again: other changes that wait there come into force too.\n"
+	"Status 0: done, or done before; 1: refused or put back, and why.\n",
+};

@@ -100,7 +100,7 @@ static int settle_names(struct turn *t, const char *socket, const char *name)
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const char *from = socket || name ? socket : getenv("DSP_SOCKET");
 	if (name && !is_name(name))
-		return cli_usage(t->command, "%s: not a plugin's name", name);
+		return command_usage(t->command, "%s: not a plugin's name", name);
 	if (!from && name)
 		(void)snprintf(t->socket, sizeof(t->socket), "/run/docker/plugins/%s.sock", name);
 	else
@@ -109,7 +109,8 @@ static int settle_names(struct turn *t, const char *socket, const char *name)
 	name_of(t->socket, own, sizeof(own));
 	text_copy(span_of(name ? name : own), t->name, sizeof(t->name));
 	if (!is_name(t->name))
-		return cli_usage(t->command, "%s: its file's name is not a plugin's", t->socket);
+		return command_usage(
+			t->command, "%s: its file's name is not a plugin's", t->socket);
 	return 0;
 }
 
@@ -137,11 +138,11 @@ int turn_begin(struct turn *t, int argc, char **argv)
 		else if (o == 'j')
 			t->json = true;
 		else
-			return cli_usage(
+			return command_usage(
 				argv[0], "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (optind < argc)
-		return cli_usage(argv[0], "%s: not expected", argv[optind]);
+		return command_usage(argv[0], "%s: not expected", argv[optind]);
 	o = settle_names(t, socket, name);
 	if (o == 0)
 		t->steps = json_array();

@@ -11,7 +11,16 @@
 #include "daemon_file.h"
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
+#include "dsp/core/policy/settings.h"
 #include "dsp/dockerd/dockerd_process.h"
+
+/* The help of the options that enable and disable share. */
+#define SETUP_OPTIONS_HELP                                                                         \
+	"  --host unix://PATH  the API of the dockerd that is meant (DOCKER_HOST)\n"               \
+	"  --socket PATH       dsp's socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"           \
+	"  --name NAME         the plugin's name (default: the socket's)\n"                        \
+	"  --dry-run           look at everything, show the change, and make none\n"               \
+	"  --json              print JSON\n"
 
 enum { TURN_ASK_MS = 5000 }; /* for an answer of dsp, or of another plugin */
 

@@ -8,6 +8,7 @@
 
 #include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/core/policy/settings.h"
 
 struct check {
 	const char *id;
@@ -282,19 +283,20 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 		else if (o == 'l')
 			a->list = true;
 		else
-			return cli_usage(
+			return command_usage(
 				"doctor", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (optind < argc)
-		return cli_usage("doctor", "%s: not expected", argv[optind]);
+		return command_usage("doctor", "%s: not expected", argv[optind]);
 	if (a->host && strncmp(a->host, "unix:///", 8) != 0)
-		return cli_usage("doctor", "--host %s: it may be unix:///PATH", a->host);
+		return command_usage("doctor", "--host %s: it may be unix:///PATH", a->host);
 	if (a->socket && (a->socket[0] != '/' || strlen(a->socket) >= 256))
-		return cli_usage("doctor", "--socket %s: it may be an absolute path", a->socket);
+		return command_usage(
+			"doctor", "--socket %s: it may be an absolute path", a->socket);
 	return 0;
 }
 
-int cli_doctor(int argc, char **argv)
+static int run_doctor(int argc, char **argv)
 {
 	struct arguments a = { .host = NULL };
 	int rc = take_arguments(&a, argc, argv);
@@ -315,3 +317,22 @@ int cli_doctor(int argc, char **argv)
 		text_copy(span_of(a.socket), d->socket, sizeof(d->socket));
 	return examine(d, a.json);
 }
+
+const struct command doctor_command = {
+	.name = "doctor",
+	.arguments = "[--host unix:///PATH] [--socket PATH] [--json] [--list]",
+	.run = run_doctor,
+	.summary = "look whether dsp is asked and well, and what is wrong or weak",
+	.help = "  --host unix:///PATH  dockerd's socket (DOCKER_HOST; default: the usual one)\n"
+		"  --socket PATH        dsp's socket (default " SETTINGS_SOCKET ", or that of the\n"
+		"                       managed plugin dsp)\n"
+		"  --json               print JSON\n"
+		"  --list               print the checks: name, what is so when all is well, what to\n"
+		"                       do when not; tabs between them\n"
+		"\n"
+		"It changes nothing, and no wait is long. One line a check: ok, note, unknown (it could not\n"
+		"be looked at), warning or FAULT, and after an arrow what to do.\n"
+		"Status 0: healthy; 1: a warning, or something is unknown (without root, for instance);\n"
+		"3: a FAULT: dockerd does not ask this dsp, asks it in vain, or only in monitor mode, or\n"
+		"it can be bypassed right now; 2: wrong usage.\n",
+};

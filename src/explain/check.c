@@ -259,15 +259,15 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 		if (o == 'f' && strcmp(optarg, "escape") == 0)
 			a->fail_on_escape = true;
 		else if (o == 'f')
-			return cli_usage("check", "--fail-on %s: it may be escape", optarg);
+			return command_usage("check", "--fail-on %s: it may be escape", optarg);
 		else if (o == 'j')
 			a->json = true;
 		else
-			return cli_usage(
+			return command_usage(
 				"check", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (argc - optind > 1 || (optind < argc && a->sources.policy))
-		return cli_usage("check", "%s: not expected", argv[argc - 1]);
+		return command_usage("check", "%s: not expected", argv[argc - 1]);
 	if (optind < argc)
 		a->sources.policy = argv[optind];
 	return 0;
@@ -289,7 +289,7 @@ static int check(struct survey *s, const struct arguments *a, const char *broken
 	return EXIT_FINE;
 }
 
-int cli_check(int argc, char **argv)
+static int run_check(int argc, char **argv)
 {
 	struct arguments a = { .json = false };
 	AUTO_CONFIG struct config *c = NULL;
@@ -311,3 +311,16 @@ int cli_check(int argc, char **argv)
 	mem_free(s.ways);
 	return rc;
 }
+
+const struct command check_command = {
+	.name = "check",
+	.arguments = "[POLICY] [--fail-on escape] [--json] [--env-file FILE]",
+	.run = run_check,
+	.summary = "check the settings, and say which ways to root on the host stay open",
+	.help = "  POLICY            the policy file (or --policy FILE, DSP_POLICY)\n"
+		"  --fail-on escape  status 1 when a direct way to root stays open\n"
+		"  --json            print JSON\n"
+		"  --env-file FILE   take the flags from FILE, not from the environment\n"
+		"\n"
+		"Status 0: well-formed; 1: a finding in settings or policy, or what --fail-on names.\n",
+};

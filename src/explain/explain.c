@@ -31,9 +31,9 @@ struct arguments {
 static int take_header(struct arguments *a, const char *header)
 {
 	if (!strchr(header, ':') || header[0] == ':')
-		return cli_usage("explain", "--header %s: not \"Name: value\"", header);
+		return command_usage("explain", "--header %s: not \"Name: value\"", header);
 	if (a->header_count == HEADERS_MOST)
-		return cli_usage("explain", "more than %d headers", (int)HEADERS_MOST);
+		return command_usage("explain", "more than %d headers", (int)HEADERS_MOST);
 	a->headers[a->header_count++] = header;
 	return 0;
 }
@@ -61,7 +61,7 @@ static int take_option(struct arguments *a, int option, char **argv)
 	default:
 		if (sources_take(&a->sources, option, optarg))
 			return 0;
-		return cli_usage(
+		return command_usage(
 			"explain", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 }
@@ -82,11 +82,11 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 	}
 	if (a->request_file) {
 		if (optind != argc || a->body_file || a->header_count > 0 || a->user)
-			return cli_usage("explain", "--request holds the whole question");
+			return command_usage("explain", "--request holds the whole question");
 		return 0;
 	}
 	if (argc - optind != 2)
-		return cli_usage("explain", "METHOD and TARGET are wanted");
+		return command_usage("explain", "METHOD and TARGET are wanted");
 	a->method = argv[optind];
 	a->target = argv[optind + 1];
 	return 0;
@@ -396,7 +396,7 @@ static int read_and_explain(const struct arguments *a, const struct config *c)
 	return explain(c, a, (struct asked_text){ question, len });
 }
 
-int cli_explain(int argc, char **argv)
+static int run_explain(int argc, char **argv)
 {
 	struct arguments a = { .method = NULL };
 	AUTO_CONFIG struct config *c = NULL;
@@ -409,3 +409,24 @@ int cli_explain(int argc, char **argv)
 		return fail(EXIT_BROKEN, e.text);
 	return read_and_explain(&a, c);
 }
+
+const struct command explain_command = {
+	.name = "explain",
+	.arguments =
+		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as NAME] [--policy FILE] [--env-file FILE] [--json]",
+	.run = run_explain,
+	.summary = "show how one request is read and decided under the current settings",
+	.help = "  --body FILE      the request's body; alone it implies JSON and its length\n"
+		"  --header 'K: V'  a header as the client sends it; may be given again\n"
+		"  --user NAME      the name in the client's TLS certificate\n"
+		"  --as NAME        a user of the policy file, or anonymous, whatever the request says\n"
+		"  --request FILE   a recorded AuthZReq instead of METHOD and TARGET\n"
+		"  --socket PATH    the plugin socket, which names the plugin\n"
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
+		"  --json           print JSON\n"
+		"\n"
+		"Without a body and headers the request has Content-Length: 0.\n"
+		"Status 0: allowed; 1: denied; 78: the settings are broken.\n",
+};

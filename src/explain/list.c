@@ -258,11 +258,11 @@ static int print_listing(const char *name, struct table *t)
 		json_decref(t->rows);
 		return EXIT_FINE;
 	}
-	return cli_usage(
+	return command_usage(
 		"list", "%s: not a list; there are flags, operations, powers, profiles", name);
 }
 
-int cli_list(int argc, char **argv)
+static int run_list(int argc, char **argv)
 {
 	static const struct option options[] = { { "current", no_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' },
@@ -283,11 +283,12 @@ int cli_list(int argc, char **argv)
 		else if (o == 'm')
 			t.form = FORM_MARKDOWN;
 		else if (!sources_take(&sources, o, optarg))
-			return cli_usage(
+			return command_usage(
 				"list", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (argc - optind != 1)
-		return cli_usage("list", "one of flags, operations, powers, profiles is wanted");
+		return command_usage(
+			"list", "one of flags, operations, powers, profiles is wanted");
 	if (current && config_read(&sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp list: %s\n", e.text);
 		return EXIT_BROKEN;
@@ -295,3 +296,16 @@ int cli_list(int argc, char **argv)
 	t.config = c;
 	return print_listing(argv[optind], &t);
 }
+
+const struct command list_command = {
+	.name = "list",
+	.arguments =
+		"flags|operations|powers|profiles [--current] [--json|--markdown] [--policy FILE] [--env-file FILE]",
+	.run = run_list,
+	.summary = "print what dsp knows, and with --current what the settings make of it",
+	.help = "  --current        add what the current settings say\n"
+		"  --json           print JSON\n"
+		"  --markdown       print a Markdown table\n"
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n",
+};

@@ -335,7 +335,7 @@ static int test(const struct policy *policy, const char *path)
 	return rc;
 }
 
-int cli_test(int argc, char **argv)
+static int run_tests_of_file(int argc, char **argv)
 {
 	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
 	AUTO_CONFIG struct config *c = NULL;
@@ -346,14 +346,31 @@ int cli_test(int argc, char **argv)
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (!sources_take(&sources, o, optarg))
-			return cli_usage(
+			return command_usage(
 				"test", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (argc - optind != 1)
-		return cli_usage("test", "one FILE of tests is wanted");
+		return command_usage("test", "one FILE of tests is wanted");
 	if (config_read(&sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp test: %s\n", e.text);
 		return EXIT_BROKEN;
 	}
 	return test(&c->policy, argv[optind]);
 }
+
+const struct command test_command = {
+	.name = "test",
+	.arguments = "FILE [--policy FILE] [--socket PATH] [--env-file FILE]",
+	.run = run_tests_of_file,
+	.summary = "run a policy's own tests: requests, and what it must say to each",
+	.help = "  --policy FILE    the policy file (DSP_POLICY)\n"
+		"  --socket PATH    the plugin socket, which names the plugin\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
+		"\n"
+		"FILE is a JSON list of objects: name, method, target, expect (\"allow\" or \"deny\"), and\n"
+		"as they are wanted: as (a user of the policy, or anonymous), user (the name in a\n"
+		"certificate), token, headers (an object), body (JSON, or a string for any bytes); reason,\n"
+		"rule (null: none), powers. What monitor mode would deny is a \"deny\".\n"
+		"Status 0: all passed; 1: some failed; 2: FILE is wrong; 78: the settings are broken.\n",
+};

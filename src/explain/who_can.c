@@ -276,11 +276,11 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 		else if (o == 'j')
 			a->json = true;
 		else if (!sources_take(&a->sources, o, optarg))
-			return cli_usage("who-can", "%s: unknown, or its value is missing",
+			return command_usage("who-can", "%s: unknown, or its value is missing",
 				argv[optind - 1]);
 	}
 	if (argc - optind != 1)
-		return cli_usage("who-can", "one OPERATION or POWER is wanted");
+		return command_usage("who-can", "one OPERATION or POWER is wanted");
 	a->what = argv[optind];
 	return 0;
 }
@@ -302,12 +302,12 @@ static int answer(struct question *q, const struct arguments *a)
 			rc = facts_look_up(q->policy, &facts, &lookup, &e);
 	}
 	if (rc != 0) {
-		rc = cli_usage("who-can", "%s", e.text);
+		rc = command_usage("who-can", "%s", e.text);
 	} else {
 		look_at_all(q);
-		rc = q->carried
-			? show(q, a->json)
-			: cli_usage("who-can", "%s cannot be asked for with %s", a->what, a->on);
+		rc = q->carried ? show(q, a->json)
+				: command_usage("who-can", "%s cannot be asked for with %s",
+					  a->what, a->on);
 	}
 	q->query.with = NULL;
 	facts_free(&facts);
@@ -315,7 +315,7 @@ static int answer(struct question *q, const struct arguments *a)
 	return rc;
 }
 
-int cli_who_can(int argc, char **argv)
+static int run_who_can(int argc, char **argv)
 {
 	struct arguments a = { .what = NULL };
 	AUTO_CONFIG struct config *c = NULL;
@@ -328,7 +328,7 @@ int cli_who_can(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	if (!take_name(&q, span_of(a.what), &s))
-		return cli_usage("who-can", "%s: no such operation or power%s%.*s", a.what,
+		return command_usage("who-can", "%s: no such operation or power%s%.*s", a.what,
 			s.nearest.n > 0 ? "; did you mean " : "", (int)s.nearest.n, s.nearest.s);
 	if (config_read(&a.sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp who-can: %s\n", e.text);
@@ -337,3 +337,18 @@ int cli_who_can(int argc, char **argv)
 	q.policy = &c->policy;
 	return answer(&q, &a);
 }
+
+const struct command who_can_command = {
+	.name = "who-can",
+	.arguments = "OPERATION|POWER [--on DETAIL] [--json] [--policy FILE] [--env-file FILE]",
+	.run = run_who_can,
+	.summary = "print for whom an operation or a power would be allowed, and by what",
+	.help = "  --on DETAIL      a mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or image; with\n"
+		"                   its kind before it where the form does not tell: network:x, runtime:x\n"
+		"  --json           print JSON\n"
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
+		"  --env-file FILE  take the flags from FILE, not from the environment\n"
+		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
+		"\n"
+		"Status 0: somebody may; 1: nobody; 78: the settings are broken.\n",
+};

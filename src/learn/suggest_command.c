@@ -86,7 +86,7 @@ static int parse_options(struct suggest_options *o, struct observations *all, in
 		const char *wrong = suggest_parse_option(o, all, option, optarg);
 
 		if (wrong)
-			return cli_usage("suggest", "%s: %s", argv[optind - 1], wrong);
+			return command_usage("suggest", "%s: %s", argv[optind - 1], wrong);
 	}
 	return EXIT_FINE;
 }
@@ -370,7 +370,7 @@ void suggest_options_free(struct suggest_options *o)
 	o->users_file = NULL;
 }
 
-int cli_suggest(int argc, char **argv)
+static int run_suggest(int argc, char **argv)
 {
 	static struct observations all;
 	struct suggest_options o = { .policy = false };
@@ -389,3 +389,29 @@ int cli_suggest(int argc, char **argv)
 	observations_free(&all);
 	return status;
 }
+
+const struct command suggest_command = {
+	.name = "suggest",
+	.arguments =
+		"[LOG|-]... [--flags|--policy] [--profile PROFILE] [--user NAME] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--tests FILE] [--json]",
+	.run = run_suggest,
+	.summary = "from an audit trail to the flags, or a policy, that what it tells of needs",
+	.help = "  --flags            print an env file: the least flags (the default)\n"
+		"  --policy           print a policy file: rules for each user\n"
+		"  --profile PROFILE  what unset flags mean (default: the profile of the trail)\n"
+		"  --user NAME        only what this subject of the trail asked for\n"
+		"  --users FILE       a policy file whose users are taken over: a trail does not tell their\n"
+		"                     certificates and tokens\n"
+		"  --accept POWER     powers, comma separated, that make root on the host directly, and may\n"
+		"                     be suggested all the same\n"
+		"  --include-denied   what was denied was wanted too\n"
+		"  --exact            lists of images and mounts are not widened\n"
+		"  --tests FILE       write tests of the suggestion to FILE, for dsp test\n"
+		"  --json             print JSON\n"
+		"\n"
+		"The trail must have reads too: DSP_AUDIT_LOG=all, best with DSP_MODE=monitor. The result\n"
+		"is tried before it is printed: it allows all that was seen, and no part of it is without\n"
+		"use. What a person must know besides is told on standard error. A trail holds no bodies:\n"
+		"requests are judged by the powers and details that its lines tell.\n"
+		"Status 0: printed; 1: refused, or not possible, and why.\n",
+};

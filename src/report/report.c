@@ -376,7 +376,7 @@ static bool parse_moment(char *text, const char **ret)
 	return true;
 }
 
-int cli_report(int argc, char **argv)
+static int run_report(int argc, char **argv)
 {
 	static const struct option options[] = { { "since", required_argument, NULL, 's' },
 		{ "until", required_argument, NULL, 'u' },
@@ -396,13 +396,27 @@ int cli_report(int argc, char **argv)
 		bool moment = o == 's' || o == 'u';
 
 		if (moment && !parse_moment(optarg, o == 's' ? &g->report.since : &g->report.until))
-			return cli_usage("report",
+			return command_usage("report",
 				"%s: not a time in UTC, such as 2026-11-25T10:00", optarg);
 		if (o == 't')
 			g->report.title = optarg;
 		else if (!moment)
-			return cli_usage(
+			return command_usage(
 				"report", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	return optind < argc ? make(g, argv + optind, argc - optind) : make(g, only, 1);
 }
+
+const struct command report_command = {
+	.name = "report",
+	.arguments = "[--since TIME] [--until TIME] [--title TEXT] [TRAIL...]",
+	.run = run_report,
+	.summary = "make a page (HTML) of an audit trail: who did what, what was refused and why",
+	.help = "  --since TIME  only what was decided from then on: 2026-11-25, or 2026-11-25T10:00\n"
+		"  --until TIME  and before then\n"
+		"  --title TEXT  the page's title\n"
+		"\n"
+		"TRAIL are files of an audit trail, oldest first; - or none: standard input. The page goes\n"
+		"to standard output. It needs nothing from elsewhere, and runs nothing.\n"
+		"Status 0: made; 1: a line that is none of a trail, or a failure.\n",
+};

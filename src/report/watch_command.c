@@ -10,6 +10,7 @@
 #include "audit_filter.h"
 #include "dsp/config/command.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/settings.h"
 #include "dsp/learn/suggest_command.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
@@ -374,20 +375,20 @@ static int parse_arguments(struct watch_command *w, int argc, char **argv)
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		wrong = parse_option(w, o);
 		if (wrong)
-			return cli_usage("watch", "%s: %s", argv[optind - 1], wrong);
+			return command_usage("watch", "%s: %s", argv[optind - 1], wrong);
 	}
 	if (optind < argc)
-		return cli_usage("watch", "%s: not expected", argv[optind]);
+		return command_usage("watch", "%s: not expected", argv[optind]);
 	wrong = audit_filter_check(&w->filter);
 	if (wrong)
-		return cli_usage("watch", "%s", wrong);
+		return command_usage("watch", "%s", wrong);
 	if ((w->learns || w->incomplete) && !w->learn)
-		return cli_usage("watch", "an option of suggestions is for --learn alone");
+		return command_usage("watch", "an option of suggestions is for --learn alone");
 	w->json = w->json && !w->learn;
 	return EXIT_FINE;
 }
 
-int cli_watch(int argc, char **argv)
+static int run_watch(int argc, char **argv)
 {
 	static struct observations all;
 	static struct watch_command w = { .observations = &all };
@@ -404,3 +405,41 @@ int cli_watch(int argc, char **argv)
 	observations_free(&all);
 	return status;
 }
+
+const struct command watch_command = {
+	.name = "watch",
+	.arguments =
+		"[--denied] [--changes] [--verdict allow|deny|would] [--user NAME] [--operation GLOB] [--power POWER] [--outcomes] [--json] [--for SECONDS] [--no-color] [--learn] [--socket PATH]",
+	.run = run_watch,
+	.summary = "show what the dsp that serves decides, as it decides it",
+	.help = "  --denied          only what is denied, or would be but for monitor mode\n"
+		"  --changes         only what changes something, and what is denied\n"
+		"  --verdict allow|deny|would  only one of these; would: be denied, but for monitor mode\n"
+		"  --user NAME       only what this subject asks for: a user, cn:NAME, anonymous\n"
+		"  --operation GLOB  only operations of this name: container_*\n"
+		"  --power POWER     only what asks for this power\n"
+		"  --outcomes        and what became of it: dockerd's status, where it tells one, or ended\n"
+		"  --json            print lines as an audit trail has them, each at once; with --learn the\n"
+		"                    suggestion as JSON\n"
+		"  --for SECONDS     end after so long\n"
+		"  --no-color        without colours (or NO_COLOR)\n"
+		"  --learn           show it on standard error, and at the end print the flags or the policy that\n"
+		"                    all of it needs, as dsp suggest does, with its options:\n"
+		"  --flags           print an env file (the default)\n"
+		"  --policy          print a policy file\n"
+		"  --profile PROFILE  what unset flags mean\n"
+		"  --users FILE      a policy file whose users are taken over\n"
+		"  --accept POWER    powers, comma separated, that make root on the host directly\n"
+		"  --include-denied  what was denied was wanted too\n"
+		"  --exact           lists are not widened\n"
+		"  --tests FILE      write tests of the suggestion to FILE\n"
+		"  --incomplete      suggest something although lines were lost\n"
+		"  --socket PATH     its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"\n"
+		"All decisions are shown, whatever the audit trail is set to. A line that comes again within\n"
+		"a second is counted. dsp keeps what comes between two looks in 1 MiB, and only while somebody\n"
+		"looks; what is lost all the same is counted and told, and no decision ever waits for it.\n"
+		"When dsp is started anew, watching goes on. Ctrl-C ends it with a summary.\n"
+		"Status 0: ended by SIGINT, SIGTERM or --for; 1: no dsp answers at the start, or nothing is\n"
+		"suggested.\n",
+};

@@ -1,4 +1,4 @@
-/* What the programs' commands share: exit statuses, and what is said of wrong usage. */
+/* What commands are, and what they share: exit statuses, and the message for wrong usage. */
 #ifndef DSP_COMMAND_H
 #define DSP_COMMAND_H
 
@@ -10,27 +10,34 @@ enum {
 	EXIT_BROKEN = 78,     /* the configuration is broken */
 };
 
-/* The commands of dsp. Each gets its own arguments (argv[0] is its name). */
-int cli_explain(int argc, char **argv);
-int cli_check(int argc, char **argv);
-int cli_token(int argc, char **argv);
-int cli_status(int argc, char **argv);
-int cli_reload(int argc, char **argv);
-int cli_metrics(int argc, char **argv);
-int cli_health(int argc, char **argv);
-int cli_enable(int argc, char **argv);
-int cli_disable(int argc, char **argv);
-int cli_who_can(int argc, char **argv);
-int cli_test(int argc, char **argv);
-int cli_list(int argc, char **argv);
-int cli_doctor(int argc, char **argv);
-int cli_report(int argc, char **argv);
-int cli_suggest(int argc, char **argv);
-int cli_watch(int argc, char **argv);
-int cli_version(int argc, char **argv);
-int cli_help(int argc, char **argv);
+/* A command of dsp. Its options, its help and what it does stand in one file. */
+struct command {
+	const char *name;
+	const char *arguments; /* its usage, behind the name */
+	/* Gets the command's own arguments (argv[0] is its name); returns an exit status. */
+	int (*run)(int argc, char **argv);
+	const char *summary; /* one line of dsp help */
+	const char *help;    /* options and what else is to know: lines that end with \n */
+};
+
+extern const struct command explain_command;
+extern const struct command check_command;
+extern const struct command list_command;
+extern const struct command who_can_command;
+extern const struct command test_command;
+extern const struct command suggest_command;
+extern const struct command watch_command;
+extern const struct command status_command;
+extern const struct command reload_command;
+extern const struct command metrics_command;
+extern const struct command health_command;
+extern const struct command doctor_command;
+extern const struct command report_command;
+extern const struct command token_command;
+extern const struct command enable_command;
+extern const struct command disable_command;
 
 /* Prints "dsp COMMAND: what is wrong" and where to find help; returns EXIT_USAGE. */
-int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int command_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif
