@@ -33,7 +33,7 @@ static int judge(const char *socket)
 {
 	struct err e;
 	int status = 0;
-	json_auto_t *o = http_ask_dsp(socket, ENDPOINT_STATUS, WAIT_MS, &status, &e);
+	json_auto_t *o = http_client_ask_dsp(socket, ENDPOINT_STATUS, WAIT_MS, &status, &e);
 	const char *trouble;
 	char version[40];
 	char profile[40];

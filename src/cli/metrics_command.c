@@ -75,11 +75,11 @@ static int fetch(const char *socket, bool text, struct http_reply *ret, struct e
 {
 	const char *endpoint = text ? ENDPOINT_METRICS_TEXT : ENDPOINT_METRICS;
 
-	if (http_post(socket, endpoint, WAIT_MS, ret, e) != 0)
+	if (http_client_post(socket, endpoint, WAIT_MS, ret, e) != 0)
 		return -1;
 	if (ret->status == 200 && ret->len > 0 && ret->body[0] == '#')
 		return 0;
-	http_free(ret);
+	http_reply_free(ret);
 	return FAIL(e, 0, "%s: what answers there has no metrics", socket);
 }
 
@@ -99,7 +99,7 @@ static int to_file(const char *socket, const char *path)
 		    : replace(path, down, sizeof(down) - 1, &written);
 
 	if (up)
-		http_free(&r);
+		http_reply_free(&r);
 	if (rc != 0)
 		return fail(&written);
 	return up ? EXIT_FINE : fail(&e);
@@ -116,7 +116,7 @@ static int to_output(const char *socket, bool text)
 	rc = write_all(STDOUT_FILENO, r.body, r.len);
 	if (rc != 0)
 		err_set(&e, errno, "standard output");
-	http_free(&r);
+	http_reply_free(&r);
 	return rc == 0 ? EXIT_FINE : fail(&e);
 }
 
@@ -193,7 +193,7 @@ static int to_http(const char *socket)
 		return send_reply("200 OK", plain, (struct span){ down, sizeof(down) - 1 });
 	}
 	status = send_reply("200 OK", text ? plain : open, (struct span){ r.body, r.len });
-	http_free(&r);
+	http_reply_free(&r);
 	return status;
 }
 

@@ -117,7 +117,7 @@ static int show(const struct arguments *a, const char *endpoint)
 {
 	struct err e;
 	int status = 0;
-	json_auto_t *o = http_ask_dsp(a->socket, endpoint, WAIT_MS, &status, &e);
+	json_auto_t *o = http_client_ask_dsp(a->socket, endpoint, WAIT_MS, &status, &e);
 
 	if (!o)
 		return fail(a, e.text);

@@ -32,7 +32,7 @@ static int read_env_file(const struct sources *sources, char **text, size_t *len
 
 	if (!sources->in_force)
 		return file_read(sources->env_file, ENV_FILE_MOST, text, len, e);
-	if (trusted_read(sources->env_file, ENV_FILE_MOST, &read, e) != 0)
+	if (trusted_file_read(sources->env_file, ENV_FILE_MOST, &read, e) != 0)
 		return -1;
 	*text = read.text;
 	*len = read.n;
@@ -131,7 +131,7 @@ static int read_policy(struct config *c, const char *path, struct err *e)
 	struct policy_file file;
 	struct file_text read;
 
-	if (trusted_read(path, POLICY_FILE_MOST, &read, e) != 0)
+	if (trusted_file_read(path, POLICY_FILE_MOST, &read, e) != 0)
 		return -1;
 	c->policy_text = read.text;
 	c->findings.file = path;

@@ -1,12 +1,26 @@
 #include "memory_trim.h"
 
+#include <malloc.h>
+
 #include "dsp/system/clock.h"
-#include "dsp/system/process.h"
 
 enum {
 	QUIET_MS = 1000, /* without an event for so long, free memory is given back */
 	MANY = 16,       /* when so many connections have gone, and half of all: at once */
 };
+
+/*
+ * Left alone, glibc takes the size of the largest body it ever freed as the size from which it
+ * maps memory, and keeps everything smaller. Fixed limits let big bodies go back at once; the
+ * second is wide enough that the bodies of a busy moment do not come and go page by page.
+ */
+void memory_trim_tune(void)
+{
+	/* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+	/* NOLINTEND(concurrency-mt-unsafe) */
+}
 
 void trim_active(struct trim *t, uint64_t now, unsigned connections)
 {
@@ -22,7 +36,7 @@ void trim_turn(struct trim *t, uint64_t now, unsigned connections)
 
 	if (!quiet && t->most <= 2 * connections + MANY)
 		return;
-	process_give_back_memory();
+	(void)malloc_trim(0);
 	t->done = quiet;
 	t->most = connections;
 }

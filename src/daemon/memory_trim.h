@@ -11,6 +11,9 @@ struct trim {
 	bool done;          /* it was, and nothing happened since */
 };
 
+/* Lets freed memory go back to the system. Call it once, at the start. */
+void memory_trim_tune(void);
+
 /* Something happened, with so many connections. */
 void trim_active(struct trim *t, uint64_t now, unsigned connections);
 

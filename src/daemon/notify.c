@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "dsp/core/base/text.h"
+#include "dsp/system/unix_socket.h"
 
 enum {
 	SIGNS = 3, /* of life, in the time that the manager waits: one may be late, or lost */
@@ -24,10 +25,8 @@ static int set_address(struct notify *n, const char *path, struct err *e)
 
 	if (path[0] != '/' && path[0] != '@')
 		return FAIL(e, 0, "NOTIFY_SOCKET: neither an absolute path nor an abstract name");
-	if (length >= sizeof(n->address.sun_path))
+	if (!unix_socket_address(path, &n->address))
 		return FAIL(e, 0, "NOTIFY_SOCKET: longer than a socket's path may be");
-	n->address.sun_family = AF_UNIX;
-	memcpy(n->address.sun_path, path, length);
 	if (path[0] == '@')
 		n->address.sun_path[0] = '\0';
 	n->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);

@@ -7,9 +7,10 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "dsp/system/unix_socket.h"
 
 enum {
 	BACKLOG = 1024,
@@ -21,13 +22,11 @@ static int set_address(const char *path, struct sockaddr_un *ret, struct err *e)
 {
 	size_t n = strlen(path);
 
-	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (n == 0)
 		return FAIL(e, 0, "the socket's path is empty");
-	if (n >= sizeof(ret->sun_path))
+	if (!unix_socket_address(path, ret))
 		return FAIL(e, 0, "%.80s...: a socket's path has at most %zu bytes, this has %zu",
 			path, sizeof(ret->sun_path) - 1, n);
-	memcpy(ret->sun_path, path, n);
 	return 0;
 }
 
@@ -83,17 +82,13 @@ static int lock_directory(const struct sockaddr_un *address, struct err *e)
 static int probe(const struct sockaddr_un *address, struct err *e)
 {
 	const char *path = address->sun_path;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int result;
-	int why;
+	int fd = unix_socket_connect(path);
+	int why = errno;
 
-	if (fd < 0)
-		return FAIL(e, errno, "%s", path);
-	result = connect(fd, (const struct sockaddr *)address, sizeof(*address));
-	why = errno;
-	(void)close(fd);
+	if (fd >= 0)
+		(void)close(fd);
 	/* A full backlog (EAGAIN) is a busy server, not a dead one. */
-	if (result == 0 || why == EAGAIN)
+	if (fd >= 0 || why == EAGAIN)
 		return FAIL(e, 0, "%s: another process serves here; stop it or choose another path",
 			path);
 	if (why != ECONNREFUSED && why != ENOENT)

@@ -15,7 +15,7 @@
 #include "dsp/host/listening_sockets.h"
 #include "dsp/system/journal.h"
 #include "dsp/system/log.h"
-#include "dsp/system/process.h"
+#include "dsp/system/signals.h"
 #include "notify.h"
 #include "plugin_socket.h"
 #include "sandbox.h"
@@ -169,12 +169,12 @@ static int begin_lookups(
 	if (!dir)
 		return -1;
 	service->socket_dir = span_of(dir);
-	service->pool = pool_new(lookup_run, e);
+	service->pool = lookup_pool_new(mount_lookup_run, e);
 	if (!service->pool)
 		return -1;
 	o->finished = service_finished;
 	o->wait = service_wait;
-	o->wake_fd = pool_fd(service->pool);
+	o->wake_fd = lookup_pool_fd(service->pool);
 	return 0;
 }
 
@@ -223,7 +223,7 @@ static void hangup(void *ctx)
 /* What a sandbox around dsp hides of dockerd, by the example of another process of root's. */
 static void say_view(void)
 {
-	switch (listening_view(1)) {
+	switch (listening_sockets_access(1)) {
 	case LISTENING_KNOWN:
 		break;
 	case LISTENING_GUESSED:
@@ -268,7 +268,7 @@ static int run(struct serving *s, struct server_options *o, struct err *e)
 		tell_state(s, NULL);
 		rc = server_run(o, e);
 	}
-	pool_close(s->service.pool);
+	lookup_pool_close(s->service.pool);
 	audit_stop(s->service.audit);
 	mem_free(s->service.metrics);
 	recent_decisions_free(&s->recent);
@@ -291,7 +291,7 @@ static int listen_and_run(struct serving *s, struct server_options *o)
 	int rc;
 
 	/* From here on a stop is asked for in order: the socket's name is taken away again. */
-	process_block_signals();
+	signals_block();
 	o->listen_fd = open_socket(s, &e);
 	if (o->listen_fd < 0) {
 		log_fault("%s", e.text);
@@ -319,7 +319,7 @@ static int confine(struct serving *s)
 	log_to_dockerd();
 	if (!s->sources.socket)
 		s->sources.socket = SETTINGS_SOCKET;
-	process_block_signals();
+	signals_block();
 	if (sandbox_prepare(&e) == 0 && listener_open(s->sources.socket, &s->listener, &e) == 0 &&
 		sandbox_enter(&e) == 0)
 		return 0;

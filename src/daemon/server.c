@@ -21,7 +21,9 @@
 #include "dsp/core/base/span.h"
 #include "dsp/system/clock.h"
 #include "dsp/system/log.h"
-#include "dsp/system/process.h"
+#include "dsp/system/rlimits.h"
+#include "dsp/system/signals.h"
+#include "dsp/system/unix_socket.h"
 #include "memory_trim.h"
 #include "responses.h"
 
@@ -141,7 +143,7 @@ static struct client *client_begin(struct server *s, struct MHD_Connection *c)
 		return NULL;
 	}
 	client->connection = c;
-	client->call.peer = process_peer(fd);
+	client->call.peer = unix_socket_peer(fd);
 	s->accepted++;
 	s->fresh = true;
 	trim_active(&s->trim, s->peers.now, s->peers.count);
@@ -529,10 +531,10 @@ static int start(struct server *s, struct err *e)
 {
 	const struct server_options *o = s->options;
 
-	process_tune_memory();
+	memory_trim_tune();
 	if (responses_init(&s->responses, e) != 0)
 		return -1;
-	s->signals = process_signals(e);
+	s->signals = signals_open(e);
 	if (s->signals < 0)
 		return -1;
 	peers_init(&s->peers, epoll_create1(EPOLL_CLOEXEC), (uint64_t)o->request_seconds * 1000);
@@ -580,7 +582,7 @@ int server_run(const struct server_options *options, struct err *e)
 		.options = options,
 		.peers = { .epoll = -1 },
 		.signals = -1,
-		.limit = process_raise_files(),
+		.limit = rlimits_raise_files(),
 		.budget = { .limit = options->budget },
 	};
 	int result;

@@ -155,7 +155,7 @@ static void exchange_drop(struct exchange *x)
 static void exchange_end(struct exchange *x)
 {
 	facts_free(&x->facts);
-	lookup_release(x->lookup);
+	mount_lookup_release(x->lookup);
 	exchange_drop(x);
 }
 
@@ -288,31 +288,31 @@ static int look_up(const struct service *service, struct exchange *x, struct err
 		facts_hide_mounts(&x->facts);
 	if (x->snapshot->policy->mounts_invisible || !service->pool)
 		return 0;
-	if (lookup_collect(&x->facts, service->socket_dir, x->call->peer, &x->lookup, e) != 0)
+	if (mount_lookup_collect(&x->facts, service->socket_dir, x->call->peer, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;
-	if (pool_submit(service->pool, x->lookup, x, &meets) == 0)
+	if (lookup_pool_submit(service->pool, x->lookup, x, &meets) == 0)
 		return 1;
-	doubt_source(&x->facts, meets.n > 0 ? meets : lookup_first(x->lookup));
+	doubt_source(&x->facts, meets.n > 0 ? meets : mount_lookup_first(x->lookup));
 	return 0;
 }
 
 struct call *service_finished(void *ctx)
 {
 	struct service *service = ctx;
-	struct pool_result result;
+	struct lookup_result result;
 	struct exchange *x;
 	struct call *call;
 	struct span missing;
 
-	if (!pool_take(service->pool, &result))
+	if (!lookup_pool_next(service->pool, &result))
 		return NULL;
 	x = result.tag;
 	call = x->call;
 	if (!result.in_time)
 		doubt_source(&x->facts, result.source);
-	else if (!lookup_show(x->lookup, &x->facts, &missing))
+	else if (!mount_lookup_attach(x->lookup, &x->facts, &missing))
 		doubt_source(&x->facts, missing);
 	conclude(service, x);
 	exchange_end(x);
@@ -323,14 +323,14 @@ int service_wait(void *ctx)
 {
 	const struct service *service = ctx;
 
-	return pool_wait(service->pool);
+	return lookup_pool_timeout(service->pool);
 }
 
 static void drop_request(void *ctx, struct call *call)
 {
 	struct service *service = ctx;
 
-	pool_forget(service->pool, call->state);
+	lookup_pool_cancel(service->pool, call->state);
 	exchange_end(call->state);
 }
 
@@ -393,7 +393,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 		fail(service, call, DOUBT_FAILURE, &e);
 		return ANSWER_NOW;
 	}
-	if (envelope_read(call->body, call->len, &x->request, &e) != 0) {
+	if (envelope_parse(call->body, call->len, &x->request, &e) != 0) {
 		fail(service, call, DOUBT_QUESTION, &e);
 		exchange_drop(x);
 		return ANSWER_NOW;

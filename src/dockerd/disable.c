@@ -14,7 +14,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
-#include "dsp/system/process.h"
+#include "dsp/system/signals.h"
 #include "setup.h"
 
 #define PLUGINS "/run/docker/plugins"
@@ -61,7 +61,8 @@ static int check_left(struct turn *t, const json_t *plugins)
 		if (strcmp(name, t->name) == 0)
 			continue;
 		if (!alive)
-			alive = http_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
+			alive = http_client_ask_dsp(
+				t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
 		if (!alive)
 			return 0;
 		if (turn_check_other(t, name, false) != 0)
@@ -127,7 +128,7 @@ static int disable(struct turn *t)
 		return EXIT_FINDINGS;
 	if (t->dry_run)
 		return show(t, daemon_json_has(plugins, t->name));
-	process_block_signals();
+	signals_block();
 	out = daemon_file_take_out(t->file, t->name, &e);
 	if (out < 0)
 		return turn_refuse(t,

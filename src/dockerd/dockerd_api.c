@@ -21,11 +21,11 @@ int dockerd_get(
 	if (!d->socket)
 		return FAIL(
 			e, 0, "dockerd (process %d): no socket of its API is known", (int)d->pid);
-	if (http_get(d->socket, target, DOCKERD_MS, &r, e) != 0)
+	if (http_client_get(d->socket, target, DOCKERD_MS, &r, e) != 0)
 		return -1;
 	*status = r.status;
-	*ret = http_json(&r);
-	http_free(&r);
+	*ret = http_reply_json(&r);
+	http_reply_free(&r);
 	return 0;
 }
 
@@ -43,7 +43,7 @@ int dockerd_command(const struct dockerd *d, const char *const *arguments, char 
 	argv[0] = program;
 	for (; *arguments && n + 1 < sizeof(argv) / sizeof(argv[0]); arguments++)
 		argv[n++] = *arguments;
-	return command_run(argv, VERSION_MS, output, cap, e);
+	return subprocess_run(argv, VERSION_MS, output, cap, e);
 }
 
 void dockerd_read_version(struct dockerd *d)
@@ -80,7 +80,7 @@ static int make_nonce(char nonce[PROBE_LENGTH + 1], struct err *e)
 /* Whether dsp has seen the nonce; -1 and e: it does not tell. */
 static int has_seen(const char *dsp_socket, const char *nonce, struct err *e)
 {
-	json_auto_t *o = http_ask_dsp(dsp_socket, ENDPOINT_STATUS, PROBE_MS, NULL, e);
+	json_auto_t *o = http_client_ask_dsp(dsp_socket, ENDPOINT_STATUS, PROBE_MS, NULL, e);
 	const json_t *probes = json_object_get(o, "probes");
 	const json_t *probe;
 	size_t i;
@@ -99,7 +99,7 @@ static int has_seen(const char *dsp_socket, const char *nonce, struct err *e)
 /* What dockerd said to the ping tells something when it was not 200. */
 static enum asked refused(const struct dockerd *d, const struct http_reply *r, struct err *e)
 {
-	json_auto_t *o = http_json(r);
+	json_auto_t *o = http_reply_json(r);
 	const char *message = json_string_value(json_object_get(o, "message"));
 	char text[200];
 
@@ -124,7 +124,7 @@ enum asked dockerd_probe(const struct dockerd *d, const char *dsp_socket, struct
 		return ASKED_UNKNOWN;
 	}
 	(void)snprintf(target, sizeof(target), "/_ping?dsp=%s", nonce);
-	answered = http_get(d->socket, target, PROBE_MS, &r, e);
+	answered = http_client_get(d->socket, target, PROBE_MS, &r, e);
 	seen = has_seen(dsp_socket, nonce, answered == 0 ? e : &silent);
 	if (seen == 1)
 		asked = ASKED_YES;
@@ -137,7 +137,7 @@ enum asked dockerd_probe(const struct dockerd *d, const char *dsp_socket, struct
 		/* Whom dockerd asks must answer before it does: no dsp that is dead was asked. */
 		asked = ASKED_NO;
 	if (answered == 0)
-		http_free(&r);
+		http_reply_free(&r);
 	return asked;
 }
 

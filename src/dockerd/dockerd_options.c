@@ -52,7 +52,7 @@ int dockerd_options_read(struct dockerd *d, struct err *e)
 	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)d->pid);
 	if (d->pid == 0)
 		text = read_unit(&len);
-	else if (procfile_read(path, &text, &len) != 0)
+	else if (proc_file_read(path, &text, &len) != 0)
 		return FAIL(e, errno, "%s", path);
 	/* Each word ends with a zero byte. */
 	for (size_t i = 0; i < len; i++)

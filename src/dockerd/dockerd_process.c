@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "dockerd_options.h"
@@ -18,7 +16,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/host/listening_sockets.h"
 #include "dsp/system/proc_file.h"
-#include "dsp/system/process.h"
+#include "dsp/system/unix_socket.h"
 
 #define USUAL_CONFIG "/etc/docker/daemon.json"
 #define USUAL_SOCKET "/run/docker.sock"
@@ -64,7 +62,7 @@ static bool is_dockerd(pid_t pid)
 	struct span program;
 	size_t len;
 
-	if (procfile_read(proc_path(pid, "cmdline", path, sizeof(path)), &text, &len) != 0)
+	if (proc_file_read(proc_path(pid, "cmdline", path, sizeof(path)), &text, &len) != 0)
 		return false;
 	program = (struct span){ text, span_find((struct span){ text, len }, '\0') };
 	return span_equal(program, SPAN("dockerd")) || span_ends(program, SPAN("/dockerd"));
@@ -78,11 +76,11 @@ static pid_t parent_of(pid_t pid)
 	struct span rest;
 	size_t len;
 
-	if (procfile_read(proc_path(pid, "status", path, sizeof(path)), &text, &len) != 0)
+	if (proc_file_read(proc_path(pid, "status", path, sizeof(path)), &text, &len) != 0)
 		return 0;
 	rest = (struct span){ text, len };
 	while (rest.n > 0) {
-		struct span line = procfile_line(&rest);
+		struct span line = proc_file_line(&rest);
 
 		/* The line ends with a newline, where strtol ends too. */
 		if (span_starts(line, key))
@@ -237,28 +235,19 @@ static bool listens_on(pid_t pid, const char *path)
 {
 	struct listens l = { .path = path };
 
-	return listening_own(pid, compare, &l) == 0 && l.found;
+	return listening_sockets_own(pid, compare, &l) == 0 && l.found;
 }
 
 /* The process that made the socket at path; 0: nobody answers there, or it is not visible here. */
 static pid_t peer_at(const char *path, bool *answers)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t n = strlen(path);
-	pid_t peer = 0;
-	int fd;
+	int fd = unix_socket_connect(path);
+	pid_t peer;
 
-	*answers = false;
-	if (n >= sizeof(address.sun_path))
-		return 0;
-	memcpy(address.sun_path, path, n);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	*answers = fd >= 0;
 	if (fd < 0)
 		return 0;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
-		*answers = true;
-		peer = process_peer(fd);
-	}
+	peer = unix_socket_peer(fd);
 	(void)close(fd);
 	return peer;
 }

@@ -86,7 +86,7 @@ static char *read_words(pid_t pid, const char *name, size_t *len)
 	char *whole;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	if (procfile_read(path, &text, len) != 0)
+	if (proc_file_read(path, &text, len) != 0)
 		return NULL;
 	whole = mem_copy(text, *len);
 	mem_free(text);

@@ -14,7 +14,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
-#include "dsp/system/process.h"
+#include "dsp/system/signals.h"
 #include "setup.h"
 
 #define PLUGINS "/run/docker/plugins/"
@@ -83,7 +83,7 @@ static int check_dsp(struct turn *t)
 	const json_t *implements;
 	struct err e;
 
-	activated = http_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
+	activated = http_client_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
 	if (!activated)
 		return turn_refuse(
 			t, "start it first: systemctl start dsp.socket, or dspd", "%s", e.text);
@@ -95,7 +95,7 @@ static int check_dsp(struct turn *t)
 			"authz") != 0)
 		return turn_refuse(
 			t, NULL, "%s: what answers there is no authorization plugin", t->socket);
-	state = http_ask_dsp(t->socket, ENDPOINT_STATUS, TURN_ASK_MS, NULL, &e);
+	state = http_client_ask_dsp(t->socket, ENDPOINT_STATUS, TURN_ASK_MS, NULL, &e);
 	if (!state)
 		return turn_refuse(t, NULL, "%s", e.text);
 	if (!is_found_by_name(t))
@@ -279,7 +279,7 @@ static int prove(struct turn *t)
 	if (t->dockerd->pid == 0)
 		return EXIT_FINE;
 	/* A dockerd that reads the name of a dead plugin ends after some seconds. */
-	alive = http_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
+	alive = http_client_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
 	if (!alive || turn_reload(t, ASKED_YES, &e) != 0)
 		return undo(t, &e);
 	turn_say(t, "ok", "dockerd asks %s: a probe through its API has arrived", t->name);
@@ -309,7 +309,7 @@ static int add(struct turn *t)
 		return EXIT_FINE;
 	}
 	/* From here on it goes to one end or the other, whatever a terminal says. */
-	process_block_signals();
+	signals_block();
 	if (write_file(t, text) != 0)
 		return EXIT_FINDINGS;
 	return prove(t);
@@ -333,7 +333,7 @@ static int already(struct turn *t)
 		turn_say(t, "would", "send SIGHUP to dockerd, which does not ask %s yet", t->name);
 		return EXIT_FINE;
 	}
-	process_block_signals();
+	signals_block();
 	return prove(t);
 }
 

@@ -252,7 +252,7 @@ int turn_check_other(struct turn *t, const char *name, bool answers)
 	if (managed > 0)
 		return 0;
 	if (found && path[0] && answers) {
-		activated = http_ask_dsp(path, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
+		activated = http_client_ask_dsp(path, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
 		if (activated)
 			return 0;
 		(void)snprintf(why, sizeof(why), "does not answer (%s)", e.text);

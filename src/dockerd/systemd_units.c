@@ -121,12 +121,12 @@ static bool from_systemd(struct unit *units)
 	struct err e;
 	size_t at = 0;
 
-	if (!text || command_run(argv, SYSTEMCTL_MS, text, ROOM, &e) != 0)
+	if (!text || subprocess_run(argv, SYSTEMCTL_MS, text, ROOM, &e) != 0)
 		return false;
 	rest = span_of(text);
 	/* A blank line is between two units. */
 	while (rest.n > 0 && at < UNIT_COUNT) {
-		struct span line = procfile_line(&rest);
+		struct span line = proc_file_line(&rest);
 		struct span key;
 		struct span value;
 
@@ -172,7 +172,7 @@ static void read_unit_file(struct unit *u, const char *path)
 	struct span value;
 
 	while (rest.n > 0) {
-		if (parse_line(procfile_line(&rest), &key, &value))
+		if (parse_line(proc_file_line(&rest), &key, &value))
 			set_key(u, key, value);
 	}
 }
@@ -333,7 +333,7 @@ bool units_file_value(const char *path, struct span wanted, char *out, size_t ca
 	bool found = false;
 
 	while (rest.n > 0) {
-		if (!parse_line(procfile_line(&rest), &key, &value) || !span_equal(key, wanted))
+		if (!parse_line(proc_file_line(&rest), &key, &value) || !span_equal(key, wanted))
 			continue;
 		text_copy(value, out, cap);
 		found = true;

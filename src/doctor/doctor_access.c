@@ -123,7 +123,7 @@ static bool has_variable(pid_t pid, struct span name)
 	size_t len;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-	if (procfile_read(path, &text, &len) != 0)
+	if (proc_file_read(path, &text, &len) != 0)
 		return false;
 	for (size_t i = 0; i < len; i += span_find((struct span){ text + i, len - i }, '\0') + 1) {
 		struct span rest = { text + i, len - i };
@@ -182,7 +182,7 @@ void check_listeners(const struct doctor *d, struct outcome *o)
 		look_at_host(o, json_string_value(json_array_get(hosts, i)));
 	while ((value = dockerd_flag(d->dockerd, "host", &at)) != NULL)
 		look_at_host(o, value);
-	listening_tcp(d->dockerd->pid, 1, look_at_handed, o);
+	listening_sockets_tcp(d->dockerd->pid, 1, look_at_handed, o);
 	if (o->state == STATE_OK)
 		outcome_say(o, STATE_OK, "it listens on no TCP");
 }
@@ -227,13 +227,13 @@ static void write_group(gid_t gid, char *out, size_t cap)
 	size_t len;
 
 	(void)snprintf(out, cap, "%u", (unsigned)gid);
-	if (procfile_read("/etc/group", &text, &len) == 0)
+	if (proc_file_read("/etc/group", &text, &len) == 0)
 		rest = (struct span){ text, len };
 	while (rest.n > 0) {
 		char line[400];
 		char *part[4] = { line, NULL, NULL, NULL };
 
-		text_copy(procfile_line(&rest), line, sizeof(line));
+		text_copy(proc_file_line(&rest), line, sizeof(line));
 		for (int i = 1; i < 4 && part[i - 1]; i++) {
 			part[i] = strchr(part[i - 1], ':');
 			if (part[i])
@@ -305,7 +305,7 @@ static void look_at_sockets(const struct doctor *d, struct outcome *o, bool cont
 
 	if (!d->root || !d->dockerd || d->dockerd->pid == 0)
 		outcome_say(o, STATE_UNKNOWN, "which they are cannot be told");
-	else if (listening_sockets(d->dockerd->pid, look_at_socket, &s) != 0)
+	else if (listening_sockets_all(d->dockerd->pid, look_at_socket, &s) != 0)
 		outcome_say(o, STATE_UNKNOWN, "out of memory");
 	else if (o->state == STATE_OK && s.seen == 0 && containerd)
 		outcome_say(o, STATE_NOTE, "none is seen on this machine");

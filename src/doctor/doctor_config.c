@@ -65,7 +65,7 @@ static void look_at_rights(const struct doctor *d, struct outcome *o)
 	struct file_text text;
 	struct err e;
 
-	if (trusted_read(d->dockerd->config_file, FILE_MOST, &text, &e) == 0) {
+	if (trusted_file_read(d->dockerd->config_file, FILE_MOST, &text, &e) == 0) {
 		mem_free(text.text);
 		return;
 	}

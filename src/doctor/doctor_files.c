@@ -50,7 +50,7 @@ static void look_at_rights(const struct doctor *d, struct outcome *o, const char
 		outcome_say(o, STATE_OK, "none is used");
 		return;
 	}
-	if (trusted_read(path, FILE_MOST, &text, &e) == 0) {
+	if (trusted_file_read(path, FILE_MOST, &text, &e) == 0) {
 		mem_free(text.text);
 		outcome_say(o, STATE_OK, "%s is root's", path);
 		return;
@@ -92,7 +92,7 @@ static size_t numbers(struct span line, unsigned *out, size_t most)
 		char text[16];
 
 		line = span_after(line, skip);
-		word = procfile_word(&line);
+		word = proc_file_word(&line);
 		text_copy((struct span){ word.s, span_find(word, '\t') }, text, sizeof(text));
 		line = word.n > strlen(text) ? (struct span){ word.s + strlen(text),
 			(size_t)(line.s + line.n - word.s) - strlen(text) }
@@ -115,11 +115,11 @@ static bool read_rights(pid_t pid, struct rights *r)
 
 	*r = (struct rights){ .count = 0 };
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	if (procfile_read(path, &text, &len) != 0)
+	if (proc_file_read(path, &text, &len) != 0)
 		return false;
 	rest = (struct span){ text, len };
 	while (rest.n > 0) {
-		struct span line = procfile_line(&rest);
+		struct span line = proc_file_line(&rest);
 
 		if (span_starts(line, SPAN("Uid:")) && numbers(span_after(line, 4), ids, 4) == 4) {
 			r->uid = ids[1];

@@ -32,12 +32,13 @@ static bool implements_authz(const json_t *o)
 /* Whether it is there and answers; on false no_dsp says why not. */
 static bool look_at_dsp(struct doctor *d, const char *socket)
 {
-	json_auto_t *first = http_ask_dsp(socket, ENDPOINT_ACTIVATE, DSP_MS, NULL, &d->no_dsp);
+	json_auto_t *first = http_client_ask_dsp(
+		socket, ENDPOINT_ACTIVATE, DSP_MS, NULL, &d->no_dsp);
 
 	d->activates = implements_authz(first);
 	if (!first)
 		return false;
-	d->status = http_ask_dsp(socket, ENDPOINT_STATUS, DSP_MS, NULL, &d->no_dsp);
+	d->status = http_client_ask_dsp(socket, ENDPOINT_STATUS, DSP_MS, NULL, &d->no_dsp);
 	if (d->status && !json_is_string(json_object_get(d->status, "version"))) {
 		json_decref(d->status);
 		d->status = NULL;
@@ -68,7 +69,7 @@ static bool is_dsp(pid_t pid)
 	size_t len;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (procfile_read(path, &text, &len) != 0)
+	if (proc_file_read(path, &text, &len) != 0)
 		return false;
 	program = (struct span){ text, span_find((struct span){ text, len }, '\0') };
 	if (!span_equal(program, SPAN("dspd")) && !span_ends(program, SPAN("/dspd")))
@@ -106,10 +107,10 @@ static void look_at_api(struct doctor *d)
 		err_set(&d->no_api, 0, "no socket of its API is known");
 		return;
 	}
-	if (http_get(d->dockerd->socket, "/_ping", API_MS, &r, &d->no_api) != 0)
+	if (http_client_get(d->dockerd->socket, "/_ping", API_MS, &r, &d->no_api) != 0)
 		return;
 	d->api = true;
-	http_free(&r);
+	http_reply_free(&r);
 }
 
 static void look_at_file(struct doctor *d)

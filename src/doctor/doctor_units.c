@@ -57,7 +57,7 @@ static bool is_let_go(const struct doctor *d)
 	const struct unit *service = &d->units[UNIT_SERVICE];
 
 	return is(d->units[UNIT_SOCKET].active, "active") && service->pid != 0 &&
-		service->pid == d->manner.pid && listening_at(1, d->socket) == 0;
+		service->pid == d->manner.pid && listening_sockets_has(1, d->socket) == 0;
 }
 
 void check_socket_unit(const struct doctor *d, struct outcome *o)

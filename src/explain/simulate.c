@@ -47,7 +47,7 @@ char *asking_question(const struct asking *a, struct err *e)
 	/* A chunked body has no length, and dockerd shows no Transfer-Encoding. */
 	if (!header_value(headers, "Content-Length") && !header_value(headers, "Transfer-Encoding"))
 		headers[n++] = length;
-	question = envelope_question(span_of(a->method), span_of(a->target), span_of(a->user),
+	question = envelope_request(span_of(a->method), span_of(a->target), span_of(a->user),
 		headers, is_json(header_value(headers, "Content-Type")) ? &a->body : NULL);
 	if (!question)
 		err_set(e, 0, "the request cannot be put as a question");
@@ -78,7 +78,7 @@ static int take_subject(
 }
 
 int facts_look_up(
-	const struct policy *policy, struct facts *facts, struct lookup **ret, struct err *e)
+	const struct policy *policy, struct facts *facts, struct mount_lookup **ret, struct err *e)
 {
 	struct span missing;
 
@@ -86,11 +86,11 @@ int facts_look_up(
 		facts_hide_mounts(facts);
 		return facts_judge_mounts(facts, span_of(policy->socket_dir), e);
 	}
-	if (lookup_collect(facts, span_of(policy->socket_dir), 0, ret, e) != 0)
+	if (mount_lookup_collect(facts, span_of(policy->socket_dir), 0, ret, e) != 0)
 		return -1;
 	if (*ret && facts->reading == READING_EXACT) {
-		lookup_run(*ret);
-		if (!lookup_show(*ret, facts, &missing))
+		mount_lookup_run(*ret);
+		if (!mount_lookup_attach(*ret, facts, &missing))
 			return FAIL(e, ENOMEM, "a request's mounts");
 	}
 	return facts_judge_mounts(facts, span_of(policy->socket_dir), e);
@@ -100,7 +100,7 @@ int judge(const struct policy *policy, struct asked_text question, const char *a
 	struct judged *ret, struct err *e)
 {
 	*ret = (struct judged){ .lookup = NULL };
-	if (envelope_read(question.text, question.n, &ret->request, e) != 0 ||
+	if (envelope_parse(question.text, question.n, &ret->request, e) != 0 ||
 		take_subject(policy, as, ret, e) != 0 ||
 		facts_read(&ret->request, &ret->facts, e) != 0 ||
 		facts_look_up(policy, &ret->facts, &ret->lookup, e) != 0)
@@ -113,5 +113,5 @@ int judge(const struct policy *policy, struct asked_text question, const char *a
 void judged_free(struct judged *j)
 {
 	facts_free(&j->facts);
-	lookup_release(j->lookup);
+	mount_lookup_release(j->lookup);
 }

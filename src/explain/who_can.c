@@ -288,7 +288,7 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 static int answer(struct question *q, const struct arguments *a)
 {
 	struct facts facts = { .reading = READING_EXACT };
-	struct lookup *lookup = NULL;
+	struct mount_lookup *lookup = NULL;
 	struct span on = span_of(a->on);
 	struct err e;
 	int rc = 0;
@@ -311,7 +311,7 @@ static int answer(struct question *q, const struct arguments *a)
 	}
 	q->query.with = NULL;
 	facts_free(&facts);
-	lookup_release(lookup);
+	mount_lookup_release(lookup);
 	return rc;
 }
 

@@ -40,8 +40,8 @@ struct kind {
 	size_t place_count;
 };
 
-struct host {
-	struct mounts mounts;
+struct host_view {
+	struct mount_table mounts;
 	struct kind own;     /* what keeps dsp in force */
 	struct kind sockets; /* the sockets; their ids have the directories above them too */
 	struct identity root;
@@ -129,12 +129,12 @@ static int parent_of(int fd)
 
 /* --- what is known beforehand ------------------------------------------------------------------*/
 
-static void note_place(struct host *h, struct kind *k)
+static void note_place(struct host_view *h, struct kind *k)
 {
 	struct mount_place place;
 
 	if (k->place_count == PLACES_MOST ||
-		!mounts_place(&h->mounts, h->walk.fd, h->walk.path, h->place, &place))
+		!mount_table_place(&h->mounts, h->walk.fd, h->walk.path, h->place, &place))
 		return;
 	place.path.s = mem_copy(place.path.s, place.path.n);
 	if (place.path.s)
@@ -143,13 +143,13 @@ static void note_place(struct host *h, struct kind *k)
 		h->no_memory = true;
 }
 
-static void note(struct host *h, struct kind *k, const struct identity *id)
+static void note(struct host_view *h, struct kind *k, const struct identity *id)
 {
 	if (!add(&k->ids, id))
 		h->no_memory = true;
 }
 
-static bool find(struct host *h, const char *path, struct identity *id, mode_t *mode)
+static bool find(struct host_view *h, const char *path, struct identity *id, mode_t *mode)
 {
 	walk_to(&h->walk, path);
 	if (h->walk.fd < 0)
@@ -161,7 +161,7 @@ static bool find(struct host *h, const char *path, struct identity *id, mode_t *
 	return false;
 }
 
-static void note_own(struct host *h, const char *path)
+static void note_own(struct host_view *h, const char *path)
 {
 	struct identity id;
 	mode_t mode;
@@ -181,7 +181,7 @@ static void note_own(struct host *h, const char *path)
 }
 
 /* A socket in a directory that dsp may not enter: by its place at least. */
-static void note_hidden_socket(struct host *h, const char *path)
+static void note_hidden_socket(struct host_view *h, const char *path)
 {
 	struct stat st;
 
@@ -196,7 +196,7 @@ static void note_hidden_socket(struct host *h, const char *path)
 
 static void note_socket(void *ctx, const char *path)
 {
-	struct host *h = ctx;
+	struct host_view *h = ctx;
 	struct identity id;
 	mode_t mode;
 	size_t steps;
@@ -220,14 +220,14 @@ static void note_socket(void *ctx, const char *path)
 }
 
 /* From which mounts a socket can be reached: those below a source show it too. */
-static void note_exposed(struct host *h)
+static void note_exposed(struct host_view *h)
 {
 	for (size_t i = 0; i < h->sockets.place_count; i++)
-		mounts_mark(&h->mounts, &h->sockets.places[i]);
+		mount_table_mark(&h->mounts, &h->sockets.places[i]);
 }
 
 /* The programs of this dsp and of the dockerd that asks, as far as dsp may see them. */
-static void note_programs(struct host *h, pid_t docker)
+static void note_programs(struct host_view *h, pid_t docker)
 {
 	char path[32];
 
@@ -237,7 +237,7 @@ static void note_programs(struct host *h, pid_t docker)
 		note_own(h, path);
 }
 
-static void read_all(struct host *h, pid_t docker)
+static void read_all(struct host_view *h, pid_t docker)
 {
 	const struct span *paths;
 	int known = LISTENING_KNOWN;
@@ -256,7 +256,7 @@ static void read_all(struct host *h, pid_t docker)
 	for (size_t i = 0; i < count; i++)
 		note_socket(h, paths[i].s);
 	if (docker > 0)
-		known = listening_sockets(docker, note_socket, h);
+		known = listening_sockets_all(docker, note_socket, h);
 	h->no_memory = h->no_memory || known < 0;
 	h->blind = known == LISTENING_UNKNOWN;
 	note_exposed(h);
@@ -266,21 +266,21 @@ static void read_all(struct host *h, pid_t docker)
 		qsort(h->sockets.ids.items, h->sockets.ids.count, sizeof(struct identity), compare);
 }
 
-struct host *host_read(struct span socket_dir, pid_t docker)
+struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 {
-	struct host *h = mem_array(1, sizeof(*h));
+	struct host_view *h = mem_array(1, sizeof(*h));
 	char *dir = mem_alloc(socket_dir.n + 2);
 
-	if (!h || !dir || mounts_read(&h->mounts) != 0) {
+	if (!h || !dir || mount_table_read(&h->mounts) != 0) {
 		mem_free(dir);
-		host_free(h);
+		host_view_free(h);
 		return NULL;
 	}
 	h->socket_dir = (struct span){ dir, path_clean(socket_dir, dir) };
 	dir[h->socket_dir.n] = '\0';
 	read_all(h, docker);
 	if (h->no_memory) {
-		host_free(h);
+		host_view_free(h);
 		return NULL;
 	}
 	return h;
@@ -293,20 +293,20 @@ static void kind_free(struct kind *k)
 	mem_free(k->ids.items);
 }
 
-void host_free(struct host *h)
+void host_view_free(struct host_view *h)
 {
 	if (!h)
 		return;
 	kind_free(&h->own);
 	kind_free(&h->sockets);
-	mounts_free(&h->mounts);
+	mount_table_free(&h->mounts);
 	mem_free((void *)(uintptr_t)h->socket_dir.s);
 	mem_free(h);
 }
 
 /* --- a source ----------------------------------------------------------------------------------*/
 
-static bool is_below_own(struct host *h, mode_t mode)
+static bool is_below_own(struct host_view *h, mode_t mode)
 {
 	struct identity id;
 	size_t steps;
@@ -322,11 +322,11 @@ static bool is_below_own(struct host *h, mode_t mode)
 	return fd >= 0 && steps > 0;
 }
 
-static void look_at_place(struct host *h, struct sight *ret)
+static void look_at_place(struct host_view *h, struct sight *ret)
 {
 	struct mount_place at;
 
-	if (!mounts_place(&h->mounts, h->walk.fd, h->walk.path, h->place, &at))
+	if (!mount_table_place(&h->mounts, h->walk.fd, h->walk.path, h->place, &at))
 		return;
 	for (size_t i = 0; i < h->own.place_count; i++)
 		ret->own = ret->own || mount_place_within(&at, &h->own.places[i]);
@@ -334,7 +334,7 @@ static void look_at_place(struct host *h, struct sight *ret)
 		ret->socket = ret->socket || mount_place_within(&h->sockets.places[i], &at);
 }
 
-static void look_at_object(struct host *h, struct sight *ret)
+static void look_at_object(struct host_view *h, struct sight *ret)
 {
 	struct identity id;
 	mode_t mode;
@@ -354,16 +354,17 @@ static void look_at_object(struct host *h, struct sight *ret)
 	look_at_place(h, ret);
 }
 
-void host_look(struct host *h, const char *path, struct sight *ret)
+void host_view_inspect(struct host_view *h, const char *path, struct sight *ret)
 {
 	struct walk *w = &h->walk;
 	bool process;
 
 	walk_to(w, path);
-	process = w->fd >= 0 && mounts_is_process(&h->mounts, w->fd, w->path);
+	process = w->fd >= 0 && mount_table_is_process(&h->mounts, w->fd, w->path);
 	*ret = (struct sight){
 		.seen = w->plain && !process,
-		.socket = path_holds_socket(w->path) || mounts_show(&h->mounts, w->path),
+		.socket = path_holds_socket(w->path) ||
+			mount_table_shows_marked(&h->mounts, w->path),
 		.own = path_is_own(w->path, h->socket_dir),
 		.device = path_within(w->path, SPAN("/dev")),
 	};
@@ -381,7 +382,7 @@ void host_look(struct host *h, const char *path, struct sight *ret)
 	(void)close(w->fd);
 }
 
-struct span host_mount_point(const struct host *h, struct span path)
+struct span host_view_mount_point(const struct host_view *h, struct span path)
 {
-	return mounts_point(&h->mounts, path);
+	return mount_table_point(&h->mounts, path);
 }

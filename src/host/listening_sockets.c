@@ -48,11 +48,11 @@ static struct span path_of(struct span line, unsigned long *inode)
 	struct span flags;
 
 	for (int i = 0; i < 3; i++)
-		(void)procfile_word(&line);
-	flags = procfile_word(&line);
-	(void)procfile_word(&line);
-	(void)procfile_word(&line);
-	*inode = number(procfile_word(&line), 10);
+		(void)proc_file_word(&line);
+	flags = proc_file_word(&line);
+	(void)proc_file_word(&line);
+	(void)proc_file_word(&line);
+	*inode = number(proc_file_word(&line), 10);
 	if ((number(flags, 16) & ACCEPTING) == 0 || line.n == 0 || line.s[0] != '/')
 		line.n = 0;
 	return line;
@@ -65,7 +65,7 @@ static void find_path(struct search *s, unsigned long inode)
 	while (rest.n > 0) {
 		char path[sizeof(struct sockaddr_un)];
 		unsigned long other;
-		struct span found = path_of(procfile_line(&rest), &other);
+		struct span found = path_of(proc_file_line(&rest), &other);
 
 		if (found.n == 0 || other != inode)
 			continue;
@@ -83,7 +83,7 @@ static size_t keep_listening(char *text, size_t len, const char *at)
 	size_t kept = 0;
 
 	while (rest.n > 0) {
-		struct span line = procfile_line(&rest);
+		struct span line = proc_file_line(&rest);
 		unsigned long inode;
 		struct span found = path_of(line, &inode);
 
@@ -127,7 +127,7 @@ static void see_named(struct search *s)
 	while (rest.n > 0 && s->found < MOST_SOCKETS) {
 		char path[sizeof(struct sockaddr_un)];
 		unsigned long inode;
-		struct span found = path_of(procfile_line(&rest), &inode);
+		struct span found = path_of(proc_file_line(&rest), &inode);
 
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 			if (!span_ends(found, names[i]))
@@ -151,7 +151,7 @@ static enum listening see_of_root(struct search *s)
 	while (rest.n > 0) {
 		char path[sizeof(struct sockaddr_un)];
 		unsigned long inode;
-		struct span found = path_of(procfile_line(&rest), &inode);
+		struct span found = path_of(proc_file_line(&rest), &inode);
 		struct stat st;
 
 		text_copy(found, path, sizeof(path));
@@ -169,12 +169,12 @@ static int read_table(pid_t process, char **ret, size_t *len)
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/net/unix", (int)process);
-	if (procfile_read(path, ret, len) == 0)
+	if (proc_file_read(path, ret, len) == 0)
 		return 0;
-	return errno == ENOMEM ? -1 : procfile_read(HANDED_TABLE, ret, len);
+	return errno == ENOMEM ? -1 : proc_file_read(HANDED_TABLE, ret, len);
 }
 
-enum listening listening_view(pid_t process)
+enum listening listening_sockets_access(pid_t process)
 {
 	AUTO_MEM char *table = NULL;
 	char path[64];
@@ -222,7 +222,7 @@ static void see_nothing(void *ctx, const char *path)
 	(void)path;
 }
 
-int listening_at(pid_t process, const char *path)
+int listening_sockets_has(pid_t process, const char *path)
 {
 	struct search s = { .see = see_nothing };
 	AUTO_MEM char *table = NULL;
@@ -241,12 +241,12 @@ int listening_at(pid_t process, const char *path)
 	return s.found > 0;
 }
 
-int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+int listening_sockets_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
 {
 	return look(process, true, see, ctx);
 }
 
-int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+int listening_sockets_all(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
 {
 	return look(process, false, see, ctx);
 }
@@ -299,16 +299,16 @@ static unsigned long tcp_of(struct span line, struct span *local)
 {
 	struct span listens;
 
-	(void)procfile_word(&line);
-	*local = procfile_word(&line);
-	(void)procfile_word(&line);
-	listens = procfile_word(&line);
+	(void)proc_file_word(&line);
+	*local = proc_file_word(&line);
+	(void)proc_file_word(&line);
+	listens = proc_file_word(&line);
 	for (int i = 0; i < 5; i++)
-		(void)procfile_word(&line);
-	return span_equal(listens, SPAN("0A")) ? number(procfile_word(&line), 10) : 0;
+		(void)proc_file_word(&line);
+	return span_equal(listens, SPAN("0A")) ? number(proc_file_word(&line), 10) : 0;
 }
 
-void listening_tcp(
+void listening_sockets_tcp(
 	pid_t process, pid_t holder, void (*see)(void *ctx, const char *address), void *ctx)
 {
 	static const char *const tables[] = { "tcp", "tcp6" };
@@ -320,13 +320,13 @@ void listening_tcp(
 		size_t len;
 
 		(void)snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)process, tables[i]);
-		if (procfile_read(path, &table, &len) != 0)
+		if (proc_file_read(path, &table, &len) != 0)
 			continue;
 		rest = (struct span){ table, len };
 		while (rest.n > 0) {
 			char address[INET6_ADDRSTRLEN + 16];
 			struct span local;
-			unsigned long inode = tcp_of(procfile_line(&rest), &local);
+			unsigned long inode = tcp_of(proc_file_line(&rest), &local);
 
 			if (inode == 0 || !holds(process, inode) || !holds(holder, inode))
 				continue;

@@ -21,7 +21,7 @@ enum {
 
 struct job {
 	TAILQ_ENTRY(job) link;
-	struct lookup *lookup;
+	struct mount_lookup *lookup;
 	void *tag;
 	uint64_t deadline;
 	uint64_t slow_at; /* when running */
@@ -30,8 +30,8 @@ struct job {
 
 TAILQ_HEAD(jobs, job);
 
-struct pool {
-	void (*look)(struct lookup *l);
+struct lookup_pool {
+	void (*look)(struct mount_lookup *l);
 	int event;
 	pthread_mutex_t mutex; /* of all that follows */
 	pthread_cond_t work;
@@ -46,19 +46,19 @@ struct pool {
 	bool left; /* by its owner: the last thread frees it */
 };
 
-static void lock(struct pool *p)
+static void lock(struct lookup_pool *p)
 {
 	(void)pthread_mutex_lock(&p->mutex);
 }
 
-static void unlock(struct pool *p)
+static void unlock(struct lookup_pool *p)
 {
 	(void)pthread_mutex_unlock(&p->mutex);
 }
 
 static void job_free(struct job *j)
 {
-	lookup_release(j->lookup);
+	mount_lookup_release(j->lookup);
 	mem_free(j);
 }
 
@@ -72,7 +72,7 @@ static void free_all(struct jobs *jobs)
 	}
 }
 
-static void pool_free(struct pool *p)
+static void lookup_pool_free(struct lookup_pool *p)
 {
 	free_all(&p->queue);
 	free_all(&p->done);
@@ -85,7 +85,7 @@ static void pool_free(struct pool *p)
 
 /* --- the threads; the mutex is held ------------------------------------------------------------*/
 
-static size_t held_up(const struct pool *p, uint64_t now)
+static size_t held_up(const struct lookup_pool *p, uint64_t now)
 {
 	const struct job *j;
 	size_t n = 0;
@@ -96,23 +96,23 @@ static size_t held_up(const struct pool *p, uint64_t now)
 }
 
 /* Whether a lookup would only wait where another has been waiting for long. */
-static bool would_wait(const struct pool *p, const struct lookup *l, uint64_t now)
+static bool would_wait(const struct lookup_pool *p, const struct mount_lookup *l, uint64_t now)
 {
 	const struct job *other;
 
 	TAILQ_FOREACH (other, &p->running, link) {
-		struct lookup_at at;
+		struct lookup_position at;
 
 		if (other->slow_at > now)
 			continue;
-		at = lookup_at(other->lookup);
-		if (lookup_meets(l, &at).n > 0)
+		at = mount_lookup_position(other->lookup);
+		if (mount_lookup_same_mount(l, &at).n > 0)
 			return true;
 	}
 	return false;
 }
 
-static struct job *pick(struct pool *p, uint64_t now)
+static struct job *pick(struct lookup_pool *p, uint64_t now)
 {
 	struct job *j;
 
@@ -129,7 +129,7 @@ static struct job *pick(struct pool *p, uint64_t now)
 }
 
 /* The next job; NULL: the thread is one too many, or the pool is closed. */
-static struct job *next(struct pool *p)
+static struct job *next(struct lookup_pool *p)
 {
 	while (!p->closed) {
 		uint64_t now = clock_now();
@@ -147,7 +147,7 @@ static struct job *next(struct pool *p)
 	return NULL;
 }
 
-static void finish(struct pool *p, struct job *j)
+static void finish(struct lookup_pool *p, struct job *j)
 {
 	static const uint64_t one = 1;
 
@@ -166,7 +166,7 @@ static void finish(struct pool *p, struct job *j)
 
 static void *work(void *arg)
 {
-	struct pool *p = arg;
+	struct lookup_pool *p = arg;
 	struct job *j;
 	bool last;
 
@@ -182,12 +182,12 @@ static void *work(void *arg)
 	last = p->left && p->threads == 0;
 	unlock(p);
 	if (last)
-		pool_free(p);
+		lookup_pool_free(p);
 	return NULL;
 }
 
 /* A thread that takes no signals: they are for the loop. */
-static int begin_thread(struct pool *p)
+static int begin_thread(struct lookup_pool *p)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -207,7 +207,7 @@ static int begin_thread(struct pool *p)
 	return code == 0 ? 0 : -1;
 }
 
-static void begin_threads(struct pool *p, uint64_t now)
+static void begin_threads(struct lookup_pool *p, uint64_t now)
 {
 	size_t held = held_up(p, now);
 	size_t wanted = p->queued;
@@ -222,9 +222,9 @@ static void begin_threads(struct pool *p, uint64_t now)
 
 /* --- for the loop ------------------------------------------------------------------------------*/
 
-struct pool *pool_new(void (*look)(struct lookup *l), struct err *e)
+struct lookup_pool *lookup_pool_new(void (*look)(struct mount_lookup *l), struct err *e)
 {
-	struct pool *p = mem_array(1, sizeof(*p));
+	struct lookup_pool *p = mem_array(1, sizeof(*p));
 
 	if (!p) {
 		err_set(e, ENOMEM, "the pool of lookups");
@@ -246,38 +246,38 @@ struct pool *pool_new(void (*look)(struct lookup *l), struct err *e)
 	return p;
 }
 
-int pool_fd(const struct pool *p)
+int lookup_pool_fd(const struct lookup_pool *p)
 {
 	return p->event;
 }
 
 /* Those that would only wait leave room for others. */
-static bool has_room(const struct pool *p, const struct lookup *l, uint64_t now)
+static bool has_room(const struct lookup_pool *p, const struct mount_lookup *l, uint64_t now)
 {
 	return p->queued < POOL_QUEUE_MOST / 2 ||
 		(p->queued < POOL_QUEUE_MOST && !would_wait(p, l, now));
 }
 
 /* The source for which another lookup waited in vain, and waits still. */
-static struct span find_hung(const struct pool *p, const struct lookup *l)
+static struct span find_hung(const struct lookup_pool *p, const struct mount_lookup *l)
 {
 	struct span found = { NULL, 0 };
 	const struct job *j;
 
 	TAILQ_FOREACH (j, &p->running, link) {
-		struct lookup_at at;
+		struct lookup_position at;
 
 		if (!j->late)
 			continue;
-		at = lookup_at(j->lookup);
-		found = lookup_meets(l, &at);
+		at = mount_lookup_position(j->lookup);
+		found = mount_lookup_same_mount(l, &at);
 		if (found.n > 0)
 			break;
 	}
 	return found;
 }
 
-int pool_submit(struct pool *p, struct lookup *l, void *tag, struct span *meets)
+int lookup_pool_submit(struct lookup_pool *p, struct mount_lookup *l, void *tag, struct span *meets)
 {
 	struct job *j = mem_array(1, sizeof(*j));
 	uint64_t now = clock_now();
@@ -292,7 +292,7 @@ int pool_submit(struct pool *p, struct lookup *l, void *tag, struct span *meets)
 	*meets = find_hung(p, l);
 	taken = meets->n == 0 && has_room(p, l, now);
 	if (taken) {
-		lookup_hold(l);
+		mount_lookup_hold(l);
 		j->lookup = l;
 		TAILQ_INSERT_TAIL(&p->queue, j, link);
 		p->queued++;
@@ -317,37 +317,38 @@ static struct job *find_late(struct jobs *jobs, uint64_t now)
 	return NULL;
 }
 
-static bool take(struct pool *p, struct pool_result *ret, uint64_t now)
+static bool next_result(struct lookup_pool *p, struct lookup_result *ret, uint64_t now)
 {
 	struct job *j = TAILQ_FIRST(&p->done);
 
 	if (j) {
 		TAILQ_REMOVE(&p->done, j, link);
-		*ret = (struct pool_result){ .tag = j->tag, .in_time = true };
+		*ret = (struct lookup_result){ .tag = j->tag, .in_time = true };
 		job_free(j);
 		return true;
 	}
 	j = find_late(&p->running, now);
 	if (j) {
 		j->late = true;
-		*ret = (struct pool_result){ .tag = j->tag };
-		ret->source = lookup_at(j->lookup).source;
+		*ret = (struct lookup_result){ .tag = j->tag };
+		ret->source = mount_lookup_position(j->lookup).source;
 		if (ret->source.n == 0)
-			ret->source = lookup_first(j->lookup);
+			ret->source = mount_lookup_first(j->lookup);
 		return true;
 	}
 	j = find_late(&p->queue, now);
 	if (j) {
 		TAILQ_REMOVE(&p->queue, j, link);
 		p->queued--;
-		*ret = (struct pool_result){ .tag = j->tag, .source = lookup_first(j->lookup) };
+		*ret = (struct lookup_result){ .tag = j->tag,
+			.source = mount_lookup_first(j->lookup) };
 		job_free(j);
 		return true;
 	}
 	return false;
 }
 
-bool pool_take(struct pool *p, struct pool_result *ret)
+bool lookup_pool_next(struct lookup_pool *p, struct lookup_result *ret)
 {
 	uint64_t now = clock_now();
 	uint64_t count;
@@ -356,7 +357,7 @@ bool pool_take(struct pool *p, struct pool_result *ret)
 	(void)!read(p->event, &count, sizeof(count));
 	lock(p);
 	begin_threads(p, now);
-	taken = take(p, ret, now);
+	taken = next_result(p, ret, now);
 	unlock(p);
 	return taken;
 }
@@ -372,7 +373,7 @@ static struct job *find_tag(struct jobs *jobs, const void *tag)
 	return NULL;
 }
 
-void pool_forget(struct pool *p, const void *tag)
+void lookup_pool_cancel(struct lookup_pool *p, const void *tag)
 {
 	struct job *j;
 
@@ -394,7 +395,7 @@ void pool_forget(struct pool *p, const void *tag)
 	unlock(p);
 }
 
-int pool_wait(struct pool *p)
+int lookup_pool_timeout(struct lookup_pool *p)
 {
 	uint64_t now = clock_now();
 	uint64_t first = UINT64_MAX;
@@ -416,7 +417,7 @@ int pool_wait(struct pool *p)
 	return first > now ? (int)(first - now) : 0;
 }
 
-void pool_close(struct pool *p)
+void lookup_pool_close(struct lookup_pool *p)
 {
 	struct timespec until;
 	bool last;
@@ -434,5 +435,5 @@ void pool_close(struct pool *p)
 	p->left = true;
 	unlock(p);
 	if (last)
-		pool_free(p);
+		lookup_pool_free(p);
 }

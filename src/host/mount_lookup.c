@@ -15,21 +15,21 @@ struct source {
 	char room[]; /* "/" and text, terminated; clean, terminated */
 };
 
-struct lookup {
+struct mount_lookup {
 	atomic_uint owners;
 	atomic_size_t at; /* the source that is looked at, from 1; 0: none */
 	pid_t docker;
 	bool complete;
-	struct host *host; /* as long as the lookup: others may be reading a mount's name */
+	struct host_view *host; /* as long as the lookup: others may be reading a mount's name */
 	struct span socket_dir;
 	size_t count;
 	struct source *sources[LOOKUP_SOURCES_MOST];
 	struct source *sorted[LOOKUP_SOURCES_MOST]; /* the same, by text */
 };
 
-struct lookup *lookup_new(struct span socket_dir, pid_t docker)
+struct mount_lookup *mount_lookup_new(struct span socket_dir, pid_t docker)
 {
-	struct lookup *l = mem_array(1, sizeof(*l));
+	struct mount_lookup *l = mem_array(1, sizeof(*l));
 	char *dir = mem_copy(socket_dir.s, socket_dir.n);
 
 	if (!l || !dir) {
@@ -43,18 +43,18 @@ struct lookup *lookup_new(struct span socket_dir, pid_t docker)
 	return l;
 }
 
-void lookup_hold(struct lookup *l)
+void mount_lookup_hold(struct mount_lookup *l)
 {
 	(void)atomic_fetch_add(&l->owners, 1);
 }
 
-void lookup_release(struct lookup *l)
+void mount_lookup_release(struct mount_lookup *l)
 {
 	if (!l || atomic_fetch_sub(&l->owners, 1) != 1)
 		return;
 	for (size_t i = 0; i < l->count; i++)
 		mem_free(l->sources[i]);
-	host_free(l->host);
+	host_view_free(l->host);
 	mem_free((void *)(uintptr_t)l->socket_dir.s);
 	mem_free(l);
 }
@@ -70,7 +70,7 @@ static int compare(struct span a, struct span b)
 }
 
 /* Where in the sorted ones the source stands, or would. */
-static size_t place_of(const struct lookup *l, struct span text, bool *there)
+static size_t place_of(const struct mount_lookup *l, struct span text, bool *there)
 {
 	size_t first = 0;
 	size_t end = l->count;
@@ -112,7 +112,7 @@ static struct source *source_new(struct span text)
 	return s;
 }
 
-int lookup_add(struct lookup *l, struct span source, struct err *e)
+int mount_lookup_add(struct mount_lookup *l, struct span source, struct err *e)
 {
 	bool there;
 	size_t place = place_of(l, source, &there);
@@ -132,7 +132,7 @@ int lookup_add(struct lookup *l, struct span source, struct err *e)
 	return 0;
 }
 
-const struct sight *lookup_sight(const struct lookup *l, struct span source)
+const struct sight *mount_lookup_find(const struct mount_lookup *l, struct span source)
 {
 	bool there;
 	size_t place = place_of(l, source, &there);
@@ -147,8 +147,8 @@ static void refuse(struct facts *facts, const struct err *why)
 	facts->advice = "ask for fewer";
 }
 
-int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker, struct lookup **ret,
-	struct err *e)
+int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker,
+	struct mount_lookup **ret, struct err *e)
 {
 	const struct details *all = &facts->details;
 	size_t mounts = 0;
@@ -162,10 +162,10 @@ int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker, st
 			break;
 		}
 		if (!*ret)
-			*ret = lookup_new(socket_dir, docker);
+			*ret = mount_lookup_new(socket_dir, docker);
 		if (!*ret)
 			return FAIL(e, ENOMEM, "a request's mounts");
-		if (lookup_add(*ret, all->items[i].text, e) == 0)
+		if (mount_lookup_add(*ret, all->items[i].text, e) == 0)
 			continue;
 		if (e->code != 0)
 			return -1;
@@ -174,7 +174,7 @@ int lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker, st
 	return 0;
 }
 
-bool lookup_show(const struct lookup *l, struct facts *facts, struct span *missing)
+bool mount_lookup_attach(const struct mount_lookup *l, struct facts *facts, struct span *missing)
 {
 	struct details *all = &facts->details;
 
@@ -183,7 +183,7 @@ bool lookup_show(const struct lookup *l, struct facts *facts, struct span *missi
 
 		if (item->kind != DETAIL_MOUNT)
 			continue;
-		item->sight = lookup_sight(l, item->text);
+		item->sight = mount_lookup_find(l, item->text);
 		if (!item->sight) {
 			*missing = item->text;
 			return false;
@@ -226,15 +226,15 @@ static const char *without_own_root(const char *path)
  * dockerd cleans most sources as text, and gives others to the kernel as they are. The two differ
  * where ".." comes after a link: then both count, and dsp has not seen the one that is meant.
  */
-static void look(struct host *h, struct source *s)
+static void look(struct host_view *h, struct source *s)
 {
 	const char *clean = without_own_root(s->clean.s);
 	const char *text = without_own_root(s->room + (s->text.n > 0 && s->text.s[0] == '/'));
 	struct sight raw;
 
-	host_look(h, clean, &s->sight);
+	host_view_inspect(h, clean, &s->sight);
 	if (goes_up(s->text)) {
-		host_look(h, text, &raw);
+		host_view_inspect(h, text, &raw);
 		/* A path that was cut is like others with the same beginning. */
 		s->sight.seen = s->sight.seen && raw.seen && strcmp(s->sight.path, raw.path) == 0 &&
 			strlen(raw.path) < sizeof(raw.path) - 1;
@@ -250,13 +250,13 @@ static void look(struct host *h, struct source *s)
 		s->sight.seen = false;
 }
 
-void lookup_run(struct lookup *l)
+void mount_lookup_run(struct mount_lookup *l)
 {
-	l->host = host_read(l->socket_dir, l->docker);
+	l->host = host_view_read(l->socket_dir, l->docker);
 	if (!l->host)
 		return;
 	for (size_t i = 0; i < l->count; i++) {
-		l->sources[i]->mount = host_mount_point(l->host, l->sources[i]->clean);
+		l->sources[i]->mount = host_view_mount_point(l->host, l->sources[i]->clean);
 		atomic_store(&l->at, i + 1);
 		look(l->host, l->sources[i]);
 	}
@@ -264,9 +264,9 @@ void lookup_run(struct lookup *l)
 	l->complete = true;
 }
 
-struct lookup_at lookup_at(const struct lookup *l)
+struct lookup_position mount_lookup_position(const struct mount_lookup *l)
 {
-	struct lookup_at ret = { .source = { NULL, 0 } };
+	struct lookup_position ret = { .source = { NULL, 0 } };
 	size_t at = atomic_load(&l->at);
 
 	if (at > 0) {
@@ -277,7 +277,7 @@ struct lookup_at lookup_at(const struct lookup *l)
 	return ret;
 }
 
-struct span lookup_meets(const struct lookup *l, const struct lookup_at *at)
+struct span mount_lookup_same_mount(const struct mount_lookup *l, const struct lookup_position *at)
 {
 	for (size_t i = 0; i < l->count && at->source.n > 0; i++) {
 		const struct source *s = l->sources[i];
@@ -289,7 +289,7 @@ struct span lookup_meets(const struct lookup *l, const struct lookup_at *at)
 	return (struct span){ NULL, 0 };
 }
 
-struct span lookup_first(const struct lookup *l)
+struct span mount_lookup_first(const struct mount_lookup *l)
 {
 	return l->count > 0 ? l->sources[0]->text : (struct span){ NULL, 0 };
 }

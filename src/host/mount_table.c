@@ -43,64 +43,64 @@ static struct span unescape(char *text, size_t n)
 }
 
 /* "36 35 98:0 /root /point options... - type source options" */
-static bool read_line(struct mounts *m, struct span line, struct mount *ret)
+static bool read_line(struct mount_table *m, struct span line, struct mount *ret)
 {
 	struct span device;
 	struct span word;
 	size_t colon;
 
-	ret->id = number(procfile_word(&line));
-	(void)procfile_word(&line);
-	device = procfile_word(&line);
+	ret->id = number(proc_file_word(&line));
+	(void)proc_file_word(&line);
+	device = proc_file_word(&line);
 	colon = span_find(device, ':');
 	if (colon == device.n)
 		return false;
 	ret->major = (unsigned)number((struct span){ device.s, colon });
 	ret->minor = (unsigned)number(span_after(device, colon + 1));
-	word = procfile_word(&line);
+	word = proc_file_word(&line);
 	ret->root = unescape(m->text + (word.s - m->text), word.n);
-	word = procfile_word(&line);
+	word = proc_file_word(&line);
 	ret->point = unescape(m->text + (word.s - m->text), word.n);
 	do
-		word = procfile_word(&line);
+		word = proc_file_word(&line);
 	while (word.n > 0 && !span_equal(word, SPAN("-")));
-	ret->process = span_equal(procfile_word(&line), SPAN("proc"));
+	ret->process = span_equal(proc_file_word(&line), SPAN("proc"));
 	ret->marked = false;
 	return ret->root.n > 0 && ret->point.n > 0;
 }
 
-int mounts_read(struct mounts *ret)
+int mount_table_read(struct mount_table *ret)
 {
 	struct span rest = { NULL, 0 };
 	size_t lines = 0;
 
-	*ret = (struct mounts){ .items = NULL };
-	if (procfile_read("/proc/self/mountinfo", &ret->text, &rest.n) != 0)
+	*ret = (struct mount_table){ .items = NULL };
+	if (proc_file_read("/proc/self/mountinfo", &ret->text, &rest.n) != 0)
 		return errno == ENOMEM ? -1 : 0;
 	rest.s = ret->text;
 	for (size_t i = 0; i < rest.n; i++)
 		lines += rest.s[i] == '\n';
 	ret->items = mem_array(lines + 1, sizeof(*ret->items));
 	if (!ret->items) {
-		mounts_free(ret);
+		mount_table_free(ret);
 		return -1;
 	}
 	while (rest.n > 0 && ret->count <= lines) {
-		if (read_line(ret, procfile_line(&rest), &ret->items[ret->count]))
+		if (read_line(ret, proc_file_line(&rest), &ret->items[ret->count]))
 			ret->count++;
 	}
 	return 0;
 }
 
-void mounts_free(struct mounts *m)
+void mount_table_free(struct mount_table *m)
 {
 	mem_free(m->items);
 	mem_free(m->text);
-	*m = (struct mounts){ .items = NULL };
+	*m = (struct mount_table){ .items = NULL };
 }
 
 /* The mount of fd: by its number, or on a kernel before 5.8 by the text of its path. */
-static const struct mount *mount_of(const struct mounts *m, int fd, struct span path)
+static const struct mount *mount_of(const struct mount_table *m, int fd, struct span path)
 {
 	const struct mount *best = NULL;
 	struct statx st;
@@ -121,8 +121,8 @@ static const struct mount *mount_of(const struct mounts *m, int fd, struct span 
 	return best;
 }
 
-bool mounts_place(const struct mounts *m, int fd, struct span path, char room[MOUNT_PLACE_ROOM],
-	struct mount_place *ret)
+bool mount_table_place(const struct mount_table *m, int fd, struct span path,
+	char room[MOUNT_PLACE_ROOM], struct mount_place *ret)
 {
 	const struct mount *at = mount_of(m, fd, path);
 	size_t n;
@@ -150,7 +150,7 @@ bool mount_place_within(const struct mount_place *a, const struct mount_place *b
 	return a->major == b->major && a->minor == b->minor && path_within(a->path, b->path);
 }
 
-void mounts_mark(struct mounts *m, const struct mount_place *place)
+void mount_table_mark(struct mount_table *m, const struct mount_place *place)
 {
 	for (size_t i = 0; i < m->count; i++) {
 		struct mount *one = &m->items[i];
@@ -161,7 +161,7 @@ void mounts_mark(struct mounts *m, const struct mount_place *place)
 	}
 }
 
-bool mounts_show(const struct mounts *m, struct span path)
+bool mount_table_shows_marked(const struct mount_table *m, struct span path)
 {
 	for (size_t i = 0; i < m->count; i++) {
 		if (m->items[i].marked && path_within(m->items[i].point, path))
@@ -170,7 +170,7 @@ bool mounts_show(const struct mounts *m, struct span path)
 	return false;
 }
 
-bool mounts_is_process(const struct mounts *m, int fd, struct span path)
+bool mount_table_is_process(const struct mount_table *m, int fd, struct span path)
 {
 	const struct mount *at = mount_of(m, fd, path);
 
@@ -180,7 +180,7 @@ bool mounts_is_process(const struct mounts *m, int fd, struct span path)
 	return at->root.n > 1 || (path.n > 1 && path.s[1] >= '0' && path.s[1] <= '9');
 }
 
-struct span mounts_point(const struct mounts *m, struct span path)
+struct span mount_table_point(const struct mount_table *m, struct span path)
 {
 	struct span best = { NULL, 0 };
 

@@ -20,10 +20,10 @@ struct mount {
 	struct span root;  /* of its file system: the path that is mounted */
 	struct span point; /* where */
 	bool process;      /* it is a procfs */
-	bool marked;       /* mounts_mark */
+	bool marked;       /* mount_table_mark */
 };
 
-struct mounts {
+struct mount_table {
 	struct mount *items;
 	size_t count;
 	char *text;
@@ -36,27 +36,27 @@ struct mount_place {
 	struct span path;
 };
 
-/* -1 without memory. Without /proc there are no mounts. The caller calls mounts_free. */
-MUST_USE int mounts_read(struct mounts *ret);
+/* -1 without memory. Without /proc there are no mounts. The caller calls mount_table_free. */
+MUST_USE int mount_table_read(struct mount_table *ret);
 
-void mounts_free(struct mounts *m);
+void mount_table_free(struct mount_table *m);
 
 /* The place of path, which is fd's real path or is below it; it is written to room. */
-bool mounts_place(const struct mounts *m, int fd, struct span path, char room[MOUNT_PLACE_ROOM],
-	struct mount_place *ret);
+bool mount_table_place(const struct mount_table *m, int fd, struct span path,
+	char room[MOUNT_PLACE_ROOM], struct mount_place *ret);
 
 bool mount_place_within(const struct mount_place *a, const struct mount_place *b);
 
 /* Marks the mounts that have the place in them. */
-void mounts_mark(struct mounts *m, const struct mount_place *place);
+void mount_table_mark(struct mount_table *m, const struct mount_place *place);
 
 /* Whether a marked mount is at or below path: a recursive bind takes it along. */
-bool mounts_show(const struct mounts *m, struct span path);
+bool mount_table_shows_marked(const struct mount_table *m, struct span path);
 
 /* Whether fd is a process's directory in a procfs, or below one; path is its real path. */
-bool mounts_is_process(const struct mounts *m, int fd, struct span path);
+bool mount_table_is_process(const struct mount_table *m, int fd, struct span path);
 
 /* The mount point that path is at or below, by its text; empty: the root, or none. */
-struct span mounts_point(const struct mounts *m, struct span path);
+struct span mount_table_point(const struct mount_table *m, struct span path);
 
 #endif

@@ -42,12 +42,12 @@ static int not_json(const struct reader *r, const char *begin, struct err *e)
 }
 
 /* Takes null in place of a value that may be absent. */
-static bool take_null(struct reader *r)
+static bool skip_null(struct reader *r)
 {
 	return reader_peek(r) == 'n' && reader_skip(r);
 }
 
-static int take_string(struct reader *r, const char *what, struct span *ret, struct err *e)
+static int parse_string(struct reader *r, const char *what, struct span *ret, struct err *e)
 {
 	if (reader_peek(r) != '"')
 		return FAIL(e, 0, "the question's %s is not a string", what);
@@ -56,22 +56,22 @@ static int take_string(struct reader *r, const char *what, struct span *ret, str
 	return 0;
 }
 
-static int take_header(
+static int parse_header(
 	struct reader *r, const char *what, bool *has, struct span *ret, struct err *e)
 {
 	if (*has)
 		return FAIL(e, 0, "the question holds %s twice", what);
 	*has = true;
-	return take_string(r, what, ret, e);
+	return parse_string(r, what, ret, e);
 }
 
-static int take_headers(struct reader *r, struct request *rq, struct err *e)
+static int parse_headers(struct reader *r, struct request *rq, struct err *e)
 {
 	struct span key;
 	bool first = true;
 	int more;
 
-	if (take_null(r))
+	if (skip_null(r))
 		return 0;
 	if (reader_peek(r) != '{')
 		return FAIL(e, 0, "the question's RequestHeaders is not an object");
@@ -79,13 +79,13 @@ static int take_headers(struct reader *r, struct request *rq, struct err *e)
 		int rc = 0;
 
 		if (span_equal(key, SPAN("Content-Type")))
-			rc = take_header(
+			rc = parse_header(
 				r, "Content-Type", &rq->has_content_type, &rq->content_type, e);
 		else if (span_equal(key, SPAN("Content-Length")))
-			rc = take_header(r, "Content-Length", &rq->has_content_length,
+			rc = parse_header(r, "Content-Length", &rq->has_content_length,
 				&rq->content_length, e);
 		else if (span_equal(key, SPAN("X-Dsp-Token")))
-			rc = take_header(r, "X-Dsp-Token", &rq->has_token, &rq->token, e);
+			rc = parse_header(r, "X-Dsp-Token", &rq->has_token, &rq->token, e);
 		else if (!reader_skip(r))
 			rc = FAIL(e, 0, "the question's RequestHeaders is not JSON");
 		if (rc != 0)
@@ -95,12 +95,12 @@ static int take_headers(struct reader *r, struct request *rq, struct err *e)
 }
 
 /* Base64 has no escapes, so the next quote is its end: up to 5.6 MiB are not read byte by byte. */
-static int take_body(struct reader *r, struct request *rq, struct err *e)
+static int parse_body(struct reader *r, struct request *rq, struct err *e)
 {
 	struct span text;
 	char *close;
 
-	if (take_null(r))
+	if (skip_null(r))
 		return 0;
 	if (!reader_take(r, '"'))
 		return FAIL(e, 0, "the question's RequestBody is not base64");
@@ -118,26 +118,26 @@ static int take_body(struct reader *r, struct request *rq, struct err *e)
 	return 0;
 }
 
-static int take_part(struct reader *r, enum part part, struct request *rq, struct err *e)
+static int parse_part(struct reader *r, enum part part, struct request *rq, struct err *e)
 {
 	switch (part) {
 	case PART_METHOD:
-		return take_string(r, "RequestMethod", &rq->method, e);
+		return parse_string(r, "RequestMethod", &rq->method, e);
 	case PART_TARGET:
-		return take_string(r, "RequestUri", &rq->target, e);
+		return parse_string(r, "RequestUri", &rq->target, e);
 	case PART_USER:
-		return take_null(r) ? 0 : take_string(r, "User", &rq->user, e);
+		return skip_null(r) ? 0 : parse_string(r, "User", &rq->user, e);
 	case PART_HEADERS:
-		return take_headers(r, rq, e);
+		return parse_headers(r, rq, e);
 	case PART_BODY:
-		return take_body(r, rq, e);
+		return parse_body(r, rq, e);
 	case PART_COUNT:
 		break;
 	}
 	return reader_skip(r) ? 0 : FAIL(e, 0, "the question is not JSON");
 }
 
-static int take_all(struct reader *r, struct request *rq, struct err *e)
+static int parse_all(struct reader *r, struct request *rq, struct err *e)
 {
 	const char *begin = r->at;
 	unsigned seen = 0;
@@ -153,7 +153,7 @@ static int take_all(struct reader *r, struct request *rq, struct err *e)
 		if (part < PART_COUNT && (seen & 1U << part))
 			return FAIL(e, 0, "the question holds %s twice", parts[part].s);
 		seen |= 1U << part;
-		if (take_part(r, part, rq, e) != 0)
+		if (parse_part(r, part, rq, e) != 0)
 			return -1;
 	}
 	if (more != 0 || !reader_at_end(r))
@@ -163,14 +163,14 @@ static int take_all(struct reader *r, struct request *rq, struct err *e)
 	return rq->method.n > 0 ? 0 : FAIL(e, 0, "the question's RequestMethod is empty");
 }
 
-int envelope_read(char *message, size_t len, struct request *ret, struct err *e)
+int envelope_parse(char *message, size_t len, struct request *ret, struct err *e)
 {
 	struct reader r = { message, message + len };
 	struct request rq = { .body64 = NULL };
 
 	if (len == 0)
 		return FAIL(e, 0, "the question is empty");
-	if (take_all(&r, &rq, e) != 0)
+	if (parse_all(&r, &rq, e) != 0)
 		return -1;
 	if (len - rq.body64_len > ENVELOPE_REST_MOST)
 		return FAIL(e, EMSGSIZE, "the question is too big");
@@ -243,7 +243,7 @@ static json_t *header_object(const char *const *headers)
 	return object;
 }
 
-char *envelope_question(struct span method, struct span target, struct span user,
+char *envelope_request(struct span method, struct span target, struct span user,
 	const char *const *headers, const struct span *body)
 {
 	AUTO_MEM char *body64 = body && body->n > 0 ? b64_encode(*body) : NULL;

@@ -7,33 +7,22 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "dsp/core/base/mem.h"
 #include "dsp/system/clock.h"
+#include "dsp/system/unix_socket.h"
 
 /* dockerd tells a lot of a host with many plugins; nothing that is asked here is larger. */
 enum { FIRST_ROOM = 16 << 10, REPLY_MOST = 4 << 20 };
 
 static int connect_to(const char *path, struct err *e)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t n = strlen(path);
-	int fd;
+	int fd = unix_socket_connect(path);
 
-	if (n >= sizeof(address.sun_path))
+	if (fd < 0 && errno == ENAMETOOLONG)
 		return FAIL(e, 0, "%.80s...: too long for a socket's path", path);
-	memcpy(address.sun_path, path, n);
-	/* Not blocking: a server that accepts nobody is no reason to wait for ever. */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return FAIL(e, errno, "%s", path);
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-		return fd;
-	err_set(e, errno, "%s: nobody can be reached there", path);
-	(void)close(fd);
-	return -1;
+	return fd >= 0 ? fd : FAIL(e, errno, "%s: nobody can be reached there", path);
 }
 
 /* Whether fd is ready for reading in time; else errno says why not. */
@@ -86,7 +75,7 @@ static bool is_digit(char c)
 }
 
 /* Status and body of a whole reply. */
-static int split(struct http_reply *r, size_t n)
+static int parse_reply(struct http_reply *r, size_t n)
 {
 	static const char start[] = "HTTP/1.";
 	const char *line = r->text;
@@ -102,13 +91,14 @@ static int split(struct http_reply *r, size_t n)
 	return 0;
 }
 
-struct question {
+struct http_request {
 	const char *method;
 	const char *target;
 	unsigned wait_ms;
 };
 
-static int ask(const char *path, const struct question *q, struct http_reply *ret, struct err *e)
+static int exchange(
+	const char *path, const struct http_request *q, struct http_reply *ret, struct err *e)
 {
 	uint64_t until = clock_now() + q->wait_ms;
 	struct http_reply r = { 0, NULL, NULL, 0 };
@@ -129,7 +119,7 @@ static int ask(const char *path, const struct question *q, struct http_reply *re
 		rc = read_reply(fd, until, &r.text, &len);
 	if (rc != 0)
 		err_set(e, errno, "%s: no answer", path);
-	else if (split(&r, len) != 0)
+	else if (parse_reply(&r, len) != 0)
 		rc = FAIL(e, 0, "%s: what answers there speaks no HTTP", path);
 	(void)close(fd);
 	if (rc != 0)
@@ -139,45 +129,45 @@ static int ask(const char *path, const struct question *q, struct http_reply *re
 	return rc;
 }
 
-int http_get(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
+int http_client_get(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
 	struct err *e)
 {
-	return ask(path, &(struct question){ "GET", target, wait_ms }, ret, e);
+	return exchange(path, &(struct http_request){ "GET", target, wait_ms }, ret, e);
 }
 
-int http_post(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
+int http_client_post(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
 	struct err *e)
 {
-	return ask(path, &(struct question){ "POST", target, wait_ms }, ret, e);
+	return exchange(path, &(struct http_request){ "POST", target, wait_ms }, ret, e);
 }
 
-void http_free(struct http_reply *r)
+void http_reply_free(struct http_reply *r)
 {
 	mem_free(r->text);
 	*r = (struct http_reply){ 0, NULL, NULL, 0 };
 }
 
-json_t *http_ask_dsp(
+json_t *http_client_ask_dsp(
 	const char *path, const char *target, unsigned wait_ms, int *status, struct err *e)
 {
 	struct http_reply r;
 	json_t *o;
 
-	if (http_post(path, target, wait_ms, &r, e) != 0)
+	if (http_client_post(path, target, wait_ms, &r, e) != 0)
 		return NULL;
 	if (status)
 		*status = r.status;
-	o = http_json(&r);
+	o = http_reply_json(&r);
 	if (!json_is_object(o) || (!status && r.status != 200)) {
 		json_decref(o);
 		o = NULL;
 		err_set(e, 0, "%s: what answers there is not dsp", path);
 	}
-	http_free(&r);
+	http_reply_free(&r);
 	return o;
 }
 
-json_t *http_json(const struct http_reply *r)
+json_t *http_reply_json(const struct http_reply *r)
 {
 	return json_loadb(r->body, r->len, 0, NULL);
 }

@@ -12,7 +12,7 @@ enum { WAIT_MS = 2000 };
 void watch_client_free(struct watch_client *f)
 {
 	if (f->reads)
-		http_free(&f->reply);
+		http_reply_free(&f->reply);
 	f->reads = false;
 	f->rest = (struct span){ NULL, 0 };
 }
@@ -64,7 +64,7 @@ int watch_client_fetch(struct watch_client *f, struct err *e)
 	watch_client_free(f);
 	(void)snprintf(target, sizeof(target), ENDPOINT_WATCH "%s%s", f->cursor[0] ? "?after=" : "",
 		f->cursor);
-	if (http_post(f->socket, target, WAIT_MS, &f->reply, e) != 0)
+	if (http_client_post(f->socket, target, WAIT_MS, &f->reply, e) != 0)
 		return -1;
 	f->reads = true;
 	if (f->reply.status == 404)

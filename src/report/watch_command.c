@@ -233,7 +233,8 @@ static int watch_loop(struct watch_command *w)
 static void print_target(struct watch_command *w)
 {
 	struct err e;
-	json_auto_t *o = http_ask_dsp(w->client.socket, ENDPOINT_STATUS, STATUS_MS, NULL, &e);
+	json_auto_t *o = http_client_ask_dsp(
+		w->client.socket, ENDPOINT_STATUS, STATUS_MS, NULL, &e);
 	const char *profile = json_string_value(json_object_get(o, "profile"));
 	const char *mode = json_string_value(json_object_get(o, "mode"));
 	char shown[40];

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dsp/core/base/text.h"
+#include "dsp/system/unix_socket.h"
 
 enum { PATIENCE_MS = 100 };
 
@@ -29,23 +30,11 @@ bool journal_has_stderr(void)
 	return strcmp(stream, own) == 0;
 }
 
-static int connected_stream(void)
-{
-	static const struct sockaddr_un to = { .sun_family = AF_UNIX,
-		.sun_path = "/run/systemd/journal/stdout" };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
-		return fd;
-	(void)close(fd);
-	return -1;
-}
-
 int journal_stream(void)
 {
 	/* Name, unit (which journald finds itself), priority, whether a line may have its own. */
 	static const char head[] = "dsp\n\n6\n1\n0\n0\n0\n";
-	int fd = connected_stream();
+	int fd = unix_socket_connect("/run/systemd/journal/stdout");
 
 	if (fd < 0 || write(fd, head, sizeof(head) - 1) == (ssize_t)sizeof(head) - 1)
 		return fd;

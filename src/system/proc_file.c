@@ -37,7 +37,7 @@ static int read_all(int fd, char **text, size_t *len)
 	}
 }
 
-int procfile_read(const char *path, char **ret, size_t *len)
+int proc_file_read(const char *path, char **ret, size_t *len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int result;
@@ -58,12 +58,12 @@ int procfile_read(const char *path, char **ret, size_t *len)
 	return result;
 }
 
-struct span procfile_line(struct span *text)
+struct span proc_file_line(struct span *text)
 {
 	return span_cut(text, '\n');
 }
 
-struct span procfile_word(struct span *line)
+struct span proc_file_word(struct span *line)
 {
 	while (line->n > 0 && line->s[0] == ' ')
 		*line = span_after(*line, 1);

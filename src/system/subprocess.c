@@ -59,7 +59,8 @@ static int status_of(pid_t child)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int command_run(const char *const *argv, unsigned wait_ms, char *output, size_t cap, struct err *e)
+int subprocess_run(
+	const char *const *argv, unsigned wait_ms, char *output, size_t cap, struct err *e)
 {
 	uint64_t until = clock_now() + wait_ms;
 	int ends[2];

@@ -204,7 +204,7 @@ static int read_checked(int fd, const char *path, size_t most, struct file_text 
 	return read_whole(fd, path, most, ret, e);
 }
 
-int trusted_read(const char *path, size_t most, struct file_text *ret, struct err *e)
+int trusted_file_read(const char *path, size_t most, struct file_text *ret, struct err *e)
 {
 	int fd = open_trusted(path, e);
 	int rc;

@@ -175,7 +175,7 @@ static void answer(char *question, size_t n)
 	struct facts facts;
 	struct err e;
 
-	if (envelope_read(question, n, &request, &e) != 0) {
+	if (envelope_parse(question, n, &request, &e) != 0) {
 		fputs("{\"readable\":false,\"error\":true}\n", stdout);
 		return;
 	}

@@ -1,5 +1,5 @@
 /*
- * envelope_read. Input: the question's text. What is accepted says the same when the whole text,
+ * envelope_parse. Input: the question's text. What is accepted says the same when the whole text,
  * base64 included, goes through the JSON parser; and its body decodes to what it holds.
  */
 #include <jansson.h>
@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct request request;
 	struct err e;
 
-	if (envelope_read(message, size, &request, &e) == 0) {
+	if (envelope_parse(message, size, &request, &e) == 0) {
 		check_accepted(text, &request);
 	} else {
 		CHECK(e.code == 0 && fuzz_printable(e.text));

@@ -63,7 +63,7 @@ static char *write_question(struct span text)
 		if (n < HEADERS_MOST)
 			headers[n++] = mem_copy(line.s, line.n);
 	}
-	question = envelope_question(
+	question = envelope_request(
 		method, target, SPAN(""), (const char *const *)headers, text.n > 0 ? &text : NULL);
 	for (size_t i = 0; i < n; i++)
 		mem_free(headers[i]);
@@ -185,7 +185,7 @@ static void run(const struct policy *policy, struct span question)
 	struct facts facts;
 	struct err e;
 
-	if (envelope_read(text, question.n, &request, &e) != 0) {
+	if (envelope_parse(text, question.n, &request, &e) != 0) {
 		/* Without a text it is a question that dockerd repeats. */
 		CHECK(ask(policy, question) == (question.n == 0 ? 0 : -1));
 	} else {

@@ -184,11 +184,11 @@ static void handed_over(void **state)
 			(void)pause();
 			_exit(0);
 		}
-		listening_tcp(getpid(), child, take_address, seen);
+		listening_sockets_tcp(getpid(), child, take_address, seen);
 		assert_string_equal(seen, want);
 		seen[0] = '\0';
 		(void)close(fd);
-		listening_tcp(getpid(), child, take_address, seen);
+		listening_sockets_tcp(getpid(), child, take_address, seen);
 		assert_string_equal(seen, "");
 		(void)kill(child, SIGKILL);
 		(void)waitpid(child, NULL, 0);

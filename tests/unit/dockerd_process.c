@@ -115,11 +115,11 @@ static void commands(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(command_run(says, 10000, output, sizeof(output), &e), 3);
+	assert_int_equal(subprocess_run(says, 10000, output, sizeof(output), &e), 3);
 	assert_string_equal(output, "out\nerr");
-	assert_int_equal(command_run(dies, 10000, output, sizeof(output), &e), 128 + 9);
-	assert_int_equal(command_run(none, 10000, output, sizeof(output), &e), 127);
-	assert_int_equal(command_run(hangs, 100, output, sizeof(output), &e), -1);
+	assert_int_equal(subprocess_run(dies, 10000, output, sizeof(output), &e), 128 + 9);
+	assert_int_equal(subprocess_run(none, 10000, output, sizeof(output), &e), 127);
+	assert_int_equal(subprocess_run(hangs, 100, output, sizeof(output), &e), -1);
 }
 
 int main(void)

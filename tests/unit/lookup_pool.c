@@ -15,9 +15,9 @@ static atomic_int looking;
 static size_t alone; /* threads of a process without a pool */
 
 /* The name says what happens: "/hang..." waits for the gate, "/slow..." takes a while. */
-static void look(struct lookup *l)
+static void look(struct mount_lookup *l)
 {
-	struct span name = lookup_first(l);
+	struct span name = mount_lookup_first(l);
 
 	(void)atomic_fetch_add(&looking, 1);
 	if (span_starts(name, SPAN("/hang"))) {
@@ -26,7 +26,7 @@ static void look(struct lookup *l)
 	} else if (span_starts(name, SPAN("/slow"))) {
 		(void)usleep(300000);
 	} else {
-		lookup_run(l);
+		mount_lookup_run(l);
 	}
 	(void)atomic_fetch_sub(&looking, 1);
 }
@@ -43,37 +43,37 @@ static size_t threads(void)
 	return n - 2;
 }
 
-static void submit(struct pool *p, const char *source, void *tag, int want)
+static void submit(struct lookup_pool *p, const char *source, void *tag, int want)
 {
-	struct lookup *l = lookup_new(SPAN("/none"), 0);
+	struct mount_lookup *l = mount_lookup_new(SPAN("/none"), 0);
 	struct span meets;
 	struct err e;
 
 	assert_non_null(l);
-	assert_int_equal(lookup_add(l, span_of(source), &e), 0);
-	assert_int_equal(pool_submit(p, l, tag, &meets), want);
-	lookup_release(l);
+	assert_int_equal(mount_lookup_add(l, span_of(source), &e), 0);
+	assert_int_equal(lookup_pool_submit(p, l, tag, &meets), want);
+	mount_lookup_release(l);
 }
 
 /* The next result, waited for as the loop does. */
-static struct pool_result take(struct pool *p)
+static struct lookup_result take(struct lookup_pool *p)
 {
-	struct pool_result r = { .tag = NULL };
+	struct lookup_result r = { .tag = NULL };
 
-	for (int turns = 0; !pool_take(p, &r); turns++) {
-		struct pollfd fd = { .fd = pool_fd(p), .events = POLLIN };
+	for (int turns = 0; !lookup_pool_next(p, &r); turns++) {
+		struct pollfd fd = { .fd = lookup_pool_fd(p), .events = POLLIN };
 
 		assert_true(turns < 1000);
-		assert_true(pool_wait(p) >= 0);
-		(void)poll(&fd, 1, pool_wait(p));
+		assert_true(lookup_pool_timeout(p) >= 0);
+		(void)poll(&fd, 1, lookup_pool_timeout(p));
 	}
 	return r;
 }
 
-static struct pool *begin(void)
+static struct lookup_pool *begin(void)
 {
 	struct err e;
-	struct pool *p = pool_new(look, &e);
+	struct lookup_pool *p = lookup_pool_new(look, &e);
 
 	assert_non_null(p);
 	return p;
@@ -98,13 +98,13 @@ static int end(void **state)
 static void all_come(void **state)
 {
 	enum { MANY = 500 };
-	struct pool *p = begin();
+	struct lookup_pool *p = begin();
 	static char tags[MANY];
-	struct pool_result r;
+	struct lookup_result r;
 
 	(void)state;
-	assert_int_equal(pool_wait(p), -1);
-	assert_false(pool_take(p, &r));
+	assert_int_equal(lookup_pool_timeout(p), -1);
+	assert_false(lookup_pool_next(p, &r));
 	assert_int_equal(threads(), alone);
 	memset(tags, 0, sizeof(tags));
 	for (size_t i = 0; i < MANY; i++)
@@ -114,16 +114,16 @@ static void all_come(void **state)
 		assert_true(r.in_time);
 		assert_int_equal((*(char *)r.tag)++, 0);
 	}
-	assert_false(pool_take(p, &r));
-	assert_int_equal(pool_wait(p), -1);
-	pool_close(p);
+	assert_false(lookup_pool_next(p, &r));
+	assert_int_equal(lookup_pool_timeout(p), -1);
+	lookup_pool_close(p);
 }
 
 static void one_hangs(void **state)
 {
 	uint64_t start = clock_now();
-	struct pool *p = begin();
-	struct pool_result r;
+	struct lookup_pool *p = begin();
+	struct lookup_result r;
 	char hung;
 	char quick;
 
@@ -136,7 +136,7 @@ static void one_hangs(void **state)
 		assert_ptr_equal(r.tag, &quick);
 		assert_true(r.in_time);
 	}
-	assert_true(pool_wait(p) <= POOL_DEADLINE_MS);
+	assert_true(lookup_pool_timeout(p) <= POOL_DEADLINE_MS);
 	r = take(p);
 	assert_ptr_equal(r.tag, &hung);
 	assert_false(r.in_time);
@@ -145,16 +145,16 @@ static void one_hangs(void **state)
 	assert_ptr_equal(take(p).tag, &quick);
 	(void)pthread_mutex_unlock(&gate);
 	wait_for_threads(alone + POOL_THREADS);
-	assert_false(pool_take(p, &r));
-	pool_close(p);
+	assert_false(lookup_pool_next(p, &r));
+	lookup_pool_close(p);
 }
 
 /* More hang than there are threads: the next ones get threads of their own, up to a limit. */
 static void many_hang(void **state)
 {
 	enum { MOST = POOL_THREADS + POOL_HELD_MOST, MANY = MOST + 20 };
-	struct pool *p = begin();
-	struct pool_result r;
+	struct lookup_pool *p = begin();
+	struct lookup_result r;
 	size_t late = 0;
 	char quick;
 	char hung;
@@ -179,12 +179,12 @@ static void many_hang(void **state)
 	wait_for_threads(alone + POOL_THREADS);
 	submit(p, "/tmp", &quick, 0);
 	assert_true(take(p).in_time);
-	pool_close(p);
+	lookup_pool_close(p);
 }
 
 static void slow_ones_count(void **state)
 {
-	struct pool *p = begin();
+	struct lookup_pool *p = begin();
 	char tag;
 
 	(void)state;
@@ -192,12 +192,12 @@ static void slow_ones_count(void **state)
 		submit(p, "/slow", &tag, 0);
 	for (int i = 0; i < 10; i++)
 		assert_true(take(p).in_time);
-	pool_close(p);
+	lookup_pool_close(p);
 }
 
 static void queue_is_bounded(void **state)
 {
-	struct pool *p = begin();
+	struct lookup_pool *p = begin();
 	size_t taken = 0;
 	struct span meets;
 	struct err e;
@@ -206,23 +206,23 @@ static void queue_is_bounded(void **state)
 	(void)state;
 	(void)pthread_mutex_lock(&gate);
 	for (int i = 0; i < 2 * POOL_QUEUE_MOST; i++) {
-		struct lookup *l = lookup_new(SPAN("/none"), 0);
+		struct mount_lookup *l = mount_lookup_new(SPAN("/none"), 0);
 
-		assert_int_equal(lookup_add(l, SPAN("/hang"), &e), 0);
-		taken += pool_submit(p, l, &tag, &meets) == 0;
-		lookup_release(l);
+		assert_int_equal(mount_lookup_add(l, SPAN("/hang"), &e), 0);
+		taken += lookup_pool_submit(p, l, &tag, &meets) == 0;
+		mount_lookup_release(l);
 	}
 	assert_in_range(taken, POOL_QUEUE_MOST, POOL_QUEUE_MOST + POOL_THREADS + POOL_HELD_MOST);
 	(void)pthread_mutex_unlock(&gate);
 	for (size_t i = 0; i < taken; i++)
 		assert_true(take(p).in_time);
-	pool_close(p);
+	lookup_pool_close(p);
 }
 
 static void forgotten(void **state)
 {
-	struct pool *p = begin();
-	struct pool_result r;
+	struct lookup_pool *p = begin();
+	struct lookup_result r;
 	char tags[8];
 
 	(void)state;
@@ -231,22 +231,22 @@ static void forgotten(void **state)
 		submit(p, "/hang", &tags[i], 0);
 	(void)usleep(20000);
 	for (size_t i = 0; i < sizeof(tags); i++)
-		pool_forget(p, &tags[i]);
-	assert_int_equal(pool_wait(p), -1);
+		lookup_pool_cancel(p, &tags[i]);
+	assert_int_equal(lookup_pool_timeout(p), -1);
 	(void)pthread_mutex_unlock(&gate);
 	submit(p, "/tmp", &tags[0], 0);
 	assert_ptr_equal(take(p).tag, &tags[0]);
 	submit(p, "/tmp", &tags[1], 0);
 	(void)usleep(50000);
-	pool_forget(p, &tags[1]);
-	assert_false(pool_take(p, &r));
-	pool_close(p);
+	lookup_pool_cancel(p, &tags[1]);
+	assert_false(lookup_pool_next(p, &r));
+	lookup_pool_close(p);
 }
 
 /* Closing does not wait for it; the last thread that comes back frees what is left. */
 static void closed_while_one_hangs(void **state)
 {
-	struct pool *p = begin();
+	struct lookup_pool *p = begin();
 	char tag;
 
 	(void)state;
@@ -254,11 +254,11 @@ static void closed_while_one_hangs(void **state)
 	for (int i = 0; i < 2 * POOL_THREADS; i++)
 		submit(p, "/hang", &tag, 0);
 	(void)usleep(20000);
-	pool_close(p);
+	lookup_pool_close(p);
 	assert_true(threads() > alone);
 	(void)pthread_mutex_unlock(&gate);
 	wait_for_threads(alone);
-	pool_close(NULL);
+	lookup_pool_close(NULL);
 }
 
 int main(void)

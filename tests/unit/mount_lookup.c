@@ -73,19 +73,19 @@ static void bind_mount(const char *from, const char *to)
 
 static struct sight look_for(const char *source, pid_t docker)
 {
-	struct lookup *l = lookup_new(span_of(place("/own")), docker);
+	struct mount_lookup *l = mount_lookup_new(span_of(place("/own")), docker);
 	const struct sight *seen;
 	struct sight ret;
 	struct err e;
 
 	assert_non_null(l);
-	assert_int_equal(lookup_add(l, span_of(source), &e), 0);
-	assert_null(lookup_sight(l, span_of(source)));
-	lookup_run(l);
-	seen = lookup_sight(l, span_of(source));
+	assert_int_equal(mount_lookup_add(l, span_of(source), &e), 0);
+	assert_null(mount_lookup_find(l, span_of(source)));
+	mount_lookup_run(l);
+	seen = mount_lookup_find(l, span_of(source));
 	assert_non_null(seen);
 	ret = *seen;
-	lookup_release(l);
+	mount_lookup_release(l);
 	return ret;
 }
 
@@ -392,7 +392,7 @@ static void listens(void **state)
 
 static void many(void **state)
 {
-	struct lookup *l = lookup_new(span_of(place("/own")), 0);
+	struct mount_lookup *l = mount_lookup_new(span_of(place("/own")), 0);
 	char text[400];
 	struct err e;
 
@@ -401,19 +401,19 @@ static void many(void **state)
 	for (int i = 0; i < 3 * LOOKUP_SOURCES_MOST; i++) {
 		/* Neither in order nor all of one length. */
 		(void)snprintf(text, sizeof(text), "/tmp/%d", i * 77 % LOOKUP_SOURCES_MOST);
-		assert_int_equal(lookup_add(l, span_of(text), &e), 0);
+		assert_int_equal(mount_lookup_add(l, span_of(text), &e), 0);
 	}
-	assert_int_equal(lookup_add(l, SPAN("/one/more"), &e), -1);
-	lookup_hold(l);
-	lookup_run(l);
-	lookup_release(l);
-	assert_string_equal(lookup_first(l).s, "/tmp/0");
+	assert_int_equal(mount_lookup_add(l, SPAN("/one/more"), &e), -1);
+	mount_lookup_hold(l);
+	mount_lookup_run(l);
+	mount_lookup_release(l);
+	assert_string_equal(mount_lookup_first(l).s, "/tmp/0");
 	for (int i = 0; i < LOOKUP_SOURCES_MOST; i++) {
 		(void)snprintf(text, sizeof(text), "/tmp/%d", i);
-		assert_string_equal(lookup_sight(l, span_of(text))->path, text);
+		assert_string_equal(mount_lookup_find(l, span_of(text))->path, text);
 	}
-	assert_null(lookup_sight(l, SPAN("/one/more")));
-	lookup_release(l);
+	assert_null(mount_lookup_find(l, SPAN("/one/more")));
+	mount_lookup_release(l);
 }
 
 /* As on a kernel before 5.6, and under systemd's RestrictSUIDSGID=. */

@@ -39,7 +39,7 @@ struct exchange {
 	struct request request;
 	struct subject subject;
 	struct facts facts;
-	struct lookup *lookup; /* of its mount sources; NULL: it has none */
+	struct mount_lookup *lookup; /* of its mount sources; NULL: it has none */
 };
 
 enum {
@@ -50,7 +50,7 @@ struct service {
 	struct snapshot *snapshot; /* held */
 	/* Reads the settings anew and calls service_swap; -1 and e: the old ones stay. */
 	int (*reload)(struct service *service, struct err *e);
-	struct pool *pool;                     /* borrowed; NULL: mount sources are not looked up */
+	struct lookup_pool *pool;              /* borrowed; NULL: mount sources are not looked up */
 	struct audit *audit;                   /* borrowed; NULL: nothing is told */
 	struct metrics *metrics;               /* borrowed; NULL: nothing is counted */
 	struct recent_decisions *recent;       /* borrowed; NULL: nobody can look on */

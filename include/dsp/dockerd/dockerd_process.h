@@ -47,7 +47,7 @@ MUST_USE int dockerd_get(
 
 /*
  * Runs the very program that serves (d->pid is not 0) with other arguments, a list of 6 at most
- * that ends with NULL; as command_run.
+ * that ends with NULL; as subprocess_run.
  */
 MUST_USE int dockerd_command(const struct dockerd *d, const char *const *arguments, char *output,
 	size_t cap, struct err *e);

@@ -10,7 +10,7 @@
 struct judged {
 	struct request request;
 	struct facts facts;
-	struct lookup *lookup;
+	struct mount_lookup *lookup;
 	struct subject subject;
 	struct decision decision;
 	char message[MESSAGE_MOST]; /* of a denial, also of one that is only recorded */
@@ -50,7 +50,7 @@ MUST_USE int judge(const struct policy *policy, struct asked_text question, cons
  * (or NULL) must live as long as facts. -1 and e: no memory.
  */
 MUST_USE int facts_look_up(
-	const struct policy *policy, struct facts *facts, struct lookup **ret, struct err *e);
+	const struct policy *policy, struct facts *facts, struct mount_lookup **ret, struct err *e);
 
 void judged_free(struct judged *j);
 

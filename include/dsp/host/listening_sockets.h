@@ -16,28 +16,30 @@ enum listening {
  * Calls see with the absolute path of each unix socket that process listens on; of 32 at most.
  * How well these are known (never by a guess); -1 when memory ran out.
  */
-MUST_USE int listening_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
+MUST_USE int listening_sockets_own(
+	pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
 
 /*
  * The same, and then those of its network's name space that are called as Docker's are; or what may
  * be dockerd's.
  */
-MUST_USE int listening_sockets(pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
+MUST_USE int listening_sockets_all(
+	pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
 
 /*
  * Whether process has a socket that listens at path; -1: nobody listens there, or it cannot be
  * known, as when the path was written in another way.
  */
-MUST_USE int listening_at(pid_t process, const char *path);
+MUST_USE int listening_sockets_has(pid_t process, const char *path);
 
 /*
  * Calls see with the address ("127.0.0.1:2375") of each TCP socket on which process listens and
  * which holder has too: systemd has all that it has handed over. What may not be read is left out.
  */
-void listening_tcp(
+void listening_sockets_tcp(
 	pid_t process, pid_t holder, void (*see)(void *ctx, const char *address), void *ctx);
 
 /* How well those of a process can be known. */
-enum listening listening_view(pid_t process);
+enum listening listening_sockets_access(pid_t process);
 
 #endif

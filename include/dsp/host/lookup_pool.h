@@ -2,7 +2,7 @@
  * A few threads that run lookups for the serving loop, each lookup within a deadline. A thread that
  * a hung file system holds cannot be ended: it is written off, another takes its place, and what
  * would wait for the same file system is refused, so that nobody else is held up. Of these
- * functions all are for one thread, the loop's, and none of them waits, but pool_close a moment.
+ * functions all are for one thread, the loop's, and none of them waits, but lookup_pool_close a moment.
  */
 #ifndef DSP_LOOKUP_POOL_H
 #define DSP_LOOKUP_POOL_H
@@ -17,41 +17,42 @@ enum {
 	POOL_THREADS = 4,        /* that are not held up */
 	POOL_HELD_MOST = 32,     /* that are */
 	POOL_QUEUE_MOST = 1024,  /* lookups that wait for a thread */
-	POOL_DEADLINE_MS = 2000, /* from pool_submit to the end of a lookup */
+	POOL_DEADLINE_MS = 2000, /* from lookup_pool_submit to the end of a lookup */
 };
 
-struct pool;
+struct lookup_pool;
 
 /* How a lookup ended. */
-struct pool_result {
+struct lookup_result {
 	void *tag;          /* as it was submitted */
 	bool in_time;       /* false: the lookup is still running, and must not be read */
 	struct span source; /* then: the source that it waits for; it lives as long as the lookup */
 };
 
-/* look: lookup_run, or a test's. Threads begin when there is work. NULL and e on error. */
-struct pool *pool_new(void (*look)(struct lookup *l), struct err *e)
+/* look: mount_lookup_run, or a test's. Threads begin when there is work. NULL and e on error. */
+struct lookup_pool *lookup_pool_new(void (*look)(struct mount_lookup *l), struct err *e)
 	__attribute__((warn_unused_result));
 
-/* A descriptor that is readable when pool_take has something. */
-int pool_fd(const struct pool *p);
+/* A descriptor that is readable when lookup_pool_next has something. */
+int lookup_pool_fd(const struct lookup_pool *p);
 
 /*
  * Runs l, which gets one more owner until then. -1: refused at once; meets is then the source whose
  * file system is known to hang, or empty: too many wait already, or memory ran out.
  */
-MUST_USE int pool_submit(struct pool *p, struct lookup *l, void *tag, struct span *meets);
+MUST_USE int lookup_pool_submit(
+	struct lookup_pool *p, struct mount_lookup *l, void *tag, struct span *meets);
 
 /* The next lookup that has ended or is out of time; false: there is none. */
-bool pool_take(struct pool *p, struct pool_result *ret);
+bool lookup_pool_next(struct lookup_pool *p, struct lookup_result *ret);
 
-/* Milliseconds until pool_take should be called even if the descriptor is silent; -1: never. */
-int pool_wait(struct pool *p);
+/* Milliseconds until lookup_pool_next should be called even if the descriptor is silent; -1: never. */
+int lookup_pool_timeout(struct lookup_pool *p);
 
 /* Nobody waits for this one any more: it will not be taken. */
-void pool_forget(struct pool *p, const void *tag);
+void lookup_pool_cancel(struct lookup_pool *p, const void *tag);
 
 /* Results that were not taken are lost. Threads that are held up stay until they come back. */
-void pool_close(struct pool *p);
+void lookup_pool_close(struct lookup_pool *p);
 
 #endif

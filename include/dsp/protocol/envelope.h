@@ -20,7 +20,7 @@ enum {
  * so message (len bytes) is changed, and must outlive ret. -1 and e (for the answer's Err): it is
  * not a question; e->code is EMSGSIZE when it is too big.
  */
-MUST_USE int envelope_read(char *message, size_t len, struct request *ret, struct err *e);
+MUST_USE int envelope_parse(char *message, size_t len, struct request *ret, struct err *e);
 
 /* {"Allow":false,"Msg":"..."}; the caller frees it with mem_free. NULL without memory. */
 char *envelope_denial(const char *message) __attribute__((warn_unused_result));
@@ -33,7 +33,7 @@ char *envelope_error(const char *text) __attribute__((warn_unused_result));
  * lines; names are put in Go's canonical form, and the last of a name stays. Bytes of the target
  * that are no UTF-8 become U+FFFD, as in dockerd's JSON. body: the raw bytes, or NULL.
  */
-char *envelope_question(struct span method, struct span target, struct span user,
+char *envelope_request(struct span method, struct span target, struct span user,
 	const char *const *headers, const struct span *body) __attribute__((warn_unused_result));
 
 #endif

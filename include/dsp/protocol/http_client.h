@@ -20,24 +20,24 @@ struct http_reply {
 /*
  * Sends GET or POST of target (as it stands, with an empty body) to the server that listens on the
  * socket's path, as HTTP/1.0: the reply ends with the connection. On 0 the caller frees ret with
- * http_free. -1 and e, one line that begins with the path, with e->code: ENOENT or ECONNREFUSED
+ * http_reply_free. -1 and e, one line that begins with the path, with e->code: ENOENT or ECONNREFUSED
  * when nobody listens, ETIMEDOUT when no whole answer came within wait_ms.
  */
-MUST_USE int http_get(const char *path, const char *target, unsigned wait_ms,
+MUST_USE int http_client_get(const char *path, const char *target, unsigned wait_ms,
 	struct http_reply *ret, struct err *e);
-MUST_USE int http_post(const char *path, const char *target, unsigned wait_ms,
+MUST_USE int http_client_post(const char *path, const char *target, unsigned wait_ms,
 	struct http_reply *ret, struct err *e);
 
-void http_free(struct http_reply *r);
+void http_reply_free(struct http_reply *r);
 
 /* The body as a JSON object or array, for json_decref; NULL: it is neither. */
-json_t *http_json(const struct http_reply *r);
+json_t *http_reply_json(const struct http_reply *r);
 
 /*
  * What an endpoint of dsp answers, an object for json_decref, and with which status; where that is
  * NULL, any but 200 is an error. NULL and e.
  */
-json_t *http_ask_dsp(
+json_t *http_client_ask_dsp(
 	const char *path, const char *target, unsigned wait_ms, int *status, struct err *e);
 
 #endif

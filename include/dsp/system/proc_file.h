@@ -9,10 +9,10 @@
  * Reads a file whose size nobody knows. mem_free is for the caller. -1 and errno: ENOMEM when
  * memory ran out or it is unreasonably long, else it cannot be read.
  */
-MUST_USE int procfile_read(const char *path, char **ret, size_t *len);
+MUST_USE int proc_file_read(const char *path, char **ret, size_t *len);
 
 /* Takes the next line, or the next word of a line, off the front of text. */
-struct span procfile_line(struct span *text);
-struct span procfile_word(struct span *line);
+struct span proc_file_line(struct span *text);
+struct span proc_file_word(struct span *line);
 
 #endif

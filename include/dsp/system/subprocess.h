@@ -12,7 +12,7 @@
  * 128 and the signal when one ended it. -1 and e: it could not be run, or took longer than wait_ms
  * and was killed.
  */
-MUST_USE int command_run(
+MUST_USE int subprocess_run(
 	const char *const *argv, unsigned wait_ms, char *output, size_t cap, struct err *e);
 
 #endif

@@ -21,6 +21,6 @@ struct file_text {
  * process's user, and no other may write there (but where the sticky bit keeps others' hands off
  * it). -1 and e, which names the path and what is wrong.
  */
-MUST_USE int trusted_read(const char *path, size_t most, struct file_text *ret, struct err *e);
+MUST_USE int trusted_file_read(const char *path, size_t most, struct file_text *ret, struct err *e);
 
 #endif
