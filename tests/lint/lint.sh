@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-steps=(clang analyzer tidy cppcheck format budgets includes calls purity spelling shell python tables)
+steps=(clang analyzer tidy cppcheck format budgets shape includes calls purity spelling shell python tables)
 clang=build/clang
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -69,6 +69,13 @@ step_format() {
 
 step_budgets() {
 	tests/lint/budgets.sh "${code[@]}"
+}
+
+step_shape() {
+	local files
+
+	mapfile -t files < <(find_files -path './src/*.c')
+	tests/lint/shape.py "${files[@]}"
 }
 
 step_includes() {
