@@ -245,7 +245,7 @@ static void conclude(const struct service *service, struct exchange *x)
 	struct decision d;
 	struct err e;
 
-	if (facts_judge_mounts(&x->facts, span_of(policy->socket_dir), &e) != 0) {
+	if (facts_add_mount_powers(&x->facts, span_of(policy->socket_dir), &e) != 0) {
 		fail(service, x->call, DOUBT_FAILURE, &e);
 		return;
 	}
@@ -399,7 +399,7 @@ static enum answer answer_request(void *ctx, struct call *call)
 		return ANSWER_NOW;
 	}
 	x->subject = subject_identify(x->snapshot->policy->file_rules, &x->request);
-	if (facts_read(&x->request, &x->facts, &e) == 0) {
+	if (facts_parse(&x->request, &x->facts, &e) == 0) {
 		note_probe(service, &x->facts);
 		later = look_up(service, x, &e);
 	}

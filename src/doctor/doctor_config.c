@@ -109,12 +109,12 @@ static void look_for_typo(const struct doctor *d, struct outcome *o, const char 
 	struct span whole = { name, strlen(name) };
 	struct span stem = { whole.s, span_find(whole, '.') };
 	struct span ours = { d->name, strlen(d->name) };
-	struct suggestion s = suggest(stem, 2);
+	struct nearest s = nearest_to(stem, 2);
 
 	if (stem.n == 0)
 		return;
-	suggest_try(&s, ours);
-	if (s.nearest.n > 0 || strcasecmp(name, d->name) == 0 ||
+	nearest_try(&s, ours);
+	if (s.word.n > 0 || strcasecmp(name, d->name) == 0 ||
 		memmem(whole.s, whole.n, ours.s, ours.n)) {
 		outcome_say(o, o->state, "it is told to ask \"%s\", which is not \"%s\"", name,
 			d->name);

@@ -127,24 +127,24 @@ static json_t *power_names(const struct powerset *set)
 }
 
 /* A field of its own for whoever reads JSON, and the line for a person. */
-static json_t *detail_json(const struct detail *d)
+static json_t *detail_json(const struct attribute *d)
 {
 	char line[256];
-	bool mount = d->kind == DETAIL_MOUNT;
-	bool looked = mount && d->sight;
+	bool mount = d->kind == ATTRIBUTE_MOUNT;
+	bool looked = mount && d->mount_info;
 
-	detail_write(d, line, sizeof(line));
+	attribute_write(d, line, sizeof(line));
 	return json_pack("{s:s?, s:s, s:s%, s:o, s:o?, s:o?, s:o?, s:o?, s:b, s:s}", "power",
 		d->power == POWER_COUNT ? NULL : power_info(d->power)->name, "kind",
-		detail_kind_name(d->kind), "field", d->field.s ? d->field.s : "", d->field.n,
+		attribute_kind_name(d->kind), "field", d->field.s ? d->field.s : "", d->field.n,
 		"text", escaped(d->text), "target", mount ? escaped(d->target) : NULL, "read_only",
 		mount ? json_boolean(d->read_only) : NULL, "resolved",
-		looked ? json_string(d->sight->path) : NULL, "seen",
-		looked ? json_boolean(d->sight->seen) : NULL, "maybe_id", d->maybe_id, "line",
-		line);
+		looked ? json_string(d->mount_info->path) : NULL, "seen",
+		looked ? json_boolean(d->mount_info->visible) : NULL, "maybe_id", d->maybe_id,
+		"line", line);
 }
 
-static json_t *details_json(const struct details *details)
+static json_t *details_json(const struct attributes *details)
 {
 	json_t *list = json_array();
 
@@ -207,7 +207,7 @@ static void match_text(const struct rule_match *f, const struct rule *rule, char
 		return;
 	case MATCH_NOT_LIST:
 		if (f->item)
-			detail_write(f->item, item, sizeof(item));
+			attribute_write(f->item, item, sizeof(item));
 		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
 			rule->deny ? "mean what is asked for" : "cover ", item,
 			!rule->deny && !f->item ? "what it may ask for unseen" : "");
@@ -261,7 +261,7 @@ static json_t *account_json(const struct policy *policy, const struct judged *j)
 		profile_info(policy->profile)->name, "operation", operation_of(f), "pattern",
 		route ? route->pattern : NULL, "section", section_name(route), "access",
 		route ? (route->write ? "write" : "read") : NULL, "powers", power_names(&f->powers),
-		"closed", power_names(&d->closed), "details", details_json(&f->details), "rules",
+		"closed", power_names(&d->closed), "details", details_json(&f->attributes), "rules",
 		rules_json(policy, j), "method", escaped(j->request.method), "target",
 		escaped(j->request.target), "path", escaped(f->target.path), "name",
 		escaped(f->name), "reading", reading_name(f->reading), "doubt",

@@ -84,7 +84,7 @@ int facts_look_up(
 
 	if (policy->mounts_invisible) {
 		facts_hide_mounts(facts);
-		return facts_judge_mounts(facts, span_of(policy->socket_dir), e);
+		return facts_add_mount_powers(facts, span_of(policy->socket_dir), e);
 	}
 	if (mount_lookup_collect(facts, span_of(policy->socket_dir), 0, ret, e) != 0)
 		return -1;
@@ -93,7 +93,7 @@ int facts_look_up(
 		if (!mount_lookup_attach(*ret, facts, &missing))
 			return FAIL(e, ENOMEM, "a request's mounts");
 	}
-	return facts_judge_mounts(facts, span_of(policy->socket_dir), e);
+	return facts_add_mount_powers(facts, span_of(policy->socket_dir), e);
 }
 
 int judge(const struct policy *policy, struct asked_text question, const char *as,
@@ -102,7 +102,7 @@ int judge(const struct policy *policy, struct asked_text question, const char *a
 	*ret = (struct judged){ .lookup = NULL };
 	if (envelope_parse(question.text, question.n, &ret->request, e) != 0 ||
 		take_subject(policy, as, ret, e) != 0 ||
-		facts_read(&ret->request, &ret->facts, e) != 0 ||
+		facts_parse(&ret->request, &ret->facts, e) != 0 ||
 		facts_look_up(policy, &ret->facts, &ret->lookup, e) != 0)
 		return -1;
 	ret->decision = decide(policy, &ret->subject, &ret->facts);

@@ -4,8 +4,8 @@
 
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
-#include "dsp/core/base/arena.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/explain/simulate.h"
@@ -19,7 +19,7 @@ struct suite {
 	const struct policy *policy;
 	struct policy_reader reader;
 	struct findings findings;
-	struct arena arena; /* strings for the questions */
+	struct mem_list memory; /* strings for the questions */
 	size_t passed;
 	size_t failed;
 };
@@ -32,7 +32,7 @@ static const char *const keys[] = { "name", "as", "user", "token", "method", "ta
 static const char *terminated(struct suite *s, const char *before, struct span text)
 {
 	size_t n = strlen(before);
-	char *copy = arena_take(&s->arena, n + text.n + 1);
+	char *copy = mem_list_alloc(&s->memory, n + text.n + 1);
 
 	if (!copy) {
 		s->findings.lost = true;
@@ -46,69 +46,71 @@ static const char *terminated(struct suite *s, const char *before, struct span t
 }
 
 /* Whether a member is there and of a kind. */
-static bool has(struct suite *s, value_ref test, const char *key, bool needed)
+static bool has(struct suite *s, json_ref test, const char *key, bool needed)
 {
-	value_ref v = value_exact(test, key);
+	json_ref v = json_value_member(test, key);
 
 	if (!v && needed)
 		findings_error(&s->findings, test->at, "the test has no \"%s\"", key);
-	return v && policy_expect(&s->reader, v, VALUE_STRING, "a string");
+	return v && policy_expect(&s->reader, v, JSON_VALUE_STRING, "a string");
 }
 
-static void check_powers(struct suite *s, value_ref list)
+static void check_powers(struct suite *s, json_ref list)
 {
-	if (!list || !policy_expect(&s->reader, list, VALUE_LIST, "a list of powers"))
+	if (!list || !policy_expect(&s->reader, list, JSON_VALUE_LIST, "a list of powers"))
 		return;
-	for (value_ref v = value_first(list); v; v = value_after(list, v)) {
-		struct suggestion near = suggest(value_text(v), 0);
+	for (json_ref v = json_value_first(list); v; v = json_value_next(list, v)) {
+		struct nearest near = nearest_to(json_value_text(v), 0);
 		char shown[SHOWN];
 		char text[80];
 
 		powers_suggest(&near);
-		text_escape(value_text(v), shown, sizeof(shown));
-		if (power_find(value_text(v)) == POWER_COUNT)
+		text_escape(json_value_text(v), shown, sizeof(shown));
+		if (power_find(json_value_text(v)) == POWER_COUNT)
 			findings_error(&s->findings, v->at, "\"%s\": no such power%s", shown,
 				policy_near(&near, text, sizeof(text)));
 	}
 }
 
-static void check_headers(struct suite *s, value_ref headers)
+static void check_headers(struct suite *s, json_ref headers)
 {
-	if (!headers || !policy_expect(&s->reader, headers, VALUE_OBJECT, "an object of headers"))
+	if (!headers ||
+		!policy_expect(&s->reader, headers, JSON_VALUE_OBJECT, "an object of headers"))
 		return;
 	if (headers->count >= ASKING_HEADERS_MOST)
 		findings_error(&s->findings, headers->at, "more than %d headers",
 			(int)ASKING_HEADERS_MOST - 1);
-	for (value_ref v = value_first(headers); v; v = value_after(headers, v)) {
+	for (json_ref v = json_value_first(headers); v; v = json_value_next(headers, v)) {
 		if (v->key.n == 0 || span_find(v->key, ':') < v->key.n)
 			findings_error(&s->findings, policy_key_at(&s->reader, v),
 				"this cannot be a header's name");
-		(void)policy_expect(&s->reader, v, VALUE_STRING, "a string");
+		(void)policy_expect(&s->reader, v, JSON_VALUE_STRING, "a string");
 	}
 }
 
-static void check_rule(struct suite *s, value_ref v)
+static void check_rule(struct suite *s, json_ref v)
 {
 	const struct rules *rules = s->policy->file_rules;
-	struct suggestion near = suggest(value_text(v), 0);
+	struct nearest near = nearest_to(json_value_text(v), 0);
 	char text[80];
 
-	if (!v || v->kind == VALUE_NULL || !policy_expect(&s->reader, v, VALUE_STRING, "a string"))
+	if (!v || v->kind == JSON_VALUE_NULL ||
+		!policy_expect(&s->reader, v, JSON_VALUE_STRING, "a string"))
 		return;
 	for (size_t i = 0; rules && i < rules->count; i++) {
 		if (span_equal(rules->items[i].name, v->text))
 			return;
-		suggest_try(&near, rules->items[i].name);
+		nearest_try(&near, rules->items[i].name);
 	}
 	findings_error(&s->findings, v->at, "the policy has no rule of this name%s",
 		policy_near(&near, text, sizeof(text)));
 }
 
-static void check_subject(struct suite *s, value_ref v)
+static void check_subject(struct suite *s, json_ref v)
 {
 	const struct rules *rules = s->policy->file_rules;
 
-	if (!v || !policy_expect(&s->reader, v, VALUE_STRING, "a string") ||
+	if (!v || !policy_expect(&s->reader, v, JSON_VALUE_STRING, "a string") ||
 		span_equal(v->text, SPAN("anonymous")))
 		return;
 	for (size_t i = SUBJECT_FIRST; rules && i < rules->subject_count; i++) {
@@ -118,11 +120,11 @@ static void check_subject(struct suite *s, value_ref v)
 	findings_error(&s->findings, v->at, "the policy has no user of this name");
 }
 
-static void check_test(struct suite *s, value_ref test)
+static void check_test(struct suite *s, json_ref test)
 {
-	value_ref expect = value_exact(test, "expect");
+	json_ref expect = json_value_member(test, "expect");
 
-	if (!policy_expect(&s->reader, test, VALUE_OBJECT, "an object: a test"))
+	if (!policy_expect(&s->reader, test, JSON_VALUE_OBJECT, "an object: a test"))
 		return;
 	policy_check_keys(&s->reader, test, keys);
 	(void)has(s, test, "name", true);
@@ -131,10 +133,10 @@ static void check_test(struct suite *s, value_ref test)
 	(void)has(s, test, "user", false);
 	(void)has(s, test, "token", false);
 	(void)has(s, test, "reason", false);
-	check_subject(s, value_exact(test, "as"));
-	check_headers(s, value_exact(test, "headers"));
-	check_rule(s, value_exact(test, "rule"));
-	check_powers(s, value_exact(test, "powers"));
+	check_subject(s, json_value_member(test, "as"));
+	check_headers(s, json_value_member(test, "headers"));
+	check_rule(s, json_value_member(test, "rule"));
+	check_powers(s, json_value_member(test, "powers"));
 	if (!has(s, test, "expect", true))
 		return;
 	if (!span_equal(expect->text, SPAN("allow")) && !span_equal(expect->text, SPAN("deny")))
@@ -167,21 +169,21 @@ static struct span raw_value(struct span text, size_t at)
 
 /* --- running --------------------------------------------------------------------------------*/
 
-static char *make_question(struct suite *s, value_ref test, struct err *e)
+static char *make_question(struct suite *s, json_ref test, struct err *e)
 {
 	const char *headers[ASKING_HEADERS_MOST + 1] = { NULL };
-	value_ref list = value_exact(test, "headers");
-	value_ref token = value_exact(test, "token");
-	value_ref user = value_exact(test, "user");
-	value_ref body = value_exact(test, "body");
+	json_ref list = json_value_member(test, "headers");
+	json_ref token = json_value_member(test, "token");
+	json_ref user = json_value_member(test, "user");
+	json_ref body = json_value_member(test, "body");
 	struct asking a = { .headers = headers, .has_body = body != NULL };
 	size_t n = 0;
 
-	a.method = terminated(s, "", value_text(value_exact(test, "method")));
-	a.target = terminated(s, "", value_text(value_exact(test, "target")));
+	a.method = terminated(s, "", json_value_text(json_value_member(test, "method")));
+	a.target = terminated(s, "", json_value_text(json_value_member(test, "target")));
 	if (user)
 		a.user = terminated(s, "", user->text);
-	for (value_ref v = value_first(list); v; v = value_after(list, v)) {
+	for (json_ref v = json_value_first(list); v; v = json_value_next(list, v)) {
 		const char *name = terminated(s, "", v->key);
 
 		headers[n++] = terminated(s, terminated(s, name, SPAN(": ")), v->text);
@@ -189,16 +191,16 @@ static char *make_question(struct suite *s, value_ref test, struct err *e)
 	if (token)
 		headers[n++] = terminated(s, "X-Dsp-Token: ", token->text);
 	if (body)
-		a.body = body->kind == VALUE_STRING ? body->text
-						    : raw_value(s->findings.text, body->at);
+		a.body = body->kind == JSON_VALUE_STRING ? body->text
+							 : raw_value(s->findings.text, body->at);
 	return asking_question(&a, e);
 }
 
-static bool same_powers(value_ref list, const struct powerset *set)
+static bool same_powers(json_ref list, const struct powerset *set)
 {
 	struct powerset wanted = { { 0 } };
 
-	for (value_ref v = value_first(list); v; v = value_after(list, v)) {
+	for (json_ref v = json_value_first(list); v; v = json_value_next(list, v)) {
 		enum power p = power_find(v->text);
 
 		if (p != POWER_COUNT)
@@ -207,12 +209,11 @@ static bool same_powers(value_ref list, const struct powerset *set)
 	return powerset_within(&wanted, set) && powerset_within(set, &wanted);
 }
 
-static void compare_verdict(
-	value_ref test, const struct judged *j, const char *rule, struct line *l)
+static void compare_verdict(json_ref test, const struct judged *j, const char *rule, struct line *l)
 {
 	bool allow = j->decision.verdict == VERDICT_ALLOW && !j->decision.monitored;
 
-	if (allow == span_equal(value_text(value_exact(test, "expect")), SPAN("allow")))
+	if (allow == span_equal(json_value_text(json_value_member(test, "expect")), SPAN("allow")))
 		return;
 	if (allow)
 		line_add(l, "; it is allowed by rule %s", rule);
@@ -221,12 +222,12 @@ static void compare_verdict(
 }
 
 /* What is not as the test wants it; empty: all is. */
-static void compare(value_ref test, const struct judged *j, struct line *l)
+static void compare(json_ref test, const struct judged *j, struct line *l)
 {
 	const struct decision *d = &j->decision;
-	value_ref reason = value_exact(test, "reason");
-	value_ref rule = value_exact(test, "rule");
-	value_ref powers = value_exact(test, "powers");
+	json_ref reason = json_value_member(test, "reason");
+	json_ref rule = json_value_member(test, "rule");
+	json_ref powers = json_value_member(test, "powers");
 	struct span decided = d->rule ? d->rule->name : (struct span){ NULL, 0 };
 	char name[SHOWN];
 
@@ -234,7 +235,7 @@ static void compare(value_ref test, const struct judged *j, struct line *l)
 	compare_verdict(test, j, d->rule ? name : "none", l);
 	if (reason && !span_equal(reason->text, span_of(d->reason)))
 		line_add(l, "; the reason is \"%s\"", d->reason);
-	if (rule && !span_equal(value_text(rule), decided))
+	if (rule && !span_equal(json_value_text(rule), decided))
 		line_add(l, "; the rule is %s", d->rule ? name : "none");
 	if (powers && !same_powers(powers, &j->facts.powers)) {
 		line_add(l, "; the powers are ");
@@ -243,9 +244,9 @@ static void compare(value_ref test, const struct judged *j, struct line *l)
 	}
 }
 
-static void run_test(struct suite *s, value_ref test)
+static void run_test(struct suite *s, json_ref test)
 {
-	value_ref as = value_exact(test, "as");
+	json_ref as = json_value_member(test, "as");
 	const char *subject = as ? terminated(s, "", as->text) : NULL;
 	AUTO_MEM struct judged *j = mem_array(1, sizeof(*j));
 	char name[SHOWN];
@@ -256,7 +257,7 @@ static void run_test(struct suite *s, value_ref test)
 
 	question = make_question(s, test, &e);
 	line_init(&l, why, sizeof(why));
-	text_escape(value_text(value_exact(test, "name")), name, sizeof(name));
+	text_escape(json_value_text(json_value_member(test, "name")), name, sizeof(name));
 	if (question && j) {
 		if (judge(s->policy, (struct asked_text){ question, strlen(question) }, subject, j,
 			    &e) == 0)
@@ -278,24 +279,25 @@ static void run_test(struct suite *s, value_ref test)
 /* Reads all before it runs any. false: there are findings. */
 static bool read_and_run(struct suite *s, char *copy)
 {
-	AUTO_MEM struct value *top = NULL;
+	AUTO_MEM struct json_value *top = NULL;
 	struct err why;
 	size_t where;
 
 	s->reader.findings = &s->findings;
 	s->reader.text = copy;
-	if (value_read(copy, s->findings.text.n, &top, &where, &why) != 0) {
+	if (json_value_parse(copy, s->findings.text.n, &top, &where, &why) != 0) {
 		s->findings.lost = why.code != 0;
 		findings_error(&s->findings, where, "the file %s here", why.text);
 		return false;
 	}
-	if (policy_expect(&s->reader, top, VALUE_LIST, "a list of tests") && top->count == 0)
+	if (policy_expect(&s->reader, top, JSON_VALUE_LIST, "a list of tests") && top->count == 0)
 		findings_error(&s->findings, top->at, "there are no tests");
-	for (value_ref v = value_first(top); v && top->kind == VALUE_LIST; v = value_after(top, v))
+	for (json_ref v = json_value_first(top); v && top->kind == JSON_VALUE_LIST;
+		v = json_value_next(top, v))
 		check_test(s, v);
 	if (findings_fatal(&s->findings))
 		return false;
-	for (value_ref v = value_first(top); v; v = value_after(top, v))
+	for (json_ref v = json_value_first(top); v; v = json_value_next(top, v))
 		run_test(s, v);
 	return !s->findings.lost;
 }
@@ -331,7 +333,7 @@ static int test(const struct policy *policy, const char *path)
 	}
 	print_findings(&s.findings);
 	findings_free(&s.findings);
-	arena_free(&s.arena);
+	mem_list_free(&s.memory);
 	return rc;
 }
 

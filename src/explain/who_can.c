@@ -43,7 +43,7 @@ static bool is_port(struct span s)
 static enum list_kind kind_of(struct span *on, enum power power)
 {
 	for (size_t k = 0; k < LIST_COUNT; k++) {
-		struct span name = span_of(detail_kind_name(list_detail((enum list_kind)k)));
+		struct span name = span_of(attribute_kind_name(list_detail((enum list_kind)k)));
 
 		if (span_starts(*on, name) && on->n > name.n && on->s[name.n] == ':') {
 			*on = span_after(*on, name.n + 1);
@@ -63,13 +63,13 @@ static enum list_kind kind_of(struct span *on, enum power power)
 	return is_port(*on) ? LIST_PORTS : LIST_IMAGES;
 }
 
-static int write_text(
-	struct facts *facts, enum list_kind kind, struct span on, struct detail *d, struct err *e)
+static int write_text(struct facts *facts, enum list_kind kind, struct span on, struct attribute *d,
+	struct err *e)
 {
 	bool image = kind == LIST_IMAGES;
 	size_t most = image ? reference_canonical_most(on, (struct span){ NULL, 0 })
 			    : 2 * on.n + sizeof(":/tcp");
-	char *text = details_text(&facts->details, most);
+	char *text = attributes_alloc(&facts->attributes, most);
 	struct line l;
 
 	if (!text)
@@ -90,7 +90,7 @@ static int write_text(
 /* Facts with this one detail. */
 static int make_detail(struct span on, enum list_kind kind, struct facts *facts, struct err *e)
 {
-	struct detail d = { .power = list_power(kind), .kind = list_detail(kind) };
+	struct attribute d = { .power = list_power(kind), .kind = list_detail(kind) };
 
 	if (kind == LIST_MOUNTS && span_ends(on, SPAN(":ro"))) {
 		d.read_only = true;
@@ -102,7 +102,7 @@ static int make_detail(struct span on, enum list_kind kind, struct facts *facts,
 		return -1;
 	if (d.power != POWER_COUNT)
 		powerset_add(&facts->powers, d.power);
-	return details_add(&facts->details, &d) == 0 ? 0 : FAIL(e, 0, "no memory");
+	return attributes_add(&facts->attributes, &d) == 0 ? 0 : FAIL(e, 0, "no memory");
 }
 
 /* --- the answers -----------------------------------------------------------------------*/
@@ -250,9 +250,9 @@ static int show(struct question *q, bool json)
 /* --- the question ----------------------------------------------------------------------*/
 
 /* What is not a power may be an operation. */
-static bool take_name(struct question *q, struct span name, struct suggestion *s)
+static bool take_name(struct question *q, struct span name, struct nearest *s)
 {
-	*s = suggest(name, 0);
+	*s = nearest_to(name, 0);
 	powers_suggest(s);
 	operations_suggest(s);
 	q->query.power = power_find(name);
@@ -321,7 +321,7 @@ static int run_who_can(int argc, char **argv)
 	AUTO_CONFIG struct config *c = NULL;
 	json_auto_t *list = json_array();
 	struct question q = { .query = { .power = POWER_COUNT }, .list = list };
-	struct suggestion s;
+	struct nearest s;
 	struct err e;
 	int rc = take_arguments(&a, argc, argv);
 
@@ -329,7 +329,7 @@ static int run_who_can(int argc, char **argv)
 		return rc;
 	if (!take_name(&q, span_of(a.what), &s))
 		return command_usage("who-can", "%s: no such operation or power%s%.*s", a.what,
-			s.nearest.n > 0 ? "; did you mean " : "", (int)s.nearest.n, s.nearest.s);
+			s.word.n > 0 ? "; did you mean " : "", (int)s.word.n, s.word.s);
 	if (config_read(&a.sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp who-can: %s\n", e.text);
 		return EXIT_BROKEN;

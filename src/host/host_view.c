@@ -246,7 +246,7 @@ static void read_all(struct host_view *h, pid_t docker)
 
 	if (find(h, "/", &h->root, &mode))
 		(void)close(h->walk.fd);
-	paths = path_own_directories(&count);
+	paths = path_dsp_directories(&count);
 	for (size_t i = 0; i < count; i++)
 		note_own(h, paths[i].s);
 	if (h->socket_dir.n > 1)
@@ -322,19 +322,19 @@ static bool is_below_own(struct host_view *h, mode_t mode)
 	return fd >= 0 && steps > 0;
 }
 
-static void look_at_place(struct host_view *h, struct sight *ret)
+static void look_at_place(struct host_view *h, struct mount_info *ret)
 {
 	struct mount_place at;
 
 	if (!mount_table_place(&h->mounts, h->walk.fd, h->walk.path, h->place, &at))
 		return;
 	for (size_t i = 0; i < h->own.place_count; i++)
-		ret->own = ret->own || mount_place_within(&at, &h->own.places[i]);
+		ret->dsp_file = ret->dsp_file || mount_place_within(&at, &h->own.places[i]);
 	for (size_t i = 0; i < h->sockets.place_count; i++)
 		ret->socket = ret->socket || mount_place_within(&h->sockets.places[i], &at);
 }
 
-static void look_at_object(struct host_view *h, struct sight *ret)
+static void look_at_object(struct host_view *h, struct mount_info *ret)
 {
 	struct identity id;
 	mode_t mode;
@@ -343,29 +343,29 @@ static void look_at_object(struct host_view *h, struct sight *ret)
 		return;
 	/* Any may be, or hold, the socket. */
 	if (h->blind && !S_ISREG(mode))
-		ret->seen = false;
+		ret->visible = false;
 	/* What is not there has a parent that is. */
 	if (h->walk.there) {
 		ret->socket = ret->socket || has(&h->sockets.ids, &id);
 		ret->device = ret->device || S_ISBLK(mode) || S_ISCHR(mode);
-		ret->own = ret->own || has(&h->own.ids, &id);
+		ret->dsp_file = ret->dsp_file || has(&h->own.ids, &id);
 	}
-	ret->own = ret->own || is_below_own(h, mode);
+	ret->dsp_file = ret->dsp_file || is_below_own(h, mode);
 	look_at_place(h, ret);
 }
 
-void host_view_inspect(struct host_view *h, const char *path, struct sight *ret)
+void host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret)
 {
 	struct walk *w = &h->walk;
 	bool process;
 
 	walk_to(w, path);
 	process = w->fd >= 0 && mount_table_is_process(&h->mounts, w->fd, w->path);
-	*ret = (struct sight){
-		.seen = w->plain && !process,
+	*ret = (struct mount_info){
+		.visible = w->plain && !process,
 		.socket = path_holds_socket(w->path) ||
 			mount_table_shows_marked(&h->mounts, w->path),
-		.own = path_is_own(w->path, h->socket_dir),
+		.dsp_file = path_is_dsp_file(w->path, h->socket_dir),
 		.device = path_within(w->path, SPAN("/dev")),
 	};
 	/* Of a process's directory dsp's own number would stand in the path. */
@@ -375,7 +375,7 @@ void host_view_inspect(struct host_view *h, const char *path, struct sight *ret)
 	 * process's own links mean to dockerd, whose working directory and descriptors are others.
 	 */
 	if (w->magic || (process && !w->there))
-		ret->socket = ret->own = true;
+		ret->socket = ret->dsp_file = true;
 	if (w->fd < 0)
 		return;
 	look_at_object(h, ret);

@@ -29,7 +29,7 @@ void host_view_free(struct host_view *h);
  * to its nearest visible parent, with the rest as text; it is not seen, as is what is found by a
  * link that means another thing to each process ("/proc/self/root").
  */
-void host_view_inspect(struct host_view *h, const char *path, struct sight *ret);
+void host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret);
 
 /* The mount point that a clean path stands below, by its text; empty: the root, or not known. */
 struct span host_view_mount_point(const struct host_view *h, struct span path);

@@ -8,7 +8,7 @@
 #include "host_view.h"
 
 struct source {
-	struct sight sight;
+	struct mount_info mount_info;
 	struct span mount; /* into the lookup's host; written before the lookup stands here */
 	struct span text;
 	struct span clean;
@@ -99,7 +99,7 @@ static struct source *source_new(struct span text)
 
 	if (!s)
 		return NULL;
-	s->sight = (struct sight){ .seen = false };
+	s->mount_info = (struct mount_info){ .visible = false };
 	s->mount = (struct span){ NULL, 0 };
 	s->room[0] = '/';
 	if (text.n > 0)
@@ -132,12 +132,12 @@ int mount_lookup_add(struct mount_lookup *l, struct span source, struct err *e)
 	return 0;
 }
 
-const struct sight *mount_lookup_find(const struct mount_lookup *l, struct span source)
+const struct mount_info *mount_lookup_find(const struct mount_lookup *l, struct span source)
 {
 	bool there;
 	size_t place = place_of(l, source, &there);
 
-	return l->complete && there ? &l->sorted[place]->sight : NULL;
+	return l->complete && there ? &l->sorted[place]->mount_info : NULL;
 }
 
 static void refuse(struct facts *facts, const struct err *why)
@@ -150,11 +150,11 @@ static void refuse(struct facts *facts, const struct err *why)
 int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker,
 	struct mount_lookup **ret, struct err *e)
 {
-	const struct details *all = &facts->details;
+	const struct attributes *all = &facts->attributes;
 	size_t mounts = 0;
 
 	for (size_t i = 0; i < all->count && facts->reading == READING_EXACT; i++) {
-		if (all->items[i].kind != DETAIL_MOUNT)
+		if (all->items[i].kind != ATTRIBUTE_MOUNT)
 			continue;
 		if (++mounts > LOOKUP_MOUNTS_MOST) {
 			err_set(e, 0, "it has more than %d mounts", LOOKUP_MOUNTS_MOST);
@@ -176,15 +176,15 @@ int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t dock
 
 bool mount_lookup_attach(const struct mount_lookup *l, struct facts *facts, struct span *missing)
 {
-	struct details *all = &facts->details;
+	struct attributes *all = &facts->attributes;
 
 	for (size_t i = 0; i < all->count; i++) {
-		struct detail *item = &all->items[i];
+		struct attribute *item = &all->items[i];
 
-		if (item->kind != DETAIL_MOUNT)
+		if (item->kind != ATTRIBUTE_MOUNT)
 			continue;
-		item->sight = mount_lookup_find(l, item->text);
-		if (!item->sight) {
+		item->mount_info = mount_lookup_find(l, item->text);
+		if (!item->mount_info) {
 			*missing = item->text;
 			return false;
 		}
@@ -230,24 +230,25 @@ static void look(struct host_view *h, struct source *s)
 {
 	const char *clean = without_own_root(s->clean.s);
 	const char *text = without_own_root(s->room + (s->text.n > 0 && s->text.s[0] == '/'));
-	struct sight raw;
+	struct mount_info raw;
 
-	host_view_inspect(h, clean, &s->sight);
+	host_view_inspect(h, clean, &s->mount_info);
 	if (goes_up(s->text)) {
 		host_view_inspect(h, text, &raw);
 		/* A path that was cut is like others with the same beginning. */
-		s->sight.seen = s->sight.seen && raw.seen && strcmp(s->sight.path, raw.path) == 0 &&
+		s->mount_info.visible = s->mount_info.visible && raw.visible &&
+			strcmp(s->mount_info.path, raw.path) == 0 &&
 			strlen(raw.path) < sizeof(raw.path) - 1;
-		s->sight.socket = s->sight.socket || raw.socket;
-		s->sight.own = s->sight.own || raw.own;
-		s->sight.device = s->sight.device || raw.device;
-		memcpy(s->sight.path, raw.path, sizeof(raw.path));
+		s->mount_info.socket = s->mount_info.socket || raw.socket;
+		s->mount_info.dsp_file = s->mount_info.dsp_file || raw.dsp_file;
+		s->mount_info.device = s->mount_info.device || raw.device;
+		memcpy(s->mount_info.path, raw.path, sizeof(raw.path));
 	}
 	if (clean != s->clean.s)
-		s->sight.seen = false;
+		s->mount_info.visible = false;
 	/* A relative one is taken from dockerd's directory; what follows a NUL is not seen here. */
 	if (s->text.n == 0 || s->text.s[0] != '/' || span_find(s->text, '\0') < s->text.n)
-		s->sight.seen = false;
+		s->mount_info.visible = false;
 }
 
 void mount_lookup_run(struct mount_lookup *l)

@@ -72,7 +72,7 @@ struct group {
 	struct span subject;
 	struct powerset powers;
 	unsigned unnamed; /* a bit for each list that cannot be made */
-	bool hidden;
+	bool incomplete;
 	json_t *rule;
 };
 
@@ -82,10 +82,10 @@ static unsigned unnameable_lists(const struct observation *s)
 	unsigned bits = 0;
 	char room[PATTERN_ROOM];
 
-	if (!s->complete || s->facts.hidden)
+	if (!s->complete || s->facts.incomplete)
 		return (1U << LIST_COUNT) - 1;
-	for (size_t i = 0; i < s->facts.details.count; i++) {
-		const struct detail *d = &s->facts.details.items[i];
+	for (size_t i = 0; i < s->facts.attributes.count; i++) {
+		const struct attribute *d = &s->facts.attributes.items[i];
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			if (list_concerns((enum list_kind)k, d) &&
@@ -99,7 +99,7 @@ static unsigned unnameable_lists(const struct observation *s)
 static bool same_group(const struct group *a, const struct group *b)
 {
 	return span_equal(a->subject, b->subject) && a->unnamed == b->unnamed &&
-		a->hidden == b->hidden && powerset_within(&a->powers, &b->powers) &&
+		a->incomplete == b->incomplete && powerset_within(&a->powers, &b->powers) &&
 		powerset_within(&b->powers, &a->powers);
 }
 
@@ -130,8 +130,8 @@ static void add_patterns(const struct group *g, const struct observation *s)
 {
 	char pattern[PATTERN_ROOM];
 
-	for (size_t i = 0; i < s->facts.details.count; i++) {
-		const struct detail *d = &s->facts.details.items[i];
+	for (size_t i = 0; i < s->facts.attributes.count; i++) {
+		const struct attribute *d = &s->facts.attributes.items[i];
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			if (!(g->unnamed >> k & 1) && list_concerns((enum list_kind)k, d) &&
@@ -207,7 +207,7 @@ static int make_rules(struct policy_draft *p, struct observations *all, struct e
 
 	for (size_t i = 0; groups && i < all->count; i++) {
 		struct observation *s = all->items[i];
-		struct group wanted = { .subject = s->subject, .hidden = s->facts.hidden };
+		struct group wanted = { .subject = s->subject, .incomplete = s->facts.incomplete };
 		struct group *g;
 
 		if (!s->unallowable)

@@ -78,7 +78,7 @@ static void add_port(json_t *host, const char *text)
 		member(bindings, colon + 1, json_array()), json_pack("{s:s}", "HostPort", port));
 }
 
-static void add_detail(json_t *body, const struct detail *d)
+static void add_detail(json_t *body, const struct attribute *d)
 {
 	json_t *host = member(body, "HostConfig", json_object());
 	char text[PATTERN_ROOM];
@@ -86,18 +86,18 @@ static void add_detail(json_t *body, const struct detail *d)
 	struct line l;
 
 	text_copy(d->text, text, sizeof(text));
-	if (d->kind == DETAIL_IMAGE)
+	if (d->kind == ATTRIBUTE_IMAGE)
 		(void)json_object_set_new(body, "Image", json_string(text));
-	else if (d->kind == DETAIL_NETWORK || d->kind == DETAIL_NAMESPACE)
+	else if (d->kind == ATTRIBUTE_NETWORK || d->kind == ATTRIBUTE_NAMESPACE)
 		(void)json_object_set_new(host, "NetworkMode", json_string(text));
-	else if (d->kind == DETAIL_CAPABILITY)
+	else if (d->kind == ATTRIBUTE_CAPABILITY)
 		(void)json_array_append_new(
 			member(host, "CapAdd", json_array()), json_string(text));
-	else if (d->kind == DETAIL_PORT)
+	else if (d->kind == ATTRIBUTE_PORT)
 		add_port(host, text);
 	else if (d->power == POWER_PRIVILEGED)
 		(void)json_object_set_new(host, "Privileged", json_true());
-	else if (d->kind == DETAIL_MOUNT) {
+	else if (d->kind == ATTRIBUTE_MOUNT) {
 		line_init(&l, bind, sizeof(bind));
 		line_add(&l, "%s:/m%zu%s", text, json_array_size(json_object_get(host, "Binds")),
 			d->read_only ? ":ro" : "");
@@ -110,11 +110,11 @@ static json_t *body_of(const struct observation *s)
 {
 	json_t *body = json_object();
 
-	for (size_t i = 0; i < s->facts.details.count; i++) {
-		const struct detail *d = &s->facts.details.items[i];
+	for (size_t i = 0; i < s->facts.attributes.count; i++) {
+		const struct attribute *d = &s->facts.attributes.items[i];
 
 		/* A mount has a detail for each power that it gives. */
-		if (d->kind != DETAIL_MOUNT || d->power == POWER_HOST_MOUNTS)
+		if (d->kind != ATTRIBUTE_MOUNT || d->power == POWER_HOST_MOUNTS)
 			add_detail(body, d);
 	}
 	return body;

@@ -23,11 +23,11 @@ void observations_note(struct observations *all, const char *fmt, ...)
 void observations_free(struct observations *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
-		details_free(&all->items[i]->facts.details);
+		attributes_free(&all->items[i]->facts.attributes);
 		mem_free(all->items[i]->key);
 	}
 	mem_free(all->items);
-	arena_free(&all->arena);
+	mem_list_free(&all->memory);
 	json_decref(all->notes);
 }
 
@@ -69,7 +69,7 @@ void observation_write(const struct observation *s, char *out, size_t cap)
 /* The bytes that a member's text stands for, in the arena. */
 static int copy_text(struct observations *all, const char *text, struct span *ret, struct err *e)
 {
-	char *out = arena_take(&all->arena, strlen(text) + 1);
+	char *out = mem_list_alloc(&all->memory, strlen(text) + 1);
 
 	if (!out)
 		return FAIL(e, ENOMEM, "an audit trail");
@@ -95,7 +95,7 @@ static bool parse_powers(const struct audit_entry *l, struct powerset *ret)
 /* The row of the line's operation that takes its method; NULL: none is like the line. */
 static const struct route *find_route(const struct audit_entry *l)
 {
-	enum method method = method_of(span_of(audit_entry_text(l, "method")));
+	enum method method = route_method(span_of(audit_entry_text(l, "method")));
 	bool write = strcmp(audit_entry_text(l, "access"), "write") == 0;
 	const char *operation = audit_entry_text(l, "operation");
 	size_t count;
@@ -109,11 +109,11 @@ static const struct route *find_route(const struct audit_entry *l)
 	return NULL;
 }
 
-static bool parse_kind(const char *name, enum detail_kind *ret)
+static bool parse_kind(const char *name, enum attribute_kind *ret)
 {
-	for (int k = DETAIL_OPTION; k <= DETAIL_HEALTHCHECK; k++) {
-		if (strcmp(detail_kind_name((enum detail_kind)k), name) == 0) {
-			*ret = (enum detail_kind)k;
+	for (int k = ATTRIBUTE_OPTION; k <= ATTRIBUTE_HEALTHCHECK; k++) {
+		if (strcmp(attribute_kind_name((enum attribute_kind)k), name) == 0) {
+			*ret = (enum attribute_kind)k;
 			return true;
 		}
 	}
@@ -121,17 +121,17 @@ static bool parse_kind(const char *name, enum detail_kind *ret)
 }
 
 static int parse_sight(
-	struct observations *all, const json_t *object, struct detail *d, struct err *e)
+	struct observations *all, const json_t *object, struct attribute *d, struct err *e)
 {
 	const char *resolved = json_string_value(json_object_get(object, "resolved"));
-	struct sight *sight = arena_take(&all->arena, sizeof(*sight));
+	struct mount_info *mount_info = mem_list_alloc(&all->memory, sizeof(*mount_info));
 	struct span path;
 
-	if (!sight || copy_text(all, resolved ? resolved : "", &path, e) != 0)
+	if (!mount_info || copy_text(all, resolved ? resolved : "", &path, e) != 0)
 		return FAIL(e, ENOMEM, "an audit trail");
-	sight->seen = json_is_true(json_object_get(object, "seen"));
-	text_copy(path, sight->path, sizeof(sight->path));
-	d->sight = sight;
+	mount_info->visible = json_is_true(json_object_get(object, "seen"));
+	text_copy(path, mount_info->path, sizeof(mount_info->path));
+	d->mount_info = mount_info;
 	return 0;
 }
 
@@ -141,7 +141,7 @@ static int parse_detail(
 	const char *power = json_string_value(json_object_get(object, "power"));
 	const char *text = json_string_value(json_object_get(object, "text"));
 	const char *field = json_string_value(json_object_get(object, "field"));
-	struct detail d = { .power = power_find(span_of(power)) };
+	struct attribute d = { .power = power_find(span_of(power)) };
 
 	if (!parse_kind(json_string_value(json_object_get(object, "kind")), &d.kind) ||
 		json_is_true(json_object_get(object, "cut")))
@@ -153,7 +153,7 @@ static int parse_detail(
 		return -1;
 	if (json_object_get(object, "seen") && parse_sight(all, object, &d, e) != 0)
 		return -1;
-	if (details_add(&s->facts.details, &d) != 0)
+	if (attributes_add(&s->facts.attributes, &d) != 0)
 		return FAIL(e, ENOMEM, "an audit trail");
 	return 0;
 }
@@ -209,8 +209,8 @@ static int parse_facts(
 	f->route = find_route(l);
 	f->plain_name = has_plain_name(l);
 	s->subject_cut = audit_entry_has(l, "cut", "subject");
-	f->hidden = json_is_true(json_object_get(l->object, "hidden"));
-	f->unseen = json_is_true(json_object_get(l->object, "mounts_unseen"));
+	f->incomplete = json_is_true(json_object_get(l->object, "hidden"));
+	f->invisible_mount = json_is_true(json_object_get(l->object, "mounts_unseen"));
 	if (!s->unallowable && !f->route &&
 		strcmp(audit_entry_text(l, "operation"), "unknown") != 0)
 		s->unallowable = "this dsp does not know the operation";
@@ -268,7 +268,7 @@ static uint32_t *slot_of(struct observations *all, const char *key)
 static int add_observation(struct observations *all, const struct audit_entry *l, const char *key,
 	uint32_t *slot, struct err *e)
 {
-	struct observation *s = arena_take(&all->arena, sizeof(*s));
+	struct observation *s = mem_list_alloc(&all->memory, sizeof(*s));
 
 	if (all->count == OBSERVATIONS_MOST)
 		return FAIL(e, 0, "more than %d kinds of requests: give it less of the trail",

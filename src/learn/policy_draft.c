@@ -67,7 +67,7 @@ bool policy_draft_allows(const struct policy_draft *p, struct observation *s)
 
 /* --- items: each names one thing --------------------------------------------------------------*/
 
-bool list_concerns(enum list_kind k, const struct detail *d)
+bool list_concerns(enum list_kind k, const struct attribute *d)
 {
 	if (k == LIST_MOUNTS)
 		return d->power == POWER_HOST_MOUNTS;
@@ -76,8 +76,8 @@ bool list_concerns(enum list_kind k, const struct detail *d)
 
 bool observation_has_item(const struct observation *s, enum power p)
 {
-	for (size_t i = 0; i < s->facts.details.count; i++) {
-		if (s->facts.details.items[i].power == p)
+	for (size_t i = 0; i < s->facts.attributes.count; i++) {
+		if (s->facts.attributes.items[i].power == p)
 			return true;
 	}
 	return false;
@@ -116,11 +116,11 @@ const char *observation_unnameable(const struct observation *s)
 
 	if (s->subject_cut || !is_who(s->subject))
 		return "a policy file cannot name who asks";
-	for (size_t i = 0; i < s->facts.details.count; i++) {
-		const struct detail *d = &s->facts.details.items[i];
+	for (size_t i = 0; i < s->facts.attributes.count; i++) {
+		const struct attribute *d = &s->facts.attributes.items[i];
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
-			bool mount = d->kind == DETAIL_MOUNT && k == LIST_MOUNTS;
+			bool mount = d->kind == ATTRIBUTE_MOUNT && k == LIST_MOUNTS;
 
 			if (list_concerns((enum list_kind)k, d) &&
 				(!is_text(d->text) ||
@@ -131,13 +131,14 @@ const char *observation_unnameable(const struct observation *s)
 	return NULL;
 }
 
-static bool mount_pattern(const struct detail *d, char *out)
+static bool mount_pattern(const struct attribute *d, char *out)
 {
-	struct span path = d->sight ? span_of(d->sight->path) : (struct span){ NULL, 0 };
+	struct span path = d->mount_info ? span_of(d->mount_info->path) : (struct span){ NULL, 0 };
 	bool marked = span_ends(path, SPAN(":ro")) || span_ends(path, SPAN(":rw"));
 
-	if (d->kind != DETAIL_MOUNT || path.n == 0 || !path_is_clean(path) || !d->sight->seen ||
-		!is_text(path) || path.n + 1 >= sizeof(d->sight->path))
+	if (d->kind != ATTRIBUTE_MOUNT || path.n == 0 || !path_is_clean(path) ||
+		!d->mount_info->visible || !is_text(path) ||
+		path.n + 1 >= sizeof(d->mount_info->path))
 		return false;
 	(void)snprintf(out, PATTERN_ROOM, "%s%s", path.s,
 		d->read_only     ? ":ro"
@@ -170,14 +171,14 @@ static bool is_ports(const char *text)
 }
 
 /* "127.0.0.1:8080" of "127.0.0.1:8080:80/tcp"; a port that dockerd chooses has none. */
-static bool port_pattern(const struct detail *d, char *out)
+static bool port_pattern(const struct attribute *d, char *out)
 {
 	struct span host = d->text;
 	const char *colon;
 
 	while (host.n > 0 && host.s[host.n - 1] != ':')
 		host.n--;
-	if (d->kind != DETAIL_PORT || host.n < 2 || !is_word(host))
+	if (d->kind != ATTRIBUTE_PORT || host.n < 2 || !is_word(host))
 		return false;
 	host.n--;
 	text_copy(host, out, PATTERN_ROOM);
@@ -202,7 +203,7 @@ static bool is_item(enum list_kind k, struct span text)
 	return span_starts(text, SPAN("CAP_")) && text.n > strlen("CAP_");
 }
 
-bool list_pattern(enum list_kind k, const struct detail *d, char out[PATTERN_ROOM])
+bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_ROOM])
 {
 	struct span text = d->text;
 
@@ -210,8 +211,8 @@ bool list_pattern(enum list_kind k, const struct detail *d, char out[PATTERN_ROO
 		return mount_pattern(d, out);
 	if (k == LIST_PORTS)
 		return port_pattern(d, out);
-	if (k == LIST_DEVICES && d->sight && d->sight->path[0])
-		text = span_of(d->sight->path);
+	if (k == LIST_DEVICES && d->mount_info && d->mount_info->path[0])
+		text = span_of(d->mount_info->path);
 	if (!is_word(text) || !is_item(k, text) || (d->kind != list_detail(k) && k != LIST_DEVICES))
 		return false;
 	text_copy(text, out, PATTERN_ROOM);

@@ -29,10 +29,10 @@ bool policy_draft_allows(const struct policy_draft *p, struct observation *s);
 enum { PATTERN_ROOM = 512 };
 
 /* Whether a list of that kind must cover a detail. */
-bool list_concerns(enum list_kind k, const struct detail *d);
+bool list_concerns(enum list_kind k, const struct attribute *d);
 
 /* The item of a list that covers this detail and no other; false: there is none. */
-bool list_pattern(enum list_kind k, const struct detail *d, char out[PATTERN_ROOM]);
+bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_ROOM]);
 
 /* Whether a power has an item in the details, as lists that cover it want. */
 bool observation_has_item(const struct observation *s, enum power p);

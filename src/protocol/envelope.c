@@ -36,28 +36,28 @@ static enum part part_of(struct span key)
 	return p;
 }
 
-static int not_json(const struct reader *r, const char *begin, struct err *e)
+static int not_json(const struct json_reader *r, const char *begin, struct err *e)
 {
 	return FAIL(e, 0, "the question is not JSON (byte %zu)", (size_t)(r->at - begin) + 1);
 }
 
 /* Takes null in place of a value that may be absent. */
-static bool skip_null(struct reader *r)
+static bool skip_null(struct json_reader *r)
 {
-	return reader_peek(r) == 'n' && reader_skip(r);
+	return json_reader_peek(r) == 'n' && json_reader_skip(r);
 }
 
-static int parse_string(struct reader *r, const char *what, struct span *ret, struct err *e)
+static int parse_string(struct json_reader *r, const char *what, struct span *ret, struct err *e)
 {
-	if (reader_peek(r) != '"')
+	if (json_reader_peek(r) != '"')
 		return FAIL(e, 0, "the question's %s is not a string", what);
-	if (!reader_string(r, ret))
+	if (!json_reader_string(r, ret))
 		return FAIL(e, 0, "the question's %s is not JSON", what);
 	return 0;
 }
 
 static int parse_header(
-	struct reader *r, const char *what, bool *has, struct span *ret, struct err *e)
+	struct json_reader *r, const char *what, bool *has, struct span *ret, struct err *e)
 {
 	if (*has)
 		return FAIL(e, 0, "the question holds %s twice", what);
@@ -65,7 +65,7 @@ static int parse_header(
 	return parse_string(r, what, ret, e);
 }
 
-static int parse_headers(struct reader *r, struct request *rq, struct err *e)
+static int parse_headers(struct json_reader *r, struct request *rq, struct err *e)
 {
 	struct span key;
 	bool first = true;
@@ -73,9 +73,9 @@ static int parse_headers(struct reader *r, struct request *rq, struct err *e)
 
 	if (skip_null(r))
 		return 0;
-	if (reader_peek(r) != '{')
+	if (json_reader_peek(r) != '{')
 		return FAIL(e, 0, "the question's RequestHeaders is not an object");
-	while ((more = reader_member(r, &first, &key)) > 0) {
+	while ((more = json_reader_member(r, &first, &key)) > 0) {
 		int rc = 0;
 
 		if (span_equal(key, SPAN("Content-Type")))
@@ -86,7 +86,7 @@ static int parse_headers(struct reader *r, struct request *rq, struct err *e)
 				&rq->content_length, e);
 		else if (span_equal(key, SPAN("X-Dsp-Token")))
 			rc = parse_header(r, "X-Dsp-Token", &rq->has_token, &rq->token, e);
-		else if (!reader_skip(r))
+		else if (!json_reader_skip(r))
 			rc = FAIL(e, 0, "the question's RequestHeaders is not JSON");
 		if (rc != 0)
 			return -1;
@@ -95,14 +95,14 @@ static int parse_headers(struct reader *r, struct request *rq, struct err *e)
 }
 
 /* Base64 has no escapes, so the next quote is its end: up to 5.6 MiB are not read byte by byte. */
-static int parse_body(struct reader *r, struct request *rq, struct err *e)
+static int parse_body(struct json_reader *r, struct request *rq, struct err *e)
 {
 	struct span text;
 	char *close;
 
 	if (skip_null(r))
 		return 0;
-	if (!reader_take(r, '"'))
+	if (!json_reader_accept(r, '"'))
 		return FAIL(e, 0, "the question's RequestBody is not base64");
 	close = memchr(r->at, '"', (size_t)(r->end - r->at));
 	text = (struct span){ r->at, close ? (size_t)(close - r->at) : 0 };
@@ -118,7 +118,7 @@ static int parse_body(struct reader *r, struct request *rq, struct err *e)
 	return 0;
 }
 
-static int parse_part(struct reader *r, enum part part, struct request *rq, struct err *e)
+static int parse_part(struct json_reader *r, enum part part, struct request *rq, struct err *e)
 {
 	switch (part) {
 	case PART_METHOD:
@@ -134,10 +134,10 @@ static int parse_part(struct reader *r, enum part part, struct request *rq, stru
 	case PART_COUNT:
 		break;
 	}
-	return reader_skip(r) ? 0 : FAIL(e, 0, "the question is not JSON");
+	return json_reader_skip(r) ? 0 : FAIL(e, 0, "the question is not JSON");
 }
 
-static int parse_all(struct reader *r, struct request *rq, struct err *e)
+static int parse_all(struct json_reader *r, struct request *rq, struct err *e)
 {
 	const char *begin = r->at;
 	unsigned seen = 0;
@@ -145,9 +145,9 @@ static int parse_all(struct reader *r, struct request *rq, struct err *e)
 	bool first = true;
 	int more;
 
-	if (reader_peek(r) != '{')
+	if (json_reader_peek(r) != '{')
 		return FAIL(e, 0, "the question is not a JSON object");
-	while ((more = reader_member(r, &first, &key)) > 0) {
+	while ((more = json_reader_member(r, &first, &key)) > 0) {
 		enum part part = part_of(key);
 
 		if (part < PART_COUNT && (seen & 1U << part))
@@ -156,7 +156,7 @@ static int parse_all(struct reader *r, struct request *rq, struct err *e)
 		if (parse_part(r, part, rq, e) != 0)
 			return -1;
 	}
-	if (more != 0 || !reader_at_end(r))
+	if (more != 0 || !json_reader_at_end(r))
 		return not_json(r, begin, e);
 	if (!(seen & 1U << PART_METHOD) || !(seen & 1U << PART_TARGET))
 		return FAIL(e, 0, "the question has no RequestMethod or no RequestUri");
@@ -165,7 +165,7 @@ static int parse_all(struct reader *r, struct request *rq, struct err *e)
 
 int envelope_parse(char *message, size_t len, struct request *ret, struct err *e)
 {
-	struct reader r = { message, message + len };
+	struct json_reader r = { message, message + len };
 	struct request rq = { .body64 = NULL };
 
 	if (len == 0)

@@ -87,7 +87,7 @@ static double time_facts(const char *base64, size_t n)
 	struct err e;
 	double start = microseconds();
 
-	if (facts_read(&rq, &facts, &e) != 0 || facts.reading != READING_EXACT ||
+	if (facts_parse(&rq, &facts, &e) != 0 || facts.reading != READING_EXACT ||
 		!powerset_has(&facts.powers, POWER_HOST_MOUNTS))
 		abort();
 	facts_free(&facts);

@@ -162,8 +162,8 @@ static void measure(const struct kind *kind, size_t rules, size_t users, size_t 
 	begin(&s, kind, rules, users);
 	bare = s.policy;
 	bare.file_rules = NULL;
-	if (facts_read(&rq, &facts, &e) != 0 || facts.reading != READING_EXACT ||
-		facts.details.count < 2)
+	if (facts_parse(&rq, &facts, &e) != 0 || facts.reading != READING_EXACT ||
+		facts.attributes.count < 2)
 		abort();
 	if (kind->token) {
 		rq.token = SPAN("last");

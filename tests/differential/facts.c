@@ -50,30 +50,30 @@ static void put_hex(struct span text)
 }
 
 /* NOLINTBEGIN(misc-no-recursion): no deeper than the tables. */
-static void put_object(value_ref object, enum struct_id id);
+static void put_object(json_ref object, enum struct_id id);
 
-static void put_list(value_ref list, enum field_type type, enum struct_id of)
+static void put_list(json_ref list, enum field_type type, enum struct_id of)
 {
 	const char *comma = "";
 
 	putchar('[');
-	for (value_ref v = value_first(list); v; v = value_after(list, v)) {
+	for (json_ref v = json_value_first(list); v; v = json_value_next(list, v)) {
 		fputs(comma, stdout);
 		comma = ",";
 		if (type == TYPE_LIST)
 			put_object(v, of);
 		else
-			put_text(value_text(v));
+			put_text(json_value_text(v));
 	}
 	putchar(']');
 }
 
-static void put_map(value_ref map, enum struct_id of)
+static void put_map(json_ref map, enum struct_id of)
 {
 	const char *comma = "";
 
 	putchar('{');
-	for (value_ref v = value_first(map); v; v = value_after(map, v)) {
+	for (json_ref v = json_value_first(map); v; v = json_value_next(map, v)) {
 		fputs(comma, stdout);
 		comma = ",";
 		put_text(v->key);
@@ -81,19 +81,19 @@ static void put_map(value_ref map, enum struct_id of)
 		if (of != STRUCT_NONE)
 			put_object(v, of);
 		else
-			put_text(value_text(v));
+			put_text(json_value_text(v));
 	}
 	putchar('}');
 }
 
-static void put_value(value_ref v, const struct field *f)
+static void put_value(json_ref v, const struct field *f)
 {
 	switch (f->type) {
 	case TYPE_BOOL:
-		fputs(value_true(v) ? "true" : "false", stdout);
+		fputs(json_value_true(v) ? "true" : "false", stdout);
 		break;
 	case TYPE_STRING:
-		put_text(value_text(v));
+		put_text(json_value_text(v));
 		break;
 	case TYPE_STRINGS:
 	case TYPE_WORDS:
@@ -112,20 +112,20 @@ static void put_value(value_ref v, const struct field *f)
 }
 
 /* A struct that is included stands under "*". */
-static void put_object(value_ref object, enum struct_id id)
+static void put_object(json_ref object, enum struct_id id)
 {
 	const char *comma = "";
 
 	putchar('{');
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct field *f = &rows[i];
-		value_ref v = object;
+		json_ref v = object;
 
 		if (f->in != id)
 			continue;
 		if (f->type != TYPE_INCLUDE)
 			v = body_get(object, f->folded.s);
-		if (!value_given(v))
+		if (!json_value_given(v))
 			continue;
 		printf("%s\"%s\":", comma, f->name.s);
 		comma = ",";
@@ -179,7 +179,7 @@ static void answer(char *question, size_t n)
 		fputs("{\"readable\":false,\"error\":true}\n", stdout);
 		return;
 	}
-	if (facts_read(&request, &facts, &e) != 0)
+	if (facts_parse(&request, &facts, &e) != 0)
 		abort();
 	put_facts(&facts);
 	facts_free(&facts);

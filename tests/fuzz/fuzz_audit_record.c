@@ -96,17 +96,17 @@ static json_t *check_line(const struct audit_record_line *line)
 	return json;
 }
 
-static void check_details(const json_t *line, const struct details *details)
+static void check_details(const json_t *line, const struct attributes *details)
 {
 	const json_t *left_out = json_object_get(line, "details_left_out");
 	size_t shown = json_array_size(json_object_get(line, "details"));
 	size_t wanted = 0;
 
 	for (size_t i = 0; i < details->count; i++) {
-		enum detail_kind kind = details->items[i].kind;
+		enum attribute_kind kind = details->items[i].kind;
 
-		wanted += kind != DETAIL_COMMAND && kind != DETAIL_ENVIRONMENT &&
-			kind != DETAIL_HEALTHCHECK;
+		wanted += kind != ATTRIBUTE_COMMAND && kind != ATTRIBUTE_ENVIRONMENT &&
+			kind != ATTRIBUTE_HEALTHCHECK;
 	}
 	CHECK(shown + (size_t)json_integer_value(left_out) == wanted);
 }
@@ -137,7 +137,7 @@ static void check_decision(
 	json_t *json;
 	struct err e;
 
-	CHECK(facts_read(request, &facts, &e) == 0);
+	CHECK(facts_parse(request, &facts, &e) == 0);
 	d = decide(policy, &subject, &facts);
 	/* Read through r. */
 	/* cppcheck-suppress unreadVariable */
@@ -153,7 +153,7 @@ static void check_decision(
 		check_text(json, "name", facts.name);
 	check_text(json, "rule", texts->rule);
 	check_text(json, "message", span_of(texts->message));
-	check_details(json, &facts.details);
+	check_details(json, &facts.attributes);
 	json_decref(json);
 	facts_free(&facts);
 	free((void *)(uintptr_t)copy.s);

@@ -1,5 +1,5 @@
 /*
- * body_read. Input: an operation's name (else one is chosen), newline, the body. What is accepted
+ * body_parse. Input: an operation's name (else one is chosen), newline, the body. What is accepted
  * is JSON, is what the operation wants at its top, and has in every object keys that differ when
  * folded, and known fields of the right type: looked for in the plainest way.
  */
@@ -182,39 +182,39 @@ static void walk(const json_t *v, enum struct_id in, bool is_map, int depth)
 
 /* The same value by jansson's reading and by ours. */
 /* NOLINTBEGIN(misc-no-recursion): the fuzzed text is short. */
-static void check_same(json_t *json, value_ref v)
+static void check_same(json_t *json, json_ref v)
 {
 	switch (json_typeof(json)) {
 	case JSON_NULL:
-		CHECK(v->kind == VALUE_NULL);
+		CHECK(v->kind == JSON_VALUE_NULL);
 		break;
 	case JSON_TRUE:
-		CHECK(v->kind == VALUE_TRUE);
+		CHECK(v->kind == JSON_VALUE_TRUE);
 		break;
 	case JSON_FALSE:
-		CHECK(v->kind == VALUE_FALSE);
+		CHECK(v->kind == JSON_VALUE_FALSE);
 		break;
 	case JSON_INTEGER:
 	case JSON_REAL:
-		CHECK(v->kind == VALUE_NUMBER);
+		CHECK(v->kind == JSON_VALUE_NUMBER);
 		break;
 	case JSON_STRING:
-		CHECK(v->kind == VALUE_STRING);
+		CHECK(v->kind == JSON_VALUE_STRING);
 		CHECK(v->text.n == json_string_length(json));
 		CHECK(memcmp(v->text.s, json_string_value(json), v->text.n) == 0);
 		break;
 	case JSON_ARRAY:
-		CHECK(v->kind == VALUE_LIST && v->count == json_array_size(json));
+		CHECK(v->kind == JSON_VALUE_LIST && v->count == json_array_size(json));
 		break;
 	case JSON_OBJECT:
-		CHECK(v->kind == VALUE_OBJECT && v->count == json_object_size(json));
+		CHECK(v->kind == JSON_VALUE_OBJECT && v->count == json_object_size(json));
 		break;
 	}
-	if (v->kind == VALUE_STRING)
+	if (v->kind == JSON_VALUE_STRING)
 		return;
 	size_t i = 0;
 
-	for (value_ref m = value_first(v); m; m = value_after(v, m), i++) {
+	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m), i++) {
 		char *key = fuzz_copy(m->key);
 
 		check_same(json_is_array(json) ? json_array_get(json, i)
@@ -226,7 +226,7 @@ static void check_same(json_t *json, value_ref v)
 }
 /* NOLINTEND(misc-no-recursion) */
 
-static void check_accepted(struct span text, const struct route *route, value_ref top)
+static void check_accepted(struct span text, const struct route *route, json_ref top)
 {
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL;
 	json_error_t error;
@@ -282,10 +282,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct route *route = choose(fuzz_line(text, &text));
 	struct body_form form = { route->top, route->schema };
 	char *copy = fuzz_copy(text);
-	struct value *top = NULL;
+	struct json_value *top = NULL;
 	struct err why;
 
-	if (body_read(copy, text.n, form, &top, &why) == 0) {
+	if (body_parse(copy, text.n, form, &top, &why) == 0) {
 		check_accepted(text, route, top);
 		mem_free(top);
 	} else {

@@ -10,9 +10,9 @@
 
 enum { DEPTH_MOST = 64 };
 
-static struct reader reader_over(char *text, size_t n)
+static struct json_reader reader_over(char *text, size_t n)
 {
-	return (struct reader){ text, text + n };
+	return (struct json_reader){ text, text + n };
 }
 
 /* NOLINTBEGIN(misc-no-recursion): the depth was checked before. */
@@ -34,16 +34,16 @@ static int depth_of(const json_t *v)
 	return most + 1;
 }
 
-static void compare(struct reader *r, const json_t *v);
+static void compare(struct json_reader *r, const json_t *v);
 
-static void compare_object(struct reader *r, const json_t *v)
+static void compare_object(struct json_reader *r, const json_t *v)
 {
 	struct span key = SPAN("");
 	bool first = true;
 	size_t n = 0;
 	int more;
 
-	while ((more = reader_member(r, &first, &key)) > 0) {
+	while ((more = json_reader_member(r, &first, &key)) > 0) {
 		const json_t *member = json_object_getn(v, key.s, key.n);
 
 		CHECK(member != NULL);
@@ -54,25 +54,25 @@ static void compare_object(struct reader *r, const json_t *v)
 }
 
 /* Reads a value that is known to be v. */
-static void compare(struct reader *r, const json_t *v)
+static void compare(struct json_reader *r, const json_t *v)
 {
 	struct span text = SPAN("");
 
 	if (json_is_object(v)) {
 		compare_object(r, v);
 	} else if (json_is_array(v)) {
-		CHECK(reader_take(r, '['));
+		CHECK(json_reader_accept(r, '['));
 		for (size_t i = 0; i < json_array_size(v); i++) {
-			CHECK(i == 0 || reader_take(r, ','));
+			CHECK(i == 0 || json_reader_accept(r, ','));
 			compare(r, json_array_get(v, i));
 		}
-		CHECK(reader_take(r, ']'));
+		CHECK(json_reader_accept(r, ']'));
 	} else if (json_is_string(v)) {
-		CHECK(reader_peek(r) == '"' && reader_string(r, &text));
+		CHECK(json_reader_peek(r) == '"' && json_reader_string(r, &text));
 		CHECK(text.n == json_string_length(v));
 		CHECK(memcmp(text.s, json_string_value(v), text.n) == 0);
 	} else {
-		CHECK(reader_peek(r) != '"' && reader_skip(r));
+		CHECK(json_reader_peek(r) != '"' && json_reader_skip(r));
 	}
 }
 /* NOLINTEND(misc-no-recursion) */
@@ -88,8 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
 	struct span text = { (const char *)data, size };
 	char *copy = fuzz_copy(text);
-	struct reader r = reader_over(copy, size);
-	bool read = reader_skip(&r) && reader_at_end(&r);
+	struct json_reader r = reader_over(copy, size);
+	bool read = json_reader_skip(&r) && json_reader_at_end(&r);
 	json_error_t error = { .line = 0 };
 	json_t *json = json_loadb(text.s, text.n, flags, &error);
 
@@ -105,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		copy = fuzz_copy(text);
 		r = reader_over(copy, size);
 		compare(&r, json);
-		CHECK(reader_at_end(&r));
+		CHECK(json_reader_at_end(&r));
 		free(copy);
 		json_decref(json);
 	}

@@ -189,8 +189,8 @@ static void run(const struct policy *policy, struct span question)
 		/* Without a text it is a question that dockerd repeats. */
 		CHECK(ask(policy, question) == (question.n == 0 ? 0 : -1));
 	} else {
-		CHECK(facts_read(&request, &facts, &e) == 0);
-		CHECK(facts_judge_mounts(&facts, span_of(policy->socket_dir), &e) == 0);
+		CHECK(facts_parse(&request, &facts, &e) == 0);
+		CHECK(facts_add_mount_powers(&facts, span_of(policy->socket_dir), &e) == 0);
 		struct subject subject = subject_identify(NULL, &request);
 
 		d = decide(policy, &subject, &facts);

@@ -29,15 +29,15 @@ enum { NAMED = sizeof(named) / sizeof(named[0]), LASTING = 2 };
 static const struct {
 	enum list_kind list;
 	enum power covers;
-	enum detail_kind kind;
+	enum attribute_kind kind;
 } lists[LIST_COUNT] = {
-	{ LIST_MOUNTS, POWER_HOST_MOUNTS, DETAIL_MOUNT },
-	{ LIST_IMAGES, POWER_COUNT, DETAIL_IMAGE },
-	{ LIST_CAPABILITIES, POWER_CAPABILITIES, DETAIL_CAPABILITY },
-	{ LIST_DEVICES, POWER_DEVICES, DETAIL_DEVICE },
-	{ LIST_NETWORKS, POWER_NETWORK_CONNECT, DETAIL_NETWORK },
-	{ LIST_RUNTIMES, POWER_RUNTIME, DETAIL_RUNTIME },
-	{ LIST_PORTS, POWER_PUBLISH_PORTS, DETAIL_PORT },
+	{ LIST_MOUNTS, POWER_HOST_MOUNTS, ATTRIBUTE_MOUNT },
+	{ LIST_IMAGES, POWER_COUNT, ATTRIBUTE_IMAGE },
+	{ LIST_CAPABILITIES, POWER_CAPABILITIES, ATTRIBUTE_CAPABILITY },
+	{ LIST_DEVICES, POWER_DEVICES, ATTRIBUTE_DEVICE },
+	{ LIST_NETWORKS, POWER_NETWORK_CONNECT, ATTRIBUTE_NETWORK },
+	{ LIST_RUNTIMES, POWER_RUNTIME, ATTRIBUTE_RUNTIME },
+	{ LIST_PORTS, POWER_PUBLISH_PORTS, ATTRIBUTE_PORT },
 };
 
 /* A policy, and the rules of its file as another reader of JSON has them; NULL: it does not. */
@@ -50,8 +50,8 @@ struct world {
 struct request_for {
 	const struct route *route;
 	struct facts facts;
-	struct detail item;
-	struct sight sight;
+	struct attribute item;
+	struct mount_info mount_info;
 	enum list_kind list;
 	unsigned port; /* of a port: the host's */
 	char text[TEXT_MOST];
@@ -115,11 +115,11 @@ static bool is_below(struct span path, struct span dir)
 
 static bool means(const struct pattern *p, const struct request_for *rq)
 {
-	const struct detail *item = &rq->item;
-	struct span path = span_of(rq->sight.path);
+	const struct attribute *item = &rq->item;
+	struct span path = span_of(rq->mount_info.path);
 
 	if (rq->list == LIST_MOUNTS)
-		return rq->sight.seen && is_below(path, p->text) &&
+		return rq->mount_info.visible && is_below(path, p->text) &&
 			(item->read_only || !p->read_only);
 	if (rq->list == LIST_PORTS)
 		return p->text.n == 0 && rq->port >= p->first && rq->port <= p->last;
@@ -149,10 +149,10 @@ static void check_covered(const struct rule *rule, const struct request_for *rq)
 
 		if (!powerset_has(&rq->facts.powers, p) || powerset_has(&rule->powers, p))
 			continue;
-		CHECK(p == listed && rq->facts.details.count > 0);
+		CHECK(p == listed && rq->facts.attributes.count > 0);
 	}
-	if (list->given && rq->facts.details.count > 0)
-		CHECK(is_listed(list, rq) && !rq->facts.hidden);
+	if (list->given && rq->facts.attributes.count > 0)
+		CHECK(is_listed(list, rq) && !rq->facts.incomplete);
 }
 
 /* --- decisions ---------------------------------------------------------------------------------*/
@@ -220,16 +220,16 @@ static void check_ways(
 	const struct world *world, const struct subject *subject, struct request_for *rq)
 {
 	check_decision(world, subject, rq);
-	rq->facts.hidden = true;
+	rq->facts.incomplete = true;
 	check_decision(world, subject, rq);
-	rq->facts.hidden = false;
+	rq->facts.incomplete = false;
 	rq->facts.reading = READING_UNREADABLE;
 	check_decision(world, subject, rq);
 	rq->facts.reading = READING_EXACT;
-	if (rq->facts.details.count == 0 || rq->item.kind != DETAIL_MOUNT)
+	if (rq->facts.attributes.count == 0 || rq->item.kind != ATTRIBUTE_MOUNT)
 		return;
-	rq->sight.seen = false;
-	rq->facts.unseen = true;
+	rq->mount_info.visible = false;
+	rq->facts.invisible_mount = true;
 	check_decision(world, subject, rq);
 }
 
@@ -316,7 +316,7 @@ static void ask_for(const struct world *world, const struct subject *subject,
 		struct request_for rq = plain_request(route);
 
 		rq.list = k;
-		rq.item = (struct detail){ .power = lists[k].covers,
+		rq.item = (struct attribute){ .power = lists[k].covers,
 			.kind = lists[k].kind,
 			.field = SPAN("Field"),
 			.read_only = i % 2 == 1,
@@ -325,13 +325,13 @@ static void ask_for(const struct world *world, const struct subject *subject,
 			write_port(&rq, p, (unsigned)i / 2);
 		else
 			write_like(&rq, p, behind[i / 2]);
-		rq.sight.seen = true;
-		memcpy(rq.sight.path, rq.text, sizeof(rq.text));
+		rq.mount_info.visible = true;
+		memcpy(rq.mount_info.path, rq.text, sizeof(rq.text));
 		if (k == LIST_MOUNTS)
-			rq.item.sight = &rq.sight;
+			rq.item.mount_info = &rq.mount_info;
 		if (lists[k].covers != POWER_COUNT)
 			powerset_add(&rq.facts.powers, lists[k].covers);
-		rq.facts.details = (struct details){ .items = &rq.item, .count = 1 };
+		rq.facts.attributes = (struct attributes){ .items = &rq.item, .count = 1 };
 		check_ways(world, subject, &rq);
 	}
 }

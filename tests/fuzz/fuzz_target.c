@@ -1,5 +1,5 @@
 /*
- * target_read and route_find. Input: METHOD, newline, RequestUri. The target is read as net/url
+ * target_parse and route_find. Input: METHOD, newline, RequestUri. The target is read as net/url
  * would; the row is the first whose pattern matches as a regular expression; and a path that is
  * escaped anew is the same operation.
  */
@@ -113,9 +113,9 @@ static void check_again(
 	}
 	n += fuzz_escape(t->path, raw + n);
 	scratch = fuzz_room(n);
-	CHECK(target_read(method, (struct span){ raw, n }, scratch, &again, &why) == 0);
+	CHECK(target_parse(method, (struct span){ raw, n }, scratch, &again, &why) == 0);
 	CHECK(span_equal(again.path, t->path) && span_equal(again.version, t->version));
-	CHECK(route_find(method_of(method), &again, &name_again) == route);
+	CHECK(route_find(route_method(method), &again, &name_again) == route);
 	CHECK(span_equal(name_again, name));
 	free(scratch);
 	free(raw);
@@ -144,13 +144,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err why;
 
 	raw.s = copy;
-	if (target_read(method, raw, scratch, &t, &why) != 0) {
+	if (target_parse(method, raw, scratch, &t, &why) != 0) {
 		check_refusal(method, raw, &why);
 	} else {
-		const struct route *route = route_find(method_of(method), &t, &name);
+		const struct route *route = route_find(route_method(method), &t, &name);
 
 		check_reading(method, raw, &t);
-		CHECK(route == find(method_of(method), &t, &expected));
+		CHECK(route == find(route_method(method), &t, &expected));
 		CHECK(span_equal(name, expected));
 		check_again(method, &t, route, name);
 	}

@@ -7,12 +7,12 @@
 #include "dsp/core/base/mem.h"
 
 /* Reads a copy of text, which the caller frees with the tree. NULL when it is refused. */
-static struct value *read_copy(struct span text, char **copy, size_t *where, struct err *why)
+static struct json_value *read_copy(struct span text, char **copy, size_t *where, struct err *why)
 {
-	struct value *top;
+	struct json_value *top;
 
 	*copy = exactly(text.s, text.n);
-	if (value_read(*copy, text.n, &top, where, why) == 0)
+	if (json_value_parse(*copy, text.n, &top, where, why) == 0)
 		return top;
 	free(*copy);
 	*copy = NULL;
@@ -23,26 +23,26 @@ static void each_value_has_its_kind_and_its_text(void **state)
 {
 	static const struct {
 		struct span text, source;
-		enum value_kind kind;
+		enum json_value_kind kind;
 		unsigned count, size;
 	} rows[] = {
-		{ SPAN_INIT("null"), SPAN_INIT("null"), VALUE_NULL, 0, 1 },
-		{ SPAN_INIT(" true "), SPAN_INIT("true"), VALUE_TRUE, 0, 1 },
-		{ SPAN_INIT("false\n"), SPAN_INIT("false"), VALUE_FALSE, 0, 1 },
-		{ SPAN_INIT("-1.5e+3"), SPAN_INIT("-1.5e+3"), VALUE_NUMBER, 0, 1 },
-		{ SPAN_INIT("\t0"), SPAN_INIT("0"), VALUE_NUMBER, 0, 1 },
-		{ SPAN_INIT("\"a\\u0041\""), SPAN_INIT("\"a\\u0041\""), VALUE_STRING, 0, 1 },
-		{ SPAN_INIT("[ ]"), SPAN_INIT("[ ]"), VALUE_LIST, 0, 1 },
-		{ SPAN_INIT(" [1, [2,3]] "), SPAN_INIT("[1, [2,3]]"), VALUE_LIST, 2, 5 },
-		{ SPAN_INIT("{}"), SPAN_INIT("{}"), VALUE_OBJECT, 0, 1 },
+		{ SPAN_INIT("null"), SPAN_INIT("null"), JSON_VALUE_NULL, 0, 1 },
+		{ SPAN_INIT(" true "), SPAN_INIT("true"), JSON_VALUE_TRUE, 0, 1 },
+		{ SPAN_INIT("false\n"), SPAN_INIT("false"), JSON_VALUE_FALSE, 0, 1 },
+		{ SPAN_INIT("-1.5e+3"), SPAN_INIT("-1.5e+3"), JSON_VALUE_NUMBER, 0, 1 },
+		{ SPAN_INIT("\t0"), SPAN_INIT("0"), JSON_VALUE_NUMBER, 0, 1 },
+		{ SPAN_INIT("\"a\\u0041\""), SPAN_INIT("\"a\\u0041\""), JSON_VALUE_STRING, 0, 1 },
+		{ SPAN_INIT("[ ]"), SPAN_INIT("[ ]"), JSON_VALUE_LIST, 0, 1 },
+		{ SPAN_INIT(" [1, [2,3]] "), SPAN_INIT("[1, [2,3]]"), JSON_VALUE_LIST, 2, 5 },
+		{ SPAN_INIT("{}"), SPAN_INIT("{}"), JSON_VALUE_OBJECT, 0, 1 },
 		{ SPAN_INIT("{\"a\":{\"b\":\"]}\"},\"a\":[]}\r\n"),
-			SPAN_INIT("{\"a\":{\"b\":\"]}\"},\"a\":[]}"), VALUE_OBJECT, 2, 4 },
+			SPAN_INIT("{\"a\":{\"b\":\"]}\"},\"a\":[]}"), JSON_VALUE_OBJECT, 2, 4 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct span source;
-		struct value *top;
+		struct json_value *top;
 		struct err why;
 		size_t where;
 		char *copy;
@@ -53,7 +53,7 @@ static void each_value_has_its_kind_and_its_text(void **state)
 		assert_int_equal(top->kind, rows[i].kind);
 		assert_int_equal(top->count, rows[i].count);
 		assert_int_equal(top->size, rows[i].size);
-		source = value_source(top, rows[i].text.s);
+		source = json_value_source(top, rows[i].text.s);
 		if (!span_equal(source, rows[i].source))
 			fail_msg("%s: %.*s", rows[i].text.s, (int)source.n, source.s);
 		mem_free(top);
@@ -67,9 +67,9 @@ static void members_are_found_and_walked(void **state)
 		"{\"one\": 1, \"text\" : \"\\u00e9\\n\", \"none\":null, \"on\":true,\n"
 		" \"list\": [ \"a\" , {\"b\": [2]}, 3 ]}";
 	static const char *const elements[] = { "\"a\"", "{\"b\": [2]}", "3" };
-	struct value *top;
+	struct json_value *top;
 	struct err why;
-	value_ref list;
+	json_ref list;
 	size_t where;
 	size_t n = 0;
 	char *copy;
@@ -77,25 +77,27 @@ static void members_are_found_and_walked(void **state)
 	(void)state;
 	top = read_copy(SPAN(text), &copy, &where, &why);
 	assert_non_null(top);
-	assert_true(span_equal(value_text(value_exact(top, "text")), SPAN("\xc3\xa9\n")));
 	assert_true(
-		span_equal(value_source(value_exact(top, "text"), text), SPAN("\"\\u00e9\\n\"")));
-	assert_int_equal(value_text(value_exact(top, "one")).n, 0);
-	assert_true(value_given(value_exact(top, "one")));
-	assert_false(value_given(value_exact(top, "none")));
-	assert_false(value_given(value_exact(top, "absent")));
-	assert_true(value_true(value_exact(top, "on")));
-	assert_false(value_true(value_exact(top, "one")));
-	assert_null(value_exact(top, "ONE"));
-	list = value_exact(top, "list");
-	for (value_ref e = value_first(list); e; e = value_after(list, e))
-		assert_true(span_equal(value_source(e, text), span_of(elements[n++])));
+		span_equal(json_value_text(json_value_member(top, "text")), SPAN("\xc3\xa9\n")));
+	assert_true(span_equal(
+		json_value_source(json_value_member(top, "text"), text), SPAN("\"\\u00e9\\n\"")));
+	assert_int_equal(json_value_text(json_value_member(top, "one")).n, 0);
+	assert_true(json_value_given(json_value_member(top, "one")));
+	assert_false(json_value_given(json_value_member(top, "none")));
+	assert_false(json_value_given(json_value_member(top, "absent")));
+	assert_true(json_value_true(json_value_member(top, "on")));
+	assert_false(json_value_true(json_value_member(top, "one")));
+	assert_null(json_value_member(top, "ONE"));
+	list = json_value_member(top, "list");
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e))
+		assert_true(span_equal(json_value_source(e, text), span_of(elements[n++])));
 	assert_int_equal(n, 3);
 	/* A string is a list of itself; what is absent has nothing in it. */
-	assert_ptr_equal(value_first(value_exact(top, "text")), value_exact(top, "text"));
-	assert_null(value_first(value_exact(top, "one")));
-	assert_null(value_first(NULL));
-	assert_null(value_exact(list, "b"));
+	assert_ptr_equal(
+		json_value_first(json_value_member(top, "text")), json_value_member(top, "text"));
+	assert_null(json_value_first(json_value_member(top, "one")));
+	assert_null(json_value_first(NULL));
+	assert_null(json_value_member(list, "b"));
 	mem_free(top);
 	free(copy);
 }
@@ -140,13 +142,13 @@ static void what_is_refused_and_where(void **state)
 static void assert_nested(size_t depth, bool fine)
 {
 	char *text = exactly(NULL, 2 * depth);
-	struct value *top;
+	struct json_value *top;
 	struct err why;
 	size_t where;
 
 	memset(text, '[', depth);
 	memset(text + depth, ']', depth);
-	if (value_read(text, 2 * depth, &top, &where, &why) == 0) {
+	if (json_value_parse(text, 2 * depth, &top, &where, &why) == 0) {
 		assert_true(fine);
 		assert_int_equal(top->size, depth);
 		assert_int_equal(top->end, 2 * depth);
@@ -163,7 +165,7 @@ static void depth_and_number_are_bounded(void **state)
 {
 	enum { MOST = 1 << 18 };
 	char *text = exactly(NULL, 2 * MOST + 1);
-	struct value *top;
+	struct json_value *top;
 	struct err why;
 	size_t where;
 
@@ -177,12 +179,12 @@ static void depth_and_number_are_bounded(void **state)
 		text[i] = '1';
 	text[0] = '[';
 	text[2 * (MOST - 1)] = ']';
-	assert_int_equal(value_read(text, 2 * MOST - 1, &top, &where, &why), 0);
+	assert_int_equal(json_value_parse(text, 2 * MOST - 1, &top, &where, &why), 0);
 	assert_int_equal(top->count, MOST - 1);
 	mem_free(top);
 	text[2 * (MOST - 1)] = ',';
 	text[2 * MOST] = ']';
-	assert_int_equal(value_read(text, 2 * MOST + 1, &top, &where, &why), -1);
+	assert_int_equal(json_value_parse(text, 2 * MOST + 1, &top, &where, &why), -1);
 	assert_string_equal(why.text, "holds too many values");
 	free(text);
 }

@@ -31,11 +31,11 @@ static void assert_written(const char *text)
 {
 	char out[256];
 	char wanted[256] = "\"";
-	struct scribe s = { .out = out, .cap = sizeof(out) };
+	struct json_writer s = { .out = out, .cap = sizeof(out) };
 	size_t n = 1 + expected(text, wanted + 1, sizeof(wanted) - 2);
 
 	wanted[n++] = '"';
-	assert_true(scribe_string(&s, (struct span){ text, LENGTH }, sizeof(out)));
+	assert_true(json_writer_string(&s, (struct span){ text, LENGTH }, sizeof(out)));
 	assert_int_equal(s.n, n);
 	assert_memory_equal(out, wanted, n);
 }
@@ -67,10 +67,11 @@ static void cut_where_it_is_full(void **state)
 	(void)state;
 	for (size_t most = 0; most < sizeof(text) + 3; most++) {
 		char out[64];
-		struct scribe s = { .out = out, .cap = sizeof(out) };
+		struct json_writer s = { .out = out, .cap = sizeof(out) };
 		size_t n = most < 16 ? most : most < 20 ? 16 : 20;
 
-		assert_int_equal(scribe_string(&s, SPAN("abcdefghijklmnop\\"), most), most >= 20);
+		assert_int_equal(
+			json_writer_string(&s, SPAN("abcdefghijklmnop\\"), most), most >= 20);
 		assert_int_equal(s.n, n + 2);
 		assert_memory_equal(out + 1, text, n < 16 ? n : 16);
 	}

@@ -71,11 +71,11 @@ static void bind_mount(const char *from, const char *to)
 	assert_int_equal(mount(from, to, NULL, MS_BIND, NULL), 0);
 }
 
-static struct sight look_for(const char *source, pid_t docker)
+static struct mount_info look_for(const char *source, pid_t docker)
 {
 	struct mount_lookup *l = mount_lookup_new(span_of(place("/own")), docker);
-	const struct sight *seen;
-	struct sight ret;
+	const struct mount_info *seen;
+	struct mount_info ret;
 	struct err e;
 
 	assert_non_null(l);
@@ -92,11 +92,11 @@ static struct sight look_for(const char *source, pid_t docker)
 /* what: of "seen socket own device" those that hold, by their first letters. */
 static void is(const char *source, const char *what, const char *path)
 {
-	struct sight s = look_for(source, 0);
+	struct mount_info s = look_for(source, 0);
 	char got[8];
 
-	(void)snprintf(got, sizeof(got), "%s%s%s%s", s.seen ? "s" : "", s.socket ? "k" : "",
-		s.own ? "o" : "", s.device ? "d" : "");
+	(void)snprintf(got, sizeof(got), "%s%s%s%s", s.visible ? "s" : "", s.socket ? "k" : "",
+		s.dsp_file ? "o" : "", s.device ? "d" : "");
 	if (strcmp(got, what) != 0 || (path && strcmp(s.path, path) != 0))
 		fail_msg("%s is \"%s\" %s, not \"%s\" %s", source, got, s.path, what, path);
 }

@@ -130,9 +130,9 @@ static void own(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		assert_true(path_is_own(span_of(all[i]), PLUGINS));
+		assert_true(path_is_dsp_file(span_of(all[i]), PLUGINS));
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
-		assert_false(path_is_own(span_of(none[i]), PLUGINS));
+		assert_false(path_is_dsp_file(span_of(none[i]), PLUGINS));
 }
 
 static void own_programs(void **state)
@@ -147,21 +147,21 @@ static void own_programs(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		assert_true(path_is_own(span_of(all[i]), PLUGINS));
+		assert_true(path_is_dsp_file(span_of(all[i]), PLUGINS));
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
-		assert_false(path_is_own(span_of(none[i]), PLUGINS));
+		assert_false(path_is_dsp_file(span_of(none[i]), PLUGINS));
 }
 
 static void own_socket(void **state)
 {
 	(void)state;
-	assert_true(path_is_own(SPAN("/srv/dsp"), SPAN("/srv/dsp")));
-	assert_true(path_is_own(SPAN("/srv/dsp/dsp.sock"), SPAN("/srv/dsp")));
-	assert_false(path_is_own(SPAN("/srv"), SPAN("/srv/dsp")));
-	assert_true(path_is_own(SPAN("/run/x/y"), SPAN("/var/run/x")));
-	assert_true(path_is_own(SPAN("/var/run/x/y"), SPAN("/run/x")));
-	assert_false(path_is_own(SPAN("/srv"), SPAN("/")));
-	assert_false(path_is_own(SPAN("/srv"), SPAN("")));
+	assert_true(path_is_dsp_file(SPAN("/srv/dsp"), SPAN("/srv/dsp")));
+	assert_true(path_is_dsp_file(SPAN("/srv/dsp/dsp.sock"), SPAN("/srv/dsp")));
+	assert_false(path_is_dsp_file(SPAN("/srv"), SPAN("/srv/dsp")));
+	assert_true(path_is_dsp_file(SPAN("/run/x/y"), SPAN("/var/run/x")));
+	assert_true(path_is_dsp_file(SPAN("/var/run/x/y"), SPAN("/run/x")));
+	assert_false(path_is_dsp_file(SPAN("/srv"), SPAN("/")));
+	assert_false(path_is_dsp_file(SPAN("/srv"), SPAN("")));
 }
 
 static void holds(void **state)

@@ -101,7 +101,7 @@ static void only_clean_paths(void **state)
 		path[0] = '/';
 		len = clean(path, n, want);
 		is_clean = len == n && memcmp(want, path, n) == 0;
-		rc = target_read(SPAN("GET"), (struct span){ path, n }, scratch, &t, &why);
+		rc = target_parse(SPAN("GET"), (struct span){ path, n }, scratch, &t, &why);
 		if ((rc == 0) != is_clean)
 			fail_msg("%.*s: %d", (int)n, path, rc);
 		if (rc == 0) {
@@ -124,7 +124,7 @@ static void any_bytes(void **state)
 		struct err why = { .code = 0 };
 		struct target t;
 
-		if (target_read(SPAN("GET"), (struct span){ raw, n }, scratch, &t, &why) == 0) {
+		if (target_parse(SPAN("GET"), (struct span){ raw, n }, scratch, &t, &why) == 0) {
 			assert_true(t.path.n > 0 && t.path.s[0] == '/');
 			assert_true(t.version.n == 0 || (t.version.n > 1 && t.version.s[0] == 'v'));
 			assert_true(t.query.n < n);
@@ -160,7 +160,7 @@ static void parts(void **state)
 		char scratch[64];
 		struct target t;
 		struct err why;
-		int rc = target_read(SPAN("GET"), span_of(rows[i].raw), scratch, &t, &why);
+		int rc = target_parse(SPAN("GET"), span_of(rows[i].raw), scratch, &t, &why);
 
 		assert_int_equal(rc, 0);
 		assert_int_equal(t.version.n, strlen(rows[i].version));

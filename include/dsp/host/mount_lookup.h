@@ -42,7 +42,7 @@ void mount_lookup_run(struct mount_lookup *l);
  * What was seen of a source, as long as the lookup lives. NULL: it is none of this lookup's, or
  * nothing was seen, for memory ran out. Not before mount_lookup_run has returned.
  */
-const struct sight *mount_lookup_find(const struct mount_lookup *l, struct span source);
+const struct mount_info *mount_lookup_find(const struct mount_lookup *l, struct span source);
 
 /*
  * Makes *ret, which is NULL at first, a lookup of all mount sources of facts; it stays NULL when

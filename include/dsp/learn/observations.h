@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "dsp/audit/audit_reader.h"
-#include "dsp/core/base/arena.h"
+#include "dsp/core/base/mem_list.h"
 #include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/settings.h"
 
@@ -35,7 +35,7 @@ enum {
 };
 
 struct observations {
-	struct arena arena;
+	struct mem_list memory;
 	struct observation **items;
 	size_t count;
 	uint32_t slots[OBSERVATION_SLOTS]; /* 1 + an index of items; 0: free */

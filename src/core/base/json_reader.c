@@ -4,9 +4,9 @@
 
 enum { MOST_DEPTH = 64 };
 
-static bool skip_value(struct reader *r, int depth);
+static bool skip_value(struct json_reader *r, int depth);
 
-char reader_peek(struct reader *r)
+char json_reader_peek(struct json_reader *r)
 {
 	while (r->at < r->end &&
 		(*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r'))
@@ -14,17 +14,17 @@ char reader_peek(struct reader *r)
 	return *(r->at < r->end ? r->at : "");
 }
 
-bool reader_take(struct reader *r, char c)
+bool json_reader_accept(struct json_reader *r, char c)
 {
-	if (reader_peek(r) != c || r->at == r->end)
+	if (json_reader_peek(r) != c || r->at == r->end)
 		return false;
 	r->at++;
 	return true;
 }
 
-bool reader_at_end(struct reader *r)
+bool json_reader_at_end(struct json_reader *r)
 {
-	(void)reader_peek(r);
+	(void)json_reader_peek(r);
 	return r->at == r->end;
 }
 
@@ -73,7 +73,7 @@ static char *put_utf8(char *out, long c)
 }
 
 /* Takes "\uXXXX", or the two of a surrogate pair. NULL when it is neither. */
-static char *take_unicode(struct reader *r, char *out)
+static char *take_unicode(struct json_reader *r, char *out)
 {
 	long c = r->end - r->at >= 6 ? hex4(r->at + 2) : -1;
 	long low;
@@ -93,7 +93,7 @@ static char *take_unicode(struct reader *r, char *out)
 }
 
 /* Takes an escape, which is never shorter than what it stands for. */
-static char *take_escape(struct reader *r, char *out)
+static char *take_escape(struct json_reader *r, char *out)
 {
 	static const char names[] = "\"\\/bfnrt";
 	static const char means[] = "\"\\/\b\f\n\r\t";
@@ -109,7 +109,7 @@ static char *take_escape(struct reader *r, char *out)
 	return out;
 }
 
-static char *take_utf8(struct reader *r, char *out)
+static char *take_utf8(struct json_reader *r, char *out)
 {
 	size_t n = text_utf8((struct span){ r->at, (size_t)(r->end - r->at) });
 
@@ -120,12 +120,12 @@ static char *take_utf8(struct reader *r, char *out)
 	return out + n;
 }
 
-bool reader_string(struct reader *r, struct span *ret)
+bool json_reader_string(struct json_reader *r, struct span *ret)
 {
 	char *begin;
 	char *out;
 
-	if (!reader_take(r, '"'))
+	if (!json_reader_accept(r, '"'))
 		return false;
 	begin = r->at;
 	while (r->at < r->end && is_plain(*r->at))
@@ -145,7 +145,7 @@ bool reader_string(struct reader *r, struct span *ret)
 	return true;
 }
 
-static bool skip_digits(struct reader *r)
+static bool skip_digits(struct json_reader *r)
 {
 	const char *begin = r->at;
 
@@ -154,7 +154,7 @@ static bool skip_digits(struct reader *r)
 	return r->at > begin;
 }
 
-static bool skip_if(struct reader *r, char a, char b)
+static bool skip_if(struct json_reader *r, char a, char b)
 {
 	if (r->at == r->end || (*r->at != a && *r->at != b))
 		return false;
@@ -162,7 +162,7 @@ static bool skip_if(struct reader *r, char a, char b)
 	return true;
 }
 
-static bool skip_number(struct reader *r)
+static bool skip_number(struct json_reader *r)
 {
 	(void)skip_if(r, '-', '-');
 	if (!skip_if(r, '0', '0') && !skip_digits(r))
@@ -175,7 +175,7 @@ static bool skip_number(struct reader *r)
 	return skip_digits(r);
 }
 
-static bool skip_word(struct reader *r, struct span word)
+static bool skip_word(struct json_reader *r, struct span word)
 {
 	if (!span_starts((struct span){ r->at, (size_t)(r->end - r->at) }, word))
 		return false;
@@ -183,57 +183,58 @@ static bool skip_word(struct reader *r, struct span word)
 	return true;
 }
 
-int reader_member(struct reader *r, bool *first, struct span *ret)
+int json_reader_member(struct json_reader *r, bool *first, struct span *ret)
 {
-	if (*first && !reader_take(r, '{'))
+	if (*first && !json_reader_accept(r, '{'))
 		return -1;
-	if (reader_peek(r) == '}') {
+	if (json_reader_peek(r) == '}') {
 		r->at++;
 		return 0;
 	}
-	if (!*first && !reader_take(r, ','))
+	if (!*first && !json_reader_accept(r, ','))
 		return -1;
 	*first = false;
-	if (!reader_string(r, ret) || memchr(ret->s, '\0', ret->n) || !reader_take(r, ':'))
+	if (!json_reader_string(r, ret) || memchr(ret->s, '\0', ret->n) ||
+		!json_reader_accept(r, ':'))
 		return -1;
 	return 1;
 }
 
 /* NOLINTBEGIN(misc-no-recursion): MOST_DEPTH bounds it. */
-static bool skip_object(struct reader *r, int depth)
+static bool skip_object(struct json_reader *r, int depth)
 {
 	struct span key;
 	bool first = true;
 	int more;
 
-	while ((more = reader_member(r, &first, &key)) > 0) {
+	while ((more = json_reader_member(r, &first, &key)) > 0) {
 		if (!skip_value(r, depth))
 			return false;
 	}
 	return more == 0;
 }
 
-static bool skip_list(struct reader *r, int depth)
+static bool skip_list(struct json_reader *r, int depth)
 {
 	r->at++;
-	if (reader_take(r, ']'))
+	if (json_reader_accept(r, ']'))
 		return true;
 	do {
 		if (!skip_value(r, depth))
 			return false;
-	} while (reader_take(r, ','));
-	return reader_take(r, ']');
+	} while (json_reader_accept(r, ','));
+	return json_reader_accept(r, ']');
 }
 
-static bool skip_value(struct reader *r, int depth)
+static bool skip_value(struct json_reader *r, int depth)
 {
 	struct span unused;
 
 	if (depth == MOST_DEPTH)
 		return false;
-	switch (reader_peek(r)) {
+	switch (json_reader_peek(r)) {
 	case '"':
-		return reader_string(r, &unused);
+		return json_reader_string(r, &unused);
 	case '{':
 		return skip_object(r, depth + 1);
 	case '[':
@@ -250,7 +251,7 @@ static bool skip_value(struct reader *r, int depth)
 }
 /* NOLINTEND(misc-no-recursion) */
 
-bool reader_skip(struct reader *r)
+bool json_reader_skip(struct json_reader *r)
 {
 	return skip_value(r, 0);
 }

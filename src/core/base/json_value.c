@@ -12,9 +12,9 @@ enum {
 };
 
 struct builder {
-	struct reader reader;
+	struct json_reader reader;
 	const char *text;
-	struct value *values;
+	struct json_value *values;
 	size_t count;
 	size_t room;
 	const char *wrong; /* what is, when it is not the syntax */
@@ -23,10 +23,10 @@ struct builder {
 /* NOLINTBEGIN(misc-no-recursion): MOST_DEPTH bounds it. */
 static bool build(struct builder *b, struct span key, int depth);
 
-static bool build_string(struct builder *b, struct value *v)
+static bool build_string(struct builder *b, struct json_value *v)
 {
-	v->kind = VALUE_STRING;
-	if (!reader_string(&b->reader, &v->text))
+	v->kind = JSON_VALUE_STRING;
+	if (!json_reader_string(&b->reader, &v->text))
 		return false;
 	if (span_find(v->text, '\0') == v->text.n)
 		return true;
@@ -40,8 +40,8 @@ static bool build_object(struct builder *b, size_t at, int depth)
 	bool first = true;
 	int more;
 
-	b->values[at].kind = VALUE_OBJECT;
-	while ((more = reader_member(&b->reader, &first, &key)) > 0) {
+	b->values[at].kind = JSON_VALUE_OBJECT;
+	while ((more = json_reader_member(&b->reader, &first, &key)) > 0) {
 		if (!build(b, key, depth + 1))
 			return false;
 		b->values[at].count++;
@@ -53,40 +53,40 @@ static bool build_list(struct builder *b, size_t at, int depth)
 {
 	static const struct span none = { NULL, 0 };
 
-	b->values[at].kind = VALUE_LIST;
-	(void)reader_take(&b->reader, '[');
-	if (reader_take(&b->reader, ']'))
+	b->values[at].kind = JSON_VALUE_LIST;
+	(void)json_reader_accept(&b->reader, '[');
+	if (json_reader_accept(&b->reader, ']'))
 		return true;
 	do {
 		if (!build(b, none, depth + 1))
 			return false;
 		b->values[at].count++;
-	} while (reader_take(&b->reader, ','));
-	return reader_take(&b->reader, ']');
+	} while (json_reader_accept(&b->reader, ','));
+	return json_reader_accept(&b->reader, ']');
 }
 
-static bool build_word(struct builder *b, struct value *v)
+static bool build_word(struct builder *b, struct json_value *v)
 {
-	char c = reader_peek(&b->reader);
+	char c = json_reader_peek(&b->reader);
 
-	v->kind = c == 't' ? VALUE_TRUE
-		: c == 'f' ? VALUE_FALSE
-		: c == 'n' ? VALUE_NULL
-			   : VALUE_NUMBER;
-	return reader_skip(&b->reader);
+	v->kind = c == 't' ? JSON_VALUE_TRUE
+		: c == 'f' ? JSON_VALUE_FALSE
+		: c == 'n' ? JSON_VALUE_NULL
+			   : JSON_VALUE_NUMBER;
+	return json_reader_skip(&b->reader);
 }
 
 static bool build(struct builder *b, struct span key, int depth)
 {
 	size_t at = b->count;
-	struct value *v = b->values + at;
-	char c = reader_peek(&b->reader);
+	struct json_value *v = b->values + at;
+	char c = json_reader_peek(&b->reader);
 	bool fine;
 
 	if (at == b->room)
 		return false;
 	b->count++;
-	*v = (struct value){ .key = key, .at = (unsigned)(b->reader.at - b->text) };
+	*v = (struct json_value){ .key = key, .at = (unsigned)(b->reader.at - b->text) };
 	if (depth > MOST_DEPTH && (c == '{' || c == '[')) {
 		b->wrong = "is nested too deep";
 		return false;
@@ -115,7 +115,7 @@ static size_t most_values(const char *text, size_t n)
 	return most;
 }
 
-int value_read(char *text, size_t n, struct value **ret, size_t *where, struct err *why)
+int json_value_parse(char *text, size_t n, struct json_value **ret, size_t *where, struct err *why)
 {
 	static const struct span none = { NULL, 0 };
 	struct builder b = {
@@ -130,7 +130,7 @@ int value_read(char *text, size_t n, struct value **ret, size_t *where, struct e
 	if (!b.values)
 		return FAIL(why, ENOMEM, "no memory to read it");
 	built = build(&b, none, 1);
-	if (built && reader_at_end(&b.reader)) {
+	if (built && json_reader_at_end(&b.reader)) {
 		*ret = b.values;
 		return 0;
 	}
@@ -144,49 +144,49 @@ int value_read(char *text, size_t n, struct value **ret, size_t *where, struct e
 	return FAIL(why, 0, "%s", b.wrong ? b.wrong : "is not JSON");
 }
 
-bool value_given(value_ref v)
+bool json_value_given(json_ref v)
 {
-	return v && v->kind != VALUE_NULL;
+	return v && v->kind != JSON_VALUE_NULL;
 }
 
-bool value_true(value_ref v)
+bool json_value_true(json_ref v)
 {
-	return v && v->kind == VALUE_TRUE;
+	return v && v->kind == JSON_VALUE_TRUE;
 }
 
-struct span value_text(value_ref v)
+struct span json_value_text(json_ref v)
 {
 	return v ? v->text : (struct span){ NULL, 0 };
 }
 
-value_ref value_first(value_ref v)
+json_ref json_value_first(json_ref v)
 {
-	if (!v || v->kind == VALUE_STRING)
+	if (!v || v->kind == JSON_VALUE_STRING)
 		return v;
 	return v->count > 0 ? v + 1 : NULL;
 }
 
-value_ref value_after(value_ref v, value_ref member)
+json_ref json_value_next(json_ref v, json_ref member)
 {
-	value_ref next = member + member->size;
+	json_ref next = member + member->size;
 
 	return next < v + v->size ? next : NULL;
 }
 
-value_ref value_exact(value_ref v, const char *name)
+json_ref json_value_member(json_ref v, const char *name)
 {
 	struct span wanted = span_of(name);
 
-	if (!v || v->kind != VALUE_OBJECT)
+	if (!v || v->kind != JSON_VALUE_OBJECT)
 		return NULL;
-	for (value_ref m = value_first(v); m; m = value_after(v, m)) {
+	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
 		if (span_equal(m->key, wanted))
 			return m;
 	}
 	return NULL;
 }
 
-struct span value_source(value_ref v, const char *source)
+struct span json_value_source(json_ref v, const char *source)
 {
 	return (struct span){ source + v->at, v->end - v->at };
 }

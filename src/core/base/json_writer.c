@@ -2,7 +2,7 @@
 
 #include "dsp/core/base/text.h"
 
-void scribe_raw(struct scribe *s, struct span bytes)
+void json_writer_raw(struct json_writer *s, struct span bytes)
 {
 	if (s->full || bytes.n > s->cap - s->n) {
 		s->full = true;
@@ -13,7 +13,7 @@ void scribe_raw(struct scribe *s, struct span bytes)
 }
 
 /* The start of a member, with room for more bytes behind it; where they go, or NULL: no room. */
-static char *begin_member(struct scribe *s, const char *key, size_t more)
+static char *begin_member(struct json_writer *s, const char *key, size_t more)
 {
 	size_t n = strlen(key);
 	char *out = s->out + s->n;
@@ -34,12 +34,12 @@ static char *begin_member(struct scribe *s, const char *key, size_t more)
 	return out;
 }
 
-void scribe_key(struct scribe *s, const char *key)
+void json_writer_key(struct json_writer *s, const char *key)
 {
 	(void)begin_member(s, key, 0);
 }
 
-void scribe_number(struct scribe *s, const char *key, uint64_t n)
+void json_writer_number(struct json_writer *s, const char *key, uint64_t n)
 {
 	char digits[20];
 	size_t at = sizeof(digits);
@@ -48,11 +48,11 @@ void scribe_number(struct scribe *s, const char *key, uint64_t n)
 		digits[--at] = (char)('0' + n % 10);
 		n /= 10;
 	} while (n > 0);
-	scribe_key(s, key);
-	scribe_raw(s, (struct span){ digits + at, sizeof(digits) - at });
+	json_writer_key(s, key);
+	json_writer_raw(s, (struct span){ digits + at, sizeof(digits) - at });
 }
 
-void scribe_word(struct scribe *s, const char *key, const char *word)
+void json_writer_word(struct json_writer *s, const char *key, const char *word)
 {
 	size_t n = strlen(word);
 	char *out = begin_member(s, key, n + 2);
@@ -154,7 +154,7 @@ static size_t plain_run(struct span text, size_t most)
 	return n;
 }
 
-bool scribe_string(struct scribe *s, struct span text, size_t most)
+bool json_writer_string(struct json_writer *s, struct span text, size_t most)
 {
 	size_t left = s->cap - s->n;
 	char one[5];
@@ -191,8 +191,8 @@ bool scribe_string(struct scribe *s, struct span text, size_t most)
 	return whole;
 }
 
-bool scribe_text(struct scribe *s, const char *key, struct span text, size_t most)
+bool json_writer_text(struct json_writer *s, const char *key, struct span text, size_t most)
 {
-	scribe_key(s, key);
-	return scribe_string(s, text, most);
+	json_writer_key(s, key);
+	return json_writer_string(s, text, most);
 }

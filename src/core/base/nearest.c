@@ -30,23 +30,23 @@ static size_t distance(struct span a, struct span b)
 	return d[a.n % 3][b.n];
 }
 
-struct suggestion suggest(struct span name, size_t most)
+struct nearest nearest_to(struct span name, size_t most)
 {
 	/* A short name is near to everything. */
 	if (most == 0)
 		most = name.n < 6 ? 1 : name.n < 9 ? 2 : 3;
-	return (struct suggestion){ .name = name, .edits = most + 1 };
+	return (struct nearest){ .name = name, .edits = most + 1 };
 }
 
-void suggest_try(struct suggestion *s, struct span known)
+void nearest_try(struct nearest *n, struct span known)
 {
 	size_t edits;
 
-	if (s->name.n > LONGEST || known.n > LONGEST)
+	if (n->name.n > LONGEST || known.n > LONGEST)
 		return;
-	edits = distance(s->name, known);
-	if (edits < s->edits) {
-		s->edits = edits;
-		s->nearest = known;
+	edits = distance(n->name, known);
+	if (edits < n->edits) {
+		n->edits = edits;
+		n->word = known;
 	}
 }

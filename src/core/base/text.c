@@ -130,3 +130,25 @@ size_t text_utf8(struct span s)
 	}
 	return rows[row].length;
 }
+
+bool text_is_hex(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.s[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+	}
+	return text.n > 0;
+}
+
+bool text_in_list(struct span text, const char *list)
+{
+	struct span rest = span_of(list);
+
+	while (rest.n > 0) {
+		if (span_equal(span_cut(&rest, ','), text))
+			return true;
+	}
+	return false;
+}

@@ -3,16 +3,11 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
-struct details_text {
-	struct details_text *next;
-	char bytes[];
-};
-
-int details_add(struct details *d, const struct detail *item)
+int attributes_add(struct attributes *d, const struct attribute *item)
 {
 	if (d->count == d->room) {
 		size_t room = d->room > 0 ? 2 * d->room : 8;
-		struct detail *more = mem_resize(d->items, room * sizeof(*more));
+		struct attribute *more = mem_resize(d->items, room * sizeof(*more));
 
 		if (!more)
 			return -1;
@@ -23,57 +18,46 @@ int details_add(struct details *d, const struct detail *item)
 	return 0;
 }
 
-char *details_text(struct details *d, size_t n)
+char *attributes_alloc(struct attributes *d, size_t n)
 {
-	struct details_text *text = mem_alloc(sizeof(*text) + n + 1);
-
-	if (!text)
-		return NULL;
-	text->next = d->texts;
-	d->texts = text;
-	return text->bytes;
+	return mem_list_alloc(&d->texts, n + 1);
 }
 
-const char *detail_kind_name(enum detail_kind kind)
+const char *attribute_kind_name(enum attribute_kind kind)
 {
-	static const char *const names[] = { [DETAIL_OPTION] = "option",
-		[DETAIL_MOUNT] = "mount",
-		[DETAIL_CAPABILITY] = "capability",
-		[DETAIL_DEVICE] = "device",
-		[DETAIL_IMAGE] = "image",
-		[DETAIL_NAMESPACE] = "namespace",
-		[DETAIL_NETWORK] = "network",
-		[DETAIL_PORT] = "port",
-		[DETAIL_RUNTIME] = "runtime",
-		[DETAIL_SYSCTL] = "sysctl",
-		[DETAIL_DRIVER] = "driver",
-		[DETAIL_CONTAINER] = "container",
-		[DETAIL_PATH] = "path",
-		[DETAIL_USER] = "user",
-		[DETAIL_COMMAND] = "command",
-		[DETAIL_ENVIRONMENT] = "environment",
-		[DETAIL_HEALTHCHECK] = "healthcheck" };
+	static const char *const names[] = { [ATTRIBUTE_OPTION] = "option",
+		[ATTRIBUTE_MOUNT] = "mount",
+		[ATTRIBUTE_CAPABILITY] = "capability",
+		[ATTRIBUTE_DEVICE] = "device",
+		[ATTRIBUTE_IMAGE] = "image",
+		[ATTRIBUTE_NAMESPACE] = "namespace",
+		[ATTRIBUTE_NETWORK] = "network",
+		[ATTRIBUTE_PORT] = "port",
+		[ATTRIBUTE_RUNTIME] = "runtime",
+		[ATTRIBUTE_SYSCTL] = "sysctl",
+		[ATTRIBUTE_DRIVER] = "driver",
+		[ATTRIBUTE_CONTAINER] = "container",
+		[ATTRIBUTE_PATH] = "path",
+		[ATTRIBUTE_USER] = "user",
+		[ATTRIBUTE_COMMAND] = "command",
+		[ATTRIBUTE_ENVIRONMENT] = "environment",
+		[ATTRIBUTE_HEALTHCHECK] = "healthcheck" };
 
 	return names[kind];
 }
 
-void details_free(struct details *d)
+void attributes_free(struct attributes *d)
 {
-	while (d->texts) {
-		struct details_text *next = d->texts->next;
-
-		mem_free(d->texts);
-		d->texts = next;
-	}
+	mem_list_free(&d->texts);
 	mem_free(d->items);
-	*d = (struct details){ .count = 0 };
+	*d = (struct attributes){ .count = 0 };
 }
 
 /* Whether the text alone says what it is. */
-static bool speaks_for_itself(enum detail_kind kind)
+static bool speaks_for_itself(enum attribute_kind kind)
 {
-	return kind == DETAIL_CAPABILITY || kind == DETAIL_IMAGE || kind == DETAIL_PORT ||
-		kind == DETAIL_DEVICE || kind == DETAIL_SYSCTL;
+	return kind == ATTRIBUTE_CAPABILITY || kind == ATTRIBUTE_IMAGE || kind == ATTRIBUTE_PORT ||
+		kind == ATTRIBUTE_DEVICE || kind == ATTRIBUTE_SYSCTL;
 }
 
 /* As it is where that cannot be taken for more than it is; else in quotes. */
@@ -90,7 +74,7 @@ static void write_shown(struct line *l, struct span text, size_t most)
 	line_add(l, quote ? "\"%s\"" : "%s", shown);
 }
 
-static void write_mount(const struct detail *d, struct line *l)
+static void write_mount(const struct attribute *d, struct line *l)
 {
 	enum { PATH_SHOWN = 72 };
 
@@ -100,20 +84,22 @@ static void write_mount(const struct detail *d, struct line *l)
 		write_shown(l, d->target, PATH_SHOWN);
 	}
 	line_add(l, d->read_only ? " (ro)" : " (rw)");
-	if (d->sight && d->sight->path[0] && !span_equal(d->text, span_of(d->sight->path))) {
+	if (d->mount_info && d->mount_info->path[0] &&
+		!span_equal(d->text, span_of(d->mount_info->path))) {
 		line_add(l, ", is ");
-		write_shown(l, span_of(d->sight->path), PATH_SHOWN);
+		write_shown(l, span_of(d->mount_info->path), PATH_SHOWN);
 	}
-	if (d->sight && !d->sight->seen)
-		line_add(l, d->sight->path[0] ? ", not seen" : ", hidden from a managed plugin");
+	if (d->mount_info && !d->mount_info->visible)
+		line_add(l,
+			d->mount_info->path[0] ? ", not seen" : ", hidden from a managed plugin");
 }
 
-void detail_write(const struct detail *d, char *out, size_t cap)
+void attribute_write(const struct attribute *d, char *out, size_t cap)
 {
 	struct line l;
 
 	line_init(&l, out, cap);
-	if (d->kind == DETAIL_MOUNT) {
+	if (d->kind == ATTRIBUTE_MOUNT) {
 		write_mount(d, &l);
 		return;
 	}

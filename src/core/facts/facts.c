@@ -67,7 +67,7 @@ static bool takes_form(enum method method)
 /* What the headers alone make doubtful, whatever the operation does with a body. */
 static bool headers_in_doubt(const struct request *rq, struct facts *f)
 {
-	enum method method = method_of(rq->method);
+	enum method method = route_method(rq->method);
 	bool json = f->route &&
 		(f->route->body == BODY_JSON || f->route->body == BODY_JSON_OPTIONAL);
 	bool none = f->route && f->route->body == BODY_NONE;
@@ -94,17 +94,17 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 /* Reads the body of an operation that has a JSON one. -1: no memory. */
 static int read_body(const struct request *rq, struct facts *f, struct err *e)
 {
-	struct asked asked = { .powers = &f->powers, .details = &f->details };
+	struct extraction asked = { .powers = &f->powers, .attributes = &f->attributes };
 	struct body_form form = { f->route->top, f->route->schema };
 	size_t n = b64_decode(rq->body64, rq->body64_len);
 
-	if (body_read(rq->body64, n, form, &f->body, &f->doubt) != 0) {
+	if (body_parse(rq->body64, n, form, &f->body, &f->doubt) != 0) {
 		if (f->doubt.code == ENOMEM)
 			return FAIL(e, ENOMEM, "a request's body");
 		doubt(f, NULL);
 		return 0;
 	}
-	if (asked_by_body(&asked, f->route, f->body) != 0)
+	if (powers_from_body(&asked, f->route, f->body) != 0)
 		return FAIL(e, ENOMEM, "a request's body");
 	return 0;
 }
@@ -143,28 +143,28 @@ static struct span plugin_name(const struct facts *f, char *room)
 /* The network of a connect stands in the path. -1: no memory. */
 static int add_network(struct facts *f)
 {
-	struct asked asked = { .powers = &f->powers, .details = &f->details };
-	const struct grant g = {
-		.name = SPAN("network"), .power = POWER_NETWORK_CONNECT, .kind = DETAIL_NETWORK
+	struct extraction asked = { .powers = &f->powers, .attributes = &f->attributes };
+	const struct power_rule g = {
+		.name = SPAN("network"), .power = POWER_NETWORK_CONNECT, .kind = ATTRIBUTE_NETWORK
 	};
 
-	return asked_add(&asked, &g, (struct detail){ .text = f->name });
+	return extraction_add(&asked, &g, (struct attribute){ .text = f->name });
 }
 
 /* What route and query say. -1: no memory. */
 static int read_query(const struct request *rq, struct facts *f, char *room, struct err *e)
 {
-	struct asked asked = { .powers = &f->powers, .details = &f->details };
+	struct extraction asked = { .powers = &f->powers, .attributes = &f->attributes };
 
-	f->route = route_find(method_of(rq->method), &f->target, &f->name);
+	f->route = route_find(route_method(rq->method), &f->target, &f->name);
 	f->plain_name = route_is_plain(f->name);
 	if (!f->route) {
 		powerset_add(&f->powers, POWER_UNKNOWN);
 		return 0;
 	}
-	if (asked_by_query(&asked, f->route, rq, f->target.query) != 0)
+	if (powers_from_query(&asked, f->route, rq, f->target.query) != 0)
 		return FAIL(e, ENOMEM, "a request's query");
-	f->hidden = asked.hidden;
+	f->incomplete = asked.incomplete;
 	if (powerset_has(&f->powers, POWER_NETWORK_CONNECT) && add_network(f) != 0)
 		return FAIL(e, ENOMEM, "a request's network");
 	if (f->route->operation == OP_PLUGIN_CREATE || f->route->operation == OP_PLUGIN_PULL)
@@ -172,16 +172,16 @@ static int read_query(const struct request *rq, struct facts *f, char *room, str
 	return 0;
 }
 
-int facts_read(const struct request *rq, struct facts *ret, struct err *e)
+int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 {
 	char *room = ret->small;
 
 	ret->route = NULL;
 	ret->target = (struct target){ .query = { NULL, 0 } };
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
-	ret->plain_name = ret->hidden = ret->unseen = false;
+	ret->plain_name = ret->incomplete = ret->invisible_mount = false;
 	ret->powers = (struct powerset){ { 0 } };
-	ret->details = (struct details){ .count = 0 };
+	ret->attributes = (struct attributes){ .count = 0 };
 	ret->reading = READING_EXACT;
 	ret->doubt.text[0] = '\0';
 	ret->advice = NULL;
@@ -194,7 +194,7 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 		if (!room)
 			return FAIL(e, ENOMEM, "a request's target");
 	}
-	if (target_read(rq->method, rq->target, room, &ret->target, &ret->doubt) != 0) {
+	if (target_parse(rq->method, rq->target, room, &ret->target, &ret->doubt) != 0) {
 		ret->reading = READING_UNROUTABLE;
 		return 0;
 	}
@@ -205,7 +205,7 @@ int facts_read(const struct request *rq, struct facts *ret, struct err *e)
 
 void facts_free(struct facts *f)
 {
-	details_free(&f->details);
+	attributes_free(&f->attributes);
 	mem_free(f->body);
 	f->body = NULL;
 	mem_free(f->big);
@@ -214,53 +214,53 @@ void facts_free(struct facts *f)
 
 void facts_hide_mounts(struct facts *f)
 {
-	static const struct sight hidden = { .seen = false };
+	static const struct mount_info hidden = { .visible = false };
 
-	for (size_t i = 0; i < f->details.count; i++) {
-		if (f->details.items[i].kind == DETAIL_MOUNT)
-			f->details.items[i].sight = &hidden;
+	for (size_t i = 0; i < f->attributes.count; i++) {
+		if (f->attributes.items[i].kind == ATTRIBUTE_MOUNT)
+			f->attributes.items[i].mount_info = &hidden;
 	}
 }
 
-static const struct grant judged = { .kind = DETAIL_MOUNT };
+static const struct power_rule judged = { .kind = ATTRIBUTE_MOUNT };
 
 /* Adds a power that a mount gives beside host_mounts. -1: no memory. */
 static int add_judged(struct facts *f, size_t mount, enum power power)
 {
-	struct asked asked = { .powers = &f->powers, .details = &f->details };
-	struct grant g = judged;
+	struct extraction asked = { .powers = &f->powers, .attributes = &f->attributes };
+	struct power_rule g = judged;
 
 	g.power = power;
-	g.name = f->details.items[mount].field;
-	return asked_add(&asked, &g, f->details.items[mount]);
+	g.name = f->attributes.items[mount].field;
+	return extraction_add(&asked, &g, f->attributes.items[mount]);
 }
 
 /* What a mount gives, by its text and by what was seen of it: either is enough. -1: no memory. */
 static int mount_gives(
-	struct details *d, const struct detail *mount, struct span socket_dir, bool gives[3])
+	struct attributes *d, const struct attribute *mount, struct span socket_dir, bool gives[3])
 {
-	char *clean = details_text(d, mount->text.n + 1);
-	struct sight nothing = { .seen = true };
-	const struct sight *sight = mount->sight ? mount->sight : &nothing;
+	char *clean = attributes_alloc(d, mount->text.n + 1);
+	struct mount_info nothing = { .visible = true };
+	const struct mount_info *mount_info = mount->mount_info ? mount->mount_info : &nothing;
 	struct span path = { clean, 0 };
 
 	if (!clean)
 		return -1;
 	path.n = path_clean(mount->text, clean);
-	gives[0] = sight->socket || path_holds_socket(path);
-	gives[1] = sight->device || path_within(path, SPAN("/dev"));
-	gives[2] = sight->own || path_is_own(path, socket_dir);
+	gives[0] = mount_info->socket || path_holds_socket(path);
+	gives[1] = mount_info->device || path_within(path, SPAN("/dev"));
+	gives[2] = mount_info->dsp_file || path_is_dsp_file(path, socket_dir);
 	return 0;
 }
 
 static int judge_mount(struct facts *f, size_t i, struct span socket_dir)
 {
 	static const enum power powers[] = { POWER_DOCKER_SOCKET, POWER_DEVICES, POWER_DSP_FILES };
-	const struct sight *sight = f->details.items[i].sight;
+	const struct mount_info *mount_info = f->attributes.items[i].mount_info;
 	bool gives[3];
 
-	f->unseen = f->unseen || (sight && !sight->seen);
-	if (mount_gives(&f->details, &f->details.items[i], socket_dir, gives) != 0)
+	f->invisible_mount = f->invisible_mount || (mount_info && !mount_info->visible);
+	if (mount_gives(&f->attributes, &f->attributes.items[i], socket_dir, gives) != 0)
 		return -1;
 	for (size_t k = 0; k < sizeof(powers) / sizeof(powers[0]); k++) {
 		if (gives[k] && add_judged(f, i, powers[k]) != 0)
@@ -269,12 +269,13 @@ static int judge_mount(struct facts *f, size_t i, struct span socket_dir)
 	return 0;
 }
 
-int facts_judge_mounts(struct facts *f, struct span socket_dir, struct err *e)
+int facts_add_mount_powers(struct facts *f, struct span socket_dir, struct err *e)
 {
-	size_t count = f->details.count;
+	size_t count = f->attributes.count;
 
 	for (size_t i = 0; i < count; i++) {
-		if (f->details.items[i].kind == DETAIL_MOUNT && judge_mount(f, i, socket_dir) != 0)
+		if (f->attributes.items[i].kind == ATTRIBUTE_MOUNT &&
+			judge_mount(f, i, socket_dir) != 0)
 			return FAIL(e, ENOMEM, "a request's mounts");
 	}
 	return 0;

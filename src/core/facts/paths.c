@@ -173,7 +173,7 @@ static bool is_program(struct span path)
 	return false;
 }
 
-bool path_is_own(struct span path, struct span socket_dir)
+bool path_is_dsp_file(struct span path, struct span socket_dir)
 {
 	path = without_alias(path);
 	/* A socket in "/" does not make everything dsp's own. */
@@ -199,7 +199,7 @@ bool path_holds_socket(struct span path)
 	return false;
 }
 
-const struct span *path_own_directories(size_t *count)
+const struct span *path_dsp_directories(size_t *count)
 {
 	*count = COUNT(own_directories);
 	return own_directories;

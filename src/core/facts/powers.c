@@ -30,10 +30,10 @@ enum power power_find(struct span name)
 	return (enum power)p;
 }
 
-void powers_suggest(struct suggestion *s)
+void powers_suggest(struct nearest *s)
 {
 	for (size_t p = 0; p < POWER_COUNT; p++)
-		suggest_try(s, span_of(rows[p].name));
+		nearest_try(s, span_of(rows[p].name));
 }
 
 size_t powers_write(const struct powerset *set, const char *separator, struct line *l)

@@ -4,20 +4,20 @@
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as fields.tab, whose structs do not hold themselves. */
 static int ask_struct(
-	struct asked *a, enum struct_id schema, value_ref object, const struct site *up);
+	struct extraction *a, enum struct_id schema, json_ref object, const struct body_node *up);
 
-static int ask_text(struct asked *a, const struct grant *g, struct span text)
+static int ask_text(struct extraction *a, const struct power_rule *g, struct span text)
 {
-	struct detail d = { .text = text };
+	struct attribute d = { .text = text };
 
-	return asked_add(a, g, d);
+	return extraction_add(a, g, d);
 }
 
 /* Each string of a list; with `cut` only what stands before its "=". */
-static int ask_words(struct asked *a, const struct grant *g, value_ref v, bool cut)
+static int ask_words(struct extraction *a, const struct power_rule *g, json_ref v, bool cut)
 {
-	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
-		struct span text = value_text(e);
+	for (json_ref e = json_value_first(v); e; e = json_value_next(v, e)) {
+		struct span text = json_value_text(e);
 
 		if (cut)
 			text.n = span_find(text, '=');
@@ -28,20 +28,20 @@ static int ask_words(struct asked *a, const struct grant *g, value_ref v, bool c
 }
 
 /* Each element of a list of objects; told by its member ARG. */
-static int ask_elements(struct asked *a, const struct grant *g, value_ref v)
+static int ask_elements(struct extraction *a, const struct power_rule *g, json_ref v)
 {
-	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
-		if (ask_text(a, g, value_text(body_get(e, g->arg))) != 0)
+	for (json_ref e = json_value_first(v); e; e = json_value_next(v, e)) {
+		if (ask_text(a, g, json_value_text(body_get(e, g->arg))) != 0)
 			return -1;
 	}
 	return 0;
 }
 
 /* Each key of a map, but those that ARG lists. */
-static int ask_keys(struct asked *a, const struct grant *g, value_ref v)
+static int ask_keys(struct extraction *a, const struct power_rule *g, json_ref v)
 {
-	for (value_ref m = value_first(v); m; m = value_after(v, m)) {
-		if (g->test == TEST_KEYS_BUT && word_in(m->key, g->arg))
+	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
+		if (g->test == TEST_KEYS_BUT && text_in_list(m->key, g->arg))
 			continue;
 		if (ask_text(a, g, m->key) != 0)
 			return -1;
@@ -50,12 +50,13 @@ static int ask_keys(struct asked *a, const struct grant *g, value_ref v)
 }
 
 /* "127.0.0.1:8080:80/tcp": each binding of a port; a port without one publishes nothing. */
-static int ask_port(struct asked *a, const struct grant *g, struct span port, value_ref binding)
+static int ask_port(
+	struct extraction *a, const struct power_rule *g, struct span port, json_ref binding)
 {
-	struct span ip = value_text(body_get(binding, "hostip"));
-	struct span host = value_text(body_get(binding, "hostport"));
+	struct span ip = json_value_text(body_get(binding, "hostip"));
+	struct span host = json_value_text(body_get(binding, "hostport"));
 	size_t n = ip.n + host.n + port.n + 2;
-	char *text = details_text(a->details, n);
+	char *text = attributes_alloc(a->attributes, n);
 	struct line l;
 
 	if (!text)
@@ -69,10 +70,10 @@ static int ask_port(struct asked *a, const struct grant *g, struct span port, va
 	return ask_text(a, g, (struct span){ text, l.n });
 }
 
-static int ask_ports(struct asked *a, const struct grant *g, value_ref v)
+static int ask_ports(struct extraction *a, const struct power_rule *g, json_ref v)
 {
-	for (value_ref port = value_first(v); port; port = value_after(v, port)) {
-		for (value_ref b = value_first(port); b; b = value_after(port, b)) {
+	for (json_ref port = json_value_first(v); port; port = json_value_next(v, port)) {
+		for (json_ref b = json_value_first(port); b; b = json_value_next(port, b)) {
 			if (ask_port(a, g, port->key, b) != 0)
 				return -1;
 		}
@@ -81,35 +82,35 @@ static int ask_ports(struct asked *a, const struct grant *g, value_ref v)
 }
 
 /* Whether a string holds under a test. */
-static bool text_holds(const struct grant *g, struct span text)
+static bool text_holds(const struct power_rule *g, struct span text)
 {
 	if (g->test == TEST_IS)
 		return span_equal(text, span_of(g->arg));
 	if (g->test == TEST_CONTAINER)
 		return span_starts(text, SPAN("container:"));
-	if (g->test == TEST_OTHER && word_in(text, g->arg))
+	if (g->test == TEST_OTHER && text_in_list(text, g->arg))
 		return false;
 	return text.n > 0;
 }
 
-static int ask_if(struct asked *a, const struct grant *g, bool holds, struct span text)
+static int ask_if(struct extraction *a, const struct power_rule *g, bool holds, struct span text)
 {
 	if (!holds)
 		return 0;
 	return ask_text(a, g, g->quiet ? (struct span){ NULL, 0 } : text);
 }
 
-static int ask_value(struct asked *a, const struct grant *g, const struct site *at)
+static int ask_value(struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
-	struct span text = value_text(at->v);
+	struct span text = json_value_text(at->v);
 
 	switch (g->test) {
 	case TEST_TRUE:
-		return ask_if(a, g, value_true(at->v), text);
+		return ask_if(a, g, json_value_true(at->v), text);
 	case TEST_PRESENT:
-		return ask_if(a, g, value_given(at->v), text);
+		return ask_if(a, g, json_value_given(at->v), text);
 	case TEST_KEY:
-		return ask_if(a, g, value_exact(at->v, g->arg) != NULL, span_of(g->arg));
+		return ask_if(a, g, json_value_member(at->v, g->arg) != NULL, span_of(g->arg));
 	case TEST_GIVEN:
 	case TEST_IS:
 	case TEST_OTHER:
@@ -127,51 +128,51 @@ static int ask_value(struct asked *a, const struct grant *g, const struct site *
 		return ask_ports(a, g, at->v);
 	case TEST_NETWORK:
 	case TEST_HOST_NETWORK:
-		return asked_by_network(a, g, text);
+		return powers_from_network(a, g, text);
 	case TEST_IMAGE:
-		return asked_by_image(a, g, text, (struct span){ NULL, 0 });
+		return powers_from_image(a, g, text, (struct span){ NULL, 0 });
 	case TEST_BIND:
-		return asked_by_bind(a, g, at);
+		return powers_from_bind(a, g, at);
 	case TEST_MOUNT:
-		return asked_by_mount(a, g, at);
+		return powers_from_mount(a, g, at);
 	case TEST_SERVICE_MOUNT:
-		return asked_by_service_mount(a, g, at);
+		return powers_from_service_mount(a, g, at);
 	case TEST_VOLUME:
-		return asked_by_volume(a, g, at);
+		return powers_from_volume(a, g, at);
 	case TEST_CAPABILITY:
-		return asked_by_capability(a, g, at);
+		return powers_from_capability(a, g, at);
 	case TEST_REMOUNTS:
-		return asked_by_remount(a, g, at);
+		return powers_from_remounts(a, g, at);
 	case TEST_SECURITY:
-		return asked_by_security(a, g, at);
+		return powers_from_security(a, g, at);
 	case TEST_LACKS:
-		return asked_by_lack(a, g, at);
-	case GRANT_TEST_COUNT:
+		return powers_from_lacks(a, g, at);
+	case POWER_TEST_COUNT:
 		break;
 	}
 	return 0;
 }
 
 /* What stands below a field. */
-static int ask_below(struct asked *a, const struct field *f, const struct site *at)
+static int ask_below(struct extraction *a, const struct field *f, const struct body_node *at)
 {
-	value_ref v = at->v;
+	json_ref v = at->v;
 
 	if (f->of == STRUCT_NONE)
 		return 0;
 	if (f->type == TYPE_OBJECT)
 		return ask_struct(a, f->of, v, at);
-	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
+	for (json_ref e = json_value_first(v); e; e = json_value_next(v, e)) {
 		if (ask_struct(a, f->of, e, at) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int ask_member(struct asked *a, const struct field *f, const struct site *at)
+static int ask_member(struct extraction *a, const struct field *f, const struct body_node *at)
 {
 	size_t count;
-	const struct grant *g = grants_of_struct(f->in, &count);
+	const struct power_rule *g = power_rules_of_struct(f->in, &count);
 
 	for (; count > 0; count--, g++) {
 		if (span_equal(g->key, f->folded) && ask_value(a, g, at) != 0)
@@ -182,14 +183,15 @@ static int ask_member(struct asked *a, const struct field *f, const struct site 
 
 /* All that an object of a struct asks for. Fields are found as Go folds keys (body.c). */
 static int ask_struct(
-	struct asked *a, enum struct_id schema, value_ref object, const struct site *up)
+	struct extraction *a, enum struct_id schema, json_ref object, const struct body_node *up)
 {
-	struct site at = { .up = up, .object = object };
+	struct body_node at = { .up = up, .object = object };
 
-	if (!value_given(object) || object->kind != VALUE_OBJECT)
+	if (!json_value_given(object) || object->kind != JSON_VALUE_OBJECT)
 		return 0;
-	for (at.v = value_first(object); at.v; at.v = value_after(object, at.v)) {
-		const struct field *f = value_given(at.v) ? field_find(schema, at.v->key) : NULL;
+	for (at.v = json_value_first(object); at.v; at.v = json_value_next(object, at.v)) {
+		const struct field *f = json_value_given(at.v) ? field_find(schema, at.v->key)
+							       : NULL;
 
 		if (f && ask_member(a, f, &at) != 0)
 			return -1;
@@ -198,7 +200,7 @@ static int ask_struct(
 }
 /* NOLINTEND(misc-no-recursion) */
 
-int asked_by_body(struct asked *a, const struct route *route, value_ref top)
+int powers_from_body(struct extraction *a, const struct route *route, json_ref top)
 {
 	/* Limits and the restart policy are all that dockerd takes of an update's body. */
 	if (route->operation == OP_CONTAINER_UPDATE)

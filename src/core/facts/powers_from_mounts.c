@@ -1,5 +1,6 @@
 #include <strings.h>
 
+#include "dsp/core/base/text.h"
 #include "dsp/core/facts/power_rules.h"
 
 /* The host's kernel looks a network's file system up elsewhere than in the host's files. */
@@ -19,7 +20,7 @@ static bool has_option(struct span options, const char *words)
 	struct span one;
 
 	while (next_part(&options, ',', &one)) {
-		if (word_in(one, words))
+		if (text_in_list(one, words))
 			return true;
 	}
 	return false;
@@ -31,7 +32,7 @@ static struct span propagation_of(struct span mode)
 	struct span one;
 
 	while (next_part(&mode, ',', &one)) {
-		if (word_in(one, "shared,rshared,slave,rslave,private,rprivate"))
+		if (text_in_list(one, "shared,rshared,slave,rslave,private,rprivate"))
 			return one;
 	}
 	return (struct span){ NULL, 0 };
@@ -41,47 +42,49 @@ static struct span propagation_of(struct span mode)
  * "/source:/target[:mode]" (moby volume/mounts/linux_parser.go). What has one part is a volume
  * without a name, what does not begin with "/" is a volume's name. Sources are taken as they are.
  */
-static int ask_bind(struct asked *a, const struct grant *g, struct span bind)
+static int ask_bind(struct extraction *a, const struct power_rule *g, struct span bind)
 {
 	struct span rest = bind;
-	struct detail d = { .kind = DETAIL_MOUNT, .text = span_cut(&rest, ':') };
+	struct attribute d = { .kind = ATTRIBUTE_MOUNT, .text = span_cut(&rest, ':') };
 
 	if (d.text.n == bind.n || d.text.n == 0 || bind.s[0] != '/')
 		return 0;
 	d.target = span_cut(&rest, ':');
 	d.read_only = has_option(rest, "ro");
 	d.propagation = propagation_of(rest);
-	return asked_add(a, g, d);
+	return extraction_add(a, g, d);
 }
 
-int asked_by_bind(struct asked *a, const struct grant *g, const struct site *at)
+int powers_from_bind(struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
-	for (value_ref e = value_first(at->v); e; e = value_after(at->v, e)) {
-		if (ask_bind(a, g, value_text(e)) != 0)
+	for (json_ref e = json_value_first(at->v); e; e = json_value_next(at->v, e)) {
+		if (ask_bind(a, g, json_value_text(e)) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int ask_mount(struct asked *a, const struct grant *g, const struct site *at)
+static int ask_mount(struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
-	struct detail d = { .kind = DETAIL_MOUNT, .text = value_text(at->v) };
+	struct attribute d = { .kind = ATTRIBUTE_MOUNT, .text = json_value_text(at->v) };
 
-	d.target = value_text(body_get(at->object, "target"));
-	d.read_only = value_true(body_get(at->object, "readonly"));
-	d.propagation = value_text(body_get(body_get(at->object, "bindoptions"), "propagation"));
-	return asked_add(a, g, d);
+	d.target = json_value_text(body_get(at->object, "target"));
+	d.read_only = json_value_true(body_get(at->object, "readonly"));
+	d.propagation = json_value_text(
+		body_get(body_get(at->object, "bindoptions"), "propagation"));
+	return extraction_add(a, g, d);
 }
 
 /*
  * A service's mount: types are looked up in upper case, and one that is not given is a bind (moby
  * daemon/cluster/convert/container.go). So what is not surely something else is taken for one.
  */
-int asked_by_service_mount(struct asked *a, const struct grant *g, const struct site *at)
+int powers_from_service_mount(
+	struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
 	static const char *const others[] = { "volume", "tmpfs", "npipe", "cluster", "csi",
 		"image" };
-	struct span type = value_text(body_get(at->object, "type"));
+	struct span type = json_value_text(body_get(at->object, "type"));
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		if (type.n == strlen(others[i]) && strncasecmp(type.s, others[i], type.n) == 0)
@@ -91,15 +94,16 @@ int asked_by_service_mount(struct asked *a, const struct grant *g, const struct 
 }
 
 /* A Mount that has a source (api/types/mount): of type bind it is on the host. */
-int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at)
+int powers_from_mount(struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
-	struct span type = value_text(body_get(at->object, "type"));
+	struct span type = json_value_text(body_get(at->object, "type"));
 
 	if (span_equal(type, SPAN("image"))) {
-		struct grant image = *g;
+		struct power_rule image = *g;
 
 		image.power = POWER_COUNT;
-		return asked_by_image(a, &image, value_text(at->v), (struct span){ NULL, 0 });
+		return powers_from_image(
+			a, &image, json_value_text(at->v), (struct span){ NULL, 0 });
 	}
 	return span_equal(type, SPAN("bind")) ? ask_mount(a, g, at) : 0;
 }
@@ -108,26 +112,28 @@ int asked_by_mount(struct asked *a, const struct grant *g, const struct site *at
  * {"/sys/": "remount,rw"}: Docker gives such options on, and the kernel makes /sys writable, which
  * Docker mounts read-only (measured on 20.10). A tmpfs that is only a new one has none of them.
  */
-int asked_by_remount(struct asked *a, const struct grant *g, const struct site *at)
+int powers_from_remounts(
+	struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
-	for (value_ref m = value_first(at->v); m; m = value_after(at->v, m)) {
-		struct detail d = { .text = m->key };
+	for (json_ref m = json_value_first(at->v); m; m = json_value_next(at->v, m)) {
+		struct attribute d = { .text = m->key };
 
-		if (has_option(value_text(m), "remount,bind,rbind,move") && asked_add(a, g, d) != 0)
+		if (has_option(json_value_text(m), "remount,bind,rbind,move") &&
+			extraction_add(a, g, d) != 0)
 			return -1;
 	}
 	return 0;
 }
 
 /* The kernel takes the backslashes out of an overlay's layers. */
-static struct span without_backslashes(struct details *d, struct span text)
+static struct span without_backslashes(struct attributes *d, struct span text)
 {
 	char *plain;
 	size_t n = 0;
 
 	if (span_find(text, '\\') == text.n)
 		return text;
-	plain = details_text(d, text.n);
+	plain = attributes_alloc(d, text.n);
 	for (size_t i = 0; plain && i < text.n; i++) {
 		if (text.s[i] != '\\')
 			plain[n++] = text.s[i];
@@ -135,16 +141,17 @@ static struct span without_backslashes(struct details *d, struct span text)
 	return (struct span){ plain, n };
 }
 
-static int ask_dirs(struct asked *a, const struct grant *g, struct detail d, struct span dirs)
+static int ask_dirs(
+	struct extraction *a, const struct power_rule *g, struct attribute d, struct span dirs)
 {
 	struct span dir;
 
-	dirs = without_backslashes(a->details, dirs);
+	dirs = without_backslashes(a->attributes, dirs);
 	if (!dirs.s)
 		return -1;
 	while (next_part(&dirs, ':', &dir)) {
 		d.text = dir;
-		if (dir.n > 0 && asked_add(a, g, d) != 0)
+		if (dir.n > 0 && extraction_add(a, g, d) != 0)
 			return -1;
 	}
 	return 0;
@@ -164,7 +171,8 @@ static bool names_dir(struct span name)
 static const char secret_options[] = "password,password2,pass,passwd,secret";
 
 /* Each directory that options name: overlay's layers, and whatever else is a path. */
-static int ask_layers(struct asked *a, const struct grant *g, struct detail d, struct span options)
+static int ask_layers(
+	struct extraction *a, const struct power_rule *g, struct attribute d, struct span options)
 {
 	struct span one;
 
@@ -172,7 +180,7 @@ static int ask_layers(struct asked *a, const struct grant *g, struct detail d, s
 		struct span val = one;
 		struct span name = span_cut(&val, '=');
 
-		if (val.n == 0 || word_in(name, secret_options) ||
+		if (val.n == 0 || text_in_list(name, secret_options) ||
 			(val.s[0] != '/' && !names_dir(name)))
 			continue;
 		if (ask_dirs(a, g, d, val) != 0)
@@ -187,15 +195,15 @@ struct volume {
 	struct span options;
 	struct span device;
 	bool bind;
-	value_ref mount; /* that holds an inline one; NULL for a volume_create */
+	json_ref mount; /* that holds an inline one; NULL for a volume_create */
 };
 
-static struct volume volume_at(const struct site *at)
+static struct volume volume_at(const struct body_node *at)
 {
 	struct volume v = {
-		.type = value_text(value_exact(at->v, "type")),
-		.options = value_text(value_exact(at->v, "o")),
-		.device = value_text(value_exact(at->v, "device")),
+		.type = json_value_text(json_value_member(at->v, "type")),
+		.options = json_value_text(json_value_member(at->v, "o")),
+		.device = json_value_text(json_value_member(at->v, "device")),
 		.mount = at->up && at->up->up ? at->up->up->object : NULL,
 	};
 
@@ -206,7 +214,7 @@ static struct volume volume_at(const struct site *at)
 /* A tmpfs is no part of the host; a tmpfs mount is one whatever it says of volumes (20.10). */
 static bool is_of_host(const struct volume *v)
 {
-	if (span_equal(value_text(body_get(v->mount, "type")), SPAN("tmpfs")))
+	if (span_equal(json_value_text(body_get(v->mount, "type")), SPAN("tmpfs")))
 		return false;
 	if (span_equal(v->type, SPAN("tmpfs")) && !v->bind)
 		return false;
@@ -217,30 +225,30 @@ static bool is_of_host(const struct volume *v)
 static bool has_path(const struct volume *v)
 {
 	return v->bind ||
-		(v->device.n > 0 && v->device.s[0] == '/' && !word_in(v->type, network_types));
+		(v->device.n > 0 && v->device.s[0] == '/' && !text_in_list(v->type, network_types));
 }
 
 /* A local volume's options (moby volume/local/local_unix.go). */
-int asked_by_volume(struct asked *a, const struct grant *g, const struct site *at)
+int powers_from_volume(struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
-	struct span driver = value_text(body_get(at->object, g->arg));
+	struct span driver = json_value_text(body_get(at->object, g->arg));
 	struct volume v = volume_at(at);
-	struct detail d = { .kind = DETAIL_MOUNT, .text = v.device };
+	struct attribute d = { .kind = ATTRIBUTE_MOUNT, .text = v.device };
 
 	if ((driver.n > 0 && !span_equal(driver, SPAN("local"))) || !is_of_host(&v))
 		return 0;
-	d.target = value_text(body_get(v.mount, "target"));
-	d.read_only = value_true(body_get(v.mount, "readonly")) || has_option(v.options, "ro");
+	d.target = json_value_text(body_get(v.mount, "target"));
+	d.read_only = json_value_true(body_get(v.mount, "readonly")) || has_option(v.options, "ro");
 	if (!v.bind && span_equal(v.type, SPAN("devtmpfs"))) {
 		d.text = SPAN("/dev");
 	} else if (!has_path(&v)) {
-		d.kind = DETAIL_DRIVER;
+		d.kind = ATTRIBUTE_DRIVER;
 		/* Of options only the first one's name: a password may be among them. */
 		d.text = v.type.n > 0 ? v.type
 				      : (struct span){ v.options.s, span_find(v.options, '=') };
 	}
-	if (asked_add(a, g, d) != 0)
+	if (extraction_add(a, g, d) != 0)
 		return -1;
-	d.kind = DETAIL_MOUNT;
+	d.kind = ATTRIBUTE_MOUNT;
 	return ask_layers(a, g, d, v.options);
 }

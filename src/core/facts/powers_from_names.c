@@ -1,3 +1,4 @@
+#include "dsp/core/base/text.h"
 #include "dsp/core/facts/power_rules.h"
 #include "dsp/core/parse/reference.h"
 
@@ -36,11 +37,11 @@ static size_t upper(struct span in, char *out)
 }
 
 /* "sys_admin" -> "CAP_SYS_ADMIN", "all" -> "ALL" (moby oci/caps/utils.go). Empty: no memory. */
-static struct span canonical_capability(struct details *d, struct span name)
+static struct span canonical_capability(struct attributes *d, struct span name)
 {
 	static const char prefix[] = { 'C', 'A', 'P', '_' };
 	size_t n = sizeof(prefix);
-	char *text = details_text(d, n + name.n);
+	char *text = attributes_alloc(d, n + name.n);
 	char *bare = text ? text + n : NULL;
 	struct span shown;
 
@@ -53,15 +54,16 @@ static struct span canonical_capability(struct details *d, struct span name)
 	return (struct span){ text, n + shown.n };
 }
 
-int asked_by_capability(struct asked *a, const struct grant *g, const struct site *at)
+int powers_from_capability(
+	struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
-	for (value_ref e = value_first(at->v); e; e = value_after(at->v, e)) {
-		struct detail d = { .kind = DETAIL_CAPABILITY };
+	for (json_ref e = json_value_first(at->v); e; e = json_value_next(at->v, e)) {
+		struct attribute d = { .kind = ATTRIBUTE_CAPABILITY };
 
-		d.text = canonical_capability(a->details, value_text(e));
+		d.text = canonical_capability(a->attributes, json_value_text(e));
 		if (!d.text.s)
 			return -1;
-		if (!word_in(d.text, default_capabilities) && asked_add(a, g, d) != 0)
+		if (!text_in_list(d.text, default_capabilities) && extraction_add(a, g, d) != 0)
 			return -1;
 	}
 	return 0;
@@ -74,18 +76,18 @@ static const char go_true[] = "1,t,T,TRUE,true,True";
 static bool is_default_option(struct span key, struct span val)
 {
 	if (span_equal(key, SPAN("no-new-privileges")))
-		return word_in(val, go_true);
+		return text_in_list(val, go_true);
 	if (span_equal(key, SPAN("seccomp")))
 		return span_equal(val, SPAN("builtin"));
 	return span_equal(key, SPAN("apparmor")) && span_equal(val, SPAN("docker-default"));
 }
 
 /* "key=value", or "key:value" where there is no "=". A value may be a whole profile: cut. */
-static int ask_option(struct asked *a, const struct grant *g, struct span option)
+static int ask_option(struct extraction *a, const struct power_rule *g, struct span option)
 {
 	enum { SHOWN = 40 };
 	size_t sign = span_find(option, '=');
-	struct detail d = { .text = option };
+	struct attribute d = { .text = option };
 	struct span val;
 
 	if (span_equal(option, SPAN("no-new-privileges")))
@@ -97,37 +99,38 @@ static int ask_option(struct asked *a, const struct grant *g, struct span option
 		return 0;
 	if (val.n > SHOWN || span_find(val, '{') < val.n)
 		d.text.n = sign;
-	return asked_add(a, g, d);
+	return extraction_add(a, g, d);
 }
 
-int asked_by_security(struct asked *a, const struct grant *g, const struct site *at)
+int powers_from_security(
+	struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
-	for (value_ref e = value_first(at->v); e; e = value_after(at->v, e)) {
-		if (ask_option(a, g, value_text(e)) != 0)
+	for (json_ref e = json_value_first(at->v); e; e = json_value_next(at->v, e)) {
+		if (ask_option(a, g, json_value_text(e)) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-static bool list_has(value_ref list, struct span word)
+static bool list_has(json_ref list, struct span word)
 {
-	for (value_ref e = value_first(list); e; e = value_after(list, e)) {
-		if (span_equal(value_text(e), word))
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
+		if (span_equal(json_value_text(e), word))
 			return true;
 	}
 	return false;
 }
 
 /* A list that replaces Docker's: tools that recreate containers send Docker's own back. */
-int asked_by_lack(struct asked *a, const struct grant *g, const struct site *at)
+int powers_from_lacks(struct extraction *a, const struct power_rule *g, const struct body_node *at)
 {
 	const char *const *wanted = span_equal(span_of(g->arg), SPAN("masked")) ? masked : readonly;
 
 	for (; *wanted; wanted++) {
-		struct detail d = { .text = span_of(*wanted) };
+		struct attribute d = { .text = span_of(*wanted) };
 
 		if (!list_has(at->v, d.text))
-			return asked_add(a, g, d);
+			return extraction_add(a, g, d);
 	}
 	return 0;
 }
@@ -147,43 +150,44 @@ static bool may_be_id(struct span name)
 		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z'))
 			return false;
 	}
-	return name.n > 0 && (name.n <= SWARM_ID || word_is_hex(name));
+	return name.n > 0 && (name.n <= SWARM_ID || text_is_hex(name));
 }
 
 /*
  * A network by its name. In a container's NetworkMode the id of the host's network gives a network
  * of its own with nothing but lo (measured on 20.10); in a service it gives the host's.
  */
-int asked_by_network(struct asked *a, const struct grant *g, struct span name)
+int powers_from_network(struct extraction *a, const struct power_rule *g, struct span name)
 {
-	struct detail d = { .text = name };
+	struct attribute d = { .text = name };
 	bool by_id = span_equal(span_of(g->arg), SPAN("id"));
 
 	if (g->test == TEST_HOST_NETWORK) {
 		bool host = span_equal(name, SPAN("host"));
-		bool id = by_id && may_be_id(name) && !word_in(name, "ingress,bridge,none");
+		bool id = by_id && may_be_id(name) && !text_in_list(name, "ingress,bridge,none");
 
-		return host || id ? asked_add(a, g, d) : 0;
+		return host || id ? extraction_add(a, g, d) : 0;
 	}
-	if (name.n == 0 || word_in(name, "host,none,bridge,default") ||
+	if (name.n == 0 || text_in_list(name, "host,none,bridge,default") ||
 		span_starts(name, SPAN("container:")))
 		return 0;
 	d.maybe_id = by_id && may_be_id(name);
-	return asked_add(a, g, d);
+	return extraction_add(a, g, d);
 }
 
-int asked_by_image(struct asked *a, const struct grant *g, struct span name, struct span tag)
+int powers_from_image(
+	struct extraction *a, const struct power_rule *g, struct span name, struct span tag)
 {
-	struct detail d = { .kind = DETAIL_IMAGE, .text = name };
+	struct attribute d = { .kind = ATTRIBUTE_IMAGE, .text = name };
 	struct span hex = span_starts(name, SPAN("sha256:")) ? span_after(name, strlen("sha256:"))
 							     : name;
 	char *text;
 
 	if (name.n == 0)
 		return 0;
-	d.maybe_id = word_is_hex(hex);
+	d.maybe_id = text_is_hex(hex);
 	if (hex.n == name.n) {
-		text = details_text(a->details, reference_canonical_most(name, tag));
+		text = attributes_alloc(a->attributes, reference_canonical_most(name, tag));
 		if (!text)
 			return -1;
 		d.text = (struct span){ text, reference_canonical(name, tag, text) };
@@ -191,5 +195,5 @@ int asked_by_image(struct asked *a, const struct grant *g, struct span name, str
 		if (g->power == POWER_IMAGE_PULL && !reference_is_whole(name, tag))
 			d.text.n -= strlen(":latest");
 	}
-	return asked_add(a, g, d);
+	return extraction_add(a, g, d);
 }

@@ -2,16 +2,16 @@
 #include "dsp/core/parse/query.h"
 
 /* POST /images/create is three operations in one route: what the query says decides. */
-static void complete_pull(struct asked *a, struct span query)
+static void complete_pull(struct extraction *a, struct span query)
 {
 	bool pull = query_given(query, "fromImage");
 	bool import = query_given(query, "fromSrc");
 
-	if (a->hidden || pull == import) {
+	if (a->incomplete || pull == import) {
 		powerset_add(a->powers, POWER_IMAGE_PULL);
 		powerset_add(a->powers, POWER_IMAGE_IMPORT);
 	}
-	if (a->hidden || (pull && import))
+	if (a->incomplete || (pull && import))
 		powerset_add(a->powers, POWER_DIALS_OUT);
 }
 
@@ -30,7 +30,7 @@ static bool may_be_replaced(const struct route *route, const struct request *rq)
 }
 
 /* The first value of a parameter, unescaped. -1: no memory. */
-static int unescaped(struct asked *a, struct span query, const char *key, struct span *ret)
+static int unescaped(struct extraction *a, struct span query, const char *key, struct span *ret)
 {
 	struct span raw = query_first(query, key);
 	char *text;
@@ -39,7 +39,7 @@ static int unescaped(struct asked *a, struct span query, const char *key, struct
 	*ret = (struct span){ NULL, 0 };
 	if (raw.n == 0)
 		return 0;
-	text = details_text(a->details, raw.n);
+	text = attributes_alloc(a->attributes, raw.n);
 	if (!text)
 		return -1;
 	n = query_unescape(raw, text);
@@ -48,7 +48,7 @@ static int unescaped(struct asked *a, struct span query, const char *key, struct
 }
 
 /* Whether a row's parameter holds. */
-static bool holds(const struct grant *g, struct span query)
+static bool holds(const struct power_rule *g, struct span query)
 {
 	struct span given = query_first(query, g->name.s);
 
@@ -61,41 +61,41 @@ static bool holds(const struct grant *g, struct span query)
 	return given.n > 0;
 }
 
-static int ask_parameter(struct asked *a, const struct grant *g, struct span query)
+static int ask_parameter(struct extraction *a, const struct power_rule *g, struct span query)
 {
-	struct detail d = { .text = { NULL, 0 } };
+	struct attribute d = { .text = { NULL, 0 } };
 	struct span tag;
 
 	if (g->all_of != STRUCT_NONE) {
-		struct powerset all = grants_all_of(g->all_of);
+		struct powerset all = power_rules_all_powers(g->all_of);
 
 		powerset_add_all(a->powers, &all);
-		a->hidden = true;
+		a->incomplete = true;
 		return 0;
 	}
 	if (!g->quiet && unescaped(a, query, g->name.s, &d.text) != 0)
 		return -1;
 	if (g->test != TEST_IMAGE)
-		return asked_add(a, g, d);
+		return extraction_add(a, g, d);
 	if (unescaped(a, query, g->arg, &tag) != 0)
 		return -1;
-	return asked_by_image(a, g, d.text, tag);
+	return powers_from_image(a, g, d.text, tag);
 }
 
-int asked_by_query(
-	struct asked *a, const struct route *route, const struct request *rq, struct span query)
+int powers_from_query(struct extraction *a, const struct route *route, const struct request *rq,
+	struct span query)
 {
 	size_t count;
-	const struct grant *g = grants_of_operation(route->operation, &count);
+	const struct power_rule *g = power_rules_of_operation(route->operation, &count);
 	struct powerset own = route_powers(route);
 
-	a->hidden = may_be_replaced(route, rq);
+	a->incomplete = may_be_replaced(route, rq);
 	/* Of this route's powers the query says which it is. */
 	if (route->operation == OP_IMAGE_PULL)
 		complete_pull(a, query);
 	else
 		powerset_add_all(a->powers, &own);
-	if (route->operation == OP_IMAGE_BUILD && a->hidden)
+	if (route->operation == OP_IMAGE_BUILD && a->incomplete)
 		powerset_add(a->powers, POWER_BUILD_OPTIONS);
 	for (; count > 0; count--, g++) {
 		if (holds(g, query) && ask_parameter(a, g, query) != 0)

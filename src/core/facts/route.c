@@ -38,10 +38,10 @@ enum operation operation_find(struct span name)
 	return OPERATION_COUNT;
 }
 
-void operations_suggest(struct suggestion *s)
+void operations_suggest(struct nearest *s)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		suggest_try(s, span_of(rows[i].name));
+		nearest_try(s, span_of(rows[i].name));
 }
 
 struct powerset route_powers(const struct route *route)
@@ -53,7 +53,7 @@ struct powerset route_powers(const struct route *route)
 	return set;
 }
 
-enum method method_of(struct span method)
+enum method route_method(struct span method)
 {
 	static const struct {
 		struct span name;

@@ -18,7 +18,7 @@ enum { MOST_NAMES = 16 };
 
 /* NOLINTBEGIN(misc-no-recursion): a tree of values is not deep (value.h). */
 static int walk(
-	value_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why);
+	json_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why);
 
 /* "its body's HostConfig.Mounts" */
 static void add_place(struct line *l, const struct place *at)
@@ -93,7 +93,7 @@ static int compare_exact(const void *left, const void *right)
  * No two keys may be one: as they are in a map, as folded elsewhere. Sorted, so that an object of
  * many keys costs n log n; small objects, which are nearly all, need no memory.
  */
-static int check_keys(value_ref object, bool is_map, const struct place *at, struct err *why)
+static int check_keys(json_ref object, bool is_map, const struct place *at, struct err *why)
 {
 	int (*compare)(const void *, const void *) = is_map ? compare_exact : compare_folded;
 	struct known_key few[48];
@@ -107,7 +107,7 @@ static int check_keys(value_ref object, bool is_map, const struct place *at, str
 			return FAIL(why, ENOMEM, "its body");
 		keys = many;
 	}
-	for (value_ref m = value_first(object); m; m = value_after(object, m)) {
+	for (json_ref m = json_value_first(object); m; m = json_value_next(object, m)) {
 		keys[n].key = m->key;
 		keys[n++].hash = is_map ? hash_bytes(m->key.s, m->key.n) : hash_folded(m->key);
 	}
@@ -123,46 +123,52 @@ static int check_keys(value_ref object, bool is_map, const struct place *at, str
 }
 
 /* Whether v is a list or an object of values of one kind; null stands for any. */
-static bool all_of(value_ref v, enum value_kind of, enum value_kind kind)
+static bool all_of(json_ref v, enum json_value_kind of, enum json_value_kind kind)
 {
 	if (v->kind != of)
 		return false;
-	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
-		if (e->kind != VALUE_NULL && e->kind != kind)
+	for (json_ref e = json_value_first(v); e; e = json_value_next(v, e)) {
+		if (e->kind != JSON_VALUE_NULL && e->kind != kind)
 			return false;
 	}
 	return true;
 }
 
 /* What the value of a field should be and is not; NULL when it is right. null is always right. */
-static const char *wrong_type(value_ref v, enum field_type type)
+static const char *wrong_type(json_ref v, enum field_type type)
 {
-	if (v->kind == VALUE_NULL)
+	if (v->kind == JSON_VALUE_NULL)
 		return NULL;
 	switch (type) {
 	case TYPE_BOOL:
-		return v->kind == VALUE_TRUE || v->kind == VALUE_FALSE ? NULL : "is not a boolean";
+		return v->kind == JSON_VALUE_TRUE || v->kind == JSON_VALUE_FALSE
+			? NULL
+			: "is not a boolean";
 	case TYPE_STRING:
-		return v->kind == VALUE_STRING ? NULL : "is not a string";
+		return v->kind == JSON_VALUE_STRING ? NULL : "is not a string";
 	case TYPE_WORDS:
-		if (v->kind == VALUE_STRING)
+		if (v->kind == JSON_VALUE_STRING)
 			return NULL;
-		return all_of(v, VALUE_LIST, VALUE_STRING) ? NULL : "is not a list of strings";
+		return all_of(v, JSON_VALUE_LIST, JSON_VALUE_STRING) ? NULL
+								     : "is not a list of strings";
 	case TYPE_STRINGS:
-		return all_of(v, VALUE_LIST, VALUE_STRING) ? NULL : "is not a list of strings";
+		return all_of(v, JSON_VALUE_LIST, JSON_VALUE_STRING) ? NULL
+								     : "is not a list of strings";
 	case TYPE_LIST:
-		return all_of(v, VALUE_LIST, VALUE_OBJECT) ? NULL : "is not a list of objects";
+		return all_of(v, JSON_VALUE_LIST, JSON_VALUE_OBJECT) ? NULL
+								     : "is not a list of objects";
 	case TYPE_TEXTS:
-		return all_of(v, VALUE_OBJECT, VALUE_STRING) ? NULL : "is not a map of strings";
+		return all_of(v, JSON_VALUE_OBJECT, JSON_VALUE_STRING) ? NULL
+								       : "is not a map of strings";
 	case TYPE_OBJECT:
 	case TYPE_MAP:
 	case TYPE_INCLUDE:
 		break;
 	}
-	return v->kind == VALUE_OBJECT ? NULL : "is not an object";
+	return v->kind == JSON_VALUE_OBJECT ? NULL : "is not an object";
 }
 
-static int walk_member(value_ref v, enum struct_id schema, const struct place *at, struct err *why)
+static int walk_member(json_ref v, enum struct_id schema, const struct place *at, struct err *why)
 {
 	const struct field *f = schema != STRUCT_NONE ? field_find(schema, v->key) : NULL;
 	struct place here = { .up = at };
@@ -173,7 +179,7 @@ static int walk_member(value_ref v, enum struct_id schema, const struct place *a
 		here.name = f->name.s;
 		if (wrong)
 			return refuse(&here, wrong, why);
-	} else if (v->kind == VALUE_OBJECT) {
+	} else if (v->kind == JSON_VALUE_OBJECT) {
 		f = field_find(STRUCT_ANY, v->key);
 	}
 	return walk(v, f ? f->of : STRUCT_NONE, f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS),
@@ -181,27 +187,27 @@ static int walk_member(value_ref v, enum struct_id schema, const struct place *a
 }
 
 /* One value of a map, whose key is data. */
-static int walk_value(value_ref v, enum struct_id schema, const struct place *at, struct err *why)
+static int walk_value(json_ref v, enum struct_id schema, const struct place *at, struct err *why)
 {
 	struct place here = { .up = at };
 
-	if (schema != STRUCT_NONE && v->kind != VALUE_OBJECT && v->kind != VALUE_NULL)
+	if (schema != STRUCT_NONE && v->kind != JSON_VALUE_OBJECT && v->kind != JSON_VALUE_NULL)
 		return refuse(at, "holds a value that is not an object", why);
 	return walk(v, schema, false, &here, why);
 }
 
 /* Checks v, which stands at a place, and all below it. */
 static int walk(
-	value_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why)
+	json_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why)
 {
 	struct place element = { .up = at };
-	bool is_list = v->kind == VALUE_LIST;
+	bool is_list = v->kind == JSON_VALUE_LIST;
 
-	if (v->kind != VALUE_OBJECT && !is_list)
+	if (v->kind != JSON_VALUE_OBJECT && !is_list)
 		return 0;
 	if (!is_list && check_keys(v, is_map, at, why) != 0)
 		return -1;
-	for (value_ref m = value_first(v); m; m = value_after(v, m)) {
+	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
 		int rc = is_list ? walk(m, schema, false, &element, why)
 			: is_map ? walk_value(m, schema, at, why)
 				 : walk_member(m, schema, at, why);
@@ -213,26 +219,28 @@ static int walk(
 }
 /* NOLINTEND(misc-no-recursion) */
 
-static int check_top(value_ref v, enum body_top top, struct err *why)
+static int check_top(json_ref v, enum body_top top, struct err *why)
 {
 	bool object = top == TOP_OBJECT || top == TOP_OBJECT_OR_NULL;
 	bool null = top == TOP_OBJECT_OR_NULL || top == TOP_LIST_OR_NULL;
 
-	if (null && v->kind == VALUE_NULL)
+	if (null && v->kind == JSON_VALUE_NULL)
 		return 0;
 	if (object)
-		return v->kind == VALUE_OBJECT ? 0 : FAIL(why, 0, "its body is not a JSON object");
-	return v->kind == VALUE_LIST ? 0 : FAIL(why, 0, "its body is not a JSON list");
+		return v->kind == JSON_VALUE_OBJECT ? 0
+						    : FAIL(why, 0, "its body is not a JSON object");
+	return v->kind == JSON_VALUE_LIST ? 0 : FAIL(why, 0, "its body is not a JSON list");
 }
 
-int body_read(char *text, size_t n, struct body_form form, struct value **ret, struct err *why)
+int body_parse(
+	char *text, size_t n, struct body_form form, struct json_value **ret, struct err *why)
 {
 	struct place here = { .up = NULL };
-	struct value *top;
+	struct json_value *top;
 	struct err wrong;
 	size_t where;
 
-	if (value_read(text, n, &top, &where, &wrong) != 0)
+	if (json_value_parse(text, n, &top, &where, &wrong) != 0)
 		return FAIL(why, wrong.code, "its body %s (at byte %zu)", wrong.text, where + 1);
 	if (check_top(top, form.top, why) != 0 || walk(top, form.schema, false, &here, why) != 0) {
 		mem_free(top);
@@ -242,13 +250,13 @@ int body_read(char *text, size_t n, struct body_form form, struct value **ret, s
 	return 0;
 }
 
-value_ref body_get(value_ref object, const char *name)
+json_ref body_get(json_ref object, const char *name)
 {
 	struct span wanted = span_of(name);
 
-	if (!object || object->kind != VALUE_OBJECT)
+	if (!object || object->kind != JSON_VALUE_OBJECT)
 		return NULL;
-	for (value_ref m = value_first(object); m; m = value_after(object, m)) {
+	for (json_ref m = json_value_first(object); m; m = json_value_next(object, m)) {
 		if (field_compare(m->key, wanted) == 0)
 			return m;
 	}

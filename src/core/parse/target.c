@@ -138,7 +138,7 @@ static void strip_version(struct target *t)
 	t->path = span_after(t->path, i);
 }
 
-int target_read(
+int target_parse(
 	struct span method, struct span raw, char *scratch, struct target *ret, struct err *why)
 {
 	struct target t = { .version = { NULL, 0 } };

@@ -12,9 +12,9 @@ static void ask(const struct policy *policy, const struct subject *subject,
 }
 
 /* A detail that this word of a rule's list covers. */
-static struct detail sample(enum list_kind k, const struct pattern *p, char *text, size_t cap)
+static struct attribute sample(enum list_kind k, const struct pattern *p, char *text, size_t cap)
 {
-	struct detail d = { .power = list_power(k), .kind = list_detail(k), .text = p->text };
+	struct attribute d = { .power = list_power(k), .kind = list_detail(k), .text = p->text };
 	struct line l;
 
 	d.read_only = p->read_only;
@@ -32,25 +32,25 @@ static struct detail sample(enum list_kind k, const struct pattern *p, char *tex
 static bool try_list(const struct policy *policy, const struct subject *subject,
 	const struct rule *rule, struct facts *facts, struct access_answer *ret)
 {
-	struct sight sight = { .seen = true };
+	struct mount_info mount_info = { .visible = true };
 	struct access_answer tried;
 	char port[96];
 
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		const struct list *list = &rule->lists[k];
-		struct detail d;
+		struct attribute d;
 
 		if (list->count == 0 || list_power((enum list_kind)k) == POWER_COUNT ||
 			!powerset_has(&facts->powers, list_power((enum list_kind)k)))
 			continue;
 		d = sample((enum list_kind)k, &list->items[0], port, sizeof(port));
-		if (d.kind == DETAIL_MOUNT) {
-			text_copy(d.text, sight.path, sizeof(sight.path));
-			d.sight = &sight;
+		if (d.kind == ATTRIBUTE_MOUNT) {
+			text_copy(d.text, mount_info.path, sizeof(mount_info.path));
+			d.mount_info = &mount_info;
 		}
-		facts->details = (struct details){ .items = &d, .count = 1 };
+		facts->attributes = (struct attributes){ .items = &d, .count = 1 };
 		ask(policy, subject, facts, &tried);
-		facts->details = (struct details){ .count = 0 };
+		facts->attributes = (struct attributes){ .count = 0 };
 		if (tried.decision.rule == rule && tried.decision.verdict == VERDICT_ALLOW) {
 			*ret = tried;
 			return true;
@@ -106,8 +106,8 @@ bool access_query_answer(const struct policy *policy, const struct subject *subj
 	if (!powers_of(route, query, &facts.powers))
 		return false;
 	if (query->with) {
-		facts.details = query->with->details;
-		facts.unseen = query->with->unseen;
+		facts.attributes = query->with->attributes;
+		facts.invisible_mount = query->with->invisible_mount;
 	}
 	ask(policy, subject, &facts, ret);
 	if (!query->with && (ret->decision.verdict != VERDICT_ALLOW || ret->decision.monitored))

@@ -33,7 +33,7 @@ struct powerset decide_powers(const struct policy *policy, const struct facts *f
 {
 	struct powerset powers = facts->powers;
 
-	if (facts->unseen && policy->profile != PROFILE_GUARD)
+	if (facts->invisible_mount && policy->profile != PROFILE_GUARD)
 		powerset_add(&powers, POWER_DOCKER_SOCKET);
 	return powers;
 }

@@ -18,13 +18,13 @@ static struct decision ask(const struct policy *policy, const struct subject *su
 static bool by_query(enum operation operation, enum power p, struct powerset *ret)
 {
 	size_t count;
-	const struct grant *g = grants_of_operation(operation, &count);
+	const struct power_rule *g = power_rules_of_operation(operation, &count);
 
 	for (; count > 0; count--, g++) {
 		struct powerset all = { { 0 } };
 
 		if (g->all_of != STRUCT_NONE)
-			all = grants_all_of(g->all_of);
+			all = power_rules_all_powers(g->all_of);
 		powerset_add_all(ret, &all);
 		if (g->power == p || powerset_has(&all, p))
 			return true;
@@ -36,7 +36,7 @@ static bool by_query(enum operation operation, enum power p, struct powerset *re
 static struct powerset of_query(enum operation operation)
 {
 	size_t count;
-	const struct grant *g = grants_of_operation(operation, &count);
+	const struct power_rule *g = power_rules_of_operation(operation, &count);
 	struct powerset all = { { 0 } };
 
 	for (; count > 0; count--, g++) {
@@ -45,7 +45,7 @@ static struct powerset of_query(enum operation operation)
 		if (g->power != POWER_COUNT)
 			powerset_add(&all, g->power);
 		if (g->all_of != STRUCT_NONE)
-			below = grants_all_of(g->all_of);
+			below = power_rules_all_powers(g->all_of);
 		powerset_add_all(&all, &below);
 	}
 	return all;
@@ -54,7 +54,7 @@ static struct powerset of_query(enum operation operation)
 /* What a body of this route can ask for. */
 static struct powerset by_body(const struct route *route)
 {
-	struct powerset all = grants_all_of(route->schema);
+	struct powerset all = power_rules_all_powers(route->schema);
 
 	if (route->operation == OP_CONTAINER_UPDATE)
 		return (struct powerset){ { 0 } };
@@ -97,7 +97,7 @@ struct powerset escalation_possible_powers(const struct route *route)
 	return all;
 }
 
-static bool among(const struct grant *g, size_t count, enum detail_kind kind)
+static bool among(const struct power_rule *g, size_t count, enum attribute_kind kind)
 {
 	for (; count > 0; count--, g++) {
 		if (g->kind == kind && !g->quiet)
@@ -107,10 +107,10 @@ static bool among(const struct grant *g, size_t count, enum detail_kind kind)
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): the structs of fields.tab do not hold themselves. */
-static bool struct_tells(enum struct_id id, enum detail_kind kind)
+static bool struct_tells(enum struct_id id, enum attribute_kind kind)
 {
 	size_t count;
-	const struct grant *g = grants_of_struct(id, &count);
+	const struct power_rule *g = power_rules_of_struct(id, &count);
 	const struct field *f;
 
 	if (among(g, count, kind))
@@ -122,10 +122,10 @@ static bool struct_tells(enum struct_id id, enum detail_kind kind)
 	return false;
 }
 
-bool escalation_has_details(const struct route *route, enum detail_kind kind)
+bool escalation_has_details(const struct route *route, enum attribute_kind kind)
 {
 	size_t count;
-	const struct grant *g = grants_of_operation(route->operation, &count);
+	const struct power_rule *g = power_rules_of_operation(route->operation, &count);
 
 	return among(g, count, kind) ||
 		(route->operation != OP_CONTAINER_UPDATE && struct_tells(route->schema, kind));

@@ -43,11 +43,11 @@ size_t flag_find(struct span name)
 
 const char *flag_suggest(struct span name, size_t most)
 {
-	struct suggestion s = suggest(name, most);
+	struct nearest s = nearest_to(name, most);
 
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
 		if (rows[i].kind != FLAG_KIND_IGNORED)
-			suggest_try(&s, span_of(rows[i].name));
+			nearest_try(&s, span_of(rows[i].name));
 	}
-	return s.nearest.s;
+	return s.word.s;
 }

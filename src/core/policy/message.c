@@ -68,7 +68,7 @@ static void add_flags(
 		line_add(l, " and %zu more", left);
 }
 
-static const struct detail *detail_of(const struct details *all, enum power p)
+static const struct attribute *detail_of(const struct attributes *all, enum power p)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		if (all->items[i].power == p && all->items[i].text.n > 0)
@@ -78,16 +78,16 @@ static const struct detail *detail_of(const struct details *all, enum power p)
 }
 
 /* Of the first closed power that has one. A mount that was not seen may be the socket's. */
-static const struct detail *find_detail(const struct facts *facts, const struct decision *d)
+static const struct attribute *find_detail(const struct facts *facts, const struct decision *d)
 {
-	const struct detail *found = NULL;
+	const struct attribute *found = NULL;
 
 	for (size_t p = 0; p < POWER_COUNT && !found; p++) {
 		if (!powerset_has(&d->closed, (enum power)p))
 			continue;
-		found = detail_of(&facts->details, (enum power)p);
-		if (!found && p == POWER_DOCKER_SOCKET && facts->unseen)
-			found = detail_of(&facts->details, POWER_HOST_MOUNTS);
+		found = detail_of(&facts->attributes, (enum power)p);
+		if (!found && p == POWER_DOCKER_SOCKET && facts->invisible_mount)
+			found = detail_of(&facts->attributes, POWER_HOST_MOUNTS);
 	}
 	return found;
 }
@@ -98,7 +98,7 @@ static void add_detail(
 {
 	enum { ROOM_LEAST = 16, ROOM_MOST = 120 };
 	char text[ROOM_MOST];
-	const struct detail *item;
+	const struct attribute *item;
 
 	if (facts->route && facts->route->operation == OP_IMAGE_BUILD &&
 		powerset_has(&d->closed, POWER_BUILD_OPTIONS)) {
@@ -108,7 +108,7 @@ static void add_detail(
 	item = find_detail(facts, d);
 	if (!item)
 		return;
-	detail_write(item, text, sizeof(text));
+	attribute_write(item, text, sizeof(text));
 	if (strlen(text) + 2 <= room)
 		line_add(l, ": %s", text);
 	else if (room >= ROOM_LEAST)

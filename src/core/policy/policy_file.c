@@ -8,24 +8,24 @@
 
 enum { SHOWN = 48 }; /* bytes of a word of the file, in a finding */
 
-size_t policy_key_at(const struct policy_reader *r, value_ref member)
+size_t policy_key_at(const struct policy_reader *r, json_ref member)
 {
 	return (size_t)(member->key.s - r->text) - 1;
 }
 
-const char *policy_near(const struct suggestion *s, char *out, size_t cap)
+const char *policy_near(const struct nearest *s, char *out, size_t cap)
 {
 	struct line l;
 
 	line_init(&l, out, cap);
-	if (s->nearest.n > 0)
-		line_add(&l, "; did you mean \"%.*s\"?", (int)s->nearest.n, s->nearest.s);
+	if (s->word.n > 0)
+		line_add(&l, "; did you mean \"%.*s\"?", (int)s->word.n, s->word.s);
 	return out;
 }
 
-static void check_key(struct policy_reader *r, value_ref member, const char *const *names)
+static void check_key(struct policy_reader *r, json_ref member, const char *const *names)
 {
-	struct suggestion s = suggest(member->key, 0);
+	struct nearest s = nearest_to(member->key, 0);
 	char near[80];
 	char shown[SHOWN];
 
@@ -34,17 +34,17 @@ static void check_key(struct policy_reader *r, value_ref member, const char *con
 			return;
 	}
 	for (; *names; names++)
-		suggest_try(&s, span_of(*names));
+		nearest_try(&s, span_of(*names));
 	text_escape(member->key, shown, sizeof(shown));
 	findings_error(r->findings, policy_key_at(r, member), "\"%s\": no such key%s", shown,
 		policy_near(&s, near, sizeof(near)));
 }
 
-static void check_once(struct policy_reader *r, value_ref object, value_ref member)
+static void check_once(struct policy_reader *r, json_ref object, json_ref member)
 {
 	char shown[SHOWN];
 
-	for (value_ref m = value_first(object); m != member; m = value_after(object, m)) {
+	for (json_ref m = json_value_first(object); m != member; m = json_value_next(object, m)) {
 		if (!span_equal(m->key, member->key))
 			continue;
 		text_escape(member->key, shown, sizeof(shown));
@@ -53,16 +53,16 @@ static void check_once(struct policy_reader *r, value_ref object, value_ref memb
 	}
 }
 
-void policy_check_keys(struct policy_reader *r, value_ref object, const char *const *names)
+void policy_check_keys(struct policy_reader *r, json_ref object, const char *const *names)
 {
-	for (value_ref m = value_first(object); m; m = value_after(object, m)) {
+	for (json_ref m = json_value_first(object); m; m = json_value_next(object, m)) {
 		if (names)
 			check_key(r, m, names);
 		check_once(r, object, m);
 	}
 }
 
-bool policy_expect(struct policy_reader *r, value_ref v, enum value_kind kind, const char *what)
+bool policy_expect(struct policy_reader *r, json_ref v, enum json_value_kind kind, const char *what)
 {
 	if (v->kind == kind)
 		return true;
@@ -72,28 +72,28 @@ bool policy_expect(struct policy_reader *r, value_ref v, enum value_kind kind, c
 
 /* --- profile, flags, mode ----------------------------------------------------------------------*/
 
-static void read_profile(struct policy_reader *r, value_ref v)
+static void read_profile(struct policy_reader *r, json_ref v)
 {
-	struct suggestion s;
+	struct nearest s;
 	char near[80];
 	char shown[SHOWN];
 
-	if (!v || !policy_expect(r, v, VALUE_STRING, "the name of a profile"))
+	if (!v || !policy_expect(r, v, JSON_VALUE_STRING, "the name of a profile"))
 		return;
 	if (profile_find(v->text, &r->file->profile)) {
 		r->file->profile_given = true;
 		r->file->profile_at = v->at;
 		return;
 	}
-	s = suggest(v->text, 0);
+	s = nearest_to(v->text, 0);
 	for (size_t i = 0; i < PROFILE_COUNT; i++)
-		suggest_try(&s, span_of(profile_info((enum profile)i)->name));
+		nearest_try(&s, span_of(profile_info((enum profile)i)->name));
 	text_escape(v->text, shown, sizeof(shown));
 	findings_error(r->findings, v->at, "\"%s\": no such profile%s", shown,
 		policy_near(&s, near, sizeof(near)));
 }
 
-static void read_flag(struct policy_reader *r, value_ref v)
+static void read_flag(struct policy_reader *r, json_ref v)
 {
 	size_t flag = flag_find(v->key);
 	const char *near;
@@ -115,60 +115,60 @@ static void read_flag(struct policy_reader *r, value_ref v)
 			shown);
 		return;
 	}
-	if (v->kind != VALUE_TRUE && v->kind != VALUE_FALSE) {
+	if (v->kind != JSON_VALUE_TRUE && v->kind != JSON_VALUE_FALSE) {
 		findings_error(r->findings, v->at, "a flag is true or false");
 		return;
 	}
-	r->file->flags[flag] = v->kind == VALUE_TRUE ? SETTING_ON : SETTING_OFF;
+	r->file->flags[flag] = v->kind == JSON_VALUE_TRUE ? SETTING_ON : SETTING_OFF;
 	r->file->flags_at[flag] = policy_key_at(r, v);
 }
 
-static void read_flags(struct policy_reader *r, value_ref v)
+static void read_flags(struct policy_reader *r, json_ref v)
 {
-	if (!v || !policy_expect(r, v, VALUE_OBJECT, "an object of flags"))
+	if (!v || !policy_expect(r, v, JSON_VALUE_OBJECT, "an object of flags"))
 		return;
 	policy_check_keys(r, v, NULL);
-	for (value_ref m = value_first(v); m; m = value_after(v, m))
+	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m))
 		read_flag(r, m);
 }
 
-static void read_mode(struct policy_reader *r, value_ref v)
+static void read_mode(struct policy_reader *r, json_ref v)
 {
 	if (!v)
 		return;
 	r->file->mode_at = v->at;
-	if (v->kind == VALUE_STRING && span_equal(v->text, SPAN("enforce")))
+	if (v->kind == JSON_VALUE_STRING && span_equal(v->text, SPAN("enforce")))
 		r->file->mode = MODE_ENFORCE;
-	else if (v->kind == VALUE_STRING && span_equal(v->text, SPAN("monitor")))
+	else if (v->kind == JSON_VALUE_STRING && span_equal(v->text, SPAN("monitor")))
 		r->file->mode = MODE_MONITOR;
 	else
 		findings_error(r->findings, v->at, "mode is \"enforce\" or \"monitor\"");
 }
 
-static bool has_allow_rule(value_ref rules)
+static bool has_allow_rule(json_ref rules)
 {
-	for (value_ref m = value_first(rules); m; m = value_after(rules, m)) {
-		if (value_exact(m, "allow"))
+	for (json_ref m = json_value_first(rules); m; m = json_value_next(rules, m)) {
+		if (json_value_member(m, "allow"))
 			return true;
 	}
 	return false;
 }
 
-static void read_otherwise(struct policy_reader *r, value_ref top)
+static void read_otherwise(struct policy_reader *r, json_ref top)
 {
-	value_ref v = value_exact(top, "otherwise");
-	value_ref rules = value_exact(top, "rules");
+	json_ref v = json_value_member(top, "otherwise");
+	json_ref rules = json_value_member(top, "rules");
 
 	if (!v) {
-		if (rules && rules->kind == VALUE_LIST && has_allow_rule(rules))
+		if (rules && rules->kind == JSON_VALUE_LIST && has_allow_rule(rules))
 			findings_error(r->findings, rules->at,
 				"where there are allow rules \"otherwise\" must be given: \"deny\", or "
 				"\"profile\" (the flags and the profile decide)");
 		return;
 	}
-	if (v->kind == VALUE_STRING && span_equal(v->text, SPAN("deny")))
+	if (v->kind == JSON_VALUE_STRING && span_equal(v->text, SPAN("deny")))
 		r->rules->default_deny = true;
-	else if (v->kind != VALUE_STRING || !span_equal(v->text, SPAN("profile")))
+	else if (v->kind != JSON_VALUE_STRING || !span_equal(v->text, SPAN("profile")))
 		findings_error(r->findings, v->at, "otherwise is \"deny\" or \"profile\"");
 }
 
@@ -187,7 +187,7 @@ bool policy_is_name(struct span s)
 }
 
 /* A name of a user or a group. */
-static bool check_name(struct policy_reader *r, value_ref member)
+static bool check_name(struct policy_reader *r, json_ref member)
 {
 	if (!policy_is_name(member->key)) {
 		findings_error(r->findings, policy_key_at(r, member),
@@ -227,7 +227,7 @@ static bool read_digest(struct span text, unsigned char digest[TOKEN_DIGEST])
 	return true;
 }
 
-static void add_token(struct policy_reader *r, value_ref v, size_t subject)
+static void add_token(struct policy_reader *r, json_ref v, size_t subject)
 {
 	struct rules *rules = r->rules;
 	struct token *t = &rules->tokens[rules->token_count];
@@ -250,7 +250,7 @@ static void add_token(struct policy_reader *r, value_ref v, size_t subject)
 	rules->has_token[subject] = true;
 }
 
-static void add_common_name(struct policy_reader *r, value_ref v, size_t subject)
+static void add_common_name(struct policy_reader *r, json_ref v, size_t subject)
 {
 	struct rules *rules = r->rules;
 	char shown[SHOWN];
@@ -273,32 +273,32 @@ static void add_common_name(struct policy_reader *r, value_ref v, size_t subject
 }
 
 /* Each string of a list, by a function of its own. */
-static void each_string(struct policy_reader *r, value_ref list, size_t subject,
-	void (*take)(struct policy_reader *, value_ref, size_t))
+static void each_string(struct policy_reader *r, json_ref list, size_t subject,
+	void (*take)(struct policy_reader *, json_ref, size_t))
 {
-	if (!list || !policy_expect(r, list, VALUE_LIST, "a list of strings"))
+	if (!list || !policy_expect(r, list, JSON_VALUE_LIST, "a list of strings"))
 		return;
-	for (value_ref e = value_first(list); e; e = value_after(list, e)) {
-		if (policy_expect(r, e, VALUE_STRING, "a string"))
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
+		if (policy_expect(r, e, JSON_VALUE_STRING, "a string"))
 			take(r, e, subject);
 	}
 }
 
-static void read_user(struct policy_reader *r, value_ref v)
+static void read_user(struct policy_reader *r, json_ref v)
 {
 	static const char *const keys[] = { "common_names", "tokens", NULL };
 	struct rules *rules = r->rules;
 	size_t subject = rules->subject_count;
 
-	if (!check_name(r, v) || !policy_expect(r, v, VALUE_OBJECT, "an object"))
+	if (!check_name(r, v) || !policy_expect(r, v, JSON_VALUE_OBJECT, "an object"))
 		return;
 	rules->subjects[rules->subject_count++] = v->key;
 	policy_check_keys(r, v, keys);
-	if (!value_exact(v, "common_names") && !value_exact(v, "tokens"))
+	if (!json_value_member(v, "common_names") && !json_value_member(v, "tokens"))
 		findings_error(
 			r->findings, v->at, "nobody can be this user: give common_names or tokens");
-	each_string(r, value_exact(v, "common_names"), subject, add_common_name);
-	each_string(r, value_exact(v, "tokens"), subject, add_token);
+	each_string(r, json_value_member(v, "common_names"), subject, add_common_name);
+	each_string(r, json_value_member(v, "tokens"), subject, add_token);
 }
 
 size_t policy_subject(const struct rules *rules, struct span name)
@@ -325,43 +325,43 @@ static void add_stranger(struct policy_reader *r, struct span name)
 	rules->subjects[rules->subject_count++] = name;
 }
 
-static void read_strangers(struct policy_reader *r, value_ref list)
+static void read_strangers(struct policy_reader *r, json_ref list)
 {
-	for (value_ref rule = value_first(list); rule; rule = value_after(list, rule)) {
-		value_ref who = value_exact(rule, "who");
+	for (json_ref rule = json_value_first(list); rule; rule = json_value_next(list, rule)) {
+		json_ref who = json_value_member(rule, "who");
 
-		if (!who || who->kind != VALUE_LIST)
+		if (!who || who->kind != JSON_VALUE_LIST)
 			continue;
-		for (value_ref e = value_first(who); e; e = value_after(who, e)) {
+		for (json_ref e = json_value_first(who); e; e = json_value_next(who, e)) {
 			if (e->text.n > strlen("cn:") && span_starts(e->text, SPAN("cn:")))
 				add_stranger(r, e->text);
 		}
 	}
 }
 
-static void read_group(struct policy_reader *r, value_ref v)
+static void read_group(struct policy_reader *r, json_ref v)
 {
 	struct policy_group *g = &r->groups[r->group_count];
 
-	if (!check_name(r, v) || !policy_expect(r, v, VALUE_LIST, "a list of users"))
+	if (!check_name(r, v) || !policy_expect(r, v, JSON_VALUE_LIST, "a list of users"))
 		return;
 	g->name = v->key;
-	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
-		struct suggestion s;
+	for (json_ref e = json_value_first(v); e; e = json_value_next(v, e)) {
+		struct nearest s;
 		size_t subject;
 		char near[80];
 		char shown[SHOWN];
 
-		if (!policy_expect(r, e, VALUE_STRING, "a user's name"))
+		if (!policy_expect(r, e, JSON_VALUE_STRING, "a user's name"))
 			continue;
 		subject = policy_subject(r->rules, e->text);
 		if (subject != SIZE_MAX && subject >= SUBJECT_FIRST) {
 			g->members[subject / 64] |= (uint64_t)1 << (subject % 64);
 			continue;
 		}
-		s = suggest(e->text, 0);
+		s = nearest_to(e->text, 0);
 		for (size_t i = SUBJECT_FIRST; i < r->rules->subject_count; i++)
-			suggest_try(&s, r->rules->subjects[i]);
+			nearest_try(&s, r->rules->subjects[i]);
 		text_escape(e->text, shown, sizeof(shown));
 		findings_error(r->findings, e->at, "\"%s\": no such user%s", shown,
 			policy_near(&s, near, sizeof(near)));
@@ -392,11 +392,12 @@ static int take_room(struct policy_reader *r, size_t values)
 {
 	struct rules *rules = r->rules;
 
-	rules->subjects = arena_take(&rules->arena, (values + SUBJECT_FIRST) * sizeof(struct span));
-	rules->has_token = arena_take(&rules->arena, (values + SUBJECT_FIRST) * sizeof(bool));
-	rules->has_name = arena_take(&rules->arena, (values + SUBJECT_FIRST) * sizeof(bool));
-	rules->names = arena_take(&rules->arena, values * sizeof(*rules->names));
-	rules->tokens = arena_take(&rules->arena, values * sizeof(*rules->tokens));
+	rules->subjects = mem_list_alloc(
+		&rules->memory, (values + SUBJECT_FIRST) * sizeof(struct span));
+	rules->has_token = mem_list_alloc(&rules->memory, (values + SUBJECT_FIRST) * sizeof(bool));
+	rules->has_name = mem_list_alloc(&rules->memory, (values + SUBJECT_FIRST) * sizeof(bool));
+	rules->names = mem_list_alloc(&rules->memory, values * sizeof(*rules->names));
+	rules->tokens = mem_list_alloc(&rules->memory, values * sizeof(*rules->tokens));
 	if (!rules->subjects || !rules->has_token || !rules->has_name || !rules->names ||
 		!rules->tokens)
 		return -1;
@@ -406,28 +407,28 @@ static int take_room(struct policy_reader *r, size_t values)
 	return 0;
 }
 
-static value_ref object_of(struct policy_reader *r, value_ref top, const char *key)
+static json_ref object_of(struct policy_reader *r, json_ref top, const char *key)
 {
-	value_ref v = value_exact(top, key);
+	json_ref v = json_value_member(top, key);
 
-	if (!v || !policy_expect(r, v, VALUE_OBJECT, "an object"))
+	if (!v || !policy_expect(r, v, JSON_VALUE_OBJECT, "an object"))
 		return NULL;
 	policy_check_keys(r, v, NULL);
 	return v;
 }
 
-static int read_groups(struct policy_reader *r, value_ref v)
+static int read_groups(struct policy_reader *r, json_ref v)
 {
 	size_t words = (r->rules->subject_count + 63) / 64;
 
 	if (!v || v->count == 0)
 		return 0;
-	r->groups = arena_take(&r->rules->arena, v->count * sizeof(*r->groups));
+	r->groups = mem_list_alloc(&r->rules->memory, v->count * sizeof(*r->groups));
 	if (!r->groups)
 		return -1;
-	for (value_ref m = value_first(v); m; m = value_after(v, m)) {
-		r->groups[r->group_count].members = arena_take(
-			&r->rules->arena, words * sizeof(uint64_t));
+	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
+		r->groups[r->group_count].members = mem_list_alloc(
+			&r->rules->memory, words * sizeof(uint64_t));
 		if (!r->groups[r->group_count].members)
 			return -1;
 		read_group(r, m);
@@ -435,23 +436,23 @@ static int read_groups(struct policy_reader *r, value_ref v)
 	return 0;
 }
 
-static int read_top(struct policy_reader *r, value_ref top)
+static int read_top(struct policy_reader *r, json_ref top)
 {
 	static const char *const keys[] = { "profile", "flags", "users", "groups", "rules",
 		"otherwise", "mode", NULL };
-	value_ref users;
-	value_ref groups;
-	value_ref rules = value_exact(top, "rules");
+	json_ref users;
+	json_ref groups;
+	json_ref rules = json_value_member(top, "rules");
 
 	policy_check_keys(r, top, keys);
-	read_profile(r, value_exact(top, "profile"));
-	read_flags(r, value_exact(top, "flags"));
-	read_mode(r, value_exact(top, "mode"));
+	read_profile(r, json_value_member(top, "profile"));
+	read_flags(r, json_value_member(top, "flags"));
+	read_mode(r, json_value_member(top, "mode"));
 	users = object_of(r, top, "users");
 	groups = object_of(r, top, "groups");
-	if (rules && !policy_expect(r, rules, VALUE_LIST, "a list of rules"))
+	if (rules && !policy_expect(r, rules, JSON_VALUE_LIST, "a list of rules"))
 		rules = NULL;
-	for (value_ref m = value_first(users); m; m = value_after(users, m))
+	for (json_ref m = json_value_first(users); m; m = json_value_next(users, m))
 		read_user(r, m);
 	read_strangers(r, rules);
 	if (read_groups(r, groups) != 0)
@@ -469,18 +470,18 @@ static int read_top(struct policy_reader *r, value_ref top)
 
 static int read_text(struct policy_reader *r, char *text, size_t n)
 {
-	AUTO_MEM struct value *top = NULL;
+	AUTO_MEM struct json_value *top = NULL;
 	struct err why;
 	size_t where;
 
 	r->text = text;
-	if (value_read(text, n, &top, &where, &why) != 0) {
+	if (json_value_parse(text, n, &top, &where, &why) != 0) {
 		if (why.code != 0)
 			return -1;
 		findings_error(r->findings, where, "the file %s here", why.text);
 		return 0;
 	}
-	if (!policy_expect(r, top, VALUE_OBJECT, "an object"))
+	if (!policy_expect(r, top, JSON_VALUE_OBJECT, "an object"))
 		return 0;
 	if (take_room(r, top->size) != 0)
 		return -1;
@@ -494,7 +495,7 @@ int policy_file_parse(struct policy_file *ret, struct findings *f)
 
 	*ret = (struct policy_file){ .mode = MODE_UNSET };
 	ret->rules = r.rules = mem_array(1, sizeof(*r.rules));
-	text = r.rules ? arena_take(&r.rules->arena, f->text.n + 1) : NULL;
+	text = r.rules ? mem_list_alloc(&r.rules->memory, f->text.n + 1) : NULL;
 	if (text) {
 		memcpy(text, f->text.s, f->text.n);
 		if (read_text(&r, text, f->text.n) == 0)

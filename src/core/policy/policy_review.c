@@ -1,6 +1,6 @@
 #include "dsp/core/policy/policy_review.h"
 
-#include "dsp/core/base/arena.h"
+#include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/escalation.h"
 
@@ -25,7 +25,7 @@ struct review {
 	const struct policy *policy;
 	const struct rules *rules;
 	struct findings *findings;
-	struct arena arena;
+	struct mem_list memory;
 	size_t words; /* of a set of subjects */
 	struct shape *shapes;
 	uint64_t **
@@ -84,7 +84,7 @@ static int shape_operations(struct review *r)
 	size_t count;
 	const struct route *route = route_rows(&count);
 
-	r->shapes = arena_take(&r->arena, RULE_OPERATIONS * sizeof(*r->shapes));
+	r->shapes = mem_list_alloc(&r->memory, RULE_OPERATIONS * sizeof(*r->shapes));
 	if (!r->shapes)
 		return -1;
 	powerset_add(&r->shapes[OPERATION_COUNT].always, POWER_UNKNOWN);
@@ -486,12 +486,12 @@ static int take_room(struct review *r)
 {
 	size_t set = r->words * sizeof(uint64_t);
 
-	r->decided = arena_take(&r->arena, RULE_OPERATIONS * sizeof(*r->decided));
-	r->always = arena_take(&r->arena, (r->rules->count + 1) * sizeof(*r->always));
+	r->decided = mem_list_alloc(&r->memory, RULE_OPERATIONS * sizeof(*r->decided));
+	r->always = mem_list_alloc(&r->memory, (r->rules->count + 1) * sizeof(*r->always));
 	if (!r->decided || !r->always)
 		return -1;
 	for (size_t o = 0; o < RULE_OPERATIONS; o++) {
-		r->decided[o] = arena_take(&r->arena, set);
+		r->decided[o] = mem_list_alloc(&r->memory, set);
 		if (!r->decided[o])
 			return -1;
 	}
@@ -524,7 +524,7 @@ void policy_review(const struct policy *policy, struct findings *f)
 	uint64_t *asked;
 
 	r.words = (r.rules->subject_count + 63) / 64;
-	asked = arena_take(&r.arena, r.words * sizeof(*asked));
+	asked = mem_list_alloc(&r.memory, r.words * sizeof(*asked));
 	if (!asked || take_room(&r) != 0) {
 		f->lost = true;
 	} else {
@@ -535,5 +535,5 @@ void policy_review(const struct policy *policy, struct findings *f)
 			settle(&r, i);
 		}
 	}
-	arena_free(&r.arena);
+	mem_list_free(&r.memory);
 }

@@ -13,7 +13,7 @@ static void set_bit(uint64_t *bits, size_t i)
 	bits[i / 64] |= (uint64_t)1 << (i % 64);
 }
 
-static void complain(struct policy_reader *r, value_ref v, const char *what)
+static void complain(struct policy_reader *r, json_ref v, const char *what)
 {
 	char shown[SHOWN];
 
@@ -22,7 +22,7 @@ static void complain(struct policy_reader *r, value_ref v, const char *what)
 }
 
 static void complain_near(
-	struct policy_reader *r, value_ref v, const char *what, const struct suggestion *s)
+	struct policy_reader *r, json_ref v, const char *what, const struct nearest *s)
 {
 	char near[80];
 	char shown[SHOWN];
@@ -34,10 +34,10 @@ static void complain_near(
 
 /* --- who ---------------------------------------------------------------------------------------*/
 
-static void add_group(struct policy_reader *r, value_ref v, struct rule *rule)
+static void add_group(struct policy_reader *r, json_ref v, struct rule *rule)
 {
 	struct span name = span_after(v->text, 1);
-	struct suggestion s;
+	struct nearest s;
 	size_t words = (r->rules->subject_count + 63) / 64;
 
 	for (size_t i = 0; i < r->group_count; i++) {
@@ -47,16 +47,16 @@ static void add_group(struct policy_reader *r, value_ref v, struct rule *rule)
 			return;
 		}
 	}
-	s = suggest(name, 0);
+	s = nearest_to(name, 0);
 	for (size_t i = 0; i < r->group_count; i++)
-		suggest_try(&s, r->groups[i].name);
+		nearest_try(&s, r->groups[i].name);
 	complain_near(r, v, "no such group", &s);
 }
 
-static void add_who(struct policy_reader *r, value_ref v, struct rule *rule)
+static void add_who(struct policy_reader *r, json_ref v, struct rule *rule)
 {
 	size_t subject = policy_subject(r->rules, v->text);
-	struct suggestion s;
+	struct nearest s;
 
 	if (span_equal(v->text, SPAN("*"))) {
 		for (size_t i = 0; i < r->rules->subject_count; i++)
@@ -71,10 +71,10 @@ static void add_who(struct policy_reader *r, value_ref v, struct rule *rule)
 		set_bit(rule->who, subject);
 		return;
 	}
-	s = suggest(v->text, 0);
-	suggest_try(&s, SPAN("anonymous"));
+	s = nearest_to(v->text, 0);
+	nearest_try(&s, SPAN("anonymous"));
 	for (size_t i = SUBJECT_FIRST; i < r->rules->subject_count; i++)
-		suggest_try(&s, r->rules->subjects[i]);
+		nearest_try(&s, r->rules->subjects[i]);
 	complain_near(r, v, "no such user (nor @GROUP, anonymous, cn:NAME, *)", &s);
 }
 
@@ -127,27 +127,27 @@ static bool add_glob(struct rule *rule, struct span glob)
 	return any;
 }
 
-static struct suggestion near_operation(struct span name)
+static struct nearest near_operation(struct span name)
 {
-	struct suggestion s = suggest(name, 0);
+	struct nearest s = nearest_to(name, 0);
 
 	operations_suggest(&s);
-	suggest_try(&s, SPAN("read"));
+	nearest_try(&s, SPAN("read"));
 	return s;
 }
 
-static struct suggestion near_section(struct span name)
+static struct nearest near_section(struct span name)
 {
-	struct suggestion s = suggest(name, 0);
+	struct nearest s = nearest_to(name, 0);
 
 	for (size_t i = 0; i < (size_t)SECTION_NONE; i++)
-		suggest_try(&s, span_of(flag_at(flag_of_section((enum section)i))->arg));
+		nearest_try(&s, span_of(flag_at(flag_of_section((enum section)i))->arg));
 	return s;
 }
 
-static void add_operation(struct policy_reader *r, value_ref v, struct rule *rule)
+static void add_operation(struct policy_reader *r, json_ref v, struct rule *rule)
 {
-	struct suggestion s;
+	struct nearest s;
 
 	if (span_starts(v->text, SPAN("section:"))) {
 		struct span section = span_after(v->text, strlen("section:"));
@@ -173,9 +173,9 @@ static bool must_be_named(enum power p)
 	return p == POWER_PLUGIN_CONTROL || p == POWER_DSP_FILES || p == POWER_UNKNOWN;
 }
 
-static void add_power(struct policy_reader *r, value_ref v, struct rule *rule)
+static void add_power(struct policy_reader *r, json_ref v, struct rule *rule)
 {
-	struct suggestion s;
+	struct nearest s;
 	enum power power = power_find(v->text);
 
 	if (span_equal(v->text, SPAN("*"))) {
@@ -189,14 +189,14 @@ static void add_power(struct policy_reader *r, value_ref v, struct rule *rule)
 		powerset_add(&rule->powers, power);
 		return;
 	}
-	s = suggest(v->text, 0);
+	s = nearest_to(v->text, 0);
 	powers_suggest(&s);
 	complain_near(r, v, "no such power", &s);
 }
 
 /* --- lists -------------------------------------------------------------------------------------*/
 
-static bool read_mount(struct policy_reader *r, value_ref v, struct pattern *p)
+static bool read_mount(struct policy_reader *r, json_ref v, struct pattern *p)
 {
 	struct span path = v->text;
 	char *clean;
@@ -208,7 +208,7 @@ static bool read_mount(struct policy_reader *r, value_ref v, struct pattern *p)
 		complain(r, v, "a mount is a path of the host from \"/\", and perhaps \":ro\"");
 		return false;
 	}
-	clean = arena_take(&r->rules->arena, path.n + 1);
+	clean = mem_list_alloc(&r->rules->memory, path.n + 1);
 	if (!clean) {
 		r->findings->lost = true;
 		return false;
@@ -220,7 +220,7 @@ static bool read_mount(struct policy_reader *r, value_ref v, struct pattern *p)
 	return false;
 }
 
-static bool read_image(struct policy_reader *r, value_ref v, struct pattern *p)
+static bool read_image(struct policy_reader *r, json_ref v, struct pattern *p)
 {
 	size_t slash = span_find(v->text, '/');
 	bool wild = v->text.n > 0 && v->text.s[0] == '*';
@@ -233,7 +233,7 @@ static bool read_image(struct policy_reader *r, value_ref v, struct pattern *p)
 	return false;
 }
 
-static bool read_capability(struct policy_reader *r, value_ref v, struct pattern *p)
+static bool read_capability(struct policy_reader *r, json_ref v, struct pattern *p)
 {
 	bool upper = v->text.n > strlen("CAP_") && span_starts(v->text, SPAN("CAP_"));
 
@@ -249,7 +249,7 @@ static bool read_capability(struct policy_reader *r, value_ref v, struct pattern
 	return false;
 }
 
-static bool read_device(struct policy_reader *r, value_ref v, struct pattern *p)
+static bool read_device(struct policy_reader *r, json_ref v, struct pattern *p)
 {
 	p->text = v->text;
 	if (v->text.n > 0 && (v->text.s[0] == '/' || v->text.s[0] == '*'))
@@ -258,7 +258,7 @@ static bool read_device(struct policy_reader *r, value_ref v, struct pattern *p)
 	return false;
 }
 
-static bool read_word(struct policy_reader *r, value_ref v, struct pattern *p)
+static bool read_word(struct policy_reader *r, json_ref v, struct pattern *p)
 {
 	p->text = v->text;
 	if (v->text.n > 0)
@@ -281,7 +281,7 @@ static bool read_number(struct span *s, unsigned *ret)
 }
 
 /* "8080", "8000-8999", "127.0.0.1:8080". */
-static bool read_port(struct policy_reader *r, value_ref v, struct pattern *p)
+static bool read_port(struct policy_reader *r, json_ref v, struct pattern *p)
 {
 	struct span rest = v->text;
 	size_t colon = rest.n;
@@ -304,7 +304,7 @@ static bool read_port(struct policy_reader *r, value_ref v, struct pattern *p)
 	return false;
 }
 
-static bool read_pattern(struct policy_reader *r, value_ref v, enum list_kind k, struct pattern *p)
+static bool read_pattern(struct policy_reader *r, json_ref v, enum list_kind k, struct pattern *p)
 {
 	switch (k) {
 	case LIST_MOUNTS:
@@ -325,21 +325,21 @@ static bool read_pattern(struct policy_reader *r, value_ref v, enum list_kind k,
 	return read_word(r, v, p);
 }
 
-static void read_list(struct policy_reader *r, value_ref v, enum list_kind k, struct rule *rule)
+static void read_list(struct policy_reader *r, json_ref v, enum list_kind k, struct rule *rule)
 {
 	struct list *list = &rule->lists[k];
 
-	if (!v || !policy_expect(r, v, VALUE_LIST, "a list of strings"))
+	if (!v || !policy_expect(r, v, JSON_VALUE_LIST, "a list of strings"))
 		return;
 	list->given = true;
 	if (v->count > 0)
-		list->items = arena_take(&r->rules->arena, v->count * sizeof(*list->items));
+		list->items = mem_list_alloc(&r->rules->memory, v->count * sizeof(*list->items));
 	if (v->count > 0 && !list->items) {
 		r->findings->lost = true;
 		return;
 	}
-	for (value_ref e = value_first(v); e; e = value_after(v, e)) {
-		if (policy_expect(r, e, VALUE_STRING, "a string") &&
+	for (json_ref e = json_value_first(v); e; e = json_value_next(v, e)) {
+		if (policy_expect(r, e, JSON_VALUE_STRING, "a string") &&
 			read_pattern(r, e, k, &list->items[list->count]))
 			list->count++;
 	}
@@ -347,48 +347,48 @@ static void read_list(struct policy_reader *r, value_ref v, enum list_kind k, st
 
 /* --- a rule ------------------------------------------------------------------------------------*/
 
-static void each(struct policy_reader *r, value_ref list, struct rule *rule,
-	void (*add)(struct policy_reader *, value_ref, struct rule *))
+static void each(struct policy_reader *r, json_ref list, struct rule *rule,
+	void (*add)(struct policy_reader *, json_ref, struct rule *))
 {
-	if (!policy_expect(r, list, VALUE_LIST, "a list of strings"))
+	if (!policy_expect(r, list, JSON_VALUE_LIST, "a list of strings"))
 		return;
 	if (list->count == 0)
 		findings_error(
 			r->findings, list->at, "the list is empty: the rule matches nothing");
-	for (value_ref e = value_first(list); e; e = value_after(list, e)) {
-		if (policy_expect(r, e, VALUE_STRING, "a string"))
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
+		if (policy_expect(r, e, JSON_VALUE_STRING, "a string"))
 			add(r, e, rule);
 	}
 }
 
-static void read_texts(struct policy_reader *r, value_ref v, struct rule *rule)
+static void read_texts(struct policy_reader *r, json_ref v, struct rule *rule)
 {
-	value_ref name = value_exact(v, "name");
-	value_ref message = value_exact(v, "message");
-	value_ref mode = value_exact(v, "mode");
+	json_ref name = json_value_member(v, "name");
+	json_ref message = json_value_member(v, "message");
+	json_ref mode = json_value_member(v, "mode");
 
 	if (!name)
 		findings_error(r->findings, v->at, "the rule has no name");
-	else if (policy_expect(r, name, VALUE_STRING, "a name"))
+	else if (policy_expect(r, name, JSON_VALUE_STRING, "a name"))
 		rule->name = name->text;
 	if (message && !rule->deny)
 		findings_error(
 			r->findings, policy_key_at(r, message), "only a deny rule has a message");
-	else if (message && policy_expect(r, message, VALUE_STRING, "a text"))
+	else if (message && policy_expect(r, message, JSON_VALUE_STRING, "a text"))
 		rule->message = message->text;
 	if (mode && !rule->deny)
 		findings_error(r->findings, policy_key_at(r, mode),
 			"only a deny rule has a mode of its own");
-	else if (mode && span_equal(value_text(mode), SPAN("monitor")))
+	else if (mode && span_equal(json_value_text(mode), SPAN("monitor")))
 		rule->monitor = true;
-	else if (mode && !span_equal(value_text(mode), SPAN("enforce")))
+	else if (mode && !span_equal(json_value_text(mode), SPAN("enforce")))
 		findings_error(r->findings, mode->at, "mode is \"enforce\" or \"monitor\"");
 }
 
-static void read_actions(struct policy_reader *r, value_ref v, struct rule *rule)
+static void read_actions(struct policy_reader *r, json_ref v, struct rule *rule)
 {
-	value_ref allow = value_exact(v, "allow");
-	value_ref deny = value_exact(v, "deny");
+	json_ref allow = json_value_member(v, "allow");
+	json_ref deny = json_value_member(v, "deny");
 
 	rule->deny = deny != NULL;
 	if (allow && deny)
@@ -400,23 +400,23 @@ static void read_actions(struct policy_reader *r, value_ref v, struct rule *rule
 		each(r, allow ? allow : deny, rule, add_operation);
 }
 
-static void check_name_once(struct policy_reader *r, value_ref v, const struct rule *rule)
+static void check_name_once(struct policy_reader *r, json_ref v, const struct rule *rule)
 {
 	for (const struct rule *other = r->rules->items; other < rule; other++) {
 		if (rule->name.n > 0 && span_equal(other->name, rule->name)) {
-			complain(r, value_exact(v, "name"), "another rule has this name");
+			complain(r, json_value_member(v, "name"), "another rule has this name");
 			return;
 		}
 	}
 }
 
-static void read_rule(struct policy_reader *r, value_ref v, struct rule *rule)
+static void read_rule(struct policy_reader *r, json_ref v, struct rule *rule)
 {
 	static const char *const keys[] = { "name", "who", "allow", "deny", "powers", "mounts",
 		"images", "capabilities", "devices", "networks", "runtimes", "ports", "message",
 		"mode", NULL };
-	value_ref who = value_exact(v, "who");
-	value_ref powers = value_exact(v, "powers");
+	json_ref who = json_value_member(v, "who");
+	json_ref powers = json_value_member(v, "powers");
 	size_t found = r->findings->count;
 
 	rule->at = v->at;
@@ -434,25 +434,26 @@ static void read_rule(struct policy_reader *r, value_ref v, struct rule *rule)
 		each(r, powers, rule, add_power);
 	}
 	for (size_t k = 0; k < LIST_COUNT; k++)
-		read_list(r, value_exact(v, list_name((enum list_kind)k)), (enum list_kind)k, rule);
+		read_list(r, json_value_member(v, list_name((enum list_kind)k)), (enum list_kind)k,
+			rule);
 	rule->flawed = r->findings->count > found;
 }
 
-void policy_rules_parse(struct policy_reader *r, value_ref list)
+void policy_rules_parse(struct policy_reader *r, json_ref list)
 {
 	struct rules *rules = r->rules;
 	size_t words = (rules->subject_count + 63) / 64;
 
 	if (!list || list->count == 0)
 		return;
-	rules->items = arena_take(&rules->arena, list->count * sizeof(*rules->items));
-	for (value_ref v = value_first(list); v && rules->items; v = value_after(list, v)) {
+	rules->items = mem_list_alloc(&rules->memory, list->count * sizeof(*rules->items));
+	for (json_ref v = json_value_first(list); v && rules->items; v = json_value_next(list, v)) {
 		struct rule *rule = &rules->items[rules->count];
 
-		rule->who = arena_take(&rules->arena, words * sizeof(uint64_t));
+		rule->who = mem_list_alloc(&rules->memory, words * sizeof(uint64_t));
 		if (!rule->who)
 			break;
-		if (policy_expect(r, v, VALUE_OBJECT, "an object: a rule")) {
+		if (policy_expect(r, v, JSON_VALUE_OBJECT, "an object: a rule")) {
 			read_rule(r, v, rule);
 			rules->count++;
 		}

@@ -29,7 +29,7 @@ bool glob_matches(struct span glob, struct span text)
 }
 
 /* Whether a detail is one that a list speaks of. */
-static bool concerns(enum list_kind k, const struct detail *d)
+static bool concerns(enum list_kind k, const struct attribute *d)
 {
 	if (k == LIST_MOUNTS)
 		return d->power == POWER_HOST_MOUNTS;
@@ -38,16 +38,16 @@ static bool concerns(enum list_kind k, const struct detail *d)
 	return d->kind == list_detail(k);
 }
 
-static struct span place_of(const struct detail *d)
+static struct span place_of(const struct attribute *d)
 {
-	return d->sight && d->sight->path[0] ? span_of(d->sight->path) : d->text;
+	return d->mount_info && d->mount_info->path[0] ? span_of(d->mount_info->path) : d->text;
 }
 
 /* A path below a listed one; only what dsp has seen is known to be there. */
-static bool covers_mount(const struct pattern *p, const struct detail *d)
+static bool covers_mount(const struct pattern *p, const struct attribute *d)
 {
-	if (d->kind != DETAIL_MOUNT || !d->sight || !d->sight->seen ||
-		strlen(d->sight->path) + 1 >= sizeof(d->sight->path))
+	if (d->kind != ATTRIBUTE_MOUNT || !d->mount_info || !d->mount_info->visible ||
+		strlen(d->mount_info->path) + 1 >= sizeof(d->mount_info->path))
 		return false;
 	return path_within(place_of(d), p->text) && (d->read_only || !p->read_only);
 }
@@ -85,7 +85,7 @@ struct ports {
 };
 
 /* "[ADDRESS:]PORT[-PORT]:CONTAINER[/tcp]" */
-static struct ports ports_of(const struct detail *d)
+static struct ports ports_of(const struct attribute *d)
 {
 	struct ports ret = { .odd = d->text.n == 0 };
 	struct span container;
@@ -107,32 +107,32 @@ static struct ports ports_of(const struct detail *d)
 }
 
 /* Each port is one of the pattern's, at its address. */
-static bool covers_ports(const struct pattern *p, const struct detail *d)
+static bool covers_ports(const struct pattern *p, const struct attribute *d)
 {
 	struct ports asked = ports_of(d);
 
-	if (d->kind != DETAIL_PORT || asked.any || asked.odd ||
+	if (d->kind != ATTRIBUTE_PORT || asked.any || asked.odd ||
 		(p->text.n > 0 && !span_equal(p->text, asked.address)))
 		return false;
 	return asked.first >= p->first && asked.last <= p->last;
 }
 
 /* One of the ports may be one of the pattern's. */
-static bool means_ports(const struct pattern *p, const struct detail *d)
+static bool means_ports(const struct pattern *p, const struct attribute *d)
 {
 	struct ports asked = ports_of(d);
 	bool all = asked.address.n == 0 || span_equal(asked.address, SPAN("0.0.0.0")) ||
 		span_equal(asked.address, SPAN("::"));
 
-	if (d->kind != DETAIL_PORT || asked.odd)
-		return d->kind == DETAIL_PORT;
+	if (d->kind != ATTRIBUTE_PORT || asked.odd)
+		return d->kind == ATTRIBUTE_PORT;
 	if (asked.any || (p->text.n > 0 && !all && !span_equal(p->text, asked.address)))
 		return false;
 	return asked.first <= p->last && asked.last >= p->first;
 }
 
 /* What may be an id says nothing of the name. */
-static bool covers_name(const struct pattern *p, const struct detail *d)
+static bool covers_name(const struct pattern *p, const struct attribute *d)
 {
 	if (d->maybe_id)
 		return span_equal(p->text, d->text);
@@ -140,13 +140,13 @@ static bool covers_name(const struct pattern *p, const struct detail *d)
 }
 
 /* A device by a way that no pattern follows: "/dev/snd/../sda". */
-static bool is_winding(const struct detail *d)
+static bool is_winding(const struct attribute *d)
 {
-	return d->kind == DETAIL_DEVICE && span_find(d->text, '/') < d->text.n &&
+	return d->kind == ATTRIBUTE_DEVICE && span_find(d->text, '/') < d->text.n &&
 		!path_is_clean(d->text);
 }
 
-static bool covers_one(enum list_kind k, const struct pattern *p, const struct detail *d)
+static bool covers_one(enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
 	switch (k) {
 	case LIST_MOUNTS:
@@ -154,12 +154,12 @@ static bool covers_one(enum list_kind k, const struct pattern *p, const struct d
 	case LIST_IMAGES:
 		return covers_name(p, d);
 	case LIST_DEVICES:
-		return (d->kind == DETAIL_DEVICE || d->kind == DETAIL_MOUNT) && !is_winding(d) &&
-			glob_matches(p->text, place_of(d));
+		return (d->kind == ATTRIBUTE_DEVICE || d->kind == ATTRIBUTE_MOUNT) &&
+			!is_winding(d) && glob_matches(p->text, place_of(d));
 	case LIST_PORTS:
 		return covers_ports(p, d);
 	case LIST_NETWORKS:
-		return d->kind == DETAIL_NETWORK &&
+		return d->kind == ATTRIBUTE_NETWORK &&
 			(covers_name(p, d) || span_equal(p->text, SPAN("*")));
 	case LIST_CAPABILITIES:
 	case LIST_RUNTIMES:
@@ -169,7 +169,7 @@ static bool covers_one(enum list_kind k, const struct pattern *p, const struct d
 	return d->kind == list_detail(k) && glob_matches(p->text, d->text);
 }
 
-static bool covered(const struct list *list, enum list_kind k, const struct detail *d)
+static bool covered(const struct list *list, enum list_kind k, const struct attribute *d)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		if (covers_one(k, &list->items[i], d))
@@ -178,11 +178,11 @@ static bool covered(const struct list *list, enum list_kind k, const struct deta
 	return false;
 }
 
-static bool means_mount(const struct pattern *p, const struct detail *d)
+static bool means_mount(const struct pattern *p, const struct attribute *d)
 {
 	struct span place = place_of(d);
 
-	return d->kind == DETAIL_MOUNT &&
+	return d->kind == ATTRIBUTE_MOUNT &&
 		(path_within(place, p->text) || path_within(p->text, place)) &&
 		!(p->read_only && d->read_only);
 }
@@ -191,7 +191,7 @@ static bool means_mount(const struct pattern *p, const struct detail *d)
  * A deny rule means what is, holds or may be what it lists: a mount below a path or of its parent,
  * a range of ports with one of them, all capabilities, an id, a device by a winding way.
  */
-static bool means_one(enum list_kind k, const struct pattern *p, const struct detail *d)
+static bool means_one(enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
 	if (k == LIST_MOUNTS)
 		return means_mount(p, d);
@@ -202,7 +202,7 @@ static bool means_one(enum list_kind k, const struct pattern *p, const struct de
 	return d->maybe_id || is_winding(d) || covers_one(k, p, d);
 }
 
-static bool means(const struct list *list, enum list_kind k, const struct detail *d)
+static bool means(const struct list *list, enum list_kind k, const struct attribute *d)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		if (means_one(k, &list->items[i], d))
@@ -213,23 +213,23 @@ static bool means(const struct list *list, enum list_kind k, const struct detail
 
 /* Every item of the kind is covered; else item is the first that is not. */
 static bool covers_all(const struct list *list, enum list_kind k, const struct facts *facts,
-	const struct detail **item)
+	const struct attribute **item)
 {
-	for (size_t i = 0; i < facts->details.count; i++) {
-		const struct detail *d = &facts->details.items[i];
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		const struct attribute *d = &facts->attributes.items[i];
 
 		if (concerns(k, d) && !covered(list, k, d)) {
 			*item = d;
 			return false;
 		}
 	}
-	return !facts->hidden;
+	return !facts->incomplete;
 }
 
 static bool means_any(const struct list *list, enum list_kind k, const struct facts *facts)
 {
-	for (size_t i = 0; i < facts->details.count; i++) {
-		const struct detail *d = &facts->details.items[i];
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		const struct attribute *d = &facts->attributes.items[i];
 
 		if (concerns(k, d) && means(list, k, d))
 			return true;
@@ -255,8 +255,8 @@ static struct rule_match match_deny(
 /* A power without an item ("rollback=previous") is one that no list can speak of. */
 static bool has_items(const struct facts *facts, enum power p)
 {
-	for (size_t i = 0; i < facts->details.count; i++) {
-		if (facts->details.items[i].power == p)
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		if (facts->attributes.items[i].power == p)
 			return true;
 	}
 	return false;

@@ -14,15 +14,16 @@ const char *list_name(enum list_kind k)
 static const enum power covers[LIST_COUNT] = { POWER_HOST_MOUNTS, POWER_COUNT, POWER_CAPABILITIES,
 	POWER_DEVICES, POWER_NETWORK_CONNECT, POWER_RUNTIME, POWER_PUBLISH_PORTS };
 
-static const enum detail_kind kinds[LIST_COUNT] = { DETAIL_MOUNT, DETAIL_IMAGE, DETAIL_CAPABILITY,
-	DETAIL_DEVICE, DETAIL_NETWORK, DETAIL_RUNTIME, DETAIL_PORT };
+static const enum attribute_kind kinds[LIST_COUNT] = { ATTRIBUTE_MOUNT, ATTRIBUTE_IMAGE,
+	ATTRIBUTE_CAPABILITY, ATTRIBUTE_DEVICE, ATTRIBUTE_NETWORK, ATTRIBUTE_RUNTIME,
+	ATTRIBUTE_PORT };
 
 enum power list_power(enum list_kind k)
 {
 	return covers[k];
 }
 
-enum detail_kind list_detail(enum list_kind k)
+enum attribute_kind list_detail(enum list_kind k)
 {
 	return kinds[k];
 }
@@ -31,6 +32,6 @@ void rules_free(struct rules *r)
 {
 	if (!r)
 		return;
-	arena_free(&r->arena);
+	mem_list_free(&r->memory);
 	mem_free(r);
 }

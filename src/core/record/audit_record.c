@@ -18,14 +18,14 @@ enum {
 };
 
 struct draft {
-	struct scribe s;
+	struct json_writer s;
 	const char *cut[CUT_MOST]; /* the members of which the end is missing */
 	size_t cuts;
 };
 
 static void add_text(struct draft *d, const char *key, struct span text, size_t most)
 {
-	if (!scribe_text(&d->s, key, text, most) && d->cuts < CUT_MOST)
+	if (!json_writer_text(&d->s, key, text, most) && d->cuts < CUT_MOST)
 		d->cut[d->cuts++] = key;
 }
 
@@ -87,16 +87,16 @@ static void begin(
 
 	*d = (struct draft){ .s = { .out = ret->text, .cap = sizeof(ret->text) - TAIL_ROOM } };
 	audit_record_time(head->time_us, time);
-	scribe_raw(&d->s, SPAN("{"));
-	scribe_number(&d->s, "v", 1);
-	scribe_word(&d->s, "time", time);
-	scribe_word(&d->s, "id", head->id);
+	json_writer_raw(&d->s, SPAN("{"));
+	json_writer_number(&d->s, "v", 1);
+	json_writer_word(&d->s, "time", time);
+	json_writer_word(&d->s, "id", head->id);
 }
 
 static void begin_stable(struct draft *d, const char *type, struct audit_record_line *ret)
 {
 	ret->stable = d->s.n;
-	scribe_word(&d->s, "type", type);
+	json_writer_word(&d->s, "type", type);
 }
 
 /* The texts before have their bounds, so that this always has its room. */
@@ -105,39 +105,39 @@ static void end(struct draft *d, struct audit_record_line *ret)
 	d->s.cap = sizeof(ret->text) - 1;
 	d->s.full = false;
 	if (d->cuts > 0) {
-		scribe_key(&d->s, "cut");
+		json_writer_key(&d->s, "cut");
 		for (size_t i = 0; i < d->cuts; i++) {
-			scribe_raw(&d->s, i > 0 ? SPAN(",\"") : SPAN("[\""));
-			scribe_raw(&d->s, span_of(d->cut[i]));
-			scribe_raw(&d->s, SPAN("\""));
+			json_writer_raw(&d->s, i > 0 ? SPAN(",\"") : SPAN("[\""));
+			json_writer_raw(&d->s, span_of(d->cut[i]));
+			json_writer_raw(&d->s, SPAN("\""));
 		}
-		scribe_raw(&d->s, SPAN("]"));
+		json_writer_raw(&d->s, SPAN("]"));
 	}
-	scribe_raw(&d->s, SPAN("}\n"));
+	json_writer_raw(&d->s, SPAN("}\n"));
 	ret->n = d->s.n;
 	ret->text[ret->n] = '\0';
 }
 
-static void add_name(struct scribe *s, bool first, const char *name)
+static void add_name(struct json_writer *s, bool first, const char *name)
 {
-	scribe_raw(s, first ? SPAN("\"") : SPAN(",\""));
-	scribe_raw(s, span_of(name));
-	scribe_raw(s, SPAN("\""));
+	json_writer_raw(s, first ? SPAN("\"") : SPAN(",\""));
+	json_writer_raw(s, span_of(name));
+	json_writer_raw(s, SPAN("\""));
 }
 
 static void add_powers(struct draft *d, const char *key, const struct powerset *powers)
 {
 	bool first = true;
 
-	scribe_key(&d->s, key);
-	scribe_raw(&d->s, SPAN("["));
+	json_writer_key(&d->s, key);
+	json_writer_raw(&d->s, SPAN("["));
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		if (!powerset_has(powers, (enum power)i))
 			continue;
 		add_name(&d->s, first, power_info((enum power)i)->name);
 		first = false;
 	}
-	scribe_raw(&d->s, SPAN("]"));
+	json_writer_raw(&d->s, SPAN("]"));
 }
 
 /* --- targets -----------------------------------------------------------------------------------*/
@@ -293,20 +293,20 @@ static void add_request(struct draft *d, const struct audit_record *r)
 	const struct facts *f = r->facts;
 
 	add_subject(d, r->subject);
-	scribe_word(&d->s, "known_by", known_by(r));
+	json_writer_word(&d->s, "known_by", known_by(r));
 	add_text(d, "method", r->request->method, METHOD_ROOM);
 	add_target(d, r->request->target);
 	if (f->reading != READING_UNROUTABLE)
 		add_text(d, "path", f->target.path, PATH_ROOM);
-	scribe_word(&d->s, "operation", audit_record_operation(f));
+	json_writer_word(&d->s, "operation", audit_record_operation(f));
 	if (f->name.n > 0)
 		add_text(d, "name", f->name, NAME_ROOM);
-	scribe_word(&d->s, "access", f->route && !f->route->write ? "read" : "write");
-	scribe_word(&d->s, "reading", reading_of(f));
-	if (f->hidden)
-		scribe_raw(&d->s, SPAN(",\"hidden\":true"));
-	if (f->unseen)
-		scribe_raw(&d->s, SPAN(",\"mounts_unseen\":true"));
+	json_writer_word(&d->s, "access", f->route && !f->route->write ? "read" : "write");
+	json_writer_word(&d->s, "reading", reading_of(f));
+	if (f->incomplete)
+		json_writer_raw(&d->s, SPAN(",\"hidden\":true"));
+	if (f->invisible_mount)
+		json_writer_raw(&d->s, SPAN(",\"mounts_unseen\":true"));
 	add_powers(d, "powers", &f->powers);
 }
 
@@ -341,9 +341,9 @@ const char *audit_record_decided_by(const struct decision *decision, const char 
 static void add_reasons(struct draft *d, const struct decision *said)
 {
 	if (said->reason[0] != '\0')
-		scribe_word(&d->s, "reason", said->reason);
+		json_writer_word(&d->s, "reason", said->reason);
 	if (said->flag < FLAG_COUNT)
-		scribe_word(&d->s, "flag", flag_at(said->flag)->name);
+		json_writer_word(&d->s, "flag", flag_at(said->flag)->name);
 	if (said->by == DECIDED_BY_POWER)
 		add_powers(d, "closed", &said->closed);
 	if (said->rule)
@@ -357,84 +357,85 @@ static void add_decision(struct draft *d, const struct audit_record *r)
 	const struct decision *said = r->decision;
 	bool allow = audit_record_allows(r);
 
-	scribe_word(&d->s, "verdict", allow ? "allow" : "deny");
+	json_writer_word(&d->s, "verdict", allow ? "allow" : "deny");
 	if (allow && said->monitored)
-		scribe_word(&d->s, "would", "deny");
-	scribe_word(&d->s, "decided_by", audit_record_decided_by(r->decision, r->refused));
+		json_writer_word(&d->s, "would", "deny");
+	json_writer_word(&d->s, "decided_by", audit_record_decided_by(r->decision, r->refused));
 	if (said)
 		add_reasons(d, said);
 	if (r->message)
 		add_text(d, "message", span_of(r->message), MESSAGE_ROOM);
-	scribe_word(&d->s, "mode", r->policy->monitor ? "monitor" : "enforce");
-	scribe_word(&d->s, "profile", profile_info(r->policy->profile)->name);
-	scribe_number(&d->s, "generation", r->generation);
-	scribe_word(&d->s, "policy", r->digest);
-	scribe_number(&d->s, "request_bytes", r->request_bytes);
+	json_writer_word(&d->s, "mode", r->policy->monitor ? "monitor" : "enforce");
+	json_writer_word(&d->s, "profile", profile_info(r->policy->profile)->name);
+	json_writer_number(&d->s, "generation", r->generation);
+	json_writer_word(&d->s, "policy", r->digest);
+	json_writer_number(&d->s, "request_bytes", r->request_bytes);
 }
 
 /* --- details -----------------------------------------------------------------------------------*/
 
-static bool may_hold_secrets(enum detail_kind kind)
+static bool may_hold_secrets(enum attribute_kind kind)
 {
-	return kind == DETAIL_COMMAND || kind == DETAIL_ENVIRONMENT || kind == DETAIL_HEALTHCHECK;
+	return kind == ATTRIBUTE_COMMAND || kind == ATTRIBUTE_ENVIRONMENT ||
+		kind == ATTRIBUTE_HEALTHCHECK;
 }
 
-static void add_flag(struct scribe *s, const char *key, bool flag)
+static void add_flag(struct json_writer *s, const char *key, bool flag)
 {
-	scribe_key(s, key);
-	scribe_raw(s, flag ? SPAN("true") : SPAN("false"));
+	json_writer_key(s, key);
+	json_writer_raw(s, flag ? SPAN("true") : SPAN("false"));
 }
 
 /* A text that is there. False: its end is missing. */
-static bool add_part(struct scribe *s, const char *key, struct span text)
+static bool add_part(struct json_writer *s, const char *key, struct span text)
 {
-	return text.n == 0 || scribe_text(s, key, text, DETAIL_ROOM);
+	return text.n == 0 || json_writer_text(s, key, text, DETAIL_ROOM);
 }
 
 /* What only mounts have, and what was seen of them. False: a text was cut. */
-static bool write_mount(struct scribe *s, const struct detail *d)
+static bool write_mount(struct json_writer *s, const struct attribute *d)
 {
 	bool whole = add_part(s, "target", d->target);
 
 	add_flag(s, "read_only", d->read_only);
-	if (d->sight) {
-		whole = add_part(s, "resolved", span_of(d->sight->path)) && whole;
-		add_flag(s, "seen", d->sight->seen);
+	if (d->mount_info) {
+		whole = add_part(s, "resolved", span_of(d->mount_info->path)) && whole;
+		add_flag(s, "seen", d->mount_info->visible);
 	}
 	return whole;
 }
 
 /* False: it has no room. */
-static bool write_detail(struct scribe *s, const struct detail *d)
+static bool write_detail(struct json_writer *s, const struct attribute *d)
 {
 	bool whole;
 
-	scribe_raw(s, SPAN("{"));
+	json_writer_raw(s, SPAN("{"));
 	if (d->power != POWER_COUNT)
-		scribe_word(s, "power", power_info(d->power)->name);
-	scribe_word(s, "kind", detail_kind_name(d->kind));
+		json_writer_word(s, "power", power_info(d->power)->name);
+	json_writer_word(s, "kind", attribute_kind_name(d->kind));
 	whole = add_part(s, "field", d->field);
 	whole = add_part(s, "text", d->text) && whole;
-	if (d->kind == DETAIL_MOUNT)
+	if (d->kind == ATTRIBUTE_MOUNT)
 		whole = write_mount(s, d) && whole;
 	if (d->maybe_id)
 		add_flag(s, "maybe_id", true);
 	if (!whole)
 		add_flag(s, "cut", true);
-	scribe_raw(s, SPAN("}"));
+	json_writer_raw(s, SPAN("}"));
 	return !s->full;
 }
 
 /* As many as the line holds, each whole; the rest is counted. */
-static void add_details(struct draft *d, const struct details *details)
+static void add_details(struct draft *d, const struct attributes *details)
 {
 	size_t left_out = 0;
 	size_t shown = 0;
 
 	if (details->count == 0)
 		return;
-	scribe_key(&d->s, "details");
-	scribe_raw(&d->s, SPAN("["));
+	json_writer_key(&d->s, "details");
+	json_writer_raw(&d->s, SPAN("["));
 	d->s.cap--; /* for the bracket that closes */
 	for (size_t i = 0; i < details->count; i++) {
 		size_t before = d->s.n;
@@ -442,7 +443,7 @@ static void add_details(struct draft *d, const struct details *details)
 		if (may_hold_secrets(details->items[i].kind))
 			continue;
 		if (left_out == 0 && shown > 0)
-			scribe_raw(&d->s, SPAN(","));
+			json_writer_raw(&d->s, SPAN(","));
 		if (left_out > 0 || !write_detail(&d->s, &details->items[i])) {
 			d->s.n = before;
 			left_out++;
@@ -452,10 +453,10 @@ static void add_details(struct draft *d, const struct details *details)
 	}
 	d->s.cap++;
 	d->s.full = false;
-	scribe_raw(&d->s, SPAN("]"));
+	json_writer_raw(&d->s, SPAN("]"));
 	if (left_out > 0) {
 		d->s.cap += 40;
-		scribe_number(&d->s, "details_left_out", left_out);
+		json_writer_number(&d->s, "details_left_out", left_out);
 	}
 }
 
@@ -467,13 +468,13 @@ void audit_record_decision(const struct audit_record_head *head, const struct au
 	struct draft d;
 
 	begin(&d, head, ret);
-	scribe_number(&d.s, "duration_us", head->duration_us);
+	json_writer_number(&d.s, "duration_us", head->duration_us);
 	begin_stable(&d, "decision", ret);
 	if (r->request)
 		add_request(&d, r);
 	add_decision(&d, r);
 	if (r->request)
-		add_details(&d, &r->facts->details);
+		add_details(&d, &r->facts->attributes);
 	end(&d, ret);
 }
 
@@ -485,14 +486,14 @@ void audit_record_outcome(const struct audit_record_head *head, const struct req
 	begin(&d, head, ret);
 	begin_stable(&d, "outcome", ret);
 	if (o->decision)
-		scribe_word(&d.s, "decision", o->decision);
+		json_writer_word(&d.s, "decision", o->decision);
 	if (o->user.n > 0)
 		add_text(&d, "user", o->user, SUBJECT_ROOM);
 	add_text(&d, "method", o->method, METHOD_ROOM);
 	add_target(&d, o->target);
-	scribe_word(&d.s, "pair", o->pair);
+	json_writer_word(&d.s, "pair", o->pair);
 	if (o->status > 0)
-		scribe_number(&d.s, "status", o->status);
+		json_writer_number(&d.s, "status", o->status);
 	end(&d, ret);
 }
 
@@ -502,8 +503,8 @@ static void finish_count(
 	char since[AUDIT_RECORD_TIME_ROOM];
 
 	audit_record_time(head->since_us, since);
-	scribe_number(&d->s, "count", head->count);
-	scribe_word(&d->s, "since", since);
+	json_writer_number(&d->s, "count", head->count);
+	json_writer_word(&d->s, "since", since);
 	end(d, ret);
 }
 
@@ -514,8 +515,8 @@ void audit_record_repeats(const struct audit_record_head *head, const char *of, 
 
 	begin(&d, head, ret);
 	begin_stable(&d, "repeat", ret);
-	scribe_word(&d.s, "of", of);
-	scribe_word(&d.s, "of_type", type);
+	json_writer_word(&d.s, "of", of);
+	json_writer_word(&d.s, "of_type", type);
 	finish_count(&d, head, ret);
 }
 
@@ -526,6 +527,6 @@ void audit_record_dropped(
 
 	begin(&d, head, ret);
 	begin_stable(&d, "dropped", ret);
-	scribe_number(&d.s, "decisions", decisions);
+	json_writer_number(&d.s, "decisions", decisions);
 	finish_count(&d, head, ret);
 }

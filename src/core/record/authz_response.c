@@ -213,10 +213,10 @@ bool authz_response_end(struct authz_response *s, struct request_outcome *ret)
 	if (s->failed || (!s->done && s->state != ENDED))
 		return false;
 	for (size_t i = 0; i < AUTHZ_RESPONSE_TEXTS; i++) {
-		struct reader r = { s->text + s->at[i], s->text + s->end[i] };
+		struct json_reader r = { s->text + s->at[i], s->text + s->end[i] };
 
 		*texts[i] = (struct span){ NULL, 0 };
-		if (s->at[i] > 0 && !reader_string(&r, texts[i]))
+		if (s->at[i] > 0 && !json_reader_string(&r, texts[i]))
 			return false;
 	}
 	ret->status = s->status >= 100 && s->status <= STATUS_MOST ? s->status : 0;

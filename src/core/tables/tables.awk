@@ -1,4 +1,4 @@
-# Turns a table (src/core/*.tab) into a C header. awk -v table=NAME -f tables.awk NAME.tab
+# Turns a table (src/core/tables/*.tab) into a C header. awk -v table=NAME -f tables.awk NAME.tab
 # A row with the wrong number of columns, a duplicate or an unknown word ends the build with file and line.
 
 function fail(why) {
@@ -130,7 +130,7 @@ function field_row(    of) {
 }
 
 # Query rows have an operation, body rows a struct. Those of one stand together.
-function grant_row(    query, in_id, key, all) {
+function power_rule_row(    query, in_id, key, all) {
 	query = $2 ~ /^\?/
 	in_id = id(query ? "OP_" : "STRUCT_", $1)
 	key = query ? substr($2, 2) : $2
@@ -139,10 +139,10 @@ function grant_row(    query, in_id, key, all) {
 		last_in = $1
 		groups[++group_count] = in_id
 		group_query[group_count] = query
-		group_first[group_count] = grant_count + 0
+		group_first[group_count] = rule_count + 0
 	}
-	grant_count++
-	unique("grant", $1 " " $2 " " $3 " " $4 " " $5)
+	rule_count++
+	unique("power rule", $1 " " $2 " " $3 " " $4 " " $5)
 	if (!($3 in tests)) {
 		tests[$3] = 1
 		enums = enums "\t" id("TEST_", $3) ",\n"
@@ -150,7 +150,7 @@ function grant_row(    query, in_id, key, all) {
 	all = $5 ~ /^@/ ? id("STRUCT_", substr($5, 2)) : "STRUCT_NONE"
 	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s) \\\n", quoted(query ? key : tolower(key)),
 		quoted(key), id("TEST_", $3), quoted($4), $5 ~ /^[@-]/ ? "POWER_COUNT" : id("POWER_", $5), all,
-		$6 == "-" ? "true" : "false", id("DETAIL_", $6 == "-" ? "option" : $6))
+		$6 == "-" ? "true" : "false", id("ATTRIBUTE_", $6 == "-" ? "option" : $6))
 }
 
 function metric_row() {
@@ -174,13 +174,13 @@ function print_ranges(name, ids, first, count, kind, wanted,    i, n, out) {
 BEGIN {
 	FS = "\t"
 	columns["routes"] = 13; columns["powers"] = 8; columns["flags"] = 5
-	columns["proxies"] = 4; columns["fields"] = 4; columns["grants"] = 6
+	columns["proxies"] = 4; columns["fields"] = 4; columns["power_rules"] = 6
 	columns["metrics"] = 5
 	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
 	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
 	first["flags"] = "enum section {"; last["flags"] = "SECTION_NONE"
 	first["fields"] = "enum struct_id {\n\tSTRUCT_NONE,"; last["fields"] = "STRUCT_COUNT"
-	first["grants"] = "enum grant_test {"; last["grants"] = "GRANT_TEST_COUNT"
+	first["power_rules"] = "enum power_test {"; last["power_rules"] = "POWER_TEST_COUNT"
 	first["metrics"] = "enum metric {"; last["metrics"] = "METRIC_COUNT"
 	if (!(table in columns)) { print "unknown table " table > "/dev/stderr"; failed = 1; exit 1 }
 }
@@ -192,11 +192,11 @@ table == "powers" { power_row() }
 table == "flags" { flag_row() }
 table == "proxies" { proxy_row() }
 table == "fields" { field_row() }
-table == "grants" { grant_row() }
+table == "power_rules" { power_rule_row() }
 table == "metrics" { metric_row() }
 END {
 	if (failed) exit 1
-	printf "/* Made from src/core/%s.tab: change that. */\n", table
+	printf "/* Made from src/core/tables/%s.tab: change that. */\n", table
 	printf "#ifndef DSP_%s_TAB_H\n#define DSP_%s_TAB_H\n\n", toupper(table), toupper(table)
 	if (table in first) print first[table] "\n" enums "\t" last[table] ",\n};\n"
 	sub(/ \\\n$/, "\n", rows)
@@ -207,8 +207,8 @@ END {
 			struct_ids[i] = id("STRUCT_", structs[i])
 		print_ranges("STRUCT_RANGES", struct_ids, struct_first, struct_count, structs, "")
 	}
-	if (table == "grants") {
-		group_first[group_count + 1] = grant_count
+	if (table == "power_rules") {
+		group_first[group_count + 1] = rule_count
 		print_ranges("QUERY_RANGES", groups, group_first, group_count, group_query, 1)
 		print_ranges("BODY_RANGES", groups, group_first, group_count, group_query, 0)
 	}

@@ -8,31 +8,31 @@
 
 #include "dsp/core/base/span.h"
 
-struct reader {
+struct json_reader {
 	char *at; /* the next byte */
 	char *end;
 };
 
 /* The first byte of the next value, which is not taken, or '\0' at the end. */
-char reader_peek(struct reader *r);
+char json_reader_peek(struct json_reader *r);
 
 /* Takes the byte c, and blanks before it. */
-bool reader_take(struct reader *r, char c);
+bool json_reader_accept(struct json_reader *r, char c);
 
 /* Takes a string. ret is its value, decoded where it stands: the text before r->at changes. */
-bool reader_string(struct reader *r, struct span *ret);
+bool json_reader_string(struct json_reader *r, struct span *ret);
 
 /* Takes a value of any type, and all that is in it. */
-bool reader_skip(struct reader *r);
+bool json_reader_skip(struct json_reader *r);
 
 /*
  * Takes what comes before an object's next value: its opening bracket or a comma, the key and the
  * colon; or the closing bracket. 1: ret is the key; 0: the object has ended; -1: this is no object.
  * first is true before the first call, and the callee's from then on.
  */
-int reader_member(struct reader *r, bool *first, struct span *ret);
+int json_reader_member(struct json_reader *r, bool *first, struct span *ret);
 
 /* Whether nothing but blanks is left. */
-bool reader_at_end(struct reader *r);
+bool json_reader_at_end(struct json_reader *r);
 
 #endif

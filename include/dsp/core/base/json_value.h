@@ -11,28 +11,28 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 
-enum value_kind {
-	VALUE_NULL,
-	VALUE_FALSE,
-	VALUE_TRUE,
-	VALUE_NUMBER,
-	VALUE_STRING,
-	VALUE_LIST,
-	VALUE_OBJECT,
+enum json_value_kind {
+	JSON_VALUE_NULL,
+	JSON_VALUE_FALSE,
+	JSON_VALUE_TRUE,
+	JSON_VALUE_NUMBER,
+	JSON_VALUE_STRING,
+	JSON_VALUE_LIST,
+	JSON_VALUE_OBJECT,
 };
 
 /* Behind a list or an object stand its elements or members, each with all that is in it. */
-struct value {
+struct json_value {
 	struct span key;     /* of an object's member */
 	struct span text;    /* of a string */
 	unsigned size;       /* values from here to the end of all that is in it; itself too */
 	unsigned at;         /* where its text begins, in bytes from the start of the whole text */
 	unsigned end;        /* where its text ends: the offset behind its last byte */
 	unsigned count : 24; /* elements or members */
-	enum value_kind kind : 8;
+	enum json_value_kind kind : 8;
 };
 
-typedef const struct value *value_ref; /* NULL: it is absent */
+typedef const struct json_value *json_ref; /* NULL: it is absent */
 
 /*
  * Reads n bytes of text: one value, depth of 64 at most, no more values than any client sends, no
@@ -41,26 +41,27 @@ typedef const struct value *value_ref; /* NULL: it is absent */
  * JSON"), which tells nothing of the contents, and where, in bytes; why->code is ENOMEM when
  * memory ran out.
  */
-MUST_USE int value_read(char *text, size_t n, struct value **ret, size_t *where, struct err *why);
+MUST_USE int json_value_parse(
+	char *text, size_t n, struct json_value **ret, size_t *where, struct err *why);
 
 /* Whether v is there and not null; whether it is true. */
-bool value_given(value_ref v);
-bool value_true(value_ref v);
+bool json_value_given(json_ref v);
+bool json_value_true(json_ref v);
 
 /* A string; empty for everything else. */
-struct span value_text(value_ref v);
+struct span json_value_text(json_ref v);
 
 /*
  * The elements of a list, the members of an object, in turn; a string is taken for a list of
  * itself. NULL when there is none, or no more. member is what the last call returned.
  */
-value_ref value_first(value_ref v);
-value_ref value_after(value_ref v, value_ref member);
+json_ref json_value_first(json_ref v);
+json_ref json_value_next(json_ref v, json_ref member);
 
 /* The member of an object whose key is exactly name. */
-value_ref value_exact(value_ref v, const char *name);
+json_ref json_value_member(json_ref v, const char *name);
 
-/* The JSON text of v. source: a copy of the whole text that was made before value_read changed it. */
-struct span value_source(value_ref v, const char *source);
+/* The JSON text of v. source: a copy of the whole text that was made before json_value_parse changed it. */
+struct span json_value_source(json_ref v, const char *source);
 
 #endif

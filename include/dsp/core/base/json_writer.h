@@ -12,7 +12,7 @@
 
 #include "dsp/core/base/span.h"
 
-struct scribe {
+struct json_writer {
 	char *out;
 	size_t cap; /* what does not fit is left out, and full is set */
 	size_t n;
@@ -20,20 +20,20 @@ struct scribe {
 };
 
 /* Bytes that are JSON already, whole or not at all. */
-void scribe_raw(struct scribe *s, struct span bytes);
+void json_writer_raw(struct json_writer *s, struct span bytes);
 
 /* ,"key": with the comma where one is due; key is plain. */
-void scribe_key(struct scribe *s, const char *key);
+void json_writer_key(struct json_writer *s, const char *key);
 
-void scribe_number(struct scribe *s, const char *key, uint64_t n);
+void json_writer_number(struct json_writer *s, const char *key, uint64_t n);
 
 /* A word of our own: printable ASCII without quotes and backslashes. */
-void scribe_word(struct scribe *s, const char *key, const char *word);
+void json_writer_word(struct json_writer *s, const char *key, const char *word);
 
 /* A string of text, of which the first bytes count that fill most bytes. False: it was cut. */
-bool scribe_string(struct scribe *s, struct span text, size_t most);
+bool json_writer_string(struct json_writer *s, struct span text, size_t most);
 
 /* A member whose value is a string. */
-bool scribe_text(struct scribe *s, const char *key, struct span text, size_t most);
+bool json_writer_text(struct json_writer *s, const char *key, struct span text, size_t most);
 
 #endif

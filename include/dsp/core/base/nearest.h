@@ -4,16 +4,19 @@
 
 #include "dsp/core/base/span.h"
 
-struct suggestion {
-	struct span name;    /* the unknown word */
-	size_t edits;        /* the best so far; starts as one more than is near */
-	struct span nearest; /* empty: none is near */
+struct nearest {
+	struct span name; /* the unknown word */
+	size_t edits;     /* of the nearest word so far; at first one more than counts as near */
+	struct span word; /* the nearest known word so far; empty: none is near */
 };
 
-/* most: edits that are still near (a swap is one); 0: as many as suit the word's length. */
-struct suggestion suggest(struct span name, size_t most);
+/*
+ * Starts a search. most: how many edits still count as near (a swap is one edit); 0: a number that
+ * suits the length of name.
+ */
+struct nearest nearest_to(struct span name, size_t most);
 
-/* Looks at one known word. */
-void suggest_try(struct suggestion *s, struct span known);
+/* Compares name with one known word, which must outlive n. */
+void nearest_try(struct nearest *n, struct span known);
 
 #endif

@@ -20,8 +20,17 @@ void text_escape(struct span in, char *out, size_t cap);
 /* Copies as much of in as fits, terminated; cap is at least 1. */
 void text_copy(struct span in, char *out, size_t cap);
 
-/* A number that spreads texts over a table; whoever chooses them can make it the same for many. */
+/*
+ * A hash for tables, FNV-1a over eight bytes at a time. It is not collision-resistant: whoever
+ * chooses the texts can make many share one hash, so a table must stay correct then, and bounded.
+ */
 uint64_t text_hash(struct span s);
+
+/* Whether text is one of the words of a comma-separated list. */
+bool text_in_list(struct span text, const char *list);
+
+/* Whether text is not empty and made of 0-9 and a-f alone, as ids are. */
+bool text_is_hex(struct span text);
 
 /* The length of the UTF-8 character at the start of s, 0 when it is none (RFC 3629). */
 size_t text_utf8(struct span s);

@@ -28,13 +28,13 @@ struct facts {
 	bool plain_name;        /* it matches [a-zA-Z0-9_.-]+ whole */
 	struct span plugin;     /* the familiar local name of a plugin to be made; else empty */
 	struct powerset powers; /* when unreadable: those of route and query */
-	struct details details; /* what they are, item by item */
+	struct attributes attributes; /* what they are, item by item */
 	/*
 	 * It may ask for more than the details tell: a form that dsp is not shown may replace the
 	 * query, or a specification of before is meant.
 	 */
-	bool hidden;
-	bool unseen; /* a mount's source is not what dsp can see: it may be anything */
+	bool incomplete;
+	bool invisible_mount; /* dsp cannot see the source of a mount: it may be anything */
 	enum reading reading;
 	struct err doubt;   /* the part in doubt, "its ...", when reading is not exact */
 	const char *advice; /* static: what a client may do about the doubt, or NULL */
@@ -42,7 +42,7 @@ struct facts {
 	/* Owned: what the spans above may point into. */
 	char small[512];
 	char *big;
-	struct value *body; /* its top, when it was read */
+	struct json_value *body; /* its top, when it was read */
 };
 
 /*
@@ -50,7 +50,7 @@ struct facts {
  * unroutable or unreadable. -1 and e only when memory ran out. Always call facts_free afterwards.
  * ret must not be copied: it points into itself.
  */
-MUST_USE int facts_read(const struct request *rq, struct facts *ret, struct err *e);
+MUST_USE int facts_parse(const struct request *rq, struct facts *ret, struct err *e);
 
 void facts_free(struct facts *f);
 
@@ -62,6 +62,6 @@ void facts_hide_mounts(struct facts *f);
  * a sight each, or by their text. socket_dir: the directory of dsp's own socket. -1 and e only
  * when memory ran out.
  */
-MUST_USE int facts_judge_mounts(struct facts *f, struct span socket_dir, struct err *e);
+MUST_USE int facts_add_mount_powers(struct facts *f, struct span socket_dir, struct err *e);
 
 #endif

@@ -26,16 +26,16 @@ bool path_within(struct span path, struct span dir);
  * socket), the plugins' and Docker's configuration, containerd's directories, units of dsp and
  * docker with their drop-ins, the programs dsp, dockerd, containerd and runc.
  */
-bool path_is_own(struct span path, struct span socket_dir);
+bool path_is_dsp_file(struct span path, struct span socket_dir);
 
 /* Whether a clean path is, or holds, a usual place of Docker's or containerd's socket. */
 bool path_holds_socket(struct span path);
 
 /*
- * Of path_is_own all but units and programs, and the sockets of path_holds_socket: to be found by
+ * Of path_is_dsp_file all but units and programs, and the sockets of path_holds_socket: to be found by
  * what they are too.
  */
-const struct span *path_own_directories(size_t *count);
+const struct span *path_dsp_directories(size_t *count);
 const struct span *path_sockets(size_t *count);
 
 #endif

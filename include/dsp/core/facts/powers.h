@@ -1,6 +1,6 @@
 /*
  * Powers: what a request would gain. The names, their flags and what profiles say of them are
- * rows of powers.tab; which request asks for which is said by routes.tab and grants.tab.
+ * rows of powers.tab; which request asks for which is said by routes.tab and power_rules.tab.
  */
 #ifndef DSP_POWERS_H
 #define DSP_POWERS_H
@@ -12,7 +12,7 @@
 #include "powers_tab.h"
 
 struct line;
-struct suggestion;
+struct nearest;
 
 /* How far somebody with this power alone is from root on the host. */
 enum root { ROOT_DIRECT, ROOT_THROUGH_OTHERS, ROOT_NO };
@@ -36,7 +36,7 @@ const struct power_info *power_info(enum power p);
 enum power power_find(struct span name);
 
 /* Offers every power's name to s. */
-void powers_suggest(struct suggestion *s);
+void powers_suggest(struct nearest *s);
 
 /* "direct", "through others", "no". */
 const char *root_name(enum root r);

@@ -51,7 +51,7 @@ struct route {
 	const char *last_tag;
 };
 
-enum method method_of(struct span method);
+enum method route_method(struct span method);
 
 /*
  * The first row that dockerd's router would take, or NULL: the path is no route that the table
@@ -66,7 +66,7 @@ const struct route *route_rows(size_t *count);
 enum operation operation_find(struct span name);
 
 /* Offers every operation's name to s. */
-void operations_suggest(struct suggestion *s);
+void operations_suggest(struct nearest *s);
 
 /* The powers that a route carries whatever its query and body say. */
 struct powerset route_powers(const struct route *route);

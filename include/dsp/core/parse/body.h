@@ -25,10 +25,10 @@ struct body_form {
  * the top, with mem_free; it lives no longer than text. -1 and why (one clause that names the part,
  * with nothing of the contents) when unreadable; why->code is ENOMEM when memory ran out.
  */
-MUST_USE int body_read(
-	char *text, size_t n, struct body_form form, struct value **ret, struct err *why);
+MUST_USE int body_parse(
+	char *text, size_t n, struct body_form form, struct json_value **ret, struct err *why);
 
 /* The member of an object whose key folds to name (lower case letters), as Go finds it. */
-value_ref body_get(value_ref object, const char *name);
+json_ref body_get(json_ref object, const char *name);
 
 #endif

@@ -19,7 +19,7 @@ struct target {
  * holds escapes. The spans of ret point into raw or scratch. -1 and why (one clause, "its ...")
  * when the target is unroutable; ret is then undefined.
  */
-MUST_USE int target_read(
+MUST_USE int target_parse(
 	struct span method, struct span raw, char *scratch, struct target *ret, struct err *why);
 
 /* Decodes %XX once: at most in.n bytes to out. The length, or -1 on a bad escape. */

@@ -37,6 +37,6 @@ bool escalation_can_ask(const struct route *route, enum power p, struct powerset
 struct powerset escalation_possible_powers(const struct route *route);
 
 /* Whether a request of this route can have details of a kind. */
-bool escalation_has_details(const struct route *route, enum detail_kind kind);
+bool escalation_has_details(const struct route *route, enum attribute_kind kind);
 
 #endif

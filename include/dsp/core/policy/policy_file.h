@@ -45,16 +45,17 @@ struct policy_group {
 };
 
 /* Where a member's key, a value stand. */
-size_t policy_key_at(const struct policy_reader *r, value_ref member);
+size_t policy_key_at(const struct policy_reader *r, json_ref member);
 
 /* Finds keys that are not one of names (which ends with NULL), or stand twice. */
-void policy_check_keys(struct policy_reader *r, value_ref object, const char *const *names);
+void policy_check_keys(struct policy_reader *r, json_ref object, const char *const *names);
 
 /* Whether v is of a kind; else it is found wrong, as what it should be. */
-bool policy_expect(struct policy_reader *r, value_ref v, enum value_kind kind, const char *what);
+bool policy_expect(
+	struct policy_reader *r, json_ref v, enum json_value_kind kind, const char *what);
 
 /* "did you mean ...?", or empty; out is terminated. */
-const char *policy_near(const struct suggestion *s, char *out, size_t cap);
+const char *policy_near(const struct nearest *s, char *out, size_t cap);
 
 /* Whether a user or a group may be called so. */
 bool policy_is_name(struct span s);
@@ -63,6 +64,6 @@ bool policy_is_name(struct span s);
 size_t policy_subject(const struct rules *rules, struct span name);
 
 /* All rules; users and groups must have been read. */
-void policy_rules_parse(struct policy_reader *r, value_ref list);
+void policy_rules_parse(struct policy_reader *r, json_ref list);
 
 #endif

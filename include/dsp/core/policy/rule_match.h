@@ -18,7 +18,7 @@ struct rule_match {
 	enum match_result result;
 	struct powerset missing; /* MATCH_NOT_POWERS of an allow rule */
 	enum list_kind list;     /* MATCH_NOT_LIST */
-	const struct detail *item;
+	const struct attribute *item;
 };
 
 /* Whether rule r speaks of what subject asks for with these powers, and if not, why. */

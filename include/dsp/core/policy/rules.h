@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dsp/core/base/arena.h"
+#include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/facts/facts.h"
 #include "dsp/core/facts/powers.h"
@@ -33,7 +33,7 @@ const char *list_name(enum list_kind k);
 
 /* The power that its items cover (POWER_COUNT: none), and the details that it speaks of. */
 enum power list_power(enum list_kind k);
-enum detail_kind list_detail(enum list_kind k);
+enum attribute_kind list_detail(enum list_kind k);
 
 /* One word of a list. */
 struct pattern {
@@ -79,7 +79,7 @@ struct token {
 };
 
 struct rules {
-	struct arena arena; /* holds all that is below */
+	struct mem_list memory; /* holds all that is below */
 	size_t subject_count;
 	struct span *subjects; /* their names; "cn:x" for a certificate that no user has */
 	bool *has_token;       /* of each subject: a user that is known by a token */
