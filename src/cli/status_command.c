@@ -96,18 +96,18 @@ static int show_asked(const struct arguments *a)
 {
 	struct dockerd *d = NULL;
 	struct err e;
-	enum asked asked = ASKED_UNKNOWN;
+	enum probe_result probe = PROBE_UNKNOWN;
 
 	if (dockerd_find(NULL, &d, &e) == 0) {
 		if (d->pid != 0)
-			asked = dockerd_probe(d, a->socket, &e);
+			probe = dockerd_api_probe(d, a->socket, &e);
 		else
 			err_set(&e, 0, "no dockerd runs");
 		dockerd_free(d);
 	}
-	if (asked == ASKED_YES)
+	if (probe == PROBE_ASKED)
 		return EXIT_FINE;
-	if (asked == ASKED_NO)
+	if (probe == PROBE_NOT_ASKED)
 		err_set(&e, 0, "dockerd does not ask it");
 	(void)fail(a, e.text);
 	return EXIT_UNPROTECTED;
@@ -135,7 +135,7 @@ static int show(const struct arguments *a, const char *endpoint)
 	return a->asked ? show_asked(a) : EXIT_FINE;
 }
 
-static int take_arguments(struct arguments *a, int argc, char **argv)
+static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
 		{ "json", no_argument, NULL, 'j' }, { "asked", no_argument, NULL, 'a' },
@@ -167,7 +167,7 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 static int control(int argc, char **argv, const char *endpoint)
 {
 	struct arguments a = { .command = NULL };
-	int rc = take_arguments(&a, argc, argv);
+	int rc = parse_arguments(&a, argc, argv);
 
 	return rc != 0 ? rc : show(&a, endpoint);
 }

@@ -389,7 +389,7 @@ static int remove_file(const struct daemon_file *f, struct err *e)
 	return 0;
 }
 
-int daemon_file_without(const struct daemon_file *f, const char *name, struct file_text *ret,
+int daemon_file_preview(const struct daemon_file *f, const char *name, struct file_text *ret,
 	bool *gone, struct err *e)
 {
 	AUTO_MEM char *left = daemon_json_remove(daemon_file_text(f), name, e);
@@ -415,7 +415,7 @@ int daemon_file_without(const struct daemon_file *f, const char *name, struct fi
 	return 0;
 }
 
-int daemon_file_take_out(const struct daemon_file *f, const char *name, struct err *e)
+int daemon_file_remove_plugin(const struct daemon_file *f, const char *name, struct err *e)
 {
 	json_auto_t *plugins = daemon_json_plugins(daemon_file_text(f), e);
 	struct file_text left = { NULL, 0 };
@@ -423,7 +423,7 @@ int daemon_file_take_out(const struct daemon_file *f, const char *name, struct e
 	bool gone = false;
 	int rc;
 
-	if (!plugins || (has && daemon_file_without(f, name, &left, &gone, e) != 0))
+	if (!plugins || (has && daemon_file_preview(f, name, &left, &gone, e) != 0))
 		return -1;
 	forget(f, FILE_NEW);
 	if (has && gone) {

@@ -59,10 +59,11 @@ MUST_USE int daemon_file_switch(const struct daemon_file *f, struct err *e);
  * What the file will be without the name: what dsp enable found, byte for byte, where nothing else
  * was changed since (and "{}" where that was blank). gone: there will be none, for there was none. mem_free(ret->text); -1 and e.
  */
-MUST_USE int daemon_file_without(const struct daemon_file *f, const char *name,
+MUST_USE int daemon_file_preview(const struct daemon_file *f, const char *name,
 	struct file_text *ret, bool *gone, struct err *e);
 
 /* Makes it so. 1: done; 0: the name was not in it. -1 and e: nothing is changed. */
-MUST_USE int daemon_file_take_out(const struct daemon_file *f, const char *name, struct err *e);
+MUST_USE int daemon_file_remove_plugin(
+	const struct daemon_file *f, const char *name, struct err *e);
 
 #endif

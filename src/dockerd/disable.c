@@ -23,130 +23,130 @@
  * A managed dsp has its socket in a directory of its id. Where the usual one is not there and one
  * such is, the probe is to come to that.
  */
-static void find_managed(struct turn *t)
+static void find_managed(struct setup *s)
 {
-	char path[sizeof(t->socket)];
+	char path[sizeof(s->socket)];
 	struct dirent **ids = NULL;
-	int n = access(t->socket, F_OK) == 0 ? 0 : scandir(PLUGINS, &ids, NULL, alphasort);
+	int n = access(s->socket, F_OK) == 0 ? 0 : scandir(PLUGINS, &ids, NULL, alphasort);
 	int found = 0;
 	struct line l;
 
 	for (int i = 0; i < n; i++) {
 		line_init(&l, path, sizeof(path));
-		line_add(&l, PLUGINS "/%s/%s.sock", ids[i]->d_name, t->name);
+		line_add(&l, PLUGINS "/%s/%s.sock", ids[i]->d_name, s->name);
 		if (!l.cut && access(path, F_OK) == 0 && ++found == 1)
-			text_copy(span_of(path), t->socket, sizeof(t->socket));
+			text_copy(span_of(path), s->socket, sizeof(s->socket));
 		mem_free(ids[i]);
 	}
 	mem_free((void *)ids);
 	if (found > 1)
-		turn_say(t, "notice",
+		setup_report(s, "notice",
 			"several managed plugins have a socket called %s.sock: say by --socket which is meant",
-			t->name);
+			s->name);
 }
 
 /* A plugin that is left and not there would end dockerd. Where dsp is dead that matters less. */
-static int check_left(struct turn *t, const json_t *plugins)
+static int check_left(struct setup *s, const json_t *plugins)
 {
 	json_auto_t *alive = NULL;
 	const json_t *v;
 	struct err e;
 	size_t i;
 
-	if (t->dockerd->pid == 0 || !daemon_json_has(plugins, t->name))
+	if (s->dockerd->pid == 0 || !daemon_json_has(plugins, s->name))
 		return 0;
 	json_array_foreach (plugins, i, v) {
 		const char *name = json_string_value(v);
 
-		if (strcmp(name, t->name) == 0)
+		if (strcmp(name, s->name) == 0)
 			continue;
 		if (!alive)
 			alive = http_client_ask_dsp(
-				t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
+				s->socket, ENDPOINT_ACTIVATE, SETUP_ASK_MS, NULL, &e);
 		if (!alive)
 			return 0;
-		if (turn_check_other(t, name, false) != 0)
+		if (setup_check_plugin(s, name, false) != 0)
 			return EXIT_FINDINGS;
 	}
 	return 0;
 }
 
-static int show(struct turn *t, bool has)
+static int show(struct setup *s, bool has)
 {
 	struct file_text left = { NULL, 0 };
 	bool gone = false;
 	struct err e;
 
 	if (has) {
-		if (daemon_file_without(t->file, t->name, &left, &gone, &e) != 0)
-			return turn_refuse(t, NULL, "%s: %s", t->file->path, e.text);
-		turn_show_change(t, gone ? SPAN("") : (struct span){ left.text, left.n });
+		if (daemon_file_preview(s->file, s->name, &left, &gone, &e) != 0)
+			return setup_refuse(s, NULL, "%s: %s", s->file->path, e.text);
+		setup_show_change(s, gone ? SPAN("") : (struct span){ left.text, left.n });
 		mem_free(left.text);
-		turn_say(t, "would", "%s %s", gone ? "remove" : "write", t->file->path);
+		setup_report(s, "would", "%s %s", gone ? "remove" : "write", s->file->path);
 	}
-	if (t->dockerd->pid != 0)
-		turn_say(t, "would",
+	if (s->dockerd->pid != 0)
+		setup_report(s, "would",
 			"send SIGHUP to dockerd, which reads all of the file again, and prove that it asks %s no more",
-			t->name);
+			s->name);
 	return EXIT_FINE;
 }
 
-static int prove(struct turn *t, bool changed)
+static int prove(struct setup *s, bool changed)
 {
 	struct err e;
 
-	if (t->dockerd->pid == 0)
+	if (s->dockerd->pid == 0)
 		return EXIT_FINE;
-	if (!changed && dockerd_probe(t->dockerd, t->socket, &e) == ASKED_NO) {
-		turn_say(t, "ok", "dockerd does not ask %s", t->name);
+	if (!changed && dockerd_api_probe(s->dockerd, s->socket, &e) == PROBE_NOT_ASKED) {
+		setup_report(s, "ok", "dockerd does not ask %s", s->name);
 		return EXIT_FINE;
 	}
-	if (turn_reload(t, ASKED_NO, &e) != 0)
-		return turn_refuse(t, "see dockerd's log, and dsp-break-glass(7)",
-			"that dockerd asks %s no more could not be proven: %s", t->name, e.text);
-	turn_say(t, "ok", "dockerd answers, and does not ask %s", t->name);
+	if (setup_reload(s, PROBE_NOT_ASKED, &e) != 0)
+		return setup_refuse(s, "see dockerd's log, and dsp-break-glass(7)",
+			"that dockerd asks %s no more could not be proven: %s", s->name, e.text);
+	setup_report(s, "ok", "dockerd answers, and does not ask %s", s->name);
 	return EXIT_FINE;
 }
 
-static int disable(struct turn *t)
+static int disable(struct setup *s)
 {
 	json_auto_t *plugins = NULL;
-	char tagged[sizeof(t->name) + 8];
+	char tagged[sizeof(s->name) + 8];
 	struct err e;
 	int out;
 
-	if (turn_find(t) != 0 || turn_open(t, &plugins) != 0)
+	if (setup_find_dockerd(s) != 0 || setup_open_file(s, &plugins) != 0)
 		return EXIT_FINDINGS;
-	(void)snprintf(tagged, sizeof(tagged), "%s:latest", t->name);
+	(void)snprintf(tagged, sizeof(tagged), "%s:latest", s->name);
 	if (daemon_json_has(plugins, tagged))
-		turn_say(t, "notice", "%s names %s too: dsp disable --name %s", t->file->path,
+		setup_report(s, "notice", "%s names %s too: dsp disable --name %s", s->file->path,
 			tagged, tagged);
-	if (!daemon_json_has(plugins, t->name))
-		turn_say(t, "ok", "%s does not name %s", t->file->path, t->name);
-	find_managed(t);
-	if (check_left(t, plugins) != 0)
+	if (!daemon_json_has(plugins, s->name))
+		setup_report(s, "ok", "%s does not name %s", s->file->path, s->name);
+	find_managed(s);
+	if (check_left(s, plugins) != 0)
 		return EXIT_FINDINGS;
-	if (t->dry_run)
-		return show(t, daemon_json_has(plugins, t->name));
+	if (s->dry_run)
+		return show(s, daemon_json_has(plugins, s->name));
 	signals_block();
-	out = daemon_file_take_out(t->file, t->name, &e);
+	out = daemon_file_remove_plugin(s->file, s->name, &e);
 	if (out < 0)
-		return turn_refuse(t,
-			turn_advice(&e) ? turn_advice(&e)
-					: "take it out by hand, see dsp-break-glass(7)",
+		return setup_refuse(s,
+			setup_advice(&e) ? setup_advice(&e)
+					 : "take it out by hand, see dsp-break-glass(7)",
 			"%s; nothing is changed", e.text);
-	t->changed = out > 0;
-	if (t->changed)
-		turn_say(t, "ok", "%s does not name %s any more", t->file->path, t->name);
-	return prove(t, t->changed);
+	s->changed = out > 0;
+	if (s->changed)
+		setup_report(s, "ok", "%s does not name %s any more", s->file->path, s->name);
+	return prove(s, s->changed);
 }
 
 static int run_disable(int argc, char **argv)
 {
-	struct turn t;
-	int rc = turn_begin(&t, argc, argv);
+	struct setup s;
+	int rc = setup_begin(&s, argc, argv);
 
-	return rc != 0 ? rc : turn_end(&t, disable(&t));
+	return rc != 0 ? rc : setup_end(&s, disable(&s));
 }
 
 const struct command disable_command = {

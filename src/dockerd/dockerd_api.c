@@ -13,7 +13,7 @@
 
 enum { DOCKERD_MS = 10000, PROBE_MS = 5000, VERSION_MS = 20000 };
 
-int dockerd_get(
+int dockerd_api_get(
 	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e)
 {
 	struct http_reply r;
@@ -31,7 +31,7 @@ int dockerd_get(
 
 /* --- version -----------------------------------------------------------------------------------*/
 
-int dockerd_command(const struct dockerd *d, const char *const *arguments, char *output, size_t cap,
+int dockerd_run(const struct dockerd *d, const char *const *arguments, char *output, size_t cap,
 	struct err *e)
 {
 	const char *argv[8] = { NULL };
@@ -55,7 +55,7 @@ void dockerd_read_version(struct dockerd *d)
 	struct err e;
 
 	/* Not from its API: that may be closed by a policy, or wait for a plugin that is dead. */
-	if (dockerd_command(d, arguments, output, sizeof(output), &e) != 0)
+	if (dockerd_run(d, arguments, output, sizeof(output), &e) != 0)
 		return;
 	at = strstr(output, before);
 	if (at) {
@@ -97,7 +97,7 @@ static int has_seen(const char *dsp_socket, const char *nonce, struct err *e)
 }
 
 /* What dockerd said to the ping tells something when it was not 200. */
-static enum asked refused(const struct dockerd *d, const struct http_reply *r, struct err *e)
+static enum probe_result refused(const struct dockerd *d, const struct http_reply *r, struct err *e)
 {
 	json_auto_t *o = http_reply_json(r);
 	const char *message = json_string_value(json_object_get(o, "message"));
@@ -105,40 +105,40 @@ static enum asked refused(const struct dockerd *d, const struct http_reply *r, s
 
 	text_escape(span_of(message ? message : "no reason"), text, sizeof(text));
 	err_set(e, 0, "%s: the probe was answered with %d: %s", d->socket, r->status, text);
-	return ASKED_UNKNOWN;
+	return PROBE_UNKNOWN;
 }
 
-enum asked dockerd_probe(const struct dockerd *d, const char *dsp_socket, struct err *e)
+enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_socket, struct err *e)
 {
 	char target[sizeof("/_ping?dsp=") + PROBE_LENGTH];
 	char nonce[PROBE_LENGTH + 1];
 	struct http_reply r;
 	struct err silent;
-	enum asked asked;
+	enum probe_result probe;
 	int answered;
 	int seen;
 
 	if (!d->socket || make_nonce(nonce, e) != 0) {
 		if (!d->socket)
 			err_set(e, 0, "no socket of dockerd's API is known");
-		return ASKED_UNKNOWN;
+		return PROBE_UNKNOWN;
 	}
 	(void)snprintf(target, sizeof(target), "/_ping?dsp=%s", nonce);
 	answered = http_client_get(d->socket, target, PROBE_MS, &r, e);
 	seen = has_seen(dsp_socket, nonce, answered == 0 ? e : &silent);
 	if (seen == 1)
-		asked = ASKED_YES;
+		probe = PROBE_ASKED;
 	else if (answered != 0)
-		asked = ASKED_UNKNOWN;
+		probe = PROBE_UNKNOWN;
 	else if (r.status != 200)
 		/* Another plugin may have refused it, or dsp itself is dead. */
-		asked = refused(d, &r, e);
+		probe = refused(d, &r, e);
 	else
 		/* Whom dockerd asks must answer before it does: no dsp that is dead was asked. */
-		asked = ASKED_NO;
+		probe = PROBE_NOT_ASKED;
 	if (answered == 0)
 		http_reply_free(&r);
-	return asked;
+	return probe;
 }
 
 /* --- plugins -----------------------------------------------------------------------------------*/
@@ -157,7 +157,7 @@ static const char *fill_in(const char *form, const char *name, char *path, size_
 	return path;
 }
 
-bool dockerd_finds(const char *name, char *path, size_t cap)
+bool dockerd_find_plugin(const char *name, char *path, size_t cap)
 {
 	static const char *const sockets[] = { "/run/docker/plugins/%s.sock",
 		"/run/docker/plugins/%s/%s.sock" };
@@ -187,7 +187,7 @@ static bool is_plain(const char *name)
 		strlen(name);
 }
 
-int dockerd_managed(const struct dockerd *d, const char *name, struct err *e)
+int dockerd_api_managed(const struct dockerd *d, const char *name, struct err *e)
 {
 	json_auto_t *o = NULL;
 	char target[256];
@@ -196,7 +196,7 @@ int dockerd_managed(const struct dockerd *d, const char *name, struct err *e)
 	if (!is_plain(name))
 		return -1;
 	(void)snprintf(target, sizeof(target), "/plugins/%s/json", name);
-	if (dockerd_get(d, target, &status, &o, e) != 0)
+	if (dockerd_api_get(d, target, &status, &o, e) != 0)
 		return -2;
 	if (status == 404)
 		return -1;

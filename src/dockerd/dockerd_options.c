@@ -26,8 +26,8 @@ static char *read_unit(size_t *len)
 	*len = 0;
 	if (!units)
 		return NULL;
-	units_read(units, false);
-	(void)units_file_value(
+	systemd_units_read(units, false);
+	(void)systemd_units_value(
 		"/etc/default/docker", SPAN("DOCKER_OPTS"), options, sizeof(options));
 	cap = strlen(units[UNIT_DOCKER].command) + sizeof("dockerd ") + sizeof(options);
 	words = mem_alloc(cap);
@@ -36,9 +36,10 @@ static char *read_unit(size_t *len)
 	line_init(&l, words, cap);
 	line_add(&l, "%s", units[UNIT_DOCKER].command[0] ? units[UNIT_DOCKER].command : "dockerd");
 	/* The value is one quoted word, which systemd splits where the unit uses it. */
-	for (size_t at = 0, n = units_split(options); at < n; at += strlen(options + at) + 1)
+	for (size_t at = 0, n = systemd_units_split(options); at < n;
+		at += strlen(options + at) + 1)
 		line_add(&l, " %s", options + at);
-	*len = units_split(words);
+	*len = systemd_units_split(words);
 	return words;
 }
 
@@ -102,7 +103,7 @@ static const char *value_at(const struct dockerd *d, const char *flag, char lett
 	return next;
 }
 
-const char *dockerd_flag(const struct dockerd *d, const char *flag, size_t *at)
+const char *dockerd_options_next(const struct dockerd *d, const char *flag, size_t *at)
 {
 	char letter = strcmp(flag, "host") == 0 ? 'H' : '\0';
 

@@ -1,4 +1,4 @@
-/* The command line of dockerd: where it is read from. dockerd_flag looks for a flag in it. */
+/* The command line of dockerd: where it is read from. dockerd_options_next looks for a flag in it. */
 #ifndef DSP_DOCKERD_OPTIONS_H
 #define DSP_DOCKERD_OPTIONS_H
 

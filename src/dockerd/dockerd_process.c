@@ -89,7 +89,7 @@ static pid_t parent_of(pid_t pid)
 	return 0;
 }
 
-static void sort_in(struct seen *s, pid_t pid)
+static void sort_process(struct seen *s, pid_t pid)
 {
 	struct stat st;
 	char path[64];
@@ -124,7 +124,7 @@ static void drop_children(struct seen *s)
 	s->count = kept;
 }
 
-static int look_around(struct seen *s, struct err *e)
+static int inspect_processes(struct seen *s, struct err *e)
 {
 	DIR *all = opendir("/proc");
 	const struct dirent *entry;
@@ -137,7 +137,7 @@ static int look_around(struct seen *s, struct err *e)
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
 		if (pid > 0 && is_dockerd(pid))
-			sort_in(s, pid);
+			sort_process(s, pid);
 	}
 	(void)closedir(all);
 	drop_children(s);
@@ -202,7 +202,7 @@ static int find_config(struct dockerd *d, struct err *e)
 	size_t at = 0;
 
 	/* Of several the last one counts. */
-	while ((value = dockerd_flag(d, "config-file", &at)) != NULL)
+	while ((value = dockerd_options_next(d, "config-file", &at)) != NULL)
 		named = value;
 	if (named && named[0] == '\0')
 		return FAIL(e, 0,
@@ -260,7 +260,7 @@ static int find_socket(struct dockerd *d, struct err *e)
 	const char *value;
 	size_t at = 0;
 
-	while (!found && (value = dockerd_flag(d, "host", &at)) != NULL) {
+	while (!found && (value = dockerd_options_next(d, "host", &at)) != NULL) {
 		if (strncmp(value, scheme, sizeof(scheme) - 1) != 0)
 			continue;
 		value += sizeof(scheme) - 1;
@@ -375,7 +375,7 @@ int dockerd_find(const char *host, struct dockerd **ret, struct err *e)
 
 	if (geteuid() != 0)
 		return FAIL(e, EPERM, "dockerd's process can only be looked at by root");
-	if (wanted_socket(host, &path, e) != 0 || look_around(&s, e) != 0)
+	if (wanted_socket(host, &path, e) != 0 || inspect_processes(&s, e) != 0)
 		return -1;
 	d = mem_array(1, sizeof(*d));
 	if (!d)

@@ -9,7 +9,7 @@
 enum { ENVIRONMENT_MOST = 512 };
 
 /* A path of the other process, as it is from here. */
-static void take_path(const struct manner *m, const char *path, char *out, size_t cap)
+static void copy_path(const struct dsp_process *m, const char *path, char *out, size_t cap)
 {
 	if (path[0] == '/' || path[0] == '\0' || m->pid == 0)
 		text_copy(span_of(path), out, cap);
@@ -35,20 +35,20 @@ static const char *value_of(struct span words, size_t *at, const char *option)
 }
 
 /* words: each ended by a zero byte, the last one too. */
-static void take_words(struct manner *m, struct span words)
+static void parse_words(struct dsp_process *m, struct span words)
 {
 	for (size_t at = 0; at < words.n; at += strlen(words.s + at) + 1) {
 		const char *value = value_of(words, &at, "--env-file");
 
 		if (value[0])
-			take_path(m, value, m->env_file, sizeof(m->env_file));
+			copy_path(m, value, m->env_file, sizeof(m->env_file));
 		value = value[0] ? "" : value_of(words, &at, "--policy");
 		if (value[0])
-			take_path(m, value, m->policy, sizeof(m->policy));
+			copy_path(m, value, m->policy, sizeof(m->policy));
 	}
 }
 
-static void take_variables(struct manner *m, size_t len)
+static void parse_variables(struct dsp_process *m, size_t len)
 {
 	size_t count = 0;
 
@@ -62,7 +62,7 @@ static void take_variables(struct manner *m, size_t len)
 		static const char name[] = "DSP_POLICY=";
 
 		if (strncmp(m->environment[i], name, sizeof(name) - 1) == 0)
-			take_path(m, m->environment[i] + sizeof(name) - 1, m->policy,
+			copy_path(m, m->environment[i] + sizeof(name) - 1, m->policy,
 				sizeof(m->policy));
 	}
 	m->known = true;
@@ -93,7 +93,7 @@ static char *read_words(pid_t pid, const char *name, size_t *len)
 	return whole;
 }
 
-static bool from_process(struct manner *m, pid_t pid)
+static bool from_process(struct dsp_process *m, pid_t pid)
 {
 	size_t words = 0;
 	size_t variables = 0;
@@ -105,14 +105,14 @@ static bool from_process(struct manner *m, pid_t pid)
 	if (!m->variables)
 		return false;
 	m->pid = pid;
-	take_words(m, (struct span){ m->words, words });
-	take_variables(m, variables);
+	parse_words(m, (struct span){ m->words, words });
+	parse_variables(m, variables);
 	return m->known;
 }
 
 /* --- of a unit ---------------------------------------------------------------------------------*/
 
-static void from_unit(struct manner *m, const struct unit *u)
+static void from_unit(struct dsp_process *m, const struct unit *u)
 {
 	mem_free(m->words);
 	mem_free(m->variables);
@@ -120,17 +120,17 @@ static void from_unit(struct manner *m, const struct unit *u)
 	m->variables = mem_copy(u->environment, strlen(u->environment));
 	if (!m->words || !m->variables || u->command[0] == '\0')
 		return;
-	take_words(m, (struct span){ m->words, units_split(m->words) });
-	take_variables(m, units_split(m->variables));
+	parse_words(m, (struct span){ m->words, systemd_units_split(m->words) });
+	parse_variables(m, systemd_units_split(m->variables));
 }
 
-void manner_find(struct manner *m, pid_t pid, const struct unit *u)
+void dsp_process_find(struct dsp_process *m, pid_t pid, const struct unit *u)
 {
 	if (!from_process(m, pid))
 		from_unit(m, u);
 }
 
-void manner_end(struct manner *m)
+void dsp_process_end(struct dsp_process *m)
 {
 	mem_free(m->words);
 	mem_free(m->variables);

@@ -41,18 +41,18 @@ static bool lists(const char *names, const char *name)
 }
 
 /* Whether dockerd, which knows the name alone, comes to this very socket. */
-static bool is_found_by_name(const struct turn *t)
+static bool is_found_by_name(const struct setup *s)
 {
 	char path[PLUGIN_PATH];
 	struct stat there;
 	struct stat own;
 
-	return dockerd_finds(t->name, path, sizeof(path)) && stat(path, &there) == 0 &&
-		stat(t->socket, &own) == 0 && own.st_dev == there.st_dev &&
+	return dockerd_find_plugin(s->name, path, sizeof(path)) && stat(path, &there) == 0 &&
+		stat(s->socket, &own) == 0 && own.st_dev == there.st_dev &&
 		own.st_ino == there.st_ino;
 }
 
-static int check_state(struct turn *t, const json_t *o)
+static int check_state(struct setup *s, const json_t *o)
 {
 	const char *names = json_string_value(json_object_get(o, "names"));
 	const char *version = json_string_value(json_object_get(o, "version"));
@@ -60,120 +60,121 @@ static int check_state(struct turn *t, const json_t *o)
 	const char *reason = json_string_value(json_object_get(o, "reason"));
 
 	if (!names || !version || !mode)
-		return turn_refuse(t, NULL, "%s: what answers there is not dsp", t->socket);
+		return setup_refuse(s, NULL, "%s: what answers there is not dsp", s->socket);
 	if (json_is_true(json_object_get(o, "broken")))
-		return turn_refuse(t, "mend them (dsp check), and have them read: dsp reload",
+		return setup_refuse(s, "mend them (dsp check), and have them read: dsp reload",
 			"the settings of the dsp on %s are broken, and it would deny everything: %s",
-			t->socket, reason ? reason : "?");
-	if (!lists(names, t->name))
-		return turn_refuse(t,
+			s->socket, reason ? reason : "?");
+	if (!lists(names, s->name))
+		return setup_refuse(s,
 			"start dsp with a DSP_NAME that has the name, or without DSP_NAME",
 			"the dsp on %s watches over the name %s, not %s: a managed plugin could take its place",
-			t->socket, names, t->name);
-	turn_say(t, "ok", "dsp %s answers on %s", version, t->socket);
+			s->socket, names, s->name);
+	setup_report(s, "ok", "dsp %s answers on %s", version, s->socket);
 	if (strcmp(mode, "monitor") == 0)
-		turn_say(t, "notice", "it is in monitor mode: it denies nothing, it only records");
+		setup_report(
+			s, "notice", "it is in monitor mode: it denies nothing, it only records");
 	return 0;
 }
 
-static int check_dsp(struct turn *t)
+static int check_dsp(struct setup *s)
 {
 	json_auto_t *activated = NULL;
 	json_auto_t *state = NULL;
 	const json_t *implements;
 	struct err e;
 
-	activated = http_client_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
+	activated = http_client_ask_dsp(s->socket, ENDPOINT_ACTIVATE, SETUP_ASK_MS, NULL, &e);
 	if (!activated)
-		return turn_refuse(
-			t, "start it first: systemctl start dsp.socket, or dspd", "%s", e.text);
+		return setup_refuse(
+			s, "start it first: systemctl start dsp.socket, or dspd", "%s", e.text);
 	implements = json_object_get(activated, "Implements");
 	if (!json_is_array(implements) ||
 		strcmp(json_is_string(json_array_get(implements, 0))
 				? json_string_value(json_array_get(implements, 0))
 				: "",
 			"authz") != 0)
-		return turn_refuse(
-			t, NULL, "%s: what answers there is no authorization plugin", t->socket);
-	state = http_client_ask_dsp(t->socket, ENDPOINT_STATUS, TURN_ASK_MS, NULL, &e);
+		return setup_refuse(
+			s, NULL, "%s: what answers there is no authorization plugin", s->socket);
+	state = http_client_ask_dsp(s->socket, ENDPOINT_STATUS, SETUP_ASK_MS, NULL, &e);
 	if (!state)
-		return turn_refuse(t, NULL, "%s", e.text);
-	if (!is_found_by_name(t))
-		return turn_refuse(t, "serve on " PLUGINS "NAME.sock",
+		return setup_refuse(s, NULL, "%s", e.text);
+	if (!is_found_by_name(s))
+		return setup_refuse(s, "serve on " PLUGINS "NAME.sock",
 			"%s: dockerd looks for a plugin called %s as " PLUGINS
 			"%s.sock, and that is not this socket",
-			t->socket, t->name, t->name);
-	return check_state(t, state);
+			s->socket, s->name, s->name);
+	return check_state(s, state);
 }
 
 /* --- the name ----------------------------------------------------------------------------------*/
 
 /* asked_already: a dsp in force may well forbid to look. */
-static int check_namesake(struct turn *t, bool asked_already)
+static int check_namesake(struct setup *s, bool asked_already)
 {
 	char advice[400];
 	struct err e;
 	int managed;
 
-	if (t->dockerd->pid == 0) {
-		turn_say(t, "notice", "whether a managed plugin is called %s was not looked at",
-			t->name);
+	if (s->dockerd->pid == 0) {
+		setup_report(s, "notice", "whether a managed plugin is called %s was not looked at",
+			s->name);
 		return 0;
 	}
-	managed = dockerd_managed(t->dockerd, t->name, &e);
+	managed = dockerd_api_managed(s->dockerd, s->name, &e);
 	(void)snprintf(advice, sizeof(advice),
 		"remove it (docker plugin rm -f %s), or serve dsp under another name and dsp enable --socket " PLUGINS
 		"NAME.sock",
-		t->name);
+		s->name);
 	if (managed >= 0)
-		return turn_refuse(t, advice,
+		return setup_refuse(s, advice,
 			"a managed plugin called %s is there (%s): dockerd would take it for this dsp%s",
-			t->name, managed ? "enabled" : "disabled",
+			s->name, managed ? "enabled" : "disabled",
 			managed ? "" : ", and end, for it is disabled");
 	if (managed == -2 && asked_already)
-		turn_say(t, "notice", "whether a managed plugin is called %s is not known: %s",
-			t->name, e.text);
+		setup_report(s, "notice", "whether a managed plugin is called %s is not known: %s",
+			s->name, e.text);
 	else if (managed == -2)
-		return turn_refuse(t, NULL,
-			"whether a managed plugin is called %s is not known: %s", t->name, e.text);
+		return setup_refuse(s, NULL,
+			"whether a managed plugin is called %s is not known: %s", s->name, e.text);
 	else
-		turn_say(t, "ok", "no managed plugin is called %s", t->name);
+		setup_report(s, "ok", "no managed plugin is called %s", s->name);
 	return 0;
 }
 
-static int check_others(struct turn *t, const json_t *plugins)
+static int check_others(struct setup *s, const json_t *plugins)
 {
-	char tagged[sizeof(t->name) + 8];
+	char tagged[sizeof(s->name) + 8];
 	char others[300];
 	struct line l;
 	const json_t *v;
 	size_t i;
 
-	(void)snprintf(tagged, sizeof(tagged), "%s:latest", t->name);
+	(void)snprintf(tagged, sizeof(tagged), "%s:latest", s->name);
 	if (daemon_json_has(plugins, tagged))
-		return turn_refuse(t,
+		return setup_refuse(s,
 			"dsp disable --name "
 			"NAME:latest takes it out",
-			"%s names %s, which is a managed plugin", t->file->path, tagged);
+			"%s names %s, which is a managed plugin", s->file->path, tagged);
 	line_init(&l, others, sizeof(others));
 	json_array_foreach (plugins, i, v) {
-		if (strcmp(json_string_value(v), t->name) == 0)
+		if (strcmp(json_string_value(v), s->name) == 0)
 			continue;
 		line_add(&l, "%s%s", l.n > 0 ? ", " : "", json_string_value(v));
-		if (t->dockerd->pid != 0 && turn_check_other(t, json_string_value(v), true) != 0)
+		if (s->dockerd->pid != 0 && setup_check_plugin(s, json_string_value(v), true) != 0)
 			return EXIT_FINDINGS;
 	}
 	if (l.n > 0)
-		turn_say(t, "notice",
+		setup_report(s, "notice",
 			"%s names other plugins too (%s): all must allow a call, in the order of the list",
-			t->file->path, others);
+			s->file->path, others);
 	return 0;
 }
 
 /* --- the file ----------------------------------------------------------------------------------*/
 
 /* From 23 on dockerd can say whether it would take a file. */
-static int validate(struct turn *t)
+static int validate(struct setup *s)
 {
 	static const char *const help[] = { "--help", NULL };
 	AUTO_MEM char *output = mem_alloc(64 << 10);
@@ -182,48 +183,48 @@ static int validate(struct turn *t)
 	struct err e;
 	int rc;
 
-	if (t->dockerd->pid == 0 || !output)
+	if (s->dockerd->pid == 0 || !output)
 		return 0;
-	if (dockerd_command(t->dockerd, help, output, 64 << 10, &e) != 0 ||
+	if (dockerd_run(s->dockerd, help, output, 64 << 10, &e) != 0 ||
 		!strstr(output, "--validate"))
 		return 0;
-	if ((size_t)snprintf(path, sizeof(path), "%s" FILE_NEW, t->file->path) >= sizeof(path))
+	if ((size_t)snprintf(path, sizeof(path), "%s" FILE_NEW, s->file->path) >= sizeof(path))
 		return 0;
-	rc = dockerd_command(t->dockerd, check, output, 512, &e);
+	rc = dockerd_run(s->dockerd, check, output, 512, &e);
 	if (rc == 0) {
-		turn_say(t, "ok", "dockerd --validate takes the new file");
+		setup_report(s, "ok", "dockerd --validate takes the new file");
 		return 0;
 	}
 	output[strcspn(output, "\n")] = '\0';
-	return turn_refuse(t, NULL, "dockerd --validate does not take the new file: %s",
+	return setup_refuse(s, NULL, "dockerd --validate does not take the new file: %s",
 		rc < 0 ? e.text : output);
 }
 
-static int write_file(struct turn *t, const char *text)
+static int write_file(struct setup *s, const char *text)
 {
 	struct err e;
 
-	if (daemon_file_write(t->file, text, &e) != 0)
-		return turn_refuse(t, turn_advice(&e), "%s; nothing is changed", e.text);
-	if (validate(t) != 0) {
-		daemon_file_drop_new(t->file);
+	if (daemon_file_write(s->file, text, &e) != 0)
+		return setup_refuse(s, setup_advice(&e), "%s; nothing is changed", e.text);
+	if (validate(s) != 0) {
+		daemon_file_drop_new(s->file);
 		return EXIT_FINDINGS;
 	}
-	if (daemon_file_switch(t->file, &e) != 0)
-		return turn_refuse(t, turn_advice(&e), "%s; nothing is changed", e.text);
-	t->changed = true;
-	if (t->file->exists)
-		turn_say(t, "ok", "%s names %s; as it was before it is %s" FILE_BEFORE,
-			t->file->path, t->name, t->file->name);
+	if (daemon_file_switch(s->file, &e) != 0)
+		return setup_refuse(s, setup_advice(&e), "%s; nothing is changed", e.text);
+	s->changed = true;
+	if (s->file->exists)
+		setup_report(s, "ok", "%s names %s; as it was before it is %s" FILE_BEFORE,
+			s->file->path, s->name, s->file->name);
 	else
-		turn_say(t, "ok", "%s is new and names %s", t->file->path, t->name);
+		setup_report(s, "ok", "%s is new and names %s", s->file->path, s->name);
 	return 0;
 }
 
 /* --- proof -------------------------------------------------------------------------------------*/
 
 /* Whether the one who did this can go on with Docker. */
-static void try_docker(struct turn *t)
+static void try_docker(struct setup *s)
 {
 	json_auto_t *o = NULL;
 	const char *message;
@@ -231,131 +232,133 @@ static void try_docker(struct turn *t)
 	int status = 0;
 	struct err e;
 
-	if (dockerd_get(t->dockerd, "/containers/json?limit=1", &status, &o, &e) != 0) {
-		turn_say(t, "notice", "%s", e.text);
+	if (dockerd_api_get(s->dockerd, "/containers/json?limit=1", &status, &o, &e) != 0) {
+		setup_report(s, "notice", "%s", e.text);
 		return;
 	}
 	message = json_string_value(json_object_get(o, "message"));
 	if (status == 200)
 		return;
 	text_escape(span_of(message ? message : "?"), text, sizeof(text));
-	turn_say(t, "notice",
+	setup_report(s, "notice",
 		"docker ps on %s is answered with %d now: %s. (dsp disable asks nobody's leave.)",
-		t->dockerd->socket, status, text);
+		s->dockerd->socket, status, text);
 }
 
-static int undo(struct turn *t, const struct err *why)
+static int undo(struct setup *s, const struct err *why)
 {
-	AUTO_MEM char *path = mem_copy(t->file->path, strlen(t->file->path));
+	AUTO_MEM char *path = mem_copy(s->file->path, strlen(s->file->path));
 	struct err e;
 
 	if (!path)
-		return turn_refuse(t, "dsp disable", "out of memory: %s", why->text);
-	daemon_file_close(t->file);
-	t->file = NULL;
-	turn_say(t, "undo", "%s", why->text);
-	if (daemon_file_open(path, true, &t->file, &e) != 0 ||
-		daemon_file_take_out(t->file, t->name, &e) < 0)
-		return turn_refuse(t, "take the name out by hand, see dsp-break-glass(7)",
+		return setup_refuse(s, "dsp disable", "out of memory: %s", why->text);
+	daemon_file_close(s->file);
+	s->file = NULL;
+	setup_report(s, "undo", "%s", why->text);
+	if (daemon_file_open(path, true, &s->file, &e) != 0 ||
+		daemon_file_remove_plugin(s->file, s->name, &e) < 0)
+		return setup_refuse(s, "take the name out by hand, see dsp-break-glass(7)",
 			"%s could not be put back: %s", path, e.text);
-	t->changed = false;
-	turn_say(t, "undo", "%s is as it was", path);
-	if (kill(t->dockerd->pid, 0) != 0)
-		return turn_refuse(t, "start it: systemctl start docker",
+	s->changed = false;
+	setup_report(s, "undo", "%s is as it was", path);
+	if (kill(s->dockerd->pid, 0) != 0)
+		return setup_refuse(s, "start it: systemctl start docker",
 			"dockerd has ended: it does so when a plugin does not answer it; it can start again, for the file is as it was");
-	if (turn_reload(t, ASKED_NO, &e) != 0)
-		return turn_refuse(t, "see dsp-break-glass(7)",
-			"dockerd did not take %s, and after it is as it was: %s", t->name, e.text);
-	return turn_refuse(t, "dsp doctor, and dockerd's log, tell more",
-		"dockerd did not ask %s (%s), and asks it no more", t->name, why->text);
+	if (setup_reload(s, PROBE_NOT_ASKED, &e) != 0)
+		return setup_refuse(s, "see dsp-break-glass(7)",
+			"dockerd did not take %s, and after it is as it was: %s", s->name, e.text);
+	return setup_refuse(s, "dsp doctor, and dockerd's log, tell more",
+		"dockerd did not ask %s (%s), and asks it no more", s->name, why->text);
 }
 
-static int prove(struct turn *t)
+static int prove(struct setup *s)
 {
 	struct err e;
 
 	json_auto_t *alive = NULL;
 
-	if (t->dockerd->pid == 0)
+	if (s->dockerd->pid == 0)
 		return EXIT_FINE;
 	/* A dockerd that reads the name of a dead plugin ends after some seconds. */
-	alive = http_client_ask_dsp(t->socket, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
-	if (!alive || turn_reload(t, ASKED_YES, &e) != 0)
-		return undo(t, &e);
-	turn_say(t, "ok", "dockerd asks %s: a probe through its API has arrived", t->name);
-	try_docker(t);
+	alive = http_client_ask_dsp(s->socket, ENDPOINT_ACTIVATE, SETUP_ASK_MS, NULL, &e);
+	if (!alive || setup_reload(s, PROBE_ASKED, &e) != 0)
+		return undo(s, &e);
+	setup_report(s, "ok", "dockerd asks %s: a probe through its API has arrived", s->name);
+	try_docker(s);
 	return EXIT_FINE;
 }
 
 /* --- the command -------------------------------------------------------------------------------*/
 
-static int add(struct turn *t)
+static int add(struct setup *s)
 {
 	AUTO_MEM char *text = NULL;
 	struct err e;
 
-	text = daemon_json_add(daemon_file_text(t->file), t->name, &e);
+	text = daemon_json_add(daemon_file_text(s->file), s->name, &e);
 	if (!text)
-		return turn_refuse(t, NULL, "%s: %s", t->file->path, e.text);
-	if (t->dry_run) {
-		turn_show_change(t, span_of(text));
-		turn_say(t, "would", "write %s%s%s", t->file->path,
-			t->file->exists ? ", and keep the old one beside it as " : "",
-			t->file->exists ? "*" FILE_BEFORE : "");
-		if (t->dockerd->pid != 0)
-			turn_say(t, "would",
+		return setup_refuse(s, NULL, "%s: %s", s->file->path, e.text);
+	if (s->dry_run) {
+		setup_show_change(s, span_of(text));
+		setup_report(s, "would", "write %s%s%s", s->file->path,
+			s->file->exists ? ", and keep the old one beside it as " : "",
+			s->file->exists ? "*" FILE_BEFORE : "");
+		if (s->dockerd->pid != 0)
+			setup_report(s, "would",
 				"send SIGHUP to dockerd, which reads all of the file again, and prove that it asks %s",
-				t->name);
+				s->name);
 		return EXIT_FINE;
 	}
 	/* From here on it goes to one end or the other, whatever a terminal says. */
 	signals_block();
-	if (write_file(t, text) != 0)
+	if (write_file(s, text) != 0)
 		return EXIT_FINDINGS;
-	return prove(t);
+	return prove(s);
 }
 
 /* In the file already: by an enable before, which may have been killed before it was in force. */
-static int already(struct turn *t)
+static int already(struct setup *s)
 {
 	struct err e;
 
-	turn_say(t, "ok", "%s names %s already", t->file->path, t->name);
-	if (!t->dry_run)
-		daemon_file_drop_new(t->file);
-	if (t->dockerd->pid == 0)
+	setup_report(s, "ok", "%s names %s already", s->file->path, s->name);
+	if (!s->dry_run)
+		daemon_file_drop_new(s->file);
+	if (s->dockerd->pid == 0)
 		return EXIT_FINE;
-	if (dockerd_probe(t->dockerd, t->socket, &e) == ASKED_YES) {
-		turn_say(t, "ok", "dockerd asks %s: a probe through its API has arrived", t->name);
+	if (dockerd_api_probe(s->dockerd, s->socket, &e) == PROBE_ASKED) {
+		setup_report(
+			s, "ok", "dockerd asks %s: a probe through its API has arrived", s->name);
 		return EXIT_FINE;
 	}
-	if (t->dry_run) {
-		turn_say(t, "would", "send SIGHUP to dockerd, which does not ask %s yet", t->name);
+	if (s->dry_run) {
+		setup_report(
+			s, "would", "send SIGHUP to dockerd, which does not ask %s yet", s->name);
 		return EXIT_FINE;
 	}
 	signals_block();
-	return prove(t);
+	return prove(s);
 }
 
-static int enable(struct turn *t)
+static int enable(struct setup *s)
 {
 	json_auto_t *plugins = NULL;
 	bool has;
 
-	if (turn_find(t) != 0 || check_dsp(t) != 0 || turn_open(t, &plugins) != 0)
+	if (setup_find_dockerd(s) != 0 || check_dsp(s) != 0 || setup_open_file(s, &plugins) != 0)
 		return EXIT_FINDINGS;
-	has = daemon_json_has(plugins, t->name);
-	if (check_others(t, plugins) != 0 || check_namesake(t, has) != 0)
+	has = daemon_json_has(plugins, s->name);
+	if (check_others(s, plugins) != 0 || check_namesake(s, has) != 0)
 		return EXIT_FINDINGS;
-	return has ? already(t) : add(t);
+	return has ? already(s) : add(s);
 }
 
 static int run_enable(int argc, char **argv)
 {
-	struct turn t;
-	int rc = turn_begin(&t, argc, argv);
+	struct setup s;
+	int rc = setup_begin(&s, argc, argv);
 
-	return rc != 0 ? rc : turn_end(&t, enable(&t));
+	return rc != 0 ? rc : setup_end(&s, enable(&s));
 }
 
 const struct command enable_command = {

@@ -25,30 +25,30 @@ enum { PROOF_MS = 20000, PAUSE_MS = 100 };
 /* --- telling -----------------------------------------------------------------------------------*/
 
 PRINTF_LIKE(3, 0)
-static void tell(struct turn *t, const char *kind, const char *fmt, va_list args)
+static void tell(struct setup *s, const char *kind, const char *fmt, va_list args)
 {
 	char text[1024];
 
 	(void)vsnprintf(text, sizeof(text), fmt, args);
-	if (t->json)
+	if (s->json)
 		(void)json_array_append_new(
-			t->steps, json_pack("{s:s, s:s}", "kind", kind, "text", text));
+			s->steps, json_pack("{s:s, s:s}", "kind", kind, "text", text));
 	else
 		(void)printf("%-6s %s\n", kind, text);
 	/* In its place, also where errors go into the same file. */
 	(void)fflush(stdout);
 }
 
-void turn_say(struct turn *t, const char *kind, const char *fmt, ...)
+void setup_report(struct setup *s, const char *kind, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	tell(t, kind, fmt, args);
+	tell(s, kind, fmt, args);
 	va_end(args);
 }
 
-int turn_refuse(struct turn *t, const char *advice, const char *fmt, ...)
+int setup_refuse(struct setup *s, const char *advice, const char *fmt, ...)
 {
 	char text[1024];
 	va_list args;
@@ -56,12 +56,12 @@ int turn_refuse(struct turn *t, const char *advice, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (t->json) {
-		turn_say(t, "error", "%s", text);
+	if (s->json) {
+		setup_report(s, "error", "%s", text);
 		if (advice)
-			turn_say(t, "do", "%s", advice);
+			setup_report(s, "do", "%s", advice);
 	}
-	(void)fprintf(stderr, "dsp %s: %s\n", t->command, text);
+	(void)fprintf(stderr, "dsp %s: %s\n", s->command, text);
 	if (advice)
 		(void)fprintf(stderr, "What to do: %s\n", advice);
 	return EXIT_FINDINGS;
@@ -73,7 +73,7 @@ static bool is_name(const char *name)
 {
 	size_t n = strlen(name);
 
-	if (n == 0 || n >= sizeof(((struct turn *)NULL)->name) || !isalnum((unsigned char)name[0]))
+	if (n == 0 || n >= sizeof(((struct setup *)NULL)->name) || !isalnum((unsigned char)name[0]))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (!isalnum((unsigned char)name[i]) && !strchr("._-:", name[i]))
@@ -93,28 +93,28 @@ static void name_of(const char *socket, char *name, size_t cap)
 	text_copy(base, name, cap);
 }
 
-static int settle_names(struct turn *t, const char *socket, const char *name)
+static int settle_names(struct setup *s, const char *socket, const char *name)
 {
-	char own[sizeof(t->name)];
+	char own[sizeof(s->name)];
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const char *from = socket || name ? socket : getenv("DSP_SOCKET");
 	if (name && !is_name(name))
-		return command_usage(t->command, "%s: not a plugin's name", name);
+		return command_usage(s->command, "%s: not a plugin's name", name);
 	if (!from && name)
-		(void)snprintf(t->socket, sizeof(t->socket), "/run/docker/plugins/%s.sock", name);
+		(void)snprintf(s->socket, sizeof(s->socket), "/run/docker/plugins/%s.sock", name);
 	else
-		text_copy(span_of(from && from[0] ? from : SETTINGS_SOCKET), t->socket,
-			sizeof(t->socket));
-	name_of(t->socket, own, sizeof(own));
-	text_copy(span_of(name ? name : own), t->name, sizeof(t->name));
-	if (!is_name(t->name))
+		text_copy(span_of(from && from[0] ? from : SETTINGS_SOCKET), s->socket,
+			sizeof(s->socket));
+	name_of(s->socket, own, sizeof(own));
+	text_copy(span_of(name ? name : own), s->name, sizeof(s->name));
+	if (!is_name(s->name))
 		return command_usage(
-			t->command, "%s: its file's name is not a plugin's", t->socket);
+			s->command, "%s: its file's name is not a plugin's", s->socket);
 	return 0;
 }
 
-int turn_begin(struct turn *t, int argc, char **argv)
+int setup_begin(struct setup *s, int argc, char **argv)
 {
 	static const struct option options[] = { { "host", required_argument, NULL, 'H' },
 		{ "socket", required_argument, NULL, 's' },
@@ -124,148 +124,149 @@ int turn_begin(struct turn *t, int argc, char **argv)
 	const char *name = NULL;
 	int o;
 
-	*t = (struct turn){ .command = argv[0] };
+	*s = (struct setup){ .command = argv[0] };
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (o == 'H')
-			t->host = optarg;
+			s->host = optarg;
 		else if (o == 's')
 			socket = optarg;
 		else if (o == 'n')
 			name = optarg;
 		else if (o == 'd')
-			t->dry_run = true;
+			s->dry_run = true;
 		else if (o == 'j')
-			t->json = true;
+			s->json = true;
 		else
 			return command_usage(
 				argv[0], "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (optind < argc)
 		return command_usage(argv[0], "%s: not expected", argv[optind]);
-	o = settle_names(t, socket, name);
+	o = settle_names(s, socket, name);
 	if (o == 0)
-		t->steps = json_array();
+		s->steps = json_array();
 	return o;
 }
 
-int turn_end(struct turn *t, int status)
+int setup_end(struct setup *s, int status)
 {
 	json_auto_t *o = NULL;
 
-	if (t->json) {
-		o = json_pack("{s:b, s:s, s:s?, s:O}", "changed", t->changed, "name", t->name,
-			"file", t->file ? t->file->path : NULL, "steps", t->steps);
+	if (s->json) {
+		o = json_pack("{s:b, s:s, s:s?, s:O}", "changed", s->changed, "name", s->name,
+			"file", s->file ? s->file->path : NULL, "steps", s->steps);
 		output_json(o);
 	}
-	json_decref(t->steps);
-	dockerd_free(t->dockerd);
-	if (t->file)
-		daemon_file_close(t->file);
+	json_decref(s->steps);
+	dockerd_free(s->dockerd);
+	if (s->file)
+		daemon_file_close(s->file);
 	return status;
 }
 
 /* --- dockerd -----------------------------------------------------------------------------------*/
 
 /* A plugin of the command line is in no file that could be changed. */
-static int check_flags(struct turn *t)
+static int check_flags(struct setup *s)
 {
-	const struct dockerd *d = t->dockerd;
+	const struct dockerd *d = s->dockerd;
 	const char *plugin;
 	size_t at = 0;
 
-	plugin = dockerd_flag(d, "authorization-plugin", &at);
+	plugin = dockerd_options_next(d, "authorization-plugin", &at);
 	if (!plugin)
 		return 0;
-	return turn_refuse(t,
+	return setup_refuse(s,
 		"take --authorization-plugin out of dockerd's command line (its unit, or DOCKER_OPTS in /etc/default/docker) and restart dockerd; then repeat this",
 		"dockerd %s with --authorization-plugin=%s: dockerd refuses to start with both the flag and a list in its daemon.json",
 		d->pid != 0 ? "was started" : "is to be started", plugin);
 }
 
-int turn_find(struct turn *t)
+int setup_find_dockerd(struct setup *s)
 {
 	struct err e;
 
-	if (dockerd_find(t->host, &t->dockerd, &e) != 0)
-		return turn_refuse(t, NULL, "%s", e.text);
-	if (t->dockerd->rootless)
-		return turn_refuse(t, NULL,
+	if (dockerd_find(s->host, &s->dockerd, &e) != 0)
+		return setup_refuse(s, NULL, "%s", e.text);
+	if (s->dockerd->rootless)
+		return setup_refuse(s, NULL,
 			"the dockerd that runs here (process %d) is rootless: it has no place for plugins that root could change",
-			(int)t->dockerd->pid);
-	if (check_flags(t) != 0)
+			(int)s->dockerd->pid);
+	if (check_flags(s) != 0)
 		return EXIT_FINDINGS;
-	if (t->dockerd->pid == 0) {
-		turn_say(t, "notice", "no dockerd runs: nothing can be proven, only written to %s",
-			t->dockerd->config_file);
+	if (s->dockerd->pid == 0) {
+		setup_report(s, "notice",
+			"no dockerd runs: nothing can be proven, only written to %s",
+			s->dockerd->config_file);
 		return 0;
 	}
-	turn_say(t, "ok", "dockerd %s (process %d) reads %s", t->dockerd->version,
-		(int)t->dockerd->pid, t->dockerd->config_file);
+	setup_report(s, "ok", "dockerd %s (process %d) reads %s", s->dockerd->version,
+		(int)s->dockerd->pid, s->dockerd->config_file);
 	return 0;
 }
 
-int turn_open(struct turn *t, json_t **plugins)
+int setup_open_file(struct setup *s, json_t **plugins)
 {
 	char advice[500];
 	struct err e;
 
-	if (daemon_file_open(t->dockerd->config_file, !t->dry_run, &t->file, &e) != 0)
-		return turn_refuse(t, NULL, "%s", e.text);
-	*plugins = daemon_json_plugins(daemon_file_text(t->file), &e);
+	if (daemon_file_open(s->dockerd->config_file, !s->dry_run, &s->file, &e) != 0)
+		return setup_refuse(s, NULL, "%s", e.text);
+	*plugins = daemon_json_plugins(daemon_file_text(s->file), &e);
 	if (*plugins)
 		return 0;
 	(void)snprintf(advice, sizeof(advice),
 		"%s \"%s\" %s its list by hand, such as \"" PLUGINS_KEY
 		"\": [\"%s\"], then kill -HUP %d; dsp doctor tells whether dockerd asks",
-		strcmp(t->command, "enable") == 0 ? "write" : "take", t->name,
-		strcmp(t->command, "enable") == 0 ? "into" : "out of", t->name,
-		(int)t->dockerd->pid);
-	return turn_refuse(t, advice, "%s: %s", t->file->path, e.text);
+		strcmp(s->command, "enable") == 0 ? "write" : "take", s->name,
+		strcmp(s->command, "enable") == 0 ? "into" : "out of", s->name,
+		(int)s->dockerd->pid);
+	return setup_refuse(s, advice, "%s: %s", s->file->path, e.text);
 }
 
 /* dockerd ends at the SIGHUP because of it, though it was in the file before. */
-static int refuse_other(struct turn *t, const char *name, const char *why)
+static int refuse_other(struct setup *s, const char *name, const char *why)
 {
 	static const char what[] =
 		"%s names the plugin %s, which %s: dockerd would end at the SIGHUP";
 
-	if (!t->dry_run)
-		return turn_refuse(t,
+	if (!s->dry_run)
+		return setup_refuse(s,
 			"start it, or take it out of authorization-plugins; then repeat this", what,
-			t->file->path, name, why);
-	turn_say(t, "notice", what, t->file->path, name, why);
+			s->file->path, name, why);
+	setup_report(s, "notice", what, s->file->path, name, why);
 	return 0;
 }
 
-int turn_check_other(struct turn *t, const char *name, bool answers)
+int setup_check_plugin(struct setup *s, const char *name, bool answers)
 {
 	json_auto_t *activated = NULL;
 	char path[512];
 	char why[sizeof(((struct err *)NULL)->text) + 32];
 	struct err e;
-	int managed = dockerd_managed(t->dockerd, name, &e);
-	bool found = dockerd_finds(name, path, sizeof(path));
+	int managed = dockerd_api_managed(s->dockerd, name, &e);
+	bool found = dockerd_find_plugin(name, path, sizeof(path));
 
 	if (managed == 0)
-		return refuse_other(t, name, "is a managed one and disabled");
+		return refuse_other(s, name, "is a managed one and disabled");
 	if (managed > 0)
 		return 0;
 	if (found && path[0] && answers) {
-		activated = http_client_ask_dsp(path, ENDPOINT_ACTIVATE, TURN_ASK_MS, NULL, &e);
+		activated = http_client_ask_dsp(path, ENDPOINT_ACTIVATE, SETUP_ASK_MS, NULL, &e);
 		if (activated)
 			return 0;
 		(void)snprintf(why, sizeof(why), "does not answer (%s)", e.text);
-		return refuse_other(t, name, why);
+		return refuse_other(s, name, why);
 	}
 	if (managed == -1 && !found)
-		return refuse_other(t, name, "is not there");
+		return refuse_other(s, name, "is not there");
 	if (answers)
-		turn_say(t, "notice", "whether the plugin %s answers was not looked at", name);
+		setup_report(s, "notice", "whether the plugin %s answers was not looked at", name);
 	return 0;
 }
 
-const char *turn_advice(const struct err *e)
+const char *setup_advice(const struct err *e)
 {
 	if (e->code == EPERM || e->code == EACCES)
 		return "is one of them immutable (lsattr), or guarded by SELinux or AppArmor?";
@@ -276,49 +277,49 @@ const char *turn_advice(const struct err *e)
 	return NULL;
 }
 
-void turn_show_change(struct turn *t, struct span text)
+void setup_show_change(struct setup *s, struct span text)
 {
-	struct span old = daemon_file_text(t->file);
+	struct span old = daemon_file_text(s->file);
 	char *shown = NULL;
 	size_t n = 0;
-	FILE *to = t->json ? open_memstream(&shown, &n) : stdout;
+	FILE *to = s->json ? open_memstream(&shown, &n) : stdout;
 
 	if (to)
-		diff_print(to, t->file->path, old, text);
-	if (!t->json)
+		diff_print(to, s->file->path, old, text);
+	if (!s->json)
 		return;
 	if (to && fclose(to) == 0)
 		(void)json_array_append_new(
-			t->steps, json_pack("{s:s, s:s}", "kind", "diff", "text", shown));
+			s->steps, json_pack("{s:s, s:s}", "kind", "diff", "text", shown));
 	mem_free(shown);
 }
 
-static bool is_gone(const struct turn *t)
+static bool is_gone(const struct setup *s)
 {
-	return kill(t->dockerd->pid, 0) != 0 && errno == ESRCH;
+	return kill(s->dockerd->pid, 0) != 0 && errno == ESRCH;
 }
 
-int turn_reload(struct turn *t, enum asked wanted, struct err *e)
+int setup_reload(struct setup *s, enum probe_result wanted, struct err *e)
 {
 	uint64_t until = clock_now() + PROOF_MS;
-	enum asked asked;
+	enum probe_result probe;
 
 	/* What systemctl reload docker does too. */
-	if (kill(t->dockerd->pid, SIGHUP) != 0)
-		return FAIL(e, errno, "SIGHUP for dockerd (process %d)", (int)t->dockerd->pid);
-	turn_say(t, "ok", "SIGHUP for dockerd: it reads the file again");
+	if (kill(s->dockerd->pid, SIGHUP) != 0)
+		return FAIL(e, errno, "SIGHUP for dockerd (process %d)", (int)s->dockerd->pid);
+	setup_report(s, "ok", "SIGHUP for dockerd: it reads the file again");
 	do {
 		/* A probe that comes before dockerd has read it may wait for a dsp that is dead. */
 		(void)poll(NULL, 0, PAUSE_MS);
-		if (is_gone(t))
+		if (is_gone(s))
 			return FAIL(e, 0, "dockerd has ended");
-		asked = dockerd_probe(t->dockerd, t->socket, e);
-		if (asked == wanted)
+		probe = dockerd_api_probe(s->dockerd, s->socket, e);
+		if (probe == wanted)
 			return 0;
 	} while (clock_now() < until);
-	if (asked == ASKED_NO)
-		return FAIL(e, 0, "dockerd does not ask %s, 20 s after the SIGHUP", t->name);
-	if (asked == ASKED_YES)
-		return FAIL(e, 0, "dockerd still asks %s, 20 s after the SIGHUP", t->name);
+	if (probe == PROBE_NOT_ASKED)
+		return FAIL(e, 0, "dockerd does not ask %s, 20 s after the SIGHUP", s->name);
+	if (probe == PROBE_ASKED)
+		return FAIL(e, 0, "dockerd still asks %s, 20 s after the SIGHUP", s->name);
 	return -1;
 }

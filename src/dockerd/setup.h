@@ -22,9 +22,9 @@
 	"  --dry-run           look at everything, show the change, and make none\n"               \
 	"  --json              print JSON\n"
 
-enum { TURN_ASK_MS = 5000 }; /* for an answer of dsp, or of another plugin */
+enum { SETUP_ASK_MS = 5000 }; /* for an answer of dsp, or of another plugin */
 
-struct turn {
+struct setup {
 	const char *command;
 	const char *host;
 	char socket[256];
@@ -38,36 +38,36 @@ struct turn {
 };
 
 /* 0, or the exit status. */
-int turn_begin(struct turn *t, int argc, char **argv);
+int setup_begin(struct setup *s, int argc, char **argv);
 
 /* Frees all of it; prints JSON where that is wanted. Returns status. */
-int turn_end(struct turn *t, int status);
+int setup_end(struct setup *s, int status);
 
 /* One line: what is ("ok"), what one should know ("notice"), what would be done ("would"). */
-void turn_say(struct turn *t, const char *kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void setup_report(struct setup *s, const char *kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Why it does not go on, and what to do (NULL: the first says it). Returns EXIT_FINDINGS. */
-int turn_refuse(struct turn *t, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int setup_refuse(struct setup *s, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Finds the dockerd, one that daemon.json can tell, and says so (0); or refuses. */
-int turn_find(struct turn *t);
+int setup_find_dockerd(struct setup *s);
 
 /* Opens daemon.json (0), or refuses. Its list is for json_decref. */
-int turn_open(struct turn *t, json_t **plugins);
+int setup_open_file(struct setup *s, json_t **plugins);
 
 /*
  * Whether another plugin of the list is there (and answers, where that is wanted), as dockerd will
  * look at the SIGHUP (0); or refuses.
  */
-int turn_check_other(struct turn *t, const char *name, bool answers);
+int setup_check_plugin(struct setup *s, const char *name, bool answers);
 
 /* What to do where the system refused to change a file; NULL: it says so itself. */
-const char *turn_advice(const struct err *e);
+const char *setup_advice(const struct err *e);
 
 /* What the change would be. */
-void turn_show_change(struct turn *t, struct span text);
+void setup_show_change(struct setup *s, struct span text);
 
 /* SIGHUP, and then whether the probe says what is wanted within 20 s. -1 and e. */
-int turn_reload(struct turn *t, enum asked wanted, struct err *e);
+int setup_reload(struct setup *s, enum probe_result wanted, struct err *e);
 
 #endif

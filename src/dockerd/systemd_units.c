@@ -285,7 +285,7 @@ static void from_files(struct unit *u)
 	}
 }
 
-void units_read(struct unit *units, bool systemd)
+void systemd_units_read(struct unit *units, bool systemd)
 {
 	for (size_t i = 0; i < UNIT_COUNT; i++)
 		units[i].name = names[i];
@@ -297,7 +297,7 @@ void units_read(struct unit *units, bool systemd)
 
 /* --- command lines -----------------------------------------------------------------------------*/
 
-size_t units_split(char *text)
+size_t systemd_units_split(char *text)
 {
 	bool inside = false; /* a word, be it empty */
 	char quote = '\0';
@@ -323,7 +323,7 @@ size_t units_split(char *text)
 	return n;
 }
 
-bool units_file_value(const char *path, struct span wanted, char *out, size_t cap)
+bool systemd_units_value(const char *path, struct span wanted, char *out, size_t cap)
 {
 	size_t len = 0;
 	AUTO_MEM char *text = read_lines(path, &len);

@@ -3,11 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void outcome_init(struct outcome *o)
+void check_result_init(struct check_result *result)
 {
-	o->state = STATE_OK;
-	line_init(&o->text, o->text_room, sizeof(o->text_room));
-	line_init(&o->advice, o->advice_room, sizeof(o->advice_room));
+	result->state = CHECK_OK;
+	line_init(&result->text, result->text_room, sizeof(result->text_room));
+	line_init(&result->advice, result->advice_room, sizeof(result->advice_room));
 }
 
 /* What files and other programs say may hold anything, and a line for a terminal must not. */
@@ -25,30 +25,30 @@ __attribute__((format(printf, 2, 0))) static void add(struct line *l, const char
 	line_add_cut(l, span_of(text));
 }
 
-void outcome_say(struct outcome *o, enum state state, const char *fmt, ...)
+void check_result_add(struct check_result *result, enum check_state state, const char *fmt, ...)
 {
 	va_list args;
 
-	if (state == STATE_OK && o->state != STATE_OK)
+	if (state == CHECK_OK && result->state != CHECK_OK)
 		return;
-	if (state != STATE_OK && o->state == STATE_OK)
-		line_init(&o->text, o->text_room, sizeof(o->text_room));
-	if (state > o->state)
-		o->state = state;
-	if (o->text.n > 0)
-		line_add_cut(&o->text, SPAN("; "));
+	if (state != CHECK_OK && result->state == CHECK_OK)
+		line_init(&result->text, result->text_room, sizeof(result->text_room));
+	if (state > result->state)
+		result->state = state;
+	if (result->text.n > 0)
+		line_add_cut(&result->text, SPAN("; "));
 	va_start(args, fmt);
-	add(&o->text, fmt, args);
+	add(&result->text, fmt, args);
 	va_end(args);
 }
 
-void outcome_advise(struct outcome *o, const char *fmt, ...)
+void check_result_advise(struct check_result *result, const char *fmt, ...)
 {
 	va_list args;
 
-	if (o->advice.n > 0)
+	if (result->advice.n > 0)
 		return;
 	va_start(args, fmt);
-	add(&o->advice, fmt, args);
+	add(&result->advice, fmt, args);
 	va_end(args);
 }

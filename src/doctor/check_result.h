@@ -6,29 +6,30 @@
 #include "dsp/core/base/text.h"
 
 /* From the best to the worst. */
-enum state {
-	STATE_OK,
-	STATE_NOTE,    /* worth knowing; nothing is to be done */
-	STATE_UNKNOWN, /* it could not be looked at: never taken for good */
-	STATE_WARNING, /* weak, or it will break at the next start or reload */
-	STATE_FAULT,   /* dsp does not protect this dockerd, or Docker does not work */
+enum check_state {
+	CHECK_OK,
+	CHECK_NOTE,    /* worth knowing; nothing is to be done */
+	CHECK_UNKNOWN, /* it could not be looked at: never taken for good */
+	CHECK_WARNING, /* weak, or it will break at the next start or reload */
+	CHECK_FAULT,   /* dsp does not protect this dockerd, or Docker does not work */
 };
 
 /* What a check found. */
-struct outcome {
-	enum state state;
+struct check_result {
+	enum check_state state;
 	struct line text;
 	struct line advice; /* empty: the table's */
 	char text_room[800];
 	char advice_room[400];
 };
 
-void outcome_init(struct outcome *o);
+void check_result_init(struct check_result *result);
 
 /* Adds a finding; the worst one gives the state, and what is fine is told only when all is. */
-void outcome_say(struct outcome *o, enum state state, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void check_result_add(struct check_result *result, enum check_state state, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 
 /* What to do: the exact command. The first one counts. */
-void outcome_advise(struct outcome *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void check_result_advise(struct check_result *result, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

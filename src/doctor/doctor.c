@@ -19,129 +19,133 @@ struct check {
 
 /* In the order in which one wants to know them; `dsp doctor --list` and the manual print it. */
 static const struct check checks[] = {
-	{ "asked", check_asked,
+	{ "asked", doctor_check_asked,
 		"dockerd asks this dsp: a GET /_ping with a nonce, sent through dockerd, comes to "
 		"dsp's socket; docker info is no proof",
 		"dsp enable" },
-	{ "dockerd", check_dockerd, "one dockerd runs here and answers on its socket",
+	{ "dockerd", doctor_check_dockerd, "one dockerd runs here and answers on its socket",
 		"see its log; --host unix:///PATH says which one is meant" },
-	{ "serving", check_serving, "dsp answers on its socket as a plugin must",
+	{ "serving", doctor_check_serving, "dsp answers on its socket as a plugin must",
 		"systemctl restart dsp.socket dsp.service" },
-	{ "settings", check_settings,
+	{ "settings", doctor_check_settings,
 		"the settings in force are good; with broken ones dsp denies everything",
 		"dsp check says what is wrong; then dsp reload" },
-	{ "monitor-mode", check_monitor,
+	{ "monitor-mode", doctor_check_monitor,
 		"denials are enforced; in monitor mode they are only recorded",
 		"take DSP_MODE=monitor or \"mode\": \"monitor\" away; then dsp reload" },
-	{ "named", check_named, "daemon.json or dockerd's command line names dsp", "dsp enable" },
-	{ "daemon-json", check_daemon_json,
+	{ "named", doctor_check_named, "daemon.json or dockerd's command line names dsp",
+		"dsp enable" },
+	{ "daemon-json", doctor_check_daemon_json,
 		"daemon.json can be read, is JSON without duplicate keys, and its "
 		"authorization-plugins is a list of names in no other spelling",
 		"mend it by hand, before dockerd is started again" },
-	{ "flag-and-file", check_flag_and_file,
+	{ "flag-and-file", doctor_check_flag_and_file,
 		"nothing stands both on dockerd's command line and in daemon.json: dockerd then "
 		"refuses to start",
 		"take it off the command line (systemctl cat docker, /etc/default/docker)" },
-	{ "flag-only", check_flag_only,
+	{ "flag-only", doctor_check_flag_only,
 		"dsp is not named by the command line alone: the first SIGHUP to dockerd (systemctl "
 		"reload docker) drops it without a word",
 		"take --authorization-plugin off dockerd's command line, restart it, then dsp enable" },
-	{ "chain", check_chain,
+	{ "chain", doctor_check_chain,
 		"each plugin that dockerd is told to ask is there; a missing one makes every call wait "
 		"and fail, and dockerd end at the next reload or start",
 		"take what is not there out of authorization-plugins, and only then reload dockerd" },
-	{ "namesake", check_namesake,
+	{ "namesake", doctor_check_namesake,
 		"no managed plugin has dsp's name, enabled or not: dockerd asks an enabled one "
 		"instead, and ends at the next reload or start because of a disabled one",
 		"docker plugin rm -f dsp" },
-	{ "second-socket", check_second_socket,
+	{ "second-socket", doctor_check_second_socket,
 		"dsp's socket is where dockerd looks first for a plugin of its name",
 		"stop what serves the other socket, and remove it" },
-	{ "spec-file", check_spec_file,
+	{ "spec-file", doctor_check_spec_file,
 		"no .spec or .json file of dsp's name in /etc/docker/plugins or "
 		"/usr/lib/docker/plugins: dockerd goes by it while the socket is away",
 		"remove the file" },
-	{ "socket", check_socket,
+	{ "socket", doctor_check_socket,
 		"dsp's socket is root's with mode 0600, and nobody else can replace it",
 		"chmod 600 and chown root it; its directories are root's, mode 0700 or 0755" },
-	{ "one-dsp", check_one_dsp, "no other dsp serves", "stop the one that is not wanted" },
-	{ "same-version", check_same_version, "the dsp that serves is of this program's version",
+	{ "one-dsp", doctor_check_one_dsp, "no other dsp serves",
+		"stop the one that is not wanted" },
+	{ "same-version", doctor_check_same_version,
+		"the dsp that serves is of this program's version",
 		"systemctl restart dsp.service" },
-	{ "env-file", check_env_file,
+	{ "env-file", doctor_check_env_file,
 		"the env file and its directories are root's, and writable for nobody else",
 		"chown root and chmod go-w what is named" },
-	{ "policy-file", check_policy_file,
+	{ "policy-file", doctor_check_policy_file,
 		"the policy file and its directories are root's, and writable for nobody else",
 		"chown root and chmod go-w what is named" },
-	{ "readable", check_readable, "the user as whom dsp serves can read both files",
+	{ "readable", doctor_check_readable, "the user as whom dsp serves can read both files",
 		"chmod a+r the file, or chgrp it to dsp's user" },
-	{ "on-disk", check_on_disk,
+	{ "on-disk", doctor_check_on_disk,
 		"the settings on disk are good, so that the next start or reload takes them",
 		"dsp check" },
-	{ "pending", check_pending, "what is on disk is what is in force", "dsp reload" },
-	{ "open-ways", check_open_ways,
+	{ "pending", doctor_check_pending, "what is on disk is what is in force", "dsp reload" },
+	{ "open-ways", doctor_check_open_ways,
 		"no direct way to root on the host stays open (profile guard leaves them open)",
 		"dsp check lists them; DSP_PROFILE=hardened closes them" },
-	{ "socket-unit", check_socket_unit,
+	{ "socket-unit", doctor_check_socket_unit,
 		"dsp.socket is enabled, active and not masked, and systemd holds its socket",
 		"systemctl unmask dsp.socket; systemctl enable --now dsp.socket" },
-	{ "service-unit", check_service_unit, "dsp.service is enabled, active and not masked",
+	{ "service-unit", doctor_check_service_unit,
+		"dsp.service is enabled, active and not masked",
 		"systemctl unmask dsp.service; systemctl enable --now dsp.service" },
-	{ "sandbox", check_sandbox,
+	{ "sandbox", doctor_check_sandbox,
 		"no drop-in makes dsp.service weaker: user _dsp, no new privileges, restarted "
 		"always, watched",
 		"systemctl revert dsp.service, or mend the drop-in" },
-	{ "docker-unit", check_docker_unit,
+	{ "docker-unit", doctor_check_docker_unit,
 		"docker.service does not require dsp's units: a restart of theirs would stop Docker",
 		"make it Wants= in the drop-in of docker.service; systemctl daemon-reload" },
-	{ "restart", check_restart, "something starts dsp again when it dies",
+	{ "restart", doctor_check_restart, "something starts dsp again when it dies",
 		"have a supervisor run dspd: Docker waits for as long as dsp is away" },
-	{ "version", check_version, "dockerd's version is one that dsp's tables know",
+	{ "version", doctor_check_version, "dockerd's version is one that dsp's tables know",
 		"update dsp, or dockerd" },
-	{ "bodies", check_bodies,
+	{ "bodies", doctor_check_bodies,
 		"dockerd shows plugins every body, or refuses it (29.3.1 and later; CVE-2024-41110, "
 		"CVE-2026-34040 before); what dsp is not shown it denies where it matters",
 		"update dockerd to 29.3.1 or later" },
-	{ "grpc", check_grpc,
+	{ "grpc", doctor_check_grpc,
 		"dockerd asks about builds over HTTP/2 too; from 29.2 on it does not, whatever the "
 		"policy says",
 		"let only those reach Docker's socket who may build" },
-	{ "listeners", check_listeners,
+	{ "listeners", doctor_check_listeners,
 		"dockerd asks the clients of its TCP listeners for certificates: without, anybody "
 		"who reaches it is anonymous",
 		"--tlsverify with --tlscacert, --tlscert, --tlskey; or listen on no TCP" },
-	{ "docker-socket", check_docker_socket,
+	{ "docker-socket", doctor_check_docker_socket,
 		"Docker's sockets are not open to all users of the machine",
 		"chmod 660 the socket" },
-	{ "containerd", check_containerd,
+	{ "containerd", doctor_check_containerd,
 		"containerd's sockets are root's alone: who reaches them needs no dockerd",
 		"chmod 660 and chgrp root the socket; [grpc] uid and gid 0 in containerd's configuration" },
-	{ "isolation", check_isolation,
+	{ "isolation", doctor_check_isolation,
 		"what kind of dockerd it is: rootless, user namespaces, live restore", "" },
 };
 
 enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
 
 static const char *const words[] = {
-	[STATE_OK] = "ok",
-	[STATE_NOTE] = "note",
-	[STATE_UNKNOWN] = "unknown",
-	[STATE_WARNING] = "warning",
-	[STATE_FAULT] = "FAULT",
+	[CHECK_OK] = "ok",
+	[CHECK_NOTE] = "note",
+	[CHECK_UNKNOWN] = "unknown",
+	[CHECK_WARNING] = "warning",
+	[CHECK_FAULT] = "FAULT",
 };
 
 /* --- the report --------------------------------------------------------------------------------*/
 
 /* The worst of all, and which checks found it. */
 struct sum {
-	enum state worst;
+	enum check_state worst;
 	struct line which;
 	char room[400];
 };
 
-static void count_in(struct sum *v, const struct check *c, enum state state)
+static void count_in(struct sum *v, const struct check *c, enum check_state state)
 {
-	if (state < v->worst || state < STATE_UNKNOWN)
+	if (state < v->worst || state < CHECK_UNKNOWN)
 		return;
 	if (state > v->worst)
 		line_init(&v->which, v->room, sizeof(v->room));
@@ -151,43 +155,43 @@ static void count_in(struct sum *v, const struct check *c, enum state state)
 
 static const char *sum_word(const struct sum *v)
 {
-	if (v->worst == STATE_FAULT)
+	if (v->worst == CHECK_FAULT)
 		return "not protecting";
-	if (v->worst == STATE_WARNING)
+	if (v->worst == CHECK_WARNING)
 		return "warnings";
-	return v->worst == STATE_UNKNOWN ? "unknown" : "healthy";
+	return v->worst == CHECK_UNKNOWN ? "unknown" : "healthy";
 }
 
 static int sum_status(const struct sum *v)
 {
-	if (v->worst == STATE_FAULT)
+	if (v->worst == CHECK_FAULT)
 		return EXIT_UNPROTECTED;
-	return v->worst >= STATE_UNKNOWN ? EXIT_FINDINGS : EXIT_FINE;
+	return v->worst >= CHECK_UNKNOWN ? EXIT_FINDINGS : EXIT_FINE;
 }
 
-static const char *advice_of(const struct check *c, const struct outcome *o)
+static const char *advice_of(const struct check *c, const struct check_result *result)
 {
-	if (o->state < STATE_WARNING && o->advice.n == 0)
+	if (result->state < CHECK_WARNING && result->advice.n == 0)
 		return "";
-	return o->advice.n > 0 ? o->advice.text : c->remedy;
+	return result->advice.n > 0 ? result->advice.text : c->remedy;
 }
 
-static void print_line(const struct check *c, const struct outcome *o)
+static void print_line(const struct check *c, const struct check_result *result)
 {
-	const char *advice = advice_of(c, o);
+	const char *advice = advice_of(c, result);
 
-	(void)printf("%-8s%-14s %s%s%s\n", words[o->state], c->id, o->text.text,
+	(void)printf("%-8s%-14s %s%s%s\n", words[result->state], c->id, result->text.text,
 		advice[0] ? " -> " : "", advice);
 }
 
 static void print_verdict(const struct sum *v, bool root)
 {
 	static const char *const meaning[] = {
-		[STATE_OK] = "healthy: dockerd asks this dsp",
-		[STATE_NOTE] = "healthy: dockerd asks this dsp",
-		[STATE_UNKNOWN] = "not known to be healthy",
-		[STATE_WARNING] = "warnings",
-		[STATE_FAULT] = "NOT PROTECTING, or Docker does not work",
+		[CHECK_OK] = "healthy: dockerd asks this dsp",
+		[CHECK_NOTE] = "healthy: dockerd asks this dsp",
+		[CHECK_UNKNOWN] = "not known to be healthy",
+		[CHECK_WARNING] = "warnings",
+		[CHECK_FAULT] = "NOT PROTECTING, or Docker does not work",
 	};
 
 	(void)printf("verdict: %s", meaning[v->worst]);
@@ -196,11 +200,11 @@ static void print_verdict(const struct sum *v, bool root)
 	(void)printf("%s\n", root ? "" : "; run it as root: much could not be looked at");
 }
 
-static json_t *as_json(const struct check *c, const struct outcome *o)
+static json_t *as_json(const struct check *c, const struct check_result *result)
 {
 	return json_pack("{s:s, s:s, s:s, s:s}", "id", c->id, "state",
-		o->state == STATE_FAULT ? "fault" : words[o->state], "text", o->text.text, "advice",
-		advice_of(c, o));
+		result->state == CHECK_FAULT ? "fault" : words[result->state], "text",
+		result->text.text, "advice", advice_of(c, result));
 }
 
 static void print_json(const struct sum *v, json_t *list)
@@ -214,26 +218,26 @@ static void print_json(const struct sum *v, json_t *list)
 static int examine(struct doctor *d, bool json)
 {
 	json_auto_t *list = json_array();
-	struct sum v = { .worst = STATE_OK };
+	struct sum v = { .worst = CHECK_OK };
 
 	line_init(&v.which, v.room, sizeof(v.room));
-	doctor_look(d);
+	doctor_survey(d);
 	for (size_t i = 0; i < CHECKS; i++) {
-		struct outcome o;
+		struct check_result result;
 
-		outcome_init(&o);
-		checks[i].run(d, &o);
-		count_in(&v, &checks[i], o.state);
+		check_result_init(&result);
+		checks[i].run(d, &result);
+		count_in(&v, &checks[i], result.state);
 		if (json)
-			(void)json_array_append_new(list, as_json(&checks[i], &o));
+			(void)json_array_append_new(list, as_json(&checks[i], &result));
 		else
-			print_line(&checks[i], &o);
+			print_line(&checks[i], &result);
 	}
 	if (json)
 		print_json(&v, list);
 	else
 		print_verdict(&v, d->root);
-	doctor_end(d);
+	doctor_free(d);
 	return sum_status(&v);
 }
 
@@ -265,7 +269,7 @@ struct arguments {
 	bool list;
 };
 
-static int take_arguments(struct arguments *a, int argc, char **argv)
+static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = { { "host", required_argument, NULL, 'h' },
 		{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
@@ -299,7 +303,7 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 static int run_doctor(int argc, char **argv)
 {
 	struct arguments a = { .host = NULL };
-	int rc = take_arguments(&a, argc, argv);
+	int rc = parse_arguments(&a, argc, argv);
 	AUTO_MEM struct doctor *d = NULL;
 
 	if (rc != 0)

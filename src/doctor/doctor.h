@@ -27,7 +27,7 @@ struct doctor {
 	struct err no_dsp; /* code: ENOENT, ECONNREFUSED, ETIMEDOUT, EACCES, ... */
 	bool activates;    /* it answers dockerd's first question rightly */
 	bool managed;      /* it is a managed plugin */
-	struct manner manner;
+	struct dsp_process dsp_process;
 	struct config *config; /* its settings as they are on disk now; NULL: memory ran out */
 	bool config_good;
 	struct err config_bad;
@@ -36,8 +36,8 @@ struct doctor {
 	struct err no_dockerd;
 	bool api; /* it answers on its socket */
 	struct err no_api;
-	enum asked asked;
-	struct err asked_why;
+	enum probe_result probe;
+	struct err probe_error;
 	int namesake; /* as doctor_managed */
 	struct err namesake_why;
 
@@ -48,11 +48,11 @@ struct doctor {
 	struct unit units[UNIT_COUNT];
 };
 
-/* Looks at everything that several checks need. doctor_end frees it. */
-void doctor_look(struct doctor *d);
-void doctor_end(struct doctor *d);
+/* Looks at everything that several checks need. doctor_free frees it. */
+void doctor_survey(struct doctor *d);
+void doctor_free(struct doctor *d);
 
-/* As dockerd_managed, and where that does not answer, by what is on disk. */
+/* As dockerd_api_managed, and where that does not answer, by what is on disk. */
 int doctor_managed(const struct doctor *d, const char *name, struct err *e);
 
 /* The socket of the managed plugin dsp. */
@@ -65,14 +65,19 @@ pid_t doctor_next_dsp(pid_t after);
 bool doctor_in_file(const struct doctor *d);
 bool doctor_in_flags(const struct doctor *d);
 
-typedef void doctor_check(const struct doctor *d, struct outcome *o);
+typedef void doctor_check(const struct doctor *d, struct check_result *result);
 
-doctor_check check_dockerd, check_asked, check_version, check_bodies, check_grpc, check_listeners,
-	check_docker_socket, check_containerd, check_isolation;
-doctor_check check_daemon_json, check_named, check_flag_and_file, check_flag_only, check_chain;
-doctor_check check_namesake, check_second_socket, check_spec_file, check_socket, check_serving,
-	check_settings, check_monitor, check_same_version, check_open_ways, check_one_dsp;
-doctor_check check_env_file, check_policy_file, check_on_disk, check_pending, check_readable;
-doctor_check check_socket_unit, check_service_unit, check_sandbox, check_docker_unit, check_restart;
+doctor_check doctor_check_dockerd, doctor_check_asked, doctor_check_version, doctor_check_bodies,
+	doctor_check_grpc, doctor_check_listeners, doctor_check_docker_socket,
+	doctor_check_containerd, doctor_check_isolation;
+doctor_check doctor_check_daemon_json, doctor_check_named, doctor_check_flag_and_file,
+	doctor_check_flag_only, doctor_check_chain;
+doctor_check doctor_check_namesake, doctor_check_second_socket, doctor_check_spec_file,
+	doctor_check_socket, doctor_check_serving, doctor_check_settings, doctor_check_monitor,
+	doctor_check_same_version, doctor_check_open_ways, doctor_check_one_dsp;
+doctor_check doctor_check_env_file, doctor_check_policy_file, doctor_check_on_disk,
+	doctor_check_pending, doctor_check_readable;
+doctor_check doctor_check_socket_unit, doctor_check_service_unit, doctor_check_sandbox,
+	doctor_check_docker_unit, doctor_check_restart;
 
 #endif

@@ -30,48 +30,48 @@ static long version_of(const struct doctor *d)
 	return number;
 }
 
-static bool say_version_unknown(const struct doctor *d, struct outcome *o)
+static bool report_unknown_version(const struct doctor *d, struct check_result *result)
 {
 	if (version_of(d) > 0)
 		return false;
-	outcome_say(o, STATE_UNKNOWN, "dockerd's version is not known");
+	check_result_add(result, CHECK_UNKNOWN, "dockerd's version is not known");
 	return true;
 }
 
-void check_version(const struct doctor *d, struct outcome *o)
+void doctor_check_version(const struct doctor *d, struct check_result *result)
 {
 	/* Of the route table: src/core/tables/routes.tab. */
 	enum { OLDEST = 170500, NEWEST = 299900 };
 	long version = version_of(d);
 
-	if (say_version_unknown(d, o))
+	if (report_unknown_version(d, result))
 		return;
 	if (version < OLDEST)
-		outcome_say(o, STATE_WARNING, "%s is older than 17.05, the oldest that dsp knows",
-			d->dockerd->version);
+		check_result_add(result, CHECK_WARNING,
+			"%s is older than 17.05, the oldest that dsp knows", d->dockerd->version);
 	else if (version > NEWEST)
-		outcome_say(o, STATE_NOTE,
+		check_result_add(result, CHECK_NOTE,
 			"%s is newer than 29, the newest that dsp knows: what is new in it is denied "
 			"(power unknown)",
 			d->dockerd->version);
 	else
-		outcome_say(o, STATE_OK, "%s", d->dockerd->version);
+		check_result_add(result, CHECK_OK, "%s", d->dockerd->version);
 }
 
-void check_bodies(const struct doctor *d, struct outcome *o)
+void doctor_check_bodies(const struct doctor *d, struct check_result *result)
 {
 	enum { SHOWS_ALL = 290301 };
 
-	if (say_version_unknown(d, o))
+	if (report_unknown_version(d, result))
 		return;
 	if (version_of(d) < SHOWS_ALL)
-		outcome_say(o, STATE_NOTE,
+		check_result_add(result, CHECK_NOTE,
 			"%s hides bodies of 1 MiB and more from plugins (CVE-2026-34040), and before "
 			"23.0.15, 25.0.6, 26.1.5 and 27.1.1, unless patched, also chunked ones "
 			"(CVE-2024-41110); dsp denies what it is not shown",
 			d->dockerd->version);
 	else
-		outcome_say(o, STATE_OK, "%s shows or refuses them", d->dockerd->version);
+		check_result_add(result, CHECK_OK, "%s shows or refuses them", d->dockerd->version);
 }
 
 /* Whether the policy closes what the unasked way opens. */
@@ -83,25 +83,26 @@ static bool closes(const struct doctor *d, enum power p)
 	return !escalation_find(&d->config->policy, &anyone, p, &found);
 }
 
-void check_grpc(const struct doctor *d, struct outcome *o)
+void doctor_check_grpc(const struct doctor *d, struct check_result *result)
 {
 	enum { UNASKED = 290200 };
-	enum state state = STATE_WARNING;
+	enum check_state state = CHECK_WARNING;
 	const char *settings = "what the settings say of them is not known";
 
-	if (say_version_unknown(d, o))
+	if (report_unknown_version(d, result))
 		return;
 	if (version_of(d) < UNASKED) {
-		outcome_say(o, STATE_OK, "%s asks about all of them", d->dockerd->version);
+		check_result_add(
+			result, CHECK_OK, "%s asks about all of them", d->dockerd->version);
 		return;
 	}
 	if (d->config_good && (closes(d, POWER_BUILD) || closes(d, POWER_PRUNE))) {
 		settings = "the settings close them, which no plugin can";
 	} else if (d->config_good) {
-		state = STATE_NOTE;
+		state = CHECK_NOTE;
 		settings = "the settings allow them anyhow";
 	}
-	outcome_say(o, state,
+	check_result_add(result, state,
 		"%s lets builds and prunes of their cache over HTTP/2 through unasked; %s",
 		d->dockerd->version, settings);
 }
@@ -141,50 +142,51 @@ static bool verifies(const struct doctor *d)
 	bool flag = false;
 	size_t at = 0;
 
-	while ((value = dockerd_flag(d->dockerd, "tlsverify", &at)) != NULL)
+	while ((value = dockerd_options_next(d->dockerd, "tlsverify", &at)) != NULL)
 		flag = is_true(value);
 	return flag || json_is_true(json_object_get(d->file, "tlsverify")) ||
 		has_variable(d->dockerd->pid, SPAN("DOCKER_TLS_VERIFY"));
 }
 
-static void look_at_host(struct outcome *o, const char *host)
+static void report_open_host(struct check_result *result, const char *host)
 {
 	if (host && strncmp(host, "unix://", 7) != 0 && strncmp(host, "fd://", 5) != 0 &&
 		host[0] != '\0')
-		outcome_say(o, STATE_WARNING,
+		check_result_add(result, CHECK_WARNING,
 			"%s takes any client, without a certificate: all of them are anonymous to dsp",
 			host);
 }
 
-static void look_at_handed(void *ctx, const char *address)
+static void report_handed_socket(void *ctx, const char *address)
 {
-	outcome_say(ctx, STATE_WARNING,
+	check_result_add(ctx, CHECK_WARNING,
 		"systemd listens on %s for dockerd (docker.socket), which takes any client there, "
 		"without a certificate: all of them are anonymous to dsp",
 		address);
 }
 
-void check_listeners(const struct doctor *d, struct outcome *o)
+void doctor_check_listeners(const struct doctor *d, struct check_result *result)
 {
 	const json_t *hosts = json_object_get(d->file, "hosts");
 	const char *value;
 	size_t at = 0;
 
 	if (!d->dockerd || d->dockerd->pid == 0) {
-		outcome_say(o, STATE_UNKNOWN, "dockerd's command line cannot be looked at");
+		check_result_add(
+			result, CHECK_UNKNOWN, "dockerd's command line cannot be looked at");
 		return;
 	}
 	if (verifies(d)) {
-		outcome_say(o, STATE_OK, "clients over TCP must show a certificate");
+		check_result_add(result, CHECK_OK, "clients over TCP must show a certificate");
 		return;
 	}
 	for (size_t i = 0; i < json_array_size(hosts); i++)
-		look_at_host(o, json_string_value(json_array_get(hosts, i)));
-	while ((value = dockerd_flag(d->dockerd, "host", &at)) != NULL)
-		look_at_host(o, value);
-	listening_sockets_tcp(d->dockerd->pid, 1, look_at_handed, o);
-	if (o->state == STATE_OK)
-		outcome_say(o, STATE_OK, "it listens on no TCP");
+		report_open_host(result, json_string_value(json_array_get(hosts, i)));
+	while ((value = dockerd_options_next(d->dockerd, "host", &at)) != NULL)
+		report_open_host(result, value);
+	listening_sockets_tcp(d->dockerd->pid, 1, report_handed_socket, result);
+	if (result->state == CHECK_OK)
+		check_result_add(result, CHECK_OK, "it listens on no TCP");
 }
 
 /* --- sockets -----------------------------------------------------------------------------------*/
@@ -253,13 +255,13 @@ static void write_group(gid_t gid, char *out, size_t cap)
 enum { SOCKETS_MOST = 32 };
 
 struct sockets {
-	struct outcome *o;
+	struct check_result *result;
 	bool containerd; /* which are looked at */
 	size_t seen;
 	ino_t told[SOCKETS_MOST]; /* a socket may be named twice */
 };
 
-static bool is_told(const struct sockets *s, ino_t inode)
+static bool is_reported(const struct sockets *s, ino_t inode)
 {
 	for (size_t i = 0; i < s->seen; i++) {
 		if (s->told[i] == inode)
@@ -268,7 +270,7 @@ static bool is_told(const struct sockets *s, ino_t inode)
 	return false;
 }
 
-static void look_at_socket(void *ctx, const char *path)
+static void report_socket(void *ctx, const char *path)
 {
 	struct sockets *s = ctx;
 	struct span p = span_of(path);
@@ -282,73 +284,76 @@ static void look_at_socket(void *ctx, const char *path)
 	if (containerd != s->containerd || span_ends(p, SPAN("/metrics.sock")))
 		return;
 	bits = reach(path, &st);
-	if (s->seen == SOCKETS_MOST || is_told(s, st.st_ino))
+	if (s->seen == SOCKETS_MOST || is_reported(s, st.st_ino))
 		return;
 	s->told[s->seen++] = st.st_ino;
 	if (bits & S_IWOTH) {
-		outcome_say(s->o, containerd ? STATE_FAULT : STATE_WARNING,
+		check_result_add(s->result, containerd ? CHECK_FAULT : CHECK_WARNING,
 			"all users of this machine can use %s (mode %o)%s", path,
 			(unsigned)(st.st_mode & 07777),
 			containerd ? ", which is root without a word to dockerd" : "");
-		outcome_advise(s->o, "chmod o-rwx %s", path);
+		check_result_advise(s->result, "chmod o-rwx %s", path);
 	}
 	if ((bits & S_IWGRP) == 0 || st.st_gid == 0)
 		return;
 	write_group(st.st_gid, group, sizeof(group));
-	outcome_say(s->o, containerd ? STATE_WARNING : STATE_NOTE, "group %s can use %s%s", group,
-		path, containerd ? ", which is root without a word to dockerd" : "");
+	check_result_add(s->result, containerd ? CHECK_WARNING : CHECK_NOTE,
+		"group %s can use %s%s", group, path,
+		containerd ? ", which is root without a word to dockerd" : "");
 }
 
-static void look_at_sockets(const struct doctor *d, struct outcome *o, bool containerd)
+static void report_sockets(const struct doctor *d, struct check_result *result, bool containerd)
 {
-	struct sockets s = { .o = o, .containerd = containerd };
+	struct sockets s = { .result = result, .containerd = containerd };
 
 	if (!d->root || !d->dockerd || d->dockerd->pid == 0)
-		outcome_say(o, STATE_UNKNOWN, "which they are cannot be told");
-	else if (listening_sockets_all(d->dockerd->pid, look_at_socket, &s) != 0)
-		outcome_say(o, STATE_UNKNOWN, "out of memory");
-	else if (o->state == STATE_OK && s.seen == 0 && containerd)
-		outcome_say(o, STATE_NOTE, "none is seen on this machine");
+		check_result_add(result, CHECK_UNKNOWN, "which they are cannot be told");
+	else if (listening_sockets_all(d->dockerd->pid, report_socket, &s) != 0)
+		check_result_add(result, CHECK_UNKNOWN, "out of memory");
+	else if (result->state == CHECK_OK && s.seen == 0 && containerd)
+		check_result_add(result, CHECK_NOTE, "none is seen on this machine");
 	else
-		outcome_say(o, STATE_OK, "root's alone");
+		check_result_add(result, CHECK_OK, "root's alone");
 }
 
-void check_docker_socket(const struct doctor *d, struct outcome *o)
+void doctor_check_docker_socket(const struct doctor *d, struct check_result *result)
 {
-	look_at_sockets(d, o, false);
+	report_sockets(d, result, false);
 }
 
-void check_containerd(const struct doctor *d, struct outcome *o)
+void doctor_check_containerd(const struct doctor *d, struct check_result *result)
 {
-	look_at_sockets(d, o, true);
+	report_sockets(d, result, true);
 }
 
 /* --- the rest ----------------------------------------------------------------------------------*/
 
-void check_isolation(const struct doctor *d, struct outcome *o)
+void doctor_check_isolation(const struct doctor *d, struct check_result *result)
 {
 	size_t at = 0;
 	bool remap;
 	bool live;
 
 	if (!d->dockerd || d->dockerd->pid == 0) {
-		outcome_say(o, STATE_UNKNOWN, "dockerd's command line cannot be looked at");
+		check_result_add(
+			result, CHECK_UNKNOWN, "dockerd's command line cannot be looked at");
 		return;
 	}
 	if (d->dockerd->rootless) {
-		outcome_say(o, STATE_WARNING,
+		check_result_add(result, CHECK_WARNING,
 			"process %d is another user's: a rootless dockerd looks for plugins in its "
 			"own view of /run and /etc",
 			(int)d->dockerd->pid);
-		outcome_advise(o, "run dsp and dsp doctor inside: rootlesskit's namespaces");
+		check_result_advise(
+			result, "run dsp and dsp doctor inside: rootlesskit's namespaces");
 		return;
 	}
 	remap = json_object_get(d->file, "userns-remap") ||
-		dockerd_flag(d->dockerd, "userns-remap", &at);
+		dockerd_options_next(d->dockerd, "userns-remap", &at);
 	at = 0;
 	live = json_is_true(json_object_get(d->file, "live-restore")) ||
-		is_true(dockerd_flag(d->dockerd, "live-restore", &at));
-	outcome_say(o, STATE_OK,
+		is_true(dockerd_options_next(d->dockerd, "live-restore", &at));
+	check_result_add(result, CHECK_OK,
 		"not rootless; root in containers is %s; containers %s a restart of "
 		"dockerd",
 		remap ? "another user (userns-remap)" : "root", live ? "outlive" : "end with");

@@ -14,12 +14,12 @@ enum { FILE_MOST = 1 << 20 };
 static const char key[] = "authorization-plugins";
 
 /* Whether dockerd is known at all; else nothing can be said of its file. */
-static bool has_dockerd(const struct doctor *d, struct outcome *o)
+static bool has_dockerd(const struct doctor *d, struct check_result *result)
 {
 	if (d->dockerd)
 		return true;
-	outcome_say(
-		o, STATE_UNKNOWN, "which file and which command line are dockerd's is not known");
+	check_result_add(result, CHECK_UNKNOWN,
+		"which file and which command line are dockerd's is not known");
 	return false;
 }
 
@@ -30,23 +30,23 @@ static bool is_absent(const struct doctor *d)
 
 /* --- daemon.json -------------------------------------------------------------------------------*/
 
-static void look_at_keys(const struct doctor *d, struct outcome *o)
+static void report_wrong_keys(const struct doctor *d, struct check_result *result)
 {
 	const char *name;
 	json_t *value;
 
 	json_object_foreach (d->file, name, value) {
 		if (strcmp(name, key) != 0 && strcasecmp(name, key) == 0) {
-			outcome_say(o, STATE_WARNING,
+			check_result_add(result, CHECK_WARNING,
 				"%s: \"%s\" is not \"%s\": dockerd knows no such key and refuses "
 				"to start",
 				d->dockerd->config_file, name, key);
-			outcome_advise(o, "write it in small letters");
+			check_result_advise(result, "write it in small letters");
 		}
 	}
 }
 
-static void look_at_list(const struct doctor *d, struct outcome *o)
+static void report_wrong_list(const struct doctor *d, struct check_result *result)
 {
 	const json_t *list = json_object_get(d->file, key);
 	bool good = !list || json_is_array(list) || json_is_null(list);
@@ -55,12 +55,13 @@ static void look_at_list(const struct doctor *d, struct outcome *o)
 		good = good && json_is_string(json_array_get(list, i));
 	if (good)
 		return;
-	outcome_say(o, STATE_WARNING, "%s: %s is not a list of names: dockerd refuses to start",
-		d->dockerd->config_file, key);
-	outcome_advise(o, "write \"%s\": [\"%s\"]", key, d->name);
+	check_result_add(result, CHECK_WARNING,
+		"%s: %s is not a list of names: dockerd refuses to start", d->dockerd->config_file,
+		key);
+	check_result_advise(result, "write \"%s\": [\"%s\"]", key, d->name);
 }
 
-static void look_at_rights(const struct doctor *d, struct outcome *o)
+static void report_rights(const struct doctor *d, struct check_result *result)
 {
 	struct file_text text;
 	struct err e;
@@ -69,42 +70,42 @@ static void look_at_rights(const struct doctor *d, struct outcome *o)
 		mem_free(text.text);
 		return;
 	}
-	outcome_say(o, STATE_WARNING, "%s, and who does can take dsp out", e.text);
-	outcome_advise(o, "chown root and chmod go-w what is named");
+	check_result_add(result, CHECK_WARNING, "%s, and who does can take dsp out", e.text);
+	check_result_advise(result, "chown root and chmod go-w what is named");
 }
 
-void check_daemon_json(const struct doctor *d, struct outcome *o)
+void doctor_check_daemon_json(const struct doctor *d, struct check_result *result)
 {
-	if (!has_dockerd(d, o))
+	if (!has_dockerd(d, result))
 		return;
 	if (is_absent(d) && !d->dockerd->config_named) {
-		outcome_say(o, STATE_OK, "there is no %s", d->dockerd->config_file);
+		check_result_add(result, CHECK_OK, "there is no %s", d->dockerd->config_file);
 	} else if (is_absent(d)) {
-		outcome_say(o, STATE_WARNING,
+		check_result_add(result, CHECK_WARNING,
 			"there is no %s, which --config-file names: dockerd refuses to start",
 			d->dockerd->config_file);
-		outcome_advise(o, "write it: {\"%s\": [\"%s\"]}", key, d->name);
+		check_result_advise(result, "write it: {\"%s\": [\"%s\"]}", key, d->name);
 	} else if (!d->file) {
-		outcome_say(o, d->file_bad.code == EACCES ? STATE_UNKNOWN : STATE_WARNING, "%s",
-			d->file_bad.text);
+		check_result_add(result, d->file_bad.code == EACCES ? CHECK_UNKNOWN : CHECK_WARNING,
+			"%s", d->file_bad.text);
 	} else {
 		if (d->file_twice) {
-			outcome_say(o, STATE_WARNING,
+			check_result_add(result, CHECK_WARNING,
 				"%s has a key twice: dockerd takes the last of them, and dsp enable none",
 				d->dockerd->config_file);
-			outcome_advise(o, "take one of them out");
+			check_result_advise(result, "take one of them out");
 		}
-		look_at_keys(d, o);
-		look_at_list(d, o);
-		look_at_rights(d, o);
-		outcome_say(o, STATE_OK, "%s is well-formed", d->dockerd->config_file);
+		report_wrong_keys(d, result);
+		report_wrong_list(d, result);
+		report_rights(d, result);
+		check_result_add(result, CHECK_OK, "%s is well-formed", d->dockerd->config_file);
 	}
 }
 
 /* --- who is named, and where -------------------------------------------------------------------*/
 
 /* A name that may be meant for ours. */
-static void look_for_typo(const struct doctor *d, struct outcome *o, const char *name)
+static void report_typo(const struct doctor *d, struct check_result *result, const char *name)
 {
 	struct span whole = { name, strlen(name) };
 	struct span stem = { whole.s, span_find(whole, '.') };
@@ -116,15 +117,16 @@ static void look_for_typo(const struct doctor *d, struct outcome *o, const char 
 	nearest_try(&s, ours);
 	if (s.word.n > 0 || strcasecmp(name, d->name) == 0 ||
 		memmem(whole.s, whole.n, ours.s, ours.n)) {
-		outcome_say(o, o->state, "it is told to ask \"%s\", which is not \"%s\"", name,
-			d->name);
-		outcome_advise(o, "write \"%s\" in its place; then kill -HUP dockerd", d->name);
+		check_result_add(result, result->state,
+			"it is told to ask \"%s\", which is not \"%s\"", name, d->name);
+		check_result_advise(
+			result, "write \"%s\" in its place; then kill -HUP dockerd", d->name);
 	}
 }
 
 /* Calls see with each plugin that dockerd is told to ask, from the file and the command line. */
-static void each_name(const struct doctor *d, struct outcome *o,
-	void (*see)(const struct doctor *d, struct outcome *o, const char *name))
+static void each_name(const struct doctor *d, struct check_result *result,
+	void (*see)(const struct doctor *d, struct check_result *result, const char *name))
 {
 	const json_t *list = json_object_get(d->file, key);
 	const char *value;
@@ -133,32 +135,34 @@ static void each_name(const struct doctor *d, struct outcome *o,
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		value = json_string_value(json_array_get(list, i));
 		if (value)
-			see(d, o, value);
+			see(d, result, value);
 	}
-	while ((value = dockerd_flag(d->dockerd, "authorization-plugin", &at)) != NULL)
-		see(d, o, value);
+	while ((value = dockerd_options_next(d->dockerd, "authorization-plugin", &at)) != NULL)
+		see(d, result, value);
 }
 
-void check_named(const struct doctor *d, struct outcome *o)
+void doctor_check_named(const struct doctor *d, struct check_result *result)
 {
-	if (!has_dockerd(d, o))
+	if (!has_dockerd(d, result))
 		return;
 	if (doctor_in_file(d)) {
-		outcome_say(o, STATE_OK, "%s names \"%s\"", d->dockerd->config_file, d->name);
+		check_result_add(
+			result, CHECK_OK, "%s names \"%s\"", d->dockerd->config_file, d->name);
 		return;
 	}
 	if (doctor_in_flags(d)) {
-		outcome_say(o, STATE_OK, "dockerd's command line names \"%s\"", d->name);
+		check_result_add(result, CHECK_OK, "dockerd's command line names \"%s\"", d->name);
 		return;
 	}
 	if (!d->file && !is_absent(d)) {
-		outcome_say(o, STATE_UNKNOWN, "%s cannot be read", d->dockerd->config_file);
+		check_result_add(
+			result, CHECK_UNKNOWN, "%s cannot be read", d->dockerd->config_file);
 		return;
 	}
-	outcome_say(o, d->asked == ASKED_YES ? STATE_WARNING : STATE_FAULT,
+	check_result_add(result, d->probe == PROBE_ASKED ? CHECK_WARNING : CHECK_FAULT,
 		"neither %s nor dockerd's command line names \"%s\"%s", d->dockerd->config_file,
-		d->name, d->asked == ASKED_YES ? ": the next reload or start drops it" : "");
-	each_name(d, o, look_for_typo);
+		d->name, d->probe == PROBE_ASKED ? ": the next reload or start drops it" : "");
+	each_name(d, result, report_typo);
 }
 
 /*
@@ -174,78 +178,79 @@ static bool is_flag_too(const struct doctor *d, const char *name)
 	if (n + 1 >= sizeof(flag))
 		return false;
 	memcpy(flag, name, n + 1);
-	if (dockerd_flag(d->dockerd, flag, &at))
+	if (dockerd_options_next(d->dockerd, flag, &at))
 		return true;
 	if (n < 2 || flag[n - 1] != 's')
 		return false;
 	flag[n - 1] = '\0';
 	at = 0;
-	return dockerd_flag(d->dockerd, flag, &at) != NULL;
+	return dockerd_options_next(d->dockerd, flag, &at) != NULL;
 }
 
-void check_flag_and_file(const struct doctor *d, struct outcome *o)
+void doctor_check_flag_and_file(const struct doctor *d, struct check_result *result)
 {
 	const char *name;
 	json_t *value;
 
-	if (!has_dockerd(d, o))
+	if (!has_dockerd(d, result))
 		return;
 	json_object_foreach (d->file, name, value) {
 		/* Runtimes are the one thing that may be in both. */
 		if (strcmp(name, "runtimes") == 0 || strcmp(name, "add-runtime") == 0)
 			continue;
 		if (is_flag_too(d, name))
-			outcome_say(o, STATE_WARNING,
+			check_result_add(result, CHECK_WARNING,
 				"%s is on dockerd's command line and in %s: it refuses to start "
 				"with both",
 				name, d->dockerd->config_file);
 	}
-	if (o->state == STATE_OK)
-		outcome_say(o, STATE_OK, "nothing is in both");
+	if (result->state == CHECK_OK)
+		check_result_add(result, CHECK_OK, "nothing is in both");
 }
 
-void check_flag_only(const struct doctor *d, struct outcome *o)
+void doctor_check_flag_only(const struct doctor *d, struct check_result *result)
 {
-	if (!has_dockerd(d, o))
+	if (!has_dockerd(d, result))
 		return;
 	if (doctor_in_flags(d) && !doctor_in_file(d))
-		outcome_say(o, STATE_WARNING,
+		check_result_add(result, CHECK_WARNING,
 			"only --authorization-plugin names %s: the first SIGHUP drops it", d->name);
 	else
-		outcome_say(o, STATE_OK, "not the command line alone");
+		check_result_add(result, CHECK_OK, "not the command line alone");
 }
 
 /* --- the chain ---------------------------------------------------------------------------------*/
 
-static void look_at_link(const struct doctor *d, struct outcome *o, const char *name)
+static void report_missing_plugin(
+	const struct doctor *d, struct check_result *result, const char *name)
 {
-	enum state bad = d->api ? STATE_WARNING : STATE_FAULT;
+	enum check_state bad = d->api ? CHECK_WARNING : CHECK_FAULT;
 	char path[512];
 	struct err e;
 	int managed;
 
-	if (strcmp(name, d->name) == 0 || dockerd_finds(name, path, sizeof(path)))
+	if (strcmp(name, d->name) == 0 || dockerd_find_plugin(name, path, sizeof(path)))
 		return;
 	if (d->managed && strncmp(name, d->name, strlen(d->name)) == 0)
 		return;
 	managed = doctor_managed(d, name, &e);
 	if (managed == 0)
-		outcome_say(o, bad,
+		check_result_add(result, bad,
 			"the managed plugin \"%s\" is disabled: dockerd ends at the next reload, and "
 			"does not start with it",
 			name);
 	else if (managed == -1)
-		outcome_say(o, bad,
+		check_result_add(result, bad,
 			"there is no plugin \"%s\": calls fail once it is asked, dockerd ends 15 "
 			"seconds after the next reload, and does not start with it",
 			name);
 	else if (managed == -2)
-		outcome_say(
-			o, STATE_UNKNOWN, "whether there is a plugin \"%s\" cannot be told", name);
+		check_result_add(result, CHECK_UNKNOWN,
+			"whether there is a plugin \"%s\" cannot be told", name);
 }
 
 /* One line for the others, in their order. */
-static void tell_order(const struct doctor *d, struct outcome *o)
+static void report_order(const struct doctor *d, struct check_result *result)
 {
 	const json_t *list = json_object_get(d->file, key);
 	size_t ours = 0;
@@ -264,19 +269,20 @@ static void tell_order(const struct doctor *d, struct outcome *o)
 			after++;
 	}
 	if (ours > 1)
-		outcome_say(o, STATE_NOTE, "\"%s\" is in the list %zu times", d->name, ours);
+		check_result_add(
+			result, CHECK_NOTE, "\"%s\" is in the list %zu times", d->name, ours);
 	if (ours > 0 && before + after > 0)
-		outcome_say(o, STATE_NOTE,
+		check_result_add(result, CHECK_NOTE,
 			"other plugins: %zu before dsp, %zu after it; any of them can deny, none can allow "
 			"what dsp denies",
 			before, after);
 }
 
-void check_chain(const struct doctor *d, struct outcome *o)
+void doctor_check_chain(const struct doctor *d, struct check_result *result)
 {
-	if (!has_dockerd(d, o))
+	if (!has_dockerd(d, result))
 		return;
-	each_name(d, o, look_at_link);
-	tell_order(d, o);
-	outcome_say(o, STATE_OK, "no other plugin is asked, or all are there");
+	each_name(d, result, report_missing_plugin);
+	report_order(d, result);
+	check_result_add(result, CHECK_OK, "no other plugin is asked, or all are there");
 }

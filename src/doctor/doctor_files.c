@@ -14,18 +14,18 @@
 
 enum { FILE_MOST = 4 << 20, GROUPS_MOST = 64 };
 
-static bool say_unknown(const struct doctor *d, struct outcome *o)
+static bool report_unknown(const struct doctor *d, struct check_result *result)
 {
 	if (d->managed) {
-		outcome_say(o, STATE_OK,
+		check_result_add(result, CHECK_OK,
 			"a managed plugin has them in its own view: docker plugin "
 			"inspect %s",
 			d->name);
 		return true;
 	}
-	if (d->manner.known && d->config)
+	if (d->dsp_process.known && d->config)
 		return false;
-	outcome_say(o, STATE_UNKNOWN, "%s",
+	check_result_add(result, CHECK_UNKNOWN, "%s",
 		d->root ? "how dsp was started is not known: it does not serve, and has no unit"
 			: "only root can see how dsp was started");
 	return true;
@@ -34,42 +34,43 @@ static bool say_unknown(const struct doctor *d, struct outcome *o)
 /* The policy file, as flags, variables and env file name it; "": none. */
 static const char *policy_path(const struct doctor *d)
 {
-	if (d->manner.policy[0])
-		return d->manner.policy;
+	if (d->dsp_process.policy[0])
+		return d->dsp_process.policy;
 	return d->config ? d->config->settings.policy : "";
 }
 
 /* --- who may write -----------------------------------------------------------------------------*/
 
-static void look_at_rights(const struct doctor *d, struct outcome *o, const char *path)
+static void report_rights(const struct doctor *d, struct check_result *result, const char *path)
 {
 	struct file_text text;
 	struct err e;
 
 	if (path[0] == '\0') {
-		outcome_say(o, STATE_OK, "none is used");
+		check_result_add(result, CHECK_OK, "none is used");
 		return;
 	}
 	if (trusted_file_read(path, FILE_MOST, &text, &e) == 0) {
 		mem_free(text.text);
-		outcome_say(o, STATE_OK, "%s is root's", path);
+		check_result_add(result, CHECK_OK, "%s is root's", path);
 		return;
 	}
-	outcome_say(o, e.code == EACCES && !d->root ? STATE_UNKNOWN : STATE_WARNING, "%s", e.text);
+	check_result_add(
+		result, e.code == EACCES && !d->root ? CHECK_UNKNOWN : CHECK_WARNING, "%s", e.text);
 	if (e.code == ENOENT)
-		outcome_advise(o, "put it there, or take its name out of dsp's settings");
+		check_result_advise(result, "put it there, or take its name out of dsp's settings");
 }
 
-void check_env_file(const struct doctor *d, struct outcome *o)
+void doctor_check_env_file(const struct doctor *d, struct check_result *result)
 {
-	if (!say_unknown(d, o))
-		look_at_rights(d, o, d->manner.env_file);
+	if (!report_unknown(d, result))
+		report_rights(d, result, d->dsp_process.env_file);
 }
 
-void check_policy_file(const struct doctor *d, struct outcome *o)
+void doctor_check_policy_file(const struct doctor *d, struct check_result *result)
 {
-	if (!say_unknown(d, o))
-		look_at_rights(d, o, policy_path(d));
+	if (!report_unknown(d, result))
+		report_rights(d, result, policy_path(d));
 }
 
 /* --- who can read ------------------------------------------------------------------------------*/
@@ -152,82 +153,83 @@ static bool can_read(const struct rights *r, const char *path)
 	return status == 0;
 }
 
-static void look_as(struct outcome *o, const struct rights *r, const char *path)
+static void report_unreadable(struct check_result *result, const struct rights *r, const char *path)
 {
 	if (path[0] == '\0' || can_read(r, path))
 		return;
-	outcome_say(o, STATE_WARNING,
+	check_result_add(result, CHECK_WARNING,
 		"user %u, as whom dsp serves, cannot read %s: its next reload "
 		"fails",
 		(unsigned)r->uid, path);
-	outcome_advise(o, "chmod a+r %s, and a+x its directories", path);
+	check_result_advise(result, "chmod a+r %s, and a+x its directories", path);
 }
 
-void check_readable(const struct doctor *d, struct outcome *o)
+void doctor_check_readable(const struct doctor *d, struct check_result *result)
 {
 	struct rights r;
 
-	if (say_unknown(d, o))
+	if (report_unknown(d, result))
 		return;
-	if (d->manner.pid == 0 || !d->root || !read_rights(d->manner.pid, &r)) {
-		outcome_say(o, STATE_UNKNOWN, "as whom dsp serves is not known");
+	if (d->dsp_process.pid == 0 || !d->root || !read_rights(d->dsp_process.pid, &r)) {
+		check_result_add(result, CHECK_UNKNOWN, "as whom dsp serves is not known");
 		return;
 	}
-	look_as(o, &r, d->manner.env_file);
-	look_as(o, &r, policy_path(d));
-	if (o->state == STATE_OK)
-		outcome_say(o, STATE_OK, "user %u can", (unsigned)r.uid);
+	report_unreadable(result, &r, d->dsp_process.env_file);
+	report_unreadable(result, &r, policy_path(d));
+	if (result->state == CHECK_OK)
+		check_result_add(result, CHECK_OK, "user %u can", (unsigned)r.uid);
 }
 
 /* --- what they say -----------------------------------------------------------------------------*/
 
-void check_on_disk(const struct doctor *d, struct outcome *o)
+void doctor_check_on_disk(const struct doctor *d, struct check_result *result)
 {
-	if (say_unknown(d, o))
+	if (report_unknown(d, result))
 		return;
 	if (!d->config || !d->config_good) {
-		outcome_say(o, STATE_WARNING,
+		check_result_add(result, CHECK_WARNING,
 			"%s: a reload refuses it, and the next start denies everything or fails",
 			d->config_bad.text);
-		outcome_advise(o, "mend it; dsp check%s%s%s%s tells all that is wrong",
-			d->manner.env_file[0] ? " --env-file " : "", d->manner.env_file,
+		check_result_advise(result, "mend it; dsp check%s%s%s%s tells all that is wrong",
+			d->dsp_process.env_file[0] ? " --env-file " : "", d->dsp_process.env_file,
 			policy_path(d)[0] ? " " : "", policy_path(d));
 		return;
 	}
 	if (d->config->findings.count > 0) {
-		outcome_say(o, STATE_NOTE, "dsp check has %zu warnings about %s",
+		check_result_add(result, CHECK_NOTE, "dsp check has %zu warnings about %s",
 			d->config->findings.count, policy_path(d));
-		outcome_advise(o, "dsp check %s", policy_path(d));
+		check_result_advise(result, "dsp check %s", policy_path(d));
 	}
-	outcome_say(o, STATE_OK, "they are good");
+	check_result_add(result, CHECK_OK, "they are good");
 }
 
-static void compare(struct outcome *o, const json_t *status, const char *name, const char *disk)
+static void compare(
+	struct check_result *result, const json_t *status, const char *name, const char *disk)
 {
 	const char *force = json_string_value(json_object_get(status, name));
 
 	if (force && strcmp(force, disk) != 0)
-		outcome_say(o, STATE_WARNING, "the %s in force is %.19s, and that on disk %.19s",
-			name, force, disk);
+		check_result_add(result, CHECK_WARNING,
+			"the %s in force is %.19s, and that on disk %.19s", name, force, disk);
 }
 
-void check_pending(const struct doctor *d, struct outcome *o)
+void doctor_check_pending(const struct doctor *d, struct check_result *result)
 {
 	const struct policy *p;
 
-	if (say_unknown(d, o))
+	if (report_unknown(d, result))
 		return;
 	if (!d->status || !d->config || !d->config_good) {
-		outcome_say(o, STATE_UNKNOWN, "%s",
+		check_result_add(result, CHECK_UNKNOWN, "%s",
 			d->status ? "the settings on disk are not good" : "dsp does not answer");
 		return;
 	}
 	p = &d->config->policy;
-	compare(o, d->status, "policy", d->config->digest);
-	compare(o, d->status, "env_file", d->config->env_digest);
-	compare(o, d->status, "profile", profile_info(p->profile)->name);
-	compare(o, d->status, "mode", p->monitor ? "monitor" : "enforce");
-	if (o->state == STATE_OK)
-		outcome_say(
-			o, STATE_OK, "env file, policy file, profile and mode are those in force");
+	compare(result, d->status, "policy", d->config->digest);
+	compare(result, d->status, "env_file", d->config->env_digest);
+	compare(result, d->status, "profile", profile_info(p->profile)->name);
+	compare(result, d->status, "mode", p->monitor ? "monitor" : "enforce");
+	if (result->state == CHECK_OK)
+		check_result_add(result, CHECK_OK,
+			"env file, policy file, profile and mode are those in force");
 }

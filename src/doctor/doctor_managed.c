@@ -34,7 +34,7 @@ static void data_root(const struct doctor *d, char *out, size_t cap)
 	from_unit(&d->units[UNIT_DOCKER], out, cap);
 	if (named)
 		text_copy(span_of(named), out, cap);
-	while (d->dockerd && (value = dockerd_flag(d->dockerd, "data-root", &at)) != NULL)
+	while (d->dockerd && (value = dockerd_options_next(d->dockerd, "data-root", &at)) != NULL)
 		text_copy(span_of(value), out, cap);
 	if (out[0] == '\0')
 		text_copy(SPAN("/var/lib/docker"), out, cap);
@@ -52,7 +52,7 @@ static bool has_name(const json_t *plugin, const char *name)
 }
 
 /* 1: this file is of the plugin, and it is enabled; 0: and it is not; -1: it is another's. */
-static int judge_file(const char *path, const char *name)
+static int read_plugin_file(const char *path, const char *name)
 {
 	AUTO_MEM char *text = NULL;
 	json_auto_t *all = NULL;
@@ -94,7 +94,7 @@ static int on_disk(const struct doctor *d, const char *name, struct err *e)
 			continue;
 		(void)snprintf(path, sizeof(path), "%.250s/plugins/%.250s/config.json", root,
 			entry->d_name);
-		found = judge_file(path, name);
+		found = read_plugin_file(path, name);
 	}
 	(void)closedir(all);
 	return found;
@@ -105,7 +105,7 @@ int doctor_managed(const struct doctor *d, const char *name, struct err *e)
 	int found = -2;
 
 	if (d->dockerd && d->api)
-		found = dockerd_managed(d->dockerd, name, e);
+		found = dockerd_api_managed(d->dockerd, name, e);
 	/* A policy may close that, too. */
 	return found == -2 ? on_disk(d, name, e) : found;
 }
@@ -117,7 +117,7 @@ bool doctor_managed_socket(const struct doctor *d, char *out, size_t cap)
 	struct err e;
 	int status = 0;
 
-	if (!d->api || dockerd_get(d->dockerd, "/plugins/dsp/json", &status, &o, &e) != 0 ||
+	if (!d->api || dockerd_api_get(d->dockerd, "/plugins/dsp/json", &status, &o, &e) != 0 ||
 		status != 200)
 		return false;
 	id = json_string_value(json_object_get(o, "Id"));

@@ -13,26 +13,26 @@
 
 /* --- who else has the name ---------------------------------------------------------------------*/
 
-void check_namesake(const struct doctor *d, struct outcome *o)
+void doctor_check_namesake(const struct doctor *d, struct check_result *result)
 {
 	if (d->managed)
-		outcome_say(o, STATE_OK, "dsp itself is the managed plugin %s", d->name);
+		check_result_add(result, CHECK_OK, "dsp itself is the managed plugin %s", d->name);
 	else if (d->namesake == 1)
-		outcome_say(o, d->asked == ASKED_YES ? STATE_WARNING : STATE_FAULT,
+		check_result_add(result, d->probe == PROBE_ASKED ? CHECK_WARNING : CHECK_FAULT,
 			"there is a managed plugin %s, enabled: dockerd asks it instead, from its next "
 			"reload or start on at the latest",
 			d->name);
 	else if (d->namesake == 0)
-		outcome_say(o, STATE_WARNING,
+		check_result_add(result, CHECK_WARNING,
 			"there is a managed plugin %s, disabled: dockerd ends at the next reload and "
 			"does not start any more",
 			d->name);
 	else if (d->namesake == -1)
-		outcome_say(o, STATE_OK, "no managed plugin has the name %s", d->name);
+		check_result_add(result, CHECK_OK, "no managed plugin has the name %s", d->name);
 	else
-		outcome_say(o, STATE_UNKNOWN, "%s", d->namesake_why.text);
+		check_result_add(result, CHECK_UNKNOWN, "%s", d->namesake_why.text);
 	if (!d->managed && d->namesake >= 0)
-		outcome_advise(o, "docker plugin rm -f %s, before any reload", d->name);
+		check_result_advise(result, "docker plugin rm -f %s, before any reload", d->name);
 }
 
 static bool is_socket(const char *path)
@@ -51,7 +51,7 @@ static bool is_same_file(const char *a, const char *b)
 		first.st_ino == second.st_ino;
 }
 
-void check_second_socket(const struct doctor *d, struct outcome *o)
+void doctor_check_second_socket(const struct doctor *d, struct check_result *result)
 {
 	char first[300];
 	char second[400];
@@ -64,27 +64,28 @@ void check_second_socket(const struct doctor *d, struct outcome *o)
 	is_second = is_socket(second);
 	if (d->managed) {
 		if (is_first || is_second)
-			outcome_say(o, STATE_WARNING,
+			check_result_add(result, CHECK_WARNING,
 				"%s is there too, and would be asked when the managed plugin is gone",
 				is_first ? first : second);
 	} else if (is_first && !is_same_file(first, d->socket)) {
-		outcome_say(o, STATE_FAULT, "dockerd finds %s, and not %s", first, d->socket);
+		check_result_add(
+			result, CHECK_FAULT, "dockerd finds %s, and not %s", first, d->socket);
 	} else if (is_first && is_second) {
-		outcome_say(o, STATE_WARNING,
+		check_result_add(result, CHECK_WARNING,
 			"%s is there too, and dockerd goes to it when it looks while %s is away",
 			second, first);
 	} else if (!is_first && !is_same_file(second, d->socket) && d->status) {
-		outcome_say(o, STATE_WARNING, "%s is not where dockerd looks, which is %s",
-			d->socket, first);
-		outcome_advise(o, "dspd --socket %s", first);
+		check_result_add(result, CHECK_WARNING,
+			"%s is not where dockerd looks, which is %s", d->socket, first);
+		check_result_advise(result, "dspd --socket %s", first);
 	}
-	if (o->state == STATE_OK)
-		outcome_say(
-			o, STATE_OK, "dockerd looks for %s first", d->managed ? d->name : first);
+	if (result->state == CHECK_OK)
+		check_result_add(result, CHECK_OK, "dockerd looks for %s first",
+			d->managed ? d->name : first);
 }
 
 /* A file that tells dockerd where a plugin of our name is. */
-static void look_at_spec(const struct doctor *d, struct outcome *o, const char *path)
+static void report_spec_file(const struct doctor *d, struct check_result *result, const char *path)
 {
 	AUTO_MEM char *text = NULL;
 	struct span all = SPAN("");
@@ -97,16 +98,16 @@ static void look_at_spec(const struct doctor *d, struct outcome *o, const char *
 	if (S_ISREG(st.st_mode) && file_read(path, 4096, &text, &len, &e) == 0)
 		all = (struct span){ text, len };
 	if (memmem(all.s, all.n, d->socket, strlen(d->socket))) {
-		outcome_say(o, STATE_NOTE, "%s leads to %s", path, d->socket);
+		check_result_add(result, CHECK_NOTE, "%s leads to %s", path, d->socket);
 		return;
 	}
-	outcome_say(o, STATE_WARNING,
+	check_result_add(result, CHECK_WARNING,
 		"%s leads to \"%.*s\": dockerd goes there when it starts or reloads while %s is away",
 		path, (int)span_find(all, '\n'), all.s, d->socket);
-	outcome_advise(o, "rm %s", path);
+	check_result_advise(result, "rm %s", path);
 }
 
-void check_spec_file(const struct doctor *d, struct outcome *o)
+void doctor_check_spec_file(const struct doctor *d, struct check_result *result)
 {
 	static const char *const directories[] = { "/etc/docker/plugins",
 		"/usr/lib/docker/plugins" };
@@ -117,20 +118,20 @@ void check_spec_file(const struct doctor *d, struct outcome *o)
 		for (size_t j = 0; j < sizeof(endings) / sizeof(endings[0]); j++) {
 			(void)snprintf(path, sizeof(path), "%s/%s.%s", directories[i], d->name,
 				endings[j]);
-			look_at_spec(d, o, path);
+			report_spec_file(d, result, path);
 			(void)snprintf(path, sizeof(path), "%s/%s/%s.%s", directories[i], d->name,
 				d->name, endings[j]);
-			look_at_spec(d, o, path);
+			report_spec_file(d, result, path);
 		}
 	}
-	if (o->state == STATE_OK)
-		outcome_say(o, STATE_OK, "there is none");
+	if (result->state == CHECK_OK)
+		check_result_add(result, CHECK_OK, "there is none");
 }
 
 /* --- the socket --------------------------------------------------------------------------------*/
 
 /* Each directory above path: who may write there can put another socket in its place. */
-static void look_above(struct outcome *o, const char *path)
+static void report_writable_directories(struct check_result *result, const char *path)
 {
 	char directory[256];
 	struct stat st;
@@ -142,69 +143,73 @@ static void look_above(struct outcome *o, const char *path)
 		if (stat(directory, &st) != 0)
 			continue;
 		if (st.st_uid != 0) {
-			outcome_say(o, STATE_FAULT, "%s belongs to user %u, who can replace it",
-				directory, (unsigned)st.st_uid);
-			outcome_advise(o, "chown root %s", directory);
+			check_result_add(result, CHECK_FAULT,
+				"%s belongs to user %u, who can replace it", directory,
+				(unsigned)st.st_uid);
+			check_result_advise(result, "chown root %s", directory);
 		} else if ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX)) {
-			outcome_say(o, STATE_FAULT, "others may write %s (mode %o), and replace it",
-				directory, (unsigned)(st.st_mode & 07777));
-			outcome_advise(o, "chmod go-w %s", directory);
+			check_result_add(result, CHECK_FAULT,
+				"others may write %s (mode %o), and replace it", directory,
+				(unsigned)(st.st_mode & 07777));
+			check_result_advise(result, "chmod go-w %s", directory);
 		}
 	}
 }
 
-void check_socket(const struct doctor *d, struct outcome *o)
+void doctor_check_socket(const struct doctor *d, struct check_result *result)
 {
 	struct stat st;
 
 	if (lstat(d->socket, &st) != 0) {
-		outcome_say(o, errno == EACCES ? STATE_UNKNOWN : STATE_FAULT, "%s: %s", d->socket,
+		check_result_add(result, errno == EACCES ? CHECK_UNKNOWN : CHECK_FAULT, "%s: %s",
+			d->socket,
 			errno == EACCES ? "only root can look at it" : "there is nothing");
-		outcome_advise(o, errno == EACCES ? "sudo dsp doctor" : "see the line serving");
+		check_result_advise(
+			result, errno == EACCES ? "sudo dsp doctor" : "see the line serving");
 		return;
 	}
 	if (!S_ISSOCK(st.st_mode)) {
-		outcome_say(o, STATE_FAULT, "%s is no socket", d->socket);
-		outcome_advise(o, "rm %s, and start dsp again", d->socket);
+		check_result_add(result, CHECK_FAULT, "%s is no socket", d->socket);
+		check_result_advise(result, "rm %s, and start dsp again", d->socket);
 		return;
 	}
 	if (st.st_uid != 0 && !d->managed)
-		outcome_say(
-			o, STATE_WARNING, "%s belongs to user %u", d->socket, (unsigned)st.st_uid);
+		check_result_add(result, CHECK_WARNING, "%s belongs to user %u", d->socket,
+			(unsigned)st.st_uid);
 	if (st.st_mode & 077)
-		outcome_say(o, STATE_WARNING,
+		check_result_add(result, CHECK_WARNING,
 			"%s has mode %o: others can ask dsp, reload it, and keep it busy",
 			d->socket, (unsigned)(st.st_mode & 07777));
-	if (o->state != STATE_OK)
-		outcome_advise(o, "chown root %s; chmod 600 %s", d->socket, d->socket);
-	look_above(o, d->socket);
-	if (o->state == STATE_OK)
-		outcome_say(o, STATE_OK, "%s is root's, mode %o", d->socket,
+	if (result->state != CHECK_OK)
+		check_result_advise(result, "chown root %s; chmod 600 %s", d->socket, d->socket);
+	report_writable_directories(result, d->socket);
+	if (result->state == CHECK_OK)
+		check_result_add(result, CHECK_OK, "%s is root's, mode %o", d->socket,
 			(unsigned)(st.st_mode & 07777));
 }
 
 /* --- the one that serves -----------------------------------------------------------------------*/
 
-void check_same_version(const struct doctor *d, struct outcome *o)
+void doctor_check_same_version(const struct doctor *d, struct check_result *result)
 {
 	const char *version = json_string_value(json_object_get(d->status, "version"));
 
 	if (!version)
-		outcome_say(o, STATE_UNKNOWN, "which version serves is not known");
+		check_result_add(result, CHECK_UNKNOWN, "which version serves is not known");
 	else if (strcmp(version, DSP_VERSION) != 0)
-		outcome_say(o, STATE_WARNING, "dsp %s serves, and this program is %s", version,
-			DSP_VERSION);
+		check_result_add(result, CHECK_WARNING, "dsp %s serves, and this program is %s",
+			version, DSP_VERSION);
 	else
-		outcome_say(o, STATE_OK, "both are %s", version);
+		check_result_add(result, CHECK_OK, "both are %s", version);
 }
 
-void check_one_dsp(const struct doctor *d, struct outcome *o)
+void doctor_check_one_dsp(const struct doctor *d, struct check_result *result)
 {
 	pid_t serving = (pid_t)json_integer_value(json_object_get(d->status, "pid"));
 	pid_t other = 0;
 
 	if (!d->root || (!d->status && d->no_dsp.code == ETIMEDOUT)) {
-		outcome_say(o, STATE_UNKNOWN,
+		check_result_add(result, CHECK_UNKNOWN,
 			d->root ? "which one is hung is not known"
 				: "only root can look at all processes");
 		return;
@@ -212,30 +217,32 @@ void check_one_dsp(const struct doctor *d, struct outcome *o)
 	while ((other = doctor_next_dsp(other)) != 0) {
 		if (other == serving)
 			continue;
-		outcome_say(o, STATE_WARNING, "process %d is another dsp that serves", (int)other);
-		outcome_advise(o, "kill %d, if it is not wanted (ps -fp %d tells its socket)",
-			(int)other, (int)other);
+		check_result_add(
+			result, CHECK_WARNING, "process %d is another dsp that serves", (int)other);
+		check_result_advise(result,
+			"kill %d, if it is not wanted (ps -fp %d tells its socket)", (int)other,
+			(int)other);
 	}
-	if (o->state == STATE_OK)
-		outcome_say(o, STATE_OK, "there is none");
+	if (result->state == CHECK_OK)
+		check_result_add(result, CHECK_OK, "there is none");
 }
 
-void check_open_ways(const struct doctor *d, struct outcome *o)
+void doctor_check_open_ways(const struct doctor *d, struct check_result *result)
 {
 	struct subject anyone;
 	struct escalation found;
 	size_t open = 0;
 
 	if (d->managed) {
-		outcome_say(o, STATE_NOTE,
+		check_result_add(result, CHECK_NOTE,
 			"profile %s; its settings are in the managed plugin, which alone can tell",
 			json_string_value(json_object_get(d->status, "profile")));
-		outcome_advise(
-			o, "docker plugin inspect %s; dsp check with the same flags", d->name);
+		check_result_advise(
+			result, "docker plugin inspect %s; dsp check with the same flags", d->name);
 		return;
 	}
 	if (!d->config_good) {
-		outcome_say(o, STATE_UNKNOWN, "the settings cannot be read");
+		check_result_add(result, CHECK_UNKNOWN, "the settings cannot be read");
 		return;
 	}
 	anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
@@ -245,12 +252,12 @@ void check_open_ways(const struct doctor *d, struct outcome *o)
 			open++;
 	}
 	if (open > 0) {
-		outcome_say(o, STATE_NOTE,
+		check_result_add(result, CHECK_NOTE,
 			"profile %s leaves %zu direct ways to root on the host open to anybody who "
 			"reaches Docker's socket",
 			profile_info(d->config->policy.profile)->name, open);
-		outcome_advise(o, "dsp check lists them");
+		check_result_advise(result, "dsp check lists them");
 	} else {
-		outcome_say(o, STATE_OK, "none is known for anonymous clients");
+		check_result_add(result, CHECK_OK, "none is known for anonymous clients");
 	}
 }

@@ -30,7 +30,7 @@ static bool implements_authz(const json_t *o)
 }
 
 /* Whether it is there and answers; on false no_dsp says why not. */
-static bool look_at_dsp(struct doctor *d, const char *socket)
+static bool inspect_dsp(struct doctor *d, const char *socket)
 {
 	json_auto_t *first = http_client_ask_dsp(
 		socket, ENDPOINT_ACTIVATE, DSP_MS, NULL, &d->no_dsp);
@@ -99,7 +99,7 @@ pid_t doctor_next_dsp(pid_t after)
 
 /* --- dockerd -----------------------------------------------------------------------------------*/
 
-static void look_at_api(struct doctor *d)
+static void inspect_api(struct doctor *d)
 {
 	struct http_reply r;
 
@@ -113,7 +113,7 @@ static void look_at_api(struct doctor *d)
 	http_reply_free(&r);
 }
 
-static void look_at_file(struct doctor *d)
+static void inspect_daemon_json(struct doctor *d)
 {
 	json_error_t wrong;
 	struct stat st;
@@ -143,35 +143,35 @@ static void look_at_file(struct doctor *d)
 	}
 }
 
-static void probe(struct doctor *d)
+static void send_probe(struct doctor *d)
 {
-	d->asked = ASKED_UNKNOWN;
+	d->probe = PROBE_UNKNOWN;
 	/* Each of these would have to be waited for once more. */
 	if (d->dockerd && d->api && (d->status || d->no_dsp.code != ETIMEDOUT))
-		d->asked = dockerd_probe(d->dockerd, d->socket, &d->asked_why);
+		d->probe = dockerd_api_probe(d->dockerd, d->socket, &d->probe_error);
 	else if (d->dockerd && d->api)
-		d->asked = ASKED_NO;
+		d->probe = PROBE_NOT_ASKED;
 }
 
 /* A managed plugin's socket has another place: one that its id names. */
-static void look_for_managed(struct doctor *d, bool given)
+static void inspect_managed(struct doctor *d, bool given)
 {
 	char socket[sizeof(d->socket)];
 
 	if (given || d->status || d->namesake != 1)
 		return;
-	if (!doctor_managed_socket(d, socket, sizeof(socket)) || !look_at_dsp(d, socket))
+	if (!doctor_managed_socket(d, socket, sizeof(socket)) || !inspect_dsp(d, socket))
 		return;
 	d->managed = true;
 	memcpy(d->socket, socket, sizeof(d->socket));
-	probe(d);
+	send_probe(d);
 }
 
 /* --- settings ----------------------------------------------------------------------------------*/
 
-static void look_at_settings(struct doctor *d)
+static void inspect_settings(struct doctor *d)
 {
-	const struct manner *m = &d->manner;
+	const struct dsp_process *m = &d->dsp_process;
 	struct sources sources = { .env_file = m->env_file[0] ? m->env_file : NULL,
 		.policy = m->policy[0] ? m->policy : NULL,
 		.socket = d->socket,
@@ -182,7 +182,7 @@ static void look_at_settings(struct doctor *d)
 		d->config_good = config_read(&sources, &d->config, &d->config_bad) == 0;
 }
 
-void doctor_look(struct doctor *d)
+void doctor_survey(struct doctor *d)
 {
 	bool given = d->socket[0] != '\0';
 	struct stat st;
@@ -191,28 +191,28 @@ void doctor_look(struct doctor *d)
 		memcpy(d->socket, SETTINGS_SOCKET, sizeof(SETTINGS_SOCKET));
 	name_of(d->socket, d->name, sizeof(d->name));
 	d->systemd = stat("/run/systemd/system", &st) == 0;
-	(void)look_at_dsp(d, d->socket);
+	(void)inspect_dsp(d, d->socket);
 	if (dockerd_find(d->host, &d->dockerd, &d->no_dockerd) == 0) {
-		look_at_api(d);
-		look_at_file(d);
+		inspect_api(d);
+		inspect_daemon_json(d);
 	}
-	probe(d);
-	units_read(d->units, d->systemd);
+	send_probe(d);
+	systemd_units_read(d->units, d->systemd);
 	d->namesake = doctor_managed(d, d->name, &d->namesake_why);
-	look_for_managed(d, given);
+	inspect_managed(d, given);
 	if (!d->managed)
-		manner_find(&d->manner,
+		dsp_process_find(&d->dsp_process,
 			(pid_t)json_integer_value(json_object_get(d->status, "pid")),
 			&d->units[UNIT_SERVICE]);
-	look_at_settings(d);
+	inspect_settings(d);
 }
 
-void doctor_end(struct doctor *d)
+void doctor_free(struct doctor *d)
 {
 	json_decref(d->status);
 	json_decref(d->file);
 	mem_free(d->file_text);
-	manner_end(&d->manner);
+	dsp_process_end(&d->dsp_process);
 	config_free(d->config);
 	dockerd_free(d->dockerd);
 }
@@ -244,7 +244,8 @@ bool doctor_in_flags(const struct doctor *d)
 	const char *value;
 	size_t at = 0;
 
-	while (d->dockerd && (value = dockerd_flag(d->dockerd, "authorization-plugin", &at))) {
+	while (d->dockerd &&
+		(value = dockerd_options_next(d->dockerd, "authorization-plugin", &at))) {
 		if (is_ours(d, value))
 			return true;
 	}

@@ -16,17 +16,17 @@ static struct config config;
 static char *arguments[4];
 
 /* What a check says of this dockerd. */
-static enum state judged(doctor_check *check, const char *version)
+static enum check_state state_of(doctor_check *check, const char *version)
 {
-	struct outcome o;
+	struct check_result result;
 
-	outcome_init(&o);
+	check_result_init(&result);
 	text_copy(span_of(version), dockerd.version, sizeof(dockerd.version));
 	dockerd.pid = getpid();
 	d.dockerd = &dockerd;
-	check(&d, &o);
-	assert_true(o.text.n > 0);
-	return o.state;
+	check(&d, &result);
+	assert_true(result.text.n > 0);
+	return result.state;
 }
 
 static void set_profile(enum profile profile)
@@ -42,32 +42,32 @@ static void versions(void **state)
 {
 	static const struct {
 		const char *version;
-		enum state known;
-		enum state bodies;
-		enum state grpc; /* under profile guard */
+		enum check_state known;
+		enum check_state bodies;
+		enum check_state grpc; /* under profile guard */
 	} rows[] = {
-		{ "1.13.1", STATE_WARNING, STATE_NOTE, STATE_OK },
-		{ "17.03.2-ce", STATE_WARNING, STATE_NOTE, STATE_OK },
-		{ "17.05.0-ce", STATE_OK, STATE_NOTE, STATE_OK },
-		{ "20.10.24+dfsg1", STATE_OK, STATE_NOTE, STATE_OK },
-		{ "28.5.2", STATE_OK, STATE_NOTE, STATE_OK },
-		{ "29.1.5", STATE_OK, STATE_NOTE, STATE_OK },
-		{ "29.2.0", STATE_OK, STATE_NOTE, STATE_NOTE },
-		{ "29.3.0", STATE_OK, STATE_NOTE, STATE_NOTE },
-		{ "29.3.1", STATE_OK, STATE_OK, STATE_NOTE },
-		{ "29.7.2", STATE_OK, STATE_OK, STATE_NOTE },
-		{ "30.0.0-rc.1", STATE_NOTE, STATE_OK, STATE_NOTE },
-		{ "", STATE_UNKNOWN, STATE_UNKNOWN, STATE_UNKNOWN },
-		{ "dev", STATE_UNKNOWN, STATE_UNKNOWN, STATE_UNKNOWN },
-		{ "library-import", STATE_UNKNOWN, STATE_UNKNOWN, STATE_UNKNOWN },
+		{ "1.13.1", CHECK_WARNING, CHECK_NOTE, CHECK_OK },
+		{ "17.03.2-ce", CHECK_WARNING, CHECK_NOTE, CHECK_OK },
+		{ "17.05.0-ce", CHECK_OK, CHECK_NOTE, CHECK_OK },
+		{ "20.10.24+dfsg1", CHECK_OK, CHECK_NOTE, CHECK_OK },
+		{ "28.5.2", CHECK_OK, CHECK_NOTE, CHECK_OK },
+		{ "29.1.5", CHECK_OK, CHECK_NOTE, CHECK_OK },
+		{ "29.2.0", CHECK_OK, CHECK_NOTE, CHECK_NOTE },
+		{ "29.3.0", CHECK_OK, CHECK_NOTE, CHECK_NOTE },
+		{ "29.3.1", CHECK_OK, CHECK_OK, CHECK_NOTE },
+		{ "29.7.2", CHECK_OK, CHECK_OK, CHECK_NOTE },
+		{ "30.0.0-rc.1", CHECK_NOTE, CHECK_OK, CHECK_NOTE },
+		{ "", CHECK_UNKNOWN, CHECK_UNKNOWN, CHECK_UNKNOWN },
+		{ "dev", CHECK_UNKNOWN, CHECK_UNKNOWN, CHECK_UNKNOWN },
+		{ "library-import", CHECK_UNKNOWN, CHECK_UNKNOWN, CHECK_UNKNOWN },
 	};
 
 	(void)state;
 	set_profile(PROFILE_GUARD);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(judged(check_version, rows[i].version), rows[i].known);
-		assert_int_equal(judged(check_bodies, rows[i].version), rows[i].bodies);
-		assert_int_equal(judged(check_grpc, rows[i].version), rows[i].grpc);
+		assert_int_equal(state_of(doctor_check_version, rows[i].version), rows[i].known);
+		assert_int_equal(state_of(doctor_check_bodies, rows[i].version), rows[i].bodies);
+		assert_int_equal(state_of(doctor_check_grpc, rows[i].version), rows[i].grpc);
 	}
 }
 
@@ -76,10 +76,10 @@ static void unasked_builds(void **state)
 {
 	(void)state;
 	set_profile(PROFILE_READONLY);
-	assert_int_equal(judged(check_grpc, "29.2.0"), STATE_WARNING);
-	assert_int_equal(judged(check_grpc, "29.1.5"), STATE_OK);
+	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_WARNING);
+	assert_int_equal(state_of(doctor_check_grpc, "29.1.5"), CHECK_OK);
 	d.config_good = false;
-	assert_int_equal(judged(check_grpc, "29.2.0"), STATE_WARNING);
+	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_WARNING);
 }
 
 static void start_with(char *first, char *second)
@@ -105,31 +105,31 @@ static void listeners(void **state)
 
 	(void)state;
 	start_with(NULL, NULL);
-	assert_int_equal(judged(check_listeners, ""), STATE_OK);
+	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_OK);
 	start_with(local, fd);
-	assert_int_equal(judged(check_listeners, ""), STATE_OK);
+	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_OK);
 	start_with(local, tcp);
-	assert_int_equal(judged(check_listeners, ""), STATE_WARNING);
+	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_WARNING);
 	start_with(bare, NULL);
-	assert_int_equal(judged(check_listeners, ""), STATE_WARNING);
+	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_WARNING);
 	start_with(tcp, no);
-	assert_int_equal(judged(check_listeners, ""), STATE_WARNING);
+	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_WARNING);
 	start_with(tcp, verify);
-	assert_int_equal(judged(check_listeners, ""), STATE_OK);
+	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_OK);
 	start_with(yes, tcp);
-	assert_int_equal(judged(check_listeners, ""), STATE_OK);
+	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_OK);
 	start_with(tcp, NULL);
 	d.file = json_pack("{s:b}", "tlsverify", 1);
-	assert_int_equal(judged(check_listeners, ""), STATE_OK);
+	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_OK);
 	json_decref(d.file);
 	d.file = json_pack("{s:[s, s]}", "hosts", "unix:///x", "tcp://127.0.0.1:1");
 	start_with(NULL, NULL);
-	assert_int_equal(judged(check_listeners, ""), STATE_WARNING);
+	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_WARNING);
 	json_decref(d.file);
 	d.file = NULL;
 }
 
-static void take_address(void *ctx, const char *address)
+static void copy_address(void *ctx, const char *address)
 {
 	text_copy(span_of(address), ctx, 80);
 }
@@ -184,11 +184,11 @@ static void handed_over(void **state)
 			(void)pause();
 			_exit(0);
 		}
-		listening_sockets_tcp(getpid(), child, take_address, seen);
+		listening_sockets_tcp(getpid(), child, copy_address, seen);
 		assert_string_equal(seen, want);
 		seen[0] = '\0';
 		(void)close(fd);
-		listening_sockets_tcp(getpid(), child, take_address, seen);
+		listening_sockets_tcp(getpid(), child, copy_address, seen);
 		assert_string_equal(seen, "");
 		(void)kill(child, SIGKILL);
 		(void)waitpid(child, NULL, 0);
@@ -199,32 +199,32 @@ static void rootless(void **state)
 {
 	(void)state;
 	start_with(NULL, NULL);
-	assert_int_equal(judged(check_isolation, ""), STATE_OK);
+	assert_int_equal(state_of(doctor_check_isolation, ""), CHECK_OK);
 	dockerd.rootless = true;
-	assert_int_equal(judged(check_isolation, ""), STATE_WARNING);
+	assert_int_equal(state_of(doctor_check_isolation, ""), CHECK_WARNING);
 	dockerd.rootless = false;
 }
 
 /* The worst counts, what is fine is not told beside it, and nothing of a stranger's acts. */
-static void outcomes(void **state)
+static void results(void **state)
 {
-	struct outcome o;
+	struct check_result result;
 
 	(void)state;
-	outcome_init(&o);
-	outcome_say(&o, STATE_OK, "fine");
-	outcome_say(&o, STATE_WARNING, "weak %s", "\033[2J\n");
-	outcome_say(&o, STATE_NOTE, "known");
-	outcome_say(&o, STATE_OK, "fine");
-	assert_int_equal(o.state, STATE_WARNING);
-	assert_string_equal(o.text.text, "weak ?[2J?; known");
+	check_result_init(&result);
+	check_result_add(&result, CHECK_OK, "fine");
+	check_result_add(&result, CHECK_WARNING, "weak %s", "\033[2J\n");
+	check_result_add(&result, CHECK_NOTE, "known");
+	check_result_add(&result, CHECK_OK, "fine");
+	assert_int_equal(result.state, CHECK_WARNING);
+	assert_string_equal(result.text.text, "weak ?[2J?; known");
 	for (int i = 0; i < 400; i++)
-		outcome_say(&o, STATE_FAULT, "more and more of it");
-	assert_int_equal(o.state, STATE_FAULT);
-	assert_true(strlen(o.text.text) < sizeof(o.text_room));
-	outcome_advise(&o, "first");
-	outcome_advise(&o, "second");
-	assert_string_equal(o.advice.text, "first");
+		check_result_add(&result, CHECK_FAULT, "more and more of it");
+	assert_int_equal(result.state, CHECK_FAULT);
+	assert_true(strlen(result.text.text) < sizeof(result.text_room));
+	check_result_advise(&result, "first");
+	check_result_advise(&result, "second");
+	assert_string_equal(result.advice.text, "first");
 }
 
 int main(void)
@@ -235,7 +235,7 @@ int main(void)
 		cmocka_unit_test(listeners),
 		cmocka_unit_test(handed_over),
 		cmocka_unit_test(rootless),
-		cmocka_unit_test(outcomes),
+		cmocka_unit_test(results),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

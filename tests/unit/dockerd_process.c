@@ -13,7 +13,7 @@ static void values(const char *flag, const char *want, size_t count, char **word
 	char seen[256] = "";
 	size_t at = 0;
 
-	while ((value = dockerd_flag(&d, flag, &at)) != NULL) {
+	while ((value = dockerd_options_next(&d, flag, &at)) != NULL) {
 		strncat(seen, value, sizeof(seen) - strlen(seen) - 1);
 		strncat(seen, " ", sizeof(seen) - strlen(seen) - 1);
 	}
@@ -72,7 +72,7 @@ static void splits(const char *text, const char *want)
 
 	(void)strncpy(words, text, sizeof(words) - 1);
 	words[sizeof(words) - 1] = '\0';
-	n = units_split(words);
+	n = systemd_units_split(words);
 	assert_true(n <= strlen(text) + 1);
 	for (size_t at = 0; at < n; at += strlen(words + at) + 1) {
 		strncat(seen, words + at, sizeof(seen) - strlen(seen) - 1);
@@ -101,7 +101,7 @@ static void no_words(void **state)
 	size_t at = 0;
 
 	(void)state;
-	assert_null(dockerd_flag(&d, "host", &at));
+	assert_null(dockerd_options_next(&d, "host", &at));
 }
 
 static void commands(void **state)

@@ -39,41 +39,41 @@ void dockerd_free(struct dockerd *d);
  * it stands alone ("tlsverify"); "host" is -H too. *at is 0 first, and then where to go on. NULL:
  * no more.
  */
-const char *dockerd_flag(const struct dockerd *d, const char *flag, size_t *at);
+const char *dockerd_options_next(const struct dockerd *d, const char *flag, size_t *at);
 
 /* GET target of its API; the body for json_decref, NULL when it is no JSON. -1 and e: no answer. */
-MUST_USE int dockerd_get(
+MUST_USE int dockerd_api_get(
 	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e);
 
 /*
  * Runs the very program that serves (d->pid is not 0) with other arguments, a list of 6 at most
  * that ends with NULL; as subprocess_run.
  */
-MUST_USE int dockerd_command(const struct dockerd *d, const char *const *arguments, char *output,
+MUST_USE int dockerd_run(const struct dockerd *d, const char *const *arguments, char *output,
 	size_t cap, struct err *e);
 
 /* Sets version, as its program tells it. */
 void dockerd_read_version(struct dockerd *d);
 
-enum asked {
-	ASKED_YES, /* dockerd asked the dsp on that socket about the probe */
-	ASKED_NO,  /* dockerd let the probe through without asking this dsp, be it dead or not */
-	ASKED_UNKNOWN, /* dockerd did not answer, or another plugin or a dead one refused: see e */
+enum probe_result {
+	PROBE_ASKED,     /* dockerd asked the dsp on that socket about the probe */
+	PROBE_NOT_ASKED, /* dockerd let the probe through without asking this dsp, be it dead or not */
+	PROBE_UNKNOWN, /* dockerd did not answer, or another plugin or a dead one refused: see e */
 };
 
 /* Sends GET /_ping?dsp=NONCE to dockerd, and looks whether the dsp on the socket has seen it. */
-enum asked dockerd_probe(const struct dockerd *d, const char *dsp_socket, struct err *e);
+enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_socket, struct err *e);
 
 /*
  * Whether dockerd finds a plugin of the name on the host: by the socket at path, or (path is "")
  * by a file that says where it is.
  */
-bool dockerd_finds(const char *name, char *path, size_t cap);
+bool dockerd_find_plugin(const char *name, char *path, size_t cap);
 
 /*
  * Whether a managed plugin goes by the name, so that dockerd takes it for it: 1 enabled, 0
  * disabled, -1 there is none, -2 and e.
  */
-int dockerd_managed(const struct dockerd *d, const char *name, struct err *e);
+int dockerd_api_managed(const struct dockerd *d, const char *name, struct err *e);
 
 #endif

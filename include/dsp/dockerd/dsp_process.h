@@ -10,7 +10,7 @@
 
 #include "dsp/dockerd/systemd_units.h"
 
-struct manner {
+struct dsp_process {
 	pid_t pid;   /* 0: by its unit */
 	char *words; /* owned: words and variables, each ended by a zero byte */
 	char *variables;
@@ -24,7 +24,7 @@ struct manner {
  * By /proc, when process pid (0: none) is a dsp that serves; else by the unit. m starts zeroed;
  * known is false when neither tells.
  */
-void manner_find(struct manner *m, pid_t pid, const struct unit *u);
-void manner_end(struct manner *m);
+void dsp_process_find(struct dsp_process *m, pid_t pid, const struct unit *u);
+void dsp_process_end(struct dsp_process *m);
 
 #endif

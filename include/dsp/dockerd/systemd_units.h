@@ -34,19 +34,19 @@ struct unit {
  * Fills units[0] to units[UNIT_COUNT - 1], which the caller has zeroed: from systemctl show when
  * systemd runs, within 3 s, else from the files.
  */
-void units_read(struct unit *units, bool systemd);
+void systemd_units_read(struct unit *units, bool systemd);
 
 /*
  * The value of the last line "KEY=value" of a file that is written as units are (EnvironmentFile=).
  * False: there is no such line, and out stays as it is.
  */
-bool units_file_value(const char *path, struct span wanted, char *out, size_t cap);
+bool systemd_units_value(const char *path, struct span wanted, char *out, size_t cap);
 
 /*
  * Splits a command line, or the value of Environment=, into words in place: blanks separate them,
  * quotes hold blanks together and go away (systemd.syntax(7); escapes and variables stay). Each
  * word ends with a zero byte. Returns the length of all words, at most strlen(text) + 1.
  */
-size_t units_split(char *text);
+size_t systemd_units_split(char *text);
 
 #endif
