@@ -29,7 +29,7 @@ static int critical(const char *what, const char *why)
 	return EXIT_FINDINGS;
 }
 
-static int judge(const char *socket)
+static int check_health(const char *socket)
 {
 	struct err e;
 	int status = 0;
@@ -73,7 +73,7 @@ static int run_health(int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage("health", "%s: not expected", argv[optind]);
-	return judge(socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET);
+	return check_health(socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET);
 }
 
 const struct command health_command = {

@@ -64,7 +64,7 @@ static int read_settings(
 	return settings_parse_file(s, env_file, (struct span){ *text, len }, e);
 }
 
-bool sources_take(struct sources *s, int option, const char *value)
+bool sources_parse(struct sources *s, int option, const char *value)
 {
 	if (option == 'e')
 		s->env_file = value;

@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 			return print(help);
 		if (o == 'V')
 			return print("dspd " DSP_VERSION "\n");
-		if (!sources_take(&sources, o, optarg))
+		if (!sources_parse(&sources, o, optarg))
 			return usage(argv[optind - 1], "unknown, or its value is missing");
 	}
 	if (optind < argc)

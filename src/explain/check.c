@@ -81,7 +81,7 @@ static struct way *way_of(struct survey *s, enum power p, const struct decision 
 	return &s->ways[s->count++];
 }
 
-static void look_at(struct survey *s, enum power p)
+static void survey_power(struct survey *s, enum power p)
 {
 	const struct rules *rules = s->config->policy.file_rules;
 	size_t subjects = rules ? rules->subject_count : 1;
@@ -245,7 +245,7 @@ struct arguments {
 	bool json;
 };
 
-static int take_arguments(struct arguments *a, int argc, char **argv)
+static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = { SOURCES_OPTIONS,
 		{ "fail-on", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
@@ -254,7 +254,7 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (sources_take(&a->sources, o, optarg))
+		if (sources_parse(&a->sources, o, optarg))
 			continue;
 		if (o == 'f' && strcmp(optarg, "escape") == 0)
 			a->fail_on_escape = true;
@@ -276,7 +276,7 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 static int check(struct survey *s, const struct arguments *a, const char *broken)
 {
 	for (size_t i = 0; !broken && i < POWER_COUNT; i++)
-		look_at(s, (enum power)i);
+		survey_power(s, (enum power)i);
 	if (s->lost)
 		broken = "no memory";
 	if (a->json)
@@ -295,7 +295,7 @@ static int run_check(int argc, char **argv)
 	AUTO_CONFIG struct config *c = NULL;
 	struct survey s = { .config = NULL };
 	struct err e;
-	int rc = take_arguments(&a, argc, argv);
+	int rc = parse_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;

@@ -13,7 +13,7 @@
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/file.h"
 
-enum { HEADERS_MOST = ASKING_HEADERS_MOST };
+enum { HEADERS_MOST = CLIENT_HEADERS_MOST };
 
 struct arguments {
 	const char *method;
@@ -28,7 +28,7 @@ struct arguments {
 	size_t header_count;
 };
 
-static int take_header(struct arguments *a, const char *header)
+static int parse_header(struct arguments *a, const char *header)
 {
 	if (!strchr(header, ':') || header[0] == ':')
 		return command_usage("explain", "--header %s: not \"Name: value\"", header);
@@ -38,14 +38,14 @@ static int take_header(struct arguments *a, const char *header)
 	return 0;
 }
 
-static int take_option(struct arguments *a, int option, char **argv)
+static int parse_option(struct arguments *a, int option, char **argv)
 {
 	switch (option) {
 	case 'b':
 		a->body_file = optarg;
 		return 0;
 	case 'h':
-		return take_header(a, optarg);
+		return parse_header(a, optarg);
 	case 'u':
 		a->user = optarg;
 		return 0;
@@ -59,14 +59,14 @@ static int take_option(struct arguments *a, int option, char **argv)
 		a->json = true;
 		return 0;
 	default:
-		if (sources_take(&a->sources, option, optarg))
+		if (sources_parse(&a->sources, option, optarg))
 			return 0;
 		return command_usage(
 			"explain", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 }
 
-static int take_arguments(struct arguments *a, int argc, char **argv)
+static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = { { "body", required_argument, NULL, 'b' },
 		{ "header", required_argument, NULL, 'h' },
@@ -77,7 +77,7 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (take_option(a, o, argv) != 0)
+		if (parse_option(a, o, argv) != 0)
 			return EXIT_USAGE;
 	}
 	if (a->request_file) {
@@ -95,15 +95,16 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 /* The question of METHOD and TARGET, as dockerd would put it. NULL and e: it cannot be made. */
 static char *make_question(const struct arguments *a, struct err *e)
 {
-	struct asking asking = { a->method, a->target, a->user, a->headers, { NULL, 0 }, false };
+	struct client_request request = { a->method, a->target, a->user, a->headers, { NULL, 0 },
+		false };
 	AUTO_MEM char *text = NULL;
 
 	if (a->body_file &&
-		file_read(a->body_file, (size_t)ENVELOPE_BODY_MOST, &text, &asking.body.n, e) != 0)
+		file_read(a->body_file, (size_t)ENVELOPE_BODY_MOST, &text, &request.body.n, e) != 0)
 		return NULL;
-	asking.body.s = text;
-	asking.has_body = text != NULL;
-	return asking_question(&asking, e);
+	request.body.s = text;
+	request.has_body = text != NULL;
+	return simulate_question(&request, e);
 }
 
 static json_t *escaped(struct span s)
@@ -221,7 +222,7 @@ static void match_text(const struct rule_match *f, const struct rule *rule, char
 }
 
 /* The rules in their order, up to the one that decided. */
-static json_t *rules_json(const struct policy *policy, const struct judged *j)
+static json_t *rules_json(const struct policy *policy, const struct simulation *j)
 {
 	struct powerset powers = decide_powers(policy, &j->facts);
 	json_t *list = json_array();
@@ -243,7 +244,7 @@ static json_t *rules_json(const struct policy *policy, const struct judged *j)
 }
 
 /* The account as a JSON object; both forms of output are made from it. */
-static json_t *account_json(const struct policy *policy, const struct judged *j)
+static json_t *account_json(const struct policy *policy, const struct simulation *j)
 {
 	const struct facts *f = &j->facts;
 	const struct route *route = f->route;
@@ -345,7 +346,7 @@ static void print_text(const json_t *o)
 	print_line(o, "message", "message");
 }
 
-static int show(const struct policy *policy, const struct judged *j, bool json, struct err *e)
+static int show(const struct policy *policy, const struct simulation *j, bool json, struct err *e)
 {
 	json_auto_t *o = account_json(policy, j);
 
@@ -364,18 +365,18 @@ static int fail(int status, const char *text)
 	return status;
 }
 
-static int explain(const struct config *c, const struct arguments *a, struct asked_text question)
+static int explain(const struct config *c, const struct arguments *a, struct question_text question)
 {
-	AUTO_MEM struct judged *j = mem_array(1, sizeof(*j));
+	AUTO_MEM struct simulation *j = mem_array(1, sizeof(*j));
 	struct err e;
 	int rc;
 
 	if (!j)
 		return fail(EXIT_FINDINGS, "no memory");
-	rc = judge(&c->policy, question, a->as, j, &e);
+	rc = simulate(&c->policy, question, a->as, j, &e);
 	if (rc == 0)
 		rc = show(&c->policy, j, a->json, &e);
-	judged_free(j);
+	simulation_free(j);
 	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
 }
 
@@ -393,7 +394,7 @@ static int read_and_explain(const struct arguments *a, const struct config *c)
 	}
 	if (!question)
 		return fail(EXIT_USAGE, e.text);
-	return explain(c, a, (struct asked_text){ question, len });
+	return explain(c, a, (struct question_text){ question, len });
 }
 
 static int run_explain(int argc, char **argv)
@@ -401,7 +402,7 @@ static int run_explain(int argc, char **argv)
 	struct arguments a = { .method = NULL };
 	AUTO_CONFIG struct config *c = NULL;
 	struct err e;
-	int rc = take_arguments(&a, argc, argv);
+	int rc = parse_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;

@@ -282,7 +282,7 @@ static int run_list(int argc, char **argv)
 			t.form = FORM_JSON;
 		else if (o == 'm')
 			t.form = FORM_MARKDOWN;
-		else if (!sources_take(&sources, o, optarg))
+		else if (!sources_parse(&sources, o, optarg))
 			return command_usage(
 				"list", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}

@@ -30,14 +30,14 @@ static bool is_json(const char *type)
 	return type[n] == '\0' || (type[n] == ';' && strchr(type + n, '=') != NULL);
 }
 
-char *asking_question(const struct asking *a, struct err *e)
+char *simulate_question(const struct client_request *a, struct err *e)
 {
-	const char *headers[ASKING_HEADERS_MOST + 3] = { NULL };
+	const char *headers[CLIENT_HEADERS_MOST + 3] = { NULL };
 	char length[48];
 	char *question;
 	size_t n = 0;
 
-	while (a->headers && a->headers[n] && n < ASKING_HEADERS_MOST) {
+	while (a->headers && a->headers[n] && n < CLIENT_HEADERS_MOST) {
 		headers[n] = a->headers[n];
 		n++;
 	}
@@ -55,8 +55,8 @@ char *asking_question(const struct asking *a, struct err *e)
 }
 
 /* The subject named, instead of the one that the question tells. */
-static int take_subject(
-	const struct policy *policy, const char *as, struct judged *j, struct err *e)
+static int choose_subject(
+	const struct policy *policy, const char *as, struct simulation *j, struct err *e)
 {
 	const struct rules *rules = policy->file_rules;
 
@@ -77,7 +77,7 @@ static int take_subject(
 	return FAIL(e, 0, "%s: no such user in the policy file", as);
 }
 
-int facts_look_up(
+int simulate_mounts(
 	const struct policy *policy, struct facts *facts, struct mount_lookup **ret, struct err *e)
 {
 	struct span missing;
@@ -96,21 +96,21 @@ int facts_look_up(
 	return facts_add_mount_powers(facts, span_of(policy->socket_dir), e);
 }
 
-int judge(const struct policy *policy, struct asked_text question, const char *as,
-	struct judged *ret, struct err *e)
+int simulate(const struct policy *policy, struct question_text question, const char *as,
+	struct simulation *ret, struct err *e)
 {
-	*ret = (struct judged){ .lookup = NULL };
+	*ret = (struct simulation){ .lookup = NULL };
 	if (envelope_parse(question.text, question.n, &ret->request, e) != 0 ||
-		take_subject(policy, as, ret, e) != 0 ||
+		choose_subject(policy, as, ret, e) != 0 ||
 		facts_parse(&ret->request, &ret->facts, e) != 0 ||
-		facts_look_up(policy, &ret->facts, &ret->lookup, e) != 0)
+		simulate_mounts(policy, &ret->facts, &ret->lookup, e) != 0)
 		return -1;
 	ret->decision = decide(policy, &ret->subject, &ret->facts);
 	message_write(policy, &ret->subject, &ret->facts, &ret->decision, ret->message);
 	return 0;
 }
 
-void judged_free(struct judged *j)
+void simulation_free(struct simulation *j)
 {
 	facts_free(&j->facts);
 	mount_lookup_release(j->lookup);

@@ -77,9 +77,9 @@ static void check_headers(struct suite *s, json_ref headers)
 	if (!headers ||
 		!policy_expect(&s->reader, headers, JSON_VALUE_OBJECT, "an object of headers"))
 		return;
-	if (headers->count >= ASKING_HEADERS_MOST)
+	if (headers->count >= CLIENT_HEADERS_MOST)
 		findings_error(&s->findings, headers->at, "more than %d headers",
-			(int)ASKING_HEADERS_MOST - 1);
+			(int)CLIENT_HEADERS_MOST - 1);
 	for (json_ref v = json_value_first(headers); v; v = json_value_next(headers, v)) {
 		if (v->key.n == 0 || span_find(v->key, ':') < v->key.n)
 			findings_error(&s->findings, policy_key_at(&s->reader, v),
@@ -143,40 +143,16 @@ static void check_test(struct suite *s, json_ref test)
 		findings_error(&s->findings, expect->at, "expect is \"allow\" or \"deny\"");
 }
 
-/* The text of a JSON value as it stands in the file. */
-static struct span raw_value(struct span text, size_t at)
-{
-	size_t depth = 0;
-	bool quoted = false;
-	size_t i = at;
-
-	for (; i < text.n; i++) {
-		char c = text.s[i];
-
-		if (quoted && c == '\\')
-			i++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (!quoted && (c == '{' || c == '['))
-			depth++;
-		else if (!quoted && depth == 0 && strchr(",]} \t\r\n", c))
-			break;
-		else if (!quoted && (c == '}' || c == ']') && --depth == 0)
-			return (struct span){ text.s + at, i + 1 - at };
-	}
-	return (struct span){ text.s + at, i - at };
-}
-
 /* --- running --------------------------------------------------------------------------------*/
 
 static char *make_question(struct suite *s, json_ref test, struct err *e)
 {
-	const char *headers[ASKING_HEADERS_MOST + 1] = { NULL };
+	const char *headers[CLIENT_HEADERS_MOST + 1] = { NULL };
 	json_ref list = json_value_member(test, "headers");
 	json_ref token = json_value_member(test, "token");
 	json_ref user = json_value_member(test, "user");
 	json_ref body = json_value_member(test, "body");
-	struct asking a = { .headers = headers, .has_body = body != NULL };
+	struct client_request a = { .headers = headers, .has_body = body != NULL };
 	size_t n = 0;
 
 	a.method = terminated(s, "", json_value_text(json_value_member(test, "method")));
@@ -191,9 +167,10 @@ static char *make_question(struct suite *s, json_ref test, struct err *e)
 	if (token)
 		headers[n++] = terminated(s, "X-Dsp-Token: ", token->text);
 	if (body)
-		a.body = body->kind == JSON_VALUE_STRING ? body->text
-							 : raw_value(s->findings.text, body->at);
-	return asking_question(&a, e);
+		a.body = body->kind == JSON_VALUE_STRING
+			? body->text
+			: (struct span){ s->findings.text.s + body->at, body->end - body->at };
+	return simulate_question(&a, e);
 }
 
 static bool same_powers(json_ref list, const struct powerset *set)
@@ -209,7 +186,8 @@ static bool same_powers(json_ref list, const struct powerset *set)
 	return powerset_within(&wanted, set) && powerset_within(set, &wanted);
 }
 
-static void compare_verdict(json_ref test, const struct judged *j, const char *rule, struct line *l)
+static void compare_verdict(
+	json_ref test, const struct simulation *j, const char *rule, struct line *l)
 {
 	bool allow = j->decision.verdict == VERDICT_ALLOW && !j->decision.monitored;
 
@@ -222,7 +200,7 @@ static void compare_verdict(json_ref test, const struct judged *j, const char *r
 }
 
 /* What is not as the test wants it; empty: all is. */
-static void compare(json_ref test, const struct judged *j, struct line *l)
+static void compare(json_ref test, const struct simulation *j, struct line *l)
 {
 	const struct decision *d = &j->decision;
 	json_ref reason = json_value_member(test, "reason");
@@ -248,7 +226,7 @@ static void run_test(struct suite *s, json_ref test)
 {
 	json_ref as = json_value_member(test, "as");
 	const char *subject = as ? terminated(s, "", as->text) : NULL;
-	AUTO_MEM struct judged *j = mem_array(1, sizeof(*j));
+	AUTO_MEM struct simulation *j = mem_array(1, sizeof(*j));
 	char name[SHOWN];
 	char why[700];
 	struct err e;
@@ -259,12 +237,12 @@ static void run_test(struct suite *s, json_ref test)
 	line_init(&l, why, sizeof(why));
 	text_escape(json_value_text(json_value_member(test, "name")), name, sizeof(name));
 	if (question && j) {
-		if (judge(s->policy, (struct asked_text){ question, strlen(question) }, subject, j,
-			    &e) == 0)
+		if (simulate(s->policy, (struct question_text){ question, strlen(question) },
+			    subject, j, &e) == 0)
 			compare(test, j, &l);
 		else
 			line_add(&l, "; %s", e.text);
-		judged_free(j);
+		simulation_free(j);
 	} else {
 		line_add(&l, "; %s", j ? e.text : "no memory");
 	}
@@ -347,7 +325,7 @@ static int run_tests_of_file(int argc, char **argv)
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (!sources_take(&sources, o, optarg))
+		if (!sources_parse(&sources, o, optarg))
 			return command_usage(
 				"test", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}

@@ -40,7 +40,7 @@ static bool is_port(struct span s)
 }
 
 /* What kind of thing a word names: its prefix says so ("network:x"), or the power, or its form. */
-static enum list_kind kind_of(struct span *on, enum power power)
+static enum list_kind parse_kind(struct span *on, enum power power)
 {
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		struct span name = span_of(attribute_kind_name(list_detail((enum list_kind)k)));
@@ -63,8 +63,8 @@ static enum list_kind kind_of(struct span *on, enum power power)
 	return is_port(*on) ? LIST_PORTS : LIST_IMAGES;
 }
 
-static int write_text(struct facts *facts, enum list_kind kind, struct span on, struct attribute *d,
-	struct err *e)
+static int write_detail(struct facts *facts, enum list_kind kind, struct span on,
+	struct attribute *d, struct err *e)
 {
 	bool image = kind == LIST_IMAGES;
 	size_t most = image ? reference_canonical_most(on, (struct span){ NULL, 0 })
@@ -98,7 +98,7 @@ static int make_detail(struct span on, enum list_kind kind, struct facts *facts,
 	}
 	if (on.n == 0 || (kind == LIST_MOUNTS && on.s[0] != '/'))
 		return FAIL(e, 0, "--on: a mount is a path of the host, and nothing can be empty");
-	if (write_text(facts, kind, on, &d, e) != 0)
+	if (write_detail(facts, kind, on, &d, e) != 0)
 		return -1;
 	if (d.power != POWER_COUNT)
 		powerset_add(&facts->powers, d.power);
@@ -177,7 +177,7 @@ static bool is_better(const struct access_answer *g, const struct access_answer 
 }
 
 /* An operation, by all its routes, for all subjects. */
-static void look_at(struct question *q, const struct route *first, size_t count)
+static void query_operation(struct question *q, const struct route *first, size_t count)
 {
 	const struct rules *rules = q->policy->file_rules;
 	size_t subjects = rules ? rules->subject_count : 1;
@@ -204,7 +204,7 @@ static void look_at(struct question *q, const struct route *first, size_t count)
 	}
 }
 
-static void look_at_all(struct question *q)
+static void query_operations(struct question *q)
 {
 	bool done[OPERATION_COUNT] = { false };
 	size_t count;
@@ -216,10 +216,10 @@ static void look_at_all(struct question *q)
 		if (!meant || done[route->operation])
 			continue;
 		done[route->operation] = true;
-		look_at(q, route, count);
+		query_operation(q, route, count);
 	}
 	if (q->operation.n == 0 || span_equal(q->operation, SPAN("unknown")))
-		look_at(q, NULL, 0);
+		query_operation(q, NULL, 0);
 }
 
 static void print_lines(const json_t *list, bool allowed)
@@ -250,7 +250,7 @@ static int show(struct question *q, bool json)
 /* --- the question ----------------------------------------------------------------------*/
 
 /* What is not a power may be an operation. */
-static bool take_name(struct question *q, struct span name, struct nearest *s)
+static bool parse_name(struct question *q, struct span name, struct nearest *s)
 {
 	*s = nearest_to(name, 0);
 	powers_suggest(s);
@@ -262,7 +262,7 @@ static bool take_name(struct question *q, struct span name, struct nearest *s)
 	return operation_find(name) != OPERATION_COUNT;
 }
 
-static int take_arguments(struct arguments *a, int argc, char **argv)
+static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = { SOURCES_OPTIONS,
 		{ "on", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' },
@@ -275,7 +275,7 @@ static int take_arguments(struct arguments *a, int argc, char **argv)
 			a->on = optarg;
 		else if (o == 'j')
 			a->json = true;
-		else if (!sources_take(&a->sources, o, optarg))
+		else if (!sources_parse(&a->sources, o, optarg))
 			return command_usage("who-can", "%s: unknown, or its value is missing",
 				argv[optind - 1]);
 	}
@@ -294,17 +294,17 @@ static int answer(struct question *q, const struct arguments *a)
 	int rc = 0;
 
 	if (a->on) {
-		enum list_kind kind = kind_of(&on, q->query.power);
+		enum list_kind kind = parse_kind(&on, q->query.power);
 
 		q->query.with = &facts;
 		rc = make_detail(on, kind, &facts, &e);
 		if (rc == 0)
-			rc = facts_look_up(q->policy, &facts, &lookup, &e);
+			rc = simulate_mounts(q->policy, &facts, &lookup, &e);
 	}
 	if (rc != 0) {
 		rc = command_usage("who-can", "%s", e.text);
 	} else {
-		look_at_all(q);
+		query_operations(q);
 		rc = q->carried ? show(q, a->json)
 				: command_usage("who-can", "%s cannot be asked for with %s",
 					  a->what, a->on);
@@ -323,11 +323,11 @@ static int run_who_can(int argc, char **argv)
 	struct question q = { .query = { .power = POWER_COUNT }, .list = list };
 	struct nearest s;
 	struct err e;
-	int rc = take_arguments(&a, argc, argv);
+	int rc = parse_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;
-	if (!take_name(&q, span_of(a.what), &s))
+	if (!parse_name(&q, span_of(a.what), &s))
 		return command_usage("who-can", "%s: no such operation or power%s%.*s", a.what,
 			s.word.n > 0 ? "; did you mean " : "", (int)s.word.n, s.word.s);
 	if (config_read(&a.sources, &c, &e) != 0) {

@@ -16,24 +16,24 @@ static bool try_test(const struct policy_draft *p, const json_t *test, struct de
 	json_t *body = json_object_get(test, "body");
 	AUTO_MEM char *question = NULL;
 	AUTO_MEM char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	struct asking a = { .method = json_string_value(json_object_get(test, "method")),
+	struct client_request a = { .method = json_string_value(json_object_get(test, "method")),
 		.target = json_string_value(json_object_get(test, "target")),
 		.body = span_of(text),
 		.has_body = body != NULL };
-	struct judged j;
+	struct simulation j;
 	struct err e;
 	bool good;
 
-	question = asking_question(&a, &e);
+	question = simulate_question(&a, &e);
 	if (!question)
 		return false;
-	good = judge(&p->policy, (struct asked_text){ question, strlen(question) },
+	good = simulate(&p->policy, (struct question_text){ question, strlen(question) },
 		       json_string_value(json_object_get(test, "as")), &j, &e) == 0;
 	if (good) {
 		*ret = j.decision;
 		*powers = j.facts.powers;
 	}
-	judged_free(&j);
+	simulation_free(&j);
 	return good;
 }
 

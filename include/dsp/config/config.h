@@ -29,7 +29,7 @@ struct sources {
 	}
 
 /* Takes one of these; false: it is another. */
-bool sources_take(struct sources *s, int option, const char *value);
+bool sources_parse(struct sources *s, int option, const char *value);
 
 /* What the current settings amount to. */
 struct config {

@@ -1,4 +1,4 @@
-/* One question judged as dsp serve would judge it: for the commands that explain and test. */
+/* Decides one request as dspd would, without dockerd: for the commands that explain and test. */
 #ifndef DSP_SIMULATE_H
 #define DSP_SIMULATE_H
 
@@ -7,7 +7,7 @@
 #include "dsp/core/policy/message.h"
 #include "dsp/host/mount_lookup.h"
 
-struct judged {
+struct simulation {
 	struct request request;
 	struct facts facts;
 	struct mount_lookup *lookup;
@@ -16,10 +16,10 @@ struct judged {
 	char message[MESSAGE_MOST]; /* of a denial, also of one that is only recorded */
 };
 
-enum { ASKING_HEADERS_MOST = 64 };
+enum { CLIENT_HEADERS_MOST = 64 };
 
 /* A request as a client would send it. */
-struct asking {
+struct client_request {
 	const char *method;
 	const char *target;
 	const char *user;           /* of the certificate, or NULL */
@@ -28,30 +28,31 @@ struct asking {
 	bool has_body; /* alone it implies JSON and its length */
 };
 
-/* The question that dockerd would put; mem_free is for the caller. NULL and e. */
-char *asking_question(const struct asking *a, struct err *e) __attribute__((warn_unused_result));
+/* Writes the AuthZReq that dockerd would send. The caller frees it with mem_free. NULL and e: it cannot be written. */
+char *simulate_question(const struct client_request *a, struct err *e)
+	__attribute__((warn_unused_result));
 
-/* A question's bytes, which change when they are read. */
-struct asked_text {
+/* The bytes of an AuthZReq. Parsing changes them in place. */
+struct question_text {
 	char *text;
 	size_t n;
 };
 
 /*
- * Judges a question, which must outlive ret. as: a subject of the policy file by its name, whatever
- * the question says; or NULL. -1 and e: it is no question, there is no
- * such subject, or memory ran out. Call judged_free in any case.
+ * Parses and decides a question, whose bytes must outlive ret. as: the name of a subject of the
+ * policy file, whoever the request says it is from; or NULL. Call simulation_free in any case. -1
+ * and e: it is no AuthZReq, there is no such subject, or memory ran out.
  */
-MUST_USE int judge(const struct policy *policy, struct asked_text question, const char *as,
-	struct judged *ret, struct err *e);
+MUST_USE int simulate(const struct policy *policy, struct question_text question, const char *as,
+	struct simulation *ret, struct err *e);
 
 /*
- * What stands behind the mounts of facts, as the host has it now, and what they then ask for. *ret
- * (or NULL) must live as long as facts. -1 and e: no memory.
+ * Looks up the mount sources of facts on this host and adds the powers that they give. *ret (or
+ * NULL) must live as long as facts; free it with mount_lookup_release. -1 and e: no memory.
  */
-MUST_USE int facts_look_up(
+MUST_USE int simulate_mounts(
 	const struct policy *policy, struct facts *facts, struct mount_lookup **ret, struct err *e);
 
-void judged_free(struct judged *j);
+void simulation_free(struct simulation *j);
 
 #endif
