@@ -180,10 +180,7 @@ func (r *run) keep(request *request) {
 	r.Unlock()
 }
 
-func (r *run) report(n int64) {
-	for i, f := range r.findings {
-		fmt.Printf("not ok disagreement %d: %s\n    %q\n", i+1, strings.Join(f.found, "; "), f.raw)
-	}
+func (r *run) report(n int64) bool {
 	var missing []string
 	for name, all := range r.missing {
 		if all {
@@ -191,16 +188,21 @@ func (r *run) report(n int64) {
 		}
 	}
 	sort.Strings(missing)
-	fmt.Printf("fields that this dockerd does not have: %s\n", strings.Join(missing, " "))
-	fmt.Printf("differential: %d cases, %d asked, %d readable, %d of these refused by dockerd\n",
+	fmt.Printf("# fields that this dockerd does not have: %s\n", strings.Join(missing, " "))
+	fmt.Printf("# %d cases, %d asked, %d readable, %d of these refused by dockerd\n",
 		n, r.asked, r.readable, r.refused)
-	if r.disagreements == 0 && r.comparable*20 >= n {
-		fmt.Printf("ok dsp reads as dockerd\n")
-	} else if r.disagreements == 0 {
-		fmt.Printf("not ok dsp reads as dockerd: only %d cases could be compared\n", r.comparable)
+	fmt.Printf("# %d comparable, %d disagreements (seed %d)\n", r.comparable, r.disagreements, r.seed)
+	good := r.disagreements == 0 && r.comparable*20 >= n
+	if good {
+		fmt.Printf("ok 1 - dsp reads as dockerd\n")
+	} else {
+		fmt.Printf("not ok 1 - dsp reads as dockerd\n")
 	}
-	fmt.Printf("differential: %d cases, %d comparable, %d disagreements (seed %d)\n",
-		n, r.comparable, r.disagreements, r.seed)
+	for i, f := range r.findings {
+		fmt.Printf("# disagreement %d: %s\n#   %q\n", i+1, strings.Join(f.found, "; "), f.raw)
+	}
+	fmt.Printf("1..1\n")
+	return good
 }
 
 func main() {
@@ -230,8 +232,7 @@ func main() {
 		}(w)
 	}
 	all.Wait()
-	r.report(*n)
-	if r.disagreements > 0 {
+	if !r.report(*n) {
 		os.Exit(1)
 	}
 }

@@ -10,6 +10,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dsp  # noqa: E402
+import tap  # noqa: E402
 from root import Root, enter, environment, run  # noqa: E402
 
 MODES = {
@@ -229,8 +230,8 @@ def inside(room, package, *later):
     results = dsp.Results()
     root = Root(room)
     if not root.mounted:
-        print("skip root: this kernel gives no overlay here")
-        return 0
+        tap.skipped("root", "this kernel gives no overlay here")
+        return results.end()
     names = [re.search(r"dsp-(.*)\.deb", path)[1] for path in later]
     check_first(root, package, results)
     check_upgrades(root, list(zip(later, names)), results)

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 
+import tap
+
 
 def run(*words, **options):
     done = subprocess.run(words, check=False, text=True, stdout=subprocess.PIPE,
@@ -19,9 +21,11 @@ def environment(**more):
 
 def enter(*words):
     """Runs this script again in namespaces of its own, with --inside and the words; its status."""
-    return subprocess.run(["unshare", "--mount", "--propagation", "private", "--pid", "--fork",
+    with subprocess.Popen(["unshare", "--mount", "--propagation", "private", "--pid", "--fork",
                            "--kill-child", "--mount-proc", sys.executable, sys.argv[0], "--inside",
-                           *words], check=False).returncode
+                           *words], stdout=subprocess.PIPE, text=True) as inner:
+        tap.relay(inner.stdout)
+    return inner.returncode
 
 
 class Root:

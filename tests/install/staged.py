@@ -14,6 +14,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dsp  # noqa: E402
+import tap  # noqa: E402
 from root import Root, enter  # noqa: E402
 
 SCRIPT = os.path.join(dsp.ROOT, "plugin", "install.sh")
@@ -104,7 +105,7 @@ def check_units(stage, results):
     results.check("install: the unit runs what is installed", programs and
                   set(programs) == {"/usr/local/bin/dsp", "/usr/local/bin/dspd"}, programs)
     if not shutil.which("systemd-analyze"):
-        print("skip install: systemd-analyze: it is not here")
+        tap.skipped("install: systemd-analyze", "it is not here")
         return
     # systemd looks for the program, which is in the stage.
     copies = tempfile.mkdtemp(dir=stage)
@@ -329,8 +330,8 @@ def inside(room):
     results = dsp.Results()
     root = Root(room)
     if not root.mounted:
-        print("skip live: this kernel gives no overlay here")
-        return 0
+        tap.skipped("live", "this kernel gives no overlay here")
+        return results.end()
     root.bind(dsp.ROOT)
     check_live(root, results)
     check_named(root, results)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from lab import ERRORS, Failed, HERE, Lab, Report, check, wait_for
+from lab import ERRORS, Failed, HERE, Lab, Report, check, tap, wait_for
 
 ROOT = os.path.join(HERE, '..', '..')
 SERVE = ('--env-file', '/etc/dsp/dsp.env', '--policy', '/etc/dsp/policy.json')
@@ -344,13 +344,13 @@ def sick(w, report):
         found = w.expect(3, 'asked', 'dockerd', 'serving')
         check('hung' in found.checks['serving']['text'], str(found))
         check('kill -KILL ' in found.checks['serving']['advice'], str(found))
-        print('# with dsp stopped: %.1f s' % found.seconds)
+        tap.note('with dsp stopped: %.1f s' % found.seconds)
     signalled(w, '/run/lab/dspd', 'CONT')
     w.expect(0)
     with report.case('dockerd is hung'):
         w.sh('kill -STOP $(cat /run/lab/dockerd.pid)')
         found = w.expect(3, 'asked', 'dockerd')
-        print('# with dockerd stopped: %.1f s' % found.seconds)
+        tap.note('with dockerd stopped: %.1f s' % found.seconds)
         w.sh('kill -CONT $(cat /run/lab/dockerd.pid)')
     w.expect(0)
     with report.case('broken settings'):
@@ -550,7 +550,7 @@ def main():
         lab = Lab()
     except Failed as why:
         report.failed('start', why)
-        return 1
+        return tap.end()
     with lab:
         w = Ward(lab)
         wanted = [group for group in GROUPS if group.__name__ in sys.argv[1:]] or GROUPS
@@ -565,7 +565,7 @@ def main():
                 group(w, report)
             except ERRORS as why:
                 report.failed('suite', why)
-    return 1 if report.failures else 0
+    return tap.end()
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import lab
-from lab import ERRORS, Report, check, wait_for
+from lab import ERRORS, Report, check, tap, wait_for
 
 ROOT = os.path.realpath(os.path.join(lab.HERE, '..', '..'))
 BASE = os.path.join(ROOT, 'build', 'debian.tar')
@@ -70,7 +70,7 @@ def main():
             use(here, report, where)
     except ERRORS as why:
         report.failed('suite', why)
-    return 1 if report.failures else 0
+    return tap.end()
 
 
 if __name__ == '__main__':

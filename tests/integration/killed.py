@@ -5,7 +5,7 @@ import os
 import threading
 import time
 
-from lab import DENIED, HERE, check, wait_for
+from lab import DENIED, HERE, check, tap, wait_for
 
 KILLS = 200
 CLIENTS = 8
@@ -98,7 +98,7 @@ def run(lab, report):
         check(len(answers) > KILLS, 'only %d answers' % len(answers))
         cut = [answer for answer in answers if CUT in answer[2]]
         slowest = max(answer[3] for answer in answers)
-        print('  %d answers, the slowest after %.2f s; %d were cut off; dsp was away for %.2f s at most' % (
+        tap.note('%d answers, the slowest after %.2f s; %d were cut off; dsp was away for %.2f s at most' % (
             len(answers), slowest, len(cut), away(events(path))))
         judge(answers)
         check(slowest < MOST, 'the slowest took %.1f s' % slowest)

@@ -1,6 +1,6 @@
 """A private dockerd with dsp in it (tests/lab/lab.sh), the docker CLI and raw requests to it.
 
-Also what all the suites of this directory share: Report, which prints one line a test, and check.
+Also what all the suites of this directory share: Report, which names the tests, and check.
 """
 
 import collections
@@ -12,12 +12,12 @@ import pty
 import select
 import subprocess
 import sys
-import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
-from dsp import Connection  # noqa: E402 (the path is known only now)
+import tap  # noqa: E402 (the path is known only now)
+from dsp import Connection  # noqa: E402
 
 LAB = os.path.join(HERE, '..', 'lab', 'lab.sh')
 DOCKER = '/usr/bin/docker' if os.path.exists('/usr/bin/docker') else 'docker'
@@ -55,33 +55,25 @@ def wait_for(truth, why, seconds=30):
 
 
 class Report:
-    """One line a test on standard output, and the count of failures; for several threads too."""
+    """Tests whose names begin with their group's; for several threads too."""
 
     def __init__(self):
         self.group = 'lab'
-        self.failures = 0
-        self.lock = threading.Lock()
 
     def failed(self, name, why):
         text = why if isinstance(why, Failed) else '%s: %s' % (type(why).__name__, why)
-        self._line('not ok %s/%s: %s', name, ' '.join(str(text).split()))
-        with self.lock:
-            self.failures += 1
-
-    def _line(self, form, *words):
-        with self.lock:
-            print(form % (self.group, *words), flush=True)
+        tap.failed('%s/%s' % (self.group, name), text)
 
     @contextlib.contextmanager
     def case(self, name):
         try:
             yield
         except Skipped as why:
-            self._line('skip %s/%s: %s', name, why)
+            tap.skipped('%s/%s' % (self.group, name), why)
         except ERRORS as why:
             self.failed(name, why)
         else:
-            self._line('ok %s/%s', name)
+            tap.passed('%s/%s' % (self.group, name))
 
 
 class Lab:
@@ -121,7 +113,7 @@ class Lab:
             if not line.startswith('#'):
                 break
             if show:
-                print(line.rstrip(), flush=True)
+                tap.note(line.rstrip().removeprefix('# '))
         else:
             raise Failed('the lab ended')
         words = line.split()
@@ -315,6 +307,16 @@ def check_not_refused(text):
     check(DENIED not in text, text)
 
 
+def plugin_is_static(report):
+    """The program of the managed plugin; where libmicrohttpd cannot be built it has shared libraries."""
+    report.group = 'plugin'
+    with report.case('static'):
+        program = os.path.join(os.environ['LAB_MANAGED'], 'rootfs/usr/bin/dspd')
+        headers = subprocess.run(['readelf', '-lW', program], check=True, stdout=subprocess.PIPE, text=True).stdout
+        if 'INTERP' in headers:
+            raise Skipped('libmicrohttpd could not be built here; the plugin has shared libraries')
+
+
 def run(suites):
     """Runs the suites that the arguments name (default: all) on one lab; the exit status."""
     names = sys.argv[1:] or list(suites)
@@ -323,11 +325,14 @@ def run(suites):
         print('no suite %s; there are: %s' % (unknown[0], ' '.join(suites)), file=sys.stderr)
         return 2
     report = Report()
+    if MANAGED:
+        plugin_is_static(report)
+        report.group = 'lab'
     try:
         lab = Lab()
     except Failed as why:
         report.failed('start', why)
-        return 1
+        return tap.end()
     with lab:
         for report.group in names:
             try:
@@ -337,4 +342,4 @@ def run(suites):
                 report.failed('suite', why)
     if lab.process.returncode != 0:
         report.failed('end', Failed('the last dsp ended with status %d' % lab.process.returncode))
-    return 1 if report.failures else 0
+    return tap.end()

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import dsp
-from lab import DENIED, DOCKER, MANAGED, check, wait_for
+from lab import DENIED, DOCKER, MANAGED, check, tap, wait_for
 
 CERTIFICATES = os.environ.get('LAB_TLS')
 
@@ -132,7 +132,7 @@ def builds(users, report):
         said = users.cli(users.tokens['ci'][0], 'build', context)
         refused(said)
         last = [line for line in users.lab.dsp_log().splitlines() if 'image_build' in line][-1]
-        print('# a build is asked about as', last.split(' for ')[1].split(':')[0], flush=True)
+        tap.note('a build is asked about as ' + last.split(' for ')[1].split(':')[0])
 
 
 def certificates(users, report):

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from lab import DOCKER, ERRORS, HERE, LAB, Report, check, check_refused, wait_for
+from lab import DOCKER, ERRORS, HERE, LAB, Report, check, check_refused, tap, wait_for
 
 TOUR = os.path.join(HERE, '..', 'lab', 'tour.sh')
 CGROUPS = '/sys/fs/cgroup'
@@ -192,7 +192,7 @@ def main():
                 report.failed(part.__name__, why)
     finally:
         shutil.rmtree(place.path)
-    return 1 if report.failures else 0
+    return tap.end()
 
 
 if __name__ == '__main__':

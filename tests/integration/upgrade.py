@@ -9,7 +9,7 @@ import threading
 
 import dsp
 import lab as the_lab
-from lab import check, check_not_refused, check_refused, wait_for
+from lab import check, check_not_refused, check_refused, tap, wait_for
 
 ROOT = os.path.realpath(os.path.join(the_lab.HERE, '..', '..'))
 SCRIPT = os.path.join(ROOT, 'plugin/managed/upgrade.sh')
@@ -56,8 +56,8 @@ class Clients:
         check(len(refused) > 50, 'only %d were refused' % len(refused))
         served = [reply for reply in allowed if reply.status == 200]
         others = [reply for reply in allowed if reply.status != 200]
-        print('# %d denied, %d of them by dsp; %d allowed, %d not: %s' % (
-            len(denied), len(refused), len(allowed), len(others), others[:1]), flush=True)
+        tap.note('%d denied, %d of them by dsp; %d allowed, %d not: %s' % (
+            len(denied), len(refused), len(allowed), len(others), others[:1]))
         check(len(served) > 20, 'only %d were served' % len(served))
         if everybody_is_served:
             check(not others, 'not served: %s' % others[:1])

@@ -4,8 +4,9 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
+
+import tap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DSP = os.path.abspath(os.environ.get("DSP", os.path.join(ROOT, "build", "dsp")))
@@ -14,24 +15,19 @@ DSPD = DSP + "d"
 
 
 class Results:
-    """Prints one line a test, as tests/run counts them."""
-
-    def __init__(self):
-        self.failed = 0
+    """Tests that are a truth each."""
 
     def check(self, name, passed, why=""):
         if passed:
-            print(f"ok {name}")
+            tap.passed(name)
         else:
             self.fail(name, why)
 
     def fail(self, name, why):
-        self.failed += 1
-        print(f"not ok {name}: {why}", flush=True)
+        tap.failed(name, why)
 
     def end(self):
-        sys.stdout.flush()
-        return 1 if self.failed else 0
+        return tap.end()
 
 
 def clean_environment(flags=None):

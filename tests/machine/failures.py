@@ -2,7 +2,7 @@
 import time
 
 from glass import blocks
-from machine import Connection, Load, Waiting, check, wait_for
+from machine import Connection, Load, Waiting, check, tap, wait_for
 
 CONFIG = "/etc/docker/daemon.json"
 PROGRAM = "/usr/bin/dspd"
@@ -40,7 +40,7 @@ def stopped(machine, report):
         calls[0].waits(1)
         for call in calls:
             denied(call, 60)
-        print("# SIGSTOP: calls waited for at most %.1f s" % max(call.took for call in calls), flush=True)
+        tap.note("SIGSTOP: calls waited for at most %.1f s" % max(call.took for call in calls))
         check(int(machine.show("dsp.service", "NRestarts")) == before + 1, "not started again by systemd")
         text = machine.journal("_PID=1")
         check("Watchdog timeout" in text, text[-800:])
@@ -75,7 +75,7 @@ def masked(machine, report):
         call = Waiting(machine.kill)
         said = call.answered(40)
         check(said.status == 500 and "plugin dsp failed" in said.text, said.text)
-        print("# no socket: a call fails after %.1f s" % call.took, flush=True)
+        tap.note("no socket: a call fails after %.1f s" % call.took)
         check(machine.active("docker.service"), "dockerd is gone")
         text = machine.run("dsp", "doctor").text
         check("mask" in text, text)
@@ -152,7 +152,7 @@ def journal_away(machine, report):
             check(machine.asks_dsp(), machine.kill().text)
         finally:
             machine.works("kill", "-CONT", journald)
-        print("# journald stopped: %d questions, slowest %.2f s" % (LINES, slowest), flush=True)
+        tap.note("journald stopped: %d questions, slowest %.2f s" % (LINES, slowest))
         check(machine.asks_dsp(), machine.kill().text)
         wait_for(lambda: "are missing" in machine.journal("-u", "dsp.service"), "nobody says so")
         healthy(machine)

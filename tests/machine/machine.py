@@ -10,7 +10,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", name) for name in ("integration", "install")]
 from lab import (  # noqa: E402, F401 (the path is known only now; some are passed on)
-    ERRORS, Connection, Failed, Reply, Report, Said, Skipped, check, wait_for)
+    ERRORS, Connection, Failed, Reply, Report, Said, Skipped, check, tap, wait_for)
 
 LAB = os.path.join(HERE, "..", "lab")
 BASE = os.path.join(HERE, "..", "..", "build", "machine")
@@ -179,8 +179,8 @@ class Load:
         dockerd repeats such a question without its text, and dsp refuses it."""
         calls = sum(self.said.values())
         wrong = {said: count for said, count in self.said.items() if said != "right" and not (cut and CUT in said)}
-        print("# %s: %d calls, %d of them cut off, slowest %.2f s" % (
-            name, calls, sum(self.said[said] for said in self.said if CUT in said), self.slowest), flush=True)
+        tap.note("%s: %d calls, %d of them cut off, slowest %.2f s" % (
+            name, calls, sum(self.said[said] for said in self.said if CUT in said), self.slowest))
         check(not wrong, "of %d calls: %s" % (calls, wrong))
         check(self.slowest < seconds, "the slowest took %.1f s" % self.slowest)
         check(not any(thread.is_alive() for thread in self.threads), "a client still waits")

@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 
-from machine import ERRORS, Failed, Machine, Report, Skipped
+from machine import ERRORS, Failed, Machine, Report, Skipped, tap
 
 import diagnosis
 import failures
@@ -35,9 +35,9 @@ def run(machine, package, tmp):
             part(machine, report)
         except ERRORS as why:
             report.failed("part", why)
-        if report.failures and report.group == "install":
+        if tap.failures() and report.group == "install":
             break
-    return 1 if report.failures else 0
+    return tap.end()
 
 
 def main():
@@ -47,11 +47,11 @@ def main():
         with tempfile.TemporaryDirectory() as tmp, Machine() as machine:
             return run(machine, sys.argv[1], tmp)
     except Skipped as why:
-        print("skip machine: %s" % why, flush=True)
-        return 0
+        tap.skipped("machine", why)
+        return tap.end()
     except Failed as why:
-        print("not ok machine: %s" % why, flush=True)
-        return 1
+        tap.failed("machine", why)
+        return tap.end()
 
 
 if __name__ == "__main__":

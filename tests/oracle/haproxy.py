@@ -16,8 +16,9 @@ import time
 import differences
 import rules
 import samples
-import servers
+import servers  # it adds tests/lib to the path
 import traffic
+import tap
 
 SHOWN = 10  # disagreements printed for one failing test
 # Requests of each set of flags besides the basic ones (None: all); random sets of a profile, and
@@ -60,22 +61,17 @@ class Oracle:
         self.directory, self.long = directory, mode == "long"
         self.routes = traffic.read_routes()
         self.comparer = differences.Comparer()
-        self.failed = False
         self.asked = 0
         self.count = 0
         self.leaving = []
         self.ends = []
 
     def report(self, name, problems, detail):
-        """One line for a test; the first problems follow when it failed."""
-        self.failed = self.failed or bool(problems)
+        """The result of a test; the first problems follow when it failed."""
         if not problems:
-            print("ok %s (%s)" % (name, detail), flush=True)
+            tap.passed("%s (%s)" % (name, detail))
             return
-        print("not ok %s: %d disagree (%s)" % (name, len(problems), detail))
-        for problem in problems[:SHOWN]:
-            print("  " + problem)
-        sys.stdout.flush()
+        tap.failed(name, "\n".join(["%d disagree (%s)" % (len(problems), detail)] + problems[:SHOWN]))
 
     def ask(self, profile, flags, requests, kinds):
         """The answers of each kind of server, started with the flags."""
@@ -264,19 +260,19 @@ def run(oracle, mode, seed):
     spellings = samples.spellings(oracle.routes)
     if more:
         spellings = random.Random(seed).sample(spellings, more)
-    print("seed %s; %d routes; for each set of flags %d requests and more" % (
-        seed, len(oracle.routes), len(special) + len(spellings)), flush=True)
+    tap.note("seed %s; %d routes; for each set of flags %d requests and more" % (
+        seed, len(oracle.routes), len(special) + len(spellings)))
     test_haproxy(oracle)
-    if oracle.failed:
-        return 1
+    if tap.failures():
+        return tap.end()
     test_values(oracle)
     test_flags(oracle, special + spellings)
     test_together(oracle, special + spellings)
     test_random(oracle, seed, sets, count)
     test_rows(oracle)
     test_ends(oracle)
-    print("%d requests asked of both in %d s" % (oracle.asked, time.monotonic() - began))
-    return 1 if oracle.failed else 0
+    tap.note("%d requests asked of both in %d s" % (oracle.asked, time.monotonic() - began))
+    return tap.end()
 
 
 def main(argv):
@@ -284,8 +280,8 @@ def main(argv):
         print("usage: haproxy.py check|long [SEED]", file=sys.stderr)
         return 2
     if not servers.find_haproxy():
-        print("not ok haproxy: there is no HAProxy")
-        return 1
+        tap.failed("haproxy", "there is no HAProxy")
+        return tap.end()
     servers.catch_signals()
     directory = tempfile.mkdtemp(prefix="dsp-oracle-")
     oracle = Oracle(directory, argv[1])

@@ -199,7 +199,6 @@ CASES = [fields, read_again, not_limited, stands_still, is_away, restarted, must
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    subprocess.run(["make", "-s", "-C", ROOT, "build/bench/loadgen"], check=True, stdout=subprocess.DEVNULL)
     with case("all"), System() as system:
         host = Host(system)
         # DSP_AUDIT=auto, the default, is the journal here.

@@ -8,7 +8,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from dsp import Results, clean_environment  # noqa: E402  (the path above comes first)
+import tap  # noqa: E402  (the path above comes first)
+from dsp import Results, clean_environment  # noqa: E402
 
 SYSTEM = os.path.join(HERE, "..", "lab", "system.sh")
 PEER = os.path.join(HERE, "peer.py")
@@ -73,14 +74,13 @@ class Cases(Results):
     """Results of cases that do not end the suite; their names begin alike."""
 
     def __init__(self, prefix):
-        super().__init__()
         self.prefix = prefix
 
     @contextlib.contextmanager
     def case(self, name):
         try:
             yield
-            print(f"ok {self.prefix}.{name}", flush=True)
+            tap.passed(f"{self.prefix}.{name}")
         except (AssertionError, OSError, ValueError, LookupError, subprocess.SubprocessError) as why:
             self.fail(f"{self.prefix}.{name}", " ".join(f"{type(why).__name__}: {why}".split())[:600])
 

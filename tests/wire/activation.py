@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from wire import DSP, DSPD, connect, directory, eventually, holds, lib, post, question, request, run, same
+from wire import DSP, DSPD, connect, directory, eventually, holds, lib, post, question, request, run, same, tap
 from manager import HAND_OVER, Manager
 
 PING = request(question("GET", "/_ping"))
@@ -470,9 +470,9 @@ def under_load(end, count):
         gone = away(manager.events)
         repeated = [x for x in answers if x[3]]
         slowest = max(answers, key=lambda x: x[4] - sum(PAUSES[:x[3]]))
-        print(f"  {count} times {end.name}, {len(answers)} answers; {len(repeated)} were cut off and repeated; slowest "
-              f"{max(x[4] for x in answers if not x[3]):.2f} s, {max(x[4] for x in repeated or answers):.2f} s with "
-              f"dockerd's own pause; dsp was away for {gone:.2f} s at most", flush=True)
+        tap.note(f"{count} times {end.name}, {len(answers)} answers; {len(repeated)} were cut off and repeated; slowest "
+                 f"{max(x[4] for x in answers if not x[3]):.2f} s, {max(x[4] for x in repeated or answers):.2f} s with "
+                 f"dockerd's own pause; dsp was away for {gone:.2f} s at most")
         late = slowest[4] - sum(PAUSES[:slowest[3]])
         holds(late < (slowest[3] + 1) * (gone + 0.5) + 0.5, f"{late:.2f} s, and dsp was away for {gone:.2f} s")
         return len(repeated)

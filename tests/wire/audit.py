@@ -24,7 +24,7 @@ import time
 import jsonschema
 
 import wire
-from wire import DSP, DSPD, ROOT, Server, directory, eventually, holds, question, request, same
+from wire import DSP, DSPD, ROOT, Server, directory, eventually, holds, question, request, same, tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOADGEN = os.path.join(ROOT, "build", "bench", "loadgen")
@@ -389,7 +389,7 @@ def generate(server, total, different, per=1, connections=8):
                           "-c", str(connections)], check=False, capture_output=True, text=True)
     holds(run.returncode == 0, f"loadgen: {run.returncode} {run.stdout} {run.stderr}")
     asked = int(re.search(r"(?:calls|requests|n)=([0-9]+)", run.stdout).group(1))
-    print("#", run.stdout.strip(), flush=True)
+    tap.note(run.stdout.strip())
     return asked
 
 
@@ -814,22 +814,14 @@ CHECK = [lines, which, who, injections, outcomes, outcomes_in_order, outcomes_in
          hangs, not_a_file, half_a_line, hangup, standard_error, native_journal]
 
 
-def build(name, sanitize):
-    where = os.path.join(ROOT, "build", name)
-    subprocess.run(["make", "-s", "-C", ROOT, f"B=build/{name}", f"SANITIZE={sanitize}", f"build/{name}/dspd"],
-                   check=True, stdout=subprocess.DEVNULL)
-    return os.path.join(where, "dspd")
-
-
 def main():
     global program, decisions  # pylint: disable=global-statement
     kind = sys.argv[1] if len(sys.argv) > 1 else ""
     tests = CHECK
-    subprocess.run(["make", "-s", "-C", ROOT, "build/bench/loadgen"], check=True, stdout=subprocess.DEVNULL)
     if kind == "asan":
-        program, decisions = build("asan", "address,undefined"), 10000
+        program, decisions = os.path.join(ROOT, "build/asan/dspd"), 10000
     elif kind == "tsan":
-        program, decisions = build("tsan", "thread"), 10000
+        program, decisions = os.path.join(ROOT, "build/tsan/dspd"), 10000
         os.environ["TSAN_OPTIONS"] = "halt_on_error=1:exitcode=66"
     elif kind == "long":
         decisions = 1000000

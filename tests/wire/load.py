@@ -5,13 +5,12 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import time
 
 import wire
 from wire import (DSP, DSPD, ROOT, Load, Skip, eventually, holds, open_files, post, question, request,
-                  run, same, samples, served)
+                  run, same, samples, served, tap)
 
 MOST_KIB = 6 * 1024
 ALLOW = (200, {"Allow": True})
@@ -22,15 +21,11 @@ def is_sanitized(program):
         return b"__asan_init" in f.read()
 
 
-def say(text):
-    print(f"  {text}", flush=True)
-
-
 def load(server, total, connections, per_connection=0):
     start = time.monotonic()
     Load(server.path, samples(server), connections, per_connection).run(total)
     took = time.monotonic() - start
-    say(f"{total} calls, {connections} connections: {total / took:.0f}/s, RSS {server.rss()} KiB")
+    tap.note(f"{total} calls, {connections} connections: {total / took:.0f}/s, RSS {server.rss()} KiB")
 
 
 def settled(server):
@@ -55,7 +50,7 @@ def heavy_load():
         load(server, 20000, 5000)
         big_bodies(server, 40)
         eventually(lambda: server.rss() < MOST_KIB, f"{server.rss()} KiB after all")
-        say(f"RSS {settled(server)} KiB after all")
+        tap.note(f"RSS {settled(server)} KiB after all")
         eventually(lambda: len(server.files()) < 12, f"{len(server.files())} descriptors")
         server.alive()
 
@@ -124,9 +119,6 @@ def sanitizers():
     program = DSPD
     if not is_sanitized(DSP):
         program = os.path.join(ROOT, "build", "asan", "dspd")
-        say("building with sanitizers")
-        subprocess.run(["make", "-s", "-C", ROOT, "B=build/asan", "SANITIZE=address,undefined",
-                        "build/asan/dspd"], check=True, stdout=subprocess.DEVNULL)
     flags = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=98",
              "UBSAN_OPTIONS": "print_stacktrace=1"}
     with wire.served(flags, program=program) as server:

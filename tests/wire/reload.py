@@ -10,11 +10,10 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import time
 
-from wire import DSPD, ROOT, Server, directory, eventually, holds, post, question, request, run, same
+from wire import DSPD, ROOT, Server, directory, eventually, holds, post, question, request, run, same, tap
 
 CONNECTIONS = 64
 RATE = 2000
@@ -158,8 +157,8 @@ def load(server, asked, right, busy, what):
         calls.close()
     holds(not calls.wrong, f"{len(calls.wrong)} wrong of {len(calls.times)}: {calls.wrong[:2]}")
     half, most, slow, longest = calls.figures()
-    print(f"  {what}: {len(calls.times)} calls on {CONNECTIONS} connections: p50 {half:.2f} ms, p99 {most:.2f} ms, "
-          f"p99.9 {slow:.2f} ms, longest {longest:.2f} ms; RSS {server.rss()} KiB", flush=True)
+    tap.note(f"{what}: {len(calls.times)} calls on {CONNECTIONS} connections: p50 {half:.2f} ms, p99 {most:.2f} ms, "
+             f"p99.9 {slow:.2f} ms, longest {longest:.2f} ms; RSS {server.rss()} KiB")
     return slow
 
 
@@ -185,7 +184,7 @@ def reload_alone(server):
             same(peer.ask(post("/Dsp.Reload", b""))[0], 200, "a reload")
             times.append(1000 * (time.monotonic() - start))
     times.sort()
-    print(f"  a reload of {len(SECOND)} bytes: {times[0]:.2f} ms at best, {times[len(times) // 2]:.2f} ms in the middle")
+    tap.note(f"a reload of {len(SECOND)} bytes: {times[0]:.2f} ms at best, {times[len(times) // 2]:.2f} ms in the middle")
     return status
 
 
@@ -225,8 +224,6 @@ def storm_of_a_thousand():
 
 def under_thread_sanitizer():
     program = os.path.join(ROOT, "build", "tsan", "dspd")
-    subprocess.run(["make", "-s", "-C", ROOT, "B=build/tsan", "SANITIZE=thread", "build/tsan/dspd"],
-                   check=True, stdout=subprocess.DEVNULL)
     reload_storm(program, 100, 1, {"TSAN_OPTIONS": "halt_on_error=1:exitcode=66"})
 
 

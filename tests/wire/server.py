@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import socket
-import subprocess
 import sys
 import time
 import zlib
@@ -488,9 +487,6 @@ def a_second_signal_cuts_those_that_wait():
 
 
 if __name__ == "__main__":
-    # With sanitizers: each orderly end also looks for leaks.
-    subprocess.run(["make", "-s", "-C", ROOT, "B=build/asan", "SANITIZE=address,undefined",
-                    "build/asan/wire/echo_server"], check=True, stdout=subprocess.DEVNULL)
     sys.exit(run([
         bodies_arrive_whole, limit_of_a_body, claims_cost_nothing, budget, clock,
         nothing_waits_for_a_timer, trickle,

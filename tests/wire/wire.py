@@ -21,6 +21,7 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dsp as lib  # noqa: E402  (the path above comes first)
+import tap  # noqa: E402
 
 ROOT = lib.ROOT
 DSP = lib.DSP
@@ -34,24 +35,21 @@ class Skip(Exception):
 
 
 def run(tests):
-    """Runs functions, prints a line for each, and returns the exit status."""
+    """Runs functions, each of which is a test; the exit status."""
     for end in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(end, lambda *_: sys.exit(1))
-    failed = 0
     for test in tests:
         name = "wire." + os.path.basename(sys.argv[0]).removesuffix(".py") + "." + test.__name__
         try:
             test()
-            print(f"ok {name}", flush=True)
+            tap.passed(name)
         except Skip as why:
-            print(f"skip {name}: {why}", flush=True)
+            tap.skipped(name, why)
         except Exception as why:  # pylint: disable=broad-except
-            failed += 1
             where = traceback.extract_tb(why.__traceback__)[-1]
             text = " ".join(str(why).split())[:300] or type(why).__name__
-            print(f"not ok {name}: {text} ({os.path.basename(where.filename)}:{where.lineno})",
-                  flush=True)
-    return 1 if failed else 0
+            tap.failed(name, f"{text} ({os.path.basename(where.filename)}:{where.lineno})")
+    return tap.end()
 
 
 def same(got, wanted, what="got"):
