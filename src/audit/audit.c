@@ -88,10 +88,10 @@ static enum queue_result put_line(
 
 /* --- decisions ---------------------------------------------------------------------------------*/
 
-static bool is_wanted(const struct audit *a, const struct audit_record *r)
+static bool is_wanted(const struct audit *a, const struct decision_event *e)
 {
-	bool denied = !audit_record_allows(r) || r->decision->monitored;
-	bool read = r->facts && r->facts->route && !r->facts->route->write;
+	bool denied = !decision_event_allows(e) || e->decision->monitored;
+	bool read = e->facts && e->facts->route && !e->facts->route->write;
 
 	if (a->to == AUDIT_TO_NOWHERE)
 		return false;
@@ -99,25 +99,26 @@ static bool is_wanted(const struct audit *a, const struct audit_record *r)
 		(a->settings.log == AUDIT_LOG_CHANGES && !read);
 }
 
-static struct span decision_fields(struct audit *a, const struct audit_record *r)
+static struct span decision_fields(struct audit *a, const struct decision_event *e)
 {
-	bool allowed = audit_record_allows(r);
-	bool would = allowed && r->decision->monitored;
-	const char *operation = r->facts ? audit_record_operation(r->facts) : "none";
-	const char *what = r->facts && r->facts->route ? operation : "request";
+	bool allowed = decision_event_allows(e);
+	bool would = allowed && e->decision->monitored;
+	const char *operation = e->facts ? decision_event_operation(e->facts) : "none";
+	const char *message = decision_event_message(e);
+	const char *what = e->facts && e->facts->route ? operation : "request";
 	char who[200] = "?";
 	struct line l;
 
 	if (a->to != AUDIT_TO_JOURNAL)
 		return (struct span){ NULL, 0 };
-	if (r->subject)
-		subject_write(r->subject, who, sizeof(who));
+	if (e->subject)
+		subject_write(e->subject, who, sizeof(who));
 	line_init(&l, a->queue.fields, sizeof(a->queue.fields));
 	line_add(&l, "MESSAGE=%s %s for %s%s%s\n",
 		would             ? "would deny"
 			: allowed ? "allowed"
 				  : "denied",
-		what, who, r->message ? ": " : "", r->message ? r->message : "");
+		what, who, message ? ": " : "", message ? message : "");
 	line_add(&l, "PRIORITY=%d\nSYSLOG_IDENTIFIER=dsp\nDSP_TYPE=decision\n",
 		would             ? 5
 			: allowed ? 6
@@ -130,34 +131,38 @@ static struct span decision_fields(struct audit *a, const struct audit_record *r
 }
 
 /* Whether an allowed request must be denied because nothing would tell of it. */
-static bool must_deny(const struct audit *a, const struct audit_record *r)
+static bool must_deny(const struct audit *a, const struct decision_event *e)
 {
-	return a->settings.full == AUDIT_FULL_DENY && audit_record_allows(r) &&
+	return a->settings.full == AUDIT_FULL_DENY && decision_event_allows(e) &&
 		(a->failing || a->queue.lost > 0 ||
 			!line_queue_has_room(
 				&a->queue.lines, AUDIT_RECORD_MOST + AUDIT_FIELDS_MOST));
 }
 
-/* The line of a decision. False: it must be a denial. head->id is that of the line, or NULL. */
-static bool put_decision(struct audit *a, struct audit_record *r, struct audit_record_head *head)
+/*
+ * Queues the line of a decision. Returns why the request must be denied, or NULL; the line then says
+ * so. head->id becomes NULL when the decision gets no line.
+ */
+static const struct refusal *put_decision(
+	struct audit *a, const struct decision_event *event, struct audit_record_head *head)
 {
-	static const char refusal[] = "its audit trail cannot be kept: see dsp status; "
-				      "DSP_AUDIT_FULL=drop goes on without";
-	bool allowed = true;
+	static const struct refusal cannot_be_kept = { REFUSED_AUDIT,
+		"its audit trail cannot be kept: see dsp status; "
+		"DSP_AUDIT_FULL=drop goes on without" };
+	struct decision_event e = *event;
+	bool deny;
 
 	a->counts.decisions++;
-	if (!is_wanted(a, r)) {
+	if (!is_wanted(a, event)) {
 		a->counts.unlogged++;
 		head->id = NULL;
-		return true;
+		return NULL;
 	}
-	if (must_deny(a, r)) {
-		allowed = false;
-		r->refused = "audit";
-		r->message = refusal;
-	}
-	audit_record_decision(head, r, &a->queue.line);
-	switch (put_line(a, LINE_DECISION, head, decision_fields(a, r))) {
+	deny = must_deny(a, event);
+	if (deny)
+		e.refusal = &cannot_be_kept;
+	audit_record_decision(head, &e, &a->queue.line);
+	switch (put_line(a, LINE_DECISION, head, decision_fields(a, &e))) {
 	case QUEUE_WAITS:
 		a->counts.waiting++;
 		break;
@@ -169,7 +174,7 @@ static bool put_decision(struct audit *a, struct audit_record *r, struct audit_r
 		head->id = NULL;
 		break;
 	}
-	return allowed;
+	return deny ? &cannot_be_kept : NULL;
 }
 
 /* Whether dockerd's word on what became of requests is asked for. */
@@ -178,21 +183,19 @@ static bool tells_outcomes(const struct audit *a)
 	return a->to != AUDIT_TO_NOWHERE && a->settings.log != AUDIT_LOG_DENIALS;
 }
 
-bool audit_decision(struct audit *a, struct audit_record *r, uint64_t duration_us)
+const struct refusal *audit_decision(struct audit *a, const struct decision_event *e)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
-	struct audit_record_head head = {
-		.id = id, .time_us = clock_date_us(), .duration_us = duration_us
-	};
-	bool allowed;
+	struct audit_record_head head = { .id = id, .time_us = clock_date_us() };
+	const struct refusal *refusal;
 
 	lock(a);
 	audit_queue_next_id(&a->queue, id);
-	allowed = put_decision(a, r, &head);
-	if (audit_record_allows(r) && tells_outcomes(a))
-		pending_requests_add(a->pending, r->request, head.id);
+	refusal = put_decision(a, e, &head);
+	if (!refusal && decision_event_allows(e) && tells_outcomes(a))
+		pending_requests_add(a->pending, e->request, head.id);
 	unlock(a);
-	return allowed;
+	return refusal;
 }
 
 /* --- outcomes ----------------------------------------------------------------------------------*/

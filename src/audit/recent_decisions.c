@@ -88,11 +88,10 @@ static void keep(struct recent_view *v, enum line_kind kind)
 		v->gone += line_queue_remove_first(&v->lines) == LINE_DECISION;
 }
 
-void recent_decisions_add(
-	struct recent_decisions *recent, const struct audit_record *r, uint64_t duration_us)
+void recent_decisions_add(struct recent_decisions *recent, const struct decision_event *e)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
-	struct audit_record_head head = { .id = id, .duration_us = duration_us };
+	struct audit_record_head head = { .id = id };
 
 	recent->lines++;
 	recent->decisions++;
@@ -100,10 +99,10 @@ void recent_decisions_add(
 		return;
 	head.time_us = clock_date_us();
 	name_line(recent, recent->lines, id);
-	audit_record_decision(&head, r, &recent->view->line);
+	audit_record_decision(&head, e, &recent->view->line);
 	keep(recent->view, LINE_DECISION);
-	if (audit_record_allows(r))
-		pending_requests_add(recent->view->pending, r->request, id);
+	if (decision_event_allows(e))
+		pending_requests_add(recent->view->pending, e->request, id);
 }
 
 void recent_decisions_add_outcome(struct recent_decisions *recent, struct request_outcome *o)

@@ -1,4 +1,4 @@
-#include "dsp/daemon/metrics.h"
+#include "metrics.h"
 
 #include <errno.h>
 #include <string.h>
@@ -105,31 +105,39 @@ static void count_duration(struct metrics *m, uint64_t us)
 	m->duration_us += us;
 }
 
-void metrics_decision(struct metrics *m, const struct audit_record *r, uint64_t duration_us)
+static void count_refusal(struct metrics *m, const struct decision_event *e)
 {
-	const struct decision *d = r->decision;
-	bool allow = d->verdict == VERDICT_ALLOW && !r->refused;
-	bool late = r->facts->doubt.code == ETIMEDOUT;
-	enum metrics_verdict v = allow ? METRICS_ALLOW : METRICS_DENY;
+	static const enum metrics_doubt doubts[] = { [REFUSED_QUESTION] = DOUBT_QUESTION,
+		[REFUSED_REPEATED] = DOUBT_REPEATED,
+		[REFUSED_FAILURE] = DOUBT_FAILURE };
 
-	operation_of(m, r->facts)[v]++;
-	decided_by(m, audit_record_decided_by(d, r->refused))[v]++;
-	count_powers(m, &r->facts->powers, v);
-	count_duration(m, duration_us);
-	m->would_deny += allow && d->monitored;
-	if (d->rule && !r->refused)
-		rule_of(m, d->rule, r->generation)[v]++;
-	if (d->monitored_rule)
-		rule_of(m, d->monitored_rule, r->generation)[METRICS_MONITORED]++;
-	if (r->facts->reading == READING_UNROUTABLE)
-		m->doubts[DOUBT_UNROUTABLE]++;
-	else if (r->facts->reading == READING_UNREADABLE)
-		m->doubts[late ? DOUBT_MOUNT_TIMEOUT : DOUBT_UNREADABLE]++;
+	m->operations[OPERATION_COUNT + 1][METRICS_DENY]++;
+	decided_by(m, decision_event_decided_by(e))[METRICS_DENY]++;
+	m->doubts[doubts[e->refusal->by]]++;
 }
 
-void metrics_failure(struct metrics *m, const char *by, enum metrics_doubt why)
+void metrics_decision(struct metrics *m, const struct decision_event *e)
 {
-	m->operations[OPERATION_COUNT + 1][METRICS_DENY]++;
-	decided_by(m, by)[METRICS_DENY]++;
-	m->doubts[why]++;
+	const struct decision *d = e->decision;
+	bool allow = decision_event_allows(e);
+	enum metrics_verdict v = allow ? METRICS_ALLOW : METRICS_DENY;
+
+	if (!d) {
+		count_refusal(m, e);
+		return;
+	}
+	operation_of(m, e->facts)[v]++;
+	decided_by(m, decision_event_decided_by(e))[v]++;
+	count_powers(m, &e->facts->powers, v);
+	count_duration(m, e->duration_us);
+	m->would_deny += allow && d->monitored;
+	if (d->rule && !e->refusal)
+		rule_of(m, d->rule, e->generation)[v]++;
+	if (d->monitored_rule)
+		rule_of(m, d->monitored_rule, e->generation)[METRICS_MONITORED]++;
+	if (e->facts->reading == READING_UNROUTABLE)
+		m->doubts[DOUBT_UNROUTABLE]++;
+	else if (e->facts->reading == READING_UNREADABLE)
+		m->doubts[e->facts->doubt.code == ETIMEDOUT ? DOUBT_MOUNT_TIMEOUT
+							    : DOUBT_UNREADABLE]++;
 }

@@ -6,7 +6,7 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/version.h"
-#include "dsp/daemon/metrics.h"
+#include "metrics.h"
 
 enum { FIRST_ROOM = 32 << 10, LINE_MOST = 512 };
 
@@ -104,23 +104,24 @@ static void seconds(struct page *p, const char *end, uint64_t us)
 		(unsigned)(us % 1000000));
 }
 
-static void write_state(struct page *p, const struct service *service)
+static void write_state(struct page *p, const struct state_view *view)
 {
-	const struct policy *policy = service->snapshot->policy;
+	const struct policy *policy = &view->snapshot->config->policy;
+	const struct metrics *m = view->sinks->metrics;
 
 	value(p, METRIC_UP, 1);
 	head(p, METRIC_BUILD_INFO);
 	sample(p, "version", DSP_VERSION, 1);
 	head(p, METRIC_START_TIME_SECONDS);
-	seconds(p, "", service->metrics->start_us);
-	value(p, METRIC_POLICY_GENERATION, service->snapshot->generation);
+	seconds(p, "", m->start_us);
+	value(p, METRIC_POLICY_GENERATION, view->snapshot->generation);
 	value(p, METRIC_POLICY_RULES, policy->file_rules ? policy->file_rules->count : 0);
 	value(p, METRIC_MONITOR_MODE, policy->monitor);
 	value(p, METRIC_SETTINGS_BROKEN, policy->broken[0] != '\0');
-	value(p, METRIC_CONNECTIONS, service->connections);
+	value(p, METRIC_CONNECTIONS, view->connections);
 	head(p, METRIC_RELOADS);
-	sample(p, "result", "failed", service->metrics->reloads[0]);
-	sample(p, "result", "ok", service->metrics->reloads[1]);
+	sample(p, "result", "failed", m->reloads[0]);
+	sample(p, "result", "ok", m->reloads[1]);
 }
 
 static void write_operations(struct page *p, const struct metrics *m)
@@ -209,7 +210,7 @@ static void write_durations(struct page *p, const struct metrics *m)
 	add(p, "%s_count %" PRIu64 "\n", metrics[p->now].name, sum);
 }
 
-static void write_trail(struct page *p, struct audit *audit)
+static void write_audit_log(struct page *p, struct audit *audit)
 {
 	struct audit_state s = audit_state(audit);
 
@@ -223,15 +224,15 @@ static void write_trail(struct page *p, struct audit *audit)
 	value(p, METRIC_AUDIT_STUCK, s.trouble[0] != '\0');
 }
 
-char *metrics_write(const struct service *service, enum metrics_form form)
+char *metrics_write(const struct state_view *view, enum metrics_form form)
 {
 	struct page p = { .form = form };
 
-	write_state(&p, service);
-	write_decisions(&p, service->metrics);
-	write_durations(&p, service->metrics);
-	if (service->audit)
-		write_trail(&p, service->audit);
+	write_state(&p, view);
+	write_decisions(&p, view->sinks->metrics);
+	write_durations(&p, view->sinks->metrics);
+	if (view->sinks->audit)
+		write_audit_log(&p, view->sinks->audit);
 	if (form == METRICS_OPEN)
 		add(&p, "# EOF\n");
 	if (!p.failed)

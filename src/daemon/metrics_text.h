@@ -1,15 +1,15 @@
-/* The numbers as text, for those who collect them. */
+/* The metrics as text, for Prometheus and its like. */
 #ifndef DSP_METRICS_TEXT_H
 #define DSP_METRICS_TEXT_H
 
-#include "dsp/daemon/service.h"
+#include "state_view.h"
 
 enum metrics_form {
 	METRICS_OPEN, /* OpenMetrics 1.0 */
 	METRICS_TEXT, /* Prometheus' text format, as node_exporter reads it from files */
 };
 
-/* Of a service with metrics. mem_free is for the caller. NULL without memory. */
-char *metrics_write(const struct service *service, enum metrics_form form);
+/* The caller frees it with mem_free. NULL without memory. */
+char *metrics_write(const struct state_view *view, enum metrics_form form);
 
 #endif

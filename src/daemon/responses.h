@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "dsp/core/base/err.h"
-#include "dsp/daemon/server.h"
+#include "reply.h"
 
 struct MHD_Connection;
 struct MHD_Response;

@@ -1,4 +1,4 @@
-#include "dsp/daemon/server.h"
+#include "server.h"
 
 #include <errno.h>
 #include <microhttpd.h>

@@ -1,17 +1,18 @@
 #include "status.h"
-#include "dsp/core/base/version.h"
 
 #include <jansson.h>
 #include <unistd.h>
 
-static json_t *probes(const struct service *service)
+#include "dsp/core/base/version.h"
+
+static json_t *probes(const struct probes *p)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < PROBES; i++) {
-		if (service->probes[i][0] == '\0')
+		if (p->nonces[i][0] == '\0')
 			break;
-		if (json_array_append_new(list, json_string(service->probes[i])) != 0) {
+		if (json_array_append_new(list, json_string(p->nonces[i])) != 0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -38,13 +39,13 @@ static json_t *outcomes(const struct audit_state *s)
 		(json_int_t)s->outcomes[OUTCOME_UNREADABLE]);
 }
 
-static json_t *trail(const struct service *service)
+static json_t *audit_log(struct audit *audit)
 {
 	struct audit_state s;
 
-	if (!service->audit)
+	if (!audit)
 		return json_null();
-	s = audit_state(service->audit);
+	s = audit_state(audit);
 	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "to",
 		to_name(s.to), "path", s.settings.path, "log", audit_log_name(s.settings.log),
 		"full", audit_full_name(s.settings.full), "decisions",
@@ -54,29 +55,28 @@ static json_t *trail(const struct service *service)
 		"queued", (json_int_t)s.queued, "outcomes", outcomes(&s), "trouble", s.trouble);
 }
 
-static json_t *watched(const struct service *service)
+static json_t *watched(const struct recent_decisions *recent)
 {
-	const struct recent_decisions *w = service->recent;
-
-	if (!w)
+	if (!recent)
 		return json_null();
-	return json_pack("{s:b, s:I, s:I}", "on", recent_decisions_active(w), "bytes",
-		(json_int_t)recent_decisions_bytes(w), "decisions", (json_int_t)w->decisions);
+	return json_pack("{s:b, s:I, s:I}", "on", recent_decisions_active(recent), "bytes",
+		(json_int_t)recent_decisions_bytes(recent), "decisions",
+		(json_int_t)recent->decisions);
 }
 
-char *status_write(const struct service *service)
+char *status_write(const struct state_view *view)
 {
-	const struct snapshot *s = service->snapshot;
-	const struct policy *p = s->policy;
+	const struct config *c = view->snapshot->config;
+	const struct policy *p = &c->policy;
 	size_t rules = p->file_rules ? p->file_rules->count : 0;
 	json_auto_t *o = json_pack(
 		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:o}", "version",
-		DSP_VERSION, "pid", (int)getpid(), "generation", (json_int_t)s->generation,
-		"policy", s->digest, "env_file", s->env_digest, "profile",
-		profile_info(p->profile)->name, "mode", p->monitor ? "monitor" : "enforce", "rules",
-		(json_int_t)rules, "names", p->names, "broken", p->broken[0] != '\0', "reason",
-		p->broken, "probes", probes(service), "audit", trail(service), "watch",
-		watched(service));
+		DSP_VERSION, "pid", (int)getpid(), "generation",
+		(json_int_t)view->snapshot->generation, "policy", c->digest, "env_file",
+		c->env_digest, "profile", profile_info(p->profile)->name, "mode",
+		p->monitor ? "monitor" : "enforce", "rules", (json_int_t)rules, "names", p->names,
+		"broken", p->broken[0] != '\0', "reason", p->broken, "probes", probes(view->probes),
+		"audit", audit_log(view->sinks->audit), "watch", watched(view->sinks->recent));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

@@ -1,14 +1,14 @@
-/* What /Dsp.Status tells of a service, for dsp's own commands. */
+/* The answer of /Dsp.Status, for dsp's own commands. */
 #ifndef DSP_STATUS_H
 #define DSP_STATUS_H
 
-#include "dsp/daemon/service.h"
+#include "state_view.h"
 
 /*
- * {"version","pid","generation","policy","profile","mode","rules","names","broken","reason",
- * "probes", "audit", "watch"}: broken is whether everything is denied, and reason why; names are those that no
- * managed plugin may take. mem_free is for the caller. NULL without memory.
+ * {"version","pid","generation","policy","env_file","profile","mode","rules","names","broken",
+ * "reason","probes","audit","watch"}. broken: every request is denied, and reason says why. names:
+ * those that no managed plugin may take. The caller frees it with mem_free. NULL without memory.
  */
-char *status_write(const struct service *service);
+char *status_write(const struct state_view *view);
 
 #endif

@@ -122,27 +122,28 @@ static void check_decision(
 	static struct audit_record_line line;
 	struct rule rule = { .name = texts->rule };
 	struct subject subject = subject_identify(NULL, request);
-	struct audit_record_head head = { .id = "5f-1", .time_us = 1, .duration_us = INT64_MAX };
+	struct audit_record_head head = { .id = "5f-1", .time_us = 1 };
 	struct facts facts;
 	struct decision d;
-	struct audit_record r = { .request = request,
+	const struct decision_event event = { .request = request,
 		.subject = &subject,
 		.facts = &facts,
 		.decision = &d,
 		.message = texts->message,
 		.policy = policy,
 		.generation = 7,
-		.digest = "-" };
+		.digest = "-",
+		.duration_us = INT64_MAX };
 	struct span copy = { fuzz_copy(request->target), request->target.n };
 	json_t *json;
 	struct err e;
 
 	CHECK(facts_parse(request, &facts, &e) == 0);
 	d = decide(policy, &subject, &facts);
-	/* Read through r. */
+	/* Read through event. */
 	/* cppcheck-suppress unreadVariable */
 	d.rule = d.monitored_rule = &rule;
-	audit_record_decision(&head, &r, &line);
+	audit_record_decision(&head, &event, &line);
 	json = check_line(&line);
 	check_text(json, "method", request->method);
 	if (span_find(copy, '?') == copy.n)

@@ -6,24 +6,25 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "daemon/endpoints.h"
+#include "daemon/service.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/policy/message.h"
-#include "dsp/daemon/service.h"
 #include "dsp/protocol/envelope.h"
 #include "fuzz.h"
 
 enum { HEADERS_MOST = 16 };
 
 /* Words that are no settings are passed over: this is not about them. The last policy is kept. */
-static const struct policy *read_policy(struct span words)
+static struct config *read_settings(struct span words)
 {
 	static struct settings s;
-	static struct policy policy;
+	static struct config config;
 	static char last[1024];
 	static size_t last_n = SIZE_MAX; /* none */
 
 	if (span_equal(words, (struct span){ last, last_n }))
-		return &policy;
+		return &config;
 	last_n = SIZE_MAX;
 	if (words.n <= sizeof(last)) {
 		if (words.n > 0)
@@ -42,8 +43,8 @@ static const struct policy *read_policy(struct span words)
 		if (flag_find(word) != FLAG_COUNT)
 			(void)!settings_parse(&s, word, value, SOURCE_FILE, &e);
 	}
-	policy_compile(&s, SETTINGS_SOCKET, NULL, &policy);
-	return &policy;
+	policy_compile(&s, SETTINGS_SOCKET, NULL, &config.policy);
+	return &config;
 }
 
 /* The question of a written request; it is made of UTF-8, so that every byte can be asked for. */
@@ -144,9 +145,9 @@ static void check_decision(const struct policy *policy, const struct request *rq
 }
 
 /* What the daemon answers to the same text. 1: allow, 0: deny, -1: an error. */
-static int ask(const struct policy *policy, struct span question)
+static int ask(struct config *config, struct span question)
 {
-	struct snapshot snapshot = { .policy = policy, .holders = 1 };
+	struct snapshot snapshot = { .config = config, .generation = 1, .holders = 1 };
 	struct service service = { .snapshot = &snapshot };
 	const struct endpoint *endpoint;
 	struct call call = { .len = question.n };
@@ -156,7 +157,7 @@ static int ask(const struct policy *policy, struct span question)
 	int allow = -1;
 	size_t count;
 
-	endpoint = service_endpoints(&count);
+	endpoint = endpoints_all(&count);
 	CHECK(strcmp(endpoint->path, "/AuthZPlugin.AuthZReq") == 0);
 	call.body = text;
 	CHECK(endpoint->answer(&service, &call) == ANSWER_NOW);
@@ -177,8 +178,9 @@ static int ask(const struct policy *policy, struct span question)
 	return allow;
 }
 
-static void run(const struct policy *policy, struct span question)
+static void run(struct config *config, struct span question)
 {
+	const struct policy *policy = &config->policy;
 	char *text = fuzz_copy(question);
 	struct request request;
 	struct decision d;
@@ -187,7 +189,7 @@ static void run(const struct policy *policy, struct span question)
 
 	if (envelope_parse(text, question.n, &request, &e) != 0) {
 		/* Without a text it is a question that dockerd repeats. */
-		CHECK(ask(policy, question) == (question.n == 0 ? 0 : -1));
+		CHECK(ask(config, question) == (question.n == 0 ? 0 : -1));
 	} else {
 		CHECK(facts_parse(&request, &facts, &e) == 0);
 		CHECK(facts_add_mount_powers(&facts, span_of(policy->socket_dir), &e) == 0);
@@ -195,7 +197,7 @@ static void run(const struct policy *policy, struct span question)
 
 		d = decide(policy, &subject, &facts);
 		check_decision(policy, &request, &facts, &d);
-		CHECK(ask(policy, question) == (d.verdict == VERDICT_ALLOW));
+		CHECK(ask(config, question) == (d.verdict == VERDICT_ALLOW));
 		facts_free(&facts);
 	}
 	free(text);
@@ -204,7 +206,7 @@ static void run(const struct policy *policy, struct span question)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span text = { (const char *)data, size };
-	const struct policy *policy = read_policy(fuzz_line(text, &text));
+	struct config *config = read_settings(fuzz_line(text, &text));
 	char *question = NULL;
 
 	if (text.n > 0 && text.s[0] != '{') {
@@ -213,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			return 0;
 		text = span_of(question);
 	}
-	run(policy, text);
+	run(config, text);
 	mem_free(question);
 	return 0;
 }

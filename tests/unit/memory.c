@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "daemon/body_buffer.h"
+#include "daemon/endpoints.h"
+#include "daemon/service.h"
 #include "dsp/core/base/b64.h"
 #include "dsp/core/base/mem.h"
-#include "dsp/daemon/service.h"
 
 static size_t asked;    /* allocations since the count was begun */
 static size_t fails_at; /* the one that fails; 0: none */
@@ -88,12 +89,12 @@ static char *question(const char *method, const char *target, const char *body, 
 }
 
 /* The status of the answer; allow: whether it opens the door. */
-static unsigned ask(const struct policy *policy, const char *text, size_t len, bool *allow)
+static unsigned ask(struct config *config, const char *text, size_t len, bool *allow)
 {
-	struct snapshot snapshot = { .policy = policy, .holders = 1 };
+	struct snapshot snapshot = { .config = config, .generation = 1, .holders = 1 };
 	struct service service = { .snapshot = &snapshot };
 	size_t count;
-	const struct endpoint *endpoints = service_endpoints(&count);
+	const struct endpoint *endpoints = endpoints_all(&count);
 	char *message = exactly(text, len);
 	struct call call = { .body = message, .len = len };
 	const struct reply *reply = &call.reply;
@@ -114,7 +115,7 @@ static unsigned ask(const struct policy *policy, const char *text, size_t len, b
 	return status;
 }
 
-static void check(const struct policy *policy, const char *text, size_t len)
+static void check(struct config *config, const char *text, size_t len)
 {
 	bool allow;
 	bool before;
@@ -123,12 +124,12 @@ static void check(const struct policy *policy, const char *text, size_t len)
 
 	begin(0, false);
 	kept = alive;
-	assert_int_equal(ask(policy, text, len, &before), 200);
+	assert_int_equal(ask(config, text, len, &before), 200);
 	assert_int_equal(alive, kept);
 	total = asked;
 	for (size_t turn = 2; turn < 2 * total + 2; turn++) {
 		begin(turn / 2, turn % 2);
-		ask(policy, text, len, &allow);
+		ask(config, text, len, &allow);
 		assert_int_equal(alive, kept);
 		if (allow)
 			fail_msg("allowed when allocation %zu of %zu failed", turn / 2, total);
@@ -137,7 +138,7 @@ static void check(const struct policy *policy, const char *text, size_t len)
 }
 
 /* Everything that takes memory: targets and bodies, long and short, good and bad. */
-static void check_all(const struct policy *policy)
+static void check_all(struct config *config)
 {
 	static char long_target[3000];
 	static char many_keys[4000];
@@ -182,7 +183,7 @@ static void check_all(const struct policy *policy)
 		size_t len;
 		char *text = question(rows[i].method, rows[i].target, rows[i].body, &len);
 
-		check(policy, text, len);
+		check(config, text, len);
 		free(text);
 	}
 }
@@ -190,14 +191,14 @@ static void check_all(const struct policy *policy)
 static void under(const char *flags)
 {
 	static struct settings settings;
-	static struct policy policy;
+	static struct config config;
 	struct err e;
 
 	settings_init(&settings);
 	assert_int_equal(settings_parse_file(&settings, "flags", span_of(flags), &e), 0);
 	settings_finish(&settings);
-	policy_compile(&settings, "/run/docker/plugins/dsp.sock", NULL, &policy);
-	check_all(&policy);
+	policy_compile(&settings, "/run/docker/plugins/dsp.sock", NULL, &config.policy);
+	check_all(&config);
 }
 
 static void under_guard(void **state)
@@ -220,11 +221,11 @@ static void under_a_proxy_profile(void **state)
 
 static void with_broken_settings(void **state)
 {
-	static struct policy policy;
+	static struct config config;
 
 	(void)state;
-	policy_broken("POST=2: not a boolean", &policy);
-	check_all(&policy);
+	policy_broken("POST=2: not a boolean", &config.policy);
+	check_all(&config);
 }
 
 static void a_body_that_comes_in(void **state)
@@ -262,12 +263,13 @@ static void who_looks_on(void **state)
 			.verdict = VERDICT_ALLOW, .flag = FLAG_COUNT, .reason = ""
 		};
 		const struct policy policy = { .profile = PROFILE_GUARD };
-		const struct audit_record r = { .request = &request,
+		const struct decision_event event = { .request = &request,
 			.subject = &(struct subject){ .name = SPAN("a") },
 			.facts = &(struct facts){ .name = SPAN("") },
 			.decision = &yes,
 			.policy = &policy,
-			.digest = "-" };
+			.digest = "-",
+			.duration_us = 1 };
 		char *text;
 		size_t len;
 
@@ -276,7 +278,7 @@ static void who_looks_on(void **state)
 			assert_true(len > 0);
 			mem_free(text);
 		}
-		recent_decisions_add(&watch, &r, 1);
+		recent_decisions_add(&watch, &event);
 		recent_decisions_free(&watch);
 		assert_int_equal(watch.decisions, turn);
 		assert_int_equal(alive, 0);

@@ -21,11 +21,12 @@ struct reader {
 
 static void decide_once(struct recent_decisions *w, const char *text)
 {
-	const struct audit_record r = {
-		.refused = "question", .message = text, .policy = &policy, .digest = "-"
+	const struct refusal refusal = { REFUSED_QUESTION, text };
+	const struct decision_event event = {
+		.refusal = &refusal, .policy = &policy, .digest = "-", .duration_us = 7
 	};
 
-	recent_decisions_add(w, &r, 7);
+	recent_decisions_add(w, &event);
 }
 
 static uint64_t number_behind(struct span line, const char *key)

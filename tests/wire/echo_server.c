@@ -12,8 +12,8 @@
 #include <sys/eventfd.h>
 #include <sys/queue.h>
 
+#include "daemon/server.h"
 #include "dsp/core/base/mem.h"
-#include "dsp/daemon/server.h"
 #include "dsp/system/clock.h"
 
 static uint32_t adler32(const char *s, size_t n)

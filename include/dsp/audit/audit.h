@@ -52,10 +52,11 @@ MUST_USE int audit_start(struct audit *a, struct err *e);
 void audit_configure(struct audit *a, const struct audit_settings *settings);
 
 /*
- * Tells of a decision that took duration_us. False: the trail cannot be kept, and so what r would
- * allow must be denied; r->refused and r->message then say so.
+ * Queues a line for a decision, if the settings want one. Returns NULL, or why what the event allows
+ * must be denied: the log must keep it (DSP_AUDIT_FULL=deny) and cannot. The line, if it finds room,
+ * then says so.
  */
-bool audit_decision(struct audit *a, struct audit_record *r, uint64_t duration_us);
+const struct refusal *audit_decision(struct audit *a, const struct decision_event *e);
 
 /*
  * What became of a request, for a trail that wants it; decision and pair are for the line, and not

@@ -36,8 +36,7 @@ static inline bool recent_decisions_active(const struct recent_decisions *recent
 }
 
 /* A decision: what its line in a trail would be told of. */
-void recent_decisions_add(
-	struct recent_decisions *recent, const struct audit_record *r, uint64_t duration_us);
+void recent_decisions_add(struct recent_decisions *recent, const struct decision_event *e);
 
 /* What became of a request; its decision and pair are set for the line, and not to be used. */
 void recent_decisions_add_outcome(struct recent_decisions *recent, struct request_outcome *o);

@@ -240,14 +240,14 @@ static void add_target(struct draft *d, struct span target)
 
 /* --- who, what ---------------------------------------------------------------------------------*/
 
-static const char *known_by(const struct audit_record *r)
+static const char *known_by(const struct decision_event *e)
 {
-	bool name = r->request->user.n > 0;
-	bool token = r->request->has_token && r->policy->file_rules;
+	bool name = e->request->user.n > 0;
+	bool token = e->request->has_token && e->policy->file_rules;
 
-	if (r->subject->doubt == SUBJECT_UNKNOWN_TOKEN)
+	if (e->subject->doubt == SUBJECT_UNKNOWN_TOKEN)
 		return "unknown token";
-	if (r->subject->doubt == SUBJECT_TWO)
+	if (e->subject->doubt == SUBJECT_TWO)
 		return "contradiction";
 	if (name)
 		return token ? "certificate and token" : "certificate";
@@ -268,13 +268,6 @@ static void add_subject(struct draft *d, const struct subject *subject)
 	add_text(d, "subject", (struct span){ name, n + 3 }, SUBJECT_ROOM);
 }
 
-const char *audit_record_operation(const struct facts *f)
-{
-	if (f->route)
-		return f->route->name;
-	return f->reading == READING_UNROUTABLE ? "none" : "unknown";
-}
-
 static const char *reading_of(const struct facts *f)
 {
 	switch (f->reading) {
@@ -288,17 +281,17 @@ static const char *reading_of(const struct facts *f)
 	return "exact";
 }
 
-static void add_request(struct draft *d, const struct audit_record *r)
+static void add_request(struct draft *d, const struct decision_event *e)
 {
-	const struct facts *f = r->facts;
+	const struct facts *f = e->facts;
 
-	add_subject(d, r->subject);
-	json_writer_word(&d->s, "known_by", known_by(r));
-	add_text(d, "method", r->request->method, METHOD_ROOM);
-	add_target(d, r->request->target);
+	add_subject(d, e->subject);
+	json_writer_word(&d->s, "known_by", known_by(e));
+	add_text(d, "method", e->request->method, METHOD_ROOM);
+	add_target(d, e->request->target);
 	if (f->reading != READING_UNROUTABLE)
 		add_text(d, "path", f->target.path, PATH_ROOM);
-	json_writer_word(&d->s, "operation", audit_record_operation(f));
+	json_writer_word(&d->s, "operation", decision_event_operation(f));
 	if (f->name.n > 0)
 		add_text(d, "name", f->name, NAME_ROOM);
 	json_writer_word(&d->s, "access", f->route && !f->route->write ? "read" : "write");
@@ -311,32 +304,6 @@ static void add_request(struct draft *d, const struct audit_record *r)
 }
 
 /* --- what was decided --------------------------------------------------------------------------*/
-
-bool audit_record_allows(const struct audit_record *r)
-{
-	return r->decision && !r->refused && r->decision->verdict == VERDICT_ALLOW;
-}
-
-const char *audit_record_decided_by(const struct decision *decision, const char *refused)
-{
-	static const char *const words[] = { [DECIDED_BY_BROKEN] = "broken",
-		[DECIDED_BY_OWN_NAME] = "own_name",
-		[DECIDED_BY_IDENTITY] = "identity",
-		[DECIDED_BY_READING] = "reading",
-		[DECIDED_BY_FILE] = "rule",
-		[DECIDED_BY_DEFAULT] = "otherwise",
-		[DECIDED_BY_POWER] = "power",
-		[DECIDED_BY_GRANT] = "grant",
-		[DECIDED_BY_RULE] = "proxy_rule",
-		[DECIDED_BY_POST] = "post",
-		[DECIDED_BY_SECTION] = "section",
-		[DECIDED_BY_READONLY] = "readonly",
-		[DECIDED_BY_PROFILE] = "profile" };
-
-	if (refused)
-		return refused;
-	return decision ? words[decision->by] : "question";
-}
 
 static void add_reasons(struct draft *d, const struct decision *said)
 {
@@ -352,24 +319,25 @@ static void add_reasons(struct draft *d, const struct decision *said)
 		add_text(d, "monitored_rule", said->monitored_rule->name, RULE_ROOM);
 }
 
-static void add_decision(struct draft *d, const struct audit_record *r)
+static void add_decision(struct draft *d, const struct decision_event *e)
 {
-	const struct decision *said = r->decision;
-	bool allow = audit_record_allows(r);
+	const struct decision *said = e->decision;
+	const char *message = decision_event_message(e);
+	bool allow = decision_event_allows(e);
 
 	json_writer_word(&d->s, "verdict", allow ? "allow" : "deny");
 	if (allow && said->monitored)
 		json_writer_word(&d->s, "would", "deny");
-	json_writer_word(&d->s, "decided_by", audit_record_decided_by(r->decision, r->refused));
+	json_writer_word(&d->s, "decided_by", decision_event_decided_by(e));
 	if (said)
 		add_reasons(d, said);
-	if (r->message)
-		add_text(d, "message", span_of(r->message), MESSAGE_ROOM);
-	json_writer_word(&d->s, "mode", r->policy->monitor ? "monitor" : "enforce");
-	json_writer_word(&d->s, "profile", profile_info(r->policy->profile)->name);
-	json_writer_number(&d->s, "generation", r->generation);
-	json_writer_word(&d->s, "policy", r->digest);
-	json_writer_number(&d->s, "request_bytes", r->request_bytes);
+	if (message)
+		add_text(d, "message", span_of(message), MESSAGE_ROOM);
+	json_writer_word(&d->s, "mode", e->policy->monitor ? "monitor" : "enforce");
+	json_writer_word(&d->s, "profile", profile_info(e->policy->profile)->name);
+	json_writer_number(&d->s, "generation", e->generation);
+	json_writer_word(&d->s, "policy", e->digest);
+	json_writer_number(&d->s, "request_bytes", e->request_bytes);
 }
 
 /* --- details -----------------------------------------------------------------------------------*/
@@ -462,19 +430,19 @@ static void add_details(struct draft *d, const struct attributes *details)
 
 /* --- lines -------------------------------------------------------------------------------------*/
 
-void audit_record_decision(const struct audit_record_head *head, const struct audit_record *r,
+void audit_record_decision(const struct audit_record_head *head, const struct decision_event *e,
 	struct audit_record_line *ret)
 {
 	struct draft d;
 
 	begin(&d, head, ret);
-	json_writer_number(&d.s, "duration_us", head->duration_us);
+	json_writer_number(&d.s, "duration_us", e->duration_us);
 	begin_stable(&d, "decision", ret);
-	if (r->request)
-		add_request(&d, r);
-	add_decision(&d, r);
-	if (r->request)
-		add_details(&d, &r->facts->attributes);
+	if (e->request)
+		add_request(&d, e);
+	add_decision(&d, e);
+	if (e->request)
+		add_details(&d, &e->facts->attributes);
 	end(&d, ret);
 }
 

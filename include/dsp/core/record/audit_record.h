@@ -10,10 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dsp/core/parse/request.h"
-#include "dsp/core/policy/decide.h"
-#include "dsp/core/policy/policy.h"
-#include "dsp/core/policy/subject.h"
+#include "dsp/core/base/span.h"
+#include "dsp/core/record/decision_event.h"
 
 enum {
 	AUDIT_RECORD_MOST = 8192,  /* bytes of a line, its newline and a terminating NUL included */
@@ -23,25 +21,10 @@ enum {
 
 /* What stands before all that repeats itself. */
 struct audit_record_head {
-	const char *id;       /* of this line; printable */
-	uint64_t time_us;     /* since 1970, UTC */
-	uint64_t duration_us; /* of a decision */
-	uint64_t count;       /* of repeats, or lines that were dropped */
-	uint64_t since_us;    /* of those: the time of the first */
-};
-
-/* A decision, or that a question could not be read. */
-struct audit_record {
-	const struct request *request;   /* NULL: it could not be read */
-	const struct subject *subject;   /* not NULL when request is not */
-	const struct facts *facts;       /* the same */
-	const struct decision *decision; /* NULL: none was come to; the answer is no */
-	const char *refused; /* not NULL: the answer is no, whatever the decision: who said so */
-	const char *message; /* for the person who asked; NULL: there is none */
-	const struct policy *policy;
-	unsigned generation;
-	const char *digest;   /* of the policy file */
-	size_t request_bytes; /* of the question */
+	const char *id;    /* of this line; printable */
+	uint64_t time_us;  /* since 1970, UTC */
+	uint64_t count;    /* of repeats, or lines that were dropped */
+	uint64_t since_us; /* of those: the time of the first */
 };
 
 /* dockerd's word on what became of a request. */
@@ -61,7 +44,7 @@ struct audit_record_line {
 	char text[AUDIT_RECORD_MOST];
 };
 
-void audit_record_decision(const struct audit_record_head *head, const struct audit_record *r,
+void audit_record_decision(const struct audit_record_head *head, const struct decision_event *e,
 	struct audit_record_line *ret);
 void audit_record_outcome(const struct audit_record_head *head, const struct request_outcome *o,
 	struct audit_record_line *ret);
@@ -73,15 +56,6 @@ void audit_record_repeats(const struct audit_record_head *head, const char *of, 
 /* head->count lines that are missing, so many of them of decisions, since head->since_us. */
 void audit_record_dropped(
 	const struct audit_record_head *head, uint64_t decisions, struct audit_record_line *ret);
-
-/* Whether the answer is yes. */
-bool audit_record_allows(const struct audit_record *r);
-
-/* The word for what decided; refused, when it is not NULL, goes before any decision. */
-const char *audit_record_decided_by(const struct decision *decision, const char *refused);
-
-/* The word for an operation: its name, or unknown (no row has the route), or none (unroutable). */
-const char *audit_record_operation(const struct facts *f);
 
 /* RFC 3339 in UTC, with microseconds. */
 void audit_record_time(uint64_t us, char out[AUDIT_RECORD_TIME_ROOM]);

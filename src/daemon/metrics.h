@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dsp/core/record/audit_record.h"
+#include "dsp/core/record/decision_event.h"
 #include "metrics_tab.h"
 
 enum {
@@ -64,11 +64,8 @@ struct metrics {
 /* mem_free is for the caller. NULL without memory. */
 struct metrics *metrics_new(void) __attribute__((warn_unused_result));
 
-/* A request that was read, what was decided (r->refused: in spite of it), and how long it took. */
-void metrics_decision(struct metrics *m, const struct audit_record *r, uint64_t duration_us);
-
-/* An answer without a decision: it is no. by: as audit_record_decided_by has it. */
-void metrics_failure(struct metrics *m, const char *by, enum metrics_doubt why);
+/* Counts a decision, or a refusal without one. */
+void metrics_decision(struct metrics *m, const struct decision_event *e);
 
 /* The upper bounds of the buckets but the last, in microseconds. */
 const uint32_t *metrics_bounds(void);

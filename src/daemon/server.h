@@ -11,14 +11,7 @@
 #include <sys/types.h>
 
 #include "dsp/core/base/err.h"
-
-struct reply {
-	unsigned status;  /* HTTP status */
-	const char *text; /* JSON */
-	size_t len;       /* bytes of text */
-	/* text when it came from mem_*, to be freed by the server; NULL when text never changes. */
-	char *owned;
-};
+#include "reply.h"
 
 /* One whole request. */
 struct call {

@@ -1,0 +1,56 @@
+/*
+ * What was decided about one request. It is made once and never changed; audit log, metrics and
+ * recent decisions all read the same event. It owns nothing: it lives as long as the call that
+ * hands it over.
+ */
+#ifndef DSP_DECISION_EVENT_H
+#define DSP_DECISION_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsp/core/facts/facts.h"
+#include "dsp/core/parse/request.h"
+#include "dsp/core/policy/decide.h"
+#include "dsp/core/policy/policy.h"
+#include "dsp/core/policy/subject.h"
+
+/* Why the answer is a denial, or an error, whatever the policy says. */
+struct refusal {
+	enum refused_by {
+		REFUSED_QUESTION, /* dockerd's question cannot be read */
+		REFUSED_REPEATED, /* it came without its text */
+		REFUSED_FAILURE,  /* memory ran out */
+		REFUSED_AUDIT,    /* the audit log cannot be kept */
+	} by;
+	const char *message; /* for the client */
+};
+
+struct decision_event {
+	const struct request *request;   /* NULL: it could not be read */
+	const struct subject *subject;   /* not NULL when request is not */
+	const struct facts *facts;       /* the same */
+	const struct decision *decision; /* NULL: there is none, and there is a refusal */
+	const struct refusal *refusal;   /* NULL: the decision stands */
+	const char *message;             /* of the decision, for the client; NULL: there is none */
+	const struct policy *policy;
+	unsigned generation;
+	const char *digest;   /* of the policy file */
+	size_t request_bytes; /* of the question */
+	uint64_t duration_us; /* from the question's last byte to the decision */
+};
+
+/* Whether the answer is yes. */
+bool decision_event_allows(const struct decision_event *e);
+
+/* What the client reads: of the refusal, or of the decision. NULL: there is none. */
+const char *decision_event_message(const struct decision_event *e);
+
+/* The word for what decided. */
+const char *decision_event_decided_by(const struct decision_event *e);
+
+/* The word for an operation: its name, or unknown (no row has the route), or none (unroutable). */
+const char *decision_event_operation(const struct facts *f);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * The way of a request: read it, look up its mount sources, conclude. A request with mounts is
+ * answered when their sources have been looked up, or when that takes too long. Nothing above this
+ * file can turn a denial into an allow, and nothing below knows of HTTP.
+ */
+#ifndef DSP_AUTHORIZE_H
+#define DSP_AUTHORIZE_H
+
+#include "server.h"
+
+/* POST /AuthZPlugin.AuthZReq; ctx is a service. As struct endpoint has them. */
+enum answer authorize(void *ctx, struct call *call);
+void authorize_drop(void *ctx, struct call *call);
+
+/* The answers that come later; as struct server_options has them, for a service with a pool. */
+struct call *authorize_finished(void *ctx);
+int authorize_wait(void *ctx);
+
+#endif

@@ -1,0 +1,26 @@
+/* The parts of the daemon that its endpoints work with. Used by the event loop's thread alone. */
+#ifndef DSP_SERVICE_H
+#define DSP_SERVICE_H
+
+#include "dsp/core/base/err.h"
+#include "dsp/core/base/span.h"
+#include "dsp/host/lookup_pool.h"
+#include "probe.h"
+#include "sinks.h"
+#include "snapshot.h"
+
+struct daemon;
+
+struct service {
+	struct daemon *daemon;     /* whom these parts belong to; for reload */
+	struct snapshot *snapshot; /* in force; held */
+	/* Reads the settings anew and puts them in force; -1 and e: the old ones stay. NULL: never. */
+	int (*reload)(struct daemon *daemon, struct err *e);
+	struct lookup_pool *pool; /* borrowed; NULL: mount sources are not looked up */
+	struct span socket_dir;   /* of the plugin socket; borrowed */
+	struct sinks sinks;       /* borrowed */
+	struct probes probes;
+	unsigned connections; /* open ones; the server keeps the number current */
+};
+
+#endif

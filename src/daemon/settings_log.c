@@ -1,0 +1,95 @@
+#include "settings_log.h"
+
+#include <stdio.h>
+
+#include "dsp/core/base/text.h"
+#include "dsp/core/base/version.h"
+#include "dsp/host/listening_sockets.h"
+#include "dsp/system/log.h"
+#include "sandbox.h"
+
+void log_settings(const struct snapshot *s)
+{
+	const struct config *c = s->config;
+	char text[900];
+	struct line l;
+
+	if (c->policy.broken[0]) {
+		log_line("%s: everything is denied; serving %s", DSP_VERSION, c->socket);
+		return;
+	}
+	line_init(&l, text, sizeof(text));
+	for (size_t i = 0; i < FLAG_COUNT; i++) {
+		if (c->settings.flags[i] != SETTING_UNSET)
+			line_add(&l, ", %s=%d", flag_at(i)->name,
+				c->settings.flags[i] == SETTING_ON);
+	}
+	if (c->settings.names[0])
+		line_add(&l, ", DSP_NAME=%s", c->settings.names);
+	if (c->rules)
+		line_add(&l, ", %zu rules of %s (%.14s)", c->rules->count, c->findings.file,
+			c->digest);
+	if (s->generation > 1)
+		line_add(&l, ", generation %u", s->generation);
+	if (c->policy.mounts_invisible)
+		line_add(&l, "; managed plugin: user %d, mount sources are hidden from it",
+			(int)SANDBOX_ID);
+	log_line("%s: profile %s%s%s; serving %s", DSP_VERSION,
+		profile_info(c->policy.profile)->name, text, l.cut ? ", ..." : "", c->socket);
+	if (c->policy.monitor)
+		log_line("MONITOR MODE: denials are only recorded, and everything that they would "
+			 "stop is allowed");
+}
+
+void log_notices(const struct config *c)
+{
+	struct span rest = span_of(c->settings.notices);
+
+	while (rest.n > 0) {
+		size_t n = span_find(rest, '\n');
+
+		log_line("notice: %.*s", (int)n, rest.s);
+		rest = span_after(rest, n < rest.n ? n + 1 : n);
+	}
+	for (size_t i = 0; i < c->findings.count; i++) {
+		const struct finding *f = &c->findings.items[i];
+
+		if (f->warning)
+			log_line("notice: %s:%zu:%zu: %s", c->findings.file, f->line, f->column,
+				f->text);
+	}
+}
+
+void log_host_view(void)
+{
+	switch (listening_sockets_access(1)) {
+	case LISTENING_KNOWN:
+		break;
+	case LISTENING_GUESSED:
+		log_line("notice: which sockets are dockerd's cannot be seen from here: each one "
+			 "on which root listens counts as docker_socket");
+		break;
+	case LISTENING_UNKNOWN:
+		log_line("notice: on which sockets dockerd listens cannot be seen from here: each "
+			 "directory that is mounted counts as docker_socket, but in profile guard");
+		break;
+	}
+}
+
+void write_state_line(const struct snapshot *s, const char *trouble, char *out, size_t room)
+{
+	const struct policy *p = &s->config->policy;
+	struct line l;
+
+	line_init(&l, out, room);
+	if (p->broken[0])
+		line_add(&l, "BROKEN SETTINGS, everything is denied: %s", p->broken);
+	else
+		line_add(&l, "%sprofile %s, generation %u, %s", p->monitor ? "MONITOR MODE: " : "",
+			profile_info(p->profile)->name, s->generation,
+			p->monitor ? "denials are only recorded" : "enforcing");
+	if (trouble) {
+		line_add(&l, "; the last reload failed: ");
+		line_add_cut(&l, span_of(trouble));
+	}
+}

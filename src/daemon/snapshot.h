@@ -1,0 +1,28 @@
+/*
+ * The settings in force. A request keeps the snapshot that it began with, so a reload in between
+ * changes nothing for it. Used by the event loop's thread alone.
+ */
+#ifndef DSP_SNAPSHOT_H
+#define DSP_SNAPSHOT_H
+
+#include "dsp/config/config.h"
+
+struct snapshot {
+	struct config *config; /* owned */
+	unsigned generation;   /* 1 at the start; one more with each reload */
+	unsigned holders;
+};
+
+/* Owns config from now on, with one holder: the caller. NULL: no memory, and config stays. */
+struct snapshot *snapshot_new(struct config *config) __attribute__((warn_unused_result));
+
+/* One more holder. Returns s. */
+struct snapshot *snapshot_hold(struct snapshot *s);
+
+/* One holder less; the last one frees the snapshot and its settings. NULL is fine. */
+void snapshot_release(struct snapshot *s);
+
+/* Puts next in force for every request from now on; the caller's hold on it passes to *current. */
+void snapshot_replace(struct snapshot **current, struct snapshot *next);
+
+#endif

@@ -1,0 +1,16 @@
+/* What /Dsp.Status and the metrics show of the daemon. Borrowed, for one call. */
+#ifndef DSP_STATE_VIEW_H
+#define DSP_STATE_VIEW_H
+
+#include "probe.h"
+#include "sinks.h"
+#include "snapshot.h"
+
+struct state_view {
+	const struct snapshot *snapshot;
+	const struct sinks *sinks;
+	const struct probes *probes;
+	unsigned connections; /* open ones */
+};
+
+#endif
