@@ -3,9 +3,9 @@
 #include <sys/random.h>
 
 #include "dsp/config/command.h"
+#include "dsp/core/base/digest.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
-#include "dsp/core/policy/policy_file.h"
 #include "dsp/core/policy/subject.h"
 #include "dsp/system/file.h"
 
@@ -42,7 +42,7 @@ static int new_token(const char *name)
 	char digest[DIGEST_ROOM];
 	struct err e;
 
-	if (!policy_is_name(span_of(name)) || strcmp(name, "anonymous") == 0)
+	if (!subject_name_is_valid(span_of(name)) || strcmp(name, "anonymous") == 0)
 		return command_usage("token",
 			"%s: a user's name has 1 to 64 of a-z A-Z 0-9 . _ - @ and blanks, begins "
 			"with a letter or digit, and is not \"anonymous\"",

@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "dsp/config/config.h"
+#include "dsp/core/base/digest.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/core/policy/policy_review.h"
-#include "dsp/core/policy/subject.h"
 #include "dsp/system/file.h"
 #include "dsp/system/trusted_file.h"
 

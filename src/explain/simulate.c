@@ -59,22 +59,16 @@ static int choose_subject(
 	const struct policy *policy, const char *as, struct simulation *j, struct err *e)
 {
 	const struct rules *rules = policy->file_rules;
+	size_t id;
 
 	j->subject = subject_identify(rules, &j->request);
 	if (!as)
 		return 0;
-	for (size_t i = 0; rules && i < rules->subject_count; i++) {
-		if (i != SUBJECT_UNKNOWN_CERTIFICATE &&
-			span_equal(rules->subjects[i], span_of(as))) {
-			j->subject = subject_at(rules, i);
-			return 0;
-		}
-	}
-	if (strcmp(as, "anonymous") == 0) {
-		j->subject = subject_at(rules, SUBJECT_ANONYMOUS);
-		return 0;
-	}
-	return FAIL(e, 0, "%s: no such user in the policy file", as);
+	id = rules_find_subject(rules, span_of(as));
+	if (id == SIZE_MAX)
+		return FAIL(e, 0, "%s: no such user in the policy file", as);
+	j->subject = subject_at(rules, id);
+	return 0;
 }
 
 int simulate_mounts(

@@ -7,7 +7,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/text.h"
-#include "dsp/core/policy/policy_file.h"
+#include "dsp/core/policy/policy_reader.h"
 #include "dsp/explain/simulate.h"
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/file.h"
@@ -52,12 +52,12 @@ static bool has(struct suite *s, json_ref test, const char *key, bool needed)
 
 	if (!v && needed)
 		findings_error(&s->findings, test->at, "the test has no \"%s\"", key);
-	return v && policy_expect(&s->reader, v, JSON_VALUE_STRING, "a string");
+	return v && policy_reader_expect(&s->reader, v, JSON_VALUE_STRING, "a string");
 }
 
 static void check_powers(struct suite *s, json_ref list)
 {
-	if (!list || !policy_expect(&s->reader, list, JSON_VALUE_LIST, "a list of powers"))
+	if (!list || !policy_reader_expect(&s->reader, list, JSON_VALUE_LIST, "a list of powers"))
 		return;
 	for (json_ref v = json_value_first(list); v; v = json_value_next(list, v)) {
 		struct nearest near = nearest_to(json_value_text(v), 0);
@@ -68,23 +68,24 @@ static void check_powers(struct suite *s, json_ref list)
 		text_escape(json_value_text(v), shown, sizeof(shown));
 		if (power_find(json_value_text(v)) == POWER_COUNT)
 			findings_error(&s->findings, v->at, "\"%s\": no such power%s", shown,
-				policy_near(&near, text, sizeof(text)));
+				policy_reader_near(&near, text, sizeof(text)));
 	}
 }
 
 static void check_headers(struct suite *s, json_ref headers)
 {
 	if (!headers ||
-		!policy_expect(&s->reader, headers, JSON_VALUE_OBJECT, "an object of headers"))
+		!policy_reader_expect(
+			&s->reader, headers, JSON_VALUE_OBJECT, "an object of headers"))
 		return;
 	if (headers->count >= CLIENT_HEADERS_MOST)
 		findings_error(&s->findings, headers->at, "more than %d headers",
 			(int)CLIENT_HEADERS_MOST - 1);
 	for (json_ref v = json_value_first(headers); v; v = json_value_next(headers, v)) {
 		if (v->key.n == 0 || span_find(v->key, ':') < v->key.n)
-			findings_error(&s->findings, policy_key_at(&s->reader, v),
+			findings_error(&s->findings, policy_reader_key_at(&s->reader, v),
 				"this cannot be a header's name");
-		(void)policy_expect(&s->reader, v, JSON_VALUE_STRING, "a string");
+		(void)policy_reader_expect(&s->reader, v, JSON_VALUE_STRING, "a string");
 	}
 }
 
@@ -95,7 +96,7 @@ static void check_rule(struct suite *s, json_ref v)
 	char text[80];
 
 	if (!v || v->kind == JSON_VALUE_NULL ||
-		!policy_expect(&s->reader, v, JSON_VALUE_STRING, "a string"))
+		!policy_reader_expect(&s->reader, v, JSON_VALUE_STRING, "a string"))
 		return;
 	for (size_t i = 0; rules && i < rules->count; i++) {
 		if (span_equal(rules->items[i].name, v->text))
@@ -103,30 +104,23 @@ static void check_rule(struct suite *s, json_ref v)
 		nearest_try(&near, rules->items[i].name);
 	}
 	findings_error(&s->findings, v->at, "the policy has no rule of this name%s",
-		policy_near(&near, text, sizeof(text)));
+		policy_reader_near(&near, text, sizeof(text)));
 }
 
 static void check_subject(struct suite *s, json_ref v)
 {
-	const struct rules *rules = s->policy->file_rules;
-
-	if (!v || !policy_expect(&s->reader, v, JSON_VALUE_STRING, "a string") ||
-		span_equal(v->text, SPAN("anonymous")))
-		return;
-	for (size_t i = SUBJECT_FIRST; rules && i < rules->subject_count; i++) {
-		if (span_equal(rules->subjects[i], v->text))
-			return;
-	}
-	findings_error(&s->findings, v->at, "the policy has no user of this name");
+	if (v && policy_reader_expect(&s->reader, v, JSON_VALUE_STRING, "a string") &&
+		rules_find_subject(s->policy->file_rules, v->text) == SIZE_MAX)
+		findings_error(&s->findings, v->at, "the policy has no user of this name");
 }
 
 static void check_test(struct suite *s, json_ref test)
 {
 	json_ref expect = json_value_member(test, "expect");
 
-	if (!policy_expect(&s->reader, test, JSON_VALUE_OBJECT, "an object: a test"))
+	if (!policy_reader_expect(&s->reader, test, JSON_VALUE_OBJECT, "an object: a test"))
 		return;
-	policy_check_keys(&s->reader, test, keys);
+	policy_reader_check_keys(&s->reader, test, keys);
 	(void)has(s, test, "name", true);
 	(void)has(s, test, "method", true);
 	(void)has(s, test, "target", true);
@@ -268,7 +262,8 @@ static bool read_and_run(struct suite *s, char *copy)
 		findings_error(&s->findings, where, "the file %s here", why.text);
 		return false;
 	}
-	if (policy_expect(&s->reader, top, JSON_VALUE_LIST, "a list of tests") && top->count == 0)
+	if (policy_reader_expect(&s->reader, top, JSON_VALUE_LIST, "a list of tests") &&
+		top->count == 0)
 		findings_error(&s->findings, top->at, "there are no tests");
 	for (json_ref v = json_value_first(top); v && top->kind == JSON_VALUE_LIST;
 		v = json_value_next(top, v))

@@ -43,7 +43,7 @@ static bool is_port(struct span s)
 static enum list_kind parse_kind(struct span *on, enum power power)
 {
 	for (size_t k = 0; k < LIST_COUNT; k++) {
-		struct span name = span_of(attribute_kind_name(list_detail((enum list_kind)k)));
+		struct span name = span_of(attribute_kind_name(list_attribute((enum list_kind)k)));
 
 		if (span_starts(*on, name) && on->n > name.n && on->s[name.n] == ':') {
 			*on = span_after(*on, name.n + 1);
@@ -90,7 +90,7 @@ static int write_detail(struct facts *facts, enum list_kind kind, struct span on
 /* Facts with this one detail. */
 static int make_detail(struct span on, enum list_kind kind, struct facts *facts, struct err *e)
 {
-	struct attribute d = { .power = list_power(kind), .kind = list_detail(kind) };
+	struct attribute d = { .power = list_power(kind), .kind = list_attribute(kind) };
 
 	if (kind == LIST_MOUNTS && span_ends(on, SPAN(":ro"))) {
 		d.read_only = true;

@@ -148,7 +148,7 @@ static void close_lists(const struct group *g, const struct observation *s)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (s->facts.route && !(g->unnamed >> kinds[i] & 1) &&
-			escalation_has_details(s->facts.route, list_detail(kinds[i])))
+			escalation_has_details(s->facts.route, list_attribute(kinds[i])))
 			(void)array_of(g->rule, list_name(kinds[i]));
 	}
 }

@@ -35,11 +35,10 @@ void observations_free(struct observations *all)
 struct subject observation_subject(const struct observation *s, const struct rules *rules)
 {
 	struct subject stranger = subject_at(rules, SUBJECT_UNKNOWN_CERTIFICATE);
+	size_t id = rules ? rules_find_subject(rules, s->subject) : SIZE_MAX;
 
-	for (size_t i = 0; rules && i < rules->subject_count; i++) {
-		if (i != SUBJECT_UNKNOWN_CERTIFICATE && span_equal(rules->subjects[i], s->subject))
-			return subject_at(rules, i);
-	}
+	if (id != SIZE_MAX)
+		return subject_at(rules, id);
 	stranger.name = s->subject;
 	stranger.is_unknown_certificate = true;
 	return stranger;

@@ -71,7 +71,8 @@ bool list_concerns(enum list_kind k, const struct attribute *d)
 {
 	if (k == LIST_MOUNTS)
 		return d->power == POWER_HOST_MOUNTS;
-	return (d->power != POWER_COUNT && d->power == list_power(k)) || d->kind == list_detail(k);
+	return (d->power != POWER_COUNT && d->power == list_power(k)) ||
+		d->kind == list_attribute(k);
 }
 
 bool observation_has_item(const struct observation *s, enum power p)
@@ -107,7 +108,7 @@ static bool is_who(struct span name)
 {
 	if (span_starts(name, SPAN("cn:")))
 		return name.n > strlen("cn:") && is_text(name);
-	return policy_is_name(name);
+	return subject_name_is_valid(name);
 }
 
 const char *observation_unnameable(const struct observation *s)
@@ -213,7 +214,8 @@ bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_
 		return port_pattern(d, out);
 	if (k == LIST_DEVICES && d->mount_info && d->mount_info->path[0])
 		text = span_of(d->mount_info->path);
-	if (!is_word(text) || !is_item(k, text) || (d->kind != list_detail(k) && k != LIST_DEVICES))
+	if (!is_word(text) || !is_item(k, text) ||
+		(d->kind != list_attribute(k) && k != LIST_DEVICES))
 		return false;
 	text_copy(text, out, PATTERN_ROOM);
 	return true;

@@ -49,9 +49,9 @@ static int compare(const void *a, const void *b)
 
 static void write_digest(FILE *f, const char *token)
 {
-	unsigned char digest[TOKEN_DIGEST];
+	unsigned char digest[DIGEST_SIZE];
 
-	token_digest(span_of(token), digest);
+	digest_of(span_of(token), digest);
 	(void)fputs("\"sha256:", f);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		(void)fprintf(f, "%02x", digest[i]);

@@ -14,7 +14,7 @@ static void ask(const struct policy *policy, const struct subject *subject,
 /* A detail that this word of a rule's list covers. */
 static struct attribute sample(enum list_kind k, const struct pattern *p, char *text, size_t cap)
 {
-	struct attribute d = { .power = list_power(k), .kind = list_detail(k), .text = p->text };
+	struct attribute d = { .power = list_power(k), .kind = list_attribute(k), .text = p->text };
 	struct line l;
 
 	d.read_only = p->read_only;

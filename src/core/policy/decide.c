@@ -144,16 +144,6 @@ static struct decision decide_by_file(const struct rule *rule)
 	return d;
 }
 
-/* A deny rule that speaks of operations and powers alone needs no body that can be read. */
-static bool has_lists(const struct rule *rule)
-{
-	for (size_t k = 0; k < LIST_COUNT; k++) {
-		if (rule->lists[k].given)
-			return true;
-	}
-	return false;
-}
-
 /*
  * The first rule that matches. Of a request that cannot be read only what route and query say is
  * known: that can be enough for a denial, and never for an allow.
@@ -171,7 +161,7 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 
 		if (result == MATCH_NOT_SUBJECT || result == MATCH_NOT_OPERATION)
 			continue;
-		if (!exact && (!rule->deny || has_lists(rule)))
+		if (!exact && (!rule->deny || rule_has_lists(rule)))
 			return NULL;
 		if (result != MATCH_YES)
 			continue;

@@ -1,7 +1,5 @@
 #include "dsp/core/policy/flags.h"
 
-#include "dsp/core/base/nearest.h"
-
 #define FLAG_ROW(nm, kd, p1, p2, ar, pd, wh)                                                       \
 	{ .name = (nm),                                                                            \
 		.kind = (kd),                                                                      \
@@ -41,7 +39,7 @@ size_t flag_find(struct span name)
 	return FLAG_COUNT;
 }
 
-const char *flag_suggest(struct span name, size_t most)
+struct nearest flag_nearest(struct span name, size_t most)
 {
 	struct nearest s = nearest_to(name, most);
 
@@ -49,5 +47,5 @@ const char *flag_suggest(struct span name, size_t most)
 		if (rows[i].kind != FLAG_KIND_IGNORED)
 			nearest_try(&s, span_of(rows[i].name));
 	}
-	return s.word.s;
+	return s;
 }

@@ -247,16 +247,6 @@ static void write_own_name(const struct facts *facts, struct line *l)
 		facts->route->name, name);
 }
 
-void subject_write(const struct subject *subject, char *out, size_t cap)
-{
-	struct line l;
-
-	line_init(&l, out, cap);
-	if (subject->is_unknown_certificate)
-		line_add(&l, "cn:");
-	text_escape(subject->name, out + l.n, cap - l.n);
-}
-
 static void write_identity(const struct subject *subject, struct line *l)
 {
 	if (subject->doubt == SUBJECT_UNKNOWN_TOKEN)

@@ -63,11 +63,6 @@ static bool is_empty(const uint64_t *a, size_t words)
 	return true;
 }
 
-static void set_bit(uint64_t *bits, size_t i)
-{
-	bits[i / 64] |= (uint64_t)1 << (i % 64);
-}
-
 /* --- operations --------------------------------------------------------------------------------*/
 
 static void shape_list(struct shape *shape, const struct route *route, enum list_kind k)
@@ -76,7 +71,7 @@ static void shape_list(struct shape *shape, const struct route *route, enum list
 
 	shape->lists[k] = shape->lists[k] ||
 		(p != POWER_COUNT && powerset_has(&shape->possible, p)) ||
-		(k != LIST_MOUNTS && escalation_has_details(route, list_detail(k)));
+		(k != LIST_MOUNTS && escalation_has_details(route, list_attribute(k)));
 }
 
 static int shape_operations(struct review *r)
@@ -110,21 +105,12 @@ static const char *operation_name(const struct review *r, size_t operation)
 
 /* --- rules that are never reached --------------------------------------------------------------*/
 
-static bool has_lists(const struct rule *rule)
-{
-	for (size_t k = 0; k < LIST_COUNT; k++) {
-		if (rule->lists[k].given)
-			return true;
-	}
-	return false;
-}
-
 /* Whether a rule matches every request of an operation, for those whom it speaks of. */
 static bool always_matches(const struct rule *rule, const struct shape *shape)
 {
 	struct powerset common = powerset_both(&rule->powers, &shape->always);
 
-	if (has_lists(rule))
+	if (rule_has_lists(rule))
 		return false;
 	if (!rule->deny)
 		return powerset_within(&shape->possible, &rule->powers);
@@ -151,7 +137,7 @@ static bool takes_all(const struct review *r, const struct rule *earlier, const 
 	struct powerset covered;
 
 	if (earlier->flawed || earlier->monitor || earlier->deny != rule->deny ||
-		has_lists(earlier) ||
+		rule_has_lists(earlier) ||
 		!is_within(rule->operations, earlier->operations, OPERATION_WORDS) ||
 		!is_within(rule->who, earlier->who, r->words))
 		return false;
@@ -245,7 +231,7 @@ static void settle(struct review *r, size_t i)
 		if (rule->monitor || !bit_of(rule->operations, o) ||
 			!always_matches(rule, &r->shapes[o]))
 			continue;
-		set_bit(r->always[i], o);
+		bit_set(r->always[i], o);
 		for (size_t w = 0; w < r->words; w++)
 			r->decided[o][w] |= rule->who[w];
 	}
@@ -368,7 +354,7 @@ static bool is_open(struct review *r, const struct rule *rule, size_t operation)
 	open = powerset_both(&shape->open_powers, &rule->powers);
 	if (rule->powers_given ? powerset_empty(&open) : !shape->open)
 		return false;
-	return !has_lists(rule) || !is_refused_too(r, rule, operation);
+	return !rule_has_lists(rule) || !is_refused_too(r, rule, operation);
 }
 
 /* The first of a rule's subjects that is known by a token; or the number of subjects. */
@@ -476,7 +462,7 @@ static void check_images(struct review *r, const struct rule *rule, uint64_t *as
 				"its images are only names: %s can take them by %s", name, text);
 			return;
 		}
-		set_bit(asked, id);
+		bit_set(asked, id);
 	}
 }
 

@@ -1,32 +1,7 @@
 #include "dsp/core/policy/rule_match.h"
 
+#include "dsp/core/base/glob.h"
 #include "dsp/core/facts/paths.h"
-
-bool glob_matches(struct span glob, struct span text)
-{
-	size_t star = glob.n; /* the last star that was met */
-	size_t from = 0;      /* where in text it began to match */
-	size_t g = 0;
-	size_t t = 0;
-
-	while (t < text.n) {
-		if (g < glob.n && glob.s[g] == '*') {
-			star = g++;
-			from = t;
-		} else if (g < glob.n && glob.s[g] == text.s[t]) {
-			g++;
-			t++;
-		} else if (star < glob.n) {
-			g = star + 1;
-			t = ++from;
-		} else {
-			return false;
-		}
-	}
-	while (g < glob.n && glob.s[g] == '*')
-		g++;
-	return g == glob.n;
-}
 
 /* Whether a detail is one that a list speaks of. */
 static bool concerns(enum list_kind k, const struct attribute *d)
@@ -35,7 +10,7 @@ static bool concerns(enum list_kind k, const struct attribute *d)
 		return d->power == POWER_HOST_MOUNTS;
 	if (d->power != POWER_COUNT && d->power == list_power(k))
 		return true;
-	return d->kind == list_detail(k);
+	return d->kind == list_attribute(k);
 }
 
 static struct span place_of(const struct attribute *d)
@@ -166,7 +141,7 @@ static bool covers_one(enum list_kind k, const struct pattern *p, const struct a
 	case LIST_COUNT:
 		break;
 	}
-	return d->kind == list_detail(k) && glob_matches(p->text, d->text);
+	return d->kind == list_attribute(k) && glob_matches(p->text, d->text);
 }
 
 static bool covered(const struct list *list, enum list_kind k, const struct attribute *d)

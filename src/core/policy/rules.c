@@ -1,5 +1,7 @@
 #include "dsp/core/policy/rules.h"
 
+#include <stdlib.h>
+
 #include "dsp/core/base/mem.h"
 
 const char *list_name(enum list_kind k)
@@ -10,22 +12,91 @@ const char *list_name(enum list_kind k)
 	return names[k];
 }
 
-/* What the items of a list cover, when all are covered; images cover none. */
-static const enum power covers[LIST_COUNT] = { POWER_HOST_MOUNTS, POWER_COUNT, POWER_CAPABILITIES,
-	POWER_DEVICES, POWER_NETWORK_CONNECT, POWER_RUNTIME, POWER_PUBLISH_PORTS };
-
-static const enum attribute_kind kinds[LIST_COUNT] = { ATTRIBUTE_MOUNT, ATTRIBUTE_IMAGE,
-	ATTRIBUTE_CAPABILITY, ATTRIBUTE_DEVICE, ATTRIBUTE_NETWORK, ATTRIBUTE_RUNTIME,
-	ATTRIBUTE_PORT };
-
 enum power list_power(enum list_kind k)
 {
-	return covers[k];
+	static const enum power powers[LIST_COUNT] = { POWER_HOST_MOUNTS, POWER_COUNT,
+		POWER_CAPABILITIES, POWER_DEVICES, POWER_NETWORK_CONNECT, POWER_RUNTIME,
+		POWER_PUBLISH_PORTS };
+
+	return powers[k];
 }
 
-enum attribute_kind list_detail(enum list_kind k)
+enum attribute_kind list_attribute(enum list_kind k)
 {
+	static const enum attribute_kind kinds[LIST_COUNT] = { ATTRIBUTE_MOUNT, ATTRIBUTE_IMAGE,
+		ATTRIBUTE_CAPABILITY, ATTRIBUTE_DEVICE, ATTRIBUTE_NETWORK, ATTRIBUTE_RUNTIME,
+		ATTRIBUTE_PORT };
+
 	return kinds[k];
+}
+
+bool rule_has_lists(const struct rule *rule)
+{
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		if (rule->lists[k].given)
+			return true;
+	}
+	return false;
+}
+
+size_t rules_find_subject(const struct rules *rules, struct span name)
+{
+	if (span_equal(name, SPAN("anonymous")))
+		return SUBJECT_ANONYMOUS;
+	for (size_t i = SUBJECT_FIRST; rules && i < rules->subject_count; i++) {
+		if (span_equal(rules->subjects[i], name))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+/* By length first: the order only has to be the same for sorting and searching. */
+static int compare_names(const void *left, const void *right)
+{
+	const struct common_name *a = left;
+	const struct common_name *b = right;
+
+	if (a->name.n != b->name.n)
+		return a->name.n < b->name.n ? -1 : 1;
+	return memcmp(a->name.s, b->name.s, a->name.n);
+}
+
+/* Comparing the first bytes of digests does not tell a client anything about a token. */
+static int compare_tokens(const void *left, const void *right)
+{
+	return memcmp(((const struct token *)left)->digest, ((const struct token *)right)->digest,
+		sizeof(uint64_t));
+}
+
+void rules_sort(struct rules *rules)
+{
+	if (rules->name_count > 0)
+		qsort(rules->names, rules->name_count, sizeof(*rules->names), compare_names);
+	if (rules->token_count > 0)
+		qsort(rules->tokens, rules->token_count, sizeof(*rules->tokens), compare_tokens);
+}
+
+size_t rules_find_common_name(const struct rules *rules, struct span name)
+{
+	struct common_name key = { .name = name };
+	const struct common_name *found = NULL;
+
+	if (rules->name_count > 0)
+		found = bsearch(&key, rules->names, rules->name_count, sizeof(*rules->names),
+			compare_names);
+	return found ? found->subject : SIZE_MAX;
+}
+
+size_t rules_find_token(const struct rules *rules, const unsigned char digest[DIGEST_SIZE])
+{
+	struct token key = { .subject = 0 };
+	const struct token *found = NULL;
+
+	memcpy(key.digest, digest, DIGEST_SIZE);
+	if (rules->token_count > 0)
+		found = bsearch(&key, rules->tokens, rules->token_count, sizeof(*rules->tokens),
+			compare_tokens);
+	return found && digest_equal(found->digest, digest) ? found->subject : SIZE_MAX;
 }
 
 void rules_free(struct rules *r)

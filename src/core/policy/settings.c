@@ -171,7 +171,7 @@ static int take_unknown(struct settings *s, struct span name, struct span value,
 	enum settings_source source, struct err *e)
 {
 	bool ours = span_starts(name, SPAN("ALLOW_")) || span_starts(name, SPAN("DSP_"));
-	const char *near = flag_suggest(name, ours || source == SOURCE_FILE ? 0 : 1);
+	const char *near = flag_nearest(name, ours || source == SOURCE_FILE ? 0 : 1).word.s;
 	char shown[64];
 
 	text_escape(name, shown, sizeof(shown));

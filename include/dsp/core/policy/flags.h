@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dsp/core/base/nearest.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/facts/powers.h"
 #include "flags_tab.h"
@@ -58,7 +59,7 @@ static inline size_t flag_of_section(enum section s)
  */
 size_t flag_find(struct span name);
 
-/* The known name nearest to name, at most `most` edits away (a swap is one); NULL if none. */
-const char *flag_suggest(struct span name, size_t most);
+/* The known name nearest to name; most: as for nearest_to. */
+struct nearest flag_nearest(struct span name, size_t most);
 
 #endif

@@ -13,7 +13,4 @@ enum { MESSAGE_MOST = 208 };
 void message_write(const struct policy *policy, const struct subject *subject,
 	const struct facts *facts, const struct decision *d, char out[MESSAGE_MOST]);
 
-/* A subject for a person: alice, anonymous, cn:x; printable, terminated. */
-void subject_write(const struct subject *subject, char *out, size_t cap);
-
 #endif

@@ -25,7 +25,4 @@ struct rule_match {
 struct rule_match rule_match(const struct rule *r, size_t subject, const struct facts *facts,
 	const struct powerset *powers);
 
-/* Whether text matches a glob, in which "*" stands for any bytes. */
-bool glob_matches(struct span glob, struct span text);
-
 #endif

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dsp/core/base/digest.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/facts/facts.h"
@@ -33,7 +34,7 @@ const char *list_name(enum list_kind k);
 
 /* The power that its items cover (POWER_COUNT: none), and the details that it speaks of. */
 enum power list_power(enum list_kind k);
-enum attribute_kind list_detail(enum list_kind k);
+enum attribute_kind list_attribute(enum list_kind k);
 
 /* One word of a list. */
 struct pattern {
@@ -55,8 +56,7 @@ struct rule {
 	struct span name;
 	struct span message; /* for those whom it denies; or empty */
 	bool deny;
-	bool monitor; /* a deny rule that is recorded and passed over */
-	bool all_operations;
+	bool monitor;  /* a deny rule that is recorded and passed over */
 	uint64_t *who; /* a bit for each subject */
 	uint64_t operations[(RULE_OPERATIONS + 63) / 64];
 	bool powers_given;
@@ -66,15 +66,13 @@ struct rule {
 	bool flawed; /* something in it was found wrong */
 };
 
-enum { TOKEN_DIGEST = 32 };
-
 struct common_name {
 	struct span name;
 	size_t subject;
 };
 
 struct token {
-	unsigned char digest[TOKEN_DIGEST];
+	unsigned char digest[DIGEST_SIZE];
 	size_t subject;
 };
 
@@ -93,12 +91,33 @@ struct rules {
 	bool default_deny;
 };
 
+/* Whether a rule has a list of items, such as mounts. */
+bool rule_has_lists(const struct rule *rule);
+
+/*
+ * The subject of this name: a user, "anonymous" or "cn:x"; SIZE_MAX: there is none. rules may be
+ * NULL.
+ */
+size_t rules_find_subject(const struct rules *rules, struct span name);
+
+/* Sorts common names and tokens, after which the next two find them. */
+void rules_sort(struct rules *rules);
+
+/* The subject that a certificate's name, a token's digest belongs to; SIZE_MAX: there is none. */
+size_t rules_find_common_name(const struct rules *rules, struct span name);
+size_t rules_find_token(const struct rules *rules, const unsigned char digest[DIGEST_SIZE]);
+
+/* Frees the rules and all that they hold; NULL is fine. */
 void rules_free(struct rules *r);
 
-/* Whether bit i is set. */
 static inline bool bit_of(const uint64_t *bits, size_t i)
 {
 	return (bits[i / 64] >> (i % 64)) & 1;
+}
+
+static inline void bit_set(uint64_t *bits, size_t i)
+{
+	bits[i / 64] |= (uint64_t)1 << (i % 64);
 }
 
 #endif

@@ -28,12 +28,10 @@ struct subject subject_identify(const struct rules *rules, const struct request 
 /* The subject of that number, as if it had asked. */
 struct subject subject_at(const struct rules *rules, size_t id);
 
-/* The SHA-256 of a token. */
-void token_digest(struct span token, unsigned char digest[TOKEN_DIGEST]);
+/* Writes a subject for a user: alice, anonymous, cn:x; printable ASCII, terminated. */
+void subject_write(const struct subject *subject, char *out, size_t cap);
 
-enum { DIGEST_ROOM = 72 };
-
-/* "sha256:..." of a text, as tokens and policies are named by it; terminated. */
-void digest_write(struct span text, char out[DIGEST_ROOM]);
+/* Whether a user or a group can have this name. */
+bool subject_name_is_valid(struct span name);
 
 #endif

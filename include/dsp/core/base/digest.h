@@ -1,0 +1,26 @@
+/* SHA-256: what tokens are kept as, and what policy files are named by. */
+#ifndef DSP_DIGEST_H
+#define DSP_DIGEST_H
+
+#include <stdbool.h>
+
+#include "dsp/core/base/span.h"
+
+enum {
+	DIGEST_SIZE = 32, /* bytes */
+	DIGEST_ROOM = 72, /* "sha256:", 64 hex digits, terminated */
+};
+
+/* The SHA-256 of text. */
+void digest_of(struct span text, unsigned char digest[DIGEST_SIZE]);
+
+/* Writes the SHA-256 of text as "sha256:..."; terminated. */
+void digest_write(struct span text, char out[DIGEST_ROOM]);
+
+/* Parses "sha256:" and 64 of 0-9 a-f. False: text is anything else, and digest is undefined. */
+bool digest_parse(struct span text, unsigned char digest[DIGEST_SIZE]);
+
+/* Compares in constant time. */
+bool digest_equal(const unsigned char a[DIGEST_SIZE], const unsigned char b[DIGEST_SIZE]);
+
+#endif

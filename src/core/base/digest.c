@@ -1,0 +1,55 @@
+#include "dsp/core/base/digest.h"
+
+#include <nettle/memops.h>
+#include <nettle/sha2.h>
+
+#include "dsp/core/base/text.h"
+
+_Static_assert(DIGEST_SIZE == SHA256_DIGEST_SIZE, "digests are SHA-256");
+
+void digest_of(struct span text, unsigned char digest[DIGEST_SIZE])
+{
+	struct sha256_ctx ctx;
+
+	sha256_init(&ctx);
+	if (text.n > 0)
+		sha256_update(&ctx, text.n, (const unsigned char *)text.s);
+	sha256_digest(&ctx, DIGEST_SIZE, digest);
+}
+
+void digest_write(struct span text, char out[DIGEST_ROOM])
+{
+	unsigned char digest[DIGEST_SIZE];
+	struct line l;
+
+	digest_of(text, digest);
+	line_init(&l, out, DIGEST_ROOM);
+	line_add(&l, "sha256:");
+	for (size_t i = 0; i < sizeof(digest); i++)
+		line_add(&l, "%02x", digest[i]);
+}
+
+bool digest_parse(struct span text, unsigned char digest[DIGEST_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	struct span hex = text;
+
+	if (!span_starts(text, SPAN("sha256:")))
+		return false;
+	hex = span_after(hex, strlen("sha256:"));
+	if (hex.n != 2 * (size_t)DIGEST_SIZE)
+		return false;
+	for (size_t i = 0; i < hex.n; i++) {
+		const char *digit = memchr(digits, hex.s[i], strlen(digits));
+
+		if (!digit)
+			return false;
+		digest[i / 2] = (unsigned char)(digest[i / 2] << 4 | (digit - digits));
+	}
+	return true;
+}
+
+bool digest_equal(const unsigned char a[DIGEST_SIZE], const unsigned char b[DIGEST_SIZE])
+{
+	return memeql_sec(a, b, DIGEST_SIZE) != 0;
+}
