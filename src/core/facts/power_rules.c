@@ -2,6 +2,7 @@
 
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/fields.h"
+#include "power_tests.h"
 
 #define ROW(ky, nm, ts, ar, pw, al, qu, kd)                                                        \
 	{ .key = SPAN_INIT(ky),                                                                    \
@@ -42,12 +43,12 @@ struct powerset power_rules_all_powers(enum struct_id id)
 {
 	struct powerset all = { { 0 } };
 	size_t count;
-	const struct power_rule *g = power_rules_of_struct(id, &count);
+	const struct power_rule *rule = power_rules_of_struct(id, &count);
 	const struct field *f;
 
-	for (; count > 0; count--, g++) {
-		if (g->power != POWER_COUNT && g->power != POWER_PLUGIN_CONTROL)
-			powerset_add(&all, g->power);
+	for (; count > 0; count--, rule++) {
+		if (rule->power != POWER_COUNT && rule->power != POWER_PLUGIN_CONTROL)
+			powerset_add(&all, rule->power);
 	}
 	for (f = fields_of_struct(id, &count); count > 0; count--, f++) {
 		struct powerset below = { { 0 } };
@@ -56,7 +57,7 @@ struct powerset power_rules_all_powers(enum struct_id id)
 			below = power_rules_all_powers(f->of);
 		powerset_add_all(&all, &below);
 	}
-	/* A mount may hold the socket, or be a device; never are dsp's own files meant. */
+	/* A mount may hold the socket or be a device; dsp's own files are left out on purpose. */
 	if (powerset_has(&all, POWER_HOST_MOUNTS)) {
 		powerset_add(&all, POWER_DOCKER_SOCKET);
 		powerset_add(&all, POWER_DEVICES);
@@ -64,16 +65,16 @@ struct powerset power_rules_all_powers(enum struct_id id)
 	return all;
 }
 
-int extraction_add(struct extraction *a, const struct power_rule *g, struct attribute detail)
+int power_rule_apply(struct facts *f, const struct power_rule *rule, struct attribute item)
 {
-	detail.field = g->name;
-	detail.power = g->power;
-	if (detail.kind == ATTRIBUTE_OPTION)
-		detail.kind = g->kind;
-	/* dockerd takes a network by its name, its id, and the begin of its id. */
-	if (detail.kind == ATTRIBUTE_NETWORK)
-		detail.maybe_id = detail.maybe_id || text_is_hex(detail.text);
-	if (g->power != POWER_COUNT)
-		powerset_add(a->powers, g->power);
-	return attributes_add(a->attributes, &detail);
+	item.field = rule->name;
+	item.power = rule->power;
+	if (item.kind == ATTRIBUTE_OPTION)
+		item.kind = rule->kind;
+	/* dockerd finds a network by its name, its id, and the begin of its id. */
+	if (item.kind == ATTRIBUTE_NETWORK)
+		item.maybe_id = item.maybe_id || text_is_hex(item.text);
+	if (rule->power != POWER_COUNT)
+		powerset_add(&f->powers, rule->power);
+	return attributes_add(&f->attributes, &item);
 }

@@ -1,5 +1,6 @@
+#include "powers_from_names.h"
+
 #include "dsp/core/base/text.h"
-#include "dsp/core/facts/power_rules.h"
 #include "dsp/core/parse/reference.h"
 
 /* Docker's default set (moby oci/caps/defaults.go). */
@@ -16,7 +17,7 @@ static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/
 	"/proc/sysrq-trigger", NULL };
 
 /* As Go's strings.ToUpper, for which two characters beyond ASCII become letters of it too. */
-static size_t upper(struct span in, char *out)
+static size_t to_upper(struct span in, char *out)
 {
 	size_t n = 0;
 
@@ -37,33 +38,37 @@ static size_t upper(struct span in, char *out)
 }
 
 /* "sys_admin" -> "CAP_SYS_ADMIN", "all" -> "ALL" (moby oci/caps/utils.go). Empty: no memory. */
-static struct span canonical_capability(struct attributes *d, struct span name)
+static struct span canonical_capability(struct facts *f, struct span name)
 {
 	static const char prefix[] = { 'C', 'A', 'P', '_' };
 	size_t n = sizeof(prefix);
-	char *text = attributes_alloc(d, n + name.n);
+	char *text = attributes_alloc(&f->attributes, n + name.n);
 	char *bare = text ? text + n : NULL;
 	struct span shown;
 
 	if (!text)
 		return (struct span){ NULL, 0 };
 	memcpy(text, prefix, n);
-	shown = (struct span){ bare, upper(name, bare) };
+	shown = (struct span){ bare, to_upper(name, bare) };
 	if (span_equal(shown, SPAN("ALL")) || span_starts(shown, SPAN("CAP_")))
 		return shown;
 	return (struct span){ text, n + shown.n };
 }
 
+/* Capabilities beyond Docker's default set. */
 int powers_from_capability(
-	struct extraction *a, const struct power_rule *g, const struct body_node *at)
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
-	for (json_ref e = json_value_first(at->v); e; e = json_value_next(at->v, e)) {
-		struct attribute d = { .kind = ATTRIBUTE_CAPABILITY };
+	json_ref list = node->value;
 
-		d.text = canonical_capability(a->attributes, json_value_text(e));
-		if (!d.text.s)
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
+		struct attribute item = { .kind = ATTRIBUTE_CAPABILITY };
+
+		item.text = canonical_capability(f, json_value_text(e));
+		if (!item.text.s)
 			return -1;
-		if (!text_in_list(d.text, default_capabilities) && extraction_add(a, g, d) != 0)
+		if (!text_in_list(item.text, default_capabilities) &&
+			power_rule_apply(f, rule, item) != 0)
 			return -1;
 	}
 	return 0;
@@ -72,7 +77,7 @@ int powers_from_capability(
 /* What strconv.ParseBool takes for true. */
 static const char go_true[] = "1,t,T,TRUE,true,True";
 
-/* Whether a security option says no more than what Docker does anyway (daemon_unix.go). */
+/* Whether a security option asks for what Docker does anyway (daemon_unix.go). */
 static bool is_default_option(struct span key, struct span val)
 {
 	if (span_equal(key, SPAN("no-new-privileges")))
@@ -83,11 +88,11 @@ static bool is_default_option(struct span key, struct span val)
 }
 
 /* "key=value", or "key:value" where there is no "=". A value may be a whole profile: cut. */
-static int ask_option(struct extraction *a, const struct power_rule *g, struct span option)
+static int add_security_option(struct facts *f, const struct power_rule *rule, struct span option)
 {
 	enum { SHOWN = 40 };
 	size_t sign = span_find(option, '=');
-	struct attribute d = { .text = option };
+	struct attribute item = { .text = option };
 	struct span val;
 
 	if (span_equal(option, SPAN("no-new-privileges")))
@@ -98,15 +103,18 @@ static int ask_option(struct extraction *a, const struct power_rule *g, struct s
 	if (is_default_option((struct span){ option.s, sign }, val))
 		return 0;
 	if (val.n > SHOWN || span_find(val, '{') < val.n)
-		d.text.n = sign;
-	return extraction_add(a, g, d);
+		item.text.n = sign;
+	return power_rule_apply(f, rule, item);
 }
 
+/* Security options other than Docker's defaults. */
 int powers_from_security(
-	struct extraction *a, const struct power_rule *g, const struct body_node *at)
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
-	for (json_ref e = json_value_first(at->v); e; e = json_value_next(at->v, e)) {
-		if (ask_option(a, g, json_value_text(e)) != 0)
+	json_ref list = node->value;
+
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
+		if (add_security_option(f, rule, json_value_text(e)) != 0)
 			return -1;
 	}
 	return 0;
@@ -121,16 +129,20 @@ static bool list_has(json_ref list, struct span word)
 	return false;
 }
 
-/* A list that replaces Docker's: tools that recreate containers send Docker's own back. */
-int powers_from_lacks(struct extraction *a, const struct power_rule *g, const struct body_node *at)
+/*
+ * A list that replaces Docker's own and lacks a path of it; the first such path is told. Tools that
+ * recreate containers send Docker's own list back.
+ */
+int powers_from_lacks(struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
-	const char *const *wanted = span_equal(span_of(g->arg), SPAN("masked")) ? masked : readonly;
+	const char *const *wanted = span_equal(span_of(rule->arg), SPAN("masked")) ? masked
+										   : readonly;
 
 	for (; *wanted; wanted++) {
-		struct attribute d = { .text = span_of(*wanted) };
+		struct attribute item = { .text = span_of(*wanted) };
 
-		if (!list_has(at->v, d.text))
-			return extraction_add(a, g, d);
+		if (!list_has(node->value, item.text))
+			return power_rule_apply(f, rule, item);
 	}
 	return 0;
 }
@@ -138,12 +150,14 @@ int powers_from_lacks(struct extraction *a, const struct power_rule *g, const st
 /*
  * Whether a network's name may be an id, of the engine (hex) or of the swarm (base 36), or the
  * begin of one: a service takes a single character of it (measured on 20.10), and the docker CLI
- * sends ids.
+ * sends ids. False where the rule is about a field in which dockerd takes no id.
  */
-static bool may_be_id(struct span name)
+static bool may_be_id(const struct power_rule *rule, struct span name)
 {
 	enum { SWARM_ID = 25 };
 
+	if (!span_equal(span_of(rule->arg), SPAN("id")))
+		return false;
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.s[i];
 
@@ -154,46 +168,58 @@ static bool may_be_id(struct span name)
 }
 
 /*
- * A network by its name. In a container's NetworkMode the id of the host's network gives a network
- * of its own with nothing but lo (measured on 20.10); in a service it gives the host's.
+ * The host's network. In a container's NetworkMode its id gives a network of its own with nothing
+ * but lo (measured on 20.10); in a service it gives the host's.
  */
-int powers_from_network(struct extraction *a, const struct power_rule *g, struct span name)
+int powers_from_host_network(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
-	struct attribute d = { .text = name };
-	bool by_id = span_equal(span_of(g->arg), SPAN("id"));
+	struct attribute item = { .text = json_value_text(node->value) };
+	bool id = may_be_id(rule, item.text) && !text_in_list(item.text, "ingress,bridge,none");
 
-	if (g->test == TEST_HOST_NETWORK) {
-		bool host = span_equal(name, SPAN("host"));
-		bool id = by_id && may_be_id(name) && !text_in_list(name, "ingress,bridge,none");
+	if (!id && !span_equal(item.text, SPAN("host")))
+		return 0;
+	return power_rule_apply(f, rule, item);
+}
 
-		return host || id ? extraction_add(a, g, d) : 0;
-	}
+/* A network that somebody made, by its name. */
+int powers_from_network(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct span name = json_value_text(node->value);
+	struct attribute item = { .text = name, .maybe_id = may_be_id(rule, name) };
+
 	if (name.n == 0 || text_in_list(name, "host,none,bridge,default") ||
 		span_starts(name, SPAN("container:")))
 		return 0;
-	d.maybe_id = by_id && may_be_id(name);
-	return extraction_add(a, g, d);
+	return power_rule_apply(f, rule, item);
 }
 
-int powers_from_image(
-	struct extraction *a, const struct power_rule *g, struct span name, struct span tag)
+int powers_from_reference(
+	struct facts *f, const struct power_rule *rule, struct span name, struct span tag)
 {
-	struct attribute d = { .kind = ATTRIBUTE_IMAGE, .text = name };
+	struct attribute item = { .kind = ATTRIBUTE_IMAGE, .text = name };
 	struct span hex = span_starts(name, SPAN("sha256:")) ? span_after(name, strlen("sha256:"))
 							     : name;
 	char *text;
 
 	if (name.n == 0)
 		return 0;
-	d.maybe_id = text_is_hex(hex);
+	item.maybe_id = text_is_hex(hex);
 	if (hex.n == name.n) {
-		text = attributes_alloc(a->attributes, reference_canonical_most(name, tag));
+		text = attributes_alloc(&f->attributes, reference_canonical_most(name, tag));
 		if (!text)
 			return -1;
-		d.text = (struct span){ text, reference_canonical(name, tag, text) };
+		item.text = (struct span){ text, reference_canonical(name, tag, text) };
 		/* Where others mean ":latest", a pull brings all tags. */
-		if (g->power == POWER_IMAGE_PULL && !reference_is_whole(name, tag))
-			d.text.n -= strlen(":latest");
+		if (rule->power == POWER_IMAGE_PULL && !reference_is_whole(name, tag))
+			item.text.n -= strlen(":latest");
 	}
-	return extraction_add(a, g, d);
+	return power_rule_apply(f, rule, item);
+}
+
+int powers_from_image(struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	return powers_from_reference(
+		f, rule, json_value_text(node->value), (struct span){ NULL, 0 });
 }

@@ -1,19 +1,8 @@
-#include "dsp/core/facts/power_rules.h"
+#include "powers_from_query.h"
+
 #include "dsp/core/parse/query.h"
-
-/* POST /images/create is three operations in one route: what the query says decides. */
-static void complete_pull(struct extraction *a, struct span query)
-{
-	bool pull = query_given(query, "fromImage");
-	bool import = query_given(query, "fromSrc");
-
-	if (a->incomplete || pull == import) {
-		powerset_add(a->powers, POWER_IMAGE_PULL);
-		powerset_add(a->powers, POWER_IMAGE_IMPORT);
-	}
-	if (a->incomplete || (pull && import))
-		powerset_add(a->powers, POWER_DIALS_OUT);
-}
+#include "power_tests.h"
+#include "powers_from_names.h"
 
 /*
  * Whether a form body that dsp is not shown could replace the query. Where a body is JSON or
@@ -23,23 +12,51 @@ static bool may_be_replaced(const struct route *route, const struct request *rq)
 {
 	if (rq->has_content_length && span_equal(rq->content_length, SPAN("0")))
 		return false;
-	/* Builds with a multipart body need no shown type: only an empty body clears them. */
+	/* A build with a multipart body needs no Content-Type: only an empty body rules it out. */
 	if (route->operation == OP_IMAGE_BUILD)
 		return true;
 	return rq->has_content_type && !rq->body64;
 }
 
-/* The first value of a parameter, unescaped. -1: no memory. */
-static int unescaped(struct extraction *a, struct span query, const char *key, struct span *ret)
+/* POST /images/create pulls or imports, as the query says; both where dsp cannot tell. */
+static void add_pull_powers(struct facts *f)
 {
-	struct span raw = query_first(query, key);
+	bool pull = query_given(f->target.query, "fromImage");
+	bool import = query_given(f->target.query, "fromSrc");
+
+	if (f->incomplete || pull == import) {
+		powerset_add(&f->powers, POWER_IMAGE_PULL);
+		powerset_add(&f->powers, POWER_IMAGE_IMPORT);
+	}
+	if (f->incomplete || (pull && import))
+		powerset_add(&f->powers, POWER_DIALS_OUT);
+}
+
+/* Whether a rule's parameter passes its test. */
+static bool passes(const struct power_rule *rule, struct span query)
+{
+	struct span given = query_first(query, rule->name.s);
+
+	if (rule->test == TEST_TRUE)
+		return query_true(query, rule->name.s);
+	if (rule->test == TEST_IS)
+		return query_value_in(given, rule->arg);
+	if (rule->test == TEST_OTHER)
+		return given.n > 0 && !query_value_in(given, rule->arg);
+	return given.n > 0;
+}
+
+/* The first value of a parameter, unescaped; empty when it cannot be. -1 without memory. */
+static int unescape(struct facts *f, const char *key, struct span *ret)
+{
+	struct span raw = query_first(f->target.query, key);
 	char *text;
 	long n;
 
 	*ret = (struct span){ NULL, 0 };
 	if (raw.n == 0)
 		return 0;
-	text = attributes_alloc(a->attributes, raw.n);
+	text = attributes_alloc(&f->attributes, raw.n);
 	if (!text)
 		return -1;
 	n = query_unescape(raw, text);
@@ -47,58 +64,42 @@ static int unescaped(struct extraction *a, struct span query, const char *key, s
 	return 0;
 }
 
-/* Whether a row's parameter holds. */
-static bool holds(const struct power_rule *g, struct span query)
+static int apply_rule(struct facts *f, const struct power_rule *rule)
 {
-	struct span given = query_first(query, g->name.s);
-
-	if (g->test == TEST_TRUE)
-		return query_true(query, g->name.s);
-	if (g->test == TEST_IS)
-		return query_value_in(given, g->arg);
-	if (g->test == TEST_OTHER)
-		return given.n > 0 && !query_value_in(given, g->arg);
-	return given.n > 0;
-}
-
-static int ask_parameter(struct extraction *a, const struct power_rule *g, struct span query)
-{
-	struct attribute d = { .text = { NULL, 0 } };
+	struct attribute item = { .text = { NULL, 0 } };
 	struct span tag;
 
-	if (g->all_of != STRUCT_NONE) {
-		struct powerset all = power_rules_all_powers(g->all_of);
+	if (rule->all_of != STRUCT_NONE) {
+		struct powerset all = power_rules_all_powers(rule->all_of);
 
-		powerset_add_all(a->powers, &all);
-		a->incomplete = true;
+		powerset_add_all(&f->powers, &all);
+		f->incomplete = true;
 		return 0;
 	}
-	if (!g->quiet && unescaped(a, query, g->name.s, &d.text) != 0)
+	if (!rule->quiet && unescape(f, rule->name.s, &item.text) != 0)
 		return -1;
-	if (g->test != TEST_IMAGE)
-		return extraction_add(a, g, d);
-	if (unescaped(a, query, g->arg, &tag) != 0)
+	if (rule->test != TEST_IMAGE)
+		return power_rule_apply(f, rule, item);
+	if (unescape(f, rule->arg, &tag) != 0)
 		return -1;
-	return powers_from_image(a, g, d.text, tag);
+	return powers_from_reference(f, rule, item.text, tag);
 }
 
-int powers_from_query(struct extraction *a, const struct route *route, const struct request *rq,
-	struct span query)
+int powers_from_query(struct facts *f, const struct request *rq)
 {
 	size_t count;
-	const struct power_rule *g = power_rules_of_operation(route->operation, &count);
-	struct powerset own = route_powers(route);
+	const struct power_rule *rule = power_rules_of_operation(f->route->operation, &count);
+	struct powerset own = route_powers(f->route);
 
-	a->incomplete = may_be_replaced(route, rq);
-	/* Of this route's powers the query says which it is. */
-	if (route->operation == OP_IMAGE_PULL)
-		complete_pull(a, query);
+	f->incomplete = may_be_replaced(f->route, rq);
+	if (f->route->operation == OP_IMAGE_PULL)
+		add_pull_powers(f);
 	else
-		powerset_add_all(a->powers, &own);
-	if (route->operation == OP_IMAGE_BUILD && a->incomplete)
-		powerset_add(a->powers, POWER_BUILD_OPTIONS);
-	for (; count > 0; count--, g++) {
-		if (holds(g, query) && ask_parameter(a, g, query) != 0)
+		powerset_add_all(&f->powers, &own);
+	if (f->route->operation == OP_IMAGE_BUILD && f->incomplete)
+		powerset_add(&f->powers, POWER_BUILD_OPTIONS);
+	for (; count > 0; count--, rule++) {
+		if (passes(rule, f->target.query) && apply_rule(f, rule) != 0)
 			return -1;
 	}
 	return 0;

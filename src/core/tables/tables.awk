@@ -146,6 +146,7 @@ function power_rule_row(    query, in_id, key, all) {
 	if (!($3 in tests)) {
 		tests[$3] = 1
 		enums = enums "\t" id("TEST_", $3) ",\n"
+		test_functions = test_functions sprintf(" \\\n\tX(%s, powers_from_%s)", id("TEST_", $3), $3)
 	}
 	all = $5 ~ /^@/ ? id("STRUCT_", substr($5, 2)) : "STRUCT_NONE"
 	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s) \\\n", quoted(query ? key : tolower(key)),
@@ -208,6 +209,7 @@ END {
 		print_ranges("STRUCT_RANGES", struct_ids, struct_first, struct_count, structs, "")
 	}
 	if (table == "power_rules") {
+		print "#define POWER_TESTS(X)" test_functions "\n"
 		group_first[group_count + 1] = rule_count
 		print_ranges("QUERY_RANGES", groups, group_first, group_count, group_query, 1)
 		print_ranges("BODY_RANGES", groups, group_first, group_count, group_query, 0)

@@ -1,0 +1,21 @@
+/* Tests of power_rules.tab for names that Docker gives a meaning: capabilities, images, networks. */
+#ifndef DSP_POWERS_FROM_NAMES_H
+#define DSP_POWERS_FROM_NAMES_H
+
+#include "power_tests.h"
+
+MUST_USE power_test_fn powers_from_capability;
+MUST_USE power_test_fn powers_from_security;
+MUST_USE power_test_fn powers_from_lacks;
+MUST_USE power_test_fn powers_from_network;
+MUST_USE power_test_fn powers_from_host_network;
+MUST_USE power_test_fn powers_from_image;
+
+/*
+ * Applies rule to an image's reference in its canonical form. tag: a tag or digest that is given
+ * beside the name, or empty. An empty name asks for nothing. -1 without memory.
+ */
+MUST_USE int powers_from_reference(
+	struct facts *f, const struct power_rule *rule, struct span name, struct span tag);
+
+#endif
