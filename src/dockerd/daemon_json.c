@@ -1,90 +1,16 @@
 #include "daemon_json.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <strings.h>
 
+#include "dsp/core/base/json_value.h"
 #include "dsp/core/base/mem.h"
-
-/* Jansson has read the text and it is right, so what follows a value is easily told. */
-struct member {
-	size_t before; /* where the value before it ends, or the brace */
-	size_t start;
-	size_t value;
-	size_t end;
-};
-
-/* The bytes from a to b give way to this. */
-struct change {
-	size_t from;
-	size_t to;
-	char *text; /* owned */
-};
-
-static const char blanks[] = " \t\r\n";
 
 bool daemon_json_is_blank(struct span text)
 {
 	for (size_t i = 0; i < text.n; i++) {
-		if (!memchr(blanks, text.s[i], sizeof(blanks) - 1))
+		if (!memchr(" \t\r\n", text.s[i], 4))
 			return false;
 	}
-	return true;
-}
-
-static size_t skip_blanks(struct span t, size_t at)
-{
-	while (at < t.n && memchr(blanks, t.s[at], sizeof(blanks) - 1))
-		at++;
-	return at;
-}
-
-static size_t skip_string(struct span t, size_t at)
-{
-	for (at++; at < t.n && t.s[at] != '"'; at++)
-		at += t.s[at] == '\\';
-	return at + 1;
-}
-
-/* Where the value at at ends. */
-static size_t skip_value(struct span t, size_t at)
-{
-	size_t depth = 0;
-
-	do {
-		char c = t.s[at];
-
-		if (c == '"') {
-			at = skip_string(t, at);
-			continue;
-		}
-		depth += c == '{' || c == '[';
-		depth -= c == '}' || c == ']';
-		at++;
-		/* A number or a word is one value, however long. */
-		while (depth == 0 && c != '}' && c != ']' && at < t.n &&
-			!strchr(" \t\r\n,]}", t.s[at]))
-			at++;
-	} while (at < t.n && depth > 0);
-	return at;
-}
-
-/* The next member of the object, or element of the list, before which *at stands. */
-static bool next_member(struct span t, size_t *at, bool object, struct member *ret)
-{
-	size_t i = skip_blanks(t, *at);
-
-	if (t.s[i] == ',' || t.s[i] == '{' || t.s[i] == '[')
-		i = skip_blanks(t, i + 1);
-	if (t.s[i] == '}' || t.s[i] == ']')
-		return false;
-	*ret = (struct member){ .before = *at, .start = i, .value = i };
-	if (object) {
-		i = skip_blanks(t, skip_string(t, i));
-		ret->value = skip_blanks(t, i + 1);
-	}
-	ret->end = skip_value(t, ret->value);
-	*at = ret->end;
 	return true;
 }
 
@@ -109,24 +35,19 @@ static json_t *read_object(struct span text, struct err *e)
 	return NULL;
 }
 
-/* dockerd knows this spelling alone; and one in escapes would not be found in the text. */
-static int check_keys(json_t *o, struct err *e)
+/* The key in the only spelling that dockerd takes, and its value a list of names, or null. */
+static int check_plugins(json_t *o, struct err *e)
 {
+	json_t *list = json_object_get(o, PLUGINS_KEY);
+	const json_t *name;
 	const char *key;
 	json_t *value;
+	size_t i;
 
 	json_object_foreach (o, key, value) {
 		if (strcasecmp(key, PLUGINS_KEY) == 0 && strcmp(key, PLUGINS_KEY) != 0)
 			return FAIL(e, 0, "\"%s\": dockerd knows \"%s\" alone", key, PLUGINS_KEY);
 	}
-	return 0;
-}
-
-static int check_list(const json_t *list, struct err *e)
-{
-	const json_t *name;
-	size_t i;
-
 	if (!list || json_is_null(list))
 		return 0;
 	if (!json_is_array(list))
@@ -142,7 +63,7 @@ static json_t *read_checked(struct span text, struct err *e)
 {
 	json_t *o = read_object(text, e);
 
-	if (o && (check_keys(o, e) != 0 || check_list(json_object_get(o, PLUGINS_KEY), e) != 0)) {
+	if (o && check_plugins(o, e) != 0) {
 		json_decref(o);
 		return NULL;
 	}
@@ -173,147 +94,169 @@ bool daemon_json_has(const json_t *plugins, const char *name)
 
 /* --- changing ----------------------------------------------------------------------------------*/
 
-static char *join(struct span a, struct span b, struct span c)
+static char *join(const struct span *parts, size_t count)
 {
-	char *text = mem_alloc(a.n + b.n + c.n + 1);
-	char *at = text;
-	const struct span all[] = { a, b, c };
+	size_t n = 0;
+	char *text;
+	char *at;
 
+	for (size_t i = 0; i < count; i++)
+		n += parts[i].n;
+	text = mem_alloc(n + 1);
 	if (!text)
 		return NULL;
-	for (size_t i = 0; i < 3; i++) {
-		if (all[i].n > 0)
-			memcpy(at, all[i].s, all[i].n);
-		at += all[i].n;
+	at = text;
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].n > 0)
+			memcpy(at, parts[i].s, parts[i].n);
+		at += parts[i].n;
 	}
 	*at = '\0';
 	return text;
 }
 
-static char *apply(struct span t, const struct change *c)
+/* The text without the bytes from `from` to `to`. */
+static char *cut(struct span text, size_t from, size_t to)
 {
-	if (!c->text)
-		return NULL;
-	return join((struct span){ t.s, c->from }, span_of(c->text), span_after(t, c->to));
+	return join((struct span[]){ { text.s, from }, span_after(text, to) }, 2);
 }
 
-static bool find_list(struct span t, struct member *ret)
-{
-	size_t at = span_find(t, '{');
+/* An object, as text and as a tree of values that know their offsets in the text. */
+struct document {
+	struct span text;       /* borrowed */
+	char *copy;             /* of text; keys and strings are decoded in it, in place */
+	struct json_value *top; /* the object */
+	json_ref list;          /* of plugins; NULL: there is none */
+};
 
-	while (next_member(t, &at, true, ret)) {
-		if (span_starts(span_after(t, ret->start), SPAN("\"" PLUGINS_KEY "\"")))
-			return true;
-	}
-	return false;
+/* The offset of a member, which begins with its key, or of an element. */
+static size_t start_of(const struct document *d, json_ref child)
+{
+	return child->key.s ? (size_t)(child->key.s - d->copy) - 1 : child->at;
 }
 
-/* One more member or element in what is opened at open, after the others and as they are set. */
-static void append(struct span t, size_t open, bool object, struct span item, struct change *c)
+/* False: out of memory, not an object, or the key of the list is written with escapes. */
+static bool parse_document(struct span text, struct document *ret)
 {
-	struct member first = { .start = 0 };
-	struct member last;
-	size_t at = open;
+	struct err why;
+	size_t where;
+
+	*ret = (struct document){ .text = text, .copy = mem_copy(text.s, text.n) };
+	if (!ret->copy || json_value_parse(ret->copy, text.n, &ret->top, &where, &why) != 0 ||
+		ret->top->kind != JSON_VALUE_OBJECT)
+		return false;
+	ret->list = json_value_member(ret->top, PLUGINS_KEY);
+	return !ret->list ||
+		span_starts(
+			span_after(text, start_of(ret, ret->list)), SPAN("\"" PLUGINS_KEY "\""));
+}
+
+static void free_document(struct document *d)
+{
+	mem_free(d->top);
+	mem_free(d->copy);
+}
+
+/* The text with one more child of parent: the last, with the blanks that stand before the first. */
+static char *append(const struct document *d, json_ref parent, struct span item)
+{
+	bool object = parent->kind == JSON_VALUE_OBJECT;
+	json_ref first = json_value_first(parent);
+	json_ref last = first;
+	struct span begin = { d->text.s, parent->at + 1 };
 	struct span gap;
 
-	if (!next_member(t, &at, object, &first)) {
-		*c = (struct change){ open + 1, skip_value(t, open) - 1, NULL };
-		c->text = object ? join(SPAN("\n  "), item, SPAN("\n"))
-				 : join(item, SPAN(""), SPAN(""));
-		return;
-	}
-	while (next_member(t, &at, object, &last)) {
-	}
-	/* What stands before the first stands before each: a line's end and its indentation. */
-	gap = (struct span){ t.s + open + 1, first.start - open - 1 };
+	if (!first)
+		return join((struct span[]){ begin, object ? SPAN("\n  ") : SPAN(""), item,
+				    object ? SPAN("\n") : SPAN(""),
+				    span_after(d->text, parent->end - 1) },
+			5);
+	/* Usually the end of a line and the indentation. */
+	gap = (struct span){ d->text.s + begin.n, start_of(d, first) - begin.n };
 	if (gap.n == 0 && !object)
 		gap = SPAN(" ");
-	*c = (struct change){ at, at, join(SPAN(","), gap, item) };
+	for (json_ref next = first; next; next = json_value_next(parent, next))
+		last = next;
+	return join((struct span[]){ { d->text.s, last->end }, SPAN(","), gap, item,
+			    span_after(d->text, last->end) },
+		5);
 }
 
-static char *add(struct span t, const char *name)
+/* The text without a child of parent, and without one of the commas beside it. */
+static char *remove_child(const struct document *d, json_ref parent, json_ref child)
 {
-	AUTO_MEM char *quoted = join(SPAN("\""), span_of(name), SPAN("\""));
-	AUTO_MEM char *member = quoted
-		? join(SPAN("\"" PLUGINS_KEY "\": ["), span_of(quoted), SPAN("]"))
-		: NULL;
-	struct change c = { 0, 0, NULL };
-	struct member list;
+	json_ref next = json_value_next(parent, child);
+	json_ref prev = NULL;
+
+	for (json_ref at = json_value_first(parent); at != child; at = json_value_next(parent, at))
+		prev = at;
+	if (prev)
+		return cut(d->text, prev->end, child->end);
+	if (next)
+		return cut(d->text, start_of(d, child), start_of(d, next));
+	return cut(d->text, parent->at + 1, parent->end - 1);
+}
+
+/* The text with the name at the end of the list; NULL when it cannot be done. */
+static char *add(struct span text, const char *name)
+{
+	AUTO_MEM char *quoted = join((struct span[]){ SPAN("\""), span_of(name), SPAN("\"") }, 3);
+	AUTO_MEM char *list = join((struct span[]){ SPAN("["), span_of(quoted), SPAN("]") }, 3);
+	AUTO_MEM char *member = join(
+		(struct span[]){ SPAN("\"" PLUGINS_KEY "\": "), span_of(list) }, 2);
+	struct document d;
 	char *made;
 
-	if (!member)
+	if (!quoted || !list || !member)
 		return NULL;
-	if (daemon_json_is_blank(t))
-		return join(SPAN("{\n  "), span_of(member), SPAN("\n}\n"));
-	if (!find_list(t, &list))
-		append(t, span_find(t, '{'), true, span_of(member), &c);
-	else if (t.s[list.value] == '[')
-		append(t, list.value, false, span_of(quoted), &c);
+	if (daemon_json_is_blank(text))
+		return join((struct span[]){ SPAN("{\n  "), span_of(member), SPAN("\n}\n") }, 3);
+	if (!parse_document(text, &d))
+		made = NULL;
+	else if (!d.list)
+		made = append(&d, d.top, span_of(member));
+	else if (d.list->kind == JSON_VALUE_LIST)
+		made = append(&d, d.list, span_of(quoted));
 	else /* null */
-		c = (struct change){ list.value, list.end,
-			join(SPAN("["), span_of(quoted), SPAN("]")) };
-	made = apply(t, &c);
-	mem_free(c.text);
+		made = join((struct span[]){ { text.s, d.list->at }, span_of(list),
+				    span_after(text, d.list->end) },
+			3);
+	free_document(&d);
 	return made;
 }
 
-/* Takes a member or element out together with one comma, if there is any. */
-static char *cut(struct span t, size_t open, bool object, const struct member *m)
+/* The text without the first entry of the name, or without the list when that is its only entry. */
+static char *remove_entry(struct span text, const char *name)
 {
-	struct member next;
-	size_t at = m->end;
+	char *made = NULL;
+	struct document d;
 
-	if (m->before > open)
-		return join((struct span){ t.s, m->before }, SPAN(""), span_after(t, m->end));
-	if (next_member(t, &at, object, &next))
-		return join((struct span){ t.s, m->start }, SPAN(""), span_after(t, next.start));
-	return join(
-		(struct span){ t.s, open + 1 }, SPAN(""), span_after(t, skip_value(t, open) - 1));
-}
+	if (parse_document(text, &d)) {
+		json_ref entry = json_value_first(d.list);
 
-/* The text without the first entry of the name; it has one. */
-static char *cut_name(struct span t, const char *name)
-{
-	struct member list = { .start = 0 };
-	struct member entry = { .start = 0 };
-	size_t count = 0;
-	struct member m;
-	size_t at;
-
-	if (!find_list(t, &list))
-		return NULL;
-	at = list.value;
-	while (next_member(t, &at, false, &m)) {
-		struct span word = { t.s + m.value + 1, m.end - m.value - 2 };
-
-		if (entry.end == 0 && span_equal(word, span_of(name)))
-			entry = m;
-		count++;
+		while (entry && !span_equal(json_value_text(entry), span_of(name)))
+			entry = json_value_next(d.list, entry);
+		if (entry)
+			made = d.list->count == 1 ? remove_child(&d, d.top, d.list)
+						  : remove_child(&d, d.list, entry);
 	}
-	if (entry.end == 0)
-		return NULL;
-	return count == 1 ? cut(t, span_find(t, '{'), true, &list)
-			  : cut(t, list.value, false, &entry);
+	free_document(&d);
+	return made;
 }
 
-/* --- proof -------------------------------------------------------------------------------------*/
+/* --- verifying ---------------------------------------------------------------------------------*/
 
-static char *written(const json_t *o)
-{
-	return json_dumps(o, JSON_COMPACT | JSON_ENCODE_ANY);
-}
-
-/* Whether they are the same, in the order of their keys too. */
+/* Whether both are the same, with keys in the same order. */
 static bool is_equal(const json_t *a, const json_t *b)
 {
-	AUTO_MEM char *one = written(a);
-	AUTO_MEM char *other = written(b);
+	AUTO_MEM char *one = json_dumps(a, JSON_COMPACT);
+	AUTO_MEM char *other = json_dumps(b, JSON_COMPACT);
 
 	return one && other && strcmp(one, other) == 0;
 }
 
-/* Takes ownership of made, which must mean what want means. */
-static char *proven(char *made, const json_t *want, struct err *e)
+/* Returns made, which it owns, if it means what `want` means; else NULL and e. */
+static char *verify(char *made, const json_t *want, struct err *e)
 {
 	json_auto_t *read = made ? read_object(span_of(made), e) : NULL;
 
@@ -335,47 +278,44 @@ char *daemon_json_add(struct span text, const char *name, struct err *e)
 		(void)json_array_append_new(list, json_string(name));
 	else
 		(void)json_object_set_new(o, PLUGINS_KEY, json_pack("[s]", name));
-	return proven(add(text, name), o, e);
+	return verify(add(text, name), o, e);
 }
 
-/* Takes the name out of the list, and an empty list out of the object. */
-static void forget(json_t *o, const char *name)
+/*
+ * Takes the name (NULL: none) out of the list, and an empty list out of the object. Returns how
+ * often it was in the list.
+ */
+static size_t remove_name(json_t *o, const char *name)
 {
 	json_t *list = json_object_get(o, PLUGINS_KEY);
+	size_t before = json_array_size(list);
+	size_t removed;
 
-	for (size_t i = json_array_size(list); name && i > 0; i--) {
+	for (size_t i = before; name && i > 0; i--) {
 		if (strcmp(json_string_value(json_array_get(list, i - 1)), name) == 0)
 			(void)json_array_remove(list, i - 1);
 	}
+	removed = before - json_array_size(list);
 	if (json_array_size(list) == 0)
 		(void)json_object_del(o, PLUGINS_KEY);
+	return removed;
 }
 
 char *daemon_json_remove(struct span text, const char *name, struct err *e)
 {
 	json_auto_t *o = read_checked(text, e);
-	json_auto_t *before = json_deep_copy(o);
-	AUTO_MEM char *made = mem_copy(text.s, text.n);
-	const json_t *list = json_object_get(before, PLUGINS_KEY);
-	const json_t *v;
-	char *ret;
-	size_t i;
+	char *made;
 
 	if (!o)
 		return NULL;
-	forget(o, name);
-	json_array_foreach (list, i, v) {
-		char *shorter;
+	made = mem_copy(text.s, text.n);
+	for (size_t left = remove_name(o, name); made && left > 0; left--) {
+		char *shorter = remove_entry(span_of(made), name);
 
-		if (!made || strcmp(json_string_value(v), name) != 0)
-			continue;
-		shorter = cut_name(span_of(made), name);
 		mem_free(made);
 		made = shorter;
 	}
-	ret = made;
-	made = NULL;
-	return proven(ret, o, e);
+	return verify(made, o, e);
 }
 
 bool daemon_json_same(struct span a, struct span b)
@@ -386,8 +326,8 @@ bool daemon_json_same(struct span a, struct span b)
 
 	if (!one || !other)
 		return false;
-	forget(one, NULL);
-	forget(other, NULL);
+	(void)remove_name(one, NULL);
+	(void)remove_name(other, NULL);
 	return is_equal(one, other);
 }
 

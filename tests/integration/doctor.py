@@ -326,7 +326,7 @@ def namesakes(w, report):
 # --- dsp ------------------------------------------------------------------------------------------
 
 def signalled(w, what, name):
-    w.sh("for p in /proc/[0-9]*; do [ \"$(tr '\\0' ' ' < $p/cmdline | cut -d ' ' -f 1,2)\" = '%s' ] &&"
+    w.sh("for p in /proc/[0-9]*; do [ \"$(tr '\\0' ' ' < $p/cmdline | cut -d ' ' -f 1)\" = '%s' ] &&"
          ' kill -%s ${p#/proc/}; done; true' % (what, name))
 
 
