@@ -3,7 +3,7 @@
 # sanitizers of gcc, without the fuzzer (make replay-targets).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/lib/tap.sh
+# shellcheck disable=SC1091 # it is looked at by itself
 . tests/lib/tap.sh
 
 build=build/asan

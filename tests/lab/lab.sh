@@ -87,7 +87,7 @@ outside() {
 	[ "$session" = $$ ] || exec setsid --wait "$0" "$@"
 
 	[ "$(id -u)" = 0 ] || fail "a private dockerd needs root"
-	[ -x "$DSP" ] && [ -x "${DSP}d" ] || fail "there is no program $DSP, or no ${DSP}d: run make first"
+	[[ -x $DSP && -x ${DSP}d ]] || fail "there is no program $DSP, or no ${DSP}d: run make first"
 	command -v dockerd > /dev/null || fail "there is no dockerd: run tests/lab/packages.sh run"
 	mountpoint -q /sys/fs/cgroup || mount_cgroups "$@"
 

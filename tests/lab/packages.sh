@@ -16,7 +16,8 @@ tests='perl libcmocka-dev openssl util-linux python3 haproxy valgrind docker-com
 go='golang-go golang-github-gorilla-mux-dev golang-github-docker-docker-dev'
 deb='dpkg-dev debhelper'
 documents='man-db mandoc zsh fish lintian'
-lint='clang clang-tidy clang-format cppcheck pmccabe codespell shellcheck python3 libcmocka-dev'
+lint='clang-format pmccabe codespell shellcheck python3'
+lint_long='clang clang-tidy cppcheck libcmocka-dev'
 
 policy=/usr/sbin/policy-rc.d
 saved=$policy.before-dsp
@@ -85,10 +86,10 @@ main() {
 	[ $# = 1 ] || usage
 	case $1 in
 	run) wanted="$build $lab" ;;
-	check) wanted="$build $plugin $lab $tests $go $deb $documents" ;;
-	long) wanted="$build $plugin $lab $tests $go $deb $documents $long" ;;
+	check) wanted="$build $plugin $lab $tests $go $deb $documents $lint" ;;
+	long) wanted="$build $plugin $lab $tests $go $deb $documents $lint $lint_long $long" ;;
 	plugin) wanted="$build $plugin" ;;
-	lint) wanted="$build $lint" ;;
+	lint) wanted="$build $lint $lint_long" ;;
 	deb) wanted="$build $deb" ;;
 	*) usage ;;
 	esac

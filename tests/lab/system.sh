@@ -85,7 +85,7 @@ outside() {
 	local dir namespaces='' init=''
 
 	[ "$(id -u)" = 0 ] || fail "a systemd needs root"
-	[ -x "$DSP" ] && [ -x "${DSP}d" ] || fail "there is no program $DSP, or no ${DSP}d: run make first"
+	[[ -x $DSP && -x ${DSP}d ]] || fail "there is no program $DSP, or no ${DSP}d: run make first"
 	[ -x /lib/systemd/systemd ] || fail "there is no systemd: run tests/lab/packages.sh check"
 	mountpoint -q /sys/fs/cgroup || mount_cgroups "$@"
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/dsp-system.XXXXXX")

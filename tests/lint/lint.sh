@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# What can be said of the sources without running them. Every step runs; one line for each that is
-# clean, its findings for one that is not. Ends with 1 when there are findings.
+# What can be said of the sources without running them. Every step is a test; its findings follow it.
 #
-#   lint.sh [STEP]...     all steps when none is named
+#   lint.sh [STEP]...     all when none is named; "quick": those of make check, "slow": the others
 # shellcheck disable=SC2317 # steps are called by their names
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-steps=(clang analyzer tidy cppcheck format budgets shape includes calls purity spelling shell python tables)
+# shellcheck disable=SC1091 # it is looked at by itself
+. tests/lib/tap.sh
+
+quick=(format budgets shape includes calls purity spelling shell python tables)
+slow=(clang analyzer tidy cppcheck)
 clang=build/clang
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -87,8 +90,8 @@ step_calls() {
 }
 
 step_purity() {
-	with_clang all
-	tests/lint/purity.sh "$clang/libdsp-core.a"
+	make --no-print-directory build/libdsp-core.a
+	tests/lint/purity.sh build/libdsp-core.a
 }
 
 # The vectors hold what clients sent, the licence is not ours.
@@ -116,32 +119,33 @@ step_python() {
 
 # The tables of the README, and config.json, are those of the program.
 step_tables() {
-	with_clang all
-	DSP=$PWD/$clang/dsp PYTHONPATH=tests/lib:tests/docs PYTHONPYCACHEPREFIX="$work" python3 -c \
+	make --no-print-directory all
+	PYTHONPATH=tests/lib:tests/docs PYTHONPYCACHEPREFIX="$work" python3 -c \
 		'import dsp, tables; results = dsp.Results(); tables.check(results); exit(results.end())'
-	DSP=$PWD/$clang/dsp python3 -B tests/docs/manifest.py check
+	python3 -B tests/docs/manifest.py check
 }
 
 run_step() {
-	local name=$1 start=$SECONDS
-
-	if "step_$name" > "$work/out" 2>&1; then
-		echo "clean $name ($((SECONDS - start)) s)"
+	if "step_$1" > "$work/out" 2>&1; then
+		passed "$1"
 		return
 	fi
-	echo "NOT CLEAN $name:"
-	grep -vE '^ok |^  (CC|LINK)  |^make: (Target .* not remade|.* is up to date)' "$work/out" | sed 's/^/  /' || true
-	return 1
+	grep -vE '^ok |^1\.\.|^  (CC|LINK)  |^make: (Target .* not remade|.* is up to date)' "$work/out" > "$work/findings" || true
+	failed "$1" "$work/findings"
 }
 
 main() {
-	local step status=0
+	local step
 
-	[ $# = 0 ] || steps=("$@")
-	for step in "${steps[@]}"; do
-		run_step "$step" || status=1
+	case ${1:-} in
+	'') set -- "${quick[@]}" "${slow[@]}" ;;
+	quick) set -- "${quick[@]}" ;;
+	slow) set -- "${slow[@]}" ;;
+	esac
+	for step; do
+		run_step "$step"
 	done
-	exit $status
+	end_of_tests
 }
 
 main "$@"

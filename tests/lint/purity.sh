@@ -10,7 +10,7 @@ mem(chr|cmp|cpy|mem|move|set)|bcmp|str(chr|cmp|len|ncasecmp|ncmp|nlen|rchr|spn|c
 strerrordesc_np|v?snprintf|str(tol|toul|toll|toull)
 malloc|calloc|realloc|free
 base64_[a-z_]+|nettle_[a-z0-9_]+
-__ctype_(b|tolower|toupper)_loc|__[a-z]+_chk|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
+__popcountdi2|__ctype_(b|tolower|toupper)_loc|__[a-z]+_chk|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
 '
 pattern=$(tr -s '\n' '|' <<< "$known")
 pattern=${pattern#|}
