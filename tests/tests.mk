@@ -12,11 +12,14 @@ run: packages-run
 
 .PHONY: check check-long
 check: packages-check
-	@$(MAKE) --no-print-directory all
 	tests/run check
 check-long: packages-long
-	@$(MAKE) --no-print-directory all
 	tests/run long
+
+# make test T="slow unit/paths" runs these suites, make test lists them all.
+.PHONY: test
+test:
+	@tests/run $(T)
 
 # --- bench: CPU time per call, against a bare server and a Go plugin ---------------------------
 # make bench ROUNDS=3 SECONDS=0.5; with BENCH_STRICT=1 a figure that does not hold is an error.
@@ -115,6 +118,4 @@ $(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES)
 .PHONY: unit unit-programs
 unit-programs: $(UNIT:%=$(B)/unit/%)
 unit:
-	@$(MAKE) --no-print-directory -s B=build/asan SANITIZE=address,undefined unit-programs
-	@status=0; for t in $(UNIT:%=build/asan/unit/%); do \
-		CMOCKA_MESSAGE_OUTPUT=TAP $$t || status=1; done; exit $$status
+	@tests/run unit
