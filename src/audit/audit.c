@@ -185,12 +185,11 @@ static bool tells_outcomes(const struct audit *a)
 
 const struct refusal *audit_decision(struct audit *a, const struct decision_event *e)
 {
-	char id[AUDIT_RECORD_ID_ROOM];
-	struct audit_record_head head = { .id = id, .time_us = clock_date_us() };
+	struct audit_record_head head;
 	const struct refusal *refusal;
 
 	lock(a);
-	audit_queue_next_id(&a->queue, id);
+	head = audit_queue_head(&a->queue);
 	refusal = put_decision(a, e, &head);
 	if (!refusal && decision_event_allows(e) && tells_outcomes(a))
 		pending_requests_add(a->pending, e->request, head.id);
@@ -227,8 +226,7 @@ static void put_outcome(struct audit *a, struct request_outcome *o)
 		[PENDING_EXACT] = OUTCOME_EXACT,
 		[PENDING_AMBIGUOUS] = OUTCOME_AMBIGUOUS };
 	char decision[AUDIT_RECORD_ID_ROOM];
-	char id[AUDIT_RECORD_ID_ROOM];
-	struct audit_record_head head = { .id = id, .time_us = clock_date_us() };
+	struct audit_record_head head;
 	enum pending_match found = pending_requests_end(a->pending, o, decision);
 
 	a->outcomes[kinds[found]]++;
@@ -237,7 +235,7 @@ static void put_outcome(struct audit *a, struct request_outcome *o)
 		(found != PENDING_UNKNOWN ||
 			(a->settings.log != AUDIT_LOG_ALL && is_read(o->method))))
 		return;
-	audit_queue_next_id(&a->queue, id);
+	head = audit_queue_head(&a->queue);
 	audit_record_outcome(&head, o, &a->queue.line);
 	(void)put_line(a, LINE_OUTCOME, &head, outcome_fields(a, o));
 }

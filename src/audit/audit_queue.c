@@ -17,12 +17,20 @@ void audit_queue_free(struct audit_queue *q)
 	repeat_filter_free(&q->repeats);
 }
 
-void audit_queue_next_id(struct audit_queue *q, char out[AUDIT_RECORD_ID_ROOM])
+static void next_id(struct audit_queue *q, char out[AUDIT_RECORD_ID_ROOM])
 {
 	struct line text;
 
 	line_init(&text, out, AUDIT_RECORD_ID_ROOM);
 	line_add(&text, "%s-%llu", q->prefix, (unsigned long long)++q->next);
+}
+
+struct audit_record_head audit_queue_head(struct audit_queue *q)
+{
+	next_id(q, q->line_id);
+	q->line_us = clock_date_us();
+	clock_write(q->line_us, q->line_time);
+	return (struct audit_record_head){ .id = q->line_id, .time = q->line_time };
 }
 
 static struct span write_fields(
@@ -56,13 +64,17 @@ static bool put_notice(struct audit_queue *q, const char *type, const char *mess
 static bool put_repeats(struct audit_queue *q, struct repeat *f)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
+	char time[CLOCK_TEXT_ROOM];
+	char since[CLOCK_TEXT_ROOM];
 	char message[128];
 	struct audit_record_head head = {
-		.id = id, .time_us = f->last_us, .count = f->count, .since_us = f->first_us
+		.id = id, .time = time, .count = f->count, .since = since
 	};
 	struct line text;
 
-	audit_queue_next_id(q, id);
+	clock_write(f->last_us, time);
+	clock_write(f->first_us, since);
+	next_id(q, id);
 	audit_record_repeats(&head, f->id, f->type, &q->notice);
 	line_init(&text, message, sizeof(message));
 	line_add(&text, "the same again %llu times: %s", (unsigned long long)f->count, f->id);
@@ -75,15 +87,19 @@ static bool put_repeats(struct audit_queue *q, struct repeat *f)
 void audit_queue_report_dropped(struct audit_queue *q)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
+	char time[CLOCK_TEXT_ROOM];
+	char since[CLOCK_TEXT_ROOM];
 	char message[128];
 	struct audit_record_head head = {
-		.id = id, .time_us = clock_date_us(), .count = q->lost, .since_us = q->lost_since
+		.id = id, .time = time, .count = q->lost, .since = since
 	};
 	struct line text;
 
 	if (q->lost == 0)
 		return;
-	audit_queue_next_id(q, id);
+	clock_write(clock_date_us(), time);
+	clock_write(q->lost_since, since);
+	next_id(q, id);
 	audit_record_dropped(&head, q->lost_decisions, &q->notice);
 	line_init(&text, message, sizeof(message));
 	line_add(&text, "%llu lines of the audit trail are missing", (unsigned long long)q->lost);
@@ -101,10 +117,10 @@ enum queue_result audit_queue_put(struct audit_queue *q, enum line_kind kind,
 {
 	struct span line = { q->line.text, q->line.n };
 	struct repeat_source of = { head->id, kind == LINE_DECISION ? "decision" : "outcome" };
-	struct repeat *f = repeat_filter_find(&q->repeats, stable_part(&q->line), head->time_us);
+	struct repeat *f = repeat_filter_find(&q->repeats, stable_part(&q->line), q->line_us);
 
 	if (f) {
-		repeat_count(f, head->time_us);
+		repeat_count(f, q->line_us);
 		head->id = f->id;
 		return QUEUE_REPEATED;
 	}
@@ -113,11 +129,11 @@ enum queue_result audit_queue_put(struct audit_queue *q, enum line_kind kind,
 	if (f->count > 0 && !put_repeats(q, f))
 		f = NULL;
 	if (q->lost > 0 || !f || !line_queue_put(&q->lines, kind, line, fields)) {
-		q->lost_since = q->lost++ == 0 ? head->time_us : q->lost_since;
+		q->lost_since = q->lost++ == 0 ? q->line_us : q->lost_since;
 		q->lost_decisions += kind == LINE_DECISION;
 		return QUEUE_DROPPED;
 	}
-	repeat_filter_add(&q->repeats, stable_part(&q->line), &of, head->time_us);
+	repeat_filter_add(&q->repeats, stable_part(&q->line), &of, q->line_us);
 	return QUEUE_WAITS;
 }
 

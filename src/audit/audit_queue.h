@@ -10,6 +10,7 @@
 
 #include "dsp/audit/repeat_filter.h"
 #include "dsp/core/record/audit_record.h"
+#include "dsp/system/clock.h"
 #include "line_queue.h"
 
 enum { AUDIT_FIELDS_MOST = 1024 }; /* bytes of the journal's fields of a line */
@@ -21,9 +22,12 @@ struct audit_queue {
 	uint64_t lost;           /* lines that were dropped, and were not told of yet */
 	uint64_t lost_decisions; /* of these */
 	uint64_t lost_since;
-	char prefix[24]; /* of all names */
+	char prefix[24]; /* of all ids */
 	uint64_t next;
 	struct audit_record_line line; /* the one that is to be put */
+	uint64_t line_us;              /* its time, microseconds since 1970 */
+	char line_time[CLOCK_TEXT_ROOM];
+	char line_id[AUDIT_RECORD_ID_ROOM];
 	struct audit_record_line notice;
 	char fields[AUDIT_FIELDS_MOST]; /* of the line */
 	char notice_fields[AUDIT_FIELDS_MOST / 2];
@@ -32,15 +36,15 @@ struct audit_queue {
 MUST_USE int audit_queue_init(struct audit_queue *q, size_t bytes, struct err *e);
 void audit_queue_free(struct audit_queue *q);
 
-/* A name for the next line. */
-void audit_queue_next_id(struct audit_queue *q, char out[AUDIT_RECORD_ID_ROOM]);
+/* The head of the next line: a new id, and now. Its texts live in q until the next call. */
+struct audit_record_head audit_queue_head(struct audit_queue *q);
 
 /* What the journal shows, and can be searched for, of a line that is no decision; or nothing. */
 struct span audit_queue_fields(struct audit_queue *q, const char *type, const char *message);
 
 enum queue_result { QUEUE_WAITS, QUEUE_REPEATED, QUEUE_DROPPED };
 
-/* Puts q->line. When it is folded, head->id becomes that of the line before. */
+/* Puts q->line, whose head is that of the last audit_queue_head. When it is folded, head->id becomes that of the line before. */
 enum queue_result audit_queue_put(struct audit_queue *q, enum line_kind kind,
 	struct audit_record_head *head, struct span fields);
 

@@ -91,13 +91,14 @@ static void keep(struct recent_view *v, enum line_kind kind)
 void recent_decisions_add(struct recent_decisions *recent, const struct decision_event *e)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
-	struct audit_record_head head = { .id = id };
+	char time[CLOCK_TEXT_ROOM];
+	struct audit_record_head head = { .id = id, .time = time };
 
 	recent->lines++;
 	recent->decisions++;
 	if (recent_decisions_tick(recent) == 0)
 		return;
-	head.time_us = clock_date_us();
+	clock_write(clock_date_us(), time);
 	name_line(recent, recent->lines, id);
 	audit_record_decision(&head, e, &recent->view->line);
 	keep(recent->view, LINE_DECISION);
@@ -109,11 +110,12 @@ void recent_decisions_add_outcome(struct recent_decisions *recent, struct reques
 {
 	char decision[AUDIT_RECORD_ID_ROOM];
 	char id[AUDIT_RECORD_ID_ROOM];
-	struct audit_record_head head = { .id = id };
+	char time[CLOCK_TEXT_ROOM];
+	struct audit_record_head head = { .id = id, .time = time };
 
 	if (!recent->view)
 		return;
-	head.time_us = clock_date_us();
+	clock_write(clock_date_us(), time);
 	name_line(recent, ++recent->lines, id);
 	(void)pending_requests_end(recent->view->pending, o, decision);
 	audit_record_outcome(&head, o, &recent->view->line);
@@ -183,12 +185,15 @@ static void tell_lost(const struct recent_decisions *recent, const struct cursor
 	struct reply *r)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
-	struct audit_record_head head = { .id = id,
-		.time_us = clock_date_us(),
-		.count = first - 1 - c->lines,
-		.since_us = c->time_us };
+	char time[CLOCK_TEXT_ROOM];
+	char since[CLOCK_TEXT_ROOM];
+	struct audit_record_head head = {
+		.id = id, .time = time, .count = first - 1 - c->lines, .since = since
+	};
 	struct audit_record_line *line = &recent->view->line;
 
+	clock_write(clock_date_us(), time);
+	clock_write(c->time_us, since);
 	/* The name of one of them, which nobody has seen. */
 	name_line(recent, first - 1, id);
 	audit_record_dropped(&head, recent->view->gone - c->decisions, line);

@@ -1,6 +1,7 @@
 #include "dsp/system/clock.h"
 
 #include <limits.h>
+#include <stdio.h>
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -36,6 +37,18 @@ uint64_t clock_us(void)
 uint64_t clock_date_us(void)
 {
 	return read_us(CLOCK_REALTIME);
+}
+
+void clock_write(uint64_t us, char out[CLOCK_TEXT_ROOM])
+{
+	static const time_t year_10000 = 253402300800;
+	time_t seconds = (time_t)(us / 1000000) % year_10000;
+	struct tm t = { .tm_year = 0 };
+	size_t n;
+
+	(void)gmtime_r(&seconds, &t);
+	n = strftime(out, CLOCK_TEXT_ROOM, "%Y-%m-%dT%H:%M:%S", &t);
+	(void)snprintf(out + n, CLOCK_TEXT_ROOM - n, ".%06uZ", (unsigned)(us % 1000000));
 }
 
 void clock_condition(pthread_cond_t *ret)

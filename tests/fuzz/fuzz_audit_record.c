@@ -122,7 +122,7 @@ static void check_decision(
 	static struct audit_record_line line;
 	struct rule rule = { .name = texts->rule };
 	struct subject subject = subject_identify(NULL, request);
-	struct audit_record_head head = { .id = "5f-1", .time_us = 1 };
+	struct audit_record_head head = { .id = "5f-1", .time = "1970-01-01T00:00:00.000001Z" };
 	struct facts facts;
 	struct decision d;
 	const struct decision_event event = { .request = request,
@@ -163,7 +163,7 @@ static void check_decision(
 static void check_outcome(const struct request *request)
 {
 	static struct audit_record_line line;
-	struct audit_record_head head = { .id = "5f-2", .time_us = UINT64_MAX / 4 };
+	struct audit_record_head head = { .id = "5f-2", .time = "2026-11-29T10:35:00.000000Z" };
 	struct request_outcome o = { .method = request->method,
 		.target = request->target,
 		.user = request->user,

@@ -16,6 +16,11 @@ uint64_t clock_now(void);
 uint64_t clock_us(void);
 uint64_t clock_date_us(void);
 
+enum { CLOCK_TEXT_ROOM = 32 };
+
+/* Microseconds since 1970 as RFC 3339 in UTC: "2026-11-29T10:35:00.000000Z"; terminated. */
+void clock_write(uint64_t us, char out[CLOCK_TEXT_ROOM]);
+
 /*
  * A condition that is waited for until a moment of the clock that only goes forward, and the moment
  * that is ms milliseconds from now on that clock. (pthread_cond_clockwait needs no such condition,

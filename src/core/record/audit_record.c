@@ -29,67 +29,15 @@ static void add_text(struct draft *d, const char *key, struct span text, size_t 
 		d->cut[d->cuts++] = key;
 }
 
-/* --- times -------------------------------------------------------------------------------------*/
-
-/* The date of a day since 1970, in the calendar that counts backwards too (era of 400 years). */
-static void date_of(uint64_t days, unsigned *year, unsigned *month, unsigned *day)
-{
-	uint64_t z = days + 719468;
-	uint64_t era = z / 146097;
-	unsigned of_era = (unsigned)(z - era * 146097);
-	unsigned years = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	unsigned of_year = of_era - (365 * years + years / 4 - years / 100);
-	unsigned m = (5 * of_year + 2) / 153; /* March is 0 */
-
-	*day = of_year - (153 * m + 2) / 5 + 1;
-	*month = m < 10 ? m + 3 : m - 9;
-	*year = years + (unsigned)era * 400 + (*month <= 2);
-}
-
-static char *put_digits(char *out, unsigned long n, int width)
-{
-	for (int i = width - 1; i >= 0; i--) {
-		out[i] = (char)('0' + n % 10);
-		n /= 10;
-	}
-	return out + width;
-}
-
-void audit_record_time(uint64_t us, char out[AUDIT_RECORD_TIME_ROOM])
-{
-	unsigned long second = (unsigned long)(us / 1000000 % 86400);
-	unsigned year, month, day;
-
-	date_of(us / 1000000 / 86400, &year, &month, &day);
-	out = put_digits(out, year, 4);
-	*out++ = '-';
-	out = put_digits(out, month, 2);
-	*out++ = '-';
-	out = put_digits(out, day, 2);
-	*out++ = 'T';
-	out = put_digits(out, second / 3600, 2);
-	*out++ = ':';
-	out = put_digits(out, second / 60 % 60, 2);
-	*out++ = ':';
-	out = put_digits(out, second % 60, 2);
-	*out++ = '.';
-	out = put_digits(out, (unsigned long)(us % 1000000), 6);
-	*out++ = 'Z';
-	*out = '\0';
-}
-
 /* --- parts of a line ---------------------------------------------------------------------------*/
 
 static void begin(
 	struct draft *d, const struct audit_record_head *head, struct audit_record_line *ret)
 {
-	char time[AUDIT_RECORD_TIME_ROOM];
-
 	*d = (struct draft){ .s = { .out = ret->text, .cap = sizeof(ret->text) - TAIL_ROOM } };
-	audit_record_time(head->time_us, time);
 	json_writer_raw(&d->s, SPAN("{"));
 	json_writer_number(&d->s, "v", 1);
-	json_writer_word(&d->s, "time", time);
+	json_writer_word(&d->s, "time", head->time);
 	json_writer_word(&d->s, "id", head->id);
 }
 
@@ -468,11 +416,8 @@ void audit_record_outcome(const struct audit_record_head *head, const struct req
 static void finish_count(
 	struct draft *d, const struct audit_record_head *head, struct audit_record_line *ret)
 {
-	char since[AUDIT_RECORD_TIME_ROOM];
-
-	audit_record_time(head->since_us, since);
 	json_writer_number(&d->s, "count", head->count);
-	json_writer_word(&d->s, "since", since);
+	json_writer_word(&d->s, "since", head->since);
 	end(d, ret);
 }
 

@@ -15,16 +15,15 @@
 
 enum {
 	AUDIT_RECORD_MOST = 8192,  /* bytes of a line, its newline and a terminating NUL included */
-	AUDIT_RECORD_ID_ROOM = 40, /* a line's name, terminated */
-	AUDIT_RECORD_TIME_ROOM = 32, /* a time, terminated */
+	AUDIT_RECORD_ID_ROOM = 40, /* a line's id, terminated */
 };
 
-/* What stands before all that repeats itself. */
+/* The part of a line that differs each time, even if the same request is decided again. */
 struct audit_record_head {
-	const char *id;    /* of this line; printable */
-	uint64_t time_us;  /* since 1970, UTC */
-	uint64_t count;    /* of repeats, or lines that were dropped */
-	uint64_t since_us; /* of those: the time of the first */
+	const char *id;    /* of this line; printable ASCII */
+	const char *time;  /* RFC 3339 */
+	uint64_t count;    /* of repeats, or of lines that were dropped */
+	const char *since; /* the time of the first of those */
 };
 
 /* dockerd's word on what became of a request. */
@@ -37,7 +36,7 @@ struct request_outcome {
 	const char *pair;     /* "exact", or why it has no decision: "ambiguous", "unknown" */
 };
 
-/* A line, and where in it that begins which is the same when the same is done again. */
+/* A line. Behind its head it is the same whenever the same request is decided in the same way. */
 struct audit_record_line {
 	size_t n;      /* bytes, the newline included */
 	size_t stable; /* the first byte behind the head */
@@ -49,15 +48,12 @@ void audit_record_decision(const struct audit_record_head *head, const struct de
 void audit_record_outcome(const struct audit_record_head *head, const struct request_outcome *o,
 	struct audit_record_line *ret);
 
-/* head->count more of the line `of`, which is of a type, from head->since_us to head->time_us. */
+/* The line `of`, which is of a type, was repeated head->count times since head->since. */
 void audit_record_repeats(const struct audit_record_head *head, const char *of, const char *type,
 	struct audit_record_line *ret);
 
-/* head->count lines that are missing, so many of them of decisions, since head->since_us. */
+/* head->count lines were dropped since head->since, so many of them of decisions. */
 void audit_record_dropped(
 	const struct audit_record_head *head, uint64_t decisions, struct audit_record_line *ret);
-
-/* RFC 3339 in UTC, with microseconds. */
-void audit_record_time(uint64_t us, char out[AUDIT_RECORD_TIME_ROOM]);
 
 #endif
