@@ -196,7 +196,7 @@ fail:
 	return ANSWER_NOW;
 }
 
-struct call *authorize_finished(void *ctx)
+struct call *authorize_next_answer(void *ctx)
 {
 	const struct service *service = ctx;
 	struct lookup_result result;
@@ -217,7 +217,7 @@ struct call *authorize_finished(void *ctx)
 	return call;
 }
 
-int authorize_wait(void *ctx)
+int authorize_answer_timeout(void *ctx)
 {
 	const struct service *service = ctx;
 

@@ -13,7 +13,7 @@ enum answer authorize(void *ctx, struct call *call);
 void authorize_drop(void *ctx, struct call *call);
 
 /* The answers that come later; as struct server_options has them, for a service with a pool. */
-struct call *authorize_finished(void *ctx);
-int authorize_wait(void *ctx);
+struct call *authorize_next_answer(void *ctx);
+int authorize_answer_timeout(void *ctx);
 
 #endif

@@ -10,22 +10,22 @@ enum {
 	SMALL_SHARE = 16,  /* have one part in so many of the budget for themselves */
 };
 
-void intake_begin(struct intake *in, size_t max)
+void body_buffer_begin(struct body_buffer *in, size_t max)
 {
-	*in = (struct intake){ .max = max, .top = max };
+	*in = (struct body_buffer){ .max = max, .top = max };
 }
 
-void intake_expect(struct intake *in, uint64_t claimed)
+void body_buffer_expect(struct body_buffer *in, uint64_t claimed)
 {
-	if (in->max == 0 || in->fault != INTAKE_FINE)
+	if (in->max == 0 || in->fault != BODY_FINE)
 		return;
 	if (claimed > in->max)
-		in->fault = INTAKE_TOO_BIG;
+		in->fault = BODY_TOO_BIG;
 	else
 		in->top = (size_t)claimed;
 }
 
-void intake_drop(struct intake *in, struct budget *budget)
+void body_buffer_free(struct body_buffer *in, struct body_budget *budget)
 {
 	mem_free(in->bytes);
 	budget->used -= in->room;
@@ -35,7 +35,7 @@ void intake_drop(struct intake *in, struct budget *budget)
 }
 
 /* The first piece is most often the whole body, and gets exactly its room. */
-static size_t room_for(const struct intake *in, size_t need)
+static size_t room_for(const struct body_buffer *in, size_t need)
 {
 	size_t room = need;
 
@@ -50,39 +50,40 @@ static size_t room_for(const struct intake *in, size_t need)
 }
 
 /* Slow senders of big bodies cannot spend what the many small calls need. */
-static size_t budget_left(const struct budget *budget, size_t room)
+static size_t budget_left(const struct body_budget *budget, size_t room)
 {
 	size_t kept = room > SMALL ? budget->limit / SMALL_SHARE : 0;
 
 	return budget->limit - kept > budget->used ? budget->limit - kept - budget->used : 0;
 }
 
-static enum intake_fault grow(struct intake *in, struct budget *budget, size_t need)
+static enum body_fault grow(struct body_buffer *in, struct body_budget *budget, size_t need)
 {
 	size_t room = room_for(in, need);
 	char *bytes;
 
 	if (room - in->room > budget_left(budget, room))
-		return INTAKE_NO_ROOM;
+		return BODY_NO_ROOM;
 	bytes = mem_resize(in->bytes, room);
 	if (!bytes)
-		return INTAKE_NO_MEMORY;
+		return BODY_NO_MEMORY;
 	budget->used += room - in->room;
 	in->bytes = bytes;
 	in->room = room;
-	return INTAKE_FINE;
+	return BODY_FINE;
 }
 
-void intake_take(struct intake *in, struct budget *budget, const char *bytes, size_t n)
+void body_buffer_append(
+	struct body_buffer *in, struct body_budget *budget, const char *bytes, size_t n)
 {
-	if (in->max == 0 || in->fault != INTAKE_FINE || n == 0)
+	if (in->max == 0 || in->fault != BODY_FINE || n == 0)
 		return;
 	if (n > in->max - in->len)
-		in->fault = INTAKE_TOO_BIG;
+		in->fault = BODY_TOO_BIG;
 	else if (n > in->room - in->len)
 		in->fault = grow(in, budget, in->len + n);
-	if (in->fault != INTAKE_FINE) {
-		intake_drop(in, budget);
+	if (in->fault != BODY_FINE) {
+		body_buffer_free(in, budget);
 		return;
 	}
 	memcpy(in->bytes + in->len, bytes, n);

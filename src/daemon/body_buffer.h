@@ -9,38 +9,39 @@
 #include <stdint.h>
 
 /* Shared by all intakes of one server. */
-struct budget {
+struct body_budget {
 	size_t limit; /* most bytes of memory for bodies in flight; a part is for small ones only */
 	size_t used;
 };
 
-/* Why a body was not kept. Whatever the fault, intake_take goes on swallowing it. */
-enum intake_fault {
-	INTAKE_FINE,
-	INTAKE_TOO_BIG, /* more than max */
-	INTAKE_NO_ROOM, /* the budget is spent */
-	INTAKE_NO_MEMORY,
+/* Why a body was not kept. Whatever the fault, body_buffer_append goes on swallowing it. */
+enum body_fault {
+	BODY_FINE,
+	BODY_TOO_BIG, /* more than max */
+	BODY_NO_ROOM, /* the budget is spent */
+	BODY_NO_MEMORY,
 };
 
-struct intake {
+struct body_buffer {
 	char *bytes; /* what came so far; NULL when nothing is kept */
 	size_t len;
 	size_t room; /* bytes allocated, and charged to the budget */
 	size_t max;  /* most bytes kept; 0: none, at no fault */
 	size_t top;  /* most bytes worth allocating: max, or what the peer claimed */
-	enum intake_fault fault;
+	enum body_fault fault;
 };
 
 /* Starts an empty intake; its memory must have been dropped before. */
-void intake_begin(struct intake *in, size_t max);
+void body_buffer_begin(struct body_buffer *in, size_t max);
 
 /* The length that the peer claims: above max it is a fault at once, else a bound for growth. */
-void intake_expect(struct intake *in, uint64_t claimed);
+void body_buffer_expect(struct body_buffer *in, uint64_t claimed);
 
 /* Adds n bytes. On a fault everything kept is dropped, and later bytes are swallowed. */
-void intake_take(struct intake *in, struct budget *budget, const char *bytes, size_t n);
+void body_buffer_append(
+	struct body_buffer *in, struct body_budget *budget, const char *bytes, size_t n);
 
 /* Frees what is kept and gives its room back to the budget. Safe to call twice. */
-void intake_drop(struct intake *in, struct budget *budget);
+void body_buffer_free(struct body_buffer *in, struct body_budget *budget);
 
 #endif

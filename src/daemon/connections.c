@@ -5,48 +5,48 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-static int watch(const struct peers *all, struct peer *p, int operation, uint32_t more)
+static int watch(const struct connections *all, struct connection *c, int operation, uint32_t more)
 {
 	struct epoll_event event = {
 		.events = EPOLLIN | EPOLLRDHUP | EPOLLET | more,
-		.data.ptr = p,
+		.data.ptr = c,
 	};
 
-	return epoll_ctl(all->epoll, operation, p->fd, &event);
+	return epoll_ctl(all->epoll, operation, c->fd, &event);
 }
 
 /* The owner of the descriptor sees it too, and closes it. */
-static void hang_up(const struct peer *p)
+static void hang_up(const struct connection *c)
 {
-	(void)shutdown(p->fd, SHUT_RDWR);
+	(void)shutdown(c->fd, SHUT_RDWR);
 }
 
-void peers_init(struct peers *all, int epoll, uint64_t request_ms)
+void connections_init(struct connections *all, int epoll, uint64_t request_ms)
 {
-	*all = (struct peers){ .epoll = epoll, .request_ms = request_ms };
+	*all = (struct connections){ .epoll = epoll, .request_ms = request_ms };
 	TAILQ_INIT(&all->busy);
 	LIST_INIT(&all->ended);
 }
 
-int peers_add(struct peers *all, struct peer *p, int fd)
+int connections_add(struct connections *all, struct connection *c, int fd)
 {
 	int waiting = 0;
 
-	p->fd = fd;
-	if (watch(all, p, EPOLL_CTL_ADD, 0) != 0)
+	c->fd = fd;
+	if (watch(all, c, EPOLL_CTL_ADD, 0) != 0)
 		return -1;
 	all->count++;
 	/* These bytes will be read before the set can report them. */
 	if (ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0)
-		peers_request(all, p);
+		connections_begin_request(all, c);
 	return 0;
 }
 
-void peers_remove(struct peers *all, struct peer *p)
+void connections_remove(struct connections *all, struct connection *c)
 {
-	peers_idle(all, p);
-	if (p->ended)
-		LIST_REMOVE(p, ended_link);
+	connections_end_request(all, c);
+	if (c->ended)
+		LIST_REMOVE(c, ended_link);
 	all->count--;
 }
 
@@ -54,100 +54,100 @@ void peers_remove(struct peers *all, struct peer *p)
  * Edge-triggered or not, epoll looks again before it reports: bytes that were read meanwhile are
  * not reported, so no clock starts for a request that is already answered.
  */
-void peers_event(struct peers *all, struct peer *p, uint32_t events)
+void connections_on_event(struct connections *all, struct connection *c, uint32_t events)
 {
 	if ((events & EPOLLHUP) != 0)
 		return;
 	if ((events & EPOLLRDHUP) != 0) {
-		if (!p->ended)
-			LIST_INSERT_HEAD(&all->ended, p, ended_link);
-		p->ended = true;
+		if (!c->ended)
+			LIST_INSERT_HEAD(&all->ended, c, ended_link);
+		c->ended = true;
 	} else if ((events & EPOLLIN) != 0) {
-		peers_request(all, p);
+		connections_begin_request(all, c);
 	}
 }
 
-void peers_request(struct peers *all, struct peer *p)
+void connections_begin_request(struct connections *all, struct connection *c)
 {
-	if (p->busy || p->waiting)
+	if (c->busy || c->paused)
 		return;
-	p->busy = true;
-	p->deadline = all->now + all->request_ms;
-	TAILQ_INSERT_TAIL(&all->busy, p, busy_link);
+	c->busy = true;
+	c->deadline = all->now + all->request_ms;
+	TAILQ_INSERT_TAIL(&all->busy, c, busy_link);
 }
 
-void peers_reply(struct peers *all, struct peer *p)
+void connections_begin_reply(struct connections *all, struct connection *c)
 {
-	if (p->replying)
+	if (c->replying)
 		return;
-	p->replying = true;
+	c->replying = true;
 	all->replying++;
 }
 
-static void stop_clock(struct peers *all, struct peer *p)
+static void stop_clock(struct connections *all, struct connection *c)
 {
-	if (p->busy)
-		TAILQ_REMOVE(&all->busy, p, busy_link);
-	p->busy = false;
+	if (c->busy)
+		TAILQ_REMOVE(&all->busy, c, busy_link);
+	c->busy = false;
 }
 
-void peers_wait(struct peers *all, struct peer *p)
+void connections_pause(struct connections *all, struct connection *c)
 {
-	stop_clock(all, p);
-	p->waiting = true;
+	stop_clock(all, c);
+	c->paused = true;
 }
 
-void peers_go_on(struct peers *all, struct peer *p)
+void connections_resume(struct connections *all, struct connection *c)
 {
-	p->waiting = false;
-	peers_request(all, p);
+	c->paused = false;
+	connections_begin_request(all, c);
 }
 
-void peers_idle(struct peers *all, struct peer *p)
+void connections_end_request(struct connections *all, struct connection *c)
 {
-	stop_clock(all, p);
-	p->waiting = false;
-	if (p->replying)
+	stop_clock(all, c);
+	c->paused = false;
+	if (c->replying)
 		all->replying--;
-	p->replying = false;
-	if (p->armed) {
+	c->replying = false;
+	if (c->armed) {
 		all->armed--;
-		(void)watch(all, p, EPOLL_CTL_MOD, 0);
+		(void)watch(all, c, EPOLL_CTL_MOD, 0);
 	}
-	p->armed = false;
+	c->armed = false;
 }
 
-void peers_settle(struct peers *all)
+void connections_settle(struct connections *all)
 {
-	struct peer *p;
-	struct peer *next;
+	struct connection *c;
+	struct connection *next;
 
-	for (p = LIST_FIRST(&all->ended); p; p = next) {
-		next = LIST_NEXT(p, ended_link);
-		if (p->replying || p->waiting)
+	for (c = LIST_FIRST(&all->ended); c; c = next) {
+		next = LIST_NEXT(c, ended_link);
+		if (c->replying || c->paused)
 			continue;
-		LIST_REMOVE(p, ended_link);
-		p->ended = false;
-		hang_up(p);
+		LIST_REMOVE(c, ended_link);
+		c->ended = false;
+		hang_up(c);
 	}
 	if (all->replying == all->armed)
 		return;
-	TAILQ_FOREACH (p, &all->busy, busy_link) {
-		if (!p->replying || p->armed)
+	TAILQ_FOREACH (c, &all->busy, busy_link) {
+		if (!c->replying || c->armed)
 			continue;
-		p->armed = true;
+		c->armed = true;
 		all->armed++;
-		(void)watch(all, p, EPOLL_CTL_MOD, EPOLLOUT);
+		(void)watch(all, c, EPOLL_CTL_MOD, EPOLLOUT);
 	}
 }
 
-void peers_cut_late(struct peers *all)
+void connections_expire(struct connections *all)
 {
-	struct peer *p = TAILQ_FIRST(&all->busy);
+	struct connection *c = TAILQ_FIRST(&all->busy);
 
-	while (p && p->deadline <= all->now) {
-		stop_clock(all, p);
-		hang_up(p);
-		p = TAILQ_FIRST(&all->busy);
+	while (c && c->deadline <= all->now) {
+		stop_clock(all, c);
+		hang_up(c);
+		c = TAILQ_FIRST(&all->busy);
 	}
 }

@@ -12,59 +12,63 @@
 #include "dsp/core/base/err.h"
 
 /* One connection; embedded in its owner's struct, which starts zeroed. */
-struct peer {
-	TAILQ_ENTRY(peer) busy_link;
-	LIST_ENTRY(peer) ended_link;
+struct connection {
+	TAILQ_ENTRY(connection) busy_link;
+	LIST_ENTRY(connection) ended_link;
 	int fd;            /* borrowed */
 	bool busy;         /* a request's first byte came and its reply has not gone */
 	bool ended;        /* it will send no more */
 	bool replying;     /* its reply is queued and has not gone */
-	bool waiting;      /* its request is whole, and the answer comes later */
+	bool paused;       /* its request is whole, and the answer comes later */
 	bool armed;        /* it is watched for room to write */
 	uint64_t deadline; /* when busy */
 };
 
-struct peers {
-	int epoll;           /* every connection is in this set, with its struct peer as the tag */
+struct connections {
+	int epoll;           /* every connection is in this set; the tag is its struct connection */
 	uint64_t now;        /* milliseconds; the caller keeps it current */
-	uint64_t request_ms; /* from a request's first byte to its last */
+	uint64_t request_ms; /* time-out, from a request's first byte to its reply's last */
 	unsigned count;
 	unsigned replying;
 	unsigned armed;
-	TAILQ_HEAD(busy_peers, peer)
-	busy; /* earliest deadline first: all clocks run equally long */
-	LIST_HEAD(ended_peers, peer) ended;
+	TAILQ_HEAD(busy_connections, connection)
+	busy; /* earliest deadline first: all time-outs are equally long */
+	LIST_HEAD(ended_connections, connection) ended;
 };
 
-void peers_init(struct peers *all, int epoll, uint64_t request_ms);
+void connections_init(struct connections *all, int epoll, uint64_t request_ms);
 
-/* -1 when the connection cannot be watched. */
-MUST_USE int peers_add(struct peers *all, struct peer *p, int fd);
+/* Watches a new connection. -1: it cannot be watched. */
+MUST_USE int connections_add(struct connections *all, struct connection *c, int fd);
 
 /* Forgets a connection; its descriptor must still be open. */
-void peers_remove(struct peers *all, struct peer *p);
+void connections_remove(struct connections *all, struct connection *c);
 
-/* The set reported this connection. New bytes start the clock of a request. */
-void peers_event(struct peers *all, struct peer *p, uint32_t events);
+/* The set reported this connection. New bytes start the time-out of a request. */
+void connections_on_event(struct connections *all, struct connection *c, uint32_t events);
 
-/* A request is in hand; nothing changes when its clock runs already. */
-void peers_request(struct peers *all, struct peer *p);
+/* A request is in hand: starts its time-out, unless that runs already. */
+void connections_begin_request(struct connections *all, struct connection *c);
 
-/* Its answer comes later: no clock runs and nothing is cut. And it has come. */
-void peers_wait(struct peers *all, struct peer *p);
-void peers_go_on(struct peers *all, struct peer *p);
+/* Suspends the time-out while the answer is computed. */
+void connections_pause(struct connections *all, struct connection *c);
 
-/* Its reply is queued; and it has gone, or will never go. */
-void peers_reply(struct peers *all, struct peer *p);
-void peers_idle(struct peers *all, struct peer *p);
+/* The answer is there: the time-out runs again, from its start. */
+void connections_resume(struct connections *all, struct connection *c);
+
+/* The reply is queued. */
+void connections_begin_reply(struct connections *all, struct connection *c);
+
+/* The reply has gone, or will never go. */
+void connections_end_request(struct connections *all, struct connection *c);
 
 /*
- * For when everything is read and written that can be: hangs up on peers that ended, and watches
- * those for room to write whose reply is stuck.
+ * For when everything is read and written that can be: hangs up on clients that will send no more,
+ * and watches for room to write the connections whose reply is stuck.
  */
-void peers_settle(struct peers *all);
+void connections_settle(struct connections *all);
 
-/* Hangs up on the peers whose request takes too long. */
-void peers_cut_late(struct peers *all);
+/* Hangs up on the connections whose request takes too long. */
+void connections_expire(struct connections *all);
 
 #endif

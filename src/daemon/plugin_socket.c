@@ -115,10 +115,10 @@ static int clear_way(const struct sockaddr_un *address, struct err *e)
 	return 0;
 }
 
-static int open_locked(const struct sockaddr_un *address, struct listener *ret, struct err *e)
+static int open_locked(const struct sockaddr_un *address, struct plugin_socket *ret, struct err *e)
 {
 	const char *path = address->sun_path;
-	struct listener l = { .fd = -1 };
+	struct plugin_socket l = { .fd = -1 };
 	struct stat st;
 
 	if (clear_way(address, e) != 0)
@@ -142,7 +142,7 @@ static int open_locked(const struct sockaddr_un *address, struct listener *ret, 
 	return 0;
 }
 
-int listener_open(const char *path, struct listener *ret, struct err *e)
+int plugin_socket_open(const char *path, struct plugin_socket *ret, struct err *e)
 {
 	struct sockaddr_un address;
 	mode_t old;
@@ -169,7 +169,7 @@ int listener_open(const char *path, struct listener *ret, struct err *e)
  * While our socket is open its inode is in use, so no other file can have its number. Nobody
  * takes the path over between the look and the removal: we still answer there.
  */
-void listener_unlink(struct listener *l)
+void plugin_socket_unlink(struct plugin_socket *l)
 {
 	struct stat st;
 
@@ -179,11 +179,11 @@ void listener_unlink(struct listener *l)
 		(void)unlink(l->path);
 }
 
-void listener_close(struct listener *l)
+void plugin_socket_close(struct plugin_socket *l)
 {
 	if (l->fd < 0)
 		return;
-	listener_unlink(l);
+	plugin_socket_unlink(l);
 	(void)close(l->fd);
 	l->fd = -1;
 }

@@ -10,7 +10,7 @@
 
 #include "dsp/core/base/err.h"
 
-struct listener {
+struct plugin_socket {
 	int fd;           /* listening, non-blocking, close-on-exec; -1 when closed */
 	const char *path; /* borrowed from the caller */
 	dev_t dev;        /* of the socket file that we made */
@@ -22,12 +22,12 @@ struct listener {
  * path must outlive ret. -1 and e (which names the path) when another process serves there,
  * when something that is no socket is in the way, or on any other error.
  */
-MUST_USE int listener_open(const char *path, struct listener *ret, struct err *e);
+MUST_USE int plugin_socket_open(const char *path, struct plugin_socket *ret, struct err *e);
 
 /* Removes the socket file if it is still the one that we made. Safe to call twice. */
-void listener_unlink(struct listener *l);
+void plugin_socket_unlink(struct plugin_socket *l);
 
-/* listener_unlink and close. */
-void listener_close(struct listener *l);
+/* plugin_socket_unlink and close. */
+void plugin_socket_close(struct plugin_socket *l);
 
 #endif

@@ -129,5 +129,5 @@ int sandbox_enter(struct err *e)
 	if (drop_bounding_set(e) != 0 || become(e) != 0 || drop_capabilities(e) != 0 ||
 		limit(e) != 0 || check(e) != 0)
 		return -1;
-	return syscalls_restrict(e);
+	return seccomp_restrict(e);
 }

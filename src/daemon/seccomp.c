@@ -136,7 +136,7 @@ static void write_program(struct program *p)
 	answer(p, SECCOMP_RET_ALLOW);
 }
 
-int syscalls_restrict(struct err *e)
+int seccomp_restrict(struct err *e)
 {
 	struct program p;
 	struct sock_fprog filter = { .filter = p.code };
@@ -150,7 +150,7 @@ int syscalls_restrict(struct err *e)
 
 #else
 
-int syscalls_restrict(struct err *e)
+int seccomp_restrict(struct err *e)
 {
 	(void)e;
 	return 0;

@@ -15,6 +15,6 @@
  * refused call fails with EPERM. On architectures other than x86-64 and arm64 it does nothing. -1
  * and e on error.
  */
-MUST_USE int syscalls_restrict(struct err *e);
+MUST_USE int seccomp_restrict(struct err *e);
 
 #endif

@@ -22,11 +22,11 @@ enum { BUDGET = 64 << 20, REQUEST_SECONDS = 30 };
 
 struct daemon {
 	struct sources sources;
-	char socket[256];         /* its path */
-	struct listener listener; /* our own socket; or */
-	struct activation handed; /* one that the service manager made */
-	struct notify notify;     /* the service manager */
-	char *socket_dir;         /* owned */
+	char socket[256];              /* its path */
+	struct plugin_socket listener; /* our own socket; or */
+	struct activation handed;      /* one that the service manager made */
+	struct notify notify;          /* the service manager */
+	char *socket_dir;              /* owned */
 	struct recent_decisions recent;
 	struct service service;
 };
@@ -95,7 +95,7 @@ static void on_stop(void *ctx)
 	struct daemon *d = daemon_of(ctx);
 
 	notify_stopping(&d->notify);
-	listener_unlink(&d->listener);
+	plugin_socket_unlink(&d->listener);
 }
 
 static unsigned on_tick(void *ctx)
@@ -119,7 +119,7 @@ static int confine(struct daemon *d, struct err *e)
 	if (!d->sources.socket)
 		d->sources.socket = SETTINGS_SOCKET;
 	signals_block();
-	if (sandbox_prepare(e) != 0 || listener_open(d->sources.socket, &d->listener, e) != 0)
+	if (sandbox_prepare(e) != 0 || plugin_socket_open(d->sources.socket, &d->listener, e) != 0)
 		return -1;
 	return sandbox_enter(e);
 }
@@ -157,7 +157,7 @@ static int bind_socket(struct daemon *d, struct err *e)
 	signals_block();
 	if (d->sources.inherited || d->listener.fd >= 0)
 		return 0;
-	return listener_open(d->socket, &d->listener, e);
+	return plugin_socket_open(d->socket, &d->listener, e);
 }
 
 /*
@@ -217,14 +217,14 @@ static int run(struct daemon *d, struct err *e)
 		.budget = BUDGET,
 		.connections = &d->service.connections,
 		.request_seconds = REQUEST_SECONDS,
-		.stopping = on_stop,
-		.hangup = on_hangup,
-		.tick = on_tick };
+		.on_stop = on_stop,
+		.on_hangup = on_hangup,
+		.on_tick = on_tick };
 
 	o.endpoints = endpoints_all(&o.count);
 	if (d->service.pool) {
-		o.finished = authorize_finished;
-		o.wait = authorize_wait;
+		o.next_answer = authorize_next_answer;
+		o.answer_timeout = authorize_answer_timeout;
 		o.wake_fd = lookup_pool_fd(d->service.pool);
 	}
 	return server_run(&o, e);
@@ -236,7 +236,7 @@ static void end(struct daemon *d)
 	audit_stop(d->service.sinks.audit);
 	mem_free(d->service.sinks.metrics);
 	recent_decisions_free(&d->recent);
-	listener_close(&d->listener);
+	plugin_socket_close(&d->listener);
 	snapshot_release(d->service.snapshot);
 	mem_free(d->socket_dir);
 }

@@ -1,7 +1,7 @@
 /*
- * The listener's HTTP side: with responses.h the only room that knows libmicrohttpd. It reads whole
- * requests within limits, hands their bytes to an endpoint, and sends its reply. It knows no JSON.
- * It trusts nobody: a peer may be slow, half-dead, too big, or gone.
+ * The event loop of the plugin socket. It reads whole requests within limits, hands their bytes to
+ * an endpoint, and sends its reply. It knows no JSON, and trusts no client: one may be slow,
+ * half-dead, too big, or gone. Only server.c, http.c and responses.c know libmicrohttpd.
  */
 #ifndef DSP_SERVER_H
 #define DSP_SERVER_H
@@ -28,13 +28,13 @@ enum answer { ANSWER_NOW, ANSWER_LATER };
 struct endpoint {
 	const char *path; /* compared exactly; only POST is served */
 	size_t max;       /* most body bytes kept; 0: the body is read to its end, and dropped */
-	/* ANSWER_NOW: reply is set. ANSWER_LATER: it will be when `finished` returns this call. */
+	/* ANSWER_NOW: reply is set. ANSWER_LATER: it will be when `next_answer` returns this call. */
 	enum answer (*answer)(void *ctx, struct call *call);
 	/*
 	 * Not NULL: each piece of the body goes here as it comes, and none is kept. call->state is
 	 * the endpoint's, NULL at first; answer must free it and set it to NULL.
 	 */
-	void (*take)(void *ctx, struct call *call, const char *bytes, size_t n);
+	void (*parse_piece)(void *ctx, struct call *call, const char *bytes, size_t n);
 	/* Frees the state of a call that is cut before its answer. NULL: there is no state. */
 	void (*drop)(void *ctx, struct call *call);
 	const char *argument; /* the name of a query's parameter; NULL: the query means nothing */
@@ -51,22 +51,22 @@ struct server_options {
 	/* The socket outlives this process: what waits in its backlog is left for the next one. */
 	bool handed_over;
 	/* Called once, at a stop, before the last connections are accepted. May be NULL. */
-	void (*stopping)(void *ctx);
+	void (*on_stop)(void *ctx);
 	/* Called on SIGHUP. NULL: a line of the log says that it means nothing. */
-	void (*hangup)(void *ctx);
+	void (*on_hangup)(void *ctx);
 	/*
 	 * For answers that come later; NULL: there are none. The next call whose answer has come,
-	 * or NULL; it is asked when wake_fd is readable, and after what `wait` says in
+	 * or NULL; it is asked when wake_fd is readable, and after what `answer_timeout` says in
 	 * milliseconds (-1: never) as long as there are such calls. A stop waits for all of them.
 	 */
-	struct call *(*finished)(void *ctx);
-	int (*wait)(void *ctx);
+	struct call *(*next_answer)(void *ctx);
+	int (*answer_timeout)(void *ctx);
 	int wake_fd;
 	/*
 	 * Called by the loop alone, and only while it goes round; it says after how many
 	 * milliseconds again (a little more may pass); 0: when next something comes. NULL: no need.
 	 */
-	unsigned (*tick)(void *ctx);
+	unsigned (*on_tick)(void *ctx);
 };
 
 /*

@@ -33,7 +33,7 @@ LIBRARIES = {
     "jansson.h": ["src/protocol/envelope.c", "include/dsp/protocol/http_client.h", "src/daemon/status.c",
                   "*/audit/audit_reader.[ch]", "*/explain/*", "*/dockerd/*", "*/doctor/*", "*/learn/*",
                   "*/report/*", "src/cli/*.c", "src/config/*.c"],
-    "microhttpd.h": ["src/daemon/server.c", "src/daemon/responses.c"],
+    "microhttpd.h": ["src/daemon/http.[ch]", "src/daemon/responses.c"],
     "b64/*": ["src/core/base/b64.c"],
     "nettle/*": ["src/core/base/digest.c"],
     "seccomp.h": ["src/daemon/seccomp.c"],

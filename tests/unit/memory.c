@@ -231,19 +231,19 @@ static void with_broken_settings(void **state)
 static void a_body_that_comes_in(void **state)
 {
 	static char chunk[40000];
-	struct budget budget = { .limit = 1 << 20 };
+	struct body_budget budget = { .limit = 1 << 20 };
 
 	(void)state;
 	for (size_t turn = 1; turn < 8; turn++) {
-		struct intake in;
+		struct body_buffer in;
 
 		begin(turn, true);
-		intake_begin(&in, 1 << 20);
+		body_buffer_begin(&in, 1 << 20);
 		for (int i = 0; i < 10; i++)
-			intake_take(&in, &budget, chunk, sizeof(chunk));
+			body_buffer_append(&in, &budget, chunk, sizeof(chunk));
 		if (asked >= turn)
-			assert_int_equal(in.fault, INTAKE_NO_MEMORY);
-		intake_drop(&in, &budget);
+			assert_int_equal(in.fault, BODY_NO_MEMORY);
+		body_buffer_free(&in, &budget);
 		assert_int_equal(budget.used, 0);
 		assert_int_equal(alive, 0);
 	}

@@ -103,7 +103,7 @@ static int restricted(void)
 	int rc;
 
 	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	MUST(syscalls_restrict(&e) == 0);
+	MUST(seccomp_restrict(&e) == 0);
 	rc = goes_on();
 	return rc ? rc : is_refused();
 }

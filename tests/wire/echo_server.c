@@ -139,8 +139,8 @@ int main(int argc, char **argv)
 		.request_seconds = (unsigned)strtoul(argv[2], NULL, 10),
 		.budget = strtoul(argv[3], NULL, 10),
 		.ctx = &all,
-		.finished = finished,
-		.wait = wait_for,
+		.next_answer = finished,
+		.answer_timeout = wait_for,
 		.wake_fd = eventfd(0, EFD_CLOEXEC), /* silent: time alone brings answers */
 	};
 
