@@ -14,6 +14,7 @@
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
+#include "dsp/system/file.h"
 
 enum {
 	WAIT_MS = 5000,
@@ -24,21 +25,6 @@ enum {
 static const char down[] = "# TYPE dsp_up gauge\n"
 			   "# HELP dsp_up 0: no dsp answered\n"
 			   "dsp_up 0\n";
-
-static int write_all(int fd, const char *text, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, text, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return -1;
-		text += done;
-		n -= (size_t)done;
-	}
-	return 0;
-}
 
 /*
  * Written beside and then renamed, so that a reader sees the old one or the new one. The name of
@@ -59,7 +45,7 @@ static int replace(const char *path, const char *text, size_t n, struct err *e)
 	fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return FAIL(e, errno, "%s", path);
-	rc = write_all(fd, text, n) == 0 && fchmod(fd, 0644) == 0 ? 0 : -1;
+	rc = file_write_all(fd, text, n) == 0 && fchmod(fd, 0644) == 0 ? 0 : -1;
 	if (rc != 0)
 		err_set(e, errno, "%s", path);
 	if (close(fd) != 0 && rc == 0)
@@ -113,7 +99,7 @@ static int to_output(const char *socket, bool text)
 
 	if (fetch(socket, text, &r, &e) != 0)
 		return fail(&e);
-	rc = write_all(STDOUT_FILENO, r.body, r.len);
+	rc = file_write_all(STDOUT_FILENO, r.body, r.len);
 	if (rc != 0)
 		err_set(&e, errno, "standard output");
 	http_reply_free(&r);
@@ -156,8 +142,8 @@ static int send_reply(const char *status, const char *type, struct span body)
 		"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
 		"Connection: close\r\n\r\n",
 		status, type, body.n);
-	if (write_all(STDOUT_FILENO, head, l.n) != 0 ||
-		write_all(STDOUT_FILENO, body.s, body.n) != 0)
+	if (file_write_all(STDOUT_FILENO, head, l.n) != 0 ||
+		file_write_all(STDOUT_FILENO, body.s, body.n) != 0)
 		return EXIT_FINDINGS;
 	return EXIT_FINE;
 }

@@ -43,48 +43,26 @@ static void forget(const struct daemon_file *f, const char *suffix)
 
 /* --- reading -----------------------------------------------------------------------------------*/
 
-static int read_fd(int fd, const char *path, struct file_text *ret, struct err *e)
-{
-	AUTO_MEM char *room = mem_alloc(FILE_MOST + 1);
-	ssize_t got = 1;
-	size_t n = 0;
-
-	if (!room)
-		return FAIL(e, ENOMEM, "%s", path);
-	while (got > 0 && n <= FILE_MOST) {
-		got = read(fd, room + n, FILE_MOST + 1 - n);
-		n += got > 0 ? (size_t)got : 0;
-	}
-	if (got < 0)
-		return FAIL(e, errno, "%s", path);
-	if (n > FILE_MOST)
-		return FAIL(e, 0, "%s: larger than %d bytes", path, FILE_MOST);
-	*ret = (struct file_text){ mem_copy(room, n), n };
-	return ret->text ? 0 : FAIL(e, ENOMEM, "%s", path);
-}
-
 /* Reads a regular file of the directory; st may be NULL. 1: there is none. */
 static int read_at(const struct daemon_file *f, const char *name, struct stat *st,
 	struct file_text *ret, struct err *e)
 {
-	int fd = openat(
+	AUTO_FD int fd = openat(
 		f->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	struct stat own = { .st_mode = 0 };
-	int rc;
 
 	if (fd < 0 && errno == ENOENT)
 		return 1;
 	if (fd < 0 || fstat(fd, &own) != 0)
-		rc = FAIL(e, errno, "%s", f->path);
-	else if (!S_ISREG(own.st_mode))
-		rc = FAIL(e, 0, "%s: not a regular file", f->path);
-	else
-		rc = read_fd(fd, f->path, ret, e);
-	if (rc == 0 && st)
+		return FAIL(e, errno, "%s", f->path);
+	if (!S_ISREG(own.st_mode))
+		return FAIL(e, 0, "%s: not a regular file", f->path);
+	if (file_read_all(fd, FILE_MOST, ret) != 0)
+		return errno == EFBIG ? FAIL(e, 0, "%s: larger than %d bytes", f->path, FILE_MOST)
+				      : FAIL(e, errno, "%s", f->path);
+	if (st)
 		*st = own;
-	if (fd >= 0)
-		(void)close(fd);
-	return rc;
+	return 0;
 }
 
 /* --- opening -----------------------------------------------------------------------------------*/
@@ -147,7 +125,7 @@ static int open_directory(struct daemon_file *f, bool to_change, struct err *e)
 
 static int open_file(struct daemon_file *f, const char *path, bool to_change, struct err *e)
 {
-	struct file_text read = { NULL, 0 };
+	struct file_text read = { .text = NULL };
 	int rc = 1;
 
 	f->directory = -1;
@@ -202,19 +180,6 @@ void daemon_file_close(struct daemon_file *f)
 
 /* --- writing -----------------------------------------------------------------------------------*/
 
-static int write_all(int fd, const char *text, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, text, n);
-
-		if (done < 0 && errno != EINTR)
-			return -1;
-		text += done > 0 ? done : 0;
-		n -= done > 0 ? (size_t)done : 0;
-	}
-	return 0;
-}
-
 /* Access lists and labels, as far as this file system takes them from us. */
 static int copy_attributes(int from, int to)
 {
@@ -263,7 +228,7 @@ static int write_new(const struct daemon_file *f, const char *text, size_t n, st
 		return FAIL(e, errno, "%s%s", f->path, FILE_NEW);
 	rc = copy_rights(f, fd);
 	if (rc == 0)
-		rc = write_all(fd, text, n);
+		rc = file_write_all(fd, text, n);
 	if (rc == 0)
 		rc = fsync(fd);
 	if (rc != 0)
@@ -298,9 +263,9 @@ static int leave_note(const struct daemon_file *f, struct err *e)
 		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FRESH_MODE);
 	if (fd < 0)
 		return FAIL(e, errno, "%s%s", f->path, FILE_NONE);
-	rc = write_all(fd, note, sizeof(note) - 1);
+	rc = file_write_all(fd, note, sizeof(note) - 1);
 	if (rc == 0 && f->made)
-		rc = write_all(fd, note_directory, sizeof(note_directory) - 1);
+		rc = file_write_all(fd, note_directory, sizeof(note_directory) - 1);
 	if (rc != 0)
 		err_set(e, errno, "%s%s", f->path, FILE_NONE);
 	(void)close(fd);
@@ -370,7 +335,7 @@ int daemon_file_switch(const struct daemon_file *f, struct err *e)
 /* There was no file, and there is again none; nor its directory, when the note says so. */
 static int remove_file(const struct daemon_file *f, struct err *e)
 {
-	struct file_text read = { NULL, 0 };
+	struct file_text read = { .text = NULL };
 	char name[NAME_ROOM];
 	struct err silent;
 	bool directory;
@@ -393,7 +358,7 @@ int daemon_file_preview(const struct daemon_file *f, const char *name, struct fi
 	bool *gone, struct err *e)
 {
 	AUTO_MEM char *left = daemon_json_remove(daemon_file_text(f), name, e);
-	struct file_text before = { NULL, 0 };
+	struct file_text before = { .text = NULL };
 	char beside_it[NAME_ROOM];
 	struct err silent;
 	size_t n = left ? strlen(left) : 0;
@@ -410,7 +375,7 @@ int daemon_file_preview(const struct daemon_file *f, const char *name, struct fi
 		return 0;
 	}
 	mem_free(before.text);
-	*ret = (struct file_text){ left, n };
+	*ret = (struct file_text){ .text = left, .n = n };
 	left = NULL;
 	return 0;
 }
@@ -418,7 +383,7 @@ int daemon_file_preview(const struct daemon_file *f, const char *name, struct fi
 int daemon_file_remove_plugin(const struct daemon_file *f, const char *name, struct err *e)
 {
 	json_auto_t *plugins = daemon_json_plugins(daemon_file_text(f), e);
-	struct file_text left = { NULL, 0 };
+	struct file_text left = { .text = NULL };
 	bool has = daemon_json_has(plugins, name);
 	bool gone = false;
 	int rc;

@@ -11,7 +11,7 @@
 
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
-#include "dsp/system/trusted_file.h"
+#include "dsp/system/file.h"
 
 /* What stands beside daemon.json, by what is added to its name. */
 #define FILE_NEW ".dsp-new"          /* not yet in force */

@@ -73,7 +73,7 @@ static int check_left(struct setup *s, const json_t *plugins)
 
 static int show(struct setup *s, bool has)
 {
-	struct file_text left = { NULL, 0 };
+	struct file_text left = { .text = NULL };
 	bool gone = false;
 	struct err e;
 

@@ -13,8 +13,9 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/host/listening_sockets.h"
+#include "dsp/system/file.h"
+#include "host_object.h"
 #include "mount_table.h"
-#include "path_walk.h"
 
 enum {
 	PLACES_MOST = 320, /* our own, and of sockets as many as listening.c finds */
@@ -47,8 +48,8 @@ struct host_view {
 	struct identity root;
 	struct span socket_dir; /* clean; mem_free */
 	bool no_memory;
-	bool blind; /* on which sockets dockerd listens is not known */
-	struct walk walk;
+	bool blind;                /* on which sockets dockerd listens is not known */
+	struct host_object object; /* that was found last */
 	char place[MOUNT_PLACE_ROOM];
 };
 
@@ -96,25 +97,25 @@ static bool add(struct identities *set, const struct identity *id)
 }
 
 /*
- * The directory that the walk's object is or stands in, which is the caller's; and how many
+ * Opens the directory that the object is or stands in, for the caller to close; and how many
  * directories are there from it to the root.
  */
-static int directory_of(const struct walk *w, mode_t mode, size_t *steps)
+static int directory_of(const struct host_object *o, mode_t mode, size_t *steps)
 {
 	char path[1024];
-	size_t n = w->base.n;
+	size_t n = o->base.n;
 
 	*steps = n > 0 ? 1 : UNKNOWN_DEPTH;
 	for (size_t i = 1; i < n; i++)
-		*steps += w->base.s[i] == '/' || i == 1;
+		*steps += o->base.s[i] == '/' || i == 1;
 	if (S_ISDIR(mode))
-		return openat(w->fd, ".", O_PATH | O_CLOEXEC);
-	while (n > 0 && w->base.s[n - 1] != '/')
+		return openat(o->fd, ".", O_PATH | O_CLOEXEC);
+	while (n > 0 && o->base.s[n - 1] != '/')
 		n--;
 	if (n == 0 || n >= sizeof(path))
 		return -1;
 	*steps -= *steps > 1;
-	text_copy((struct span){ w->base.s, n }, path, sizeof(path));
+	text_copy((struct span){ o->base.s, n }, path, sizeof(path));
 	return open(path, O_PATH | O_CLOEXEC);
 }
 
@@ -134,7 +135,7 @@ static void note_place(struct host_view *h, struct kind *k)
 	struct mount_place place;
 
 	if (k->place_count == PLACES_MOST ||
-		!mount_table_place(&h->mounts, h->walk.fd, h->walk.path, h->place, &place))
+		!mount_table_place(&h->mounts, h->object.fd, h->object.path, h->place, &place))
 		return;
 	place.path.s = mem_copy(place.path.s, place.path.n);
 	if (place.path.s)
@@ -151,14 +152,9 @@ static void note(struct host_view *h, struct kind *k, const struct identity *id)
 
 static bool find(struct host_view *h, const char *path, struct identity *id, mode_t *mode)
 {
-	walk_to(&h->walk, path);
-	if (h->walk.fd < 0)
-		return false;
+	host_object_find(&h->object, path);
 	/* A link that leads nowhere is found up to there: it is no such thing. */
-	if (h->walk.there && identify(h->walk.fd, id, mode))
-		return true;
-	(void)close(h->walk.fd);
-	return false;
+	return h->object.there && identify(h->object.fd, id, mode);
 }
 
 static void note_own(struct host_view *h, const char *path)
@@ -166,18 +162,17 @@ static void note_own(struct host_view *h, const char *path)
 	struct identity id;
 	mode_t mode;
 
-	walk_to(&h->walk, path);
-	if (h->walk.fd < 0)
+	host_object_find(&h->object, path);
+	if (h->object.fd < 0)
 		return;
-	if (!h->walk.there) {
+	if (!h->object.there) {
 		/* It may be there, in a directory that dsp may not enter. */
 		note_place(h, &h->own);
-	} else if (identify(h->walk.fd, &id, &mode) && compare(&id, &h->root) != 0) {
+	} else if (identify(h->object.fd, &id, &mode) && compare(&id, &h->root) != 0) {
 		/* Whatever leads to the root does not make everything dsp's own. */
 		note(h, &h->own, &id);
 		note_place(h, &h->own);
 	}
-	(void)close(h->walk.fd);
 }
 
 /* A socket in a directory that dsp may not enter: by its place at least. */
@@ -187,11 +182,9 @@ static void note_hidden_socket(struct host_view *h, const char *path)
 
 	if (stat(path, &st) == 0 || errno != EACCES)
 		return;
-	walk_to(&h->walk, path);
-	if (h->walk.fd < 0)
-		return;
-	note_place(h, &h->sockets);
-	(void)close(h->walk.fd);
+	host_object_find(&h->object, path);
+	if (h->object.fd >= 0)
+		note_place(h, &h->sockets);
 }
 
 static void note_socket(void *ctx, const char *path)
@@ -200,7 +193,7 @@ static void note_socket(void *ctx, const char *path)
 	struct identity id;
 	mode_t mode;
 	size_t steps;
-	int fd;
+	AUTO_FD int fd = -1;
 
 	if (!find(h, path, &id, &mode)) {
 		note_hidden_socket(h, path);
@@ -208,15 +201,12 @@ static void note_socket(void *ctx, const char *path)
 	}
 	note(h, &h->sockets, &id);
 	note_place(h, &h->sockets);
-	fd = directory_of(&h->walk, mode, &steps);
+	fd = directory_of(&h->object, mode, &steps);
 	for (; fd >= 0 && steps > 0; steps--) {
 		if (identify(fd, &id, &mode))
 			note(h, &h->sockets, &id);
 		fd = parent_of(fd);
 	}
-	if (fd >= 0)
-		(void)close(fd);
-	(void)close(h->walk.fd);
 }
 
 /* From which mounts a socket can be reached: those below a source show it too. */
@@ -244,8 +234,7 @@ static void read_all(struct host_view *h, pid_t docker)
 	size_t count;
 	mode_t mode;
 
-	if (find(h, "/", &h->root, &mode))
-		(void)close(h->walk.fd);
+	(void)find(h, "/", &h->root, &mode);
 	paths = path_dsp_directories(&count);
 	for (size_t i = 0; i < count; i++)
 		note_own(h, paths[i].s);
@@ -260,6 +249,7 @@ static void read_all(struct host_view *h, pid_t docker)
 	h->no_memory = h->no_memory || known < 0;
 	h->blind = known == LISTENING_UNKNOWN;
 	note_exposed(h);
+	host_object_close(&h->object);
 	if (h->own.ids.count > 0)
 		qsort(h->own.ids.items, h->own.ids.count, sizeof(struct identity), compare);
 	if (h->sockets.ids.count > 0)
@@ -271,6 +261,8 @@ struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 	struct host_view *h = mem_array(1, sizeof(*h));
 	char *dir = mem_alloc(socket_dir.n + 2);
 
+	if (h)
+		h->object.fd = -1;
 	if (!h || !dir || mount_table_read(&h->mounts) != 0) {
 		mem_free(dir);
 		host_view_free(h);
@@ -297,6 +289,7 @@ void host_view_free(struct host_view *h)
 {
 	if (!h)
 		return;
+	host_object_close(&h->object);
 	kind_free(&h->own);
 	kind_free(&h->sockets);
 	mount_table_free(&h->mounts);
@@ -310,23 +303,21 @@ static bool is_below_own(struct host_view *h, mode_t mode)
 {
 	struct identity id;
 	size_t steps;
-	int fd = directory_of(&h->walk, mode, &steps);
+	AUTO_FD int fd = directory_of(&h->object, mode, &steps);
 
 	for (; fd >= 0 && steps > 0; steps--) {
 		if (identify(fd, &id, &mode) && has(&h->own.ids, &id))
-			break;
+			return true;
 		fd = parent_of(fd);
 	}
-	if (fd >= 0)
-		(void)close(fd);
-	return fd >= 0 && steps > 0;
+	return false;
 }
 
 static void look_at_place(struct host_view *h, struct mount_info *ret)
 {
 	struct mount_place at;
 
-	if (!mount_table_place(&h->mounts, h->walk.fd, h->walk.path, h->place, &at))
+	if (!mount_table_place(&h->mounts, h->object.fd, h->object.path, h->place, &at))
 		return;
 	for (size_t i = 0; i < h->own.place_count; i++)
 		ret->dsp_file = ret->dsp_file || mount_place_within(&at, &h->own.places[i]);
@@ -339,13 +330,13 @@ static void look_at_object(struct host_view *h, struct mount_info *ret)
 	struct identity id;
 	mode_t mode;
 
-	if (!identify(h->walk.fd, &id, &mode))
+	if (!identify(h->object.fd, &id, &mode))
 		return;
 	/* Any may be, or hold, the socket. */
 	if (h->blind && !S_ISREG(mode))
 		ret->visible = false;
 	/* What is not there has a parent that is. */
-	if (h->walk.there) {
+	if (h->object.there) {
 		ret->socket = ret->socket || has(&h->sockets.ids, &id);
 		ret->device = ret->device || S_ISBLK(mode) || S_ISCHR(mode);
 		ret->dsp_file = ret->dsp_file || has(&h->own.ids, &id);
@@ -356,30 +347,29 @@ static void look_at_object(struct host_view *h, struct mount_info *ret)
 
 void host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret)
 {
-	struct walk *w = &h->walk;
+	struct host_object *o = &h->object;
 	bool process;
 
-	walk_to(w, path);
-	process = w->fd >= 0 && mount_table_is_process(&h->mounts, w->fd, w->path);
+	host_object_find(o, path);
+	process = o->fd >= 0 && mount_table_is_process(&h->mounts, o->fd, o->path);
 	*ret = (struct mount_info){
-		.visible = w->plain && !process,
-		.socket = path_holds_socket(w->path) ||
-			mount_table_shows_marked(&h->mounts, w->path),
-		.dsp_file = path_is_dsp_file(w->path, h->socket_dir),
-		.device = path_within(w->path, SPAN("/dev")),
+		.visible = o->plain && !process,
+		.socket = path_holds_socket(o->path) ||
+			mount_table_shows_marked(&h->mounts, o->path),
+		.dsp_file = path_is_dsp_file(o->path, h->socket_dir),
+		.device = path_within(o->path, SPAN("/dev")),
 	};
 	/* Of a process's directory dsp's own number would stand in the path. */
-	text_copy(process || w->magic ? span_of(path) : w->path, ret->path, sizeof(ret->path));
+	text_copy(process || o->magic ? span_of(path) : o->path, ret->path, sizeof(ret->path));
 	/*
 	 * What dsp may not see of a process, such as its root, leads anywhere; and so does what a
 	 * process's own links mean to dockerd, whose working directory and descriptors are others.
 	 */
-	if (w->magic || (process && !w->there))
+	if (o->magic || (process && !o->there))
 		ret->socket = ret->dsp_file = true;
-	if (w->fd < 0)
-		return;
-	look_at_object(h, ret);
-	(void)close(w->fd);
+	if (o->fd >= 0)
+		look_at_object(h, ret);
+	host_object_close(o);
 }
 
 struct span host_view_mount_point(const struct host_view *h, struct span path)

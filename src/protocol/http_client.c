@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "dsp/core/base/mem.h"
 #include "dsp/system/clock.h"
+#include "dsp/system/file.h"
 #include "dsp/system/unix_socket.h"
 
-/* dockerd tells a lot of a host with many plugins; nothing that is asked here is larger. */
-enum { FIRST_ROOM = 16 << 10, REPLY_MOST = 4 << 20 };
+/* dockerd reports much about a host with many plugins; no reply that is asked for is larger. */
+enum { REPLY_MOST = 4 << 20 };
 
 static int connect_to(const char *path, struct err *e)
 {
@@ -40,33 +40,20 @@ static bool is_ready(int fd, uint64_t until)
 }
 
 /* Everything until the other side closes. -1 and errno. */
-static int read_reply(int fd, uint64_t until, char **text, size_t *len)
+static int read_reply(int fd, uint64_t until, struct file_text *t)
 {
-	size_t room = 0;
+	int rc = 1;
 
-	for (;;) {
-		ssize_t n;
-
-		if (*len == room) {
-			char *more;
-
-			room = room > 0 ? room * 2 : FIRST_ROOM;
-			more = room <= REPLY_MOST ? mem_resize(*text, room) : NULL;
-			if (!more) {
-				errno = EMSGSIZE;
-				return -1;
-			}
-			*text = more;
-		}
+	while (rc > 0) {
 		if (!is_ready(fd, until))
 			return -1;
-		n = read(fd, *text + *len, room - *len);
-		if (n == 0)
-			return 0;
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return -1;
-		*len += n > 0 ? (size_t)n : 0;
+		rc = file_read_some(fd, REPLY_MOST, t);
+		if (rc < 0 && errno == EAGAIN)
+			rc = 1;
+		else if (rc < 0 && errno == EFBIG)
+			errno = EMSGSIZE;
 	}
+	return rc;
 }
 
 static bool is_digit(char c)
@@ -101,13 +88,13 @@ static int exchange(
 	const char *path, const struct http_request *q, struct http_reply *ret, struct err *e)
 {
 	uint64_t until = clock_now() + q->wait_ms;
-	struct http_reply r = { 0, NULL, NULL, 0 };
-	size_t len = 0;
+	struct file_text reply = { .text = NULL };
+	struct http_reply r;
 	char request[512];
 	int n = snprintf(request, sizeof(request),
 		"%s %s HTTP/1.0\r\nHost: dsp\r\nContent-Length: 0\r\n\r\n", q->method, q->target);
+	AUTO_FD int fd = -1;
 	int rc = -1;
-	int fd;
 
 	if (n < 0 || (size_t)n >= sizeof(request))
 		return FAIL(e, EMSGSIZE, "%s: the question is too long", path);
@@ -116,14 +103,14 @@ static int exchange(
 		return -1;
 	/* So few bytes find room in a fresh socket. */
 	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
-		rc = read_reply(fd, until, &r.text, &len);
+		rc = read_reply(fd, until, &reply);
+	r.text = reply.text;
 	if (rc != 0)
 		err_set(e, errno, "%s: no answer", path);
-	else if (parse_reply(&r, len) != 0)
+	else if (parse_reply(&r, reply.n) != 0)
 		rc = FAIL(e, 0, "%s: what answers there speaks no HTTP", path);
-	(void)close(fd);
 	if (rc != 0)
-		mem_free(r.text);
+		mem_free(reply.text);
 	else
 		*ret = r;
 	return rc;

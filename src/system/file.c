@@ -2,48 +2,100 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dsp/core/base/mem.h"
 
-/* Reads to the end, or until text's room is full. The number of bytes, or -1 and errno. */
-static ssize_t read_all(int fd, char *text, size_t room)
+enum { FIRST_ROOM = 16 << 10 };
+
+void file_close_auto(const int *fd)
 {
-	size_t len = 0;
+	int code = errno;
+
+	if (*fd >= 0)
+		(void)close(*fd);
+	errno = code;
+}
+
+/* Room for one byte more than `most` shows that there is more; one for the end is kept free. */
+static int grow(struct file_text *t, size_t most)
+{
+	size_t room = t->room > 0 ? t->room * 2 : FIRST_ROOM;
+	char *more;
+
+	if (room > most + 2)
+		room = most + 2;
+	more = mem_resize(t->text, room);
+	if (!more) {
+		errno = ENOMEM;
+		return -1;
+	}
+	t->text = more;
+	t->room = room;
+	return 0;
+}
+
+int file_read_some(int fd, size_t most, struct file_text *t)
+{
 	ssize_t n;
 
-	do {
-		n = read(fd, text + len, room - len);
-		len += n > 0 ? (size_t)n : 0;
-	} while (len < room && (n > 0 || (n < 0 && errno == EINTR)));
-	return n < 0 ? -1 : (ssize_t)len;
+	if (t->n + 1 >= t->room && grow(t, most) != 0)
+		return -1;
+	n = read(fd, t->text + t->n, t->room - 1 - t->n);
+	if (n < 0)
+		return errno == EINTR ? 1 : -1;
+	t->n += (size_t)n;
+	t->text[t->n] = '\0';
+	if (t->n > most) {
+		errno = EFBIG;
+		return -1;
+	}
+	return n > 0;
+}
+
+int file_read_all(int fd, size_t most, struct file_text *ret)
+{
+	struct file_text t = { .text = NULL };
+	int rc;
+
+	do
+		rc = file_read_some(fd, most, &t);
+	while (rc > 0);
+	if (rc == 0)
+		*ret = t;
+	else
+		mem_free(t.text);
+	return rc;
 }
 
 int file_read(const char *path, size_t most, char **ret, size_t *len, struct err *e)
 {
-	bool standard_input = strcmp(path, "-") == 0;
-	int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	AUTO_MEM char *text = NULL;
-	ssize_t n = -1;
-	int rc = 0;
+	AUTO_FD int opened = -1;
+	int fd = STDIN_FILENO;
+	struct file_text read;
 
-	if (fd < 0)
-		return FAIL(e, errno, "%s", path);
-	text = mem_alloc(most + 1);
-	if (text)
-		n = read_all(fd, text, most + 1);
-	if (n < 0)
-		rc = FAIL(e, text ? errno : ENOMEM, "%s", path);
-	else if ((size_t)n > most)
-		rc = FAIL(e, 0, "%s: more than %zu bytes", path, most);
-	if (!standard_input)
-		(void)close(fd);
-	if (rc != 0)
-		return -1;
-	*len = (size_t)n;
-	*ret = text;
-	text = NULL;
+	if (strcmp(path, "-") != 0)
+		fd = opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd >= 0 && file_read_all(fd, most, &read) == 0) {
+		*ret = read.text;
+		*len = read.n;
+		return 0;
+	}
+	if (fd >= 0 && errno == EFBIG)
+		return FAIL(e, 0, "%s: more than %zu bytes", path, most);
+	return FAIL(e, errno, "%s", path);
+}
+
+int file_write_all(int fd, const char *text, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, text, n);
+
+		if (done < 0 && errno != EINTR)
+			return -1;
+		text += done > 0 ? done : 0;
+		n -= done > 0 ? (size_t)done : 0;
+	}
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* Files of /proc, whole, and their words. */
+/* Files of /proc and lists of words: whole files, line by line, word by word. */
 #ifndef DSP_PROC_FILE_H
 #define DSP_PROC_FILE_H
 
@@ -6,12 +6,12 @@
 #include "dsp/core/base/span.h"
 
 /*
- * Reads a file whose size nobody knows. mem_free is for the caller. -1 and errno: ENOMEM when
- * memory ran out or it is unreasonably long, else it cannot be read.
+ * Reads a whole file of /proc, which does not tell its size. On 0 the caller frees *ret with
+ * mem_free. -1 and errno: ENOMEM when memory ran out or the file is larger than 32 MiB.
  */
 MUST_USE int proc_file_read(const char *path, char **ret, size_t *len);
 
-/* Takes the next line, or the next word of a line, off the front of text. */
+/* Cuts the next line off the front of text, or the next word off the front of a line. */
 struct span proc_file_line(struct span *text);
 struct span proc_file_word(struct span *line);
 
