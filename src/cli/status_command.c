@@ -8,6 +8,7 @@
 #include "dsp/config/command.h"
 #include "dsp/config/output.h"
 #include "dsp/core/policy/settings.h"
+#include "dsp/dockerd/dockerd_api.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"

@@ -1,4 +1,6 @@
-/* What a dockerd answers. */
+/* Questions to dockerd: its API, the probe, its plugins. */
+#include "dsp/dockerd/dockerd_api.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,12 +8,10 @@
 #include <unistd.h>
 
 #include "dsp/core/base/text.h"
-#include "dsp/dockerd/dockerd_process.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
-#include "dsp/system/subprocess.h"
 
-enum { DOCKERD_MS = 10000, PROBE_MS = 5000, VERSION_MS = 20000 };
+enum { DOCKERD_MS = 10000, PROBE_MS = 5000 };
 
 int dockerd_api_get(
 	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e)
@@ -29,41 +29,6 @@ int dockerd_api_get(
 	return 0;
 }
 
-/* --- version -----------------------------------------------------------------------------------*/
-
-int dockerd_run(const struct dockerd *d, const char *const *arguments, char *output, size_t cap,
-	struct err *e)
-{
-	const char *argv[8] = { NULL };
-	char program[32];
-	size_t n = 1;
-
-	/* The program that runs, and not one that an upgrade put in its place since. */
-	(void)snprintf(program, sizeof(program), "/proc/%d/exe", (int)d->pid);
-	argv[0] = program;
-	for (; *arguments && n + 1 < sizeof(argv) / sizeof(argv[0]); arguments++)
-		argv[n++] = *arguments;
-	return subprocess_run(argv, VERSION_MS, output, cap, e);
-}
-
-void dockerd_read_version(struct dockerd *d)
-{
-	static const char *const arguments[] = { "--version", NULL };
-	static const char before[] = "Docker version ";
-	const char *at;
-	char output[256];
-	struct err e;
-
-	/* Not from its API: that may be closed by a policy, or wait for a plugin that is dead. */
-	if (dockerd_run(d, arguments, output, sizeof(output), &e) != 0)
-		return;
-	at = strstr(output, before);
-	if (at) {
-		at += sizeof(before) - 1;
-		text_copy((struct span){ at, strcspn(at, ", \n") }, d->version, sizeof(d->version));
-	}
-}
-
 /* --- the probe ---------------------------------------------------------------------------------*/
 
 static int make_nonce(char nonce[PROBE_LENGTH + 1], struct err *e)
@@ -77,8 +42,8 @@ static int make_nonce(char nonce[PROBE_LENGTH + 1], struct err *e)
 	return 0;
 }
 
-/* Whether dsp has seen the nonce; -1 and e: it does not tell. */
-static int has_seen(const char *dsp_socket, const char *nonce, struct err *e)
+/* Whether dsp received the nonce: 1 or 0; -1 and e: it does not answer. */
+static int received(const char *dsp_socket, const char *nonce, struct err *e)
 {
 	json_auto_t *o = http_client_ask_dsp(dsp_socket, ENDPOINT_STATUS, PROBE_MS, NULL, e);
 	const json_t *probes = json_object_get(o, "probes");
@@ -96,8 +61,9 @@ static int has_seen(const char *dsp_socket, const char *nonce, struct err *e)
 	return 0;
 }
 
-/* What dockerd said to the ping tells something when it was not 200. */
-static enum probe_result refused(const struct dockerd *d, const struct http_reply *r, struct err *e)
+/* Sets e to what dockerd answered, which was not 200. Another plugin denied, or dsp is dead. */
+static enum probe_result read_denial(
+	const struct dockerd *d, const struct http_reply *r, struct err *e)
 {
 	json_auto_t *o = http_reply_json(r);
 	const char *message = json_string_value(json_object_get(o, "message"));
@@ -125,16 +91,15 @@ enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_soc
 	}
 	(void)snprintf(target, sizeof(target), "/_ping?dsp=%s", nonce);
 	answered = http_client_get(d->socket, target, PROBE_MS, &r, e);
-	seen = has_seen(dsp_socket, nonce, answered == 0 ? e : &silent);
+	seen = received(dsp_socket, nonce, answered == 0 ? e : &silent);
 	if (seen == 1)
 		probe = PROBE_ASKED;
 	else if (answered != 0)
 		probe = PROBE_UNKNOWN;
 	else if (r.status != 200)
-		/* Another plugin may have refused it, or dsp itself is dead. */
-		probe = refused(d, &r, e);
+		probe = read_denial(d, &r, e);
 	else
-		/* Whom dockerd asks must answer before it does: no dsp that is dead was asked. */
+		/* dockerd answers after all plugins have: it did not ask a dsp that is dead. */
 		probe = PROBE_NOT_ASKED;
 	if (answered == 0)
 		http_reply_free(&r);
@@ -143,7 +108,17 @@ enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_soc
 
 /* --- plugins -----------------------------------------------------------------------------------*/
 
-/* The form with name in the place of each "%s". */
+void dockerd_plugin_name(const char *socket, char *out, size_t cap)
+{
+	const char *slash = strrchr(socket, '/');
+	struct span name = span_of(slash ? slash + 1 : socket);
+
+	if (span_ends(name, SPAN(".sock")))
+		name.n -= SPAN(".sock").n;
+	text_copy(name, out, cap);
+}
+
+/* The form with name in place of each "%s". */
 static const char *fill_in(const char *form, const char *name, char *path, size_t cap)
 {
 	struct line l;
@@ -178,22 +153,16 @@ bool dockerd_find_plugin(const char *name, char *path, size_t cap)
 	return found;
 }
 
-/* A plugin's name holds nothing else; the rest would change the question. */
-static bool is_plain(const char *name)
-{
-	return name[0] != '\0' && strlen(name) < 128 &&
-		strspn(name,
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/") ==
-		strlen(name);
-}
-
 int dockerd_api_managed(const struct dockerd *d, const char *name, struct err *e)
 {
+	static const char characters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/";
 	json_auto_t *o = NULL;
 	char target[256];
 	int status = 0;
 
-	if (!is_plain(name))
+	/* No plugin has another name, and another character could change the target. */
+	if (name[0] == '\0' || strlen(name) >= 128 || name[strspn(name, characters)] != '\0')
 		return -1;
 	(void)snprintf(target, sizeof(target), "/plugins/%s/json", name);
 	if (dockerd_api_get(d, target, &status, &o, e) != 0)
@@ -207,6 +176,6 @@ int dockerd_api_managed(const struct dockerd *d, const char *name, struct err *e
 			message ? message : "no reason");
 		return -2;
 	}
-	/* By its name, or by the first digits of its id: dockerd takes either for the name. */
+	/* The name may also be the first digits of an id: dockerd takes both. */
 	return json_is_true(json_object_get(o, "Enabled"));
 }

@@ -1,4 +1,4 @@
-/* dockerd's command line, of its process or of its unit, and the flags in it. */
+/* dockerd's command line: where it comes from, and the flags in it. */
 #include "dockerd_options.h"
 
 #include <errno.h>
@@ -69,8 +69,8 @@ int dockerd_options_read(struct dockerd *d, struct err *e)
 	return 0;
 }
 
-/* The value of the argument at *at when it is the flag; *at goes on. NULL: it is another. */
-static const char *value_at(const struct dockerd *d, const char *flag, char letter, size_t *at)
+/* The value of the argument at *at if that is the flag, and *at goes on. NULL: another flag. */
+static const char *value_at(const struct dockerd *d, const char *flag, size_t *at)
 {
 	const char *word = d->arguments[(*at)++];
 	const char *next = *at < d->count ? d->arguments[*at] : NULL;
@@ -88,15 +88,15 @@ static const char *value_at(const struct dockerd *d, const char *flag, char lett
 		if (*value != '\0')
 			return NULL;
 	} else {
-		/* Letters of switches may stand before it, as in -DH. */
-		value = letter ? strchr(word, letter) : NULL;
+		/* Letters of switches may stand before it: -DH unix:///path. */
+		value = strcmp(flag, "host") == 0 ? strchr(word, 'H') : NULL;
 		if (!value)
 			return NULL;
 		value += value[1] == '=' ? 2 : 1;
 		if (*value != '\0')
 			return value;
 	}
-	/* dockerd takes nothing but flags: what is no flag is the value of the one before. */
+	/* dockerd has no positional arguments: a word without a dash is the value of a flag. */
 	if (!next || next[0] == '-')
 		return "";
 	++*at;
@@ -105,18 +105,14 @@ static const char *value_at(const struct dockerd *d, const char *flag, char lett
 
 const char *dockerd_options_next(const struct dockerd *d, const char *flag, size_t *at)
 {
-	char letter = strcmp(flag, "host") == 0 ? 'H' : '\0';
+	const char *value = NULL;
 
 	if (*at == 0)
 		*at = 1;
-	while (d->arguments && *at < d->count) {
-		const char *value;
-
+	while (!value && d->arguments && *at < d->count) {
 		if (strcmp(d->arguments[*at], "--") == 0)
 			return NULL;
-		value = value_at(d, flag, letter, at);
-		if (value)
-			return value;
+		value = value_at(d, flag, at);
 	}
-	return NULL;
+	return value;
 }

@@ -1,4 +1,4 @@
-/* Which dockerd is meant, and what can be read of it in /proc. */
+/* Finds the dockerd that a command is about, and reads in /proc how it runs. */
 #include "dsp/dockerd/dockerd_process.h"
 
 #include <dirent.h>
@@ -16,27 +16,23 @@
 #include "dsp/core/base/text.h"
 #include "dsp/host/listening_sockets.h"
 #include "dsp/system/proc_file.h"
+#include "dsp/system/subprocess.h"
 #include "dsp/system/unix_socket.h"
 
 #define USUAL_CONFIG "/etc/docker/daemon.json"
 #define USUAL_SOCKET "/run/docker.sock"
 
-enum { DAEMONS_MOST = 16 };
+enum { DAEMONS_MOST = 16, COMMAND_MS = 20000 };
 
 /* The processes that are called dockerd. */
-struct seen {
-	pid_t here[DAEMONS_MOST]; /* root's, with our view of processes and files */
+struct daemons {
+	pid_t here[DAEMONS_MOST]; /* root's, in our PID namespace and with our root directory */
 	size_t count;
 	pid_t rootless;  /* another user's; 0: none */
-	pid_t elsewhere; /* in a container, or another view of files; 0: none */
+	pid_t elsewhere; /* in another PID namespace or root directory, as in a container; 0: none */
 };
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* Whether two paths lead to the same, or both to nothing. */
+/* Whether two paths lead to the same file, or both to none. */
 static bool is_same(const char *a, const char *b)
 {
 	struct stat first;
@@ -44,7 +40,8 @@ static bool is_same(const char *a, const char *b)
 	int one = stat(a, &first);
 	int other = stat(b, &second);
 
-	return one == other && (one != 0 || same_file(&first, &second));
+	return one == other &&
+		(one != 0 || (first.st_dev == second.st_dev && first.st_ino == second.st_ino));
 }
 
 static const char *proc_path(pid_t pid, const char *rest, char *out, size_t cap)
@@ -55,17 +52,30 @@ static const char *proc_path(pid_t pid, const char *rest, char *out, size_t cap)
 
 /* --- processes ---------------------------------------------------------------------------------*/
 
-static bool is_dockerd(pid_t pid)
+/* Adds the process to its kind, if it is called dockerd. */
+static void inspect_process(struct daemons *all, pid_t pid)
 {
 	AUTO_MEM char *text = NULL;
-	char path[64];
 	struct span program;
+	struct stat st;
+	char path[64];
 	size_t len;
 
 	if (proc_file_read(proc_path(pid, "cmdline", path, sizeof(path)), &text, &len) != 0)
-		return false;
+		return;
 	program = (struct span){ text, span_find((struct span){ text, len }, '\0') };
-	return span_equal(program, SPAN("dockerd")) || span_ends(program, SPAN("/dockerd"));
+	if (!span_equal(program, SPAN("dockerd")) && !span_ends(program, SPAN("/dockerd")))
+		return;
+	if (stat(proc_path(pid, "", path, sizeof(path)), &st) != 0)
+		return;
+	/* A rootless dockerd always has another root directory. */
+	if (!is_same(proc_path(pid, "ns/pid", path, sizeof(path)), "/proc/self/ns/pid") ||
+		(st.st_uid == 0 && !is_same(proc_path(pid, "root/", path, sizeof(path)), "/")))
+		all->elsewhere = pid;
+	else if (st.st_uid != 0)
+		all->rootless = pid;
+	else if (all->count < DAEMONS_MOST)
+		all->here[all->count++] = pid;
 }
 
 static pid_t parent_of(pid_t pid)
@@ -82,71 +92,47 @@ static pid_t parent_of(pid_t pid)
 	while (rest.n > 0) {
 		struct span line = proc_file_line(&rest);
 
-		/* The line ends with a newline, where strtol ends too. */
+		/* strtol stops at the newline. */
 		if (span_starts(line, key))
 			return (pid_t)strtol(line.s + key.n, NULL, 10);
 	}
 	return 0;
 }
 
-static void sort_process(struct seen *s, pid_t pid)
+static int inspect_processes(struct daemons *all, struct err *e)
 {
-	struct stat st;
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	if (stat(path, &st) != 0)
-		return;
-	/* A rootless one has a root of its own, and no wish to be looked at closely. */
-	if (!is_same(proc_path(pid, "ns/pid", path, sizeof(path)), "/proc/self/ns/pid") ||
-		(st.st_uid == 0 && !is_same(proc_path(pid, "root/", path, sizeof(path)), "/")))
-		s->elsewhere = pid;
-	else if (st.st_uid != 0)
-		s->rootless = pid;
-	else if (s->count < DAEMONS_MOST)
-		s->here[s->count++] = pid;
-}
-
-/* For a moment a child of dockerd's is one more dockerd, until it becomes another program. */
-static void drop_children(struct seen *s)
-{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < s->count; i++) {
-		pid_t parent = parent_of(s->here[i]);
-		bool child = false;
-
-		for (size_t j = 0; j < s->count; j++)
-			child = child || s->here[j] == parent;
-		if (!child)
-			s->here[kept++] = s->here[i];
-	}
-	s->count = kept;
-}
-
-static int inspect_processes(struct seen *s, struct err *e)
-{
-	DIR *all = opendir("/proc");
-	const struct dirent *entry;
-
-	*s = (struct seen){ .count = 0 };
-	if (!all)
+	*all = (struct daemons){ .count = 0 };
+	if (!proc)
 		return FAIL(e, errno, "/proc");
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
-	while ((entry = readdir(all)) != NULL) {
+	while ((entry = readdir(proc)) != NULL) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (pid > 0 && is_dockerd(pid))
-			sort_process(s, pid);
+		if (pid > 0)
+			inspect_process(all, pid);
 	}
-	(void)closedir(all);
-	drop_children(s);
+	(void)closedir(proc);
+	/* A child that dockerd has forked is called dockerd until it executes its program. */
+	for (size_t i = 0; i < all->count; i++) {
+		pid_t parent = parent_of(all->here[i]);
+		bool child = false;
+
+		for (size_t j = 0; j < all->count; j++)
+			child = child || all->here[j] == parent;
+		if (!child)
+			all->here[kept++] = all->here[i];
+	}
+	all->count = kept;
 	return 0;
 }
 
 /* --- configuration -----------------------------------------------------------------------------*/
 
-/* directory, "/" when it lacks between them, and path; mem_free. NULL and e. */
+/* The directory, "/" if none stands between, and the path; mem_free. NULL and e. */
 static char *join(const char *directory, const char *path, struct err *e)
 {
 	size_t cap = strlen(directory) + strlen(path) + 2;
@@ -163,8 +149,8 @@ static char *join(const char *directory, const char *path, struct err *e)
 	return whole;
 }
 
-/* The path as it is from "/": dockerd's own directory is meant. NULL and e. */
-static char *from_root(const struct dockerd *d, const char *path, struct err *e)
+/* The absolute path: a relative one starts in dockerd's working directory. NULL and e. */
+static char *absolute_path(const struct dockerd *d, const char *path, struct err *e)
 {
 	AUTO_MEM char *directory = NULL;
 	char link[64];
@@ -180,11 +166,28 @@ static char *from_root(const struct dockerd *d, const char *path, struct err *e)
 	return join(directory, path, e);
 }
 
-static int check_view(const struct dockerd *d, struct err *e)
+/* Sets config_file, which must be the same file for dockerd as for us. */
+static int find_config(struct dockerd *d, struct err *e)
 {
 	AUTO_MEM char *there = NULL;
+	const char *named = NULL;
+	const char *value;
 	char root[64];
+	size_t at = 0;
 
+	/* The last one counts. */
+	while ((value = dockerd_options_next(d, "config-file", &at)) != NULL)
+		named = value;
+	if (named && named[0] == '\0')
+		return FAIL(e, 0,
+			"dockerd (process %d) reads no daemon.json: its --config-file is empty",
+			(int)d->pid);
+	d->config_named = named != NULL;
+	d->config_file = absolute_path(d, named ? named : USUAL_CONFIG, e);
+	if (!d->config_file)
+		return -1;
+	if (d->pid == 0 || d->rootless)
+		return 0;
 	there = join(proc_path(d->pid, "root", root, sizeof(root)), d->config_file, e);
 	if (!there)
 		return -1;
@@ -195,36 +198,16 @@ static int check_view(const struct dockerd *d, struct err *e)
 		(int)d->pid, d->config_file, (int)d->pid);
 }
 
-static int find_config(struct dockerd *d, struct err *e)
-{
-	const char *named = NULL;
-	const char *value;
-	size_t at = 0;
-
-	/* Of several the last one counts. */
-	while ((value = dockerd_options_next(d, "config-file", &at)) != NULL)
-		named = value;
-	if (named && named[0] == '\0')
-		return FAIL(e, 0,
-			"dockerd (process %d) reads no daemon.json: its --config-file is empty",
-			(int)d->pid);
-	d->config_named = named != NULL;
-	d->config_file = from_root(d, named ? named : USUAL_CONFIG, e);
-	if (!d->config_file)
-		return -1;
-	return d->pid != 0 && !d->rootless ? check_view(d, e) : 0;
-}
-
 /* --- sockets -----------------------------------------------------------------------------------*/
 
-struct listens {
+struct listener {
 	const char *path;
 	bool found;
 };
 
-static void compare(void *ctx, const char *path)
+static void compare_path(void *ctx, const char *path)
 {
-	struct listens *l = ctx;
+	struct listener *l = ctx;
 	struct stat st;
 
 	if (stat(path, &st) == 0 && is_same(path, l->path))
@@ -233,39 +216,33 @@ static void compare(void *ctx, const char *path)
 
 static bool listens_on(pid_t pid, const char *path)
 {
-	struct listens l = { .path = path };
+	struct listener l = { .path = path };
 
-	return listening_sockets_own(pid, compare, &l) == 0 && l.found;
+	return listening_sockets_own(pid, compare_path, &l) == 0 && l.found;
 }
 
-/* The process that made the socket at path; 0: nobody answers there, or it is not visible here. */
-static pid_t peer_at(const char *path, bool *answers)
-{
-	int fd = unix_socket_connect(path);
-	pid_t peer;
-
-	*answers = fd >= 0;
-	if (fd < 0)
-		return 0;
-	peer = unix_socket_peer(fd);
-	(void)close(fd);
-	return peer;
-}
-
-/* Where its API is when nobody said: the usual place, or what its command line says. */
-static int find_socket(struct dockerd *d, struct err *e)
+/* The path of "unix:///path"; NULL: another kind of address. */
+static const char *unix_path(const char *host)
 {
 	static const char scheme[] = "unix://";
-	const char *found = listens_on(d->pid, USUAL_SOCKET) ? USUAL_SOCKET : NULL;
+
+	return strncmp(host, scheme, sizeof(scheme) - 1) == 0 ? host + sizeof(scheme) - 1 : NULL;
+}
+
+/* Sets socket: to wanted or, where that is NULL, to one that dockerd listens on, if any. */
+static int find_socket(struct dockerd *d, const char *wanted, struct err *e)
+{
+	const char *found = wanted;
 	const char *value;
 	size_t at = 0;
 
+	if (!found && listens_on(d->pid, USUAL_SOCKET))
+		found = USUAL_SOCKET;
 	while (!found && (value = dockerd_options_next(d, "host", &at)) != NULL) {
-		if (strncmp(value, scheme, sizeof(scheme) - 1) != 0)
-			continue;
-		value += sizeof(scheme) - 1;
-		if (listens_on(d->pid, value))
-			found = value;
+		const char *path = unix_path(value);
+
+		if (path && listens_on(d->pid, path))
+			found = path;
 	}
 	if (!found)
 		return 0;
@@ -273,12 +250,45 @@ static int find_socket(struct dockerd *d, struct err *e)
 	return d->socket ? 0 : -1;
 }
 
+/* --- the program -------------------------------------------------------------------------------*/
+
+int dockerd_run(const struct dockerd *d, const char *const *arguments, char *output, size_t cap,
+	struct err *e)
+{
+	const char *argv[8] = { NULL };
+	char program[32];
+	size_t n = 1;
+
+	/* The program that runs, not the one that an upgrade has put in its place. */
+	argv[0] = proc_path(d->pid, "exe", program, sizeof(program));
+	for (; *arguments && n + 1 < sizeof(argv) / sizeof(argv[0]); arguments++)
+		argv[n++] = *arguments;
+	return subprocess_run(argv, COMMAND_MS, output, cap, e);
+}
+
+/* Its API would tell too, unless a policy denies that, or dockerd waits for a dead plugin. */
+static void read_version(struct dockerd *d)
+{
+	static const char *const arguments[] = { "--version", NULL };
+	static const char before[] = "Docker version ";
+	const char *at;
+	char output[256];
+	struct err e;
+
+	if (dockerd_run(d, arguments, output, sizeof(output), &e) != 0)
+		return;
+	at = strstr(output, before);
+	if (at) {
+		at += sizeof(before) - 1;
+		text_copy((struct span){ at, strcspn(at, ", \n") }, d->version, sizeof(d->version));
+	}
+}
+
 /* --- choice ------------------------------------------------------------------------------------*/
 
-/* The path that host means; NULL: the usual one. -1 and e: no path of this machine. */
-static int wanted_socket(const char *host, const char **path, struct err *e)
+/* The path that host (NULL: DOCKER_HOST) names; NULL: it names none. -1 and e: not a local path. */
+static int parse_host(const char *host, const char **path, struct err *e)
 {
-	static const char scheme[] = "unix://";
 	const char *from = "";
 
 	*path = NULL;
@@ -289,8 +299,8 @@ static int wanted_socket(const char *host, const char **path, struct err *e)
 	}
 	if (!host || host[0] == '\0')
 		return 0;
-	if (strncmp(host, scheme, sizeof(scheme) - 1) == 0)
-		host += sizeof(scheme) - 1;
+	if (unix_path(host))
+		host = unix_path(host);
 	if (host[0] != '/')
 		return FAIL(e, 0,
 			"%s%s: only the dockerd of this machine can be looked at, by unix:///PATH",
@@ -299,100 +309,100 @@ static int wanted_socket(const char *host, const char **path, struct err *e)
 	return 0;
 }
 
-/* Nobody here is called dockerd, and yet somebody may answer where it should. */
-static int check_nobody(const struct seen *s, const char *path, struct err *e)
+/* The process that serves path; 0: none answers, or it is of another PID namespace. */
+static pid_t peer_at(const char *path, bool *answers)
+{
+	int fd = unix_socket_connect(path);
+	pid_t peer = 0;
+
+	*answers = fd >= 0;
+	if (fd >= 0) {
+		peer = unix_socket_peer(fd);
+		(void)close(fd);
+	}
+	return peer;
+}
+
+/* No dockerd runs here: fine, unless something answers where it should. */
+static int check_absent(const struct daemons *all, const char *path, struct err *e)
 {
 	bool answers;
 	pid_t peer = peer_at(path, &answers);
 
-	/* Process 1 is systemd, which holds the socket for a dockerd that is to come. */
-	if (!answers || (peer == 1 && s->elsewhere != 1))
+	/* Process 1 is systemd, which listens for a dockerd that it would start. */
+	if (!answers || (peer == 1 && all->elsewhere != 1))
 		return 0;
-	if (peer == 0 || peer == s->elsewhere)
+	if (peer == 0 || peer == all->elsewhere)
 		return FAIL(e, 0,
 			"%s: the dockerd that answers there runs in a container or another namespace; dsp must look at it from there",
 			path);
 	return FAIL(e, 0, "%s: process %d answers there, and it is no dockerd", path, (int)peer);
 }
 
-/* Of those that run here the one that serves path; 0: none, or several. */
-static pid_t serving(const struct seen *s, const char *path)
+/* Sets pid and rootless. wanted: the socket that dockerd must serve; NULL: the usual one, if any. */
+static int choose(struct dockerd *d, const struct daemons *all, const char *wanted, struct err *e)
 {
+	const char *path = wanted ? wanted : USUAL_SOCKET;
 	bool answers;
-	pid_t peer = peer_at(path, &answers);
+	pid_t peer;
 
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->here[i] == peer || listens_on(s->here[i], path))
-			return s->here[i];
+	if (all->count == 0) {
+		d->pid = all->rootless;
+		d->rootless = all->rootless != 0;
+		return d->rootless ? 0 : check_absent(all, path, e);
 	}
-	return 0;
-}
-
-static int choose(struct dockerd *d, const struct seen *s, const char *path, struct err *e)
-{
-	if (s->count == 0 && s->rootless != 0) {
-		d->pid = s->rootless;
-		d->rootless = true;
-		return 0;
+	peer = peer_at(path, &answers);
+	for (size_t i = 0; i < all->count && d->pid == 0; i++) {
+		if (all->here[i] == peer || listens_on(all->here[i], path))
+			d->pid = all->here[i];
 	}
-	if (s->count == 0)
-		return check_nobody(s, path ? path : USUAL_SOCKET, e);
-	d->pid = serving(s, path ? path : USUAL_SOCKET);
 	if (d->pid != 0)
 		return 0;
-	if (path)
+	if (wanted)
 		return FAIL(e, 0, "%s: the dockerd that runs here (process %d) does not serve it",
-			path, (int)s->here[0]);
-	if (s->count > 1)
+			wanted, (int)all->here[0]);
+	if (all->count > 1)
 		return FAIL(e, 0,
 			"several dockerd run here (processes %d, %d%s), and none serves %s: say which by --host unix:///PATH",
-			(int)s->here[0], (int)s->here[1], s->count > 2 ? ", ..." : "",
+			(int)all->here[0], (int)all->here[1], all->count > 2 ? ", ..." : "",
 			USUAL_SOCKET);
-	d->pid = s->here[0];
+	d->pid = all->here[0];
 	return 0;
-}
-
-static int read_all(struct dockerd *d, const char *path, struct err *e)
-{
-	if (dockerd_options_read(d, e) != 0)
-		return -1;
-	if (find_config(d, e) != 0)
-		return -1;
-	if (d->pid == 0 || d->rootless)
-		return 0;
-	dockerd_read_version(d);
-	if (!path)
-		return find_socket(d, e);
-	d->socket = join("", path, e);
-	return d->socket ? 0 : -1;
 }
 
 int dockerd_find(const char *host, struct dockerd **ret, struct err *e)
 {
+	struct daemons all;
 	struct dockerd *d;
 	const char *path;
-	struct seen s;
 
 	if (geteuid() != 0)
 		return FAIL(e, EPERM, "dockerd's process can only be looked at by root");
-	if (wanted_socket(host, &path, e) != 0 || inspect_processes(&s, e) != 0)
+	if (parse_host(host, &path, e) != 0 || inspect_processes(&all, e) != 0)
 		return -1;
 	d = mem_array(1, sizeof(*d));
 	if (!d)
 		return FAIL(e, ENOMEM, "dockerd");
-	if (choose(d, &s, path, e) != 0 || read_all(d, path, e) != 0) {
-		dockerd_free(d);
-		return -1;
+	if (choose(d, &all, path, e) != 0 || dockerd_options_read(d, e) != 0 ||
+		find_config(d, e) != 0)
+		goto fail;
+	if (d->pid != 0 && !d->rootless) {
+		read_version(d);
+		if (find_socket(d, path, e) != 0)
+			goto fail;
 	}
 	*ret = d;
 	return 0;
+fail:
+	dockerd_free(d);
+	return -1;
 }
 
 void dockerd_free(struct dockerd *d)
 {
 	if (!d)
 		return;
-	/* The words are one piece of memory, which begins with the first. */
+	/* All arguments are one piece of memory, which begins with the first. */
 	if (d->arguments)
 		mem_free(d->arguments[0]);
 	mem_free((void *)d->arguments);

@@ -1,6 +1,9 @@
 #include "dsp/dockerd/dsp_process.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
@@ -8,16 +11,56 @@
 
 enum { ENVIRONMENT_MOST = 512 };
 
-/* A path of the other process, as it is from here. */
-static void copy_path(const struct dsp_process *m, const char *path, char *out, size_t cap)
+static bool is_dspd(pid_t pid)
 {
-	if (path[0] == '/' || path[0] == '\0' || m->pid == 0)
-		text_copy(span_of(path), out, cap);
-	else
-		(void)snprintf(out, cap, "/proc/%d/cwd/%s", (int)m->pid, path);
+	AUTO_MEM char *text = NULL;
+	struct span program;
+	struct stat theirs;
+	struct stat ours;
+	char path[64];
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	if (pid <= 0 || proc_file_read(path, &text, &len) != 0)
+		return false;
+	program = (struct span){ text, span_find((struct span){ text, len }, '\0') };
+	if (!span_equal(program, SPAN("dspd")) && !span_ends(program, SPAN("/dspd")))
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
+	return stat(path, &theirs) == 0 && stat("/proc/self/ns/pid", &ours) == 0 &&
+		ours.st_ino == theirs.st_ino;
 }
 
-/* The value of an option at `at` of words, "" when it is another; *at goes past it. */
+pid_t dsp_process_next(pid_t after)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	pid_t next = 0;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+	while (proc && (entry = readdir(proc)) != NULL) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > after && (next == 0 || pid < next) && is_dspd(pid))
+			next = pid;
+	}
+	if (proc)
+		(void)closedir(proc);
+	return next;
+}
+
+/* --- its arguments and variables ---------------------------------------------------------------*/
+
+/* Copies a path of the other process as it is reached from here. */
+static void copy_path(const struct dsp_process *p, const char *path, char *out, size_t cap)
+{
+	if (path[0] == '/' || path[0] == '\0' || p->pid == 0)
+		text_copy(span_of(path), out, cap);
+	else
+		(void)snprintf(out, cap, "/proc/%d/cwd/%s", (int)p->pid, path);
+}
+
+/* The value of the option if it stands at *at, which then goes past it; else "". */
 static const char *value_of(struct span words, size_t *at, const char *option)
 {
 	const char *word = words.s + *at;
@@ -34,105 +77,74 @@ static const char *value_of(struct span words, size_t *at, const char *option)
 	return words.s + next;
 }
 
-/* words: each ended by a zero byte, the last one too. */
-static void parse_words(struct dsp_process *m, struct span words)
+/* Sets the rest of p from its words and variables, of these lengths. */
+static void parse(struct dsp_process *p, size_t words_len, size_t variables_len)
 {
+	static const char policy[] = "DSP_POLICY=";
+	struct span words = { p->words, words_len };
+	size_t count = 0;
+
 	for (size_t at = 0; at < words.n; at += strlen(words.s + at) + 1) {
 		const char *value = value_of(words, &at, "--env-file");
 
 		if (value[0])
-			copy_path(m, value, m->env_file, sizeof(m->env_file));
+			copy_path(p, value, p->env_file, sizeof(p->env_file));
 		value = value[0] ? "" : value_of(words, &at, "--policy");
 		if (value[0])
-			copy_path(m, value, m->policy, sizeof(m->policy));
+			copy_path(p, value, p->policy, sizeof(p->policy));
 	}
-}
-
-static void parse_variables(struct dsp_process *m, size_t len)
-{
-	size_t count = 0;
-
-	m->environment = mem_array(ENVIRONMENT_MOST + 1, sizeof(char *));
-	if (!m->environment)
+	p->environment = mem_array(ENVIRONMENT_MOST + 1, sizeof(char *));
+	if (!p->environment)
 		return;
-	for (size_t at = 0; at < len && count < ENVIRONMENT_MOST;
-		at += strlen(m->variables + at) + 1)
-		m->environment[count++] = m->variables + at;
-	for (size_t i = 0; m->policy[0] == '\0' && i < count; i++) {
-		static const char name[] = "DSP_POLICY=";
-
-		if (strncmp(m->environment[i], name, sizeof(name) - 1) == 0)
-			copy_path(m, m->environment[i] + sizeof(name) - 1, m->policy,
-				sizeof(m->policy));
+	for (size_t at = 0; at < variables_len && count < ENVIRONMENT_MOST;
+		at += strlen(p->variables + at) + 1)
+		p->environment[count++] = p->variables + at;
+	for (size_t i = 0; p->policy[0] == '\0' && i < count; i++) {
+		if (strncmp(p->environment[i], policy, sizeof(policy) - 1) == 0)
+			copy_path(p, p->environment[i] + sizeof(policy) - 1, p->policy,
+				sizeof(p->policy));
 	}
-	m->known = true;
+	p->known = true;
 }
 
-/* --- of a process ------------------------------------------------------------------------------*/
-
-/* The status tells the number in dsp's own view: a managed plugin's means nothing here. */
-static bool is_serving(struct span words)
-{
-	struct span program = { words.s, span_find(words, '\0') };
-
-	return span_equal(program, SPAN("dspd")) || span_ends(program, SPAN("/dspd"));
-}
-
-/* A file of /proc, whose last word may lack its zero byte. */
+/* A terminated copy of a file of /proc, in which words end with zero bytes. */
 static char *read_words(pid_t pid, const char *name, size_t *len)
 {
+	AUTO_MEM char *text = NULL;
 	char path[64];
-	char *text = NULL;
-	char *whole;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	if (proc_file_read(path, &text, len) != 0)
-		return NULL;
-	whole = mem_copy(text, *len);
-	mem_free(text);
-	return whole;
+	return proc_file_read(path, &text, len) == 0 ? mem_copy(text, *len) : NULL;
 }
 
-static bool from_process(struct dsp_process *m, pid_t pid)
+void dsp_process_find(struct dsp_process *p, pid_t pid, const struct unit *u)
 {
 	size_t words = 0;
 	size_t variables = 0;
 
-	m->words = pid > 0 ? read_words(pid, "cmdline", &words) : NULL;
-	if (!m->words || !is_serving((struct span){ m->words, words }))
-		return false;
-	m->variables = read_words(pid, "environ", &variables);
-	if (!m->variables)
-		return false;
-	m->pid = pid;
-	parse_words(m, (struct span){ m->words, words });
-	parse_variables(m, variables);
-	return m->known;
+	if (is_dspd(pid)) {
+		p->words = read_words(pid, "cmdline", &words);
+		p->variables = read_words(pid, "environ", &variables);
+		p->pid = p->words && p->variables ? pid : 0;
+	}
+	if (p->pid == 0) {
+		dsp_process_free(p);
+		*p = (struct dsp_process){ .pid = 0 };
+		if (u->command[0] == '\0')
+			return;
+		p->words = mem_copy(u->command, strlen(u->command));
+		p->variables = mem_copy(u->environment, strlen(u->environment));
+		if (!p->words || !p->variables)
+			return;
+		words = systemd_units_split(p->words);
+		variables = systemd_units_split(p->variables);
+	}
+	parse(p, words, variables);
 }
 
-/* --- of a unit ---------------------------------------------------------------------------------*/
-
-static void from_unit(struct dsp_process *m, const struct unit *u)
+void dsp_process_free(struct dsp_process *p)
 {
-	mem_free(m->words);
-	mem_free(m->variables);
-	m->words = mem_copy(u->command, strlen(u->command));
-	m->variables = mem_copy(u->environment, strlen(u->environment));
-	if (!m->words || !m->variables || u->command[0] == '\0')
-		return;
-	parse_words(m, (struct span){ m->words, systemd_units_split(m->words) });
-	parse_variables(m, systemd_units_split(m->variables));
-}
-
-void dsp_process_find(struct dsp_process *m, pid_t pid, const struct unit *u)
-{
-	if (!from_process(m, pid))
-		from_unit(m, u);
-}
-
-void dsp_process_end(struct dsp_process *m)
-{
-	mem_free(m->words);
-	mem_free(m->variables);
-	mem_free((void *)m->environment);
+	mem_free(p->words);
+	mem_free(p->variables);
+	mem_free((void *)p->environment);
 }

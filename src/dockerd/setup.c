@@ -82,17 +82,6 @@ static bool is_name(const char *name)
 	return true;
 }
 
-/* The plugin has the name of its socket. */
-static void name_of(const char *socket, char *name, size_t cap)
-{
-	const char *slash = strrchr(socket, '/');
-	struct span base = span_of(slash ? slash + 1 : socket);
-
-	if (span_ends(base, SPAN(".sock")))
-		base.n -= SPAN(".sock").n;
-	text_copy(base, name, cap);
-}
-
 static int settle_names(struct setup *s, const char *socket, const char *name)
 {
 	char own[sizeof(s->name)];
@@ -106,7 +95,7 @@ static int settle_names(struct setup *s, const char *socket, const char *name)
 	else
 		text_copy(span_of(from && from[0] ? from : SETTINGS_SOCKET), s->socket,
 			sizeof(s->socket));
-	name_of(s->socket, own, sizeof(own));
+	dockerd_plugin_name(s->socket, own, sizeof(own));
 	text_copy(span_of(name ? name : own), s->name, sizeof(s->name));
 	if (!is_name(s->name))
 		return command_usage(

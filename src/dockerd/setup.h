@@ -12,6 +12,7 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/policy/settings.h"
+#include "dsp/dockerd/dockerd_api.h"
 #include "dsp/dockerd/dockerd_process.h"
 
 /* The help of the options that enable and disable share. */

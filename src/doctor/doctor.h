@@ -12,6 +12,7 @@
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
 #include "dsp/core/base/err.h"
+#include "dsp/dockerd/dockerd_api.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/dockerd/dsp_process.h"
 #include "dsp/dockerd/systemd_units.h"
@@ -57,9 +58,6 @@ int doctor_managed(const struct doctor *d, const char *name, struct err *e);
 
 /* The socket of the managed plugin dsp. */
 bool doctor_managed_socket(const struct doctor *d, char *out, size_t cap);
-
-/* The next process after that number which is a dsp that serves, here; 0: there is none. */
-pid_t doctor_next_dsp(pid_t after);
 
 /* Where dockerd is told to ask the plugin: in daemon.json, on its command line. */
 bool doctor_in_file(const struct doctor *d);

@@ -137,7 +137,7 @@ static void advise_start(const struct doctor *d, struct check_result *result)
 void doctor_check_serving(const struct doctor *d, struct check_result *result)
 {
 	const char *why = d->no_dsp.text;
-	pid_t one = doctor_next_dsp(0);
+	pid_t one = dsp_process_next(0);
 
 	if (d->status && d->activates) {
 		check_result_add(result, CHECK_OK, "dsp %s answers on %s",
@@ -155,7 +155,7 @@ void doctor_check_serving(const struct doctor *d, struct check_result *result)
 			"%s: somebody listens there and does not answer: dsp is "
 			"hung, stopped, or cannot start",
 			d->socket);
-		if (!d->systemd && one != 0 && doctor_next_dsp(one) == 0)
+		if (!d->systemd && one != 0 && dsp_process_next(one) == 0)
 			check_result_advise(
 				result, "kill -KILL %d; then start it again: dspd", (int)one);
 		else if (!d->systemd)

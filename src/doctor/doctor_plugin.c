@@ -214,7 +214,7 @@ void doctor_check_one_dsp(const struct doctor *d, struct check_result *result)
 				: "only root can look at all processes");
 		return;
 	}
-	while ((other = doctor_next_dsp(other)) != 0) {
+	while ((other = dsp_process_next(other)) != 0) {
 		if (other == serving)
 			continue;
 		check_result_add(

@@ -1,8 +1,5 @@
 /* What several of the doctor's checks need, found out once and with bounded waits. */
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "doctor.h"
@@ -10,7 +7,6 @@
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/file.h"
-#include "dsp/system/proc_file.h"
 
 enum { DSP_MS = 2000, API_MS = 3000, DAEMON_JSON_MOST = 1 << 20 };
 
@@ -45,56 +41,6 @@ static bool inspect_dsp(struct doctor *d, const char *socket)
 		err_set(&d->no_dsp, 0, "%s: what answers there is not dsp", socket);
 	}
 	return d->status != NULL;
-}
-
-/* "dsp" of "/run/docker/plugins/dsp.sock". */
-static void name_of(const char *socket, char *out, size_t cap)
-{
-	const char *slash = strrchr(socket, '/');
-	struct span name = span_of(slash ? slash + 1 : socket);
-
-	if (span_ends(name, SPAN(".sock")))
-		name.n -= 5;
-	text_copy(name, out, cap);
-}
-
-/* Whether process pid is a dsp that serves, in our own view of processes. */
-static bool is_dsp(pid_t pid)
-{
-	AUTO_MEM char *text = NULL;
-	char path[64];
-	struct stat ours;
-	struct stat theirs;
-	struct span program;
-	size_t len;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (proc_file_read(path, &text, &len) != 0)
-		return false;
-	program = (struct span){ text, span_find((struct span){ text, len }, '\0') };
-	if (!span_equal(program, SPAN("dspd")) && !span_ends(program, SPAN("/dspd")))
-		return false;
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
-	return stat(path, &theirs) == 0 && stat("/proc/self/ns/pid", &ours) == 0 &&
-		ours.st_ino == theirs.st_ino;
-}
-
-pid_t doctor_next_dsp(pid_t after)
-{
-	DIR *all = opendir("/proc");
-	const struct dirent *entry;
-	pid_t next = 0;
-
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
-	while (all && (entry = readdir(all)) != NULL) {
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (pid > after && (next == 0 || pid < next) && is_dsp(pid))
-			next = pid;
-	}
-	if (all)
-		(void)closedir(all);
-	return next;
 }
 
 /* --- dockerd -----------------------------------------------------------------------------------*/
@@ -189,7 +135,7 @@ void doctor_survey(struct doctor *d)
 
 	if (!given)
 		memcpy(d->socket, SETTINGS_SOCKET, sizeof(SETTINGS_SOCKET));
-	name_of(d->socket, d->name, sizeof(d->name));
+	dockerd_plugin_name(d->socket, d->name, sizeof(d->name));
 	d->systemd = stat("/run/systemd/system", &st) == 0;
 	(void)inspect_dsp(d, d->socket);
 	if (dockerd_find(d->host, &d->dockerd, &d->no_dockerd) == 0) {
@@ -212,7 +158,7 @@ void doctor_free(struct doctor *d)
 	json_decref(d->status);
 	json_decref(d->file);
 	mem_free(d->file_text);
-	dsp_process_end(&d->dsp_process);
+	dsp_process_free(&d->dsp_process);
 	config_free(d->config);
 	dockerd_free(d->dockerd);
 }

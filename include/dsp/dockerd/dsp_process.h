@@ -1,7 +1,4 @@
-/*
- * How the dsp that serves was started, or how its unit would start it: to read its settings as it
- * does.
- */
+/* Which dspd runs, and with which arguments and variables: to read its settings as it does. */
 #ifndef DSP_DSP_PROCESS_H
 #define DSP_DSP_PROCESS_H
 
@@ -11,20 +8,23 @@
 #include "dsp/dockerd/systemd_units.h"
 
 struct dsp_process {
-	pid_t pid;   /* 0: by its unit */
-	char *words; /* owned: words and variables, each ended by a zero byte */
-	char *variables;
-	char **environment; /* into variables, ended by NULL */
+	pid_t pid;          /* 0: none runs, the rest is its unit's */
+	char *words;        /* owned: of the command line, each ends with a zero byte */
+	char *variables;    /* owned: NAME=value, each ends with a zero byte */
+	char **environment; /* into variables, ends with NULL */
 	char env_file[512]; /* empty: none */
-	char policy[512];   /* empty: none, as far as the command line and the variables tell */
-	bool known;
+	char policy[512];   /* of the command line or DSP_POLICY; empty: neither names one */
+	bool known;         /* false: there is neither such a process nor a unit */
 };
 
 /*
- * By /proc, when process pid (0: none) is a dsp that serves; else by the unit. m starts zeroed;
- * known is false when neither tells.
+ * Fills p, which the caller has zeroed: from process pid if that is a dspd of our PID namespace,
+ * else from the unit. dsp_process_free frees what it holds.
  */
-void dsp_process_find(struct dsp_process *m, pid_t pid, const struct unit *u);
-void dsp_process_end(struct dsp_process *m);
+void dsp_process_find(struct dsp_process *p, pid_t pid, const struct unit *u);
+void dsp_process_free(struct dsp_process *p);
+
+/* The process with the lowest number above `after` that is a dspd of our PID namespace; 0: none. */
+pid_t dsp_process_next(pid_t after);
 
 #endif

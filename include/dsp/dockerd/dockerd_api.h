@@ -1,0 +1,43 @@
+/* What dockerd's API tells, and where dockerd looks for plugins. */
+#ifndef DSP_DOCKERD_API_H
+#define DSP_DOCKERD_API_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dsp/core/base/err.h"
+#include "dsp/dockerd/dockerd_process.h"
+
+/*
+ * GET target. Sets *ret to the body, for json_decref, or to NULL when that is not JSON. -1 and e:
+ * no answer within 10 s.
+ */
+MUST_USE int dockerd_api_get(
+	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e);
+
+enum probe_result {
+	PROBE_ASKED,     /* dockerd asked the dsp on that socket about the probe */
+	PROBE_NOT_ASKED, /* dockerd answered the probe without asking this dsp, dead or alive */
+	PROBE_UNKNOWN,   /* dockerd did not answer, or another plugin or a dead one denied: see e */
+};
+
+/* Sends GET /_ping?dsp=NONCE to dockerd, and asks the dsp on the socket whether it saw the nonce. */
+enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_socket, struct err *e);
+
+/*
+ * Whether dockerd knows a managed plugin of the name, which it then asks in place of any other: 1
+ * enabled, 0 disabled, -1 there is none, -2 and e.
+ */
+int dockerd_api_managed(const struct dockerd *d, const char *name, struct err *e);
+
+/* The name by which dockerd finds a plugin with this socket: its file's, without ".sock". */
+void dockerd_plugin_name(const char *socket, char *out, size_t cap);
+
+/*
+ * Whether dockerd finds a plugin of the name that is not managed: by the socket whose path is
+ * written to path, or, if path is "", by a .spec or .json file (moby pkg/plugins/discovery.go).
+ */
+bool dockerd_find_plugin(const char *name, char *path, size_t cap);
+
+#endif
