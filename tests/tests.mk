@@ -119,3 +119,11 @@ $(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES)
 unit-programs: $(UNIT:%=$(B)/unit/%)
 unit:
 	@tests/run unit
+
+# --- cases: what the daemon and `dsp explain` answer, asked in one process ----------------------
+
+$(B)/cases/ask: $(B)/tests/cases/ask.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(SAY) "  LINK  $@"
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
+-include $(B)/tests/cases/ask.d

@@ -95,35 +95,35 @@ def reason_fits(reason, message):
     return message.startswith((f"{reason} is closed", f"{reason}, ", f"{reason} and "))
 
 
-def compare(rows, flags, server):
+def compare(rows, flags, desk):
     """What is wrong with the answers to all rows, as a list."""
     wrong = []
     for row in rows:
         want = decide(row.facts, flags)
-        allow, message = server.ask(row.question)
-        if allow is not (want == "") or (want and not reason_fits(want, message)):
-            wrong.append(f"{row.text}: want {want or 'allow'}, got {allow} {message}")
+        answer = desk.ask(row.question)
+        if answer.allow is not (want == "") or (want and not reason_fits(want, answer.message)):
+            wrong.append(f"{row.text}: want {want or 'allow'}, got {answer.allow} {answer.message}")
     return wrong
 
 
-def ask_all(rows, sets, serve, tmp, results):
-    """One server for each set of flags, all at once, for each takes a moment to end."""
+def ask_all(rows, sets, desk_of, results):
+    """One desk for each set of flags, all at once, for a server takes a moment to end."""
     asked = []
-    for flags in sets:
-        server = serve(flags, tmp)
-        asked.append((flags, server, compare(rows, flags, server)))
-        server.leave()
-    for flags, server, wrong in asked:
-        log = server.end()
+    for number, flags in enumerate(sets):
+        desk = desk_of(flags, served=number == 0)
+        asked.append((flags, desk, compare(rows, flags, desk)))
+        desk.leave()
+    for flags, desk, wrong in asked:
+        log = desk.end()
         text = " ".join(f"{k}={v}" for k, v in flags.items()) or "-"
         text = text if len(text) < 90 else text[:87] + "..."
         results.check(f"matrix: {len(rows)} requests under [{text}]", not wrong and not log,
                       f"{len(wrong)} wrong; {'; '.join(wrong[:3])} {log}")
 
 
-def run(cases, serve, tmp, results):
-    """cases: those of routes.cases; serve(flags, tmp) starts a server."""
+def run(cases, desk_of, results):
+    """cases: those of routes.cases; desk_of(flags, served) is where questions under flags are asked."""
     rows = [c for c in cases if c.place == "routes" and c.facts.get("powers") != "unknown"]
     sets = list(flag_sets(rows)) if rows else []
     for i in range(0, len(sets), BATCH):
-        ask_all(rows, sets[i:i + BATCH], serve, tmp, results)
+        ask_all(rows, sets[i:i + BATCH], desk_of, results)

@@ -165,19 +165,19 @@ def some_body(dice):
     return bytes(body)
 
 
-def run(server, results):
+def run(desk, results):
     dice = random.Random(4)
     wrong, counts = [], {True: 0, False: 0}
     for _ in range(BODIES):
         body = some_body(dice)
         want = is_readable(body)
         counts[want] += 1
-        allow, message = server.ask({
+        answer = desk.ask({
             "RequestMethod": "POST", "RequestUri": "/containers/create",
             "RequestHeaders": {"Content-Type": "application/json", "Content-Length": str(len(body))},
             "RequestBody": base64.b64encode(body).decode() if body else None})
-        if allow is not want:
-            wrong.append(f"{body!r}: want {want}, got {allow} {message}")
+        if answer.allow is not want:
+            wrong.append(f"{body!r}: want {want}, got {answer.allow} {answer.message}")
     why = f"{len(wrong)} wrong: {'; '.join(wrong[:4])}"
     results.check("reading: bodies at random are read as the rules say", not wrong, why)
     results.check("reading: of them many are readable and many are not", min(counts.values()) > BODIES // 5,

@@ -15,9 +15,9 @@ Requests, with an outcome for each of the settings (one for all, if it is the sa
         ~ REGEX  !~ REGEX                   what the message must (not) hold
     METHOD and TARGET may stand in quotes. Everywhere \\xNN is a byte and <<N*text>> is text N times. A body has the type
     application/json and its length, if nothing else is said, and is shown to dsp; without body and type the length is 0.
-    type=-, length=-: no such header. REASON "-" stands for any. allow and deny are asked of `dspd` and, where facts
-    are given and for a part of the others (EXPLAIN=all: for all), of `dsp explain`, which must agree; "error" is an
-    answer that is neither.
+    type=-, length=-: no such header. REASON "-" stands for any. allow and deny are what the daemon's endpoint says and
+    `dsp explain`, which must agree; "error" is an answer of the endpoint that is neither. Both are asked in one process
+    (ask.c); for a sample of the settings a dspd that serves is asked too, and must say the same.
     Of every denial the form of its message is checked, and where the message names flags to set, that setting them
     allows the request or gives another reason. The word s3cr3t may be anywhere but in a path: it must never be logged.
 Starts and commands; NAME=value words are the environment, all that is printed is matched:
@@ -25,6 +25,7 @@ Starts and commands; NAME=value words are the environment, all that is printed i
     run [NAME=value]... COMMAND... [<FILE] => STATUS [json]  ~ REGEX
     call PATH BODY => STATUS REPLY          a POST to the server of the first settings
 """
+import concurrent.futures
 import glob
 import json
 import os
@@ -40,6 +41,7 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, HERE)
+import ask  # noqa: E402
 import dsp  # noqa: E402
 import matrix  # noqa: E402
 import reader  # noqa: E402
@@ -47,8 +49,8 @@ import reading  # noqa: E402
 
 MESSAGE_MOST = 207
 SECRET = "s3cr3t"
-ADVISED = set()
-EXPLAIN_ALL = os.environ.get("EXPLAIN") == "all"
+LANES = 3       # starts and commands at once, beside the questions
+SAMPLE = 8      # of so many settings one is served too
 
 
 class Names:
@@ -92,8 +94,22 @@ class Interruption:
             sys.exit(130)
 
 
+def wrong_log(text, denials):
+    """What is wrong with what a daemon has logged, or ''."""
+    lines = text.split(b"\n")
+    if SECRET.encode() in text:
+        return "a secret is in the log"
+    if lines.pop() != b"":
+        return f"the log ends with {text[-200:]!r}"
+    for line in lines:
+        if not re.fullmatch(rb"dsp: [ -~]+", line):
+            return f"not a line of text: {line!r}"
+    told = sum(line.startswith(b"dsp: denied ") for line in lines)
+    return f"{denials} denials, {told} lines that tell of one" if told != denials else ""
+
+
 class Server:
-    """One dspd of a column; its log is judged when it has ended."""
+    """One dspd; its log is judged when it has ended."""
 
     running = set()
     interruption = Interruption()
@@ -108,9 +124,9 @@ class Server:
         self.denials = 0
 
     def ask(self, question):
-        allow, message = self.connection.ask(question)
-        self.denials += allow is False
-        return allow, message
+        answer = ask.Answer(*self.connection.ask(question))
+        self.denials += answer.allow is False
+        return answer
 
     def leave(self):
         """Asks it to end, which takes a moment: others may be asked meanwhile."""
@@ -118,37 +134,50 @@ class Server:
         self.serve.process.terminate()
 
     def end(self):
-        """What is wrong with the log, or ''. After leave."""
+        """What is wrong with status and log, or ''. After leave."""
         status = self.serve.stop()
         self.running.discard(self.serve.process)
         self.log.seek(0)
         text = self.log.read()
         self.log.close()
         self.dir.cleanup()
-        lines = text.split(b"\n")
-        if SECRET.encode() in text:
-            return "a secret is in the log"
-        if status != 0 or lines.pop() != b"":
-            return f"status {status}, log ends with {text[-200:]!r}"
-        for line in lines:
-            if not re.fullmatch(rb"dsp: [ -~]+", line):
-                return f"not a line of text: {line!r}"
-        told = sum(line.startswith(b"dsp: denied ") for line in lines)
-        if told != self.denials:
-            return f"{self.denials} denials, {told} lines that tell of one"
-        return ""
+        return wrong_log(text, self.denials) or (f"status {status}" if status != 0 else "")
 
 
-def explain(question, column, extra=None):
-    """(exit status, account, what was printed to stderr)."""
-    run = subprocess.run(
-        [dsp.DSP, "explain", "--json", "--socket", f"/x/{column.socket}", "--request", "-"],
-        input=json.dumps(question).encode(), check=False, capture_output=True, close_fds=False,
-        env=dsp.clean_environment({**column.flags, **(extra or {})}))
-    try:
-        return run.returncode, json.loads(run.stdout), run.stderr.decode()
-    except ValueError:
-        return run.returncode, None, run.stderr.decode()
+class Desk:
+    """Where questions under one column of settings are asked: of asker, and of a server if the column is served."""
+
+    def __init__(self, column, asker, tmp, served):
+        self.column, self.asker, self.tmp = column, asker, tmp
+        # What a daemon does with broken settings is a matter of its start.
+        self.is_broken = "DSP_ON_BROKEN" in column.flags
+        self.server = Server(column, tmp) if served or self.is_broken else None
+        self.log, self.denials = b"", 0
+
+    def explain(self, question, extra):
+        """The answer under these and some more flags."""
+        flags = {**self.column.flags, **extra}
+        return self.asker.ask(question, flags, os.path.join(self.tmp, self.column.socket), explain=True)
+
+    def ask(self, question, explain=False):
+        if self.is_broken:
+            return self.server.ask(question)
+        answer = self.asker.ask(question, self.column.flags, os.path.join(self.tmp, self.column.socket), explain)
+        self.log += answer.log
+        self.denials += answer.allow is False
+        served = self.server.ask(question) if self.server else answer
+        if (served.allow, served.message) != (answer.allow, answer.message):
+            return ask.Answer("differs", f"served: {served.allow} {served.message!r}, asked: "
+                              f"{answer.allow} {answer.message!r}")
+        return answer
+
+    def leave(self):
+        if self.server:
+            self.server.leave()
+
+    def end(self):
+        """What is wrong with what was logged, or ''. After leave."""
+        return (self.server.end() if self.server else "") or wrong_log(self.log, self.denials)
 
 
 def wrong_form(message):
@@ -173,60 +202,41 @@ def advice(message):
     return [one for one in found if one]
 
 
-def wrong_advice(case, column, account, told):
+def wrong_advice(case, desk, account, told):
     """Follows what the message says: the request is then allowed, or refused for another reason."""
     ways = advice(told)
-    # Once for each kind of denial: the settings decide the rest.
-    key = (column.text, account["reason"], str(ways))
-    if key in ADVISED:
-        return ""
-    ADVISED.add(key)
     if not ways and "no flag opens it" not in told and \
             account["reason"] not in ("unreadable", "unroutable", "readonly", "rule", "otherwise"):
         return f"the message does not say what would allow it: {told}"
     for flags in ways:
-        status, after, err = explain(case.question, column, flags)
-        if after is None:
-            return f"{flags} of the message: status {status}, {err}"
+        after, why = read_account(desk.explain(case.question, flags))
+        if why:
+            return f"{flags} of the message: {why}"
         if not after["allow"] and (after["reason"], after["decided_by"]) == (
                 account["reason"], account["decided_by"]):
             return f"{flags} does not open it: {after['message']}"
     return ""
 
 
-def reason_of(message):
-    """The reason as the message tells it, or None."""
-    for pattern, reason in (
-            (r"(\w+)(?:, \w+)*(?: and \d+ more)? (?:is|are) closed \(", None), (r"cannot be routed", "unroutable"),
-            (r"cannot be checked", "unreadable"), (r".* is a write: POST is ", "POST"),
-            (r".* is in section (\w+): ", None), (r".* is a write: profile readonly", "readonly")):
-        m = re.match(pattern, message)
-        if m:
-            return reason or m[1]
-    return None
+def read_account(answer):
+    """What dsp explain tells; or why that cannot be had."""
+    try:
+        return json.loads(answer.explained["stdout"]), ""
+    except ValueError:
+        return None, f"explain: status {answer.explained['status']}, {answer.explained['stderr']}"
 
 
-def is_explained(case, column, want, message):
-    """Whether explain is asked too: where only it can tell, and for a part of the rest."""
-    reason = reason_of(message)
-    if case.facts or EXPLAIN_ALL or (want[0] == "deny" and reason is None):
-        return True
-    if want[0] == "deny" and (column.text, reason, str(advice(message))) not in ADVISED:
-        return True
-    return zlib.crc32((case.text + column.text).encode()) % 4 == 0
-
-
-def wrong_account(case, column, want, answer):
-    """Compares explain with what the case wants, and with what the server said."""
-    allow, message = answer
-    status, account, err = explain(case.question, column)
-    if account is None:
-        return f"explain: status {status}, {err}"
+def wrong_account(case, desk, want, answer):
+    """Compares explain with what the case wants, and with what the daemon said."""
+    allow, message = answer.allow, answer.message
+    account, why = read_account(answer)
+    if why:
+        return why
     told = "" if account["monitored"] else account["message"] or ""
     if account["allow"] is not allow or told != message:
         return f"explain says {account['allow']} {account['message']!r}, serve {allow} {message!r}"
-    if status != (0 if allow else 1):
-        return f"explain's status is {status}"
+    if answer.explained["status"] != (0 if allow else 1):
+        return f"explain's status is {answer.explained['status']}"
     if want[1] != "-" and not account["monitored"] and account["reason"] != want[1]:
         return f"the reason is {account['reason']!r}, want {want[1]!r}: {message}"
     for key, value in case.facts.items():
@@ -234,24 +244,19 @@ def wrong_account(case, column, want, answer):
         got = ",".join(got) if isinstance(got, list) else str(got)
         if got != (value if value != "none" or key != "powers" else ""):
             return f"{key} is {got!r}, want {value!r}"
-    return "" if allow else wrong_advice(case, column, account, message)
+    return "" if allow else wrong_advice(case, desk, account, message)
 
 
-def wrong_answer(case, column, want, server):
+def wrong_answer(case, desk, want):
     """What is wrong with dsp's answer to one request under one column of settings; or ''."""
     verdict = {"allow": True, "deny": False, "error": None}[want[0]]
-    answer = server.ask(case.question)
-    if answer[0] is not verdict:
-        return f"allow is {answer[0]}, want {verdict}: {answer[1]}"
-    if verdict is None:
-        return wrong_text(case, answer[1])
-    why = "" if verdict else wrong_form(answer[1])
-    if not why and column.flags.get("DSP_ON_BROKEN") != "deny":
-        if is_explained(case, column, want, answer[1]):
-            why = wrong_account(case, column, want, answer)
-        elif want[1] not in ("", "-") and reason_of(answer[1]) != want[1]:
-            why = f"the reason is {reason_of(answer[1])!r}, want {want[1]!r}: {answer[1]}"
-    return why or wrong_text(case, answer[1])
+    answer = desk.ask(case.question, explain=verdict is not None)
+    if answer.allow is not verdict:
+        return f"allow is {answer.allow}, want {verdict}: {answer.message}"
+    why = "" if verdict is not False else wrong_form(answer.message)
+    if not why and answer.explained:
+        why = wrong_account(case, desk, want, answer)
+    return why or wrong_text(case, answer.message)
 
 
 def wrong_text(case, text):
@@ -274,8 +279,13 @@ def split_words(words):
     return env, words
 
 
-def wrong_start(case, tmp):
-    """Starts dspd until it is ready or has ended."""
+def wrong_start(case, files):
+    """Starts dspd, in a directory of its own with the files, until it is ready or has ended."""
+    with tempfile.TemporaryDirectory() as tmp:
+        return wrong_start_in(case, shutil.copytree(files, os.path.join(tmp, "start")))
+
+
+def wrong_start_in(case, tmp):
     env, words = split_words(case.words)
     path = os.path.join(tmp, "start.sock")
     args = [] if "DSP_SOCKET" in env or "--socket" in words else ["--socket", path]
@@ -323,8 +333,8 @@ def wrong_run(case, tmp):
     return wrong_text(case, text)
 
 
-def wrong_call(case, servers):
-    server = servers.of(case.settings[0])
+def wrong_call(case, desks):
+    server = desks.of(case.settings[0], served=True).server
     body = reader.expand(" ".join(case.words[1:]))
     status, reply = server.connection.call(case.words[0], body)
     server.denials += isinstance(reply, dict) and reply.get("Allow") is False
@@ -335,49 +345,40 @@ def wrong_call(case, servers):
     return wrong_text(case, reply)
 
 
-class Servers:
-    """The servers of one file, a column of settings each, and those that are on their way out."""
+class Desks:
+    """The desks of one file, one for a column of settings, and those where nothing is asked any more."""
 
-    def __init__(self, place, tmp, results):
-        self.place, self.tmp, self.results = place, tmp, results
-        self.running = {}
-        self.leaving = []
+    def __init__(self, place, asker, tmp, results):
+        self.place, self.asker, self.tmp, self.results = place, asker, tmp, results
+        self.open = {}
+        self.closing = []
 
-    def of(self, column):
-        if column.text not in self.running:
-            self.running[column.text] = Server(column, self.tmp)
-        return self.running[column.text]
+    def of(self, column, served=False):
+        served = served or zlib.crc32((self.place + column.text).encode()) % SAMPLE == 0
+        if column.text not in self.open:
+            self.open[column.text] = Desk(column, self.asker, self.tmp, served)
+        return self.open[column.text]
 
     def leave(self):
-        for text, server in self.running.items():
-            server.leave()
-            self.leaving.append((text, server))
-        self.running.clear()
-        if len(self.leaving) > 20:
+        for text, desk in self.open.items():
+            desk.leave()
+            self.closing.append((text, desk))
+        self.open.clear()
+        if len(self.closing) > 20:
             self.end()
 
     def end(self):
-        for text, server in self.leaving:
-            why = server.end()
+        for text, desk in self.closing:
+            why = desk.end()
             self.results.check(f"{self.place}: log of [{text}]", not why, why)
-        self.leaving.clear()
+        self.closing.clear()
 
 
-def wrong_case(case, servers, tmp):
-    """What is wrong with a case that is no request, or ''."""
-    if case.kind == "start":
-        with Server.interruption:
-            return wrong_start(case, tmp)
-    return wrong_run(case, tmp) if case.kind == "run" else wrong_call(case, servers)
-
-
-def run_case(case, servers, tmp, names, results):
-    if case.kind != "ask":
-        why = wrong_case(case, servers, tmp)
-        results.check(names.of(case), not why, why)
-        return
+def ask_case(case, desks, names, results):
+    if not desks.open.keys() & {c.text for c in case.settings}:
+        desks.leave()
     for column, want in zip(case.settings, case.outcomes):
-        why = wrong_answer(case, column, want, servers.of(column))
+        why = wrong_answer(case, desks.of(column), want)
         results.check(names.of(case, column), not why, why)
 
 
@@ -392,49 +393,75 @@ def place_policies(path, cases, tmp):
                 column.flags["DSP_POLICY"] = os.path.join(tmp, column.policy)
 
 
-def run_file(path, results, names):
-    """All cases of one file. Servers live as long as cases of their settings follow each other."""
-    files, cases = reader.read_file(path)
-    with tempfile.TemporaryDirectory() as tmp:
-        for name, text in files.items():
-            with open(os.path.join(tmp, name), "wb") as f:
+class File:
+    """One file of cases. Its starts and commands begin at once, as lanes are free; they do not touch each other."""
+
+    def __init__(self, path, tmp, lanes):
+        self.place = os.path.basename(path).rsplit(".", 1)[0]
+        self.tmp = os.path.join(tmp, self.place)
+        made, self.cases = reader.read_file(path)
+        files = os.path.join(self.tmp, "files")
+        os.makedirs(files)
+        for name, text in made.items():
+            with open(os.path.join(files, name), "wb") as f:
                 f.write(text)
-            os.chmod(os.path.join(tmp, name), 0o600)
-        place_policies(path, cases, tmp)
-        servers = Servers(os.path.basename(path).rsplit(".", 1)[0], tmp, results)
-        for case in cases:
-            if case.kind == "ask" and not servers.running.keys() & {c.text for c in case.settings}:
-                servers.leave()
-            run_case(case, servers, tmp, names, results)
-        servers.leave()
-        servers.end()
-    return cases
+            os.chmod(os.path.join(files, name), 0o600)
+        place_policies(path, self.cases, self.tmp)
+        judges = {"start": wrong_start, "run": wrong_run}
+        self.begun = {case: lanes.submit(judges[case.kind], case, files)
+                      for case in self.cases if case.kind in judges}
+
+    def run(self, asker, names, results):
+        """The results of all its cases, in their order."""
+        desks = Desks(self.place, asker, self.tmp, results)
+        for case in self.cases:
+            if case.kind == "ask":
+                ask_case(case, desks, names, results)
+                continue
+            why = wrong_call(case, desks) if case.kind == "call" else self.begun[case].result()
+            results.check(names.of(case), not why, why)
+        desks.leave()
+        desks.end()
 
 
-def start_server(flags, tmp):
+def run_files(paths, asker, tmp, results):
+    """All of these; their cases."""
+    names = Names()
+    lanes = concurrent.futures.ThreadPoolExecutor(LANES)
+    try:
+        files = [File(path, tmp, lanes) for path in paths]
+        for file in files:
+            file.run(asker, names, results)
+    finally:
+        lanes.shutdown(cancel_futures=True)
+    return [case for file in files for case in file.cases]
+
+
+def desk(flags, asker, tmp, served):
     column = reader.Column("-")
     column.flags = flags
-    return Server(column, tmp)
+    return Desk(column, asker, tmp, served)
 
 
-def read_bodies(tmp, results):
-    server = start_server({}, tmp)
-    reading.run(server, results)
-    server.leave()
-    why = server.end()
+def read_bodies(asker, tmp, results):
+    one = desk({}, asker, tmp, served=True)
+    reading.run(one, results)
+    one.leave()
+    why = one.end()
     results.check("reading: log", not why, why)
 
 
 def main():
-    results, names = dsp.Results(), Names()
+    results = dsp.Results()
     paths = sys.argv[1:] or sorted(glob.glob(os.path.join(HERE, "*.cases")))
-    cases = []
-    for path in paths:
-        cases += run_file(path, results, names)
-    with tempfile.TemporaryDirectory() as tmp:
+    with tempfile.TemporaryDirectory() as directory, ask.Ask() as asker:
+        tmp = os.path.realpath(directory)
+        cases = run_files(paths, asker, tmp, results)
         if not sys.argv[1:]:
-            read_bodies(tmp, results)
-        matrix.run(cases, start_server, tmp, results)
+            read_bodies(asker, tmp, results)
+        matrix.run(cases, lambda flags, served: desk(flags, asker, tmp, served), results)
+        why = asker.end()
+        results.check("the program that was asked ends as it should", not why, why)
     return results.end()
 
 
