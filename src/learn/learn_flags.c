@@ -1,9 +1,12 @@
-/* The least flags of a profile under which what was seen is allowed. */
+/* The fewest flags of a profile that allow the observations. */
+#include <errno.h>
+
+#include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/learn/observations.h"
 
-/* Settings on trial. */
+/* Settings, and the policy that they compile to. */
 struct trial {
 	struct settings settings;
 	struct policy policy;
@@ -14,85 +17,77 @@ static void compile(struct trial *t)
 	policy_compile(&t->settings, SETTINGS_SOCKET, NULL, &t->policy);
 }
 
-static struct decision decide_seen(const struct trial *t, const struct observation *s)
+static struct decision decide_observation(const struct trial *t, const struct observation *s)
 {
 	struct subject subject = observation_subject(s, NULL);
 
 	return decide(&t->policy, &subject, &s->facts);
 }
 
-static bool allows(const struct trial *t, const struct observation *s)
-{
-	return decide_seen(t, s).verdict == VERDICT_ALLOW;
-}
-
-/* The first that is denied and need not be; NULL: none. */
+/* The first observation that these settings deny and others may allow; NULL: there is none. */
 static const struct observation *first_denied(const struct trial *t, const struct observations *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
-		if (!all->items[i]->unallowable && !allows(t, all->items[i]))
-			return all->items[i];
+		const struct observation *s = all->items[i];
+
+		if (!s->unallowable && decide_observation(t, s).verdict != VERDICT_ALLOW)
+			return s;
 	}
 	return NULL;
 }
 
-static void open_powers(struct trial *t, const struct powerset *powers)
-{
-	for (size_t p = 0; p < POWER_COUNT; p++) {
-		if (powerset_has(powers, (enum power)p))
-			t->settings.flags[flag_of_power((enum power)p)] = SETTING_ON;
-	}
-}
-
-/* A proxy's rule that grants this operation alone opens less than its section; the narrowest. */
+/*
+ * Sets the flag of a proxy's rule that grants this operation alone, which opens less than a section
+ * flag: the first flag of a power, or else the last one. False: there is none.
+ */
 static bool open_by_grant(struct trial *t, const struct observation *s)
 {
-	size_t narrowest = PROXY_RULES_MOST;
+	size_t narrowest = FLAG_COUNT;
 
 	for (size_t i = t->policy.proxy_rule_count; i > 0; i--) {
 		size_t flag = t->policy.proxy_rule_flags[i - 1];
-		bool grant = t->policy.proxy_rules[i - 1]->kind == PROXY_GRANT &&
-			t->settings.flags[flag] != SETTING_ON;
 
-		if (!grant)
+		if (t->policy.proxy_rules[i - 1]->kind != PROXY_GRANT ||
+			t->settings.flags[flag] == SETTING_ON)
 			continue;
 		t->settings.flags[flag] = SETTING_ON;
 		compile(t);
-		if (allows(t, s) &&
-			(narrowest == PROXY_RULES_MOST || flag_at(flag)->kind == FLAG_KIND_POWER))
-			narrowest = i - 1;
+		if (decide_observation(t, s).verdict == VERDICT_ALLOW &&
+			(narrowest == FLAG_COUNT || flag_at(flag)->kind == FLAG_KIND_POWER))
+			narrowest = flag;
 		t->settings.flags[flag] = SETTING_UNSET;
 		compile(t);
 	}
-	if (narrowest == PROXY_RULES_MOST)
+	if (narrowest == FLAG_COUNT)
 		return false;
-	t->settings.flags[t->policy.proxy_rule_flags[narrowest]] = SETTING_ON;
+	t->settings.flags[narrowest] = SETTING_ON;
 	return true;
 }
 
-/* One step towards an allow; false: no flag leads there. */
+/* Sets flags that may lead from the denial d to an allow. False: there is none. */
 static bool open_one(struct trial *t, const struct observation *s, const struct decision *d)
 {
-	struct powerset powers = decide_powers(&t->policy, &s->facts);
-	bool flag = d->flag < FLAG_COUNT && t->settings.flags[d->flag] != SETTING_ON;
+	struct powerset powers = d->closed;
 
-	if (d->by == DECIDED_BY_POWER) {
-		open_powers(t, &d->closed);
-		return true;
-	}
-	if (d->by == DECIDED_BY_READONLY) {
-		/* A write is allowed there when each of its powers is. */
-		open_powers(t, &powers);
+	/* Profile readonly allows a write when each of its powers is explicitly allowed. */
+	if (d->by == DECIDED_BY_READONLY)
+		powers = decide_powers(&t->policy, &s->facts);
+	if (d->by == DECIDED_BY_POWER || d->by == DECIDED_BY_READONLY) {
+		for (size_t p = 0; p < POWER_COUNT; p++) {
+			if (powerset_has(&powers, (enum power)p))
+				t->settings.flags[flag_of_power((enum power)p)] = SETTING_ON;
+		}
 		return !powerset_empty(&powers);
 	}
 	if ((d->by == DECIDED_BY_POST || d->by == DECIDED_BY_SECTION) && open_by_grant(t, s))
 		return true;
-	if (flag)
-		t->settings.flags[d->flag] = SETTING_ON;
-	return flag;
+	if (d->flag >= FLAG_COUNT || t->settings.flags[d->flag] == SETTING_ON)
+		return false;
+	t->settings.flags[d->flag] = SETTING_ON;
+	return true;
 }
 
-/* False: no flags of this profile allow it. */
+/* Sets flags until s is allowed. False: no flags of this profile allow it; none was set. */
 static bool open_for(struct trial *t, const struct observation *s)
 {
 	enum setting before[FLAG_COUNT];
@@ -102,7 +97,7 @@ static bool open_for(struct trial *t, const struct observation *s)
 		struct decision d;
 
 		compile(t);
-		d = decide_seen(t, s);
+		d = decide_observation(t, s);
 		if (d.verdict == VERDICT_ALLOW)
 			return true;
 		if (!open_one(t, s, &d))
@@ -113,7 +108,7 @@ static bool open_for(struct trial *t, const struct observation *s)
 	return false;
 }
 
-/* Without one flag: the first that is then denied. */
+/* The first observation that is denied without one flag; NULL: none. */
 static const struct observation *denied_without(
 	struct trial *t, const struct observations *all, size_t flag)
 {
@@ -127,82 +122,62 @@ static const struct observation *denied_without(
 	return s;
 }
 
-/* Sections and POST open most, and come first: what narrower flags open too they need not. */
-static void minimize(struct trial *t, const struct observations *all)
-{
-	for (size_t i = 0; i < FLAG_COUNT; i++) {
-		if (t->settings.flags[i] == SETTING_ON && !denied_without(t, all, i))
-			t->settings.flags[i] = SETTING_UNSET;
-	}
-	compile(t);
-}
+/* --- ways to root ------------------------------------------------------------------------------*/
 
-/* The direct ways to root that these flags open and the profile alone does not. */
-static void find_opened(const struct trial *t, const struct trial *bare, struct powerset *opened)
+/* The direct ways to root that these settings leave open to a client without a certificate. */
+static struct powerset open_ways(const struct trial *t)
 {
 	struct subject anybody = subject_at(NULL, SUBJECT_ANONYMOUS);
-
-	for (size_t p = 0; p < POWER_COUNT; p++) {
-		struct escalation way;
-
-		if (power_info((enum power)p)->root == ROOT_DIRECT &&
-			escalation_find(&t->policy, &anybody, (enum power)p, &way) &&
-			!escalation_find(&bare->policy, &anybody, (enum power)p, &way))
-			powerset_add(opened, (enum power)p);
-	}
-}
-
-/* What a profile leaves open, and nothing seen has used. */
-static void note_left_open(struct observations *all, const struct trial *t)
-{
-	struct subject anybody = subject_at(NULL, SUBJECT_ANONYMOUS);
-	struct powerset used = { { 0 } };
-	char text[700];
-	struct line l;
 	struct powerset open = { { 0 } };
 
-	for (size_t i = 0; i < all->count; i++)
-		powerset_add_all(&used, &all->items[i]->facts.powers);
-	line_init(&l, text, sizeof(text));
 	for (size_t p = 0; p < POWER_COUNT; p++) {
 		struct escalation way;
 
 		if (power_info((enum power)p)->root == ROOT_DIRECT &&
-			!powerset_has(&used, (enum power)p) &&
 			escalation_find(&t->policy, &anybody, (enum power)p, &way))
 			powerset_add(&open, (enum power)p);
 	}
-	if (powers_write(&open, ", ", &l) > 0)
+	return open;
+}
+
+/* Notes direct ways to root that are open, and that no observation used. */
+static void note_unused(struct observations *all, const struct powerset *open)
+{
+	struct powerset used = { { 0 } };
+	struct powerset unused;
+	char text[700];
+	struct line l;
+
+	for (size_t i = 0; i < all->count; i++)
+		powerset_add_all(&used, &all->items[i]->facts.powers);
+	unused = powerset_less(open, &used);
+	line_init(&l, text, sizeof(text));
+	if (powers_write(&unused, ", ", &l) > 0)
 		observations_note(all,
 			"open to all clients, used by nothing that was seen, and a way to root: %s; "
 			"--policy or --profile hardened closes them",
 			text);
 }
 
-static json_t *flag_object(struct trial *t, struct observations *all, size_t flag, struct err *e)
-{
-	const struct observation *s = denied_without(t, all, flag);
-	char text[400];
+/* --- the result --------------------------------------------------------------------------------*/
 
-	if (!s) {
-		err_set(e, 0, "%s is not needed, and could not be removed: nothing is suggested",
-			flag_at(flag)->name);
-		return NULL;
-	}
-	observation_write(s, text, sizeof(text));
-	return json_pack("{s:s, s:s}", "name", flag_at(flag)->name, "for", text);
-}
-
-static int write_flags(struct trial *t, struct observations *all, json_t *list, struct err *e)
+static int write_flags(struct trial *t, const struct observations *all, json_t *list, struct err *e)
 {
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
-		json_t *flag = NULL;
+		const struct observation *s;
+		char text[400];
 
 		if (t->settings.flags[i] != SETTING_ON)
 			continue;
-		flag = flag_object(t, all, i, e);
-		if (!flag || json_array_append_new(list, flag) != 0)
-			return -1;
+		s = denied_without(t, all, i);
+		if (!s)
+			return FAIL(e, 0,
+				"%s is not needed, and could not be removed: nothing is suggested",
+				flag_at(i)->name);
+		observation_write(s, text, sizeof(text));
+		if (json_array_append_new(list,
+			    json_pack("{s:s, s:s}", "name", flag_at(i)->name, "for", text)) != 0)
+			return FAIL(e, ENOMEM, "a suggestion");
 	}
 	return 0;
 }
@@ -210,25 +185,34 @@ static int write_flags(struct trial *t, struct observations *all, json_t *list, 
 int learn_flags(struct observations *all, const struct learn_options *w, json_t **ret,
 	struct powerset *refused, struct err *e)
 {
-	static struct trial bare;
-	static struct trial t;
-	struct powerset opened = { { 0 } };
+	AUTO_MEM struct trial *t = mem_array(1, sizeof(*t));
+	struct powerset bare;
+	struct powerset open;
+	struct powerset opened;
 
-	settings_init(&t.settings);
-	t.settings.profile = w->profile;
-	t.settings.profile_given = true;
-	compile(&t);
-	bare = t;
+	if (!t)
+		return FAIL(e, ENOMEM, "a suggestion");
+	settings_init(&t->settings);
+	t->settings.profile = w->profile;
+	t->settings.profile_given = true;
+	compile(t);
+	bare = open_ways(t);
 	for (size_t i = 0; i < all->count; i++) {
-		if (!all->items[i]->unallowable && !open_for(&t, all->items[i]))
+		if (!all->items[i]->unallowable && !open_for(t, all->items[i]))
 			all->items[i]->unallowable = "no flag of this profile allows it";
 	}
-	minimize(&t, all);
-	if (first_denied(&t, all))
+	/* Flags of sections and POST open most, and come first: others may make them needless. */
+	for (size_t i = 0; i < FLAG_COUNT; i++) {
+		if (t->settings.flags[i] == SETTING_ON && !denied_without(t, all, i))
+			t->settings.flags[i] = SETTING_UNSET;
+	}
+	compile(t);
+	if (first_denied(t, all))
 		return FAIL(e, 0, "the flags do not allow all that was seen: nothing is suggested");
-	find_opened(&t, &bare, &opened);
+	open = open_ways(t);
+	opened = powerset_less(&open, &bare);
 	*refused = powerset_less(&opened, &w->accepted);
-	note_left_open(all, &t);
+	note_unused(all, &open);
 	*ret = json_array();
-	return write_flags(&t, all, *ret, e);
+	return write_flags(t, all, *ret, e);
 }

@@ -1,4 +1,4 @@
-/* A policy file whose rules allow, user by user, what was seen. The file itself is the model. */
+/* A policy file whose rules allow, subject by subject, the observations. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -10,76 +10,112 @@
 
 enum { RULES_MOST = 1000 };
 
-/* --- who ---------------------------------------------------------------------------------------*/
+/* --- users -------------------------------------------------------------------------------------*/
 
 static bool is_user(const struct observation *s)
 {
 	return !span_equal(s->subject, SPAN("anonymous")) && !span_starts(s->subject, SPAN("cn:"));
 }
 
-/* Whether a certificate of this name will be the user's. */
-static bool has_name(
-	const struct learn_options *w, const struct observation *user, struct span common_name)
-{
-	char text[400];
-	const json_t *known;
-	const json_t *v;
-	size_t i;
-
-	text_copy(user->subject, text, sizeof(text));
-	known = json_object_get(w->users, text);
-	if (!known)
-		return span_equal(user->subject, common_name);
-	json_array_foreach (json_object_get(known, "common_names"), i, v) {
-		if (span_equal(span_of(json_string_value(v)), common_name))
-			return true;
-	}
-	return false;
-}
-
-/* The one whose certificate of this name will be; NULL: nobody's. */
+/* The user who has certificates with this name in the policy file that is made; NULL: nobody. */
 static const struct observation *find_user(
 	const struct observations *all, const struct learn_options *w, struct span common_name)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		const struct observation *user = all->items[i];
+		char name[400];
+		const json_t *known;
+		const json_t *v;
+		size_t k;
 
-		if (!user->unallowable && is_user(user) && has_name(w, user, common_name))
+		if (user->unallowable || !is_user(user))
+			continue;
+		text_copy(user->subject, name, sizeof(name));
+		known = json_object_get(w->users, name);
+		if (!known && span_equal(user->subject, common_name))
 			return user;
+		json_array_foreach (json_object_get(known, "common_names"), k, v) {
+			if (span_equal(span_of(json_string_value(v)), common_name))
+				return user;
+		}
 	}
 	return NULL;
 }
 
-/* What a certificate did before it was a user's, the user will have to be allowed. */
+/* What a certificate's holder did before the policy file made it a user, the user needs. */
 static void merge_common_names(struct observations *all, const struct learn_options *w)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		struct observation *s = all->items[i];
-		const struct observation *user;
+		const struct observation *user = NULL;
 
-		if (!span_starts(s->subject, SPAN("cn:")))
-			continue;
-		user = find_user(all, w, span_after(s->subject, strlen("cn:")));
+		if (span_starts(s->subject, SPAN("cn:")))
+			user = find_user(all, w, span_after(s->subject, strlen("cn:")));
 		if (user)
 			s->subject = user->subject;
 	}
 }
 
-/* --- groups ------------------------------------------------------------------------------------*/
+/* Adds the user s to the policy file. An audit log has neither certificates nor tokens. */
+static int add_user(json_t *users, struct observations *all, const struct observation *s,
+	const struct learn_options *w, struct err *e)
+{
+	char name[400];
+	char shown[128];
+	json_t *known;
 
-/* Requests of one rule: the same subject, powers, and kinds that lists cannot name. */
+	text_copy(s->subject, name, sizeof(name));
+	text_escape(s->subject, shown, sizeof(shown));
+	known = json_object_get(w->users, name);
+	if (known)
+		return json_object_set(users, name, known);
+	if (strcmp(s->known_by, "certificate") != 0)
+		return FAIL(e, 0,
+			"the user %s has a token, which no trail holds: give the policy file that "
+			"tells of it with --users FILE",
+			shown);
+	if (json_object_get(users, name))
+		return 0;
+	observations_note(all,
+		"the trail does not tell which certificates the user %s has: one with its own name "
+		"is assumed (--users FILE takes it from a policy file)",
+		shown);
+	return json_object_set_new(users, name, json_pack("{s:[s]}", "common_names", name));
+}
+
+static int add_users(struct policy_draft *p, struct observations *all,
+	const struct learn_options *w, struct err *e)
+{
+	json_t *users = json_object();
+
+	(void)json_object_set_new(p->root, "users", users);
+	for (size_t i = 0; i < all->count; i++) {
+		const struct observation *s = all->items[i];
+
+		if (!s->unallowable && is_user(s) && !observation_unnameable(s) &&
+			add_user(users, all, s, w, e) != 0)
+			return -1;
+	}
+	if (json_object_size(users) == 0)
+		(void)json_object_del(p->root, "users");
+	return 0;
+}
+
+/* --- rules -------------------------------------------------------------------------------------*/
+
+/* Observations that one rule can allow: the same subject and powers, and the same lists. */
 struct group {
 	struct span subject;
 	struct powerset powers;
-	unsigned unnamed; /* a bit for each list that cannot be made */
+	unsigned unnameable; /* a bit for each list that cannot name what they have */
 	bool incomplete;
 	json_t *rule;
 };
 
-/* What only a whole and open request tells. */
+/* Lists that would not allow s again: it is incomplete, or has something that no item covers. */
 static unsigned unnameable_lists(const struct observation *s)
 {
-	unsigned bits = 0;
+	unsigned lists = 0;
 	char room[PATTERN_ROOM];
 
 	if (!s->complete || s->facts.incomplete)
@@ -90,26 +126,20 @@ static unsigned unnameable_lists(const struct observation *s)
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			if (list_concerns((enum list_kind)k, d) &&
 				!list_pattern((enum list_kind)k, d, room))
-				bits |= 1U << k;
+				lists |= 1U << k;
 		}
 	}
-	return bits;
+	return lists;
 }
 
-static bool same_group(const struct group *a, const struct group *b)
+/* The list of a rule, which is made if it is not there. */
+static json_t *rule_list(json_t *rule, const char *key)
 {
-	return span_equal(a->subject, b->subject) && a->unnamed == b->unnamed &&
-		a->incomplete == b->incomplete && powerset_within(&a->powers, &b->powers) &&
-		powerset_within(&b->powers, &a->powers);
-}
-
-static json_t *array_of(json_t *object, const char *key)
-{
-	json_t *list = json_object_get(object, key);
+	json_t *list = json_object_get(rule, key);
 
 	if (!list) {
 		list = json_array();
-		(void)json_object_set_new(object, key, list);
+		(void)json_object_set_new(rule, key, list);
 	}
 	return list;
 }
@@ -126,83 +156,76 @@ static void add_once(json_t *list, const char *text)
 	(void)json_array_append_new(list, json_string(text));
 }
 
-static void add_patterns(const struct group *g, const struct observation *s)
+/* Adds to the lists of a rule what s has. */
+static void add_items(const struct group *g, const struct observation *s)
 {
+	/* Images and networks carry no power of their own: without a list any would be allowed. */
+	static const enum list_kind always[] = { LIST_IMAGES, LIST_NETWORKS };
 	char pattern[PATTERN_ROOM];
 
 	for (size_t i = 0; i < s->facts.attributes.count; i++) {
 		const struct attribute *d = &s->facts.attributes.items[i];
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
-			if (!(g->unnamed >> k & 1) && list_concerns((enum list_kind)k, d) &&
+			if (!(g->unnameable >> k & 1) && list_concerns((enum list_kind)k, d) &&
 				list_pattern((enum list_kind)k, d, pattern))
-				add_once(array_of(g->rule, list_name((enum list_kind)k)), pattern);
+				add_once(rule_list(g->rule, list_name((enum list_kind)k)), pattern);
 		}
 	}
-}
-
-/* Of these kinds a request may have what carries no power: a list that is empty means none. */
-static void close_lists(const struct group *g, const struct observation *s)
-{
-	static const enum list_kind kinds[] = { LIST_IMAGES, LIST_NETWORKS };
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (s->facts.route && !(g->unnamed >> kinds[i] & 1) &&
-			escalation_has_details(s->facts.route, list_attribute(kinds[i])))
-			(void)array_of(g->rule, list_name(kinds[i]));
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
+		if (s->facts.route && !(g->unnameable >> always[i] & 1) &&
+			escalation_has_details(s->facts.route, list_attribute(always[i])))
+			(void)rule_list(g->rule, list_name(always[i]));
 	}
 }
 
-/* Powers that no list covers are named. */
-static void name_powers(const struct group *g, const struct observation *s)
+/* Whether a list of the rule grants the power p for what s has. */
+static bool is_listed(const struct group *g, const struct observation *s, enum power p)
 {
-	for (size_t p = 0; p < POWER_COUNT; p++) {
-		bool listed = false;
+	bool has_item = false;
 
-		if (!powerset_has(&g->powers, (enum power)p))
-			continue;
-		for (unsigned k = 0; k < LIST_COUNT; k++)
-			listed = listed ||
-				(list_power((enum list_kind)k) == p && !(g->unnamed >> k & 1) &&
-					observation_has_item(s, (enum power)p));
-		if (!listed)
-			add_once(array_of(g->rule, "powers"), power_info((enum power)p)->name);
+	for (size_t i = 0; i < s->facts.attributes.count; i++)
+		has_item = has_item || s->facts.attributes.items[i].power == p;
+	for (unsigned k = 0; k < LIST_COUNT; k++) {
+		if (has_item && list_power((enum list_kind)k) == p && !(g->unnameable >> k & 1))
+			return true;
 	}
+	return false;
 }
 
-static json_t *new_rule(const struct group *g, size_t number)
+static bool is_same_group(const struct group *a, const struct group *b)
 {
+	return span_equal(a->subject, b->subject) && a->unnameable == b->unnameable &&
+		a->incomplete == b->incomplete && powerset_within(&a->powers, &b->powers) &&
+		powerset_within(&b->powers, &a->powers);
+}
+
+/* The group like wanted, which is made with its rule if it is not there; NULL: too many rules. */
+static struct group *find_group(
+	json_t *rules, struct group *groups, size_t *count, const struct group *wanted)
+{
+	struct group *g = groups;
 	char subject[64];
 	char name[96];
 
+	while (g < groups + *count && !is_same_group(g, wanted))
+		g++;
+	if (g < groups + *count)
+		return g;
+	if (*count == RULES_MOST)
+		return NULL;
+	*g = *wanted;
 	text_escape(g->subject, subject, sizeof(subject));
-	(void)snprintf(name, sizeof(name), "%s %zu", subject, number);
-	return json_pack("{s:s, s:[o], s:[]}", "name", name, "who",
+	(void)snprintf(name, sizeof(name), "%s %zu", subject, ++*count);
+	g->rule = json_pack("{s:s, s:[o], s:[]}", "name", name, "who",
 		json_stringn(g->subject.s, g->subject.n), "allow");
+	return json_array_append_new(rules, g->rule) == 0 ? g : NULL;
 }
 
-static struct group *find_group(
-	struct policy_draft *p, struct group *groups, size_t *count, const struct group *wanted)
-{
-	size_t i = 0;
-
-	while (i < *count && !same_group(&groups[i], wanted))
-		i++;
-	if (i < *count)
-		return &groups[i];
-	if (i == RULES_MOST)
-		return NULL;
-	groups[i] = *wanted;
-	groups[i].rule = new_rule(wanted, i + 1);
-	if (json_array_append_new(json_object_get(p->root, "rules"), groups[i].rule) != 0)
-		return NULL;
-	++*count;
-	return &groups[i];
-}
-
-static int make_rules(struct policy_draft *p, struct observations *all, struct err *e)
+static int add_rules(struct policy_draft *p, struct observations *all, struct err *e)
 {
 	AUTO_MEM struct group *groups = mem_array(RULES_MOST, sizeof(*groups));
+	json_t *rules = json_object_get(p->root, "rules");
 	size_t count = 0;
 
 	for (size_t i = 0; groups && i < all->count; i++) {
@@ -215,156 +238,183 @@ static int make_rules(struct policy_draft *p, struct observations *all, struct e
 		if (s->unallowable)
 			continue;
 		wanted.powers = decide_powers(&p->policy, &s->facts);
-		wanted.unnamed = unnameable_lists(s);
-		g = find_group(p, groups, &count, &wanted);
+		wanted.unnameable = unnameable_lists(s);
+		g = find_group(rules, groups, &count, &wanted);
 		if (!g)
 			return FAIL(e, 0, "more than %d rules would be needed", (int)RULES_MOST);
-		add_once(array_of(g->rule, "allow"),
+		add_once(rule_list(g->rule, "allow"),
 			s->facts.route ? s->facts.route->name : "unknown");
-		add_patterns(g, s);
-		close_lists(g, s);
-		name_powers(g, s);
+		add_items(g, s);
+		for (size_t k = 0; k < POWER_COUNT; k++) {
+			if (powerset_has(&g->powers, (enum power)k) &&
+				!is_listed(g, s, (enum power)k))
+				add_once(rule_list(g->rule, "powers"),
+					power_info((enum power)k)->name);
+		}
 	}
 	return groups ? 0 : FAIL(e, ENOMEM, "a policy");
 }
 
-/* --- users -------------------------------------------------------------------------------------*/
+/* --- the fewest rules and items ----------------------------------------------------------------*/
 
-/* A trail tells a user's name, and neither certificates nor tokens. */
-static int make_users(struct policy_draft *p, struct observations *all,
-	const struct learn_options *w, struct err *e)
-{
-	json_t *users = json_object();
-
-	(void)json_object_set_new(p->root, "users", users);
-	for (size_t i = 0; i < all->count; i++) {
-		const struct observation *s = all->items[i];
-		char name[400];
-		char shown[128];
-		json_t *known;
-
-		if (s->unallowable || !is_user(s) || observation_unnameable(s))
-			continue;
-		text_copy(s->subject, name, sizeof(name));
-		text_escape(s->subject, shown, sizeof(shown));
-		known = json_object_get(w->users, name);
-		if (known) {
-			(void)json_object_set(users, name, known);
-			continue;
-		}
-		if (strcmp(s->known_by, "certificate") != 0)
-			return FAIL(e, 0,
-				"the user %s has a token, which no trail holds: give the policy file "
-				"that tells of it with --users FILE",
-				shown);
-		if (json_object_get(users, name))
-			continue;
-		observations_note(all,
-			"the trail does not tell which certificates the user %s has: one with its "
-			"own name is assumed (--users FILE takes it from a policy file)",
-			shown);
-		(void)json_object_set_new(users, name, json_pack("{s:[s]}", "common_names", name));
-	}
-	if (json_object_size(users) == 0)
-		(void)json_object_del(p->root, "users");
-	return 0;
-}
-
-/* --- the least ---------------------------------------------------------------------------------*/
-
-/*
- * Whether all that rule allowed is still allowed. Parts are tried from the last to the first, and
- * were made in the order in which things were seen: what is denied is mostly near to, and before,
- * what was denied without the part behind it.
- */
-static bool still_allows(struct policy_draft *p, const struct observations *all, size_t rule)
-{
-	struct err ignored;
-	bool all_allowed;
-
-	if (policy_draft_compile(p, &ignored) != 0)
-		return false;
-	all_allowed = true;
-	for (size_t k = 0; k < all->count && all_allowed; k++) {
-		size_t i = (p->denied + all->count - k) % all->count;
-		struct observation *s = all->items[i];
-		size_t before = s->rule;
-
-		if (s->unallowable || s->rule != rule)
-			continue;
-		all_allowed = policy_draft_allows(p, s);
-		s->rule = before;
-		p->denied = all_allowed ? p->denied : i;
-	}
-	return all_allowed;
-}
-
-static struct observation *first_denied(struct policy_draft *p, const struct observations *all)
+/* Sets which rule of p allows each observation. Returns the first that none allows, or NULL. */
+static struct observation *assign_rules(const struct policy_draft *p, struct observations *all)
 {
 	struct observation *denied = NULL;
 
 	for (size_t i = 0; i < all->count; i++) {
-		if (!all->items[i]->unallowable && !policy_draft_allows(p, all->items[i]) &&
-			!denied)
-			denied = all->items[i];
+		struct observation *s = all->items[i];
+
+		if (!s->unallowable && !policy_draft_allows(p, s, &s->rule) && !denied)
+			denied = s;
 	}
 	return denied;
 }
 
-static void drop_elements(
-	struct policy_draft *p, const struct observations *all, json_t *list, size_t rule)
-{
-	for (size_t i = json_array_size(list); i > 0; i--) {
-		json_t *v = json_incref(json_array_get(list, i - 1));
-
-		(void)json_array_remove(list, i - 1);
-		/* What this rule allowed another one may do now. */
-		if (still_allows(p, all, rule))
-			(void)first_denied(p, all);
-		else
-			(void)json_array_insert(list, i - 1, v);
-		json_decref(v);
-	}
-}
-
-static void drop_parts(
-	struct policy_draft *p, const struct observations *all, json_t *rule, size_t at)
-{
-	drop_elements(p, all, json_object_get(rule, "allow"), at);
-	drop_elements(p, all, json_object_get(rule, "powers"), at);
-	for (unsigned k = 0; k < LIST_COUNT; k++)
-		drop_elements(p, all, json_object_get(rule, list_name((enum list_kind)k)), at);
-	if (json_array_size(json_object_get(rule, "powers")) == 0)
-		(void)json_object_del(rule, "powers");
-}
-
-/* Takes away every rule, then every part of one, without which nothing that was seen is denied. */
-static int minimize(struct policy_draft *p, struct observations *all, struct err *e)
+/* Removes, from the last to the first, each rule whose observations other rules allow too. */
+static int drop_rules(struct policy_draft *p, struct observations *all, struct err *e)
 {
 	json_t *rules = json_object_get(p->root, "rules");
 
-	for (size_t i = json_array_size(rules); i > 0; i--) {
-		json_t *rule;
-
-		if (policy_draft_compile(p, e) != 0)
-			return -1;
-		(void)first_denied(p, all);
-		rule = json_incref(json_array_get(rules, i - 1));
-		(void)json_array_remove(rules, i - 1);
-		if (!still_allows(p, all, i - 1))
-			(void)json_array_insert(rules, i - 1, rule);
-		json_decref(rule);
-	}
 	if (policy_draft_compile(p, e) != 0)
 		return -1;
-	(void)first_denied(p, all);
-	for (size_t i = 0; i < json_array_size(rules); i++)
-		drop_parts(p, all, json_array_get(rules, i), i);
+	(void)assign_rules(p, all);
+	for (size_t at = json_array_size(rules); at > 0; at--) {
+		json_t *rule = json_incref(json_array_get(rules, at - 1));
+		bool needed = false;
+
+		(void)json_array_remove(rules, at - 1);
+		if (policy_draft_compile(p, e) != 0) {
+			json_decref(rule);
+			return -1;
+		}
+		for (size_t i = 0; i < all->count && !needed; i++) {
+			const struct observation *s = all->items[i];
+			size_t other;
+
+			needed = !s->unallowable && s->rule == at - 1 &&
+				!policy_draft_allows(p, s, &other);
+		}
+		if (needed)
+			(void)json_array_insert(rules, at - 1, rule);
+		else
+			(void)assign_rules(p, all);
+		json_decref(rule);
+	}
+	return 0;
+}
+
+/*
+ * One rule, whose items are removed one by one. An observation is allowed when the rule or one of
+ * the others allows it: so only the rule, and not the whole file, is compiled for each item.
+ */
+struct trimming {
+	struct observations *all;
+	size_t place;                /* of the rule, in the whole file */
+	struct policy_draft *alone;  /* the rule, and no other */
+	struct policy_draft *others; /* all rules but this one */
+	size_t denied;               /* the observation that the last needed item allows */
+};
+
+/* The place of the rule that allows s now; SIZE_MAX: none does. */
+static size_t allowing_rule(const struct trimming *t, const struct observation *s)
+{
+	size_t rule;
+
+	if (policy_draft_allows(t->alone, s, &rule))
+		return t->place;
+	if (!policy_draft_allows(t->others, s, &rule))
+		return SIZE_MAX;
+	return rule < t->place ? rule : rule + 1;
+}
+
+/*
+ * Whether an observation is denied without the item that was just removed. Items are tried from the
+ * last to the first, and stand in the order of the observations: so the next needed item's
+ * observation is mostly at, or shortly before, that of the last one.
+ */
+static bool is_needed(struct trimming *t)
+{
+	size_t count = t->all->count;
+	struct err ignored;
+
+	if (policy_draft_compile(t->alone, &ignored) != 0)
+		return true;
+	for (size_t k = 0; k < count; k++) {
+		size_t i = (t->denied + count - k) % count;
+		const struct observation *s = t->all->items[i];
+
+		if (s->unallowable || s->rule != t->place || allowing_rule(t, s) != SIZE_MAX)
+			continue;
+		t->denied = i;
+		return true;
+	}
+	return false;
+}
+
+static void drop_items(struct trimming *t, json_t *list)
+{
+	for (size_t at = json_array_size(list); at > 0; at--) {
+		json_t *item = json_incref(json_array_get(list, at - 1));
+
+		(void)json_array_remove(list, at - 1);
+		if (is_needed(t)) {
+			(void)json_array_insert(list, at - 1, item);
+		} else {
+			for (size_t i = 0; i < t->all->count; i++) {
+				struct observation *s = t->all->items[i];
+
+				if (!s->unallowable && s->rule == t->place)
+					s->rule = allowing_rule(t, s);
+			}
+		}
+		json_decref(item);
+	}
+}
+
+/* Removes what is not needed from one rule of p. */
+static int trim_rule(struct policy_draft *p, struct observations *all, size_t at, struct err *e)
+{
+	json_t *rules = json_object_get(p->root, "rules");
+	json_t *rule = json_incref(json_array_get(rules, at));
+	json_t *alone = json_copy(p->root);
+	struct trimming t = { .all = all, .place = at, .others = p };
+	int rc;
+
+	(void)json_object_set_new(alone, "rules", json_pack("[O]", rule));
+	(void)json_array_remove(rules, at);
+	t.alone = policy_draft_new(alone, p->settings.profile);
+	rc = t.alone ? policy_draft_compile(p, e) : FAIL(e, ENOMEM, "a policy");
+	if (rc == 0) {
+		drop_items(&t, json_object_get(rule, "allow"));
+		drop_items(&t, json_object_get(rule, "powers"));
+		for (unsigned k = 0; k < LIST_COUNT; k++)
+			drop_items(&t, json_object_get(rule, list_name((enum list_kind)k)));
+	}
+	if (json_array_size(json_object_get(rule, "powers")) == 0)
+		(void)json_object_del(rule, "powers");
+	policy_draft_free(t.alone);
+	(void)json_array_insert_new(rules, at, rule);
+	return rc;
+}
+
+/* Removes every rule, and every item of a rule, without which no observation is denied. */
+static int minimize(struct policy_draft *p, struct observations *all, struct err *e)
+{
+	const json_t *rules = json_object_get(p->root, "rules");
+
+	if (drop_rules(p, all, e) != 0)
+		return -1;
+	for (size_t i = 0; i < json_array_size(rules); i++) {
+		if (trim_rule(p, all, i, e) != 0)
+			return -1;
+	}
 	return policy_draft_compile(p, e);
 }
 
-/* --- what was found ----------------------------------------------------------------------------*/
+/* --- notes -------------------------------------------------------------------------------------*/
 
+/* The direct ways to root that the observations need. */
 static struct powerset direct_powers(const struct policy_draft *p, const struct observations *all)
 {
 	struct powerset direct = { { 0 } };
@@ -382,11 +432,10 @@ static struct powerset direct_powers(const struct policy_draft *p, const struct 
 	return direct;
 }
 
-/* Where a rule says more than what was seen, for there is no way to say less. */
+/* Notes where a rule allows more than what was observed, since no rule can allow less. */
 static void note_open(struct observations *all, const json_t *rule)
 {
 	const char *name = json_string_value(json_object_get(rule, "name"));
-	const json_t *powers = json_object_get(rule, "powers");
 	const json_t *v;
 	size_t lists = 0;
 	size_t i;
@@ -396,10 +445,10 @@ static void note_open(struct observations *all, const json_t *rule)
 	if (lists > 1)
 		observations_note(
 			all, "rule \"%s\": any of its items may come with any other", name);
-	json_array_foreach (powers, i, v) {
-		for (unsigned k = 0; k < LIST_COUNT; k++) {
-			enum power p = power_find(span_of(json_string_value(v)));
+	json_array_foreach (json_object_get(rule, "powers"), i, v) {
+		enum power p = power_find(span_of(json_string_value(v)));
 
+		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			if (p != POWER_COUNT && p == list_power((enum list_kind)k))
 				observations_note(all,
 					"rule \"%s\": %s for all %s: the trail does not tell them "
@@ -409,53 +458,50 @@ static void note_open(struct observations *all, const json_t *rule)
 	}
 }
 
-static void note_all(struct policy_draft *p, struct observations *all)
+/* Makes the draft's users and rules, the fewest that allow the observations. */
+static int fill_draft(struct policy_draft *p, struct observations *all,
+	const struct learn_options *w, struct err *e)
 {
-	const json_t *rules = json_object_get(p->root, "rules");
-	const json_t *rule;
-	size_t i;
+	const struct observation *denied;
+	char text[300];
 
-	json_array_foreach (rules, i, rule) {
-		note_open(all, rule);
-	}
-	observations_note(all,
-		"rules speak of operations, powers and the items of lists: not of the names of "
-		"containers, nor of what a container runs, nor of Docker's own networks bridge and "
-		"none");
+	merge_common_names(all, w);
+	if (add_rules(p, all, e) != 0 || add_users(p, all, w, e) != 0)
+		return -1;
+	if (!w->exact)
+		policy_draft_widen(p, all);
+	if (minimize(p, all, e) != 0)
+		return -1;
+	denied = assign_rules(p, all);
+	if (!denied)
+		return 0;
+	observation_write(denied, text, sizeof(text));
+	return FAIL(e, 0, "the rules do not allow %s: nothing is suggested", text);
 }
 
 int learn_policy(struct observations *all, const struct learn_options *w, json_t **ret,
 	struct powerset *refused, struct err *e)
 {
-	static struct policy_draft p;
+	json_t *root = json_pack("{s:s, s:[], s:s}", "profile", profile_info(w->profile)->name,
+		"rules", "otherwise", "deny");
+	struct policy_draft *p = policy_draft_new(root, w->profile);
+	int rc = p ? fill_draft(p, all, w, e) : FAIL(e, ENOMEM, "a policy");
 	struct powerset direct;
-	const struct observation *denied = NULL;
-	int rc;
+	const json_t *rule;
+	size_t i;
 
-	policy_draft_init(&p,
-		json_pack("{s:s, s:[], s:s}", "profile", profile_info(w->profile)->name, "rules",
-			"otherwise", "deny"),
-		w->profile);
-	merge_common_names(all, w);
-	rc = make_rules(&p, all, e) != 0 || make_users(&p, all, w, e) != 0 ? -1 : 0;
-	if (rc == 0 && !w->exact)
-		policy_draft_widen(&p, all);
-	if (rc == 0)
-		rc = minimize(&p, all, e);
-	if (rc == 0)
-		denied = first_denied(&p, all);
-	if (denied) {
-		char text[300];
-
-		observation_write(denied, text, sizeof(text));
-		rc = FAIL(e, 0, "the rules do not allow %s: nothing is suggested", text);
-	}
 	if (rc == 0) {
-		direct = direct_powers(&p, all);
+		direct = direct_powers(p, all);
 		*refused = powerset_less(&direct, &w->accepted);
-		note_all(&p, all);
-		*ret = json_incref(p.root);
+		json_array_foreach (json_object_get(root, "rules"), i, rule) {
+			note_open(all, rule);
+		}
+		observations_note(all,
+			"rules speak of operations, powers and the items of lists: not of the "
+			"names of containers, nor of what a container runs, nor of Docker's own "
+			"networks bridge and none");
+		*ret = json_incref(root);
 	}
-	policy_draft_free(&p);
+	policy_draft_free(p);
 	return rc;
 }

@@ -1,4 +1,4 @@
-/* The tests that go with a suggestion: only such as were tried. */
+/* Tests that go with a suggestion. Each was tried under the suggestion before it is written. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -9,83 +9,34 @@
 
 enum { TESTS_MOST = 500 };
 
-/* Judges a test as dsp test will; false: it cannot be put. */
-static bool try_test(const struct policy_draft *p, const json_t *test, struct decision *ret,
-	struct powerset *powers)
-{
-	json_t *body = json_object_get(test, "body");
-	AUTO_MEM char *question = NULL;
-	AUTO_MEM char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	struct client_request a = { .method = json_string_value(json_object_get(test, "method")),
-		.target = json_string_value(json_object_get(test, "target")),
-		.body = span_of(text),
-		.has_body = body != NULL };
-	struct simulation j;
-	struct err e;
-	bool good;
-
-	question = simulate_question(&a, &e);
-	if (!question)
-		return false;
-	good = simulate(&p->policy, (struct question_text){ question, strlen(question) },
-		       json_string_value(json_object_get(test, "as")), &j, &e) == 0;
-	if (good) {
-		*ret = j.decision;
-		*powers = j.facts.powers;
-	}
-	simulation_free(&j);
-	return good;
-}
-
-/* NULL also when its texts are none that JSON can hold. */
-static json_t *new_test(const struct observation *s, struct span method, struct span target,
-	const json_t *body, bool as)
-{
-	json_t *test = json_pack("{s:o, s:o}", "method", json_stringn(method.s, method.n), "target",
-		json_stringn(target.s, target.n));
-
-	if (test && as)
-		(void)json_object_set_new(test, "as", json_stringn(s->subject.s, s->subject.n));
-	if (test && body)
-		(void)json_object_set_new(test, "body", json_deep_copy(body));
-	return test;
-}
+struct test_list {
+	const struct policy *policy;
+	json_t *tests;
+	bool as; /* tests say who asks: the policy has rules */
+};
 
 /* --- bodies ------------------------------------------------------------------------------------*/
 
+/* The member of an object, which is made as fresh if it is not there. Takes over fresh. */
 static json_t *member(json_t *object, const char *name, json_t *fresh)
 {
 	json_t *there = json_object_get(object, name);
 
-	if (there) {
+	if (there)
 		json_decref(fresh);
-		return there;
-	}
-	(void)json_object_set_new(object, name, fresh);
-	return fresh;
+	else
+		(void)json_object_set_new(object, name, fresh);
+	return there ? there : fresh;
 }
 
-static void add_port(json_t *host, const char *text)
-{
-	const char *colon = strrchr(text, ':');
-	json_t *bindings = member(host, "PortBindings", json_object());
-	char port[16];
-
-	if (!colon)
-		return;
-	text_copy((struct span){ text, (size_t)(colon - text) }, port, sizeof(port));
-	(void)json_array_append_new(
-		member(bindings, colon + 1, json_array()), json_pack("{s:s}", "HostPort", port));
-}
-
-static void add_detail(json_t *body, const struct attribute *d)
+static void add_attribute(json_t *body, const struct attribute *d)
 {
 	json_t *host = member(body, "HostConfig", json_object());
+	const char *colon;
 	char text[PATTERN_ROOM];
-	char bind[PATTERN_ROOM + 32];
-	struct line l;
 
 	text_copy(d->text, text, sizeof(text));
+	colon = strrchr(text, ':');
 	if (d->kind == ATTRIBUTE_IMAGE)
 		(void)json_object_set_new(body, "Image", json_string(text));
 	else if (d->kind == ATTRIBUTE_NETWORK || d->kind == ATTRIBUTE_NAMESPACE)
@@ -93,171 +44,189 @@ static void add_detail(json_t *body, const struct attribute *d)
 	else if (d->kind == ATTRIBUTE_CAPABILITY)
 		(void)json_array_append_new(
 			member(host, "CapAdd", json_array()), json_string(text));
-	else if (d->kind == ATTRIBUTE_PORT)
-		add_port(host, text);
+	else if (d->kind == ATTRIBUTE_PORT && colon)
+		(void)json_array_append_new(member(member(host, "PortBindings", json_object()),
+						    colon + 1, json_array()),
+			json_pack("{s:s%}", "HostPort", text, (size_t)(colon - text)));
 	else if (d->power == POWER_PRIVILEGED)
 		(void)json_object_set_new(host, "Privileged", json_true());
 	else if (d->kind == ATTRIBUTE_MOUNT) {
-		line_init(&l, bind, sizeof(bind));
-		line_add(&l, "%s:/m%zu%s", text, json_array_size(json_object_get(host, "Binds")),
-			d->read_only ? ":ro" : "");
-		(void)json_array_append_new(member(host, "Binds", json_array()), json_string(bind));
+		json_t *binds = member(host, "Binds", json_array());
+
+		(void)json_array_append_new(binds,
+			json_sprintf("%s:/m%zu%s", text, json_array_size(binds),
+				d->read_only ? ":ro" : ""));
 	}
 }
 
-/* A body that asks for what the line's details tell, in one of the ways. */
-static json_t *body_of(const struct observation *s)
+/* A body that asks for the attributes of s, in one of the ways in which a client can. */
+static json_t *make_body(const struct observation *s)
 {
 	json_t *body = json_object();
 
 	for (size_t i = 0; i < s->facts.attributes.count; i++) {
 		const struct attribute *d = &s->facts.attributes.items[i];
 
-		/* A mount has a detail for each power that it gives. */
+		/* A mount has an attribute for each of its powers. */
 		if (d->kind != ATTRIBUTE_MOUNT || d->power == POWER_HOST_MOUNTS)
-			add_detail(body, d);
+			add_attribute(body, d);
 	}
 	return body;
 }
 
-/* --- what was seen -----------------------------------------------------------------------------*/
+/* --- tests -------------------------------------------------------------------------------------*/
 
-/* The test of this body, when it is allowed and asks for just what was seen; or NULL. */
-static json_t *seen_test(
-	const struct policy_draft *p, const struct observation *s, const json_t *body, bool as)
+/* Decides about a test as dsp test will; false: it cannot. */
+static bool try_test(const struct policy *policy, const json_t *test, struct decision *decision,
+	struct powerset *powers)
 {
-	struct powerset powers = { { 0 } };
-	struct decision d;
-	json_t *test;
+	json_t *body = json_object_get(test, "body");
+	AUTO_MEM char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	struct client_request a = { .method = json_string_value(json_object_get(test, "method")),
+		.target = json_string_value(json_object_get(test, "target")),
+		.body = span_of(text),
+		.has_body = body != NULL };
+	const char *as = json_string_value(json_object_get(test, "as"));
+	struct err ignored;
+	AUTO_MEM char *question = simulate_question(&a, &ignored);
+	struct simulation j;
+	bool good;
 
-	test = new_test(s, s->method, s->target, body, as);
-	if (test && try_test(p, test, &d, &powers) && d.verdict == VERDICT_ALLOW &&
-		powerset_within(&powers, &s->facts.powers) &&
-		powerset_within(&s->facts.powers, &powers)) {
-		(void)json_object_set_new(test, "expect", json_string("allow"));
-		return test;
-	}
-	json_decref(test);
-	return NULL;
-}
-
-static bool add_seen_test(
-	const struct policy_draft *p, const struct observation *s, json_t *list, bool as)
-{
-	json_t *empty = json_object();
-	json_t *body = body_of(s);
-	json_t *test = seen_test(p, s, NULL, as);
-	char name[300];
-
-	if (!test)
-		test = seen_test(p, s, empty, as);
-	if (!test)
-		test = seen_test(p, s, body, as);
-	json_decref(empty);
-	json_decref(body);
-	if (!test)
+	if (!question)
 		return false;
-	observation_write(s, name, sizeof(name));
-	(void)json_object_set_new(test, "name", json_string(name));
-	(void)json_array_append_new(list, test);
-	return true;
+	good = simulate(policy, (struct question_text){ question, strlen(question) }, as, &j,
+		       &ignored) == 0;
+	*decision = j.decision;
+	*powers = j.facts.powers;
+	simulation_free(&j);
+	return good;
 }
 
-/* --- what was not ------------------------------------------------------------------------------*/
-
-static const struct {
-	const char *name;
-	const char *method;
-	const char *target;
-	const char *body;
-} probes[] = {
-	{ "a shell in a container", "POST", "/containers/any/exec", "{\"Cmd\":[\"sh\"]}" },
-	{ "a privileged container", "POST", "/containers/create",
-		"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Privileged\":true}}" },
-	{ "the host's files", "POST", "/containers/create",
-		"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Binds\":[\"/:/host\"]}}" },
-	{ "Docker's socket", "POST", "/containers/create",
-		"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Binds\":[\"/run/docker.sock:/s\"]}}" },
-	{ "another image", "POST", "/containers/create", "{\"Image\":\"any/image:1\"}" },
-	{ "killing", "POST", "/containers/any/kill", NULL },
-	{ "removing a container", "DELETE", "/containers/any", NULL },
-	{ "removing a volume", "DELETE", "/volumes/any", NULL },
-	{ "a build", "POST", "/build?t=any", NULL },
-	{ "a plugin switched off", "POST", "/plugins/any/disable", NULL },
-	{ "a swarm", "POST", "/swarm/init", "{}" },
-	{ "a route that dsp does not know", "POST", "/no/such/route", NULL },
+/* What a test asks for. */
+struct probe {
+	struct span method;
+	struct span target;
+	json_t *body; /* or NULL; borrowed */
 };
 
-static void add_probe(const struct policy_draft *p, const struct observation *s, size_t which,
-	json_t *list, bool as)
+/*
+ * Adds a test, by the subject of s, if it holds: that the probe is denied; or, without a name, that
+ * it is allowed and asks for exactly the powers of s. False: it does not hold.
+ */
+static bool add_test(struct test_list *l, const struct observation *s, const struct probe *probe,
+	const char *denied_name)
 {
-	json_t *body = probes[which].body ? json_loads(probes[which].body, 0, NULL) : NULL;
-	json_t *test = new_test(
-		s, span_of(probes[which].method), span_of(probes[which].target), body, as);
+	json_auto_t *test = json_pack("{s:s%, s:s%, s:O*}", "method", probe->method.s,
+		probe->method.n, "target", probe->target.s, probe->target.n, "body", probe->body);
 	struct powerset powers;
 	struct decision d;
+	char name[300];
+
+	if (test && l->as)
+		(void)json_object_set_new(test, "as", json_stringn(s->subject.s, s->subject.n));
+	if (!test || !try_test(l->policy, test, &d, &powers))
+		return false;
+	if (denied_name ? d.verdict != VERDICT_DENY
+			: d.verdict != VERDICT_ALLOW ||
+				!powerset_within(&powers, &s->facts.powers) ||
+				!powerset_within(&s->facts.powers, &powers))
+		return false;
+	if (!denied_name)
+		observation_write(s, name, sizeof(name));
+	(void)json_object_set_new(test, "expect", json_string(denied_name ? "deny" : "allow"));
+	(void)json_object_set_new(test, "name", json_string(denied_name ? denied_name : name));
+	return json_array_append(l->tests, test) == 0;
+}
+
+/* Adds the test that s is allowed. An audit log has no bodies: three are tried. */
+static bool add_observed(struct test_list *l, const struct observation *s)
+{
+	json_auto_t *empty = json_object();
+	json_auto_t *body = make_body(s);
+	json_t *bodies[] = { NULL, empty, body };
+
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		if (add_test(l, s, &(struct probe){ s->method, s->target, bodies[i] }, NULL))
+			return true;
+	}
+	return false;
+}
+
+/* Adds tests that the subject of s is denied what it did not do. */
+static void add_unobserved(struct test_list *l, const struct observation *s)
+{
+	static const struct {
+		const char *name;
+		const char *method;
+		const char *target;
+		const char *body;
+	} probes[] = {
+		{ "a shell in a container", "POST", "/containers/any/exec", "{\"Cmd\":[\"sh\"]}" },
+		{ "a privileged container", "POST", "/containers/create",
+			"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Privileged\":true}}" },
+		{ "the host's files", "POST", "/containers/create",
+			"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Binds\":[\"/:/host\"]}}" },
+		{ "Docker's socket", "POST", "/containers/create",
+			"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Binds\":[\"/run/docker.sock:/"
+			"s\"]}}" },
+		{ "another image", "POST", "/containers/create", "{\"Image\":\"any/image:1\"}" },
+		{ "killing", "POST", "/containers/any/kill", NULL },
+		{ "removing a container", "DELETE", "/containers/any", NULL },
+		{ "removing a volume", "DELETE", "/volumes/any", NULL },
+		{ "a build", "POST", "/build?t=any", NULL },
+		{ "a plugin switched off", "POST", "/plugins/any/disable", NULL },
+		{ "a swarm", "POST", "/swarm/init", "{}" },
+		{ "a route that dsp does not know", "POST", "/no/such/route", NULL },
+	};
 	char subject[80];
 	char name[200];
 
-	json_decref(body);
 	text_escape(s->subject, subject, sizeof(subject));
-	(void)snprintf(name, sizeof(name), "not seen: %s%s%s", probes[which].name,
-		as ? ", by " : "", as ? subject : "");
-	if (test && try_test(p, test, &d, &powers) && d.verdict == VERDICT_DENY) {
-		(void)json_object_set_new(test, "expect", json_string("deny"));
-		(void)json_object_set_new(test, "name", json_string(name));
-		(void)json_array_append(list, test);
+	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+		json_auto_t *body = probes[i].body ? json_loads(probes[i].body, 0, NULL) : NULL;
+		struct probe probe = { span_of(probes[i].method), span_of(probes[i].target), body };
+
+		(void)snprintf(name, sizeof(name), "not seen: %s%s%s", probes[i].name,
+			l->as ? ", by " : "", l->as ? subject : "");
+		(void)add_test(l, s, &probe, name);
 	}
-	json_decref(test);
 }
 
-static bool is_first_of_subject(const struct observations *all, size_t at)
+/* Whether no observation before this one is allowed or, with as, none by the same subject. */
+static bool is_first(const struct observations *all, size_t at, bool as)
 {
 	for (size_t i = 0; i < at; i++) {
 		if (!all->items[i]->unallowable &&
-			span_equal(all->items[i]->subject, all->items[at]->subject))
+			(!as || span_equal(all->items[i]->subject, all->items[at]->subject)))
 			return false;
 	}
 	return true;
 }
 
-static size_t fill(struct policy_draft *p, const struct observations *all, json_t *list, bool as)
-{
-	size_t missing = 0;
-
-	for (size_t i = 0; i < all->count; i++) {
-		const struct observation *s = all->items[i];
-
-		if (s->unallowable)
-			continue;
-		if (json_array_size(list) >= TESTS_MOST || !add_seen_test(p, s, list, as))
-			missing++;
-		if (!is_first_of_subject(all, i) || (!as && i > 0 && json_array_size(list) > 1))
-			continue;
-		for (size_t k = 0; k < sizeof(probes) / sizeof(probes[0]); k++)
-			add_probe(p, s, k, list, as);
-	}
-	return missing;
-}
-
 int learn_tests(struct observations *all, const struct learn_options *w, json_t *policy,
 	json_t **ret, struct err *e)
 {
-	static struct policy_draft p;
-	bool as = json_object_get(policy, "rules") != NULL;
+	struct policy_draft *p = policy_draft_new(json_incref(policy), w->profile);
+	struct test_list l = { .tests = json_array(), .as = json_object_get(policy, "rules") };
 	size_t missing = 0;
-	int rc;
+	int rc = p ? policy_draft_compile(p, e) : FAIL(e, ENOMEM, "a policy");
 
-	policy_draft_init(&p, json_incref(policy), w->profile);
-	rc = policy_draft_compile(&p, e);
-	*ret = json_array();
-	if (rc == 0)
-		missing = fill(&p, all, *ret, as);
+	*ret = l.tests;
+	for (size_t i = 0; rc == 0 && i < all->count; i++) {
+		const struct observation *s = all->items[i];
+
+		l.policy = &p->policy;
+		if (s->unallowable)
+			continue;
+		missing += json_array_size(l.tests) >= TESTS_MOST || !add_observed(&l, s);
+		if (is_first(all, i, l.as))
+			add_unobserved(&l, s);
+	}
 	if (missing > 0)
 		observations_note(all,
 			"%zu kinds of requests have no test: a trail holds no bodies, and none "
 			"that was tried here asks for the same (or there are more than %d tests)",
 			missing, (int)TESTS_MOST);
-	policy_draft_free(&p);
+	policy_draft_free(p);
 	return rc;
 }

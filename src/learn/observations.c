@@ -7,6 +7,33 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
+struct observations *observations_new(void)
+{
+	struct observations *all = mem_array(1, sizeof(*all));
+
+	if (!all)
+		return NULL;
+	all->items = mem_array(OBSERVATIONS_MOST, sizeof(*all->items));
+	if (all->items)
+		return all;
+	mem_free(all);
+	return NULL;
+}
+
+void observations_free(struct observations *all)
+{
+	if (!all)
+		return;
+	for (size_t i = 0; i < all->count; i++) {
+		attributes_free(&all->items[i]->facts.attributes);
+		mem_free(all->items[i]->key);
+	}
+	mem_free(all->items);
+	mem_list_free(&all->memory);
+	json_decref(all->notes);
+	mem_free(all);
+}
+
 void observations_note(struct observations *all, const char *fmt, ...)
 {
 	char text[1024];
@@ -20,20 +47,9 @@ void observations_note(struct observations *all, const char *fmt, ...)
 	(void)json_array_append_new(all->notes, json_string(text));
 }
 
-void observations_free(struct observations *all)
-{
-	for (size_t i = 0; i < all->count; i++) {
-		attributes_free(&all->items[i]->facts.attributes);
-		mem_free(all->items[i]->key);
-	}
-	mem_free(all->items);
-	mem_list_free(&all->memory);
-	json_decref(all->notes);
-}
-
-/* No rule that names others speaks of one who is not named, and least those of the anonymous. */
 struct subject observation_subject(const struct observation *s, const struct rules *rules)
 {
+	/* A subject that the policy file does not name matches no rule that names subjects. */
 	struct subject stranger = subject_at(rules, SUBJECT_UNKNOWN_CERTIFICATE);
 	size_t id = rules ? rules_find_subject(rules, s->subject) : SIZE_MAX;
 
@@ -65,7 +81,7 @@ void observation_write(const struct observation *s, char *out, size_t cap)
 
 /* --- facts -------------------------------------------------------------------------------------*/
 
-/* The bytes that a member's text stands for, in the arena. */
+/* Unescapes text into the observations' memory. */
 static int copy_text(struct observations *all, const char *text, struct span *ret, struct err *e)
 {
 	char *out = mem_list_alloc(&all->memory, strlen(text) + 1);
@@ -76,22 +92,14 @@ static int copy_text(struct observations *all, const char *text, struct span *re
 	return 0;
 }
 
-/* False: this dsp has no power of such a name. */
-static bool parse_powers(const struct audit_entry *l, struct powerset *ret)
+static const char *text_of(const json_t *object, const char *member)
 {
-	const char *name;
+	const char *text = json_string_value(json_object_get(object, member));
 
-	for (size_t i = 0; (name = audit_entry_word(l, "powers", i)); i++) {
-		enum power p = power_find(span_of(name));
-
-		if (p == POWER_COUNT)
-			return false;
-		powerset_add(ret, p);
-	}
-	return true;
+	return text ? text : "";
 }
 
-/* The row of the line's operation that takes its method; NULL: none is like the line. */
+/* The row with the line's operation and access that takes its method; NULL: there is none. */
 static const struct route *find_route(const struct audit_entry *l)
 {
 	enum method method = route_method(span_of(audit_entry_text(l, "method")));
@@ -108,85 +116,88 @@ static const struct route *find_route(const struct audit_entry *l)
 	return NULL;
 }
 
-static bool parse_kind(const char *name, enum attribute_kind *ret)
-{
-	for (int k = ATTRIBUTE_OPTION; k <= ATTRIBUTE_HEALTHCHECK; k++) {
-		if (strcmp(attribute_kind_name((enum attribute_kind)k), name) == 0) {
-			*ret = (enum attribute_kind)k;
-			return true;
-		}
-	}
-	return false;
-}
-
-static int parse_sight(
+static int parse_mount_info(
 	struct observations *all, const json_t *object, struct attribute *d, struct err *e)
 {
-	const char *resolved = json_string_value(json_object_get(object, "resolved"));
-	struct mount_info *mount_info = mem_list_alloc(&all->memory, sizeof(*mount_info));
+	struct mount_info *mount = mem_list_alloc(&all->memory, sizeof(*mount));
 	struct span path;
 
-	if (!mount_info || copy_text(all, resolved ? resolved : "", &path, e) != 0)
+	if (!mount || copy_text(all, text_of(object, "resolved"), &path, e) != 0)
 		return FAIL(e, ENOMEM, "an audit trail");
-	mount_info->visible = json_is_true(json_object_get(object, "seen"));
-	text_copy(path, mount_info->path, sizeof(mount_info->path));
-	d->mount_info = mount_info;
+	mount->visible = json_is_true(json_object_get(object, "seen"));
+	text_copy(path, mount->path, sizeof(mount->path));
+	d->mount_info = mount;
 	return 0;
 }
 
-static int parse_detail(
+static int parse_attribute(
 	struct observations *all, const json_t *object, struct observation *s, struct err *e)
 {
-	const char *power = json_string_value(json_object_get(object, "power"));
-	const char *text = json_string_value(json_object_get(object, "text"));
-	const char *field = json_string_value(json_object_get(object, "field"));
-	struct attribute d = { .power = power_find(span_of(power)) };
+	struct attribute d = { .power = power_find(span_of(text_of(object, "power"))),
+		.read_only = json_is_true(json_object_get(object, "read_only")),
+		.maybe_id = json_is_true(json_object_get(object, "maybe_id")) };
+	bool known = false;
 
-	if (!parse_kind(json_string_value(json_object_get(object, "kind")), &d.kind) ||
-		json_is_true(json_object_get(object, "cut")))
+	for (int k = ATTRIBUTE_OPTION; k <= ATTRIBUTE_HEALTHCHECK && !known; k++) {
+		d.kind = (enum attribute_kind)k;
+		known = strcmp(attribute_kind_name(d.kind), text_of(object, "kind")) == 0;
+	}
+	if (!known)
+		d.kind = ATTRIBUTE_OPTION;
+	if (!known || json_is_true(json_object_get(object, "cut")))
 		s->complete = false;
-	d.read_only = json_is_true(json_object_get(object, "read_only"));
-	d.maybe_id = json_is_true(json_object_get(object, "maybe_id"));
-	if (copy_text(all, text ? text : "", &d.text, e) != 0 ||
-		copy_text(all, field ? field : "", &d.field, e) != 0)
+	if (copy_text(all, text_of(object, "text"), &d.text, e) != 0 ||
+		copy_text(all, text_of(object, "field"), &d.field, e) != 0)
 		return -1;
-	if (json_object_get(object, "seen") && parse_sight(all, object, &d, e) != 0)
+	if (json_object_get(object, "seen") && parse_mount_info(all, object, &d, e) != 0)
 		return -1;
 	if (attributes_add(&s->facts.attributes, &d) != 0)
 		return FAIL(e, ENOMEM, "an audit trail");
 	return 0;
 }
 
-/* Why no setting allows such a request, whatever it is; NULL: one may. */
+/* Why no settings allow what this line records; NULL: some may. */
 static const char *unallowable_reason(const struct audit_entry *l)
 {
-	static const struct {
-		const char *by;
-		const char *why;
-	} words[] = { { "own_name", "it would put another plugin in dsp's place" },
-		{ "identity", "it is not known who asks" },
-		{ "question", "the question could not be read" },
-		{ "reading", "it cannot be read" } };
 	const char *by = audit_entry_text(l, "decided_by");
-	bool exact = strcmp(audit_entry_text(l, "reading"), "exact") == 0;
+	const char *known_by = audit_entry_text(l, "known_by");
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(words[i].by, by) == 0 && (i != 3 || !exact))
-			return words[i].why;
-	}
-	if (audit_entry_text(l, "subject")[0] == '\0')
-		return "the question could not be read";
-	if (strcmp(audit_entry_text(l, "known_by"), "unknown token") == 0 ||
-		strcmp(audit_entry_text(l, "known_by"), "contradiction") == 0)
+	if (strcmp(by, "own_name") == 0)
+		return "it would put another plugin in dsp's place";
+	if (strcmp(by, "identity") == 0)
 		return "it is not known who asks";
-	return exact ? NULL : "it cannot be read";
+	if (strcmp(by, "question") == 0 || audit_entry_text(l, "subject")[0] == '\0')
+		return "the question could not be read";
+	if (strcmp(known_by, "unknown token") == 0 || strcmp(known_by, "contradiction") == 0)
+		return "it is not known who asks";
+	return strcmp(audit_entry_text(l, "reading"), "exact") == 0 ? NULL : "it cannot be read";
 }
 
-/* A name that is not whole may end in anything. */
+/* Of a name that was cut, the rest is unknown. */
 static bool has_plain_name(const struct audit_entry *l)
 {
 	return !audit_entry_has(l, "cut", "name") &&
 		route_is_plain(span_of(audit_entry_text(l, "name")));
+}
+
+/* Operation and powers, as this version of dsp knows them. */
+static void parse_operation(const struct audit_entry *l, struct observation *s)
+{
+	const char *name;
+
+	s->facts.route = find_route(l);
+	if (!s->unallowable && !s->facts.route &&
+		strcmp(audit_entry_text(l, "operation"), "unknown") != 0)
+		s->unallowable = "this dsp does not know the operation";
+	for (size_t i = 0; (name = audit_entry_word(l, "powers", i)); i++) {
+		enum power p = power_find(span_of(name));
+
+		if (p == POWER_COUNT) {
+			s->unallowable = "this dsp does not know its powers";
+			return;
+		}
+		powerset_add(&s->facts.powers, p);
+	}
 }
 
 static int parse_facts(
@@ -199,24 +210,19 @@ static int parse_facts(
 
 	s->unallowable = unallowable_reason(l);
 	s->complete = !json_object_get(l->object, "details_left_out");
+	s->subject_cut = audit_entry_has(l, "cut", "subject");
 	text_copy(span_of(audit_entry_text(l, "known_by")), s->known_by, sizeof(s->known_by));
+	f->plain_name = has_plain_name(l);
+	f->incomplete = json_is_true(json_object_get(l->object, "hidden"));
+	f->invisible_mount = json_is_true(json_object_get(l->object, "mounts_unseen"));
+	parse_operation(l, s);
 	if (copy_text(all, audit_entry_text(l, "subject"), &s->subject, e) != 0 ||
 		copy_text(all, audit_entry_text(l, "method"), &s->method, e) != 0 ||
 		copy_text(all, audit_entry_text(l, "target"), &s->target, e) != 0 ||
 		copy_text(all, audit_entry_text(l, "name"), &f->name, e) != 0)
 		return -1;
-	f->route = find_route(l);
-	f->plain_name = has_plain_name(l);
-	s->subject_cut = audit_entry_has(l, "cut", "subject");
-	f->incomplete = json_is_true(json_object_get(l->object, "hidden"));
-	f->invisible_mount = json_is_true(json_object_get(l->object, "mounts_unseen"));
-	if (!s->unallowable && !f->route &&
-		strcmp(audit_entry_text(l, "operation"), "unknown") != 0)
-		s->unallowable = "this dsp does not know the operation";
-	if (!parse_powers(l, &f->powers))
-		s->unallowable = "this dsp does not know its powers";
 	json_array_foreach (details, i, detail) {
-		if (parse_detail(all, detail, s, e) != 0)
+		if (parse_attribute(all, detail, s, e) != 0)
 			return -1;
 	}
 	return 0;
@@ -224,91 +230,50 @@ static int parse_facts(
 
 /* --- lines -------------------------------------------------------------------------------------*/
 
-/* All that a policy can speak of, as one text; mem_free is for the caller. */
-static char *key_of(const struct audit_entry *l)
+/* All that a policy can tell apart, as one text; the caller calls mem_free. */
+static char *make_key(const struct audit_entry *l)
 {
 	static const char *const members[] = { "subject", "known_by", "operation", "access",
 		"reading", "hidden", "mounts_unseen", "powers", "details", "details_left_out" };
-	const char *by = audit_entry_text(l, "decided_by");
-	bool plain = has_plain_name(l);
-	json_t *list = json_array();
-	char *text;
+	bool own_name = strcmp(audit_entry_text(l, "decided_by"), "own_name") == 0;
+	json_auto_t *list = json_pack("[b, b]", has_plain_name(l), own_name);
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		json_t *v = json_object_get(l->object, members[i]);
 
 		(void)json_array_append_new(list, v ? json_incref(v) : json_null());
 	}
-	(void)json_array_append_new(list, json_boolean(plain));
-	(void)json_array_append_new(list, json_boolean(strcmp(by, "own_name") == 0));
-	text = json_dumps(list, JSON_COMPACT);
-	json_decref(list);
-	return text;
+	return json_dumps(list, JSON_COMPACT);
 }
 
-static uint64_t hash_of(const char *text)
+/* Finds the observation that l belongs to, or makes it. */
+static int find_observation(struct observations *all, const struct audit_entry *l,
+	struct observation **ret, struct err *e)
 {
-	uint64_t h = 0xcbf29ce484222325;
+	AUTO_MEM char *key = make_key(l);
+	struct observation *s;
+	size_t at;
 
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3;
-	return h ^ (h >> 32);
-}
-
-static uint32_t *slot_of(struct observations *all, const char *key)
-{
-	size_t i = hash_of(key) % OBSERVATION_SLOTS;
-
-	while (all->slots[i] && strcmp(all->items[all->slots[i] - 1]->key, key) != 0)
-		i = (i + 1) % OBSERVATION_SLOTS;
-	return &all->slots[i];
-}
-
-static int add_observation(struct observations *all, const struct audit_entry *l, const char *key,
-	uint32_t *slot, struct err *e)
-{
-	struct observation *s = mem_list_alloc(&all->memory, sizeof(*s));
-
+	if (!key)
+		return FAIL(e, ENOMEM, "an audit trail");
+	at = text_hash(span_of(key)) % OBSERVATION_SLOTS;
+	while (all->slots[at] && strcmp(all->slots[at]->key, key) != 0)
+		at = (at + 1) % OBSERVATION_SLOTS;
+	*ret = all->slots[at];
+	if (*ret)
+		return 0;
 	if (all->count == OBSERVATIONS_MOST)
 		return FAIL(e, 0, "more than %d kinds of requests: give it less of the trail",
 			(int)OBSERVATIONS_MOST);
-	if (!all->items)
-		all->items = mem_array(OBSERVATIONS_MOST, sizeof(struct observation *));
-	if (!s || !all->items)
+	s = mem_list_alloc(&all->memory, sizeof(*s));
+	if (!s)
 		return FAIL(e, ENOMEM, "an audit trail");
-	s->key = mem_copy(key, strlen(key));
-	if (!s->key)
-		return FAIL(e, ENOMEM, "an audit trail");
+	s->key = key;
+	key = NULL;
 	all->items[all->count++] = s;
-	*slot = (uint32_t)all->count;
+	all->slots[at] = s;
+	*ret = s;
 	return parse_facts(all, l, s, e);
-}
-
-static void remember_id(struct observations *all, const char *id, struct observation *s)
-{
-	size_t at = all->next_id++ % OBSERVATION_IDS;
-
-	text_copy(span_of(id), all->ids[at], OBSERVATION_ID_ROOM);
-	all->named[at] = s;
-}
-
-/* More of what a line told of. */
-static void count_repeats(struct observations *all, const struct audit_entry *l)
-{
-	const char *of = audit_entry_text(l, "of");
-
-	if (strcmp(audit_entry_text(l, "of_type"), "decision") != 0)
-		return;
-	for (size_t i = 0; i < OBSERVATION_IDS && i < all->next_id; i++) {
-		if (strcmp(all->ids[i], of) != 0)
-			continue;
-		if (all->named[i]) {
-			all->named[i]->times += l->count;
-			all->requests += l->count;
-		}
-		return;
-	}
-	all->orphan_repeats += l->count;
 }
 
 static void count_decision(struct observations *all, const struct audit_entry *l)
@@ -327,30 +292,12 @@ static void count_decision(struct observations *all, const struct audit_entry *l
 	text_copy(span_of(profile), all->profile, sizeof(all->profile));
 }
 
-/* The kind of request that a line tells of. */
-static int find_observation(struct observations *all, const struct audit_entry *l,
-	struct observation **ret, struct err *e)
-{
-	char *key = key_of(l);
-	uint32_t *slot;
-	int rc = 0;
-
-	if (!key)
-		return FAIL(e, ENOMEM, "an audit trail");
-	slot = slot_of(all, key);
-	if (!*slot)
-		rc = add_observation(all, l, key, slot, e);
-	if (rc == 0)
-		*ret = all->items[*slot - 1];
-	mem_free(key);
-	return rc;
-}
-
 static int add_decision(
 	struct observations *all, const struct audit_entry *l, const char *user, struct err *e)
 {
 	bool denied = strcmp(audit_entry_text(l, "verdict"), "deny") == 0;
 	bool other = user && strcmp(user, audit_entry_text(l, "subject")) != 0;
+	size_t at = all->recent_count % OBSERVATION_IDS;
 	struct observation *s = NULL;
 
 	if (!other)
@@ -361,8 +308,27 @@ static int add_decision(
 		s->times++;
 		all->cut += json_object_get(l->object, "cut") || !s->complete;
 	}
-	remember_id(all, l->id, s);
+	text_copy(span_of(l->id), all->recent[at].id, sizeof(all->recent[at].id));
+	all->recent[at].of = s;
+	all->recent_count++;
 	return 0;
+}
+
+/* Adds the repeats of a decision that was added before. */
+static void add_repeats(struct observations *all, const struct audit_entry *l)
+{
+	if (strcmp(audit_entry_text(l, "of_type"), "decision") != 0)
+		return;
+	for (size_t i = 0; i < OBSERVATION_IDS && i < all->recent_count; i++) {
+		if (strcmp(all->recent[i].id, audit_entry_text(l, "of")) != 0)
+			continue;
+		if (all->recent[i].of) {
+			all->recent[i].of->times += l->count;
+			all->requests += l->count;
+		}
+		return;
+	}
+	all->orphan_repeats += l->count;
 }
 
 int observations_add(
@@ -375,7 +341,7 @@ int observations_add(
 		all->dropped += l->count;
 		break;
 	case ENTRY_REPEAT:
-		count_repeats(all, l);
+		add_repeats(all, l);
 		break;
 	case ENTRY_OUTCOME:
 		break;

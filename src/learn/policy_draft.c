@@ -8,24 +8,24 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 
-enum {
-	TAGS_MOST = 3,   /* of one repository */
-	IMAGES_MOST = 5, /* of one place of a registry */
-	MOUNTS_MOST = 4, /* below one directory */
-};
+/* --- compiling ---------------------------------------------------------------------------------*/
 
-/* --- the model, compiled -----------------------------------------------------------------------*/
-
-void policy_draft_init(struct policy_draft *p, json_t *root, enum profile profile)
+struct policy_draft *policy_draft_new(json_t *root, enum profile profile)
 {
-	memset(p, 0, sizeof(*p));
+	struct policy_draft *p = mem_array(1, sizeof(*p));
+
+	if (!p) {
+		json_decref(root);
+		return NULL;
+	}
 	p->root = root;
 	settings_init(&p->settings);
 	p->settings.profile = profile;
 	p->policy.profile = profile;
+	return p;
 }
 
-static void policy_draft_reset(struct policy_draft *p)
+static void discard_compiled(struct policy_draft *p)
 {
 	rules_free(p->file.rules);
 	p->file.rules = NULL;
@@ -36,13 +36,16 @@ static void policy_draft_reset(struct policy_draft *p)
 
 void policy_draft_free(struct policy_draft *p)
 {
-	policy_draft_reset(p);
+	if (!p)
+		return;
+	discard_compiled(p);
 	json_decref(p->root);
+	mem_free(p);
 }
 
 int policy_draft_compile(struct policy_draft *p, struct err *e)
 {
-	policy_draft_reset(p);
+	discard_compiled(p);
 	p->text = json_dumps(p->root, JSON_INDENT(2));
 	if (!p->text)
 		return FAIL(e, ENOMEM, "a policy");
@@ -56,16 +59,16 @@ int policy_draft_compile(struct policy_draft *p, struct err *e)
 	return 0;
 }
 
-bool policy_draft_allows(const struct policy_draft *p, struct observation *s)
+bool policy_draft_allows(const struct policy_draft *p, const struct observation *s, size_t *rule)
 {
 	struct subject subject = observation_subject(s, p->file.rules);
 	struct decision d = decide(&p->policy, &subject, &s->facts);
 
-	s->rule = d.rule ? (size_t)(d.rule - p->file.rules->items) : SIZE_MAX;
+	*rule = d.rule ? (size_t)(d.rule - p->file.rules->items) : SIZE_MAX;
 	return d.verdict == VERDICT_ALLOW;
 }
 
-/* --- items: each names one thing --------------------------------------------------------------*/
+/* --- items of lists ----------------------------------------------------------------------------*/
 
 bool list_concerns(enum list_kind k, const struct attribute *d)
 {
@@ -75,21 +78,12 @@ bool list_concerns(enum list_kind k, const struct attribute *d)
 		d->kind == list_attribute(k);
 }
 
-bool observation_has_item(const struct observation *s, enum power p)
-{
-	for (size_t i = 0; i < s->facts.attributes.count; i++) {
-		if (s->facts.attributes.items[i].power == p)
-			return true;
-	}
-	return false;
-}
-
+/* Whether JSON can hold s: UTF-8 without NUL. */
 static bool is_text(struct span s)
 {
-	size_t n;
-
 	while (s.n > 0) {
-		n = text_utf8(s);
+		size_t n = text_utf8(s);
+
 		if (n == 0 || s.s[0] == '\0')
 			return false;
 		s = span_after(s, n);
@@ -97,72 +91,64 @@ static bool is_text(struct span s)
 	return true;
 }
 
-/* A star would stand for more than itself. */
+/* Whether s can stand in a list for itself: a star would match more. */
 static bool is_word(struct span s)
 {
 	return s.n > 0 && s.n < PATTERN_ROOM - 4 && is_text(s) && span_find(s, '*') == s.n;
 }
 
-/* What a trail may tell of who asks, and a policy file cannot: dsp has written it otherwise. */
-static bool is_who(struct span name)
-{
-	if (span_starts(name, SPAN("cn:")))
-		return name.n > strlen("cn:") && is_text(name);
-	return subject_name_is_valid(name);
-}
-
 const char *observation_unnameable(const struct observation *s)
 {
-	static const char why[] = "a policy file cannot name what it asks for";
+	const struct span cn = SPAN("cn:");
+	bool named = span_starts(s->subject, cn) ? s->subject.n > cn.n && is_text(s->subject)
+						 : subject_name_is_valid(s->subject);
 
-	if (s->subject_cut || !is_who(s->subject))
+	if (s->subject_cut || !named)
 		return "a policy file cannot name who asks";
 	for (size_t i = 0; i < s->facts.attributes.count; i++) {
 		const struct attribute *d = &s->facts.attributes.items[i];
+		bool star = span_find(d->text, '*') < d->text.n;
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			bool mount = d->kind == ATTRIBUTE_MOUNT && k == LIST_MOUNTS;
 
 			if (list_concerns((enum list_kind)k, d) &&
-				(!is_text(d->text) ||
-					(!mount && span_find(d->text, '*') < d->text.n)))
-				return why;
+				(!is_text(d->text) || (star && !mount)))
+				return "a policy file cannot name what it asks for";
 		}
 	}
 	return NULL;
 }
 
+/* The resolved source; with ":rw" where it would be read with another end. */
 static bool mount_pattern(const struct attribute *d, char *out)
 {
 	struct span path = d->mount_info ? span_of(d->mount_info->path) : (struct span){ NULL, 0 };
-	bool marked = span_ends(path, SPAN(":ro")) || span_ends(path, SPAN(":rw"));
+	const char *end = span_ends(path, SPAN(":ro")) || span_ends(path, SPAN(":rw")) ? ":rw" : "";
 
 	if (d->kind != ATTRIBUTE_MOUNT || path.n == 0 || !path_is_clean(path) ||
 		!d->mount_info->visible || !is_text(path) ||
 		path.n + 1 >= sizeof(d->mount_info->path))
 		return false;
-	(void)snprintf(out, PATTERN_ROOM, "%s%s", path.s,
-		d->read_only     ? ":ro"
-			: marked ? ":rw"
-				 : "");
+	(void)snprintf(out, PATTERN_ROOM, "%s%s", path.s, d->read_only ? ":ro" : end);
 	return true;
 }
 
 /*
- * "8080" or "8000-8099": each of five digits at most, none less than the one before it, and none 0,
- * which lets dockerd choose.
+ * "8080" or "8000-8099": five digits at most, the end not below the start. Port 0 is none: with it
+ * dockerd chooses the port.
  */
 static bool is_ports(const char *text)
 {
-	unsigned long first = 1;
+	unsigned long least = 1;
 
 	for (size_t k = 0; k < 2; k++) {
 		size_t digits = strspn(text, "0123456789");
 		unsigned long n = digits > 0 && digits <= 5 ? strtoul(text, NULL, 10) : 0;
 
-		if (n < first || n > 65535)
+		if (n < least || n > 65535)
 			return false;
-		first = n;
+		least = n;
 		text += digits;
 		if (*text != '-')
 			break;
@@ -171,7 +157,7 @@ static bool is_ports(const char *text)
 	return *text == '\0';
 }
 
-/* "127.0.0.1:8080" of "127.0.0.1:8080:80/tcp"; a port that dockerd chooses has none. */
+/* "127.0.0.1:8080" from "127.0.0.1:8080:80/tcp". */
 static bool port_pattern(const struct attribute *d, char *out)
 {
 	struct span host = d->text;
@@ -187,10 +173,12 @@ static bool port_pattern(const struct attribute *d, char *out)
 	return is_ports(colon ? colon + 1 : out);
 }
 
-/* Whether a list of a policy file takes it: what clients make up may look like anything. */
+/* Whether a list of a policy file accepts text as an item: clients can send anything. */
 static bool is_item(enum list_kind k, struct span text)
 {
-	/* A winding one ("/dev/snd/../sda") is covered by no pattern, not even its own. */
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+
+	/* No pattern covers an unclean path ("/dev/snd/../sda"), not even the path itself. */
 	if (k == LIST_DEVICES)
 		return path_is_clean(text);
 	if (k == LIST_IMAGES)
@@ -198,7 +186,7 @@ static bool is_item(enum list_kind k, struct span text)
 	if (k != LIST_CAPABILITIES || span_equal(text, SPAN("ALL")))
 		return true;
 	for (size_t i = 0; i < text.n; i++) {
-		if ((text.s[i] < 'A' || text.s[i] > 'Z') && text.s[i] != '_')
+		if (!memchr(letters, text.s[i], strlen(letters)))
 			return false;
 	}
 	return span_starts(text, SPAN("CAP_")) && text.n > strlen("CAP_");
@@ -223,49 +211,50 @@ bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_
 
 /* --- widening ----------------------------------------------------------------------------------*/
 
-/* Where the part of an image ends that many have in common; 0: there is none. */
-static size_t repository_of(struct span item)
+/* The length of an item up to and with the last of some bytes; 0: it has none of them. */
+static size_t length_to(struct span item, const char *last)
 {
-	size_t at = item.n;
+	while (item.n > 0 && !strchr(last, item.s[item.n - 1]))
+		item.n--;
+	return item.n;
+}
+
+/* "REPOSITORY:" of an image with a tag; 0: there is no tag, or a digest or star. */
+static size_t repository_length(struct span item)
+{
+	size_t n = length_to(item, ":/");
 
 	if (span_find(item, '@') < item.n || span_find(item, '*') < item.n)
 		return 0;
-	while (at > 0 && item.s[at - 1] != ':' && item.s[at - 1] != '/')
-		at--;
-	return at > 0 && item.s[at - 1] == ':' ? at : 0;
+	return n > 0 && item.s[n - 1] == ':' ? n : 0;
 }
 
-static size_t place_of(struct span item)
+/* "PLACE/" of an image without a digest. */
+static size_t place_length(struct span item)
 {
-	size_t at = item.n;
-
-	while (at > 0 && item.s[at - 1] != '/')
-		at--;
-	return span_find(item, '@') < item.n ? 0 : at;
+	return span_find(item, '@') < item.n ? 0 : length_to(item, "/");
 }
 
-/* A directory that is not one of the host's first ones. */
-static size_t directory_of(struct span item)
+/* "/var/lib/" and what is deeper: a directory at the root is too much to open. */
+static size_t directory_length(struct span item)
 {
-	size_t slashes = 0;
-	size_t at = place_of(item);
+	struct span directory = { item.s, place_length(item) };
 
-	if (span_ends(item, SPAN(":ro")) || at < 2)
+	if (span_ends(item, SPAN(":ro")) || directory.n < 2)
 		return 0;
-	for (size_t i = 0; i + 1 < at; i++)
-		slashes += item.s[i] == '/';
-	return slashes >= 2 ? at : 0;
+	directory.n--;
+	return length_to(directory, "/") > 1 ? directory.n + 1 : 0;
 }
 
 struct widening {
 	const char *list;
-	size_t most;
-	size_t (*common)(struct span item); /* how many bytes of it are the common part; or 0 */
+	size_t most;                        /* so many items alike stay as they are */
+	size_t (*common)(struct span item); /* the length of what items alike begin with; or 0 */
 	const char *star;                   /* stands behind it */
 	const char *what;
 };
 
-static size_t alike(const json_t *list, const struct widening *w, struct span part)
+static size_t count_alike(const json_t *list, const struct widening *w, struct span beginning)
 {
 	const json_t *v;
 	size_t count = 0;
@@ -274,16 +263,16 @@ static size_t alike(const json_t *list, const struct widening *w, struct span pa
 	json_array_foreach (list, i, v) {
 		struct span item = span_of(json_string_value(v));
 
-		count += w->common(item) == part.n && span_starts(item, part);
+		count += w->common(item) == beginning.n && span_starts(item, beginning);
 	}
 	return count;
 }
 
 /*
- * False: it stands there. Before all others, which are then found not to be needed, but for those
- * that no star covers.
+ * False: the list has such an item. The item goes to the front: minimizing tries the others, which
+ * it covers, first.
  */
-static bool put_first(json_t *list, const struct widening *w, struct span part)
+static bool add_wide_item(json_t *list, const struct widening *w, struct span beginning)
 {
 	char item[PATTERN_ROOM + 4];
 	struct line l;
@@ -291,7 +280,7 @@ static bool put_first(json_t *list, const struct widening *w, struct span part)
 	size_t i;
 
 	line_init(&l, item, sizeof(item));
-	line_add_cut(&l, (struct span){ part.s, w->star[0] ? part.n : part.n - 1 });
+	line_add_cut(&l, (struct span){ beginning.s, beginning.n - (w->star[0] == '\0') });
 	line_add(&l, "%s", w->star);
 	json_array_foreach (list, i, v) {
 		if (strcmp(json_string_value(v), item) == 0)
@@ -307,15 +296,15 @@ static void widen_list(json_t *rule, const struct widening *w, struct observatio
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		char copy[PATTERN_ROOM];
 		char shown[200];
-		struct span part;
+		struct span beginning;
 		size_t count;
 
 		text_copy(span_of(json_string_value(json_array_get(list, i))), copy, sizeof(copy));
-		part = (struct span){ copy, w->common(span_of(copy)) };
-		count = part.n > 0 ? alike(list, w, part) : 0;
-		if (count <= w->most || !put_first(list, w, part))
+		beginning = (struct span){ copy, w->common(span_of(copy)) };
+		count = beginning.n > 0 ? count_alike(list, w, beginning) : 0;
+		if (count <= w->most || !add_wide_item(list, w, beginning))
 			continue;
-		text_escape(part, shown, sizeof(shown));
+		text_escape(beginning, shown, sizeof(shown));
 		observations_note(all,
 			"rule \"%s\": widened to all %s %s%s, for %zu of them were seen",
 			json_string_value(json_object_get(rule, "name")), w->what, shown, w->star,
@@ -326,9 +315,9 @@ static void widen_list(json_t *rule, const struct widening *w, struct observatio
 void policy_draft_widen(struct policy_draft *p, struct observations *all)
 {
 	static const struct widening ways[] = {
-		{ "images", TAGS_MOST, repository_of, "*", "images" },
-		{ "images", IMAGES_MOST, place_of, "*", "images" },
-		{ "mounts", MOUNTS_MOST, directory_of, "", "mounts below" },
+		{ "images", 3, repository_length, "*", "images" },
+		{ "images", 5, place_length, "*", "images" },
+		{ "mounts", 4, directory_length, "", "mounts below" },
 	};
 	json_t *rule;
 	size_t i;

@@ -1,4 +1,4 @@
-/* A policy file in the making: JSON, what it compiles to, and the patterns of its lists. */
+/* A policy file under construction: its JSON, the policy that it compiles to, its lists' items. */
 #ifndef DSP_POLICY_DRAFT_H
 #define DSP_POLICY_DRAFT_H
 
@@ -6,41 +6,43 @@
 #include "dsp/learn/observations.h"
 
 struct policy_draft {
-	json_t *root; /* the file */
-	char *text;   /* as it was compiled */
+	json_t *root; /* the file; may be changed between two calls of policy_draft_compile */
+	char *text;   /* root, as it was compiled */
 	struct settings settings;
 	struct findings findings;
 	struct policy_file file;
 	struct policy policy;
-	size_t denied; /* which of what was seen, when something was last tried without */
 };
 
-/* root becomes the plan's. */
-void policy_draft_init(struct policy_draft *p, json_t *root, enum profile profile);
+/* Takes over root. NULL: out of memory, and root is freed. Ends with policy_draft_free. */
+struct policy_draft *policy_draft_new(json_t *root, enum profile profile);
 
 void policy_draft_free(struct policy_draft *p);
 
-/* -1 and e: it is no policy. */
+/* Compiles root. -1 and e: it is no valid policy file. */
 MUST_USE int policy_draft_compile(struct policy_draft *p, struct err *e);
 
-/* Whether the compiled policy allows s, whose rule is then set. */
-bool policy_draft_allows(const struct policy_draft *p, struct observation *s);
+/*
+ * Whether the compiled policy allows s. *rule is then the place, from 0, of the rule that allows
+ * it; SIZE_MAX: no rule decided.
+ */
+bool policy_draft_allows(const struct policy_draft *p, const struct observation *s, size_t *rule);
 
 enum { PATTERN_ROOM = 512 };
 
-/* Whether a list of that kind must cover a detail. */
+/* Whether a rule that allows a request with d needs an item in its list of kind k. */
 bool list_concerns(enum list_kind k, const struct attribute *d);
 
-/* The item of a list that covers this detail and no other; false: there is none. */
+/* Writes the item of a list that covers d and nothing else. False: there is no such item. */
 bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_ROOM]);
 
-/* Whether a power has an item in the details, as lists that cover it want. */
-bool observation_has_item(const struct observation *s, enum power p);
-
-/* Why no policy file can name what was seen; NULL: it can. */
+/* Why no policy file can name what was observed; NULL: it can. */
 const char *observation_unnameable(const struct observation *s);
 
-/* Puts one item in the place of many that are alike, and notes it. */
+/*
+ * Where a list has many images of a repository or of a place in a registry, or many mounts below a
+ * directory, adds one item for all of them, and notes that. The others are then not needed.
+ */
 void policy_draft_widen(struct policy_draft *p, struct observations *all);
 
 #endif

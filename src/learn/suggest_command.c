@@ -13,19 +13,7 @@
 
 enum { FILE_MOST = 8 << 20, SHOWN_MOST = 20 };
 
-struct result {
-	json_t *made; /* a list of flags, or a policy file */
-	json_t *tests;
-	struct powerset refused;
-};
-
 /* --- options -----------------------------------------------------------------------------------*/
-
-static bool parse_profile(struct suggest_options *o, const char *name)
-{
-	o->profile_given = profile_find(span_of(name), &o->wanted.profile);
-	return o->profile_given;
-}
 
 static bool parse_accepted(struct suggest_options *o, const char *list)
 {
@@ -41,8 +29,7 @@ static bool parse_accepted(struct suggest_options *o, const char *list)
 	return true;
 }
 
-const char *suggest_parse_option(
-	struct suggest_options *o, struct observations *all, int option, const char *value)
+const char *suggest_parse_option(struct suggest_options *o, int option, const char *value)
 {
 	switch (option) {
 	case SUGGEST_FLAGS:
@@ -50,11 +37,12 @@ const char *suggest_parse_option(
 		o->policy = option == SUGGEST_POLICY;
 		return NULL;
 	case SUGGEST_PROFILE:
-		return parse_profile(o, value) ? NULL : "no such profile";
+		o->profile_given = profile_find(span_of(value), &o->wanted.profile);
+		return o->profile_given ? NULL : "no such profile";
 	case SUGGEST_ACCEPT:
 		return parse_accepted(o, value) ? NULL : "no such power";
 	case SUGGEST_DENIED:
-		all->include_denied = true;
+		o->include_denied = true;
 		return NULL;
 	case SUGGEST_EXACT:
 		o->wanted.exact = true;
@@ -76,112 +64,52 @@ const char *suggest_parse_option(
 	}
 }
 
-static int parse_options(struct suggest_options *o, struct observations *all, int argc, char **argv)
+struct observations *suggest_begin(struct suggest_options *o, struct err *e)
 {
-	static const struct option options[] = { SUGGEST_OPTIONS, { NULL, 0, NULL, 0 } };
-	int option;
-
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		const char *wrong = suggest_parse_option(o, all, option, optarg);
-
-		if (wrong)
-			return command_usage("suggest", "%s: %s", argv[optind - 1], wrong);
-	}
-	return EXIT_FINE;
-}
-
-/* --- reading -----------------------------------------------------------------------------------*/
-
-static int read_trail(struct observations *all, const char *path, const char *user, struct err *e)
-{
-	struct audit_reader *t;
-	struct audit_entry l;
-	int rc;
-
-	if (audit_reader_open(path, &t, e) != 0)
-		return -1;
-	while ((rc = audit_reader_next(t, &l, e)) > 0) {
-		rc = observations_add(all, &l, user, e);
-		json_decref(l.object);
-		if (rc != 0)
-			break;
-	}
-	all->truncated_lines += audit_reader_truncated(t);
-	audit_reader_close(t);
-	return rc;
-}
-
-int suggest_read_users(struct suggest_options *o, struct err *e)
-{
+	struct observations *all = observations_new();
 	AUTO_MEM char *text = NULL;
-	json_error_t why;
 	size_t n;
 
-	if (!o->users)
-		return 0;
-	if (file_read(o->users, FILE_MOST, &text, &n, e) != 0)
-		return -1;
-	o->users_file = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-	if (!json_is_object(o->users_file))
-		return FAIL(e, 0, "%s: not a policy file", o->users);
-	o->wanted.users = json_object_get(o->users_file, "users");
-	return 0;
-}
-
-static int read_all(
-	struct observations *all, struct suggest_options *o, char **paths, struct err *e)
-{
-	static char dash[] = "-";
-	static char *standard_input[] = { dash, NULL };
-
-	for (char **path = *paths ? paths : standard_input; *path; path++) {
-		if (read_trail(all, *path, o->user, e) != 0)
-			return -1;
+	if (!all) {
+		err_set(e, ENOMEM, "an audit trail");
+		return NULL;
 	}
-	return 0;
+	all->include_denied = o->include_denied;
+	if (!o->users)
+		return all;
+	if (file_read(o->users, FILE_MOST, &text, &n, e) == 0) {
+		o->users_file = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+		o->wanted.users = json_object_get(o->users_file, "users");
+		if (json_is_object(o->users_file))
+			return all;
+		err_set(e, 0, "%s: not a policy file", o->users);
+	}
+	observations_free(all);
+	return NULL;
 }
 
-/* Whether there is something to make a suggestion of, and for which profile. */
-static int check_observations(
-	const struct observations *all, struct suggest_options *o, struct err *e)
-{
-	if (all->requests == 0)
-		return FAIL(e, 0, "no decision%s%s in it", o->user ? " for " : "",
-			o->user ? o->user : "");
-	if (all->count == 0)
-		return FAIL(e, 0, "all in it was denied (--include-denied takes it as wanted)");
-	if (o->profile_given || parse_profile(o, all->profile))
-		return 0;
-	return FAIL(e, 0, "the trail's profile is not known: give --profile");
-}
-
-/* --- what a person must know -------------------------------------------------------------------*/
+/* --- notes -------------------------------------------------------------------------------------*/
 
 static void note_unallowable(struct observations *all)
 {
-	size_t shown = 0;
-	size_t left = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < all->count; i++) {
 		char text[400];
 
-		if (!all->items[i]->unallowable)
+		if (!all->items[i]->unallowable || count++ >= SHOWN_MOST)
 			continue;
-		if (shown++ == SHOWN_MOST) {
-			shown--;
-			left++;
-			continue;
-		}
 		observation_write(all->items[i], text, sizeof(text));
 		observations_note(
 			all, "cannot be allowed: %s: %s", text, all->items[i]->unallowable);
 	}
-	if (left > 0)
-		observations_note(all, "cannot be allowed: %zu more kinds of requests", left);
+	if (count > SHOWN_MOST)
+		observations_note(
+			all, "cannot be allowed: %zu more kinds of requests", count - SHOWN_MOST);
 }
 
-static void note_trail(struct observations *all)
+/* Notes what the audit log does not have, and what was made of the rest. */
+static void note_log(struct observations *all)
 {
 	if (all->denied > 0)
 		observations_note(all, "%llu requests were denied: %s",
@@ -212,7 +140,55 @@ static void note_trail(struct observations *all)
 		observations_note(all, "the trail has lines of several profiles");
 }
 
-/* Of each power that gives root on the host: who asked for it, or that nobody did. */
+/* --- the result --------------------------------------------------------------------------------*/
+
+struct result {
+	json_t *made; /* a list of flags, or a policy file */
+	json_t *tests;
+	struct powerset refused;
+};
+
+/* Makes tests of a suggestion, and writes them to their file. */
+static int write_tests(
+	struct observations *all, const struct suggest_options *o, struct result *r, struct err *e)
+{
+	json_auto_t *flags = json_object();
+	json_auto_t *policy = json_pack(
+		"{s:s, s:O}", "profile", profile_info(o->wanted.profile)->name, "flags", flags);
+	const json_t *flag;
+	size_t i;
+
+	json_array_foreach (r->made, i, flag) {
+		(void)json_object_set_new(
+			flags, json_string_value(json_object_get(flag, "name")), json_true());
+	}
+	if (learn_tests(all, &o->wanted, o->policy ? r->made : policy, &r->tests, e) != 0)
+		return -1;
+	if (json_dump_file(r->tests, o->tests, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0)
+		return FAIL(e, errno, "%s", o->tests);
+	return 0;
+}
+
+static int make_result(
+	struct observations *all, struct suggest_options *o, struct result *r, struct err *e)
+{
+	int rc;
+
+	if (all->requests == 0)
+		return FAIL(e, 0, "no decision%s%s in it", o->user ? " for " : "",
+			o->user ? o->user : "");
+	if (all->count == 0)
+		return FAIL(e, 0, "all in it was denied (--include-denied takes it as wanted)");
+	if (!o->profile_given && !profile_find(span_of(all->profile), &o->wanted.profile))
+		return FAIL(e, 0, "the trail's profile is not known: give --profile");
+	rc = o->policy ? learn_policy(all, &o->wanted, &r->made, &r->refused, e)
+		       : learn_flags(all, &o->wanted, &r->made, &r->refused, e);
+	if (rc == 0 && o->tests && powerset_empty(&r->refused))
+		rc = write_tests(all, o, r, e);
+	return rc;
+}
+
+/* Prints each direct way to root with the first request that needs it, and how to accept all. */
 static void print_refused(
 	const struct observations *all, const struct powerset *refused, bool policy)
 {
@@ -229,9 +205,9 @@ static void print_refused(
 			(all->items[i]->unallowable ||
 				!powerset_has(&all->items[i]->facts.powers, (enum power)p)))
 			i++;
-		text_copy(SPAN("not used, but the flags open it too"), text, sizeof(text));
-		if (policy)
-			text_copy(SPAN("a mount that was not seen"), text, sizeof(text));
+		text_copy(policy ? SPAN("a mount that was not seen")
+				 : SPAN("not used, but the flags open it too"),
+			text, sizeof(text));
 		if (i < all->count)
 			observation_write(all->items[i], text, sizeof(text));
 		(void)fprintf(stderr, "  %s: %s\n", power_info((enum power)p)->name, text);
@@ -243,8 +219,7 @@ static void print_refused(
 		(void)fprintf(stderr, "Rules say it more closely: --policy\n");
 }
 
-/* --- results -----------------------------------------------------------------------------------*/
-
+/* Prints an env file. */
 static void print_flags(
 	const struct observations *all, const struct suggest_options *o, const json_t *flags)
 {
@@ -261,133 +236,102 @@ static void print_flags(
 	}
 }
 
-static void print_notes(const json_t *notes)
+static void print_result(
+	struct observations *all, const struct suggest_options *o, const struct result *r)
 {
 	const json_t *note;
 	size_t i;
 
-	json_array_foreach (notes, i, note) {
-		(void)fprintf(stderr, "dsp suggest: %s\n", json_string_value(note));
-	}
-}
-
-static void print_json(
-	const struct observations *all, const struct suggest_options *o, const struct result *r)
-{
-	json_t *top = json_pack("{s:s, s:I, s:s, s:s, s:O, s:O?, s:O?}", "profile",
-		profile_info(o->wanted.profile)->name, "requests", (json_int_t)all->requests,
-		"from", all->first, "to", all->last, o->policy ? "policy" : "flags", r->made,
-		"notes", all->notes, "tests", r->tests);
-
-	output_json(top);
-	json_decref(top);
-}
-
-/* The flags as a policy file says them. */
-static json_t *file_of(const struct suggest_options *o, const json_t *made)
-{
-	json_t *flags = json_object();
-	const json_t *flag;
-	size_t i;
-
-	if (o->policy) {
-		json_decref(flags);
-		return json_deep_copy(made);
-	}
-	json_array_foreach (made, i, flag) {
-		(void)json_object_set_new(
-			flags, json_string_value(json_object_get(flag, "name")), json_true());
-	}
-	return json_pack(
-		"{s:s, s:o}", "profile", profile_info(o->wanted.profile)->name, "flags", flags);
-}
-
-static int write_tests(
-	struct observations *all, const struct suggest_options *o, struct result *r, struct err *e)
-{
-	json_t *policy = file_of(o, r->made);
-	int rc = learn_tests(all, &o->wanted, policy, &r->tests, e);
-
-	json_decref(policy);
-	if (rc == 0 && json_dump_file(r->tests, o->tests, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0)
-		return FAIL(e, errno, "%s", o->tests);
-	return rc;
-}
-
-static void print_error(const struct err *e)
-{
-	(void)fprintf(stderr, "dsp suggest: %s\n", e->text);
-}
-
-static int make(
-	struct observations *all, const struct suggest_options *o, struct result *r, struct err *e)
-{
-	int rc = o->policy ? learn_policy(all, &o->wanted, &r->made, &r->refused, e)
-			   : learn_flags(all, &o->wanted, &r->made, &r->refused, e);
-
-	if (rc == 0 && o->tests && powerset_empty(&r->refused))
-		rc = write_tests(all, o, r, e);
-	return rc;
-}
-
-static void print(struct observations *all, const struct suggest_options *o, const struct result *r)
-{
 	note_unallowable(all);
-	note_trail(all);
+	note_log(all);
 	if (o->json) {
-		print_json(all, o, r);
+		json_auto_t *top = json_pack("{s:s, s:I, s:s, s:s, s:O, s:O?, s:O?}", "profile",
+			profile_info(o->wanted.profile)->name, "requests",
+			(json_int_t)all->requests, "from", all->first, "to", all->last,
+			o->policy ? "policy" : "flags", r->made, "notes", all->notes, "tests",
+			r->tests);
+
+		output_json(top);
 		return;
 	}
 	if (o->policy)
 		output_json(r->made);
 	else
 		print_flags(all, o, r->made);
-	print_notes(all->notes);
+	json_array_foreach (all->notes, i, note) {
+		(void)fprintf(stderr, "dsp suggest: %s\n", json_string_value(note));
+	}
 }
 
-int suggest_report(struct suggest_options *o, struct observations *all)
+int suggest_end(struct suggest_options *o, struct observations *all)
 {
 	struct result r = { .made = NULL };
 	struct err e;
 	int status = EXIT_FINDINGS;
 
-	if (check_observations(all, o, &e) != 0 || make(all, o, &r, &e) != 0) {
-		print_error(&e);
+	if (make_result(all, o, &r, &e) != 0) {
+		(void)fprintf(stderr, "dsp suggest: %s\n", e.text);
 	} else if (!powerset_empty(&r.refused)) {
 		print_refused(all, &r.refused, o->policy);
 	} else {
 		status = EXIT_FINE;
-		print(all, o, &r);
+		print_result(all, o, &r);
 	}
 	json_decref(r.made);
 	json_decref(r.tests);
 	return status;
 }
 
-void suggest_options_free(struct suggest_options *o)
+/* --- the command -------------------------------------------------------------------------------*/
+
+/* Adds all lines of an audit log. */
+static int read_log(struct observations *all, const char *path, const char *user, struct err *e)
 {
-	json_decref(o->users_file);
-	o->users_file = NULL;
+	struct audit_reader *reader;
+	struct audit_entry l;
+	int rc;
+
+	if (audit_reader_open(path, &reader, e) != 0)
+		return -1;
+	while ((rc = audit_reader_next(reader, &l, e)) > 0) {
+		rc = observations_add(all, &l, user, e);
+		json_decref(l.object);
+		if (rc != 0)
+			break;
+	}
+	all->truncated_lines += audit_reader_truncated(reader);
+	audit_reader_close(reader);
+	return rc;
 }
 
 static int run_suggest(int argc, char **argv)
 {
-	static struct observations all;
+	static const struct option options[] = { SUGGEST_OPTIONS, { NULL, 0, NULL, 0 } };
 	struct suggest_options o = { .policy = false };
-	int status = parse_options(&o, &all, argc, argv);
+	struct observations *all;
 	struct err e;
+	int option;
+	int rc;
 
-	if (status != EXIT_FINE)
-		return status;
-	if (suggest_read_users(&o, &e) == 0 && read_all(&all, &o, argv + optind, &e) == 0) {
-		status = suggest_report(&o, &all);
-	} else {
-		print_error(&e);
-		status = EXIT_FINDINGS;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		const char *wrong = suggest_parse_option(&o, option, optarg);
+
+		if (wrong)
+			return command_usage("suggest", "%s: %s", argv[optind - 1], wrong);
 	}
-	suggest_options_free(&o);
-	observations_free(&all);
-	return status;
+	all = suggest_begin(&o, &e);
+	rc = all ? 0 : -1;
+	if (rc == 0 && optind == argc)
+		rc = read_log(all, "-", o.user, &e);
+	for (int i = optind; rc == 0 && i < argc; i++)
+		rc = read_log(all, argv[i], o.user, &e);
+	if (rc != 0)
+		(void)fprintf(stderr, "dsp suggest: %s\n", e.text);
+	rc = rc == 0 ? suggest_end(&o, all) : EXIT_FINDINGS;
+	json_decref(o.users_file);
+	observations_free(all);
+	return rc;
 }
 
 const struct command suggest_command = {

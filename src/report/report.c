@@ -267,13 +267,13 @@ void report_count(struct report *r, const struct audit_entry *l, uint64_t times)
 
 /* --- the command -------------------------------------------------------------------------------*/
 
-struct report_command {
+struct report_run {
 	struct report report;
 	struct audit_entry kept[KEPT]; /* a ring: a repeat names the id of its line */
 	size_t next;
 };
 
-static const struct audit_entry *find_recent(const struct report_command *g, const char *id)
+static const struct audit_entry *find_recent(const struct report_run *g, const char *id)
 {
 	for (size_t i = 1; i <= KEPT; i++) {
 		const struct audit_entry *l = &g->kept[(g->next + KEPT - i) % KEPT];
@@ -293,7 +293,7 @@ static bool is_in_period(const struct report *r, const struct audit_entry *l)
 }
 
 /* Takes over the line's object. */
-static void count_line(struct report_command *g, struct audit_entry *l)
+static void count_line(struct report_run *g, struct audit_entry *l)
 {
 	struct report *r = &g->report;
 	const struct audit_entry *of;
@@ -321,7 +321,7 @@ static void count_line(struct report_command *g, struct audit_entry *l)
 	g->next = (g->next + 1) % KEPT;
 }
 
-static int read_file(struct report_command *g, const char *path, struct err *e)
+static int read_file(struct report_run *g, const char *path, struct err *e)
 {
 	struct audit_reader *t = NULL;
 	struct audit_entry l;
@@ -336,7 +336,7 @@ static int read_file(struct report_command *g, const char *path, struct err *e)
 	return rc;
 }
 
-static int make(struct report_command *g, char **paths, int count)
+static int make(struct report_run *g, char **paths, int count)
 {
 	struct err e;
 	int rc = report_init(&g->report);
@@ -383,7 +383,7 @@ static int run_report(int argc, char **argv)
 		{ "title", required_argument, NULL, 't' }, { NULL, 0, NULL, 0 } };
 	static char standard_input[] = "-";
 	char *only[] = { standard_input };
-	AUTO_MEM struct report_command *g = mem_array(1, sizeof(*g));
+	AUTO_MEM struct report_run *g = mem_array(1, sizeof(*g));
 	int o;
 
 	if (!g) {

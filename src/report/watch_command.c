@@ -9,6 +9,7 @@
 
 #include "audit_filter.h"
 #include "dsp/config/command.h"
+#include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/settings.h"
 #include "dsp/learn/suggest_command.h"
@@ -40,7 +41,7 @@ enum watch_option {
 	OPTION_INCOMPLETE = 'i',
 };
 
-struct watch_command {
+struct watch {
 	struct watch_client client;
 	struct audit_filter filter;
 	struct watch_view view;
@@ -92,14 +93,14 @@ static int fail(const struct err *e)
 }
 
 /* What was lost goes past all that is picked, and an outcome tells nothing to pick it by. */
-static bool is_wanted(const struct watch_command *w, const struct audit_entry *l)
+static bool is_wanted(const struct watch *w, const struct audit_entry *l)
 {
 	if (l->type == ENTRY_DECISION)
 		return audit_filter_matches(&w->filter, l);
 	return l->type == ENTRY_DROPPED || !audit_filter_is_set(&w->filter);
 }
 
-static int process_line(struct watch_command *w, size_t number, struct span line)
+static int process_line(struct watch *w, size_t number, struct span line)
 {
 	struct audit_entry l;
 	struct err e;
@@ -118,7 +119,7 @@ static int process_line(struct watch_command *w, size_t number, struct span line
 	return rc;
 }
 
-static int process_lines(struct watch_command *w)
+static int process_lines(struct watch *w)
 {
 	struct span line;
 	size_t n = 0;
@@ -133,7 +134,7 @@ static int process_lines(struct watch_command *w)
 /* --- asking ------------------------------------------------------------------------------------*/
 
 /* It may come back: a restart is no reason to stop looking. */
-static int handle_no_answer(struct watch_command *w, const struct err *e)
+static int handle_no_answer(struct watch *w, const struct err *e)
 {
 	if (w->client.cursor[0] == '\0' || e->code == EPROTO)
 		return fail(e);
@@ -143,7 +144,7 @@ static int handle_no_answer(struct watch_command *w, const struct err *e)
 	return 0;
 }
 
-static void report_reconnect(struct watch_command *w)
+static void report_reconnect(struct watch *w)
 {
 	w->restarts += w->client.restarted;
 	if (w->client.restarted)
@@ -155,7 +156,7 @@ static void report_reconnect(struct watch_command *w)
 }
 
 /* -1: it was said why it cannot go on. */
-static int poll_dsp(struct watch_command *w)
+static int poll_dsp(struct watch *w)
 {
 	struct err e;
 
@@ -165,7 +166,7 @@ static int poll_dsp(struct watch_command *w)
 	return process_lines(w);
 }
 
-static int poll_interval(const struct watch_command *w)
+static int poll_interval(const struct watch *w)
 {
 	if (w->away)
 		return AWAY_MS;
@@ -175,7 +176,7 @@ static int poll_interval(const struct watch_command *w)
 }
 
 /* False: nobody reads any more what is written. */
-static bool wait_for_next_poll(const struct watch_command *w, uint64_t until)
+static bool wait_for_next_poll(const struct watch *w, uint64_t until)
 {
 	int ms = poll_interval(w);
 	struct pollfd p = { .fd = w->json ? STDOUT_FILENO : fileno(w->view.to) };
@@ -188,7 +189,7 @@ static bool wait_for_next_poll(const struct watch_command *w, uint64_t until)
 }
 
 /* Who reads no more wants no word of it; a full disk is another thing. */
-static int refresh_output(struct watch_command *w)
+static int refresh_output(struct watch *w)
 {
 	struct err e;
 
@@ -199,7 +200,7 @@ static int refresh_output(struct watch_command *w)
 }
 
 /* What was decided until now: no more than dsp keeps, for there may be no end of it. */
-static int drain(struct watch_command *w)
+static int drain(struct watch *w)
 {
 	int turns = WATCH_BYTES / WATCH_REPLY_MOST + 1;
 	int rc;
@@ -211,7 +212,7 @@ static int drain(struct watch_command *w)
 }
 
 /* 0: it was ended as it should be; -1: not, and why was said, if there is anybody to read it. */
-static int watch_loop(struct watch_command *w)
+static int watch_loop(struct watch *w)
 {
 	uint64_t until = w->seconds > 0 ? clock_now() + (uint64_t)w->seconds * 1000 : 0;
 
@@ -230,7 +231,7 @@ static int watch_loop(struct watch_command *w)
 
 /* --- begin and end -----------------------------------------------------------------------------*/
 
-static void print_target(struct watch_command *w)
+static void print_target(struct watch *w)
 {
 	struct err e;
 	json_auto_t *o = http_client_ask_dsp(
@@ -244,7 +245,7 @@ static void print_target(struct watch_command *w)
 		mode && strcmp(mode, "monitor") == 0 ? "; MONITOR MODE: nothing is denied" : "");
 }
 
-static int print_suggestion(struct watch_command *w)
+static int print_suggestion(struct watch *w)
 {
 	if (w->view.lost + w->restarts == 0 || w->incomplete) {
 		if (w->restarts > 0)
@@ -252,7 +253,7 @@ static int print_suggestion(struct watch_command *w)
 				"dsp was started anew %llu times while it was watched: what it "
 				"decided then may be missing",
 				(unsigned long long)w->restarts);
-		return suggest_report(&w->suggestion, w->observations);
+		return suggest_end(&w->suggestion, w->observations);
 	}
 	(void)fprintf(stderr,
 		"dsp watch: no suggestion: %llu lines were lost, and dsp was started anew %llu "
@@ -262,13 +263,14 @@ static int print_suggestion(struct watch_command *w)
 }
 
 /* What is suggested goes to standard output alone, and so do lines of JSON. */
-static int run(struct watch_command *w)
+static int run(struct watch *w)
 {
 	bool aside = w->json || w->learn;
 	struct err e;
 	int rc;
 
-	if (suggest_read_users(&w->suggestion, &e) != 0) {
+	w->observations = suggest_begin(&w->suggestion, &e);
+	if (!w->observations) {
 		(void)fail(&e);
 		return EXIT_FINDINGS;
 	}
@@ -292,7 +294,7 @@ static int run(struct watch_command *w)
 /* --- arguments ---------------------------------------------------------------------------------*/
 
 /* Options that mean something without learning too, with a suggestion's. */
-static const char *parse_shared_option(struct watch_command *w, int option)
+static const char *parse_shared_option(struct watch *w, int option)
 {
 	if (option == SUGGEST_JSON)
 		w->json = true;
@@ -300,10 +302,10 @@ static const char *parse_shared_option(struct watch_command *w, int option)
 		w->filter.user = optarg;
 	else
 		w->learns = true;
-	return suggest_parse_option(&w->suggestion, w->observations, option, optarg);
+	return suggest_parse_option(&w->suggestion, option, optarg);
 }
 
-static const char *parse_seconds(struct watch_command *w, const char *text)
+static const char *parse_seconds(struct watch *w, const char *text)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
@@ -315,7 +317,7 @@ static const char *parse_seconds(struct watch_command *w, const char *text)
 }
 
 /* NULL: it was taken; else what is wrong with it. */
-static const char *parse_option(struct watch_command *w, int option)
+static const char *parse_option(struct watch *w, int option)
 {
 	switch (option) {
 	case OPTION_SOCKET:
@@ -355,7 +357,7 @@ static const char *parse_option(struct watch_command *w, int option)
 	}
 }
 
-static int parse_arguments(struct watch_command *w, int argc, char **argv)
+static int parse_arguments(struct watch *w, int argc, char **argv)
 {
 	static const struct option options[] = { SUGGEST_OPTIONS,
 		{ "socket", required_argument, NULL, OPTION_SOCKET },
@@ -391,19 +393,22 @@ static int parse_arguments(struct watch_command *w, int argc, char **argv)
 
 static int run_watch(int argc, char **argv)
 {
-	static struct observations all;
-	static struct watch_command w = { .observations = &all };
+	AUTO_MEM struct watch *w = mem_array(1, sizeof(*w));
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const char *socket = getenv("DSP_SOCKET");
 	int status;
 
-	w.client.socket = socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET;
-	status = parse_arguments(&w, argc, argv);
+	if (!w) {
+		(void)fprintf(stderr, "dsp watch: out of memory\n");
+		return EXIT_FINDINGS;
+	}
+	w->client.socket = socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET;
+	status = parse_arguments(w, argc, argv);
 	if (status != EXIT_FINE)
 		return status;
-	status = run(&w);
-	suggest_options_free(&w.suggestion);
-	observations_free(&all);
+	status = run(w);
+	json_decref(w->suggestion.users_file);
+	observations_free(w->observations);
 	return status;
 }
 

@@ -99,16 +99,17 @@ static void check_notes(const struct observations *all)
 /* Whether a policy file allows all that was seen and can be allowed. */
 static bool allows_all(json_t *root, const struct observations *all, enum profile profile)
 {
-	static struct policy_draft p;
+	struct policy_draft *p = policy_draft_new(root, profile);
 	struct err e;
 	bool good = true;
+	size_t rule;
 
-	policy_draft_init(&p, root, profile);
-	CHECK(policy_draft_compile(&p, &e) == 0);
+	CHECK(p && policy_draft_compile(p, &e) == 0);
 	for (size_t i = 0; i < all->count; i++)
 		good = good &&
-			(all->items[i]->unallowable || policy_draft_allows(&p, all->items[i]));
-	policy_draft_free(&p);
+			(all->items[i]->unallowable ||
+				policy_draft_allows(p, all->items[i], &rule));
+	policy_draft_free(p);
 	return good;
 }
 
@@ -167,7 +168,7 @@ static void check_rules(struct observations *all, const struct learn_options *w)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct observations all;
+	struct observations *all = observations_new();
 	unsigned byte = size > 0 ? data[0] : 0;
 	struct span text = { (const char *)data + (size > 0), size > 0 ? size - 1 : 0 };
 	struct learn_options w = { .profile = (enum profile)(byte % PROFILE_COUNT),
@@ -177,14 +178,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	CHECK(file >= 0 && write(file, text.s, text.n) == (ssize_t)text.n);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	memset(&all, 0, sizeof(all));
-	all.include_denied = byte & BYTE_DENIED;
-	read_trail(path, text, &all);
+	CHECK(all != NULL);
+	all->include_denied = byte & BYTE_DENIED;
+	read_trail(path, text, all);
 	if (byte & BYTE_RULES)
-		check_rules(&all, &w);
+		check_rules(all, &w);
 	else
-		check_flags(&all, &w);
-	observations_free(&all);
+		check_flags(all, &w);
+	observations_free(all);
 	(void)close(file);
 	return 0;
 }

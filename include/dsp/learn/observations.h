@@ -1,6 +1,7 @@
 /*
- * From an audit trail to settings under which what was seen is allowed and, as far as settings can
- * say it, nothing else (dsp suggest). Facts are rebuilt from lines, and decided upon by decide().
+ * What an audit log shows of the requests on a host, and settings made from it: those that allow
+ * what was observed and, as far as settings can say it, nothing else (dsp suggest). Facts are
+ * rebuilt from the log's lines; decide() decides about them, as it does in the daemon.
  */
 #ifndef DSP_OBSERVATIONS_H
 #define DSP_OBSERVATIONS_H
@@ -12,85 +13,96 @@
 #include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/settings.h"
 
-/* One kind of request; requests that differ in nothing that a policy can speak of are one. */
+/* Requests that no policy can tell apart are one observation. */
 struct observation {
-	char *key;
-	struct facts facts;  /* its texts belong to the arena of the whole */
-	struct span subject; /* as a policy's "who" has it */
+	char *key;           /* all that a policy can tell apart, as one text */
+	struct facts facts;  /* its texts belong to the observations' memory */
+	struct span subject; /* as "who" in a policy file names it */
 	struct span method;
 	struct span target;
-	char known_by[24];
+	char known_by[24]; /* how dsp identified the subject: "certificate", ... */
 	uint64_t times;
-	bool complete;           /* all details were in the line */
-	bool subject_cut;        /* and the subject was not whole */
-	const char *unallowable; /* nothing can allow it: why; or NULL */
-	size_t rule;             /* of a policy: that which allows it */
+	bool complete;           /* the line had all details, none of them cut */
+	bool subject_cut;        /* the line had only the beginning of the subject */
+	const char *unallowable; /* why no settings can allow it; NULL: some can */
+	size_t rule;             /* the place of the rule that allows it, in a policy draft */
 };
 
 enum {
 	OBSERVATIONS_MOST = 20000,
 	OBSERVATION_SLOTS = 65536,
-	OBSERVATION_IDS = 4096,
-	OBSERVATION_ID_ROOM = 40
+	OBSERVATION_IDS = 4096, /* a repeat names one of so many decisions before it */
 };
 
 struct observations {
 	struct mem_list memory;
 	struct observation **items;
 	size_t count;
-	uint32_t slots[OBSERVATION_SLOTS]; /* 1 + an index of items; 0: free */
-	char ids[OBSERVATION_IDS]
-		[OBSERVATION_ID_ROOM];              /* of the last decisions, which repeats name */
-	struct observation *named[OBSERVATION_IDS]; /* what these were; NULL: not of interest */
-	size_t next_id;
+	struct observation *slots[OBSERVATION_SLOTS]; /* a hash table of items by their key */
+	struct {
+		char id[40];
+		struct observation *of; /* NULL: a decision that is left out */
+	} recent[OBSERVATION_IDS];      /* a ring of the last decisions */
+	size_t recent_count;
 	uint64_t requests; /* with repeats */
-	uint64_t denied;   /* really: left out, but where they are asked for */
+	uint64_t denied;   /* left out unless include_denied is set */
 	uint64_t monitored;
-	uint64_t dropped;
-	uint64_t orphan_repeats;  /* repeats of lines that are not there */
-	uint64_t cut;             /* lines with texts or details that are not whole */
-	unsigned truncated_lines; /* lines that were cut off */
-	bool include_denied;
-	bool mixed_profiles; /* lines of more than one profile */
-	char profile[16];
-	char first[32];
+	uint64_t dropped;         /* lines that dsp could not write */
+	uint64_t orphan_repeats;  /* repeats of a line that the log does not have */
+	uint64_t cut;             /* lines with cut texts or without some details */
+	unsigned truncated_lines; /* lines without their end: dsp or the host died */
+	bool include_denied;      /* set by the caller before the first observations_add */
+	bool mixed_profiles;
+	char profile[16]; /* of the last decision */
+	char first[32];   /* the earliest and the latest time */
 	char last[32];
-	json_t *notes; /* what a person must know, a string each */
+	json_t *notes; /* strings: what the user must know about the result */
 };
 
-/* Takes one line of a trail. -1 and e: no memory, or more than is bearable. */
-MUST_USE int observations_add(
-	struct observations *all, const struct audit_entry *l, const char *user, struct err *e);
+/* NULL: out of memory. Ends with observations_free. */
+struct observations *observations_new(void);
+
+/* NULL is fine. */
 void observations_free(struct observations *all);
 
-/* Adds a note. */
+/*
+ * Adds one line of an audit log; of decisions only those about user, if it is not NULL. -1 and e:
+ * out of memory, or more than OBSERVATIONS_MOST.
+ */
+MUST_USE int observations_add(
+	struct observations *all, const struct audit_entry *l, const char *user, struct err *e);
+
 void observations_note(struct observations *all, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* "container_create (host_mounts) by alice, 3 times", for a person. */
+/* Writes "container_create by alice, 3 times (POST /containers/create)", for the user. */
 void observation_write(const struct observation *s, char *out, size_t cap);
 
-/* The subject that asks. */
+/* The subject as decide() wants it. rules: of a policy file, or NULL. */
 struct subject observation_subject(const struct observation *s, const struct rules *rules);
 
-/* What is to be made. */
 struct learn_options {
 	enum profile profile;
-	struct powerset accepted;
-	const json_t *users; /* of the policy file in force, or NULL */
-	bool exact;          /* lists are not widened */
+	struct powerset accepted; /* direct ways to root that may be opened */
+	const json_t *users;      /* "users" of a policy file, or NULL; borrowed */
+	bool exact;               /* do not widen lists */
 };
 
-/* The least flags. refused: direct ways to root that they open and nobody has accepted. */
+/*
+ * The fewest flags that allow the observations, as a list of {"name", "for"}; the caller owns *ret,
+ * also after -1. *refused: direct ways to root that the flags open and the options do not accept.
+ * Marks observations that no flags allow, and adds notes. -1 and e: there are no such flags.
+ */
 MUST_USE int learn_flags(struct observations *all, const struct learn_options *w, json_t **ret,
 	struct powerset *refused, struct err *e);
 
-/* The same as a policy file. */
+/* The same as a policy file with the fewest rules and items. *ret is set only with 0. */
 MUST_USE int learn_policy(struct observations *all, const struct learn_options *w, json_t **ret,
 	struct powerset *refused, struct err *e);
 
 /*
- * Tests for dsp test: what was seen is allowed, and what was not is denied, each tried under
- * policy (a policy file) before it is written. -1 and e.
+ * Tests for dsp test, as a list: the observations are allowed, and requests that were not observed
+ * are denied. Only tests that hold under policy (a policy file) are in it. The caller owns *ret,
+ * also after -1. -1 and e: policy is not valid.
  */
 MUST_USE int learn_tests(struct observations *all, const struct learn_options *w, json_t *policy,
 	json_t **ret, struct err *e);

@@ -1,4 +1,4 @@
-/* A suggestion as it is asked for and printed: dsp suggest, and dsp watch --learn. */
+/* What dsp suggest and dsp watch --learn share: the options of a suggestion, and its printing. */
 #ifndef DSP_SUGGEST_COMMAND_H
 #define DSP_SUGGEST_COMMAND_H
 
@@ -6,13 +6,14 @@
 
 struct suggest_options {
 	struct learn_options wanted;
-	bool profile_given;
-	bool policy;
+	bool profile_given; /* else the profile of the log */
+	bool policy;        /* a policy file rather than flags */
 	bool json;
-	const char *user;
-	const char *tests;
-	const char *users;
-	json_t *users_file; /* as it was read */
+	bool include_denied;
+	const char *user;   /* only requests by this subject */
+	const char *tests;  /* the file for tests, or NULL */
+	const char *users;  /* the policy file whose users are taken over, or NULL */
+	json_t *users_file; /* its content */
 };
 
 enum suggest_option {
@@ -43,17 +44,16 @@ enum suggest_option {
 		"json", no_argument, NULL, SUGGEST_JSON                                            \
 	}
 
-/* NULL: it was taken; else what is wrong with it. */
-const char *suggest_parse_option(
-	struct suggest_options *o, struct observations *all, int option, const char *value);
+/* Parses one option. NULL, or what is wrong with it. value must outlive o. */
+const char *suggest_parse_option(struct suggest_options *o, int option, const char *value);
 
-/* Reads what the options name, before anything is learned. -1 and e. */
-MUST_USE int suggest_read_users(struct suggest_options *o, struct err *e);
+/*
+ * After all options: makes the observations, which the caller fills and frees, and reads the file
+ * of --users. NULL and e: it cannot. The caller calls json_decref(o->users_file) in any case.
+ */
+struct observations *suggest_begin(struct suggest_options *o, struct err *e);
 
-/* Prints what is made of all, or on standard error why nothing is. The exit status. */
-int suggest_report(struct suggest_options *o, struct observations *all);
-
-/* Frees what suggest_read_users has read, whatever became of it. */
-void suggest_options_free(struct suggest_options *o);
+/* Prints a suggestion, or on standard error why there is none. Returns the exit status. */
+int suggest_end(struct suggest_options *o, struct observations *all);
 
 #endif
