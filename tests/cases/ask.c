@@ -97,8 +97,8 @@ static void wait_for(struct service *service, const struct call *call)
 {
 	struct pollfd woken = { .fd = lookup_pool_fd(service->pool), .events = POLLIN };
 
-	while (authorize_finished(service) != call)
-		(void)poll(&woken, 1, authorize_wait(service));
+	while (authorize_next_answer(service) != call)
+		(void)poll(&woken, 1, authorize_answer_timeout(service));
 }
 
 /* What the daemon answers to an AuthZReq. */
