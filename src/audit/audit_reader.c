@@ -338,20 +338,13 @@ bool audit_entry_has(const struct audit_entry *l, const char *list, const char *
 	return false;
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 size_t audit_unescape(const char *text, char *out)
 {
 	size_t n = 0;
 
 	while (*text) {
-		int high = text[0] == '\\' && text[1] == 'x' ? hex(text[2]) : -1;
-		int low = high >= 0 ? hex(text[3]) : -1;
+		int high = text[0] == '\\' && text[1] == 'x' ? text_hex_lower(text[2]) : -1;
+		int low = high >= 0 ? text_hex_lower(text[3]) : -1;
 
 		if (low >= 0) {
 			out[n++] = (char)(high * 16 + low);

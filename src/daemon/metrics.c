@@ -45,16 +45,6 @@ static uint64_t *operation_of(struct metrics *m, const struct facts *f)
 	return m->operations[OPERATION_COUNT + (f->reading == READING_UNROUTABLE)];
 }
 
-/* FNV-1a: a policy's author chooses the names, and the places are few whatever they are. */
-static size_t place_of(const char *name)
-{
-	uint32_t hash = 2166136261;
-
-	for (; *name; name++)
-		hash = (uint32_t)((hash ^ (unsigned char)*name) * (uint64_t)16777619);
-	return hash % (METRICS_RULES - 1);
-}
-
 static uint64_t *rule_named(struct metrics *m, struct span rule)
 {
 	char name[METRICS_RULE_ROOM];
@@ -63,7 +53,7 @@ static uint64_t *rule_named(struct metrics *m, struct span rule)
 	text_escape(rule, name, sizeof(name));
 	if (name[0] == '\0')
 		return m->rules[METRICS_RULES - 1].counts;
-	at = place_of(name);
+	at = text_hash(span_of(name)) % (METRICS_RULES - 1);
 	for (size_t i = 0; i < METRICS_RULES - 1; i++, at = (at + 1) % (METRICS_RULES - 1)) {
 		struct metrics_rule *r = &m->rules[at];
 

@@ -35,20 +35,11 @@ void counter_free(struct counter *t)
 	*t = (struct counter){ .rows = NULL };
 }
 
-/* FNV-1a. Who crafts names that meet makes a report slow, at worst by the rows there are. */
-static size_t hash(const char *key)
-{
-	uint64_t h = 14695981039346656037U;
-
-	for (; *key; key++)
-		h = (h ^ (unsigned char)*key) * 1099511628211U;
-	return (size_t)(h ^ (h >> 32));
-}
-
+/* Names that are crafted to share a hash make a report slow, at worst by the rows there are. */
 struct counter_row *counter_row(struct counter *t, const char *key)
 {
 	size_t mask = slots_of(t) - 1;
-	size_t at = hash(key) & mask;
+	size_t at = text_hash(span_of(key)) & mask;
 	struct counter_row *row;
 	char *copy;
 

@@ -31,7 +31,6 @@ void digest_write(struct span text, char out[DIGEST_ROOM])
 
 bool digest_parse(struct span text, unsigned char digest[DIGEST_SIZE])
 {
-	static const char digits[] = "0123456789abcdef";
 	struct span hex = text;
 
 	if (!span_starts(text, SPAN("sha256:")))
@@ -40,11 +39,11 @@ bool digest_parse(struct span text, unsigned char digest[DIGEST_SIZE])
 	if (hex.n != 2 * (size_t)DIGEST_SIZE)
 		return false;
 	for (size_t i = 0; i < hex.n; i++) {
-		const char *digit = memchr(digits, hex.s[i], strlen(digits));
+		int digit = text_hex_lower(hex.s[i]);
 
-		if (!digit)
+		if (digit < 0)
 			return false;
-		digest[i / 2] = (unsigned char)(digest[i / 2] << 4 | (digit - digits));
+		digest[i / 2] = (unsigned char)(digest[i / 2] << 4 | digit);
 	}
 	return true;
 }

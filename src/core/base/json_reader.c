@@ -40,14 +40,11 @@ static long hex4(const char *s)
 	long n = 0;
 
 	for (int i = 0; i < 4; i++) {
-		char c = s[i];
+		int digit = text_hex(s[i]);
 
-		if (c >= '0' && c <= '9')
-			n = n * 16 + (c - '0');
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			n = n * 16 + ((c | 0x20) - 'a' + 10);
-		else
+		if (digit < 0)
 			return -1;
+		n = n * 16 + digit;
 	}
 	return n;
 }

@@ -101,7 +101,6 @@ static bool is_shown(struct span c)
 /* The first character or byte of text as it stands in a string; *taken of text. The length. */
 static size_t encode(struct span text, char out[5], size_t *taken)
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char c = (unsigned char)text.s[0];
 	size_t n = text_utf8(text);
 
@@ -117,8 +116,7 @@ static size_t encode(struct span text, char out[5], size_t *taken)
 	}
 	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
 	memcpy(out, "\\\\x", 3);
-	out[3] = hex[c >> 4];
-	out[4] = hex[c & 15];
+	text_hex_write(c, out + 3);
 	return 5;
 }
 

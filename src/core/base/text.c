@@ -2,11 +2,29 @@
 
 #include <stdio.h>
 
+int text_hex_lower(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int text_hex(char c)
+{
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : text_hex_lower(c);
+}
+
+void text_hex_write(unsigned char byte, char out[2])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	out[0] = digits[byte >> 4];
+	out[1] = digits[byte & 15];
+}
+
 /* One byte as it is shown; the length. */
 static size_t escape_byte(unsigned char c, char out[4])
 {
-	static const char hex[] = "0123456789abcdef";
-
 	if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
 		out[0] = (char)c;
 		return 1;
@@ -16,8 +34,7 @@ static size_t escape_byte(unsigned char c, char out[4])
 	if (c == '"' || c == '\\')
 		return 2;
 	out[1] = 'x';
-	out[2] = hex[c >> 4];
-	out[3] = hex[c & 15];
+	text_hex_write(c, out + 2);
 	return 4;
 }
 
@@ -134,9 +151,7 @@ size_t text_utf8(struct span s)
 bool text_is_hex(struct span text)
 {
 	for (size_t i = 0; i < text.n; i++) {
-		char c = text.s[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+		if (text_hex_lower(text.s[i]) < 0)
 			return false;
 	}
 	return text.n > 0;

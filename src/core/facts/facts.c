@@ -69,7 +69,7 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 {
 	enum method method = route_method(rq->method);
 	enum body_kind body = f->route ? f->route->body : BODY_RAW;
-	/* ParseForm reads the body of POST, PUT and PATCH, which only routes without a method take. */
+	/* net/http ParseForm; routes without a method take PATCH, METHOD_OTHER here. */
 	bool takes_form = method == METHOD_POST || method == METHOD_PUT || method == METHOD_OTHER;
 
 	if (has_empty_body(rq))

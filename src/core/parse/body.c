@@ -47,24 +47,15 @@ static int refuse(const struct place *at, const char *what, struct err *why)
 
 struct known_key {
 	struct span key;
-	uint32_t hash; /* most comparisons end here */
+	uint64_t hash; /* most comparisons end here */
 };
 
-static uint32_t hash_bytes(const char *s, size_t n)
-{
-	uint32_t hash = 2166136261U;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (uint32_t)((uint64_t)(hash ^ (unsigned char)s[i]) * 16777619U);
-	return hash;
-}
-
-static uint32_t hash_folded(struct span key)
+static uint64_t hash_folded(struct span key)
 {
 	char folded[64];
 	size_t n = field_fold(key, folded, sizeof(folded));
 
-	return hash_bytes(folded, n < sizeof(folded) ? n : sizeof(folded));
+	return text_hash((struct span){ folded, n < sizeof(folded) ? n : sizeof(folded) });
 }
 
 static int compare_folded(const void *left, const void *right)
@@ -109,7 +100,7 @@ static int check_keys(json_ref object, bool is_map, const struct place *at, stru
 	}
 	for (json_ref m = json_value_first(object); m; m = json_value_next(object, m)) {
 		keys[n].key = m->key;
-		keys[n++].hash = is_map ? hash_bytes(m->key.s, m->key.n) : hash_folded(m->key);
+		keys[n++].hash = is_map ? text_hash(m->key) : hash_folded(m->key);
 	}
 	qsort(keys, n, sizeof(*keys), compare);
 	for (size_t i = 1; i < n; i++) {

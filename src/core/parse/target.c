@@ -2,16 +2,7 @@
 
 #include <stdbool.h>
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "dsp/core/base/text.h"
 
 static bool is_letter(char c)
 {
@@ -35,8 +26,8 @@ long target_unescape(struct span in, char *out)
 			out[n++] = in.s[i];
 			continue;
 		}
-		high = in.n - i < 3 ? -1 : hex(in.s[i + 1]);
-		low = in.n - i < 3 ? -1 : hex(in.s[i + 2]);
+		high = in.n - i < 3 ? -1 : text_hex(in.s[i + 1]);
+		low = in.n - i < 3 ? -1 : text_hex(in.s[i + 2]);
 		if (high < 0 || low < 0)
 			return -1;
 		out[n++] = (char)(high << 4 | low);

@@ -61,7 +61,7 @@ json_ref json_value_next(json_ref v, json_ref member);
 /* The member of an object whose key is exactly name. */
 json_ref json_value_member(json_ref v, const char *name);
 
-/* The JSON text of v. source: a copy of the whole text that was made before json_value_parse changed it. */
+/* The JSON text of v in source, a copy of the whole text from before json_value_parse. */
 struct span json_value_source(json_ref v, const char *source);
 
 #endif

@@ -32,6 +32,13 @@ bool text_in_list(struct span text, const char *list);
 /* Whether text is not empty and made of 0-9 and a-f alone, as ids are. */
 bool text_is_hex(struct span text);
 
+/* The value of a hexadecimal digit, or -1; text_hex_lower takes only 0-9 and a-f. */
+int text_hex(char c);
+int text_hex_lower(char c);
+
+/* Writes a byte as two digits, 0-9 and a-f. */
+void text_hex_write(unsigned char byte, char out[2]);
+
 /* The length of the UTF-8 character at the start of s, 0 when it is none (RFC 3629). */
 size_t text_utf8(struct span s);
 

@@ -32,8 +32,8 @@ bool path_is_dsp_file(struct span path, struct span socket_dir);
 bool path_holds_socket(struct span path);
 
 /*
- * Of path_is_dsp_file all but units and programs, and the sockets of path_holds_socket: to be found by
- * what they are too.
+ * The directories of path_is_dsp_file, without units and programs, and the sockets of
+ * path_holds_socket: the host's files may lead to them under other paths.
  */
 const struct span *path_dsp_directories(size_t *count);
 const struct span *path_sockets(size_t *count);

@@ -63,7 +63,11 @@ static inline bool powerset_empty(const struct powerset *set)
 
 static inline size_t powerset_count(const struct powerset *set)
 {
-	return (size_t)(__builtin_popcountll(set->word[0]) + __builtin_popcountll(set->word[1]));
+	size_t n = 0;
+
+	for (size_t p = 0; p < POWER_COUNT; p++)
+		n += powerset_has(set, (enum power)p);
+	return n;
 }
 
 static inline void powerset_add_all(struct powerset *set, const struct powerset *more)
