@@ -67,7 +67,7 @@ FLAGS_CC := $(W_CLANG) $(H_CLANG)
 endif
 
 FLAGS := -std=c17 -D_GNU_SOURCE -Iinclude -I$(B)/gen -O2 -g -Werror $(W_COMMON) $(H_COMMON)
-LIBS := -lmicrohttpd -ljansson -lb64 -lnettle -pthread
+LIBS := -lmicrohttpd -ljansson -lb64 -lnettle -lseccomp -pthread
 ifeq ($(SANITIZE),)
 FLAGS += $(H_FORTIFY)
 LINK := $(L_HARDEN)
@@ -116,7 +116,7 @@ $(B)/%.a:
 	$(Q)$(AR) rcs $@ $^
 
 # What the compiler must find, said in one line and not in a hundred.
-HEADERS := microhttpd.h jansson.h b64/cdecode.h nettle/sha2.h
+HEADERS := microhttpd.h jansson.h b64/cdecode.h nettle/sha2.h seccomp.h
 $(B)/gen/found:
 	@mkdir -p $(@D)
 	@printf '\#include <%s>\n' $(HEADERS) | $(CC) -E -x c - > /dev/null 2> $@.why || { cat $@.why >&2; \

@@ -1,5 +1,5 @@
 # The managed plugin. Included by the top-level Makefile.
-#   make plugin                   build/plugin, for docker plugin create: one static program, 1.4 MB
+#   make plugin                   build/plugin, for docker plugin create: one static program, 1.5 MB
 #   make plugin ROOTFS=dynamic    the same with Debian's shared libraries, 9 MB: nothing is fetched
 
 ROOTFS ?= static
