@@ -20,21 +20,21 @@ enum { FILE_MOST = 1 << 20, FRESH_MODE = 0644, DIRECTORY_MODE = 0755, NAME_ROOM 
 static const char note[] = "There was no daemon.json before dsp enable; dsp disable removes it.\n";
 static const char note_directory[] = "Nor was there this directory.\n";
 
-/* The name of a file beside it. */
+/* The name of a file beside daemon.json; out has NAME_ROOM bytes. */
 static const char *beside(const struct daemon_file *f, const char *suffix, char *out)
 {
 	(void)snprintf(out, NAME_ROOM, "%s%s", f->name, suffix);
 	return out;
 }
 
-static bool is_there(const struct daemon_file *f, const char *suffix)
+static bool exists_beside(const struct daemon_file *f, const char *suffix)
 {
 	char name[NAME_ROOM];
 
 	return faccessat(f->directory, beside(f, suffix, name), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static void forget(const struct daemon_file *f, const char *suffix)
+static void remove_beside(const struct daemon_file *f, const char *suffix)
 {
 	char name[NAME_ROOM];
 
@@ -67,7 +67,7 @@ static int read_at(const struct daemon_file *f, const char *name, struct stat *s
 
 /* --- opening -----------------------------------------------------------------------------------*/
 
-/* The path behind all links; of a file that is not there its directory's. NULL and e. */
+/* The path without symbolic links. Only the file itself may be missing. NULL and e. */
 static char *real_path(const char *path, struct err *e)
 {
 	AUTO_MEM char *directory = mem_copy(path, strlen(path));
@@ -156,7 +156,7 @@ int daemon_file_open(const char *path, bool to_change, struct daemon_file **ret,
 	return 0;
 }
 
-/* The directory itself, when nothing is in it. */
+/* Removes the directory of daemon.json if it is empty. */
 static void remove_directory(const struct daemon_file *f)
 {
 	char *slash = strrchr(f->path, '/');
@@ -180,7 +180,7 @@ void daemon_file_close(struct daemon_file *f)
 
 /* --- writing -----------------------------------------------------------------------------------*/
 
-/* Access lists and labels, as far as this file system takes them from us. */
+/* Access control lists and labels, as far as the file system lets us set them. */
 static int copy_attributes(int from, int to)
 {
 	char names[1024];
@@ -197,7 +197,7 @@ static int copy_attributes(int from, int to)
 	return all < 0 && errno != ENOTSUP ? -1 : 0;
 }
 
-static int copy_rights(const struct daemon_file *f, int to)
+static int copy_permissions(const struct daemon_file *f, int to)
 {
 	int from;
 	int rc;
@@ -214,21 +214,21 @@ static int copy_rights(const struct daemon_file *f, int to)
 	return rc;
 }
 
-static int write_new(const struct daemon_file *f, const char *text, size_t n, struct err *e)
+int daemon_file_write(const struct daemon_file *f, struct span text, struct err *e)
 {
 	char name[NAME_ROOM];
 	int fd;
 	int rc;
 
-	/* What a dsp left behind that was killed. */
-	forget(f, FILE_NEW);
+	/* A dsp that was killed may have left one. */
+	remove_beside(f, FILE_NEW);
 	fd = openat(f->directory, beside(f, FILE_NEW, name),
 		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return FAIL(e, errno, "%s%s", f->path, FILE_NEW);
-	rc = copy_rights(f, fd);
+	rc = copy_permissions(f, fd);
 	if (rc == 0)
-		rc = file_write_all(fd, text, n);
+		rc = file_write_all(fd, text.s, text.n);
 	if (rc == 0)
 		rc = fsync(fd);
 	if (rc != 0)
@@ -236,28 +236,23 @@ static int write_new(const struct daemon_file *f, const char *text, size_t n, st
 	if (close(fd) != 0 && rc == 0)
 		rc = FAIL(e, errno, "%s%s", f->path, FILE_NEW);
 	if (rc != 0)
-		forget(f, FILE_NEW);
+		remove_beside(f, FILE_NEW);
 	return rc;
-}
-
-int daemon_file_write(const struct daemon_file *f, const char *text, struct err *e)
-{
-	return write_new(f, text, strlen(text), e);
 }
 
 void daemon_file_drop_new(const struct daemon_file *f)
 {
-	forget(f, FILE_NEW);
+	remove_beside(f, FILE_NEW);
 }
 
-static int leave_note(const struct daemon_file *f, struct err *e)
+static int write_note(const struct daemon_file *f, struct err *e)
 {
 	char name[NAME_ROOM];
 	int fd;
 	int rc;
 
-	/* One of a dsp that was killed says the same, and it knows of the directory. */
-	if (is_there(f, FILE_NONE))
+	/* A dsp that was killed may have written it, when the directory was new. */
+	if (exists_beside(f, FILE_NONE))
 		return 0;
 	fd = openat(f->directory, beside(f, FILE_NONE, name),
 		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FRESH_MODE);
@@ -270,7 +265,7 @@ static int leave_note(const struct daemon_file *f, struct err *e)
 		err_set(e, errno, "%s%s", f->path, FILE_NONE);
 	(void)close(fd);
 	if (rc != 0)
-		forget(f, FILE_NONE);
+		remove_beside(f, FILE_NONE);
 	return rc;
 }
 
@@ -278,17 +273,17 @@ static int keep_old(const struct daemon_file *f, struct err *e)
 {
 	char name[NAME_ROOM];
 
-	/* What is there already is of another time. */
-	forget(f, FILE_BEFORE);
+	/* A copy that is there already is of an earlier enable. */
+	remove_beside(f, FILE_BEFORE);
 	if (!f->exists)
-		return leave_note(f, e);
-	forget(f, FILE_NONE);
+		return write_note(f, e);
+	remove_beside(f, FILE_NONE);
 	if (linkat(f->directory, f->name, f->directory, beside(f, FILE_BEFORE, name), 0) != 0)
 		return FAIL(e, errno, "%s%s", f->path, FILE_BEFORE);
 	return 0;
 }
 
-/* Whoever edited the file since it was read would lose that. */
+/* An edit that was made after the file was read must not be lost. */
 static int check_unchanged(const struct daemon_file *f, struct err *e)
 {
 	struct stat now = { .st_ino = 0 };
@@ -313,7 +308,7 @@ static int rename_new(const struct daemon_file *f, struct err *e)
 		return -1;
 	if (renameat(f->directory, beside(f, FILE_NEW, name), f->directory, f->name) != 0)
 		return FAIL(e, errno, "%s cannot be replaced", f->path);
-	/* Not every file system can do this for a directory, and the name is in force already. */
+	/* Not every file system supports this, and the new name is visible already. */
 	(void)fsync(f->directory);
 	return 0;
 }
@@ -323,16 +318,16 @@ int daemon_file_switch(const struct daemon_file *f, struct err *e)
 	if (keep_old(f, e) == 0) {
 		if (rename_new(f, e) == 0)
 			return 0;
-		forget(f, FILE_BEFORE);
-		forget(f, FILE_NONE);
+		remove_beside(f, FILE_BEFORE);
+		remove_beside(f, FILE_NONE);
 	}
-	forget(f, FILE_NEW);
+	remove_beside(f, FILE_NEW);
 	return -1;
 }
 
-/* --- taking out --------------------------------------------------------------------------------*/
+/* --- removing ----------------------------------------------------------------------------------*/
 
-/* There was no file, and there is again none; nor its directory, when the note says so. */
+/* Removes daemon.json, which dsp enable made, and its directory if the note says the same of it. */
 static int remove_file(const struct daemon_file *f, struct err *e)
 {
 	struct file_text read = { .text = NULL };
@@ -347,7 +342,7 @@ static int remove_file(const struct daemon_file *f, struct err *e)
 		return -1;
 	if (unlinkat(f->directory, f->name, 0) != 0)
 		return FAIL(e, errno, "%s", f->path);
-	forget(f, FILE_NONE);
+	remove_beside(f, FILE_NONE);
 	(void)fsync(f->directory);
 	if (directory)
 		remove_directory(f);
@@ -365,8 +360,8 @@ int daemon_file_preview(const struct daemon_file *f, const char *name, struct fi
 
 	if (!left)
 		return -1;
-	*gone = is_there(f, FILE_NONE) && daemon_json_is_empty((struct span){ left, n });
-	/* A blank one does not come back: not every dockerd reads it (20.10 says EOF). */
+	*gone = exists_beside(f, FILE_NONE) && daemon_json_is_empty((struct span){ left, n });
+	/* Blank text does not come back: not every dockerd reads it (20.10 fails with EOF). */
 	if (read_at(f, beside(f, FILE_BEFORE, beside_it), NULL, &before, &silent) == 0 &&
 		!daemon_json_is_blank((struct span){ before.text, before.n }) &&
 		daemon_json_same(
@@ -390,22 +385,22 @@ int daemon_file_remove_plugin(const struct daemon_file *f, const char *name, str
 
 	if (!plugins || (has && daemon_file_preview(f, name, &left, &gone, e) != 0))
 		return -1;
-	forget(f, FILE_NEW);
+	remove_beside(f, FILE_NEW);
 	if (has && gone) {
 		rc = remove_file(f, e);
 	} else if (has) {
-		rc = write_new(f, left.text, left.n, e);
+		rc = daemon_file_write(f, (struct span){ left.text, left.n }, e);
 		if (rc == 0)
 			rc = rename_new(f, e);
 		if (rc != 0)
-			forget(f, FILE_NEW);
+			remove_beside(f, FILE_NEW);
 	} else {
 		rc = 0;
 	}
 	mem_free(left.text);
 	if (rc != 0)
 		return -1;
-	forget(f, FILE_BEFORE);
-	forget(f, FILE_NONE);
+	remove_beside(f, FILE_BEFORE);
+	remove_beside(f, FILE_NONE);
 	return has;
 }

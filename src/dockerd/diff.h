@@ -1,4 +1,4 @@
-/* What has changed between two texts that differ in one place, for a person. */
+/* The difference between two texts that differ in one place. */
 #ifndef DSP_DIFF_H
 #define DSP_DIFF_H
 
@@ -6,7 +6,7 @@
 
 #include "dsp/core/base/span.h"
 
-/* Prints a unified diff of one hunk; nothing when both are the same. */
+/* Prints a unified diff of one hunk; nothing if both are the same. */
 void diff_print(FILE *to, const char *path, struct span old, struct span new);
 
 #endif

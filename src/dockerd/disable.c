@@ -1,6 +1,6 @@
 /*
- * dsp disable: dockerd asks dsp no more, without a restart. It is for the hour in which dsp is
- * dead and dockerd answers nobody, so it needs no answer of either before it is done.
+ * dsp disable: makes dockerd stop asking dsp, without a restart. It must work when dsp is dead and
+ * dockerd waits for it, so it changes daemon.json before it needs an answer of either.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -20,10 +20,10 @@
 #define PLUGINS "/run/docker/plugins"
 
 /*
- * A managed dsp has its socket in a directory of its id. Where the usual one is not there and one
- * such is, the probe is to come to that.
+ * A managed dsp has its socket in a directory that its id names. If the usual socket is not there,
+ * the probe goes to the managed one.
  */
-static void find_managed(struct setup *s)
+static void find_managed_socket(struct setup *s)
 {
 	char path[sizeof(s->socket)];
 	struct dirent **ids = NULL;
@@ -45,8 +45,8 @@ static void find_managed(struct setup *s)
 			s->name);
 }
 
-/* A plugin that is left and not there would end dockerd. Where dsp is dead that matters less. */
-static int check_left(struct setup *s, const json_t *plugins)
+/* dockerd ends if another plugin is not there; when dsp is dead, disable goes on all the same. */
+static int check_others(struct setup *s, const json_t *plugins)
 {
 	json_auto_t *alive = NULL;
 	const json_t *v;
@@ -123,8 +123,8 @@ static int disable(struct setup *s)
 			tagged, tagged);
 	if (!daemon_json_has(plugins, s->name))
 		setup_report(s, "ok", "%s does not name %s", s->file->path, s->name);
-	find_managed(s);
-	if (check_left(s, plugins) != 0)
+	find_managed_socket(s);
+	if (check_others(s, plugins) != 0)
 		return EXIT_FINDINGS;
 	if (s->dry_run)
 		return show(s, daemon_json_has(plugins, s->name));

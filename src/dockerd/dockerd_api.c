@@ -108,16 +108,6 @@ enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_soc
 
 /* --- plugins -----------------------------------------------------------------------------------*/
 
-void dockerd_plugin_name(const char *socket, char *out, size_t cap)
-{
-	const char *slash = strrchr(socket, '/');
-	struct span name = span_of(slash ? slash + 1 : socket);
-
-	if (span_ends(name, SPAN(".sock")))
-		name.n -= SPAN(".sock").n;
-	text_copy(name, out, cap);
-}
-
 /* The form with name in place of each "%s". */
 static const char *fill_in(const char *form, const char *name, char *path, size_t cap)
 {

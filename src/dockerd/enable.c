@@ -1,7 +1,7 @@
 /*
- * dsp enable: dockerd asks dsp from now on, or everything is as it was. The order matters: first
- * all that could make dockerd refuse or end is looked at, for a daemon.json that names a plugin
- * which does not answer stops Docker.
+ * dsp enable: makes dockerd ask dsp, or changes nothing. Everything that could make dockerd refuse
+ * the file or end is checked first: a daemon.json that names a plugin which does not answer stops
+ * Docker.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -23,24 +23,23 @@ enum { PLUGIN_PATH = 512 };
 
 /* --- dsp ---------------------------------------------------------------------------------------*/
 
-static bool lists(const char *names, const char *name)
+/* Whether the name is in the list, as in "dsp, dsp:latest". */
+static bool contains_name(const char *names, const char *name)
 {
 	struct span rest = span_of(names);
 
 	while (rest.n > 0) {
-		size_t n = span_find(rest, ',');
-		struct span one = { rest.s, n };
+		struct span one = span_cut(&rest, ',');
 
 		while (one.n > 0 && one.s[0] == ' ')
 			one = span_after(one, 1);
 		if (span_equal(one, span_of(name)))
 			return true;
-		rest = span_after(rest, n < rest.n ? n + 1 : n);
 	}
 	return false;
 }
 
-/* Whether dockerd, which knows the name alone, comes to this very socket. */
+/* Whether dockerd finds this very socket by the plugin's name. */
 static bool is_found_by_name(const struct setup *s)
 {
 	char path[PLUGIN_PATH];
@@ -65,7 +64,7 @@ static int check_state(struct setup *s, const json_t *o)
 		return setup_refuse(s, "mend them (dsp check), and have them read: dsp reload",
 			"the settings of the dsp on %s are broken, and it would deny everything: %s",
 			s->socket, reason ? reason : "?");
-	if (!lists(names, s->name))
+	if (!contains_name(names, s->name))
 		return setup_refuse(s,
 			"start dsp with a DSP_NAME that has the name, or without DSP_NAME",
 			"the dsp on %s watches over the name %s, not %s: a managed plugin could take its place",
@@ -81,19 +80,15 @@ static int check_dsp(struct setup *s)
 {
 	json_auto_t *activated = NULL;
 	json_auto_t *state = NULL;
-	const json_t *implements;
+	const char *implements;
 	struct err e;
 
 	activated = http_client_ask_dsp(s->socket, ENDPOINT_ACTIVATE, SETUP_ASK_MS, NULL, &e);
 	if (!activated)
 		return setup_refuse(
 			s, "start it first: systemctl start dsp.socket, or dspd", "%s", e.text);
-	implements = json_object_get(activated, "Implements");
-	if (!json_is_array(implements) ||
-		strcmp(json_is_string(json_array_get(implements, 0))
-				? json_string_value(json_array_get(implements, 0))
-				: "",
-			"authz") != 0)
+	implements = json_string_value(json_array_get(json_object_get(activated, "Implements"), 0));
+	if (!implements || strcmp(implements, "authz") != 0)
 		return setup_refuse(
 			s, NULL, "%s: what answers there is no authorization plugin", s->socket);
 	state = http_client_ask_dsp(s->socket, ENDPOINT_STATUS, SETUP_ASK_MS, NULL, &e);
@@ -109,8 +104,8 @@ static int check_dsp(struct setup *s)
 
 /* --- the name ----------------------------------------------------------------------------------*/
 
-/* asked_already: a dsp in force may well forbid to look. */
-static int check_namesake(struct setup *s, bool asked_already)
+/* in_force: dockerd asks dsp already, whose policy may deny this look. */
+static int check_namesake(struct setup *s, bool in_force)
 {
 	char advice[400];
 	struct err e;
@@ -131,7 +126,7 @@ static int check_namesake(struct setup *s, bool asked_already)
 			"a managed plugin called %s is there (%s): dockerd would take it for this dsp%s",
 			s->name, managed ? "enabled" : "disabled",
 			managed ? "" : ", and end, for it is disabled");
-	if (managed == -2 && asked_already)
+	if (managed == -2 && in_force)
 		setup_report(s, "notice", "whether a managed plugin is called %s is not known: %s",
 			s->name, e.text);
 	else if (managed == -2)
@@ -173,7 +168,7 @@ static int check_others(struct setup *s, const json_t *plugins)
 
 /* --- the file ----------------------------------------------------------------------------------*/
 
-/* From 23 on dockerd can say whether it would take a file. */
+/* dockerd 23 and later can check a file before it reads it. */
 static int validate(struct setup *s)
 {
 	static const char *const help[] = { "--help", NULL };
@@ -204,7 +199,7 @@ static int write_file(struct setup *s, const char *text)
 {
 	struct err e;
 
-	if (daemon_file_write(s->file, text, &e) != 0)
+	if (daemon_file_write(s->file, span_of(text), &e) != 0)
 		return setup_refuse(s, setup_advice(&e), "%s; nothing is changed", e.text);
 	if (validate(s) != 0) {
 		daemon_file_drop_new(s->file);
@@ -223,7 +218,7 @@ static int write_file(struct setup *s, const char *text)
 
 /* --- proof -------------------------------------------------------------------------------------*/
 
-/* Whether the one who did this can go on with Docker. */
+/* Reports when dsp, which dockerd asks now, denies docker ps to this user. */
 static void try_docker(struct setup *s)
 {
 	json_auto_t *o = NULL;
@@ -273,13 +268,12 @@ static int undo(struct setup *s, const struct err *why)
 
 static int prove(struct setup *s)
 {
-	struct err e;
-
 	json_auto_t *alive = NULL;
+	struct err e;
 
 	if (s->dockerd->pid == 0)
 		return EXIT_FINE;
-	/* A dockerd that reads the name of a dead plugin ends after some seconds. */
+	/* dockerd ends some seconds after it has read the name of a dead plugin. */
 	alive = http_client_ask_dsp(s->socket, ENDPOINT_ACTIVATE, SETUP_ASK_MS, NULL, &e);
 	if (!alive || setup_reload(s, PROBE_ASKED, &e) != 0)
 		return undo(s, &e);
@@ -309,15 +303,15 @@ static int add(struct setup *s)
 				s->name);
 		return EXIT_FINE;
 	}
-	/* From here on it goes to one end or the other, whatever a terminal says. */
+	/* From here on no signal may stop it half-way. */
 	signals_block();
 	if (write_file(s, text) != 0)
 		return EXIT_FINDINGS;
 	return prove(s);
 }
 
-/* In the file already: by an enable before, which may have been killed before it was in force. */
-static int already(struct setup *s)
+/* daemon.json names dsp already: the last enable may have been killed before the reload. */
+static int prove_again(struct setup *s)
 {
 	struct err e;
 
@@ -340,25 +334,21 @@ static int already(struct setup *s)
 	return prove(s);
 }
 
-static int enable(struct setup *s)
-{
-	json_auto_t *plugins = NULL;
-	bool has;
-
-	if (setup_find_dockerd(s) != 0 || check_dsp(s) != 0 || setup_open_file(s, &plugins) != 0)
-		return EXIT_FINDINGS;
-	has = daemon_json_has(plugins, s->name);
-	if (check_others(s, plugins) != 0 || check_namesake(s, has) != 0)
-		return EXIT_FINDINGS;
-	return has ? already(s) : add(s);
-}
-
 static int run_enable(int argc, char **argv)
 {
+	json_auto_t *plugins = NULL;
 	struct setup s;
+	bool has;
 	int rc = setup_begin(&s, argc, argv);
 
-	return rc != 0 ? rc : setup_end(&s, enable(&s));
+	if (rc != 0)
+		return rc;
+	if (setup_find_dockerd(&s) != 0 || check_dsp(&s) != 0 || setup_open_file(&s, &plugins) != 0)
+		return setup_end(&s, EXIT_FINDINGS);
+	has = daemon_json_has(plugins, s.name);
+	if (check_others(&s, plugins) != 0 || check_namesake(&s, has) != 0)
+		return setup_end(&s, EXIT_FINDINGS);
+	return setup_end(&s, has ? prove_again(&s) : add(&s));
 }
 
 const struct command enable_command = {

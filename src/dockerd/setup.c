@@ -15,6 +15,7 @@
 #include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/settings.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
@@ -22,30 +23,23 @@
 
 enum { PROOF_MS = 20000, PAUSE_MS = 100 };
 
-/* --- telling -----------------------------------------------------------------------------------*/
+/* --- steps -------------------------------------------------------------------------------------*/
 
-PRINTF_LIKE(3, 0)
-static void tell(struct setup *s, const char *kind, const char *fmt, va_list args)
+void setup_report(struct setup *s, const char *kind, const char *fmt, ...)
 {
 	char text[1024];
+	va_list args;
 
+	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
 	if (s->json)
 		(void)json_array_append_new(
 			s->steps, json_pack("{s:s, s:s}", "kind", kind, "text", text));
 	else
 		(void)printf("%-6s %s\n", kind, text);
-	/* In its place, also where errors go into the same file. */
+	/* Errors may go to the same file: keep the order. */
 	(void)fflush(stdout);
-}
-
-void setup_report(struct setup *s, const char *kind, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	tell(s, kind, fmt, args);
-	va_end(args);
 }
 
 int setup_refuse(struct setup *s, const char *advice, const char *fmt, ...)
@@ -82,7 +76,7 @@ static bool is_name(const char *name)
 	return true;
 }
 
-static int settle_names(struct setup *s, const char *socket, const char *name)
+static int parse_names(struct setup *s, const char *socket, const char *name)
 {
 	char own[sizeof(s->name)];
 
@@ -95,7 +89,7 @@ static int settle_names(struct setup *s, const char *socket, const char *name)
 	else
 		text_copy(span_of(from && from[0] ? from : SETTINGS_SOCKET), s->socket,
 			sizeof(s->socket));
-	dockerd_plugin_name(s->socket, own, sizeof(own));
+	policy_socket_name(s->socket, own, sizeof(own));
 	text_copy(span_of(name ? name : own), s->name, sizeof(s->name));
 	if (!is_name(s->name))
 		return command_usage(
@@ -132,7 +126,7 @@ int setup_begin(struct setup *s, int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage(argv[0], "%s: not expected", argv[optind]);
-	o = settle_names(s, socket, name);
+	o = parse_names(s, socket, name);
 	if (o == 0)
 		s->steps = json_array();
 	return o;
@@ -156,42 +150,33 @@ int setup_end(struct setup *s, int status)
 
 /* --- dockerd -----------------------------------------------------------------------------------*/
 
-/* A plugin of the command line is in no file that could be changed. */
-static int check_flags(struct setup *s)
-{
-	const struct dockerd *d = s->dockerd;
-	const char *plugin;
-	size_t at = 0;
-
-	plugin = dockerd_options_next(d, "authorization-plugin", &at);
-	if (!plugin)
-		return 0;
-	return setup_refuse(s,
-		"take --authorization-plugin out of dockerd's command line (its unit, or DOCKER_OPTS in /etc/default/docker) and restart dockerd; then repeat this",
-		"dockerd %s with --authorization-plugin=%s: dockerd refuses to start with both the flag and a list in its daemon.json",
-		d->pid != 0 ? "was started" : "is to be started", plugin);
-}
-
 int setup_find_dockerd(struct setup *s)
 {
+	const struct dockerd *d;
+	const char *plugin;
 	struct err e;
+	size_t at = 0;
 
 	if (dockerd_find(s->host, &s->dockerd, &e) != 0)
 		return setup_refuse(s, NULL, "%s", e.text);
-	if (s->dockerd->rootless)
+	d = s->dockerd;
+	if (d->rootless)
 		return setup_refuse(s, NULL,
 			"the dockerd that runs here (process %d) is rootless: it has no place for plugins that root could change",
-			(int)s->dockerd->pid);
-	if (check_flags(s) != 0)
-		return EXIT_FINDINGS;
-	if (s->dockerd->pid == 0) {
+			(int)d->pid);
+	plugin = dockerd_options_next(d, "authorization-plugin", &at);
+	if (plugin)
+		return setup_refuse(s,
+			"take --authorization-plugin out of dockerd's command line (its unit, or DOCKER_OPTS in /etc/default/docker) and restart dockerd; then repeat this",
+			"dockerd %s with --authorization-plugin=%s: dockerd refuses to start with both the flag and a list in its daemon.json",
+			d->pid != 0 ? "was started" : "is to be started", plugin);
+	if (d->pid == 0)
 		setup_report(s, "notice",
 			"no dockerd runs: nothing can be proven, only written to %s",
-			s->dockerd->config_file);
-		return 0;
-	}
-	setup_report(s, "ok", "dockerd %s (process %d) reads %s", s->dockerd->version,
-		(int)s->dockerd->pid, s->dockerd->config_file);
+			d->config_file);
+	else
+		setup_report(s, "ok", "dockerd %s (process %d) reads %s", d->version, (int)d->pid,
+			d->config_file);
 	return 0;
 }
 
@@ -214,8 +199,8 @@ int setup_open_file(struct setup *s, json_t **plugins)
 	return setup_refuse(s, advice, "%s: %s", s->file->path, e.text);
 }
 
-/* dockerd ends at the SIGHUP because of it, though it was in the file before. */
-static int refuse_other(struct setup *s, const char *name, const char *why)
+/* dockerd ends at the SIGHUP because of this plugin, although daemon.json named it before. */
+static int refuse_plugin(struct setup *s, const char *name, const char *why)
 {
 	static const char what[] =
 		"%s names the plugin %s, which %s: dockerd would end at the SIGHUP";
@@ -238,7 +223,7 @@ int setup_check_plugin(struct setup *s, const char *name, bool answers)
 	bool found = dockerd_find_plugin(name, path, sizeof(path));
 
 	if (managed == 0)
-		return refuse_other(s, name, "is a managed one and disabled");
+		return refuse_plugin(s, name, "is a managed one and disabled");
 	if (managed > 0)
 		return 0;
 	if (found && path[0] && answers) {
@@ -246,10 +231,10 @@ int setup_check_plugin(struct setup *s, const char *name, bool answers)
 		if (activated)
 			return 0;
 		(void)snprintf(why, sizeof(why), "does not answer (%s)", e.text);
-		return refuse_other(s, name, why);
+		return refuse_plugin(s, name, why);
 	}
 	if (managed == -1 && !found)
-		return refuse_other(s, name, "is not there");
+		return refuse_plugin(s, name, "is not there");
 	if (answers)
 		setup_report(s, "notice", "whether the plugin %s answers was not looked at", name);
 	return 0;
@@ -283,24 +268,19 @@ void setup_show_change(struct setup *s, struct span text)
 	mem_free(shown);
 }
 
-static bool is_gone(const struct setup *s)
-{
-	return kill(s->dockerd->pid, 0) != 0 && errno == ESRCH;
-}
-
 int setup_reload(struct setup *s, enum probe_result wanted, struct err *e)
 {
 	uint64_t until = clock_now() + PROOF_MS;
 	enum probe_result probe;
 
-	/* What systemctl reload docker does too. */
+	/* systemctl reload docker sends the same. */
 	if (kill(s->dockerd->pid, SIGHUP) != 0)
 		return FAIL(e, errno, "SIGHUP for dockerd (process %d)", (int)s->dockerd->pid);
 	setup_report(s, "ok", "SIGHUP for dockerd: it reads the file again");
 	do {
-		/* A probe that comes before dockerd has read it may wait for a dsp that is dead. */
+		/* Until dockerd has read the file, it may make the probe wait for a dead dsp. */
 		(void)poll(NULL, 0, PAUSE_MS);
-		if (is_gone(s))
+		if (kill(s->dockerd->pid, 0) != 0 && errno == ESRCH)
 			return FAIL(e, 0, "dockerd has ended");
 		probe = dockerd_api_probe(s->dockerd, s->socket, e);
 		if (probe == wanted)

@@ -1,6 +1,6 @@
 /*
- * What dsp enable and dsp disable share: their arguments, their steps as they are told, SIGHUP for
- * dockerd and the proof of what came of it.
+ * What dsp enable and dsp disable share: their arguments, the report of their steps, the reload of
+ * dockerd and the proof that it works.
  */
 #ifndef DSP_SETUP_H
 #define DSP_SETUP_H
@@ -23,52 +23,54 @@
 	"  --dry-run           look at everything, show the change, and make none\n"               \
 	"  --json              print JSON\n"
 
-enum { SETUP_ASK_MS = 5000 }; /* for an answer of dsp, or of another plugin */
+enum { SETUP_ASK_MS = 5000 }; /* the longest wait for an answer of a plugin */
 
 struct setup {
 	const char *command;
 	const char *host;
 	char socket[256];
-	char name[128]; /* of the plugin, as dockerd knows it */
+	char name[128]; /* by which dockerd knows the plugin */
 	bool dry_run;
 	bool json;
 	struct dockerd *dockerd;
 	struct daemon_file *file;
-	bool changed;  /* daemon.json is not what it was */
-	json_t *steps; /* with json: what was told */
+	bool changed;  /* daemon.json is another than before */
+	json_t *steps; /* with json: the reports so far */
 };
 
-/* 0, or the exit status. */
+/* Parses the arguments. 0, or the exit status: then there is nothing to end. */
 int setup_begin(struct setup *s, int argc, char **argv);
 
-/* Frees all of it; prints JSON where that is wanted. Returns status. */
+/* Frees what s holds, and prints the JSON that --json asks for. Returns status. */
 int setup_end(struct setup *s, int status);
 
-/* One line: what is ("ok"), what one should know ("notice"), what would be done ("would"). */
+/* Prints one line. kind: "ok", "notice", "would" (with --dry-run), "undo". */
 void setup_report(struct setup *s, const char *kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Why it does not go on, and what to do (NULL: the first says it). Returns EXIT_FINDINGS. */
+/* Prints why the command stops, and what to do (NULL: nothing more). Returns EXIT_FINDINGS. */
 int setup_refuse(struct setup *s, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Finds the dockerd, one that daemon.json can tell, and says so (0); or refuses. */
+/* Each of the following returns 0, or refuses: EXIT_FINDINGS. */
+
+/* Finds a dockerd whose plugins daemon.json sets. */
 int setup_find_dockerd(struct setup *s);
 
-/* Opens daemon.json (0), or refuses. Its list is for json_decref. */
+/* Opens daemon.json. plugins: its list, for json_decref. */
 int setup_open_file(struct setup *s, json_t **plugins);
 
 /*
- * Whether another plugin of the list is there (and answers, where that is wanted), as dockerd will
- * look at the SIGHUP (0); or refuses.
+ * Checks that another plugin of the list is there, and answers if that is wanted: dockerd ends at
+ * the SIGHUP otherwise.
  */
 int setup_check_plugin(struct setup *s, const char *name, bool answers);
 
-/* What to do where the system refused to change a file; NULL: it says so itself. */
+/* What to do when a file could not be changed; NULL: the error says enough. */
 const char *setup_advice(const struct err *e);
 
-/* What the change would be. */
+/* Prints the difference between daemon.json and the text. */
 void setup_show_change(struct setup *s, struct span text);
 
-/* SIGHUP, and then whether the probe says what is wanted within 20 s. -1 and e. */
+/* Sends SIGHUP to dockerd and probes it until the result is the wanted one. -1 and e after 20 s. */
 int setup_reload(struct setup *s, enum probe_result wanted, struct err *e);
 
 #endif

@@ -135,7 +135,7 @@ void doctor_survey(struct doctor *d)
 
 	if (!given)
 		memcpy(d->socket, SETTINGS_SOCKET, sizeof(SETTINGS_SOCKET));
-	dockerd_plugin_name(d->socket, d->name, sizeof(d->name));
+	policy_socket_name(d->socket, d->name, sizeof(d->name));
 	d->systemd = stat("/run/systemd/system", &st) == 0;
 	(void)inspect_dsp(d, d->socket);
 	if (dockerd_find(d->host, &d->dockerd, &d->no_dockerd) == 0) {

@@ -335,8 +335,8 @@ def refuses_namesakes(lab, report):
     with report.case('refused: a managed namesake, enabled'):
         runnable = lab.directory + '/runnable'
         os.makedirs(runnable + '/rootfs')
-        # The dsp that is under test, with its libraries.
-        said = lab.inside("cp -L --parents /run/lab/dsp $(ldd /run/lab/dsp | grep -o '/[^ ]*') %s/rootfs" % runnable)
+        # The dspd that is under test, with its libraries.
+        said = lab.inside("cp -L --parents /run/lab/dspd $(ldd /run/lab/dspd | grep -o '/[^ ]*') %s/rootfs" % runnable)
         same(said.status, 0, said.text)
         with open(runnable + '/config.json', 'w', encoding='utf-8') as out:
             json.dump({'description': 'a namesake', 'entrypoint': ['/run/lab/dspd'],

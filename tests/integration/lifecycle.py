@@ -33,7 +33,8 @@ def tree(lab):
 def build(lab):
     """The package, and its next version: the same files under another number."""
     made = os.path.join(lab.directory, 'deb')
-    version = re.search(r'^VERSION := (\S+)$', open(os.path.join(ROOT, 'Makefile')).read(), re.M)[1]
+    header = open(os.path.join(ROOT, 'include/dsp/core/base/version.h')).read()
+    version = re.search(r'^#define DSP_VERSION "(\S+)"$', header, re.M)[1]
     done = subprocess.run([os.path.join(ROOT, 'plugin', 'deb.sh'), made, version], text=True,
                           env={**lab.environment, 'DEB_BUILD_OPTIONS': 'nocheck'}, timeout=400,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -31,9 +31,6 @@ enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_soc
  */
 int dockerd_api_managed(const struct dockerd *d, const char *name, struct err *e);
 
-/* The name by which dockerd finds a plugin with this socket: its file's, without ".sock". */
-void dockerd_plugin_name(const char *socket, char *out, size_t cap);
-
 /*
  * Whether dockerd finds a plugin of the name that is not managed: by the socket whose path is
  * written to path, or, if path is "", by a .spec or .json file (moby pkg/plugins/discovery.go).

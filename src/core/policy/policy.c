@@ -127,8 +127,7 @@ static void compile_rules(struct policy *p)
 _Static_assert(sizeof(proxy_rules) / sizeof(proxy_rules[0]) <= PROXY_RULES_MOST,
 	"a profile's rules fit into a policy");
 
-/* dockerd knows a plugin by its socket's file name without .sock. */
-static void name_of_socket(const char *socket, char *out, size_t cap)
+void policy_socket_name(const char *socket, char *out, size_t cap)
 {
 	const char *slash = strrchr(socket, '/');
 	struct span file = span_of(slash ? slash + 1 : socket);
@@ -156,7 +155,7 @@ void policy_compile(
 	if (s->names[0] != '\0')
 		text_copy(span_of(s->names), ret->names, sizeof(ret->names));
 	else
-		name_of_socket(socket, ret->names, sizeof(ret->names));
+		policy_socket_name(socket, ret->names, sizeof(ret->names));
 	for (size_t i = 0; i < POWER_COUNT; i++)
 		ret->decided_by_flag[i] = FLAG_COUNT;
 	compile_rules(ret);

@@ -42,6 +42,9 @@ struct policy {
 	char broken[320];               /* not empty: everything is denied, with this text */
 };
 
+/* The name by which dockerd finds a plugin with this socket: its file's, without ".sock". */
+void policy_socket_name(const char *socket, char *out, size_t cap);
+
 /* Compiles s; socket names the plugin when DSP_NAME does not. rules: of the file, or NULL. */
 void policy_compile(const struct settings *s, const char *socket, const struct rules *rules,
 	struct policy *ret);
