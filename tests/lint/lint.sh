@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 # shellcheck disable=SC1091 # it is looked at by itself
 . tests/lib/tap.sh
 
-quick=(format budgets shape includes calls purity spelling shell python tables)
+quick=(format budgets shape includes calls purity programs spelling shell python tables)
 slow=(clang analyzer tidy cppcheck)
 clang=build/clang
 work=$(mktemp -d)
@@ -92,6 +92,11 @@ step_calls() {
 step_purity() {
 	make --no-print-directory build/libdsp-core.a
 	tests/lint/purity.sh build/libdsp-core.a
+}
+
+step_programs() {
+	make --no-print-directory all
+	tests/lint/programs.sh build
 }
 
 # The vectors hold what clients sent, the licence is not ours.

@@ -1,7 +1,11 @@
 /*
- * dockerd's word on what became of a request (AuthZRes), picked out of its bytes as they come: the
- * bodies in it may be of any size, and nothing of them is kept. Pure. What cannot be read is no
- * outcome, and never an error.
+ * What became of a request (AuthZRes), parsed piece by piece as its bytes come: the bodies in it may
+ * be of any size, and nothing of them is kept. Pure. What cannot be parsed is no outcome, and never
+ * an error.
+ *
+ * Keeping the first bytes for json_reader would need as many as a whole request: dockerd writes the
+ * request's body before the status (moby pkg/authorization/api.go), so with a body of 4 MiB the
+ * status stands at byte 5,592,496. This parser needs 4,216 bytes for any of them.
  */
 #ifndef DSP_AUTHZ_RESPONSE_H
 #define DSP_AUTHZ_RESPONSE_H
