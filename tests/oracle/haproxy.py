@@ -23,7 +23,7 @@ import tap
 SHOWN = 10  # disagreements printed for one failing test
 # Requests of each set of flags besides the basic ones (None: all); random sets of a profile, and
 # requests of each.
-AMOUNT = {"check": (300, 10, 300), "long": (None, 150, 2000)}
+AMOUNT = {"check": (100, 3, 100), "long": (None, 150, 2000)}
 VALUES = ["1", "0", "true", "TRUE", "yes", "Yes", "on", "On", "false", "no", "off", "", "2", "10",
           "01", "-1", "1x", "00", "x", "enabled"]
 STRICT = ["ALLOW_EXEC", "ALLOW_KILL", "ALLOW_DELETE"]  # where an explicit 0 means more than unset
