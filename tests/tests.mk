@@ -76,29 +76,28 @@ fuzz: packages-check
 
 -include $(wildcard $(B)/tests/fuzz/*.d)
 
-# --- oracle: make oracle N=200000 SEED=1 compares with dockerd's own code in Go -----------------
+# --- dockerd-parser: make dockerd-parser N=200000 SEED=1 compares with dockerd's own code in Go ------
 
 # Debian's go, and the sources that Debian's dockerd is built from; no network.
 GO := /usr/bin/go
 GO_ENV := GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= GOTOOLCHAIN=local \
 	GOCACHE=$(abspath $(B))/go-cache
-DIFFERENTIAL := $(wildcard tests/differential/*.go)
+DOCKERD_PARSER := $(wildcard tests/dockerd-parser/*.go)
 
-$(B)/differential/facts: $(B)/tests/differential/facts.o $(ARCHIVES)
+$(B)/dockerd-parser/facts: $(B)/tests/dockerd-parser/facts.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
-$(B)/differential/dockerd: $(DIFFERENTIAL)
+$(B)/dockerd-parser/dockerd: $(DOCKERD_PARSER)
 	@mkdir -p $(@D)
 	$(SAY) "  GO    $@"
-	$(Q)$(GO_ENV) $(GO) build -o $@ $(DIFFERENTIAL)
--include $(B)/tests/differential/facts.d
+	$(Q)$(GO_ENV) $(GO) build -o $@ $(DOCKERD_PARSER)
+-include $(B)/tests/dockerd-parser/facts.d
 
-.PHONY: oracle oracle-run
-oracle: packages-check
-	@$(MAKE) --no-print-directory oracle-run
-oracle-run: $(B)/differential/facts $(B)/differential/dockerd
-	$(B)/differential/dockerd -facts $< -n "$(or $(N),200000)" -seed "$(or $(SEED),1)"
+.PHONY: dockerd-parser
+dockerd-parser: packages-check
+	@$(MAKE) --no-print-directory $(B)/dockerd-parser/facts $(B)/dockerd-parser/dockerd
+	$(B)/dockerd-parser/dockerd -facts $(B)/dockerd-parser/facts -n "$(or $(N),200000)" -seed "$(or $(SEED),1)"
 
 # --- docs: the tables in README.md and config.json, made from what the program prints ---------------------------
 
@@ -115,8 +114,7 @@ $(UNIT:%=$(B)/unit/%): $(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES)
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
 -include $(UNIT:%=$(B)/tests/unit/%.d)
 
-.PHONY: unit unit-programs
-unit-programs: $(UNIT:%=$(B)/unit/%)
+.PHONY: unit
 unit:
 	@tests/run unit
 

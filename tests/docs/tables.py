@@ -16,7 +16,7 @@ import dsp  # noqa: E402
 import tools  # noqa: E402
 
 README = os.path.join(dsp.ROOT, "README.md")
-DIFFERENCES = os.path.join(dsp.ROOT, "tests", "oracle", "differences.tsv")
+DIFFERENCES = os.path.join(dsp.ROOT, "tests", "haproxy", "differences.tsv")
 MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)", re.S)
 
 

@@ -9,7 +9,7 @@ import os
 import shlex
 
 from lab import Skipped, check, check_refused
-from machine import runtimes
+from powers_lab import runtimes
 from works import COMPOSE, files
 
 # Options of docker run, and the power that hardened closes for them ({D}: the lab's directory).

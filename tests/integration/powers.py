@@ -13,7 +13,7 @@ import re
 import shlex
 
 from lab import DENIED, MANAGED, Skipped, check, check_not_refused, check_refused, wait_for
-from machine import Machine
+from powers_lab import Machine
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -2,7 +2,7 @@
 // operation, path variable, query values and policed fields of the body must be dockerd's. That dsp
 // refuses more is fine.
 //
-//	differential -n CASES -seed SEED -facts PROGRAM -root TREE
+//	dockerd -n CASES -seed SEED -facts PROGRAM -root TREE
 package main
 
 import (

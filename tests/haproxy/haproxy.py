@@ -56,7 +56,7 @@ KNOWN = [
 ]
 
 
-class Oracle:
+class Comparison:
     def __init__(self, directory, mode):
         self.directory, self.long = directory, mode == "long"
         self.routes = traffic.read_routes()
@@ -145,77 +145,77 @@ def shown(flags):
     return " ".join("%s=%s" % item for item in flags.items()) or "no flags"
 
 
-def test_haproxy(oracle):
+def test_haproxy(comparison):
     """HAProxy alone, against what is known of the two projects."""
     problems = []
     for profile, flags, text, wanted in KNOWN:
-        request = traffic.Request(oracle.routes, *text.split(" "))
-        said = oracle.haproxy(profile, flags, [request])[0]
+        request = traffic.Request(comparison.routes, *text.split(" "))
+        said = comparison.haproxy(profile, flags, [request])[0]
         if said != wanted:
             problems.append("%s with %s: HAProxy says %s, the project says %s" % (
                 text, shown(flags), said, wanted))
-    oracle.report("HAProxy has the projects' rules", problems, "%d examples" % len(KNOWN))
+    comparison.report("HAProxy has the projects' rules", problems, "%d examples" % len(KNOWN))
 
 
-def test_values(oracle):
+def test_values(comparison):
     """What each value of a flag means, by a flag that is off by default and one that is on."""
-    requests = [traffic.Request(oracle.routes, "GET", path) for path in ("/info", "/events")]
+    requests = [traffic.Request(comparison.routes, "GET", path) for path in ("/info", "/events")]
     meaning = {("allow", "allow"): "on", ("deny", "deny"): "off", ("deny", "allow"): "unset"}
     problems = []
     for value in VALUES:
         flags = {"INFO": value, "EVENTS": value}
-        theirs = meaning.get(tuple(oracle.haproxy("tecnativa", flags, requests)), "?")
+        theirs = meaning.get(tuple(comparison.haproxy("tecnativa", flags, requests)), "?")
         try:
-            answers = oracle.dsp("tecnativa", flags, requests)
+            answers = comparison.dsp("tecnativa", flags, requests)
             ours = meaning.get(tuple(verdict for verdict, _ in answers), "?")
         except servers.Failed as e:
             ours = "error" if str(e).startswith("exit 78:") else str(e)
-        wanted, _ = oracle.comparer.expect_value(value, theirs)
+        wanted, _ = comparison.comparer.expect_value(value, theirs)
         if ours != wanted:
             problems.append("value '%s': HAProxy %s, dsp %s, wanted %s" % (
                 value, theirs, ours, wanted))
-    oracle.report("values of flags", problems, "%d values" % len(VALUES))
+    comparison.report("values of flags", problems, "%d values" % len(VALUES))
 
 
-def test_flags(oracle, requests):
+def test_flags(comparison, requests):
     """Each flag alone and with POST."""
     for profile in rules.PROFILES:
-        oracle.test("no flags", profile, [{}], requests)
+        comparison.test("no flags", profile, [{}], requests)
         for flag in rules.flags(profile):
             sets = [{flag: "1"}] + ([{flag: "1", "POST": "1"}] if flag != "POST" else [])
-            oracle.test("%s alone and with POST" % flag, profile, sets, requests)
+            comparison.test("%s alone and with POST" % flag, profile, sets, requests)
 
 
-def test_together(oracle, requests):
+def test_together(comparison, requests):
     """Sets that concern several rules at once, and the rows of differences.tsv."""
     for profile in rules.PROFILES:
         names = rules.flags(profile)
         everything = {flag: "1" for flag in names}
         containers = {"CONTAINERS": "1", "POST": "1"}
-        oracle.test("all flags", profile, [everything], requests)
-        oracle.test("all sections, no POST", profile, [{f: "1" for f in rules.SECTIONS}], requests)
-        oracle.test("CONTAINERS and POST with each power", profile,
+        comparison.test("all flags", profile, [everything], requests)
+        comparison.test("all sections, no POST", profile, [{f: "1" for f in rules.SECTIONS}], requests)
+        comparison.test("CONTAINERS and POST with each power", profile,
                     [{**containers, f: "1"} for f in names if f.startswith("ALLOW_")], requests)
-        oracle.test("zeros that mean unset", profile,
+        comparison.test("zeros that mean unset", profile,
                     [{f: "0" for f in names if f not in STRICT}], requests)
-        oracle.test("zeros that close a power", profile,
+        comparison.test("zeros that close a power", profile,
                     [{**everything, f: "0"} for f in STRICT]
                     + [{"EXEC": "1", "POST": "1", "ALLOW_RESTARTS": "1", f: "0"} for f in STRICT],
                     requests)
-        test_further(oracle, profile, requests)
+        test_further(comparison, profile, requests)
 
 
-def test_further(oracle, profile, requests):
+def test_further(comparison, profile, requests):
     """Flags that only dsp has: 1 opens nothing, 0 closes."""
     everything = {flag: "1" for flag in rules.flags(profile)}
     further = FURTHER + [f for f in rules.flags("linuxserver") if f not in everything]
-    oracle.test("flags that the proxies do not have", profile,
+    comparison.test("flags that the proxies do not have", profile,
                 [{**everything, **{f: v for f in further}} for v in "10"]
                 + [{f: "1" for f in further + ["ALLOW_PLUGIN_CONTROL"]}]
                 + [{"PLUGINS": "1", "POST": "1", "ALLOW_PLUGIN_CONTROL": v} for v in "10"],
                 requests)
-    if oracle.long:
-        oracle.test("each of them", profile, [{**everything, f: "0"} for f in further], requests)
+    if comparison.long:
+        comparison.test("each of them", profile, [{**everything, f: "0"} for f in further], requests)
 
 
 def random_flags(rng, names):
@@ -230,48 +230,48 @@ def random_flags(rng, names):
     return flags
 
 
-def test_random(oracle, seed, sets, count):
+def test_random(comparison, seed, sets, count):
     for profile in rules.PROFILES:
         for i in range(sets):
             rng = random.Random("%s %s %d" % (seed, profile, i))
             flags = random_flags(rng, rules.flags(profile))
-            asked = samples.base(oracle.routes) if i % 4 == 0 else []
-            asked += samples.random_requests(oracle.routes, rng, count)
-            oracle.test("random set %d, seed %s" % (i, seed), profile, [flags], asked)
-            oracle.comparer.forget()
+            asked = samples.base(comparison.routes) if i % 4 == 0 else []
+            asked += samples.random_requests(comparison.routes, rng, count)
+            comparison.test("random set %d, seed %s" % (i, seed), profile, [flags], asked)
+            comparison.comparer.forget()
 
 
-def test_rows(oracle):
-    unused = ["row %s of differences.tsv never applied" % row for row in oracle.comparer.unused()]
-    oracle.report("every row of differences.tsv applied", unused, ", ".join(
-        "%s %d" % item for item in oracle.comparer.applied.items()))
+def test_rows(comparison):
+    unused = ["row %s of differences.tsv never applied" % row for row in comparison.comparer.unused()]
+    comparison.report("every row of differences.tsv applied", unused, ", ".join(
+        "%s %d" % item for item in comparison.comparer.applied.items()))
 
 
-def test_ends(oracle):
-    oracle.end()
-    oracle.report("every server ended as it should", oracle.ends, "%d sets" % oracle.count)
+def test_ends(comparison):
+    comparison.end()
+    comparison.report("every server ended as it should", comparison.ends, "%d sets" % comparison.count)
 
 
-def run(oracle, mode, seed):
+def run(comparison, mode, seed):
     """All tests; 1 when one failed."""
     began = time.monotonic()
     more, sets, count = AMOUNT[mode]
-    special = samples.special(oracle.routes)
-    spellings = samples.spellings(oracle.routes)
+    special = samples.special(comparison.routes)
+    spellings = samples.spellings(comparison.routes)
     if more:
         spellings = random.Random(seed).sample(spellings, more)
     tap.note("seed %s; %d routes; for each set of flags %d requests and more" % (
-        seed, len(oracle.routes), len(special) + len(spellings)))
-    test_haproxy(oracle)
+        seed, len(comparison.routes), len(special) + len(spellings)))
+    test_haproxy(comparison)
     if tap.failures():
         return tap.end()
-    test_values(oracle)
-    test_flags(oracle, special + spellings)
-    test_together(oracle, special + spellings)
-    test_random(oracle, seed, sets, count)
-    test_rows(oracle)
-    test_ends(oracle)
-    tap.note("%d requests asked of both in %d s" % (oracle.asked, time.monotonic() - began))
+    test_values(comparison)
+    test_flags(comparison, special + spellings)
+    test_together(comparison, special + spellings)
+    test_random(comparison, seed, sets, count)
+    test_rows(comparison)
+    test_ends(comparison)
+    tap.note("%d requests asked of both in %d s" % (comparison.asked, time.monotonic() - began))
     return tap.end()
 
 
@@ -283,12 +283,12 @@ def main(argv):
         tap.failed("haproxy", "there is no HAProxy")
         return tap.end()
     servers.catch_signals()
-    directory = tempfile.mkdtemp(prefix="dsp-oracle-")
-    oracle = Oracle(directory, argv[1])
+    directory = tempfile.mkdtemp(prefix="dsp-haproxy-")
+    comparison = Comparison(directory, argv[1])
     try:
-        return run(oracle, argv[1], argv[2] if len(argv) == 3 else time.strftime("%Y-%m-%d"))
+        return run(comparison, argv[1], argv[2] if len(argv) == 3 else time.strftime("%Y-%m-%d"))
     finally:
-        oracle.end()
+        comparison.end()
         shutil.rmtree(directory)
 
 
