@@ -1,6 +1,6 @@
 /*
- * The only file that knows libb64. Its decoder skips what it does not know and takes any length,
- * so a text is checked here before it is decoded.
+ * The only file that uses libb64. Its decoder skips what is not base64 and accepts any length, so
+ * callers check a text with b64_valid before they decode it.
  */
 #include "dsp/core/base/b64.h"
 
@@ -10,7 +10,7 @@
 
 #include "dsp/core/base/mem.h"
 
-/* One more than what the character means, or 0 when it is none. */
+/* The value of a character, plus 1; 0: it is not of the alphabet. */
 #define ROW4(c, n) [c] = (n) + 1, [(c) + 1] = (n) + 2, [(c) + 2] = (n) + 3, [(c) + 3] = (n) + 4
 #define ROW26(c, n)                                                                                \
 	ROW4(c, n), ROW4((c) + 4, (n) + 4), ROW4((c) + 8, (n) + 8), ROW4((c) + 12, (n) + 12),      \
@@ -33,7 +33,7 @@ static int sextet(char c)
 	return meaning[(unsigned char)c] - 1;
 }
 
-/* How many '=' end the text: two at most. */
+/* The number of '=' at the end of text, at most two. */
 static size_t padding(struct span text)
 {
 	size_t pad = 0;
@@ -58,7 +58,7 @@ bool b64_valid(struct span text)
 		return false;
 	if (pad == 0)
 		return true;
-	/* Two bits are left over before one '=', four before two: an encoder leaves them 0. */
+	/* Before one '=' two bits are unused, before two '=' four: an encoder leaves them 0. */
 	unused = pad == 1 ? 3 : 15;
 	return ((unsigned)sextet(text.s[text.n - 1 - pad]) & unused) == 0;
 }
@@ -69,8 +69,8 @@ size_t b64_decoded_length(struct span text)
 }
 
 /*
- * libb64 writes its first byte before it reads the first character, and afterwards stays behind
- * what it has read. So the first four characters are decoded apart, the rest in place.
+ * libb64 writes its first byte before it reads the first character; afterwards it writes behind what
+ * it has read. So the first four characters are decoded into a buffer, the rest in place.
  */
 size_t b64_decode(char *text, size_t n)
 {

@@ -28,7 +28,7 @@ bool json_reader_at_end(struct json_reader *r)
 	return r->at == r->end;
 }
 
-/* Stands for itself in a string, and is one byte long. */
+/* Whether a byte in a string stands for itself: ASCII, no control, no quote, no backslash. */
 static bool is_plain(char c)
 {
 	return (signed char)c >= 0x20 && c != '"' && c != '\\';
@@ -69,8 +69,8 @@ static char *put_utf8(char *out, long c)
 	return out;
 }
 
-/* Takes "\uXXXX", or the two of a surrogate pair. NULL when it is neither. */
-static char *take_unicode(struct json_reader *r, char *out)
+/* Decodes "\uXXXX", or the two of a surrogate pair. NULL: it is neither. */
+static char *decode_unicode(struct json_reader *r, char *out)
 {
 	long c = r->end - r->at >= 6 ? hex4(r->at + 2) : -1;
 	long low;
@@ -89,8 +89,8 @@ static char *take_unicode(struct json_reader *r, char *out)
 	return put_utf8(out, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
 }
 
-/* Takes an escape, which is never shorter than what it stands for. */
-static char *take_escape(struct json_reader *r, char *out)
+/* Decodes an escape, which is never shorter than what it stands for. NULL: it is none. */
+static char *decode_escape(struct json_reader *r, char *out)
 {
 	static const char names[] = "\"\\/bfnrt";
 	static const char means[] = "\"\\/\b\f\n\r\t";
@@ -98,7 +98,7 @@ static char *take_escape(struct json_reader *r, char *out)
 	const char *name = c ? strchr(names, c) : NULL;
 
 	if (c == 'u')
-		return take_unicode(r, out);
+		return decode_unicode(r, out);
 	if (!name)
 		return NULL;
 	r->at += 2;
@@ -106,7 +106,7 @@ static char *take_escape(struct json_reader *r, char *out)
 	return out;
 }
 
-static char *take_utf8(struct json_reader *r, char *out)
+static char *copy_utf8(struct json_reader *r, char *out)
 {
 	size_t n = text_utf8((struct span){ r->at, (size_t)(r->end - r->at) });
 
@@ -131,9 +131,9 @@ bool json_reader_string(struct json_reader *r, struct span *ret)
 		if (is_plain(*r->at))
 			*out++ = *r->at++;
 		else if (*r->at == '\\')
-			out = take_escape(r, out);
+			out = decode_escape(r, out);
 		else
-			out = (unsigned char)*r->at < 0x20 ? NULL : take_utf8(r, out);
+			out = (unsigned char)*r->at < 0x20 ? NULL : copy_utf8(r, out);
 	}
 	if (!out || r->at == r->end)
 		return false;

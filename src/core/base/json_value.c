@@ -7,105 +7,105 @@
 #include "dsp/core/base/text.h"
 
 enum {
-	MOST_DEPTH = 64,       /* more than any real client nests; dockerd goes to 10000 */
-	MOST_VALUES = 1 << 18, /* bounds what a tree takes: 48 bytes a value */
+	MOST_DEPTH = 64,       /* no real client nests as deep; dockerd reads 10000 levels */
+	MOST_VALUES = 1 << 18, /* bounds the memory of a tree, at 48 bytes a value */
 };
 
-struct builder {
+struct parser {
 	struct json_reader reader;
 	const char *text;
 	struct json_value *values;
 	size_t count;
 	size_t room;
-	const char *wrong; /* what is, when it is not the syntax */
+	const char *wrong; /* what is wrong, when it is not the syntax */
 };
 
 /* NOLINTBEGIN(misc-no-recursion): MOST_DEPTH bounds it. */
-static bool build(struct builder *b, struct span key, int depth);
+static bool parse_value(struct parser *p, struct span key, int depth);
 
-static bool build_string(struct builder *b, struct json_value *v)
+static bool parse_string(struct parser *p, struct json_value *v)
 {
 	v->kind = JSON_VALUE_STRING;
-	if (!json_reader_string(&b->reader, &v->text))
+	if (!json_reader_string(&p->reader, &v->text))
 		return false;
 	if (span_find(v->text, '\0') == v->text.n)
 		return true;
-	b->wrong = "holds a NUL character";
+	p->wrong = "holds a NUL character";
 	return false;
 }
 
-static bool build_object(struct builder *b, size_t at, int depth)
+static bool parse_object(struct parser *p, size_t at, int depth)
 {
 	struct span key;
 	bool first = true;
 	int more;
 
-	b->values[at].kind = JSON_VALUE_OBJECT;
-	while ((more = json_reader_member(&b->reader, &first, &key)) > 0) {
-		if (!build(b, key, depth + 1))
+	p->values[at].kind = JSON_VALUE_OBJECT;
+	while ((more = json_reader_member(&p->reader, &first, &key)) > 0) {
+		if (!parse_value(p, key, depth + 1))
 			return false;
-		b->values[at].count++;
+		p->values[at].count++;
 	}
 	return more == 0;
 }
 
-static bool build_list(struct builder *b, size_t at, int depth)
+static bool parse_list(struct parser *p, size_t at, int depth)
 {
 	static const struct span none = { NULL, 0 };
 
-	b->values[at].kind = JSON_VALUE_LIST;
-	(void)json_reader_accept(&b->reader, '[');
-	if (json_reader_accept(&b->reader, ']'))
+	p->values[at].kind = JSON_VALUE_LIST;
+	(void)json_reader_accept(&p->reader, '[');
+	if (json_reader_accept(&p->reader, ']'))
 		return true;
 	do {
-		if (!build(b, none, depth + 1))
+		if (!parse_value(p, none, depth + 1))
 			return false;
-		b->values[at].count++;
-	} while (json_reader_accept(&b->reader, ','));
-	return json_reader_accept(&b->reader, ']');
+		p->values[at].count++;
+	} while (json_reader_accept(&p->reader, ','));
+	return json_reader_accept(&p->reader, ']');
 }
 
-static bool build_word(struct builder *b, struct json_value *v)
+static bool parse_word(struct parser *p, struct json_value *v)
 {
-	char c = json_reader_peek(&b->reader);
+	char c = json_reader_peek(&p->reader);
 
 	v->kind = c == 't' ? JSON_VALUE_TRUE
 		: c == 'f' ? JSON_VALUE_FALSE
 		: c == 'n' ? JSON_VALUE_NULL
 			   : JSON_VALUE_NUMBER;
-	return json_reader_skip(&b->reader);
+	return json_reader_skip(&p->reader);
 }
 
-static bool build(struct builder *b, struct span key, int depth)
+static bool parse_value(struct parser *p, struct span key, int depth)
 {
-	size_t at = b->count;
-	struct json_value *v = b->values + at;
-	char c = json_reader_peek(&b->reader);
+	size_t at = p->count;
+	struct json_value *v = p->values + at;
+	char c = json_reader_peek(&p->reader);
 	bool fine;
 
-	if (at == b->room)
+	if (at == p->room)
 		return false;
-	b->count++;
-	*v = (struct json_value){ .key = key, .at = (unsigned)(b->reader.at - b->text) };
+	p->count++;
+	*v = (struct json_value){ .key = key, .at = (unsigned)(p->reader.at - p->text) };
 	if (depth > MOST_DEPTH && (c == '{' || c == '[')) {
-		b->wrong = "is nested too deep";
+		p->wrong = "is nested too deep";
 		return false;
 	}
 	if (c == '{')
-		fine = build_object(b, at, depth);
+		fine = parse_object(p, at, depth);
 	else if (c == '[')
-		fine = build_list(b, at, depth);
+		fine = parse_list(p, at, depth);
 	else if (c == '"')
-		fine = build_string(b, v);
+		fine = parse_string(p, v);
 	else
-		fine = build_word(b, v);
-	v->size = (unsigned)(b->count - at);
-	v->end = (unsigned)(b->reader.at - b->text);
+		fine = parse_word(p, v);
+	v->size = (unsigned)(p->count - at);
+	v->end = (unsigned)(p->reader.at - p->text);
 	return fine;
 }
 /* NOLINTEND(misc-no-recursion) */
 
-/* How many values a text holds at most: each but the first comes right after one of these. */
+/* A bound for the number of values in a text: each but the first follows one of these bytes. */
 static size_t most_values(const char *text, size_t n)
 {
 	size_t most = 1;
@@ -118,30 +118,30 @@ static size_t most_values(const char *text, size_t n)
 int json_value_parse(char *text, size_t n, struct json_value **ret, size_t *where, struct err *why)
 {
 	static const struct span none = { NULL, 0 };
-	struct builder b = {
+	struct parser p = {
 		.reader = { text, text + n }, .text = text, .room = most_values(text, n)
 	};
-	bool built;
+	bool parsed;
 
 	*where = 0;
-	if (b.room > MOST_VALUES)
+	if (p.room > MOST_VALUES)
 		return FAIL(why, 0, "holds too many values");
-	b.values = mem_alloc(b.room * sizeof(*b.values));
-	if (!b.values)
+	p.values = mem_alloc(p.room * sizeof(*p.values));
+	if (!p.values)
 		return FAIL(why, ENOMEM, "no memory to read it");
-	built = build(&b, none, 1);
-	if (built && json_reader_at_end(&b.reader)) {
-		*ret = b.values;
+	parsed = parse_value(&p, none, 1);
+	if (parsed && json_reader_at_end(&p.reader)) {
+		*ret = p.values;
 		return 0;
 	}
-	mem_free(b.values);
-	if (built)
-		b.wrong = "goes on after its JSON value";
-	else if (!b.wrong && b.reader.at < b.reader.end &&
-		text_utf8((struct span){ b.reader.at, (size_t)(b.reader.end - b.reader.at) }) == 0)
-		b.wrong = "is not UTF-8";
-	*where = (size_t)(b.reader.at - text);
-	return FAIL(why, 0, "%s", b.wrong ? b.wrong : "is not JSON");
+	mem_free(p.values);
+	if (parsed)
+		p.wrong = "goes on after its JSON value";
+	else if (!p.wrong && p.reader.at < p.reader.end &&
+		text_utf8((struct span){ p.reader.at, (size_t)(p.reader.end - p.reader.at) }) == 0)
+		p.wrong = "is not UTF-8";
+	*where = (size_t)(p.reader.at - text);
+	return FAIL(why, 0, "%s", p.wrong ? p.wrong : "is not JSON");
 }
 
 bool json_value_given(json_ref v)

@@ -2,27 +2,27 @@
 
 #include "dsp/core/base/text.h"
 
-void json_writer_raw(struct json_writer *s, struct span bytes)
+void json_writer_raw(struct json_writer *w, struct span bytes)
 {
-	if (s->full || bytes.n > s->cap - s->n) {
-		s->full = true;
+	if (w->full || bytes.n > w->cap - w->n) {
+		w->full = true;
 		return;
 	}
-	memcpy(s->out + s->n, bytes.s, bytes.n);
-	s->n += bytes.n;
+	memcpy(w->out + w->n, bytes.s, bytes.n);
+	w->n += bytes.n;
 }
 
-/* The start of a member, with room for more bytes behind it; where they go, or NULL: no room. */
-static char *begin_member(struct json_writer *s, const char *key, size_t more)
+/* Writes a key with room for `more` bytes behind it, and returns where they go; NULL: no room. */
+static char *begin_member(struct json_writer *w, const char *key, size_t more)
 {
 	size_t n = strlen(key);
-	char *out = s->out + s->n;
+	char *out = w->out + w->n;
 
-	if (s->full || n + more + sizeof(",\"\":") > s->cap - s->n) {
-		s->full = true;
+	if (w->full || n + more + sizeof(",\"\":") > w->cap - w->n) {
+		w->full = true;
 		return NULL;
 	}
-	if (s->n > 0 && out[-1] != '{')
+	if (w->n > 0 && out[-1] != '{')
 		*out++ = ',';
 	*out++ = '"';
 	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
@@ -30,16 +30,16 @@ static char *begin_member(struct json_writer *s, const char *key, size_t more)
 	out += n;
 	*out++ = '"';
 	*out++ = ':';
-	s->n = (size_t)(out - s->out);
+	w->n = (size_t)(out - w->out);
 	return out;
 }
 
-void json_writer_key(struct json_writer *s, const char *key)
+void json_writer_key(struct json_writer *w, const char *key)
 {
-	(void)begin_member(s, key, 0);
+	(void)begin_member(w, key, 0);
 }
 
-void json_writer_number(struct json_writer *s, const char *key, uint64_t n)
+void json_writer_number(struct json_writer *w, const char *key, uint64_t n)
 {
 	char digits[20];
 	size_t at = sizeof(digits);
@@ -48,14 +48,14 @@ void json_writer_number(struct json_writer *s, const char *key, uint64_t n)
 		digits[--at] = (char)('0' + n % 10);
 		n /= 10;
 	} while (n > 0);
-	json_writer_key(s, key);
-	json_writer_raw(s, (struct span){ digits + at, sizeof(digits) - at });
+	json_writer_key(w, key);
+	json_writer_raw(w, (struct span){ digits + at, sizeof(digits) - at });
 }
 
-void json_writer_word(struct json_writer *s, const char *key, const char *word)
+void json_writer_word(struct json_writer *w, const char *key, const char *word)
 {
 	size_t n = strlen(word);
-	char *out = begin_member(s, key, n + 2);
+	char *out = begin_member(w, key, n + 2);
 
 	if (!out)
 		return;
@@ -63,10 +63,10 @@ void json_writer_word(struct json_writer *s, const char *key, const char *word)
 	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
 	memcpy(out, word, n);
 	out[n] = '"';
-	s->n += n + 2;
+	w->n += n + 2;
 }
 
-/* Of a character of more than one byte: its number. */
+/* The code point of a character of more than one byte. */
 static uint32_t code_point(struct span c)
 {
 	uint32_t n = (unsigned char)c.s[0] & (0x7fU >> c.n);
@@ -77,10 +77,10 @@ static uint32_t code_point(struct span c)
 }
 
 /*
- * Characters that a terminal or an editor obeys instead of showing them: controls, separators of
- * lines, marks that turn the direction, and what is not seen at all.
+ * False for characters that a terminal or an editor obeys instead of showing them: controls, line
+ * separators, direction marks, and invisible ones.
  */
-static bool is_shown(struct span c)
+static bool is_printable(struct span c)
 {
 	static const struct {
 		uint32_t first;
@@ -98,7 +98,10 @@ static bool is_shown(struct span c)
 	return true;
 }
 
-/* The first character or byte of text as it stands in a string; *taken of text. The length. */
+/*
+ * Escapes the first character of text, or its first byte. Returns the length of the escaped form;
+ * *taken: how many bytes of text it stands for.
+ */
 static size_t encode(struct span text, char out[5], size_t *taken)
 {
 	unsigned char c = (unsigned char)text.s[0];
@@ -109,7 +112,8 @@ static size_t encode(struct span text, char out[5], size_t *taken)
 		memcpy(out, c == '"' ? "\\\"" : "\\\\\\\\", c == '"' ? 2 : 4);
 		return c == '"' ? 2 : 4;
 	}
-	if ((n == 1 && c >= 0x20 && c < 0x7f) || (n > 1 && is_shown((struct span){ text.s, n }))) {
+	if ((n == 1 && c >= 0x20 && c < 0x7f) ||
+		(n > 1 && is_printable((struct span){ text.s, n }))) {
 		memcpy(out, text.s, n);
 		*taken = n;
 		return n;
@@ -121,8 +125,8 @@ static size_t encode(struct span text, char out[5], size_t *taken)
 }
 
 /*
- * Whether eight bytes stand for themselves: printable ASCII, no quote, no backslash. Each byte's
- * highest bit says so, and nothing is carried from one byte to another.
+ * Whether none of eight bytes needs an escape: printable ASCII, no quote, no backslash. In each of
+ * the terms the highest bit of a byte is the answer, and no byte carries into the next.
  */
 static bool are_plain(const char *bytes)
 {
@@ -138,7 +142,7 @@ static bool are_plain(const char *bytes)
 		       ~((all & ~high) + one) & ~all & high) == high;
 }
 
-/* How many bytes at the start of text stand for themselves, of most at the most. */
+/* How many bytes at the start of text need no escape; at most `most`. */
 static size_t plain_run(struct span text, size_t most)
 {
 	size_t n = 0;
@@ -152,26 +156,26 @@ static size_t plain_run(struct span text, size_t most)
 	return n;
 }
 
-bool json_writer_string(struct json_writer *s, struct span text, size_t most)
+bool json_writer_string(struct json_writer *w, struct span text, size_t most)
 {
-	size_t left = s->cap - s->n;
+	size_t left = w->cap - w->n;
 	char one[5];
 	bool whole = true;
 
-	/* Both quotes fit, or nothing is begun. */
-	if (s->full || left < 2) {
-		s->full = true;
+	/* Both quotes must fit. */
+	if (w->full || left < 2) {
+		w->full = true;
 		return false;
 	}
 	most = most < left - 2 ? most : left - 2;
-	s->out[s->n++] = '"';
+	w->out[w->n++] = '"';
 	while (text.n > 0 && whole) {
 		size_t taken = plain_run(text, most);
 		size_t n = taken;
 
 		if (n > 0) {
-			memcpy(s->out + s->n, text.s, n);
-			s->n += n;
+			memcpy(w->out + w->n, text.s, n);
+			w->n += n;
 			most -= n;
 			text = span_after(text, n);
 			continue;
@@ -179,18 +183,18 @@ bool json_writer_string(struct json_writer *s, struct span text, size_t most)
 		n = encode(text, one, &taken);
 		whole = n <= most;
 		if (whole) {
-			memcpy(s->out + s->n, one, n);
-			s->n += n;
+			memcpy(w->out + w->n, one, n);
+			w->n += n;
 			most -= n;
 			text = span_after(text, taken);
 		}
 	}
-	s->out[s->n++] = '"';
+	w->out[w->n++] = '"';
 	return whole;
 }
 
-bool json_writer_text(struct json_writer *s, const char *key, struct span text, size_t most)
+bool json_writer_text(struct json_writer *w, const char *key, struct span text, size_t most)
 {
-	json_writer_key(s, key);
-	return json_writer_string(s, text, most);
+	json_writer_key(w, key);
+	return json_writer_string(w, text, most);
 }

@@ -7,7 +7,7 @@ static size_t least(size_t a, size_t b)
 
 enum { LONGEST = 40 };
 
-/* Edits between two words: insert, delete, change, swap of neighbours (optimal alignment). */
+/* The number of edits between two words (optimal string alignment). */
 static size_t distance(struct span a, struct span b)
 {
 	size_t d[3][LONGEST + 1];
@@ -32,7 +32,7 @@ static size_t distance(struct span a, struct span b)
 
 struct nearest nearest_to(struct span name, size_t most)
 {
-	/* A short name is near to everything. */
+	/* Nearly every word is within two edits of a short one. */
 	if (most == 0)
 		most = name.n < 6 ? 1 : name.n < 9 ? 2 : 3;
 	return (struct nearest){ .name = name, .edits = most + 1 };

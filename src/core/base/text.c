@@ -22,7 +22,7 @@ void text_hex_write(unsigned char byte, char out[2])
 	out[1] = digits[byte & 15];
 }
 
-/* One byte as it is shown; the length. */
+/* Escapes one byte as text_escape does; the length. */
 static size_t escape_byte(unsigned char c, char out[4])
 {
 	if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
@@ -41,7 +41,7 @@ static size_t escape_byte(unsigned char c, char out[4])
 void text_escape(struct span in, char *out, size_t cap)
 {
 	size_t n = 0;
-	size_t fits = 0; /* how much of out can stay if the rest must be cut */
+	size_t fits = 0; /* how much of out stays if "..." must follow */
 	char one[4];
 
 	for (size_t i = 0; i < in.n; i++) {
@@ -96,7 +96,6 @@ void line_add_cut(struct line *l, struct span s)
 	l->n += strlen(l->text + l->n);
 }
 
-/* FNV-1a, over eight bytes at a time. */
 uint64_t text_hash(struct span s)
 {
 	uint64_t hash = 0xcbf29ce484222325U;

@@ -1,4 +1,4 @@
-/* Base64 as Go's encoding/json writes a []byte: standard alphabet, padded, nothing else. */
+/* Base64 as Go's encoding/json writes a []byte (RFC 4648 section 4): standard alphabet, padded. */
 #ifndef DSP_B64_H
 #define DSP_B64_H
 
@@ -6,16 +6,16 @@
 
 #include "dsp/core/base/span.h"
 
-/* Whether text is well-formed: alphabet, padding, length, and no bits set that mean nothing. */
+/* Whether text is strict base64: alphabet, padding, length, and unused bits are 0. */
 bool b64_valid(struct span text);
 
-/* How many bytes a valid text holds. */
+/* The number of bytes that a valid text encodes. */
 size_t b64_decoded_length(struct span text);
 
-/* Decodes a valid text in place. The number of bytes, which stand at the start of text. */
+/* Decodes a valid text in place: the bytes replace the start of text. Returns their number. */
 size_t b64_decode(char *text, size_t n);
 
-/* The encoded form of in, terminated; the caller frees it with mem_free. NULL without memory. */
+/* Encodes in; terminated, the caller frees it with mem_free. NULL without memory. */
 char *b64_encode(struct span in) __attribute__((warn_unused_result));
 
 #endif

@@ -1,4 +1,4 @@
-/* SHA-256: what tokens are kept as, and what policy files are named by. */
+/* SHA-256 digests: dsp keeps tokens as digests, and reports which policy file it loaded by one. */
 #ifndef DSP_DIGEST_H
 #define DSP_DIGEST_H
 

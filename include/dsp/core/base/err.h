@@ -1,4 +1,4 @@
-/* An error as a value on the caller's stack: made once where it is found, printed by the caller. */
+/* An error on the caller's stack: set where it is found, printed by the caller, never allocated. */
 #ifndef DSP_ERR_H
 #define DSP_ERR_H
 
@@ -7,16 +7,16 @@
 
 struct err {
 	int code;       /* an errno value, or 0 for bad input */
-	char text[320]; /* one line for a person, terminated */
+	char text[320]; /* one line for the user, terminated */
 };
 
 /*
- * Writes the text (and ": " with the meaning of code, when code is not 0). Longer text is cut.
- * The first error of an operation is the one that counts, so callers do not overwrite one.
+ * Sets e to the text and, when code is not 0, ": " with the meaning of code; cut where it does not
+ * fit. The first error of an operation is the one that is reported: do not overwrite it.
  */
 void err_set(struct err *e, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* For "return FAIL(e, errno, ...)": the constant -1 stays visible to compilers and analyzers. */
+/* For "return FAIL(e, errno, ...)": compilers and analyzers see that the result is -1. */
 #define FAIL(...) (err_set(__VA_ARGS__), -1)
 
 #endif

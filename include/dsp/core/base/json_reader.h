@@ -1,7 +1,8 @@
 /*
- * Reads JSON text in place, value by value, as strictly as RFC 8259 has it, and allocates nothing:
- * for a text of which few values count. It trusts nothing: whatever the bytes are, it ends at the
- * text's end with a value or with false. Equal keys of one object are the caller's matter.
+ * Parses JSON text in place, value by value, as strictly as RFC 8259, without memory of its own: for
+ * a text of which few values count. Input is untrusted. Each function skips blanks before what it
+ * reads, and returns false on a syntax error; r->at is then where the error is. The caller handles
+ * equal keys in one object.
  */
 #ifndef DSP_JSON_READER_H
 #define DSP_JSON_READER_H
@@ -13,26 +14,26 @@ struct json_reader {
 	char *end;
 };
 
-/* The first byte of the next value, which is not taken, or '\0' at the end. */
+/* The first byte of what comes next, which stays unread; '\0' at the end. */
 char json_reader_peek(struct json_reader *r);
 
-/* Takes the byte c, and blanks before it. */
+/* Reads the byte c. False: something else comes next. */
 bool json_reader_accept(struct json_reader *r, char c);
 
-/* Takes a string. ret is its value, decoded where it stands: the text before r->at changes. */
+/* Reads a string. *ret is its value, decoded in place: the text before r->at changes. */
 bool json_reader_string(struct json_reader *r, struct span *ret);
 
-/* Takes a value of any type, and all that is in it. */
+/* Reads over one value of any type, at most 64 levels deep. */
 bool json_reader_skip(struct json_reader *r);
 
 /*
- * Takes what comes before an object's next value: its opening bracket or a comma, the key and the
- * colon; or the closing bracket. 1: ret is the key; 0: the object has ended; -1: this is no object.
- * first is true before the first call, and the callee's from then on.
+ * Steps through an object: reads the next key and its colon, and the caller then reads the value. 1:
+ * *ret is the key; 0: the object has ended; -1: a syntax error, or a key with a NUL. *first is true
+ * before the first call for an object.
  */
 int json_reader_member(struct json_reader *r, bool *first, struct span *ret);
 
-/* Whether nothing but blanks is left. */
+/* Whether only blanks are left. */
 bool json_reader_at_end(struct json_reader *r);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A JSON text as a tree of values, read in place: strings point into the text, which changes, and
- * all values are one piece of memory. Knows JSON (RFC 8259) and nothing of what it is about.
+ * A JSON text (RFC 8259) as a tree of values, parsed in place: decoded strings point into the text,
+ * which changes, and all values are one array.
  */
 #ifndef DSP_JSON_VALUE_H
 #define DSP_JSON_VALUE_H
@@ -21,44 +21,44 @@ enum json_value_kind {
 	JSON_VALUE_OBJECT,
 };
 
-/* Behind a list or an object stand its elements or members, each with all that is in it. */
+/* The elements or members of a value, each with all that is in it, follow it in the array. */
 struct json_value {
-	struct span key;     /* of an object's member */
+	struct span key;     /* of a member of an object */
 	struct span text;    /* of a string */
-	unsigned size;       /* values from here to the end of all that is in it; itself too */
+	unsigned size;       /* of the array: this value and all that is in it */
 	unsigned at;         /* where its text begins, in bytes from the start of the whole text */
 	unsigned end;        /* where its text ends: the offset behind its last byte */
 	unsigned count : 24; /* elements or members */
 	enum json_value_kind kind : 8;
 };
 
-typedef const struct json_value *json_ref; /* NULL: it is absent */
+typedef const struct json_value *json_ref; /* NULL: absent */
 
 /*
- * Reads n bytes of text: one value, depth of 64 at most, no more values than any client sends, no
- * NUL. Equal keys are the caller's matter. On 0 the caller frees *ret, whose first element is the
- * top, with mem_free; it lives no longer than text. -1 and why, what is wrong with the text ("is not
- * JSON"), which tells nothing of the contents, and where, in bytes; why->code is ENOMEM when
- * memory ran out.
+ * Parses n bytes of text: one value, at most 64 levels deep, at most 262144 values, no NUL in a
+ * string. The caller handles equal keys. 0: *ret is the array, whose first element is the top; the
+ * caller frees it with mem_free, no later than text. -1: *why is what is wrong ("is not JSON"),
+ * without any of the contents, *where the offset in bytes; why->code is ENOMEM without memory.
  */
 MUST_USE int json_value_parse(
 	char *text, size_t n, struct json_value **ret, size_t *where, struct err *why);
 
-/* Whether v is there and not null; whether it is true. */
+/* Whether v is there and not null; whether it is true. v may be NULL here and below. */
 bool json_value_given(json_ref v);
 bool json_value_true(json_ref v);
 
-/* A string; empty for everything else. */
+/* The value of a string; empty for everything else. */
 struct span json_value_text(json_ref v);
 
 /*
- * The elements of a list, the members of an object, in turn; a string is taken for a list of
- * itself. NULL when there is none, or no more. member is what the last call returned.
+ * Steps through the elements of a list or the members of an object; NULL: there is none, or no more.
+ * A string counts as a list of itself, as moby's StrSlice has it. member is what the last
+ * call returned.
  */
 json_ref json_value_first(json_ref v);
 json_ref json_value_next(json_ref v, json_ref member);
 
-/* The member of an object whose key is exactly name. */
+/* The first member of an object whose key is exactly name; NULL: none, or v is no object. */
 json_ref json_value_member(json_ref v, const char *name);
 
 /* The JSON text of v in source, a copy of the whole text from before json_value_parse. */

@@ -1,35 +1,35 @@
 /*
- * The only way to the heap. Running out of memory is an ordinary answer here (NULL): what
- * becomes of it is decided by the caller, and is never an allow.
+ * The only file that allocates. Without memory a function returns NULL; the caller reports it, and
+ * never allows a request because of it.
  */
 #ifndef DSP_MEM_H
 #define DSP_MEM_H
 
 #include <stddef.h>
 
-/* gcc follows such memory to mem_free; clang has no word for that. */
+/* gcc checks that such memory ends in mem_free; clang does not know the attribute. */
 #ifdef __clang__
 #define MEM_OWNED __attribute__((malloc, warn_unused_result))
 #else
 #define MEM_OWNED __attribute__((malloc, malloc(mem_free, 1), warn_unused_result))
 #endif
 
-/* Frees what the functions below returned; NULL is fine. */
+/* Frees what the functions below returned; NULL is allowed. */
 void mem_free(void *p);
 
-/* n bytes, not zeroed; n is at least 1. NULL when there is no memory. */
+/* n bytes, not zeroed; n is at least 1. */
 void *mem_alloc(size_t n) MEM_OWNED;
 
-/* count zeroed elements of size bytes each; NULL when there is no memory or on overflow. */
+/* count zeroed elements of size bytes each; NULL on overflow too. */
 void *mem_array(size_t count, size_t size) MEM_OWNED;
 
-/* As realloc: on NULL the old memory still belongs to the caller. */
+/* As realloc: on NULL the caller still owns p. */
 void *mem_resize(void *p, size_t n) __attribute__((warn_unused_result));
 
-/* A terminated copy of n bytes; NULL when there is no memory. */
+/* A copy of n bytes, terminated. */
 char *mem_copy(const char *s, size_t n) MEM_OWNED;
 
-/* For variables that free themselves at the end of their scope: AUTO_MEM char *text = ...; */
+/* AUTO_MEM char *text = ...; is freed at the end of its scope. */
 static inline void mem_free_auto(void *variable)
 {
 	mem_free(*(void **)variable);

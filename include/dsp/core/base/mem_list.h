@@ -1,11 +1,11 @@
-/* Memory that is allocated piece by piece and freed as a whole. Starts zeroed. */
+/* A list of allocations that are freed together. */
 #ifndef DSP_MEM_LIST_H
 #define DSP_MEM_LIST_H
 
 #include <stddef.h>
 
 struct mem_list {
-	struct mem_piece *first;
+	struct mem_piece *first; /* starts as NULL */
 };
 
 /* n zeroed bytes, aligned for any type, that live until mem_list_free; NULL without memory. */

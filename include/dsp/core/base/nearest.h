@@ -1,4 +1,4 @@
-/* The known word nearest to one that is not known: for "did you mean". */
+/* Finds the known word that is nearest to an unknown one, for "did you mean". */
 #ifndef DSP_NEAREST_H
 #define DSP_NEAREST_H
 
@@ -11,8 +11,8 @@ struct nearest {
 };
 
 /*
- * Starts a search. most: how many edits still count as near (a swap is one edit); 0: a number that
- * suits the length of name.
+ * Starts a search. most: how many edits (insert, delete, change, swap of neighbours) still count as
+ * near; 0: as many as suit the length of name.
  */
 struct nearest nearest_to(struct span name, size_t most);
 

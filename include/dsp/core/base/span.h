@@ -1,4 +1,4 @@
-/* A borrowed run of bytes. It owns nothing and never outlives the buffer it points into. */
+/* Bytes that somebody else owns. A span never outlives the buffer that it points into. */
 #ifndef DSP_SPAN_H
 #define DSP_SPAN_H
 
@@ -14,7 +14,7 @@ struct span {
 /* A span over a string literal. */
 #define SPAN(literal) ((struct span){ (literal), sizeof(literal) - 1 })
 
-/* The same for a table. */
+/* The same, as an initializer in a table. */
 #define SPAN_INIT(literal)                                                                         \
 	{                                                                                          \
 		(literal), sizeof(literal) - 1                                                     \
@@ -41,13 +41,13 @@ static inline bool span_ends(struct span a, struct span suffix)
 	return a.n >= suffix.n && memcmp(a.s + a.n - suffix.n, suffix.s, suffix.n) == 0;
 }
 
-/* What is left of a after its first n bytes; n is at most a.n. */
+/* a without its first n bytes; n is at most a.n. */
 static inline struct span span_after(struct span a, size_t n)
 {
 	return (struct span){ a.s + n, a.n - n };
 }
 
-/* The index of the first byte c in a, or a.n when there is none. */
+/* The index of the first byte c in a; a.n: there is none. */
 static inline size_t span_find(struct span a, char c)
 {
 	const char *at = a.n ? memchr(a.s, c, a.n) : NULL;
@@ -55,7 +55,7 @@ static inline size_t span_find(struct span a, char c)
 	return at ? (size_t)(at - a.s) : a.n;
 }
 
-/* Takes off rest what stands before the first byte c, and c: all of it when there is none. */
+/* Removes from rest all up to and with the first byte c, and returns it without c. */
 static inline struct span span_cut(struct span *rest, char c)
 {
 	struct span part = { rest->s, span_find(*rest, c) };

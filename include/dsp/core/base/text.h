@@ -1,4 +1,4 @@
-/* Bytes of strangers as printable ASCII: for messages, logs and terminals. */
+/* Texts: untrusted bytes as printable ASCII, lines in a fixed buffer, hex digits, UTF-8. */
 #ifndef DSP_TEXT_H
 #define DSP_TEXT_H
 
@@ -11,13 +11,13 @@
 #include "dsp/core/base/span.h"
 
 /*
- * Writes in as printable ASCII: a quote and a backslash with a backslash before them, all other
- * bytes outside 0x20..0x7e as \xNN. Cut with "..." where it does not fit. out is terminated; cap
- * is at least 8.
+ * Writes in as printable ASCII, safe for messages, logs and terminals: \" and \\ for a quote and a
+ * backslash, \xNN for bytes outside 0x20..0x7e. Ends with "..." where it does not fit. out is
+ * terminated; cap is at least 8.
  */
 void text_escape(struct span in, char *out, size_t cap);
 
-/* Copies as much of in as fits, terminated; cap is at least 1. */
+/* Copies as much of in as fits in cap bytes with the terminator; cap is at least 1. */
 void text_copy(struct span in, char *out, size_t cap);
 
 /*
@@ -39,21 +39,21 @@ int text_hex_lower(char c);
 /* Writes a byte as two digits, 0-9 and a-f. */
 void text_hex_write(unsigned char byte, char out[2]);
 
-/* The length of the UTF-8 character at the start of s, 0 when it is none (RFC 3629). */
+/* The bytes of the UTF-8 character at the start of s; 0: it is none (RFC 3629). s is not empty. */
 size_t text_utf8(struct span s);
 
-/* A growing line in a fixed buffer; what does not fit is left out. */
+/* A line that grows in a fixed buffer. A part that does not fit is left out whole. */
 struct line {
 	char *text; /* always terminated */
 	size_t cap;
 	size_t n;
-	bool cut;
+	bool cut; /* a part was left out */
 };
 
 void line_init(struct line *l, char *text, size_t cap);
 void line_add(struct line *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Adds as much of s as fits. */
+/* Adds as much of s as fits; does not set cut. */
 void line_add_cut(struct line *l, struct span s);
 
 #endif
