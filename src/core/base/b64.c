@@ -69,8 +69,8 @@ size_t b64_decoded_length(struct span text)
 }
 
 /*
- * libb64 writes its first byte before it reads the first character; afterwards it writes behind what
- * it has read. So the first four characters are decoded into a buffer, the rest in place.
+ * libb64 writes its first byte before it reads the first character; afterwards it stays behind
+ * what it has read. So the first four characters are decoded into a buffer, the rest in place.
  */
 size_t b64_decode(char *text, size_t n)
 {

@@ -8,7 +8,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/fields.h"
 
-/* Where the walk is, for the message: the names of known fields only, never the client's text. */
+/* Where a value stands, for messages: by names of known fields, never by the client's text. */
 struct place {
 	const struct place *up;
 	const char *name; /* NULL: a list element, a map's value, an unknown field */
@@ -16,12 +16,12 @@ struct place {
 
 enum { MOST_NAMES = 16 };
 
-/* NOLINTBEGIN(misc-no-recursion): a tree of values is not deep (value.h). */
-static int walk(
+/* NOLINTBEGIN(misc-no-recursion): json_value_parse limits the depth. */
+static int check_value(
 	json_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why);
 
 /* "its body's HostConfig.Mounts" */
-static void add_place(struct line *l, const struct place *at)
+static void write_place(struct line *l, const struct place *at)
 {
 	const char *names[MOST_NAMES];
 	size_t n = 0;
@@ -35,19 +35,19 @@ static void add_place(struct line *l, const struct place *at)
 		line_add(l, "%s%s", names[n - 1], n > 1 ? "." : "");
 }
 
-static int refuse(const struct place *at, const char *what, struct err *why)
+static int fail_at(const struct place *at, const char *what, struct err *why)
 {
 	char place[160];
 	struct line l;
 
 	line_init(&l, place, sizeof(place));
-	add_place(&l, at);
+	write_place(&l, at);
 	return FAIL(why, 0, "%s %s", place, what);
 }
 
 struct known_key {
 	struct span key;
-	uint64_t hash; /* most comparisons end here */
+	uint64_t hash; /* compared first; equal keys have equal ones */
 };
 
 static uint64_t hash_folded(struct span key)
@@ -81,8 +81,8 @@ static int compare_exact(const void *left, const void *right)
 }
 
 /*
- * No two keys may be one: as they are in a map, as folded elsewhere. Sorted, so that an object of
- * many keys costs n log n; small objects, which are nearly all, need no memory.
+ * Refuses an object in which two keys are the same: as they are in a map, folded elsewhere. Sorts
+ * them, so that many keys cost n log n; nearly all objects are small and need no memory.
  */
 static int check_keys(json_ref object, bool is_map, const struct place *at, struct err *why)
 {
@@ -105,7 +105,7 @@ static int check_keys(json_ref object, bool is_map, const struct place *at, stru
 	qsort(keys, n, sizeof(*keys), compare);
 	for (size_t i = 1; i < n; i++) {
 		if (compare(&keys[i - 1], &keys[i]) == 0)
-			return refuse(at,
+			return fail_at(at,
 				is_map ? "holds a key twice"
 				       : "holds two keys that dockerd takes for one",
 				why);
@@ -113,7 +113,7 @@ static int check_keys(json_ref object, bool is_map, const struct place *at, stru
 	return 0;
 }
 
-/* Whether v is a list or an object of values of one kind; null stands for any. */
+/* Whether v is a list or an object whose values are of one kind; null is of every kind. */
 static bool all_of(json_ref v, enum json_value_kind of, enum json_value_kind kind)
 {
 	if (v->kind != of)
@@ -125,7 +125,7 @@ static bool all_of(json_ref v, enum json_value_kind of, enum json_value_kind kin
 	return true;
 }
 
-/* What the value of a field should be and is not; NULL when it is right. null is always right. */
+/* Why v cannot be the value of a field; NULL: it can. null can always (Go then keeps the zero). */
 static const char *wrong_type(json_ref v, enum field_type type)
 {
 	if (v->kind == JSON_VALUE_NULL)
@@ -159,7 +159,7 @@ static const char *wrong_type(json_ref v, enum field_type type)
 	return v->kind == JSON_VALUE_OBJECT ? NULL : "is not an object";
 }
 
-static int walk_member(json_ref v, enum struct_id schema, const struct place *at, struct err *why)
+static int check_member(json_ref v, enum struct_id schema, const struct place *at, struct err *why)
 {
 	const struct field *f = schema != STRUCT_NONE ? field_find(schema, v->key) : NULL;
 	struct place here = { .up = at };
@@ -169,26 +169,27 @@ static int walk_member(json_ref v, enum struct_id schema, const struct place *at
 
 		here.name = f->name.s;
 		if (wrong)
-			return refuse(&here, wrong, why);
+			return fail_at(&here, wrong, why);
 	} else if (v->kind == JSON_VALUE_OBJECT) {
 		f = field_find(STRUCT_ANY, v->key);
 	}
-	return walk(v, f ? f->of : STRUCT_NONE, f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS),
-		&here, why);
+	return check_value(v, f ? f->of : STRUCT_NONE,
+		f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS), &here, why);
 }
 
-/* One value of a map, whose key is data. */
-static int walk_value(json_ref v, enum struct_id schema, const struct place *at, struct err *why)
+/* One value of a map, whose keys are data and not names of fields. */
+static int check_map_value(
+	json_ref v, enum struct_id schema, const struct place *at, struct err *why)
 {
 	struct place here = { .up = at };
 
 	if (schema != STRUCT_NONE && v->kind != JSON_VALUE_OBJECT && v->kind != JSON_VALUE_NULL)
-		return refuse(at, "holds a value that is not an object", why);
-	return walk(v, schema, false, &here, why);
+		return fail_at(at, "holds a value that is not an object", why);
+	return check_value(v, schema, false, &here, why);
 }
 
-/* Checks v, which stands at a place, and all below it. */
-static int walk(
+/* Checks v and all that is in it. */
+static int check_value(
 	json_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why)
 {
 	struct place element = { .up = at };
@@ -199,9 +200,9 @@ static int walk(
 	if (!is_list && check_keys(v, is_map, at, why) != 0)
 		return -1;
 	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
-		int rc = is_list ? walk(m, schema, false, &element, why)
-			: is_map ? walk_value(m, schema, at, why)
-				 : walk_member(m, schema, at, why);
+		int rc = is_list ? check_value(m, schema, false, &element, why)
+			: is_map ? check_map_value(m, schema, at, why)
+				 : check_member(m, schema, at, why);
 
 		if (rc != 0)
 			return -1;
@@ -233,7 +234,8 @@ int body_parse(
 
 	if (json_value_parse(text, n, &top, &where, &wrong) != 0)
 		return FAIL(why, wrong.code, "its body %s (at byte %zu)", wrong.text, where + 1);
-	if (check_top(top, form.top, why) != 0 || walk(top, form.schema, false, &here, why) != 0) {
+	if (check_top(top, form.top, why) != 0 ||
+		check_value(top, form.schema, false, &here, why) != 0) {
 		mem_free(top);
 		return -1;
 	}

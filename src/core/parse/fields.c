@@ -16,7 +16,7 @@ static const struct {
 	size_t end;
 } ranges[STRUCT_COUNT] = { STRUCT_RANGES(RANGE) };
 
-/* Takes one folded byte off key. The key is valid UTF-8, or its bytes are compared as they are. */
+/* Cuts one character off key and returns it folded; of other characters one byte, as it is. */
 static char fold_byte(struct span *key)
 {
 	char c = key->s[0];

@@ -4,7 +4,7 @@
 
 #include "dsp/core/parse/target.h"
 
-/* Takes the next pair off rest; an empty pair is passed over. False at the end. */
+/* Cuts the next pair off rest; skips empty ones. False at the end. */
 static bool next_pair(struct span *rest, struct span *pair)
 {
 	while (rest->n > 0) {
@@ -16,8 +16,8 @@ static bool next_pair(struct span *rest, struct span *pair)
 }
 
 /*
- * One unescaped byte of s at *at, which moves on; -1 at the end, -2 on a bad escape.
- * Comparing byte by byte needs no room for the decoded text.
+ * The unescaped byte of s at *at, and moves *at behind it; -1 at the end, -2 on a bad escape. Texts
+ * are compared byte by byte, without memory for the unescaped one.
  */
 static int next_byte(struct span s, size_t *at)
 {
@@ -48,7 +48,7 @@ static bool well_escaped(struct span s)
 	return c == -1;
 }
 
-static bool means(struct span value, struct span text)
+static bool unescapes_to(struct span value, struct span text)
 {
 	size_t at = 0;
 
@@ -64,7 +64,7 @@ bool query_value_in(struct span value, const char *words)
 	struct span rest = span_of(words);
 
 	while (rest.n > 0) {
-		if (means(value, span_cut(&rest, ',')))
+		if (unescapes_to(value, span_cut(&rest, ',')))
 			return true;
 	}
 	return false;
@@ -96,7 +96,7 @@ struct span query_first(struct span query, const char *key)
 		struct span value = pair;
 		struct span name = span_cut(&value, '=');
 
-		if (means(name, span_of(key)) && readable(pair))
+		if (unescapes_to(name, span_of(key)) && readable(pair))
 			return value;
 	}
 	return (struct span){ NULL, 0 };
@@ -107,13 +107,16 @@ bool query_given(struct span query, const char *key)
 	return query_first(query, key).n > 0;
 }
 
-/* The value, blanks trimmed, is word in any case. Go trims more than ASCII: that is "true" here. */
+/*
+ * Whether the value without blanks around it is word, in upper or lower case. Go trims blanks
+ * beyond ASCII too; here they make a value true.
+ */
 static bool is_word(struct span value, const char *word)
 {
 	char text[8];
 	size_t at = 0;
 	size_t n = 0;
-	size_t end = 0; /* behind the last byte that is no blank */
+	size_t end = 0; /* the length without blanks at the end */
 
 	for (int c = next_byte(value, &at); c >= 0; c = next_byte(value, &at)) {
 		bool blank = c == ' ' || (c >= '\t' && c <= '\r');

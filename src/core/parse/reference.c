@@ -2,7 +2,7 @@
 
 struct span reference_familiar(struct span name)
 {
-	size_t last = 0; /* where the last part begins: a colon before it is a port */
+	size_t last = 0; /* where the last part begins; a colon before it begins a port */
 
 	name.n = span_find(name, '@');
 	for (size_t i = 0; i < name.n; i++) {
@@ -21,8 +21,8 @@ struct span reference_familiar(struct span name)
 
 static const char default_domain[] = "docker.io";
 
-/* Takes the domain off name: what stands before the first slash and cannot be a path. */
-static struct span take_domain(struct span *name)
+/* Cuts the domain off name: what stands before the first slash and cannot be a path component. */
+static struct span cut_domain(struct span *name)
 {
 	struct span domain = { name->s, span_find(*name, '/') };
 	bool other = span_equal(domain, SPAN("localhost"));
@@ -54,8 +54,8 @@ size_t reference_canonical_most(struct span name, struct span tag)
 	return name.n + tag.n + sizeof("docker.io/library/:latest");
 }
 
-/* Takes the tag off a name without digest: what is behind a colon of its last part, or nothing. */
-static struct span take_tag(struct span *path)
+/* Cuts the tag off a name without digest and returns it: it follows a colon in the last part. */
+static struct span cut_tag(struct span *path)
 {
 	size_t last = 0;
 	struct span tag = { NULL, 0 };
@@ -76,15 +76,15 @@ bool reference_is_whole(struct span name, struct span tag)
 	size_t end = span_find(name, '@');
 	struct span path = { name.s, end };
 
-	return end < name.n || tag.n > 0 || take_tag(&path).n > 0;
+	return end < name.n || tag.n > 0 || cut_tag(&path).n > 0;
 }
 
 size_t reference_canonical(struct span name, struct span tag, char *out)
 {
 	struct span digest = span_after(name, span_find(name, '@'));
 	struct span path = { name.s, name.n - digest.n };
-	struct span own = take_tag(&path);
-	struct span domain = take_domain(&path);
+	struct span own = cut_tag(&path);
+	struct span domain = cut_domain(&path);
 	size_t n;
 
 	if (tag.n == 0)

@@ -37,8 +37,8 @@ long target_unescape(struct span in, char *out)
 }
 
 /*
- * Bytes that a target cannot hold: controls are a 400 in net/http; U+FFFD is what the question's
- * JSON shows for a byte that was no UTF-8, so the byte itself is not known.
+ * Refuses control bytes, to which net/http answers 400, and U+FFFD, which dockerd's JSON shows in
+ * place of bytes that are not UTF-8: the real bytes are then unknown.
  */
 static int check_bytes(struct span raw, struct err *why)
 {
@@ -53,7 +53,7 @@ static int check_bytes(struct span raw, struct err *why)
 	return 0;
 }
 
-/* The length of "scheme:" at the start of raw, 0 when there is none (net/url getScheme). */
+/* The length of "scheme:" at the start of raw; 0: there is none (net/url getScheme). */
 static size_t scheme_length(struct span raw)
 {
 	for (size_t i = 0; i < raw.n; i++) {
@@ -70,8 +70,8 @@ static size_t scheme_length(struct span raw)
 }
 
 /*
- * Takes scheme and authority away, so that rest begins with the path. The query is split off
- * before the authority is looked for, as net/url does: an authority cannot hold '?'.
+ * Splits raw into path and query, without scheme and authority. As in net/url the query is cut off
+ * first: an authority cannot hold '?'.
  */
 static int split(struct span method, struct span raw, struct target *ret, struct err *why)
 {
@@ -83,7 +83,9 @@ static int split(struct span method, struct span raw, struct target *ret, struct
 	rest.n = mark;
 	if (rest.n == 0 || rest.s[0] != '/')
 		return FAIL(why, 0, "its target is not a path");
-	/* net/http puts "http://" before the authority of a CONNECT: two readings. */
+	/*
+	 * net/http puts "http://" before the target of a CONNECT, and could read it in another way.
+	 */
 	if (scheme > 0 && span_equal(method, SPAN("CONNECT")))
 		return FAIL(why, 0, "its target is not a path");
 	if (scheme > 0 && span_starts(rest, SPAN("//"))) {
@@ -97,7 +99,7 @@ static int split(struct span method, struct span raw, struct target *ret, struct
 	return 0;
 }
 
-/* Whether gorilla/mux would serve the path as it is: its cleanPath changes nothing. */
+/* Whether gorilla/mux serves the path as it is: its cleanPath would change nothing. */
 static bool is_clean(struct span path)
 {
 	size_t start = 1;

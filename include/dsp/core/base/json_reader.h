@@ -1,6 +1,6 @@
 /*
- * Parses JSON text in place, value by value, as strictly as RFC 8259, without memory of its own: for
- * a text of which few values count. Input is untrusted. Each function skips blanks before what it
+ * Parses JSON text in place, value by value, as strictly as RFC 8259 and without allocating: for a
+ * text of which few values count. Input is untrusted. Each function skips blanks before what it
  * reads, and returns false on a syntax error; r->at is then where the error is. The caller handles
  * equal keys in one object.
  */
@@ -27,9 +27,9 @@ bool json_reader_string(struct json_reader *r, struct span *ret);
 bool json_reader_skip(struct json_reader *r);
 
 /*
- * Steps through an object: reads the next key and its colon, and the caller then reads the value. 1:
- * *ret is the key; 0: the object has ended; -1: a syntax error, or a key with a NUL. *first is true
- * before the first call for an object.
+ * Steps through an object: reads the next key and its colon; the caller then reads the value.
+ * 1: *ret is the key; 0: the object has ended; -1: a syntax error, or a key with a NUL. *first is
+ * true before the first call for an object.
  */
 int json_reader_member(struct json_reader *r, bool *first, struct span *ret);
 

@@ -51,9 +51,9 @@ bool json_value_true(json_ref v);
 struct span json_value_text(json_ref v);
 
 /*
- * Steps through the elements of a list or the members of an object; NULL: there is none, or no more.
- * A string counts as a list of itself, as moby's StrSlice has it. member is what the last
- * call returned.
+ * Steps through the elements of a list or the members of an object; NULL: none, or no more. A
+ * string counts as a list of itself, as moby's StrSlice has it. member is what the last call
+ * returned.
  */
 json_ref json_value_first(json_ref v);
 json_ref json_value_next(json_ref v, json_ref member);

@@ -1,4 +1,4 @@
-/* The structs of request bodies: rows of fields.tab, found by a key as encoding/json folds it. */
+/* The structs of request bodies (fields.tab), with keys compared as encoding/json folds them. */
 #ifndef DSP_FIELDS_H
 #define DSP_FIELDS_H
 
@@ -10,13 +10,13 @@
 enum field_type {
 	TYPE_BOOL,
 	TYPE_STRING,
-	TYPE_STRINGS,
-	TYPE_WORDS,
+	TYPE_STRINGS, /* a list of strings */
+	TYPE_WORDS,   /* the same, or one string (moby's StrSlice) */
 	TYPE_OBJECT,
-	TYPE_LIST,
-	TYPE_MAP,
-	TYPE_TEXTS, /* a map of strings */
-	TYPE_INCLUDE,
+	TYPE_LIST,    /* a list of objects */
+	TYPE_MAP,     /* a map of objects */
+	TYPE_TEXTS,   /* a map of strings */
+	TYPE_INCLUDE, /* the fields of another struct, as an embedded one in Go */
 };
 
 struct field {
@@ -24,22 +24,22 @@ struct field {
 	struct span folded; /* lower case */
 	struct span name;
 	enum field_type type;
-	enum struct_id of; /* STRUCT_NONE: not looked into */
+	enum struct_id of; /* of the objects in it; STRUCT_NONE: dsp does not read them */
 };
 
-/* The field of struct id (or of one that it includes) whose name folds to key; NULL if none. */
+/* The field of struct id, or of a struct that it includes, that key folds to; NULL: none. */
 const struct field *field_find(enum struct_id id, struct span key);
 
-/* The rows of one struct, without those that it includes. */
+/* The rows of one struct, without those of structs that it includes; *count of them. */
 const struct field *fields_of_struct(enum struct_id id, size_t *count);
 
 /*
- * Folds a key as encoding/json does for its comparison: ASCII letters to lower case, U+017F to
- * "s", U+212A to "k". Writes at most cap bytes; the folded length, which may be more than cap.
+ * Folds a key as encoding/json does to compare keys: ASCII letters to lower case, U+017F to "s",
+ * U+212A to "k". Writes at most cap bytes; returns the folded length, which may exceed cap.
  */
 size_t field_fold(struct span key, char *out, size_t cap);
 
-/* Compares two keys as folded, like memcmp and then by length; 0: Go takes them for one. */
+/* Compares two folded keys, by their bytes and then by length; 0: to Go they are the same. */
 int field_compare(struct span a, struct span b);
 
 #endif

@@ -1,4 +1,4 @@
-/* References to images and plugins, as Docker normalises them. */
+/* References to images and plugins, normalised as Docker does (distribution/reference). */
 #ifndef DSP_REFERENCE_H
 #define DSP_REFERENCE_H
 
@@ -7,21 +7,21 @@
 #include "dsp/core/base/span.h"
 
 /*
- * The familiar form of a reference's name: docker.io and library away, tag and digest too
- * (distribution/reference, ParseNormalizedNamed). Points into name.
+ * The familiar name of a reference: without docker.io/, library/, tag and digest
+ * (ParseNormalizedNamed, FamiliarName). Points into name.
  */
 struct span reference_familiar(struct span name);
 
 /*
- * The canonical form of an image's reference: "docker.io/library/x:latest"; a digest is kept
- * (distribution/reference, ParseNormalizedNamed and TagNameOnly). tag: a tag or a digest that is
- * given beside the name and counts before one in it; or empty. out has room for
- * reference_canonical_most bytes; the length.
+ * Writes the canonical form of an image's reference, "docker.io/library/x:latest"; a digest stays
+ * (ParseNormalizedNamed, TagNameOnly). tag: a tag or digest that is given beside the name and
+ * replaces one in it; or empty. out has room for reference_canonical_most bytes. Returns the
+ * length.
  */
 size_t reference_canonical(struct span name, struct span tag, char *out);
 size_t reference_canonical_most(struct span name, struct span tag);
 
-/* Whether such a reference has a tag or a digest; else its canonical form ends with :latest. */
+/* Whether the reference has a tag or a digest; else its canonical form ends with :latest. */
 bool reference_is_whole(struct span name, struct span tag);
 
 #endif

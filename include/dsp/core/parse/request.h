@@ -1,6 +1,6 @@
 /*
- * One API request as dockerd shows it to a plugin. Everything is borrowed from the question's
- * text; only the base64 of the body may be changed, once, by decoding it in place.
+ * One API request as dockerd shows it to a plugin. All spans point into the text of the AuthZReq
+ * message; only body64 may be changed, once, by decoding it in place.
  */
 #ifndef DSP_REQUEST_H
 #define DSP_REQUEST_H
@@ -15,17 +15,17 @@ struct request {
 	struct span target;
 	struct span user; /* TLS common name; empty on a plain socket */
 
-	/* The last header of each name: that is what dockerd shows. */
+	/* Of headers with the same name dockerd shows the last. */
 	bool has_content_type;
 	bool has_content_length;
 	struct span content_type;
 	struct span content_length;
 
-	/* X-Dsp-Token: a secret, never shown. */
+	/* X-Dsp-Token: a secret, never logged. */
 	bool has_token;
 	struct span token;
 
-	char *body64; /* valid base64, body64_len bytes; NULL: no body was shown */
+	char *body64; /* valid base64 of body64_len bytes; NULL: dockerd showed no body */
 	size_t body64_len;
 };
 

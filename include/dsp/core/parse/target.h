@@ -1,6 +1,6 @@
 /*
- * The request target, read exactly as dockerd's net/http and gorilla/mux read it. What has not
- * exactly one clean reading is unroutable: dockerd answers it itself, and never asks.
+ * Parses the request target exactly as dockerd's net/http and gorilla/mux do. A target that they
+ * would refuse or redirect is unroutable: a dockerd never asks about it.
  */
 #ifndef DSP_TARGET_H
 #define DSP_TARGET_H
@@ -9,20 +9,20 @@
 #include "dsp/core/base/span.h"
 
 struct target {
-	struct span path;    /* decoded once, begins with '/', without the version prefix */
-	struct span version; /* "v1.41" as decoded; empty when there is no prefix */
-	struct span query;   /* all after the first '?', as sent; see query.h */
+	struct span path;    /* unescaped once, begins with '/', without the version prefix */
+	struct span version; /* "v1.41"; empty: there is no prefix */
+	struct span query;   /* all after the first '?', still escaped; see query.h */
 };
 
 /*
- * raw: RequestUri as dockerd shows it. scratch: at least raw.n bytes, written only when the path
- * holds escapes. The spans of ret point into raw or scratch. -1 and why (one clause, "its ...")
- * when the target is unroutable; ret is then undefined.
+ * raw: RequestUri as dockerd shows it. scratch: room for raw.n bytes, used when the path holds
+ * escapes. The spans of *ret point into raw or scratch. -1: the target is unroutable, why says so
+ * in one clause ("its path ..."), and *ret is undefined.
  */
 MUST_USE int target_parse(
 	struct span method, struct span raw, char *scratch, struct target *ret, struct err *why);
 
-/* Decodes %XX once: at most in.n bytes to out. The length, or -1 on a bad escape. */
+/* Decodes %XX once into out, which has room for in.n bytes. The length; -1: a bad escape. */
 MUST_USE long target_unescape(struct span in, char *out);
 
 #endif
