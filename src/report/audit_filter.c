@@ -6,12 +6,12 @@
 #include "dsp/core/facts/powers.h"
 #include "dsp/core/facts/route.h"
 
-static bool is_verdict(const char *word)
+static bool is_equal(const char *wanted, const char *text)
 {
-	return strcmp(word, "allow") == 0 || strcmp(word, "deny") == 0 ||
-		strcmp(word, "would") == 0;
+	return strcmp(wanted, text) == 0;
 }
 
+/* Whether a glob matches the name of any operation that an audit log can have. */
 static bool is_operation(const char *glob)
 {
 	size_t count;
@@ -24,37 +24,33 @@ static bool is_operation(const char *glob)
 	return fnmatch(glob, "unknown", 0) == 0 || fnmatch(glob, "none", 0) == 0;
 }
 
-const char *audit_filter_check(const struct audit_filter *p)
+const char *audit_filter_check(const struct audit_filter *f)
 {
-	if (p->verdict && !is_verdict(p->verdict))
+	if (f->verdict && !is_equal(f->verdict, "allow") && !is_equal(f->verdict, "deny") &&
+		!is_equal(f->verdict, "would"))
 		return "--verdict is allow, deny or would";
-	if (p->power && power_find(span_of(p->power)) == POWER_COUNT)
+	if (f->power && power_find(span_of(f->power)) == POWER_COUNT)
 		return "--power: no such power; see dsp list powers";
-	if (p->operation && !is_operation(p->operation))
+	if (f->operation && !is_operation(f->operation))
 		return "--operation: no such operation; see dsp list operations";
 	return NULL;
 }
 
-bool audit_filter_is_set(const struct audit_filter *p)
+bool audit_filter_is_set(const struct audit_filter *f)
 {
-	return p->denied || p->changes || p->verdict || p->user || p->operation || p->power;
+	return f->denied || f->changes || f->verdict || f->user || f->operation || f->power;
 }
 
-static bool is_like(const char *wanted, const char *glob, const char *text)
-{
-	return (!wanted || strcmp(wanted, text) == 0) && (!glob || fnmatch(glob, text, 0) == 0);
-}
-
-bool audit_filter_matches(const struct audit_filter *p, const struct audit_entry *l)
+bool audit_filter_matches(const struct audit_filter *f, const struct audit_entry *l)
 {
 	const char *verdict = audit_entry_verdict(l);
-	bool allowed = strcmp(verdict, "allow") == 0;
-	bool read = strcmp(audit_entry_text(l, "access"), "read") == 0;
+	bool read = is_equal(audit_entry_text(l, "access"), "read");
 
-	if (allowed && (p->denied || (p->changes && read)))
+	if (is_equal(verdict, "allow") && (f->denied || (f->changes && read)))
 		return false;
-	return is_like(p->verdict, NULL, verdict) &&
-		is_like(p->user, NULL, audit_entry_text(l, "subject")) &&
-		is_like(NULL, p->operation, audit_entry_text(l, "operation")) &&
-		(!p->power || audit_entry_has(l, "powers", p->power));
+	return (!f->verdict || is_equal(f->verdict, verdict)) &&
+		(!f->user || is_equal(f->user, audit_entry_text(l, "subject"))) &&
+		(!f->operation ||
+			fnmatch(f->operation, audit_entry_text(l, "operation"), 0) == 0) &&
+		(!f->power || audit_entry_has(l, "powers", f->power));
 }

@@ -11,13 +11,14 @@ enum {
 	SUBJECT_LEAST = 12,
 	POWERS_MOST = 200,
 	OPERATION_WIDTH = 22,
-	NARROW = 110, /* less has no room for what is there for its looks */
+	NARROW = 110, /* below so many columns: no padding, no API version */
+	BYTES_ROOM = 1024,
 };
 
-enum { BYTES_ROOM = 1024 };
+/* --- members -----------------------------------------------------------------------------------*/
 
-/* A member as its bytes came, or their beginning. */
-static struct span bytes_of(const struct audit_entry *l, const char *member, char room[BYTES_ROOM])
+/* The bytes that a client sent as a member, or their beginning. */
+static struct span unescape(const struct audit_entry *l, const char *member, char room[BYTES_ROOM])
 {
 	text_copy(span_of(audit_entry_text(l, member)), room, BYTES_ROOM);
 	return (struct span){ room, audit_unescape(room, room) };
@@ -27,7 +28,7 @@ const char *audit_line_escaped(
 	const struct audit_entry *l, const char *member, char *out, size_t most)
 {
 	char room[BYTES_ROOM];
-	struct span bytes = bytes_of(l, member, room);
+	struct span bytes = unescape(l, member, room);
 
 	text_escape(bytes, out, most + 1);
 	return bytes.n > 0 ? out : "-";
@@ -38,29 +39,12 @@ const char *audit_line_printable(
 {
 	char room[BYTES_ROOM];
 
-	text_copy(bytes_of(l, member, room), out, most + 1);
+	text_copy(unescape(l, member, room), out, most + 1);
 	for (char *c = out; *c; c++) {
 		if (*c < 0x20 || *c > 0x7e)
 			*c = '?';
 	}
 	return out;
-}
-
-/* "[exec, kill]", or nothing. */
-static void write_powers(const struct audit_entry *l, char *out, size_t cap)
-{
-	const char *name;
-	struct line text;
-
-	line_init(&text, out, cap);
-	for (size_t i = 0; (name = audit_entry_word(l, "powers", i)); i++) {
-		char word[40];
-
-		text_escape(span_of(name), word, sizeof(word));
-		line_add(&text, "%s%s", i == 0 ? " [" : ", ", word);
-	}
-	if (text.n > 0)
-		line_add(&text, "]");
 }
 
 void audit_line_cut(char *text, size_t most)
@@ -69,12 +53,7 @@ void audit_line_cut(char *text, size_t most)
 		memcpy(text + most - 3, "...", sizeof("..."));
 }
 
-enum shade audit_line_shade(const struct audit_entry *l)
-{
-	if (l->type == ENTRY_OUTCOME)
-		return SHADE_OUTCOME;
-	return audit_line_shade_of(audit_entry_verdict(l));
-}
+/* --- shades ------------------------------------------------------------------------------------*/
 
 enum shade audit_line_shade_of(const char *text)
 {
@@ -85,8 +64,17 @@ enum shade audit_line_shade_of(const char *text)
 	return strncmp(text, "would", 5) == 0 ? SHADE_WOULD : SHADE_OUTCOME;
 }
 
-/* The word that a line begins with. */
-static const char *word_of(const struct audit_entry *l, char room[8])
+enum shade audit_line_shade(const struct audit_entry *l)
+{
+	if (l->type == ENTRY_OUTCOME)
+		return SHADE_OUTCOME;
+	return audit_line_shade_of(audit_entry_verdict(l));
+}
+
+/* --- lines -------------------------------------------------------------------------------------*/
+
+/* The word that a line begins with: the verdict, or dockerd's status of an outcome. */
+static const char *first_word(const struct audit_entry *l, char room[8])
 {
 	static const char *const words[] = { [SHADE_ALLOW] = "allow",
 		[SHADE_DENY] = "deny",
@@ -100,36 +88,43 @@ static const char *word_of(const struct audit_entry *l, char room[8])
 	return room;
 }
 
-static size_t digits(const char *text)
+/* "/containers/json" of "/v1.41/containers/json". */
+static const char *skip_version(const char *target)
 {
-	return strspn(text, "0123456789");
-}
+	static const char digits[] = "0123456789";
+	size_t major = strncmp(target, "/v", 2) == 0 ? strspn(target + 2, digits) : 0;
+	const char *minor = target + 3 + major;
 
-/* A target without "/v1.41", where there is little room. */
-static const char *without_version(const char *target)
-{
-	size_t n = strncmp(target, "/v", 2) == 0 ? 2 + digits(target + 2) : 0;
-
-	if (n <= 2 || target[n] != '.' || digits(target + n + 1) == 0)
+	if (major == 0 || minor[-1] != '.' || strspn(minor, digits) == 0)
 		return target;
-	n += 1 + digits(target + n + 1);
-	return target[n] == '/' ? target + n : target;
+	minor += strspn(minor, digits);
+	return *minor == '/' ? minor : target;
 }
 
-/* "POST /v1.41/containers/web/kill [kill]", of which the target gives way. */
+/* Adds " POST /v1.41/containers/web/kill [kill]", with a target as short as most requires. */
 static void write_request(const struct audit_entry *l, size_t most, struct line *text)
 {
 	char method[20];
 	char powers[POWERS_MOST + 1];
 	char room[TARGET_MOST + 1];
 	char *target = room;
+	const char *power;
+	struct line list;
 	size_t taken;
 
 	(void)audit_line_escaped(l, "method", method, sizeof(method) - 1);
 	(void)audit_line_escaped(l, "target", room, TARGET_MOST);
-	write_powers(l, powers, sizeof(powers));
+	line_init(&list, powers, sizeof(powers));
+	for (size_t i = 0; (power = audit_entry_word(l, "powers", i)); i++) {
+		char word[40];
+
+		text_escape(span_of(power), word, sizeof(word));
+		line_add(&list, "%s%s", i == 0 ? " [" : ", ", word);
+	}
+	if (list.n > 0)
+		line_add(&list, "]");
 	if (most < NARROW)
-		target += without_version(room) - room;
+		target += skip_version(room) - room;
 	taken = text->n + strlen(method) + strlen(powers) + 2;
 	audit_line_cut(target, most > taken + TARGET_LEAST ? most - taken : (size_t)TARGET_LEAST);
 	line_add(text, " %s %s%s", method, target, powers);
@@ -145,11 +140,11 @@ void audit_line_write(const struct audit_entry *l, size_t most, struct audit_lin
 	const char *name = audit_line_escaped(l, who, subject, AUDIT_LINE_NAME);
 	struct line text;
 
-	/* What is done is seen, however long the name of who does it. */
+	/* However long a name is, the line shows what its bearer did. */
 	if (name == subject)
 		audit_line_cut(subject, most / 4 > SUBJECT_LEAST ? most / 4 : SUBJECT_LEAST);
 	line_init(&text, ret->main, sizeof(ret->main));
-	line_add(&text, "%-*s  %-10s", AUDIT_LINE_WORD, word_of(l, word), name);
+	line_add(&text, "%-*s  %-10s", AUDIT_LINE_WORD, first_word(l, word), name);
 	if (l->type == ENTRY_DECISION)
 		line_add(&text, " %-*s", width,
 			audit_line_escaped(l, "operation", operation, AUDIT_LINE_NAME));

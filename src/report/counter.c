@@ -5,8 +5,8 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
-/* At most half full. */
-static size_t slots_of(const struct counter *t)
+/* A power of 2 that leaves at least half of the table free. */
+static size_t slot_count(const struct counter *t)
 {
 	size_t n = 16;
 
@@ -19,7 +19,7 @@ int counter_init(struct counter *t, size_t most)
 {
 	*t = (struct counter){ .most = most };
 	t->rows = mem_array(most, sizeof(*t->rows));
-	t->slots = mem_array(slots_of(t), sizeof(*t->slots));
+	t->slots = mem_array(slot_count(t), sizeof(*t->slots));
 	return t->rows && t->slots ? 0 : -1;
 }
 
@@ -35,10 +35,10 @@ void counter_free(struct counter *t)
 	*t = (struct counter){ .rows = NULL };
 }
 
-/* Names that are crafted to share a hash make a report slow, at worst by the rows there are. */
+/* Keys that are made to share a hash slow a report down, at worst by the number of rows. */
 struct counter_row *counter_row(struct counter *t, const char *key)
 {
-	size_t mask = slots_of(t) - 1;
+	size_t mask = slot_count(t) - 1;
 	size_t at = text_hash(span_of(key)) & mask;
 	struct counter_row *row;
 	char *copy;

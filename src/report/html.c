@@ -5,18 +5,8 @@
 
 #include "dsp/core/base/text.h"
 
-static unsigned code_of(struct span s)
-{
-	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	unsigned code = (unsigned char)s.s[0] & first[s.n];
-
-	for (size_t i = 1; i < s.n; i++)
-		code = code << 6 | ((unsigned char)s.s[i] & 0x3f);
-	return code;
-}
-
-/* Controls, blanks that look like none, and what Unicode has for turning directions around. */
-static bool is_unseen(unsigned c)
+/* Controls, blanks of no width, and what Unicode has to change the direction of text. */
+static bool is_invisible(unsigned c)
 {
 	static const struct {
 		unsigned from;
@@ -37,35 +27,30 @@ static bool is_unseen(unsigned c)
 
 static const char *entity(char c)
 {
-	switch (c) {
-	case '&':
-		return "&amp;";
-	case '<':
-		return "&lt;";
-	case '>':
-		return "&gt;";
-	case '"':
-		return "&quot;";
-	case '\'':
-		return "&#39;";
-	default:
-		return NULL;
-	}
+	static const char *const entities[] = {
+		['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;"
+	};
+
+	return c > 0 && (size_t)c < sizeof(entities) / sizeof(entities[0]) ? entities[(size_t)c]
+									   : NULL;
 }
 
 void html_text(FILE *out, const char *text)
 {
+	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
 	struct span rest = span_of(text);
 
 	while (rest.n > 0) {
 		size_t n = text_utf8(rest);
-		unsigned code = n > 0 ? code_of((struct span){ rest.s, n }) : 0;
+		unsigned code = (unsigned char)rest.s[0] & first[n];
 
+		for (size_t i = 1; i < n; i++)
+			code = code << 6 | ((unsigned char)rest.s[i] & 0x3f);
 		if (n == 0)
 			(void)fprintf(out, "\\x%02x", (unsigned char)rest.s[0]);
 		else if (n == 1 && entity(rest.s[0]))
 			(void)fputs(entity(rest.s[0]), out);
-		else if (is_unseen(code))
+		else if (is_invisible(code))
 			(void)fprintf(out, "\\u{%x}", code);
 		else
 			(void)fwrite(rest.s, 1, n, out);

@@ -11,7 +11,7 @@
 enum {
 	SUBJECTS_MOST = 2000,
 	ROWS_MOST = 20000,
-	KEPT = 8192, /* lines that a repeat may still name: those of some seconds */
+	RECENT = 8192, /* lines that a repeat may still name: those of some seconds */
 	KEY_MOST = 1600,
 };
 
@@ -39,12 +39,12 @@ void report_free(struct report *r)
 
 /* --- counting ----------------------------------------------------------------------------------*/
 
-/* What every row says of one line. */
+/* How one entry counts, in every row that it belongs to. */
 struct weight {
-	const struct audit_entry *line;
+	const struct audit_entry *entry;
 	uint64_t times;
 	bool denied;
-	bool would;
+	bool would; /* be denied, but for monitor mode */
 	bool write;
 };
 
@@ -54,22 +54,16 @@ static void add_to_row(struct counter_row *row, const struct weight *w)
 	row->n[COUNTER_DENIED] += w->denied ? w->times : 0;
 	row->n[COUNTER_WOULD] += w->would ? w->times : 0;
 	row->n[COUNTER_WRITES] += w->write ? w->times : 0;
-	if (strcmp(w->line->time, row->last) > 0)
-		text_copy(span_of(w->line->time), row->last, sizeof(row->last));
+	if (strcmp(w->entry->time, row->last) > 0)
+		text_copy(span_of(w->entry->time), row->last, sizeof(row->last));
 }
 
-/* The latest thing with this key. */
-static void set_example(struct counter_row *row, const char *example)
-{
-	if (row->example && strcmp(row->example, example) == 0)
-		return;
-	mem_free(row->example);
-	row->example = mem_copy(example, strlen(example));
-}
-
-static struct counter_row *row_of(struct counter *t, const char *const *parts, size_t count)
+/* Counts an entry in the row whose key has these parts. */
+static struct counter_row *count_in(
+	struct counter *t, const char *const *parts, size_t count, const struct weight *w)
 {
 	char key[KEY_MOST];
+	struct counter_row *row;
 	struct line l;
 
 	line_init(&l, key, sizeof(key));
@@ -78,11 +72,13 @@ static struct counter_row *row_of(struct counter *t, const char *const *parts, s
 			line_add(&l, "%c", COUNTER_SEPARATOR);
 		line_add_cut(&l, span_of(parts[i]));
 	}
-	return counter_row(t, key);
+	row = counter_row(t, key);
+	add_to_row(row, w);
+	return row;
 }
 
-/* The rule that refused, else the flags that would open what is closed, else the flag. */
-static void decider_text(const struct audit_entry *l, char *out, size_t cap)
+/* Writes the rule that decided, or else the flags of the closed powers, or else the flag. */
+static void write_decider(const struct audit_entry *l, char *out, size_t cap)
 {
 	const char *rule = audit_entry_text(l, "rule");
 	const char *name;
@@ -100,10 +96,9 @@ static void decider_text(const struct audit_entry *l, char *out, size_t cap)
 	}
 }
 
-/* "POST /containers/create": as it was sent. */
 static void count_denial(struct report *r, const struct weight *w, const char *subject)
 {
-	const struct audit_entry *l = w->line;
+	const struct audit_entry *l = w->entry;
 	char by[400];
 	const char *parts[] = { audit_entry_text(l, "reason"), audit_entry_text(l, "decided_by"),
 		by, subject };
@@ -111,15 +106,18 @@ static void count_denial(struct report *r, const struct weight *w, const char *s
 	char example[400];
 	struct line text;
 
-	decider_text(l, by, sizeof(by));
-	row = row_of(&r->denials, parts, 4);
+	write_decider(l, by, sizeof(by));
+	row = count_in(&r->denials, parts, 4, w);
 	line_init(&text, example, sizeof(example));
 	line_add(&text, "%s %s", audit_entry_text(l, "method"), audit_entry_text(l, "target"));
-	add_to_row(row, w);
-	set_example(row, example);
+	if (row->example && strcmp(row->example, example) == 0)
+		return;
+	mem_free(row->example);
+	row->example = mem_copy(example, strlen(example));
 }
 
-static void detail_text(const json_t *detail, char *out, size_t cap)
+/* Writes "/var/lib (/data/lib) -> /target (ro)". */
+static void write_detail(const json_t *detail, char *out, size_t cap)
 {
 	const char *text = json_string_value(json_object_get(detail, "text"));
 	const char *target = json_string_value(json_object_get(detail, "target"));
@@ -139,19 +137,18 @@ static void detail_text(const json_t *detail, char *out, size_t cap)
 
 static void count_details(struct report *r, const struct weight *w, const char *subject)
 {
-	const json_t *list = json_object_get(w->line->object, "details");
 	const json_t *detail;
 	char text[600];
 	size_t i;
 
-	json_array_foreach (list, i, detail) {
+	json_array_foreach (json_object_get(w->entry->object, "details"), i, detail) {
 		const char *power = json_string_value(json_object_get(detail, "power"));
 		const char *parts[] = { power, subject, text };
 
 		if (!power)
 			continue;
-		detail_text(detail, text, sizeof(text));
-		add_to_row(row_of(&r->details, parts, 3), w);
+		write_detail(detail, text, sizeof(text));
+		(void)count_in(&r->details, parts, 3, w);
 	}
 }
 
@@ -160,7 +157,7 @@ static void count_powers(struct report *r, const struct weight *w, const char *s
 	const char *name;
 	bool root = false;
 
-	for (size_t i = 0; (name = audit_entry_word(w->line, "powers", i)); i++) {
+	for (size_t i = 0; (name = audit_entry_word(w->entry, "powers", i)); i++) {
 		enum power p = power_find(span_of(name));
 		const char *parts[] = { name, subject };
 
@@ -172,17 +169,21 @@ static void count_powers(struct report *r, const struct weight *w, const char *s
 		if (power_info(p)->root == ROOT_NO || w->denied)
 			continue;
 		root = true;
-		add_to_row(row_of(&r->roots, parts, 2), w);
+		(void)count_in(&r->roots, parts, 2, w);
 	}
 	if (root)
 		count_details(r, w, subject);
 }
 
-/* --- the timeline ------------------------------------------------------------------------------*/
-
-/* Two spans become one, until the second has a place. */
-static void widen(struct report *r, int64_t seconds)
+static void count_time(struct report *r, const struct weight *w)
 {
+	const char *time = w->entry->time;
+	int64_t seconds = w->entry->seconds;
+	struct report_span *span;
+
+	if (r->first[0] == '\0')
+		r->start = seconds - seconds % 60;
+	/* Halves the timeline's resolution until this time has a place. */
 	while (seconds - r->start >= r->width * REPORT_SPANS) {
 		for (size_t i = 0; i < REPORT_SPANS / 2; i++) {
 			r->spans[i].allowed = r->spans[2 * i].allowed + r->spans[2 * i + 1].allowed;
@@ -191,36 +192,20 @@ static void widen(struct report *r, int64_t seconds)
 		memset(r->spans + REPORT_SPANS / 2, 0, sizeof(r->spans) / 2);
 		r->width *= 2;
 	}
-}
-
-static void count_time(struct report *r, const struct weight *w)
-{
-	int64_t seconds = w->line->seconds;
-	struct report_span *span;
-
-	if (r->first[0] == '\0')
-		r->start = seconds - seconds % 60;
-	widen(r, seconds);
-	/* Files that are given in the wrong order begin before their beginning. */
+	/* Files in the wrong order have times before the start: these count there. */
 	span = &r->spans[seconds > r->start ? (seconds - r->start) / r->width : 0];
-	if (w->denied)
-		span->denied += w->times;
-	else
-		span->allowed += w->times;
-	if (r->first[0] == '\0' || strcmp(w->line->time, r->first) < 0)
-		text_copy(span_of(w->line->time), r->first, sizeof(r->first));
-	if (strcmp(w->line->time, r->last) > 0)
-		text_copy(span_of(w->line->time), r->last, sizeof(r->last));
+	*(w->denied ? &span->denied : &span->allowed) += w->times;
+	if (r->first[0] == '\0' || strcmp(time, r->first) < 0)
+		text_copy(span_of(time), r->first, sizeof(r->first));
+	if (strcmp(time, r->last) > 0)
+		text_copy(span_of(time), r->last, sizeof(r->last));
 }
-
-/* --- lines -------------------------------------------------------------------------------------*/
 
 static void count_decision(struct report *r, const struct audit_entry *l, uint64_t times)
 {
 	const char *subject = audit_entry_text(l, "subject");
-	const char *operation = audit_entry_text(l, "operation");
-	const char *parts[] = { subject, operation };
-	const struct weight w = { .line = l,
+	const char *parts[] = { subject, audit_entry_text(l, "operation") };
+	const struct weight w = { .entry = l,
 		.times = times,
 		.denied = strcmp(audit_entry_text(l, "verdict"), "deny") == 0,
 		.would = audit_entry_text(l, "would")[0] != '\0',
@@ -237,46 +222,40 @@ static void count_decision(struct report *r, const struct audit_entry *l, uint64
 		r->unreadable += times;
 		return;
 	}
-	add_to_row(row_of(&r->subjects, parts, 1), &w);
-	add_to_row(row_of(&r->uses, parts, 2), &w);
+	(void)count_in(&r->subjects, parts, 1, &w);
+	(void)count_in(&r->uses, parts, 2, &w);
 	if (w.denied || w.would)
 		count_denial(r, &w, subject);
 	count_powers(r, &w, subject);
 }
 
-static void count_outcome(struct report *r, const struct audit_entry *l, uint64_t times)
-{
-	const struct weight w = { .line = l, .times = times };
-	char status[8];
-	struct line text;
-
-	if (strcmp(audit_entry_text(l, "pair"), "exact") == 0)
-		r->paired += times;
-	line_init(&text, status, sizeof(status));
-	line_add(&text, "%u", (unsigned)audit_entry_number(l, "status"));
-	add_to_row(counter_row(&r->outcomes, status), &w);
-}
-
 void report_count(struct report *r, const struct audit_entry *l, uint64_t times)
 {
+	const struct weight w = { .entry = l, .times = times };
+	char status[16];
+
 	if (l->type == ENTRY_DECISION)
 		count_decision(r, l, times);
-	else if (l->type == ENTRY_OUTCOME)
-		count_outcome(r, l, times);
+	if (l->type != ENTRY_OUTCOME)
+		return;
+	if (strcmp(audit_entry_text(l, "pair"), "exact") == 0)
+		r->paired += times;
+	(void)snprintf(status, sizeof(status), "%u", (unsigned)audit_entry_number(l, "status"));
+	add_to_row(counter_row(&r->outcomes, status), &w);
 }
 
 /* --- the command -------------------------------------------------------------------------------*/
 
 struct report_run {
 	struct report report;
-	struct audit_entry kept[KEPT]; /* a ring: a repeat names the id of its line */
+	struct audit_entry recent[RECENT]; /* a ring, in which repeats find their line; owned */
 	size_t next;
 };
 
 static const struct audit_entry *find_recent(const struct report_run *g, const char *id)
 {
-	for (size_t i = 1; i <= KEPT; i++) {
-		const struct audit_entry *l = &g->kept[(g->next + KEPT - i) % KEPT];
+	for (size_t i = 1; i <= RECENT; i++) {
+		const struct audit_entry *l = &g->recent[(g->next + RECENT - i) % RECENT];
 
 		if (!l->object)
 			return NULL;
@@ -286,67 +265,64 @@ static const struct audit_entry *find_recent(const struct report_run *g, const c
 	return NULL;
 }
 
-static bool is_in_period(const struct report *r, const struct audit_entry *l)
-{
-	return (!r->since || strncmp(l->time, r->since, strlen(r->since)) >= 0) &&
-		(!r->until || strncmp(l->time, r->until, strlen(r->until)) < 0);
-}
-
-/* Takes over the line's object. */
-static void count_line(struct report_run *g, struct audit_entry *l)
+/* Counts an entry of the period asked for. Takes over its object. */
+static void count_entry(struct report_run *g, struct audit_entry *l)
 {
 	struct report *r = &g->report;
-	const struct audit_entry *of;
+	const struct audit_entry *of = NULL;
 
-	if (!is_in_period(r, l)) {
+	if ((r->since && strncmp(l->time, r->since, strlen(r->since)) < 0) ||
+		(r->until && strncmp(l->time, r->until, strlen(r->until)) >= 0)) {
 		json_decref(l->object);
 		return;
 	}
-	if (l->type == ENTRY_DROPPED)
-		r->dropped += l->count;
-	if (l->type == ENTRY_REPEAT) {
+	if (l->type == ENTRY_REPEAT)
 		of = find_recent(g, audit_entry_text(l, "of"));
-		if (of)
-			report_count(r, of, l->count);
-		else
-			r->orphan_repeats += l->count;
-	}
+	if (of)
+		report_count(r, of, l->count);
+	else if (l->type == ENTRY_REPEAT)
+		r->orphan_repeats += l->count;
+	else if (l->type == ENTRY_DROPPED)
+		r->dropped += l->count;
 	report_count(r, l, 1);
 	if (l->type != ENTRY_DECISION && l->type != ENTRY_OUTCOME) {
 		json_decref(l->object);
 		return;
 	}
-	json_decref(g->kept[g->next].object);
-	g->kept[g->next] = *l;
-	g->next = (g->next + 1) % KEPT;
+	json_decref(g->recent[g->next].object);
+	g->recent[g->next] = *l;
+	g->next = (g->next + 1) % RECENT;
 }
 
-static int read_file(struct report_run *g, const char *path, struct err *e)
+static int count_log(struct report_run *g, const char *path, struct err *e)
 {
-	struct audit_reader *t = NULL;
+	struct audit_reader *reader = NULL;
 	struct audit_entry l;
 	int rc;
 
-	if (audit_reader_open(path, &t, e) != 0)
+	if (audit_reader_open(path, &reader, e) != 0)
 		return -1;
-	while ((rc = audit_reader_next(t, &l, e)) > 0)
-		count_line(g, &l);
-	g->report.truncated_lines += audit_reader_truncated(t);
-	audit_reader_close(t);
+	while ((rc = audit_reader_next(reader, &l, e)) > 0)
+		count_entry(g, &l);
+	g->report.truncated_lines += audit_reader_truncated(reader);
+	audit_reader_close(reader);
 	return rc;
 }
 
-static int make(struct report_run *g, char **paths, int count)
+/* Prints the page about some audit logs; returns the exit status. */
+static int print_report(struct report_run *g, char **paths, int count)
 {
 	struct err e;
 	int rc = report_init(&g->report);
 
 	if (rc != 0)
 		err_set(&e, ENOMEM, "a report");
+	if (rc == 0 && count == 0)
+		rc = count_log(g, "-", &e);
 	for (int i = 0; rc == 0 && i < count; i++)
-		rc = read_file(g, paths[i], &e);
-	for (size_t i = 0; i < KEPT; i++)
-		json_decref(g->kept[i].object);
+		rc = count_log(g, paths[i], &e);
+	for (size_t i = 0; i < RECENT; i++)
+		json_decref(g->recent[i].object);
 	if (rc == 0 && report_page(&g->report, stdout) != 0)
 		rc = FAIL(&e, errno, "the page");
 	report_free(&g->report);
@@ -356,7 +332,10 @@ static int make(struct report_run *g, char **paths, int count)
 	return EXIT_FINDINGS;
 }
 
-/* The first part of a time as a trail has it: "2026-11-25". A Z at its end says nothing more. */
+/*
+ * Parses the first characters of an audit log's time, such as "2026-11-25", into *ret, which points
+ * into text. A Z at the end is cut off: all times are UTC. False: it is none.
+ */
 static bool parse_moment(char *text, const char **ret)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:dd.dddddd";
@@ -381,8 +360,6 @@ static int run_report(int argc, char **argv)
 	static const struct option options[] = { { "since", required_argument, NULL, 's' },
 		{ "until", required_argument, NULL, 'u' },
 		{ "title", required_argument, NULL, 't' }, { NULL, 0, NULL, 0 } };
-	static char standard_input[] = "-";
-	char *only[] = { standard_input };
 	AUTO_MEM struct report_run *g = mem_array(1, sizeof(*g));
 	int o;
 
@@ -404,7 +381,7 @@ static int run_report(int argc, char **argv)
 			return command_usage(
 				"report", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
-	return optind < argc ? make(g, argv + optind, argc - optind) : make(g, only, 1);
+	return print_report(g, argv + optind, argc - optind);
 }
 
 const struct command report_command = {

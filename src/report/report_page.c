@@ -16,7 +16,7 @@ static const char *const css[] = {
 };
 
 enum {
-	SHOWN = 50,   /* rows of a table; what is left out is told */
+	SHOWN = 50,   /* rows of a table; the page says how many it leaves out */
 	BAR_WIDE = 9, /* of the timeline, in its own units */
 	BAR_STEP = 10,
 	HIGH = 120,
@@ -25,88 +25,150 @@ enum {
 
 /* --- pieces ------------------------------------------------------------------------------------*/
 
-static void code(FILE *out, const char *text)
+static void print_code(FILE *out, const char *text)
 {
 	(void)fputs("<code>", out);
 	html_text(out, text);
 	(void)fputs("</code>", out);
 }
 
-/* A cell: its text, and what the column is called, for narrow screens. */
-static void cell(FILE *out, const char *column, const char *text)
-{
-	(void)fprintf(out, "<td data-as=\"%s\">", column);
-	code(out, text);
-	(void)fputs("</td>", out);
-}
-
-static void number(FILE *out, const char *column, uint64_t n)
-{
-	(void)fprintf(out, "<td class=n data-as=\"%s\">%" PRIu64 "</td>", column, n);
-}
-
-/* "2026-11-25 10:00:00": to the second, which is enough for a reader. */
-static void moment(FILE *out, const char *time)
+/* "2026-11-25 10:00:00": a reader does not need microseconds. */
+static void print_time(FILE *out, const char *time)
 {
 	if (strlen(time) >= 19)
 		(void)fprintf(out, "%.10s %.8s", time, time + 11);
 }
 
-static void when(FILE *out, const char *time)
+static void begin_section(FILE *out, const char *id, const char *heading)
 {
-	(void)fputs("<td class=t data-as=\"last\">", out);
-	moment(out, time);
+	(void)fprintf(
+		out, "<section aria-labelledby=\"%s\"><h2 id=\"%s\">%s</h2>\n", id, id, heading);
+}
+
+static void end_section(FILE *out)
+{
+	(void)fputs("</section>\n", out);
+}
+
+/* --- tables ------------------------------------------------------------------------------------*/
+
+enum column_kind {
+	COLUMN_PART,    /* a part of the row's key */
+	COLUMN_NUMBER,  /* one of its counts */
+	COLUMN_LAST,    /* the latest time */
+	COLUMN_EXAMPLE, /* the latest request */
+	COLUMN_ROOT,    /* whether the power that is part 0 makes root */
+	COLUMN_DECIDER, /* parts 1 and 2: "power, ALLOW_KILL" */
+	COLUMN_STATUS,  /* part 0: an HTTP status, or 0 */
+};
+
+struct column {
+	const char *name;
+	enum column_kind kind;
+	unsigned which; /* the part, or the enum counter_column */
+};
+
+enum { COLUMNS_MOST = 6 };
+
+struct table {
+	const char *caption;
+	struct column columns[COLUMNS_MOST]; /* up to the first without a name */
+};
+
+static void print_decider(FILE *out, const struct counter_row *row)
+{
+	char text[ROOM];
+	char by[64];
+
+	html_text(out, counter_part(row, 1, by, sizeof(by)));
+	if (counter_part(row, 2, text, sizeof(text))[0]) {
+		(void)fputs(" ", out);
+		print_code(out, text);
+	}
+}
+
+/* A narrow screen shows the column's name beside the cell. */
+static void print_cell(FILE *out, const struct column *c, const struct counter_row *row)
+{
+	const char *class = c->kind == COLUMN_NUMBER ? " class=n"
+		: c->kind == COLUMN_LAST             ? " class=t"
+						     : "";
+	char text[ROOM];
+	enum power p;
+
+	(void)fprintf(out, "<td%s data-as=\"%s\">", class, c->name);
+	switch (c->kind) {
+	case COLUMN_PART:
+		print_code(out, counter_part(row, c->which, text, sizeof(text)));
+		break;
+	case COLUMN_NUMBER:
+		(void)fprintf(out, "%" PRIu64, row->n[c->which]);
+		break;
+	case COLUMN_LAST:
+		print_time(out, row->last);
+		break;
+	case COLUMN_EXAMPLE:
+		print_code(out, row->example ? row->example : "");
+		break;
+	case COLUMN_ROOT:
+		p = power_find(span_of(counter_part(row, 0, text, sizeof(text))));
+		(void)fputs(p == POWER_COUNT ? "" : root_name(power_info(p)->root), out);
+		break;
+	case COLUMN_DECIDER:
+		print_decider(out, row);
+		break;
+	case COLUMN_STATUS:
+		(void)counter_part(row, 0, text, sizeof(text));
+		print_code(out, strcmp(text, "0") == 0 ? "none" : text);
+		break;
+	}
 	(void)fputs("</td>", out);
 }
 
-/* columns: "name|name|#name": with # numbers. */
-static void table_begin(FILE *out, const char *caption, const char *columns)
+/* Prints the first rows of c; with a subject only rows that have it as part 0. */
+static void print_table(
+	FILE *out, const struct table *t, const struct counter *c, const char *subject)
 {
-	struct span rest = span_of(columns);
+	char text[ROOM];
+	size_t rows = 0;
 
-	(void)fprintf(
-		out, "<div class=wide><table class=rows><caption>%s</caption><thead><tr>", caption);
-	while (rest.n > 0) {
-		size_t n = span_find(rest, '|');
-		bool is_number = rest.s[0] == '#';
-
-		(void)fprintf(out, "<th scope=col%s>%.*s</th>", is_number ? " class=n" : "",
-			(int)(n - is_number), rest.s + is_number);
-		rest = span_after(rest, n < rest.n ? n + 1 : n);
-	}
+	(void)fprintf(out, "<div class=wide><table class=rows><caption>%s</caption><thead><tr>",
+		t->caption);
+	for (size_t k = 0; k < COLUMNS_MOST && t->columns[k].name; k++)
+		(void)fprintf(out, "<th scope=col%s>%s</th>",
+			t->columns[k].kind == COLUMN_NUMBER ? " class=n" : "", t->columns[k].name);
 	(void)fputs("</tr></thead><tbody>\n", out);
+	for (size_t i = 0; i < c->count && rows < SHOWN; i++) {
+		const struct counter_row *row = &c->rows[i];
+
+		if (subject && strcmp(counter_part(row, 0, text, sizeof(text)), subject) != 0)
+			continue;
+		(void)fputs("<tr>", out);
+		for (size_t k = 0; k < COLUMNS_MOST && t->columns[k].name; k++)
+			print_cell(out, &t->columns[k], row);
+		(void)fputs("</tr>\n", out);
+		rows++;
+	}
+	(void)fputs("</tbody></table></div>\n", out);
 }
 
-static void table_end(FILE *out, const struct counter *t)
+/* Sorts c, and prints its first rows and how much is in the others. */
+static void print_counter(FILE *out, const struct table *t, struct counter *c)
 {
-	uint64_t n = t->others.n[COUNTER_ALL];
+	uint64_t n = c->others.n[COUNTER_ALL];
 
-	for (size_t i = SHOWN; i < t->count; i++)
-		n += t->rows[i].n[COUNTER_ALL];
-	(void)fputs("</tbody></table></div>\n", out);
+	counter_sort(c, COUNTER_ALL);
+	print_table(out, t, c, NULL);
+	for (size_t i = SHOWN; i < c->count; i++)
+		n += c->rows[i].n[COUNTER_ALL];
 	if (n > 0)
 		(void)fprintf(
 			out, "<p class=soft>And %" PRIu64 " in rows that are not shown.</p>\n", n);
 }
 
-static size_t shown(const struct counter *t)
-{
-	return t->count < SHOWN ? t->count : SHOWN;
-}
-
-static void heading(FILE *out, const char *id, const char *text)
-{
-	(void)fprintf(out, "<section aria-labelledby=\"%s\"><h2 id=\"%s\">%s</h2>\n", id, id, text);
-}
-
-static void section_end(FILE *out)
-{
-	(void)fputs("</section>\n", out);
-}
-
 /* --- the head ----------------------------------------------------------------------------------*/
 
-static int head(const struct report *r, FILE *out)
+static int print_head(const struct report *r, FILE *out)
 {
 	unsigned char random[16];
 	char nonce[2 * sizeof(random) + 1];
@@ -132,38 +194,37 @@ static int head(const struct report *r, FILE *out)
 	return 0;
 }
 
-static void figure(FILE *out, uint64_t n, const char *what, const char *class)
+static void print_figure(FILE *out, uint64_t n, const char *what, const char *class)
 {
 	(void)fprintf(out, "<li><b%s>%" PRIu64 "</b> %s</li>\n", n > 0 ? class : "", n, what);
 }
 
+/* Uses of direct ways to root. */
 static uint64_t root_uses(const struct report *r)
 {
 	uint64_t n = r->roots.others.n[COUNTER_ALL];
-	char power[64];
+	char name[64];
 
 	for (size_t i = 0; i < r->roots.count; i++) {
-		(void)counter_part(&r->roots.rows[i], 0, power, sizeof(power));
-		for (size_t p = 0; p < POWER_COUNT; p++) {
-			const struct power_info *info = power_info((enum power)p);
+		const struct counter_row *row = &r->roots.rows[i];
+		enum power p = power_find(span_of(counter_part(row, 0, name, sizeof(name))));
 
-			if (info->root == ROOT_DIRECT && strcmp(info->name, power) == 0)
-				n += r->roots.rows[i].n[COUNTER_ALL];
-		}
+		if (p != POWER_COUNT && power_info(p)->root == ROOT_DIRECT)
+			n += row->n[COUNTER_ALL];
 	}
 	return n;
 }
 
-static void summary(const struct report *r, FILE *out)
+static void print_summary(const struct report *r, FILE *out)
 {
 	if (r->decisions == 0) {
 		(void)fputs("<p>No decision is in this trail.</p></header><main>\n", out);
 		return;
 	}
 	(void)fputs("<p class=soft>", out);
-	moment(out, r->first);
+	print_time(out, r->first);
 	(void)fputs(" to ", out);
-	moment(out, r->last);
+	print_time(out, r->last);
 	(void)fputs(" UTC, profile ", out);
 	html_text(out, r->profile);
 	(void)fputs(r->monitor
@@ -171,19 +232,19 @@ static void summary(const struct report *r, FILE *out)
 			: ".</p>\n",
 		out);
 	(void)fputs("<ul class=numbers>\n", out);
-	figure(out, r->decisions, "decisions", "");
-	figure(out, r->denied, "refused", " class=deny");
+	print_figure(out, r->decisions, "decisions", "");
+	print_figure(out, r->denied, "refused", " class=deny");
 	if (r->would > 0)
-		figure(out, r->would, "would be refused", " class=deny");
-	figure(out, r->writes, "changes", "");
-	figure(out, r->subjects.count,
+		print_figure(out, r->would, "would be refused", " class=deny");
+	print_figure(out, r->writes, "changes", "");
+	print_figure(out, r->subjects.count,
 		r->subjects.others.n[COUNTER_ALL] ? "clients, and more" : "clients", "");
-	figure(out, root_uses(r), "uses of direct ways to root", " class=deny");
+	print_figure(out, root_uses(r), "uses of direct ways to root", " class=deny");
 	(void)fputs("</ul></header><main>\n", out);
 }
 
-/* What the trail does not tell. */
-static void completeness(const struct report *r, FILE *out)
+/* What the audit log does not have. */
+static void print_gaps(const struct report *r, FILE *out)
 {
 	if (r->dropped > 0)
 		(void)fprintf(out,
@@ -209,7 +270,8 @@ static void completeness(const struct report *r, FILE *out)
 
 /* --- the timeline ------------------------------------------------------------------------------*/
 
-static void span_moment(const struct report *r, size_t i, char *room, size_t cap)
+/* Writes "2026-11-25 10:00", the start of a span. */
+static void write_start(const struct report *r, size_t i, char *room, size_t cap)
 {
 	time_t at = (time_t)(r->start + (int64_t)i * r->width);
 	struct tm t;
@@ -218,20 +280,20 @@ static void span_moment(const struct report *r, size_t i, char *room, size_t cap
 		text_copy(SPAN("?"), room, cap);
 }
 
-/* Anything at all is seen. */
+/* A bar of anything but nothing is high enough to be seen. */
 static unsigned height(uint64_t n, uint64_t most)
 {
 	return n == 0 ? 0 : 2 + (unsigned)(n * (HIGH - 4) / most);
 }
 
-static void bar(const struct report *r, size_t i, uint64_t most, FILE *out)
+static void print_bar(const struct report *r, size_t i, uint64_t most, FILE *out)
 {
 	const struct report_span *s = &r->spans[i];
 	unsigned denied = height(s->denied, most);
 	unsigned allowed = height(s->allowed, most);
 	char time[32];
 
-	span_moment(r, i, time, sizeof(time));
+	write_start(r, i, time, sizeof(time));
 	(void)fprintf(out, "<g><title>%s: %" PRIu64 " allowed, %" PRIu64 " refused</title>", time,
 		s->allowed, s->denied);
 	if (allowed > 0)
@@ -243,7 +305,7 @@ static void bar(const struct report *r, size_t i, uint64_t most, FILE *out)
 	(void)fputs("</g>\n", out);
 }
 
-static const char *width_words(int64_t seconds, char *room, size_t cap)
+static void write_duration(int64_t seconds, char *room, size_t cap)
 {
 	struct line l;
 
@@ -254,10 +316,9 @@ static const char *width_words(int64_t seconds, char *room, size_t cap)
 		line_add(&l, "%.1f hours", (double)seconds / 3600);
 	else
 		line_add(&l, "%.1f days", (double)seconds / 86400);
-	return room;
 }
 
-static void timeline(const struct report *r, FILE *out)
+static void print_timeline(const struct report *r, FILE *out)
 {
 	uint64_t most = 1;
 	size_t used = 1;
@@ -271,172 +332,100 @@ static void timeline(const struct report *r, FILE *out)
 		most = n > most ? n : most;
 		used = n > 0 ? i + 1 : used;
 	}
-	span_moment(r, 0, begin, sizeof(begin));
-	span_moment(r, used, end, sizeof(end));
-	heading(out, "timeline", "When");
+	write_start(r, 0, begin, sizeof(begin));
+	write_start(r, used, end, sizeof(end));
+	write_duration(r->width, width, sizeof(width));
+	begin_section(out, "timeline", "When");
 	(void)fprintf(out,
 		"<p class=soft><span class=key>allowed</span><span class=\"key no\">refused</span> "
 		"A bar is %s; the highest has %" PRIu64 " decisions.</p>\n"
 		"<svg viewBox=\"0 0 %zu %d\" role=img preserveAspectRatio=none "
 		"aria-label=\"Decisions from %s to %s UTC, at most %" PRIu64 " in %s\">\n",
-		width_words(r->width, width, sizeof(width)), most,
-		(used < 12 ? 12 : used) * BAR_STEP, HIGH + 1, begin, end, most, width);
+		width, most, (used < 12 ? 12 : used) * BAR_STEP, HIGH + 1, begin, end, most, width);
 	for (size_t i = 0; i < used; i++)
-		bar(r, i, most, out);
+		print_bar(r, i, most, out);
 	(void)fprintf(out, "<line class=axis x1=0 x2=%d y1=%d y2=%d></line></svg>\n",
 		REPORT_SPANS * BAR_STEP, HIGH, HIGH);
 	(void)fprintf(out, "<p class=ends><span>%s</span><span>%s UTC</span></p>\n", begin, end);
-	section_end(out);
+	end_section(out);
 }
 
-/* --- tables ------------------------------------------------------------------------------------*/
+/* --- sections ----------------------------------------------------------------------------------*/
 
-static void roots(struct report *r, FILE *out)
+static void print_denials(struct report *r, FILE *out)
 {
-	char text[ROOM];
+	static const struct table table = {
+		"By reason, and by the flag or rule that could allow it",
+		{ { "reason", COLUMN_PART, 0 }, { "by", COLUMN_DECIDER, 0 },
+			{ "client", COLUMN_PART, 3 }, { "latest", COLUMN_EXAMPLE, 0 },
+			{ "times", COLUMN_NUMBER, COUNTER_ALL }, { "last", COLUMN_LAST, 0 } }
+	};
 
-	heading(out, "root", "Ways to root that were used");
-	counter_sort(&r->roots, COUNTER_ALL);
-	counter_sort(&r->details, COUNTER_ALL);
-	if (r->roots.count == 0) {
-		(void)fputs("<p>None.</p>\n", out);
-		section_end(out);
-		return;
-	}
-	(void)fputs("<p>Who has such a power is root on the host with it alone, or through what "
-		    "containers and images hold already.</p>\n",
-		out);
-	table_begin(out, "Powers that were granted", "power|root|client|#times|last");
-	for (size_t i = 0; i < shown(&r->roots); i++) {
-		const struct counter_row *row = &r->roots.rows[i];
-		enum power p = power_find(span_of(counter_part(row, 0, text, sizeof(text))));
-
-		(void)fputs("<tr>", out);
-		cell(out, "power", text);
-		(void)fprintf(out, "<td data-as=\"root\">%s</td>",
-			p != POWER_COUNT ? root_name(power_info(p)->root) : "");
-		cell(out, "client", counter_part(row, 1, text, sizeof(text)));
-		number(out, "times", row->n[COUNTER_ALL]);
-		when(out, row->last);
-		(void)fputs("</tr>\n", out);
-	}
-	table_end(out, &r->roots);
-	if (r->details.count > 0) {
-		table_begin(out, "What they were asked for with", "power|client|what|#times|last");
-		for (size_t i = 0; i < shown(&r->details); i++) {
-			const struct counter_row *row = &r->details.rows[i];
-
-			(void)fputs("<tr>", out);
-			cell(out, "power", counter_part(row, 0, text, sizeof(text)));
-			cell(out, "client", counter_part(row, 1, text, sizeof(text)));
-			cell(out, "what", counter_part(row, 2, text, sizeof(text)));
-			number(out, "times", row->n[COUNTER_ALL]);
-			when(out, row->last);
-			(void)fputs("</tr>\n", out);
-		}
-		table_end(out, &r->details);
-	}
-	section_end(out);
-}
-
-/* "power, ALLOW_KILL": the step that decided, and the flag or rule that did. */
-static void decider(FILE *out, const struct counter_row *row)
-{
-	char by[64];
-	char name[ROOM];
-
-	(void)counter_part(row, 1, by, sizeof(by));
-	(void)counter_part(row, 2, name, sizeof(name));
-	(void)fputs("<td data-as=\"by\">", out);
-	html_text(out, by);
-	if (name[0]) {
-		(void)fputs(" ", out);
-		code(out, name);
-	}
-	(void)fputs("</td>", out);
-}
-
-static void denials(struct report *r, FILE *out)
-{
-	char text[ROOM];
-
-	heading(out, "refused", r->would > 0 ? "Refused, or would be" : "Refused");
-	counter_sort(&r->denials, COUNTER_ALL);
-	if (r->denials.count == 0) {
+	begin_section(out, "refused", r->would > 0 ? "Refused, or would be" : "Refused");
+	if (r->denials.count > 0)
+		print_counter(out, &table, &r->denials);
+	else
 		(void)fputs("<p>Nothing.</p>\n", out);
-		section_end(out);
-		return;
-	}
-	table_begin(out, "By reason, and by the flag or rule that could allow it",
-		"reason|by|client|latest|#times|last");
-	for (size_t i = 0; i < shown(&r->denials); i++) {
-		const struct counter_row *row = &r->denials.rows[i];
-
-		(void)fputs("<tr>", out);
-		cell(out, "reason", counter_part(row, 0, text, sizeof(text)));
-		decider(out, row);
-		cell(out, "client", counter_part(row, 3, text, sizeof(text)));
-		cell(out, "latest", row->example ? row->example : "");
-		number(out, "times", row->n[COUNTER_ALL]);
-		when(out, row->last);
-		(void)fputs("</tr>\n", out);
-	}
-	table_end(out, &r->denials);
-	section_end(out);
+	end_section(out);
 }
 
-static void operations_of(const struct report *r, const char *subject, FILE *out)
+static void print_roots(struct report *r, FILE *out)
 {
-	char text[ROOM];
-	size_t rows = 0;
+	static const struct table powers = { "Powers that were granted",
+		{ { "power", COLUMN_PART, 0 }, { "root", COLUMN_ROOT, 0 },
+			{ "client", COLUMN_PART, 1 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
+			{ "last", COLUMN_LAST, 0 } } };
+	static const struct table details = { "What they were asked for with",
+		{ { "power", COLUMN_PART, 0 }, { "client", COLUMN_PART, 1 },
+			{ "what", COLUMN_PART, 2 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
+			{ "last", COLUMN_LAST, 0 } } };
 
-	table_begin(out, "", "operation|#times|#refused|last");
-	for (size_t i = 0; i < r->uses.count && rows < SHOWN; i++) {
-		const struct counter_row *row = &r->uses.rows[i];
-
-		if (strcmp(counter_part(row, 0, text, sizeof(text)), subject) != 0)
-			continue;
-		(void)fputs("<tr>", out);
-		cell(out, "operation", counter_part(row, 1, text, sizeof(text)));
-		number(out, "times", row->n[COUNTER_ALL]);
-		number(out, "refused", row->n[COUNTER_DENIED]);
-		when(out, row->last);
-		(void)fputs("</tr>\n", out);
-		rows++;
+	begin_section(out, "root", "Ways to root that were used");
+	if (r->roots.count > 0) {
+		(void)fputs("<p>Who has such a power is root on the host with it alone, or through "
+			    "what containers and images hold already.</p>\n",
+			out);
+		print_counter(out, &powers, &r->roots);
+		if (r->details.count > 0)
+			print_counter(out, &details, &r->details);
+	} else {
+		(void)fputs("<p>None.</p>\n", out);
 	}
-	(void)fputs("</tbody></table></div>\n", out);
+	end_section(out);
 }
 
-static void clients(struct report *r, FILE *out)
+static void print_clients(struct report *r, FILE *out)
 {
+	static const struct table operations = { "",
+		{ { "operation", COLUMN_PART, 1 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
+			{ "refused", COLUMN_NUMBER, COUNTER_DENIED },
+			{ "last", COLUMN_LAST, 0 } } };
 	char subject[ROOM];
 
-	heading(out, "clients", "Who did what");
+	begin_section(out, "clients", "Who did what");
 	counter_sort(&r->subjects, COUNTER_ALL);
 	counter_sort(&r->uses, COUNTER_ALL);
-	for (size_t i = 0; i < shown(&r->subjects); i++) {
+	for (size_t i = 0; i < r->subjects.count && i < SHOWN; i++) {
 		const struct counter_row *row = &r->subjects.rows[i];
 
 		(void)counter_part(row, 0, subject, sizeof(subject));
 		(void)fprintf(out, "<details%s><summary>", i < 3 ? " open" : "");
-		code(out, subject);
+		print_code(out, subject);
 		(void)fprintf(out, ": %" PRIu64 " calls, %" PRIu64 " of them changes",
 			row->n[COUNTER_ALL], row->n[COUNTER_WRITES]);
 		if (row->n[COUNTER_DENIED] > 0)
 			(void)fprintf(out, ", <span class=deny>%" PRIu64 " refused</span>",
 				row->n[COUNTER_DENIED]);
 		(void)fputs("</summary>\n", out);
-		operations_of(r, subject, out);
+		print_table(out, &operations, &r->uses, subject);
 		(void)fputs("</details>\n", out);
 	}
 	if (r->subjects.count > SHOWN || r->subjects.others.n[COUNTER_ALL] > 0)
 		(void)fputs("<p class=soft>Clients with fewer calls are not shown.</p>\n", out);
-	section_end(out);
+	end_section(out);
 }
 
-/* --- flags -------------------------------------------------------------------------------------*/
-
-/* Whether an unset flag leaves the power open in the profile of the trail. */
+/* Whether the log's profile leaves the power open when its flag is unset. */
 static bool is_open(const struct report *r, const struct power_info *info)
 {
 	if (strcmp(r->profile, "guard") == 0)
@@ -448,8 +437,8 @@ static bool is_open(const struct report *r, const struct power_info *info)
 	return !info->closed_proxies;
 }
 
-static void flag_list(
-	const struct report *r, FILE *out, bool (*wanted)(const struct report *r, enum power p))
+/* Prints the flags of powers that were denied, or of open powers that nobody asked for. */
+static void print_flag_list(const struct report *r, FILE *out, bool denied)
 {
 	bool any = false;
 
@@ -457,7 +446,7 @@ static void flag_list(
 	for (size_t p = 0; p < POWER_COUNT; p++) {
 		const struct power_info *info = power_info((enum power)p);
 
-		if (!wanted(r, (enum power)p))
+		if (denied ? r->asked_denied[p] == 0 : r->asked[p] > 0 || !is_open(r, info))
 			continue;
 		any = true;
 		(void)fprintf(out, "<li>%s%s</li>\n", info->flag,
@@ -466,72 +455,52 @@ static void flag_list(
 	(void)fputs(any ? "</ul>\n" : "<li>none</li></ul>\n", out);
 }
 
-static bool never_asked(const struct report *r, enum power p)
+static void print_flags(const struct report *r, FILE *out)
 {
-	return r->asked[p] == 0 && is_open(r, power_info(p));
-}
-
-static bool asked_in_vain(const struct report *r, enum power p)
-{
-	return r->asked_denied[p] > 0;
-}
-
-static void flags(const struct report *r, FILE *out)
-{
-	heading(out, "flags", "Flags");
+	begin_section(out, "flags", "Flags");
 	(void)fputs("<h3>Open in this profile, and never asked for</h3>\n<p>Nothing in this trail "
 		    "would be refused if these were 0. That holds for what the trail tells of: "
 		    "without <code>DSP_AUDIT_LOG=all</code> it has no reads.</p>\n",
 		out);
-	flag_list(r, out, never_asked);
+	print_flag_list(r, out, false);
 	(void)fputs(
 		"<h3>In requests that were refused, or would be</h3>\n<p>Set to 1 they open "
 		"what <a href=\"#refused\">was refused</a>, where no rule says otherwise.</p>\n",
 		out);
-	flag_list(r, out, asked_in_vain);
-	section_end(out);
+	print_flag_list(r, out, true);
+	end_section(out);
 }
 
-static void outcomes(struct report *r, FILE *out)
+static void print_outcomes(struct report *r, FILE *out)
 {
-	char text[ROOM];
+	static const struct table table = { "HTTP status",
+		{ { "status", COLUMN_STATUS, 0 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
+			{ "last", COLUMN_LAST, 0 } } };
 
 	if (r->outcomes.count == 0)
 		return;
-	heading(out, "outcomes", "What became of it");
+	begin_section(out, "outcomes", "What became of it");
 	(void)fprintf(out,
 		"<p>dockerd's own status of what was allowed, where it told one; %" PRIu64
 		" could be told to belong to one decision.</p>\n",
 		r->paired);
-	counter_sort(&r->outcomes, COUNTER_ALL);
-	table_begin(out, "HTTP status", "status|#times|last");
-	for (size_t i = 0; i < shown(&r->outcomes); i++) {
-		const struct counter_row *row = &r->outcomes.rows[i];
-
-		(void)counter_part(row, 0, text, sizeof(text));
-		(void)fputs("<tr>", out);
-		cell(out, "status", strcmp(text, "0") == 0 ? "none" : text);
-		number(out, "times", row->n[COUNTER_ALL]);
-		when(out, row->last);
-		(void)fputs("</tr>\n", out);
-	}
-	table_end(out, &r->outcomes);
-	section_end(out);
+	print_counter(out, &table, &r->outcomes);
+	end_section(out);
 }
 
 int report_page(struct report *r, FILE *out)
 {
-	if (head(r, out) != 0)
+	if (print_head(r, out) != 0)
 		return -1;
-	summary(r, out);
-	completeness(r, out);
+	print_summary(r, out);
+	print_gaps(r, out);
 	if (r->decisions > 0) {
-		timeline(r, out);
-		denials(r, out);
-		roots(r, out);
-		clients(r, out);
-		flags(r, out);
-		outcomes(r, out);
+		print_timeline(r, out);
+		print_denials(r, out);
+		print_roots(r, out);
+		print_clients(r, out);
+		print_flags(r, out);
+		print_outcomes(r, out);
 	}
 	(void)fprintf(out,
 		"</main><footer><p>Made by dsp %s from its audit trail. Times are UTC.</p>"
