@@ -84,11 +84,10 @@ enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_soc
 	int answered;
 	int seen;
 
-	if (!d->socket || make_nonce(nonce, e) != 0) {
-		if (!d->socket)
-			err_set(e, 0, "no socket of dockerd's API is known");
+	if (!d->socket)
+		err_set(e, 0, "no socket of dockerd's API is known");
+	if (!d->socket || make_nonce(nonce, e) != 0)
 		return PROBE_UNKNOWN;
-	}
 	(void)snprintf(target, sizeof(target), "/_ping?dsp=%s", nonce);
 	answered = http_client_get(d->socket, target, PROBE_MS, &r, e);
 	seen = received(dsp_socket, nonce, answered == 0 ? e : &silent);

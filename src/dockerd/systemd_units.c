@@ -12,7 +12,7 @@
 #include "dsp/system/proc_file.h"
 #include "dsp/system/subprocess.h"
 
-enum { SYSTEMCTL_MS = 3000, UNIT_FILE_MOST = 1 << 18, DROP_INS_MOST = 32 };
+enum { SYSTEMCTL_MS = 3000, UNIT_FILE_MOST = 1 << 18, DROP_INS_MOST = 32, DROP_IN_NAME = 256 };
 
 static const char *const names[UNIT_COUNT] = {
 	[UNIT_SOCKET] = "dsp.socket",
@@ -20,7 +20,7 @@ static const char *const names[UNIT_COUNT] = {
 	[UNIT_DOCKER] = "docker.service",
 };
 
-/* In the order in which systemd looks. */
+/* In the order in which systemd searches. */
 static const char *const directories[] = { "/etc/systemd/system", "/run/systemd/system",
 	"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system" };
 
@@ -28,6 +28,7 @@ enum { DIRECTORIES = sizeof(directories) / sizeof(directories[0]) };
 
 /* --- KEY=value, of unit files and of systemctl show --------------------------------------------*/
 
+/* Adds the value to a list of words. */
 static void append(char *to, size_t cap, struct span value)
 {
 	struct line l = { .text = to, .cap = cap, .n = strlen(to) };
@@ -37,12 +38,36 @@ static void append(char *to, size_t cap, struct span value)
 	line_add_cut(&l, value);
 }
 
-/* Where a key's value goes; list: to what is there already. */
-struct place {
+/* Where the value of a key is kept; list: behind the values before it. */
+struct key_place {
 	struct span key;
-	char *to;
+	size_t offset; /* into struct unit */
 	size_t cap;
 	bool list;
+};
+
+#define PLACE(key, member, list)                                                                   \
+	{                                                                                          \
+		SPAN_INIT(key), offsetof(struct unit, member),                                     \
+			sizeof(((struct unit *)NULL)->member), list                                \
+	}
+
+static const struct key_place places[] = {
+	PLACE("LoadState", load, false),
+	PLACE("ActiveState", active, false),
+	PLACE("UnitFileState", file_state, false),
+	PLACE("Requires", requires, true),
+	PLACE("Requisite", requires, true),
+	PLACE("BindsTo", requires, true),
+	PLACE("PartOf", requires, true),
+	PLACE("DropInPaths", drop_ins, false),
+	PLACE("User", user, false),
+	PLACE("Restart", restart, false),
+	PLACE("WatchdogSec", watchdog, false),
+	PLACE("WatchdogUSec", watchdog, false),
+	PLACE("NoNewPrivileges", no_new_privileges, false),
+	PLACE("Environment", environment, true),
+	PLACE("ExecStart", command, false),
 };
 
 /* systemctl shows "{ path=... ; argv[]=/usr/bin/dspd ; ... }". */
@@ -62,34 +87,15 @@ static struct span command_of(struct span value)
 
 static void set_key(struct unit *u, struct span key, struct span value)
 {
-	const struct place places[] = {
-		{ SPAN_INIT("LoadState"), u->load, sizeof(u->load), false },
-		{ SPAN_INIT("ActiveState"), u->active, sizeof(u->active), false },
-		{ SPAN_INIT("UnitFileState"), u->file_state, sizeof(u->file_state), false },
-		{ SPAN_INIT("Requires"), u->requires, sizeof(u->requires), true },
-		{ SPAN_INIT("Requisite"), u->requires, sizeof(u->requires), true },
-		{ SPAN_INIT("BindsTo"), u->requires, sizeof(u->requires), true },
-		{ SPAN_INIT("PartOf"), u->requires, sizeof(u->requires), true },
-		{ SPAN_INIT("DropInPaths"), u->drop_ins, sizeof(u->drop_ins), false },
-		{ SPAN_INIT("User"), u->user, sizeof(u->user), false },
-		{ SPAN_INIT("Restart"), u->restart, sizeof(u->restart), false },
-		{ SPAN_INIT("WatchdogSec"), u->watchdog, sizeof(u->watchdog), false },
-		{ SPAN_INIT("WatchdogUSec"), u->watchdog, sizeof(u->watchdog), false },
-		{ SPAN_INIT("NoNewPrivileges"), u->no_new_privileges, sizeof(u->no_new_privileges),
-			false },
-		{ SPAN_INIT("Environment"), u->environment, sizeof(u->environment), true },
-		{ SPAN_INIT("ExecStart"), u->command, sizeof(u->command), false },
-	};
-
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		const struct place *p = &places[i];
+		char *to = (char *)u + places[i].offset;
 
-		if (!span_equal(p->key, key))
+		if (!span_equal(places[i].key, key))
 			continue;
-		/* Variables can be taken away again by an empty value, and dependencies cannot. */
-		if (!p->list || (value.n == 0 && p->to == u->environment))
-			p->to[0] = '\0';
-		append(p->to, p->cap, command_of(value));
+		/* An empty value clears a list of variables, but not one of dependencies. */
+		if (!places[i].list || (value.n == 0 && to == u->environment))
+			to[0] = '\0';
+		append(to, places[i].cap, command_of(value));
 	}
 	if (span_equal(key, SPAN("NeedDaemonReload")))
 		u->stale = span_equal(value, SPAN("yes"));
@@ -105,9 +111,9 @@ static bool parse_line(struct span line, struct span *key, struct span *value)
 	return key->n < line.n && line.s[0] != '#' && line.s[0] != ';';
 }
 
-/* --- as systemd has them -----------------------------------------------------------------------*/
+/* --- from systemd ------------------------------------------------------------------------------*/
 
-static bool from_systemd(struct unit *units)
+static bool ask_systemd(struct unit *units)
 {
 	static const char properties[] =
 		"--property=LoadState,ActiveState,UnitFileState,Requires,Requisite,BindsTo,PartOf,"
@@ -124,7 +130,7 @@ static bool from_systemd(struct unit *units)
 	if (!text || subprocess_run(argv, SYSTEMCTL_MS, text, ROOM, &e) != 0)
 		return false;
 	rest = span_of(text);
-	/* A blank line is between two units. */
+	/* A blank line separates two units. */
 	while (rest.n > 0 && at < UNIT_COUNT) {
 		struct span line = proc_file_line(&rest);
 		struct span key;
@@ -138,7 +144,7 @@ static bool from_systemd(struct unit *units)
 	return true;
 }
 
-/* --- as their files have them ------------------------------------------------------------------*/
+/* --- from files --------------------------------------------------------------------------------*/
 
 /*
  * The text of a file, terminated; NULL when there is none. A line that ends with a backslash and
@@ -177,66 +183,61 @@ static void read_unit_file(struct unit *u, const char *path)
 	}
 }
 
-/* What is masked leads to /dev/null, or is empty. */
-static bool is_masked(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 &&
-		(S_ISCHR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0));
-}
-
-/* The unit's own file; false: there is none. */
-static bool find_file(struct unit *u, char *path, size_t cap)
+/* The file of this name in the first directory that has it; false: none has. */
+static bool find_file(const char *name, char *path, size_t cap)
 {
 	struct stat st;
 
 	for (size_t i = 0; i < DIRECTORIES; i++) {
-		(void)snprintf(path, cap, "%s/%s", directories[i], u->name);
+		(void)snprintf(path, cap, "%s/%s", directories[i], name);
 		if (lstat(path, &st) == 0)
 			return true;
 	}
 	return false;
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
 	return strcmp(a, b);
 }
 
-/* NAME.d/x.conf of all directories, in the order of their names. */
-static void read_drop_ins(struct unit *u)
+/* The names of NAME.d/x.conf in all directories, sorted. Returns how many. */
+static size_t list_drop_ins(const char *unit, char (*found)[DROP_IN_NAME])
 {
-	enum { NAME = 256 };
-	char(*found)[NAME] = mem_array(DROP_INS_MOST, NAME);
 	size_t count = 0;
 	char path[512];
 
-	for (size_t i = 0; found && i < DIRECTORIES; i++) {
+	for (size_t i = 0; i < DIRECTORIES; i++) {
 		const struct dirent *entry;
 		DIR *all;
 
-		(void)snprintf(path, sizeof(path), "%s/%s.d", directories[i], u->name);
+		(void)snprintf(path, sizeof(path), "%s/%s.d", directories[i], unit);
 		all = opendir(path);
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
 		while (all && count < DROP_INS_MOST && (entry = readdir(all)) != NULL) {
 			if (span_ends(span_of(entry->d_name), SPAN(".conf")))
-				text_copy(span_of(entry->d_name), found[count++], NAME);
+				text_copy(span_of(entry->d_name), found[count++], DROP_IN_NAME);
 		}
 		if (all)
 			(void)closedir(all);
 	}
-	if (count > 0)
-		qsort(found, count, NAME, by_name);
-	for (size_t i = 0; i < count; i++) {
-		bool taken = i > 0 && strcmp(found[i], found[i - 1]) == 0;
+	qsort(found, count, DROP_IN_NAME, compare_names);
+	return count;
+}
 
-		for (size_t j = 0; j < DIRECTORIES && !taken; j++) {
-			(void)snprintf(path, sizeof(path), "%s/%s.d/%s", directories[j], u->name,
-				found[i]);
-			taken = access(path, F_OK) == 0;
-		}
-		if (i > 0 && strcmp(found[i], found[i - 1]) == 0)
+/* A drop-in hides those of the same name in directories that are searched later. */
+static void read_drop_ins(struct unit *u)
+{
+	char(*found)[DROP_IN_NAME] = mem_array(DROP_INS_MOST, DROP_IN_NAME);
+	size_t count = found ? list_drop_ins(u->name, found) : 0;
+	char path[512];
+
+	for (size_t i = 0; i < count; i++) {
+		char name[DROP_IN_NAME + 32];
+
+		(void)snprintf(name, sizeof(name), "%s.d/%s", u->name, found[i]);
+		if ((i > 0 && strcmp(found[i], found[i - 1]) == 0) ||
+			!find_file(name, path, sizeof(path)))
 			continue;
 		append(u->drop_ins, sizeof(u->drop_ins), span_of(path));
 		read_unit_file(u, path);
@@ -244,62 +245,63 @@ static void read_drop_ins(struct unit *u)
 	mem_free(found);
 }
 
-/* Whether a link in WHO.HOW/ asks for the unit. */
-static bool is_wanted(const char *who, const char *how, const char *name)
+/* Whether a link in TARGET.wants/ (or UNIT.requires/) asks for the unit. */
+static bool is_linked(const char *directory, const char *unit)
 {
+	char path[512];
+	char name[128];
+
+	(void)snprintf(name, sizeof(name), "%s/%s", directory, unit);
+	return find_file(name, path, sizeof(path));
+}
+
+static void read_files(struct unit *u)
+{
+	const char *load = "loaded";
+	const char *state = "disabled";
+	char directory[64];
 	char path[512];
 	struct stat st;
 
-	for (size_t i = 0; i < DIRECTORIES; i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s.%s/%s", directories[i], who, how, name);
-		if (lstat(path, &st) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void from_files(struct unit *u)
-{
-	char path[512];
-
-	if (!find_file(u, path, sizeof(path))) {
+	if (!find_file(u->name, path, sizeof(path))) {
 		text_copy(SPAN("not-found"), u->load, sizeof(u->load));
 		return;
 	}
-	if (is_masked(path)) {
-		text_copy(SPAN("masked"), u->load, sizeof(u->load));
-		text_copy(SPAN("masked"), u->file_state, sizeof(u->file_state));
-		return;
+	/* A link to /dev/null or an empty file masks the unit. */
+	if (stat(path, &st) == 0 &&
+		(S_ISCHR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0))) {
+		load = state = "masked";
+	} else {
+		read_unit_file(u, path);
+		read_drop_ins(u);
+		if (is_linked("sockets.target.wants", u->name) ||
+			is_linked("multi-user.target.wants", u->name))
+			state = "enabled";
+		(void)snprintf(directory, sizeof(directory), "%s.requires", u->name);
+		for (size_t i = 0; i < UNIT_COUNT; i++) {
+			if (is_linked(directory, names[i]))
+				append(u->requires, sizeof(u->requires), span_of(names[i]));
+		}
 	}
-	text_copy(SPAN("loaded"), u->load, sizeof(u->load));
-	read_unit_file(u, path);
-	read_drop_ins(u);
-	text_copy(is_wanted("sockets.target", "wants", u->name) ||
-				is_wanted("multi-user.target", "wants", u->name)
-			? SPAN("enabled")
-			: SPAN("disabled"),
-		u->file_state, sizeof(u->file_state));
-	for (size_t i = 0; i < UNIT_COUNT; i++) {
-		if (is_wanted(u->name, "requires", names[i]))
-			append(u->requires, sizeof(u->requires), span_of(names[i]));
-	}
+	text_copy(span_of(load), u->load, sizeof(u->load));
+	text_copy(span_of(state), u->file_state, sizeof(u->file_state));
 }
 
 void systemd_units_read(struct unit *units, bool systemd)
 {
 	for (size_t i = 0; i < UNIT_COUNT; i++)
 		units[i].name = names[i];
-	if (systemd && from_systemd(units))
+	if (systemd && ask_systemd(units))
 		return;
 	for (size_t i = 0; i < UNIT_COUNT; i++)
-		from_files(&units[i]);
+		read_files(&units[i]);
 }
 
 /* --- command lines -----------------------------------------------------------------------------*/
 
 size_t systemd_units_split(char *text)
 {
-	bool inside = false; /* a word, be it empty */
+	bool inside = false; /* a word, which may be empty */
 	char quote = '\0';
 	size_t n = 0;
 

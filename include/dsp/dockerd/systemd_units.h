@@ -1,6 +1,6 @@
 /*
- * The units that matter to dsp: as systemd has them, or, where it does not run, as their files
- * would have it.
+ * The units that matter to dsp: as systemd has loaded them or, if it does not run, as their files
+ * define them. There is no other reader of units.
  */
 #ifndef DSP_SYSTEMD_UNITS_H
 #define DSP_SYSTEMD_UNITS_H
@@ -15,19 +15,19 @@ enum { UNIT_SOCKET, UNIT_SERVICE, UNIT_DOCKER, UNIT_COUNT };
 
 struct unit {
 	const char *name;
-	char load[16];       /* "loaded", "masked", "not-found", ...; empty: it could not be read */
+	char load[16];       /* "loaded", "masked", "not-found", ...; empty: unknown */
 	char active[16];     /* empty: systemd does not run */
 	char file_state[24]; /* "enabled", "disabled", ... */
-	char requires[512];  /* what goes down with it, or takes it down */
+	char requires[512];  /* units that stop this one when they stop */
 	char drop_ins[512];  /* their paths */
 	char user[64];
 	char restart[24];
 	char watchdog[32];
 	char no_new_privileges[8];
-	char environment[512]; /* as in the files: words with or without quotes */
+	char environment[512]; /* NAME=value words as in the files, perhaps with quotes */
 	char command[8192];    /* ExecStart: the last one */
 	pid_t pid;
-	bool stale; /* systemd has another version of it in mind than its files */
+	bool stale; /* its files have changed since systemd loaded it */
 };
 
 /*
