@@ -14,7 +14,7 @@
 
 enum { FIRST_FD = 3 };
 
-/* A decimal number of a variable; -1: it is none, or out of range. */
+/* Parses a decimal number; -1: it is not one, or out of range. */
 static long number_of(const char *text)
 {
 	char *end;
@@ -54,7 +54,7 @@ static int check_kind(int fd, struct err *e)
 	return 0;
 }
 
-static int take_path(int fd, char *path, size_t cap, struct err *e)
+static int read_path(int fd, char *path, size_t cap, struct err *e)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNSPEC };
 	socklen_t n = sizeof(address);
@@ -63,7 +63,7 @@ static int take_path(int fd, char *path, size_t cap, struct err *e)
 
 	if (getsockname(fd, (struct sockaddr *)&address, &n) != 0)
 		return FAIL(e, errno, "the socket that was handed over");
-	/* Of the full length it has no terminator. */
+	/* A path of full length has no terminator. */
 	whole.n = n > start ? n - start : 0;
 	if (whole.n > sizeof(address.sun_path))
 		whole.n = sizeof(address.sun_path);
@@ -90,7 +90,7 @@ static int set_flags(int fd, struct err *e)
 	return 0;
 }
 
-/* Whether the variables are there and name this process. -1 and e. */
+/* 1: the variables are set and name this process. 0: they do not. -1 and e: they are wrong. */
 static int count_of(const char *pid, const char *fds, struct err *e)
 {
 	long count;
@@ -99,7 +99,7 @@ static int count_of(const char *pid, const char *fds, struct err *e)
 		return 0;
 	if (number_of(pid) <= 0)
 		return FAIL(e, 0, "LISTEN_PID is no process's number");
-	/* Left over from one above us: its descriptors are not meant for us. */
+	/* Inherited from a parent process: its descriptors are not meant for us. */
 	if (number_of(pid) != getpid())
 		return 0;
 	count = number_of(fds);
@@ -110,7 +110,7 @@ static int count_of(const char *pid, const char *fds, struct err *e)
 	return 1;
 }
 
-int activation_take(struct activation *ret, struct err *e)
+int activation_receive(struct activation *ret, struct err *e)
 {
 	/* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
 	int count = count_of(getenv("LISTEN_PID"), getenv("LISTEN_FDS"), e);
@@ -123,7 +123,7 @@ int activation_take(struct activation *ret, struct err *e)
 		return count;
 	ret->fd = FIRST_FD;
 	if (check_kind(ret->fd, e) != 0 ||
-		take_path(ret->fd, ret->path, sizeof(ret->path), e) != 0 ||
+		read_path(ret->fd, ret->path, sizeof(ret->path), e) != 0 ||
 		set_flags(ret->fd, e) != 0)
 		return -1;
 	return 1;

@@ -1,7 +1,7 @@
 /*
- * The listening socket that a service manager has made before and hands over (sd_listen_fds(3)):
- * descriptor 3, announced by LISTEN_PID and LISTEN_FDS. It trusts the manager to have made it with
- * the right modes, and checks that dockerd can reach it: a stream, listening, at a path.
+ * Socket activation: the listening socket that a service manager made and hands over as descriptor
+ * 3, announced by LISTEN_PID and LISTEN_FDS (sd_listen_fds(3)). dspd trusts the manager for the
+ * modes of the socket, and checks that dockerd can reach it: a stream, listening, at a path.
  */
 #ifndef DSP_ACTIVATION_H
 #define DSP_ACTIVATION_H
@@ -16,10 +16,10 @@ struct activation {
 };
 
 /*
- * To be called once, first of all: the variables are taken out of the environment. 1: a socket was
- * handed over, and *ret is it. 0: none was, or it is meant for another process. -1 and e: what was
- * handed over cannot be served.
+ * Call it once, before anything else: it removes the variables from the environment. Returns 1 and
+ * *ret: a socket was handed over. 0: none was, or it is meant for another process. -1 and e: the
+ * socket cannot be served.
  */
-MUST_USE int activation_take(struct activation *ret, struct err *e);
+MUST_USE int activation_receive(struct activation *ret, struct err *e);
 
 #endif

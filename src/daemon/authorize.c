@@ -87,7 +87,7 @@ static void deny_repeated(const struct service *service, struct call *call)
 
 /* --- mount sources -----------------------------------------------------------------------------*/
 
-static void doubt_source(struct facts *facts, struct span source)
+static void mark_source_unreadable(struct facts *facts, struct span source)
 {
 	char text[64];
 
@@ -115,7 +115,8 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 		return 0;
 	if (lookup_pool_submit(service->pool, x->lookup, x, &blocked_by) == 0)
 		return 1;
-	doubt_source(&x->facts, blocked_by.n > 0 ? blocked_by : mount_lookup_first(x->lookup));
+	mark_source_unreadable(
+		&x->facts, blocked_by.n > 0 ? blocked_by : mount_lookup_first(x->lookup));
 	return 0;
 }
 
@@ -209,9 +210,9 @@ struct call *authorize_next_answer(void *ctx)
 	x = result.tag;
 	call = x->call;
 	if (!result.in_time)
-		doubt_source(&x->facts, result.source);
+		mark_source_unreadable(&x->facts, result.source);
 	else if (!mount_lookup_attach(x->lookup, &x->facts, &missing))
-		doubt_source(&x->facts, missing);
+		mark_source_unreadable(&x->facts, missing);
 	conclude(service, x);
 	exchange_end(x);
 	return call;

@@ -5,9 +5,9 @@
 #include "dsp/core/base/mem.h"
 
 enum {
-	GROWTH = 4,        /* a body that comes in pieces: the room for what comes, to what came */
-	SMALL = 64 * 1024, /* bodies of this room */
-	SMALL_SHARE = 16,  /* have one part in so many of the budget for themselves */
+	GROWTH = 4,        /* each new room, as a multiple of the one before */
+	SMALL = 64 * 1024, /* bodies up to this size */
+	SMALL_SHARE = 16,  /* have one sixteenth of the budget for themselves */
 };
 
 void body_buffer_begin(struct body_buffer *in, size_t max)
@@ -34,7 +34,7 @@ void body_buffer_free(struct body_buffer *in, struct body_budget *budget)
 	in->room = 0;
 }
 
-/* The first piece is most often the whole body, and gets exactly its room. */
+/* The first piece is mostly the whole body, so it gets exactly its room. */
 static size_t room_for(const struct body_buffer *in, size_t need)
 {
 	size_t room = need;
@@ -49,7 +49,7 @@ static size_t room_for(const struct body_buffer *in, size_t need)
 	return room;
 }
 
-/* Slow senders of big bodies cannot spend what the many small calls need. */
+/* Slow clients with big bodies cannot use up what the many small requests need. */
 static size_t budget_left(const struct body_budget *budget, size_t room)
 {
 	size_t kept = room > SMALL ? budget->limit / SMALL_SHARE : 0;

@@ -1,6 +1,6 @@
 /*
- * The body of one request while it comes in: within its endpoint's limit, and within one budget
- * for all bodies of the process. It trusts no claimed length: memory is taken for bytes that came.
+ * Collects the body of one request, within its endpoint's limit and one budget for all bodies of
+ * the process. A claimed length is not trusted: memory is allocated for bytes that came.
  */
 #ifndef DSP_BODY_BUFFER_H
 #define DSP_BODY_BUFFER_H
@@ -8,13 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Shared by all intakes of one server. */
+/* Shared by all bodies of one server. */
 struct body_budget {
 	size_t limit; /* most bytes of memory for bodies in flight; a part is for small ones only */
 	size_t used;
 };
 
-/* Why a body was not kept. Whatever the fault, body_buffer_append goes on swallowing it. */
+/* Why a body was not kept. After a fault body_buffer_append drops all further bytes. */
 enum body_fault {
 	BODY_FINE,
 	BODY_TOO_BIG, /* more than max */
@@ -27,17 +27,17 @@ struct body_buffer {
 	size_t len;
 	size_t room; /* bytes allocated, and charged to the budget */
 	size_t max;  /* most bytes kept; 0: none, at no fault */
-	size_t top;  /* most bytes worth allocating: max, or what the peer claimed */
+	size_t top;  /* most bytes worth allocating: max, or the claimed length */
 	enum body_fault fault;
 };
 
-/* Starts an empty intake; its memory must have been dropped before. */
+/* Starts an empty body of at most max bytes; what it held before must have been freed. */
 void body_buffer_begin(struct body_buffer *in, size_t max);
 
-/* The length that the peer claims: above max it is a fault at once, else a bound for growth. */
+/* The claimed length: above max it is a fault at once, else a bound for growth. */
 void body_buffer_expect(struct body_buffer *in, uint64_t claimed);
 
-/* Adds n bytes. On a fault everything kept is dropped, and later bytes are swallowed. */
+/* Adds n bytes. A fault frees everything kept; later bytes are dropped. */
 void body_buffer_append(
 	struct body_buffer *in, struct body_budget *budget, const char *bytes, size_t n);
 

@@ -45,7 +45,7 @@ static const struct reply *const faults[] = {
 
 /* --- connections ------------------------------------------------------------------------------*/
 
-static void note_count(const struct http *h)
+static void update_count(const struct http *h)
 {
 	if (h->options->connections)
 		*h->options->connections = h->connections.count;
@@ -65,14 +65,14 @@ static struct http_client *client_begin(struct http *h, struct MHD_Connection *c
 	client->call.peer = unix_socket_peer(fd);
 	h->accepted++;
 	h->fresh = true;
-	note_count(h);
+	update_count(h);
 	return client;
 }
 
 static void client_end(struct http *h, struct http_client *client)
 {
 	connections_remove(&h->connections, &client->connection);
-	note_count(h);
+	update_count(h);
 	body_buffer_free(&client->body, &h->budget);
 	mem_free(client);
 }

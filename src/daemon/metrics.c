@@ -7,7 +7,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/system/clock.h"
 
-/* A decision takes microseconds, one that looks for mounts up to POOL_DEADLINE_MS. */
+/* A decision takes microseconds, one that looks up mount sources up to POOL_DEADLINE_MS. */
 static const uint32_t bounds[METRICS_BUCKETS - 1] = { 10, 25, 50, 100, 250, 500, 1000, 2500, 5000,
 	10000, 25000, 100000, 500000, 1000000, 2500000 };
 
@@ -25,7 +25,7 @@ struct metrics *metrics_new(void)
 	return m;
 }
 
-/* Words of ours: the same one is most often at the same address, and stands early. */
+/* A word mostly has the same address each time, so the pointers are compared first. */
 static uint64_t *decided_by(struct metrics *m, const char *word)
 {
 	size_t i = 0;

@@ -1,6 +1,6 @@
 /*
- * Numbers of what dsp did, for monitoring: counted by the serving loop alone, so nothing is locked.
- * Their memory is fixed; names that come from a policy file are bounded in number and length.
+ * Counters for monitoring. Only the event loop's thread counts, so nothing is locked. The memory is
+ * fixed: names that come from a policy file are bounded in number and length.
  */
 #ifndef DSP_METRICS_H
 #define DSP_METRICS_H
@@ -14,14 +14,14 @@
 enum {
 	METRICS_RULE_ROOM = 104,
 	METRICS_RULES = 256,
-	METRICS_FOUND = 64, /* rules whose place need not be looked for */
+	METRICS_FOUND = 64, /* cache: rules whose place is known */
 	METRICS_WORDS = 20,
 	METRICS_BUCKETS = 16,
 };
 
 enum metrics_verdict { METRICS_ALLOW, METRICS_DENY, METRICS_MONITORED, METRICS_VERDICTS };
 
-/* Why a request could not be judged. */
+/* Why a request could not be decided by the policy alone. */
 enum metrics_doubt {
 	DOUBT_UNROUTABLE,
 	DOUBT_UNREADABLE,
@@ -39,7 +39,7 @@ struct metrics_rule {
 	metrics_counts counts;
 };
 
-/* A rule of one generation is one thing: its place stays while dsp serves. */
+/* Where a rule of one generation is counted; that never changes. */
 struct metrics_found {
 	const struct rule *rule;
 	unsigned generation;
@@ -48,20 +48,20 @@ struct metrics_found {
 
 struct metrics {
 	uint64_t start_us;                              /* since 1970 */
-	metrics_counts operations[OPERATION_COUNT + 2]; /* then unknown, none */
-	const char *deciders[METRICS_WORDS];            /* words as they came */
+	metrics_counts operations[OPERATION_COUNT + 2]; /* the last two: unknown, none */
+	const char *deciders[METRICS_WORDS];            /* in the order in which they first came */
 	metrics_counts decided[METRICS_WORDS];
 	metrics_counts powers[POWER_COUNT];
 	struct metrics_rule rules[METRICS_RULES]; /* the last one for all that have no place */
 	struct metrics_found found[METRICS_FOUND];
 	uint64_t would_deny;
 	uint64_t doubts[DOUBTS];
-	uint64_t buckets[METRICS_BUCKETS]; /* each for itself; the last one has no bound */
+	uint64_t buckets[METRICS_BUCKETS]; /* not cumulative; the last one has no bound */
 	uint64_t duration_us;              /* the sum */
 	uint64_t reloads[2];               /* failed, ok */
 };
 
-/* mem_free is for the caller. NULL without memory. */
+/* The caller frees it with mem_free. NULL without memory. */
 struct metrics *metrics_new(void) __attribute__((warn_unused_result));
 
 /* Counts a decision, or a refusal without one. */

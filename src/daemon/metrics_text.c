@@ -30,10 +30,10 @@ struct page {
 	size_t room;
 	bool failed;
 	enum metrics_form form;
-	enum metric now; /* the metric whose samples come */
+	enum metric now; /* the metric whose samples follow */
 };
 
-/* At most LINE_MOST bytes at a time. */
+/* Appends at most LINE_MOST bytes. */
 PRINTF_LIKE(2, 3) static void add(struct page *p, const char *fmt, ...)
 {
 	va_list args;
@@ -88,7 +88,7 @@ static void sample(struct page *p, const char *label, const char *text, uint64_t
 	add(p, "%s%s{%s=\"%s\"} %" PRIu64 "\n", metrics[p->now].name, total(p), label, text, n);
 }
 
-/* Those that occurred. */
+/* Writes the counters that are not 0. */
 static void by_verdict(struct page *p, const char *label, const char *text, const uint64_t *counts)
 {
 	for (size_t v = 0; v < METRICS_VERDICTS; v++) {
@@ -142,7 +142,7 @@ static void write_operations(struct page *p, const struct metrics *m)
 	by_verdict(p, "operation", "none", m->operations[OPERATION_COUNT + 1]);
 }
 
-/* What text_escape has made of a name, as a label: there "\x" is not a word, "\\x" is. */
+/* A name from text_escape as a label value, in which "\x" is invalid and "\\x" is not. */
 static void label_of(const char *name, char out[2 * METRICS_RULE_ROOM])
 {
 	while (*name) {

@@ -14,7 +14,7 @@
 #include "dsp/system/unix_socket.h"
 
 enum {
-	SIGNS = 3, /* of life, in the time that the manager waits: one may be late, or lost */
+	SIGNS = 3, /* WATCHDOG=1 in the time that the manager waits: one may be late, or lost */
 	IDLE_MS = 5000,
 	RETRY_MS = 100,
 };
@@ -44,7 +44,7 @@ static int set_watchdog(struct notify *n, const char *usec, const char *pid, str
 		us = strtoull(pid, &end, 10);
 		if (errno != 0 || end == pid || *end != '\0')
 			return FAIL(e, 0, "WATCHDOG_PID is no process's number");
-		/* Left over from one above us. */
+		/* Inherited from a parent process. */
 		if (us != (unsigned long long)getpid())
 			return 0;
 	}
@@ -76,8 +76,8 @@ int notify_open(struct notify *n, struct err *e)
 	return rc;
 }
 
-/* false: there is no room now, and there may be some later. */
-static bool tell(const struct notify *n, const char *text)
+/* False: there is no room now; try again later. */
+static bool send_datagram(const struct notify *n, const char *text)
 {
 	if (n->fd < 0 ||
 		sendto(n->fd, text, strlen(text), MSG_NOSIGNAL,
@@ -95,15 +95,15 @@ void notify_ready(struct notify *n, const char *status)
 	line_add(&l, "READY=1\nSTATUS=");
 	start = l.n;
 	line_add_cut(&l, span_of(status));
-	/* A line's end would begin another assignment. */
+	/* A newline would begin another assignment. */
 	for (size_t i = start; i < l.n; i++) {
 		if (n->state[i] < 0x20 || n->state[i] > 0x7e)
 			n->state[i] = '?';
 	}
-	n->late = !tell(n, n->state);
+	n->late = !send_datagram(n, n->state);
 }
 
-/* Lost, it is not said again: the word that it is over comes right behind. */
+/* If it is lost it is not repeated: READY=1 follows at once. */
 void notify_reloading(struct notify *n)
 {
 	char text[80];
@@ -112,13 +112,13 @@ void notify_reloading(struct notify *n)
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
 		(uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
-	(void)tell(n, text);
+	(void)send_datagram(n, text);
 }
 
 void notify_stopping(struct notify *n)
 {
 	n->late = false;
-	(void)tell(n, "STOPPING=1");
+	(void)send_datagram(n, "STOPPING=1");
 }
 
 unsigned notify_alive(struct notify *n)
@@ -126,9 +126,9 @@ unsigned notify_alive(struct notify *n)
 	unsigned again = n->watchdog_ms > 0 ? n->watchdog_ms / SIGNS : IDLE_MS;
 
 	if (n->late)
-		n->late = !tell(n, n->state);
+		n->late = !send_datagram(n, n->state);
 	if (n->watchdog_ms > 0)
-		(void)tell(n, "WATCHDOG=1");
+		(void)send_datagram(n, "WATCHDOG=1");
 	if (n->late && again > RETRY_MS)
 		again = RETRY_MS;
 	return again > 0 ? again : 1;

@@ -1,9 +1,9 @@
 /*
- * What the service manager is told (sd_notify(3)): ready, reloading, stopping, how it goes, and
- * that the loop still turns. One datagram each, written here by hand: libsystemd would bring
- * 845 KB and five libraries into a process that decides about root, and has no static form.
+ * Notifies the service manager (sd_notify(3)): ready, reloading, stopping, a status line, and that
+ * the event loop still runs. Each is one datagram, sent without libsystemd: that would bring 845 KB
+ * and five libraries into a process that decides over root, and has no static form.
  *
- * Nothing here waits, and nothing depends on who listens: without NOTIFY_SOCKET nothing is sent.
+ * Nothing here waits. Without NOTIFY_SOCKET nothing is sent.
  */
 #ifndef DSP_NOTIFY_H
 #define DSP_NOTIFY_H
@@ -16,31 +16,30 @@
 #include "dsp/core/base/err.h"
 
 struct notify {
-	int fd; /* -1: there is nobody to tell */
+	int fd; /* -1: no service manager listens */
 	struct sockaddr_un address;
 	socklen_t length;
-	unsigned watchdog_ms; /* how long the manager waits for a sign of life; 0: it does not */
-	bool late;            /* the last word on the state found no room */
-	char state[512];      /* that word */
+	unsigned watchdog_ms; /* how long the manager waits for WATCHDOG=1; 0: for ever */
+	bool late;            /* the last state could not be sent yet */
+	char state[512];      /* that state */
 };
 
 /*
- * To be called once, first of all: NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are taken out of
- * the environment. -1 and e, for a line of the log, when one of them cannot be understood: what
- * can be is in *n all the same.
+ * Call it once, before anything else: it removes NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID from
+ * the environment. -1 and e, for the log: one of them is invalid; *n then has the others.
  */
 MUST_USE int notify_open(struct notify *n, struct err *e);
 
-/* Ready, with a few words for `systemctl status`; also when a reload is over, well or not. */
+/* Ready, with a line for `systemctl status`. Also sent when a reload has ended or failed. */
 void notify_ready(struct notify *n, const char *status);
 
 void notify_reloading(struct notify *n);
 void notify_stopping(struct notify *n);
 
 /*
- * A sign of life, and what found no room before: for the serving loop alone, never for a thread of
- * its own, which would live on when the loop does not. After so many milliseconds at most it must
- * come again.
+ * Sends WATCHDOG=1, and the state that could not be sent before. Call it from the event loop only: a
+ * thread of its own would live on when the loop hangs. Returns the milliseconds after which it must
+ * be called again.
  */
 unsigned notify_alive(struct notify *n);
 

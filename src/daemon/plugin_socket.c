@@ -14,7 +14,7 @@
 
 enum {
 	BACKLOG = 1024,
-	LOCK_TRIES = 100, /* of 50 ms: nobody who starts orderly holds the lock for long */
+	LOCK_TRIES = 100, /* of 50 ms: a dspd that starts holds the lock for a moment only */
 	LOCK_PAUSE_NS = 50 * 1000 * 1000,
 };
 
@@ -30,7 +30,7 @@ static int set_address(const char *path, struct sockaddr_un *ret, struct err *e)
 	return 0;
 }
 
-/* Makes the missing directories above path, and cuts dir, a copy of it, down to the last one. */
+/* Makes the missing directories above path. dir, a copy of path, becomes the last of them. */
 static int make_parents(const char *path, char *dir, struct err *e)
 {
 	char *last = strrchr(dir, '/');
@@ -50,8 +50,8 @@ static int make_parents(const char *path, char *dir, struct err *e)
 }
 
 /*
- * Two servers that start at once look at the same stale socket; the lock on its directory lets
- * one go after the other. Returns the descriptor that holds it.
+ * Two daemons that start at once find the same stale socket. The lock on its directory lets one go
+ * after the other. Returns the descriptor that holds it.
  */
 static int lock_directory(const struct sockaddr_un *address, struct err *e)
 {
@@ -78,7 +78,7 @@ static int lock_directory(const struct sockaddr_un *address, struct err *e)
 	return -1;
 }
 
-/* 0 when nobody serves at the address, and nothing but a dead socket is there. */
+/* 0: no process serves at the address. -1 and e: one does, or that cannot be found out. */
 static int probe(const struct sockaddr_un *address, struct err *e)
 {
 	const char *path = address->sun_path;
@@ -151,7 +151,7 @@ int plugin_socket_open(const char *path, struct plugin_socket *ret, struct err *
 
 	if (set_address(path, &address, e) != 0)
 		return -1;
-	/* The modes of what is made here come from the umask: never there with a wider one. */
+	/* The umask gives the modes, so that no file has a wider one even for a moment. */
 	old = umask(0077);
 	lock = lock_directory(&address, e);
 	if (lock >= 0) {
@@ -166,8 +166,8 @@ int plugin_socket_open(const char *path, struct plugin_socket *ret, struct err *
 }
 
 /*
- * While our socket is open its inode is in use, so no other file can have its number. Nobody
- * takes the path over between the look and the removal: we still answer there.
+ * While our socket is open no other file can have its inode number. No other dspd replaces the file
+ * between lstat and unlink: we still answer there.
  */
 void plugin_socket_unlink(struct plugin_socket *l)
 {

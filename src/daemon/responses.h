@@ -1,7 +1,4 @@
-/*
- * Replies as libmicrohttpd wants them: the second room, beside server.h, that knows it. Those with
- * static text are built once, as long as there is a place for them.
- */
+/* Replies as libmicrohttpd's responses. One with static text is built once and kept. */
 #ifndef DSP_RESPONSES_H
 #define DSP_RESPONSES_H
 
@@ -24,12 +21,12 @@ struct responses {
 	size_t count;
 };
 
-/* Builds what is said when memory runs out later. -1 and e: it has already. */
+/* Builds the reply for when memory runs out. -1 and e: it already has. */
 MUST_USE int responses_init(struct responses *all, struct err *e);
 
 /*
- * Queues r on the connection, which ends with it when it is the last; takes what r owns. false:
- * the connection is to be cut.
+ * Queues r on the connection, and frees what r owns. last: the connection ends after it. False: cut
+ * the connection.
  */
 bool responses_queue(
 	struct responses *all, struct MHD_Connection *c, const struct reply *r, bool last);

@@ -13,7 +13,7 @@
 
 #include "seccomp.h"
 
-/* Threads count too; a second dsp of the same number runs during an upgrade. */
+/* Threads count too, and during an upgrade a second dspd has the same user. */
 enum { PROCESSES_MOST = 64 };
 
 int sandbox_prepare(struct err *e)
@@ -45,7 +45,7 @@ static int drop_bounding_set(struct err *e)
 			return FAIL(e, errno, "cannot drop capability %lu for good", cap);
 		cap++;
 	}
-	/* The kernel knows no capability of the number that ends the loop; it knows the first. */
+	/* The loop ends at the first number that the kernel does not know. */
 	return cap > 0 ? 0 : FAIL(e, errno, "cannot read the capabilities");
 }
 
@@ -86,7 +86,7 @@ static int limit(struct err *e)
 	return 0;
 }
 
-/* --- what has come of them --------------------------------------------------------------------*/
+/* --- checks -----------------------------------------------------------------------------------*/
 
 static bool is_nobody_else(void)
 {
@@ -125,7 +125,7 @@ static int check(struct err *e)
 
 int sandbox_enter(struct err *e)
 {
-	/* The bounding set first: later the right to change it is gone. */
+	/* The bounding set first: without root it can no longer be changed. */
 	if (drop_bounding_set(e) != 0 || become(e) != 0 || drop_capabilities(e) != 0 ||
 		limit(e) != 0 || check(e) != 0)
 		return -1;

@@ -19,7 +19,7 @@ static const struct {
 	unsigned argument;
 	uint32_t bits; /* 0: always */
 } refused[] = {
-	/* other programs, and code that was not there at the start */
+	/* new programs, and new code */
 	{ SCMP_SYS(execve), 0, 0 },
 	{ SCMP_SYS(execveat), 0, 0 },
 	{ SCMP_SYS(mmap), 2, PROT_EXEC },
@@ -46,7 +46,7 @@ static const struct {
 	{ SCMP_SYS(fsmount), 0, 0 },
 	{ SCMP_SYS(fspick), 0, 0 },
 	{ SCMP_SYS(open_by_handle_at), 0, 0 },
-	/* the kernel itself, and parts of it that were ways in */
+	/* the kernel itself, and parts of it that intruders used before */
 	{ SCMP_SYS(bpf), 0, 0 },
 	{ SCMP_SYS(perf_event_open), 0, 0 },
 	{ SCMP_SYS(userfaultfd), 0, 0 },

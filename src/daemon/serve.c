@@ -133,7 +133,7 @@ static int read_manager(struct daemon *d, struct err *e)
 		log_to_journal();
 	if (notify_open(&d->notify, e) != 0)
 		log_line("notice: %s", e->text);
-	handed_over = activation_take(&d->handed, e);
+	handed_over = activation_receive(&d->handed, e);
 	if (handed_over > 0)
 		d->sources.inherited = d->handed.path;
 	return handed_over < 0 ? -1 : 0;

@@ -4,7 +4,7 @@
 
 #include "dsp/config/config.h"
 
-/* Serves until SIGTERM or SIGINT. Returns an exit status; what went wrong has been logged. */
+/* Serves until SIGTERM or SIGINT. Returns an exit status; an error has been logged. */
 int serve(const struct sources *sources);
 
 #endif

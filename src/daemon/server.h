@@ -15,9 +15,9 @@
 
 /* One whole request. */
 struct call {
-	char *body;           /* len bytes, and not NULL when there are none; may be changed */
-	size_t len;           /* until the answer they stay */
-	pid_t peer;           /* the process at the other end; 0: not known */
+	char *body;           /* len bytes, never NULL; the endpoint may change them */
+	size_t len;           /* they stay until the answer */
+	pid_t peer;           /* the client's process; 0: not known */
 	const char *argument; /* the endpoint's parameter of the query; NULL: there is none */
 	struct reply reply;   /* the answer; every field must be set */
 	void *state;          /* the endpoint's own, of an answer that comes later */
@@ -31,8 +31,8 @@ struct endpoint {
 	/* ANSWER_NOW: reply is set. ANSWER_LATER: it will be when `next_answer` returns this call. */
 	enum answer (*answer)(void *ctx, struct call *call);
 	/*
-	 * Not NULL: each piece of the body goes here as it comes, and none is kept. call->state is
-	 * the endpoint's, NULL at first; answer must free it and set it to NULL.
+	 * Not NULL: gets each piece of the body as it comes, and none is kept. call->state is the
+	 * endpoint's, NULL at first; answer must free it and set it to NULL.
 	 */
 	void (*parse_piece)(void *ctx, struct call *call, const char *bytes, size_t n);
 	/* Frees the state of a call that is cut before its answer. NULL: there is no state. */
@@ -46,25 +46,25 @@ struct server_options {
 	size_t count;
 	void *ctx;                /* passed to answer */
 	size_t budget;            /* most bytes of all bodies in flight; beyond: 503 */
-	unsigned *connections;    /* always how many are open; NULL: nobody wants to know */
-	unsigned request_seconds; /* from a request's first byte to its last */
-	/* The socket outlives this process: what waits in its backlog is left for the next one. */
+	unsigned *connections;    /* kept at the number of open ones; NULL: not wanted */
+	unsigned request_seconds; /* time-out, from a request's first byte to its reply's last */
+	/* The socket outlives this process: its backlog is left for the next one. */
 	bool handed_over;
 	/* Called once, at a stop, before the last connections are accepted. May be NULL. */
 	void (*on_stop)(void *ctx);
-	/* Called on SIGHUP. NULL: a line of the log says that it means nothing. */
+	/* Called on SIGHUP. NULL: the log says that there is nothing to reload. */
 	void (*on_hangup)(void *ctx);
 	/*
-	 * For answers that come later; NULL: there are none. The next call whose answer has come,
-	 * or NULL; it is asked when wake_fd is readable, and after what `answer_timeout` says in
-	 * milliseconds (-1: never) as long as there are such calls. A stop waits for all of them.
+	 * For answers that come later; NULL: there are none. Returns the next call whose answer has
+	 * come, or NULL. The loop calls it when wake_fd is readable and after answer_timeout
+	 * milliseconds (-1: never), as long as there are such calls. A stop waits for all of them.
 	 */
 	struct call *(*next_answer)(void *ctx);
 	int (*answer_timeout)(void *ctx);
 	int wake_fd;
 	/*
-	 * Called by the loop alone, and only while it goes round; it says after how many
-	 * milliseconds again (a little more may pass); 0: when next something comes. NULL: no need.
+	 * Called at the end of a round of the loop. Returns after how many milliseconds to call it
+	 * again (a little more may pass); 0: at the next event. NULL: not needed.
 	 */
 	unsigned (*on_tick)(void *ctx);
 };

@@ -49,7 +49,7 @@ static void takes_the_socket(void **state)
 	set_number("LISTEN_PID", getpid());
 	set_number("LISTEN_FDS", 1);
 	assert_int_equal(setenv("LISTEN_FDNAMES", "dsp.socket", 1), 0);
-	assert_int_equal(activation_take(&taken, &e), 1);
+	assert_int_equal(activation_receive(&taken, &e), 1);
 	assert_string_equal(taken.path, a.sun_path);
 	assert_int_equal(fcntl(HANDED, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	assert_int_equal(fcntl(HANDED, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
@@ -69,15 +69,15 @@ static void leaves_what_is_for_others(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(activation_take(&taken, &e), 0);
+	assert_int_equal(activation_receive(&taken, &e), 0);
 	set_number("LISTEN_PID", getppid());
 	set_number("LISTEN_FDS", 7);
-	assert_int_equal(activation_take(&taken, &e), 0);
+	assert_int_equal(activation_receive(&taken, &e), 0);
 	set_number("LISTEN_FDS", 1);
-	assert_int_equal(activation_take(&taken, &e), 0);
+	assert_int_equal(activation_receive(&taken, &e), 0);
 	set_number("LISTEN_PID", getpid());
 	set_number("LISTEN_FDS", 7);
-	assert_int_equal(activation_take(&taken, &e), -1);
+	assert_int_equal(activation_receive(&taken, &e), -1);
 	nothing_left();
 }
 
