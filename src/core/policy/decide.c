@@ -1,4 +1,5 @@
 #include "dsp/core/policy/decide.h"
+
 #include "dsp/core/policy/rule_match.h"
 
 static struct decision deny(enum decider by, const char *reason, size_t flag)
@@ -13,61 +14,36 @@ static struct decision allow(enum decider by, size_t flag)
 	return (struct decision){ .verdict = VERDICT_ALLOW, .by = by, .reason = "", .flag = flag };
 }
 
-static struct decision deny_closed(const struct policy *policy, const struct powerset *closed)
-{
-	struct decision d = deny(DECIDED_BY_POWER, "", FLAG_COUNT);
-
-	d.closed = *closed;
-	for (size_t i = 0; i < POWER_COUNT; i++) {
-		if (powerset_has(closed, (enum power)i)) {
-			d.reason = power_info((enum power)i)->name;
-			d.flag = policy->decided_by_flag[i];
-			break;
-		}
-	}
-	return d;
-}
-
-/* A mount that dsp cannot see may be the socket's: guard alone goes by its text. */
 struct powerset decide_powers(const struct policy *policy, const struct facts *facts)
 {
 	struct powerset powers = facts->powers;
 
+	/* A mount source that dsp cannot see may be Docker's socket. Only guard goes by its text. */
 	if (facts->invisible_mount && policy->profile != PROFILE_GUARD)
 		powerset_add(&powers, POWER_DOCKER_SOCKET);
 	return powers;
 }
 
-/* guard, readonly and hardened: steps 3 to 6. */
-static struct decision decide_profile(const struct policy *policy, const struct facts *facts)
-{
-	const struct route *route = facts->route;
-	struct powerset powers = decide_powers(policy, facts);
-	struct powerset closed = powerset_both(&powers, &policy->closed);
+/* --- flags and profile -------------------------------------------------------------------------*/
 
-	if (!powerset_empty(&closed))
-		return deny_closed(policy, &closed);
-	if (!powerset_empty(&powers) && powerset_within(&powers, &policy->granted))
+/* guard, readonly and hardened: none of these powers is closed. */
+static struct decision decide_by_profile(
+	const struct policy *policy, const struct route *route, const struct powerset *powers)
+{
+	size_t section;
+
+	if (!powerset_empty(powers) && powerset_within(powers, &policy->granted))
 		return allow(DECIDED_BY_GRANT, FLAG_COUNT);
 	if (!route)
 		return deny(DECIDED_BY_READING, "unknown", FLAG_COUNT);
 	if (route->write && policy->flags[FLAG_POST] == SETTING_OFF)
 		return deny(DECIDED_BY_POST, flag_at(FLAG_POST)->name, FLAG_POST);
-	if (route->section != SECTION_NONE) {
-		size_t flag = flag_of_section(route->section);
-
-		if (policy->flags[flag] == SETTING_OFF)
-			return deny(DECIDED_BY_SECTION, flag_at(flag)->name, flag);
-	}
+	section = flag_of_section(route->section);
+	if (route->section != SECTION_NONE && policy->flags[section] == SETTING_OFF)
+		return deny(DECIDED_BY_SECTION, flag_at(section)->name, section);
 	if (policy->profile == PROFILE_READONLY && route->write)
 		return deny(DECIDED_BY_READONLY, "readonly", FLAG_COUNT);
 	return allow(DECIDED_BY_PROFILE, FLAG_COUNT);
-}
-
-static bool concerns(const struct proxy_rule *rule, enum operation operation)
-{
-	return rule->operations[0] == operation || rule->operations[1] == operation ||
-		rule->operations[2] == operation;
 }
 
 static bool is_on(const struct policy *policy, size_t flag)
@@ -76,28 +52,8 @@ static bool is_on(const struct policy *policy, size_t flag)
 		(policy->flags[flag] == SETTING_UNSET && flag_at(flag)->proxy_default);
 }
 
-/* A grant covers its own route alone: what query or body add needs the section's rule. */
-static bool grants(const struct policy *policy, const struct facts *facts, size_t rule)
-{
-	struct powerset own = route_powers(facts->route);
-
-	return is_on(policy, policy->proxy_rule_flags[rule]) && facts->plain_name &&
-		powerset_within(&facts->powers, &own);
-}
-
-static struct decision decide_section(const struct policy *policy, const struct route *route)
-{
-	size_t flag = flag_of_section(route->section);
-
-	if (route->section == SECTION_NONE)
-		return deny(DECIDED_BY_SECTION, "no section", FLAG_COUNT);
-	if (is_on(policy, flag))
-		return allow(DECIDED_BY_SECTION, flag);
-	return deny(DECIDED_BY_SECTION, flag_at(flag)->name, flag);
-}
-
-/* The power by whose name a rule's flag goes: the reason that is given. */
-static const char *rule_reason(const struct route *route)
+/* Why a proxy's rule denies a route: the power that the rule's flag is named after. */
+static const char *proxy_rule_reason(const struct route *route)
 {
 	for (size_t i = 0; i < 2 && route->powers[i] != POWER_COUNT; i++) {
 		if (route->powers[i] != POWER_CHECKPOINT)
@@ -106,50 +62,70 @@ static const char *rule_reason(const struct route *route)
 	return route->name;
 }
 
-/* tecnativa and linuxserver: what HAProxy would say with the projects' rules. */
-static struct decision decide_proxy(const struct policy *policy, const struct facts *facts)
+/* tecnativa and linuxserver: what HAProxy would do with the rules of these projects. */
+static struct decision decide_by_proxy_rules(const struct policy *policy, const struct facts *facts)
 {
 	const struct route *route = facts->route;
-	struct powerset powers = decide_powers(policy, facts);
-	struct powerset closed = powerset_both(&powers, &policy->closed);
+	struct powerset own;
+	size_t section;
 
-	if (!powerset_empty(&closed))
-		return deny_closed(policy, &closed);
 	if (!route)
 		return deny(DECIDED_BY_SECTION, "unknown", FLAG_COUNT);
 	if (route->operation == OP_SYSTEM_OPTIONS)
 		return allow(DECIDED_BY_PROFILE, FLAG_COUNT);
+	own = route_powers(route);
 	for (size_t i = 0; i < policy->proxy_rule_count; i++) {
 		const struct proxy_rule *rule = policy->proxy_rules[i];
 		size_t flag = policy->proxy_rule_flags[i];
-		bool about = concerns(rule, route->operation);
+		bool on = is_on(policy, flag);
+		bool matches = rule->operations[0] == route->operation ||
+			rule->operations[1] == route->operation ||
+			rule->operations[2] == route->operation;
 
-		if (rule->kind == PROXY_WRITES && route->write && !is_on(policy, flag))
+		if (rule->kind == PROXY_WRITES && route->write && !on)
 			return deny(DECIDED_BY_POST, flag_at(flag)->name, flag);
-		if (rule->kind == PROXY_GRANT && about && grants(policy, facts, i))
+		/* A grant covers the route alone: powers of query or body need the section's flag. */
+		if (rule->kind == PROXY_GRANT && matches && on && facts->plain_name &&
+			powerset_within(&facts->powers, &own))
 			return allow(DECIDED_BY_GRANT, flag);
-		if ((rule->kind == PROXY_DENY || rule->kind == PROXY_CLOSE) && about &&
-			!is_on(policy, flag))
-			return deny(DECIDED_BY_RULE, rule_reason(route), flag);
+		if ((rule->kind == PROXY_DENY || rule->kind == PROXY_CLOSE) && matches && !on)
+			return deny(DECIDED_BY_RULE, proxy_rule_reason(route), flag);
 	}
-	return decide_section(policy, route);
+	section = flag_of_section(route->section);
+	if (route->section == SECTION_NONE)
+		return deny(DECIDED_BY_SECTION, "no section", FLAG_COUNT);
+	if (!is_on(policy, section))
+		return deny(DECIDED_BY_SECTION, flag_at(section)->name, section);
+	return allow(DECIDED_BY_SECTION, section);
 }
 
-static struct decision decide_by_file(const struct rule *rule)
+static struct decision decide_by_flags(const struct policy *policy, const struct facts *facts)
 {
-	struct decision d = rule->deny ? deny(DECIDED_BY_FILE, "rule", FLAG_COUNT)
-				       : allow(DECIDED_BY_FILE, FLAG_COUNT);
+	struct powerset powers = decide_powers(policy, facts);
+	struct decision d = deny(DECIDED_BY_POWER, "", FLAG_COUNT);
 
-	d.rule = rule;
-	return d;
+	d.closed = powerset_both(&powers, &policy->closed);
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		if (powerset_has(&d.closed, (enum power)i)) {
+			d.reason = power_info((enum power)i)->name;
+			d.flag = policy->decided_by_flag[i];
+			return d;
+		}
+	}
+	if (policy_is_proxy(policy))
+		return decide_by_proxy_rules(policy, facts);
+	return decide_by_profile(policy, facts->route, &powers);
 }
+
+/* --- the policy file ---------------------------------------------------------------------------*/
 
 /*
- * The first rule that matches. Of a request that cannot be read only what route and query say is
- * known: that can be enough for a denial, and never for an allow.
+ * The first rule that matches, or NULL; monitoring rules are passed over, and *monitored is the
+ * first of them. Of an unreadable request dsp knows what route and query say: that can be enough
+ * for a denial, never for an allow.
  */
 static const struct rule *first_rule(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, const struct rule **monitored_rule)
+	const struct facts *facts, const struct rule **monitored)
 {
 	struct powerset powers = decide_powers(policy, facts);
 	const struct rules *rules = policy->file_rules;
@@ -167,32 +143,35 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 			continue;
 		if (!rule->monitor)
 			return rule;
-		if (!*monitored_rule)
-			*monitored_rule = rule;
+		if (!*monitored)
+			*monitored = rule;
 	}
 	return NULL;
 }
 
-static struct decision decide_readable(
+static struct decision decide_by_file(
 	const struct policy *policy, const struct subject *subject, const struct facts *facts)
 {
-	const struct rule *monitored_rule = NULL;
-	const struct rule *rule = first_rule(policy, subject, facts, &monitored_rule);
+	const struct rule *monitored = NULL;
+	const struct rule *rule = first_rule(policy, subject, facts, &monitored);
 	struct decision d;
 
-	if (rule)
-		d = decide_by_file(rule);
+	if (rule && rule->deny)
+		d = deny(DECIDED_BY_FILE, "rule", FLAG_COUNT);
+	else if (rule)
+		d = allow(DECIDED_BY_FILE, FLAG_COUNT);
 	else if (policy->file_rules && policy->file_rules->default_deny)
 		d = deny(DECIDED_BY_DEFAULT, "otherwise", FLAG_COUNT);
-	else if (policy_is_proxy(policy))
-		d = decide_proxy(policy, facts);
 	else
-		d = decide_profile(policy, facts);
-	d.monitored_rule = monitored_rule;
+		d = decide_by_flags(policy, facts);
+	d.rule = rule;
+	d.monitored_rule = monitored;
 	return d;
 }
 
-static struct decision decide_strictly(
+/* --- the steps in their order ------------------------------------------------------------------*/
+
+static struct decision decide_enforced(
 	const struct policy *policy, const struct subject *subject, const struct facts *facts)
 {
 	struct decision d;
@@ -206,31 +185,26 @@ static struct decision decide_strictly(
 		return deny(DECIDED_BY_IDENTITY, "identity", FLAG_COUNT);
 	if (facts->reading == READING_UNROUTABLE)
 		return deny(DECIDED_BY_READING, "unroutable", FLAG_COUNT);
-	d = decide_readable(policy, subject, facts);
-	/* A denial that an administrator can change is the better reason; an allow is none. */
+	d = decide_by_file(policy, subject, facts);
+	/* Denials by a rule or a flag keep their reason: an administrator can change those. */
 	if ((d.verdict == VERDICT_ALLOW || d.by == DECIDED_BY_DEFAULT) &&
 		facts->reading != READING_EXACT)
 		return deny(DECIDED_BY_READING, "unreadable", FLAG_COUNT);
 	return d;
 }
 
-/* What a monitoring policy never lets through: what would undo dsp. */
-static bool is_lasting(
-	const struct policy *policy, const struct facts *facts, const struct decision *d)
+struct decision decide(
+	const struct policy *policy, const struct subject *subject, const struct facts *facts)
 {
-	return d->by == DECIDED_BY_BROKEN || d->by == DECIDED_BY_OWN_NAME ||
+	struct decision d = decide_enforced(policy, subject, facts);
+	/* Denials that stay enforced in monitor mode, since allowing them would disable dsp. */
+	bool disables_dsp = d.by == DECIDED_BY_BROKEN || d.by == DECIDED_BY_OWN_NAME ||
 		(powerset_has(&facts->powers, POWER_PLUGIN_CONTROL) &&
 			powerset_has(&policy->closed, POWER_PLUGIN_CONTROL)) ||
 		(powerset_has(&facts->powers, POWER_DSP_FILES) &&
 			powerset_has(&policy->closed, POWER_DSP_FILES));
-}
 
-struct decision decide(
-	const struct policy *policy, const struct subject *subject, const struct facts *facts)
-{
-	struct decision d = decide_strictly(policy, subject, facts);
-
-	if (policy->monitor && d.verdict != VERDICT_ALLOW && !is_lasting(policy, facts, &d)) {
+	if (policy->monitor && d.verdict != VERDICT_ALLOW && !disables_dsp) {
 		d.verdict = VERDICT_ALLOW;
 		d.monitored = true;
 	}

@@ -7,44 +7,58 @@ enum {
 	NAME_SHORT = 38, /* where several powers and their flags need the room */
 };
 
-/* 'container_kill on "web"', or the operation alone where nothing is named. */
-static void add_operation_cut(struct line *l, const struct facts *facts, size_t most)
+/* What a message is about. */
+struct message {
+	const struct policy *policy;
+	const struct subject *subject;
+	const struct facts *facts;
+	const struct decision *decision;
+};
+
+/* Room in a line whose end is composed first, since the end must not be cut. */
+struct budget {
+	struct line *line;
+	size_t reserved; /* bytes of the end */
+};
+
+static size_t budget_left(const struct budget *b)
 {
+	size_t used = b->line->n + b->reserved + 1;
+
+	return used < b->line->cap ? b->line->cap - used : 0;
+}
+
+/* 'container_kill on "web"'; the operation alone where the request names nothing. */
+static void add_operation(const struct message *m, struct line *l, size_t name_room)
+{
+	const struct facts *facts = m->facts;
 	char name[NAME_MOST];
 
-	if (!facts->route) {
-		text_escape(facts->target.path, name, most);
-		line_add(l, "path \"%s\"", name);
-		return;
-	}
-	line_add(l, "%s", facts->route->name);
-	if (facts->name.n == 0)
-		return;
-	text_escape(facts->name, name, most);
-	line_add(l, " on \"%s\"", name);
+	text_escape(facts->route ? facts->name : facts->target.path, name, name_room);
+	line_add(l, "%s", facts->route ? facts->route->name : "path");
+	if (!facts->route)
+		line_add(l, " \"%s\"", name);
+	else if (facts->name.n > 0)
+		line_add(l, " on \"%s\"", name);
 }
 
-static void add_operation(struct line *l, const struct facts *facts)
+static const char *flag_state(const struct message *m, size_t flag)
 {
-	add_operation_cut(l, facts, NAME_MOST);
-}
-
-static const char *state_of(const struct policy *policy, size_t flag)
-{
-	if (policy->flags[flag] == SETTING_UNSET)
+	if (m->policy->flags[flag] == SETTING_UNSET)
 		return "not set";
-	return policy->flags[flag] == SETTING_ON ? "1" : "0";
+	return m->policy->flags[flag] == SETTING_ON ? "1" : "0";
 }
 
 /*
- * "ALLOW_STOP=1 ALLOW_KILL=1": what opens these powers, as many as most bytes hold; then "and 3
- * more". In a proxy profile a name for several is a rule of its own, so there it is the flag that
- * closed a power which must change.
+ * "ALLOW_STOP=1 ALLOW_KILL=1 and 3 more": the flags that open these powers, as many as fit into
+ * room. In a proxy profile the flag that closed a power must change, since a name for several
+ * powers is a rule of its own there.
  */
 static void add_flags(
-	struct line *l, const struct policy *policy, const struct powerset *set, size_t most)
+	const struct message *m, struct line *l, const struct powerset *set, size_t room)
 {
 	enum { MORE = sizeof(" and 99 more") - 1 };
+	const struct policy *policy = m->policy;
 	size_t last = FLAG_COUNT;
 	size_t start = l->n;
 	size_t left = 0;
@@ -58,7 +72,7 @@ static void add_flags(
 			flag = policy->decided_by_flag[i];
 		if (flag == last)
 			continue;
-		if (left > 0 || l->n - start + strlen(flag_at(flag)->name) + MORE > most)
+		if (left > 0 || l->n - start + strlen(flag_at(flag)->name) + MORE > room)
 			left++;
 		else
 			line_add(l, "%s%s=1", last != FLAG_COUNT ? " " : "", flag_at(flag)->name);
@@ -68,7 +82,7 @@ static void add_flags(
 		line_add(l, " and %zu more", left);
 }
 
-static const struct attribute *detail_of(const struct attributes *all, enum power p)
+static const struct attribute *attribute_of(const struct attributes *all, enum power p)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		if (all->items[i].power == p && all->items[i].text.n > 0)
@@ -77,179 +91,129 @@ static const struct attribute *detail_of(const struct attributes *all, enum powe
 	return NULL;
 }
 
-/* Of the first closed power that has one. A mount that was not seen may be the socket's. */
-static const struct attribute *find_detail(const struct facts *facts, const struct decision *d)
-{
-	const struct attribute *found = NULL;
-
-	for (size_t p = 0; p < POWER_COUNT && !found; p++) {
-		if (!powerset_has(&d->closed, (enum power)p))
-			continue;
-		found = detail_of(&facts->attributes, (enum power)p);
-		if (!found && p == POWER_DOCKER_SOCKET && facts->invisible_mount)
-			found = detail_of(&facts->attributes, POWER_HOST_MOUNTS);
-	}
-	return found;
-}
-
-/* ': /etc -> /host (rw)': the first of what a closed power was asked for, where there is room. */
-static void add_detail(
-	struct line *l, const struct facts *facts, const struct decision *d, size_t room)
+/* ': /etc -> /host (rw)': the first item behind the first closed power that has one. */
+static void add_attribute(const struct message *m, const struct budget *b)
 {
 	enum { ROOM_LEAST = 16, ROOM_MOST = 120 };
+	const struct facts *facts = m->facts;
+	const struct powerset *closed = &m->decision->closed;
+	const struct attribute *found = NULL;
+	size_t room = budget_left(b);
 	char text[ROOM_MOST];
-	const struct attribute *item;
 
+	if (room == 0)
+		return;
 	if (facts->route && facts->route->operation == OP_IMAGE_BUILD &&
-		powerset_has(&d->closed, POWER_BUILD_OPTIONS)) {
-		line_add(l, ": a body may hide the host's network");
+		powerset_has(closed, POWER_BUILD_OPTIONS)) {
+		line_add(b->line, ": a body may hide the host's network");
 		return;
 	}
-	item = find_detail(facts, d);
-	if (!item)
+	for (size_t p = 0; p < POWER_COUNT && !found; p++) {
+		if (!powerset_has(closed, (enum power)p))
+			continue;
+		found = attribute_of(&facts->attributes, (enum power)p);
+		/* A mount source that dsp cannot see may be Docker's socket. */
+		if (!found && p == POWER_DOCKER_SOCKET && facts->invisible_mount)
+			found = attribute_of(&facts->attributes, POWER_HOST_MOUNTS);
+	}
+	if (!found)
 		return;
-	attribute_write(item, text, sizeof(text));
+	attribute_write(found, text, sizeof(text));
 	if (strlen(text) + 2 <= room)
-		line_add(l, ": %s", text);
+		line_add(b->line, ": %s", text);
 	else if (room >= ROOM_LEAST)
-		line_add(l, ": %.*s...", (int)(room - strlen(": ...")), text);
+		line_add(b->line, ": %.*s...", (int)(room - strlen(": ...")), text);
 }
 
-static void write_opening(const struct policy *policy, const struct decision *d, struct line *l)
-{
-	size_t flag = d->flag;
+/* --- closed powers -----------------------------------------------------------------------------*/
 
-	for (size_t i = 0; flag == FLAG_COUNT && i < POWER_COUNT; i++) {
-		if (powerset_has(&d->closed, (enum power)i))
-			flag = flag_of_power((enum power)i);
-	}
-	line_add(l, "%s is %s; ", flag_at(flag)->name, state_of(policy, flag));
-	if (powerset_has(&d->closed, POWER_BUILD_OPTIONS))
-		line_add(l, "who accepts that: ");
-	add_flags(l, policy, &d->closed, MESSAGE_MOST);
-	line_add(l, policy_is_proxy(policy) ? " lifts this" : " opens it");
-}
-
-/* Several powers: what opens them comes first, then their names, then what is behind the first. */
-static void write_several(const struct policy *policy, const struct facts *facts,
-	const struct decision *d, struct line *l)
+/* Reserves room in this order: the flags to set, the powers' names, the first item. */
+static void write_several(const struct message *m, struct line *l)
 {
-	enum { FLAGS_MOST = 112, HEAD_MOST = 60 };
-	char end[MESSAGE_MOST];
-	char names[MESSAGE_MOST];
-	struct line e;
-	struct line h;
+	enum { FLAGS_ROOM = 112, HEAD_ROOM = 60 };
+	char end_text[MESSAGE_MOST];
+	char names_text[MESSAGE_MOST];
+	struct line end;
+	struct line names;
 	size_t n;
 
-	line_init(&e, end, sizeof(end));
-	line_add(&e, "): profile %s; ", profile_info(policy->profile)->name);
-	add_flags(&e, policy, &d->closed, FLAGS_MOST);
-	line_add(&e, policy_is_proxy(policy) ? " lifts this" : " open it");
-	line_init(&h, names, sizeof(names));
-	n = powers_write(&d->closed, ", ", &h);
-	if (e.n + h.n + HEAD_MOST > MESSAGE_MOST)
-		line_add(l, "%s and %zu more are closed (", d->reason, n - 1);
+	line_init(&end, end_text, sizeof(end_text));
+	line_add(&end, "): profile %s; ", profile_info(m->policy->profile)->name);
+	add_flags(m, &end, &m->decision->closed, FLAGS_ROOM);
+	line_add(&end, policy_is_proxy(m->policy) ? " lifts this" : " open it");
+	line_init(&names, names_text, sizeof(names_text));
+	n = powers_write(&m->decision->closed, ", ", &names);
+	if (end.n + names.n + HEAD_ROOM > MESSAGE_MOST)
+		line_add(l, "%s and %zu more are closed (", m->decision->reason, n - 1);
 	else
-		line_add(l, "%s are closed (", names);
-	add_operation_cut(l, facts, NAME_SHORT);
-	if (l->n + e.n + 1 < MESSAGE_MOST)
-		add_detail(l, facts, d, MESSAGE_MOST - 1 - l->n - e.n);
-	line_add(l, "%s", end);
+		line_add(l, "%s are closed (", names_text);
+	add_operation(m, l, NAME_SHORT);
+	add_attribute(m, &(struct budget){ l, end.n });
+	line_add(l, "%s", end_text);
 }
 
-static void write_closed(const struct policy *policy, const struct facts *facts,
-	const struct decision *d, struct line *l)
+/* Reserves room in this order: the flag to set, the operation, the first item. */
+static void write_one(const struct message *m, struct line *l)
 {
-	char end[MESSAGE_MOST];
-	struct line e;
+	const struct powerset *closed = &m->decision->closed;
+	size_t flag = m->decision->flag;
+	char end_text[MESSAGE_MOST];
+	struct line end;
 
-	if (policy_is_proxy(policy) && !facts->route) {
-		line_add(l, "%s is closed (", d->reason);
-		add_operation(l, facts);
+	for (size_t i = 0; flag == FLAG_COUNT && i < POWER_COUNT; i++) {
+		if (powerset_has(closed, (enum power)i))
+			flag = flag_of_power((enum power)i);
+	}
+	line_init(&end, end_text, sizeof(end_text));
+	line_add(&end, "): %s is %s; ", flag_at(flag)->name, flag_state(m, flag));
+	if (powerset_has(closed, POWER_BUILD_OPTIONS))
+		line_add(&end, "who accepts that: ");
+	add_flags(m, &end, closed, MESSAGE_MOST);
+	line_add(&end, policy_is_proxy(m->policy) ? " lifts this" : " opens it");
+	line_add(l, "%s is closed (", m->decision->reason);
+	add_operation(m, l, NAME_MOST);
+	add_attribute(m, &(struct budget){ l, end.n });
+	line_add(l, "%s", end_text);
+}
+
+static void write_closed(const struct message *m, struct line *l)
+{
+	if (policy_is_proxy(m->policy) && !m->facts->route) {
+		line_add(l, "%s is closed (", m->decision->reason);
+		add_operation(m, l, NAME_MOST);
 		line_add(l,
 			"): no rule of profile %s speaks of it; DSP_PROFILE=guard with "
 			"ALLOW_UNKNOWN=1 opens it",
-			profile_info(policy->profile)->name);
-		return;
+			profile_info(m->policy->profile)->name);
+	} else if (powerset_count(&m->decision->closed) == 1) {
+		write_one(m, l);
+	} else {
+		write_several(m, l);
 	}
-	if (powerset_count(&d->closed) != 1) {
-		write_several(policy, facts, d, l);
-		return;
-	}
-	line_init(&e, end, sizeof(end));
-	write_opening(policy, d, &e);
-	line_add(l, "%s is closed (", d->reason);
-	add_operation(l, facts);
-	if (l->n + e.n + sizeof("): ") < MESSAGE_MOST)
-		add_detail(l, facts, d, MESSAGE_MOST - l->n - e.n - sizeof("): "));
-	line_add(l, "): %s", end);
 }
 
-static void write_reading(const struct facts *facts, const struct decision *d, struct line *l)
+/* --- other denials -----------------------------------------------------------------------------*/
+
+static void write_broken(const struct message *m, struct line *l)
 {
-	if (facts->reading == READING_EXACT) {
-		add_operation(l, facts);
-		line_add(l, " is %s to dsp", d->reason);
-		return;
-	}
-	line_add(l, "cannot be %s: %s", facts->reading == READING_UNROUTABLE ? "routed" : "checked",
-		facts->doubt.text);
-	if (facts->advice)
-		line_add(l, "; %s", facts->advice);
-	else if (facts->reading == READING_UNROUTABLE)
-		line_add(l, "; send it as the API documents it");
-	else
-		line_add(l, "; no flag opens it");
+	line_add(l, "everything is refused, for the settings are broken: ");
+	line_add_cut(l, span_of(m->policy->broken));
 }
 
-static void write_post(const struct policy *policy, const struct facts *facts, struct line *l)
-{
-	add_operation(l, facts);
-	line_add(l, " is a write: POST is %s; POST=1", state_of(policy, FLAG_POST));
-	if (!policy_is_proxy(policy) && !powerset_empty(&facts->powers)) {
-		line_add(l, " or ");
-		add_flags(l, policy, &facts->powers, MESSAGE_MOST / 2);
-	}
-	line_add(l, " opens it");
-}
-
-static void write_section(const struct policy *policy, const struct facts *facts,
-	const struct decision *d, struct line *l)
-{
-	add_operation(l, facts);
-	if (d->flag == FLAG_COUNT) {
-		line_add(l, " is in no section: profile %s refuses it; DSP_PROFILE=guard opens it",
-			profile_info(policy->profile)->name);
-		return;
-	}
-	line_add(l, " is in section %s: %s is %s; %s=1 opens it", flag_at(d->flag)->name,
-		flag_at(d->flag)->name, state_of(policy, d->flag), flag_at(d->flag)->name);
-}
-
-static void write_rule(const struct policy *policy, const struct facts *facts,
-	const struct decision *d, struct line *l)
-{
-	line_add(l, "%s is closed (", d->reason);
-	add_operation(l, facts);
-	line_add(l, "): %s is %s; %s=1 lifts this rule of profile %s", flag_at(d->flag)->name,
-		state_of(policy, d->flag), flag_at(d->flag)->name,
-		profile_info(policy->profile)->name);
-}
-
-static void write_own_name(const struct facts *facts, struct line *l)
+static void write_own_name(const struct message *m, struct line *l)
 {
 	char name[48];
 
-	text_escape(facts->plugin, name, sizeof(name));
+	text_escape(m->facts->plugin, name, sizeof(name));
 	line_add(l,
 		"plugin_control is closed (%s): a managed plugin \"%s\" would be asked instead of "
 		"this one; no flag opens it",
-		facts->route->name, name);
+		m->facts->route->name, name);
 }
 
-static void write_identity(const struct subject *subject, struct line *l)
+static void write_identity(const struct message *m, struct line *l)
 {
-	if (subject->doubt == SUBJECT_UNKNOWN_TOKEN)
+	if (m->subject->doubt == SUBJECT_UNKNOWN_TOKEN)
 		line_add(l,
 			"the token in X-Dsp-Token is no user's: send one that the policy file "
 			"holds, or none; no flag opens it");
@@ -259,86 +223,127 @@ static void write_identity(const struct subject *subject, struct line *l)
 			"send one of them; no flag opens it");
 }
 
-/* 'container_kill on "web" is refused by rule "no kills": ask the on-call' */
-static void write_file(const struct facts *facts, const struct decision *d, struct line *l)
+static void write_reading(const struct message *m, struct line *l)
 {
+	const struct facts *facts = m->facts;
+	bool unroutable = facts->reading == READING_UNROUTABLE;
+
+	if (facts->reading == READING_EXACT) {
+		add_operation(m, l, NAME_MOST);
+		line_add(l, " is %s to dsp", m->decision->reason);
+		return;
+	}
+	/* A doubt that fills the line leaves no room for the advice. */
+	line_add(l, "cannot be %s: %s", unroutable ? "routed" : "checked", facts->doubt.text);
+	if (facts->advice)
+		line_add(l, "; %s", facts->advice);
+	else
+		line_add(
+			l, unroutable ? "; send it as the API documents it" : "; no flag opens it");
+}
+
+/* 'container_kill on "web" is refused by rule "no kills": ask the on-call' */
+static void write_rule_of_file(const struct message *m, struct line *l)
+{
+	const struct rule *rule = m->decision->rule;
 	char text[96];
 
-	add_operation_cut(l, facts, NAME_SHORT);
-	text_escape(d->rule->name, text, NAME_MOST);
-	line_add(l, " is refused by rule \"%s\" of the policy file", text);
-	if (d->rule->message.n == 0)
+	if (!rule->deny) {
+		line_add(l, "allowed");
 		return;
-	text_escape(d->rule->message, text, sizeof(text));
+	}
+	add_operation(m, l, NAME_SHORT);
+	text_escape(rule->name, text, NAME_MOST);
+	line_add(l, " is refused by rule \"%s\" of the policy file", text);
+	if (rule->message.n == 0)
+		return;
+	text_escape(rule->message, text, sizeof(text));
 	line_add(l, ": %s", text);
 }
 
-static void write_otherwise(const struct subject *subject, const struct facts *facts,
-	const struct powerset *powers, struct line *l)
+static void write_default(const struct message *m, struct line *l)
 {
+	struct powerset powers = decide_powers(m->policy, m->facts);
 	char who[48];
 	char names[80];
 	struct line n;
 
-	subject_write(subject, who, sizeof(who));
+	subject_write(m->subject, who, sizeof(who));
 	line_init(&n, names, sizeof(names));
-	(void)powers_write(powers, ", ", &n);
-	add_operation_cut(l, facts, NAME_SHORT);
+	(void)powers_write(&powers, ", ", &n);
+	add_operation(m, l, NAME_SHORT);
 	line_add(l, ": no rule of the policy file allows it to %s", who);
 	if (n.n > 0 && !n.cut)
 		line_add(l, "; it asks for %s", names);
 }
 
+static void write_proxy_rule(const struct message *m, struct line *l)
+{
+	size_t flag = m->decision->flag;
+
+	line_add(l, "%s is closed (", m->decision->reason);
+	add_operation(m, l, NAME_MOST);
+	line_add(l, "): %s is %s; %s=1 lifts this rule of profile %s", flag_at(flag)->name,
+		flag_state(m, flag), flag_at(flag)->name, profile_info(m->policy->profile)->name);
+}
+
+static void write_post(const struct message *m, struct line *l)
+{
+	add_operation(m, l, NAME_MOST);
+	line_add(l, " is a write: POST is %s; POST=1", flag_state(m, FLAG_POST));
+	if (!policy_is_proxy(m->policy) && !powerset_empty(&m->facts->powers)) {
+		line_add(l, " or ");
+		add_flags(m, l, &m->facts->powers, MESSAGE_MOST / 2);
+	}
+	line_add(l, " opens it");
+}
+
+static void write_section(const struct message *m, struct line *l)
+{
+	size_t flag = m->decision->flag;
+
+	add_operation(m, l, NAME_MOST);
+	if (flag == FLAG_COUNT)
+		line_add(l, " is in no section: profile %s refuses it; DSP_PROFILE=guard opens it",
+			profile_info(m->policy->profile)->name);
+	else
+		line_add(l, " is in section %s: %s is %s; %s=1 opens it", flag_at(flag)->name,
+			flag_at(flag)->name, flag_state(m, flag), flag_at(flag)->name);
+}
+
+static void write_readonly(const struct message *m, struct line *l)
+{
+	add_operation(m, l, NAME_MOST);
+	line_add(l, " is a write: profile readonly allows reads; another DSP_PROFILE opens it");
+}
+
+static void write_allowed(const struct message *m, struct line *l)
+{
+	(void)m;
+	line_add(l, "allowed");
+}
+
 void message_write(const struct policy *policy, const struct subject *subject,
 	const struct facts *facts, const struct decision *d, char out[MESSAGE_MOST])
 {
-	struct powerset powers = decide_powers(policy, facts);
+	static void (*const writers[])(const struct message *, struct line *) = {
+		[DECIDED_BY_BROKEN] = write_broken,
+		[DECIDED_BY_OWN_NAME] = write_own_name,
+		[DECIDED_BY_IDENTITY] = write_identity,
+		[DECIDED_BY_READING] = write_reading,
+		[DECIDED_BY_FILE] = write_rule_of_file,
+		[DECIDED_BY_DEFAULT] = write_default,
+		[DECIDED_BY_POWER] = write_closed,
+		[DECIDED_BY_GRANT] = write_allowed,
+		[DECIDED_BY_RULE] = write_proxy_rule,
+		[DECIDED_BY_POST] = write_post,
+		[DECIDED_BY_SECTION] = write_section,
+		[DECIDED_BY_READONLY] = write_readonly,
+		[DECIDED_BY_PROFILE] = write_allowed,
+	};
+	const struct message m = { policy, subject, facts, d };
 	struct line l;
 
 	line_init(&l, out, MESSAGE_MOST);
-	switch (d->by) {
-	case DECIDED_BY_BROKEN:
-		line_add(&l, "everything is refused, for the settings are broken: ");
-		line_add_cut(&l, span_of(policy->broken));
-		break;
-	case DECIDED_BY_OWN_NAME:
-		write_own_name(facts, &l);
-		break;
-	case DECIDED_BY_IDENTITY:
-		write_identity(subject, &l);
-		break;
-	case DECIDED_BY_FILE:
-		if (d->rule->deny)
-			write_file(facts, d, &l);
-		else
-			line_add(&l, "allowed");
-		break;
-	case DECIDED_BY_DEFAULT:
-		write_otherwise(subject, facts, &powers, &l);
-		break;
-	case DECIDED_BY_READING:
-		write_reading(facts, d, &l);
-		break;
-	case DECIDED_BY_POWER:
-		write_closed(policy, facts, d, &l);
-		break;
-	case DECIDED_BY_RULE:
-		write_rule(policy, facts, d, &l);
-		break;
-	case DECIDED_BY_POST:
-		write_post(policy, facts, &l);
-		break;
-	case DECIDED_BY_SECTION:
-		write_section(policy, facts, d, &l);
-		break;
-	case DECIDED_BY_READONLY:
-		add_operation(&l, facts);
-		line_add(&l,
-			" is a write: profile readonly allows reads; another DSP_PROFILE opens it");
-		break;
-	case DECIDED_BY_GRANT:
-	case DECIDED_BY_PROFILE:
-		line_add(&l, "allowed");
-		break;
-	}
+	writers[d->by](&m, &l);
 }

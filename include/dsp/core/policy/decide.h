@@ -10,24 +10,24 @@
 #include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/subject.h"
 
-/* Only == VERDICT_ALLOW opens the door: a zeroed struct or a flipped bit denies. */
+/* Only == VERDICT_ALLOW allows: a zeroed struct or a flipped bit denies. */
 enum verdict { VERDICT_DENY = 0x2d4b0e36, VERDICT_ALLOW = 0x52b4f1c9 };
 
-/* The step that spoke. */
+/* The step that decided. */
 enum decider {
 	DECIDED_BY_BROKEN,   /* the settings are broken */
-	DECIDED_BY_OWN_NAME, /* step 0 */
-	DECIDED_BY_IDENTITY, /* it is not known who asks */
+	DECIDED_BY_OWN_NAME, /* the request makes a plugin with this plugin's name */
+	DECIDED_BY_IDENTITY, /* dsp does not know who the client is */
 	DECIDED_BY_READING,  /* unroutable or unreadable */
-	DECIDED_BY_FILE,     /* a rule of the policy file */
-	DECIDED_BY_DEFAULT,  /* no rule of the policy file matches, and that is a no */
-	DECIDED_BY_POWER,    /* a closed power */
-	DECIDED_BY_GRANT,    /* every power is explicitly 1; in a proxy profile: a grant rule */
-	DECIDED_BY_RULE,     /* a proxy's rule that denies an operation */
+	DECIDED_BY_FILE,     /* a rule of the policy file matches */
+	DECIDED_BY_DEFAULT,  /* no rule of the policy file matches, and "otherwise" is "deny" */
+	DECIDED_BY_POWER,    /* a power is closed */
+	DECIDED_BY_GRANT,    /* every power's flag is 1; in a proxy profile: a grant rule */
+	DECIDED_BY_RULE,     /* a proxy's rule denies the operation */
 	DECIDED_BY_POST,     /* writes are closed */
 	DECIDED_BY_SECTION,  /* the section's flag */
-	DECIDED_BY_READONLY, /* profile readonly refuses writes */
-	DECIDED_BY_PROFILE,  /* nothing speaks against it */
+	DECIDED_BY_READONLY, /* profile readonly denies writes */
+	DECIDED_BY_PROFILE,  /* no step denies */
 };
 
 struct decision {
@@ -36,17 +36,21 @@ struct decision {
 	/* Static: a power, a flag, "unreadable", "unroutable", "readonly", "broken"; or "" (allow). */
 	const char *reason;
 	size_t flag;             /* the flag that decided, or FLAG_COUNT */
-	struct powerset closed;  /* DECIDED_BY_POWER: all that are closed of what is asked for */
-	const struct rule *rule; /* DECIDED_BY_FILE; borrowed from the policy */
-	const struct rule
-		*monitored_rule; /* the first monitoring rule that would have denied; or NULL */
-	bool monitored;          /* it would be a denial, but the policy only records */
+	struct powerset closed;  /* DECIDED_BY_POWER: every closed power that is asked for */
+	const struct rule *rule; /* DECIDED_BY_FILE; else NULL. Borrowed from the policy */
+	/* The first monitoring rule that would have denied; or NULL. Borrowed from the policy. */
+	const struct rule *monitored_rule;
+	bool monitored; /* an allow that would be a denial, but the policy only monitors */
 };
 
+/*
+ * The decision about a request: broken settings, the plugin's own name, identity, routing, the
+ * rules of the policy file, then flags and profile; the first step that has an answer decides.
+ */
 struct decision decide(
 	const struct policy *policy, const struct subject *subject, const struct facts *facts);
 
-/* What a request asks for under a profile: its powers, and what an unseen mount may be. */
+/* The powers that a request asks for, as the policy's profile judges mounts that dsp cannot see. */
 struct powerset decide_powers(const struct policy *policy, const struct facts *facts);
 
 /* The name of a step, for explain: "closed power", ... */
