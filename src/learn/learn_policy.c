@@ -174,7 +174,7 @@ static void add_items(const struct group *g, const struct observation *s)
 	}
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
 		if (s->facts.route && !(g->unnameable >> always[i] & 1) &&
-			escalation_has_details(s->facts.route, list_attribute(always[i])))
+			escalation_has_attributes(s->facts.route, list_attribute(always[i])))
 			(void)rule_list(g->rule, list_name(always[i]));
 	}
 }

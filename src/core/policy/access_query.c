@@ -11,66 +11,64 @@ static void ask(const struct policy *policy, const struct subject *subject,
 		message_write(policy, subject, facts, &ret->decision, ret->message);
 }
 
-/* A detail that this word of a rule's list covers. */
-static struct attribute sample(enum list_kind k, const struct pattern *p, char *text, size_t cap)
+/* Decides the same request with the item that the first word of a list stands for. */
+static struct access_answer ask_with_item(const struct policy *policy,
+	const struct subject *subject, enum list_kind k, const struct pattern *p,
+	struct facts *facts)
 {
-	struct attribute d = { .power = list_power(k), .kind = list_attribute(k), .text = p->text };
+	struct access_answer ret;
+	struct attribute item = { .power = list_power(k),
+		.kind = list_attribute(k),
+		.text = p->text,
+		.read_only = p->read_only };
+	struct mount_info mount = { .visible = true };
+	char port[96];
 	struct line l;
 
-	d.read_only = p->read_only;
-	if (k != LIST_PORTS)
-		return d;
-	line_init(&l, text, cap);
-	if (p->text.n > 0)
-		line_add(&l, "%.*s:", (int)p->text.n, p->text.s);
-	line_add(&l, "%u:%u/tcp", p->first, p->first);
-	d.text = (struct span){ text, l.n };
-	return d;
-}
-
-/* The same request with an item that one of the rules' lists covers. */
-static bool try_list(const struct policy *policy, const struct subject *subject,
-	const struct rule *rule, struct facts *facts, struct access_answer *ret)
-{
-	struct mount_info mount_info = { .visible = true };
-	struct access_answer tried;
-	char port[96];
-
-	for (size_t k = 0; k < LIST_COUNT; k++) {
-		const struct list *list = &rule->lists[k];
-		struct attribute d;
-
-		if (list->count == 0 || list_power((enum list_kind)k) == POWER_COUNT ||
-			!powerset_has(&facts->powers, list_power((enum list_kind)k)))
-			continue;
-		d = sample((enum list_kind)k, &list->items[0], port, sizeof(port));
-		if (d.kind == ATTRIBUTE_MOUNT) {
-			text_copy(d.text, mount_info.path, sizeof(mount_info.path));
-			d.mount_info = &mount_info;
-		}
-		facts->attributes = (struct attributes){ .items = &d, .count = 1 };
-		ask(policy, subject, facts, &tried);
-		facts->attributes = (struct attributes){ .count = 0 };
-		if (tried.decision.rule == rule && tried.decision.verdict == VERDICT_ALLOW) {
-			*ret = tried;
-			return true;
-		}
+	if (k == LIST_PORTS) {
+		line_init(&l, port, sizeof(port));
+		if (p->text.n > 0)
+			line_add(&l, "%.*s:", (int)p->text.n, p->text.s);
+		line_add(&l, "%u:%u/tcp", p->first, p->first);
+		item.text = (struct span){ port, l.n };
 	}
-	return false;
+	if (item.kind == ATTRIBUTE_MOUNT) {
+		text_copy(item.text, mount.path, sizeof(mount.path));
+		item.mount_info = &mount;
+	}
+	facts->attributes = (struct attributes){ .items = &item, .count = 1 };
+	ask(policy, subject, facts, &ret);
+	facts->attributes = (struct attributes){ .count = 0 };
+	return ret;
 }
 
+/*
+ * A rule with a list allows nothing without an item: tries an item of each list that covers one of
+ * the powers asked for, until its rule allows the request.
+ */
 static void try_lists(const struct policy *policy, const struct subject *subject,
 	struct facts *facts, struct access_answer *ret)
 {
 	const struct rules *rules = policy->file_rules;
+	struct access_answer tried;
 
-	for (size_t i = 0; rules && i < rules->count; i++) {
-		if (!rules->items[i].deny &&
-			try_list(policy, subject, &rules->items[i], facts, ret))
+	for (size_t i = 0; rules && i < rules->count * LIST_COUNT; i++) {
+		const struct rule *rule = &rules->items[i / LIST_COUNT];
+		enum list_kind k = (enum list_kind)(i % LIST_COUNT);
+		const struct list *list = &rule->lists[k];
+
+		if (rule->deny || list->count == 0 || list_power(k) == POWER_COUNT ||
+			!powerset_has(&facts->powers, list_power(k)))
+			continue;
+		tried = ask_with_item(policy, subject, k, &list->items[0], facts);
+		if (tried.decision.rule == rule && tried.decision.verdict == VERDICT_ALLOW) {
+			*ret = tried;
 			return;
+		}
 	}
 }
 
+/* The powers that the request asks for. False: no request of this route can ask for them. */
 static bool powers_of(
 	const struct route *route, const struct access_query *query, struct powerset *ret)
 {

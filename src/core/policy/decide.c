@@ -18,7 +18,7 @@ struct powerset decide_powers(const struct policy *policy, const struct facts *f
 {
 	struct powerset powers = facts->powers;
 
-	/* A mount source that dsp cannot see may be Docker's socket. Only guard goes by its text. */
+	/* A mount source that dsp cannot see may be Docker's socket; guard goes by its text. */
 	if (facts->invisible_mount && policy->profile != PROFILE_GUARD)
 		powerset_add(&powers, POWER_DOCKER_SOCKET);
 	return powers;
@@ -52,6 +52,12 @@ static bool is_on(const struct policy *policy, size_t flag)
 		(policy->flags[flag] == SETTING_UNSET && flag_at(flag)->proxy_default);
 }
 
+static bool matches(const struct proxy_rule *rule, enum operation operation)
+{
+	return rule->operations[0] == operation || rule->operations[1] == operation ||
+		rule->operations[2] == operation;
+}
+
 /* Why a proxy's rule denies a route: the power that the rule's flag is named after. */
 static const char *proxy_rule_reason(const struct route *route)
 {
@@ -62,12 +68,22 @@ static const char *proxy_rule_reason(const struct route *route)
 	return route->name;
 }
 
+static struct decision decide_by_section(const struct policy *policy, enum section section)
+{
+	size_t flag = flag_of_section(section);
+
+	if (section == SECTION_NONE)
+		return deny(DECIDED_BY_SECTION, "no section", FLAG_COUNT);
+	if (!is_on(policy, flag))
+		return deny(DECIDED_BY_SECTION, flag_at(flag)->name, flag);
+	return allow(DECIDED_BY_SECTION, flag);
+}
+
 /* tecnativa and linuxserver: what HAProxy would do with the rules of these projects. */
 static struct decision decide_by_proxy_rules(const struct policy *policy, const struct facts *facts)
 {
 	const struct route *route = facts->route;
 	struct powerset own;
-	size_t section;
 
 	if (!route)
 		return deny(DECIDED_BY_SECTION, "unknown", FLAG_COUNT);
@@ -78,25 +94,19 @@ static struct decision decide_by_proxy_rules(const struct policy *policy, const 
 		const struct proxy_rule *rule = policy->proxy_rules[i];
 		size_t flag = policy->proxy_rule_flags[i];
 		bool on = is_on(policy, flag);
-		bool matches = rule->operations[0] == route->operation ||
-			rule->operations[1] == route->operation ||
-			rule->operations[2] == route->operation;
 
-		if (rule->kind == PROXY_WRITES && route->write && !on)
+		if (rule->kind == PROXY_WRITES ? !route->write : !matches(rule, route->operation))
+			continue;
+		if (rule->kind == PROXY_WRITES && !on)
 			return deny(DECIDED_BY_POST, flag_at(flag)->name, flag);
-		/* A grant covers the route alone: powers of query or body need the section's flag. */
-		if (rule->kind == PROXY_GRANT && matches && on && facts->plain_name &&
+		/* It covers the route alone: powers of query or body need the section's flag. */
+		if (rule->kind == PROXY_GRANT && on && facts->plain_name &&
 			powerset_within(&facts->powers, &own))
 			return allow(DECIDED_BY_GRANT, flag);
-		if ((rule->kind == PROXY_DENY || rule->kind == PROXY_CLOSE) && matches && !on)
+		if ((rule->kind == PROXY_DENY || rule->kind == PROXY_CLOSE) && !on)
 			return deny(DECIDED_BY_RULE, proxy_rule_reason(route), flag);
 	}
-	section = flag_of_section(route->section);
-	if (route->section == SECTION_NONE)
-		return deny(DECIDED_BY_SECTION, "no section", FLAG_COUNT);
-	if (!is_on(policy, section))
-		return deny(DECIDED_BY_SECTION, flag_at(section)->name, section);
-	return allow(DECIDED_BY_SECTION, section);
+	return decide_by_section(policy, route->section);
 }
 
 static struct decision decide_by_flags(const struct policy *policy, const struct facts *facts)

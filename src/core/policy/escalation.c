@@ -4,55 +4,8 @@
 #include "dsp/core/facts/power_rules.h"
 #include "dsp/core/parse/fields.h"
 
-static struct decision ask(const struct policy *policy, const struct subject *subject,
-	const struct route *route, const struct powerset *powers)
-{
-	struct facts facts = {
-		.route = route, .plain_name = true, .powers = *powers, .reading = READING_EXACT
-	};
-
-	return decide(policy, subject, &facts);
-}
-
-/* Whether a query can ask for p; ret gets what it asks for besides. */
-static bool by_query(enum operation operation, enum power p, struct powerset *ret)
-{
-	size_t count;
-	const struct power_rule *g = power_rules_of_operation(operation, &count);
-
-	for (; count > 0; count--, g++) {
-		struct powerset all = { { 0 } };
-
-		if (g->all_of != STRUCT_NONE)
-			all = power_rules_all_powers(g->all_of);
-		powerset_add_all(ret, &all);
-		if (g->power == p || powerset_has(&all, p))
-			return true;
-	}
-	return false;
-}
-
-/* What a query of this operation can ask for. */
-static struct powerset of_query(enum operation operation)
-{
-	size_t count;
-	const struct power_rule *g = power_rules_of_operation(operation, &count);
-	struct powerset all = { { 0 } };
-
-	for (; count > 0; count--, g++) {
-		struct powerset below = { { 0 } };
-
-		if (g->power != POWER_COUNT)
-			powerset_add(&all, g->power);
-		if (g->all_of != STRUCT_NONE)
-			below = power_rules_all_powers(g->all_of);
-		powerset_add_all(&all, &below);
-	}
-	return all;
-}
-
-/* What a body of this route can ask for. */
-static struct powerset by_body(const struct route *route)
+/* The powers that a body of this route can ask for. */
+static struct powerset powers_of_body(const struct route *route)
 {
 	struct powerset all = power_rules_all_powers(route->schema);
 
@@ -65,20 +18,43 @@ static struct powerset by_body(const struct route *route)
 	return all;
 }
 
+/*
+ * Adds to ret what a query of this operation asks for up to the first rule that can ask for p, and
+ * returns whether there is one. POWER_COUNT: all rules.
+ */
+static bool add_powers_of_query(enum operation operation, enum power p, struct powerset *ret)
+{
+	size_t count;
+	const struct power_rule *rule = power_rules_of_operation(operation, &count);
+
+	for (; count > 0; count--, rule++) {
+		struct powerset all = { { 0 } };
+
+		if (rule->all_of != STRUCT_NONE)
+			all = power_rules_all_powers(rule->all_of);
+		powerset_add_all(ret, &all);
+		if (p != POWER_COUNT && (rule->power == p || powerset_has(&all, p)))
+			return true;
+		if (p == POWER_COUNT && rule->power != POWER_COUNT)
+			powerset_add(ret, rule->power);
+	}
+	return false;
+}
+
 bool escalation_can_ask(const struct route *route, enum power p, struct powerset *ret)
 {
-	struct powerset body = by_body(route);
+	struct powerset body = powers_of_body(route);
 
 	*ret = route_powers(route);
 	if (powerset_has(ret, p))
 		return true;
 	powerset_add(ret, p);
 	if (!powerset_has(&body, p))
-		return by_query(route->operation, p, ret);
+		return add_powers_of_query(route->operation, p, ret);
 	/* These are found behind a mount's source. */
 	if (p == POWER_DOCKER_SOCKET || p == POWER_DSP_FILES)
 		powerset_add(ret, POWER_HOST_MOUNTS);
-	/* An old-style start with a body makes a container anew. */
+	/* An old-style start with a body changes the container's host configuration. */
 	if (route->operation == OP_CONTAINER_START)
 		powerset_add(ret, POWER_CREATE);
 	return true;
@@ -87,62 +63,62 @@ bool escalation_can_ask(const struct route *route, enum power p, struct powerset
 struct powerset escalation_possible_powers(const struct route *route)
 {
 	struct powerset all = route_powers(route);
-	struct powerset query = of_query(route->operation);
-	struct powerset body = by_body(route);
+	struct powerset body = powers_of_body(route);
 
-	powerset_add_all(&all, &query);
 	powerset_add_all(&all, &body);
+	(void)add_powers_of_query(route->operation, POWER_COUNT, &all);
 	if (route->operation == OP_CONTAINER_START)
 		powerset_add(&all, POWER_CREATE);
 	return all;
 }
 
-static bool among(const struct power_rule *g, size_t count, enum attribute_kind kind)
+static bool any_of_kind(const struct power_rule *rule, size_t count, enum attribute_kind kind)
 {
-	for (; count > 0; count--, g++) {
-		if (g->kind == kind && !g->quiet)
+	for (; count > 0; count--, rule++) {
+		if (rule->kind == kind && !rule->quiet)
 			return true;
 	}
 	return false;
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): the structs of fields.tab do not hold themselves. */
-static bool struct_tells(enum struct_id id, enum attribute_kind kind)
+static bool struct_has_attributes(enum struct_id id, enum attribute_kind kind)
 {
 	size_t count;
-	const struct power_rule *g = power_rules_of_struct(id, &count);
+	const struct power_rule *rules = power_rules_of_struct(id, &count);
 	const struct field *f;
 
-	if (among(g, count, kind))
+	if (any_of_kind(rules, count, kind))
 		return true;
 	for (f = fields_of_struct(id, &count); count > 0; count--, f++) {
-		if (f->of != STRUCT_NONE && struct_tells(f->of, kind))
+		if (f->of != STRUCT_NONE && struct_has_attributes(f->of, kind))
 			return true;
 	}
 	return false;
 }
 
-bool escalation_has_details(const struct route *route, enum attribute_kind kind)
+bool escalation_has_attributes(const struct route *route, enum attribute_kind kind)
 {
 	size_t count;
-	const struct power_rule *g = power_rules_of_operation(route->operation, &count);
+	const struct power_rule *rules = power_rules_of_operation(route->operation, &count);
 
-	return among(g, count, kind) ||
-		(route->operation != OP_CONTAINER_UPDATE && struct_tells(route->schema, kind));
+	return any_of_kind(rules, count, kind) ||
+		(route->operation != OP_CONTAINER_UPDATE &&
+			struct_has_attributes(route->schema, kind));
 }
 
 bool escalation_by_route(const struct policy *policy, const struct subject *subject,
 	const struct route *route, enum power p, struct decision *ret)
 {
-	struct powerset powers = { { 0 } };
+	struct facts facts = { .route = route, .plain_name = true, .reading = READING_EXACT };
 
 	if (!route)
-		powerset_add(&powers, POWER_UNKNOWN);
+		powerset_add(&facts.powers, POWER_UNKNOWN);
 	else if (p == POWER_COUNT)
-		powers = route_powers(route);
-	else if (!escalation_can_ask(route, p, &powers))
+		facts.powers = route_powers(route);
+	else if (!escalation_can_ask(route, p, &facts.powers))
 		return false;
-	*ret = ask(policy, subject, route, &powers);
+	*ret = decide(policy, subject, &facts);
 	return ret->verdict == VERDICT_ALLOW;
 }
 

@@ -8,21 +8,41 @@
 
 static const struct proxy_rule proxy_rules[] = { PROXIES_ROWS(ROW) };
 
+_Static_assert(sizeof(proxy_rules) / sizeof(proxy_rules[0]) <= PROXY_RULES_MOST,
+	"a profile's rules fit into a policy");
+
 bool policy_is_proxy(const struct policy *p)
 {
 	return p->profile == PROFILE_TECNATIVA || p->profile == PROFILE_LINUXSERVER;
 }
 
-/* Whether an explicit 0 of the flag is no more than unset: then the proxies' own rules decide. */
-static bool zero_is_unset(const struct policy *p, size_t flag)
+/* The flag of a row that names several powers, this one among them; else FLAG_COUNT. */
+static size_t group_flag(size_t row, enum power power)
 {
+	const struct flag *f = flag_at(row);
+
+	if (f->powers[0] != power && f->powers[1] != power)
+		return FLAG_COUNT;
+	if (f->kind == FLAG_KIND_ZERO)
+		return flag_find(span_of(f->name));
+	return f->kind == FLAG_KIND_GROUP ? row : (size_t)FLAG_COUNT;
+}
+
+/*
+ * In a proxy's profile: whether 0 closes a flag's powers. Where the proxy has a rule for the flag,
+ * 0 is the same as unset and that rule decides.
+ */
+static bool closes(const struct policy *p, size_t flag)
+{
+	if (p->flags[flag] != SETTING_OFF)
+		return false;
 	for (size_t i = 0; i < p->proxy_rule_count; i++) {
 		if (p->proxy_rule_flags[i] == flag &&
 			(p->proxy_rules[i]->kind == PROXY_GRANT ||
 				p->proxy_rules[i]->kind == PROXY_DENY))
-			return true;
+			return false;
 	}
-	return false;
+	return true;
 }
 
 static void close_power(struct policy *p, enum power power, size_t flag)
@@ -32,100 +52,75 @@ static void close_power(struct policy *p, enum power power, size_t flag)
 }
 
 /*
- * In the proxies' profiles a flag that is no rule never grants; 1 lifts what is closed by
- * default, an explicit 0 closes the power in every spelling.
+ * In a proxy's profile a flag without a rule never grants: 1 opens what is closed by default, 0
+ * closes the power whichever route asks for it.
  */
 static void compile_proxy_power(struct policy *p, enum power power)
 {
-	const struct power_info *info = power_info(power);
 	size_t own = flag_of_power(power);
 
-	if (p->flags[own] == SETTING_OFF && !zero_is_unset(p, own))
+	if (closes(p, own))
 		close_power(p, power, own);
-	else if (info->closed_proxies && p->flags[own] != SETTING_ON)
+	else if (power_info(power)->closed_proxies && p->flags[own] != SETTING_ON)
 		close_power(p, power, FLAG_COUNT);
 	for (size_t i = 0; i < FLAG_ROWS; i++) {
-		const struct flag *f = flag_at(i);
-		size_t said = f->kind == FLAG_KIND_ZERO ? flag_find(span_of(f->name)) : i;
+		size_t flag = group_flag(i, power);
 
-		if ((f->kind == FLAG_KIND_GROUP || f->kind == FLAG_KIND_ZERO) &&
-			(f->powers[0] == power || f->powers[1] == power) &&
-			p->flags[said] == SETTING_OFF && !zero_is_unset(p, said))
-			close_power(p, power, said);
+		if (flag != FLAG_COUNT && closes(p, flag))
+			close_power(p, power, flag);
 	}
 }
 
-/* The flag that speaks of a power: its own, else a name for several that covers it. */
-static size_t speaking_flag(const struct policy *p, enum power power)
+/* The flag that is set for a power: its own, else one for several powers; else FLAG_COUNT. */
+static size_t set_flag(const struct policy *p, enum power power)
 {
 	size_t own = flag_of_power(power);
 
 	if (p->flags[own] != SETTING_UNSET)
 		return own;
 	for (size_t i = 0; i < FLAG_ROWS; i++) {
-		const struct flag *f = flag_at(i);
-		size_t said = i;
+		size_t flag = group_flag(i, power);
 
-		if (f->powers[0] != power && f->powers[1] != power)
+		if (flag == FLAG_COUNT || p->flags[flag] == SETTING_UNSET)
 			continue;
-		if (f->kind == FLAG_KIND_ZERO) {
-			said = flag_find(span_of(f->name));
-			if (p->flags[said] != SETTING_OFF)
-				continue;
-		} else if (f->kind != FLAG_KIND_GROUP) {
-			continue;
-		}
-		if (p->flags[said] != SETTING_UNSET)
-			return said;
+		/* A zero row counts only when the flag is 0. */
+		if (flag_at(i)->kind == FLAG_KIND_GROUP || p->flags[flag] == SETTING_OFF)
+			return flag;
 	}
 	return FLAG_COUNT;
-}
-
-/* What an unset flag means where the proxies' rules do not speak. */
-static bool closed_by_profile(enum profile profile, const struct power_info *info)
-{
-	switch (profile) {
-	case PROFILE_READONLY:
-		return info->closed_readonly;
-	case PROFILE_HARDENED:
-		return info->closed_hardened;
-	case PROFILE_GUARD:
-	case PROFILE_TECNATIVA:
-	case PROFILE_LINUXSERVER:
-		break;
-	}
-	return info->closed_guard;
 }
 
 static void compile_power(struct policy *p, enum power power)
 {
 	const struct power_info *info = power_info(power);
-	size_t flag = speaking_flag(p, power);
-	bool closed = closed_by_profile(p->profile, info);
+	size_t flag = set_flag(p, power);
+	bool closed = info->closed_guard;
 
-	p->decided_by_flag[power] = (uint16_t)flag;
+	if (p->profile == PROFILE_READONLY)
+		closed = info->closed_readonly;
+	else if (p->profile == PROFILE_HARDENED)
+		closed = info->closed_hardened;
 	if (flag != FLAG_COUNT)
 		closed = p->flags[flag] == SETTING_OFF;
 	if (closed)
 		powerset_add(&p->closed, power);
 	else if (flag != FLAG_COUNT)
 		powerset_add(&p->granted, power);
+	p->decided_by_flag[power] = (uint16_t)flag;
 }
 
-static void compile_rules(struct policy *p)
+static void add_proxy_rules(struct policy *p)
 {
 	for (size_t i = 0; i < sizeof(proxy_rules) / sizeof(proxy_rules[0]); i++) {
-		if (proxy_rules[i].profile != p->profile)
+		const struct proxy_rule *rule = &proxy_rules[i];
+
+		if (rule->profile != p->profile)
 			continue;
-		p->proxy_rules[p->proxy_rule_count] = &proxy_rules[i];
-		p->proxy_rule_flags[p->proxy_rule_count] = (uint16_t)flag_find(
-			span_of(proxy_rules[i].flag));
-		p->proxy_rule_count++;
+		p->proxy_rules[p->proxy_rule_count] = rule;
+		p->proxy_rule_flags[p->proxy_rule_count++] = (uint16_t)flag_find(
+			span_of(rule->flag));
 	}
 }
-
-_Static_assert(sizeof(proxy_rules) / sizeof(proxy_rules[0]) <= PROXY_RULES_MOST,
-	"a profile's rules fit into a policy");
 
 void policy_socket_name(const char *socket, char *out, size_t cap)
 {
@@ -137,29 +132,24 @@ void policy_socket_name(const char *socket, char *out, size_t cap)
 	text_copy(file, out, cap);
 }
 
-static void directory_of_socket(const char *socket, char *out, size_t cap)
-{
-	const char *slash = strrchr(socket, '/');
-
-	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) : 0 }, out, cap);
-}
-
 void policy_compile(
 	const struct settings *s, const char *socket, const struct rules *rules, struct policy *ret)
 {
+	const char *slash = strrchr(socket, '/');
+
 	*ret = (struct policy){
 		.profile = s->profile, .monitor = s->mode == MODE_MONITOR, .file_rules = rules
 	};
-	directory_of_socket(socket, ret->socket_dir, sizeof(ret->socket_dir));
-	memcpy(ret->flags, s->flags, sizeof(ret->flags));
+	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) : 0 }, ret->socket_dir,
+		sizeof(ret->socket_dir));
 	if (s->names[0] != '\0')
 		text_copy(span_of(s->names), ret->names, sizeof(ret->names));
 	else
 		policy_socket_name(socket, ret->names, sizeof(ret->names));
-	for (size_t i = 0; i < POWER_COUNT; i++)
-		ret->decided_by_flag[i] = FLAG_COUNT;
-	compile_rules(ret);
+	memcpy(ret->flags, s->flags, sizeof(ret->flags));
+	add_proxy_rules(ret);
 	for (size_t i = 0; i < POWER_COUNT; i++) {
+		ret->decided_by_flag[i] = FLAG_COUNT;
 		if (policy_is_proxy(ret))
 			compile_proxy_power(ret, (enum power)i);
 		else

@@ -217,7 +217,7 @@ static void parse_group(struct policy_parser *p, json_ref v)
 
 static int parse_groups(struct policy_parser *p, json_ref v)
 {
-	size_t words = (p->rules->subject_count + 63) / 64;
+	size_t words = bits_words(p->rules->subject_count);
 
 	if (!v || v->count == 0)
 		return 0;

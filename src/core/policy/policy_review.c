@@ -71,7 +71,7 @@ static void shape_list(struct shape *shape, const struct route *route, enum list
 
 	shape->lists[k] = shape->lists[k] ||
 		(p != POWER_COUNT && powerset_has(&shape->possible, p)) ||
-		(k != LIST_MOUNTS && escalation_has_details(route, list_attribute(k)));
+		(k != LIST_MOUNTS && escalation_has_attributes(route, list_attribute(k)));
 }
 
 static int shape_operations(struct review *r)
@@ -509,7 +509,7 @@ void policy_review(const struct policy *policy, struct findings *f)
 	bool whole = !findings_fatal(f);
 	uint64_t *asked;
 
-	r.words = (r.rules->subject_count + 63) / 64;
+	r.words = bits_words(r.rules->subject_count);
 	asked = mem_list_alloc(&r.memory, r.words * sizeof(*asked));
 	if (!asked || take_room(&r) != 0) {
 		f->lost = true;

@@ -19,7 +19,7 @@ static void add_group(struct policy_parser *p, json_ref v, struct rule *rule)
 {
 	struct span name = span_after(v->text, 1);
 	struct nearest near = nearest_to(name, 0);
-	size_t words = (p->rules->subject_count + 63) / 64;
+	size_t words = bits_words(p->rules->subject_count);
 
 	for (const struct policy_group *g = p->groups; g < p->groups + p->group_count; g++) {
 		if (span_equal(g->name, name)) {
@@ -300,12 +300,6 @@ static void parse_texts(struct policy_parser *p, json_ref v, struct rule *rule)
 		rule->monitor = true;
 	else if (mode && !span_equal(json_value_text(mode), SPAN("enforce")))
 		findings_error(f, mode->at, "mode is \"enforce\" or \"monitor\"");
-	for (const struct rule *other = p->rules->items; other < rule; other++) {
-		if (rule->name.n > 0 && span_equal(other->name, rule->name)) {
-			reject(p, name, "another rule has this name", NULL);
-			return;
-		}
-	}
 }
 
 static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
@@ -331,6 +325,8 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 	else
 		add_each(p, allow ? allow : deny, rule, add_operation);
 	parse_texts(p, v, rule);
+	if (rule->name.n > 0 && rules_find_rule(p->rules, rule->name))
+		reject(p, json_value_member(v, "name"), "another rule has this name", NULL);
 	if (!who)
 		findings_error(f, v->at, "the rule does not say who: \"who\": [\"*\"] is all");
 	else
@@ -347,7 +343,7 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 void policy_rules_parse(struct policy_parser *p, json_ref list)
 {
 	struct rules *rules = p->rules;
-	size_t words = (rules->subject_count + 63) / 64;
+	size_t words = bits_words(rules->subject_count);
 
 	if (!list || list->count == 0)
 		return;

@@ -3,7 +3,7 @@
 #include "dsp/core/base/glob.h"
 #include "dsp/core/facts/paths.h"
 
-/* Whether a detail is one that a list speaks of. */
+/* Whether a list of this kind has to do with an attribute. */
 static bool concerns(enum list_kind k, const struct attribute *d)
 {
 	if (k == LIST_MOUNTS)
@@ -13,21 +13,24 @@ static bool concerns(enum list_kind k, const struct attribute *d)
 	return d->kind == list_attribute(k);
 }
 
-static struct span place_of(const struct attribute *d)
+/* The path of a mount's source: as it was resolved, where that is known. */
+static struct span source_of(const struct attribute *d)
 {
 	return d->mount_info && d->mount_info->path[0] ? span_of(d->mount_info->path) : d->text;
 }
 
-/* A path below a listed one; only what dsp has seen is known to be there. */
-static bool covers_mount(const struct pattern *p, const struct attribute *d)
-{
-	if (d->kind != ATTRIBUTE_MOUNT || !d->mount_info || !d->mount_info->visible ||
-		strlen(d->mount_info->path) + 1 >= sizeof(d->mount_info->path))
-		return false;
-	return path_within(place_of(d), p->text) && (d->read_only || !p->read_only);
-}
+/* --- ports -------------------------------------------------------------------------------------*/
 
-static unsigned number(struct span *s)
+/* The ports of the host that an attribute asks for. */
+struct ports {
+	struct span address; /* empty: all addresses */
+	unsigned first;
+	unsigned last;
+	bool any;     /* dockerd chooses one */
+	bool unknown; /* they cannot be parsed, or are not in the request */
+};
+
+static unsigned parse_number(struct span *s)
 {
 	unsigned n = 0;
 
@@ -38,8 +41,8 @@ static unsigned number(struct span *s)
 	return n;
 }
 
-/* What stands before the last colon, and what behind it. */
-static bool split_last(struct span text, struct span *before, struct span *after)
+/* Cuts text at its last colon. False: it has none, and is all in after. */
+static bool cut_last(struct span text, struct span *before, struct span *after)
 {
 	size_t i = text.n;
 
@@ -50,78 +53,65 @@ static bool split_last(struct span text, struct span *before, struct span *after
 	return i > 0;
 }
 
-/* The ports of the host that a detail asks for. */
-struct ports {
-	struct span address; /* empty: all */
-	unsigned first;
-	unsigned last;
-	bool any; /* dockerd chooses one */
-	bool odd; /* they cannot be read, or were not told */
-};
-
 /* "[ADDRESS:]PORT[-PORT]:CONTAINER[/tcp]" */
-static struct ports ports_of(const struct attribute *d)
+static struct ports parse_ports(const struct attribute *d)
 {
-	struct ports ret = { .odd = d->text.n == 0 };
+	struct ports ret = { .unknown = d->text.n == 0 };
 	struct span container;
 	struct span host;
 
-	if (!split_last(d->text, &host, &container)) {
+	if (!cut_last(d->text, &host, &container)) {
 		ret.any = d->text.n > 0;
 		return ret;
 	}
-	(void)split_last(host, &ret.address, &host);
+	(void)cut_last(host, &ret.address, &host);
 	ret.any = host.n == 0 || span_equal(host, SPAN("0"));
-	ret.first = ret.last = number(&host);
+	ret.first = ret.last = parse_number(&host);
 	if (host.n > 0 && host.s[0] == '-') {
 		host = span_after(host, 1);
-		ret.last = number(&host);
+		ret.last = parse_number(&host);
 	}
-	ret.odd = !ret.any && (host.n > 0 || ret.first == 0 || ret.first > ret.last);
+	ret.unknown = !ret.any && (host.n > 0 || ret.first == 0 || ret.first > ret.last);
 	return ret;
 }
 
-/* Each port is one of the pattern's, at its address. */
+/* --- allow rules: a pattern covers an item -----------------------------------------------------*/
+
+static bool covers_mount(const struct pattern *p, const struct attribute *d)
+{
+	const struct mount_info *info = d->mount_info;
+
+	/* Where dsp does not see the whole source, it does not know what is there. */
+	if (d->kind != ATTRIBUTE_MOUNT || !info || !info->visible ||
+		strlen(info->path) + 1 >= sizeof(info->path))
+		return false;
+	return path_within(source_of(d), p->text) && (d->read_only || !p->read_only);
+}
+
 static bool covers_ports(const struct pattern *p, const struct attribute *d)
 {
-	struct ports asked = ports_of(d);
+	struct ports asked = parse_ports(d);
 
-	if (d->kind != ATTRIBUTE_PORT || asked.any || asked.odd ||
+	if (d->kind != ATTRIBUTE_PORT || asked.any || asked.unknown ||
 		(p->text.n > 0 && !span_equal(p->text, asked.address)))
 		return false;
 	return asked.first >= p->first && asked.last <= p->last;
 }
 
-/* One of the ports may be one of the pattern's. */
-static bool means_ports(const struct pattern *p, const struct attribute *d)
-{
-	struct ports asked = ports_of(d);
-	bool all = asked.address.n == 0 || span_equal(asked.address, SPAN("0.0.0.0")) ||
-		span_equal(asked.address, SPAN("::"));
-
-	if (d->kind != ATTRIBUTE_PORT || asked.odd)
-		return d->kind == ATTRIBUTE_PORT;
-	if (asked.any || (p->text.n > 0 && !all && !span_equal(p->text, asked.address)))
-		return false;
-	return asked.first <= p->last && asked.last >= p->first;
-}
-
-/* What may be an id says nothing of the name. */
+/* A name that may be an id instead must be the same text: a glob would match ids by chance. */
 static bool covers_name(const struct pattern *p, const struct attribute *d)
 {
-	if (d->maybe_id)
-		return span_equal(p->text, d->text);
-	return glob_matches(p->text, d->text);
+	return d->maybe_id ? span_equal(p->text, d->text) : glob_matches(p->text, d->text);
 }
 
-/* A device by a way that no pattern follows: "/dev/snd/../sda". */
-static bool is_winding(const struct attribute *d)
+/* A device path that no pattern can be compared with: "/dev/snd/../sda". */
+static bool is_unclean_device(const struct attribute *d)
 {
 	return d->kind == ATTRIBUTE_DEVICE && span_find(d->text, '/') < d->text.n &&
 		!path_is_clean(d->text);
 }
 
-static bool covers_one(enum list_kind k, const struct pattern *p, const struct attribute *d)
+static bool covers(enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
 	switch (k) {
 	case LIST_MOUNTS:
@@ -130,7 +120,7 @@ static bool covers_one(enum list_kind k, const struct pattern *p, const struct a
 		return covers_name(p, d);
 	case LIST_DEVICES:
 		return (d->kind == ATTRIBUTE_DEVICE || d->kind == ATTRIBUTE_MOUNT) &&
-			!is_winding(d) && glob_matches(p->text, place_of(d));
+			!is_unclean_device(d) && glob_matches(p->text, source_of(d));
 	case LIST_PORTS:
 		return covers_ports(p, d);
 	case LIST_NETWORKS:
@@ -144,69 +134,57 @@ static bool covers_one(enum list_kind k, const struct pattern *p, const struct a
 	return d->kind == list_attribute(k) && glob_matches(p->text, d->text);
 }
 
-static bool covered(const struct list *list, enum list_kind k, const struct attribute *d)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (covers_one(k, &list->items[i], d))
-			return true;
-	}
-	return false;
-}
+/* --- deny rules: a pattern touches an item -----------------------------------------------------*/
 
-static bool means_mount(const struct pattern *p, const struct attribute *d)
+/* A mount of a listed path, of something below it, or of a directory above it. */
+static bool touches_mount(const struct pattern *p, const struct attribute *d)
 {
-	struct span place = place_of(d);
+	struct span source = source_of(d);
 
 	return d->kind == ATTRIBUTE_MOUNT &&
-		(path_within(place, p->text) || path_within(p->text, place)) &&
+		(path_within(source, p->text) || path_within(p->text, source)) &&
 		!(p->read_only && d->read_only);
 }
 
+/* At least one of the ports, at an address that the pattern's includes. */
+static bool touches_ports(const struct pattern *p, const struct attribute *d)
+{
+	struct ports asked = parse_ports(d);
+	bool all = asked.address.n == 0 || span_equal(asked.address, SPAN("0.0.0.0")) ||
+		span_equal(asked.address, SPAN("::"));
+
+	if (d->kind != ATTRIBUTE_PORT || asked.unknown)
+		return d->kind == ATTRIBUTE_PORT;
+	if (asked.any || (p->text.n > 0 && !all && !span_equal(p->text, asked.address)))
+		return false;
+	return asked.first <= p->last && asked.last >= p->first;
+}
+
 /*
- * A deny rule means what is, holds or may be what it lists: a mount below a path or of its parent,
- * a range of ports with one of them, all capabilities, an id, a device by a winding way.
+ * A deny rule matches an item when it equals, contains, or might be (an id, an unclean path) a
+ * listed one.
  */
-static bool means_one(enum list_kind k, const struct pattern *p, const struct attribute *d)
+static bool touches(enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
 	if (k == LIST_MOUNTS)
-		return means_mount(p, d);
+		return touches_mount(p, d);
 	if (k == LIST_PORTS)
-		return means_ports(p, d);
+		return touches_ports(p, d);
 	if (k == LIST_CAPABILITIES && span_equal(d->text, SPAN("ALL")))
 		return true;
-	return d->maybe_id || is_winding(d) || covers_one(k, p, d);
+	return d->maybe_id || is_unclean_device(d) || covers(k, p, d);
 }
 
-static bool means(const struct list *list, enum list_kind k, const struct attribute *d)
+/* --- rules -------------------------------------------------------------------------------------*/
+
+typedef bool compare(enum list_kind k, const struct pattern *p, const struct attribute *d);
+
+/* Whether one of a list's patterns covers, or touches, an item. */
+static bool any_pattern(
+	const struct list *list, enum list_kind k, const struct attribute *d, compare *with)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		if (means_one(k, &list->items[i], d))
-			return true;
-	}
-	return false;
-}
-
-/* Every item of the kind is covered; else item is the first that is not. */
-static bool covers_all(const struct list *list, enum list_kind k, const struct facts *facts,
-	const struct attribute **item)
-{
-	for (size_t i = 0; i < facts->attributes.count; i++) {
-		const struct attribute *d = &facts->attributes.items[i];
-
-		if (concerns(k, d) && !covered(list, k, d)) {
-			*item = d;
-			return false;
-		}
-	}
-	return !facts->incomplete;
-}
-
-static bool means_any(const struct list *list, enum list_kind k, const struct facts *facts)
-{
-	for (size_t i = 0; i < facts->attributes.count; i++) {
-		const struct attribute *d = &facts->attributes.items[i];
-
-		if (concerns(k, d) && means(list, k, d))
+		if (with(k, &list->items[i], d))
 			return true;
 	}
 	return false;
@@ -220,45 +198,61 @@ static struct rule_match match_deny(
 	if (r->powers_given && powerset_empty(&common))
 		return (struct rule_match){ .result = MATCH_NOT_POWERS };
 	for (size_t k = 0; k < LIST_COUNT; k++) {
-		if (r->lists[k].given && !means_any(&r->lists[k], (enum list_kind)k, facts))
-			return (struct rule_match){ .result = MATCH_NOT_LIST,
-				.list = (enum list_kind)k };
+		enum list_kind kind = (enum list_kind)k;
+		bool any = !r->lists[k].given;
+
+		for (size_t i = 0; i < facts->attributes.count && !any; i++) {
+			const struct attribute *d = &facts->attributes.items[i];
+
+			any = concerns(kind, d) && any_pattern(&r->lists[k], kind, d, touches);
+		}
+		if (!any)
+			return (struct rule_match){ .result = MATCH_NOT_LIST, .list = kind };
 	}
 	return (struct rule_match){ .result = MATCH_YES };
 }
 
-/* A power without an item ("rollback=previous") is one that no list can speak of. */
-static bool has_items(const struct facts *facts, enum power p)
+/*
+ * Whether a list covers every item that it concerns; else ret->item is the first that it does not.
+ * Adds the list's power to covered if an item has it: a power without an item, as that of
+ * "rollback=previous", is one that no list can cover.
+ */
+static bool covers_all(const struct list *list, enum list_kind k, const struct facts *facts,
+	struct rule_match *ret, struct powerset *covered)
 {
+	enum power power = list_power(k);
+
 	for (size_t i = 0; i < facts->attributes.count; i++) {
-		if (facts->attributes.items[i].power == p)
-			return true;
+		const struct attribute *d = &facts->attributes.items[i];
+
+		if (concerns(k, d) && !any_pattern(list, k, d, covers)) {
+			ret->item = d;
+			return false;
+		}
+		if (power != POWER_COUNT && d->power == power)
+			powerset_add(covered, power);
 	}
-	return false;
+	return !facts->incomplete;
 }
 
 static struct rule_match match_allow(
 	const struct rule *r, const struct facts *facts, const struct powerset *powers)
 {
-	struct powerset have = r->powers;
 	struct rule_match ret = { .result = MATCH_YES };
-	enum power power;
+	struct powerset covered = r->powers;
 
 	for (size_t k = 0; k < LIST_COUNT; k++) {
-		if (!r->lists[k].given)
-			continue;
-		if (!covers_all(&r->lists[k], (enum list_kind)k, facts, &ret.item)) {
+		enum list_kind kind = (enum list_kind)k;
+
+		if (r->lists[k].given && !covers_all(&r->lists[k], kind, facts, &ret, &covered)) {
 			ret.result = MATCH_NOT_LIST;
-			ret.list = (enum list_kind)k;
+			ret.list = kind;
 			return ret;
 		}
-		power = list_power((enum list_kind)k);
-		if (power != POWER_COUNT && has_items(facts, power))
-			powerset_add(&have, power);
 	}
-	if (!powerset_within(powers, &have)) {
+	if (!powerset_within(powers, &covered)) {
 		ret.result = MATCH_NOT_POWERS;
-		ret.missing = powerset_less(powers, &have);
+		ret.missing = powerset_less(powers, &covered);
 	}
 	return ret;
 }

@@ -50,6 +50,15 @@ size_t rules_find_subject(const struct rules *rules, struct span name)
 	return SIZE_MAX;
 }
 
+const struct rule *rules_find_rule(const struct rules *rules, struct span name)
+{
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		if (span_equal(rules->items[i].name, name))
+			return &rules->items[i];
+	}
+	return NULL;
+}
+
 /* By length first: the order only has to be the same for sorting and searching. */
 static int compare_names(const void *left, const void *right)
 {

@@ -1,6 +1,6 @@
 /*
- * The question turned round: of an operation or a power, for whom it would be allowed. Pure; from
- * the same tables and rules by which requests are judged.
+ * Who may do something: the answer for one subject and one route. It uses the same tables and rules
+ * as decisions do.
  */
 #ifndef DSP_ACCESS_QUERY_H
 #define DSP_ACCESS_QUERY_H
@@ -10,19 +10,21 @@
 #include "dsp/core/policy/message.h"
 
 struct access_query {
-	enum power power;         /* POWER_COUNT: no more than the route asks for by itself */
-	const struct facts *with; /* details, and the powers that they give; NULL: none */
+	enum power power; /* POWER_COUNT: no more than the route asks for by itself */
+	const struct facts
+		*with; /* attributes, and the powers they need; NULL: none in particular */
 };
 
 struct access_answer {
 	struct decision decision;
-	char message[MESSAGE_MOST]; /* of a denial, also of one that is only recorded */
+	char message[MESSAGE_MOST]; /* of a denial, or of one that is only monitored; else empty */
 };
 
 /*
  * Decides a request of subject by this route (NULL: one that the table does not know) that asks for
- * what is wished, and no more than it must. Where nothing is said of details and a rule's list
- * covers the power, an item of the list is tried. false: no such request can ask for that.
+ * what the query says, and as little else as possible. If the query has no attributes and a rule
+ * covers the power by a list, the request has an item of that list. False: no request of this route
+ * can ask for that, and *ret is left alone.
  */
 bool access_query_answer(const struct policy *policy, const struct subject *subject,
 	const struct route *route, const struct access_query *query, struct access_answer *ret);

@@ -1,4 +1,4 @@
-/* The immutable policy: settings compiled once, so that a decision walks no strings. */
+/* The policy in force: settings and rules, compiled once so that a decision compares no strings. */
 #ifndef DSP_POLICY_H
 #define DSP_POLICY_H
 
@@ -27,29 +27,33 @@ enum { PROXY_RULES_MOST = 24 };
 struct policy {
 	enum profile profile;
 	enum setting flags[FLAG_COUNT];
-	struct powerset closed;  /* of these powers a request is refused */
-	struct powerset granted; /* of these a flag says explicitly 1 */
-	uint16_t decided_by_flag
-		[POWER_COUNT]; /* the flag that closed or granted, or FLAG_COUNT: profile */
-	const struct proxy_rule *proxy_rules[PROXY_RULES_MOST]; /* of the profile, in order */
+	struct powerset closed;  /* a request for one of these powers is denied */
+	struct powerset granted; /* the flag of each of these powers is 1 */
+	/* Of each power: the flag that closed or granted it; FLAG_COUNT: the profile did. */
+	uint16_t decided_by_flag[POWER_COUNT];
+	/* In tecnativa and linuxserver: the profile's rules in order, and the flag of each. */
+	const struct proxy_rule *proxy_rules[PROXY_RULES_MOST];
 	uint16_t proxy_rule_flags[PROXY_RULES_MOST];
 	size_t proxy_rule_count;
 	char names[256];                /* of this plugin, comma separated */
 	char socket_dir[256];           /* the directory of this plugin's socket */
-	bool mounts_invisible;          /* no mount source can be seen: dsp is a managed plugin */
-	bool monitor;                   /* denials are recorded, and what they may be is allowed */
+	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */
+	bool monitor;                   /* would-be denials are recorded and allowed */
 	const struct rules *file_rules; /* of the policy file, borrowed; NULL: there is none */
-	char broken[320];               /* not empty: everything is denied, with this text */
+	char broken[320];               /* not empty: every request is denied, for this reason */
 };
 
 /* The name by which dockerd finds a plugin with this socket: its file's, without ".sock". */
 void policy_socket_name(const char *socket, char *out, size_t cap);
 
-/* Compiles s; socket names the plugin when DSP_NAME does not. rules: of the file, or NULL. */
+/*
+ * Compiles checked settings. socket: the path of dsp's socket, which names the plugin unless
+ * DSP_NAME does. rules: of the policy file, or NULL; they must outlive ret.
+ */
 void policy_compile(const struct settings *s, const char *socket, const struct rules *rules,
 	struct policy *ret);
 
-/* A policy that denies everything, with text as the reason. */
+/* A policy that denies every request, with text as the reason. */
 void policy_broken(const char *text, struct policy *ret);
 
 /* Whether the profile is one of the two proxies'. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dsp/core/base/bits.h"
 #include "dsp/core/base/digest.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/span.h"
@@ -100,6 +101,9 @@ bool rule_has_lists(const struct rule *rule);
  */
 size_t rules_find_subject(const struct rules *rules, struct span name);
 
+/* The rule of this name; NULL: there is none. rules may be NULL. */
+const struct rule *rules_find_rule(const struct rules *rules, struct span name);
+
 /* Sorts common names and tokens, after which the next two find them. */
 void rules_sort(struct rules *rules);
 
@@ -109,15 +113,5 @@ size_t rules_find_token(const struct rules *rules, const unsigned char digest[DI
 
 /* Frees the rules and all that they hold; NULL is fine. */
 void rules_free(struct rules *r);
-
-static inline bool bit_of(const uint64_t *bits, size_t i)
-{
-	return (bits[i / 64] >> (i % 64)) & 1;
-}
-
-static inline void bit_set(uint64_t *bits, size_t i)
-{
-	bits[i / 64] |= (uint64_t)1 << (i % 64);
-}
 
 #endif
