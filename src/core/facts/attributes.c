@@ -3,24 +3,24 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
-int attributes_add(struct attributes *d, const struct attribute *item)
+int attributes_add(struct attributes *a, const struct attribute *item)
 {
-	if (d->count == d->room) {
-		size_t room = d->room > 0 ? 2 * d->room : 8;
-		struct attribute *more = mem_resize(d->items, room * sizeof(*more));
+	if (a->count == a->room) {
+		size_t room = a->room > 0 ? 2 * a->room : 8;
+		struct attribute *more = mem_resize(a->items, room * sizeof(*more));
 
 		if (!more)
 			return -1;
-		d->items = more;
-		d->room = room;
+		a->items = more;
+		a->room = room;
 	}
-	d->items[d->count++] = *item;
+	a->items[a->count++] = *item;
 	return 0;
 }
 
-char *attributes_alloc(struct attributes *d, size_t n)
+char *attributes_alloc(struct attributes *a, size_t n)
 {
-	return mem_list_alloc(&d->texts, n + 1);
+	return mem_list_alloc(&a->texts, n + 1);
 }
 
 const char *attribute_kind_name(enum attribute_kind kind)
@@ -46,21 +46,21 @@ const char *attribute_kind_name(enum attribute_kind kind)
 	return names[kind];
 }
 
-void attributes_free(struct attributes *d)
+void attributes_free(struct attributes *a)
 {
-	mem_list_free(&d->texts);
-	mem_free(d->items);
-	*d = (struct attributes){ .count = 0 };
+	mem_list_free(&a->texts);
+	mem_free(a->items);
+	*a = (struct attributes){ .count = 0 };
 }
 
-/* Whether the text alone says what it is. */
-static bool speaks_for_itself(enum attribute_kind kind)
+/* Whether the text needs no field's name before it. */
+static bool is_clear_alone(enum attribute_kind kind)
 {
 	return kind == ATTRIBUTE_CAPABILITY || kind == ATTRIBUTE_IMAGE || kind == ATTRIBUTE_PORT ||
 		kind == ATTRIBUTE_DEVICE || kind == ATTRIBUTE_SYSCTL;
 }
 
-/* As it is where that cannot be taken for more than it is; else in quotes. */
+/* Writes text in quotes when it holds more than the bytes of usual names and paths. */
 static void write_shown(struct line *l, struct span text, size_t most)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -74,37 +74,37 @@ static void write_shown(struct line *l, struct span text, size_t most)
 	line_add(l, quote ? "\"%s\"" : "%s", shown);
 }
 
-static void write_mount(const struct attribute *d, struct line *l)
+static void write_mount(const struct attribute *a, struct line *l)
 {
 	enum { PATH_SHOWN = 72 };
 
-	write_shown(l, d->text, PATH_SHOWN);
-	if (d->target.n > 0) {
+	write_shown(l, a->text, PATH_SHOWN);
+	if (a->target.n > 0) {
 		line_add(l, " -> ");
-		write_shown(l, d->target, PATH_SHOWN);
+		write_shown(l, a->target, PATH_SHOWN);
 	}
-	line_add(l, d->read_only ? " (ro)" : " (rw)");
-	if (d->mount_info && d->mount_info->path[0] &&
-		!span_equal(d->text, span_of(d->mount_info->path))) {
+	line_add(l, a->read_only ? " (ro)" : " (rw)");
+	if (a->mount_info && a->mount_info->path[0] &&
+		!span_equal(a->text, span_of(a->mount_info->path))) {
 		line_add(l, ", is ");
-		write_shown(l, span_of(d->mount_info->path), PATH_SHOWN);
+		write_shown(l, span_of(a->mount_info->path), PATH_SHOWN);
 	}
-	if (d->mount_info && !d->mount_info->visible)
+	if (a->mount_info && !a->mount_info->visible)
 		line_add(l,
-			d->mount_info->path[0] ? ", not seen" : ", hidden from a managed plugin");
+			a->mount_info->path[0] ? ", not seen" : ", hidden from a managed plugin");
 }
 
-void attribute_write(const struct attribute *d, char *out, size_t cap)
+void attribute_write(const struct attribute *a, char *out, size_t cap)
 {
 	struct line l;
 
 	line_init(&l, out, cap);
-	if (d->kind == ATTRIBUTE_MOUNT) {
-		write_mount(d, &l);
+	if (a->kind == ATTRIBUTE_MOUNT) {
+		write_mount(a, &l);
 		return;
 	}
-	if (d->text.n == 0 || !speaks_for_itself(d->kind))
-		line_add(&l, "%.*s%s", (int)d->field.n, d->field.s, d->text.n > 0 ? " " : "");
-	if (d->text.n > 0 && cap - l.n >= 16)
-		write_shown(&l, d->text, cap - l.n - sizeof("\"\""));
+	if (a->text.n == 0 || !is_clear_alone(a->kind))
+		line_add(&l, "%.*s%s", (int)a->field.n, a->field.s, a->text.n > 0 ? " " : "");
+	if (a->text.n > 0 && cap - l.n >= 16)
+		write_shown(&l, a->text, cap - l.n - sizeof("\"\""));
 }

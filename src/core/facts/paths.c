@@ -1,6 +1,6 @@
 #include "dsp/core/facts/paths.h"
 
-/* /var/run is a link to /run everywhere that systemd or Debian have been. */
+/* On Debian and with systemd /var/run is a link to /run. */
 static const struct span run_alias = SPAN_INIT("/var/run");
 
 static const struct span own_directories[] = {
@@ -12,7 +12,7 @@ static const struct span own_directories[] = {
 	/* Specifications of plugins, and managed plugins as dockerd finds them. */
 	SPAN_INIT("/usr/lib/docker/plugins"),
 	SPAN_INIT("/var/lib/docker/plugins"),
-	/* dockerd's arguments: the units of Debian, Red Hat and Alpine read them there. */
+	/* Arguments of dockerd: the units of Debian, Red Hat and Alpine read these. */
 	SPAN_INIT("/etc/default/docker"),
 	SPAN_INIT("/etc/default/dsp"),
 	SPAN_INIT("/etc/sysconfig/docker"),
@@ -20,7 +20,7 @@ static const struct span own_directories[] = {
 	SPAN_INIT("/etc/init.d/docker"),
 };
 
-/* The plugins' directory holds dsp's own socket, over which one can pose as dockerd. */
+/* The plugins' directory holds dsp's own socket, over which a client can pose as dockerd. */
 static const struct span sockets[] = {
 	SPAN_INIT("/run/docker.sock"),
 	SPAN_INIT("/run/containerd/containerd.sock"),
@@ -29,7 +29,7 @@ static const struct span sockets[] = {
 	SPAN_INIT("/run/docker/plugins"),
 };
 
-/* Below these, a directory for each source of units: system, system.control, transient, ... */
+/* In these is a directory for each source of units: system, system.control, transient, ... */
 static const struct span unit_directories[] = {
 	SPAN_INIT("/etc/systemd/"),
 	SPAN_INIT("/run/systemd/"),
@@ -43,7 +43,7 @@ static const struct span unit_sources[] = {
 	SPAN_INIT("generator"),
 };
 
-/* The last two have drop-ins only: for every service, every socket. */
+/* The last two name only drop-in directories: for every service, for every socket. */
 static const struct span units[] = {
 	SPAN_INIT("dsp.service"),
 	SPAN_INIT("dsp.socket"),
@@ -53,7 +53,7 @@ static const struct span units[] = {
 	SPAN_INIT("socket"),
 };
 
-/* The programs that refuse, and those that do what was allowed. Also where /bin is no link. */
+/* The programs that deny, and those that run what was allowed. /bin need not be a link. */
 static const struct span program_directories[] = {
 	SPAN_INIT("/usr/bin/"),
 	SPAN_INIT("/usr/sbin/"),
@@ -188,7 +188,9 @@ bool path_is_dsp_file(struct span path, struct span socket_dir)
 
 bool path_holds_socket(struct span path)
 {
-	/* A parent of the alias holds none but by a link; who mounts it means what is behind. */
+	/*
+	 * Mounting a parent of /var/run mounts the link alone; dsp takes it for what it leads to.
+	 */
 	if (path_within(run_alias, path))
 		return true;
 	path = without_alias(path);

@@ -74,7 +74,7 @@ enum method route_method(struct span method)
 	return METHOD_OTHER;
 }
 
-/* {x:.*} and {x:.+}: all up to the literal at the end; "." of Go's regexp is no newline. */
+/* {x:.*} and {x:.+}: all up to the text at the end; in Go's regexp "." does not match a newline. */
 static bool match_spanning(const struct route *r, struct span rest, struct span *name)
 {
 	if (!span_ends(rest, r->middle))
@@ -83,7 +83,7 @@ static bool match_spanning(const struct route *r, struct span rest, struct span 
 	return (name->n > 0 || r->first == VAR_ANY) && span_find(*name, '\n') == name->n;
 }
 
-/* {x}: one segment, [^/]+; then a literal and perhaps one segment more. */
+/* {x}: one segment, [^/]+; then the text behind it and, in some rows, one segment more. */
 static bool match_segments(const struct route *r, struct span rest, struct span *name)
 {
 	*name = (struct span){ rest.s, span_find(rest, '/') };

@@ -1,6 +1,6 @@
 /*
- * What a request asks for, item by item: the mounts, capabilities, devices, images, ... behind its
- * powers. Spans point into the request's body or query, or into memory of the list itself.
+ * The attributes of a request: the mounts, capabilities, devices, images and so on behind its
+ * powers, one by one. Spans point into the request's body or query, or into memory of the list.
  */
 #ifndef DSP_ATTRIBUTES_H
 #define DSP_ATTRIBUTES_H
@@ -14,22 +14,23 @@
 #include "dsp/core/facts/powers.h"
 
 enum attribute_kind {
-	ATTRIBUTE_OPTION, /* a word that weakens or widens something; or nothing but the field */
-	ATTRIBUTE_MOUNT,  /* text: a path of the host; target, read_only, propagation */
+	ATTRIBUTE_OPTION,     /* a setting; text may be empty: then the field's name is all */
+	ATTRIBUTE_MOUNT,      /* text: a path of the host; target, read_only, propagation */
 	ATTRIBUTE_CAPABILITY, /* CAP_SYS_ADMIN */
 	ATTRIBUTE_DEVICE,
 	ATTRIBUTE_IMAGE,     /* canonical reference; maybe_id */
 	ATTRIBUTE_NAMESPACE, /* whose: "host", "container:x" */
 	ATTRIBUTE_NETWORK,
-	ATTRIBUTE_PORT, /* 127.0.0.1:80:8080/tcp, as far as it was said */
+	ATTRIBUTE_PORT, /* 127.0.0.1:80:8080/tcp, as far as it is given */
 	ATTRIBUTE_RUNTIME,
 	ATTRIBUTE_SYSCTL,
 	ATTRIBUTE_DRIVER, /* of volumes, logs, networks */
 	ATTRIBUTE_CONTAINER,
-	ATTRIBUTE_PATH, /* a path that is no mount's: in a container, or a checkpoint's directory */
+	ATTRIBUTE_PATH, /* in a container, or the directory of a checkpoint: not mounted */
 	ATTRIBUTE_USER,
-	ATTRIBUTE_COMMAND,     /* may hold secrets, as environment and health check: */
-	ATTRIBUTE_ENVIRONMENT, /* for explain only, never for messages and logs */
+	/* These may hold secrets: dsp explain shows them, messages and logs never do. */
+	ATTRIBUTE_COMMAND,
+	ATTRIBUTE_ENVIRONMENT,
 	ATTRIBUTE_HEALTHCHECK,
 };
 
@@ -46,36 +47,36 @@ struct mount_info {
 };
 
 struct attribute {
-	enum power power; /* that it belongs to; POWER_COUNT: none */
+	enum power power; /* that it gives; POWER_COUNT: none */
 	enum attribute_kind kind;
 	bool read_only;
-	bool maybe_id;     /* a name of an image, a network that may be an id instead */
-	struct span field; /* where it stands: a field's or a parameter's name; static */
+	bool maybe_id;     /* of an image or a network: text may be an id instead of a name */
+	struct span field; /* the name of the body's field or the query's parameter; static */
 	struct span text;
-	struct span target;
-	struct span propagation;             /* of a mount, when one was asked for */
-	const struct mount_info *mount_info; /* of a mount that was looked up; borrowed */
+	struct span target;                  /* of a mount, as the next ones */
+	struct span propagation;             /* empty: not given */
+	const struct mount_info *mount_info; /* NULL: not looked up; not owned */
 };
 
 struct attributes {
 	struct attribute *items;
 	size_t count;
 	size_t room;
-	struct mem_list texts; /* what spans point into that do not stand in the request */
+	struct mem_list texts; /* of attributes_alloc */
 };
 
-/* Adds one; -1 when memory ran out. */
-MUST_USE int attributes_add(struct attributes *d, const struct attribute *item);
+/* Adds a copy of item. -1 without memory. */
+MUST_USE int attributes_add(struct attributes *a, const struct attribute *item);
 
-/* n bytes that live as long as d; NULL when memory ran out. */
-char *attributes_alloc(struct attributes *d, size_t n) __attribute__((warn_unused_result));
+/* n bytes for a span of an attribute, freed with the list; NULL without memory. */
+char *attributes_alloc(struct attributes *a, size_t n) __attribute__((warn_unused_result));
 
-void attributes_free(struct attributes *d);
+void attributes_free(struct attributes *a);
 
 /*
- * A detail for a person: "/etc -> /host (rw)", "CAP_SYS_ADMIN", "PidMode host"; printable ASCII,
- * terminated, cut where it does not fit; cap is at least 16.
+ * Writes an attribute for the user: "/etc -> /host (rw)", "CAP_SYS_ADMIN", "PidMode host";
+ * printable ASCII, terminated, cut where it does not fit. cap is at least 16.
  */
-void attribute_write(const struct attribute *d, char *out, size_t cap);
+void attribute_write(const struct attribute *a, char *out, size_t cap);
 
 #endif

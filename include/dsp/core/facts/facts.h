@@ -1,6 +1,6 @@
 /*
- * A request reduced to what the policy speaks of: operation, powers, and whether dsp knows what
- * dockerd will do with it. Pure: bytes in, facts out.
+ * The facts of a request, by which the policy decides: operation, powers, attributes, and whether
+ * dsp reads the request as dockerd will.
  */
 #ifndef DSP_FACTS_H
 #define DSP_FACTS_H
@@ -17,50 +17,50 @@
 
 enum reading {
 	READING_EXACT,
-	READING_UNROUTABLE, /* the target has not exactly one clean reading */
-	READING_UNREADABLE, /* query or body may be read by dockerd in another way */
+	READING_UNROUTABLE, /* dockerd would refuse or redirect the target */
+	READING_UNREADABLE, /* dockerd may read headers, query or body in another way */
 };
 
 struct facts {
-	const struct route *route; /* NULL: unroutable, or a clean path that no row knows */
+	const struct route *route; /* NULL: unroutable, or no row of routes.tab matches */
 	struct target target;
 	struct span name;       /* the path's first variable, such as a container's name */
-	bool plain_name;        /* it matches [a-zA-Z0-9_.-]+ whole */
-	struct span plugin;     /* the familiar local name of a plugin to be made; else empty */
+	bool plain_name;        /* all of name matches [a-zA-Z0-9_.-]+ */
+	struct span plugin;     /* the familiar name of a plugin that is installed; else empty */
 	struct powerset powers; /* when unreadable: those of route and query */
-	struct attributes attributes; /* what they are, item by item */
+	struct attributes attributes;
 	/*
-	 * It may ask for more than the details tell: a form that dsp is not shown may replace the
-	 * query, or a specification of before is meant.
+	 * The request may ask for more than the attributes say: a form body that dsp is not shown
+	 * may replace the query, or a service returns to its earlier specification.
 	 */
 	bool incomplete;
 	bool invisible_mount; /* dsp cannot see the source of a mount: it may be anything */
 	enum reading reading;
-	struct err doubt;   /* the part in doubt, "its ...", when reading is not exact */
-	const char *advice; /* static: what a client may do about the doubt, or NULL */
+	struct err doubt;   /* when reading is not exact: what is wrong, "its body ..." */
+	const char *advice; /* static: what the client can do about that; or NULL */
 
-	/* Owned: what the spans above may point into. */
+	/* Memory that the spans above may point into, freed by facts_free. */
 	char small[512];
 	char *big;
-	struct json_value *body; /* its top, when it was read */
+	struct json_value *body; /* NULL: there is none, or it was not parsed */
 };
 
 /*
- * Reads rq (whose body is decoded in place, and must outlive ret) into ret. 0 also for what is
- * unroutable or unreadable. -1 and e only when memory ran out. Always call facts_free afterwards.
- * ret must not be copied: it points into itself.
+ * Parses rq into ret. The body of rq is decoded in place, and rq's text must outlive ret. 0 also
+ * when the request is unroutable or unreadable; -1 and e only without memory. Call facts_free in
+ * any case. Do not copy ret: it points into itself.
  */
 MUST_USE int facts_parse(const struct request *rq, struct facts *ret, struct err *e);
 
 void facts_free(struct facts *f);
 
-/* No mount's source can be looked at: not one of them is seen. */
+/* Marks the sources of all mounts as invisible: dsp cannot look any of them up. */
 void facts_hide_mounts(struct facts *f);
 
 /*
- * Adds what the sources of mounts give (docker_socket, devices, dsp_files), when their details have
- * a sight each, or by their text. socket_dir: the directory of dsp's own socket. -1 and e only
- * when memory ran out.
+ * Adds the powers that the sources of mounts give (docker_socket, devices, dsp_files), by their
+ * text and by their mount_info, where they have one. socket_dir: the directory of dsp's own socket.
+ * -1 and e only without memory.
  */
 MUST_USE int facts_add_mount_powers(struct facts *f, struct span socket_dir, struct err *e);
 

@@ -1,6 +1,6 @@
 /*
- * Paths of the host as text: which of them keep dsp in force, where Docker's and containerd's
- * sockets usually are. What stands behind a path is resolve.h's matter.
+ * Paths of the host as text: which of them dsp needs to stay in force, and where Docker's and
+ * containerd's sockets usually are. What a path leads to on the host is looked up in the room host.
  */
 #ifndef DSP_PATHS_H
 #define DSP_PATHS_H
@@ -11,7 +11,8 @@
 
 /*
  * Cleans a path lexically (Go's path.Clean): no "//", "/./", "/../", no slash at the end. A
- * relative one is taken from "/". out has room for in.n + 1 bytes, is not terminated; the length.
+ * relative path is taken from "/". out has room for in.n + 1 bytes and is not terminated. Returns
+ * the length.
  */
 size_t path_clean(struct span in, char *out);
 
@@ -22,13 +23,14 @@ bool path_is_clean(struct span path);
 bool path_within(struct span path, struct span dir);
 
 /*
- * Whether a clean path is at or below what keeps dsp in force: socket_dir (the directory of dsp's
- * socket), the plugins' and Docker's configuration, containerd's directories, units of dsp and
- * docker with their drop-ins, the programs dsp, dockerd, containerd and runc.
+ * Whether a clean path is, or is below, what dsp needs to stay in force: socket_dir (the directory
+ * of dsp's socket), the configuration of plugins, dsp and Docker, containerd's directories, the
+ * units of dsp and docker with their drop-ins, and the programs dsp, dspd, dockerd, containerd and
+ * runc.
  */
 bool path_is_dsp_file(struct span path, struct span socket_dir);
 
-/* Whether a clean path is, or holds, a usual place of Docker's or containerd's socket. */
+/* Whether a clean path is, or is above, a usual place of Docker's or containerd's socket. */
 bool path_holds_socket(struct span path);
 
 /*

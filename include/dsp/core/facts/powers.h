@@ -1,6 +1,6 @@
 /*
- * Powers: what a request would gain. The names, their flags and what profiles say of them are
- * rows of powers.tab; which request asks for which is said by routes.tab and power_rules.tab.
+ * Powers: what a request would gain. powers.tab has their names, flags and defaults in each
+ * profile; routes.tab and power_rules.tab have which requests ask for them.
  */
 #ifndef DSP_POWERS_H
 #define DSP_POWERS_H
@@ -14,18 +14,19 @@
 struct line;
 struct nearest;
 
-/* How far somebody with this power alone is from root on the host. */
+/* How a client with this power alone becomes root on the host. */
 enum root { ROOT_DIRECT, ROOT_THROUGH_OTHERS, ROOT_NO };
 
 struct power_info {
 	const char *name; /* "host_mounts" */
 	const char *flag; /* "ALLOW_HOST_MOUNTS" */
 	enum root root;
-	bool closed_guard;    /* what an unset flag means in profile guard */
-	bool closed_readonly; /* and in readonly */
-	bool closed_hardened; /* and in hardened */
-	bool closed_proxies;  /* and in tecnativa and linuxserver */
-	const char *what;
+	/* Closed in these profiles when its flag is not set; proxies: tecnativa and linuxserver. */
+	bool closed_guard;
+	bool closed_readonly;
+	bool closed_hardened;
+	bool closed_proxies;
+	const char *what;       /* clients can do with it, for dsp list */
 	const char *escalation; /* behind "clients can"; "-" where root is ROOT_NO */
 };
 
@@ -87,7 +88,7 @@ static inline struct powerset powerset_both(const struct powerset *a, const stru
  */
 size_t powers_write(const struct powerset *set, const char *separator, struct line *l);
 
-/* What of a is not in b. */
+/* The powers of a that are not in b. */
 static inline struct powerset powerset_less(const struct powerset *a, const struct powerset *b)
 {
 	return (struct powerset){ { a->word[0] & ~b->word[0], a->word[1] & ~b->word[1] } };
