@@ -4,6 +4,7 @@
 
 #include "dsp/core/base/json_value.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/dockerd/dockerd_process.h"
 
 bool daemon_json_is_blank(struct span text)
 {
@@ -38,23 +39,26 @@ static json_t *read_object(struct span text, struct err *e)
 /* The key in the only spelling that dockerd takes, and its value a list of names, or null. */
 static int check_plugins(json_t *o, struct err *e)
 {
-	json_t *list = json_object_get(o, PLUGINS_KEY);
+	json_t *list = json_object_get(o, DOCKERD_PLUGINS_KEY);
 	const json_t *name;
 	const char *key;
 	json_t *value;
 	size_t i;
 
 	json_object_foreach (o, key, value) {
-		if (strcasecmp(key, PLUGINS_KEY) == 0 && strcmp(key, PLUGINS_KEY) != 0)
-			return FAIL(e, 0, "\"%s\": dockerd knows \"%s\" alone", key, PLUGINS_KEY);
+		if (strcasecmp(key, DOCKERD_PLUGINS_KEY) == 0 &&
+			strcmp(key, DOCKERD_PLUGINS_KEY) != 0)
+			return FAIL(e, 0, "\"%s\": dockerd knows \"%s\" alone", key,
+				DOCKERD_PLUGINS_KEY);
 	}
 	if (!list || json_is_null(list))
 		return 0;
 	if (!json_is_array(list))
-		return FAIL(e, 0, "\"%s\" is not a list", PLUGINS_KEY);
+		return FAIL(e, 0, "\"%s\" is not a list", DOCKERD_PLUGINS_KEY);
 	json_array_foreach (list, i, name) {
 		if (!json_is_string(name))
-			return FAIL(e, 0, "\"%s\" holds something else than names", PLUGINS_KEY);
+			return FAIL(e, 0, "\"%s\" holds something else than names",
+				DOCKERD_PLUGINS_KEY);
 	}
 	return 0;
 }
@@ -73,7 +77,7 @@ static json_t *read_checked(struct span text, struct err *e)
 json_t *daemon_json_plugins(struct span text, struct err *e)
 {
 	json_auto_t *o = read_checked(text, e);
-	json_t *list = json_object_get(o, PLUGINS_KEY);
+	json_t *list = json_object_get(o, DOCKERD_PLUGINS_KEY);
 
 	if (!o)
 		return NULL;
@@ -145,10 +149,10 @@ static bool parse_document(struct span text, struct document *ret)
 	if (!ret->copy || json_value_parse(ret->copy, text.n, &ret->top, &where, &why) != 0 ||
 		ret->top->kind != JSON_VALUE_OBJECT)
 		return false;
-	ret->list = json_value_member(ret->top, PLUGINS_KEY);
+	ret->list = json_value_member(ret->top, DOCKERD_PLUGINS_KEY);
 	return !ret->list ||
-		span_starts(
-			span_after(text, start_of(ret, ret->list)), SPAN("\"" PLUGINS_KEY "\""));
+		span_starts(span_after(text, start_of(ret, ret->list)),
+			SPAN("\"" DOCKERD_PLUGINS_KEY "\""));
 }
 
 static void free_document(struct document *d)
@@ -203,7 +207,7 @@ static char *add(struct span text, const char *name)
 	AUTO_MEM char *quoted = join((struct span[]){ SPAN("\""), span_of(name), SPAN("\"") }, 3);
 	AUTO_MEM char *list = join((struct span[]){ SPAN("["), span_of(quoted), SPAN("]") }, 3);
 	AUTO_MEM char *member = join(
-		(struct span[]){ SPAN("\"" PLUGINS_KEY "\": "), span_of(list) }, 2);
+		(struct span[]){ SPAN("\"" DOCKERD_PLUGINS_KEY "\": "), span_of(list) }, 2);
 	struct document d;
 	char *made;
 
@@ -263,21 +267,22 @@ static char *verify(char *made, const json_t *want, struct err *e)
 	if (read && is_equal(read, want))
 		return made;
 	mem_free(made);
-	err_set(e, 0, "\"%s\" is written in a way that only a hand can change", PLUGINS_KEY);
+	err_set(e, 0, "\"%s\" is written in a way that only a hand can change",
+		DOCKERD_PLUGINS_KEY);
 	return NULL;
 }
 
 char *daemon_json_add(struct span text, const char *name, struct err *e)
 {
 	json_auto_t *o = read_checked(text, e);
-	json_t *list = json_object_get(o, PLUGINS_KEY);
+	json_t *list = json_object_get(o, DOCKERD_PLUGINS_KEY);
 
 	if (!o)
 		return NULL;
 	if (json_is_array(list))
 		(void)json_array_append_new(list, json_string(name));
 	else
-		(void)json_object_set_new(o, PLUGINS_KEY, json_pack("[s]", name));
+		(void)json_object_set_new(o, DOCKERD_PLUGINS_KEY, json_pack("[s]", name));
 	return verify(add(text, name), o, e);
 }
 
@@ -287,7 +292,7 @@ char *daemon_json_add(struct span text, const char *name, struct err *e)
  */
 static size_t remove_name(json_t *o, const char *name)
 {
-	json_t *list = json_object_get(o, PLUGINS_KEY);
+	json_t *list = json_object_get(o, DOCKERD_PLUGINS_KEY);
 	size_t before = json_array_size(list);
 	size_t removed;
 
@@ -297,7 +302,7 @@ static size_t remove_name(json_t *o, const char *name)
 	}
 	removed = before - json_array_size(list);
 	if (json_array_size(list) == 0)
-		(void)json_object_del(o, PLUGINS_KEY);
+		(void)json_object_del(o, DOCKERD_PLUGINS_KEY);
 	return removed;
 }
 

@@ -14,8 +14,6 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 
-#define PLUGINS_KEY "authorization-plugins"
-
 /*
  * Returns the list of names, for json_decref; an empty one when text has none, or is blank. NULL
  * and e ("line 3, column 5: ...") when text is refused.

@@ -191,7 +191,7 @@ int setup_open_file(struct setup *s, json_t **plugins)
 	if (*plugins)
 		return 0;
 	(void)snprintf(advice, sizeof(advice),
-		"%s \"%s\" %s its list by hand, such as \"" PLUGINS_KEY
+		"%s \"%s\" %s its list by hand, such as \"" DOCKERD_PLUGINS_KEY
 		"\": [\"%s\"], then kill -HUP %d; dsp doctor tells whether dockerd asks",
 		strcmp(s->command, "enable") == 0 ? "write" : "take", s->name,
 		strcmp(s->command, "enable") == 0 ? "into" : "out of", s->name,

@@ -10,7 +10,7 @@ void check_result_init(struct check_result *result)
 	line_init(&result->advice, result->advice_room, sizeof(result->advice_room));
 }
 
-/* What files and other programs say may hold anything, and a line for a terminal must not. */
+/* Texts from files and other programs may hold any bytes; a terminal must not get them. */
 __attribute__((format(printf, 2, 0))) static void add(struct line *l, const char *fmt, va_list args)
 {
 	char text[700];

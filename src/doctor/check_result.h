@@ -1,4 +1,4 @@
-/* What one of the doctor's checks found: a state, words for a person, and what to do. */
+/* What one check of the doctor found: a state, a text, and what to do. */
 #ifndef DSP_CHECK_RESULT_H
 #define DSP_CHECK_RESULT_H
 
@@ -8,28 +8,30 @@
 /* From the best to the worst. */
 enum check_state {
 	CHECK_OK,
-	CHECK_NOTE,    /* worth knowing; nothing is to be done */
-	CHECK_UNKNOWN, /* it could not be looked at: never taken for good */
+	CHECK_NOTE,    /* worth knowing; there is nothing to do */
+	CHECK_UNKNOWN, /* the check was not possible; this counts as worse than a note */
 	CHECK_WARNING, /* weak, or it will break at the next start or reload */
 	CHECK_FAULT,   /* dsp does not protect this dockerd, or Docker does not work */
 };
 
-/* What a check found. */
 struct check_result {
 	enum check_state state;
 	struct line text;
-	struct line advice; /* empty: the table's */
+	struct line advice; /* empty: the remedy of the table */
 	char text_room[800];
 	char advice_room[400];
 };
 
 void check_result_init(struct check_result *result);
 
-/* Adds a finding; the worst one gives the state, and what is fine is told only when all is. */
+/*
+ * Adds a finding. The worst one gives the state; the texts of CHECK_OK are dropped if there is
+ * another. Unprintable bytes become "?".
+ */
 void check_result_add(struct check_result *result, enum check_state state, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
-/* What to do: the exact command. The first one counts. */
+/* Sets the advice: the exact command. Only the first call counts. */
 void check_result_advise(struct check_result *result, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

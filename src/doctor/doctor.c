@@ -1,4 +1,4 @@
-/* dsp doctor: the table of checks, and how their findings are told. */
+/* dsp doctor: the table of checks, and the report of their results. */
 #include "doctor.h"
 
 #include <getopt.h>
@@ -13,11 +13,11 @@
 struct check {
 	const char *id;
 	doctor_check *run;
-	const char *what;   /* is so when all is well */
-	const char *remedy; /* when it is not, and no more exact command is known */
+	const char *what;   /* what is true when the check passes */
+	const char *remedy; /* what to do otherwise, unless the check advises something better */
 };
 
-/* In the order in which one wants to know them; `dsp doctor --list` and the manual print it. */
+/* The most important first; `dsp doctor --list` and the manual print them in this order. */
 static const struct check checks[] = {
 	{ "asked", doctor_check_asked,
 		"dockerd asks this dsp: a GET /_ping with a nonce, sent through dockerd, comes to "
@@ -136,7 +136,7 @@ static const char *const words[] = {
 
 /* --- the report --------------------------------------------------------------------------------*/
 
-/* The worst of all, and which checks found it. */
+/* The worst state, and the checks that found it. */
 struct sum {
 	enum check_state worst;
 	struct line which;

@@ -1,6 +1,6 @@
 /*
- * dsp doctor: what it finds out once, and its checks, each of which judges one thing by that.
- * Nothing here changes anything, and every wait ends.
+ * dsp doctor: one survey of dsp and dockerd, and checks that each judge one thing by it. Nothing
+ * here changes anything, and every wait is bounded.
  */
 #ifndef DSP_DOCTOR_H
 #define DSP_DOCTOR_H
@@ -17,52 +17,53 @@
 #include "dsp/dockerd/dsp_process.h"
 #include "dsp/dockerd/systemd_units.h"
 
+/* What the survey found. */
 struct doctor {
-	const char *host; /* as --host; may be NULL */
+	const char *host; /* of --host; may be NULL */
 	char socket[256]; /* dsp's */
-	char name[128];   /* under which dockerd knows a plugin with this socket */
-	bool root;        /* we are */
-	bool systemd;     /* it runs here */
+	char name[128];   /* by which dockerd finds a plugin with this socket */
+	bool root;        /* this process runs as root */
+	bool systemd;     /* systemd runs here */
 
-	json_t *status;    /* of the dsp that serves; NULL: no_dsp */
-	struct err no_dsp; /* code: ENOENT, ECONNREFUSED, ETIMEDOUT, EACCES, ... */
-	bool activates;    /* it answers dockerd's first question rightly */
-	bool managed;      /* it is a managed plugin */
-	struct dsp_process dsp_process;
-	struct config *config; /* its settings as they are on disk now; NULL: memory ran out */
-	bool config_good;
-	struct err config_bad;
+	json_t *status;       /* of the dspd that answers on socket; NULL: see dsp_error */
+	struct err dsp_error; /* code: ENOENT, ECONNREFUSED, ETIMEDOUT, EACCES, ... */
+	bool activates;       /* it says that it is an authorization plugin */
+	bool managed;         /* it is a managed plugin */
+	struct dsp_process process;
+	struct config *config; /* its settings as they are on the disk; NULL: out of memory */
+	bool config_ok;        /* they are valid; else see config_error */
+	struct err config_error;
 
-	struct dockerd *dockerd; /* NULL: no_dockerd */
-	struct err no_dockerd;
-	bool api; /* it answers on its socket */
-	struct err no_api;
+	struct dockerd *dockerd; /* NULL: see dockerd_error */
+	struct err dockerd_error;
+	bool api; /* it answers on its socket; else see api_error */
+	struct err api_error;
 	enum probe_result probe;
 	struct err probe_error;
-	int namesake; /* as doctor_managed */
-	struct err namesake_why;
+	int namesake; /* doctor_managed of name */
+	struct err namesake_error;
 
-	char *file_text; /* of daemon.json; NULL: file_bad, where code ENOENT is an ordinary case */
-	json_t *file;    /* read; NULL: none, or file_bad */
-	bool file_twice; /* it has a key twice */
-	struct err file_bad;
+	json_t *file; /* daemon.json; NULL: see file_error, whose code is ENOENT if none is there */
+	bool duplicate_keys; /* it has a key twice */
+	struct err file_error;
 	struct unit units[UNIT_COUNT];
 };
 
-/* Looks at everything that several checks need. doctor_free frees it. */
+/* Fills d, of which only host, socket (empty: the usual one) and root are set. Free it afterwards. */
 void doctor_survey(struct doctor *d);
 void doctor_free(struct doctor *d);
 
-/* As dockerd_api_managed, and where that does not answer, by what is on disk. */
+/* As dockerd_api_managed; when dockerd does not answer, by dockerd's files on the disk. */
 int doctor_managed(const struct doctor *d, const char *name, struct err *e);
 
-/* The socket of the managed plugin dsp. */
+/* The socket of the managed plugin dsp; false: dockerd does not tell it. */
 bool doctor_managed_socket(const struct doctor *d, char *out, size_t cap);
 
-/* Where dockerd is told to ask the plugin: in daemon.json, on its command line. */
+/* Whether daemon.json, or the command line of dockerd, names the plugin. */
 bool doctor_in_file(const struct doctor *d);
 bool doctor_in_flags(const struct doctor *d);
 
+/* Each adds to result, which is initialised. The table in doctor.c says what each checks. */
 typedef void doctor_check(const struct doctor *d, struct check_result *result);
 
 doctor_check doctor_check_dockerd, doctor_check_asked, doctor_check_version, doctor_check_bodies,

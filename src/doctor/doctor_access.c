@@ -1,4 +1,4 @@
-/* The doctor's checks of dockerd's version and of the ways to it, and past it. */
+/* The doctor's checks of dockerd's version, of the ways to it, and of those that bypass it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 /* --- versions ----------------------------------------------------------------------------------*/
 
-/* "29.3.1" as 290301; 0: not known. */
+/* "29.3.1" as 290301; 0: unknown. */
 static long version_of(const struct doctor *d)
 {
 	const char *at = d->dockerd ? d->dockerd->version : "";
@@ -40,7 +40,7 @@ static bool report_unknown_version(const struct doctor *d, struct check_result *
 
 void doctor_check_version(const struct doctor *d, struct check_result *result)
 {
-	/* Of the route table: src/core/tables/routes.tab. */
+	/* The versions that src/core/tables/routes.tab describes. */
 	enum { OLDEST = 170500, NEWEST = 299900 };
 	long version = version_of(d);
 
@@ -74,7 +74,7 @@ void doctor_check_bodies(const struct doctor *d, struct check_result *result)
 		check_result_add(result, CHECK_OK, "%s shows or refuses them", d->dockerd->version);
 }
 
-/* Whether the policy closes what the unasked way opens. */
+/* Whether the policy denies the power: dockerd grants it without asking dsp. */
 static bool closes(const struct doctor *d, enum power p)
 {
 	struct subject anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
@@ -96,9 +96,9 @@ void doctor_check_grpc(const struct doctor *d, struct check_result *result)
 			result, CHECK_OK, "%s asks about all of them", d->dockerd->version);
 		return;
 	}
-	if (d->config_good && (closes(d, POWER_BUILD) || closes(d, POWER_PRUNE))) {
+	if (d->config_ok && (closes(d, POWER_BUILD) || closes(d, POWER_PRUNE))) {
 		settings = "the settings close them, which no plugin can";
-	} else if (d->config_good) {
+	} else if (d->config_ok) {
 		state = CHECK_NOTE;
 		settings = "the settings allow them anyhow";
 	}
@@ -116,7 +116,7 @@ static bool is_true(const char *word)
 			strcasecmp(word, "true") == 0);
 }
 
-/* Whether process pid was started with a variable that is not empty. */
+/* Whether process pid was started with this variable, and not empty. */
 static bool has_variable(pid_t pid, struct span name)
 {
 	AUTO_MEM char *text = NULL;
@@ -135,7 +135,7 @@ static bool has_variable(pid_t pid, struct span name)
 	return false;
 }
 
-/* Whether certificates of clients are looked at. */
+/* Whether dockerd verifies the certificates of clients. */
 static bool verifies(const struct doctor *d)
 {
 	const char *value;
@@ -191,7 +191,10 @@ void doctor_check_listeners(const struct doctor *d, struct check_result *result)
 
 /* --- sockets -----------------------------------------------------------------------------------*/
 
-/* The bits that a user outside root and group, or one of the group, has all along a path. */
+/*
+ * The write bits of path (022) with which its group, or everybody, can reach it through all the
+ * directories above.
+ */
 static mode_t reach(const char *path, struct stat *st)
 {
 	char directory[256];
@@ -219,8 +222,8 @@ static mode_t reach(const char *path, struct stat *st)
 }
 
 /*
- * "docker (alice,bob)", from /etc/group itself: to ask the name service may mean to ask a server,
- * and wait for it.
+ * Writes "docker (alice,bob)". It reads /etc/group itself, since the name service may wait for a
+ * server.
  */
 static void write_group(gid_t gid, char *out, size_t cap)
 {
@@ -256,15 +259,15 @@ enum { SOCKETS_MOST = 32 };
 
 struct sockets {
 	struct check_result *result;
-	bool containerd; /* which are looked at */
+	bool containerd; /* report containerd's; else Docker's */
 	size_t seen;
-	ino_t told[SOCKETS_MOST]; /* a socket may be named twice */
+	ino_t reported[SOCKETS_MOST]; /* a socket may be listed twice */
 };
 
 static bool is_reported(const struct sockets *s, ino_t inode)
 {
 	for (size_t i = 0; i < s->seen; i++) {
-		if (s->told[i] == inode)
+		if (s->reported[i] == inode)
 			return true;
 	}
 	return false;
@@ -280,13 +283,13 @@ static void report_socket(void *ctx, const char *path)
 	struct stat st;
 	mode_t bits;
 
-	/* dockerd's metrics are there for everybody (moby daemon/metrics_unix.go), and no API. */
+	/* dockerd's metrics are no API, and open to everybody (moby daemon/metrics_unix.go). */
 	if (containerd != s->containerd || span_ends(p, SPAN("/metrics.sock")))
 		return;
 	bits = reach(path, &st);
 	if (s->seen == SOCKETS_MOST || is_reported(s, st.st_ino))
 		return;
-	s->told[s->seen++] = st.st_ino;
+	s->reported[s->seen++] = st.st_ino;
 	if (bits & S_IWOTH) {
 		check_result_add(s->result, containerd ? CHECK_FAULT : CHECK_WARNING,
 			"all users of this machine can use %s (mode %o)%s", path,

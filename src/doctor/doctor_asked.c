@@ -1,4 +1,4 @@
-/* The doctor's first questions: does dockerd ask dsp, does dsp answer, and in what state is it. */
+/* The doctor's first checks: does dockerd ask dsp, does dsp answer, and are its settings good? */
 #include <errno.h>
 #include <stdio.h>
 
@@ -9,7 +9,7 @@ static bool runs(const struct doctor *d)
 	return d->dockerd && d->dockerd->pid != 0;
 }
 
-/* "kill -HUP 123", or as systemd has it. */
+/* Advises to reload dockerd, after the commands in before. */
 static void advise_reload(const struct doctor *d, struct check_result *result, const char *before)
 {
 	if (d->systemd)
@@ -20,7 +20,7 @@ static void advise_reload(const struct doctor *d, struct check_result *result, c
 
 /* --- asked -------------------------------------------------------------------------------------*/
 
-/* dockerd answered, and dsp had not been asked: why? */
+/* Reports why dockerd answers without asking dsp. */
 static void report_not_asked(const struct doctor *d, struct check_result *result)
 {
 	check_result_add(result, CHECK_FAULT,
@@ -54,10 +54,10 @@ static void report_not_asked(const struct doctor *d, struct check_result *result
 	}
 }
 
-/* No probe could go the whole way. */
+/* Reports why there is no result of a probe. */
 static void report_no_probe(const struct doctor *d, struct check_result *result)
 {
-	if (!d->root && (!runs(d) || d->no_api.code == EACCES || d->no_dsp.code == EACCES)) {
+	if (!d->root && (!runs(d) || d->api_error.code == EACCES || d->dsp_error.code == EACCES)) {
 		check_result_add(result, CHECK_UNKNOWN,
 			"only root can send a probe and see whether it arrives");
 		check_result_advise(result, "sudo dsp doctor");
@@ -68,10 +68,11 @@ static void report_no_probe(const struct doctor *d, struct check_result *result)
 		check_result_add(result, CHECK_FAULT,
 			"dockerd does not answer, for it waits for a dsp that is "
 			"%s; nothing is let through meanwhile",
-			d->no_dsp.code == ETIMEDOUT ? "hung" : "away");
+			d->dsp_error.code == ETIMEDOUT ? "hung" : "away");
 		check_result_advise(result, "see the line serving");
 	} else if (!d->api) {
-		check_result_add(result, CHECK_FAULT, "no probe could be sent: %s", d->no_api.text);
+		check_result_add(
+			result, CHECK_FAULT, "no probe could be sent: %s", d->api_error.text);
 		check_result_advise(result, "see the line dockerd");
 	} else {
 		check_result_add(result, CHECK_FAULT, "the probe did not come back: %s",
@@ -98,7 +99,7 @@ void doctor_check_dockerd(const struct doctor *d, struct check_result *result)
 {
 	if (!d->dockerd) {
 		check_result_add(
-			result, d->root ? CHECK_FAULT : CHECK_UNKNOWN, "%s", d->no_dockerd.text);
+			result, d->root ? CHECK_FAULT : CHECK_UNKNOWN, "%s", d->dockerd_error.text);
 		check_result_advise(result, "%s", d->root ? "" : "sudo dsp doctor");
 	} else if (!runs(d)) {
 		check_result_add(result, CHECK_FAULT, "none runs here");
@@ -107,12 +108,12 @@ void doctor_check_dockerd(const struct doctor *d, struct check_result *result)
 				   : "its log says why it ended");
 	} else if (!d->api && !d->status) {
 		check_result_add(result, CHECK_FAULT, "process %d does not answer: %s",
-			(int)d->dockerd->pid, d->no_api.text);
+			(int)d->dockerd->pid, d->api_error.text);
 		check_result_advise(result, "see the line serving: dockerd answers when dsp does");
 	} else if (!d->api) {
 		check_result_add(result, CHECK_FAULT,
 			"process %d does not answer, and dsp does: %s", (int)d->dockerd->pid,
-			d->no_api.text);
+			d->api_error.text);
 		check_result_advise(result,
 			"look at its state (ps -o stat %d), at its log, and at the line "
 			"chain",
@@ -136,7 +137,7 @@ static void advise_start(const struct doctor *d, struct check_result *result)
 
 void doctor_check_serving(const struct doctor *d, struct check_result *result)
 {
-	const char *why = d->no_dsp.text;
+	const char *why = d->dsp_error.text;
 	pid_t one = dsp_process_next(0);
 
 	if (d->status && d->activates) {
@@ -147,10 +148,10 @@ void doctor_check_serving(const struct doctor *d, struct check_result *result)
 	if (d->status) {
 		check_result_add(result, CHECK_FAULT,
 			"%s: it does not say that it is an authz plugin", d->socket);
-	} else if (d->no_dsp.code == EACCES) {
+	} else if (d->dsp_error.code == EACCES) {
 		check_result_add(result, CHECK_UNKNOWN, "%s", why);
 		check_result_advise(result, "sudo dsp doctor");
-	} else if (d->no_dsp.code == ETIMEDOUT) {
+	} else if (d->dsp_error.code == ETIMEDOUT) {
 		check_result_add(result, CHECK_FAULT,
 			"%s: somebody listens there and does not answer: dsp is "
 			"hung, stopped, or cannot start",
@@ -163,7 +164,7 @@ void doctor_check_serving(const struct doctor *d, struct check_result *result)
 				result, "kill -KILL the dsp that hangs, and start it again");
 		check_result_advise(
 			result, "systemctl kill -s KILL dsp.service; journalctl -u dsp says more");
-	} else if (d->no_dsp.code == ECONNREFUSED) {
+	} else if (d->dsp_error.code == ECONNREFUSED) {
 		check_result_add(result, CHECK_FAULT,
 			"%s is there, and nobody listens: dsp is dead", d->socket);
 	} else {
@@ -175,7 +176,7 @@ void doctor_check_serving(const struct doctor *d, struct check_result *result)
 static void report_no_status(const struct doctor *d, struct check_result *result)
 {
 	check_result_add(result, CHECK_UNKNOWN, "%s",
-		d->no_dsp.code == EACCES ? "only root can ask dsp" : "dsp does not answer");
+		d->dsp_error.code == EACCES ? "only root can ask dsp" : "dsp does not answer");
 }
 
 void doctor_check_settings(const struct doctor *d, struct check_result *result)
@@ -191,10 +192,10 @@ void doctor_check_settings(const struct doctor *d, struct check_result *result)
 			(long long)json_integer_value(json_object_get(d->status, "rules")));
 }
 
-/* A deny rule may have a mode of its own. */
+/* A deny rule may have its own mode. */
 static void report_monitor_rules(const struct doctor *d, struct check_result *result)
 {
-	const struct rules *rules = d->config_good ? d->config->policy.file_rules : NULL;
+	const struct rules *rules = d->config_ok ? d->config->policy.file_rules : NULL;
 	size_t count = 0;
 
 	for (size_t i = 0; rules && i < rules->count; i++)

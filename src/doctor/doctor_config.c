@@ -1,4 +1,4 @@
-/* The doctor's checks of what dockerd is told: daemon.json and its command line. */
+/* The doctor's checks of dockerd's configuration: daemon.json and its command line. */
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>
@@ -11,9 +11,9 @@
 
 enum { FILE_MOST = 1 << 20 };
 
-static const char key[] = "authorization-plugins";
+static const char key[] = DOCKERD_PLUGINS_KEY;
 
-/* Whether dockerd is known at all; else nothing can be said of its file. */
+/* False: dockerd was not found, so its file is unknown; reports that. */
 static bool has_dockerd(const struct doctor *d, struct check_result *result)
 {
 	if (d->dockerd)
@@ -25,7 +25,7 @@ static bool has_dockerd(const struct doctor *d, struct check_result *result)
 
 static bool is_absent(const struct doctor *d)
 {
-	return !d->file && d->file_bad.code == ENOENT;
+	return !d->file && d->file_error.code == ENOENT;
 }
 
 /* --- daemon.json -------------------------------------------------------------------------------*/
@@ -86,10 +86,11 @@ void doctor_check_daemon_json(const struct doctor *d, struct check_result *resul
 			d->dockerd->config_file);
 		check_result_advise(result, "write it: {\"%s\": [\"%s\"]}", key, d->name);
 	} else if (!d->file) {
-		check_result_add(result, d->file_bad.code == EACCES ? CHECK_UNKNOWN : CHECK_WARNING,
-			"%s", d->file_bad.text);
+		check_result_add(result,
+			d->file_error.code == EACCES ? CHECK_UNKNOWN : CHECK_WARNING, "%s",
+			d->file_error.text);
 	} else {
-		if (d->file_twice) {
+		if (d->duplicate_keys) {
 			check_result_add(result, CHECK_WARNING,
 				"%s has a key twice: dockerd takes the last of them, and dsp enable none",
 				d->dockerd->config_file);
@@ -104,7 +105,7 @@ void doctor_check_daemon_json(const struct doctor *d, struct check_result *resul
 
 /* --- who is named, and where -------------------------------------------------------------------*/
 
-/* A name that may be meant for ours. */
+/* Reports a name that may be a misspelling of ours. */
 static void report_typo(const struct doctor *d, struct check_result *result, const char *name)
 {
 	struct span whole = { name, strlen(name) };
@@ -124,7 +125,7 @@ static void report_typo(const struct doctor *d, struct check_result *result, con
 	}
 }
 
-/* Calls see with each plugin that dockerd is told to ask, from the file and the command line. */
+/* Calls see for each plugin that daemon.json or the command line names. */
 static void each_name(const struct doctor *d, struct check_result *result,
 	void (*see)(const struct doctor *d, struct check_result *result, const char *name))
 {
@@ -166,8 +167,8 @@ void doctor_check_named(const struct doctor *d, struct check_result *result)
 }
 
 /*
- * The flag that a key of daemon.json stands for, when the command line has it too. Lists have
- * their flag in the singular.
+ * Whether the command line has the flag of a key in daemon.json. The flag of a list is in the
+ * singular: "hosts" and --host.
  */
 static bool is_flag_too(const struct doctor *d, const char *name)
 {
@@ -195,7 +196,7 @@ void doctor_check_flag_and_file(const struct doctor *d, struct check_result *res
 	if (!has_dockerd(d, result))
 		return;
 	json_object_foreach (d->file, name, value) {
-		/* Runtimes are the one thing that may be in both. */
+		/* dockerd merges runtimes, and nothing else, from both. */
 		if (strcmp(name, "runtimes") == 0 || strcmp(name, "add-runtime") == 0)
 			continue;
 		if (is_flag_too(d, name))
@@ -249,7 +250,7 @@ static void report_missing_plugin(
 			"whether there is a plugin \"%s\" cannot be told", name);
 }
 
-/* One line for the others, in their order. */
+/* Reports the other plugins of the list, and whether ours is in it twice. */
 static void report_order(const struct doctor *d, struct check_result *result)
 {
 	const json_t *list = json_object_get(d->file, key);

@@ -1,4 +1,4 @@
-/* The doctor's checks of dsp's own files: who may write them, who can read them, what they say. */
+/* The doctor's checks of dsp's own files: who may write them, who can read them, what they set. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -23,7 +23,7 @@ static bool report_unknown(const struct doctor *d, struct check_result *result)
 			d->name);
 		return true;
 	}
-	if (d->dsp_process.known && d->config)
+	if (d->process.known && d->config)
 		return false;
 	check_result_add(result, CHECK_UNKNOWN, "%s",
 		d->root ? "how dsp was started is not known: it does not serve, and has no unit"
@@ -31,11 +31,11 @@ static bool report_unknown(const struct doctor *d, struct check_result *result)
 	return true;
 }
 
-/* The policy file, as flags, variables and env file name it; "": none. */
+/* The policy file, which arguments, variables or the env file name; "": none. */
 static const char *policy_path(const struct doctor *d)
 {
-	if (d->dsp_process.policy[0])
-		return d->dsp_process.policy;
+	if (d->process.policy[0])
+		return d->process.policy;
 	return d->config ? d->config->settings.policy : "";
 }
 
@@ -64,7 +64,7 @@ static void report_rights(const struct doctor *d, struct check_result *result, c
 void doctor_check_env_file(const struct doctor *d, struct check_result *result)
 {
 	if (!report_unknown(d, result))
-		report_rights(d, result, d->dsp_process.env_file);
+		report_rights(d, result, d->process.env_file);
 }
 
 void doctor_check_policy_file(const struct doctor *d, struct check_result *result)
@@ -82,24 +82,18 @@ struct rights {
 	size_t count;
 };
 
-/* Numbers of a line of /proc/PID/status: real, effective, ... */
-static size_t numbers(struct span line, unsigned *out, size_t most)
+/* The decimal numbers in a line. Returns how many, at most `most`. */
+static size_t parse_numbers(struct span line, unsigned *out, size_t most)
 {
 	size_t n = 0;
 
-	while (line.n > 0 && n < most) {
-		size_t skip = line.s[0] == '\t' || line.s[0] == ' ' ? 1 : 0;
-		struct span word;
-		char text[16];
-
-		line = span_after(line, skip);
-		word = proc_file_word(&line);
-		text_copy((struct span){ word.s, span_find(word, '\t') }, text, sizeof(text));
-		line = word.n > strlen(text) ? (struct span){ word.s + strlen(text),
-			(size_t)(line.s + line.n - word.s) - strlen(text) }
-					     : line;
-		if (text[0])
-			out[n++] = (unsigned)strtoul(text, NULL, 10);
+	for (size_t i = 0; i < line.n && n < most; i++) {
+		if (line.s[i] < '0' || line.s[i] > '9')
+			continue;
+		out[n] = 0;
+		for (; i < line.n && line.s[i] >= '0' && line.s[i] <= '9'; i++)
+			out[n] = out[n] * 10 + (unsigned)(line.s[i] - '0');
+		n++;
 	}
 	return n;
 }
@@ -107,12 +101,13 @@ static size_t numbers(struct span line, unsigned *out, size_t most)
 static bool read_rights(pid_t pid, struct rights *r)
 {
 	AUTO_MEM char *text = NULL;
+	unsigned uids[4]; /* real, effective, saved, of the file system */
+	unsigned gids[4];
+	bool uid = false;
+	bool gid = false;
 	char path[64];
 	struct span rest;
 	size_t len;
-	unsigned ids[4];
-	bool uid = false;
-	bool gid = false;
 
 	*r = (struct rights){ .count = 0 };
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
@@ -122,21 +117,21 @@ static bool read_rights(pid_t pid, struct rights *r)
 	while (rest.n > 0) {
 		struct span line = proc_file_line(&rest);
 
-		if (span_starts(line, SPAN("Uid:")) && numbers(span_after(line, 4), ids, 4) == 4) {
-			r->uid = ids[1];
-			uid = true;
-		} else if (span_starts(line, SPAN("Gid:")) &&
-			numbers(span_after(line, 4), ids, 4) == 4) {
-			r->gid = ids[1];
-			gid = true;
-		} else if (span_starts(line, SPAN("Groups:"))) {
-			r->count = numbers(span_after(line, 7), r->groups, GROUPS_MOST);
-		}
+		if (span_starts(line, SPAN("Uid:")))
+			uid = parse_numbers(line, uids, 4) == 4;
+		else if (span_starts(line, SPAN("Gid:")))
+			gid = parse_numbers(line, gids, 4) == 4;
+		else if (span_starts(line, SPAN("Groups:")))
+			r->count = parse_numbers(line, r->groups, GROUPS_MOST);
 	}
-	return uid && gid;
+	if (!uid || !gid)
+		return false;
+	r->uid = uids[1];
+	r->gid = gids[1];
+	return true;
 }
 
-/* Whether somebody with these rights can open path: a child takes them on and tries. */
+/* Whether a process with these rights can open path: a child gives up its own and tries. */
 static bool can_read(const struct rights *r, const char *path)
 {
 	int status = 0;
@@ -170,28 +165,28 @@ void doctor_check_readable(const struct doctor *d, struct check_result *result)
 
 	if (report_unknown(d, result))
 		return;
-	if (d->dsp_process.pid == 0 || !d->root || !read_rights(d->dsp_process.pid, &r)) {
+	if (d->process.pid == 0 || !d->root || !read_rights(d->process.pid, &r)) {
 		check_result_add(result, CHECK_UNKNOWN, "as whom dsp serves is not known");
 		return;
 	}
-	report_unreadable(result, &r, d->dsp_process.env_file);
+	report_unreadable(result, &r, d->process.env_file);
 	report_unreadable(result, &r, policy_path(d));
 	if (result->state == CHECK_OK)
 		check_result_add(result, CHECK_OK, "user %u can", (unsigned)r.uid);
 }
 
-/* --- what they say -----------------------------------------------------------------------------*/
+/* --- what they set -----------------------------------------------------------------------------*/
 
 void doctor_check_on_disk(const struct doctor *d, struct check_result *result)
 {
 	if (report_unknown(d, result))
 		return;
-	if (!d->config || !d->config_good) {
+	if (!d->config || !d->config_ok) {
 		check_result_add(result, CHECK_WARNING,
 			"%s: a reload refuses it, and the next start denies everything or fails",
-			d->config_bad.text);
+			d->config_error.text);
 		check_result_advise(result, "mend it; dsp check%s%s%s%s tells all that is wrong",
-			d->dsp_process.env_file[0] ? " --env-file " : "", d->dsp_process.env_file,
+			d->process.env_file[0] ? " --env-file " : "", d->process.env_file,
 			policy_path(d)[0] ? " " : "", policy_path(d));
 		return;
 	}
@@ -219,7 +214,7 @@ void doctor_check_pending(const struct doctor *d, struct check_result *result)
 
 	if (report_unknown(d, result))
 		return;
-	if (!d->status || !d->config || !d->config_good) {
+	if (!d->status || !d->config || !d->config_ok) {
 		check_result_add(result, CHECK_UNKNOWN, "%s",
 			d->status ? "the settings on disk are not good" : "dsp does not answer");
 		return;

@@ -1,4 +1,4 @@
-/* The doctor's view of managed plugins: by dockerd's API or, where that is silent, on disk. */
+/* Managed plugins, as dockerd's API lists them or, when it does not answer, its files. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 enum { CONFIG_MOST = 4 << 20 };
 
-/* The value after "--data-root" in the command of docker.service; "" when it has none. */
+/* The value of --data-root in the command of docker.service; "": it has none. */
 static void from_unit(const struct unit *u, char *out, size_t cap)
 {
 	static const char option[] = "--data-root";
@@ -24,7 +24,7 @@ static void from_unit(const struct unit *u, char *out, size_t cap)
 	text_copy((struct span){ at, strcspn(at, " ") }, out, cap);
 }
 
-/* Where dockerd keeps its things. */
+/* dockerd's data directory. */
 static void data_root(const struct doctor *d, char *out, size_t cap)
 {
 	const char *named = json_string_value(json_object_get(d->file, "data-root"));
@@ -40,7 +40,7 @@ static void data_root(const struct doctor *d, char *out, size_t cap)
 		text_copy(SPAN("/var/lib/docker"), out, cap);
 }
 
-/* "dsp:latest" is dsp. */
+/* Whether the plugin has the name, with or without the tag :latest. */
 static bool has_name(const json_t *plugin, const char *name)
 {
 	static const char tag[] = ":latest";
@@ -51,7 +51,7 @@ static bool has_name(const json_t *plugin, const char *name)
 		(full[n] == '\0' || strcmp(full + n, tag) == 0);
 }
 
-/* 1: this file is of the plugin, and it is enabled; 0: and it is not; -1: it is another's. */
+/* The file of one plugin. 1: it has the name and is enabled; 0: it is disabled; -1: another. */
 static int read_plugin_file(const char *path, const char *name)
 {
 	AUTO_MEM char *text = NULL;
@@ -106,7 +106,7 @@ int doctor_managed(const struct doctor *d, const char *name, struct err *e)
 
 	if (d->dockerd && d->api)
 		found = dockerd_api_managed(d->dockerd, name, e);
-	/* A policy may close that, too. */
+	/* A policy may also deny this question. */
 	return found == -2 ? on_disk(d, name, e) : found;
 }
 

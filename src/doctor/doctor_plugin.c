@@ -1,4 +1,4 @@
-/* The doctor's checks of the plugin itself: its socket, and who else answers to its name. */
+/* The doctor's checks of the plugin itself: its socket, and others with its name. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -30,7 +30,7 @@ void doctor_check_namesake(const struct doctor *d, struct check_result *result)
 	else if (d->namesake == -1)
 		check_result_add(result, CHECK_OK, "no managed plugin has the name %s", d->name);
 	else
-		check_result_add(result, CHECK_UNKNOWN, "%s", d->namesake_why.text);
+		check_result_add(result, CHECK_UNKNOWN, "%s", d->namesake_error.text);
 	if (!d->managed && d->namesake >= 0)
 		check_result_advise(result, "docker plugin rm -f %s, before any reload", d->name);
 }
@@ -84,7 +84,7 @@ void doctor_check_second_socket(const struct doctor *d, struct check_result *res
 			d->managed ? d->name : first);
 }
 
-/* A file that tells dockerd where a plugin of our name is. */
+/* Reports a file that names the socket of a plugin with our name. */
 static void report_spec_file(const struct doctor *d, struct check_result *result, const char *path)
 {
 	AUTO_MEM char *text = NULL;
@@ -130,7 +130,7 @@ void doctor_check_spec_file(const struct doctor *d, struct check_result *result)
 
 /* --- the socket --------------------------------------------------------------------------------*/
 
-/* Each directory above path: who may write there can put another socket in its place. */
+/* Reports directories above path in which others can replace it. */
 static void report_writable_directories(struct check_result *result, const char *path)
 {
 	char directory[256];
@@ -208,7 +208,7 @@ void doctor_check_one_dsp(const struct doctor *d, struct check_result *result)
 	pid_t serving = (pid_t)json_integer_value(json_object_get(d->status, "pid"));
 	pid_t other = 0;
 
-	if (!d->root || (!d->status && d->no_dsp.code == ETIMEDOUT)) {
+	if (!d->root || (!d->status && d->dsp_error.code == ETIMEDOUT)) {
 		check_result_add(result, CHECK_UNKNOWN,
 			d->root ? "which one is hung is not known"
 				: "only root can look at all processes");
@@ -241,7 +241,7 @@ void doctor_check_open_ways(const struct doctor *d, struct check_result *result)
 			result, "docker plugin inspect %s; dsp check with the same flags", d->name);
 		return;
 	}
-	if (!d->config_good) {
+	if (!d->config_ok) {
 		check_result_add(result, CHECK_UNKNOWN, "the settings cannot be read");
 		return;
 	}

@@ -1,4 +1,4 @@
-/* What several of the doctor's checks need, found out once and with bounded waits. */
+/* Inspects once what several checks need, with bounded waits. */
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -12,33 +12,26 @@ enum { DSP_MS = 2000, API_MS = 3000, DAEMON_JSON_MOST = 1 << 20 };
 
 /* --- dsp ---------------------------------------------------------------------------------------*/
 
-static bool implements_authz(const json_t *o)
-{
-	const json_t *list = json_object_get(o, "Implements");
-
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *word = json_string_value(json_array_get(list, i));
-
-		if (word && strcmp(word, "authz") == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Whether it is there and answers; on false no_dsp says why not. */
+/* Whether dsp answers on the socket; if not, dsp_error says why. */
 static bool inspect_dsp(struct doctor *d, const char *socket)
 {
 	json_auto_t *first = http_client_ask_dsp(
-		socket, ENDPOINT_ACTIVATE, DSP_MS, NULL, &d->no_dsp);
+		socket, ENDPOINT_ACTIVATE, DSP_MS, NULL, &d->dsp_error);
+	const json_t *implements = json_object_get(first, "Implements");
 
-	d->activates = implements_authz(first);
+	d->activates = false;
+	for (size_t i = 0; i < json_array_size(implements); i++) {
+		const char *word = json_string_value(json_array_get(implements, i));
+
+		d->activates = d->activates || (word && strcmp(word, "authz") == 0);
+	}
 	if (!first)
 		return false;
-	d->status = http_client_ask_dsp(socket, ENDPOINT_STATUS, DSP_MS, NULL, &d->no_dsp);
+	d->status = http_client_ask_dsp(socket, ENDPOINT_STATUS, DSP_MS, NULL, &d->dsp_error);
 	if (d->status && !json_is_string(json_object_get(d->status, "version"))) {
 		json_decref(d->status);
 		d->status = NULL;
-		err_set(&d->no_dsp, 0, "%s: what answers there is not dsp", socket);
+		err_set(&d->dsp_error, 0, "%s: what answers there is not dsp", socket);
 	}
 	return d->status != NULL;
 }
@@ -50,10 +43,10 @@ static void inspect_api(struct doctor *d)
 	struct http_reply r;
 
 	if (!d->dockerd->socket || d->dockerd->pid == 0) {
-		err_set(&d->no_api, 0, "no socket of its API is known");
+		err_set(&d->api_error, 0, "no socket of its API is known");
 		return;
 	}
-	if (http_client_get(d->dockerd->socket, "/_ping", API_MS, &r, &d->no_api) != 0)
+	if (http_client_get(d->dockerd->socket, "/_ping", API_MS, &r, &d->api_error) != 0)
 		return;
 	d->api = true;
 	http_reply_free(&r);
@@ -61,30 +54,30 @@ static void inspect_api(struct doctor *d)
 
 static void inspect_daemon_json(struct doctor *d)
 {
+	AUTO_MEM char *text = NULL;
 	json_error_t wrong;
 	struct stat st;
 	size_t len;
 
-	/* A pipe would be waited for. */
+	/* Reading a pipe would wait. */
 	if (stat(d->dockerd->config_file, &st) == 0 && !S_ISREG(st.st_mode)) {
-		err_set(&d->file_bad, 0, "%s: not a regular file", d->dockerd->config_file);
+		err_set(&d->file_error, 0, "%s: not a regular file", d->dockerd->config_file);
 		return;
 	}
-	if (file_read(d->dockerd->config_file, DAEMON_JSON_MOST, &d->file_text, &len,
-		    &d->file_bad) != 0)
+	if (file_read(d->dockerd->config_file, DAEMON_JSON_MOST, &text, &len, &d->file_error) != 0)
 		return;
-	d->file = json_loadb(d->file_text, len, JSON_REJECT_DUPLICATES, &wrong);
+	d->file = json_loadb(text, len, JSON_REJECT_DUPLICATES, &wrong);
 	if (!d->file) {
-		/* dockerd takes the last of several, as jansson does. */
-		d->file = json_loadb(d->file_text, len, 0, NULL);
-		d->file_twice = d->file != NULL;
+		/* dockerd uses the last of equal keys, and so does jansson. */
+		d->file = json_loadb(text, len, 0, NULL);
+		d->duplicate_keys = d->file != NULL;
 	}
 	if (d->file && !json_is_object(d->file)) {
 		json_decref(d->file);
 		d->file = NULL;
-		err_set(&d->file_bad, 0, "%s: it holds no object", d->dockerd->config_file);
+		err_set(&d->file_error, 0, "%s: it holds no object", d->dockerd->config_file);
 	} else if (!d->file) {
-		err_set(&d->file_bad, 0, "%s:%d:%d: %s", d->dockerd->config_file, wrong.line,
+		err_set(&d->file_error, 0, "%s:%d:%d: %s", d->dockerd->config_file, wrong.line,
 			wrong.column, wrong.text);
 	}
 }
@@ -92,14 +85,14 @@ static void inspect_daemon_json(struct doctor *d)
 static void send_probe(struct doctor *d)
 {
 	d->probe = PROBE_UNKNOWN;
-	/* Each of these would have to be waited for once more. */
-	if (d->dockerd && d->api && (d->status || d->no_dsp.code != ETIMEDOUT))
+	/* When dsp does not answer in time, dockerd would wait for it too. */
+	if (d->dockerd && d->api && (d->status || d->dsp_error.code != ETIMEDOUT))
 		d->probe = dockerd_api_probe(d->dockerd, d->socket, &d->probe_error);
 	else if (d->dockerd && d->api)
 		d->probe = PROBE_NOT_ASKED;
 }
 
-/* A managed plugin's socket has another place: one that its id names. */
+/* Without --socket: the socket of a managed dsp is in a directory that its id names. */
 static void inspect_managed(struct doctor *d, bool given)
 {
 	char socket[sizeof(d->socket)];
@@ -117,15 +110,15 @@ static void inspect_managed(struct doctor *d, bool given)
 
 static void inspect_settings(struct doctor *d)
 {
-	const struct dsp_process *m = &d->dsp_process;
-	struct sources sources = { .env_file = m->env_file[0] ? m->env_file : NULL,
-		.policy = m->policy[0] ? m->policy : NULL,
+	const struct dsp_process *p = &d->process;
+	struct sources sources = { .env_file = p->env_file[0] ? p->env_file : NULL,
+		.policy = p->policy[0] ? p->policy : NULL,
 		.socket = d->socket,
 		.in_force = true,
-		.environment = m->environment };
+		.environment = p->environment };
 
-	if (m->known)
-		d->config_good = config_read(&sources, &d->config, &d->config_bad) == 0;
+	if (p->known)
+		d->config_ok = config_read(&sources, &d->config, &d->config_error) == 0;
 }
 
 void doctor_survey(struct doctor *d)
@@ -138,16 +131,16 @@ void doctor_survey(struct doctor *d)
 	policy_socket_name(d->socket, d->name, sizeof(d->name));
 	d->systemd = stat("/run/systemd/system", &st) == 0;
 	(void)inspect_dsp(d, d->socket);
-	if (dockerd_find(d->host, &d->dockerd, &d->no_dockerd) == 0) {
+	if (dockerd_find(d->host, &d->dockerd, &d->dockerd_error) == 0) {
 		inspect_api(d);
 		inspect_daemon_json(d);
 	}
 	send_probe(d);
 	systemd_units_read(d->units, d->systemd);
-	d->namesake = doctor_managed(d, d->name, &d->namesake_why);
+	d->namesake = doctor_managed(d, d->name, &d->namesake_error);
 	inspect_managed(d, given);
 	if (!d->managed)
-		dsp_process_find(&d->dsp_process,
+		dsp_process_find(&d->process,
 			(pid_t)json_integer_value(json_object_get(d->status, "pid")),
 			&d->units[UNIT_SERVICE]);
 	inspect_settings(d);
@@ -157,15 +150,14 @@ void doctor_free(struct doctor *d)
 {
 	json_decref(d->status);
 	json_decref(d->file);
-	mem_free(d->file_text);
-	dsp_process_free(&d->dsp_process);
+	dsp_process_free(&d->process);
 	config_free(d->config);
 	dockerd_free(d->dockerd);
 }
 
-/* --- what follows from it ----------------------------------------------------------------------*/
+/* --- who names dsp -----------------------------------------------------------------------------*/
 
-/* A managed plugin goes by its name with a tag too. */
+/* The name of a managed plugin may have the tag :latest. */
 static bool is_ours(const struct doctor *d, const char *name)
 {
 	size_t n = strlen(d->name);
@@ -176,7 +168,7 @@ static bool is_ours(const struct doctor *d, const char *name)
 
 bool doctor_in_file(const struct doctor *d)
 {
-	const json_t *list = json_object_get(d->file, "authorization-plugins");
+	const json_t *list = json_object_get(d->file, DOCKERD_PLUGINS_KEY);
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		if (is_ours(d, json_string_value(json_array_get(list, i))))

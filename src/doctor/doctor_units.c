@@ -1,4 +1,4 @@
-/* The doctor's checks of systemd's units; without systemd, of what their files say. */
+/* The doctor's checks of systemd's units; without systemd, of their files. */
 #include <stdio.h>
 
 #include "doctor.h"
@@ -9,7 +9,7 @@ static bool is(const char *word, const char *other)
 	return strcmp(word, other) == 0;
 }
 
-/* Whether dsp is run by its units here at all. */
+/* False: dsp has no units here; reports that. */
 static bool has_units(const struct doctor *d, struct check_result *result)
 {
 	bool found = false;
@@ -49,15 +49,15 @@ static void report_unit(const struct unit *u, struct check_result *result)
 }
 
 /*
- * systemd lets go of the socket of a unit that is masked for a moment while it runs, and shows it
- * as active ever after. The dsp that runs has its own hold of it, and is the last one.
+ * Whether systemd has closed its socket. It does so when the unit is masked while it runs, even for
+ * a moment, and still shows it as active. The dspd that runs has its own descriptor.
  */
-static bool is_let_go(const struct doctor *d)
+static bool has_closed_socket(const struct doctor *d)
 {
 	const struct unit *service = &d->units[UNIT_SERVICE];
 
 	return is(d->units[UNIT_SOCKET].active, "active") && service->pid != 0 &&
-		service->pid == d->dsp_process.pid && listening_sockets_has(1, d->socket) == 0;
+		service->pid == d->process.pid && listening_sockets_has(1, d->socket) == 0;
 }
 
 void doctor_check_socket_unit(const struct doctor *d, struct check_result *result)
@@ -66,7 +66,7 @@ void doctor_check_socket_unit(const struct doctor *d, struct check_result *resul
 
 	if (!has_units(d, result))
 		return;
-	if (is_let_go(d)) {
+	if (has_closed_socket(d)) {
 		check_result_add(result, CHECK_WARNING,
 			"systemd does not hold the socket of %s any more, active as it is: once this "
 			"dsp ends none comes after it, and calls fail",
@@ -84,12 +84,12 @@ void doctor_check_service_unit(const struct doctor *d, struct check_result *resu
 	if (!has_units(d, result))
 		return;
 	report_unit(u, result);
-	if (u->pid != 0 && d->dsp_process.pid != 0 && u->pid != d->dsp_process.pid) {
+	if (u->pid != 0 && d->process.pid != 0 && u->pid != d->process.pid) {
 		check_result_add(result, CHECK_WARNING,
-			"the dsp that serves (process %d) is not that of %s",
-			(int)d->dsp_process.pid, u->name);
+			"the dsp that serves (process %d) is not that of %s", (int)d->process.pid,
+			u->name);
 		check_result_advise(result, "kill %d; systemctl restart dsp.socket dsp.service",
-			(int)d->dsp_process.pid);
+			(int)d->process.pid);
 	}
 }
 
@@ -98,7 +98,7 @@ static bool is_no(const char *value)
 	return is(value, "no") || is(value, "false") || is(value, "0") || is(value, "off");
 }
 
-/* What makes it weaker than it was shipped. */
+/* Reports what makes the unit weaker than the one that dsp ships. */
 static void report_sandbox(const struct unit *u, struct check_result *result)
 {
 	if (u->user[0] == '\0' || is(u->user, "root") || is(u->user, "0"))

@@ -35,7 +35,7 @@ static void set_profile(enum profile profile)
 	config.settings.profile = profile;
 	policy_compile(&config.settings, "/run/docker/plugins/dsp.sock", NULL, &config.policy);
 	d.config = &config;
-	d.config_good = true;
+	d.config_ok = true;
 }
 
 static void versions(void **state)
@@ -78,7 +78,7 @@ static void unasked_builds(void **state)
 	set_profile(PROFILE_READONLY);
 	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_WARNING);
 	assert_int_equal(state_of(doctor_check_grpc, "29.1.5"), CHECK_OK);
-	d.config_good = false;
+	d.config_ok = false;
 	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_WARNING);
 }
 

@@ -12,6 +12,9 @@
 
 #include "dsp/core/base/err.h"
 
+/* The key of the list of plugins in daemon.json. */
+#define DOCKERD_PLUGINS_KEY "authorization-plugins"
+
 struct dockerd {
 	pid_t pid;         /* 0: none runs */
 	char **arguments;  /* its command line, or its unit's when none runs; [0] is the program */
