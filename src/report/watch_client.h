@@ -1,6 +1,6 @@
 /*
- * The decisions of the dsp that serves, as they come (/Dsp.Watch): it is asked again and again.
- * What answers may be anything: it is checked and bounded.
+ * Fetches the decisions of the running dspd from its endpoint for watchers, again and again.
+ * Anything may answer on the socket: replies are checked and bounded.
  */
 #ifndef DSP_WATCH_CLIENT_H
 #define DSP_WATCH_CLIENT_H
@@ -13,24 +13,25 @@
 
 struct watch_client {
 	const char *socket; /* borrowed */
-	char cursor[100];   /* empty: it has not been asked yet */
-	char instance[32];
-	bool restarted; /* since the question before, dsp was started restarted */
-	bool more;      /* there is more already */
-	bool reads;     /* reply is one whose lines are being taken */
+	char cursor[100];   /* where the last reply ended; empty: there was none */
+	char instance[32];  /* of the dspd that sent it */
+	bool restarted;     /* another instance sent the last reply than the one before */
+	bool more;          /* dspd has more lines already */
+	bool has_reply;     /* reply must be freed */
 	struct http_reply reply;
-	struct span rest; /* of its lines */
+	struct span rest; /* the reply's lines that watch_client_next has not returned */
 };
 
 /*
- * Asks what has come since. 0: watch_client_next has it, line by line. -1 and e: no answer, and nothing is
- * lost by it; with EPROTO: what answers there is not dsp, or none that can be watched.
+ * Fetches the lines since the last call; watch_client_next returns them. -1 and e: no answer, no
+ * line is lost, call it again later; but with e->code EPROTO what answers is no dspd, or one that
+ * cannot be watched.
  */
-MUST_USE int watch_client_fetch(struct watch_client *f, struct err *e);
+MUST_USE int watch_client_fetch(struct watch_client *c, struct err *e);
 
-/* A line without its end, valid until the next question. False: there is no more. */
-bool watch_client_next(struct watch_client *f, struct span *line);
+/* The next line, without its end, valid until the next fetch. False: there is none. */
+bool watch_client_next(struct watch_client *c, struct span *line);
 
-void watch_client_free(struct watch_client *f);
+void watch_client_free(struct watch_client *c);
 
 #endif

@@ -19,10 +19,10 @@
 #include "watch_view.h"
 
 enum {
-	FLOOD_MS = 10, /* until it is asked again, after much came */
-	BUSY_MS = 100, /* after something came */
-	IDLE_MS = 250,
-	AWAY_MS = 500, /* when nobody answers */
+	FLOOD_MS = 10, /* from a poll with many lines to the next one */
+	BUSY_MS = 100, /* from one with few lines */
+	IDLE_MS = 250, /* from one with none */
+	AWAY_MS = 500, /* from one without an answer */
 	STATUS_MS = 2000,
 	SECONDS_MOST = 365 * 86400,
 };
@@ -46,16 +46,16 @@ struct watch {
 	struct audit_filter filter;
 	struct watch_view view;
 	struct suggest_options suggestion;
-	struct observations *observations; /* of what was seen, when it learns */
+	struct observations *observations; /* with learn */
 	bool learn;
-	bool learns;     /* an option was given that means something only then */
-	bool incomplete; /* a suggestion is wanted all the same */
-	bool json;       /* lines as they are */
+	bool learn_options; /* an option was given that is for learn alone */
+	bool incomplete;    /* make a suggestion even if lines were missed */
+	bool json;          /* print lines as dspd sends them */
 	bool outcomes;
 	bool no_color;
-	bool away;        /* nobody answers */
-	unsigned seconds; /* 0: until it is ended */
-	uint64_t restarts;
+	bool away;         /* dspd does not answer */
+	unsigned seconds;  /* 0: until a signal */
+	uint64_t restarts; /* of dspd */
 };
 
 /* --- signals -----------------------------------------------------------------------------------*/
@@ -71,7 +71,125 @@ static void handle_signal(int number)
 		ended = 1;
 }
 
-/* A second one kills, whatever holds it up. */
+/* --- polling -----------------------------------------------------------------------------------*/
+
+static int fail(const struct err *e)
+{
+	(void)fprintf(stderr, "dsp watch: %s\n", e->text);
+	return -1;
+}
+
+/* Prints and learns from one line of dspd's. -1: it cannot go on, and the user was told. */
+static int process_line(struct watch *w, size_t number, struct span line)
+{
+	struct audit_entry l;
+	struct err e;
+	bool wanted;
+	int rc = 0;
+
+	if (audit_entry_parse(w->client.socket, number, line, &l, &e) != 0)
+		return fail(&e);
+	/* The filter's conditions are about decisions. Losses are always shown. */
+	wanted = l.type == ENTRY_DECISION
+		? audit_filter_matches(&w->filter, &l)
+		: l.type == ENTRY_DROPPED || !audit_filter_is_set(&w->filter);
+	if (w->json && wanted)
+		(void)printf("%.*s\n", (int)line.n, line.s);
+	watch_view_add(&w->view, &l, wanted && !w->json);
+	if (w->learn && observations_add(w->observations, &l, w->suggestion.user, &e) != 0)
+		rc = fail(&e);
+	json_decref(l.object);
+	return rc;
+}
+
+/*
+ * Fetches and processes the lines since the last poll. 0 also when dspd does not answer, but did
+ * before: it may be restarting. -1: it cannot go on, and the user was told.
+ */
+static int poll_dspd(struct watch *w)
+{
+	struct span line;
+	struct err e;
+	size_t n = 0;
+
+	if (watch_client_fetch(&w->client, &e) != 0) {
+		if (w->client.cursor[0] == '\0' || e.code == EPROTO)
+			return fail(&e);
+		if (!w->away)
+			watch_view_note(&w->view, "%s; waiting", e.text);
+		w->away = true;
+		return 0;
+	}
+	w->restarts += w->client.restarted;
+	if (w->client.restarted)
+		watch_view_note(&w->view,
+			"dsp was started anew: what it decided last before that was not seen");
+	else if (w->away)
+		watch_view_note(&w->view, "dsp answers again");
+	w->away = false;
+	while (watch_client_next(&w->client, &line)) {
+		if (process_line(w, ++n, line) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Waits until the next poll is due. False: nobody reads the output any more. */
+static bool wait_for_next_poll(const struct watch *w, uint64_t until)
+{
+	struct pollfd p = { .fd = w->json ? STDOUT_FILENO : fileno(w->view.to) };
+	int ms = w->client.reply.len < WATCH_REPLY_MOST / 8 ? BUSY_MS : FLOOD_MS;
+
+	if (w->away)
+		ms = AWAY_MS;
+	else if (!w->view.fresh)
+		ms = IDLE_MS;
+	if (until > 0)
+		ms = clock_earlier(ms, clock_now(), until);
+	if (ended || poll(&p, 1, w->client.more ? 0 : ms) <= 0)
+		return true;
+	return (p.revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
+}
+
+/* Fetches what was decided until now; dspd may decide more all the time, so there is a limit. */
+static int poll_rest(struct watch *w)
+{
+	int polls = WATCH_BYTES / WATCH_REPLY_MOST + 1;
+	int rc;
+
+	do
+		rc = poll_dspd(w);
+	while (rc == 0 && w->client.more && !w->away && --polls > 0);
+	return rc;
+}
+
+/* Polls until a signal or the end of --for. -1: it ended otherwise, and the user was told. */
+static int watch_loop(struct watch *w)
+{
+	uint64_t until = w->seconds > 0 ? clock_now() + (uint64_t)w->seconds * 1000 : 0;
+	struct err e;
+
+	do {
+		w->view.fresh = false;
+		if (poll_dspd(w) != 0)
+			return -1;
+		if (resized)
+			watch_view_measure(&w->view);
+		resized = 0;
+		if (!watch_view_refresh(&w->view) || fflush(stdout) != 0) {
+			err_set(&e, errno, "what is shown cannot be written");
+			/* A reader that went away needs no message; a full disk is reported. */
+			return errno == EPIPE ? -1 : fail(&e);
+		}
+		if (!wait_for_next_poll(w, until))
+			return -1;
+	} while (!ended && (until == 0 || clock_now() < until));
+	return w->away ? 0 : poll_rest(w);
+}
+
+/* --- begin and end -----------------------------------------------------------------------------*/
+
+/* A second signal kills, whatever blocks the first. */
 static void catch_signals(void)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
@@ -83,153 +201,6 @@ static void catch_signals(void)
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		(void)sigaction(ends[i], &a, NULL);
 }
-
-/* --- lines -------------------------------------------------------------------------------------*/
-
-static int fail(const struct err *e)
-{
-	(void)fprintf(stderr, "dsp watch: %s\n", e->text);
-	return -1;
-}
-
-/* What was lost goes past all that is picked, and an outcome tells nothing to pick it by. */
-static bool is_wanted(const struct watch *w, const struct audit_entry *l)
-{
-	if (l->type == ENTRY_DECISION)
-		return audit_filter_matches(&w->filter, l);
-	return l->type == ENTRY_DROPPED || !audit_filter_is_set(&w->filter);
-}
-
-static int process_line(struct watch *w, size_t number, struct span line)
-{
-	struct audit_entry l;
-	struct err e;
-	bool wanted;
-	int rc = 0;
-
-	if (audit_entry_parse(w->client.socket, number, line, &l, &e) != 0)
-		return fail(&e);
-	wanted = is_wanted(w, &l);
-	if (w->json && wanted)
-		(void)printf("%.*s\n", (int)line.n, line.s);
-	watch_view_line(&w->view, &l, wanted && !w->json);
-	if (w->learn && observations_add(w->observations, &l, w->suggestion.user, &e) != 0)
-		rc = fail(&e);
-	json_decref(l.object);
-	return rc;
-}
-
-static int process_lines(struct watch *w)
-{
-	struct span line;
-	size_t n = 0;
-
-	while (watch_client_next(&w->client, &line)) {
-		if (process_line(w, ++n, line) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* --- asking ------------------------------------------------------------------------------------*/
-
-/* It may come back: a restart is no reason to stop looking. */
-static int handle_no_answer(struct watch *w, const struct err *e)
-{
-	if (w->client.cursor[0] == '\0' || e->code == EPROTO)
-		return fail(e);
-	if (!w->away)
-		watch_view_note(&w->view, "%s; waiting", e->text);
-	w->away = true;
-	return 0;
-}
-
-static void report_reconnect(struct watch *w)
-{
-	w->restarts += w->client.restarted;
-	if (w->client.restarted)
-		watch_view_note(&w->view,
-			"dsp was started anew: what it decided last before that was not seen");
-	else if (w->away)
-		watch_view_note(&w->view, "dsp answers again");
-	w->away = false;
-}
-
-/* -1: it was said why it cannot go on. */
-static int poll_dsp(struct watch *w)
-{
-	struct err e;
-
-	if (watch_client_fetch(&w->client, &e) != 0)
-		return handle_no_answer(w, &e);
-	report_reconnect(w);
-	return process_lines(w);
-}
-
-static int poll_interval(const struct watch *w)
-{
-	if (w->away)
-		return AWAY_MS;
-	if (!w->view.fresh)
-		return IDLE_MS;
-	return w->client.reply.len < WATCH_REPLY_MOST / 8 ? BUSY_MS : FLOOD_MS;
-}
-
-/* False: nobody reads any more what is written. */
-static bool wait_for_next_poll(const struct watch *w, uint64_t until)
-{
-	int ms = poll_interval(w);
-	struct pollfd p = { .fd = w->json ? STDOUT_FILENO : fileno(w->view.to) };
-
-	if (until > 0)
-		ms = clock_earlier(ms, clock_now(), until);
-	if (ended || poll(&p, 1, w->client.more ? 0 : ms) <= 0)
-		return true;
-	return (p.revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
-}
-
-/* Who reads no more wants no word of it; a full disk is another thing. */
-static int refresh_output(struct watch *w)
-{
-	struct err e;
-
-	if (watch_view_refresh(&w->view) && fflush(stdout) == 0)
-		return 0;
-	err_set(&e, errno, "what is shown cannot be written");
-	return errno == EPIPE ? -1 : fail(&e);
-}
-
-/* What was decided until now: no more than dsp keeps, for there may be no end of it. */
-static int drain(struct watch *w)
-{
-	int turns = WATCH_BYTES / WATCH_REPLY_MOST + 1;
-	int rc;
-
-	do
-		rc = poll_dsp(w);
-	while (rc == 0 && w->client.more && !w->away && --turns > 0);
-	return rc;
-}
-
-/* 0: it was ended as it should be; -1: not, and why was said, if there is anybody to read it. */
-static int watch_loop(struct watch *w)
-{
-	uint64_t until = w->seconds > 0 ? clock_now() + (uint64_t)w->seconds * 1000 : 0;
-
-	do {
-		w->view.fresh = false;
-		if (poll_dsp(w) != 0)
-			return -1;
-		if (resized)
-			watch_view_measure(&w->view);
-		resized = 0;
-		if (refresh_output(w) != 0 || !wait_for_next_poll(w, until))
-			return -1;
-	} while (!ended && (until == 0 || clock_now() < until));
-	return w->away ? 0 : drain(w);
-}
-
-/* --- begin and end -----------------------------------------------------------------------------*/
 
 static void print_target(struct watch *w)
 {
@@ -245,6 +216,7 @@ static void print_target(struct watch *w)
 		mode && strcmp(mode, "monitor") == 0 ? "; MONITOR MODE: nothing is denied" : "");
 }
 
+/* Prints what was learned, if nothing was missed; returns the exit status. */
 static int print_suggestion(struct watch *w)
 {
 	if (w->view.lost + w->restarts == 0 || w->incomplete) {
@@ -262,9 +234,9 @@ static int print_suggestion(struct watch *w)
 	return EXIT_FINDINGS;
 }
 
-/* What is suggested goes to standard output alone, and so do lines of JSON. */
-static int run(struct watch *w)
+static int watch(struct watch *w)
 {
+	/* Standard output is for the suggestion alone, or for lines of JSON alone. */
 	bool aside = w->json || w->learn;
 	struct err e;
 	int rc;
@@ -279,7 +251,7 @@ static int run(struct watch *w)
 	w->view.terminal = w->view.terminal && !w->json;
 	w->view.outcomes = w->outcomes;
 	catch_signals();
-	rc = poll_dsp(w);
+	rc = poll_dspd(w);
 	if (rc == 0) {
 		print_target(w);
 		rc = watch_loop(w);
@@ -293,7 +265,7 @@ static int run(struct watch *w)
 
 /* --- arguments ---------------------------------------------------------------------------------*/
 
-/* Options that mean something without learning too, with a suggestion's. */
+/* An option of dsp suggest; two of them mean something without --learn too. */
 static const char *parse_shared_option(struct watch *w, int option)
 {
 	if (option == SUGGEST_JSON)
@@ -301,7 +273,7 @@ static const char *parse_shared_option(struct watch *w, int option)
 	else if (option == SUGGEST_USER)
 		w->filter.user = optarg;
 	else
-		w->learns = true;
+		w->learn_options = true;
 	return suggest_parse_option(&w->suggestion, option, optarg);
 }
 
@@ -316,7 +288,7 @@ static const char *parse_seconds(struct watch *w, const char *text)
 	return NULL;
 }
 
-/* NULL: it was taken; else what is wrong with it. */
+/* NULL, or what is wrong with the option. */
 static const char *parse_option(struct watch *w, int option)
 {
 	switch (option) {
@@ -385,7 +357,7 @@ static int parse_arguments(struct watch *w, int argc, char **argv)
 	wrong = audit_filter_check(&w->filter);
 	if (wrong)
 		return command_usage("watch", "%s", wrong);
-	if ((w->learns || w->incomplete) && !w->learn)
+	if ((w->learn_options || w->incomplete) && !w->learn)
 		return command_usage("watch", "an option of suggestions is for --learn alone");
 	w->json = w->json && !w->learn;
 	return EXIT_FINE;
@@ -406,7 +378,7 @@ static int run_watch(int argc, char **argv)
 	status = parse_arguments(w, argc, argv);
 	if (status != EXIT_FINE)
 		return status;
-	status = run(w);
+	status = watch(w);
 	json_decref(w->suggestion.users_file);
 	observations_free(w->observations);
 	return status;

@@ -1,7 +1,7 @@
 /*
- * Decisions for a person's eyes: a line each, repeats of a second counted, and on a terminal a last
- * line that is written anew in its place. Whatever is in a decision, what is printed is printable
- * ASCII, bounded, and on a terminal no wider than that.
+ * Prints decisions for the user, one a line. Repeats within a second are counted instead. On a
+ * terminal the last line shows the counts and is updated in place. Whatever a decision has in it,
+ * the output is printable ASCII, bounded, and on a terminal no line is wider than it.
  */
 #ifndef DSP_WATCH_VIEW_H
 #define DSP_WATCH_VIEW_H
@@ -16,42 +16,42 @@
 
 struct watch_view {
 	FILE *to;
-	bool terminal; /* lines are cut, and there is a last line */
+	bool terminal; /* to is one: lines are cut, and there is a last line */
 	bool colour;
-	bool outcomes; /* lines of these too */
+	bool outcomes; /* print them too */
 	unsigned columns;
-	bool drawn; /* the last line stands there */
-	bool fresh; /* something came since the turn before */
-	uint64_t begun_at;
+	bool drawn;        /* the last line is on the terminal */
+	bool fresh;        /* watch_view_add was called; the caller clears it */
+	uint64_t begun_at; /* as clock_now */
 	uint64_t decisions;
 	uint64_t denied;
 	uint64_t would; /* be denied, but for monitor mode */
-	uint64_t lost;  /* lines */
+	uint64_t lost;  /* lines that dspd could not keep */
 	uint64_t lost_decisions;
-	uint64_t lost_reported; /* lines of those, and when that was, in milliseconds */
-	uint64_t lost_reported_at;
-	uint64_t generation; /* of the decision before */
-	uint64_t at_drawn;   /* decisions, when the last line was drawn */
-	struct repeat_filter folds;
-	struct counter denials;
+	uint64_t lost_reported;    /* of the lost lines: how many the user was told of, */
+	uint64_t lost_reported_at; /* and when, as clock_now */
+	uint64_t generation;       /* of the settings that the last decision was made by */
+	uint64_t at_drawn;         /* decisions, when the last line was drawn */
+	struct repeat_filter repeats;
+	struct counter denials; /* operation, subject, reason */
 };
 
-/* -1 without memory. */
-MUST_USE int watch_view_begin(struct watch_view *s, FILE *to, bool colour);
+/* Begins to print to a file. -1: out of memory. Ends with watch_view_end in any case. */
+MUST_USE int watch_view_begin(struct watch_view *v, FILE *to, bool colour);
 
-/* The terminal may have another width. */
-void watch_view_measure(struct watch_view *s);
+/* Finds the terminal's width: call it again after SIGWINCH. */
+void watch_view_measure(struct watch_view *v);
 
-/* A decision, an outcome, or that lines are missing; shown: it is not only counted. */
-void watch_view_line(struct watch_view *s, const struct audit_entry *l, bool shown);
+/* Counts an entry and, if shown, prints it. */
+void watch_view_add(struct watch_view *v, const struct audit_entry *l, bool shown);
 
-/* A line of our own. */
-void watch_view_note(struct watch_view *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Prints "-- " and a message. */
+void watch_view_note(struct watch_view *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* What is due: counts of repeats, the last line. Flushes. False: it could not be written. */
-bool watch_view_refresh(struct watch_view *s);
+/* Prints what is due, repeats and the last line, and flushes. False: it cannot, see errno. */
+bool watch_view_refresh(struct watch_view *v);
 
-/* The rest of the counts, and a summary; NULL: nobody wants any. Frees all. */
-void watch_view_end(struct watch_view *s, FILE *summary);
+/* Prints what is left, and a summary to a file (NULL: nothing at all). Frees everything. */
+void watch_view_end(struct watch_view *v, FILE *summary);
 
 #endif

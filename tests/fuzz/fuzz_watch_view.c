@@ -55,7 +55,7 @@ static void take_lines(struct watch_view *s, struct span rest)
 
 		if (audit_entry_parse("input", n, line, &l, &e) != 0)
 			continue;
-		watch_view_line(s, &l, true);
+		watch_view_add(s, &l, true);
 		json_decref(l.object);
 		CHECK(watch_view_refresh(s));
 	}
