@@ -33,7 +33,7 @@ all: shipped
 shipped: $(SHIPPED)
 
 # What the program says of itself, for the pages and the completions.
-$(SHIP)/program.tsv: $(B)/dsp plugin/program.awk
+$(SHIP)/program.tsv: $(B)/dsp $(B)/dspd plugin/program.awk
 	@mkdir -p $(@D)
 	$(Q)$(AWK) -v program=$(B)/dsp -f plugin/program.awk > $@.new
 	$(Q)mv $@.new $@
