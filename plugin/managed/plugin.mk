@@ -23,7 +23,8 @@ $(B)/dynamic/dspd: $(B)/dspd
 plugin: packages-plugin
 	@$(MAKE) --no-print-directory plugin-directory
 	@plugin/managed/next.sh $(PLUGIN)
-plugin-directory: $(B)/$(ROOTFS)/dspd config.json
+# upgrade.sh asks with the tool.
+plugin-directory: $(B)/$(ROOTFS)/dspd $(B)/dsp config.json
 	$(SAY) "  MAKE  $(PLUGIN)"
 	$(Q)plugin/managed/rootfs.sh $< $(PLUGIN)/rootfs
 	$(Q)cp config.json $(PLUGIN)/config.json

@@ -14,14 +14,16 @@
 # dsp-gate. With a policy file the gate is strict instead: it refuses everybody else, for the seconds
 # that this takes.
 #
-# As root, on the machine of dockerd. Variables: DAEMON_JSON (/etc/docker/daemon.json), DSP (the
-# host's program).
+# As root, on the machine of dockerd. Variables: DAEMON_JSON (/etc/docker/daemon.json), DSP (the tool, with
+# dspd beside it where that is the host's; default: what make has built in this tree, or /usr/bin/dsp).
 # shellcheck disable=SC2317 # end and what it calls are a trap's
 set -euo pipefail
 
 json=${DAEMON_JSON:-/etc/docker/daemon.json}
 sockets=/run/docker/plugins
 gate=dsp-gate
+tree=$(realpath "$(dirname "$0")/../..")
+tool=
 work=
 state=before # gate: dsp-gate is in the chain
 intact=      # not empty: there is a dsp to go back to, as it was
@@ -88,14 +90,14 @@ socket_of() {
 
 # dockerd ends when it is told of a plugin that it cannot reach.
 serves() {
-	"$program" status --socket "$1" > /dev/null 2>&1
+	"$tool" status --socket "$1" > /dev/null 2>&1
 }
 
 # dockerd reads its file when it comes to it. With a proof: it asked the dsp on this socket.
 until_asked() {
 	local tries=150
 
-	until "$program" status --asked --socket "$1" > "$work/asked" 2>&1; do
+	until "$tool" status --asked --socket "$1" > "$work/asked" 2>&1; do
 		tries=$((tries - 1))
 		[ $tries != 0 ] || return 1
 		kill -0 "$dockerd" 2> /dev/null || fail "dockerd has ended; see dsp-break-glass(7)"
@@ -119,7 +121,7 @@ read_settings() {
 gate_policy() {
 	local hash otherwise=profile
 
-	hash=$("$program" token hash < "$work/token")
+	hash=$("$tool" token hash < "$work/token")
 	! grep -q '^DSP_POLICY=' "$work/settings" || otherwise=deny
 	cat > "$work/policy.json" <<- POLICY
 		{ "users": { "operator": { "tokens": ["$hash"] } },
@@ -294,13 +296,17 @@ take_arguments() {
 	changes=("$@")
 }
 
-# The program that the gate runs: the one that is to be, or the one that is in force.
-find_program() {
+# The program that the gate runs: the one that is to be, or the one that is in force. And the tool.
+find_programs() {
+	for tool in ${DSP:+"$DSP"} "$tree/build/dsp" /usr/bin/dsp; do
+		[ ! -x "$tool" ] || break
+	done
+	"$tool" version > /dev/null || fail "$tool: it does not run here; make builds it, DSP=PATH names another"
 	case $what in
 	--set) program=$(docker info -f '{{.DockerRootDir}}')/plugins/$before/rootfs/usr/bin/dspd ;;
 	--to-host)
 		program=${DSP:-/usr/bin/dsp}d
-		"${program%d}" status --socket $sockets/dsp.sock > /dev/null ||
+		serves $sockets/dsp.sock ||
 			fail "the host's dsp must serve already: systemctl enable --now dsp.socket"
 		;;
 	*) program=$directory/rootfs/usr/bin/dspd ;;
@@ -323,7 +329,7 @@ main() {
 	adopt_gate || rm -rf /run/dsp-upgrade.*/
 	before=$(managed '{{.Id}}') || [ $? = 1 ] || exit 1
 	[ -n "$directory$before" ] || fail "there is no managed plugin dsp"
-	find_program
+	find_programs
 	serves "$(socket_of "$before")" && intact=yes
 	if [ $state != gate ]; then
 		work=$(mktemp -d /run/dsp-upgrade.XXXXXX)

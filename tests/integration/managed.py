@@ -53,7 +53,7 @@ def walls(lab, report):
         check(inside(lab, 'stat -L -c %%a /proc/%s/root' % pid).strip() == '755', 'another mode')
         files = inside(lab, 'find /proc/%s/root/ -xdev -type f -size +0' % pid).split()
         names = [os.path.basename(file) for file in files]
-        check('dsp' in names and all(name == 'dsp' or '.so' in name for name in names),
+        check('dspd' in names and all(name == 'dspd' or '.so' in name for name in names),
               ' '.join(files))
     with report.case('its user may not write its root'):
         said = lab.inside('busybox find /proc/%s/root/ -xdev ! -type l -perm /022 | grep -v -e /dev/ '
