@@ -137,7 +137,8 @@ static json_t *explain(const char *socket, const char *question)
 {
 	const char *words[] = { "explain", "--json", "--socket", socket, "--request",
 		file_of(question), NULL };
-	FILE *const streams[] = { stdout, stderr };
+	FILE *out = stdout;
+	FILE *err = stderr;
 	char *text[] = { NULL, NULL };
 	size_t n[2];
 	json_t *explained;
@@ -151,8 +152,8 @@ static json_t *explain(const char *socket, const char *question)
 	status = explain_command.run(6, (char **)(uintptr_t)words);
 	(void)fclose(stdout);
 	(void)fclose(stderr);
-	stdout = streams[0];
-	stderr = streams[1];
+	stdout = out;
+	stderr = err;
 	explained = json_pack("{s:i, s:s%, s:s%}", "status", status, "stdout", text[0], n[0],
 		"stderr", text[1], n[1]);
 	free(text[0]);
