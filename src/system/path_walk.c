@@ -40,10 +40,12 @@ struct span path_walk_real(int fd, char *room, size_t cap)
 
 static int check(const struct path_walk *w, int fd, const struct stat *st, struct span after)
 {
-	struct path_component c = { .fd = fd, .st = st, .last = true };
+	struct path_component c = { .fd = fd, .st = st };
+	size_t slashes = 0;
 
-	for (size_t i = 0; i < after.n; i++)
-		c.last = c.last && after.s[i] == '/';
+	while (slashes < after.n && after.s[slashes] == '/')
+		slashes++;
+	c.last = slashes == after.n;
 	return w->check ? w->check(w->ctx, &c) : 0;
 }
 
