@@ -148,7 +148,7 @@ class Desk:
     """Where questions under one column of settings are asked: of asker, and of a server if the column is served."""
 
     def __init__(self, column, asker, tmp, served):
-        self.column, self.asker, self.tmp = column, asker, tmp
+        self.column, self.asker = column, asker
         # What a daemon does with broken settings is a matter of its start.
         self.is_broken = "DSP_ON_BROKEN" in column.flags
         self.server = Server(column, tmp) if served or self.is_broken else None
@@ -156,13 +156,12 @@ class Desk:
 
     def explain(self, question, extra):
         """The answer under these and some more flags."""
-        flags = {**self.column.flags, **extra}
-        return self.asker.ask(question, flags, os.path.join(self.tmp, self.column.socket), explain=True)
+        return self.asker.ask(question, {**self.column.flags, **extra}, self.column.socket, explain=True)
 
     def ask(self, question, explain=False):
         if self.is_broken:
             return self.server.ask(question)
-        answer = self.asker.ask(question, self.column.flags, os.path.join(self.tmp, self.column.socket), explain)
+        answer = self.asker.ask(question, self.column.flags, self.column.socket, explain)
         self.log += answer.log
         self.denials += answer.allow is False
         served = self.server.ask(question) if self.server else answer
@@ -209,7 +208,7 @@ def wrong_advice(case, desk, account, told):
             account["reason"] not in ("unreadable", "unroutable", "readonly", "rule", "otherwise"):
         return f"the message does not say what would allow it: {told}"
     for flags in ways:
-        after, why = read_account(desk.explain(case.question, flags))
+        after, why = desk.explain(case.question, flags).account()
         if why:
             return f"{flags} of the message: {why}"
         if not after["allow"] and (after["reason"], after["decided_by"]) == (
@@ -218,18 +217,10 @@ def wrong_advice(case, desk, account, told):
     return ""
 
 
-def read_account(answer):
-    """What dsp explain tells; or why that cannot be had."""
-    try:
-        return json.loads(answer.explained["stdout"]), ""
-    except ValueError:
-        return None, f"explain: status {answer.explained['status']}, {answer.explained['stderr']}"
-
-
 def wrong_account(case, desk, want, answer):
     """Compares explain with what the case wants, and with what the daemon said."""
     allow, message = answer.allow, answer.message
-    account, why = read_account(answer)
+    account, why = answer.account()
     if why:
         return why
     told = "" if account["monitored"] else account["message"] or ""
@@ -454,8 +445,7 @@ def read_bodies(asker, tmp, results):
 def main():
     results = dsp.Results()
     paths = sys.argv[1:] or sorted(glob.glob(os.path.join(HERE, "*.cases")))
-    with tempfile.TemporaryDirectory() as directory, ask.Ask() as asker:
-        tmp = os.path.realpath(directory)
+    with tempfile.TemporaryDirectory() as tmp, ask.Ask() as asker:
         cases = run_files(paths, asker, tmp, results)
         if not sys.argv[1:]:
             read_bodies(asker, tmp, results)

@@ -18,6 +18,13 @@ class Answer(typing.NamedTuple):
     explained: typing.Optional[dict] = None     # status, stdout, stderr of dsp explain, if that was asked too
     log: bytes = b""                # what the daemon's half wrote for this question
 
+    def account(self):
+        """(what dsp explain tells, ''), or (None, why that cannot be had)."""
+        try:
+            return json.loads(self.explained["stdout"]), ""
+        except ValueError:
+            return None, f"explain: status {self.explained['status']}, {self.explained['stderr']}"
+
 
 def read_reply(status, text):
     """(allow, message) of the endpoint's HTTP status and JSON."""
@@ -31,7 +38,8 @@ class Ask:
     """The program; it sees the files that the caller sees."""
 
     def __init__(self):
-        self.log = tempfile.TemporaryFile()
+        self.directory = tempfile.TemporaryDirectory()
+        self.log = tempfile.TemporaryFile(dir=self.directory.name)
         self.logged = 0
         self.in_force = None
         self.process = subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
@@ -46,17 +54,18 @@ class Ask:
             raise RuntimeError(f"{PROGRAM} has ended at {str(line)[:1000]}: {self.new_log().decode()}")
         return json.loads(answer)
 
-    def put_in_force(self, flags, socket):
+    def put_in_force(self, flags, name):
         environment = [f"{k}={v}" for k, v in dsp.clean_environment(flags).items()]
+        socket = os.path.join(os.path.realpath(self.directory.name), name)
         broken = self.send({"environment": environment, "socket": socket})["broken"]
         if broken:
             raise ValueError(f"{flags}: {broken}")
-        self.in_force = dict(flags), socket
+        self.in_force = dict(flags), name
 
-    def ask(self, question, flags, socket, explain=False):
-        """The answer to an AuthZReq (an object) under flags, of a daemon that would serve the socket."""
-        if self.in_force != (flags, socket):
-            self.put_in_force(flags, socket)
+    def ask(self, question, flags, name="dsp.sock", explain=False):
+        """The answer to an AuthZReq (an object) under flags, of a daemon that would serve a socket of this name."""
+        if self.in_force != (flags, name):
+            self.put_in_force(flags, name)
         answer = self.send({"question": json.dumps(question), "explain": explain})
         return Answer(*read_reply(answer["status"], answer["reply"]), answer["explained"], self.new_log())
 
@@ -78,6 +87,10 @@ class Ask:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self.process.kill()
         self.process.wait()
         self.log.close()
+        self.directory.cleanup()

@@ -1,6 +1,7 @@
 """What dsp suggest makes of a trail, and what a dsp with that says to the calls of it again."""
+import atexit
 import base64
-import concurrent.futures
+import functools
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import ask  # noqa: E402
 import dsp  # noqa: E402
 
 PROFILES = ("guard", "readonly", "hardened", "tecnativa", "linuxserver")
@@ -31,11 +33,17 @@ def question_of(text):
     return q
 
 
-def ask(directory, questions, flags=None, arguments=()):
-    """What a dsp with these settings answers: a list of (allowed, message)."""
-    with dsp.Serve(directory, flags, arguments) as server, server.connect() as connection:
-        answers = [connection.ask(q) for q in questions]
-    return answers
+@functools.cache
+def asker():
+    """The one process that answers, for as long as the suite runs."""
+    program = ask.Ask()
+    atexit.register(program.close)
+    return program
+
+
+def answers_to(questions, settings):
+    """What a dspd with these settings answers: a list of (allowed, message)."""
+    return [asker().ask(q, settings)[:2] for q in questions]
 
 
 def denied(answers):
@@ -43,9 +51,7 @@ def denied(answers):
 
 
 def denied_without(flag, questions, settings):
-    fewer = {k: v for k, v in settings.items() if k != flag}
-    with tempfile.TemporaryDirectory() as directory:
-        return denied(ask(directory, questions, fewer))
+    return denied(answers_to(questions, {k: v for k, v in settings.items() if k != flag}))
 
 
 def suggest(*words, **more):
@@ -85,9 +91,9 @@ def check_rules(name, trail, questions, others, results):
         results.check(f"suggest: {name}: rules", end.returncode == 0, end.stderr)
         # What cannot be read is denied under any policy; suggest says which.
         hopeless = end.stderr.count("cannot be allowed")
-        no = denied(ask(directory, questions, {}, ("--policy", policy)))
+        no = denied(answers_to(questions, {"DSP_POLICY": policy}))
         results.check(f"suggest: {name}: the rules let all of it through", len(no) == hopeless, no)
-        answers = ask(directory, others, {}, ("--policy", policy))
+        answers = answers_to(others, {"DSP_POLICY": policy})
         results.check(f"suggest: {name}: and nothing else", len(denied(answers)) == len(others),
                       [q["RequestUri"] for q, a in zip(others, answers) if a[0]])
         check = subprocess.run([dsp.DSP, "check", policy], env=dsp.clean_environment(),
@@ -110,11 +116,8 @@ def check_flags(name, trail, questions, profile, results):
         hopeless = end.stderr.count("cannot be allowed")
         made, flags = flags_in(end.stdout)
         settings = {"DSP_PROFILE": made, **flags}
-        no = denied(ask(directory, questions, settings))
+        no = denied(answers_to(questions, settings))
         results.check(f"{title}: lets all of it through", len(no) == hopeless, no)
-        # What takes its time is the end of a dsp.
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            denials = pool.map(lambda flag: len(denied_without(flag, questions, settings)), flags)
-            idle = [flag for flag, count in zip(flags, denials) if count <= hopeless]
+        idle = [flag for flag in flags if len(denied_without(flag, questions, settings)) <= hopeless]
         results.check(f"{title}: no flag is idle", not idle, idle)
     return flags

@@ -2,7 +2,7 @@
 """Every request that was sent to real daemons gets its verdict and its reason.
 
 Each line of vectors.jsonl holds what dockerd showed its plugin, of one or more versions. The
-question goes to a served dsp (the verdict) and to `dsp explain --request` (the reason). Where
+question goes to a dspd that serves (the verdict) and to `dsp explain --request` (the reason). Where
 versions showed different questions, each is asked. A version that answered without asking is
 judged by what it would have asked.
 """
@@ -14,6 +14,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import ask  # noqa: E402
 import dsp  # noqa: E402
 
 
@@ -42,20 +43,19 @@ def main():
     with open(os.path.join(HERE, sys.argv[1] if len(sys.argv) > 1 else "vectors.jsonl"),
               encoding="utf-8") as f:
         vectors = [json.loads(line) for line in f if line.strip()]
-    with tempfile.TemporaryDirectory() as tmp:
-        with dsp.Serve(tmp) as server, server.connect() as conn:
-            for vector in vectors:
-                expect = vector["expect"]
-                asked = list(questions(vector))
-                if not asked:
-                    results.fail(vector["id"], "no version shows a question")
-                for label, q in asked:
-                    allow, message = conn.ask(q)
-                    told = dsp.explain(q, tmp)
-                    got = (allow, told["reason"], told["allow"])
-                    want = (expect["allow"], expect["reason"], expect["allow"])
-                    results.check(f"{vector['id']}{label}", got == want,
-                                  f"got {got}, want {want}: {message}")
+    with tempfile.TemporaryDirectory() as tmp, ask.Ask() as asker, dsp.Serve(tmp) as server, server.connect() as conn:
+        for vector in vectors:
+            expect = vector["expect"]
+            asked = list(questions(vector))
+            if not asked:
+                results.fail(vector["id"], "no version shows a question")
+            for label, q in asked:
+                allow, message = conn.ask(q)
+                told, why = asker.ask(q, {}, explain=True).account()
+                got = (allow, told["reason"], told["allow"]) if told else why
+                want = (expect["allow"], expect["reason"], expect["allow"])
+                results.check(f"{vector['id']}{label}", got == want,
+                              f"got {got}, want {want}: {message}")
     return results.end()
 
 
