@@ -93,10 +93,12 @@ static struct decision decide_by_proxy_rules(const struct policy *policy, const 
 	for (size_t i = 0; i < policy->proxy_rule_count; i++) {
 		const struct proxy_rule *rule = policy->proxy_rules[i];
 		size_t flag = policy->proxy_rule_flags[i];
-		bool on = is_on(policy, flag);
+		bool on;
 
 		if (rule->kind == PROXY_WRITES ? !route->write : !matches(rule, route->operation))
 			continue;
+		/* Only now: the row that stands for the sections has no flag of its own. */
+		on = is_on(policy, flag);
 		if (rule->kind == PROXY_WRITES && !on)
 			return deny(DECIDED_BY_POST, flag_at(flag)->name, flag);
 		/* It covers the route alone: powers of query or body need the section's flag. */
