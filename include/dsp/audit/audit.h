@@ -1,7 +1,7 @@
 /*
- * The audit trail: a line for each decision that is to be logged, written by a thread of its own,
- * so that no decision waits for a disk. Every decision is counted as one of: not to be logged,
- * waiting, written, folded into the count of a line before it, dropped.
+ * The audit log: a line for each decision that is to be logged, written by a thread of its own, so
+ * that no decision waits for a disk. Every decision is counted once: not to be logged, waiting,
+ * written, a repeat of a line before it, or dropped. Call all functions from one thread.
  */
 #ifndef DSP_AUDIT_H
 #define DSP_AUDIT_H
@@ -23,32 +23,32 @@ struct audit_counts {
 	uint64_t dropped;
 };
 
-/* What dockerd told of what became of requests, by what it could be told of. */
+/* AuthZRes messages, by how they could be matched to a decision. */
 enum audit_outcome {
 	OUTCOME_EXACT,     /* one decision */
-	OUTCOME_AMBIGUOUS, /* one of several that are alike */
-	OUTCOME_UNKNOWN,   /* no decision that is known */
+	OUTCOME_AMBIGUOUS, /* one of several like requests */
+	OUTCOME_UNKNOWN,   /* no known decision */
 	OUTCOME_UNREADABLE,
 	AUDIT_OUTCOMES
 };
 
 struct audit_state {
 	struct audit_settings settings;
-	enum audit_to to; /* where it goes really */
+	enum audit_to to; /* where lines go: not AUDIT_TO_AUTO */
 	struct audit_counts counts;
 	uint64_t outcomes[AUDIT_OUTCOMES];
 	size_t queued;     /* lines */
-	char trouble[256]; /* why nothing is written now; empty: nothing is wrong */
+	char trouble[256]; /* why nothing is written now; empty: all is well */
 };
 
-/* NULL and e. Nothing is written before audit_start. */
+/* The caller ends it with audit_stop. NULL and e. Nothing is written before audit_start. */
 struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* Starts the thread: after all that a thread should inherit. */
+/* Starts the thread, which inherits the signal mask and the sandbox. -1 and e. */
 MUST_USE int audit_start(struct audit *a, struct err *e);
 
-/* Other settings; a file is opened anew in any case. */
+/* Changes the settings. The file is opened anew in any case. */
 void audit_configure(struct audit *a, const struct audit_settings *settings);
 
 /*
@@ -59,23 +59,29 @@ void audit_configure(struct audit *a, const struct audit_settings *settings);
 const struct refusal *audit_decision(struct audit *a, const struct decision_event *e);
 
 /*
- * What became of a request, for a trail that wants it; decision and pair are for the line, and not
- * to be used. NULL: dockerd told it in a way that cannot be read.
+ * Records what became of a request (AuthZRes), if the settings want it. Sets o->decision and
+ * o->pair for the line; the caller must not use them. NULL: the message could not be read.
  */
 void audit_outcome(struct audit *a, struct request_outcome *o);
 
-/* Whether outcomes are of use at all. */
-bool audit_wants_outcomes(struct audit *a);
+/* Whether the settings want outcomes at all. */
+bool audit_wants_outcomes(const struct audit *a);
 
-/* dockerd has started anew: of what it had in hand it will tell nothing more. */
+/* dockerd restarted: drop all pending requests, their AuthZRes will not come. */
 void audit_dockerd_restarted(struct audit *a);
 
-/* Whether the trail goes where dsp's lines for persons go: those of decisions are then left out. */
-bool audit_shares_log(struct audit *a);
+/*
+ * True when the audit log shares its destination with the log. The caller then does not log
+ * decisions, which would appear twice.
+ */
+bool audit_shares_log(const struct audit *a);
 
 struct audit_state audit_state(struct audit *a);
 
-/* Writes what waits, for a moment at most, says what could not be, and frees all. NULL is fine. */
+/*
+ * Writes the lines that wait, for at most a second, logs how many could not be written, and frees
+ * a, which may be NULL.
+ */
 void audit_stop(struct audit *a);
 
 #endif
