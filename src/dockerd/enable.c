@@ -147,9 +147,7 @@ static int check_others(struct setup *s, const json_t *plugins)
 
 	(void)snprintf(tagged, sizeof(tagged), "%s:latest", s->name);
 	if (daemon_json_has(plugins, tagged))
-		return setup_refuse(s,
-			"dsp disable --name "
-			"NAME:latest takes it out",
+		return setup_refuse(s, "dsp disable --name NAME:latest takes it out",
 			"%s names %s, which is a managed plugin", s->file->path, tagged);
 	line_init(&l, others, sizeof(others));
 	json_array_foreach (plugins, i, v) {

@@ -233,8 +233,8 @@ def check_prefix(tmp, results):
     status, told = make("install", stage, "prefix=/usr", "unitdir=/lib/systemd/system", "RECORD=-")
     with open(os.path.join(stage, "lib/systemd/system/dsp.service"), encoding="utf-8") as f:
         programs = set(re.findall(r"^Exec\w+=[-+@!:|]*(\S+)", f.read(), re.M))
-    results.check("install with another prefix", status == 0 and programs == {"/usr/bin/dsp"} and
-                  os.access(os.path.join(stage, "usr/bin/dsp"), os.X_OK) and
+    results.check("install with another prefix", status == 0 and programs == {"/usr/bin/dspd", "/usr/bin/dsp"} and
+                  all(os.access(stage + program, os.X_OK) for program in programs) and
                   not os.path.exists(os.path.join(stage, "usr/lib/dsp/installed")), f"{told} {programs}")
     # The next build is for the default place again.
     call("make", "-s", "all")
