@@ -2,7 +2,6 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "dsp/config/command.h"
 #include "dsp/core/base/text.h"
@@ -60,8 +59,7 @@ static int run_health(int argc, char **argv)
 {
 	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 } };
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	const char *socket = getenv("DSP_SOCKET");
+	const char *socket = NULL;
 	int o;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
@@ -73,7 +71,7 @@ static int run_health(int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage("health", "%s: not expected", argv[optind]);
-	return check_health(socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET);
+	return check_health(command_socket(socket));
 }
 
 const struct command health_command = {

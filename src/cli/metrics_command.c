@@ -188,8 +188,7 @@ static int run_metrics(int argc, char **argv)
 	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
 		{ "text", no_argument, NULL, 't' }, { "textfile", required_argument, NULL, 'f' },
 		{ "http", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	const char *socket = getenv("DSP_SOCKET");
+	const char *socket = NULL;
 	const char *file = NULL;
 	bool text = false;
 	bool http = false;
@@ -211,8 +210,7 @@ static int run_metrics(int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage("metrics", "%s: not expected", argv[optind]);
-	if (!socket || socket[0] == '\0')
-		socket = SETTINGS_SOCKET;
+	socket = command_socket(socket);
 	if (http)
 		return to_http(socket);
 	return file ? to_file(socket, file) : to_output(socket, text);

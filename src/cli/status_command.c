@@ -2,7 +2,6 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dsp/config/command.h"
@@ -145,8 +144,6 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 
 	a->command = argv[0];
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	a->socket = getenv("DSP_SOCKET");
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (o == 's')
 			a->socket = optarg;
@@ -160,8 +157,7 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage(a->command, "%s: not expected", argv[optind]);
-	if (!a->socket || a->socket[0] == '\0')
-		a->socket = SETTINGS_SOCKET;
+	a->socket = command_socket(a->socket);
 	return 0;
 }
 

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon_json.h"
@@ -16,7 +15,6 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/policy.h"
-#include "dsp/core/policy/settings.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
@@ -80,15 +78,12 @@ static int parse_names(struct setup *s, const char *socket, const char *name)
 {
 	char own[sizeof(s->name)];
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	const char *from = socket || name ? socket : getenv("DSP_SOCKET");
 	if (name && !is_name(name))
 		return command_usage(s->command, "%s: not a plugin's name", name);
-	if (!from && name)
+	if (!socket && name)
 		(void)snprintf(s->socket, sizeof(s->socket), "/run/docker/plugins/%s.sock", name);
 	else
-		text_copy(span_of(from && from[0] ? from : SETTINGS_SOCKET), s->socket,
-			sizeof(s->socket));
+		text_copy(span_of(command_socket(socket)), s->socket, sizeof(s->socket));
 	policy_socket_name(s->socket, own, sizeof(own));
 	text_copy(span_of(name ? name : own), s->name, sizeof(s->name));
 	if (!is_name(s->name))

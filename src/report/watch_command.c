@@ -366,15 +366,13 @@ static int parse_arguments(struct watch *w, int argc, char **argv)
 static int run_watch(int argc, char **argv)
 {
 	AUTO_MEM struct watch *w = mem_array(1, sizeof(*w));
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	const char *socket = getenv("DSP_SOCKET");
 	int status;
 
 	if (!w) {
 		(void)fprintf(stderr, "dsp watch: out of memory\n");
 		return EXIT_FINDINGS;
 	}
-	w->client.socket = socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET;
+	w->client.socket = command_socket(NULL);
 	status = parse_arguments(w, argc, argv);
 	if (status != EXIT_FINE)
 		return status;

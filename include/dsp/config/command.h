@@ -37,6 +37,12 @@ extern const struct command token_command;
 extern const struct command enable_command;
 extern const struct command disable_command;
 
+/*
+ * The plugin socket of the dspd that a command talks to: what its --socket says (NULL: it has none),
+ * else DSP_SOCKET, else the usual one.
+ */
+const char *command_socket(const char *option);
+
 /* Prints "dsp COMMAND: what is wrong" and where to find help; returns EXIT_USAGE. */
 int command_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
