@@ -4,9 +4,10 @@ The package is the real one, installed by dpkg into the lab's own view of the ma
 its unit would have it serve, in the hands of tests/lib/manager.py, which holds the socket.
 """
 
+import glob
 import os
 import re
-import subprocess
+import shutil
 import threading
 
 from lab import HERE, Skipped, check, check_refused, wait_for
@@ -31,15 +32,12 @@ def tree(lab):
 
 
 def build(lab):
-    """The package, and its next version: the same files under another number."""
+    """The package of make deb, and its next version: the same files under another number."""
     made = os.path.join(lab.directory, 'deb')
-    header = open(os.path.join(ROOT, 'include/dsp/core/base/version.h')).read()
-    version = re.search(r'^#define DSP_VERSION "(\S+)"$', header, re.M)[1]
-    done = subprocess.run([os.path.join(ROOT, 'plugin', 'deb.sh'), made, version], text=True,
-                          env={**lab.environment, 'DEB_BUILD_OPTIONS': 'nocheck'}, timeout=400,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    check(done.returncode == 0, 'deb.sh: ' + done.stdout[-2000:])
-    first = [os.path.join(made, name) for name in os.listdir(made) if re.match(r'dsp_.*\.deb$', name)][0]
+    os.mkdir(made)
+    found = glob.glob(os.path.join(ROOT, 'build/deb/dsp_*.deb'))
+    check(len(found) == 1, 'make deb comes first')
+    first = shutil.copy(found[0], made)
     said = lab.inside("cd %s && dpkg-deb -R %s next && sed -i 's/^Version: .*/&+next/' next/DEBIAN/control && "
                       "dpkg-deb --root-owner-group -b next next.deb" % (made, first))
     check(said.status == 0, said.text)

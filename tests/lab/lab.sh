@@ -99,8 +99,10 @@ outside() {
 
 	sweep "$base"
 	dir=$(mktemp -d "$base/dsp-lab.XXXXXX")
-	exec 8> "$dir/lock"
+	# Another lab that begins may take it for one that was killed as soon as it has a lock.
+	exec 8> "$dir/lock.new"
 	flock 8
+	mv "$dir/lock.new" "$dir/lock"
 	# shellcheck disable=SC2064 # dir is known now
 	trap "remove '$dir'" EXIT
 	trap 'exec 2> /dev/null; [ -z "$namespaces" ] || kill -KILL "$namespaces"' TERM INT HUP
