@@ -44,7 +44,10 @@ struct span audit_queue_fields(struct audit_queue *q, const char *type, const ch
 
 enum queue_result { QUEUE_WAITS, QUEUE_REPEATED, QUEUE_DROPPED };
 
-/* Puts q->line, whose head is that of the last audit_queue_head. When it is folded, head->id becomes that of the line before. */
+/*
+ * Puts q->line, whose head is that of the last audit_queue_head. When it repeats a line, head->id
+ * becomes that line's.
+ */
 enum queue_result audit_queue_put(struct audit_queue *q, enum line_kind kind,
 	struct audit_record_head *head, struct span fields);
 

@@ -37,9 +37,9 @@ void notify_reloading(struct notify *n);
 void notify_stopping(struct notify *n);
 
 /*
- * Sends WATCHDOG=1, and the state that could not be sent before. Call it from the event loop only: a
- * thread of its own would live on when the loop hangs. Returns the milliseconds after which it must
- * be called again.
+ * Sends WATCHDOG=1, and the state that could not be sent before. Call it from the event loop only:
+ * a thread of its own would live on when the loop hangs. Returns the milliseconds after which it
+ * must be called again.
  */
 unsigned notify_alive(struct notify *n);
 

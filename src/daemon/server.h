@@ -28,7 +28,7 @@ enum answer { ANSWER_NOW, ANSWER_LATER };
 struct endpoint {
 	const char *path; /* compared exactly; only POST is served */
 	size_t max;       /* most body bytes kept; 0: the body is read to its end, and dropped */
-	/* ANSWER_NOW: reply is set. ANSWER_LATER: it will be when `next_answer` returns this call. */
+	/* ANSWER_NOW: reply is set. ANSWER_LATER: it is when next_answer returns this call. */
 	enum answer (*answer)(void *ctx, struct call *call);
 	/*
 	 * Not NULL: gets each piece of the body as it comes, and none is kept. call->state is the

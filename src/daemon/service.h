@@ -14,7 +14,7 @@ struct daemon;
 struct service {
 	struct daemon *daemon;     /* whom these parts belong to; for reload */
 	struct snapshot *snapshot; /* in force; held */
-	/* Reads the settings anew and puts them in force; -1 and e: the old ones stay. NULL: never. */
+	/* Reads the settings and puts them in force. -1 and e: the old ones stay. NULL: never. */
 	int (*reload)(struct daemon *daemon, struct err *e);
 	struct lookup_pool *pool; /* borrowed; NULL: mount sources are not looked up */
 	struct span socket_dir;   /* of the plugin socket; borrowed */

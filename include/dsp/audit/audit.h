@@ -52,9 +52,9 @@ MUST_USE int audit_start(struct audit *a, struct err *e);
 void audit_configure(struct audit *a, const struct audit_settings *settings);
 
 /*
- * Queues a line for a decision, if the settings want one. Returns NULL, or why what the event allows
- * must be denied: the log must keep it (DSP_AUDIT_FULL=deny) and cannot. The line, if it finds room,
- * then says so.
+ * Queues a line for a decision, if the settings want one. Returns NULL, or why what the event
+ * allows must be denied: the log must keep it (DSP_AUDIT_FULL=deny) and cannot. The line then says
+ * so, if there is room for it.
  */
 const struct refusal *audit_decision(struct audit *a, const struct decision_event *e);
 

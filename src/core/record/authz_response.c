@@ -4,14 +4,14 @@
 
 enum state { BEGIN, KEY, IN_KEY, COLON, VALUE, STRING, NUMBER, OTHER, ENDED };
 
-enum { TAKE_NOTHING = -2, TAKE_STATUS, TAKE_METHOD, TAKE_TARGET, TAKE_USER };
+enum { FIELD_NOTHING = -2, FIELD_STATUS, FIELD_METHOD, FIELD_TARGET, FIELD_USER };
 
 enum { STATUS_MOST = 999 };
 
 static const struct span names[AUTHZ_RESPONSE_TEXTS] = {
-	[TAKE_METHOD] = SPAN_INIT("RequestMethod"),
-	[TAKE_TARGET] = SPAN_INIT("RequestUri"),
-	[TAKE_USER] = SPAN_INIT("User"),
+	[FIELD_METHOD] = SPAN_INIT("RequestMethod"),
+	[FIELD_TARGET] = SPAN_INIT("RequestUri"),
+	[FIELD_USER] = SPAN_INIT("User"),
 };
 
 void authz_response_begin(struct authz_response *s)
@@ -19,14 +19,14 @@ void authz_response_begin(struct authz_response *s)
 	s->state = BEGIN;
 	s->escaped = s->in_string = s->failed = s->done = false;
 	s->depth = s->key_n = 0;
-	s->taking = TAKE_NOTHING;
+	s->field = FIELD_NOTHING;
 	for (size_t i = 0; i < AUTHZ_RESPONSE_TEXTS; i++)
 		s->at[i] = s->end[i] = 0;
 	s->status = 0;
 	s->n = 1; /* so that no text begins at 0 */
 }
 
-static void keep(struct authz_response *s, char c)
+static void append(struct authz_response *s, char c)
 {
 	if (s->n == sizeof(s->text))
 		s->failed = true;
@@ -34,8 +34,8 @@ static void keep(struct authz_response *s, char c)
 		s->text[s->n++] = c;
 }
 
-/* What the value behind this key is for. A key that comes twice makes it unreadable. */
-static int purpose(struct authz_response *s)
+/* The field that a key names. A key that comes twice makes the message unreadable. */
+static int field_of(struct authz_response *s)
 {
 	struct span key = { s->key, s->key_n };
 
@@ -45,7 +45,7 @@ static int purpose(struct authz_response *s)
 		s->failed = s->failed || s->at[i] > 0;
 		return i;
 	}
-	return span_equal(key, SPAN("ResponseStatusCode")) ? TAKE_STATUS : TAKE_NOTHING;
+	return span_equal(key, SPAN("ResponseStatusCode")) ? FIELD_STATUS : FIELD_NOTHING;
 }
 
 static void begin_value(struct authz_response *s, char c)
@@ -54,15 +54,15 @@ static void begin_value(struct authz_response *s, char c)
 	s->state = OTHER;
 	s->depth = c == '{' || c == '[';
 	s->in_string = false;
-	if (s->taking == TAKE_STATUS)
+	if (s->field == FIELD_STATUS)
 		s->status = 0;
 	if (c == '"') {
 		s->state = STRING;
-		if (s->taking >= 0) {
-			s->at[s->taking] = s->n;
-			keep(s, c);
+		if (s->field >= 0) {
+			s->at[s->field] = s->n;
+			append(s, c);
 		}
-	} else if (s->taking == TAKE_STATUS && c >= '0' && c <= '9') {
+	} else if (s->field == FIELD_STATUS && c >= '0' && c <= '9') {
 		s->state = NUMBER;
 		s->status = (unsigned)(c - '0');
 	} else if (c == ',' || c == '}' || c == ']' || c == ':') {
@@ -70,11 +70,11 @@ static void begin_value(struct authz_response *s, char c)
 	}
 }
 
-/* dockerd puts the status behind all that is wanted besides, and a body behind that. */
+/* dockerd writes the status after the other fields, and the response's body after the status. */
 static void end_value(struct authz_response *s, char c)
 {
 	if (s->state == NUMBER)
-		s->done = s->at[TAKE_METHOD] > 0 && s->at[TAKE_TARGET] > 0;
+		s->done = s->at[FIELD_METHOD] > 0 && s->at[FIELD_TARGET] > 0;
 	s->state = c == '}' ? ENDED : KEY;
 }
 
@@ -83,7 +83,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static void take_digit(struct authz_response *s, char c)
+static void parse_digit(struct authz_response *s, char c)
 {
 	if (c == ',' || c == '}')
 		end_value(s, c);
@@ -95,8 +95,8 @@ static void take_digit(struct authz_response *s, char c)
 		s->failed = true;
 }
 
-/* Anything but a string or the status: its end is where its brackets are closed. */
-static void pass_over(struct authz_response *s, char c)
+/* Anything but a string or the status ends where its brackets are closed. */
+static void skip_byte(struct authz_response *s, char c)
 {
 	if (s->in_string) {
 		s->in_string = s->escaped || c != '"';
@@ -113,21 +113,21 @@ static void pass_over(struct authz_response *s, char c)
 	}
 }
 
-static void take_char(struct authz_response *s, char c)
+static void parse_char(struct authz_response *s, char c)
 {
-	if (s->taking >= 0)
-		keep(s, c);
+	if (s->field >= 0)
+		append(s, c);
 	if (!s->escaped && c == '"') {
-		if (s->taking >= 0)
-			s->end[s->taking] = s->n;
+		if (s->field >= 0)
+			s->end[s->field] = s->n;
 		s->state = OTHER;
 		s->depth = 0;
 	}
 	s->escaped = !s->escaped && c == '\\';
 }
 
-/* Between values: blanks do not count, and only one thing may come. */
-static void take_sign(struct authz_response *s, char c)
+/* Between values: blanks are skipped, and exactly one thing may follow. */
+static void parse_punctuation(struct authz_response *s, char c)
 {
 	if (is_blank(c))
 		return;
@@ -140,7 +140,7 @@ static void take_sign(struct authz_response *s, char c)
 		s->key_n = 0;
 	} else if (s->state == COLON && c == ':') {
 		s->state = VALUE;
-		s->taking = purpose(s);
+		s->field = field_of(s);
 	} else if (s->state == KEY && c == '}') {
 		s->state = ENDED;
 	} else {
@@ -148,8 +148,8 @@ static void take_sign(struct authz_response *s, char c)
 	}
 }
 
-/* Keys that matter are short. dockerd escapes none, and one that is could be any of them. */
-static void take_key(struct authz_response *s, char c)
+/* The keys needed are short, and dockerd escapes none; an escaped one could be any of them. */
+static void parse_key(struct authz_response *s, char c)
 {
 	if (c == '"')
 		s->state = COLON;
@@ -159,7 +159,7 @@ static void take_key(struct authz_response *s, char c)
 		s->key[s->key_n++] = c;
 }
 
-static void take_byte(struct authz_response *s, char c)
+static void parse_byte(struct authz_response *s, char c)
 {
 	switch ((enum state)s->state) {
 	case BEGIN:
@@ -167,29 +167,29 @@ static void take_byte(struct authz_response *s, char c)
 	case COLON:
 	case VALUE:
 	case ENDED:
-		take_sign(s, c);
+		parse_punctuation(s, c);
 		break;
 	case IN_KEY:
-		take_key(s, c);
+		parse_key(s, c);
 		break;
 	case STRING:
-		take_char(s, c);
+		parse_char(s, c);
 		break;
 	case NUMBER:
-		take_digit(s, c);
+		parse_digit(s, c);
 		break;
 	case OTHER:
-		pass_over(s, c);
+		skip_byte(s, c);
 		break;
 	}
 }
 
-/* How much of a body can be passed over at once: up to a quote or a backslash. */
-static size_t uninteresting(const struct authz_response *s, struct span piece)
+/* How many bytes of a body can be skipped at once: up to a quote or a backslash. */
+static size_t skippable(const struct authz_response *s, struct span piece)
 {
 	struct span part = piece;
 
-	if (s->state != STRING || s->taking >= 0 || s->escaped)
+	if (s->state != STRING || s->field >= 0 || s->escaped)
 		return 0;
 	part.n = span_find(part, '"');
 	return span_find(part, '\\');
@@ -198,10 +198,10 @@ static size_t uninteresting(const struct authz_response *s, struct span piece)
 void authz_response_parse(struct authz_response *s, struct span piece)
 {
 	while (piece.n > 0 && !s->failed && !s->done) {
-		piece = span_after(piece, uninteresting(s, piece));
+		piece = span_after(piece, skippable(s, piece));
 		if (piece.n == 0)
 			break;
-		take_byte(s, piece.s[0]);
+		parse_byte(s, piece.s[0]);
 		piece = span_after(piece, 1);
 	}
 }

@@ -1,7 +1,7 @@
 /*
- * What became of a request (AuthZRes), parsed piece by piece as its bytes come: the bodies in it may
- * be of any size, and nothing of them is kept. Pure. What cannot be parsed is no outcome, and never
- * an error.
+ * What became of a request (AuthZRes), parsed piece by piece as its bytes come: the bodies in it
+ * may be of any size, and nothing of them is kept. Pure. What cannot be parsed is no outcome, and
+ * never an error.
  *
  * Keeping the first bytes for json_reader would need as many as a whole request: dockerd writes the
  * request's body before the status (moby pkg/authorization/api.go), so with a body of 4 MiB the
@@ -21,28 +21,29 @@ enum { AUTHZ_RESPONSE_TEXTS = 3, AUTHZ_RESPONSE_ROOM = 4096, AUTHZ_RESPONSE_KEY 
 struct authz_response {
 	int state;
 	bool escaped;   /* a backslash was the last byte of a string */
-	bool in_string; /* of a value that is passed over */
+	bool in_string; /* of a value that is skipped */
 	bool failed;
-	bool done; /* all that can be wanted is there */
+	bool done; /* everything needed has been parsed */
 	size_t depth;
 	char key[AUTHZ_RESPONSE_KEY];
 	size_t key_n;
-	int taking; /* which text, or -1: the status, -2: nothing */
-	size_t at
-		[AUTHZ_RESPONSE_TEXTS]; /* where in text each begins, its quote included; 0: not there */
+	int field; /* of the value at hand: a text, or -1: the status, -2: none of these */
+	size_t at[AUTHZ_RESPONSE_TEXTS]; /* where in text each begins, at its quote; 0: absent */
 	size_t end[AUTHZ_RESPONSE_TEXTS];
 	unsigned status;
 	size_t n;
 	char text[AUTHZ_RESPONSE_ROOM]; /* as JSON has them */
 };
 
+/* Starts a message. */
 void authz_response_begin(struct authz_response *s);
 
+/* Parses the next bytes of it. */
 void authz_response_parse(struct authz_response *s, struct span piece);
 
 /*
- * The outcome, when all has come; its spans lie in s, which changes. pair is left alone. False: it
- * could not be read, or is longer than is kept.
+ * Ends the message and sets all of *ret but pair and decision; its spans point into s, whose texts
+ * are decoded in place. False: it could not be parsed, or a field is longer than is kept.
  */
 bool authz_response_end(struct authz_response *s, struct request_outcome *ret);
 

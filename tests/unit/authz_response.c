@@ -1,0 +1,129 @@
+/* What became of a request (AuthZRes): fields in any order, pieces of any size, bodies skipped. */
+#include "unit.h"
+
+#include "dsp/core/record/authz_response.h"
+
+/* Parses the text in pieces of n bytes. */
+static bool parse(const char *text, size_t n, struct authz_response *s, struct request_outcome *ret)
+{
+	struct span rest = span_of(text);
+
+	authz_response_begin(s);
+	while (rest.n > 0) {
+		struct span piece = { rest.s, rest.n < n ? rest.n : n };
+
+		authz_response_parse(s, piece);
+		rest = span_after(rest, piece.n);
+	}
+	return authz_response_end(s, ret);
+}
+
+static void pieces_of_any_size(void **state)
+{
+	static const char text[] =
+		"{\"User\":\"an\\u006ea\",\"RequestMethod\":\"POST\",\"RequestUri\":\"/a?b=\\u0026\","
+		"\"RequestBody\":\"eyJ9\\\\\\\"\",\"RequestHeaders\":{\"A\":\"b{\\\"\\\\c}]\"},"
+		"\"ResponseStatusCode\":201,\"ResponseBody\":\"e30=\","
+		"\"ResponseHeaders\":{\"RequestUri\":\"/x\"}}\n";
+	struct authz_response s;
+	struct request_outcome o;
+
+	(void)state;
+	for (size_t n = 1; n <= sizeof(text); n++) {
+		assert_true(parse(text, n, &s, &o));
+		assert_true(span_equal(o.method, SPAN("POST")));
+		assert_true(span_equal(o.target, SPAN("/a?b=&")));
+		assert_true(span_equal(o.user, SPAN("anna")));
+		assert_int_equal(o.status, 201);
+	}
+}
+
+static void any_order(void **state)
+{
+	static const char *const texts[] = {
+		"{\"ResponseStatusCode\":204,\"RequestMethod\":\"GET\",\"RequestUri\":\"/a\"}",
+		"{\"RequestUri\":\"/a\",\"ResponseStatusCode\" : 204 ,\"RequestMethod\":\"GET\"}",
+		" { \"RequestMethod\" : \"GET\" , \"RequestUri\" : \"/a\" , \"ResponseStatusCode\":204}",
+	};
+	struct authz_response s;
+	struct request_outcome o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_true(parse(texts[i], 7, &s, &o));
+		assert_true(span_equal(o.target, SPAN("/a")));
+		assert_int_equal(o.status, 204);
+		assert_int_equal(o.user.n, 0);
+	}
+}
+
+/* The status stands behind a body of any size, and what follows the status is not needed. */
+static void a_long_body_is_skipped(void **state)
+{
+	static char piece[1 << 16];
+	struct authz_response s;
+	struct request_outcome o;
+
+	(void)state;
+	memset(piece, 'x', sizeof(piece));
+	authz_response_begin(&s);
+	authz_response_parse(
+		&s, SPAN("{\"RequestMethod\":\"POST\",\"RequestUri\":\"/a\",\"RequestBody\":\""));
+	for (int i = 0; i < 100; i++)
+		authz_response_parse(&s, (struct span){ piece, sizeof(piece) });
+	authz_response_parse(&s, SPAN("\",\"ResponseStatusCode\":409,\"ResponseBody\":\"half"));
+	assert_true(authz_response_end(&s, &o));
+	assert_int_equal(o.status, 409);
+}
+
+static void no_status(void **state)
+{
+	struct authz_response s;
+	struct request_outcome o;
+
+	(void)state;
+	assert_true(parse("{\"RequestMethod\":\"GET\",\"RequestUri\":\"/a\"}", 5, &s, &o));
+	assert_int_equal(o.status, 0);
+}
+
+static void what_cannot_be_parsed(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"x",
+		"[]",
+		"{}",
+		"{\"RequestMethod\":\"GET\"",
+		"{\"RequestMethod\":\"GET\",\"RequestUri\":\"/a\"",
+		"{\"RequestMethod\":1,\"RequestUri\":\"/a\",\"ResponseStatusCode\":200}",
+		"{\"RequestMethod\":\"GET\",\"RequestMethod\":\"GET\",\"RequestUri\":\"/a\"}",
+		"{\"RequestM\\u0065thod\":\"GET\",\"RequestUri\":\"/a\"}",
+		"{\"RequestMethod\":\"GET\" \"RequestUri\":\"/a\"}",
+		"{\"RequestMethod\":\"\\q\",\"RequestUri\":\"/a\"}",
+		"{\"RequestMethod\":\"GET\",\"RequestUri\":\"/a\"}}",
+	};
+	static char longer[AUTHZ_RESPONSE_ROOM + 200];
+	struct authz_response s;
+	struct request_outcome o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_false(parse(texts[i], 3, &s, &o));
+	memset(longer, 'x', sizeof(longer) - 1);
+	memcpy(longer, "{\"RequestMethod\":\"GET\",\"RequestUri\":\"/", 38);
+	memcpy(longer + sizeof(longer) - 3, "\"}", 2);
+	assert_false(parse(longer, 1000, &s, &o));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pieces_of_any_size),
+		cmocka_unit_test(any_order),
+		cmocka_unit_test(a_long_body_is_skipped),
+		cmocka_unit_test(no_status),
+		cmocka_unit_test(what_cannot_be_parsed),
+	};
+
+	return cmocka_run_group_tests_name("authz_response", tests, NULL, NULL);
+}
