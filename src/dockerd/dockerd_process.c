@@ -55,18 +55,11 @@ static const char *proc_path(pid_t pid, const char *rest, char *out, size_t cap)
 /* Adds the process to its kind, if it is called dockerd. */
 static void inspect_process(struct daemons *all, pid_t pid)
 {
-	AUTO_MEM char *text = NULL;
-	struct span program;
 	struct stat st;
 	char path[64];
-	size_t len;
 
-	if (proc_file_read(proc_path(pid, "cmdline", path, sizeof(path)), &text, &len) != 0)
-		return;
-	program = (struct span){ text, span_find((struct span){ text, len }, '\0') };
-	if (!span_equal(program, SPAN("dockerd")) && !span_ends(program, SPAN("/dockerd")))
-		return;
-	if (stat(proc_path(pid, "", path, sizeof(path)), &st) != 0)
+	if (!proc_file_is_program(pid, "dockerd") ||
+		stat(proc_path(pid, "", path, sizeof(path)), &st) != 0)
 		return;
 	/* A rootless dockerd always has another root directory. */
 	if (!is_same(proc_path(pid, "ns/pid", path, sizeof(path)), "/proc/self/ns/pid") ||

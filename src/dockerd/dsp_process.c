@@ -13,22 +13,13 @@ enum { ENVIRONMENT_MOST = 512 };
 
 static bool is_dspd(pid_t pid)
 {
-	AUTO_MEM char *text = NULL;
-	struct span program;
 	struct stat theirs;
 	struct stat ours;
 	char path[64];
-	size_t len;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (pid <= 0 || proc_file_read(path, &text, &len) != 0)
-		return false;
-	program = (struct span){ text, span_find((struct span){ text, len }, '\0') };
-	if (!span_equal(program, SPAN("dspd")) && !span_ends(program, SPAN("/dspd")))
-		return false;
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
-	return stat(path, &theirs) == 0 && stat("/proc/self/ns/pid", &ours) == 0 &&
-		ours.st_ino == theirs.st_ino;
+	return pid > 0 && proc_file_is_program(pid, "dspd") && stat(path, &theirs) == 0 &&
+		stat("/proc/self/ns/pid", &ours) == 0 && ours.st_ino == theirs.st_ino;
 }
 
 pid_t dsp_process_next(pid_t after)
@@ -107,14 +98,13 @@ static void parse(struct dsp_process *p, size_t words_len, size_t variables_len)
 	p->known = true;
 }
 
-/* A terminated copy of a file of /proc, in which words end with zero bytes. */
-static char *read_words(pid_t pid, const char *name, size_t *len)
+/* A file of /proc, in which words end with zero bytes. */
+static int read_words(pid_t pid, const char *name, char **ret, size_t *len)
 {
-	AUTO_MEM char *text = NULL;
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	return proc_file_read(path, &text, len) == 0 ? mem_copy(text, *len) : NULL;
+	return proc_file_read(path, ret, len);
 }
 
 void dsp_process_find(struct dsp_process *p, pid_t pid, const struct unit *u)
@@ -122,12 +112,10 @@ void dsp_process_find(struct dsp_process *p, pid_t pid, const struct unit *u)
 	size_t words = 0;
 	size_t variables = 0;
 
-	if (is_dspd(pid)) {
-		p->words = read_words(pid, "cmdline", &words);
-		p->variables = read_words(pid, "environ", &variables);
-		p->pid = p->words && p->variables ? pid : 0;
-	}
-	if (p->pid == 0) {
+	if (is_dspd(pid) && read_words(pid, "cmdline", &p->words, &words) == 0 &&
+		read_words(pid, "environ", &p->variables, &variables) == 0) {
+		p->pid = pid;
+	} else {
 		dsp_process_free(p);
 		*p = (struct dsp_process){ .pid = 0 };
 		if (u->command[0] == '\0')

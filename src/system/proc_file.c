@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 
+#include "dsp/core/base/mem.h"
 #include "dsp/system/file.h"
 
 enum { MOST = 32 << 20 };
@@ -18,6 +20,22 @@ int proc_file_read(const char *path, char **ret, size_t *len)
 	*ret = read.text;
 	*len = read.n;
 	return rc;
+}
+
+bool proc_file_is_program(pid_t pid, const char *name)
+{
+	AUTO_MEM char *text = NULL;
+	struct span program;
+	char path[64];
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	if (proc_file_read(path, &text, &len) != 0)
+		return false;
+	program = span_cut(&(struct span){ text, len }, '\0');
+	while (span_find(program, '/') < program.n)
+		(void)span_cut(&program, '/');
+	return span_equal(program, span_of(name));
 }
 
 struct span proc_file_line(struct span *text)

@@ -2,6 +2,10 @@
 #ifndef DSP_PROC_FILE_H
 #define DSP_PROC_FILE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 
@@ -10,6 +14,9 @@
  * mem_free. -1 and errno: ENOMEM when memory ran out or the file is larger than 32 MiB.
  */
 MUST_USE int proc_file_read(const char *path, char **ret, size_t *len);
+
+/* Whether the process was started as the program of this name, in any directory (argv[0]). */
+bool proc_file_is_program(pid_t pid, const char *name);
 
 /* Cuts the next line off the front of text, or the next word off the front of a line. */
 struct span proc_file_line(struct span *text);
