@@ -163,7 +163,7 @@ static char *make_question(struct suite *s, json_ref test, struct err *e)
 	if (body)
 		a.body = body->kind == JSON_VALUE_STRING
 			? body->text
-			: (struct span){ s->findings.text.s + body->at, body->end - body->at };
+			: json_value_source(body, s->findings.text.s);
 	return simulate_question(&a, e);
 }
 

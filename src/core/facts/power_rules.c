@@ -71,7 +71,7 @@ int power_rule_apply(struct facts *f, const struct power_rule *rule, struct attr
 	item.power = rule->power;
 	if (item.kind == ATTRIBUTE_OPTION)
 		item.kind = rule->kind;
-	/* dockerd finds a network by its name, its id, and the begin of its id. */
+	/* dockerd finds a network by its name, its id, and the start of its id. */
 	if (item.kind == ATTRIBUTE_NETWORK)
 		item.maybe_id = item.maybe_id || text_is_hex(item.text);
 	if (rule->power != POWER_COUNT)

@@ -130,7 +130,7 @@ static bool list_has(json_ref list, struct span word)
 }
 
 /*
- * A list that replaces Docker's own and lacks a path of it; the first such path is told. Tools that
+ * A list that replaces Docker's own and lacks a path of it; the attribute is the first such path. Tools that
  * recreate containers send Docker's own list back.
  */
 int powers_from_lacks(struct facts *f, const struct power_rule *rule, const struct body_node *node)
@@ -149,7 +149,7 @@ int powers_from_lacks(struct facts *f, const struct power_rule *rule, const stru
 
 /*
  * Whether a network's name may be an id, of the engine (hex) or of the swarm (base 36), or the
- * begin of one: a service takes a single character of it (measured on 20.10), and the docker CLI
+ * start of one: a service takes a single character of it (measured on 20.10), and the docker CLI
  * sends ids. False where the rule is about a field in which dockerd takes no id.
  */
 static bool may_be_id(const struct power_rule *rule, struct span name)
@@ -182,7 +182,7 @@ int powers_from_host_network(
 	return power_rule_apply(f, rule, item);
 }
 
-/* A network that somebody made, by its name. */
+/* A network that is not one of Docker's own. */
 int powers_from_network(
 	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {

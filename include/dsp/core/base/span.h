@@ -1,4 +1,7 @@
-/* Bytes that somebody else owns. A span never outlives the buffer that it points into. */
+/*
+ * Bytes of a buffer that the span does not own. A span never outlives the buffer that it points
+ * into.
+ */
 #ifndef DSP_SPAN_H
 #define DSP_SPAN_H
 
