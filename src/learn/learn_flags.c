@@ -128,12 +128,13 @@ static const struct observation *denied_without(
 static struct powerset open_ways(const struct trial *t)
 {
 	struct subject anybody = subject_at(NULL, SUBJECT_ANONYMOUS);
+	struct powerset direct = powers_direct_to_root();
 	struct powerset open = { { 0 } };
 
 	for (size_t p = 0; p < POWER_COUNT; p++) {
 		struct escalation way;
 
-		if (power_info((enum power)p)->root == ROOT_DIRECT &&
+		if (powerset_has(&direct, (enum power)p) &&
 			escalation_find(&t->policy, &anybody, (enum power)p, &way))
 			powerset_add(&open, (enum power)p);
 	}

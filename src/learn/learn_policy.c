@@ -17,29 +17,17 @@ static bool is_user(const struct observation *s)
 	return !span_equal(s->subject, SPAN("anonymous")) && !span_starts(s->subject, SPAN("cn:"));
 }
 
-/* The user who has certificates with this name in the policy file that is made; NULL: nobody. */
-static const struct observation *find_user(
-	const struct observations *all, const struct learn_options *w, struct span common_name)
+/* Whether the policy file that is made lets a certificate with this name be the user's. */
+static bool has_certificate(
+	const struct observation *user, const struct learn_options *w, struct span common_name)
 {
-	for (size_t i = 0; i < all->count; i++) {
-		const struct observation *user = all->items[i];
-		char name[400];
-		const json_t *known;
-		const json_t *v;
-		size_t k;
+	char name[400];
+	const json_t *known;
 
-		if (user->unallowable || !is_user(user))
-			continue;
-		text_copy(user->subject, name, sizeof(name));
-		known = json_object_get(w->users, name);
-		if (!known && span_equal(user->subject, common_name))
-			return user;
-		json_array_foreach (json_object_get(known, "common_names"), k, v) {
-			if (span_equal(span_of(json_string_value(v)), common_name))
-				return user;
-		}
-	}
-	return NULL;
+	text_copy(user->subject, name, sizeof(name));
+	known = json_object_get(w->users, name);
+	return known ? list_has(json_object_get(known, "common_names"), common_name)
+		     : span_equal(user->subject, common_name);
 }
 
 /* What a certificate's holder did before the policy file made it a user, the user needs. */
@@ -47,12 +35,14 @@ static void merge_common_names(struct observations *all, const struct learn_opti
 {
 	for (size_t i = 0; i < all->count; i++) {
 		struct observation *s = all->items[i];
-		const struct observation *user = NULL;
 
-		if (span_starts(s->subject, SPAN("cn:")))
-			user = find_user(all, w, span_after(s->subject, strlen("cn:")));
-		if (user)
-			s->subject = user->subject;
+		for (size_t k = 0; k < all->count && span_starts(s->subject, SPAN("cn:")); k++) {
+			const struct observation *user = all->items[k];
+
+			if (!user->unallowable && is_user(user) &&
+				has_certificate(user, w, span_after(s->subject, strlen("cn:"))))
+				s->subject = user->subject;
+		}
 	}
 }
 
@@ -146,14 +136,8 @@ static json_t *rule_list(json_t *rule, const char *key)
 
 static void add_once(json_t *list, const char *text)
 {
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach (list, i, v) {
-		if (strcmp(json_string_value(v), text) == 0)
-			return;
-	}
-	(void)json_array_append_new(list, json_string(text));
+	if (!list_has(list, span_of(text)))
+		(void)json_array_append_new(list, json_string(text));
 }
 
 /* Adds to the lists of a rule what s has. */
@@ -179,18 +163,24 @@ static void add_items(const struct group *g, const struct observation *s)
 	}
 }
 
-/* Whether a list of the rule grants the power p for what s has. */
-static bool is_listed(const struct group *g, const struct observation *s, enum power p)
+/* Names the powers of the rule that no list of it grants for what s has. */
+static void add_powers(const struct group *g, const struct observation *s)
 {
-	bool has_item = false;
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		bool has_item = false;
+		bool listed = false;
 
-	for (size_t i = 0; i < s->facts.attributes.count; i++)
-		has_item = has_item || s->facts.attributes.items[i].power == p;
-	for (unsigned k = 0; k < LIST_COUNT; k++) {
-		if (has_item && list_power((enum list_kind)k) == p && !(g->unnameable >> k & 1))
-			return true;
+		if (!powerset_has(&g->powers, (enum power)p))
+			continue;
+		for (size_t i = 0; i < s->facts.attributes.count; i++)
+			has_item = has_item || s->facts.attributes.items[i].power == p;
+		for (unsigned k = 0; k < LIST_COUNT; k++)
+			listed = listed ||
+				(has_item && list_power((enum list_kind)k) == p &&
+					!(g->unnameable >> k & 1));
+		if (!listed)
+			add_once(rule_list(g->rule, "powers"), power_info((enum power)p)->name);
 	}
-	return false;
 }
 
 static bool is_same_group(const struct group *a, const struct group *b)
@@ -245,12 +235,7 @@ static int add_rules(struct policy_draft *p, struct observations *all, struct er
 		add_once(rule_list(g->rule, "allow"),
 			s->facts.route ? s->facts.route->name : "unknown");
 		add_items(g, s);
-		for (size_t k = 0; k < POWER_COUNT; k++) {
-			if (powerset_has(&g->powers, (enum power)k) &&
-				!is_listed(g, s, (enum power)k))
-				add_once(rule_list(g->rule, "powers"),
-					power_info((enum power)k)->name);
-		}
+		add_powers(g, s);
 	}
 	return groups ? 0 : FAIL(e, ENOMEM, "a policy");
 }
@@ -281,13 +266,10 @@ static int drop_rules(struct policy_draft *p, struct observations *all, struct e
 	(void)assign_rules(p, all);
 	for (size_t at = json_array_size(rules); at > 0; at--) {
 		json_t *rule = json_incref(json_array_get(rules, at - 1));
-		bool needed = false;
+		bool needed;
 
 		(void)json_array_remove(rules, at - 1);
-		if (policy_draft_compile(p, e) != 0) {
-			json_decref(rule);
-			return -1;
-		}
+		needed = policy_draft_compile(p, e) != 0;
 		for (size_t i = 0; i < all->count && !needed; i++) {
 			const struct observation *s = all->items[i];
 			size_t other;
@@ -398,39 +380,7 @@ static int trim_rule(struct policy_draft *p, struct observations *all, size_t at
 	return rc;
 }
 
-/* Removes every rule, and every item of a rule, without which no observation is denied. */
-static int minimize(struct policy_draft *p, struct observations *all, struct err *e)
-{
-	const json_t *rules = json_object_get(p->root, "rules");
-
-	if (drop_rules(p, all, e) != 0)
-		return -1;
-	for (size_t i = 0; i < json_array_size(rules); i++) {
-		if (trim_rule(p, all, i, e) != 0)
-			return -1;
-	}
-	return policy_draft_compile(p, e);
-}
-
 /* --- notes -------------------------------------------------------------------------------------*/
-
-/* The direct ways to root that the observations need. */
-static struct powerset direct_powers(const struct policy_draft *p, const struct observations *all)
-{
-	struct powerset direct = { { 0 } };
-
-	for (size_t i = 0; i < all->count; i++) {
-		const struct observation *s = all->items[i];
-		struct powerset powers = decide_powers(&p->policy, &s->facts);
-
-		for (size_t k = 0; !s->unallowable && k < POWER_COUNT; k++) {
-			if (powerset_has(&powers, (enum power)k) &&
-				power_info((enum power)k)->root == ROOT_DIRECT)
-				powerset_add(&direct, (enum power)k);
-		}
-	}
-	return direct;
-}
 
 /* Notes where a rule allows more than what was observed, since no rule can allow less. */
 static void note_open(struct observations *all, const json_t *rule)
@@ -462,6 +412,7 @@ static void note_open(struct observations *all, const json_t *rule)
 static int fill_draft(struct policy_draft *p, struct observations *all,
 	const struct learn_options *w, struct err *e)
 {
+	const json_t *rules = json_object_get(p->root, "rules");
 	const struct observation *denied;
 	char text[300];
 
@@ -470,7 +421,13 @@ static int fill_draft(struct policy_draft *p, struct observations *all,
 		return -1;
 	if (!w->exact)
 		policy_draft_widen(p, all);
-	if (minimize(p, all, e) != 0)
+	if (drop_rules(p, all, e) != 0)
+		return -1;
+	for (size_t i = 0; i < json_array_size(rules); i++) {
+		if (trim_rule(p, all, i, e) != 0)
+			return -1;
+	}
+	if (policy_draft_compile(p, e) != 0)
 		return -1;
 	denied = assign_rules(p, all);
 	if (!denied)
@@ -486,13 +443,20 @@ int learn_policy(struct observations *all, const struct learn_options *w, json_t
 		"rules", "otherwise", "deny");
 	struct policy_draft *p = policy_draft_new(root, w->profile);
 	int rc = p ? fill_draft(p, all, w, e) : FAIL(e, ENOMEM, "a policy");
-	struct powerset direct;
+	struct powerset direct = powers_direct_to_root();
+	struct powerset used = { { 0 } };
 	const json_t *rule;
 	size_t i;
 
+	for (i = 0; rc == 0 && i < all->count; i++) {
+		struct powerset powers = decide_powers(&p->policy, &all->items[i]->facts);
+
+		if (!all->items[i]->unallowable)
+			powerset_add_all(&used, &powers);
+	}
 	if (rc == 0) {
-		direct = direct_powers(p, all);
-		*refused = powerset_less(&direct, &w->accepted);
+		used = powerset_both(&used, &direct);
+		*refused = powerset_less(&used, &w->accepted);
 		json_array_foreach (json_object_get(root, "rules"), i, rule) {
 			note_open(all, rule);
 		}

@@ -59,21 +59,6 @@ static void add_attribute(json_t *body, const struct attribute *d)
 	}
 }
 
-/* A body that asks for the attributes of s, in one of the ways in which a client can. */
-static json_t *make_body(const struct observation *s)
-{
-	json_t *body = json_object();
-
-	for (size_t i = 0; i < s->facts.attributes.count; i++) {
-		const struct attribute *d = &s->facts.attributes.items[i];
-
-		/* A mount has an attribute for each of its powers. */
-		if (d->kind != ATTRIBUTE_MOUNT || d->power == POWER_HOST_MOUNTS)
-			add_attribute(body, d);
-	}
-	return body;
-}
-
 /* --- tests -------------------------------------------------------------------------------------*/
 
 /* Decides about a test as dsp test will; false: it cannot. */
@@ -138,13 +123,23 @@ static bool add_test(struct test_list *l, const struct observation *s, const str
 	return json_array_append(l->tests, test) == 0;
 }
 
-/* Adds the test that s is allowed. An audit log has no bodies: three are tried. */
+/*
+ * Adds the test that s is allowed. An audit log has no bodies: tried are none, an empty one, and
+ * one that asks for the attributes of s, in one of the ways in which a client can.
+ */
 static bool add_observed(struct test_list *l, const struct observation *s)
 {
 	json_auto_t *empty = json_object();
-	json_auto_t *body = make_body(s);
-	json_t *bodies[] = { NULL, empty, body };
+	json_auto_t *made = json_object();
+	json_t *bodies[] = { NULL, empty, made };
 
+	for (size_t i = 0; i < s->facts.attributes.count; i++) {
+		const struct attribute *d = &s->facts.attributes.items[i];
+
+		/* A mount has an attribute for each of its powers. */
+		if (d->kind != ATTRIBUTE_MOUNT || d->power == POWER_HOST_MOUNTS)
+			add_attribute(made, d);
+	}
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		if (add_test(l, s, &(struct probe){ s->method, s->target, bodies[i] }, NULL))
 			return true;
@@ -152,32 +147,33 @@ static bool add_observed(struct test_list *l, const struct observation *s)
 	return false;
 }
 
+static const struct {
+	const char *name;
+	const char *method;
+	const char *target;
+	const char *body;
+} probes[] = {
+	{ "a shell in a container", "POST", "/containers/any/exec", "{\"Cmd\":[\"sh\"]}" },
+	{ "a privileged container", "POST", "/containers/create",
+		"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Privileged\":true}}" },
+	{ "the host's files", "POST", "/containers/create",
+		"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Binds\":[\"/:/host\"]}}" },
+	{ "Docker's socket", "POST", "/containers/create",
+		"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Binds\":[\"/run/docker.sock:/"
+		"s\"]}}" },
+	{ "another image", "POST", "/containers/create", "{\"Image\":\"any/image:1\"}" },
+	{ "killing", "POST", "/containers/any/kill", NULL },
+	{ "removing a container", "DELETE", "/containers/any", NULL },
+	{ "removing a volume", "DELETE", "/volumes/any", NULL },
+	{ "a build", "POST", "/build?t=any", NULL },
+	{ "a plugin switched off", "POST", "/plugins/any/disable", NULL },
+	{ "a swarm", "POST", "/swarm/init", "{}" },
+	{ "a route that dsp does not know", "POST", "/no/such/route", NULL },
+};
+
 /* Adds tests that the subject of s is denied what it did not do. */
 static void add_unobserved(struct test_list *l, const struct observation *s)
 {
-	static const struct {
-		const char *name;
-		const char *method;
-		const char *target;
-		const char *body;
-	} probes[] = {
-		{ "a shell in a container", "POST", "/containers/any/exec", "{\"Cmd\":[\"sh\"]}" },
-		{ "a privileged container", "POST", "/containers/create",
-			"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Privileged\":true}}" },
-		{ "the host's files", "POST", "/containers/create",
-			"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Binds\":[\"/:/host\"]}}" },
-		{ "Docker's socket", "POST", "/containers/create",
-			"{\"Image\":\"any/image:1\",\"HostConfig\":{\"Binds\":[\"/run/docker.sock:/"
-			"s\"]}}" },
-		{ "another image", "POST", "/containers/create", "{\"Image\":\"any/image:1\"}" },
-		{ "killing", "POST", "/containers/any/kill", NULL },
-		{ "removing a container", "DELETE", "/containers/any", NULL },
-		{ "removing a volume", "DELETE", "/volumes/any", NULL },
-		{ "a build", "POST", "/build?t=any", NULL },
-		{ "a plugin switched off", "POST", "/plugins/any/disable", NULL },
-		{ "a swarm", "POST", "/swarm/init", "{}" },
-		{ "a route that dsp does not know", "POST", "/no/such/route", NULL },
-	};
 	char subject[80];
 	char name[200];
 
@@ -192,17 +188,6 @@ static void add_unobserved(struct test_list *l, const struct observation *s)
 	}
 }
 
-/* Whether no observation before this one is allowed or, with as, none by the same subject. */
-static bool is_first(const struct observations *all, size_t at, bool as)
-{
-	for (size_t i = 0; i < at; i++) {
-		if (!all->items[i]->unallowable &&
-			(!as || span_equal(all->items[i]->subject, all->items[at]->subject)))
-			return false;
-	}
-	return true;
-}
-
 int learn_tests(struct observations *all, const struct learn_options *w, json_t *policy,
 	json_t **ret, struct err *e)
 {
@@ -214,12 +199,16 @@ int learn_tests(struct observations *all, const struct learn_options *w, json_t 
 	*ret = l.tests;
 	for (size_t i = 0; rc == 0 && i < all->count; i++) {
 		const struct observation *s = all->items[i];
+		bool first = true; /* of its subject, or with flags of all */
 
 		l.policy = &p->policy;
 		if (s->unallowable)
 			continue;
+		for (size_t k = 0; first && k < i; k++)
+			first = all->items[k]->unallowable ||
+				(l.as && !span_equal(all->items[k]->subject, s->subject));
 		missing += json_array_size(l.tests) >= TESTS_MOST || !add_observed(&l, s);
-		if (is_first(all, i, l.as))
+		if (first)
 			add_unobserved(&l, s);
 	}
 	if (missing > 0)

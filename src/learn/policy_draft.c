@@ -254,39 +254,32 @@ struct widening {
 	const char *what;
 };
 
-static size_t count_alike(const json_t *list, const struct widening *w, struct span beginning)
+bool list_has(const json_t *list, struct span text)
 {
 	const json_t *v;
-	size_t count = 0;
 	size_t i;
 
 	json_array_foreach (list, i, v) {
-		struct span item = span_of(json_string_value(v));
-
-		count += w->common(item) == beginning.n && span_starts(item, beginning);
+		if (span_equal(span_of(json_string_value(v)), text))
+			return true;
 	}
-	return count;
+	return false;
 }
 
 /*
- * False: the list has such an item. The item goes to the front: minimizing tries the others, which
- * it covers, first.
+ * Adds the item for all that begin so, if the list does not have it. It goes to the front: items
+ * are later dropped from the last to the first, if others cover them.
  */
 static bool add_wide_item(json_t *list, const struct widening *w, struct span beginning)
 {
 	char item[PATTERN_ROOM + 4];
 	struct line l;
-	const json_t *v;
-	size_t i;
 
 	line_init(&l, item, sizeof(item));
 	line_add_cut(&l, (struct span){ beginning.s, beginning.n - (w->star[0] == '\0') });
 	line_add(&l, "%s", w->star);
-	json_array_foreach (list, i, v) {
-		if (strcmp(json_string_value(v), item) == 0)
-			return false;
-	}
-	return json_array_insert_new(list, 0, json_string(item)) == 0;
+	return !list_has(list, span_of(item)) &&
+		json_array_insert_new(list, 0, json_string(item)) == 0;
 }
 
 static void widen_list(json_t *rule, const struct widening *w, struct observations *all)
@@ -297,11 +290,15 @@ static void widen_list(json_t *rule, const struct widening *w, struct observatio
 		char copy[PATTERN_ROOM];
 		char shown[200];
 		struct span beginning;
-		size_t count;
+		size_t count = 0;
 
 		text_copy(span_of(json_string_value(json_array_get(list, i))), copy, sizeof(copy));
 		beginning = (struct span){ copy, w->common(span_of(copy)) };
-		count = beginning.n > 0 ? count_alike(list, w, beginning) : 0;
+		for (size_t k = 0; beginning.n > 0 && k < json_array_size(list); k++) {
+			struct span item = span_of(json_string_value(json_array_get(list, k)));
+
+			count += w->common(item) == beginning.n && span_starts(item, beginning);
+		}
 		if (count <= w->most || !add_wide_item(list, w, beginning))
 			continue;
 		text_escape(beginning, shown, sizeof(shown));

@@ -39,6 +39,9 @@ bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_
 /* Why no policy file can name what was observed; NULL: it can. */
 const char *observation_unnameable(const struct observation *s);
 
+/* Whether a list of strings has this one. */
+bool list_has(const json_t *list, struct span text);
+
 /*
  * Where a list has many images of a repository or of a place in a registry, or many mounts below a
  * directory, adds one item for all of them, and notes that. The others are then not needed.

@@ -318,7 +318,7 @@ static void write_duration(int64_t seconds, char *room, size_t cap)
 		line_add(&l, "%.1f days", (double)seconds / 86400);
 }
 
-static void print_timeline(const struct report *r, FILE *out)
+static void print_timeline(struct report *r, FILE *out)
 {
 	uint64_t most = 1;
 	size_t used = 1;
@@ -425,18 +425,6 @@ static void print_clients(struct report *r, FILE *out)
 	end_section(out);
 }
 
-/* Whether the log's profile leaves the power open when its flag is unset. */
-static bool is_open(const struct report *r, const struct power_info *info)
-{
-	if (strcmp(r->profile, "guard") == 0)
-		return !info->closed_guard;
-	if (strcmp(r->profile, "readonly") == 0)
-		return !info->closed_readonly;
-	if (strcmp(r->profile, "hardened") == 0)
-		return !info->closed_hardened;
-	return !info->closed_proxies;
-}
-
 /* Prints the flags of powers that were denied, or of open powers that nobody asked for. */
 static void print_flag_list(const struct report *r, FILE *out, bool denied)
 {
@@ -445,8 +433,16 @@ static void print_flag_list(const struct report *r, FILE *out, bool denied)
 	(void)fputs("<ul class=words>\n", out);
 	for (size_t p = 0; p < POWER_COUNT; p++) {
 		const struct power_info *info = power_info((enum power)p);
+		bool closed = info->closed_proxies;
 
-		if (denied ? r->asked_denied[p] == 0 : r->asked[p] > 0 || !is_open(r, info))
+		/* What an unset flag means in the profile of the audit log. */
+		if (strcmp(r->profile, "guard") == 0)
+			closed = info->closed_guard;
+		else if (strcmp(r->profile, "readonly") == 0)
+			closed = info->closed_readonly;
+		else if (strcmp(r->profile, "hardened") == 0)
+			closed = info->closed_hardened;
+		if (denied ? r->asked_denied[p] == 0 : r->asked[p] > 0 || closed)
 			continue;
 		any = true;
 		(void)fprintf(out, "<li>%s%s</li>\n", info->flag,
@@ -455,7 +451,7 @@ static void print_flag_list(const struct report *r, FILE *out, bool denied)
 	(void)fputs(any ? "</ul>\n" : "<li>none</li></ul>\n", out);
 }
 
-static void print_flags(const struct report *r, FILE *out)
+static void print_flags(struct report *r, FILE *out)
 {
 	begin_section(out, "flags", "Flags");
 	(void)fputs("<h3>Open in this profile, and never asked for</h3>\n<p>Nothing in this trail "
@@ -490,18 +486,15 @@ static void print_outcomes(struct report *r, FILE *out)
 
 int report_page(struct report *r, FILE *out)
 {
+	static void (*const sections[])(struct report *, FILE *) = { print_timeline, print_denials,
+		print_roots, print_clients, print_flags, print_outcomes };
+
 	if (print_head(r, out) != 0)
 		return -1;
 	print_summary(r, out);
 	print_gaps(r, out);
-	if (r->decisions > 0) {
-		print_timeline(r, out);
-		print_denials(r, out);
-		print_roots(r, out);
-		print_clients(r, out);
-		print_flags(r, out);
-		print_outcomes(r, out);
-	}
+	for (size_t i = 0; r->decisions > 0 && i < sizeof(sections) / sizeof(sections[0]); i++)
+		sections[i](r, out);
 	(void)fprintf(out,
 		"</main><footer><p>Made by dsp %s from its audit trail. Times are UTC.</p>"
 		"</footer></body></html>\n",

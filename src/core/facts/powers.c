@@ -47,6 +47,17 @@ size_t powers_write(const struct powerset *set, const char *separator, struct li
 	return n;
 }
 
+struct powerset powers_direct_to_root(void)
+{
+	struct powerset direct = { { 0 } };
+
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		if (rows[p].root == ROOT_DIRECT)
+			powerset_add(&direct, (enum power)p);
+	}
+	return direct;
+}
+
 const char *root_name(enum root r)
 {
 	switch (r) {

@@ -88,6 +88,9 @@ static inline struct powerset powerset_both(const struct powerset *a, const stru
  */
 size_t powers_write(const struct powerset *set, const char *separator, struct line *l);
 
+/* The powers each of which alone makes a client root on the host. */
+struct powerset powers_direct_to_root(void);
+
 /* The powers of a that are not in b. */
 static inline struct powerset powerset_less(const struct powerset *a, const struct powerset *b)
 {
