@@ -1,6 +1,6 @@
-"""Results as lines of TAP, the Test Anything Protocol, which prove(1) reads.
+"""Prints test results in TAP, the Test Anything Protocol, which prove(1) reads.
 
-The one place that prints them: every Python suite reports through this module, from any thread.
+All Python suites print their results with this module. Threads may share it.
 """
 import re
 import threading
@@ -28,7 +28,7 @@ def _result(word, text, why=""):
 
 
 def _name(text):
-    """On one line, and nothing in it is taken for a directive."""
+    """Joins the lines, and escapes what would begin a directive."""
     return " ".join(str(text).split()).replace("#", "\\#")
 
 
@@ -41,18 +41,18 @@ def failed(name, why):
 
 
 def skipped(name, why):
-    """A test that cannot be run here."""
+    """Reports a test that cannot run on this machine."""
     _result("ok", f"{_name(name)} # SKIP {' '.join(str(why).split())}")
 
 
 def note(text):
-    """What may help a reader; it is no result."""
+    """Prints a comment."""
     with _lock:
         _print(_comments(text))
 
 
 def relay(lines):
-    """The results of another program as ours; whatever else it prints becomes a note."""
+    """Reports the results that another program prints. Its other lines become comments."""
     for line in map(str.rstrip, lines):
         test = _TEST.fullmatch(line)
         if test:
@@ -66,7 +66,7 @@ def failures():
 
 
 def end():
-    """Says that these were all; the exit status of the suite."""
+    """Prints the number of tests. Returns the exit status of the suite."""
     with _lock:
         _print([f"1..{_count}"])
     return 1 if _failures else 0

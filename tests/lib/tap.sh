@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Results as lines of TAP, as tests/lib/tap.py prints them: sourced by suites in shell.
+# Prints test results in TAP, as tests/lib/tap.py does. To be sourced by suites written in shell.
 
 tap_count=0
 tap_failures=0
@@ -10,7 +10,7 @@ passed() {
 	echo "ok $tap_count - $1"
 }
 
-# failed NAME [FILE]: the lines of the file say why.
+# failed NAME [FILE]: the file holds the reason.
 failed() {
 	tap_count=$((tap_count + 1))
 	tap_failures=$((tap_failures + 1))
@@ -18,7 +18,7 @@ failed() {
 	[ $# = 1 ] || sed 's/^/#   /' "$2"
 }
 
-# Says that these were all; its status is the suite's.
+# Prints the number of tests. Status 1: a test failed.
 end_of_tests() {
 	echo "1..$tap_count"
 	[ $tap_failures = 0 ]
