@@ -147,7 +147,17 @@ def check_samples(document, results):
         results.check(f"{document.name} sample {command}", got == output, f"dsp says {got!r}")
 
 
+def check_suites(results):
+    """tests/README.md says of each suite what it proves."""
+    named = Document("tests/README.md").spans
+    with open(os.path.join(dsp.ROOT, "tests", "suites"), encoding="utf-8") as table:
+        suites = re.findall(r"^([a-z0-9-]+) *\|", table.read(), re.M)
+    missing = [name for name in suites if name not in named]
+    results.check("tests/README.md names every suite", suites and not missing, ", ".join(missing))
+
+
 def check(results):
+    check_suites(results)
     for name in DOCUMENTS:
         document = Document(name)
         for what, find in (("links lead somewhere", bad_links),
