@@ -1,5 +1,6 @@
 """What is made of the tables and of the help: manual pages, completions, env file. They tell of all that
 the program knows, and of nothing else."""
+import glob
 import os
 import re
 import shutil
@@ -87,8 +88,11 @@ def strange_calls(text, known):
 
 def journal_fields():
     """The names by which the journal can be searched for what the audit trail tells."""
-    with open(os.path.join(dsp.ROOT, "src", "audit", "audit.c"), encoding="utf-8") as f:
-        return set(re.findall(r"(DSP_[A-Z]+)=", f.read()))
+    found = set()
+    for path in glob.glob(os.path.join(dsp.ROOT, "src", "audit", "*.c")):
+        with open(path, encoding="utf-8") as f:
+            found.update(re.findall(r"(DSP_[A-Z]+)=", f.read()))
+    return found
 
 
 def check_page(name, known, results):
