@@ -34,7 +34,7 @@ static int wrong(struct span name, struct span value, const char *may_be, struct
 	return FAIL(e, 0, "%.*s=%s: it may be %s", (int)name.n, name.s, shown, may_be);
 }
 
-static int take_to(struct audit_settings *s, struct span name, struct span value, struct err *e)
+static int parse_to(struct audit_settings *s, struct span name, struct span value, struct err *e)
 {
 	static const struct {
 		struct span word;
@@ -49,7 +49,7 @@ static int take_to(struct audit_settings *s, struct span name, struct span value
 			return 0;
 		}
 	}
-	/* Room for the numbers of those that are set aside. */
+	/* Rotated files have a number behind the name. */
 	if (value.s[0] != '/' || value.s[value.n - 1] == '/' || span_find(value, '\0') < value.n ||
 		value.n > sizeof(s->path) - sizeof(".1000"))
 		return wrong(name, value,
@@ -61,7 +61,7 @@ static int take_to(struct audit_settings *s, struct span name, struct span value
 	return 0;
 }
 
-static int take_log(struct audit_settings *s, struct span name, struct span value, struct err *e)
+static int parse_log(struct audit_settings *s, struct span name, struct span value, struct err *e)
 {
 	for (size_t i = 0; i <= AUDIT_LOG_DENIALS; i++) {
 		if (span_equal(value, span_of(audit_log_name((enum audit_log)i)))) {
@@ -72,7 +72,7 @@ static int take_log(struct audit_settings *s, struct span name, struct span valu
 	return wrong(name, value, "changes, all or denials", e);
 }
 
-static int take_full(struct audit_settings *s, struct span name, struct span value, struct err *e)
+static int parse_full(struct audit_settings *s, struct span name, struct span value, struct err *e)
 {
 	s->full = span_equal(value, SPAN("deny")) ? AUDIT_FULL_DENY : AUDIT_FULL_DROP;
 	if (s->full == AUDIT_FULL_DENY || span_equal(value, SPAN("drop")))
@@ -80,7 +80,7 @@ static int take_full(struct audit_settings *s, struct span name, struct span val
 	return wrong(name, value, "drop or deny", e);
 }
 
-static int take_sync(struct audit_settings *s, struct span name, struct span value, struct err *e)
+static int parse_sync(struct audit_settings *s, struct span name, struct span value, struct err *e)
 {
 	s->sync = span_equal(value, SPAN("yes"));
 	if (s->sync || span_equal(value, SPAN("no")))
@@ -88,8 +88,8 @@ static int take_sync(struct audit_settings *s, struct span name, struct span val
 	return wrong(name, value, "yes or no", e);
 }
 
-/* Digits, and what is left of value behind them; false: none, or too many. */
-static bool take_digits(struct span *value, uint64_t *ret)
+/* Parses the digits at the start of *value, 15 at most, and takes them off. False: none. */
+static bool parse_digits(struct span *value, uint64_t *ret)
 {
 	size_t n = 0;
 
@@ -100,12 +100,12 @@ static bool take_digits(struct span *value, uint64_t *ret)
 	return n > 0;
 }
 
-static int take_size(struct audit_settings *s, struct span name, struct span value, struct err *e)
+static int parse_size(struct audit_settings *s, struct span name, struct span value, struct err *e)
 {
 	static const char units[] = "KMG";
 	struct span rest = value;
 	uint64_t n;
-	bool fine = take_digits(&rest, &n);
+	bool fine = parse_digits(&rest, &n);
 	const char *unit = rest.n == 1 && rest.s[0] != '\0' ? strchr(units, rest.s[0]) : NULL;
 
 	for (const char *u = units; fine && unit && u <= unit && n <= size_most; u++)
@@ -119,12 +119,12 @@ static int take_size(struct audit_settings *s, struct span name, struct span val
 	return 0;
 }
 
-static int take_keep(struct audit_settings *s, struct span name, struct span value, struct err *e)
+static int parse_keep(struct audit_settings *s, struct span name, struct span value, struct err *e)
 {
 	struct span rest = value;
 	uint64_t n;
 
-	if (!take_digits(&rest, &n) || rest.n > 0 || n < 1 || n > KEEP_MOST)
+	if (!parse_digits(&rest, &n) || rest.n > 0 || n < 1 || n > KEEP_MOST)
 		return wrong(name, value, "a number from 1 to 1000", e);
 	s->keep = (unsigned)n;
 	return 0;
@@ -135,16 +135,17 @@ int audit_settings_parse(
 {
 	static const struct {
 		struct span name;
-		int (*take)(struct audit_settings *, struct span, struct span, struct err *);
-	} rows[] = { { SPAN_INIT("DSP_AUDIT"), take_to }, { SPAN_INIT("DSP_AUDIT_LOG"), take_log },
-		{ SPAN_INIT("DSP_AUDIT_FULL"), take_full },
-		{ SPAN_INIT("DSP_AUDIT_SYNC"), take_sync },
-		{ SPAN_INIT("DSP_AUDIT_SIZE"), take_size },
-		{ SPAN_INIT("DSP_AUDIT_KEEP"), take_keep } };
+		int (*parse)(struct audit_settings *, struct span, struct span, struct err *);
+	} rows[] = { { SPAN_INIT("DSP_AUDIT"), parse_to },
+		{ SPAN_INIT("DSP_AUDIT_LOG"), parse_log },
+		{ SPAN_INIT("DSP_AUDIT_FULL"), parse_full },
+		{ SPAN_INIT("DSP_AUDIT_SYNC"), parse_sync },
+		{ SPAN_INIT("DSP_AUDIT_SIZE"), parse_size },
+		{ SPAN_INIT("DSP_AUDIT_KEEP"), parse_keep } };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (span_equal(name, rows[i].name))
-			return rows[i].take(s, name, value, e);
+			return rows[i].parse(s, name, value, e);
 	}
 	return FAIL(e, 0, "%.*s: no such setting", (int)name.n, name.s);
 }

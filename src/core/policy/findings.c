@@ -8,12 +8,13 @@
 
 #include "dsp/core/base/mem.h"
 
-/* Findings come in about the order of their places: the lines are counted on from the last one. */
-static void place(struct findings *f, size_t at, struct finding *item)
+/* The line and column of an offset. */
+static void set_place(struct findings *f, size_t at, struct finding *item)
 {
 	size_t end = at < f->text.n ? at : f->text.n;
 	const char *newline;
 
+	/* Findings come almost in order: lines are counted on from the last one. */
 	if (end < f->at)
 		f->at = f->before = 0;
 	while (end > f->at && (newline = memchr(f->text.s + f->at, '\n', end - f->at))) {
@@ -24,7 +25,8 @@ static void place(struct findings *f, size_t at, struct finding *item)
 	item->column = end - f->at + 1;
 }
 
-static struct finding *add(struct findings *f, size_t at, bool warning)
+__attribute__((format(printf, 4, 0))) static void add(
+	struct findings *f, size_t at, bool warning, const char *fmt, va_list args)
 {
 	struct finding *item;
 
@@ -34,24 +36,15 @@ static struct finding *add(struct findings *f, size_t at, bool warning)
 
 		if (!more) {
 			f->lost = true;
-			return NULL;
+			return;
 		}
 		f->items = more;
 		f->room = room;
 	}
 	item = &f->items[f->count++];
 	*item = (struct finding){ .warning = warning };
-	place(f, at, item);
-	return item;
-}
-
-__attribute__((format(printf, 4, 0))) static void add_text(
-	struct findings *f, size_t at, bool warning, const char *fmt, va_list args)
-{
-	struct finding *item = add(f, at, warning);
-
-	if (item)
-		(void)vsnprintf(item->text, sizeof(item->text), fmt, args);
+	set_place(f, at, item);
+	(void)vsnprintf(item->text, sizeof(item->text), fmt, args);
 }
 
 void findings_error(struct findings *f, size_t at, const char *fmt, ...)
@@ -59,7 +52,7 @@ void findings_error(struct findings *f, size_t at, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	add_text(f, at, false, fmt, args);
+	add(f, at, false, fmt, args);
 	va_end(args);
 }
 
@@ -68,7 +61,7 @@ void findings_warning(struct findings *f, size_t at, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	add_text(f, at, true, fmt, args);
+	add(f, at, true, fmt, args);
 	va_end(args);
 }
 

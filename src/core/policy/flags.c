@@ -21,19 +21,15 @@ const struct flag *flag_at(size_t i)
 	return &rows[i];
 }
 
-static bool named(const struct flag *f, struct span name)
-{
-	struct span known = span_of(f->name);
-
-	if (span_ends(known, SPAN("*")))
-		return span_starts(name, (struct span){ known.s, known.n - 1 });
-	return span_equal(name, known);
-}
-
 size_t flag_find(struct span name)
 {
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
-		if (rows[i].kind != FLAG_KIND_ZERO && named(&rows[i], name))
+		struct span known = span_of(rows[i].name);
+		bool same = span_equal(name, known);
+
+		if (span_ends(known, SPAN("*")))
+			same = span_starts(name, (struct span){ known.s, known.n - 1 });
+		if (same && rows[i].kind != FLAG_KIND_ZERO)
 			return i;
 	}
 	return FLAG_COUNT;

@@ -10,15 +10,15 @@ enum {
 	SHOWN = 32,
 };
 
-/* What requests of one operation can be like. */
+/* What requests of one operation can ask for. */
 struct shape {
 	const struct route *route;   /* the first of its routes; NULL: the table does not know it */
-	struct powerset always;      /* each of them asks for these powers */
-	struct powerset possible;    /* and can ask for these */
-	bool lists[LIST_COUNT];      /* whether a list of that kind can matter */
-	bool asked;                  /* whether the next two are known */
+	struct powerset always;      /* every request asks for these powers */
+	struct powerset possible;    /* a request can ask for these */
+	bool lists[LIST_COUNT];      /* a list of this kind can matter */
+	bool asked;                  /* the next two are known */
 	bool open;                   /* anonymous may do it */
-	struct powerset open_powers; /* also when it asks for one of these */
+	struct powerset open_powers; /* also with one of these powers */
 };
 
 struct review {
@@ -28,10 +28,10 @@ struct review {
 	struct mem_list memory;
 	size_t words; /* of a set of subjects */
 	struct shape *shapes;
-	uint64_t **
-		decided; /* of each operation: for whom an earlier rule matches whatever is asked */
-	uint64_t (*always)
-		[OPERATION_WORDS]; /* of each rule: the operations of which it matches all */
+	/* Of each operation: the subjects for whom an earlier rule matches every request. */
+	uint64_t **decided;
+	/* Of each rule: the operations of which it matches every request. */
+	uint64_t (*always)[OPERATION_WORDS];
 };
 
 /* --- sets of bits ------------------------------------------------------------------------------*/
@@ -54,25 +54,7 @@ static bool is_within(const uint64_t *a, const uint64_t *b, size_t words)
 	return true;
 }
 
-static bool is_empty(const uint64_t *a, size_t words)
-{
-	for (size_t i = 0; i < words; i++) {
-		if (a[i])
-			return false;
-	}
-	return true;
-}
-
 /* --- operations --------------------------------------------------------------------------------*/
-
-static void shape_list(struct shape *shape, const struct route *route, enum list_kind k)
-{
-	enum power p = list_power(k);
-
-	shape->lists[k] = shape->lists[k] ||
-		(p != POWER_COUNT && powerset_has(&shape->possible, p)) ||
-		(k != LIST_MOUNTS && escalation_has_attributes(route, list_attribute(k)));
-}
 
 static int shape_operations(struct review *r)
 {
@@ -92,8 +74,15 @@ static int shape_operations(struct review *r)
 		shape->always = shape->route ? powerset_both(&shape->always, &own) : own;
 		shape->route = shape->route ? shape->route : route;
 		powerset_add_all(&shape->possible, &possible);
-		for (size_t k = 0; k < LIST_COUNT; k++)
-			shape_list(shape, route, (enum list_kind)k);
+		for (size_t i = 0; i < LIST_COUNT; i++) {
+			enum list_kind k = (enum list_kind)i;
+			enum power p = list_power(k);
+
+			if ((p != POWER_COUNT && powerset_has(&shape->possible, p)) ||
+				(k != LIST_MOUNTS &&
+					escalation_has_attributes(route, list_attribute(k))))
+				shape->lists[i] = true;
+		}
 	}
 	return 0;
 }
@@ -105,19 +94,7 @@ static const char *operation_name(const struct review *r, size_t operation)
 
 /* --- rules that are never reached --------------------------------------------------------------*/
 
-/* Whether a rule matches every request of an operation, for those whom it speaks of. */
-static bool always_matches(const struct rule *rule, const struct shape *shape)
-{
-	struct powerset common = powerset_both(&rule->powers, &shape->always);
-
-	if (rule_has_lists(rule))
-		return false;
-	if (!rule->deny)
-		return powerset_within(&shape->possible, &rule->powers);
-	return !rule->powers_given || !powerset_empty(&common);
-}
-
-/* What an allow rule can cover at most. */
+/* The powers that an allow rule can cover at most. */
 static struct powerset covered_by(const struct rule *rule)
 {
 	struct powerset all = rule->powers;
@@ -131,8 +108,8 @@ static struct powerset covered_by(const struct rule *rule)
 	return all;
 }
 
-/* Whether each request that a rule could match is matched by an earlier one of the same kind. */
-static bool takes_all(const struct review *r, const struct rule *earlier, const struct rule *rule)
+/* Whether an earlier rule of the same kind matches every request that a rule could match. */
+static bool shadows(const struct review *r, const struct rule *earlier, const struct rule *rule)
 {
 	struct powerset covered;
 
@@ -148,8 +125,8 @@ static bool takes_all(const struct review *r, const struct rule *earlier, const 
 	return powerset_within(&covered, &earlier->powers);
 }
 
-/* The first earlier rule that alone hides rule i; NULL: none does. */
-static const struct rule *hidden_by(const struct review *r, size_t i)
+/* The first earlier rule that alone matches all that rule i could match; NULL: there is none. */
+static const struct rule *shadowing_rule(const struct review *r, size_t i)
 {
 	const struct rule *rule = &r->rules->items[i];
 
@@ -159,14 +136,14 @@ static const struct rule *hidden_by(const struct review *r, size_t i)
 		if (is_within(rule->operations, r->always[k], OPERATION_WORDS) &&
 			is_within(rule->who, earlier->who, r->words))
 			return earlier;
-		if (takes_all(r, earlier, rule))
+		if (shadows(r, earlier, rule))
 			return earlier;
 	}
 	return NULL;
 }
 
-/* The earlier rules that together decide before rule i is met, as `"a", "b" and 3 more`. */
-static void name_hiders(const struct review *r, size_t i, struct line *l)
+/* The earlier rules that together shadow rule i: "a", "b" and 3 more. */
+static void write_shadowing_rules(const struct review *r, size_t i, struct line *l)
 {
 	const struct rule *rule = &r->rules->items[i];
 	char shown[SHOWN];
@@ -186,33 +163,29 @@ static void name_hiders(const struct review *r, size_t i, struct line *l)
 		line_add(l, " and %zu more", n - NAMED);
 }
 
-static bool is_reached(const struct review *r, const struct rule *rule)
-{
-	for (size_t o = 0; o < RULE_OPERATIONS; o++) {
-		if (bit_of(rule->operations, o) && !is_within(rule->who, r->decided[o], r->words))
-			return true;
-	}
-	return false;
-}
-
+/* Whether rule i is reached by some request; reports it otherwise. */
 static bool check_reached(struct review *r, size_t i)
 {
 	const struct rule *rule = &r->rules->items[i];
-	const struct rule *hider = hidden_by(r, i);
+	const struct rule *earlier = shadowing_rule(r, i);
+	bool reached = false;
 	char name[SHOWN];
 	char text[160];
 	struct line l;
 
 	text_escape(rule->name, name, sizeof(name));
-	if (hider) {
-		text_escape(hider->name, text, SHOWN);
+	for (size_t o = 0; o < RULE_OPERATIONS && !reached; o++)
+		reached = bit_of(rule->operations, o) &&
+			!is_within(rule->who, r->decided[o], r->words);
+	if (earlier) {
+		text_escape(earlier->name, text, SHOWN);
 		findings_error(r->findings, rule->at,
 			"rule \"%s\" is never reached: all that it matches, rule \"%s\" before it "
 			"matches too",
 			name, text);
-	} else if (!is_reached(r, rule)) {
+	} else if (!reached) {
 		line_init(&l, text, sizeof(text));
-		name_hiders(r, i, &l);
+		write_shadowing_rules(r, i, &l);
 		findings_error(r->findings, rule->at,
 			"rule \"%s\" is never reached: rules before it match all that it could: %s",
 			name, text);
@@ -222,14 +195,19 @@ static bool check_reached(struct review *r, size_t i)
 	return false;
 }
 
-/* From here on rule i decides what it always matches. */
+/* Notes the operations of which rule i decides every request: later rules are not reached. */
 static void settle(struct review *r, size_t i)
 {
 	const struct rule *rule = &r->rules->items[i];
 
 	for (size_t o = 0; o < RULE_OPERATIONS; o++) {
-		if (rule->monitor || !bit_of(rule->operations, o) ||
-			!always_matches(rule, &r->shapes[o]))
+		const struct shape *shape = &r->shapes[o];
+		struct powerset common = powerset_both(&rule->powers, &shape->always);
+		bool always = rule->deny ? !rule->powers_given || !powerset_empty(&common)
+					 : powerset_within(&shape->possible, &rule->powers);
+
+		if (!always || rule->monitor || rule_has_lists(rule) ||
+			!bit_of(rule->operations, o))
 			continue;
 		bit_set(r->always[i], o);
 		for (size_t w = 0; w < r->words; w++)
@@ -253,7 +231,7 @@ static void check_list(struct review *r, const struct rule *rule, enum list_kind
 		list_name(k));
 }
 
-/* A deny rule whose powers nobody can ask for by its operations. */
+/* A deny rule with powers that none of its operations can ask for matches nothing. */
 static void check_deny(struct review *r, const struct rule *rule)
 {
 	for (size_t o = 0; o < RULE_OPERATIONS; o++) {
@@ -266,7 +244,7 @@ static void check_deny(struct review *r, const struct rule *rule)
 		"the rule matches nothing: none of its operations can ask for one of its powers");
 }
 
-/* An allow rule that lacks what its operations ask for whatever else is said. */
+/* An allow rule that does not cover what each of its operations always asks for matches nothing. */
 static void check_allow(struct review *r, const struct rule *rule)
 {
 	struct powerset covered = covered_by(rule);
@@ -293,18 +271,9 @@ static void check_allow(struct review *r, const struct rule *rule)
 		operation_name(r, operation), power_info((enum power)p)->name);
 }
 
-static void check_matches(struct review *r, const struct rule *rule)
-{
-	for (size_t k = 0; k < LIST_COUNT; k++)
-		check_list(r, rule, (enum list_kind)k);
-	if (!rule->deny)
-		check_allow(r, rule);
-	else if (rule->powers_given)
-		check_deny(r, rule);
-}
+/* --- tokens that are not sent ------------------------------------------------------------------*/
 
-/* --- a token that is not sent ------------------------------------------------------------------*/
-
+/* Whether subject id may do an operation that asks for p, and as little else as possible. */
 static bool may(const struct review *r, size_t id, const struct shape *shape, enum power p,
 	struct decision *d)
 {
@@ -328,8 +297,8 @@ static void ask_anonymous(struct review *r, struct shape *shape)
 	}
 }
 
-/* What rule refuses by its lists is refused to anonymous by another rule with no more of them. */
-static bool is_refused_too(const struct review *r, const struct rule *rule, size_t operation)
+/* Whether another deny rule, with no list that this one lacks, denies this to anonymous. */
+static bool is_denied_too(const struct review *r, const struct rule *rule, size_t operation)
 {
 	for (size_t i = 0; i < r->rules->count; i++) {
 		const struct rule *other = &r->rules->items[i];
@@ -344,7 +313,7 @@ static bool is_refused_too(const struct review *r, const struct rule *rule, size
 	return false;
 }
 
-/* Whether anonymous may do something that rule refuses. */
+/* Whether anonymous may do something of an operation that rule denies to others. */
 static bool is_open(struct review *r, const struct rule *rule, size_t operation)
 {
 	struct shape *shape = &r->shapes[operation];
@@ -354,24 +323,17 @@ static bool is_open(struct review *r, const struct rule *rule, size_t operation)
 	open = powerset_both(&shape->open_powers, &rule->powers);
 	if (rule->powers_given ? powerset_empty(&open) : !shape->open)
 		return false;
-	return !rule_has_lists(rule) || !is_refused_too(r, rule, operation);
+	return !rule_has_lists(rule) || !is_denied_too(r, rule, operation);
 }
 
-/* The first of a rule's subjects that is known by a token; or the number of subjects. */
-static size_t token_user(const struct review *r, const struct rule *rule)
+/* A user who is known by a token can be anonymous: a rule for the user alone denies nothing. */
+static void check_token(struct review *r, const struct rule *rule)
 {
 	size_t id = SUBJECT_FIRST;
+	char name[SHOWN];
 
 	while (id < r->rules->subject_count && !(r->rules->has_token[id] && bit_of(rule->who, id)))
 		id++;
-	return id;
-}
-
-static void check_token(struct review *r, const struct rule *rule)
-{
-	size_t id = token_user(r, rule);
-	char name[SHOWN];
-
 	if (!rule->deny || rule->monitor || bit_of(rule->who, SUBJECT_ANONYMOUS) ||
 		id >= r->rules->subject_count)
 		return;
@@ -389,7 +351,7 @@ static void check_token(struct review *r, const struct rule *rule)
 
 /* --- names of images ---------------------------------------------------------------------------*/
 
-/* Whoever has one of these puts what he likes under a name that a list trusts. */
+/* With one of these powers a client can give any image a name that a list allows. */
 static const struct {
 	enum power power;
 	enum operation operation;
@@ -401,7 +363,7 @@ static const struct {
 	{ POWER_BUILD, OP_IMAGE_BUILD },
 };
 
-/* A list that goes by names, of a rule by which containers are run. */
+/* Whether a rule allows containers of images that it lists by name, not by digest. */
 static bool trusts_names(const struct rule *rule)
 {
 	const struct list *images = &rule->lists[LIST_IMAGES];
@@ -421,29 +383,26 @@ static bool trusts_names(const struct rule *rule)
 	return false;
 }
 
-/* "tag (ALLOW_TAG is not 0 in profile guard), image_load": false when there is none. */
-static bool name_ways(const struct review *r, size_t id, struct line *l)
+/* "tag (ALLOW_TAG is not 0 in profile guard), image_load": how subject id can take a name. */
+static void write_name_takers(const struct review *r, size_t id, struct line *l)
 {
-	bool any = false;
-
 	for (size_t i = 0; i < sizeof(name_takers) / sizeof(name_takers[0]); i++) {
 		enum power p = name_takers[i].power;
+		bool first = l->n == 0;
 		struct decision d;
 		char why[96];
 
 		if (!may(r, id, &r->shapes[name_takers[i].operation], p, &d))
 			continue;
-		line_add(l, "%s%s", any ? ", " : "", power_info(p)->name);
-		if (!any) {
+		line_add(l, "%s%s", first ? "" : ", ", power_info(p)->name);
+		if (first) {
 			escalation_reason(r->policy, p, &d, why, sizeof(why));
 			line_add(l, " (%s)", why);
 		}
-		any = true;
 	}
-	return any;
 }
 
-/* asked: whom an earlier rule was about and who had no way; they are not asked again. */
+/* asked: subjects that cannot take a name, as was found for an earlier rule. */
 static void check_images(struct review *r, const struct rule *rule, uint64_t *asked)
 {
 	char name[SHOWN];
@@ -456,7 +415,8 @@ static void check_images(struct review *r, const struct rule *rule, uint64_t *as
 		if (!bit_of(rule->who, id) || bit_of(asked, id))
 			continue;
 		line_init(&l, text, sizeof(text));
-		if (name_ways(r, id, &l)) {
+		write_name_takers(r, id, &l);
+		if (l.n > 0) {
 			text_escape(r->rules->subjects[id], name, sizeof(name));
 			findings_warning(r->findings, rule->at,
 				"its images are only names: %s can take them by %s", name, text);
@@ -468,36 +428,40 @@ static void check_images(struct review *r, const struct rule *rule, uint64_t *as
 
 /* --- the whole ---------------------------------------------------------------------------------*/
 
-static int take_room(struct review *r)
+static int allocate(struct review *r)
 {
-	size_t set = r->words * sizeof(uint64_t);
-
 	r->decided = mem_list_alloc(&r->memory, RULE_OPERATIONS * sizeof(*r->decided));
 	r->always = mem_list_alloc(&r->memory, (r->rules->count + 1) * sizeof(*r->always));
 	if (!r->decided || !r->always)
 		return -1;
 	for (size_t o = 0; o < RULE_OPERATIONS; o++) {
-		r->decided[o] = mem_list_alloc(&r->memory, set);
+		r->decided[o] = mem_list_alloc(&r->memory, r->words * sizeof(uint64_t));
 		if (!r->decided[o])
 			return -1;
 	}
 	return shape_operations(r);
 }
 
-static void check_rule(struct review *r, size_t i, bool whole, uint64_t *asked)
+/* complete: the file has no error, so that decisions of the whole policy mean something. */
+static void check_rule(struct review *r, size_t i, bool complete, uint64_t *asked)
 {
 	const struct rule *rule = &r->rules->items[i];
+	bool empty = true;
 
-	if (is_empty(rule->who, r->words)) {
-		if (whole)
-			findings_warning(r->findings, rule->at,
-				"the rule matches nothing: its groups have no members");
+	for (size_t w = 0; w < r->words; w++)
+		empty = empty && rule->who[w] == 0;
+	if (empty && complete)
+		findings_warning(r->findings, rule->at,
+			"the rule matches nothing: its groups have no members");
+	if (empty || !check_reached(r, i))
 		return;
-	}
-	if (!check_reached(r, i))
-		return;
-	check_matches(r, rule);
-	if (!whole)
+	for (size_t k = 0; k < LIST_COUNT; k++)
+		check_list(r, rule, (enum list_kind)k);
+	if (!rule->deny)
+		check_allow(r, rule);
+	else if (rule->powers_given)
+		check_deny(r, rule);
+	if (!complete)
 		return;
 	check_token(r, rule);
 	check_images(r, rule, asked);
@@ -506,18 +470,18 @@ static void check_rule(struct review *r, size_t i, bool whole, uint64_t *asked)
 void policy_review(const struct policy *policy, struct findings *f)
 {
 	struct review r = { .policy = policy, .rules = policy->file_rules, .findings = f };
-	bool whole = !findings_fatal(f);
+	bool complete = !findings_fatal(f);
 	uint64_t *asked;
 
 	r.words = bits_words(r.rules->subject_count);
 	asked = mem_list_alloc(&r.memory, r.words * sizeof(*asked));
-	if (!asked || take_room(&r) != 0) {
+	if (!asked || allocate(&r) != 0) {
 		f->lost = true;
 	} else {
 		for (size_t i = 0; i < r.rules->count; i++) {
 			if (r.rules->items[i].flawed)
 				continue;
-			check_rule(&r, i, whole, asked);
+			check_rule(&r, i, complete, asked);
 			settle(&r, i);
 		}
 	}

@@ -39,41 +39,27 @@ void settings_init(struct settings *s)
 	line_init(&s->ignored, s->ignored_names, sizeof(s->ignored_names));
 }
 
-static bool is_one_of(struct span value, const char *const words[4])
-{
-	for (size_t i = 0; i < 4; i++) {
-		if (value.n == strlen(words[i]) && strncasecmp(value.s, words[i], value.n) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* -1: not a boolean. */
-static int boolean(struct span value)
+static int parse_boolean(struct span value)
 {
-	static const char *const on[4] = { "1", "true", "yes", "on" };
-	static const char *const off[4] = { "0", "false", "no", "off" };
+	static const struct {
+		const char *word;
+		enum setting setting;
+	} words[] = { { "1", SETTING_ON }, { "true", SETTING_ON }, { "yes", SETTING_ON },
+		{ "on", SETTING_ON }, { "0", SETTING_OFF }, { "false", SETTING_OFF },
+		{ "no", SETTING_OFF }, { "off", SETTING_OFF } };
 
-	if (is_one_of(value, on))
-		return SETTING_ON;
-	return is_one_of(value, off) ? SETTING_OFF : -1;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (value.n == strlen(words[i].word) &&
+			strncasecmp(value.s, words[i].word, value.n) == 0)
+			return (int)words[i].setting;
+	}
+	return -1;
 }
 
-static int take_boolean(struct settings *s, size_t flag, struct span value, struct err *e)
-{
-	char shown[40];
-	int b = boolean(value);
+/* --- settings that are not flags ---------------------------------------------------------------*/
 
-	text_escape(value, shown, sizeof(shown));
-	if (b < 0)
-		return FAIL(e, 0,
-			"%s=%s: not a boolean; it may be 1 or 0 (true false yes no on off), or empty",
-			flag_at(flag)->name, shown);
-	s->flags[flag] = (enum setting)b;
-	return 0;
-}
-
-static int take_profile(struct settings *s, struct span value, struct err *e)
+static int parse_profile(struct settings *s, struct span value, struct err *e)
 {
 	char shown[40];
 
@@ -88,7 +74,7 @@ static int take_profile(struct settings *s, struct span value, struct err *e)
 		shown);
 }
 
-static int take_text(char *to, size_t cap, const char *name, struct span value, struct err *e)
+static int copy_text(char *to, size_t cap, const char *name, struct span value, struct err *e)
 {
 	if (value.n >= cap || span_find(value, '\0') < value.n)
 		return FAIL(e, 0, "%s: longer than %zu bytes", name, cap - 1);
@@ -97,7 +83,7 @@ static int take_text(char *to, size_t cap, const char *name, struct span value, 
 	return 0;
 }
 
-static int take_names(struct settings *s, struct span value, struct err *e)
+static int parse_names(struct settings *s, struct span value, struct err *e)
 {
 	char before = ',';
 
@@ -113,10 +99,10 @@ static int take_names(struct settings *s, struct span value, struct err *e)
 	}
 	if (before == ',')
 		return FAIL(e, 0, "DSP_NAME: a name is missing at its end");
-	return take_text(s->names, sizeof(s->names), "DSP_NAME", value, e);
+	return copy_text(s->names, sizeof(s->names), "DSP_NAME", value, e);
 }
 
-static int take_on_broken(struct settings *s, struct span value, struct err *e)
+static int parse_on_broken(struct settings *s, struct span value, struct err *e)
 {
 	char shown[40];
 
@@ -127,7 +113,7 @@ static int take_on_broken(struct settings *s, struct span value, struct err *e)
 	return FAIL(e, 0, "DSP_ON_BROKEN=%s: it may be exit or deny", shown);
 }
 
-static int take_mode(struct settings *s, struct span value, struct err *e)
+static int parse_mode(struct settings *s, struct span value, struct err *e)
 {
 	char shown[40];
 
@@ -138,36 +124,57 @@ static int take_mode(struct settings *s, struct span value, struct err *e)
 	return FAIL(e, 0, "DSP_MODE=%s: it may be enforce or monitor", shown);
 }
 
-static int take_setting(struct settings *s, struct span name, struct span value, struct err *e)
+static int parse_socket(struct settings *s, struct span value, struct err *e)
 {
-	if (span_equal(name, SPAN("DSP_PROFILE")))
-		return take_profile(s, value, e);
-	if (span_equal(name, SPAN("DSP_NAME")))
-		return take_names(s, value, e);
-	if (span_equal(name, SPAN("DSP_ON_BROKEN")))
-		return take_on_broken(s, value, e);
-	if (span_equal(name, SPAN("DSP_MODE")))
-		return take_mode(s, value, e);
-	if (span_starts(name, SPAN("DSP_AUDIT")))
-		return audit_settings_parse(&s->audit, name, value, e);
-	if (span_equal(name, SPAN("DSP_POLICY")))
-		return take_text(s->policy, sizeof(s->policy), "DSP_POLICY", value, e);
-	return take_text(s->socket, sizeof(s->socket), "DSP_SOCKET", value, e);
+	return copy_text(s->socket, sizeof(s->socket), "DSP_SOCKET", value, e);
 }
 
-static int take_known(struct settings *s, size_t flag, struct span value, struct err *e)
+static int parse_policy(struct settings *s, struct span value, struct err *e)
 {
-	const struct flag *f = flag_at(flag);
+	return copy_text(s->policy, sizeof(s->policy), "DSP_POLICY", value, e);
+}
+
+/* A row of flags.tab that is a setting has a row here, or begins with DSP_AUDIT. */
+static const struct {
+	struct span name;
+	int (*parse)(struct settings *s, struct span value, struct err *e);
+} parsers[] = {
+	{ SPAN_INIT("DSP_PROFILE"), parse_profile },
+	{ SPAN_INIT("DSP_NAME"), parse_names },
+	{ SPAN_INIT("DSP_ON_BROKEN"), parse_on_broken },
+	{ SPAN_INIT("DSP_MODE"), parse_mode },
+	{ SPAN_INIT("DSP_POLICY"), parse_policy },
+	{ SPAN_INIT("DSP_SOCKET"), parse_socket },
+};
+
+/* --- one NAME=value ----------------------------------------------------------------------------*/
+
+/* A flag or a setting that dsp knows. */
+static int parse_known(struct settings *s, size_t flag, struct span value, struct err *e)
+{
+	struct span name = span_of(flag_at(flag)->name);
+	int boolean = parse_boolean(value);
+	char shown[40];
 
 	if (s->given[flag].n > 0 && !span_equal(s->given[flag], value))
-		return FAIL(e, 0, "%s: set twice, to different values", f->name);
+		return FAIL(e, 0, "%s: set twice, to different values", name.s);
 	s->given[flag] = value;
-	if (f->kind == FLAG_KIND_SETTING)
-		return take_setting(s, span_of(f->name), value, e);
-	return take_boolean(s, flag, value, e);
+	for (size_t i = 0; i < sizeof(parsers) / sizeof(parsers[0]); i++) {
+		if (span_equal(name, parsers[i].name))
+			return parsers[i].parse(s, value, e);
+	}
+	if (flag_at(flag)->kind == FLAG_KIND_SETTING)
+		return audit_settings_parse(&s->audit, name, value, e);
+	text_escape(value, shown, sizeof(shown));
+	if (boolean < 0)
+		return FAIL(e, 0,
+			"%s=%s: not a boolean; it may be 1 or 0 (true false yes no on off), or empty",
+			name.s, shown);
+	s->flags[flag] = (enum setting)boolean;
+	return 0;
 }
 
-static int take_unknown(struct settings *s, struct span name, struct span value,
+static int parse_unknown(struct settings *s, struct span name, struct span value,
 	enum settings_source source, struct err *e)
 {
 	bool ours = span_starts(name, SPAN("ALLOW_")) || span_starts(name, SPAN("DSP_"));
@@ -179,7 +186,7 @@ static int take_unknown(struct settings *s, struct span name, struct span value,
 		return FAIL(e, 0, "%s: no such flag or setting%s%s%s", shown,
 			near ? "; did you mean " : "; see dsp list flags", near ? near : "",
 			near ? "?" : "");
-	if (near && boolean(value) >= 0)
+	if (near && parse_boolean(value) >= 0)
 		line_add(&s->notice_line, "%s is not a flag of dsp; did you mean %s?\n", shown,
 			near);
 	return 0;
@@ -199,16 +206,16 @@ int settings_parse(struct settings *s, struct span name, struct span value,
 		return 0;
 	}
 	if (flag == FLAG_COUNT)
-		return take_unknown(s, name, value, source, e);
+		return parse_unknown(s, name, value, source, e);
 	if (flag_at(flag)->kind == FLAG_KIND_IGNORED) {
 		text_escape(name, shown, sizeof(shown));
-		/* LOG_LEVEL is a common name: in an environment it is not meant for dsp. */
+		/* LOG_LEVEL is a common name: in an environment it is set for other programs. */
 		if (value.n > 0 && (source == SOURCE_FILE || !span_equal(name, SPAN("LOG_LEVEL"))))
 			line_add(&s->ignored, "%s%s", s->ignored.n > 0 ? ", " : "", shown);
 		return 0;
 	}
 	/* A managed plugin cannot unset a variable. */
-	return value.n == 0 ? 0 : take_known(s, flag, value, e);
+	return value.n == 0 ? 0 : parse_known(s, flag, value, e);
 }
 
 int settings_parse_environment(
@@ -227,21 +234,18 @@ int settings_parse_environment(
 	return 0;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
+/* --- env files ---------------------------------------------------------------------------------*/
 
 static struct span trim(struct span s)
 {
-	while (s.n > 0 && is_blank(s.s[0]))
+	while (s.n > 0 && (s.s[0] == ' ' || s.s[0] == '\t'))
 		s = span_after(s, 1);
-	while (s.n > 0 && is_blank(s.s[s.n - 1]))
+	while (s.n > 0 && (s.s[s.n - 1] == ' ' || s.s[s.n - 1] == '\t'))
 		s.n--;
 	return s;
 }
 
-/* Where in a file a message belongs. */
+/* A place in a file, for an error message. */
 struct file_place {
 	const char *file;
 	size_t line;
@@ -254,20 +258,7 @@ static int fail_at(const struct file_place *at, const char *where, const char *w
 		e, 0, "%s:%zu:%zu: %s", at->file, at->line, (size_t)(where - at->start) + 1, what);
 }
 
-/* One pair of quotes around a value means nothing. */
-static int unquote(struct span *value)
-{
-	char quote = value->n > 0 ? value->s[0] : '\0';
-
-	if (quote != '"' && quote != '\'')
-		return 0;
-	if (value->n < 2 || value->s[value->n - 1] != quote)
-		return -1;
-	*value = (struct span){ value->s + 1, value->n - 2 };
-	return 0;
-}
-
-static int take_line(
+static int parse_line(
 	struct settings *s, const struct file_place *at, struct span text, struct err *e)
 {
 	size_t sign = span_find(text, '=');
@@ -286,23 +277,28 @@ static int take_line(
 	if (sign == text.n || name.n == 0)
 		return fail_at(at, trim(text).s, "not NAME=value", e);
 	value = trim(span_after(text, sign + 1));
-	if (unquote(&value) != 0)
-		return fail_at(at, value.s, "a quote is not closed", e);
+	/* One pair of quotes around a value means nothing. */
+	if (span_starts(value, SPAN("\"")) || span_starts(value, SPAN("'"))) {
+		if (value.n < 2 || value.s[value.n - 1] != value.s[0])
+			return fail_at(at, value.s, "a quote is not closed", e);
+		value = (struct span){ value.s + 1, value.n - 2 };
+	}
 	if (settings_parse(s, name, value, SOURCE_FILE, &inner) != 0)
 		return fail_at(at, name.s, inner.text, e);
 	return 0;
 }
 
 /*
- * Behind an error one line still counts: what an error leads to must not hang on the order. It is
- * taken if it is right; the first error is the one that is told.
+ * DSP_ON_BROKEN counts also behind an error, so that the answer to an error does not depend on the
+ * order of lines. A wrong value is as if it were not there: the first error is the one reported.
  */
-static void take_on_broken_line(struct settings *s, const struct file_place *at, struct span text)
+static void parse_line_after_error(
+	struct settings *s, const struct file_place *at, struct span text)
 {
 	struct span name = trim((struct span){ text.s, span_find(text, '=') });
 	struct err unused;
 
-	if (span_equal(name, SPAN("DSP_ON_BROKEN")) && take_line(s, at, text, &unused) != 0)
+	if (span_equal(name, SPAN("DSP_ON_BROKEN")) && parse_line(s, at, text, &unused) != 0)
 		s->deny_when_broken = false;
 }
 
@@ -317,9 +313,9 @@ int settings_parse_file(struct settings *s, const char *file, struct span text, 
 		at.line++;
 		at.start = one.s;
 		if (rc == 0)
-			rc = take_line(s, &at, one, e);
+			rc = parse_line(s, &at, one, e);
 		else
-			take_on_broken_line(s, &at, one);
+			parse_line_after_error(s, &at, one);
 	}
 	return rc;
 }

@@ -1,4 +1,4 @@
-/* The settings of the audit trail: where it goes, what is in it, what when it cannot be kept. */
+/* Settings of the audit log: where it goes, what is in it, what happens if it cannot be kept. */
 #ifndef DSP_AUDIT_SETTINGS_H
 #define DSP_AUDIT_SETTINGS_H
 
@@ -9,7 +9,7 @@
 #include "dsp/core/base/span.h"
 
 enum audit_to {
-	AUDIT_TO_AUTO, /* the journal, when standard error goes there; else nowhere */
+	AUDIT_TO_AUTO, /* the journal, if standard error goes there; else nowhere */
 	AUDIT_TO_NOWHERE,
 	AUDIT_TO_STDERR,
 	AUDIT_TO_JOURNAL,
@@ -22,10 +22,10 @@ enum audit_log {
 	AUDIT_LOG_DENIALS,
 };
 
-/* What happens when a line finds no room, or cannot be written. */
+/* What happens when a line cannot be queued or written. */
 enum audit_full {
-	AUDIT_FULL_DROP, /* it is counted */
-	AUDIT_FULL_DENY, /* what it would tell of is denied */
+	AUDIT_FULL_DROP, /* the line is dropped and counted */
+	AUDIT_FULL_DENY, /* the request is denied */
 };
 
 struct audit_settings {
@@ -33,14 +33,14 @@ struct audit_settings {
 	char path[256]; /* AUDIT_TO_FILE */
 	enum audit_log log;
 	enum audit_full full;
-	bool sync;     /* what is written is on the disk before more is written */
-	uint64_t size; /* a file of more bytes is set aside; 0: never */
-	unsigned keep; /* so many of those */
+	bool sync;     /* each write reaches the disk before the next one */
+	uint64_t size; /* bytes at which the file is rotated; 0: never */
+	unsigned keep; /* rotated files to keep */
 };
 
 void audit_settings_init(struct audit_settings *s);
 
-/* Takes one whose name begins with DSP_AUDIT. -1 and e: what it may be. */
+/* Parses a setting whose name begins with DSP_AUDIT. -1 and e: what its value may be. */
 MUST_USE int audit_settings_parse(
 	struct audit_settings *s, struct span name, struct span value, struct err *e);
 

@@ -1,6 +1,6 @@
 /*
- * What is wrong with a policy as a whole, when each part of its file is right: rules that are never
- * reached, that match nothing, that can be walked around. Pure.
+ * Finds mistakes in a policy of which each part is valid: rules that are never reached, that match
+ * nothing, that a client can get around.
  */
 #ifndef DSP_POLICY_REVIEW_H
 #define DSP_POLICY_REVIEW_H
@@ -9,9 +9,9 @@
 #include "dsp/core/policy/policy.h"
 
 /*
- * Looks at the rules of a policy (file_rules is not NULL) and adds what it finds to f, whose text
- * is that of their file. Rules that are flawed are passed over; where f holds errors already, so
- * are the questions that only a whole policy can answer. f->lost: no memory.
+ * Reviews the rules of a policy (file_rules is not NULL) and adds findings to f, whose text is that
+ * of their file. Skips rules that have errors; if f has errors already, skips the checks that need
+ * a whole policy too. Sets f->lost when memory ran out.
  */
 void policy_review(const struct policy *policy, struct findings *f);
 

@@ -1,6 +1,6 @@
 /*
- * What an administrator has set, checked: from the environment, or from an env file. A wrong
- * setting is an error that names it; nothing is ignored silently.
+ * The settings of an administrator, from the environment or an env file, checked. A wrong setting
+ * is an error that names it; nothing is ignored silently.
  */
 #ifndef DSP_SETTINGS_H
 #define DSP_SETTINGS_H
@@ -48,40 +48,41 @@ struct settings {
 	enum mode mode;
 	struct audit_settings audit;
 	char names[256];               /* of this plugin, comma separated; empty: not given */
-	struct span given[FLAG_COUNT]; /* the value as written; borrowed while settings are taken */
-	char notices[1024];            /* lines for a person: not wrong, but worth a word */
-	struct line notice_line;
-	char ignored_names[256]; /* settings of the proxies that mean nothing here */
-	struct line ignored;
+	struct span given[FLAG_COUNT]; /* values as written; borrowed while settings are parsed */
+	char notices[1024];            /* lines for the administrator that are not errors */
+	struct line notice_line;       /* over notices */
+	char ignored_names[256];       /* settings of the proxies that mean nothing to dsp */
+	struct line ignored;           /* over ignored_names */
 };
 
 void settings_init(struct settings *s);
 
 enum settings_source {
-	SOURCE_ENVIRONMENT,     /* inherited: names that nobody means for dsp are passed over */
-	SOURCE_ENVIRONMENT_DSP, /* the same, but only DSP_* is taken: the flags come from a file */
+	SOURCE_ENVIRONMENT,     /* inherited: names that are not meant for dsp are skipped */
+	SOURCE_ENVIRONMENT_DSP, /* the same, DSP_* alone: the flags come from a file */
 	SOURCE_FILE,            /* every name must be known */
 };
 
 /*
- * Takes one NAME=value; the value's text must stay until all are taken. A second, other value for a
- * name is an error. -1 and e (naming the variable and what it may be) when it is wrong.
+ * Parses one NAME=value. The value's text must live until all settings are parsed. -1 and e, which
+ * names the variable and the values that it may have; also for a second, different value.
  */
 MUST_USE int settings_parse(struct settings *s, struct span name, struct span value,
 	enum settings_source source, struct err *e);
 
-/* Takes all of an environment; stops at the first wrong one. */
+/* Parses an environment (NAME=value strings, NULL at the end) up to the first error. */
 MUST_USE int settings_parse_environment(
 	struct settings *s, char *const *environment, enum settings_source source, struct err *e);
 
 /*
- * Takes all lines of an env file: NAME=value, blank lines, lines that begin with '#'. A value may
- * stand in one pair of quotes. e names file, line and column.
+ * Parses the text of an env file: lines of NAME=value, blank lines, lines that begin with '#'. A
+ * value may stand in one pair of quotes. -1 and e, which names file, line and column.
+ * DSP_ON_BROKEN counts even in a line behind the error.
  */
 MUST_USE int settings_parse_file(
 	struct settings *s, const char *file, struct span text, struct err *e);
 
-/* Looks at the whole, when all is taken: adds the notices that concern several flags. */
+/* Call it after the last setting: adds the notices that concern several of them. */
 void settings_finish(struct settings *s);
 
 #endif
