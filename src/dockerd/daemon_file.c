@@ -105,7 +105,6 @@ static int open_directory(struct daemon_file *f, bool to_change, struct err *e)
 	AUTO_MEM char *directory = mem_copy(f->path, strlen(f->path));
 	char *slash = directory ? strrchr(directory, '/') : NULL;
 
-	f->directory = -1;
 	if (!slash)
 		return FAIL(e, directory ? ENOENT : ENOMEM, "%s", f->path);
 	f->name = f->path + (slash - directory) + 1;
@@ -128,7 +127,6 @@ static int open_file(struct daemon_file *f, const char *path, bool to_change, st
 	struct file_text read = { .text = NULL };
 	int rc = 1;
 
-	f->directory = -1;
 	f->path = real_path(path, e);
 	if (!f->path || open_directory(f, to_change, e) != 0)
 		return -1;
@@ -148,6 +146,7 @@ int daemon_file_open(const char *path, bool to_change, struct daemon_file **ret,
 
 	if (!f)
 		return FAIL(e, ENOMEM, "%s", path);
+	f->directory = -1;
 	if (open_file(f, path, to_change, e) != 0) {
 		daemon_file_close(f);
 		return -1;
@@ -159,7 +158,7 @@ int daemon_file_open(const char *path, bool to_change, struct daemon_file **ret,
 /* Removes the directory of daemon.json if it is empty. */
 static void remove_directory(const struct daemon_file *f)
 {
-	char *slash = strrchr(f->path, '/');
+	char *slash = f->path + (f->name - f->path) - 1;
 
 	*slash = '\0';
 	(void)rmdir(f->path);

@@ -8,8 +8,10 @@
 
 bool daemon_json_is_blank(struct span text)
 {
+	static const char blanks[] = " \t\r\n";
+
 	for (size_t i = 0; i < text.n; i++) {
-		if (!memchr(" \t\r\n", text.s[i], 4))
+		if (!memchr(blanks, text.s[i], sizeof(blanks) - 1))
 			return false;
 	}
 	return true;
