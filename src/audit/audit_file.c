@@ -17,7 +17,7 @@ void audit_file_close(struct audit_file *f)
 	if (f->fd >= 0 && f->path)
 		(void)close(f->fd);
 	f->fd = -1;
-	f->torn = 0;
+	f->partial = 0;
 }
 
 void audit_file_sync(const struct audit_file *f)
@@ -86,15 +86,15 @@ static bool is_in_place(const struct audit_file *f, struct stat *ret)
 }
 
 /* Others may have emptied it, as a full disk asks. */
-static void take_size(struct audit_file *f, uint64_t size)
+static void update_size(struct audit_file *f, uint64_t size)
 {
-	if (!f->regular || (f->torn > 0 && size >= f->size))
+	if (!f->regular || (f->partial > 0 && size >= f->size))
 		return;
 	f->size = size;
-	f->torn = 0;
+	f->partial = 0;
 }
 
-static void numbered(const struct audit_file *f, unsigned number, char out[NAME_ROOM])
+static void numbered_name(const struct audit_file *f, unsigned number, char out[NAME_ROOM])
 {
 	struct line l;
 
@@ -105,14 +105,14 @@ static void numbered(const struct audit_file *f, unsigned number, char out[NAME_
 }
 
 /* FILE.1 becomes FILE.2 and so on, the last one goes; then FILE becomes FILE.1. */
-static int set_aside(struct audit_file *f, struct err *e)
+static int rotate(struct audit_file *f, struct err *e)
 {
 	char from[NAME_ROOM];
 	char to[NAME_ROOM];
 
 	for (unsigned i = f->keep; i > 0; i--) {
-		numbered(f, i - 1, from);
-		numbered(f, i, to);
+		numbered_name(f, i - 1, from);
+		numbered_name(f, i, to);
 		if (rename(from, to) == 0 || errno == ENOENT)
 			continue;
 		/* A trail that is too long is better than none. */
@@ -130,29 +130,29 @@ static int prepare(struct audit_file *f, size_t n, struct err *e)
 	struct stat st = { .st_size = (off_t)f->size };
 
 	if (is_in_place(f, &st))
-		take_size(f, (uint64_t)st.st_size);
+		update_size(f, (uint64_t)st.st_size);
 	else if (audit_file_open(f, e) != 0)
 		return -1;
 	if (f->regular && f->most > 0 && f->size > 0 && f->size + n > f->most)
-		return set_aside(f, e);
+		return rotate(f, e);
 	return 0;
 }
 
 /* A disk that is full may take half a line: away with it. */
-static void take_back(struct audit_file *f)
+static void remove_partial(struct audit_file *f)
 {
-	if (f->torn > 0 && f->regular && ftruncate(f->fd, (off_t)f->size) == 0)
-		f->torn = 0;
+	if (f->partial > 0 && f->regular && ftruncate(f->fd, (off_t)f->size) == 0)
+		f->partial = 0;
 }
 
 static int append(struct audit_file *f, struct span lines, struct err *e)
 {
-	while (f->torn < lines.n) {
-		ssize_t n = write(f->fd, lines.s + f->torn, lines.n - f->torn);
+	while (f->partial < lines.n) {
+		ssize_t n = write(f->fd, lines.s + f->partial, lines.n - f->partial);
 		struct pollfd p = { .fd = f->fd, .events = POLLOUT };
 
 		if (n > 0)
-			f->torn += (size_t)n;
+			f->partial += (size_t)n;
 		else if (n == 0 || (errno != EINTR && errno != EAGAIN))
 			return FAIL(e, n < 0 ? errno : 0, "%s: cannot be written", name_of(f));
 		else if (errno == EAGAIN && poll(&p, 1, PATIENCE_MS) == 0)
@@ -166,14 +166,14 @@ int audit_file_write(struct audit_file *f, struct span lines, struct err *e)
 	if (prepare(f, lines.n, e) != 0)
 		return -1;
 	if (append(f, lines, e) != 0) {
-		take_back(f);
+		remove_partial(f);
 		/* A reader that has gone takes its half of a line with it. */
 		if (e->code == EPIPE)
 			audit_file_close(f);
 		return -1;
 	}
 	f->size += lines.n;
-	f->torn = 0;
+	f->partial = 0;
 	if (f->sync)
 		audit_file_sync(f);
 	return 0;

@@ -23,7 +23,7 @@ struct audit_file {
 	dev_t device;
 	ino_t inode;
 	uint64_t size;
-	size_t torn; /* of what is to be written: so much at its start is already there */
+	size_t partial; /* of what is to be written: so much at its start is already there */
 };
 
 /* Opens it, made with mode 0600 when it is not there. -1 and e. */

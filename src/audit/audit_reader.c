@@ -19,46 +19,46 @@ struct audit_reader {
 	const char *path; /* borrowed */
 	FILE *file;
 	size_t number;
-	unsigned torn;
+	unsigned truncated;
 	bool ended; /* before the end of a line */
 	char text[LINE_MOST];
 };
 
-static const char for_persons[] = "dsp: ";
+static const char log_prefix[] = "dsp: ";
 
 int audit_reader_open(const char *path, struct audit_reader **ret, struct err *e)
 {
 	bool standard_input = strcmp(path, "-") == 0;
-	struct audit_reader *t = mem_alloc(sizeof(*t));
+	struct audit_reader *r = mem_alloc(sizeof(*r));
 
-	if (!t)
+	if (!r)
 		return FAIL(e, ENOMEM, "%s", path);
-	t->path = standard_input ? "standard input" : path;
-	t->file = standard_input ? stdin : fopen(path, "re");
-	t->number = 0;
-	t->torn = 0;
-	t->ended = false;
-	if (!t->file) {
+	r->path = standard_input ? "standard input" : path;
+	r->file = standard_input ? stdin : fopen(path, "re");
+	r->number = 0;
+	r->truncated = 0;
+	r->ended = false;
+	if (!r->file) {
 		err_set(e, errno, "%s", path);
-		mem_free(t);
+		mem_free(r);
 		return -1;
 	}
-	*ret = t;
+	*ret = r;
 	return 0;
 }
 
-void audit_reader_close(struct audit_reader *t)
+void audit_reader_close(struct audit_reader *r)
 {
-	if (!t)
+	if (!r)
 		return;
-	if (t->file != stdin)
-		(void)fclose(t->file);
-	mem_free(t);
+	if (r->file != stdin)
+		(void)fclose(r->file);
+	mem_free(r);
 }
 
-unsigned audit_reader_truncated(const struct audit_reader *t)
+unsigned audit_reader_truncated(const struct audit_reader *r)
 {
-	return t->torn;
+	return r->truncated;
 }
 
 /* --- what a line must hold ---------------------------------------------------------------------*/
@@ -148,7 +148,7 @@ static bool is_detail(const json_t *value)
 	return json_is_string(json_object_get(value, "kind"));
 }
 
-static bool fits(const json_t *value, enum kind kind)
+static bool has_kind(const json_t *value, enum kind kind)
 {
 	switch (kind) {
 	case KIND_TEXT:
@@ -168,14 +168,14 @@ static const char *check_members(const json_t *o)
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		const json_t *value = json_object_get(o, members[i].name);
 
-		if (value && !fits(value, members[i].kind))
+		if (value && !has_kind(value, members[i].kind))
 			return members[i].name;
 	}
 	return NULL;
 }
 
 /* RFC 3339 in UTC with microseconds, as dsp writes it; -1: it is none. */
-static int64_t seconds_of(const char *time)
+static int64_t parse_time(const char *time)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
 	struct tm t = { .tm_isdst = 0 };
@@ -217,7 +217,7 @@ static int check_line(const char *where, struct audit_entry *l, struct err *e)
 	}
 	l->id = audit_entry_text(l, "id");
 	l->time = audit_entry_text(l, "time");
-	l->seconds = seconds_of(l->time);
+	l->seconds = parse_time(l->time);
 	l->count = i == ENTRY_REPEAT || i == ENTRY_DROPPED ? audit_entry_number(l, "count") : 1;
 	if (l->seconds < 0)
 		return FAIL(e, 0, "%s:%zu: \"time\" is no time", where, l->number);
@@ -246,22 +246,22 @@ int audit_entry_parse(
 /* --- lines -------------------------------------------------------------------------------------*/
 
 /* 1: a line of *n bytes without its end; 0: no more; -1 and e. */
-static int read_line(struct audit_reader *t, size_t *n, struct err *e)
+static int read_line(struct audit_reader *r, size_t *n, struct err *e)
 {
 	int c;
 
 	*n = 0;
-	t->number++;
+	r->number++;
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((c = getc_unlocked(t->file)) != EOF && c != '\n') {
+	while ((c = getc_unlocked(r->file)) != EOF && c != '\n') {
 		if (*n == LINE_MOST)
-			return FAIL(e, 0, "%s:%zu: longer than any line of an audit trail", t->path,
-				t->number);
-		t->text[(*n)++] = (char)c;
+			return FAIL(e, 0, "%s:%zu: longer than any line of an audit trail", r->path,
+				r->number);
+		r->text[(*n)++] = (char)c;
 	}
-	if (ferror(t->file))
-		return FAIL(e, errno, "%s", t->path);
-	t->ended = c == EOF;
+	if (ferror(r->file))
+		return FAIL(e, errno, "%s", r->path);
+	r->ended = c == EOF;
 	return c == EOF && *n == 0 ? 0 : 1;
 }
 
@@ -282,19 +282,19 @@ bool audit_entry_is_truncated(struct span text)
 	return !whole && json_error_code(&why) == json_error_premature_end_of_input;
 }
 
-int audit_reader_next(struct audit_reader *t, struct audit_entry *ret, struct err *e)
+int audit_reader_next(struct audit_reader *r, struct audit_entry *ret, struct err *e)
 {
-	struct span text = { .s = t->text };
+	struct span text = { .s = r->text };
 	int rc;
 
-	while ((rc = read_line(t, &text.n, e)) > 0) {
-		if (span_starts(text, SPAN(for_persons)))
+	while ((rc = read_line(r, &text.n, e)) > 0) {
+		if (span_starts(text, SPAN(log_prefix)))
 			continue;
-		if (audit_entry_parse(t->path, t->number, text, ret, e) == 0)
+		if (audit_entry_parse(r->path, r->number, text, ret, e) == 0)
 			return 1;
-		if (!t->ended && !audit_entry_is_truncated(text))
+		if (!r->ended && !audit_entry_is_truncated(text))
 			return -1;
-		t->torn++;
+		r->truncated++;
 	}
 	return rc;
 }

@@ -17,8 +17,8 @@ enum {
 
 struct recent_view {
 	struct line_queue lines;
-	uint64_t gone;      /* decisions before the first line that is kept */
-	uint64_t looked_at; /* milliseconds */
+	uint64_t dropped; /* decisions before the first line that is kept */
+	uint64_t read_at; /* milliseconds */
 	struct pending_requests *pending;
 	struct audit_record_line line; /* the one that is to be kept */
 };
@@ -46,14 +46,14 @@ size_t recent_decisions_bytes(const struct recent_decisions *recent)
 	return recent->view ? sizeof(*recent->view) + recent->view->lines.size : 0;
 }
 
-static int begin(struct recent_decisions *recent, struct err *e)
+static int start_view(struct recent_decisions *recent, struct err *e)
 {
 	struct recent_view *v = mem_array(1, sizeof(*v));
 
 	if (!v)
 		return FAIL(e, ENOMEM, "the last decisions");
 	recent->view = v;
-	v->gone = recent->decisions;
+	v->dropped = recent->decisions;
 	v->pending = pending_requests_new();
 	if (!v->pending || line_queue_init(&v->lines, WATCH_BYTES, e) != 0) {
 		recent_decisions_free(recent);
@@ -64,14 +64,14 @@ static int begin(struct recent_decisions *recent, struct err *e)
 
 unsigned recent_decisions_tick(struct recent_decisions *recent)
 {
-	if (recent->view && clock_about() >= recent->view->looked_at + WATCH_MS)
+	if (recent->view && clock_about() >= recent->view->read_at + WATCH_MS)
 		recent_decisions_free(recent);
 	return recent->view ? TICK_MS : 0;
 }
 
 /* --- what comes --------------------------------------------------------------------------------*/
 
-static void name_line(
+static void write_id(
 	const struct recent_decisions *recent, uint64_t number, char id[AUDIT_RECORD_ID_ROOM])
 {
 	struct line l;
@@ -81,11 +81,11 @@ static void name_line(
 }
 
 /* The oldest go until the new one has room, and it is smaller than all. */
-static void keep(struct recent_view *v, enum line_kind kind)
+static void keep_line(struct recent_view *v, enum line_kind kind)
 {
 	while (!line_queue_put(&v->lines, kind, (struct span){ v->line.text, v->line.n },
 		(struct span){ NULL, 0 }))
-		v->gone += line_queue_remove_first(&v->lines) == LINE_DECISION;
+		v->dropped += line_queue_remove_first(&v->lines) == LINE_DECISION;
 }
 
 void recent_decisions_add(struct recent_decisions *recent, const struct decision_event *e)
@@ -99,9 +99,9 @@ void recent_decisions_add(struct recent_decisions *recent, const struct decision
 	if (recent_decisions_tick(recent) == 0)
 		return;
 	clock_write(clock_date_us(), time);
-	name_line(recent, recent->lines, id);
+	write_id(recent, recent->lines, id);
 	audit_record_decision(&head, e, &recent->view->line);
-	keep(recent->view, LINE_DECISION);
+	keep_line(recent->view, LINE_DECISION);
 	if (decision_event_allows(e))
 		pending_requests_add(recent->view->pending, e->request, id);
 }
@@ -116,10 +116,10 @@ void recent_decisions_add_outcome(struct recent_decisions *recent, struct reques
 	if (!recent->view)
 		return;
 	clock_write(clock_date_us(), time);
-	name_line(recent, ++recent->lines, id);
+	write_id(recent, ++recent->lines, id);
 	(void)pending_requests_end(recent->view->pending, o, decision);
 	audit_record_outcome(&head, o, &recent->view->line);
-	keep(recent->view, LINE_OUTCOME);
+	keep_line(recent->view, LINE_OUTCOME);
 }
 
 void recent_decisions_dockerd_restarted(struct recent_decisions *recent)
@@ -138,7 +138,7 @@ struct cursor {
 };
 
 /* "-123" off rest. False: something else is there. */
-static bool take_number(struct span *rest, uint64_t *ret)
+static bool parse_number(struct span *rest, uint64_t *ret)
 {
 	enum { DIGITS = 19 }; /* fewer than overflow */
 	uint64_t n = 0;
@@ -156,15 +156,15 @@ static bool take_number(struct span *rest, uint64_t *ret)
 	return i > 1;
 }
 
-static int read_cursor(
+static int parse_cursor(
 	const struct recent_decisions *recent, struct span text, struct cursor *ret, struct err *e)
 {
 	struct span instance = { text.s, span_find(text, '-') };
 	struct span rest = span_after(text, instance.n);
 	struct cursor c;
 
-	if (!take_number(&rest, &c.lines) || !take_number(&rest, &c.decisions) ||
-		!take_number(&rest, &c.time_us) || rest.n > 0)
+	if (!parse_number(&rest, &c.lines) || !parse_number(&rest, &c.decisions) ||
+		!parse_number(&rest, &c.time_us) || rest.n > 0)
 		return FAIL(e, EINVAL, "no cursor");
 	if (!span_equal(instance, span_of(recent->instance)))
 		c = (struct cursor){ .time_us = c.time_us };
@@ -174,15 +174,15 @@ static int read_cursor(
 	return 0;
 }
 
-struct reply {
+struct reply_text {
 	char *text;
 	size_t n;
 	size_t cap;
 };
 
 /* The lines that the reader has missed, of those before `first`. */
-static void tell_lost(const struct recent_decisions *recent, const struct cursor *c, uint64_t first,
-	struct reply *r)
+static void write_lost(const struct recent_decisions *recent, const struct cursor *c,
+	uint64_t first, struct reply_text *r)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
 	char time[CLOCK_TEXT_ROOM];
@@ -195,14 +195,14 @@ static void tell_lost(const struct recent_decisions *recent, const struct cursor
 	clock_write(clock_date_us(), time);
 	clock_write(c->time_us, since);
 	/* The name of one of them, which nobody has seen. */
-	name_line(recent, first - 1, id);
-	audit_record_dropped(&head, recent->view->gone - c->decisions, line);
+	write_id(recent, first - 1, id);
+	audit_record_dropped(&head, recent->view->dropped - c->decisions, line);
 	memcpy(r->text + r->n, line->text, line->n);
 	r->n += line->n;
 }
 
-static void tell_state(
-	const struct recent_decisions *recent, const struct cursor *c, struct reply *r)
+static void write_cursor(
+	const struct recent_decisions *recent, const struct cursor *c, struct reply_text *r)
 {
 	struct line l;
 
@@ -216,16 +216,17 @@ static void tell_state(
 	r->n += l.n;
 }
 
-static void write_reply(const struct recent_decisions *recent, struct cursor *c, struct reply *r)
+static void write_reply(
+	const struct recent_decisions *recent, struct cursor *c, struct reply_text *r)
 {
 	const struct line_queue *b = &recent->view->lines;
 	uint64_t first = recent->lines - b->count + 1; /* the number of the first that is kept */
 	struct line_batch v;
 
 	if (c->lines + 1 < first) {
-		tell_lost(recent, c, first, r);
+		write_lost(recent, c, first, r);
 		c->lines = first - 1;
-		c->decisions = recent->view->gone;
+		c->decisions = recent->view->dropped;
 	}
 	v = line_queue_copy(
 		b, (size_t)(c->lines + 1 - first), r->text + r->n, r->cap - LAST_LINE_ROOM - r->n);
@@ -233,21 +234,21 @@ static void write_reply(const struct recent_decisions *recent, struct cursor *c,
 	c->lines += v.lines;
 	c->decisions += v.kinds[LINE_DECISION];
 	c->time_us = clock_date_us();
-	tell_state(recent, c, r);
+	write_cursor(recent, c, r);
 }
 
 int recent_decisions_read(
 	struct recent_decisions *recent, struct span cursor, char **ret, size_t *len, struct err *e)
 {
 	struct cursor c = { recent->lines, recent->decisions, 0 };
-	struct reply r = { .n = 0 };
+	struct reply_text r = { .n = 0 };
 	size_t kept;
 
-	if (cursor.n > 0 && read_cursor(recent, cursor, &c, e) != 0)
+	if (cursor.n > 0 && parse_cursor(recent, cursor, &c, e) != 0)
 		return -1;
-	if (!recent->view && begin(recent, e) != 0)
+	if (!recent->view && start_view(recent, e) != 0)
 		return -1;
-	recent->view->looked_at = clock_about();
+	recent->view->read_at = clock_about();
 	kept = (size_t)(recent->view->lines.end - recent->view->lines.begin);
 	r.cap = (kept < WATCH_REPLY_MOST ? kept : WATCH_REPLY_MOST) + AUDIT_RECORD_MOST +
 		LAST_LINE_ROOM;

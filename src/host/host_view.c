@@ -35,7 +35,7 @@ struct identities {
 };
 
 /* Things of one kind: by what they are, and by where they stand in their file systems. */
-struct kind {
+struct object_set {
 	struct identities ids;
 	struct mount_place places[PLACES_MOST];
 	size_t place_count;
@@ -43,8 +43,8 @@ struct kind {
 
 struct host_view {
 	struct mount_table mounts;
-	struct kind own;     /* what keeps dsp in force */
-	struct kind sockets; /* the sockets; their ids have the directories above them too */
+	struct object_set own;     /* what keeps dsp in force */
+	struct object_set sockets; /* the sockets; their ids have the directories above them too */
 	struct identity root;
 	struct span socket_dir; /* clean; mem_free */
 	bool no_memory;
@@ -76,12 +76,12 @@ static int compare(const void *left, const void *right)
 	return a->ino < b->ino ? -1 : a->ino > b->ino;
 }
 
-static bool has(const struct identities *set, const struct identity *id)
+static bool identities_has(const struct identities *set, const struct identity *id)
 {
 	return set->count > 0 && bsearch(id, set->items, set->count, sizeof(*id), compare) != NULL;
 }
 
-static bool add(struct identities *set, const struct identity *id)
+static bool identities_add(struct identities *set, const struct identity *id)
 {
 	if (set->count == set->room) {
 		size_t room = set->room > 0 ? set->room * 2 : 32;
@@ -130,7 +130,7 @@ static int parent_of(int fd)
 
 /* --- what is known beforehand ------------------------------------------------------------------*/
 
-static void note_place(struct host_view *h, struct kind *k)
+static void record_place(struct host_view *h, struct object_set *k)
 {
 	struct mount_place place;
 
@@ -144,9 +144,9 @@ static void note_place(struct host_view *h, struct kind *k)
 		h->no_memory = true;
 }
 
-static void note(struct host_view *h, struct kind *k, const struct identity *id)
+static void record_identity(struct host_view *h, struct object_set *k, const struct identity *id)
 {
-	if (!add(&k->ids, id))
+	if (!identities_add(&k->ids, id))
 		h->no_memory = true;
 }
 
@@ -157,7 +157,7 @@ static bool find(struct host_view *h, const char *path, struct identity *id, mod
 	return h->object.there && identify(h->object.fd, id, mode);
 }
 
-static void note_own(struct host_view *h, const char *path)
+static void record_own(struct host_view *h, const char *path)
 {
 	struct identity id;
 	mode_t mode;
@@ -167,16 +167,16 @@ static void note_own(struct host_view *h, const char *path)
 		return;
 	if (!h->object.there) {
 		/* It may be there, in a directory that dsp may not enter. */
-		note_place(h, &h->own);
+		record_place(h, &h->own);
 	} else if (identify(h->object.fd, &id, &mode) && compare(&id, &h->root) != 0) {
 		/* Whatever leads to the root does not make everything dsp's own. */
-		note(h, &h->own, &id);
-		note_place(h, &h->own);
+		record_identity(h, &h->own, &id);
+		record_place(h, &h->own);
 	}
 }
 
 /* A socket in a directory that dsp may not enter: by its place at least. */
-static void note_hidden_socket(struct host_view *h, const char *path)
+static void record_hidden_socket(struct host_view *h, const char *path)
 {
 	struct stat st;
 
@@ -184,10 +184,10 @@ static void note_hidden_socket(struct host_view *h, const char *path)
 		return;
 	host_object_find(&h->object, path);
 	if (h->object.fd >= 0)
-		note_place(h, &h->sockets);
+		record_place(h, &h->sockets);
 }
 
-static void note_socket(void *ctx, const char *path)
+static void record_socket(void *ctx, const char *path)
 {
 	struct host_view *h = ctx;
 	struct identity id;
@@ -196,38 +196,38 @@ static void note_socket(void *ctx, const char *path)
 	AUTO_FD int fd = -1;
 
 	if (!find(h, path, &id, &mode)) {
-		note_hidden_socket(h, path);
+		record_hidden_socket(h, path);
 		return;
 	}
-	note(h, &h->sockets, &id);
-	note_place(h, &h->sockets);
+	record_identity(h, &h->sockets, &id);
+	record_place(h, &h->sockets);
 	fd = directory_of(&h->object, mode, &steps);
 	for (; fd >= 0 && steps > 0; steps--) {
 		if (identify(fd, &id, &mode))
-			note(h, &h->sockets, &id);
+			record_identity(h, &h->sockets, &id);
 		fd = parent_of(fd);
 	}
 }
 
 /* From which mounts a socket can be reached: those below a source show it too. */
-static void note_exposed(struct host_view *h)
+static void mark_exposed(struct host_view *h)
 {
 	for (size_t i = 0; i < h->sockets.place_count; i++)
 		mount_table_mark(&h->mounts, &h->sockets.places[i]);
 }
 
 /* The programs of this dsp and of the dockerd that asks, as far as dsp may see them. */
-static void note_programs(struct host_view *h, pid_t docker)
+static void record_programs(struct host_view *h, pid_t docker)
 {
 	char path[32];
 
-	note_own(h, "/proc/self/exe");
+	record_own(h, "/proc/self/exe");
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)docker);
 	if (docker > 0)
-		note_own(h, path);
+		record_own(h, path);
 }
 
-static void read_all(struct host_view *h, pid_t docker)
+static void read_host(struct host_view *h, pid_t docker)
 {
 	const struct span *paths;
 	int known = LISTENING_KNOWN;
@@ -237,18 +237,18 @@ static void read_all(struct host_view *h, pid_t docker)
 	(void)find(h, "/", &h->root, &mode);
 	paths = path_dsp_directories(&count);
 	for (size_t i = 0; i < count; i++)
-		note_own(h, paths[i].s);
+		record_own(h, paths[i].s);
 	if (h->socket_dir.n > 1)
-		note_own(h, h->socket_dir.s);
-	note_programs(h, docker);
+		record_own(h, h->socket_dir.s);
+	record_programs(h, docker);
 	paths = path_sockets(&count);
 	for (size_t i = 0; i < count; i++)
-		note_socket(h, paths[i].s);
+		record_socket(h, paths[i].s);
 	if (docker > 0)
-		known = listening_sockets_all(docker, note_socket, h);
+		known = listening_sockets_all(docker, record_socket, h);
 	h->no_memory = h->no_memory || known < 0;
 	h->blind = known == LISTENING_UNKNOWN;
-	note_exposed(h);
+	mark_exposed(h);
 	host_object_close(&h->object);
 	if (h->own.ids.count > 0)
 		qsort(h->own.ids.items, h->own.ids.count, sizeof(struct identity), compare);
@@ -270,7 +270,7 @@ struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 	}
 	h->socket_dir = (struct span){ dir, path_clean(socket_dir, dir) };
 	dir[h->socket_dir.n] = '\0';
-	read_all(h, docker);
+	read_host(h, docker);
 	if (h->no_memory) {
 		host_view_free(h);
 		return NULL;
@@ -278,7 +278,7 @@ struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 	return h;
 }
 
-static void kind_free(struct kind *k)
+static void object_set_free(struct object_set *k)
 {
 	for (size_t i = 0; i < k->place_count; i++)
 		mem_free((void *)(uintptr_t)k->places[i].path.s);
@@ -290,8 +290,8 @@ void host_view_free(struct host_view *h)
 	if (!h)
 		return;
 	host_object_close(&h->object);
-	kind_free(&h->own);
-	kind_free(&h->sockets);
+	object_set_free(&h->own);
+	object_set_free(&h->sockets);
 	mount_table_free(&h->mounts);
 	mem_free((void *)(uintptr_t)h->socket_dir.s);
 	mem_free(h);
@@ -306,14 +306,14 @@ static bool is_below_own(struct host_view *h, mode_t mode)
 	AUTO_FD int fd = directory_of(&h->object, mode, &steps);
 
 	for (; fd >= 0 && steps > 0; steps--) {
-		if (identify(fd, &id, &mode) && has(&h->own.ids, &id))
+		if (identify(fd, &id, &mode) && identities_has(&h->own.ids, &id))
 			return true;
 		fd = parent_of(fd);
 	}
 	return false;
 }
 
-static void look_at_place(struct host_view *h, struct mount_info *ret)
+static void inspect_place(struct host_view *h, struct mount_info *ret)
 {
 	struct mount_place at;
 
@@ -325,7 +325,7 @@ static void look_at_place(struct host_view *h, struct mount_info *ret)
 		ret->socket = ret->socket || mount_place_within(&h->sockets.places[i], &at);
 }
 
-static void look_at_object(struct host_view *h, struct mount_info *ret)
+static void inspect_object(struct host_view *h, struct mount_info *ret)
 {
 	struct identity id;
 	mode_t mode;
@@ -337,12 +337,12 @@ static void look_at_object(struct host_view *h, struct mount_info *ret)
 		ret->visible = false;
 	/* What is not there has a parent that is. */
 	if (h->object.there) {
-		ret->socket = ret->socket || has(&h->sockets.ids, &id);
+		ret->socket = ret->socket || identities_has(&h->sockets.ids, &id);
 		ret->device = ret->device || S_ISBLK(mode) || S_ISCHR(mode);
-		ret->dsp_file = ret->dsp_file || has(&h->own.ids, &id);
+		ret->dsp_file = ret->dsp_file || identities_has(&h->own.ids, &id);
 	}
 	ret->dsp_file = ret->dsp_file || is_below_own(h, mode);
-	look_at_place(h, ret);
+	inspect_place(h, ret);
 }
 
 void host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret)
@@ -368,7 +368,7 @@ void host_view_inspect(struct host_view *h, const char *path, struct mount_info 
 	if (o->magic || (process && !o->there))
 		ret->socket = ret->dsp_file = true;
 	if (o->fd >= 0)
-		look_at_object(h, ret);
+		inspect_object(h, ret);
 	host_object_close(o);
 }
 

@@ -30,11 +30,11 @@ struct search {
 	struct span table;
 	DIR *files;
 	int found;
-	void (*see)(void *ctx, const char *path);
+	void (*report)(void *ctx, const char *path);
 	void *ctx;
 };
 
-static unsigned long number(struct span word, int base)
+static unsigned long parse_number(struct span word, int base)
 {
 	char text[24];
 
@@ -43,7 +43,7 @@ static unsigned long number(struct span word, int base)
 }
 
 /* "Num RefCount Protocol Flags Type St Inode Path": of a socket that listens at a path. */
-static struct span path_of(struct span line, unsigned long *inode)
+static struct span parse_unix_line(struct span line, unsigned long *inode)
 {
 	struct span flags;
 
@@ -52,25 +52,25 @@ static struct span path_of(struct span line, unsigned long *inode)
 	flags = proc_file_word(&line);
 	(void)proc_file_word(&line);
 	(void)proc_file_word(&line);
-	*inode = number(proc_file_word(&line), 10);
-	if ((number(flags, 16) & ACCEPTING) == 0 || line.n == 0 || line.s[0] != '/')
+	*inode = parse_number(proc_file_word(&line), 10);
+	if ((parse_number(flags, 16) & ACCEPTING) == 0 || line.n == 0 || line.s[0] != '/')
 		line.n = 0;
 	return line;
 }
 
-static void find_path(struct search *s, unsigned long inode)
+static void report_inode(struct search *s, unsigned long inode)
 {
 	struct span rest = s->table;
 
 	while (rest.n > 0) {
 		char path[sizeof(struct sockaddr_un)];
 		unsigned long other;
-		struct span found = path_of(proc_file_line(&rest), &other);
+		struct span found = parse_unix_line(proc_file_line(&rest), &other);
 
 		if (found.n == 0 || other != inode)
 			continue;
 		text_copy(found, path, sizeof(path));
-		s->see(s->ctx, path);
+		s->report(s->ctx, path);
 		s->found++;
 		return;
 	}
@@ -85,7 +85,7 @@ static size_t keep_listening(char *text, size_t len, const char *at)
 	while (rest.n > 0) {
 		struct span line = proc_file_line(&rest);
 		unsigned long inode;
-		struct span found = path_of(line, &inode);
+		struct span found = parse_unix_line(line, &inode);
 
 		if (found.n == 0 || (at && !span_equal(found, span_of(at))))
 			continue;
@@ -96,7 +96,7 @@ static size_t keep_listening(char *text, size_t len, const char *at)
 	return kept;
 }
 
-static enum listening search(struct search *s)
+static enum listening search_files(struct search *s)
 {
 	static const struct span prefix = SPAN_INIT("socket:[");
 	const struct dirent *entry;
@@ -111,14 +111,15 @@ static enum listening search(struct search *s)
 			break;
 		n = readlinkat(dirfd(s->files), entry->d_name, link, sizeof(link));
 		if (n > 0 && span_starts((struct span){ link, (size_t)n }, prefix))
-			find_path(s,
-				number((struct span){ link + prefix.n, (size_t)n - prefix.n }, 10));
+			report_inode(s,
+				parse_number((struct span){ link + prefix.n, (size_t)n - prefix.n },
+					10));
 	}
 	return LISTENING_KNOWN;
 }
 
 /* Whoever listens there: containerd is another process, and may be told another directory. */
-static void see_named(struct search *s)
+static void report_named(struct search *s)
 {
 	static const struct span names[] = { SPAN_INIT("/docker.sock"),
 		SPAN_INIT("/containerd.sock"), SPAN_INIT("/containerd.sock.ttrpc") };
@@ -127,13 +128,13 @@ static void see_named(struct search *s)
 	while (rest.n > 0 && s->found < MOST_SOCKETS) {
 		char path[sizeof(struct sockaddr_un)];
 		unsigned long inode;
-		struct span found = path_of(proc_file_line(&rest), &inode);
+		struct span found = parse_unix_line(proc_file_line(&rest), &inode);
 
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 			if (!span_ends(found, names[i]))
 				continue;
 			text_copy(found, path, sizeof(path));
-			s->see(s->ctx, path);
+			s->report(s->ctx, path);
 			s->found++;
 		}
 	}
@@ -143,7 +144,7 @@ static void see_named(struct search *s)
  * Which of them are dockerd's is not known: all that may be. It listens as root, and on a host
  * root's other sockets lead to as much.
  */
-static enum listening see_of_root(struct search *s)
+static enum listening report_of_root(struct search *s)
 {
 	struct span rest = s->table;
 	int seen = 0;
@@ -151,7 +152,7 @@ static enum listening see_of_root(struct search *s)
 	while (rest.n > 0) {
 		char path[sizeof(struct sockaddr_un)];
 		unsigned long inode;
-		struct span found = path_of(proc_file_line(&rest), &inode);
+		struct span found = parse_unix_line(proc_file_line(&rest), &inode);
 		struct stat st;
 
 		text_copy(found, path, sizeof(path));
@@ -159,7 +160,7 @@ static enum listening see_of_root(struct search *s)
 			continue;
 		if (++seen > MOST_OF_ROOT)
 			return LISTENING_UNKNOWN;
-		s->see(s->ctx, path);
+		s->report(s->ctx, path);
 	}
 	return LISTENING_GUESSED;
 }
@@ -191,9 +192,10 @@ enum listening listening_sockets_access(pid_t process)
 }
 
 /* own: none but those of the process, and nothing when they cannot be told. */
-static int look(pid_t process, bool own, void (*see)(void *ctx, const char *path), void *ctx)
+static int find_sockets(
+	pid_t process, bool own, void (*report)(void *ctx, const char *path), void *ctx)
 {
-	struct search s = { .see = see, .ctx = ctx };
+	struct search s = { .report = report, .ctx = ctx };
 	AUTO_MEM char *table = NULL;
 	enum listening known;
 	char path[64];
@@ -208,15 +210,15 @@ static int look(pid_t process, bool own, void (*see)(void *ctx, const char *path
 		return -1;
 	if (!s.files && own)
 		return LISTENING_UNKNOWN;
-	known = s.files ? search(&s) : see_of_root(&s);
+	known = s.files ? search_files(&s) : report_of_root(&s);
 	if (s.files)
 		(void)closedir(s.files);
 	if (!own)
-		see_named(&s);
+		report_named(&s);
 	return (int)known;
 }
 
-static void see_nothing(void *ctx, const char *path)
+static void ignore_path(void *ctx, const char *path)
 {
 	(void)ctx;
 	(void)path;
@@ -224,7 +226,7 @@ static void see_nothing(void *ctx, const char *path)
 
 int listening_sockets_has(pid_t process, const char *path)
 {
-	struct search s = { .see = see_nothing };
+	struct search s = { .report = ignore_path };
 	AUTO_MEM char *table = NULL;
 	char files[64];
 	size_t len;
@@ -236,24 +238,24 @@ int listening_sockets_has(pid_t process, const char *path)
 	s.files = s.table.n > 0 ? opendir(files) : NULL;
 	if (!s.files)
 		return -1;
-	(void)search(&s);
+	(void)search_files(&s);
 	(void)closedir(s.files);
 	return s.found > 0;
 }
 
-int listening_sockets_own(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+int listening_sockets_own(pid_t process, void (*report)(void *ctx, const char *path), void *ctx)
 {
-	return look(process, true, see, ctx);
+	return find_sockets(process, true, report, ctx);
 }
 
-int listening_sockets_all(pid_t process, void (*see)(void *ctx, const char *path), void *ctx)
+int listening_sockets_all(pid_t process, void (*report)(void *ctx, const char *path), void *ctx)
 {
-	return look(process, false, see, ctx);
+	return find_sockets(process, false, report, ctx);
 }
 
 /* --- TCP ---------------------------------------------------------------------------------------*/
 
-static bool holds(pid_t process, unsigned long inode)
+static bool has_socket(pid_t process, unsigned long inode)
 {
 	char wanted[64];
 	char path[64];
@@ -285,17 +287,17 @@ static void write_address(struct span local, char *out, size_t cap)
 	bool six = digits == 2 * sizeof(bytes);
 
 	for (size_t i = 0; i + 8 <= digits && i / 2 < sizeof(bytes); i += 8) {
-		uint32_t word = (uint32_t)number((struct span){ local.s + i, 8 }, 16);
+		uint32_t word = (uint32_t)parse_number((struct span){ local.s + i, 8 }, 16);
 
 		memcpy(bytes + i / 2, &word, sizeof(word));
 	}
 	(void)inet_ntop(six ? AF_INET6 : AF_INET, bytes, text, sizeof(text));
 	(void)snprintf(out, cap, six ? "[%s]:%lu" : "%s:%lu", text,
-		number(span_after(local, digits < local.n ? digits + 1 : digits), 16));
+		parse_number(span_after(local, digits < local.n ? digits + 1 : digits), 16));
 }
 
 /* "sl local remote st queues timer retries uid timeout inode": of a socket that listens; else 0. */
-static unsigned long tcp_of(struct span line, struct span *local)
+static unsigned long parse_tcp_line(struct span line, struct span *local)
 {
 	struct span listens;
 
@@ -305,11 +307,11 @@ static unsigned long tcp_of(struct span line, struct span *local)
 	listens = proc_file_word(&line);
 	for (int i = 0; i < 5; i++)
 		(void)proc_file_word(&line);
-	return span_equal(listens, SPAN("0A")) ? number(proc_file_word(&line), 10) : 0;
+	return span_equal(listens, SPAN("0A")) ? parse_number(proc_file_word(&line), 10) : 0;
 }
 
 void listening_sockets_tcp(
-	pid_t process, pid_t holder, void (*see)(void *ctx, const char *address), void *ctx)
+	pid_t process, pid_t holder, void (*report)(void *ctx, const char *address), void *ctx)
 {
 	static const char *const tables[] = { "tcp", "tcp6" };
 
@@ -326,12 +328,12 @@ void listening_sockets_tcp(
 		while (rest.n > 0) {
 			char address[INET6_ADDRSTRLEN + 16];
 			struct span local;
-			unsigned long inode = tcp_of(proc_file_line(&rest), &local);
+			unsigned long inode = parse_tcp_line(proc_file_line(&rest), &local);
 
-			if (inode == 0 || !holds(process, inode) || !holds(holder, inode))
+			if (inode == 0 || !has_socket(process, inode) || !has_socket(holder, inode))
 				continue;
 			write_address(local, address, sizeof(address));
-			see(ctx, address);
+			report(ctx, address);
 		}
 	}
 }

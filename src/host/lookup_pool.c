@@ -31,7 +31,7 @@ struct job {
 TAILQ_HEAD(jobs, job);
 
 struct lookup_pool {
-	void (*look)(struct mount_lookup *l);
+	void (*run)(struct mount_lookup *l);
 	int event;
 	pthread_mutex_t mutex; /* of all that follows */
 	pthread_cond_t work;
@@ -62,7 +62,7 @@ static void job_free(struct job *j)
 	mem_free(j);
 }
 
-static void free_all(struct jobs *jobs)
+static void free_jobs(struct jobs *jobs)
 {
 	struct job *j;
 
@@ -74,8 +74,8 @@ static void free_all(struct jobs *jobs)
 
 static void lookup_pool_free(struct lookup_pool *p)
 {
-	free_all(&p->queue);
-	free_all(&p->done);
+	free_jobs(&p->queue);
+	free_jobs(&p->done);
 	(void)pthread_mutex_destroy(&p->mutex);
 	(void)pthread_cond_destroy(&p->work);
 	(void)pthread_cond_destroy(&p->ended);
@@ -85,7 +85,7 @@ static void lookup_pool_free(struct lookup_pool *p)
 
 /* --- the threads; the mutex is held ------------------------------------------------------------*/
 
-static size_t held_up(const struct lookup_pool *p, uint64_t now)
+static size_t count_held(const struct lookup_pool *p, uint64_t now)
 {
 	const struct job *j;
 	size_t n = 0;
@@ -112,7 +112,7 @@ static bool would_wait(const struct lookup_pool *p, const struct mount_lookup *l
 	return false;
 }
 
-static struct job *pick(struct lookup_pool *p, uint64_t now)
+static struct job *next_runnable(struct lookup_pool *p, uint64_t now)
 {
 	struct job *j;
 
@@ -129,15 +129,15 @@ static struct job *pick(struct lookup_pool *p, uint64_t now)
 }
 
 /* The next job; NULL: the thread is one too many, or the pool is closed. */
-static struct job *next(struct lookup_pool *p)
+static struct job *next_job(struct lookup_pool *p)
 {
 	while (!p->closed) {
 		uint64_t now = clock_now();
 		struct job *j;
 
-		if (p->threads - held_up(p, now) > POOL_THREADS)
+		if (p->threads - count_held(p, now) > POOL_THREADS)
 			return NULL;
-		j = pick(p, now);
+		j = next_runnable(p, now);
 		if (j)
 			return j;
 		p->idle++;
@@ -164,16 +164,16 @@ static void finish(struct lookup_pool *p, struct job *j)
 		(void)!write(p->event, &one, sizeof(one));
 }
 
-static void *work(void *arg)
+static void *run_jobs(void *arg)
 {
 	struct lookup_pool *p = arg;
 	struct job *j;
 	bool last;
 
 	lock(p);
-	while ((j = next(p)) != NULL) {
+	while ((j = next_job(p)) != NULL) {
 		unlock(p);
-		p->look(j->lookup);
+		p->run(j->lookup);
 		lock(p);
 		finish(p, j);
 	}
@@ -187,7 +187,7 @@ static void *work(void *arg)
 }
 
 /* A thread that takes no signals: they are for the loop. */
-static int begin_thread(struct lookup_pool *p)
+static int start_thread(struct lookup_pool *p)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -201,20 +201,20 @@ static int begin_thread(struct lookup_pool *p)
 	(void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	code = pthread_create(&thread, &attributes, work, p);
+	code = pthread_create(&thread, &attributes, run_jobs, p);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	(void)pthread_attr_destroy(&attributes);
 	return code == 0 ? 0 : -1;
 }
 
-static void begin_threads(struct lookup_pool *p, uint64_t now)
+static void start_threads(struct lookup_pool *p, uint64_t now)
 {
-	size_t held = held_up(p, now);
+	size_t held = count_held(p, now);
 	size_t wanted = p->queued;
 
 	for (; wanted > p->idle; wanted--) {
 		if (p->threads - held >= POOL_THREADS ||
-			p->threads >= POOL_THREADS + POOL_HELD_MOST || begin_thread(p) != 0)
+			p->threads >= POOL_THREADS + POOL_HELD_MOST || start_thread(p) != 0)
 			return;
 		p->threads++;
 	}
@@ -222,7 +222,7 @@ static void begin_threads(struct lookup_pool *p, uint64_t now)
 
 /* --- for the loop ------------------------------------------------------------------------------*/
 
-struct lookup_pool *lookup_pool_new(void (*look)(struct mount_lookup *l), struct err *e)
+struct lookup_pool *lookup_pool_new(void (*run)(struct mount_lookup *l), struct err *e)
 {
 	struct lookup_pool *p = mem_array(1, sizeof(*p));
 
@@ -236,7 +236,7 @@ struct lookup_pool *lookup_pool_new(void (*look)(struct mount_lookup *l), struct
 		mem_free(p);
 		return NULL;
 	}
-	p->look = look;
+	p->run = run;
 	(void)pthread_mutex_init(&p->mutex, NULL);
 	(void)pthread_cond_init(&p->work, NULL);
 	clock_condition(&p->ended);
@@ -296,7 +296,7 @@ int lookup_pool_submit(struct lookup_pool *p, struct mount_lookup *l, void *tag,
 		j->lookup = l;
 		TAILQ_INSERT_TAIL(&p->queue, j, link);
 		p->queued++;
-		begin_threads(p, now);
+		start_threads(p, now);
 		(void)pthread_cond_signal(&p->work);
 	}
 	unlock(p);
@@ -356,7 +356,7 @@ bool lookup_pool_next(struct lookup_pool *p, struct lookup_result *ret)
 
 	(void)!read(p->event, &count, sizeof(count));
 	lock(p);
-	begin_threads(p, now);
+	start_threads(p, now);
 	taken = next_result(p, ret, now);
 	unlock(p);
 	return taken;

@@ -70,7 +70,7 @@ static int compare(struct span a, struct span b)
 }
 
 /* Where in the sorted ones the source stands, or would. */
-static size_t place_of(const struct mount_lookup *l, struct span text, bool *there)
+static size_t position_of(const struct mount_lookup *l, struct span text, bool *there)
 {
 	size_t first = 0;
 	size_t end = l->count;
@@ -115,7 +115,7 @@ static struct source *source_new(struct span text)
 int mount_lookup_add(struct mount_lookup *l, struct span source, struct err *e)
 {
 	bool there;
-	size_t place = place_of(l, source, &there);
+	size_t place = position_of(l, source, &there);
 	struct source *s;
 
 	if (there)
@@ -135,12 +135,12 @@ int mount_lookup_add(struct mount_lookup *l, struct span source, struct err *e)
 const struct mount_info *mount_lookup_find(const struct mount_lookup *l, struct span source)
 {
 	bool there;
-	size_t place = place_of(l, source, &there);
+	size_t place = position_of(l, source, &there);
 
 	return l->complete && there ? &l->sorted[place]->mount_info : NULL;
 }
 
-static void refuse(struct facts *facts, const struct err *why)
+static void set_unreadable(struct facts *facts, const struct err *why)
 {
 	facts->reading = READING_UNREADABLE;
 	facts->doubt = *why;
@@ -158,7 +158,7 @@ int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t dock
 			continue;
 		if (++mounts > LOOKUP_MOUNTS_MOST) {
 			err_set(e, 0, "it has more than %d mounts", LOOKUP_MOUNTS_MOST);
-			refuse(facts, e);
+			set_unreadable(facts, e);
 			break;
 		}
 		if (!*ret)
@@ -169,7 +169,7 @@ int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t dock
 			continue;
 		if (e->code != 0)
 			return -1;
-		refuse(facts, e);
+		set_unreadable(facts, e);
 	}
 	return 0;
 }
@@ -226,7 +226,7 @@ static const char *without_own_root(const char *path)
  * dockerd cleans most sources as text, and gives others to the kernel as they are. The two differ
  * where ".." comes after a link: then both count, and dsp has not seen the one that is meant.
  */
-static void look(struct host_view *h, struct source *s)
+static void inspect_source(struct host_view *h, struct source *s)
 {
 	const char *clean = without_own_root(s->clean.s);
 	const char *text = without_own_root(s->room + (s->text.n > 0 && s->text.s[0] == '/'));
@@ -259,7 +259,7 @@ void mount_lookup_run(struct mount_lookup *l)
 	for (size_t i = 0; i < l->count; i++) {
 		l->sources[i]->mount = host_view_mount_point(l->host, l->sources[i]->clean);
 		atomic_store(&l->at, i + 1);
-		look(l->host, l->sources[i]);
+		inspect_source(l->host, l->sources[i]);
 	}
 	atomic_store(&l->at, 0);
 	l->complete = true;

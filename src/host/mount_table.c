@@ -10,7 +10,7 @@
 #include "dsp/core/facts/paths.h"
 #include "dsp/system/proc_file.h"
 
-static unsigned long number(struct span word)
+static unsigned long parse_number(struct span word)
 {
 	char text[24];
 
@@ -43,20 +43,20 @@ static struct span unescape(char *text, size_t n)
 }
 
 /* "36 35 98:0 /root /point options... - type source options" */
-static bool read_line(struct mount_table *m, struct span line, struct mount *ret)
+static bool parse_line(struct mount_table *m, struct span line, struct mount *ret)
 {
 	struct span device;
 	struct span word;
 	size_t colon;
 
-	ret->id = number(proc_file_word(&line));
+	ret->id = parse_number(proc_file_word(&line));
 	(void)proc_file_word(&line);
 	device = proc_file_word(&line);
 	colon = span_find(device, ':');
 	if (colon == device.n)
 		return false;
-	ret->major = (unsigned)number((struct span){ device.s, colon });
-	ret->minor = (unsigned)number(span_after(device, colon + 1));
+	ret->major = (unsigned)parse_number((struct span){ device.s, colon });
+	ret->minor = (unsigned)parse_number(span_after(device, colon + 1));
 	word = proc_file_word(&line);
 	ret->root = unescape(m->text + (word.s - m->text), word.n);
 	word = proc_file_word(&line);
@@ -86,7 +86,7 @@ int mount_table_read(struct mount_table *ret)
 		return -1;
 	}
 	while (rest.n > 0 && ret->count <= lines) {
-		if (read_line(ret, proc_file_line(&rest), &ret->items[ret->count]))
+		if (parse_line(ret, proc_file_line(&rest), &ret->items[ret->count]))
 			ret->count++;
 	}
 	return 0;
@@ -100,7 +100,7 @@ void mount_table_free(struct mount_table *m)
 }
 
 /* The mount of fd: by its number, or on a kernel before 5.8 by the text of its path. */
-static const struct mount *mount_of(const struct mount_table *m, int fd, struct span path)
+static const struct mount *find_mount(const struct mount_table *m, int fd, struct span path)
 {
 	const struct mount *best = NULL;
 	struct statx st;
@@ -124,7 +124,7 @@ static const struct mount *mount_of(const struct mount_table *m, int fd, struct 
 bool mount_table_place(const struct mount_table *m, int fd, struct span path,
 	char room[MOUNT_PLACE_ROOM], struct mount_place *ret)
 {
-	const struct mount *at = mount_of(m, fd, path);
+	const struct mount *at = find_mount(m, fd, path);
 	size_t n;
 
 	if (!at || !path_within(path, at->point))
@@ -172,7 +172,7 @@ bool mount_table_shows_marked(const struct mount_table *m, struct span path)
 
 bool mount_table_is_process(const struct mount_table *m, int fd, struct span path)
 {
-	const struct mount *at = mount_of(m, fd, path);
+	const struct mount *at = find_mount(m, fd, path);
 
 	if (!at || !at->process || !path_within(path, at->point))
 		return false;

@@ -12,7 +12,7 @@
 #include "dsp/system/clock.h"
 
 /* In the child: nothing here may touch memory that a lock guards. */
-_Noreturn static void become(const char *const *argv, int out)
+_Noreturn static void exec_child(const char *const *argv, int out)
 {
 	static const char path[] =
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -27,7 +27,7 @@ _Noreturn static void become(const char *const *argv, int out)
 }
 
 /* What comes until the other side closes; output keeps what fits. False: it took too long. */
-static bool take_output(int fd, uint64_t until, char *output, size_t cap)
+static bool read_output(int fd, uint64_t until, char *output, size_t cap)
 {
 	size_t n = 0;
 
@@ -50,7 +50,7 @@ static bool take_output(int fd, uint64_t until, char *output, size_t cap)
 	}
 }
 
-static int status_of(pid_t child)
+static int wait_for(pid_t child)
 {
 	int status = 0;
 
@@ -73,16 +73,16 @@ int subprocess_run(
 		return FAIL(e, errno, "%s", argv[0]);
 	child = fork();
 	if (child == 0)
-		become(argv, ends[1]);
+		exec_child(argv, ends[1]);
 	(void)close(ends[1]);
 	if (child < 0) {
 		(void)close(ends[0]);
 		return FAIL(e, errno, "%s", argv[0]);
 	}
-	in_time = take_output(ends[0], until, output, cap);
+	in_time = read_output(ends[0], until, output, cap);
 	(void)close(ends[0]);
 	if (!in_time)
 		(void)kill(child, SIGKILL);
-	status = status_of(child);
+	status = wait_for(child);
 	return in_time ? status : FAIL(e, ETIMEDOUT, "%s", argv[0]);
 }

@@ -17,14 +17,14 @@ enum listening {
  * How well these are known (never by a guess); -1 when memory ran out.
  */
 MUST_USE int listening_sockets_own(
-	pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
+	pid_t process, void (*report)(void *ctx, const char *path), void *ctx);
 
 /*
  * The same, and then those of its network's name space that are called as Docker's are; or what may
  * be dockerd's.
  */
 MUST_USE int listening_sockets_all(
-	pid_t process, void (*see)(void *ctx, const char *path), void *ctx);
+	pid_t process, void (*report)(void *ctx, const char *path), void *ctx);
 
 /*
  * Whether process has a socket that listens at path; -1: nobody listens there, or it cannot be
@@ -37,7 +37,7 @@ MUST_USE int listening_sockets_has(pid_t process, const char *path);
  * which holder has too: systemd has all that it has handed over. What may not be read is left out.
  */
 void listening_sockets_tcp(
-	pid_t process, pid_t holder, void (*see)(void *ctx, const char *address), void *ctx);
+	pid_t process, pid_t holder, void (*report)(void *ctx, const char *address), void *ctx);
 
 /* How well those of a process can be known. */
 enum listening listening_sockets_access(pid_t process);

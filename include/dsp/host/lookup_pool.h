@@ -30,7 +30,7 @@ struct lookup_result {
 };
 
 /* look: mount_lookup_run, or a test's. Threads begin when there is work. NULL and e on error. */
-struct lookup_pool *lookup_pool_new(void (*look)(struct mount_lookup *l), struct err *e)
+struct lookup_pool *lookup_pool_new(void (*run)(struct mount_lookup *l), struct err *e)
 	__attribute__((warn_unused_result));
 
 /* A descriptor that is readable when lookup_pool_next has something. */
