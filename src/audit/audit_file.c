@@ -22,7 +22,7 @@ void audit_file_close(struct audit_file *f)
 
 void audit_file_sync(const struct audit_file *f)
 {
-	/* The lines are there, and once more they would be there twice. */
+	/* No reason to fail: the lines are in the file, and a second attempt would double them. */
 	if (f->fd >= 0 && f->regular && fdatasync(f->fd) != 0)
 		log_fault("audit: %s: cannot be brought to the disk", f->path);
 }
@@ -32,7 +32,7 @@ static const char *name_of(const struct audit_file *f)
 	return f->path ? f->path : "standard error";
 }
 
-/* A process that was killed may have left half a line, which is not to be the start of ours. */
+/* A killed process may have left half a line: ours must not continue it. */
 static void end_last_line(struct audit_file *f)
 {
 	int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
@@ -46,7 +46,7 @@ static void end_last_line(struct audit_file *f)
 	(void)close(fd);
 }
 
-/* O_NONBLOCK is for a FIFO: of a file it changes nothing. */
+/* O_NONBLOCK is for a FIFO; it does not change how a file is written. */
 int audit_file_open(struct audit_file *f, struct err *e)
 {
 	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW |
@@ -76,7 +76,7 @@ int audit_file_open(struct audit_file *f, struct err *e)
 	return 0;
 }
 
-/* Whether the name still leads to what is open; ret is filled in where there is a name. */
+/* Whether path still names the open file; ret gets its status, if there is a path. */
 static bool is_in_place(const struct audit_file *f, struct stat *ret)
 {
 	if (!f->path)
@@ -85,7 +85,7 @@ static bool is_in_place(const struct audit_file *f, struct stat *ret)
 		ret->st_ino == f->inode;
 }
 
-/* Others may have emptied it, as a full disk asks. */
+/* Somebody may have emptied the file, because the disk was full. */
 static void update_size(struct audit_file *f, uint64_t size)
 {
 	if (!f->regular || (f->partial > 0 && size >= f->size))
@@ -104,7 +104,7 @@ static void numbered_name(const struct audit_file *f, unsigned number, char out[
 		line_add(&l, ".%u", number);
 }
 
-/* FILE.1 becomes FILE.2 and so on, the last one goes; then FILE becomes FILE.1. */
+/* FILE.1 becomes FILE.2 and so on, the last one is replaced; then FILE becomes FILE.1. */
 static int rotate(struct audit_file *f, struct err *e)
 {
 	char from[NAME_ROOM];
@@ -115,7 +115,7 @@ static int rotate(struct audit_file *f, struct err *e)
 		numbered_name(f, i, to);
 		if (rename(from, to) == 0 || errno == ENOENT)
 			continue;
-		/* A trail that is too long is better than none. */
+		/* A log that is too long is better than none. */
 		err_set(e, errno, "%s cannot be set aside as %s, and goes on growing", from, to);
 		log_fault("audit: %s", e->text);
 		f->most = 0;
@@ -124,7 +124,7 @@ static int rotate(struct audit_file *f, struct err *e)
 	return audit_file_open(f, e);
 }
 
-/* Opens it where that is due. */
+/* Opens or rotates the file where that is due, before n bytes are written. */
 static int prepare(struct audit_file *f, size_t n, struct err *e)
 {
 	struct stat st = { .st_size = (off_t)f->size };
@@ -138,7 +138,7 @@ static int prepare(struct audit_file *f, size_t n, struct err *e)
 	return 0;
 }
 
-/* A disk that is full may take half a line: away with it. */
+/* Removes a half line that a full disk left. */
 static void remove_partial(struct audit_file *f)
 {
 	if (f->partial > 0 && f->regular && ftruncate(f->fd, (off_t)f->size) == 0)
@@ -167,7 +167,7 @@ int audit_file_write(struct audit_file *f, struct span lines, struct err *e)
 		return -1;
 	if (append(f, lines, e) != 0) {
 		remove_partial(f);
-		/* A reader that has gone takes its half of a line with it. */
+		/* The reader of the FIFO has gone, and with it the half line that it got. */
 		if (e->code == EPIPE)
 			audit_file_close(f);
 		return -1;

@@ -51,7 +51,7 @@ struct span audit_queue_fields(struct audit_queue *q, const char *type, const ch
 	return write_fields(q, type, message, &text);
 }
 
-/* A line of our own may come before the one that waits to be put, so it has buffers of its own. */
+/* A notice may come before the line that waits to be put, so it has buffers of its own. */
 static bool put_notice(struct audit_queue *q, const char *type, const char *message)
 {
 	struct line text;

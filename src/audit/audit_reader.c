@@ -10,7 +10,7 @@
 #include "dsp/core/record/audit_record.h"
 
 enum {
-	/* More than dsp writes: a later version's lines are refused by their number. */
+	/* More than dspd writes: lines of a later version are refused by their number. */
 	LINE_MOST = 4 * AUDIT_RECORD_MOST,
 	TIME_LENGTH = 27,
 };
@@ -20,7 +20,7 @@ struct audit_reader {
 	FILE *file;
 	size_t number;
 	unsigned truncated;
-	bool ended; /* before the end of a line */
+	bool ended; /* the file ends without a newline */
 	char text[LINE_MOST];
 };
 
@@ -65,7 +65,7 @@ unsigned audit_reader_truncated(const struct audit_reader *r)
 
 enum kind { KIND_TEXT, KIND_COUNT, KIND_WORDS, KIND_DETAILS };
 
-/* What is read here. Other members may be there; these have their type. */
+/* The members that are checked for their type. Others may be there. */
 static const struct member {
 	const char *name;
 	enum kind kind;
@@ -174,7 +174,7 @@ static const char *check_members(const json_t *o)
 	return NULL;
 }
 
-/* RFC 3339 in UTC with microseconds, as dsp writes it; -1: it is none. */
+/* Seconds since 1970 of an RFC 3339 time in UTC with microseconds; -1: it is not one. */
 static int64_t parse_time(const char *time)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
@@ -245,7 +245,7 @@ int audit_entry_parse(
 
 /* --- lines -------------------------------------------------------------------------------------*/
 
-/* 1: a line of *n bytes without its end; 0: no more; -1 and e. */
+/* 1: a line of *n bytes without its newline; 0: the end; -1 and e. */
 static int read_line(struct audit_reader *r, size_t *n, struct err *e)
 {
 	int c;
@@ -276,7 +276,7 @@ bool audit_entry_is_truncated(struct span text)
 		return false;
 	if (text.s[text.n - 1] != '}')
 		return true;
-	/* It may have been cut behind one of its details. */
+	/* A detail may end where it was truncated. */
 	whole = json_loadb(text.s, text.n, 0, &why);
 	json_decref(whole);
 	return !whole && json_error_code(&why) == json_error_premature_end_of_input;

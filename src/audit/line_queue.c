@@ -36,7 +36,7 @@ static void put(struct line_queue *q, const void *bytes, size_t n)
 	if (n == 0)
 		return;
 	memcpy(q->bytes + at, bytes, first);
-	/* What is behind the end goes to the beginning; most often nothing. */
+	/* The rest, most often nothing, goes to the beginning of the ring. */
 	memcpy(q->bytes, (const char *)bytes + first, n - first);
 	q->end += n;
 }

@@ -1,7 +1,7 @@
 /*
- * Lines that wait to be written: a ring of bytes of a fixed size. It locks nothing: its owner does.
- * What is taken stays until it is known to be written. So who takes may look at a copy of the
- * struct without a lock, while others put.
+ * Lines that wait to be written: a ring of bytes of a fixed size. It does not lock: the owner does.
+ * A reader copies lines out and removes them once they are written. So it may copy by means of a
+ * copy of the struct, without the lock, while others put lines.
  */
 #ifndef DSP_LINE_QUEUE_H
 #define DSP_LINE_QUEUE_H
@@ -19,18 +19,19 @@ enum line_kind { LINE_DECISION, LINE_OUTCOME, LINE_NOTICE, LINE_KINDS };
 struct line_queue {
 	char *bytes;
 	size_t size;
-	uint64_t begin; /* bytes taken so far, and put so far; modulo size they are places */
+	uint64_t
+		begin; /* bytes removed so far; end: bytes put so far; modulo size they are offsets */
 	uint64_t end;
 	size_t count; /* lines */
 };
 
-/* What was looked at. */
+/* What was copied out. */
 struct line_batch {
 	size_t lines;
 	size_t kinds[LINE_KINDS];
-	size_t bytes;  /* of text */
-	size_t fields; /* of those behind the line, when one was asked for */
-	uint64_t end;  /* of them in the queue */
+	size_t bytes;  /* of lines */
+	size_t fields; /* bytes of fields behind the line: line_queue_copy_first alone */
+	uint64_t end;  /* of the batch in the queue */
 };
 
 MUST_USE int line_queue_init(struct line_queue *q, size_t size, struct err *e);
@@ -39,20 +40,20 @@ void line_queue_free(struct line_queue *q);
 /* Whether a line of n bytes, its fields included, has room. */
 bool line_queue_has_room(const struct line_queue *q, size_t n);
 
-/* fields: for the journal; may be empty. False: there is no room. */
+/* Appends a line; fields are for the journal and may be empty. False: there is no room. */
 bool line_queue_put(
 	struct line_queue *q, enum line_kind kind, struct span line, struct span fields);
 
-/* Copies lines behind the first `skip`, without their fields, as many as fit. */
+/* Copies as many lines as fit, after the first `skip`, without their fields. */
 struct line_batch line_queue_copy(const struct line_queue *q, size_t skip, char *out, size_t cap);
 
-/* Copies the first line, its fields behind it; out has room for all. lines is 0: there is none. */
+/* Copies the first line and then its fields, to an out that has room for both. lines 0: no line. */
 struct line_batch line_queue_copy_first(const struct line_queue *q, char *out);
 
-/* Takes away the lines of a view that began with the first. */
+/* Removes the lines of a batch, which began with the first line. */
 void line_queue_remove(struct line_queue *q, const struct line_batch *v);
 
-/* Takes the first line away, and says what it was; there is one. */
+/* Removes the first line, and returns its kind; the queue must not be empty. */
 enum line_kind line_queue_remove_first(struct line_queue *q);
 
 #endif

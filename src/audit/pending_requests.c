@@ -7,16 +7,16 @@
 
 enum {
 	BUCKETS = 2048,
-	PENDING_MOST = 4096, /* beyond, the one that began first is forgotten */
-	KEY_MOST = 4096,     /* longer ones are not known */
+	PENDING_MOST = 4096, /* beyond, the oldest is dropped */
+	KEY_MOST = 4096,     /* requests with longer ones are not tracked */
 };
 
 struct pending_request {
 	LIST_ENTRY(pending_request) link;   /* of its bucket */
-	TAILQ_ENTRY(pending_request) order; /* by their beginning */
+	TAILQ_ENTRY(pending_request) order; /* oldest first */
 	uint64_t hash;
 	unsigned count;
-	bool ambiguous; /* there were several at a time, until all have ended */
+	bool ambiguous; /* several were pending at a time; stays until all have ended */
 	char id[AUDIT_RECORD_ID_ROOM];
 	size_t n;
 	char key[];
@@ -29,7 +29,7 @@ struct pending_requests {
 	struct bucket buckets[BUCKETS];
 	struct pending_order order;
 	size_t count;
-	char key[KEY_MOST]; /* the one that is looked for */
+	char key[KEY_MOST]; /* the key to look for */
 	size_t n;
 	uint64_t hash;
 };
@@ -52,8 +52,8 @@ static void add_part(struct pending_requests *p, struct span part)
 }
 
 /*
- * What dockerd will tell again; a NUL behind each part: methods and targets of HTTP have none, so
- * no two keys look alike.
+ * The key of a request: what AuthZRes will repeat. A NUL follows each part: HTTP methods and
+ * targets have none, so different requests have different keys. False: too long.
  */
 static bool set_key(
 	struct pending_requests *p, struct span method, struct span target, struct span user)

@@ -17,15 +17,15 @@ enum {
 
 struct recent_view {
 	struct line_queue lines;
-	uint64_t dropped; /* decisions before the first line that is kept */
-	uint64_t read_at; /* milliseconds */
+	uint64_t dropped; /* decisions before the first line in the queue */
+	uint64_t read_at; /* clock_about of the last read */
 	struct pending_requests *pending;
-	struct audit_record_line line; /* the one that is to be kept */
+	struct audit_record_line line; /* the line to add */
 };
 
 void recent_decisions_init(struct recent_decisions *recent)
 {
-	/* Names in an audit trail have one digit less, so none is given twice. */
+	/* Ids in the audit log have one digit less, so no id is given twice. */
 	*recent = (struct recent_decisions){ .lines = 0 };
 	(void)snprintf(recent->instance, sizeof(recent->instance), "%llx0",
 		(unsigned long long)clock_date_us());
@@ -80,7 +80,7 @@ static void write_id(
 	line_add(&l, "%s-%llu", recent->instance, (unsigned long long)number);
 }
 
-/* The oldest go until the new one has room, and it is smaller than all. */
+/* Adds v->line; the oldest lines go until it has room. */
 static void keep_line(struct recent_view *v, enum line_kind kind)
 {
 	while (!line_queue_put(&v->lines, kind, (struct span){ v->line.text, v->line.n },
@@ -128,19 +128,19 @@ void recent_decisions_dockerd_restarted(struct recent_decisions *recent)
 		pending_requests_clear(recent->view->pending);
 }
 
-/* --- who looks ---------------------------------------------------------------------------------*/
+/* --- reading -----------------------------------------------------------------------------------*/
 
-/* How far somebody has read: so many lines, so many decisions, until then. */
+/* How far a watcher has read: so many lines, so many decisions, until this time. */
 struct cursor {
 	uint64_t lines;
 	uint64_t decisions;
 	uint64_t time_us;
 };
 
-/* "-123" off rest. False: something else is there. */
+/* Parses "-123" off the front of rest. False: something else is there. */
 static bool parse_number(struct span *rest, uint64_t *ret)
 {
-	enum { DIGITS = 19 }; /* fewer than overflow */
+	enum { DIGITS = 19 }; /* more may overflow */
 	uint64_t n = 0;
 	size_t i = 1;
 
@@ -180,7 +180,7 @@ struct reply_text {
 	size_t cap;
 };
 
-/* The lines that the reader has missed, of those before `first`. */
+/* Writes how many lines the watcher has missed, of those before `first`. */
 static void write_lost(const struct recent_decisions *recent, const struct cursor *c,
 	uint64_t first, struct reply_text *r)
 {
@@ -194,7 +194,7 @@ static void write_lost(const struct recent_decisions *recent, const struct curso
 
 	clock_write(clock_date_us(), time);
 	clock_write(c->time_us, since);
-	/* The name of one of them, which nobody has seen. */
+	/* The id of one of them, which nobody has seen. */
 	write_id(recent, first - 1, id);
 	audit_record_dropped(&head, recent->view->dropped - c->decisions, line);
 	memcpy(r->text + r->n, line->text, line->n);
@@ -220,7 +220,8 @@ static void write_reply(
 	const struct recent_decisions *recent, struct cursor *c, struct reply_text *r)
 {
 	const struct line_queue *b = &recent->view->lines;
-	uint64_t first = recent->lines - b->count + 1; /* the number of the first that is kept */
+	uint64_t first = recent->lines - b->count +
+		1; /* the number of the first line in the queue */
 	struct line_batch v;
 
 	if (c->lines + 1 < first) {

@@ -5,7 +5,7 @@
 
 static bool is_over(const struct repeat *f, uint64_t now_us)
 {
-	/* A clock that was set back ends it too. */
+	/* Over too when the clock was set back. */
 	return now_us < f->begun_us || now_us - f->begun_us >= REPEAT_US;
 }
 

@@ -43,7 +43,7 @@ static struct span join(struct host_object *o, struct span base, struct span res
 	return (struct span){ o->clean, n };
 }
 
-/* Component by component: as far as there is something. */
+/* Component by component, as far as files exist. */
 static void walk_partly(struct host_object *o, const char *path)
 {
 	struct path_walk *w = &o->walk;
@@ -67,11 +67,11 @@ void host_object_find(struct host_object *o, const char *path)
 	o->there = o->plain = o->magic = false;
 	o->fd = open_without_magic(path);
 	if (o->fd < 0 && errno == ELOOP) {
-		/* There was such a link. */
+		/* The path goes through such a link. */
 		o->magic = true;
 		o->fd = open(path, INSPECT);
 	}
-	/* Also where the kernel cannot tell: before 5.6, or with RestrictSUIDSGID= of systemd. */
+	/* openat2 also fails before Linux 5.6, and with RestrictSUIDSGID= of systemd. */
 	if (o->fd < 0) {
 		walk_partly(o, path);
 		return;

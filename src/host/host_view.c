@@ -18,7 +18,7 @@
 #include "mount_table.h"
 
 enum {
-	PLACES_MOST = 320, /* our own, and of sockets as many as listening.c finds */
+	PLACES_MOST = 320, /* dsp's own, and as many sockets as listening_sockets.c finds */
 	UNKNOWN_DEPTH = 64,
 };
 
@@ -27,14 +27,14 @@ struct identity {
 	ino_t ino;
 };
 
-/* A set of objects; sorted when it is complete. */
+/* A set of files by device and inode; sorted when it is complete. */
 struct identities {
 	struct identity *items;
 	size_t count;
 	size_t room;
 };
 
-/* Things of one kind: by what they are, and by where they stand in their file systems. */
+/* Files of one kind: by device and inode, and by their paths inside their file systems. */
 struct object_set {
 	struct identities ids;
 	struct mount_place places[PLACES_MOST];
@@ -43,13 +43,13 @@ struct object_set {
 
 struct host_view {
 	struct mount_table mounts;
-	struct object_set own;     /* what keeps dsp in force */
-	struct object_set sockets; /* the sockets; their ids have the directories above them too */
+	struct object_set own;     /* the files that keep dsp in force */
+	struct object_set sockets; /* ids has the directories above the sockets too */
 	struct identity root;
 	struct span socket_dir; /* clean; mem_free */
 	bool no_memory;
-	bool blind;                /* on which sockets dockerd listens is not known */
-	struct host_object object; /* that was found last */
+	bool blind;                /* the sockets on which dockerd listens are unknown */
+	struct host_object object; /* the one found last */
 	char place[MOUNT_PLACE_ROOM];
 };
 
@@ -97,8 +97,8 @@ static bool identities_add(struct identities *set, const struct identity *id)
 }
 
 /*
- * Opens the directory that the object is or stands in, for the caller to close; and how many
- * directories are there from it to the root.
+ * Opens the directory that the object is or stands in; the caller closes it. steps gets how many
+ * directories there are from it to the root, itself included.
  */
 static int directory_of(const struct host_object *o, mode_t mode, size_t *steps)
 {
@@ -119,7 +119,7 @@ static int directory_of(const struct host_object *o, mode_t mode, size_t *steps)
 	return open(path, O_PATH | O_CLOEXEC);
 }
 
-/* Takes fd. The next directory up, or -1. */
+/* Closes fd, and opens the next directory up; -1: there is none. */
 static int parent_of(int fd)
 {
 	int up = openat(fd, "..", O_PATH | O_CLOEXEC);
@@ -153,7 +153,7 @@ static void record_identity(struct host_view *h, struct object_set *k, const str
 static bool find(struct host_view *h, const char *path, struct identity *id, mode_t *mode)
 {
 	host_object_find(&h->object, path);
-	/* A link that leads nowhere is found up to there: it is no such thing. */
+	/* A link to a missing file is found as the parent of that file: not what was meant. */
 	return h->object.there && identify(h->object.fd, id, mode);
 }
 
@@ -166,16 +166,16 @@ static void record_own(struct host_view *h, const char *path)
 	if (h->object.fd < 0)
 		return;
 	if (!h->object.there) {
-		/* It may be there, in a directory that dsp may not enter. */
+		/* It may exist, in a directory that dsp must not enter. */
 		record_place(h, &h->own);
 	} else if (identify(h->object.fd, &id, &mode) && compare(&id, &h->root) != 0) {
-		/* Whatever leads to the root does not make everything dsp's own. */
+		/* Not the root, even if a path leads there: all would be dsp's own. */
 		record_identity(h, &h->own, &id);
 		record_place(h, &h->own);
 	}
 }
 
-/* A socket in a directory that dsp may not enter: by its place at least. */
+/* A socket in a directory that dsp must not enter: records at least its place. */
 static void record_hidden_socket(struct host_view *h, const char *path)
 {
 	struct stat st;
@@ -209,14 +209,14 @@ static void record_socket(void *ctx, const char *path)
 	}
 }
 
-/* From which mounts a socket can be reached: those below a source show it too. */
+/* Marks the mounts that contain a socket: a mount source above them exposes it too. */
 static void mark_exposed(struct host_view *h)
 {
 	for (size_t i = 0; i < h->sockets.place_count; i++)
 		mount_table_mark(&h->mounts, &h->sockets.places[i]);
 }
 
-/* The programs of this dsp and of the dockerd that asks, as far as dsp may see them. */
+/* The programs of this process and of the dockerd that asks, as far as they are visible. */
 static void record_programs(struct host_view *h, pid_t docker)
 {
 	char path[32];
@@ -332,10 +332,10 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 
 	if (!identify(h->object.fd, &id, &mode))
 		return;
-	/* Any may be, or hold, the socket. */
+	/* Anything but a regular file may be, or contain, the socket. */
 	if (h->blind && !S_ISREG(mode))
 		ret->visible = false;
-	/* What is not there has a parent that is. */
+	/* For a missing file, o->fd is its parent. */
 	if (h->object.there) {
 		ret->socket = ret->socket || identities_has(&h->sockets.ids, &id);
 		ret->device = ret->device || S_ISBLK(mode) || S_ISCHR(mode);
@@ -359,7 +359,7 @@ void host_view_inspect(struct host_view *h, const char *path, struct mount_info 
 		.dsp_file = path_is_dsp_file(o->path, h->socket_dir),
 		.device = path_within(o->path, SPAN("/dev")),
 	};
-	/* Of a process's directory dsp's own number would stand in the path. */
+	/* Inside a process's directory the real path would have dspd's own process id. */
 	text_copy(process || o->magic ? span_of(path) : o->path, ret->path, sizeof(ret->path));
 	/*
 	 * What dsp may not see of a process, such as its root, leads anywhere; and so does what a

@@ -1,7 +1,7 @@
 /*
- * The host's files as the kernel has them at this moment: the mounts, the sockets of Docker and
- * containerd and what keeps dsp in force, found by what they are. Read once, asked many times.
- * Every function here may wait for a file system that hangs: never call one in the serving loop.
+ * The host's files as the kernel has them now: the mounts, the sockets of Docker and containerd,
+ * and the files that keep dsp in force, by device and inode. Read once, used many times. Every
+ * function may block on a hung file system: never call one from the event loop.
  */
 #ifndef DSP_HOST_VIEW_H
 #define DSP_HOST_VIEW_H
@@ -16,8 +16,8 @@
 struct host_view;
 
 /*
- * socket_dir: the directory of dsp's socket. docker: the dockerd that asks, whose own listening
- * sockets count too; 0: not known. The caller frees it with host_free. NULL without memory.
+ * socket_dir: the directory of dsp's socket. docker: the dockerd that asks, whose listening sockets
+ * count too; 0: unknown. The caller frees it with host_view_free. NULL: no memory.
  */
 struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 	__attribute__((warn_unused_result));
@@ -25,13 +25,13 @@ struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 void host_view_free(struct host_view *h);
 
 /*
- * Looks at what the kernel finds at path (terminated, absolute). What is not there is resolved up
- * to its nearest visible parent, with the rest as text; it is not seen, as is what is found by a
- * link that means another thing to each process ("/proc/self/root").
+ * Inspects what the kernel finds at path (terminated, absolute). A missing file is resolved up to
+ * its nearest visible parent, with the rest as text. ret->seen is false for it, and for what is
+ * found through a link that differs for each process ("/proc/self/root").
  */
 void host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret);
 
-/* The mount point that a clean path stands below, by its text; empty: the root, or not known. */
+/* The mount point above a clean path, by its text; empty: the root, or unknown. */
 struct span host_view_mount_point(const struct host_view *h, struct span path);
 
 #endif

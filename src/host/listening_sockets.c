@@ -15,17 +15,17 @@
 #include "dsp/core/base/text.h"
 #include "dsp/system/proc_file.h"
 
-/* In dsp.service: the table of systemd's name space, which is dockerd's. */
+/* dsp.service binds it here: the table of systemd's name space, which is dockerd's too. */
 #define HANDED_TABLE "/run/dsp-host/unix"
 
 enum {
 	MOST_SOCKETS = 32,
 	MOST_OF_ROOT = 256,
 	MOST_FILES = 65536,
-	ACCEPTING = 0x10000, /* Flags of /proc/net/unix: it listens */
+	ACCEPTING = 0x10000, /* __SO_ACCEPTCON in Flags of /proc/net/unix: it listens */
 };
 
-/* The table of the process's name space, and its descriptors. */
+/* The socket table of the process's name space, and its descriptors. */
 struct search {
 	struct span table;
 	DIR *files;
@@ -42,7 +42,10 @@ static unsigned long parse_number(struct span word, int base)
 	return strtoul(text, NULL, base);
 }
 
-/* "Num RefCount Protocol Flags Type St Inode Path": of a socket that listens at a path. */
+/*
+ * Parses "Num RefCount Protocol Flags Type St Inode Path". Returns the path; empty: the socket does
+ * not listen, or not at a path.
+ */
 static struct span parse_unix_line(struct span line, unsigned long *inode)
 {
 	struct span flags;
@@ -76,7 +79,10 @@ static void report_inode(struct search *s, unsigned long inode)
 	}
 }
 
-/* Only lines of sockets that listen stay, at any path or the one: dockerd has many descriptors. */
+/*
+ * Keeps only lines of sockets that listen, at any path or at one: dockerd has many descriptors, and
+ * each is looked up here.
+ */
 static size_t keep_listening(char *text, size_t len, const char *at)
 {
 	struct span rest = { text, len };
@@ -118,7 +124,7 @@ static enum listening search_files(struct search *s)
 	return LISTENING_KNOWN;
 }
 
-/* Whoever listens there: containerd is another process, and may be told another directory. */
+/* Whichever process listens: containerd is another one, and its directory can be configured. */
 static void report_named(struct search *s)
 {
 	static const struct span names[] = { SPAN_INIT("/docker.sock"),
@@ -141,8 +147,8 @@ static void report_named(struct search *s)
 }
 
 /*
- * Which of them are dockerd's is not known: all that may be. It listens as root, and on a host
- * root's other sockets lead to as much.
+ * Reports all sockets that may be dockerd's, when its own are unknown: those of root. root's other
+ * sockets are as powerful.
  */
 static enum listening report_of_root(struct search *s)
 {
@@ -191,7 +197,7 @@ enum listening listening_sockets_access(pid_t process)
 	return LISTENING_KNOWN;
 }
 
-/* own: none but those of the process, and nothing when they cannot be told. */
+/* own: only sockets of the process, and none when these are unknown. */
 static int find_sockets(
 	pid_t process, bool own, void (*report)(void *ctx, const char *path), void *ctx)
 {
@@ -278,7 +284,7 @@ static bool has_socket(pid_t process, unsigned long inode)
 	return found;
 }
 
-/* "0100007F:0947" is 127.0.0.1:2375: four bytes at a time, as this machine has them in a number. */
+/* "0100007F:0947" is 127.0.0.1:2375: groups of four bytes, each a number in host byte order. */
 static void write_address(struct span local, char *out, size_t cap)
 {
 	unsigned char bytes[sizeof(struct in6_addr)] = { 0 };
@@ -296,7 +302,7 @@ static void write_address(struct span local, char *out, size_t cap)
 		parse_number(span_after(local, digits < local.n ? digits + 1 : digits), 16));
 }
 
-/* "sl local remote st queues timer retries uid timeout inode": of a socket that listens; else 0. */
+/* Parses "sl local remote st queues timer retries uid timeout inode". 0: it does not listen. */
 static unsigned long parse_tcp_line(struct span line, struct span *local)
 {
 	struct span listens;

@@ -14,7 +14,7 @@
 #include "dsp/system/clock.h"
 
 enum {
-	SLOW_MS = 100, /* a thread that is at one lookup for longer counts as held up */
+	SLOW_MS = 100, /* a thread that runs one look-up for longer counts as blocked */
 	CLOSE_MS = 100,
 	STACK_BYTES = 256 << 10,
 };
@@ -25,7 +25,7 @@ struct job {
 	void *tag;
 	uint64_t deadline;
 	uint64_t slow_at; /* when running */
-	bool late;        /* when running: its result was given, nobody waits for it any more */
+	bool late;        /* when running: its result was reported, nobody waits for it */
 };
 
 TAILQ_HEAD(jobs, job);
@@ -33,7 +33,7 @@ TAILQ_HEAD(jobs, job);
 struct lookup_pool {
 	void (*run)(struct mount_lookup *l);
 	int event;
-	pthread_mutex_t mutex; /* of all that follows */
+	pthread_mutex_t mutex; /* guards all that follows */
 	pthread_cond_t work;
 	pthread_cond_t ended;
 	struct jobs queue;
@@ -43,7 +43,7 @@ struct lookup_pool {
 	size_t threads;
 	size_t idle;
 	bool closed;
-	bool left; /* by its owner: the last thread frees it */
+	bool left; /* its owner called lookup_pool_close: the last thread frees it */
 };
 
 static void lock(struct lookup_pool *p)
@@ -95,7 +95,7 @@ static size_t count_held(const struct lookup_pool *p, uint64_t now)
 	return n;
 }
 
-/* Whether a lookup would only wait where another has been waiting for long. */
+/* Whether a look-up would block on a file system on which another is blocked. */
 static bool would_wait(const struct lookup_pool *p, const struct mount_lookup *l, uint64_t now)
 {
 	const struct job *other;
@@ -128,7 +128,7 @@ static struct job *next_runnable(struct lookup_pool *p, uint64_t now)
 	return NULL;
 }
 
-/* The next job; NULL: the thread is one too many, or the pool is closed. */
+/* Waits for a job. NULL: there are too many threads, or the pool is closed. */
 static struct job *next_job(struct lookup_pool *p)
 {
 	while (!p->closed) {
@@ -152,7 +152,7 @@ static void finish(struct lookup_pool *p, struct job *j)
 	static const uint64_t one = 1;
 
 	TAILQ_REMOVE(&p->running, j, link);
-	/* What would have waited for the same need not wait any more. */
+	/* Jobs for the same file system can run now. */
 	if (p->queued > 0)
 		(void)pthread_cond_broadcast(&p->work);
 	if (j->late) {
@@ -186,7 +186,7 @@ static void *run_jobs(void *arg)
 	return NULL;
 }
 
-/* A thread that takes no signals: they are for the loop. */
+/* Starts a thread that blocks all signals: they are for the loop. */
 static int start_thread(struct lookup_pool *p)
 {
 	pthread_attr_t attributes;
@@ -251,14 +251,14 @@ int lookup_pool_fd(const struct lookup_pool *p)
 	return p->event;
 }
 
-/* Those that would only wait leave room for others. */
+/* Look-ups that would block may fill half of the queue. */
 static bool has_room(const struct lookup_pool *p, const struct mount_lookup *l, uint64_t now)
 {
 	return p->queued < POOL_QUEUE_MOST / 2 ||
 		(p->queued < POOL_QUEUE_MOST && !would_wait(p, l, now));
 }
 
-/* The source for which another lookup waited in vain, and waits still. */
+/* The source on whose file system a late look-up is still blocked; empty: none. */
 static struct span find_hung(const struct lookup_pool *p, const struct mount_lookup *l)
 {
 	struct span found = { NULL, 0 };
@@ -305,7 +305,7 @@ int lookup_pool_submit(struct lookup_pool *p, struct mount_lookup *l, void *tag,
 	return taken ? 0 : -1;
 }
 
-/* The first of jobs whose time is over and not yet told. */
+/* The first job that is past its deadline and not yet reported. */
 static struct job *find_late(struct jobs *jobs, uint64_t now)
 {
 	struct job *j;
@@ -408,7 +408,7 @@ int lookup_pool_timeout(struct lookup_pool *p)
 		first = j->deadline < first ? j->deadline : first;
 	TAILQ_FOREACH (j, &p->running, link)
 		first = !j->late && j->deadline < first ? j->deadline : first;
-	/* By then threads may be held up, and those that wait be given others. */
+	/* By then threads may count as blocked, and queued jobs get others. */
 	if (p->queued > 0 && now + SLOW_MS < first)
 		first = now + SLOW_MS;
 	unlock(p);

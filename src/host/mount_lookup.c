@@ -9,7 +9,7 @@
 
 struct source {
 	struct mount_info mount_info;
-	struct span mount; /* into the lookup's host; written before the lookup stands here */
+	struct span mount; /* into the look-up's host; written before `at` gets here */
 	struct span text;
 	struct span clean;
 	char room[]; /* "/" and text, terminated; clean, terminated */
@@ -17,10 +17,10 @@ struct source {
 
 struct mount_lookup {
 	atomic_uint owners;
-	atomic_size_t at; /* the source that is looked at, from 1; 0: none */
+	atomic_size_t at; /* the source that is inspected, from 1; 0: none */
 	pid_t docker;
 	bool complete;
-	struct host_view *host; /* as long as the lookup: others may be reading a mount's name */
+	struct host_view *host; /* lives with the look-up: other threads may read a mount's name */
 	struct span socket_dir;
 	size_t count;
 	struct source *sources[LOOKUP_SOURCES_MOST];
@@ -61,7 +61,7 @@ void mount_lookup_release(struct mount_lookup *l)
 
 /* --- the sources -------------------------------------------------------------------------------*/
 
-/* Any order will do: no texts that a stranger can choose make a search long. */
+/* Any total order will do: the search is binary, whatever texts a client chooses. */
 static int compare(struct span a, struct span b)
 {
 	if (a.n != b.n)
@@ -69,7 +69,7 @@ static int compare(struct span a, struct span b)
 	return a.n > 0 ? memcmp(a.s, b.s, a.n) : 0;
 }
 
-/* Where in the sorted ones the source stands, or would. */
+/* The index in l->sorted where the source is, or would be inserted. */
 static size_t position_of(const struct mount_lookup *l, struct span text, bool *there)
 {
 	size_t first = 0;
@@ -223,8 +223,8 @@ static const char *without_own_root(const char *path)
 }
 
 /*
- * dockerd cleans most sources as text, and gives others to the kernel as they are. The two differ
- * where ".." comes after a link: then both count, and dsp has not seen the one that is meant.
+ * dockerd cleans most sources as text, and passes others to the kernel as they are. The two differ
+ * where ".." follows a link: then the results of both count, and the source is not seen.
  */
 static void inspect_source(struct host_view *h, struct source *s)
 {
@@ -235,7 +235,7 @@ static void inspect_source(struct host_view *h, struct source *s)
 	host_view_inspect(h, clean, &s->mount_info);
 	if (goes_up(s->text)) {
 		host_view_inspect(h, text, &raw);
-		/* A path that was cut is like others with the same beginning. */
+		/* A path that was cut equals others with the same beginning. */
 		s->mount_info.visible = s->mount_info.visible && raw.visible &&
 			strcmp(s->mount_info.path, raw.path) == 0 &&
 			strlen(raw.path) < sizeof(raw.path) - 1;
@@ -246,7 +246,7 @@ static void inspect_source(struct host_view *h, struct source *s)
 	}
 	if (clean != s->clean.s)
 		s->mount_info.visible = false;
-	/* A relative one is taken from dockerd's directory; what follows a NUL is not seen here. */
+	/* A relative source starts at dockerd's directory; what follows a NUL is lost here. */
 	if (s->text.n == 0 || s->text.s[0] != '/' || span_find(s->text, '\0') < s->text.n)
 		s->mount_info.visible = false;
 }

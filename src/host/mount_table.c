@@ -24,7 +24,7 @@ static bool is_octal(const char *s)
 		s[2] <= '7';
 }
 
-/* "\040" is a space: in place, text is m->text's. */
+/* Replaces "\040" by a space and so on, in place. */
 static struct span unescape(char *text, size_t n)
 {
 	size_t to = 0;
@@ -99,7 +99,7 @@ void mount_table_free(struct mount_table *m)
 	*m = (struct mount_table){ .items = NULL };
 }
 
-/* The mount of fd: by its number, or on a kernel before 5.8 by the text of its path. */
+/* The mount of fd: by its id, or before Linux 5.8 by the text of its path. */
 static const struct mount *find_mount(const struct mount_table *m, int fd, struct span path)
 {
 	const struct mount *best = NULL;

@@ -1,6 +1,6 @@
 /*
- * The mounts of this process's name space, as /proc/self/mountinfo tells them. Reading it waits
- * for no file system, so what is on a mount that hangs can be told by text alone.
+ * The mounts of this process's name space, from /proc/self/mountinfo (proc(5)). Reading it blocks
+ * on no file system, so paths on a hung mount can be recognised by their text.
  */
 #ifndef DSP_MOUNT_TABLE_H
 #define DSP_MOUNT_TABLE_H
@@ -17,10 +17,10 @@ struct mount {
 	uint64_t id;
 	unsigned major;
 	unsigned minor;
-	struct span root;  /* of its file system: the path that is mounted */
-	struct span point; /* where */
-	bool process;      /* it is a procfs */
-	bool marked;       /* mount_table_mark */
+	struct span root;  /* the path in its file system that is mounted */
+	struct span point; /* where it is mounted */
+	bool process;      /* a procfs */
+	bool marked;       /* by mount_table_mark */
 };
 
 struct mount_table {
@@ -29,34 +29,34 @@ struct mount_table {
 	char *text;
 };
 
-/* Where something stands in a file system, whatever is mounted where. */
+/* A path inside a file system, wherever that is mounted. */
 struct mount_place {
 	unsigned major;
 	unsigned minor;
 	struct span path;
 };
 
-/* -1 without memory. Without /proc there are no mounts. The caller calls mount_table_free. */
+/* -1: no memory. Without /proc the table is empty. The caller calls mount_table_free. */
 MUST_USE int mount_table_read(struct mount_table *ret);
 
 void mount_table_free(struct mount_table *m);
 
-/* The place of path, which is fd's real path or is below it; it is written to room. */
+/* The place of path, which is fd's real path or below it; ret->path points into room. */
 bool mount_table_place(const struct mount_table *m, int fd, struct span path,
 	char room[MOUNT_PLACE_ROOM], struct mount_place *ret);
 
 bool mount_place_within(const struct mount_place *a, const struct mount_place *b);
 
-/* Marks the mounts that have the place in them. */
+/* Marks the mounts that contain the place. */
 void mount_table_mark(struct mount_table *m, const struct mount_place *place);
 
-/* Whether a marked mount is at or below path: a recursive bind takes it along. */
+/* Whether a marked mount is at or below path: a recursive bind mounts it too. */
 bool mount_table_shows_marked(const struct mount_table *m, struct span path);
 
-/* Whether fd is a process's directory in a procfs, or below one; path is its real path. */
+/* Whether fd is a process's directory in a procfs, or below one; path is fd's real path. */
 bool mount_table_is_process(const struct mount_table *m, int fd, struct span path);
 
-/* The mount point that path is at or below, by its text; empty: the root, or none. */
+/* The mount point at or above path, by its text; empty: the root, or none. */
 struct span mount_table_point(const struct mount_table *m, struct span path);
 
 #endif

@@ -9,7 +9,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
-/* What dockerd's question holds, and a plugin looks at. The rest is skipped, but must be JSON. */
+/* The members of dockerd's request that dsp reads. Others are skipped, but must be JSON. */
 enum part {
 	PART_METHOD,
 	PART_TARGET,
@@ -27,21 +27,7 @@ static const struct span parts[PART_COUNT] = {
 	[PART_BODY] = SPAN_INIT("RequestBody"),
 };
 
-static enum part part_of(struct span key)
-{
-	enum part p = PART_METHOD;
-
-	while (p < PART_COUNT && !span_equal(key, parts[p]))
-		p++;
-	return p;
-}
-
-static int not_json(const struct json_reader *r, const char *begin, struct err *e)
-{
-	return FAIL(e, 0, "the question is not JSON (byte %zu)", (size_t)(r->at - begin) + 1);
-}
-
-/* Takes null in place of a value that may be absent. */
+/* Skips a null in the place of a value that may be absent. */
 static bool skip_null(struct json_reader *r)
 {
 	return json_reader_peek(r) == 'n' && json_reader_skip(r);
@@ -94,7 +80,7 @@ static int parse_headers(struct json_reader *r, struct request *rq, struct err *
 	return more == 0 ? 0 : FAIL(e, 0, "the question's RequestHeaders is not JSON");
 }
 
-/* Base64 has no escapes, so the next quote is its end: up to 5.6 MiB are not read byte by byte. */
+/* Base64 has no escapes, so the next quote ends it: no need to read 5.6 MiB byte by byte. */
 static int parse_body(struct json_reader *r, struct request *rq, struct err *e)
 {
 	struct span text;
@@ -148,8 +134,10 @@ static int parse_all(struct json_reader *r, struct request *rq, struct err *e)
 	if (json_reader_peek(r) != '{')
 		return FAIL(e, 0, "the question is not a JSON object");
 	while ((more = json_reader_member(r, &first, &key)) > 0) {
-		enum part part = part_of(key);
+		enum part part = PART_METHOD;
 
+		while (part < PART_COUNT && !span_equal(key, parts[part]))
+			part++;
 		if (part < PART_COUNT && (seen & 1U << part))
 			return FAIL(e, 0, "the question holds %s twice", parts[part].s);
 		seen |= 1U << part;
@@ -157,7 +145,8 @@ static int parse_all(struct json_reader *r, struct request *rq, struct err *e)
 			return -1;
 	}
 	if (more != 0 || !json_reader_at_end(r))
-		return not_json(r, begin, e);
+		return FAIL(
+			e, 0, "the question is not JSON (byte %zu)", (size_t)(r->at - begin) + 1);
 	if (!(seen & 1U << PART_METHOD) || !(seen & 1U << PART_TARGET))
 		return FAIL(e, 0, "the question has no RequestMethod or no RequestUri");
 	return rq->method.n > 0 ? 0 : FAIL(e, 0, "the question's RequestMethod is empty");

@@ -25,7 +25,7 @@ static int connect_to(const char *path, struct err *e)
 	return fd >= 0 ? fd : FAIL(e, errno, "%s: nobody can be reached there", path);
 }
 
-/* Whether fd is ready for reading in time; else errno says why not. */
+/* Waits until fd can be read. False and errno: not in time. */
 static bool is_ready(int fd, uint64_t until)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -39,7 +39,7 @@ static bool is_ready(int fd, uint64_t until)
 	return rc > 0;
 }
 
-/* Everything until the other side closes. -1 and errno. */
+/* Reads until the server closes the connection. -1 and errno. */
 static int read_reply(int fd, uint64_t until, struct file_text *t)
 {
 	int rc = 1;
@@ -61,7 +61,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Status and body of a whole reply. */
+/* Finds status and body in a whole response. */
 static int parse_reply(struct http_reply *r, size_t n)
 {
 	static const char start[] = "HTTP/1.";
@@ -101,7 +101,7 @@ static int exchange(
 	fd = connect_to(path, e);
 	if (fd < 0)
 		return -1;
-	/* So few bytes find room in a fresh socket. */
+	/* A new socket has room for so few bytes. */
 	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
 		rc = read_reply(fd, until, &reply);
 	r.text = reply.text;

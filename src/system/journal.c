@@ -32,7 +32,7 @@ bool journal_has_stderr(void)
 
 int journal_stream(void)
 {
-	/* Name, unit (which journald finds itself), priority, whether a line may have its own. */
+	/* Identifier, unit (journald finds it itself), priority, whether a line may set its own. */
 	static const char head[] = "dsp\n\n6\n1\n0\n0\n0\n";
 	int fd = unix_socket_connect("/run/systemd/journal/stdout");
 

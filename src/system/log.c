@@ -9,16 +9,16 @@
 
 #include "dsp/system/journal.h"
 
-/* Lines that found no room since the last one that did. */
+/* Lines lost since the last one that was written. */
 static atomic_ulong lost;
 
-/* Where lines that are no faults go. */
+/* Where log_line writes. */
 static int lines_fd = STDERR_FILENO;
 
 /* Whether standard error is the journal's. */
 static bool in_journal;
 
-/* A pipe that polls writable takes a line of less than PIPE_BUF whole. */
+/* A pipe that polls writable takes a whole line of less than PIPE_BUF. */
 static int has_room(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
@@ -26,7 +26,7 @@ static int has_room(int fd)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
 }
 
-/* In the place of a stream that is broken; whoever else writes there has it too. */
+/* Replaces a broken stream; others who write to standard error get the new one too. */
 static bool renew_stream(void)
 {
 	int fd = journal_stream();

@@ -11,7 +11,7 @@
 
 #include "dsp/system/clock.h"
 
-/* In the child: nothing here may touch memory that a lock guards. */
+/* In the child: it must not use memory that a lock guards. */
 _Noreturn static void exec_child(const char *const *argv, int out)
 {
 	static const char path[] =
@@ -26,7 +26,7 @@ _Noreturn static void exec_child(const char *const *argv, int out)
 	_exit(127);
 }
 
-/* What comes until the other side closes; output keeps what fits. False: it took too long. */
+/* Reads until the other side closes; output keeps what fits. False: it took too long. */
 static bool read_output(int fd, uint64_t until, char *output, size_t cap)
 {
 	size_t n = 0;

@@ -92,7 +92,7 @@ static int open_trusted(const char *path, struct err *e)
 		return FAIL(e, w ? errno : ENOMEM, "%s", path);
 	w->check = check_component;
 	w->ctx = &way;
-	/* Not blocking: a FIFO would wait for a writer. */
+	/* O_NONBLOCK: opening a FIFO would wait for a writer. */
 	if (path_walk(w, whole) == 0)
 		fd = openat(w->parent >= 0 ? w->parent : w->fd, w->name[0] ? w->name : ".",
 			O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);

@@ -1,7 +1,7 @@
 /*
- * The last decisions, for those who look on (dsp watch): lines as an audit trail of all decisions
- * has them, in memory that is there only while somebody looks. When it is full the oldest go, and
- * who comes too late is told how many. Of one thread; nothing in it waits.
+ * The last decisions, for watchers (dsp watch): lines as an audit log of all decisions has them.
+ * The memory is allocated while somebody watches. When it is full the oldest lines go, and a
+ * watcher that comes too late learns how many. For one thread; no function blocks.
  */
 #ifndef DSP_RECENT_DECISIONS_H
 #define DSP_RECENT_DECISIONS_H
@@ -14,17 +14,17 @@
 #include "dsp/core/record/audit_record.h"
 
 enum {
-	WATCH_MS = 10000, /* nobody looked for so long: nobody looks on */
+	WATCH_MS = 10000, /* after so long without a read nobody watches */
 };
 
-/* What is there only while somebody looks. */
+/* Exists while somebody watches. */
 struct recent_view;
 
 struct recent_decisions {
-	char instance[24];        /* no other dsp has it; the names of lines begin with it */
-	uint64_t lines;           /* all so far; while nobody looks, a decision is one */
+	char instance[24];        /* unique to this process; ids of lines begin with it */
+	uint64_t lines;           /* all so far; while nobody watches, a decision is one */
 	uint64_t decisions;       /* all so far */
-	struct recent_view *view; /* NULL: nobody looks */
+	struct recent_view *view; /* NULL: nobody watches */
 };
 
 void recent_decisions_init(struct recent_decisions *recent);
@@ -35,29 +35,32 @@ static inline bool recent_decisions_active(const struct recent_decisions *recent
 	return recent->view != NULL;
 }
 
-/* A decision: what its line in a trail would be told of. */
+/* Records a decision. */
 void recent_decisions_add(struct recent_decisions *recent, const struct decision_event *e);
 
-/* What became of a request; its decision and pair are set for the line, and not to be used. */
+/*
+ * Records what became of a request (AuthZRes). Sets o->decision and o->pair for the line; the
+ * caller must not use them.
+ */
 void recent_decisions_add_outcome(struct recent_decisions *recent, struct request_outcome *o);
 
-/* dockerd has started anew: of what it had in hand it will tell nothing more. */
+/* dockerd restarted: drop all pending requests, their AuthZRes will not come. */
 void recent_decisions_dockerd_restarted(struct recent_decisions *recent);
 
 /*
- * What came behind a cursor, which a reply before this ended with; empty: nothing, but it begins
- * here; of another instance: all. mem_free is for the caller. The reply is lines of a trail, the
- * first of type "dropped" when some are missing, and a last one:
- * {"watch":1,"instance":"...","cursor":"...","decisions":N,"more":false}; more: ask at once. -1 and
- * e, with EINVAL: such a cursor was never given.
+ * Returns the lines after `cursor` (from the previous reply). Empty cursor: start now, no lines.
+ * Cursor of an earlier process: everything kept. The caller frees *ret with mem_free. The reply has
+ * lines of an audit log, the first of type "dropped" when some are missing, and a last line
+ * {"watch":1,"instance":"...","cursor":"...","decisions":N,"more":false}; "more": ask again at
+ * once. -1 and e; code EINVAL: no reply ended with such a cursor.
  */
 MUST_USE int recent_decisions_read(struct recent_decisions *recent, struct span cursor, char **ret,
 	size_t *len, struct err *e);
 
-/* Gives memory back once nobody looks on. In how many milliseconds to call again; 0: no need. */
+/* Frees the memory once nobody watches. Returns in how many ms to call again; 0: no need. */
 unsigned recent_decisions_tick(struct recent_decisions *recent);
 
-/* Bytes that are allocated; 0: nobody looks. */
+/* Bytes allocated; 0: nobody watches. */
 size_t recent_decisions_bytes(const struct recent_decisions *recent);
 
 #endif

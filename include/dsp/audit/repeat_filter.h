@@ -1,6 +1,6 @@
 /*
- * Which lines say again what was said less than a second ago: they are counted instead. Compared is
- * all of a line but its head, byte by byte. It locks nothing: its owner does.
+ * Suppresses audit lines that repeat within one second; counts them instead. Two lines are the same
+ * when all bytes after their heads are. It does not lock: the owner does.
  */
 #ifndef DSP_REPEAT_FILTER_H
 #define DSP_REPEAT_FILTER_H
@@ -13,20 +13,20 @@
 
 enum { REPEAT_LINES = 32, REPEAT_US = 1000000 };
 
-/* A line that was written, and how often it came again. */
+/* A line that was queued or printed, and how often it came again. */
 struct repeat {
-	char *text; /* NULL: free */
+	char *text; /* n bytes; NULL: no memory yet */
 	size_t n;
 	size_t room;
 	char id[AUDIT_RECORD_ID_ROOM];
 	const char *type;  /* of the line; static */
-	uint64_t begun_us; /* the line's own time */
+	uint64_t begun_us; /* the line's own time, as all below */
 	uint64_t first_us; /* of the repeats */
 	uint64_t last_us;
 	uint64_t count;
 };
 
-/* What a line is named. */
+/* The line that others repeat, for the report. */
 struct repeat_source {
 	const char *id;
 	const char *type;
@@ -34,29 +34,33 @@ struct repeat_source {
 
 struct repeat_filter {
 	struct repeat items[REPEAT_LINES];
-	uint64_t hashes[REPEAT_LINES]; /* of their texts */
-	size_t next;                   /* the one that began first */
-	uint64_t hash;                 /* of what was looked for */
+	uint64_t hashes[REPEAT_LINES]; /* of the items' texts */
+	size_t next;                   /* the oldest item */
+	uint64_t hash;                 /* of the text last looked for */
 };
 
-/* The line that text repeats at this time, or NULL. */
+/* The line that text repeats at now_us, microseconds since 1970; NULL: none. */
 struct repeat *repeat_filter_find(struct repeat_filter *f, struct span text, uint64_t now_us);
 
+/* Counts one repeat of the line. */
 void repeat_count(struct repeat *f, uint64_t now_us);
 
-/* The place for a new line, that of the oldest; what it counts must be told before. */
+/* The oldest item, which the next line replaces: report its count before, if it has one. */
 struct repeat *repeat_filter_oldest(struct repeat_filter *f);
 
-/* Begins to count repeats of the line that was just not found. Without memory it does not. */
+/*
+ * Starts to count repeats of the text that repeat_filter_find just did not find, if memory allows.
+ */
 void repeat_filter_add(
 	struct repeat_filter *f, struct span text, const struct repeat_source *of, uint64_t now_us);
 
-/* One whose second is over (or any, at the end) and that has something to tell; or NULL. */
+/* An item with repeats to report: its second is over, or all is true. NULL: none. */
 struct repeat *repeat_filter_due(struct repeat_filter *f, uint64_t now_us, bool all);
 
-/* It was told: the place is free. */
+/* Frees the item, once its count is reported. */
 void repeat_clear(struct repeat *f);
 
+/* Frees the texts, not f. */
 void repeat_filter_free(struct repeat_filter *f);
 
 #endif

@@ -1,4 +1,4 @@
-/* Docker's and containerd's sockets as /proc tells: those on which dockerd listens, and by name. */
+/* Finds the sockets of Docker and containerd in /proc: by who listens on them, and by name. */
 #ifndef DSP_LISTENING_SOCKETS_H
 #define DSP_LISTENING_SOCKETS_H
 
@@ -8,38 +8,39 @@
 
 enum listening {
 	LISTENING_KNOWN,
-	LISTENING_GUESSED, /* the process's descriptors may not be read: all that root listens on */
-	LISTENING_UNKNOWN, /* nor may its table of sockets; or there are too many */
+	LISTENING_GUESSED, /* its descriptors cannot be read: all sockets on which root listens */
+	LISTENING_UNKNOWN, /* nor can its table of sockets; or there are too many */
 };
 
 /*
- * Calls see with the absolute path of each unix socket that process listens on; of 32 at most.
- * How well these are known (never by a guess); -1 when memory ran out.
+ * Calls report with the absolute path of each unix socket on which process listens, 32 at most.
+ * Returns how well they are known (enum listening, never LISTENING_GUESSED); -1: no memory.
  */
 MUST_USE int listening_sockets_own(
 	pid_t process, void (*report)(void *ctx, const char *path), void *ctx);
 
 /*
- * The same, and then those of its network's name space that are called as Docker's are; or what may
- * be dockerd's.
+ * The same, and then the sockets of the process's network name space that are named as Docker's and
+ * containerd's are. LISTENING_GUESSED: all sockets that may be dockerd's.
  */
 MUST_USE int listening_sockets_all(
 	pid_t process, void (*report)(void *ctx, const char *path), void *ctx);
 
 /*
- * Whether process has a socket that listens at path; -1: nobody listens there, or it cannot be
- * known, as when the path was written in another way.
+ * 1: process has a socket that listens at path; 0: another process has it; -1: nobody listens
+ * there, or it is unknown, as when the path is written in another way.
  */
 MUST_USE int listening_sockets_has(pid_t process, const char *path);
 
 /*
- * Calls see with the address ("127.0.0.1:2375") of each TCP socket on which process listens and
- * which holder has too: systemd has all that it has handed over. What may not be read is left out.
+ * Calls report with the address ("127.0.0.1:2375") of each TCP socket on which process listens and
+ * which holder has too: systemd keeps those that it handed over. Sockets that cannot be read are
+ * left out.
  */
 void listening_sockets_tcp(
 	pid_t process, pid_t holder, void (*report)(void *ctx, const char *address), void *ctx);
 
-/* How well those of a process can be known. */
+/* How well the sockets of a process can be known. */
 enum listening listening_sockets_access(pid_t process);
 
 #endif

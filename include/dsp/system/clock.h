@@ -1,4 +1,6 @@
-/* Milliseconds of a clock that only goes forward, and waits that end with the first of several. */
+/*
+ * Clocks: monotonic milliseconds, the date in microseconds, and waits until the first of several.
+ */
 #ifndef DSP_CLOCK_H
 #define DSP_CLOCK_H
 
@@ -6,13 +8,13 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Now, to a few milliseconds: cheap enough for every turn of a loop. */
+/* Monotonic milliseconds, to a few milliseconds: cheap enough for every round of a loop. */
 uint64_t clock_about(void);
 
-/* Now. */
+/* Monotonic milliseconds. */
 uint64_t clock_now(void);
 
-/* Microseconds: now on the clock that is never set, and since 1970. */
+/* Microseconds: monotonic, and since 1970. */
 uint64_t clock_us(void);
 uint64_t clock_date_us(void);
 
@@ -22,14 +24,14 @@ enum { CLOCK_TEXT_ROOM = 32 };
 void clock_write(uint64_t us, char out[CLOCK_TEXT_ROOM]);
 
 /*
- * A condition that is waited for until a moment of the clock that only goes forward, and the moment
- * that is ms milliseconds from now on that clock. (pthread_cond_clockwait needs no such condition,
- * but ThreadSanitizer does not know it.)
+ * Initialises a condition whose timed waits use the monotonic clock, and returns the time ms from
+ * now on that clock. (pthread_cond_clockwait needs no such condition, but ThreadSanitizer does not
+ * know it.)
  */
 void clock_condition(pthread_cond_t *ret);
 struct timespec clock_after(unsigned ms);
 
-/* The shorter of two waits: wait (-1: for ever), and from now until then. */
+/* The shorter of two waits, in ms: wait (-1: for ever), and from now until then. */
 int clock_earlier(int wait, uint64_t now, uint64_t then);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The systemd journal: records are datagrams of NAME=value lines; and lines for persons, which a
- * service writes to its standard error, are a stream.
+ * The systemd journal. Records are datagrams of NAME=value lines (systemd's
+ * JOURNAL_NATIVE_PROTOCOL); log lines, which a service writes to its standard error, are a stream.
  */
 #ifndef DSP_JOURNAL_H
 #define DSP_JOURNAL_H
@@ -14,20 +14,20 @@
 
 enum journal_said {
 	JOURNAL_TOOK,
-	JOURNAL_BUSY,   /* try again: it does not read, or is being started anew */
-	JOURNAL_ABSENT, /* there is none */
+	JOURNAL_BUSY,   /* try again: journald does not read, or restarts */
+	JOURNAL_ABSENT, /* there is no journal */
 };
 
-/* Whether standard error goes to the journal, as the service manager says it does. */
+/* Whether standard error goes to the journal, as $JOURNAL_STREAM says (systemd.exec(5)). */
 bool journal_has_stderr(void);
 
-/* A new stream for lines, which does not block; -1: nobody takes it. */
+/* Opens a non-blocking stream for log lines, which the caller closes; -1: journald refuses. */
 int journal_stream(void);
 
-/* A datagram socket for journal_send; -1 and e. */
+/* Opens a datagram socket for journal_send, which the caller closes; -1 and e. */
 MUST_USE int journal_open(struct err *e);
 
-/* Sends one record to the journal at path; waits a moment where that can help. e: why not. */
+/* Sends one record to the journal at path; waits up to 200 ms for it to read. e: why not. */
 enum journal_said journal_send(int fd, const char *path, struct span record, struct err *e);
 
 #endif
