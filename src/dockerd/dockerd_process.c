@@ -29,7 +29,7 @@ struct daemons {
 	pid_t here[DAEMONS_MOST]; /* root's, in our PID namespace and with our root directory */
 	size_t count;
 	pid_t rootless;  /* another user's; 0: none */
-	pid_t elsewhere; /* in another PID namespace or root directory, as in a container; 0: none */
+	pid_t elsewhere; /* in another PID namespace or root directory: a container; 0: none */
 };
 
 /* Whether two paths lead to the same file, or both to none. */
@@ -332,7 +332,7 @@ static int check_absent(const struct daemons *all, const char *path, struct err 
 	return FAIL(e, 0, "%s: process %d answers there, and it is no dockerd", path, (int)peer);
 }
 
-/* Sets pid and rootless. wanted: the socket that dockerd must serve; NULL: the usual one, if any. */
+/* Sets pid and rootless. wanted: the socket that dockerd must serve; NULL: the usual one. */
 static int choose(struct dockerd *d, const struct daemons *all, const char *wanted, struct err *e)
 {
 	const char *path = wanted ? wanted : USUAL_SOCKET;

@@ -49,7 +49,7 @@ struct doctor {
 	struct unit units[UNIT_COUNT];
 };
 
-/* Fills d, of which only host, socket (empty: the usual one) and root are set. Free it afterwards. */
+/* Fills d; host, socket (empty: the usual one) and root are set already. doctor_free frees it. */
 void doctor_survey(struct doctor *d);
 void doctor_free(struct doctor *d);
 

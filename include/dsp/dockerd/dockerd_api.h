@@ -22,7 +22,7 @@ enum probe_result {
 	PROBE_UNKNOWN,   /* dockerd did not answer, or another plugin or a dead one denied: see e */
 };
 
-/* Sends GET /_ping?dsp=NONCE to dockerd, and asks the dsp on the socket whether it saw the nonce. */
+/* Sends GET /_ping?dsp=NONCE to dockerd, and asks the dsp on the socket whether it has seen it. */
 enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_socket, struct err *e);
 
 /*
