@@ -57,8 +57,10 @@ static int add_user(json_t *users, struct observations *all, const struct observ
 	text_copy(s->subject, name, sizeof(name));
 	text_escape(s->subject, shown, sizeof(shown));
 	known = json_object_get(w->users, name);
-	if (known)
-		return json_object_set(users, name, known);
+	if (known) {
+		(void)json_object_set(users, name, known);
+		return 0;
+	}
 	if (strcmp(s->known_by, "certificate") != 0)
 		return FAIL(e, 0,
 			"the user %s has a token, which no trail holds: give the policy file that "
@@ -70,7 +72,8 @@ static int add_user(json_t *users, struct observations *all, const struct observ
 		"the trail does not tell which certificates the user %s has: one with its own name "
 		"is assumed (--users FILE takes it from a policy file)",
 		shown);
-	return json_object_set_new(users, name, json_pack("{s:[s]}", "common_names", name));
+	(void)json_object_set_new(users, name, json_pack("{s:[s]}", "common_names", name));
+	return 0;
 }
 
 static int add_users(struct policy_draft *p, struct observations *all,

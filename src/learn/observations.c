@@ -50,14 +50,14 @@ void observations_note(struct observations *all, const char *fmt, ...)
 struct subject observation_subject(const struct observation *s, const struct rules *rules)
 {
 	/* A subject that the policy file does not name matches no rule that names subjects. */
-	struct subject stranger = subject_at(rules, SUBJECT_UNKNOWN_CERTIFICATE);
+	struct subject unnamed = subject_at(rules, SUBJECT_UNKNOWN_CERTIFICATE);
 	size_t id = rules ? rules_find_subject(rules, s->subject) : SIZE_MAX;
 
 	if (id != SIZE_MAX)
 		return subject_at(rules, id);
-	stranger.name = s->subject;
-	stranger.is_unknown_certificate = true;
-	return stranger;
+	unnamed.name = s->subject;
+	unnamed.is_unknown_certificate = true;
+	return unnamed;
 }
 
 void observation_write(const struct observation *s, char *out, size_t cap)

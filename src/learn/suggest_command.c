@@ -1,4 +1,4 @@
-/* dsp suggest: from an audit trail to flags or to a policy file. */
+/* dsp suggest: makes the smallest flags or policy file that allow what an audit log recorded. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>

@@ -110,7 +110,7 @@ static void write_request(const struct audit_entry *l, size_t most, struct line 
 	char *target = room;
 	const char *power;
 	struct line list;
-	size_t taken;
+	size_t used;
 
 	(void)audit_line_escaped(l, "method", method, sizeof(method) - 1);
 	(void)audit_line_escaped(l, "target", room, TARGET_MOST);
@@ -125,8 +125,8 @@ static void write_request(const struct audit_entry *l, size_t most, struct line 
 		line_add(&list, "]");
 	if (most < NARROW)
 		target += skip_version(room) - room;
-	taken = text->n + strlen(method) + strlen(powers) + 2;
-	audit_line_cut(target, most > taken + TARGET_LEAST ? most - taken : (size_t)TARGET_LEAST);
+	used = text->n + strlen(method) + strlen(powers) + 2;
+	audit_line_cut(target, most > used + TARGET_LEAST ? most - used : (size_t)TARGET_LEAST);
 	line_add(text, " %s %s%s", method, target, powers);
 }
 

@@ -280,7 +280,7 @@ static void write_start(const struct report *r, size_t i, char *room, size_t cap
 		text_copy(SPAN("?"), room, cap);
 }
 
-/* A bar of anything but nothing is high enough to be seen. */
+/* At least 2 for one decision, which is then visible beside many others. */
 static unsigned height(uint64_t n, uint64_t most)
 {
 	return n == 0 ? 0 : 2 + (unsigned)(n * (HIGH - 4) / most);

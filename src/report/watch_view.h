@@ -28,8 +28,8 @@ struct watch_view {
 	uint64_t would; /* be denied, but for monitor mode */
 	uint64_t lost;  /* lines that dspd could not keep */
 	uint64_t lost_decisions;
-	uint64_t lost_reported;    /* of the lost lines: how many the user was told of, */
-	uint64_t lost_reported_at; /* and when, as clock_now */
+	uint64_t lost_reported;    /* so many of the lost lines were reported, */
+	uint64_t lost_reported_at; /* at this time, as clock_now */
 	uint64_t generation;       /* of the settings that the last decision was made by */
 	uint64_t at_drawn;         /* decisions, when the last line was drawn */
 	struct repeat_filter repeats;
