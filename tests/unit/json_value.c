@@ -48,8 +48,10 @@ static void each_value_has_its_kind_and_its_text(void **state)
 		char *copy;
 
 		top = read_copy(rows[i].text, &copy, &where, &why);
-		if (!top)
+		if (!top) {
 			fail_msg("%s: %s", rows[i].text.s, why.text);
+			return;
+		}
 		assert_int_equal(top->kind, rows[i].kind);
 		assert_int_equal(top->count, rows[i].count);
 		assert_int_equal(top->size, rows[i].size);
@@ -72,7 +74,7 @@ static void members_are_found_and_walked(void **state)
 	json_ref list;
 	size_t where;
 	size_t n = 0;
-	char *copy;
+	char *copy = NULL;
 
 	(void)state;
 	top = read_copy(SPAN(text), &copy, &where, &why);
@@ -89,8 +91,8 @@ static void members_are_found_and_walked(void **state)
 	assert_false(json_value_true(json_value_member(top, "one")));
 	assert_null(json_value_member(top, "ONE"));
 	list = json_value_member(top, "list");
-	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e))
-		assert_true(span_equal(json_value_source(e, text), span_of(elements[n++])));
+	for (json_ref e = json_value_first(list); e && n < 3; e = json_value_next(list, e), n++)
+		assert_true(span_equal(json_value_source(e, text), span_of(elements[n])));
 	assert_int_equal(n, 3);
 	/* A string is a list of itself; what is absent has nothing in it. */
 	assert_ptr_equal(
