@@ -50,7 +50,8 @@ import reading  # noqa: E402
 MESSAGE_MOST = 207
 SECRET = "s3cr3t"
 LANES = 3       # starts and commands at once, beside the questions
-SAMPLE = 8      # of so many settings one is served too
+SAMPLE = 8      # of so many settings one is served too,
+SERVED = 4      # and asked one of so many questions
 
 
 class Names:
@@ -152,7 +153,7 @@ class Desk:
         # What a daemon does with broken settings is a matter of its start.
         self.is_broken = "DSP_ON_BROKEN" in column.flags
         self.server = Server(column, tmp) if served or self.is_broken else None
-        self.log, self.denials = b"", 0
+        self.log, self.denials, self.asked = b"", 0, 0
 
     def explain(self, question, extra):
         """The answer under these and some more flags."""
@@ -164,11 +165,13 @@ class Desk:
         answer = self.asker.ask(question, self.column.flags, self.column.socket, explain)
         self.log += answer.log
         self.denials += answer.allow is False
-        served = self.server.ask(question) if self.server else answer
-        if (served.allow, served.message) != (answer.allow, answer.message):
-            return ask.Answer("differs", f"served: {served.allow} {served.message!r}, asked: "
-                              f"{answer.allow} {answer.message!r}")
-        return answer
+        self.asked += 1
+        if not self.server or self.asked % SERVED != 1:
+            return answer
+        served = self.server.ask(question)
+        if served[:2] == answer[:2]:
+            return answer
+        return ask.Answer("differs", f"served: {served[:2]}, asked: {answer[:2]}")
 
     def leave(self):
         if self.server:

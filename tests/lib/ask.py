@@ -55,7 +55,7 @@ class Ask:
         return json.loads(answer)
 
     def put_in_force(self, flags, name):
-        environment = [f"{k}={v}" for k, v in dsp.clean_environment(flags).items()]
+        environment = [f"{k}={v}" for k, v in flags.items()]
         socket = os.path.join(os.path.realpath(self.directory.name), name)
         broken = self.send({"environment": environment, "socket": socket})["broken"]
         if broken:
