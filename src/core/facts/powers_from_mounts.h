@@ -4,10 +4,10 @@
 
 #include "power_tests.h"
 
-MUST_USE power_test_fn powers_from_bind;
-MUST_USE power_test_fn powers_from_mount;
-MUST_USE power_test_fn powers_from_service_mount;
-MUST_USE power_test_fn powers_from_volume;
-MUST_USE power_test_fn powers_from_remounts;
+power_test_fn powers_from_bind;
+power_test_fn powers_from_mount;
+power_test_fn powers_from_service_mount;
+power_test_fn powers_from_volume;
+power_test_fn powers_from_remounts;
 
 #endif

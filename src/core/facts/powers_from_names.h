@@ -4,12 +4,12 @@
 
 #include "power_tests.h"
 
-MUST_USE power_test_fn powers_from_capability;
-MUST_USE power_test_fn powers_from_security;
-MUST_USE power_test_fn powers_from_lacks;
-MUST_USE power_test_fn powers_from_network;
-MUST_USE power_test_fn powers_from_host_network;
-MUST_USE power_test_fn powers_from_image;
+power_test_fn powers_from_capability;
+power_test_fn powers_from_security;
+power_test_fn powers_from_lacks;
+power_test_fn powers_from_network;
+power_test_fn powers_from_host_network;
+power_test_fn powers_from_image;
 
 /*
  * Applies rule to an image's reference in its canonical form. tag: a tag or digest that is given
