@@ -3,7 +3,7 @@
 #include "dsp/core/base/json_writer.h"
 #include "dsp/core/parse/query.h"
 
-/* What a line may spend on each text; together with all that is fixed less than the whole. */
+/* Bytes for each text. Together with the fixed parts they are less than AUDIT_RECORD_MOST. */
 enum {
 	METHOD_ROOM = 64,
 	TARGET_ROOM = 1536,
@@ -13,105 +13,84 @@ enum {
 	RULE_ROOM = 256,
 	MESSAGE_ROOM = 1024,
 	DETAIL_ROOM = 256,
-	TAIL_ROOM = 192, /* for what closes the line: what was left out and cut */
+	TAIL_ROOM = 192, /* for the end of the line: details_left_out, cut */
 	CUT_MOST = 12,
 };
 
 struct draft {
 	struct json_writer s;
-	const char *cut[CUT_MOST]; /* the members of which the end is missing */
+	const char *cut[CUT_MOST]; /* keys of the texts that were cut */
 	size_t cuts;
 };
 
+/* Adds a text of the request, and notes when it was cut. */
 static void add_text(struct draft *d, const char *key, struct span text, size_t most)
 {
 	if (!json_writer_text(&d->s, key, text, most) && d->cuts < CUT_MOST)
 		d->cut[d->cuts++] = key;
 }
 
-/* --- parts of a line ---------------------------------------------------------------------------*/
+/* --- begin and end of a line -------------------------------------------------------------------*/
 
-static void begin(
-	struct draft *d, const struct audit_record_head *head, struct audit_record_line *ret)
+/* Writes the head, and the first member of the part that repeats. */
+static void begin(struct draft *d, const struct audit_record_head *head, const char *type,
+	const uint64_t *duration_us, struct audit_record_line *ret)
 {
 	*d = (struct draft){ .s = { .out = ret->text, .cap = sizeof(ret->text) - TAIL_ROOM } };
 	json_writer_raw(&d->s, SPAN("{"));
 	json_writer_number(&d->s, "v", 1);
 	json_writer_word(&d->s, "time", head->time);
 	json_writer_word(&d->s, "id", head->id);
-}
-
-static void begin_stable(struct draft *d, const char *type, struct audit_record_line *ret)
-{
+	if (duration_us)
+		json_writer_number(&d->s, "duration_us", *duration_us);
 	ret->stable = d->s.n;
 	json_writer_word(&d->s, "type", type);
 }
 
-/* The texts before have their bounds, so that this always has its room. */
+static void add_names(struct draft *d, const char *key, const char *const *names, size_t count)
+{
+	json_writer_key(&d->s, key);
+	json_writer_raw(&d->s, SPAN("["));
+	for (size_t i = 0; i < count; i++) {
+		json_writer_raw(&d->s, i > 0 ? SPAN(",\"") : SPAN("\""));
+		json_writer_raw(&d->s, span_of(names[i]));
+		json_writer_raw(&d->s, SPAN("\""));
+	}
+	json_writer_raw(&d->s, SPAN("]"));
+}
+
+/* This always has room: TAIL_ROOM was kept for it. */
 static void end(struct draft *d, struct audit_record_line *ret)
 {
 	d->s.cap = sizeof(ret->text) - 1;
 	d->s.full = false;
-	if (d->cuts > 0) {
-		json_writer_key(&d->s, "cut");
-		for (size_t i = 0; i < d->cuts; i++) {
-			json_writer_raw(&d->s, i > 0 ? SPAN(",\"") : SPAN("[\""));
-			json_writer_raw(&d->s, span_of(d->cut[i]));
-			json_writer_raw(&d->s, SPAN("\""));
-		}
-		json_writer_raw(&d->s, SPAN("]"));
-	}
+	if (d->cuts > 0)
+		add_names(d, "cut", d->cut, d->cuts);
 	json_writer_raw(&d->s, SPAN("}\n"));
 	ret->n = d->s.n;
 	ret->text[ret->n] = '\0';
 }
 
-static void add_name(struct json_writer *s, bool first, const char *name)
-{
-	json_writer_raw(s, first ? SPAN("\"") : SPAN(",\""));
-	json_writer_raw(s, span_of(name));
-	json_writer_raw(s, SPAN("\""));
-}
-
 static void add_powers(struct draft *d, const char *key, const struct powerset *powers)
 {
-	bool first = true;
+	const char *names[POWER_COUNT];
+	size_t n = 0;
 
-	json_writer_key(&d->s, key);
-	json_writer_raw(&d->s, SPAN("["));
 	for (size_t i = 0; i < POWER_COUNT; i++) {
-		if (!powerset_has(powers, (enum power)i))
-			continue;
-		add_name(&d->s, first, power_info((enum power)i)->name);
-		first = false;
+		if (powerset_has(powers, (enum power)i))
+			names[n++] = power_info((enum power)i)->name;
 	}
-	json_writer_raw(&d->s, SPAN("]"));
+	add_names(d, key, names, n);
 }
 
-/* --- targets -----------------------------------------------------------------------------------*/
+/* --- targets, without the secrets in their queries ---------------------------------------------*/
 
-static size_t last_at_sign(struct span value)
-{
-	for (size_t i = value.n; i > 0; i--) {
-		struct span rest = { value.s + i - 1, value.n - i + 1 };
-
-		if (rest.s[0] == '@' || span_starts(rest, SPAN("%40")))
-			return i - 1;
-	}
-	return value.n;
-}
-
-static bool starts_mark(struct span text)
-{
-	return text.s[0] == '?' || span_starts(text, SPAN("%3F")) || span_starts(text, SPAN("%3f"));
-}
-
-struct shown {
-	char text[TARGET_ROOM + 1]; /* one byte more than a line shows, so that a cut is seen */
+struct redacted {
+	char text[TARGET_ROOM + 1]; /* one byte more than a line holds, to see that it was cut */
 	size_t n;
 };
 
-static void show(struct shown *out, struct span s)
+static void copy(struct redacted *out, struct span s)
 {
 	size_t n = s.n < sizeof(out->text) - out->n ? s.n : sizeof(out->text) - out->n;
 
@@ -120,73 +99,71 @@ static void show(struct shown *out, struct span s)
 	out->n += n;
 }
 
-/* An address may have a user's name and password before its host, and a key in its query. */
-static void show_address(struct span value, struct shown *out)
+/* Hides a user and a password before the host of a URL, and its query, which may hold a key. */
+static void redact_address(struct span value, struct redacted *out)
 {
-	size_t at = last_at_sign(value);
-	size_t mark = 0;
+	size_t at = value.n; /* of the last "@" */
+	size_t mark = 0;     /* of the first "?" behind it */
 
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.s[i] == '@' || span_starts(span_after(value, i), SPAN("%40")))
+			at = i;
+	}
 	if (at > 0 && at < value.n) {
-		show(out, SPAN("(hidden)"));
+		copy(out, SPAN("(hidden)"));
 		value = span_after(value, at);
 	}
-	while (mark < value.n && !starts_mark(span_after(value, mark)))
+	while (mark < value.n && value.s[mark] != '?' &&
+		!span_starts(span_after(value, mark), SPAN("%3F")) &&
+		!span_starts(span_after(value, mark), SPAN("%3f")))
 		mark++;
-	show(out, (struct span){ value.s, mark });
+	copy(out, (struct span){ value.s, mark });
 	if (mark < value.n)
-		show(out, SPAN("?(hidden)"));
+		copy(out, SPAN("?(hidden)"));
 }
 
-/* A parameter, but for what nobody is to read. */
-static void show_pair(struct span pair, struct shown *out)
+static void redact_parameter(struct span pair, struct redacted *out)
 {
 	size_t sign = span_find(pair, '=');
 	struct span key = { pair.s, sign };
 	struct span value = span_after(pair, sign < pair.n ? sign + 1 : sign);
 
-	show(out, (struct span){ pair.s, pair.n - value.n });
-	/* These set environments: of a build, of an image. */
+	copy(out, (struct span){ pair.s, pair.n - value.n });
+	/* These set the environment of a build or an image. */
 	if (query_value_in(key, "buildargs,changes"))
-		show(out, value.n > 0 ? SPAN("(hidden)") : value);
+		copy(out, value.n > 0 ? SPAN("(hidden)") : value);
 	else if (query_value_in(key, "remote,fromSrc"))
-		show_address(value, out);
+		redact_address(value, out);
 	else
-		show(out, value);
-}
-
-/* A target as it was sent, but for the secrets in its query. */
-static void show_target(struct span target, struct shown *out)
-{
-	size_t mark = span_find(target, '?');
-	struct span rest = span_after(target, mark < target.n ? mark + 1 : mark);
-
-	out->n = 0;
-	show(out, (struct span){ target.s, target.n - rest.n });
-	while (rest.n > 0 && out->n < sizeof(out->text)) {
-		/* Go before 1.17 takes a ";" for a "&". */
-		struct span pair = { rest.s, span_find(rest, '&') };
-
-		pair.n = span_find(pair, ';');
-		show_pair(pair, out);
-		rest = span_after(rest, pair.n);
-		show(out, (struct span){ rest.s, rest.n > 0 });
-		rest = span_after(rest, rest.n > 0);
-	}
+		copy(out, value);
 }
 
 static void add_target(struct draft *d, struct span target)
 {
-	if (span_find(target, '?') < target.n) {
-		struct shown shown;
+	size_t mark = span_find(target, '?');
+	struct span rest = span_after(target, mark < target.n ? mark + 1 : mark);
+	struct redacted shown;
 
-		show_target(target, &shown);
-		add_text(d, "target", (struct span){ shown.text, shown.n }, TARGET_ROOM);
-	} else {
+	if (rest.n == 0) {
 		add_text(d, "target", target, TARGET_ROOM);
+		return;
 	}
+	shown.n = 0;
+	copy(&shown, (struct span){ target.s, target.n - rest.n });
+	while (rest.n > 0 && shown.n < sizeof(shown.text)) {
+		/* Go before 1.17 splits a query at ";" as well. */
+		struct span pair = { rest.s, span_find(rest, '&') };
+
+		pair.n = span_find(pair, ';');
+		redact_parameter(pair, &shown);
+		rest = span_after(rest, pair.n);
+		copy(&shown, (struct span){ rest.s, rest.n > 0 });
+		rest = span_after(rest, rest.n > 0);
+	}
+	add_text(d, "target", (struct span){ shown.text, shown.n }, TARGET_ROOM);
 }
 
-/* --- who, what ---------------------------------------------------------------------------------*/
+/* --- the request -------------------------------------------------------------------------------*/
 
 static const char *known_by(const struct decision_event *e)
 {
@@ -202,35 +179,25 @@ static const char *known_by(const struct decision_event *e)
 	return token ? "token" : "nothing";
 }
 
-/* In the words of a policy's "who". */
+/* As a rule's "who" names the subject. */
 static void add_subject(struct draft *d, const struct subject *subject)
 {
 	char name[SUBJECT_ROOM + 1] = "cn:";
-	size_t n = subject->name.n < sizeof(name) - 3 ? subject->name.n : sizeof(name) - 3;
+	size_t prefix = subject->is_unknown_certificate ? strlen("cn:") : 0;
+	size_t n = subject->name.n;
 
-	if (!subject->is_unknown_certificate) {
-		add_text(d, "subject", subject->name, SUBJECT_ROOM);
-		return;
-	}
-	memcpy(name + 3, subject->name.s, n);
-	add_text(d, "subject", (struct span){ name, n + 3 }, SUBJECT_ROOM);
-}
-
-static const char *reading_of(const struct facts *f)
-{
-	switch (f->reading) {
-	case READING_UNROUTABLE:
-		return "unroutable";
-	case READING_UNREADABLE:
-		return "unreadable";
-	case READING_EXACT:
-		break;
-	}
-	return "exact";
+	if (n > sizeof(name) - prefix)
+		n = sizeof(name) - prefix;
+	if (n > 0)
+		memcpy(name + prefix, subject->name.s, n);
+	add_text(d, "subject", (struct span){ name, prefix + n }, SUBJECT_ROOM);
 }
 
 static void add_request(struct draft *d, const struct decision_event *e)
 {
+	static const char *const readings[] = { [READING_EXACT] = "exact",
+		[READING_UNROUTABLE] = "unroutable",
+		[READING_UNREADABLE] = "unreadable" };
 	const struct facts *f = e->facts;
 
 	add_subject(d, e->subject);
@@ -243,7 +210,7 @@ static void add_request(struct draft *d, const struct decision_event *e)
 	if (f->name.n > 0)
 		add_text(d, "name", f->name, NAME_ROOM);
 	json_writer_word(&d->s, "access", f->route && !f->route->write ? "read" : "write");
-	json_writer_word(&d->s, "reading", reading_of(f));
+	json_writer_word(&d->s, "reading", readings[f->reading]);
 	if (f->incomplete)
 		json_writer_raw(&d->s, SPAN(",\"hidden\":true"));
 	if (f->invisible_mount)
@@ -251,34 +218,35 @@ static void add_request(struct draft *d, const struct decision_event *e)
 	add_powers(d, "powers", &f->powers);
 }
 
-/* --- what was decided --------------------------------------------------------------------------*/
-
-static void add_reasons(struct draft *d, const struct decision *said)
-{
-	if (said->reason[0] != '\0')
-		json_writer_word(&d->s, "reason", said->reason);
-	if (said->flag < FLAG_COUNT)
-		json_writer_word(&d->s, "flag", flag_at(said->flag)->name);
-	if (said->by == DECIDED_BY_POWER)
-		add_powers(d, "closed", &said->closed);
-	if (said->rule)
-		add_text(d, "rule", said->rule->name, RULE_ROOM);
-	if (said->monitored_rule)
-		add_text(d, "monitored_rule", said->monitored_rule->name, RULE_ROOM);
-}
+/* --- the decision ------------------------------------------------------------------------------*/
 
 static void add_decision(struct draft *d, const struct decision_event *e)
 {
-	const struct decision *said = e->decision;
-	const char *message = decision_event_message(e);
+	const struct decision *decision = e->decision;
 	bool allow = decision_event_allows(e);
 
 	json_writer_word(&d->s, "verdict", allow ? "allow" : "deny");
-	if (allow && said->monitored)
+	if (allow && decision->monitored)
 		json_writer_word(&d->s, "would", "deny");
 	json_writer_word(&d->s, "decided_by", decision_event_decided_by(e));
-	if (said)
-		add_reasons(d, said);
+	if (!decision)
+		return;
+	if (decision->reason[0] != '\0')
+		json_writer_word(&d->s, "reason", decision->reason);
+	if (decision->flag < FLAG_COUNT)
+		json_writer_word(&d->s, "flag", flag_at(decision->flag)->name);
+	if (decision->by == DECIDED_BY_POWER)
+		add_powers(d, "closed", &decision->closed);
+	if (decision->rule)
+		add_text(d, "rule", decision->rule->name, RULE_ROOM);
+	if (decision->monitored_rule)
+		add_text(d, "monitored_rule", decision->monitored_rule->name, RULE_ROOM);
+}
+
+static void add_policy(struct draft *d, const struct decision_event *e)
+{
+	const char *message = decision_event_message(e);
+
 	if (message)
 		add_text(d, "message", span_of(message), MESSAGE_ROOM);
 	json_writer_word(&d->s, "mode", e->policy->monitor ? "monitor" : "enforce");
@@ -302,28 +270,16 @@ static void add_flag(struct json_writer *s, const char *key, bool flag)
 	json_writer_raw(s, flag ? SPAN("true") : SPAN("false"));
 }
 
-/* A text that is there. False: its end is missing. */
+/* Adds a text unless it is empty. False: it was cut. */
 static bool add_part(struct json_writer *s, const char *key, struct span text)
 {
 	return text.n == 0 || json_writer_text(s, key, text, DETAIL_ROOM);
 }
 
-/* What only mounts have, and what was seen of them. False: a text was cut. */
-static bool write_mount(struct json_writer *s, const struct attribute *d)
-{
-	bool whole = add_part(s, "target", d->target);
-
-	add_flag(s, "read_only", d->read_only);
-	if (d->mount_info) {
-		whole = add_part(s, "resolved", span_of(d->mount_info->path)) && whole;
-		add_flag(s, "seen", d->mount_info->visible);
-	}
-	return whole;
-}
-
-/* False: it has no room. */
+/* False: the line has no room for it. */
 static bool write_detail(struct json_writer *s, const struct attribute *d)
 {
+	const struct mount_info *mount = d->kind == ATTRIBUTE_MOUNT ? d->mount_info : NULL;
 	bool whole;
 
 	json_writer_raw(s, SPAN("{"));
@@ -332,8 +288,14 @@ static bool write_detail(struct json_writer *s, const struct attribute *d)
 	json_writer_word(s, "kind", attribute_kind_name(d->kind));
 	whole = add_part(s, "field", d->field);
 	whole = add_part(s, "text", d->text) && whole;
-	if (d->kind == ATTRIBUTE_MOUNT)
-		whole = write_mount(s, d) && whole;
+	if (d->kind == ATTRIBUTE_MOUNT) {
+		whole = add_part(s, "target", d->target) && whole;
+		add_flag(s, "read_only", d->read_only);
+	}
+	if (mount) {
+		whole = add_part(s, "resolved", span_of(mount->path)) && whole;
+		add_flag(s, "seen", mount->visible);
+	}
 	if (d->maybe_id)
 		add_flag(s, "maybe_id", true);
 	if (!whole)
@@ -342,7 +304,7 @@ static bool write_detail(struct json_writer *s, const struct attribute *d)
 	return !s->full;
 }
 
-/* As many as the line holds, each whole; the rest is counted. */
+/* Adds as many as the line has room for, each whole; counts the rest. */
 static void add_details(struct draft *d, const struct attributes *details)
 {
 	size_t left_out = 0;
@@ -352,7 +314,7 @@ static void add_details(struct draft *d, const struct attributes *details)
 		return;
 	json_writer_key(&d->s, "details");
 	json_writer_raw(&d->s, SPAN("["));
-	d->s.cap--; /* for the bracket that closes */
+	d->s.cap--; /* for the closing bracket */
 	for (size_t i = 0; i < details->count; i++) {
 		size_t before = d->s.n;
 
@@ -383,12 +345,11 @@ void audit_record_decision(const struct audit_record_head *head, const struct de
 {
 	struct draft d;
 
-	begin(&d, head, ret);
-	json_writer_number(&d.s, "duration_us", e->duration_us);
-	begin_stable(&d, "decision", ret);
+	begin(&d, head, "decision", &e->duration_us, ret);
 	if (e->request)
 		add_request(&d, e);
 	add_decision(&d, e);
+	add_policy(&d, e);
 	if (e->request)
 		add_details(&d, &e->facts->attributes);
 	end(&d, ret);
@@ -399,8 +360,7 @@ void audit_record_outcome(const struct audit_record_head *head, const struct req
 {
 	struct draft d;
 
-	begin(&d, head, ret);
-	begin_stable(&d, "outcome", ret);
+	begin(&d, head, "outcome", NULL, ret);
 	if (o->decision)
 		json_writer_word(&d.s, "decision", o->decision);
 	if (o->user.n > 0)
@@ -413,7 +373,8 @@ void audit_record_outcome(const struct audit_record_head *head, const struct req
 	end(&d, ret);
 }
 
-static void finish_count(
+/* Writes how many lines, and since when. */
+static void end_count(
 	struct draft *d, const struct audit_record_head *head, struct audit_record_line *ret)
 {
 	json_writer_number(&d->s, "count", head->count);
@@ -426,11 +387,10 @@ void audit_record_repeats(const struct audit_record_head *head, const char *of, 
 {
 	struct draft d;
 
-	begin(&d, head, ret);
-	begin_stable(&d, "repeat", ret);
+	begin(&d, head, "repeat", NULL, ret);
 	json_writer_word(&d.s, "of", of);
 	json_writer_word(&d.s, "of_type", type);
-	finish_count(&d, head, ret);
+	end_count(&d, head, ret);
 }
 
 void audit_record_dropped(
@@ -438,8 +398,7 @@ void audit_record_dropped(
 {
 	struct draft d;
 
-	begin(&d, head, ret);
-	begin_stable(&d, "dropped", ret);
+	begin(&d, head, "dropped", NULL, ret);
 	json_writer_number(&d.s, "decisions", decisions);
-	finish_count(&d, head, ret);
+	end_count(&d, head, ret);
 }

@@ -1,7 +1,7 @@
 /*
- * One line of the audit trail: facts and decision to JSON (dsp-audit(5), plugin/audit.schema.json).
- * Pure: it knows no clock. Whatever bytes it is given, the line is valid JSON, valid UTF-8, one
- * line, and no longer than AUDIT_RECORD_MOST. Never in it: bodies, tokens, headers, environments.
+ * One line of the audit log: facts and decision as JSON (dsp-audit(5), plugin/audit.schema.json).
+ * Whatever bytes it is given, the line is valid JSON, valid UTF-8, one line, and shorter than
+ * AUDIT_RECORD_MOST. It never holds bodies, tokens, headers or environments.
  */
 #ifndef DSP_AUDIT_RECORD_H
 #define DSP_AUDIT_RECORD_H
