@@ -25,7 +25,7 @@ static void pieces_of_any_size(void **state)
 		"\"RequestBody\":\"eyJ9\\\\\\\"\",\"RequestHeaders\":{\"A\":\"b{\\\"\\\\c}]\"},"
 		"\"ResponseStatusCode\":201,\"ResponseBody\":\"e30=\","
 		"\"ResponseHeaders\":{\"RequestUri\":\"/x\"}}\n";
-	struct authz_response s;
+	static struct authz_response s;
 	struct request_outcome o;
 
 	(void)state;
@@ -45,7 +45,7 @@ static void any_order(void **state)
 		"{\"RequestUri\":\"/a\",\"ResponseStatusCode\" : 204 ,\"RequestMethod\":\"GET\"}",
 		" { \"RequestMethod\" : \"GET\" , \"RequestUri\" : \"/a\" , \"ResponseStatusCode\":204}",
 	};
-	struct authz_response s;
+	static struct authz_response s;
 	struct request_outcome o;
 
 	(void)state;
@@ -61,7 +61,7 @@ static void any_order(void **state)
 static void a_long_body_is_skipped(void **state)
 {
 	static char piece[1 << 16];
-	struct authz_response s;
+	static struct authz_response s;
 	struct request_outcome o;
 
 	(void)state;
@@ -78,7 +78,7 @@ static void a_long_body_is_skipped(void **state)
 
 static void no_status(void **state)
 {
-	struct authz_response s;
+	static struct authz_response s;
 	struct request_outcome o;
 
 	(void)state;
@@ -103,7 +103,7 @@ static void what_cannot_be_parsed(void **state)
 		"{\"RequestMethod\":\"GET\",\"RequestUri\":\"/a\"}}",
 	};
 	static char longer[AUTHZ_RESPONSE_ROOM + 200];
-	struct authz_response s;
+	static struct authz_response s;
 	struct request_outcome o;
 
 	(void)state;
