@@ -19,10 +19,9 @@ enum line_kind { LINE_DECISION, LINE_OUTCOME, LINE_NOTICE, LINE_KINDS };
 struct line_queue {
 	char *bytes;
 	size_t size;
-	uint64_t
-		begin; /* bytes removed so far; end: bytes put so far; modulo size they are offsets */
-	uint64_t end;
-	size_t count; /* lines */
+	uint64_t begin; /* bytes removed so far; modulo size it is an offset */
+	uint64_t end;   /* bytes put so far; the same */
+	size_t count;   /* lines */
 };
 
 /* What was copied out. */
