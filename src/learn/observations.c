@@ -13,7 +13,7 @@ struct observations *observations_new(void)
 
 	if (!all)
 		return NULL;
-	all->items = mem_array(OBSERVATIONS_MOST, sizeof(*all->items));
+	all->items = mem_array(OBSERVATIONS_MOST, sizeof(struct observation *));
 	if (all->items)
 		return all;
 	mem_free(all);

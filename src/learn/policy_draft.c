@@ -176,7 +176,7 @@ static bool port_pattern(const struct attribute *d, char *out)
 /* Whether a list of a policy file accepts text as an item: clients can send anything. */
 static bool is_item(enum list_kind k, struct span text)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	static const struct span letters = SPAN_INIT("ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
 
 	/* No pattern covers an unclean path ("/dev/snd/../sda"), not even the path itself. */
 	if (k == LIST_DEVICES)
@@ -186,7 +186,7 @@ static bool is_item(enum list_kind k, struct span text)
 	if (k != LIST_CAPABILITIES || span_equal(text, SPAN("ALL")))
 		return true;
 	for (size_t i = 0; i < text.n; i++) {
-		if (!memchr(letters, text.s[i], strlen(letters)))
+		if (span_find(letters, text.s[i]) == letters.n)
 			return false;
 	}
 	return span_starts(text, SPAN("CAP_")) && text.n > strlen("CAP_");
