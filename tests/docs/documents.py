@@ -4,6 +4,7 @@ import re
 import subprocess
 import tempfile
 
+import ask
 import dsp
 import tables
 import tools
@@ -136,9 +137,9 @@ def ask_docker(command):
     name = next(word for word in words[2:] if not word.startswith("-"))
     call = dict(DOCKER[words[1]])
     call["TARGET"] %= name
-    with tempfile.TemporaryDirectory() as tmp:
-        told = dsp.explain(tools.question(call), tmp)
-    return f"Error response from daemon: {DENIED}{told.get('message')}\n"
+    with ask.Ask() as asker:
+        message = asker.ask(tools.question(call), {}).message
+    return f"Error response from daemon: {DENIED}{message}\n"
 
 
 def check_samples(document, results):

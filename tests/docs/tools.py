@@ -1,12 +1,10 @@
 """The tools: the calls that each makes (tools.tsv, tests/suggest/sessions), and the flags that it needs (needs.tsv)."""
 import base64
-import contextlib
 import glob
 import json
 import os
-import tempfile
 
-import dsp
+import ask
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RECORDED = os.path.join(HERE, "..", "suggest", "sessions", "*.calls")
@@ -70,41 +68,31 @@ def flags_of(need, profile):
     return flags + need["LINUXSERVER"].split() if profile == "linuxserver" else flags
 
 
-def refused(calls, profile, flags, stack):
-    """What dsp says to the calls that it refuses under these flags. stack ends it."""
+def refused(calls, profile, flags, asker):
+    """What dspd says to the calls that it refuses under these flags."""
     settings = {"DSP_PROFILE": profile, **{flag: "1" for flag in flags}}
-    directory = stack.enter_context(tempfile.TemporaryDirectory())
-    server = stack.enter_context(dsp.Serve(directory, settings))
-    messages = []
-    with server.connect() as connection:
-        for q in calls:
-            allow, message = connection.ask(q)
-            if not allow:
-                messages.append(f"{q['RequestMethod']} {q['RequestUri']}: {message}")
-    # It ends while the next one is asked; the stack waits for it.
-    server.process.terminate()
-    return messages
+    answers = [(q, asker.ask(q, settings)) for q in calls]
+    return [f"{q['RequestMethod']} {q['RequestUri']}: {a.message}" for q, a in answers if not a.allow]
 
 
-def check_need(need, profile, calls, results):
+def check_need(need, profile, calls, asker, results):
     flags = flags_of(need, profile)
     name = f"{need['TOOL']}, {need['DOING']}, {profile}"
-    with contextlib.ExitStack() as stack:
-        messages = refused(calls, profile, flags, stack)
-        results.check(f"{name} is allowed", not messages, "; ".join(messages))
-        for flag in flags:
-            rest = [f for f in flags if f != flag]
-            results.check(f"{name} needs {flag}", refused(calls, profile, rest, stack),
-                          "nothing is refused without it")
+    messages = refused(calls, profile, flags, asker)
+    results.check(f"{name} is allowed", not messages, "; ".join(messages))
+    for flag in flags:
+        rest = [f for f in flags if f != flag]
+        results.check(f"{name} needs {flag}", refused(calls, profile, rest, asker), "nothing is refused without it")
 
 
 def check(results):
     groups = uses()
     needs = read_table("needs.tsv")
-    for need in needs:
-        calls = [call for use in need["CALLS"].split() for call in groups[use]]
-        for profile in PROFILES:
-            check_need(need, profile, calls, results)
+    with ask.Ask() as asker:
+        for need in needs:
+            calls = [call for use in need["CALLS"].split() for call in groups[use]]
+            for profile in PROFILES:
+                check_need(need, profile, calls, asker, results)
     used = {use for need in needs for use in need["CALLS"].split()}
     results.check("every group of calls belongs to a tool", used == set(groups),
                   ", ".join(sorted(set(groups) ^ used)))

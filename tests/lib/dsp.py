@@ -101,15 +101,3 @@ class Serve:
 
     def __exit__(self, *_):
         self.stop()
-
-
-def explain(question, directory, flags=None):
-    """What `dsp explain --request --json` tells of an AuthZReq."""
-    path = os.path.join(directory, "question.json")
-    with open(path, "w", encoding="utf-8") as f:
-        json.dump(question, f)
-    run = subprocess.run([DSP, "explain", "--json", "--request", path], check=False,
-                         env=clean_environment(flags), capture_output=True, text=True)
-    if not run.stdout:
-        return {"allow": None, "reason": run.stderr.strip()}
-    return json.loads(run.stdout)
