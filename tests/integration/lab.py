@@ -241,7 +241,8 @@ class Lab:
         """A container that runs until it is stopped, and then stops at once."""
         self.works('run', '-d', '--network', 'none', '--name', name, *words, 'bb', 'sh', '-c',
                    'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done')
-        wait_for(lambda: 'up' in self.docker('logs', name).text, name + ' does not come up')
+        logs = '/containers/%s/logs?stdout=1' % name
+        wait_for(lambda: 'up' in self.raw('GET', logs).text, name + ' does not come up')
 
     def plugin_directory(self):
         """The makings of a managed plugin that can be created, though not run."""

@@ -192,7 +192,7 @@ stop_dsp() {
 # dsp with these settings and arguments, in place of the one before. Sets why when it does not
 # serve, or when that one did not end as it should: it may have crashed.
 start_dsp() {
-	local word settings=() arguments=() tries=200 before
+	local word settings=() arguments=() tries=1000 before
 
 	stop_dsp
 	before=$dsp_status
@@ -216,7 +216,7 @@ start_dsp() {
 			why="dsp ended with status $dsp_status: $(tail -n 1 "$dir/dsp.log")"
 			return 1
 		fi
-		sleep 0.05
+		sleep 0.01
 	done
 	why="the dsp before this one ended with status $before"
 	[ "$before" = 0 ]
