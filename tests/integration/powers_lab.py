@@ -257,15 +257,18 @@ class Machine:
     def task(self, service, done):
         """Waits for the service's task, or the sign that there will be none; all that is known."""
         filters = '%7B%22service%22%3A%5B%22' + service + '%22%5D%7D'
-        end = time.monotonic() + 15
+        end, logs = time.monotonic() + 15, ''
         while time.monotonic() < end:
             text = self.lab.raw('GET', '/tasks?filters=' + filters).text
             for task in json.loads(text):
                 name = task['Status'].get('ContainerStatus', {}).get('ContainerID')
                 if name and task['Status']['State'] == 'running':
                     target = '/containers/%s/logs?stdout=1&stderr=1' % name
-                    text += self.lab.raw('GET', target).text
-            if done(text) or '"running"' in text.split('DesiredState')[0]:
+                    logs = self.lab.raw('GET', target).text
+                    # It runs before it prints, if it prints at all.
+                    end = min(end, time.monotonic() + 1)
+            text += logs
+            if done(text) or logs:
                 break
             time.sleep(0.1)
         return text
