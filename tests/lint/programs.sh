@@ -16,7 +16,10 @@ symbols() {
 
 objects=()
 for room in "${tool[@]}"; do
-	objects+=("$build/src/$room"/*.o)
+	# Not $build/src/*: it may still hold an object whose source has moved.
+	for source in "src/$room"/*.c; do
+		objects+=("$build/${source%.c}.o")
+	done
 done
 bad=$(comm -12 <(symbols "$build/dspd") <(symbols -g "${objects[@]}" | grep -vx main))
 bss=$(size -A "$build/dspd" | awk '$1 == ".bss" { print $2 }')
