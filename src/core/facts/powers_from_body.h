@@ -4,7 +4,9 @@
 
 #include "dsp/core/facts/facts.h"
 
-/* Adds those of f->body, which was parsed; the attributes point into its text. -1 without memory. */
+/*
+ * Adds those of f->body, which was parsed; the attributes point into its text. -1 without memory.
+ */
 MUST_USE int powers_from_body(struct facts *f);
 
 #endif

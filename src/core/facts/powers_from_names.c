@@ -130,8 +130,8 @@ static bool list_has(json_ref list, struct span word)
 }
 
 /*
- * A list that replaces Docker's own and lacks a path of it; the attribute is the first such path. Tools that
- * recreate containers send Docker's own list back.
+ * A list that replaces Docker's own and lacks a path of it; the attribute is the first such path.
+ * Tools that recreate containers send Docker's own list back.
  */
 int powers_from_lacks(struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {

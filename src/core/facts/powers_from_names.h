@@ -1,4 +1,6 @@
-/* Tests of power_rules.tab for names that Docker gives a meaning: capabilities, images, networks. */
+/*
+ * Tests of power_rules.tab for names that Docker gives a meaning: capabilities, images, networks.
+ */
 #ifndef DSP_POWERS_FROM_NAMES_H
 #define DSP_POWERS_FROM_NAMES_H
 
