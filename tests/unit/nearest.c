@@ -25,7 +25,7 @@ static void the_nearest_word(void **state)
 		{ "containers", 0, "containers" },
 		{ "contaienrs", 0, "containers" }, /* neighbours are swapped */
 		{ "containerz", 0, "containers" },
-		{ "containe", 0, "container" },
+		{ "containex", 0, "container" },
 		{ "image", 0, "images" },
 		{ "imgs", 0, "" }, /* of a short word one edit is near */
 		{ "exek", 0, "exec" },

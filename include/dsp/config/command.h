@@ -38,8 +38,8 @@ extern const struct command enable_command;
 extern const struct command disable_command;
 
 /*
- * The plugin socket of the dspd that a command talks to: what its --socket says (NULL: it has none),
- * else DSP_SOCKET, else the usual one.
+ * The plugin socket of the dspd that a command talks to: what its --socket says (NULL: it has
+ * none), else DSP_SOCKET, else the usual one.
  */
 const char *command_socket(const char *option);
 

@@ -28,7 +28,10 @@ struct client_request {
 	bool has_body; /* alone it implies JSON and its length */
 };
 
-/* Writes the AuthZReq that dockerd would send. The caller frees it with mem_free. NULL and e: it cannot be written. */
+/*
+ * Writes the AuthZReq that dockerd would send. The caller frees it with mem_free. NULL and e: it
+ * cannot be written.
+ */
 char *simulate_question(const struct client_request *a, struct err *e)
 	__attribute__((warn_unused_result));
 
