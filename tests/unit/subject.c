@@ -1,0 +1,118 @@
+/* Who asks: certificate, token, both, neither; and how a subject is written. */
+#include "world.h"
+
+/* The tokens are "one" and "two". */
+static const char users[] =
+	"{'users': {"
+	" 'anna': {'common_names': ['anna', 'anna.smith'],"
+	"  'tokens': ['sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed']},"
+	" 'bob': {"
+	"  'tokens': ['sha256:3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3']}},"
+	" 'rules': [{'name': 'r', 'who': ['cn:carl'], 'allow': ['system_info']}], 'otherwise': 'deny'}";
+
+static void identify(void **state)
+{
+	static const struct {
+		const char *user, *token, *name;
+		bool unknown;
+		enum subject_doubt doubt;
+	} table[] = {
+		{ NULL, NULL, "anonymous", false, SUBJECT_SURE },
+		{ "anna", NULL, "anna", false, SUBJECT_SURE },
+		{ "anna.smith", NULL, "anna", false, SUBJECT_SURE },
+		{ "anna.smit", NULL, "anna.smit", true, SUBJECT_SURE },
+		{ "bob", NULL, "bob", true, SUBJECT_SURE },
+		{ "carl", NULL, "cn:carl", false, SUBJECT_SURE },
+		{ NULL, "one", "anna", false, SUBJECT_SURE },
+		{ NULL, "two", "bob", false, SUBJECT_SURE },
+		{ NULL, "three", "anonymous", false, SUBJECT_UNKNOWN_TOKEN },
+		{ NULL, "", "anonymous", false, SUBJECT_UNKNOWN_TOKEN },
+		{ "anna", "one", "anna", false, SUBJECT_SURE },
+		{ "anna", "two", "anna", false, SUBJECT_TWO },
+		{ "bob", "two", "bob", true, SUBJECT_TWO },
+		{ "anna", "three", "anna", false, SUBJECT_UNKNOWN_TOKEN },
+	};
+	static struct world w;
+
+	(void)state;
+	world_open(&w, "", users);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct request rq = { .user = span_of(table[i].user),
+			.has_token = table[i].token != NULL,
+			.token = span_of(table[i].token) };
+		struct subject s = subject_identify(w.file.rules, &rq);
+
+		if (!span_equal(s.name, span_of(table[i].name)))
+			fail_msg("%zu: %.*s", i, (int)s.name.n, s.name.s);
+		assert_int_equal(s.is_unknown_certificate, table[i].unknown);
+		assert_int_equal(s.doubt, table[i].doubt);
+		if (!table[i].unknown)
+			assert_int_equal(s.id, rules_find_subject(w.file.rules, s.name));
+		else
+			assert_int_equal(s.id, SUBJECT_UNKNOWN_CERTIFICATE);
+	}
+	world_close(&w);
+}
+
+/* Without a policy file there are no users, and a token says nothing. */
+static void no_rules(void **state)
+{
+	struct request rq = { .user = SPAN("anna"), .has_token = true, .token = SPAN("x") };
+	struct subject s = subject_identify(NULL, &rq);
+
+	(void)state;
+	assert_int_equal(s.id, SUBJECT_UNKNOWN_CERTIFICATE);
+	assert_true(s.is_unknown_certificate && span_equal(s.name, SPAN("anna")));
+	assert_int_equal(s.doubt, SUBJECT_SURE);
+	rq.user.n = 0;
+	s = subject_identify(NULL, &rq);
+	assert_int_equal(s.id, SUBJECT_ANONYMOUS);
+	assert_int_equal(s.doubt, SUBJECT_SURE);
+}
+
+static void write(void **state)
+{
+	struct subject s = subject_at(NULL, SUBJECT_ANONYMOUS);
+	char out[16];
+
+	(void)state;
+	subject_write(&s, out, sizeof(out));
+	assert_string_equal(out, "anonymous");
+	s.is_unknown_certificate = true;
+	s.name = SPAN("a\n\"");
+	subject_write(&s, out, sizeof(out));
+	assert_string_equal(out, "cn:a\\x0a\\\"");
+	s.name = SPAN("a long name of a certificate");
+	subject_write(&s, out, sizeof(out));
+	assert_string_equal(out, "cn:a long na...");
+}
+
+static void valid_names(void **state)
+{
+	static const char *const good[] = { "a", "0", "anna.smith@example-1_2", "a b" };
+	static const char *const bad[] = { "", ".a", " a", "-a", "a/b", "a\n", "\xc3\xa4", "a:b" };
+	char name[66];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(subject_name_is_valid(span_of(good[i])));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(subject_name_is_valid(span_of(bad[i])));
+	memset(name, 'a', sizeof(name));
+	assert_true(subject_name_is_valid((struct span){ name, 64 }));
+	assert_false(subject_name_is_valid((struct span){ name, 65 }));
+	name[3] = '\0';
+	assert_false(subject_name_is_valid((struct span){ name, 64 }));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(identify),
+		cmocka_unit_test(no_rules),
+		cmocka_unit_test(write),
+		cmocka_unit_test(valid_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
