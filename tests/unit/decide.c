@@ -1,5 +1,5 @@
 /* Which step decides, and how: each step, their order, monitor mode. */
-#include "world.h"
+#include "questions.h"
 
 static const char rules[] =
 	"{'users': {'anna': {'common_names': ['anna']}},"

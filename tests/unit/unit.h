@@ -35,6 +35,16 @@ static inline char *exactly(const void *bytes, size_t n)
 	return copy;
 }
 
+/* A copy on the heap with " for each ', so that JSON can be read in C. */
+static inline char *quoted(const char *text)
+{
+	char *copy = text ? exactly(text, strlen(text) + 1) : NULL;
+
+	for (char *c = copy; c && *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	return copy;
+}
+
 /* n bytes of which each is one of alphabet's; on the heap. */
 static inline char *some_of(const char *alphabet, size_t n)
 {

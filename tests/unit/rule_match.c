@@ -1,0 +1,236 @@
+/* Whether a rule matches a request: allow rules cover every item, deny rules touch one. */
+#include "questions.h"
+
+#include <stdio.h>
+
+#include "dsp/core/policy/rule_match.h"
+
+static const char create[] = "/containers/create";
+
+/* One rule for everybody over containers and services; its last members are given. */
+static const struct row {
+	const char *rule; /* the members behind "name" and "who" */
+	const char *target;
+	const char *body;
+	enum match_result result;
+	const char *list; /* MATCH_NOT_LIST */
+	const char *item; /* of an allow rule */
+} table[] = {
+	/* operations and powers */
+	{ "'allow': ['container_stop'], 'powers': ['stop']", "/containers/a/stop", NULL, MATCH_YES,
+		NULL, NULL },
+	{ "'allow': ['container_stop']", "/containers/a/stop", NULL, MATCH_NOT_POWERS, NULL, NULL },
+	{ "'allow': ['container_stop'], 'powers': ['stop']", "/containers/a/kill", NULL,
+		MATCH_NOT_OPERATION, NULL, NULL },
+	{ "'deny': ['*'], 'powers': ['kill']", "/containers/a/kill", NULL, MATCH_YES, NULL, NULL },
+	{ "'deny': ['*'], 'powers': ['kill']", "/containers/a/stop", NULL, MATCH_NOT_POWERS, NULL,
+		NULL },
+	{ "'deny': ['*']", "/containers/a/stop", NULL, MATCH_YES, NULL, NULL },
+	/* mounts */
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv']", create,
+		"{'HostConfig': {'Binds': ['/srv/a:/a', '/srv:/b']}}", MATCH_YES, NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv']", create,
+		"{'HostConfig': {'Binds': ['/srv/a:/a', '/srv2:/b']}}", MATCH_NOT_LIST, "mounts",
+		"/srv2" },
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv:ro']", create,
+		"{'HostConfig': {'Binds': ['/srv:/a:ro']}}", MATCH_YES, NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv:ro']", create,
+		"{'HostConfig': {'Binds': ['/srv:/a']}}", MATCH_NOT_LIST, "mounts", "/srv" },
+	{ "'deny': ['*'], 'mounts': ['/srv']", create, "{'HostConfig': {'Binds': ['/srv/a:/a']}}",
+		MATCH_YES, NULL, NULL },
+	{ "'deny': ['*'], 'mounts': ['/srv']", create, "{'HostConfig': {'Binds': ['/:/a']}}",
+		MATCH_YES, NULL, NULL },
+	{ "'deny': ['*'], 'mounts': ['/srv']", create, "{'HostConfig': {'Binds': ['/var:/a']}}",
+		MATCH_NOT_LIST, "mounts", NULL },
+	{ "'deny': ['*'], 'mounts': ['/srv:ro']", create,
+		"{'HostConfig': {'Binds': ['/srv:/a:ro']}}", MATCH_NOT_LIST, "mounts", NULL },
+	/* images */
+	{ "'allow': ['*'], 'powers': ['create'], 'images': ['docker.io/library/alpine:*']", create,
+		"{'Image': 'alpine'}", MATCH_YES, NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'images': ['docker.io/library/alpine:*']", create,
+		"{'Image': 'evil'}", MATCH_NOT_LIST, "images", "docker.io/library/evil:latest" },
+	/* What may be an id may be any image. */
+	{ "'allow': ['*'], 'powers': ['create'], 'images': ['*']", create, "{'Image': 'abcdef'}",
+		MATCH_NOT_LIST, "images", "docker.io/library/abcdef:latest" },
+	{ "'deny': ['*'], 'images': ['docker.io/library/evil:*']", create, "{'Image': 'abcdef'}",
+		MATCH_YES, NULL, NULL },
+	{ "'deny': ['*'], 'images': ['docker.io/library/evil:*']", create, "{'Image': 'alpine'}",
+		MATCH_NOT_LIST, "images", NULL },
+	/* capabilities */
+	{ "'allow': ['*'], 'powers': ['create'], 'capabilities': ['CAP_NET_*']", create,
+		"{'HostConfig': {'CapAdd': ['NET_ADMIN']}}", MATCH_YES, NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'capabilities': ['CAP_NET_*']", create,
+		"{'HostConfig': {'CapAdd': ['ALL']}}", MATCH_NOT_LIST, "capabilities", "ALL" },
+	{ "'deny': ['*'], 'capabilities': ['CAP_SYS_ADMIN']", create,
+		"{'HostConfig': {'CapAdd': ['ALL']}}", MATCH_YES, NULL, NULL },
+	/* devices */
+	{ "'allow': ['*'], 'powers': ['create'], 'devices': ['/dev/snd/*']", create,
+		"{'HostConfig': {'Devices': [{'PathOnHost': '/dev/snd/timer'}]}}", MATCH_YES, NULL,
+		NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'devices': ['/dev/snd/*']", create,
+		"{'HostConfig': {'Devices': [{'PathOnHost': '/dev/snd/../sda'}]}}", MATCH_NOT_LIST,
+		"devices", "/dev/snd/../sda" },
+	{ "'deny': ['*'], 'devices': ['/dev/sda']", create,
+		"{'HostConfig': {'Devices': [{'PathOnHost': '/dev/snd/../sda'}]}}", MATCH_YES, NULL,
+		NULL },
+	/* ports */
+	{ "'allow': ['*'], 'powers': ['create'], 'ports': ['8000-8999']", create,
+		"{'HostConfig': {'PortBindings': {'80/tcp': [{'HostPort': '8080'}]}}}", MATCH_YES,
+		NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'ports': ['8000-8999']", create,
+		"{'HostConfig': {'PortBindings': {'80/tcp': [{'HostPort': '8990-9010'}]}}}",
+		MATCH_NOT_LIST, "ports", "8990-9010:80/tcp" },
+	{ "'allow': ['*'], 'powers': ['create'], 'ports': ['127.0.0.1:8080']", create,
+		"{'HostConfig': {'PortBindings': {'80/tcp': [{'HostPort': '8080'}]}}}",
+		MATCH_NOT_LIST, "ports", "8080:80/tcp" },
+	{ "'deny': ['*'], 'ports': ['9000']", create,
+		"{'HostConfig': {'PortBindings': {'80/tcp': [{'HostPort': '8990-9010'}]}}}",
+		MATCH_YES, NULL, NULL },
+	{ "'deny': ['*'], 'ports': ['127.0.0.1:80']", create,
+		"{'HostConfig': {'PortBindings': {'80/tcp': [{'HostPort': '80'}]}}}", MATCH_YES,
+		NULL, NULL },
+	/* networks and runtimes */
+	{ "'allow': ['*'], 'powers': ['create'], 'networks': ['front']", create,
+		"{'HostConfig': {'NetworkMode': 'front'}}", MATCH_YES, NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'networks': ['front']", create,
+		"{'HostConfig': {'NetworkMode': 'back'}}", MATCH_NOT_LIST, "networks", "back" },
+	{ "'allow': ['*'], 'powers': ['create'], 'runtimes': ['runc']", create,
+		"{'HostConfig': {'Runtime': 'other'}}", MATCH_NOT_LIST, "runtimes", "other" },
+	/* A power without an item is one that no list covers. */
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv']", create,
+		"{'HostConfig': {'Binds': ['/srv:/a'], 'Privileged': true}}", MATCH_NOT_POWERS,
+		NULL, NULL },
+};
+
+static struct rule_match match(struct world *w, const struct row *r, struct answer *a)
+{
+	const struct question q = { "POST", r->target, r->body, NULL, NULL };
+	struct mount_info *info;
+	struct powerset powers;
+
+	world_read(w, &q, a);
+	powers = a->facts.powers;
+	/* Every mount's source is what its text says. */
+	for (size_t i = 0; i < a->facts.attributes.count; i++) {
+		struct attribute *d = &a->facts.attributes.items[i];
+
+		if (d->kind != ATTRIBUTE_MOUNT)
+			continue;
+		info = (struct mount_info *)attributes_alloc(&a->facts.attributes, sizeof(*info));
+		assert_non_null(info);
+		*info = (struct mount_info){ .visible = true };
+		memcpy(info->path, d->text.s, d->text.n);
+		d->mount_info = info;
+	}
+	return rule_match(&w->file.rules->items[0], a->subject.id, &a->facts, &powers);
+}
+
+static void each_row(void **state)
+{
+	static struct world w;
+	static struct answer a;
+	char file[512];
+
+	(void)state;
+	for (const struct row *r = table; r < table + sizeof(table) / sizeof(table[0]); r++) {
+		struct rule_match m;
+
+		(void)snprintf(file, sizeof(file),
+			"{'rules': [{'name': 'r', 'who': ['*'], %s}], 'otherwise': 'profile'}",
+			r->rule);
+		world_open(&w, "", file);
+		m = match(&w, r, &a);
+		if (m.result != r->result)
+			fail_msg("%s: %s: %d", r->rule, r->body ? r->body : r->target,
+				(int)m.result);
+		if (m.result == MATCH_NOT_LIST)
+			assert_string_equal(list_name(m.list), r->list);
+		assert_true((m.item != NULL) == (r->item != NULL));
+		if (m.item && !span_equal(m.item->text, span_of(r->item)))
+			fail_msg("%s: %.*s", r->rule, (int)m.item->text.n, m.item->text.s);
+		assert_true(powerset_empty(&m.missing) ==
+			(m.result != MATCH_NOT_POWERS || w.file.rules->items[0].deny));
+		answer_free(&a);
+		world_close(&w);
+	}
+}
+
+/* Only what dsp saw as a whole is known to be below a listed path. */
+static void invisible(void **state)
+{
+	static const struct row row = { NULL, create, "{'HostConfig': {'Binds': ['/srv/a:/a']}}",
+		MATCH_YES, NULL, NULL };
+	static struct world w;
+	static struct answer a;
+	struct mount_info *info;
+	struct attribute *d;
+	struct powerset powers;
+
+	(void)state;
+	world_open(&w, "",
+		"{'rules': [{'name': 'r', 'who': ['*'], 'allow': ['*'], 'powers': ['create'], "
+		"'mounts': ['/srv']}], 'otherwise': 'profile'}");
+	assert_int_equal(match(&w, &row, &a).result, MATCH_YES);
+	d = &a.facts.attributes.items[0];
+	while (d->kind != ATTRIBUTE_MOUNT)
+		d++;
+	info = (struct mount_info *)(uintptr_t)d->mount_info;
+	powers = a.facts.powers;
+	info->visible = false;
+	assert_int_equal(
+		rule_match(&w.file.rules->items[0], 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	info->visible = true;
+	memset(info->path + strlen(info->path), 'x', sizeof(info->path) - strlen(info->path) - 1);
+	info->path[sizeof(info->path) - 1] = '\0';
+	assert_int_equal(
+		rule_match(&w.file.rules->items[0], 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	d->mount_info = NULL;
+	assert_int_equal(
+		rule_match(&w.file.rules->items[0], 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	/* What may ask for more than its items say is covered by no list. */
+	d->mount_info = info;
+	info->path[8] = '\0';
+	assert_int_equal(
+		rule_match(&w.file.rules->items[0], 0, &a.facts, &powers).result, MATCH_YES);
+	a.facts.incomplete = true;
+	assert_int_equal(
+		rule_match(&w.file.rules->items[0], 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	answer_free(&a);
+	world_close(&w);
+}
+
+static void subjects(void **state)
+{
+	static struct world w;
+	static struct answer a;
+	const struct question q = { "GET", "/containers/json", NULL, NULL, NULL };
+	struct powerset none = { { 0 } };
+
+	(void)state;
+	world_open(&w, "",
+		"{'users': {'anna': {'common_names': ['anna']}, 'bob': {'common_names': ['bob']}}, "
+		"'groups': {'g': ['bob']}, "
+		"'rules': [{'name': 'r', 'who': ['@g', 'cn:carl'], 'allow': ['*']}], "
+		"'otherwise': 'profile'}");
+	world_read(&w, &q, &a);
+	for (size_t id = 0; id < w.file.rules->subject_count; id++) {
+		struct span name = w.file.rules->subjects[id];
+		bool in = span_equal(name, SPAN("bob")) || span_equal(name, SPAN("cn:carl"));
+
+		assert_int_equal(rule_match(&w.file.rules->items[0], id, &a.facts, &none).result,
+			in ? MATCH_YES : MATCH_NOT_SUBJECT);
+	}
+	answer_free(&a);
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_row),
+		cmocka_unit_test(invisible),
+		cmocka_unit_test(subjects),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
