@@ -301,37 +301,37 @@ int audit_reader_next(struct audit_reader *r, struct audit_entry *ret, struct er
 
 /* --- members -----------------------------------------------------------------------------------*/
 
-const char *audit_entry_text(const struct audit_entry *l, const char *member)
+const char *audit_entry_text(const struct audit_entry *entry, const char *member)
 {
-	const char *text = json_string_value(json_object_get(l->object, member));
+	const char *text = json_string_value(json_object_get(entry->object, member));
 
 	return text ? text : "";
 }
 
-uint64_t audit_entry_number(const struct audit_entry *l, const char *member)
+uint64_t audit_entry_number(const struct audit_entry *entry, const char *member)
 {
-	json_int_t n = json_integer_value(json_object_get(l->object, member));
+	json_int_t n = json_integer_value(json_object_get(entry->object, member));
 
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-const char *audit_entry_verdict(const struct audit_entry *l)
+const char *audit_entry_verdict(const struct audit_entry *entry)
 {
-	if (strcmp(audit_entry_text(l, "verdict"), "allow") != 0)
+	if (strcmp(audit_entry_text(entry, "verdict"), "allow") != 0)
 		return "deny";
-	return audit_entry_text(l, "would")[0] != '\0' ? "would" : "allow";
+	return audit_entry_text(entry, "would")[0] != '\0' ? "would" : "allow";
 }
 
-const char *audit_entry_word(const struct audit_entry *l, const char *list, size_t at)
+const char *audit_entry_word(const struct audit_entry *entry, const char *list, size_t at)
 {
-	return json_string_value(json_array_get(json_object_get(l->object, list), at));
+	return json_string_value(json_array_get(json_object_get(entry->object, list), at));
 }
 
-bool audit_entry_has(const struct audit_entry *l, const char *list, const char *word)
+bool audit_entry_has(const struct audit_entry *entry, const char *list, const char *word)
 {
 	const char *one;
 
-	for (size_t i = 0; (one = audit_entry_word(l, list, i)) != NULL; i++) {
+	for (size_t i = 0; (one = audit_entry_word(entry, list, i)) != NULL; i++) {
 		if (strcmp(one, word) == 0)
 			return true;
 	}

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,12 +72,11 @@ int file_read_all(int fd, size_t most, struct file_text *ret)
 
 int file_read(const char *path, size_t most, char **ret, size_t *len, struct err *e)
 {
-	AUTO_FD int opened = -1;
-	int fd = STDIN_FILENO;
+	bool standard_input = strcmp(path, "-") == 0;
+	AUTO_FD int opened = standard_input ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = standard_input ? STDIN_FILENO : opened;
 	struct file_text read;
 
-	if (strcmp(path, "-") != 0)
-		fd = opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd >= 0 && file_read_all(fd, most, &read) == 0) {
 		*ret = read.text;
 		*len = read.n;

@@ -106,7 +106,6 @@ static bool is_process_link(int fd, const char *name)
 static int step(struct path_walk *w, struct span part, struct span after)
 {
 	char name[sizeof(w->name)];
-	AUTO_FD int link = -1;
 	struct stat st;
 	int fd;
 
@@ -117,9 +116,12 @@ static int step(struct path_walk *w, struct span part, struct span after)
 	text_copy(part, name, sizeof(name));
 	fd = openat(w->fd, name, INSPECT | O_NOFOLLOW);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)) {
-		link = fd;
-		if (!w->through_magic || !is_process_link(w->fd, name))
-			return check(w, fd, &st, after) == 0 ? follow(w, fd, after) : -1;
+		bool magic = w->through_magic && is_process_link(w->fd, name);
+		int rc = magic || check(w, fd, &st, after) != 0 ? -1 : follow(w, fd, after);
+
+		file_close_auto(&fd);
+		if (!magic)
+			return rc;
 		/* Its text is a name for people; the kernel alone knows where it leads. */
 		w->magic = true;
 		fd = openat(w->fd, name, INSPECT);

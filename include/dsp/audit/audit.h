@@ -56,7 +56,7 @@ void audit_configure(struct audit *a, const struct audit_settings *settings);
  * allows must be denied: the log must keep it (DSP_AUDIT_FULL=deny) and cannot. The line then says
  * so, if there is room for it.
  */
-const struct refusal *audit_decision(struct audit *a, const struct decision_event *e);
+const struct refusal *audit_decision(struct audit *a, const struct decision_event *event);
 
 /*
  * Records what became of a request (AuthZRes), if the settings want it. Sets o->decision and
