@@ -1,6 +1,8 @@
 /* Who asks: certificate, token, both, neither; and how a subject is written. */
 #include "world.h"
 
+#include "dsp/core/policy/subject.h"
+
 /* The tokens are "one" and "two". */
 static const char users[] =
 	"{'users': {"
