@@ -203,7 +203,6 @@ struct call *authorize_next_answer(void *ctx)
 	struct lookup_result result;
 	struct exchange *x;
 	struct call *call;
-	struct span missing;
 
 	if (!lookup_pool_next(service->pool, &result))
 		return NULL;
@@ -211,8 +210,8 @@ struct call *authorize_next_answer(void *ctx)
 	call = x->call;
 	if (!result.in_time)
 		mark_source_unreadable(&x->facts, result.source);
-	else if (!mount_lookup_attach(x->lookup, &x->facts, &missing))
-		mark_source_unreadable(&x->facts, missing);
+	else
+		mount_lookup_attach(x->lookup, &x->facts);
 	conclude(service, x);
 	exchange_end(x);
 	return call;

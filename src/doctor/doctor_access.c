@@ -311,8 +311,8 @@ static void report_sockets(const struct doctor *d, struct check_result *result, 
 
 	if (!d->root || !d->dockerd || d->dockerd->pid == 0)
 		check_result_add(result, CHECK_UNKNOWN, "which they are cannot be told");
-	else if (listening_sockets_all(d->dockerd->pid, report_socket, &s) != 0)
-		check_result_add(result, CHECK_UNKNOWN, "out of memory");
+	else if (listening_sockets_all(d->dockerd->pid, report_socket, &s) < 0)
+		check_result_add(result, CHECK_UNKNOWN, "which they are cannot be read");
 	else if (result->state == CHECK_OK && s.seen == 0 && containerd)
 		check_result_add(result, CHECK_NOTE, "none is seen on this machine");
 	else

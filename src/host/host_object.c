@@ -20,8 +20,12 @@ void host_object_close(struct host_object *o)
 static int open_without_magic(const char *path)
 {
 	const struct open_how how = { .flags = INSPECT, .resolve = RESOLVE_NO_MAGICLINKS };
+	int fd;
 
-	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	do
+		fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	while (fd < 0 && errno == EINTR);
+	return fd;
 }
 
 /* base and rest, cleaned, cut where they do not fit. rest may stand in the walk's room. */
@@ -43,6 +47,13 @@ static struct span join(struct host_object *o, struct span base, struct span res
 	return (struct span){ o->clean, n };
 }
 
+static void find_real_path(struct host_object *o)
+{
+	o->base = path_walk_real(o->fd, o->real, sizeof(o->real));
+	if (o->base.n == 0 && (o->error == 0 || !path_error_is_answer(errno)))
+		o->error = errno;
+}
+
 /* Component by component, as far as files exist. */
 static void walk_partly(struct host_object *o, const char *path)
 {
@@ -50,12 +61,13 @@ static void walk_partly(struct host_object *o, const char *path)
 
 	w->through_magic = true;
 	o->there = path_walk(w, path) == 0;
+	o->error = o->there ? 0 : errno;
 	o->fd = w->fd;
 	w->fd = -1;
 	path_walk_close(w);
 	o->magic = w->magic;
 	if (o->fd >= 0)
-		o->base = path_walk_real(o->fd, o->real, sizeof(o->real));
+		find_real_path(o);
 	o->plain = o->there && o->base.n > 0 && !o->magic;
 	o->path = join(o, o->base, o->base.n > 0 ? w->rest : span_of(path));
 }
@@ -65,18 +77,22 @@ void host_object_find(struct host_object *o, const char *path)
 	host_object_close(o);
 	o->base = o->path = (struct span){ NULL, 0 };
 	o->there = o->plain = o->magic = false;
+	o->error = 0;
 	o->fd = open_without_magic(path);
 	if (o->fd < 0 && errno == ELOOP) {
 		/* The path goes through such a link. */
 		o->magic = true;
-		o->fd = open(path, INSPECT);
+		o->fd = path_open_at(AT_FDCWD, path, INSPECT);
 	}
-	/* openat2 also fails before Linux 5.6, and with RestrictSUIDSGID= of systemd. */
+	/*
+	 * openat2 also fails before Linux 5.6, and with RestrictSUIDSGID= of systemd. Whatever the
+	 * reason, the walk finds it again, or says how far the path leads.
+	 */
 	if (o->fd < 0) {
 		walk_partly(o, path);
 		return;
 	}
-	o->base = path_walk_real(o->fd, o->real, sizeof(o->real));
+	find_real_path(o);
 	o->plain = o->base.n > 0 && !o->magic;
 	o->there = true;
 	o->path = o->base.n > 0 ? o->base : join(o, o->base, span_of(path));

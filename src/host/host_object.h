@@ -12,6 +12,7 @@ struct host_object {
 	bool there;       /* fd is the object itself */
 	bool plain;       /* and by links that mean the same to every process */
 	bool magic;       /* the way leads through a process's cwd, root, fd or the like */
+	int error;        /* why it was not reached, or its real path is not known; 0: neither */
 	struct span base; /* the real path of fd; empty: not known */
 	struct span path; /* base and the rest that is not there; clean; cut to PATH_WALK_ROOM */
 

@@ -14,6 +14,7 @@
 #include "dsp/core/facts/paths.h"
 #include "dsp/host/listening_sockets.h"
 #include "dsp/system/file.h"
+#include "dsp/system/path_walk.h"
 #include "host_object.h"
 #include "mount_table.h"
 
@@ -46,21 +47,30 @@ struct host_view {
 	struct object_set own;     /* the files that keep dsp in force */
 	struct object_set sockets; /* ids has the directories above the sockets too */
 	struct identity root;
-	struct span socket_dir; /* clean; mem_free */
-	bool no_memory;
+	struct span socket_dir;    /* clean; mem_free */
+	int error;                 /* the first one of a look-up; 0: none */
 	bool blind;                /* the sockets on which dockerd listens are unknown */
 	struct host_object object; /* the one found last */
 	char place[MOUNT_PLACE_ROOM];
 };
 
+/* Records that a look-up failed. What says something about a path is no failure. */
+static void record_error(struct host_view *h, int code)
+{
+	if (h->error == 0 && code != 0 && !path_error_is_answer(code))
+		h->error = code;
+}
+
 /* --- identities --------------------------------------------------------------------------------*/
 
-static bool identify(int fd, struct identity *ret, mode_t *mode)
+static bool identify(struct host_view *h, int fd, struct identity *ret, mode_t *mode)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0)
+	if (fstat(fd, &st) != 0) {
+		record_error(h, errno);
 		return false;
+	}
 	*ret = (struct identity){ st.st_dev, st.st_ino };
 	*mode = st.st_mode;
 	return true;
@@ -100,30 +110,38 @@ static bool identities_add(struct identities *set, const struct identity *id)
  * Opens the directory that the object is or stands in; the caller closes it. steps gets how many
  * directories there are from it to the root, itself included.
  */
-static int directory_of(const struct host_object *o, mode_t mode, size_t *steps)
+static int directory_of(struct host_view *h, mode_t mode, size_t *steps)
 {
-	char path[1024];
+	const struct host_object *o = &h->object;
+	char *path = h->place;
 	size_t n = o->base.n;
+	int fd = -1;
 
 	*steps = n > 0 ? 1 : UNKNOWN_DEPTH;
 	for (size_t i = 1; i < n; i++)
 		*steps += o->base.s[i] == '/' || i == 1;
-	if (S_ISDIR(mode))
-		return openat(o->fd, ".", O_PATH | O_CLOEXEC);
-	while (n > 0 && o->base.s[n - 1] != '/')
+	while (!S_ISDIR(mode) && n > 0 && o->base.s[n - 1] != '/')
 		n--;
-	if (n == 0 || n >= sizeof(path))
-		return -1;
-	*steps -= *steps > 1;
-	text_copy((struct span){ o->base.s, n }, path, sizeof(path));
-	return open(path, O_PATH | O_CLOEXEC);
+	errno = n < sizeof(h->place) ? ENOENT : ENAMETOOLONG;
+	if (S_ISDIR(mode)) {
+		fd = path_open_at(o->fd, ".", O_PATH | O_CLOEXEC);
+	} else if (n > 0 && n < sizeof(h->place)) {
+		*steps -= *steps > 1;
+		text_copy((struct span){ o->base.s, n }, path, sizeof(h->place));
+		fd = path_open_at(AT_FDCWD, path, O_PATH | O_CLOEXEC);
+	}
+	if (fd < 0)
+		record_error(h, errno);
+	return fd;
 }
 
 /* Closes fd, and opens the next directory up; -1: there is none. */
-static int parent_of(int fd)
+static int parent_of(struct host_view *h, int fd)
 {
-	int up = openat(fd, "..", O_PATH | O_CLOEXEC);
+	int up = path_open_at(fd, "..", O_PATH | O_CLOEXEC);
 
+	if (up < 0)
+		record_error(h, errno);
 	(void)close(fd);
 	return up;
 }
@@ -141,20 +159,26 @@ static void record_place(struct host_view *h, struct object_set *k)
 	if (place.path.s)
 		k->places[k->place_count++] = place;
 	else
-		h->no_memory = true;
+		record_error(h, ENOMEM);
 }
 
 static void record_identity(struct host_view *h, struct object_set *k, const struct identity *id)
 {
 	if (!identities_add(&k->ids, id))
-		h->no_memory = true;
+		record_error(h, ENOMEM);
+}
+
+static void find_object(struct host_view *h, const char *path)
+{
+	host_object_find(&h->object, path);
+	record_error(h, h->object.error);
 }
 
 static bool find(struct host_view *h, const char *path, struct identity *id, mode_t *mode)
 {
-	host_object_find(&h->object, path);
+	find_object(h, path);
 	/* A link to a missing file is found as the parent of that file: not what was meant. */
-	return h->object.there && identify(h->object.fd, id, mode);
+	return h->object.there && identify(h, h->object.fd, id, mode);
 }
 
 static void record_own(struct host_view *h, const char *path)
@@ -162,29 +186,17 @@ static void record_own(struct host_view *h, const char *path)
 	struct identity id;
 	mode_t mode;
 
-	host_object_find(&h->object, path);
+	find_object(h, path);
 	if (h->object.fd < 0)
 		return;
 	if (!h->object.there) {
 		/* It may exist, in a directory that dsp must not enter. */
 		record_place(h, &h->own);
-	} else if (identify(h->object.fd, &id, &mode) && compare(&id, &h->root) != 0) {
+	} else if (identify(h, h->object.fd, &id, &mode) && compare(&id, &h->root) != 0) {
 		/* Not the root, even if a path leads there: all would be dsp's own. */
 		record_identity(h, &h->own, &id);
 		record_place(h, &h->own);
 	}
-}
-
-/* A socket in a directory that dsp must not enter: records at least its place. */
-static void record_hidden_socket(struct host_view *h, const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) == 0 || errno != EACCES)
-		return;
-	host_object_find(&h->object, path);
-	if (h->object.fd >= 0)
-		record_place(h, &h->sockets);
 }
 
 static void record_socket(void *ctx, const char *path)
@@ -196,16 +208,18 @@ static void record_socket(void *ctx, const char *path)
 	AUTO_FD int fd = -1;
 
 	if (!find(h, path, &id, &mode)) {
-		record_hidden_socket(h, path);
+		/* In a directory that dsp must not enter: at least its place. */
+		if (h->object.error == EACCES && h->object.fd >= 0)
+			record_place(h, &h->sockets);
 		return;
 	}
 	record_identity(h, &h->sockets, &id);
 	record_place(h, &h->sockets);
-	fd = directory_of(&h->object, mode, &steps);
+	fd = directory_of(h, mode, &steps);
 	for (; fd >= 0 && steps > 0; steps--) {
-		if (identify(fd, &id, &mode))
+		if (identify(h, fd, &id, &mode))
 			record_identity(h, &h->sockets, &id);
-		fd = parent_of(fd);
+		fd = parent_of(h, fd);
 	}
 }
 
@@ -246,7 +260,8 @@ static void read_host(struct host_view *h, pid_t docker)
 		record_socket(h, paths[i].s);
 	if (docker > 0)
 		known = listening_sockets_all(docker, record_socket, h);
-	h->no_memory = h->no_memory || known < 0;
+	if (known < 0)
+		record_error(h, errno);
 	h->blind = known == LISTENING_UNKNOWN;
 	mark_exposed(h);
 	host_object_close(&h->object);
@@ -260,22 +275,28 @@ struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 {
 	struct host_view *h = mem_array(1, sizeof(*h));
 	char *dir = mem_alloc(socket_dir.n + 2);
+	int code = ENOMEM;
 
 	if (h)
 		h->object.fd = -1;
 	if (!h || !dir || mount_table_read(&h->mounts) != 0) {
+		code = h && dir ? errno : ENOMEM;
 		mem_free(dir);
 		host_view_free(h);
+		errno = code;
 		return NULL;
 	}
 	h->socket_dir = (struct span){ dir, path_clean(socket_dir, dir) };
 	dir[h->socket_dir.n] = '\0';
 	read_host(h, docker);
-	if (h->no_memory) {
-		host_view_free(h);
-		return NULL;
-	}
-	return h;
+	if (h->error == 0)
+		h->error = h->mounts.error;
+	if (h->error == 0)
+		return h;
+	code = h->error;
+	host_view_free(h);
+	errno = code;
+	return NULL;
 }
 
 static void object_set_free(struct object_set *k)
@@ -303,12 +324,12 @@ static bool is_below_own(struct host_view *h, mode_t mode)
 {
 	struct identity id;
 	size_t steps;
-	AUTO_FD int fd = directory_of(&h->object, mode, &steps);
+	AUTO_FD int fd = directory_of(h, mode, &steps);
 
 	for (; fd >= 0 && steps > 0; steps--) {
-		if (identify(fd, &id, &mode) && identities_has(&h->own.ids, &id))
+		if (identify(h, fd, &id, &mode) && identities_has(&h->own.ids, &id))
 			return true;
-		fd = parent_of(fd);
+		fd = parent_of(h, fd);
 	}
 	return false;
 }
@@ -330,7 +351,7 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 	struct identity id;
 	mode_t mode;
 
-	if (!identify(h->object.fd, &id, &mode))
+	if (!identify(h, h->object.fd, &id, &mode))
 		return;
 	/* Anything but a regular file may be, or contain, the socket. */
 	if (h->blind && !S_ISREG(mode))
@@ -345,12 +366,12 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 	inspect_place(h, ret);
 }
 
-void host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret)
+int host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret)
 {
 	struct host_object *o = &h->object;
 	bool process;
 
-	host_object_find(o, path);
+	find_object(h, path);
 	process = o->fd >= 0 && mount_table_is_process(&h->mounts, o->fd, o->path);
 	*ret = (struct mount_info){
 		.visible = o->plain && !process,
@@ -370,6 +391,8 @@ void host_view_inspect(struct host_view *h, const char *path, struct mount_info 
 	if (o->fd >= 0)
 		inspect_object(h, ret);
 	host_object_close(o);
+	errno = h->error != 0 ? h->error : h->mounts.error;
+	return errno == 0 ? 0 : -1;
 }
 
 struct span host_view_mount_point(const struct host_view *h, struct span path)

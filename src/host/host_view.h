@@ -17,7 +17,8 @@ struct host_view;
 
 /*
  * socket_dir: the directory of dsp's socket. docker: the dockerd that asks, whose listening sockets
- * count too; 0: unknown. The caller frees it with host_view_free. NULL: no memory.
+ * count too; 0: unknown. The caller frees it with host_view_free. NULL and errno: no memory, or a
+ * system call failed.
  */
 struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 	__attribute__((warn_unused_result));
@@ -28,8 +29,9 @@ void host_view_free(struct host_view *h);
  * Inspects what the kernel finds at path (terminated, absolute). A missing file is resolved up to
  * its nearest visible parent, with the rest as text. ret->seen is false for it, and for what is
  * found through a link that differs for each process ("/proc/self/root").
+ * -1 and errno: a system call failed, and ret says nothing.
  */
-void host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret);
+MUST_USE int host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret);
 
 /* The mount point above a clean path, by its text; empty: the root, or unknown. */
 struct span host_view_mount_point(const struct host_view *h, struct span path);

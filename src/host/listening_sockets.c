@@ -13,6 +13,7 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/system/path_walk.h"
 #include "dsp/system/proc_file.h"
 
 /* dsp.service binds it here: the table of systemd's name space, which is dockerd's too. */
@@ -102,26 +103,35 @@ static size_t keep_listening(char *text, size_t len, const char *at)
 	return kept;
 }
 
-static enum listening search_files(struct search *s)
+/* enum listening; -1 and errno. */
+static int search_files(struct search *s)
 {
 	static const struct span prefix = SPAN_INIT("socket:[");
-	const struct dirent *entry;
 
 	for (int i = 0; i < MOST_FILES && s->found < MOST_SOCKETS; i++) {
+		const struct dirent *entry;
 		char link[64];
 		ssize_t n;
 
+		errno = 0;
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
 		entry = readdir(s->files);
 		if (!entry)
-			break;
+			return errno == 0 ? LISTENING_KNOWN : -1;
+		if (entry->d_name[0] == '.')
+			continue;
 		n = readlinkat(dirfd(s->files), entry->d_name, link, sizeof(link));
+		if (n < 0 && errno == EACCES)
+			return LISTENING_GUESSED;
+		/* It may be closed meanwhile. */
+		if (n < 0 && errno != ENOENT)
+			return -1;
 		if (n > 0 && span_starts((struct span){ link, (size_t)n }, prefix))
 			report_inode(s,
 				parse_number((struct span){ link + prefix.n, (size_t)n - prefix.n },
 					10));
 	}
-	return LISTENING_KNOWN;
+	return LISTENING_UNKNOWN;
 }
 
 /* Whichever process listens: containerd is another one, and its directory can be configured. */
@@ -178,7 +188,7 @@ static int read_table(pid_t process, char **ret, size_t *len)
 	(void)snprintf(path, sizeof(path), "/proc/%d/net/unix", (int)process);
 	if (proc_file_read(path, ret, len) == 0)
 		return 0;
-	return errno == ENOMEM ? -1 : proc_file_read(HANDED_TABLE, ret, len);
+	return path_error_is_answer(errno) ? proc_file_read(HANDED_TABLE, ret, len) : -1;
 }
 
 enum listening listening_sockets_access(pid_t process)
@@ -203,25 +213,31 @@ static int find_sockets(
 {
 	struct search s = { .report = report, .ctx = ctx };
 	AUTO_MEM char *table = NULL;
-	enum listening known;
+	int known = LISTENING_GUESSED;
 	char path[64];
 	size_t len;
+	int code;
 
 	if (read_table(process, &table, &len) != 0)
-		return errno == ENOMEM ? -1 : LISTENING_UNKNOWN;
+		return path_error_is_answer(errno) ? LISTENING_UNKNOWN : -1;
 	s.table = (struct span){ table, keep_listening(table, len, NULL) };
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
 	s.files = opendir(path);
-	if (!s.files && errno == ENOMEM)
+	if (!s.files && !path_error_is_answer(errno))
 		return -1;
-	if (!s.files && own)
-		return LISTENING_UNKNOWN;
-	known = s.files ? search_files(&s) : report_of_root(&s);
-	if (s.files)
+	if (s.files) {
+		known = search_files(&s);
+		code = errno;
 		(void)closedir(s.files);
-	if (!own)
+		errno = code;
+	}
+	if (known == LISTENING_GUESSED && own)
+		return LISTENING_UNKNOWN;
+	if (known == LISTENING_GUESSED)
+		known = report_of_root(&s);
+	if (!own && known >= 0)
 		report_named(&s);
-	return (int)known;
+	return known;
 }
 
 static void ignore_path(void *ctx, const char *path)
@@ -236,6 +252,7 @@ int listening_sockets_has(pid_t process, const char *path)
 	AUTO_MEM char *table = NULL;
 	char files[64];
 	size_t len;
+	int known;
 
 	if (read_table(process, &table, &len) != 0)
 		return -1;
@@ -244,9 +261,11 @@ int listening_sockets_has(pid_t process, const char *path)
 	s.files = s.table.n > 0 ? opendir(files) : NULL;
 	if (!s.files)
 		return -1;
-	(void)search_files(&s);
+	known = search_files(&s);
 	(void)closedir(s.files);
-	return s.found > 0;
+	if (s.found > 0)
+		return 1;
+	return known == LISTENING_KNOWN ? 0 : -1;
 }
 
 int listening_sockets_own(pid_t process, void (*report)(void *ctx, const char *path), void *ctx)

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 #include "host_view.h"
 
@@ -20,6 +21,8 @@ struct mount_lookup {
 	atomic_size_t at; /* the source that is inspected, from 1; 0: none */
 	pid_t docker;
 	bool complete;
+	int error;              /* why it is not */
+	size_t error_at;        /* the source */
 	struct host_view *host; /* lives with the look-up: other threads may read a mount's name */
 	struct span socket_dir;
 	size_t count;
@@ -140,11 +143,11 @@ const struct mount_info *mount_lookup_find(const struct mount_lookup *l, struct 
 	return l->complete && there ? &l->sorted[place]->mount_info : NULL;
 }
 
-static void set_unreadable(struct facts *facts, const struct err *why)
+static void set_unreadable(struct facts *facts, const struct err *why, const char *advice)
 {
 	facts->reading = READING_UNREADABLE;
 	facts->doubt = *why;
-	facts->advice = "ask for fewer";
+	facts->advice = advice;
 }
 
 int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker,
@@ -158,7 +161,7 @@ int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t dock
 			continue;
 		if (++mounts > LOOKUP_MOUNTS_MOST) {
 			err_set(e, 0, "it has more than %d mounts", LOOKUP_MOUNTS_MOST);
-			set_unreadable(facts, e);
+			set_unreadable(facts, e, "ask for fewer");
 			break;
 		}
 		if (!*ret)
@@ -169,27 +172,31 @@ int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t dock
 			continue;
 		if (e->code != 0)
 			return -1;
-		set_unreadable(facts, e);
+		set_unreadable(facts, e, "ask for fewer");
 	}
 	return 0;
 }
 
-bool mount_lookup_attach(const struct mount_lookup *l, struct facts *facts, struct span *missing)
+void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
 {
 	struct attributes *all = &facts->attributes;
+	struct span source = l->count > 0 ? l->sources[l->error_at]->text : SPAN("");
+	char text[64];
+	struct err e;
+
+	if (!l->complete) {
+		text_escape(source, text, sizeof(text));
+		err_set(&e, l->error, "its mount source \"%s\" could not be looked up", text);
+		set_unreadable(facts, &e, "try again, or mount something else");
+		return;
+	}
 
 	for (size_t i = 0; i < all->count; i++) {
 		struct attribute *item = &all->items[i];
 
-		if (item->kind != ATTRIBUTE_MOUNT)
-			continue;
-		item->mount_info = mount_lookup_find(l, item->text);
-		if (!item->mount_info) {
-			*missing = item->text;
-			return false;
-		}
+		if (item->kind == ATTRIBUTE_MOUNT)
+			item->mount_info = mount_lookup_find(l, item->text);
 	}
-	return true;
 }
 
 /* --- looking -----------------------------------------------------------------------------------*/
@@ -224,17 +231,20 @@ static const char *without_own_root(const char *path)
 
 /*
  * dockerd cleans most sources as text, and passes others to the kernel as they are. The two differ
- * where ".." follows a link: then the results of both count, and the source is not seen.
+ * where ".." follows a link: then the results of both count, and the source is not seen. -1 and
+ * errno: a system call failed.
  */
-static void inspect_source(struct host_view *h, struct source *s)
+static int inspect_source(struct host_view *h, struct source *s)
 {
 	const char *clean = without_own_root(s->clean.s);
 	const char *text = without_own_root(s->room + (s->text.n > 0 && s->text.s[0] == '/'));
 	struct mount_info raw;
 
-	host_view_inspect(h, clean, &s->mount_info);
+	if (host_view_inspect(h, clean, &s->mount_info) != 0)
+		return -1;
 	if (goes_up(s->text)) {
-		host_view_inspect(h, text, &raw);
+		if (host_view_inspect(h, text, &raw) != 0)
+			return -1;
 		/* A path that was cut equals others with the same beginning. */
 		s->mount_info.visible = s->mount_info.visible && raw.visible &&
 			strcmp(s->mount_info.path, raw.path) == 0 &&
@@ -249,20 +259,23 @@ static void inspect_source(struct host_view *h, struct source *s)
 	/* A relative source starts at dockerd's directory; what follows a NUL is lost here. */
 	if (s->text.n == 0 || s->text.s[0] != '/' || span_find(s->text, '\0') < s->text.n)
 		s->mount_info.visible = false;
+	return 0;
 }
 
 void mount_lookup_run(struct mount_lookup *l)
 {
 	l->host = host_view_read(l->socket_dir, l->docker);
-	if (!l->host)
-		return;
-	for (size_t i = 0; i < l->count; i++) {
+	l->error = l->host ? 0 : errno;
+	for (size_t i = 0; i < l->count && l->error == 0; i++) {
 		l->sources[i]->mount = host_view_mount_point(l->host, l->sources[i]->clean);
 		atomic_store(&l->at, i + 1);
-		inspect_source(l->host, l->sources[i]);
+		if (inspect_source(l->host, l->sources[i]) != 0) {
+			l->error = errno;
+			l->error_at = i;
+		}
 	}
 	atomic_store(&l->at, 0);
-	l->complete = true;
+	l->complete = l->error == 0;
 }
 
 struct lookup_position mount_lookup_position(const struct mount_lookup *l)

@@ -8,6 +8,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
+#include "dsp/system/path_walk.h"
 #include "dsp/system/proc_file.h"
 
 static unsigned long parse_number(struct span word)
@@ -76,13 +77,14 @@ int mount_table_read(struct mount_table *ret)
 
 	*ret = (struct mount_table){ .items = NULL };
 	if (proc_file_read("/proc/self/mountinfo", &ret->text, &rest.n) != 0)
-		return errno == ENOMEM ? -1 : 0;
+		return path_error_is_answer(errno) ? 0 : -1;
 	rest.s = ret->text;
 	for (size_t i = 0; i < rest.n; i++)
 		lines += rest.s[i] == '\n';
 	ret->items = mem_array(lines + 1, sizeof(*ret->items));
 	if (!ret->items) {
 		mount_table_free(ret);
+		errno = ENOMEM;
 		return -1;
 	}
 	while (rest.n > 0 && ret->count <= lines) {
@@ -100,14 +102,17 @@ void mount_table_free(struct mount_table *m)
 }
 
 /* The mount of fd: by its id, or before Linux 5.8 by the text of its path. */
-static const struct mount *find_mount(const struct mount_table *m, int fd, struct span path)
+static const struct mount *find_mount(struct mount_table *m, int fd, struct span path)
 {
 	const struct mount *best = NULL;
 	struct statx st;
 	bool known;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) != 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) != 0) {
+		if (m->error == 0)
+			m->error = errno;
 		return NULL;
+	}
 	known = (st.stx_mask & STATX_MNT_ID) != 0;
 	for (size_t i = 0; i < m->count; i++) {
 		const struct mount *one = &m->items[i];
@@ -121,8 +126,8 @@ static const struct mount *find_mount(const struct mount_table *m, int fd, struc
 	return best;
 }
 
-bool mount_table_place(const struct mount_table *m, int fd, struct span path,
-	char room[MOUNT_PLACE_ROOM], struct mount_place *ret)
+bool mount_table_place(struct mount_table *m, int fd, struct span path, char room[MOUNT_PLACE_ROOM],
+	struct mount_place *ret)
 {
 	const struct mount *at = find_mount(m, fd, path);
 	size_t n;
@@ -170,7 +175,7 @@ bool mount_table_shows_marked(const struct mount_table *m, struct span path)
 	return false;
 }
 
-bool mount_table_is_process(const struct mount_table *m, int fd, struct span path)
+bool mount_table_is_process(struct mount_table *m, int fd, struct span path)
 {
 	const struct mount *at = find_mount(m, fd, path);
 

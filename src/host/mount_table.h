@@ -27,6 +27,7 @@ struct mount_table {
 	struct mount *items;
 	size_t count;
 	char *text;
+	int error; /* of statx(2), the first one; 0: none. What was found since says nothing */
 };
 
 /* A path inside a file system, wherever that is mounted. */
@@ -36,14 +37,14 @@ struct mount_place {
 	struct span path;
 };
 
-/* -1: no memory. Without /proc the table is empty. The caller calls mount_table_free. */
+/* -1 and errno: not read. Without /proc the table is empty. The caller calls mount_table_free. */
 MUST_USE int mount_table_read(struct mount_table *ret);
 
 void mount_table_free(struct mount_table *m);
 
 /* The place of path, which is fd's real path or below it; ret->path points into room. */
-bool mount_table_place(const struct mount_table *m, int fd, struct span path,
-	char room[MOUNT_PLACE_ROOM], struct mount_place *ret);
+bool mount_table_place(struct mount_table *m, int fd, struct span path, char room[MOUNT_PLACE_ROOM],
+	struct mount_place *ret);
 
 bool mount_place_within(const struct mount_place *a, const struct mount_place *b);
 
@@ -54,7 +55,7 @@ void mount_table_mark(struct mount_table *m, const struct mount_place *place);
 bool mount_table_shows_marked(const struct mount_table *m, struct span path);
 
 /* Whether fd is a process's directory in a procfs, or below one; path is fd's real path. */
-bool mount_table_is_process(const struct mount_table *m, int fd, struct span path);
+bool mount_table_is_process(struct mount_table *m, int fd, struct span path);
 
 /* The mount point at or above path, by its text; empty: the root, or none. */
 struct span mount_table_point(const struct mount_table *m, struct span path);

@@ -25,15 +25,40 @@ void path_walk_close(struct path_walk *w)
 	w->fd = w->parent = -1;
 }
 
+int path_open_at(int dir, const char *path, int flags)
+{
+	int fd;
+
+	do
+		fd = openat(dir, path, flags);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+bool path_error_is_answer(int code)
+{
+	return code == ENOENT || code == ENOTDIR || code == EACCES || code == ELOOP;
+}
+
 struct span path_walk_real(int fd, char *room, size_t cap)
 {
+	struct span none = { NULL, 0 };
 	char link[32];
 	ssize_t n;
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, room, cap);
-	if (n <= 0 || (size_t)n >= cap || room[0] != '/')
-		return (struct span){ NULL, 0 };
+	if (n < 0)
+		return none;
+	if ((size_t)n >= cap) {
+		errno = ENAMETOOLONG;
+		return none;
+	}
+	/* "(unreachable)/x" lies outside of this process's root. */
+	if (n == 0 || room[0] != '/') {
+		errno = ENOENT;
+		return none;
+	}
 	room[n] = '\0';
 	return (struct span){ room, (size_t)n };
 }
@@ -53,7 +78,7 @@ static int check(const struct path_walk *w, int fd, const struct stat *st, struc
 static int enter_root(struct path_walk *w, struct span rest)
 {
 	struct stat st;
-	int fd = open("/", INSPECT);
+	int fd = path_open_at(AT_FDCWD, "/", INSPECT);
 
 	if (fd < 0)
 		return -1;
@@ -71,6 +96,8 @@ static int follow(struct path_walk *w, int link, struct span after)
 	ssize_t n = readlinkat(link, "", room, PATH_WALK_ROOM);
 	struct span rest;
 
+	if (n == 0)
+		errno = ENOENT;
 	if (n <= 0)
 		return -1;
 	rest = (struct span){ room, (size_t)n + 1 + after.n };
@@ -87,19 +114,36 @@ static int follow(struct path_walk *w, int link, struct span after)
 	return 0;
 }
 
-/* Whether links in the directory fd, other than those of /proc itself, are a process's own. */
-static bool is_process_link(int fd, const char *name)
+/*
+ * 1: links in the directory fd, other than those of /proc itself, are a process's own. 0: they are
+ * not. -1 and errno: not known.
+ */
+static int is_process_link(int fd, const char *name)
 {
 	static const char *const plain[] = { "self", "thread-self", "mounts", "net" };
 	struct statfs fs;
 
-	if (fstatfs(fd, &fs) != 0 || fs.f_type != PROC_SUPER_MAGIC)
-		return false;
+	if (fstatfs(fd, &fs) != 0)
+		return -1;
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return 0;
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
 		if (strcmp(name, plain[i]) == 0)
-			return false;
+			return 0;
 	}
-	return true;
+	return 1;
+}
+
+/* The component itself, not what a link leads to. -1 and errno; else the caller closes it. */
+static int open_component(int dir, const char *name, int flags, struct stat *st)
+{
+	int fd = path_open_at(dir, name, flags);
+
+	if (fd >= 0 && fstat(fd, st) != 0) {
+		file_close_auto(&fd);
+		return -1;
+	}
+	return fd;
 }
 
 /* Goes one component further. */
@@ -114,17 +158,17 @@ static int step(struct path_walk *w, struct span part, struct span after)
 		return -1;
 	}
 	text_copy(part, name, sizeof(name));
-	fd = openat(w->fd, name, INSPECT | O_NOFOLLOW);
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)) {
-		bool magic = w->through_magic && is_process_link(w->fd, name);
-		int rc = magic || check(w, fd, &st, after) != 0 ? -1 : follow(w, fd, after);
+	fd = open_component(w->fd, name, INSPECT | O_NOFOLLOW, &st);
+	if (fd >= 0 && S_ISLNK(st.st_mode)) {
+		int magic = w->through_magic ? is_process_link(w->fd, name) : 0;
+		int rc = magic != 0 || check(w, fd, &st, after) != 0 ? -1 : follow(w, fd, after);
 
 		file_close_auto(&fd);
-		if (!magic)
+		if (magic <= 0)
 			return rc;
 		/* Its text is a name for people; the kernel alone knows where it leads. */
 		w->magic = true;
-		fd = openat(w->fd, name, INSPECT);
+		fd = open_component(w->fd, name, INSPECT, &st);
 	}
 	if (fd < 0)
 		return -1;
@@ -134,7 +178,7 @@ static int step(struct path_walk *w, struct span part, struct span after)
 	w->fd = fd;
 	memcpy(w->name, name, part.n + 1);
 	w->rest = after;
-	return fstat(fd, &st) == 0 ? check(w, fd, &st, after) : -1;
+	return check(w, fd, &st, after);
 }
 
 int path_walk(struct path_walk *w, const char *path)

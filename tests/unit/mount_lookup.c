@@ -240,6 +240,23 @@ static void not_there(void **state)
 	is("/run/docker/containerd/containerd.sock", "ko", NULL);
 }
 
+/* The look-up fails: the request is unreadable, with these words. */
+static void fails(const char *source, const char *words)
+{
+	struct mount_lookup *l = mount_lookup_new(span_of(place("/own")), 0);
+	struct facts facts = { .reading = READING_EXACT };
+	struct err e;
+
+	assert_non_null(l);
+	assert_int_equal(mount_lookup_add(l, span_of(source), &e), 0);
+	mount_lookup_run(l);
+	assert_null(mount_lookup_find(l, span_of(source)));
+	mount_lookup_attach(l, &facts);
+	assert_int_equal(facts.reading, READING_UNREADABLE);
+	assert_non_null(strstr(facts.doubt.text, words));
+	mount_lookup_release(l);
+}
+
 static void long_ones(void **state)
 {
 	enum { LONG = 100000 };
@@ -250,7 +267,7 @@ static void long_ones(void **state)
 	memset(text, 'x', LONG);
 	text[0] = '/';
 	text[LONG] = '\0';
-	is(text, "", NULL);
+	fails(text, "\" could not be looked up: File name too long");
 	for (size_t i = 0; i < LONG; i += 2)
 		text[i] = '/';
 	is(text, "", NULL);

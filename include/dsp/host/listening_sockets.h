@@ -8,13 +8,14 @@
 
 enum listening {
 	LISTENING_KNOWN,
-	LISTENING_GUESSED, /* its descriptors cannot be read: all sockets on which root listens */
-	LISTENING_UNKNOWN, /* nor can its table of sockets; or there are too many */
+	LISTENING_GUESSED, /* its descriptors may not be read: all sockets on which root listens */
+	LISTENING_UNKNOWN, /* nor may its table of sockets; or there are too many */
 };
 
 /*
  * Calls report with the absolute path of each unix socket on which process listens, 32 at most.
- * Returns how well they are known (enum listening, never LISTENING_GUESSED); -1: no memory.
+ * Returns how well they are known (enum listening, never LISTENING_GUESSED); -1 and errno: a system
+ * call failed, or no memory.
  */
 MUST_USE int listening_sockets_own(
 	pid_t process, void (*report)(void *ctx, const char *path), void *ctx);

@@ -40,8 +40,8 @@ void mount_lookup_release(struct mount_lookup *l);
 void mount_lookup_run(struct mount_lookup *l);
 
 /*
- * What was found at a source; lives with the look-up. NULL: not a source of this look-up, or memory
- * ran out. Call it after mount_lookup_run has returned.
+ * What was found at a source; lives with the look-up. NULL: not a source of this look-up, or the
+ * look-up failed. Call it after mount_lookup_run has returned.
  */
 const struct mount_info *mount_lookup_find(const struct mount_lookup *l, struct span source);
 
@@ -54,10 +54,11 @@ MUST_USE int mount_lookup_collect(struct facts *facts, struct span socket_dir, p
 	struct mount_lookup **ret, struct err *e);
 
 /*
- * Gives each mount of facts what was found at its source; that lives with the look-up. False:
- * nothing is known about one source, which is missing.
+ * Gives each mount of facts what was found at its source; that lives with the look-up. Where the
+ * look-up failed, the facts say instead that the request is unreadable, and why. Call it after
+ * mount_lookup_run has returned.
  */
-bool mount_lookup_attach(const struct mount_lookup *l, struct facts *facts, struct span *missing);
+void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts);
 
 /* The source that a look-up is at. May be read from any thread while it runs. */
 struct lookup_position {

@@ -49,7 +49,16 @@ MUST_USE int path_walk(struct path_walk *w, const char *path);
 
 void path_walk_close(struct path_walk *w);
 
-/* The real path of fd, written to room; empty: the kernel does not tell it, or it does not fit. */
+/* open(2), again when a signal interrupts it; -1 and errno. */
+MUST_USE int path_open_at(int dir, const char *path, int flags);
+
+/*
+ * Whether the error of a look-up says something about the path: that nothing is there, or that this
+ * process may not see it. Each other one (EMFILE, EIO, ESTALE, ...) says that the look-up failed.
+ */
+bool path_error_is_answer(int code);
+
+/* The real path of fd, written to room; empty and errno: it is not known. */
 struct span path_walk_real(int fd, char *room, size_t cap);
 
 #endif
