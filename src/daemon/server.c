@@ -32,6 +32,7 @@ enum {
 		100, /* when accepting fails: the process or the system is out of something */
 	LAST_WORDS_MS = 100, /* at a stop: for requests on connections that were just made */
 	QUIET_MS = 1000,     /* without an event for so long, free memory goes back */
+	MANY = 16,           /* when so many connections have gone, and half of all: at once */
 };
 
 enum phase {
@@ -52,6 +53,7 @@ struct server {
 	uint64_t accept_at; /* not accepting before */
 	uint64_t tick_at;   /* when there are ticks; 0: when next something comes */
 	uint64_t trim_at;   /* when free memory goes back if it stays quiet; 0: it has */
+	unsigned most;      /* connections since it last did */
 	bool listening;     /* the outer set watches the listening socket */
 	bool pending;       /* MHD has more to do at once */
 	bool quiesced;      /* MHD has let go of the listening socket */
@@ -218,6 +220,22 @@ static void run_mhd(struct server *s)
 	}
 }
 
+/* Gives free memory back to the system. That takes milliseconds, so not while dspd is busy. */
+static void trim_memory(struct server *s)
+{
+	unsigned count = s->http.connections.count;
+	bool quiet = s->trim_at > 0 && now(s) >= s->trim_at;
+
+	if (count > s->most)
+		s->most = count;
+	if (!quiet && s->most <= 2 * count + MANY)
+		return;
+	(void)malloc_trim(0);
+	if (quiet)
+		s->trim_at = 0;
+	s->most = count;
+}
+
 /*
  * At the end of a round, when all that came has been read, answered and written as far as it can
  * be. A loop that turns may still serve nobody, but only as long as it says so: with no descriptor
@@ -229,10 +247,6 @@ static void tick(struct server *s)
 	const struct server_options *o = s->options;
 	unsigned again;
 
-	if (s->trim_at > 0 && now(s) >= s->trim_at) {
-		(void)malloc_trim(0);
-		s->trim_at = 0;
-	}
 	if (!o->on_tick || now(s) < s->tick_at)
 		return;
 	again = o->on_tick(o->ctx);
@@ -276,6 +290,7 @@ static int turn(struct server *s, struct err *e)
 		accept_for_mhd(s);
 	advance_stop(s);
 	watch_listener(s);
+	trim_memory(s);
 	tick(s);
 	return 0;
 }
