@@ -1,6 +1,6 @@
 /*
- * The rules of a policy file, compiled: who may do what, in order. Immutable once they are read; a
- * decision compares numbers and bits, and of strings only the details that a rule lists.
+ * The rules of a policy file, compiled: who may do what, in order. They do not change after the
+ * file is parsed. A decision compares numbers and bits; of strings only the items in lists.
  */
 #ifndef DSP_RULES_H
 #define DSP_RULES_H
@@ -16,7 +16,7 @@
 #include "dsp/core/facts/powers.h"
 #include "routes_tab.h"
 
-/* Subjects are numbers: these, then the users in their order, then names of certificates. */
+/* Subjects are numbers: these, then users in the order of the file, then names of certificates. */
 enum { SUBJECT_ANONYMOUS, SUBJECT_UNKNOWN_CERTIFICATE, SUBJECT_FIRST };
 
 enum list_kind {
@@ -33,14 +33,14 @@ enum list_kind {
 /* "mounts", "images", ... */
 const char *list_name(enum list_kind k);
 
-/* The power that its items cover (POWER_COUNT: none), and the details that it speaks of. */
+/* The power that a list of this kind covers (POWER_COUNT: none), and the attributes it matches. */
 enum power list_power(enum list_kind k);
 enum attribute_kind list_attribute(enum list_kind k);
 
 /* One word of a list. */
 struct pattern {
 	struct span text; /* a path, a glob; of a port: the address before it, or empty */
-	bool read_only;   /* of a mount: covers reading alone */
+	bool read_only;   /* of a mount: only mounts that are read-only */
 	unsigned first;   /* ports of the host */
 	unsigned last;
 };
@@ -55,16 +55,16 @@ enum { RULE_OPERATIONS = OPERATION_COUNT + 1 }; /* the last: a route that dsp do
 
 struct rule {
 	struct span name;
-	struct span message; /* for those whom it denies; or empty */
+	struct span message; /* for the client that it denies; or empty */
 	bool deny;
-	bool monitor;  /* a deny rule that is recorded and passed over */
+	bool monitor;  /* a deny rule that is recorded, and denies nothing */
 	uint64_t *who; /* a bit for each subject */
 	uint64_t operations[(RULE_OPERATIONS + 63) / 64];
 	bool powers_given;
 	struct powerset powers;
 	struct list lists[LIST_COUNT];
-	size_t at;   /* where it stands in the file, in bytes */
-	bool flawed; /* something in it was found wrong */
+	size_t at;   /* offset in the file, in bytes */
+	bool flawed; /* it has a mistake, which was reported */
 };
 
 struct common_name {
@@ -81,15 +81,15 @@ struct rules {
 	struct mem_list memory; /* holds all that is below */
 	size_t subject_count;
 	struct span *subjects; /* their names; "cn:x" for a certificate that no user has */
-	bool *has_token;       /* of each subject: a user that is known by a token */
-	bool *has_name;        /* and by a certificate */
+	bool *has_token;       /* of each subject: a token belongs to it */
+	bool *has_name;        /* of each subject: a certificate belongs to it */
 	size_t name_count;
 	struct common_name *names; /* sorted */
 	size_t token_count;
 	struct token *tokens; /* sorted */
 	size_t count;
 	struct rule *items;
-	bool default_deny;
+	bool default_deny; /* "otherwise" is "deny" */
 };
 
 /* Whether a rule has a list of items, such as mounts. */

@@ -1,6 +1,6 @@
 /*
- * Who asks: the name in the client's certificate, as dockerd tells it, or the user of a token,
- * which the client sends in a header of its own. Trusts that dockerd checked the certificate.
+ * Who a client is: by the common name of its certificate, which dockerd checked and sends along, or
+ * by a token in the header X-Dsp-Token.
  */
 #ifndef DSP_SUBJECT_H
 #define DSP_SUBJECT_H
@@ -16,16 +16,15 @@ enum subject_doubt {
 
 struct subject {
 	size_t id; /* in rules; without rules SUBJECT_ANONYMOUS or SUBJECT_UNKNOWN_CERTIFICATE */
-	struct span
-		name; /* a user's, "anonymous", or a certificate's when is_unknown_certificate */
+	struct span name;            /* a user's, "anonymous", or that of an unknown certificate */
 	bool is_unknown_certificate; /* no user has the certificate */
 	enum subject_doubt doubt;
 };
 
-/* rules may be NULL. The name lives as long as rules and rq. */
+/* The subject of a request. rules may be NULL. The name points into rules or rq. */
 struct subject subject_identify(const struct rules *rules, const struct request *rq);
 
-/* The subject of that number, as if it had asked. */
+/* The subject of a number. */
 struct subject subject_at(const struct rules *rules, size_t id);
 
 /* Writes a subject for a user: alice, anonymous, cn:x; printable ASCII, terminated. */

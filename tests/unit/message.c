@@ -1,0 +1,137 @@
+/* Denials in words: one example for each step, and what is cut when a line is too short. */
+#include "questions.h"
+
+#include "dsp/core/base/text.h"
+
+static const char create[] = "/containers/create";
+static const char rules[] =
+	"{'rules': [{'name': 'no kills', 'who': ['*'], 'deny': ['container_kill'],"
+	"            'message': 'ask the on-call'},"
+	"           {'name': 'a', 'who': ['*'], 'allow': ['system_*']}], 'otherwise': 'deny'}";
+
+static const struct row {
+	const char *flags, *file;
+	struct question q;
+	const char *message;
+} table[] = {
+	{ "", NULL, { "GET", "/info", NULL, NULL, NULL }, "allowed" },
+	{ "", NULL, { "POST", "/containers/web/exec", "{}", NULL, NULL },
+		"exec is closed (container_exec_create on \"web\"): ALLOW_EXEC is not set; ALLOW_EXEC=1 "
+		"opens it" },
+	{ "ALLOW_HOST_MOUNTS=0", NULL,
+		{ "POST", create, "{'HostConfig': {'Binds': ['/etc:/host']}}", NULL, NULL },
+		"host_mounts is closed (container_create: /etc -> /host (rw)): ALLOW_HOST_MOUNTS "
+		"is 0; ALLOW_HOST_MOUNTS=1 opens it" },
+	{ "DSP_PROFILE=hardened", NULL,
+		{ "POST", create, "{'HostConfig': {'Privileged': true, 'PidMode': 'host'}}", NULL,
+			NULL },
+		"privileged, host_pid are closed (container_create: PidMode host): profile hardened; "
+		"ALLOW_PRIVILEGED=1 ALLOW_HOST_PID=1 open it" },
+	{ "POST=0", NULL, { "POST", "/containers/a/wait", NULL, NULL, NULL },
+		"container_wait on \"a\" is a write: POST is 0; POST=1 opens it" },
+	{ "IMAGES=0", NULL, { "GET", "/images/json", NULL, NULL, NULL },
+		"image_list is in section IMAGES: IMAGES is 0; IMAGES=1 opens it" },
+	{ "DSP_PROFILE=readonly", NULL, { "POST", "/containers/a/wait", NULL, NULL, NULL },
+		"container_wait on \"a\" is a write: profile readonly allows reads; another "
+		"DSP_PROFILE opens it" },
+	{ "DSP_PROFILE=tecnativa", NULL, { "GET", "/nowhere", NULL, NULL, NULL },
+		"unknown is closed (path \"/nowhere\"): no rule of profile tecnativa speaks of it; "
+		"DSP_PROFILE=guard with ALLOW_UNKNOWN=1 opens it" },
+	{ "", NULL, { "POST", "/plugins/pull?remote=dsp&name=dsp", "[]", NULL, NULL },
+		"plugin_control is closed (plugin_pull): a managed plugin \"dsp\" would be asked "
+		"instead of this one; no flag opens it" },
+	{ "", rules, { "POST", "/containers/web/kill", NULL, NULL, NULL },
+		"container_kill on \"web\" is refused by rule \"no kills\" of the policy file: ask "
+		"the on-call" },
+	{ "", rules, { "POST", "/containers/web/stop", NULL, "anna", NULL },
+		"container_stop on \"web\": no rule of the policy file allows it to cn:anna; it "
+		"asks for stop" },
+	{ "", rules, { "GET", "/info", NULL, NULL, NULL }, "allowed" },
+	{ "", rules, { "GET", "/info", NULL, NULL, "x" },
+		"the token in X-Dsp-Token is no user's: send one that the policy file holds, or "
+		"none; no flag opens it" },
+};
+
+static void each_step(void **state)
+{
+	static struct world w;
+	static struct answer a;
+
+	(void)state;
+	for (const struct row *r = table; r < table + sizeof(table) / sizeof(table[0]); r++) {
+		world_open(&w, r->flags, r->file);
+		world_ask(&w, &r->q, &a);
+		assert_string_equal(a.message, r->message);
+		answer_free(&a);
+		world_close(&w);
+	}
+}
+
+static void broken(void **state)
+{
+	static struct policy p;
+	struct facts facts = { .reading = READING_EXACT };
+	struct subject anonymous = subject_at(NULL, SUBJECT_ANONYMOUS);
+	struct decision d;
+	char text[MESSAGE_MOST];
+	char reason[320];
+
+	(void)state;
+	memset(reason, 'x', sizeof(reason));
+	reason[sizeof(reason) - 1] = '\0';
+	policy_broken(reason, &p);
+	d = decide(&p, &anonymous, &facts);
+	message_write(&p, &anonymous, &facts, &d, text);
+	assert_int_equal(strlen(text), MESSAGE_MOST - 1);
+	assert_memory_equal(text, "everything is refused, for the settings are broken: x", 53);
+}
+
+/*
+ * However many powers are closed and however long a mount's source is, the message is printable and
+ * names a flag to set.
+ */
+static void long_texts(void **state)
+{
+	static const char *const powers[] = { ", 'Privileged': true", ", 'PidMode': 'host'",
+		", 'CapAdd': ['ALL']", ", 'UsernsMode': 'host'", ", 'IpcMode': 'host'" };
+	static struct world w;
+	static struct answer a;
+	struct question q = { "POST", "/containers/create", NULL, NULL, NULL };
+	char body[1000];
+	char source[300];
+
+	(void)state;
+	world_open(&w, "DSP_PROFILE=hardened", NULL);
+	q.body = body;
+	for (size_t i = 0; i < 1000; i++) {
+		size_t length = 1 + die(sizeof(source) - 2);
+		struct line l;
+
+		memset(source, 'm', length);
+		source[length] = '\0';
+		line_init(&l, body, sizeof(body));
+		line_add(&l, "{'HostConfig': {'Binds': ['/%s:/a']", source);
+		for (size_t k = 0; k < sizeof(powers) / sizeof(powers[0]); k++)
+			line_add(&l, "%s", die(2) == 0 ? powers[k] : "");
+		line_add(&l, "}}");
+		world_ask(&w, &q, &a);
+		assert_int_equal(a.decision.by, DECIDED_BY_POWER);
+		assert_true(strlen(a.message) < MESSAGE_MOST);
+		for (const char *c = a.message; *c; c++)
+			assert_true(*c >= ' ' && *c <= '~');
+		assert_non_null(strstr(a.message, "=1"));
+		answer_free(&a);
+	}
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_step),
+		cmocka_unit_test(broken),
+		cmocka_unit_test(long_texts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
