@@ -18,7 +18,7 @@ check-long: packages-long
 
 # make test T="slow unit/paths" runs these suites, make test lists them all.
 .PHONY: test
-test:
+test: $(if $(T),packages-check)
 	@tests/run $(T)
 
 # --- bench: CPU time per call, against a bare server and a Go plugin ---------------------------

@@ -30,14 +30,8 @@ usage() {
 
 # Of the packages named, those that are not installed.
 missing() {
-	local package
-
-	for package; do
-		case $(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2> /dev/null) in
-		ii*) ;;
-		*) echo "$package" ;;
-		esac
-	done
+	comm -23 <(printf '%s\n' "$@" | sort -u) \
+		<(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2> /dev/null | sed -n 's/^ii. *//p' | sort -u)
 }
 
 have_dockerd() {
