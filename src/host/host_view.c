@@ -49,7 +49,7 @@ struct host_view {
 	struct identity root;
 	struct span socket_dir;    /* clean; mem_free */
 	int error;                 /* the first one of a look-up; 0: none */
-	bool blind;                /* the sockets on which dockerd listens are unknown */
+	bool sockets_unknown;      /* the sockets on which dockerd listens are unknown */
 	struct host_object object; /* the one found last */
 	char place[MOUNT_PLACE_ROOM];
 };
@@ -262,7 +262,7 @@ static void read_host(struct host_view *h, pid_t docker)
 		known = listening_sockets_all(docker, record_socket, h);
 	if (known < 0)
 		record_error(h, errno);
-	h->blind = known == LISTENING_UNKNOWN;
+	h->sockets_unknown = known == LISTENING_UNKNOWN;
 	mark_exposed(h);
 	host_object_close(&h->object);
 	if (h->own.ids.count > 0)
@@ -354,7 +354,7 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 	if (!identify(h, h->object.fd, &id, &mode))
 		return;
 	/* Anything but a regular file may be, or contain, the socket. */
-	if (h->blind && !S_ISREG(mode))
+	if (h->sockets_unknown && !S_ISREG(mode))
 		ret->visible = false;
 	/* For a missing file, o->fd is its parent. */
 	if (h->object.there) {

@@ -70,7 +70,7 @@ static void parse_default(struct policy_parser *p, json_ref v, json_ref rules)
 
 	for (json_ref rule = json_value_first(rules); rule; rule = json_value_next(rules, rule))
 		allows = allows || json_value_member(rule, "allow");
-	if (!v && allows)
+	if (!v && rules && allows)
 		findings_error(p->reader.findings, rules->at,
 			"where there are allow rules \"otherwise\" must be given: \"deny\", or "
 			"\"profile\" (the flags and the profile decide)");

@@ -54,8 +54,8 @@ static inline size_t flag_of_section(enum section s)
 }
 
 /*
- * The row named so, as a flag, a setting or an ignored name ("LIBPOD_*" stands for all of them);
- * FLAG_COUNT when there is none. A row of kind zero is not found: its name is a power's flag.
+ * The row of a flag, a setting or an ignored name ("LIBPOD_*" matches all of these); FLAG_COUNT:
+ * there is none. Never a row of kind zero, whose name is that of a power's flag.
  */
 size_t flag_find(struct span name);
 
