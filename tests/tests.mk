@@ -125,3 +125,12 @@ $(B)/cases/ask: $(B)/tests/cases/ask.o $(ARCHIVES)
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
 -include $(B)/tests/cases/ask.d
+
+# --- faults: look-ups in which a system call fails ----------------------------------------------
+
+FAULTS := open openat __open_2 __openat_2 fstat stat fstatfs statx readlink readlinkat read opendir readdir syscall
+$(B)/faults/lookups: $(B)/tests/faults/lookups.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(SAY) "  LINK  $@"
+	$(Q)$(CC) $(LINK) $(FAULTS:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+-include $(B)/tests/faults/lookups.d
