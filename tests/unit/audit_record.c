@@ -145,8 +145,8 @@ static void no_room(void **state)
 	struct question q = { "POST", NULL, NULL, NULL, NULL };
 	static struct world w;
 	static struct answer a;
-	char target[3000];
-	char body[9000];
+	static char target[3000];
+	static char body[9000];
 	struct line l;
 
 	(void)state;

@@ -89,12 +89,68 @@ static void what_it_takes(void **state)
 	assert_true(is_open("ALLOW_CREATE=0", POWER_HOST_MOUNTS, OP_VOLUME_CREATE));
 }
 
+static void reasons(void **state)
+{
+	static const struct {
+		const char *flags;
+		enum power power;
+		const char *text;
+	} table[] = {
+		{ "ALLOW_EXEC=1", POWER_EXEC, "ALLOW_EXEC is 1" },
+		{ "", POWER_PRIVILEGED, "ALLOW_PRIVILEGED is not 0 in profile guard" },
+	};
+	static struct policy policy;
+	struct decision d = { .verdict = VERDICT_ALLOW };
+	struct rule rule = { .name = SPAN_INIT("my \"rule\"") };
+	char text[96];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		compile(table[i].flags, &policy);
+		escalation_reason(&policy, table[i].power, &d, text, sizeof(text));
+		assert_string_equal(text, table[i].text);
+	}
+	d.rule = &rule;
+	escalation_reason(&policy, POWER_EXEC, &d, text, sizeof(text));
+	assert_string_equal(text, "rule \"my \\\"rule\\\"\" allows it");
+}
+
+/* What routes can ask for: powers one by one are those of the set, and so are attributes. */
+static void possible(void **state)
+{
+	size_t count;
+	const struct route *route = route_rows(&count);
+
+	(void)state;
+	for (; count > 0; count--, route++) {
+		struct powerset all = escalation_possible_powers(route);
+
+		for (size_t p = 0; p < POWER_COUNT; p++) {
+			struct powerset least;
+			bool can = escalation_can_ask(route, (enum power)p, &least);
+
+			if (can && !powerset_has(&all, (enum power)p) && p != POWER_DOCKER_SOCKET)
+				fail_msg("%s: %s", route->name, power_info((enum power)p)->name);
+			if (can)
+				assert_true(powerset_has(&least, (enum power)p));
+		}
+		if (route->operation == OP_CONTAINER_CREATE) {
+			assert_true(escalation_has_attributes(route, ATTRIBUTE_MOUNT));
+			assert_true(escalation_has_attributes(route, ATTRIBUTE_IMAGE));
+		} else if (route->operation == OP_CONTAINER_LIST) {
+			assert_false(escalation_has_attributes(route, ATTRIBUTE_MOUNT));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(profiles),
 		cmocka_unit_test(each_flag),
 		cmocka_unit_test(what_it_takes),
+		cmocka_unit_test(reasons),
+		cmocka_unit_test(possible),
 	};
 
 	return cmocka_run_group_tests_name("way", tests, NULL, NULL);

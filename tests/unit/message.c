@@ -46,6 +46,21 @@ static const struct row {
 	{ "", rules, { "POST", "/containers/web/stop", NULL, "anna", NULL },
 		"container_stop on \"web\": no rule of the policy file allows it to cn:anna; it "
 		"asks for stop" },
+	{ "POST=0", NULL, { "POST", "/containers/a/stop", NULL, NULL, NULL },
+		"container_stop on \"a\" is a write: POST is 0; POST=1 or ALLOW_STOP=1 opens it" },
+	{ "", NULL, { "GET", "/a/../b", NULL, NULL, NULL },
+		"cannot be routed: its path is not clean (//, /./ or /../); send it as the API documents it" },
+	{ "", NULL, { "POST", create, "{'Image': 1", NULL, NULL },
+		"cannot be checked: its body is not JSON (at byte 12); no flag opens it" },
+	{ "DSP_PROFILE=tecnativa", NULL, { "GET", "/images/json", NULL, NULL, NULL },
+		"image_list is in section IMAGES: IMAGES is not set; IMAGES=1 opens it" },
+	{ "DSP_PROFILE=tecnativa\nPOST=1\nCONTAINERS=1", NULL,
+		{ "POST", "/containers/a/exec", "{}", NULL, NULL },
+		"exec is closed (container_exec_create on \"a\"): ALLOW_EXEC is not set; "
+		"ALLOW_EXEC=1 lifts this rule of profile tecnativa" },
+	{ "DSP_PROFILE=tecnativa\nPOST=1\nCONTAINERS=1\nALLOW_KILL=0", NULL,
+		{ "POST", "/containers/a/kill", NULL, NULL, NULL },
+		"kill is closed (container_kill on \"a\"): ALLOW_KILL is 0; ALLOW_KILL=1 lifts this" },
 	{ "", rules, { "GET", "/info", NULL, NULL, NULL }, "allowed" },
 	{ "", rules, { "GET", "/info", NULL, NULL, "x" },
 		"the token in X-Dsp-Token is no user's: send one that the policy file holds, or "
