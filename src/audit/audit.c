@@ -10,8 +10,6 @@
 #include "dsp/system/journal.h"
 #include "pending_requests.h"
 
-enum { HANG_MS = 2000 }; /* a write that takes longer is reported */
-
 struct audit {
 	struct audit_writer *writer;
 	struct audit_settings settings;
@@ -68,13 +66,28 @@ static struct span decision_fields(struct audit_queue *q, const struct decision_
 	return (struct span){ q->fields, l.n };
 }
 
-/* Whether an allowed request must be denied because no line could record it. */
-static bool must_deny(const struct audit *a, const struct audit_shared *s)
+/* Why an allowed request must be denied: a line that records it may be lost. NULL: it need not. */
+static const struct refusal *must_deny(const struct audit *a, const struct audit_shared *s)
 {
-	return a->settings.full == AUDIT_FULL_DENY &&
-		(s->failing || s->queue.lost > 0 ||
-			!line_queue_has_room(
-				&s->queue.lines, AUDIT_RECORD_MOST + AUDIT_FIELDS_MOST));
+#define CANNOT_KEEP(why)                                                                           \
+	{                                                                                          \
+		REFUSED_AUDIT,                                                                     \
+			"its audit trail cannot be kept: " why                                     \
+			"; see dsp status; DSP_AUDIT_FULL=drop goes on without"                    \
+	}
+	static const struct refusal failing = CANNOT_KEEP("it cannot be written");
+	static const struct refusal hanging = CANNOT_KEEP("a write of it hangs");
+	static const struct refusal full = CANNOT_KEEP("too many lines wait");
+#undef CANNOT_KEEP
+
+	if (a->settings.full != AUDIT_FULL_DENY)
+		return NULL;
+	if (audit_shared_trouble(s))
+		return s->failing ? &failing : &hanging;
+	if (s->queue.lost > 0 ||
+		!line_queue_has_room(&s->queue.lines, AUDIT_RECORD_MOST + AUDIT_FIELDS_MOST))
+		return &full;
+	return NULL;
 }
 
 static bool wants_outcomes(const struct audit *a)
@@ -108,17 +121,17 @@ static const char *put_decision(
 
 const struct refusal *audit_decision(struct audit *a, const struct decision_event *event)
 {
-	static const struct refusal cannot_be_kept = { REFUSED_AUDIT,
-		"its audit trail cannot be kept: see dsp status; "
-		"DSP_AUDIT_FULL=drop goes on without" };
 	struct audit_shared *s = audit_writer_lock(a->writer);
 	struct decision_event e = *event;
+	const struct refusal *cannot_keep = NULL;
 	const char *id = NULL;
 
 	a->counts.decisions++;
 	if (is_wanted(a, event)) {
-		if (decision_event_allows(event) && must_deny(a, s))
-			e.refusal = &cannot_be_kept;
+		if (decision_event_allows(event))
+			cannot_keep = must_deny(a, s);
+		if (cannot_keep)
+			e.refusal = cannot_keep;
 		id = put_decision(a, &s->queue, &e);
 	} else {
 		a->counts.unlogged++;
@@ -126,7 +139,7 @@ const struct refusal *audit_decision(struct audit *a, const struct decision_even
 	if (decision_event_allows(&e) && wants_outcomes(a))
 		pending_requests_add(a->pending, e.request, id);
 	audit_writer_unlock(a->writer);
-	return e.refusal == &cannot_be_kept ? &cannot_be_kept : NULL;
+	return cannot_keep;
 }
 
 /* --- outcomes ----------------------------------------------------------------------------------*/
@@ -202,14 +215,14 @@ struct audit_state audit_state(struct audit *a)
 {
 	struct audit_state ret = { .settings = a->settings, .to = a->to, .counts = a->counts };
 	const struct audit_shared *s = audit_writer_lock(a->writer);
+	const char *trouble;
 
 	memcpy(ret.outcomes, a->outcomes, sizeof(ret.outcomes));
 	ret.counts.written = s->written;
 	ret.counts.waiting = a->queued - s->written;
 	ret.queued = s->queue.lines.count;
-	text_copy(span_of(s->trouble), ret.trouble, sizeof(ret.trouble));
-	if (!s->failing && s->writing_at > 0 && clock_now() - s->writing_at > HANG_MS)
-		text_copy(SPAN("a write of it hangs"), ret.trouble, sizeof(ret.trouble));
+	trouble = audit_shared_trouble(s);
+	text_copy(span_of(trouble ? trouble : ""), ret.trouble, sizeof(ret.trouble));
 	audit_writer_unlock(a->writer);
 	return ret;
 }

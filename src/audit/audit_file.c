@@ -18,13 +18,14 @@ void audit_file_close(struct audit_file *f)
 		(void)close(f->fd);
 	f->fd = -1;
 	f->partial = 0;
+	f->unsynced = false;
 }
 
-void audit_file_sync(const struct audit_file *f)
+int audit_file_sync(const struct audit_file *f, struct err *e)
 {
-	/* No reason to fail: the lines are in the file, and a second attempt would double them. */
 	if (f->fd >= 0 && f->regular && fdatasync(f->fd) != 0)
-		log_fault("audit: %s: cannot be brought to the disk", f->path);
+		return FAIL(e, errno, "%s: cannot be brought to the disk", f->path);
+	return 0;
 }
 
 static const char *name_of(const struct audit_file *f)
@@ -138,11 +139,25 @@ static int prepare(struct audit_file *f, size_t n, struct err *e)
 	return 0;
 }
 
-/* Removes a half line that a full disk left. */
+/* Removes a half line that a full disk left, or lines that a failed sync may have dropped. */
 static void remove_partial(struct audit_file *f)
 {
 	if (f->partial > 0 && f->regular && ftruncate(f->fd, (off_t)f->size) == 0)
 		f->partial = 0;
+}
+
+/*
+ * A kernel that fails to write pages forgets that they are to be written, and the next fdatasync
+ * says that all is well. So lines that could not be synced are written again.
+ */
+static void remove_unsynced(struct audit_file *f)
+{
+	struct stat st;
+
+	/* Not where somebody emptied the file: it would grow by zeros. */
+	if (f->unsynced && fstat(f->fd, &st) == 0 && (uint64_t)st.st_size == f->size + f->partial)
+		remove_partial(f);
+	f->unsynced = false;
 }
 
 static int append(struct audit_file *f, struct span lines, struct err *e)
@@ -163,6 +178,7 @@ static int append(struct audit_file *f, struct span lines, struct err *e)
 
 int audit_file_write(struct audit_file *f, struct span lines, struct err *e)
 {
+	remove_unsynced(f);
 	if (prepare(f, lines.n, e) != 0)
 		return -1;
 	if (append(f, lines, e) != 0) {
@@ -172,9 +188,14 @@ int audit_file_write(struct audit_file *f, struct span lines, struct err *e)
 			audit_file_close(f);
 		return -1;
 	}
+	if (f->sync && audit_file_sync(f, e) != 0) {
+		if (f->sync_must_work) {
+			f->unsynced = true;
+			return -1;
+		}
+		log_fault("audit: %s", e->text);
+	}
 	f->size += lines.n;
 	f->partial = 0;
-	if (f->sync)
-		audit_file_sync(f);
 	return 0;
 }

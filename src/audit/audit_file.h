@@ -14,29 +14,31 @@
 #include "dsp/core/base/span.h"
 
 struct audit_file {
-	const char *path; /* NULL: standard error. The owner sets these four */
+	const char *path; /* NULL: standard error. The owner sets these five */
 	uint64_t most;    /* bytes before a rotation; 0: never rotate */
 	unsigned keep;
 	bool sync;
-	int fd; /* -1: not open */
+	bool sync_must_work; /* lines that cannot be brought to the disk are not written */
+	int fd;              /* -1: not open */
 	bool regular;
 	dev_t device;
 	ino_t inode;
 	uint64_t size;
 	size_t partial; /* bytes of the lines to write that are already in the file */
+	bool unsynced;  /* these are whole lines, which a failed sync may have dropped */
 };
 
 /* Opens the file; creates it with mode 0600 when it is missing. -1 and e. */
 MUST_USE int audit_file_open(struct audit_file *f, struct err *e);
 
 /*
- * Appends whole lines. -1 and e: not all could be written, and the file has none of them; call
- * again with the same lines, perhaps followed by more.
+ * Appends whole lines, and syncs where that is set. -1 and e: not all could be written, or they may
+ * not reach the disk; call again with the same lines, perhaps followed by more.
  */
 MUST_USE int audit_file_write(struct audit_file *f, struct span lines, struct err *e);
 
-/* Brings what was written to the disk (fdatasync). Logs a failure. */
-void audit_file_sync(const struct audit_file *f);
+/* Brings what was written to the disk (fdatasync). -1 and e. */
+MUST_USE int audit_file_sync(const struct audit_file *f, struct err *e);
 
 void audit_file_close(struct audit_file *f);
 

@@ -21,6 +21,7 @@ enum {
 	REPEATS_MS = 200,  /* between looks for repeats that are due */
 	PARTING_MS = 1000, /* at the end, for what waits */
 	JOIN_SECONDS = 2,
+	HANG_MS = 2000, /* a write that takes longer hangs */
 };
 
 struct audit_writer {
@@ -109,17 +110,33 @@ static int write_batch(struct audit_writer *w, const struct line_batch *b, struc
 
 /* --- the thread; with the mutex ----------------------------------------------------------------*/
 
+/* Without the mutex from the first of these to the second: what is between may hang. */
+static void begin_writing(struct audit_writer *w)
+{
+	w->shared.writing_at = clock_now();
+	unlock(w);
+}
+
+static void end_writing(struct audit_writer *w)
+{
+	lock(w);
+	w->shared.writing_at = 0;
+}
+
 static void apply_settings(struct audit_writer *w)
 {
-	if (!w->reconfigured)
-		return;
-	w->reconfigured = false;
-	audit_file_close(&w->file);
-	w->current = w->settings;
+	while (w->reconfigured) {
+		w->reconfigured = false;
+		begin_writing(w);
+		audit_file_close(&w->file);
+		end_writing(w);
+		w->current = w->settings;
+	}
 	w->file.path = w->current.to == AUDIT_TO_FILE ? w->current.path : NULL;
 	w->file.most = w->current.size;
 	w->file.keep = w->current.keep;
 	w->file.sync = w->current.sync;
+	w->file.sync_must_work = w->current.full == AUDIT_FULL_DENY;
 }
 
 /* Unlocks while it waits; ms 0: until there is work. After a failure no new line ends the wait. */
@@ -172,12 +189,10 @@ static int write_some(struct audit_writer *w)
 	struct err e;
 	int rc;
 
-	w->shared.writing_at = clock_now();
-	unlock(w);
+	begin_writing(w);
 	b = copy_next(w, &waiting);
 	rc = write_batch(w, &b, &e);
-	lock(w);
-	w->shared.writing_at = 0;
+	end_writing(w);
 	if (rc == 0) {
 		line_queue_remove(&w->shared.queue.lines, &b);
 		w->shared.written += b.kinds[LINE_DECISION];
@@ -191,6 +206,7 @@ static int write_some(struct audit_writer *w)
 static void *run(void *arg)
 {
 	struct audit_writer *w = arg;
+	struct err e;
 
 	lock(w);
 	for (;;) {
@@ -206,11 +222,12 @@ static void *run(void *arg)
 			wait_for_work(w, RETRY_MS);
 		}
 	}
-	audit_file_sync(&w->file);
+	unlock(w);
+	if (audit_file_sync(&w->file, &e) != 0)
+		log_fault("audit: %s", e.text);
 	audit_file_close(&w->file);
 	if (w->journal >= 0)
 		(void)close(w->journal);
-	unlock(w);
 	return NULL;
 }
 
@@ -239,6 +256,15 @@ int audit_writer_start(struct audit_writer *w, struct err *e)
 		return FAIL(e, rc, "a thread for the audit trail");
 	w->started = true;
 	return 0;
+}
+
+const char *audit_shared_trouble(const struct audit_shared *s)
+{
+	if (s->failing)
+		return s->trouble;
+	if (s->writing_at > 0 && clock_now() - s->writing_at > HANG_MS)
+		return "a write of it hangs";
+	return NULL;
 }
 
 struct audit_shared *audit_writer_lock(struct audit_writer *w)

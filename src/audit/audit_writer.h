@@ -23,6 +23,9 @@ struct audit_shared {
 	char trouble[256];
 };
 
+/* Why a line that is queued now may not be kept: the last write failed, or hangs. NULL: it may. */
+const char *audit_shared_trouble(const struct audit_shared *s);
+
 /* NULL and e. Nothing is written before audit_writer_start. */
 struct audit_writer *audit_writer_new(struct err *e) __attribute__((warn_unused_result));
 

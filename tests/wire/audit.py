@@ -23,6 +23,7 @@ import time
 
 import jsonschema
 
+import hung
 import wire
 from wire import DSP, DSPD, ROOT, Server, directory, eventually, holds, question, request, same, tap
 
@@ -551,6 +552,102 @@ def denied_without():
              ["profile", "profile"] + 20 * ["audit"] + ["power", "profile"])
 
 
+HUNG = "its audit trail cannot be kept: a write of it hangs"
+UNSYNCED = "its audit trail cannot be kept: it cannot be written"
+MUST = {"DSP_AUDIT_FULL": "deny", "DSP_AUDIT_LOG": "changes"}
+
+
+def denied_until_kept(server, words, let_go):
+    """Once the trail cannot promise to keep a line no change is allowed; reads are; let go, changes are again."""
+    eventually(lambda: words in ask(server, "POST", "/containers/a/stop")[1].get("Msg", ""), "never denied")
+    for i in range(50):
+        status, reply = ask(server, "POST", f"/containers/b{i}/stop")
+        holds(status == 200 and not reply["Allow"] and words in reply["Msg"], f"{reply}")
+        holds(state(server)["trouble"] != "", "status says nothing")
+    same(ask(server, "GET", "/containers/json"), ALLOW, "a read that is not in the trail")
+    let_go()
+    eventually(lambda: ask(server, "POST", "/containers/c/stop") == ALLOW, "it denies for ever")
+    same(state(server)["trouble"], "", "trouble afterwards")
+
+
+def kept(server, path):
+    """After the end: each decision that is to be in the file is there, once."""
+    s = settled(server)
+    stop(server)
+    told = sums(read(path))
+    same([s["dropped"], told["written"] + told["folded"]], [0, s["decisions"] - s["unlogged"]], "decisions")
+
+
+@contextlib.contextmanager
+def hung_disk():
+    """The directory of a file system in a file of its own, which can be frozen."""
+    if os.geteuid() != 0:
+        raise wire.Skip("mounting needs root")
+    with directory() as where:
+        disk, log = where + "/disk", where + "/log"
+        os.mkdir(log)
+        with open(disk, "wb") as f:
+            f.truncate(8 << 20)
+        subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+        if subprocess.run(["mount", "-o", "loop", disk, log], check=False, capture_output=True).returncode != 0:
+            raise wire.Skip("no loop device here")
+        try:
+            yield log
+        finally:
+            subprocess.run(["umount", "-l", log], check=True)
+
+
+def hung_disk_denies():
+    """A disk that hangs: from the moment when status says so nothing is allowed that must be in the trail."""
+    with hung_disk() as log, trail({**MUST, "DSP_AUDIT": log + "/a.jsonl"}) as (server, _):
+        same(ask(server, "POST", "/containers/a/stop"), ALLOW)
+        settled(server)
+        subprocess.run(["fsfreeze", "-f", log], check=True)
+        with contextlib.ExitStack() as stack:
+            # Nothing that waits for it ends before: not even by SIGKILL.
+            stack.callback(subprocess.run, ["fsfreeze", "-u", log], check=True)
+            denied_until_kept(server, HUNG, stack.close)
+        kept(server, log + "/a.jsonl")
+
+
+def hung_open_denies():
+    """A file that cannot even be opened, since its file system hangs; its end is an error, and then another file."""
+    with hung.hung() as bad, trail({**MUST, "DSP_AUDIT": bad.path + "/a.jsonl"}) as (server, _):
+        denied_until_kept(server, HUNG, bad.end)
+        settled(server)
+        holds(read(bad.path + "/a.jsonl"), "nothing is written afterwards")
+
+
+def failing_sync(when):
+    """What to start dspd with, so that these calls of fdatasync fail."""
+    if program != DSPD:
+        raise wire.Skip("a sanitizer wants no strace")
+    return ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
+            "-e", f"inject=fdatasync:error=EIO:when={when}"]
+
+
+def failing_sync_denies():
+    """fdatasync fails: the lines are written again until it does not, and none is doubled or lost."""
+    with trail({**MUST, "DSP_AUDIT_SYNC": "yes"}, failing_sync("2..9")) as (server, path):
+        same(ask(server, "POST", "/containers/a/stop"), ALLOW)
+        settled(server)
+        same(ask(server, "POST", "/containers/second/stop"), ALLOW)
+        denied_until_kept(server, UNSYNCED, lambda: None)
+        kept(server, path)
+        holds("cannot be brought to the disk: Input/output error" in server.said(), server.said())
+
+
+def failing_sync_goes_on():
+    """DSP_AUDIT_FULL=drop: a failing fdatasync is logged, and stops nothing."""
+    with trail({"DSP_AUDIT_SYNC": "yes"}, failing_sync("1+")) as (server, path):
+        for i in range(10):
+            same(ask(server, "POST", f"/containers/a{i}/stop"), ALLOW)
+            settled(server)
+        same([e["name"] for e in read(path)], [f"a{i}" for i in range(10)], "lines")
+        holds("cannot be brought to the disk" in server.said(), server.said())
+        server.stop()
+
+
 def queue_full_denies():
     """The queue is full, and nobody reads: it denies, at once."""
     with trail({"DSP_AUDIT_FULL": "deny"}, name="fifo") as (server, path):
@@ -810,8 +907,9 @@ def native_journal():
 
 
 CHECK = [lines, which, who, injections, outcomes, outcomes_in_order, outcomes_in_pieces, count_distinct, count_alike,
-         slow_reader, rotated, directory_gone, denied_without, queue_full_denies, disk_full, emptied, reader_gone,
-         hangs, not_a_file, half_a_line, hangup, standard_error, native_journal]
+         slow_reader, rotated, directory_gone, denied_without, hung_disk_denies, hung_open_denies,
+         failing_sync_denies, failing_sync_goes_on, queue_full_denies, disk_full, emptied, reader_gone, hangs,
+         not_a_file, half_a_line, hangup, standard_error, native_journal]
 
 
 def main():
