@@ -36,6 +36,7 @@ struct audit_writer {
 	bool closing;
 	uint64_t closing_at;
 	bool asleep; /* until a line comes */
+	bool idle;   /* asleep without an end: no repeat waits to be reported */
 	pthread_cond_t work;
 
 	/* The thread's own: */
@@ -145,6 +146,7 @@ static void wait_for_work(struct audit_writer *w, unsigned ms)
 	struct timespec until;
 
 	w->asleep = !w->shared.failing;
+	w->idle = ms == 0;
 	if (ms == 0) {
 		(void)pthread_cond_wait(&w->work, &w->mutex);
 	} else {
@@ -275,7 +277,11 @@ struct audit_shared *audit_writer_lock(struct audit_writer *w)
 
 void audit_writer_unlock(struct audit_writer *w)
 {
-	if (w->asleep && w->shared.queue.lines.count > 0)
+	struct audit_queue *q = &w->shared.queue;
+
+	/* A first repeat sets a clock for its count: perhaps no line comes to do that. */
+	if (w->asleep &&
+		(q->lines.count > 0 || (w->idle && repeat_filter_due(&q->repeats, 0, true))))
 		(void)pthread_cond_signal(&w->work);
 	unlock(w);
 }

@@ -32,7 +32,7 @@ struct audit_writer *audit_writer_new(struct err *e) __attribute__((warn_unused_
 /* Starts the thread, which inherits the signal mask and the sandbox. -1 and e. */
 MUST_USE int audit_writer_start(struct audit_writer *w, struct err *e);
 
-/* Between these two calls the thread waits: be quick. Unlocking wakes it when lines wait. */
+/* Between these two calls the thread waits: be quick. Unlocking wakes it for lines and repeats. */
 struct audit_shared *audit_writer_lock(struct audit_writer *w);
 void audit_writer_unlock(struct audit_writer *w);
 

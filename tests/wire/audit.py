@@ -428,6 +428,16 @@ def count_alike():
         holds(told["folded"] > asked // 2, f"{told}")
 
 
+def repeat_before_silence():
+    """The first repeat comes while the writer sleeps, and nothing after it: its count is written all the same."""
+    with trail() as (server, path):
+        for _ in range(2):
+            ask(server, "POST", "/containers/a/kill")
+            time.sleep(0.05)
+        eventually(lambda: len(read_lines(path)) == 2, "the repeat is not told", 2.5)
+        same([(e["type"], e.get("count")) for e in read(path)], [("decision", None), ("repeat", 1)], "lines")
+
+
 def slow_reader():
     """A FIFO that is read slowly: what finds no room is counted."""
     with trail({"DSP_AUDIT_FULL": "drop"}, name="fifo") as (server, path):
@@ -907,9 +917,9 @@ def native_journal():
 
 
 CHECK = [lines, which, who, injections, outcomes, outcomes_in_order, outcomes_in_pieces, count_distinct, count_alike,
-         slow_reader, rotated, directory_gone, denied_without, hung_disk_denies, hung_open_denies,
-         failing_sync_denies, failing_sync_goes_on, queue_full_denies, disk_full, emptied, reader_gone, hangs,
-         not_a_file, half_a_line, hangup, standard_error, native_journal]
+         repeat_before_silence, slow_reader, rotated, directory_gone, denied_without, hung_disk_denies,
+         hung_open_denies, failing_sync_denies, failing_sync_goes_on, queue_full_denies, disk_full, emptied,
+         reader_gone, hangs, not_a_file, half_a_line, hangup, standard_error, native_journal]
 
 
 def main():
