@@ -217,7 +217,8 @@ def reload_storm(program, count, seconds, flags=None):
             with_storm(server, asked, right, (path, log), count)
             same(replies(server, asked), second, "the replies after the last reload")
             if "asan" not in program and "tsan" not in program:
-                holds(server.rss() < before + GROWTH_KIB, f"grew from {before} to {server.rss()} KiB")
+                # Free memory goes back when dspd is quiet; what it keeps for ever does not.
+                eventually(lambda: server.rss() < before + GROWTH_KIB, f"grew from {before} KiB and stays there")
             status = reload_alone(server)
             # The start, one by hand, and of each storm every second one and the last.
             same(status["generation"], 2 + count // 10 // 2 + 1 + count // 2 + 1, "the generation")
