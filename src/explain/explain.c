@@ -135,14 +135,14 @@ static json_t *detail_json(const struct attribute *d)
 	bool looked = mount && d->mount_info;
 
 	attribute_write(d, line, sizeof(line));
-	return json_pack("{s:s?, s:s, s:s%, s:o, s:o?, s:o?, s:o?, s:o?, s:b, s:s}", "power",
-		d->power == POWER_COUNT ? NULL : power_info(d->power)->name, "kind",
+	return json_pack("{s:s?, s:s, s:s%, s:o, s:o?, s:o?, s:o?, s:o?, s:b, s:b, s:b, s:b, s:s}",
+		"power", d->power == POWER_COUNT ? NULL : power_info(d->power)->name, "kind",
 		attribute_kind_name(d->kind), "field", d->field.s ? d->field.s : "", d->field.n,
 		"text", escaped(d->text), "target", mount ? escaped(d->target) : NULL, "read_only",
 		mount ? json_boolean(d->read_only) : NULL, "resolved",
 		looked ? json_string(d->mount_info->path) : NULL, "seen",
 		looked ? json_boolean(d->mount_info->visible) : NULL, "maybe_id", d->maybe_id,
-		"line", line);
+		"all_tags", d->all_tags, "whole", d->whole, "implied", d->implied, "line", line);
 }
 
 static json_t *details_json(const struct attributes *details)

@@ -79,6 +79,9 @@ static int write_detail(struct facts *facts, enum list_kind kind, struct span on
 			reference_canonical(on, (struct span){ NULL, 0 }, text) };
 		return 0;
 	}
+	/* As a policy file has it. */
+	if (kind == LIST_NETWORKS && span_equal(on, SPAN("default")))
+		on = SPAN("bridge");
 	line_init(&l, text, most);
 	line_add_cut(&l, on);
 	if (kind == LIST_PORTS)
@@ -344,7 +347,7 @@ const struct command who_can_command = {
 	.run = run_who_can,
 	.summary = "print for whom an operation or a power would be allowed, and by what",
 	.help = "  --on DETAIL      a mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or image; with\n"
-		"                   its kind before it where the form does not tell: network:x, runtime:x\n"
+		"                   its kind before it where the form does not tell: network:x, volume:x\n"
 		"  --json           print JSON\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n"

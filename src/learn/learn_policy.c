@@ -4,7 +4,7 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
-#include "dsp/core/policy/escalation.h"
+#include "dsp/core/facts/power_rules.h"
 #include "dsp/learn/observations.h"
 #include "policy_draft.h"
 
@@ -105,6 +105,21 @@ struct group {
 	json_t *rule;
 };
 
+/*
+ * Lists of names do not limit what only looks, nor what names a thing in the path by its id: the
+ * next time it has another.
+ */
+static bool is_limited(const struct observation *s, const struct attribute *d)
+{
+	const struct route *route = s->facts.route;
+
+	if (!route || d->power != POWER_COUNT)
+		return true;
+	if (!route->write && powerset_empty(&s->facts.powers))
+		return false;
+	return !d->maybe_id || route->schema != STRUCT_NONE;
+}
+
 /* Lists that would not allow s again: it is incomplete, or has something that no item covers. */
 static unsigned unnameable_lists(const struct observation *s)
 {
@@ -118,7 +133,7 @@ static unsigned unnameable_lists(const struct observation *s)
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			if (list_concerns((enum list_kind)k, d) &&
-				!list_pattern((enum list_kind)k, d, room))
+				(!is_limited(s, d) || !list_pattern((enum list_kind)k, d, room)))
 				lists |= 1U << k;
 		}
 	}
@@ -146,8 +161,8 @@ static void add_once(json_t *list, const char *text)
 /* Adds to the lists of a rule what s has. */
 static void add_items(const struct group *g, const struct observation *s)
 {
-	/* Images and networks carry no power of their own: without a list any would be allowed. */
-	static const enum list_kind always[] = { LIST_IMAGES, LIST_NETWORKS };
+	/* These carry no power of their own: without a list any of them would be allowed. */
+	static const enum list_kind always[] = { LIST_IMAGES, LIST_NETWORKS, LIST_VOLUMES };
 	char pattern[PATTERN_ROOM];
 
 	for (size_t i = 0; i < s->facts.attributes.count; i++) {
@@ -161,7 +176,7 @@ static void add_items(const struct group *g, const struct observation *s)
 	}
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
 		if (s->facts.route && !(g->unnameable >> always[i] & 1) &&
-			escalation_has_attributes(s->facts.route, list_attribute(always[i])))
+			power_rules_have_kind(s->facts.route, list_attribute(always[i])))
 			(void)rule_list(g->rule, list_name(always[i]));
 	}
 }

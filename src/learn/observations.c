@@ -135,7 +135,10 @@ static int parse_attribute(
 {
 	struct attribute d = { .power = power_find(span_of(text_of(object, "power"))),
 		.read_only = json_is_true(json_object_get(object, "read_only")),
-		.maybe_id = json_is_true(json_object_get(object, "maybe_id")) };
+		.maybe_id = json_is_true(json_object_get(object, "maybe_id")),
+		.all_tags = json_is_true(json_object_get(object, "all_tags")),
+		.whole = json_is_true(json_object_get(object, "whole")),
+		.implied = json_is_true(json_object_get(object, "implied")) };
 	bool known = false;
 
 	for (int k = ATTRIBUTE_OPTION; k <= ATTRIBUTE_HEALTHCHECK && !known; k++) {

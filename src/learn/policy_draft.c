@@ -107,7 +107,7 @@ const char *observation_unnameable(const struct observation *s)
 		return "a policy file cannot name who asks";
 	for (size_t i = 0; i < s->facts.attributes.count; i++) {
 		const struct attribute *d = &s->facts.attributes.items[i];
-		bool star = span_find(d->text, '*') < d->text.n;
+		bool star = !d->whole && span_find(d->text, '*') < d->text.n;
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			bool mount = d->kind == ATTRIBUTE_MOUNT && k == LIST_MOUNTS;
@@ -200,6 +200,8 @@ bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_
 		return mount_pattern(d, out);
 	if (k == LIST_PORTS)
 		return port_pattern(d, out);
+	if (d->whole)
+		return false;
 	if (k == LIST_DEVICES && d->mount_info && d->mount_info->path[0])
 		text = span_of(d->mount_info->path);
 	if (!is_word(text) || !is_item(k, text) ||

@@ -36,6 +36,7 @@ static const struct {
 	{ LIST_CAPABILITIES, POWER_CAPABILITIES, ATTRIBUTE_CAPABILITY },
 	{ LIST_DEVICES, POWER_DEVICES, ATTRIBUTE_DEVICE },
 	{ LIST_NETWORKS, POWER_NETWORK_CONNECT, ATTRIBUTE_NETWORK },
+	{ LIST_VOLUMES, POWER_COUNT, ATTRIBUTE_VOLUME },
 	{ LIST_RUNTIMES, POWER_RUNTIME, ATTRIBUTE_RUNTIME },
 	{ LIST_PORTS, POWER_PUBLISH_PORTS, ATTRIBUTE_PORT },
 };
@@ -124,8 +125,7 @@ static bool means(const struct pattern *p, const struct request_for *rq)
 	if (rq->list == LIST_PORTS)
 		return p->text.n == 0 && rq->port >= p->first && rq->port <= p->last;
 	if (item->maybe_id && (rq->list == LIST_IMAGES || rq->list == LIST_NETWORKS))
-		return span_equal(p->text, item->text) ||
-			(rq->list == LIST_NETWORKS && span_equal(p->text, SPAN("*")));
+		return span_equal(p->text, item->text) || span_equal(p->text, SPAN("*"));
 	return is_hard(p->text) || matches(p->text, item->text);
 }
 

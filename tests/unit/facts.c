@@ -39,7 +39,7 @@ static char *parse(const struct sample *s, struct facts *f)
 	return rq.body64;
 }
 
-/* "power power; kind text, kind text": all powers, and all attributes. */
+/* "power power; kind text, kind text": all powers, and all attributes but those of a default. */
 static void describe(const struct facts *f, char *out, size_t cap)
 {
 	char text[256];
@@ -48,6 +48,8 @@ static void describe(const struct facts *f, char *out, size_t cap)
 	line_init(&l, out, cap);
 	(void)powers_write(&f->powers, " ", &l);
 	for (size_t i = 0; i < f->attributes.count; i++) {
+		if (f->attributes.items[i].implied)
+			continue;
 		attribute_write(&f->attributes.items[i], text, sizeof(text));
 		line_add(&l, "%s%s", i > 0 ? ", " : "; ", text);
 	}
@@ -87,9 +89,10 @@ static void queries(void **state)
 			"image_import; fromSrc, docker.io/library/x:latest" },
 		{ "POST", "/images/create?fromSrc=http://x",
 			"image_import dials_out; fromSrc, fromSrc" },
-		{ "POST", "/images/a/tag?repo=b&tag=c", "tag; docker.io/library/b:c" },
-		{ "POST", "/build?version=2", "build build_options; version 2" },
-		{ "POST", "/build?version=1", "build" },
+		{ "POST", "/images/a/tag?repo=b&tag=c",
+			"tag; docker.io/library/a:latest, docker.io/library/b:c" },
+		{ "POST", "/build?version=2", "build build_options; version 2, any image" },
+		{ "POST", "/build?version=1", "build; any image" },
 	};
 
 	(void)state;
@@ -123,14 +126,14 @@ static void bodies_of_containers(void **state)
 		{ "\"PortBindings\":{\"80/tcp\":[{\"HostIp\":\"::1\",\"HostPort\":\"8\"},{}]}",
 			"create publish_ports; ::1:8:80/tcp, 80/tcp" },
 		{ "\"PortBindings\":{\"80/tcp\":[]}", "create" },
-		{ "\"NetworkMode\":\"host\"", "create host_network; NetworkMode host" },
+		{ "\"NetworkMode\":\"host\"",
+			"create host_network; NetworkMode host, NetworkMode host" },
 		{ "\"NetworkMode\":\"mine\"", "create; NetworkMode mine" },
-		{ "\"NetworkMode\":\"bridge\"", "create" },
 		{ "\"Binds\":[\"/a:/b:ro,rslave\",\"vol:/c\",\"/d\"]",
-			"create host_mounts; /a -> /b (ro)" },
+			"create host_mounts; /a -> /b (ro), Binds vol" },
 		{ "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"/b\"}]",
 			"create host_mounts; /a -> /b (rw)" },
-		{ "\"Mounts\":[{\"Type\":\"volume\",\"Source\":\"a\"}]", "create" },
+		{ "\"Mounts\":[{\"Type\":\"volume\",\"Source\":\"a\"}]", "create; Source a" },
 		{ "\"Mounts\":[{\"Type\":\"image\",\"Source\":\"x\"}]",
 			"create; docker.io/library/x:latest" },
 		{ "\"Tmpfs\":{\"/sys\":\"remount,rw\",\"/t\":\"size=1m\"}",
@@ -298,7 +301,7 @@ static void assert_mount(
 	line_add(&l, "{\"HostConfig\":{\"Binds\":[\"%s:/t\"]}}", source);
 	s.body = text;
 	body = parse(&s, &f);
-	assert_int_equal(f.attributes.count, 1);
+	assert_int_equal(f.attributes.count, 2); /* and the default network */
 	f.attributes.items[0].mount_info = info;
 	assert_int_equal(facts_add_mount_powers(&f, SPAN("/run/own"), &e), 0);
 	line_init(&l, text, sizeof(text));

@@ -159,6 +159,15 @@ struct span json_value_text(json_ref v)
 	return v ? v->text : (struct span){ NULL, 0 };
 }
 
+bool json_value_empty(json_ref v)
+{
+	if (!v || v->kind == JSON_VALUE_NULL || v->kind == JSON_VALUE_FALSE)
+		return true;
+	if (v->kind == JSON_VALUE_STRING)
+		return v->text.n == 0;
+	return (v->kind == JSON_VALUE_LIST || v->kind == JSON_VALUE_OBJECT) && v->count == 0;
+}
+
 json_ref json_value_first(json_ref v)
 {
 	if (!v || v->kind == JSON_VALUE_STRING)

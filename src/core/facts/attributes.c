@@ -32,6 +32,7 @@ const char *attribute_kind_name(enum attribute_kind kind)
 		[ATTRIBUTE_IMAGE] = "image",
 		[ATTRIBUTE_NAMESPACE] = "namespace",
 		[ATTRIBUTE_NETWORK] = "network",
+		[ATTRIBUTE_VOLUME] = "volume",
 		[ATTRIBUTE_PORT] = "port",
 		[ATTRIBUTE_RUNTIME] = "runtime",
 		[ATTRIBUTE_SYSCTL] = "sysctl",
@@ -99,6 +100,10 @@ void attribute_write(const struct attribute *a, char *out, size_t cap)
 	struct line l;
 
 	line_init(&l, out, cap);
+	if (a->whole) {
+		line_add(&l, "any %s", attribute_kind_name(a->kind));
+		return;
+	}
 	if (a->kind == ATTRIBUTE_MOUNT) {
 		write_mount(a, &l);
 		return;
@@ -107,4 +112,6 @@ void attribute_write(const struct attribute *a, char *out, size_t cap)
 		line_add(&l, "%.*s%s", (int)a->field.n, a->field.s, a->text.n > 0 ? " " : "");
 	if (a->text.n > 0 && cap - l.n >= 16)
 		write_shown(&l, a->text, cap - l.n - sizeof("\"\""));
+	if (a->implied)
+		line_add(&l, " (default)");
 }

@@ -122,13 +122,6 @@ static struct span plugin_name(const struct facts *f, char *room)
 /* Route and query. -1: no memory. */
 static int parse_query(const struct request *rq, struct facts *f, char *room, struct err *e)
 {
-	/* The network of a connect stands in the path. */
-	static const struct power_rule network = {
-		.name = SPAN_INIT("network"),
-		.power = POWER_NETWORK_CONNECT,
-		.kind = ATTRIBUTE_NETWORK,
-	};
-
 	f->route = route_find(route_method(rq->method), &f->target, &f->name);
 	f->plain_name = route_is_plain(f->name);
 	if (!f->route) {
@@ -137,9 +130,6 @@ static int parse_query(const struct request *rq, struct facts *f, char *room, st
 	}
 	if (powers_from_query(f, rq) != 0)
 		return FAIL(e, ENOMEM, "a request's query");
-	if (powerset_has(&f->powers, POWER_NETWORK_CONNECT) &&
-		power_rule_apply(f, &network, (struct attribute){ .text = f->name }) != 0)
-		return FAIL(e, ENOMEM, "a request's network");
 	if (f->route->operation == OP_PLUGIN_CREATE || f->route->operation == OP_PLUGIN_PULL)
 		f->plugin = plugin_name(f, room);
 	return 0;

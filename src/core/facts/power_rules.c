@@ -1,11 +1,12 @@
 #include "dsp/core/facts/power_rules.h"
 
-#include "dsp/core/base/text.h"
 #include "dsp/core/parse/fields.h"
 #include "power_tests.h"
 
-#define ROW(ky, nm, ts, ar, pw, al, qu, kd)                                                        \
-	{ .key = SPAN_INIT(ky),                                                                    \
+#define ROW(wh, pa, ky, nm, ts, ar, pw, al, qu, kd)                                                \
+	{ .where = (wh),                                                                           \
+		.parent = (pa),                                                                    \
+		.key = SPAN_INIT(ky),                                                              \
 		.name = SPAN_INIT(nm),                                                             \
 		.test = (ts),                                                                      \
 		.arg = (ar),                                                                       \
@@ -65,15 +66,46 @@ struct powerset power_rules_all_powers(enum struct_id id)
 	return all;
 }
 
+static bool any_of_kind(const struct power_rule *rule, size_t count, enum attribute_kind kind)
+{
+	for (; count > 0; count--, rule++) {
+		if (rule->kind == kind && !rule->quiet)
+			return true;
+	}
+	return false;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): the structs of fields.tab do not hold themselves. */
+static bool struct_has_kind(enum struct_id id, enum attribute_kind kind)
+{
+	size_t count;
+	const struct power_rule *rules = power_rules_of_struct(id, &count);
+	const struct field *f;
+
+	if (any_of_kind(rules, count, kind))
+		return true;
+	for (f = fields_of_struct(id, &count); count > 0; count--, f++) {
+		if (f->of != STRUCT_NONE && struct_has_kind(f->of, kind))
+			return true;
+	}
+	return false;
+}
+
+bool power_rules_have_kind(const struct route *route, enum attribute_kind kind)
+{
+	size_t count;
+	const struct power_rule *rules = power_rules_of_operation(route->operation, &count);
+
+	return any_of_kind(rules, count, kind) ||
+		(route->operation != OP_CONTAINER_UPDATE && struct_has_kind(route->schema, kind));
+}
+
 int power_rule_apply(struct facts *f, const struct power_rule *rule, struct attribute item)
 {
 	item.field = rule->name;
 	item.power = rule->power;
 	if (item.kind == ATTRIBUTE_OPTION)
 		item.kind = rule->kind;
-	/* dockerd finds a network by its name, its id, and the start of its id. */
-	if (item.kind == ATTRIBUTE_NETWORK)
-		item.maybe_id = item.maybe_id || text_is_hex(item.text);
 	if (rule->power != POWER_COUNT)
 		powerset_add(&f->powers, rule->power);
 	return attributes_add(&f->attributes, &item);

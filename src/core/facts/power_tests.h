@@ -5,11 +5,12 @@
 #include "dsp/core/facts/facts.h"
 #include "dsp/core/facts/power_rules.h"
 
-/* A field's value in a body, and what it stands in. */
+/* A field's value in a body, and what it stands in; or a text of the query or the path. */
 struct body_node {
 	const struct body_node *parent; /* the node of object; NULL at the top */
 	json_ref object;                /* holds the field */
 	json_ref value;
+	struct span tag; /* of an image's name in query or path: the tag given beside it */
 };
 
 /*
@@ -17,6 +18,10 @@ struct body_node {
  * passes. POWER_TESTS of power_rules_tab.h has the function of each test. -1 without memory.
  */
 typedef int power_test_fn(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node);
+
+/* Applies rule to the node by its test. -1 without memory. */
+MUST_USE int power_rule_test(
 	struct facts *f, const struct power_rule *rule, const struct body_node *node);
 
 /*

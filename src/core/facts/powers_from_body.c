@@ -176,16 +176,22 @@ static int powers_from_ports(
 
 /* --- the walk ----------------------------------------------------------------------------------*/
 
-static int apply_rules(struct facts *f, const struct field *field, const struct body_node *node)
+int power_rule_test(struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
 #define TEST(id, function) [id] = (function),
 	static power_test_fn *const tests[POWER_TEST_COUNT] = { POWER_TESTS(TEST) };
 #undef TEST
+
+	return tests[rule->test](f, rule, node);
+}
+
+static int apply_rules(struct facts *f, const struct field *field, const struct body_node *node)
+{
 	size_t count;
 	const struct power_rule *rule = power_rules_of_struct(field->in, &count);
 
 	for (; count > 0; count--, rule++) {
-		if (span_equal(rule->key, field->folded) && tests[rule->test](f, rule, node) != 0)
+		if (span_equal(rule->key, field->folded) && power_rule_test(f, rule, node) != 0)
 			return -1;
 	}
 	return 0;
@@ -231,6 +237,25 @@ static int walk_struct(
 }
 /* NOLINTEND(misc-no-recursion) */
 
+/* Applies the rules for fields that are not given, or empty. */
+static int apply_rules_of_absence(struct facts *f)
+{
+	static const struct body_node nothing = { .value = NULL };
+	size_t count;
+	const struct power_rule *rule = power_rules_of_operation(f->route->operation, &count);
+
+	for (; count > 0; count--, rule++) {
+		json_ref v;
+
+		if (rule->where != WHERE_NO_FIELD)
+			continue;
+		v = body_get(body_get(f->body, rule->parent), rule->key.s);
+		if (json_value_empty(v) && power_rule_test(f, rule, &nothing) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int powers_from_body(struct facts *f)
 {
 	/* dockerd takes limits and the restart policy alone from an update's body. */
@@ -239,5 +264,7 @@ int powers_from_body(struct facts *f)
 	/* dockerd up to 25 takes a whole HostConfig with a start of the old form. */
 	if (f->route->operation == OP_CONTAINER_START && f->body->count > 0)
 		powerset_add(&f->powers, POWER_CREATE);
-	return walk_struct(f, f->route->schema, f->body, NULL);
+	if (walk_struct(f, f->route->schema, f->body, NULL) != 0)
+		return -1;
+	return f->body && f->body->count > 0 ? apply_rules_of_absence(f) : 0;
 }

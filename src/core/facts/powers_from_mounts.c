@@ -66,6 +66,43 @@ int powers_from_bind(struct facts *f, const struct power_rule *rule, const struc
 	return 0;
 }
 
+/* "volume:/target": what does not begin with "/" and has a target is a volume's name. */
+int powers_from_named_bind(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	json_ref list = node->value;
+
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
+		struct span bind = json_value_text(e);
+		struct span name = { bind.s, span_find(bind, ':') };
+
+		if (name.n == 0 || name.n == bind.n || name.s[0] == '/')
+			continue;
+		if (power_rule_apply(f, rule, (struct attribute){ .text = name }) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A Mount of a volume, by its name; a cluster volume's group ("group:x") may be any of them. */
+int powers_from_named_mount(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	static const char *const volumes[] = { "volume", "cluster", "csi" };
+	struct span type = json_value_text(body_get(node->object, "type"));
+	struct attribute item = { .text = json_value_text(node->value) };
+	bool volume = false;
+
+	for (size_t i = 0; i < sizeof(volumes) / sizeof(volumes[0]); i++)
+		volume = volume ||
+			(type.n == strlen(volumes[i]) &&
+				strncasecmp(type.s, volumes[i], type.n) == 0);
+	if (!volume || item.text.n == 0)
+		return 0;
+	item.whole = span_starts(item.text, SPAN("group:"));
+	return power_rule_apply(f, rule, item);
+}
+
 /* The node's value is the Source of a Mount that is a bind. */
 static int add_mount(struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {

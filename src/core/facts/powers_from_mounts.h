@@ -6,6 +6,8 @@
 
 power_test_fn powers_from_bind;
 power_test_fn powers_from_mount;
+power_test_fn powers_from_named_bind;
+power_test_fn powers_from_named_mount;
 power_test_fn powers_from_service_mount;
 power_test_fn powers_from_volume;
 power_test_fn powers_from_remounts;

@@ -1,5 +1,8 @@
 #include "powers_from_names.h"
 
+#include <errno.h>
+
+#include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/reference.h"
 
@@ -147,24 +150,36 @@ int powers_from_lacks(struct facts *f, const struct power_rule *rule, const stru
 	return 0;
 }
 
-/*
- * Whether a network's name may be an id, of the engine (hex) or of the swarm (base 36), or the
- * start of one: a service takes a single character of it (measured on 20.10), and the docker CLI
- * sends ids. False where the rule is about a field in which dockerd takes no id.
- */
-static bool may_be_id(const struct power_rule *rule, struct span name)
-{
-	enum { SWARM_ID = 25 };
+/* --- networks ----------------------------------------------------------------------------------*/
 
-	if (!span_equal(span_of(rule->arg), SPAN("id")))
-		return false;
+/*
+ * Whether a network's name may be an id, or the start of one: of the engine (hex), or of the swarm
+ * (25 letters and digits). anything: a service takes a single character of a swarm's id (measured
+ * on 20.10). Elsewhere dockerd knows the swarm's networks only where the node is in a swarm; there
+ * dsp takes what looks like the start of an id that tools show (12 characters) for one.
+ */
+static bool may_be_network_id(struct span name, bool anything)
+{
+	enum { SWARM_ID = 25, SWARM_ID_LEAST = 10 };
+	size_t digits = 0;
+
+	if (text_is_hex(name))
+		return true;
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.s[i];
 
 		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z'))
 			return false;
+		digits += c <= '9';
 	}
-	return name.n > 0 && (name.n <= SWARM_ID || text_is_hex(name));
+	if (name.n == 0 || name.n > SWARM_ID)
+		return false;
+	return anything || (name.n >= SWARM_ID_LEAST && digits > 0 && digits < name.n);
+}
+
+static bool takes_swarm_ids(const struct power_rule *rule)
+{
+	return span_equal(span_of(rule->arg), SPAN("id"));
 }
 
 /*
@@ -175,23 +190,76 @@ int powers_from_host_network(
 	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
 	struct attribute item = { .text = json_value_text(node->value) };
-	bool id = may_be_id(rule, item.text) && !text_in_list(item.text, "ingress,bridge,none");
 
-	if (!id && !span_equal(item.text, SPAN("host")))
+	item.maybe_id = takes_swarm_ids(rule) && may_be_network_id(item.text, true) &&
+		!text_in_list(item.text, "ingress,bridge,none,host");
+	if (!item.maybe_id && !span_equal(item.text, SPAN("host")))
 		return 0;
 	return power_rule_apply(f, rule, item);
 }
 
-/* A network that is not one of Docker's own. */
+/*
+ * A network, by its name or id, or as a container's mode: "host" and "none" are networks too,
+ * "default" is the bridge, and the network of another container may be any.
+ */
+static int add_network(struct facts *f, const struct power_rule *rule, struct span name)
+{
+	struct attribute item = { .kind = ATTRIBUTE_NETWORK, .text = name };
+
+	if (name.n == 0)
+		return 0;
+	if (span_equal(name, SPAN("default"))) {
+		item.text = SPAN("bridge");
+		item.implied = true;
+	}
+	item.whole = span_starts(name, SPAN("container:"));
+	item.maybe_id = !item.whole && may_be_network_id(name, takes_swarm_ids(rule)) &&
+		!text_in_list(name, "ingress,bridge,none,host,default");
+	return power_rule_apply(f, rule, item);
+}
+
 int powers_from_network(
 	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
-	struct span name = json_value_text(node->value);
-	struct attribute item = { .text = name, .maybe_id = may_be_id(rule, name) };
+	return add_network(f, rule, json_value_text(node->value));
+}
 
-	if (name.n == 0 || text_in_list(name, "host,none,bridge,default") ||
-		span_starts(name, SPAN("container:")))
+int powers_from_networks(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	json_ref map = node->value;
+
+	for (json_ref m = json_value_first(map); m; m = json_value_next(map, m)) {
+		if (add_network(f, rule, m->key) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- images ------------------------------------------------------------------------------------*/
+
+/* The digest of "name:tag@digest" is what dockerd goes by: "name@digest" is an item too. */
+static int add_by_digest(
+	struct facts *f, const struct power_rule *rule, struct span name, struct span tag)
+{
+	struct span bare = { name.s, span_find(name, '@') };
+	struct span digest = span_after(name, bare.n);
+	struct attribute item = { .kind = ATTRIBUTE_IMAGE };
+	size_t colon = bare.n;
+	char *text;
+
+	while (colon > 0 && bare.s[colon - 1] != ':' && bare.s[colon - 1] != '/')
+		colon--;
+	if (colon > 0 && bare.s[colon - 1] == ':')
+		bare.n = colon - 1;
+	else if (tag.n == 0)
 		return 0;
+	if (digest.n == 0 || span_find(tag, ':') < tag.n)
+		return 0;
+	text = attributes_alloc(&f->attributes, reference_canonical_most(bare, digest));
+	if (!text)
+		return -1;
+	item.text = (struct span){ text, reference_canonical(bare, span_after(digest, 1), text) };
 	return power_rule_apply(f, rule, item);
 }
 
@@ -205,21 +273,76 @@ int powers_from_reference(
 
 	if (name.n == 0)
 		return 0;
-	item.maybe_id = text_is_hex(hex);
+	item.maybe_id = text_is_hex(hex) && rule->test != TEST_NEW_IMAGE;
 	if (hex.n == name.n) {
 		text = attributes_alloc(&f->attributes, reference_canonical_most(name, tag));
 		if (!text)
 			return -1;
 		item.text = (struct span){ text, reference_canonical(name, tag, text) };
-		/* Where others mean ":latest", a pull brings all tags. */
-		if (rule->power == POWER_IMAGE_PULL && !reference_is_whole(name, tag))
+		item.all_tags = rule->test == TEST_ALL_TAGS && !reference_is_whole(name, tag);
+		if (item.all_tags)
 			item.text.n -= strlen(":latest");
 	}
-	return power_rule_apply(f, rule, item);
+	if (power_rule_apply(f, rule, item) != 0)
+		return -1;
+	return add_by_digest(f, rule, name, tag);
 }
 
 int powers_from_image(struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
-	return powers_from_reference(
-		f, rule, json_value_text(node->value), (struct span){ NULL, 0 });
+	return powers_from_reference(f, rule, json_value_text(node->value), node->tag);
+}
+
+int powers_from_all_tags(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	return powers_from_image(f, rule, node);
+}
+
+int powers_from_new_image(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	return powers_from_image(f, rule, node);
+}
+
+/* ["a","b"]; what cannot be parsed may name any image. */
+int powers_from_cache_images(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct span text = json_value_text(node->value);
+	char *copy = attributes_alloc(&f->attributes, text.n);
+	struct json_value *list = NULL;
+	struct err why = { .code = 0 };
+	size_t where;
+	int rc = 0;
+
+	if (!copy)
+		return -1;
+	memcpy(copy, text.s, text.n);
+	if (json_value_parse(copy, text.n, &list, &where, &why) != 0)
+		return why.code == ENOMEM ? -1 : powers_from_whole(f, rule, node);
+	for (json_ref e = json_value_first(list); e && rc == 0; e = json_value_next(list, e))
+		rc = powers_from_reference(f, rule, json_value_text(e), node->tag);
+	mem_free(list);
+	return rc;
+}
+
+/* --- what is meant without a name --------------------------------------------------------------*/
+
+/* ARG, which dockerd takes: for a field that is not given, or because of one that is not empty. */
+int powers_from_implied(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	if (node->value && json_value_empty(node->value))
+		return 0;
+	return power_rule_apply(
+		f, rule, (struct attribute){ .text = span_of(rule->arg), .implied = true });
+}
+
+/* Anything of the kind: in every request, or where a field is not empty. */
+int powers_from_whole(struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	if (node->value && json_value_empty(node->value))
+		return 0;
+	return power_rule_apply(f, rule, (struct attribute){ .text = SPAN("*"), .whole = true });
 }

@@ -11,7 +11,13 @@ power_test_fn powers_from_security;
 power_test_fn powers_from_lacks;
 power_test_fn powers_from_network;
 power_test_fn powers_from_host_network;
+power_test_fn powers_from_networks;
 power_test_fn powers_from_image;
+power_test_fn powers_from_all_tags;
+power_test_fn powers_from_new_image;
+power_test_fn powers_from_cache_images;
+power_test_fn powers_from_implied;
+power_test_fn powers_from_whole;
 
 /*
  * Applies rule to an image's reference in its canonical form. tag: a tag or digest that is given

@@ -2,7 +2,6 @@
 
 #include "dsp/core/parse/query.h"
 #include "power_tests.h"
-#include "powers_from_names.h"
 
 /*
  * Whether a form body that dsp is not shown could replace the query. Where a body is JSON or
@@ -32,24 +31,21 @@ static void add_pull_powers(struct facts *f)
 		powerset_add(&f->powers, POWER_DIALS_OUT);
 }
 
-/* Whether a rule's parameter passes its test. */
-static bool passes(const struct power_rule *rule, struct span query)
+/* Whether a value passes a test that it must pass before the rule is applied. */
+static bool passes(const struct power_rule *rule, struct span query, struct span value)
 {
-	struct span given = query_first(query, rule->name.s);
-
 	if (rule->test == TEST_TRUE)
 		return query_true(query, rule->name.s);
 	if (rule->test == TEST_IS)
-		return query_value_in(given, rule->arg);
+		return query_value_in(value, rule->arg);
 	if (rule->test == TEST_OTHER)
-		return given.n > 0 && !query_value_in(given, rule->arg);
-	return given.n > 0;
+		return value.n > 0 && !query_value_in(value, rule->arg);
+	return value.n > 0;
 }
 
-/* The first value of a parameter, unescaped; empty when it cannot be. -1 without memory. */
-static int unescape(struct facts *f, const char *key, struct span *ret)
+/* A raw value, unescaped; empty when it cannot be. -1 without memory. */
+static int unescape(struct facts *f, struct span raw, struct span *ret)
 {
-	struct span raw = query_first(f->target.query, key);
 	char *text;
 	long n;
 
@@ -64,10 +60,26 @@ static int unescape(struct facts *f, const char *key, struct span *ret)
 	return 0;
 }
 
-static int apply_rule(struct facts *f, const struct power_rule *rule)
+/* Applies a rule to a text, as to a string of a body. */
+static int apply_to_text(struct facts *f, const struct power_rule *rule, struct span text)
 {
-	struct attribute item = { .text = { NULL, 0 } };
-	struct span tag;
+	struct json_value value = { .kind = JSON_VALUE_STRING, .text = text };
+	struct body_node node = { .value = &value };
+	bool image = rule->test == TEST_IMAGE || rule->test == TEST_ALL_TAGS ||
+		rule->test == TEST_NEW_IMAGE;
+
+	/* These were tested while the value was still escaped. */
+	if (rule->test == TEST_TRUE || rule->test == TEST_IS || rule->test == TEST_OTHER)
+		return power_rule_apply(f, rule, (struct attribute){ .text = text });
+	if (image && rule->arg[0] != '-' &&
+		unescape(f, query_first(f->target.query, rule->arg), &node.tag) != 0)
+		return -1;
+	return power_rule_test(f, rule, &node);
+}
+
+static int apply_to_value(struct facts *f, const struct power_rule *rule, struct span raw)
+{
+	struct span text = { NULL, 0 };
 
 	if (rule->all_of != STRUCT_NONE) {
 		struct powerset all = power_rules_all_powers(rule->all_of);
@@ -76,13 +88,42 @@ static int apply_rule(struct facts *f, const struct power_rule *rule)
 		f->incomplete = true;
 		return 0;
 	}
-	if (!rule->quiet && unescape(f, rule->name.s, &item.text) != 0)
+	if (rule->quiet)
+		return power_rule_apply(f, rule, (struct attribute){ .text = text });
+	if (unescape(f, raw, &text) != 0)
 		return -1;
-	if (rule->test != TEST_IMAGE)
-		return power_rule_apply(f, rule, item);
-	if (unescape(f, rule->arg, &tag) != 0)
-		return -1;
-	return powers_from_reference(f, rule, item.text, tag);
+	return apply_to_text(f, rule, text);
+}
+
+static int apply_rule(struct facts *f, const struct power_rule *rule)
+{
+	static const struct body_node nothing = { .value = NULL };
+	struct span rest = f->target.query;
+	struct span value;
+	bool given;
+
+	switch (rule->where) {
+	case WHERE_QUERY:
+		value = query_first(rest, rule->name.s);
+		return passes(rule, rest, value) ? apply_to_value(f, rule, value) : 0;
+	case WHERE_EACH_QUERY:
+		while (query_next(&rest, rule->name.s, &value)) {
+			if (value.n > 0 && apply_to_value(f, rule, value) != 0)
+				return -1;
+		}
+		return 0;
+	case WHERE_PATH:
+		return f->name.n > 0 ? apply_to_text(f, rule, f->name) : 0;
+	case WHERE_NO_QUERY:
+		given = query_given(rest, rule->name.s);
+		return given ? 0 : power_rule_test(f, rule, &nothing);
+	case WHERE_ALWAYS:
+		return power_rule_test(f, rule, &nothing);
+	case WHERE_FIELD:
+	case WHERE_NO_FIELD:
+		break;
+	}
+	return 0;
 }
 
 int powers_from_query(struct facts *f, const struct request *rq)
@@ -99,7 +140,7 @@ int powers_from_query(struct facts *f, const struct request *rq)
 	if (f->route->operation == OP_IMAGE_BUILD && f->incomplete)
 		powerset_add(&f->powers, POWER_BUILD_OPTIONS);
 	for (; count > 0; count--, rule++) {
-		if (passes(rule, f->target.query) && apply_rule(f, rule) != 0)
+		if (apply_rule(f, rule) != 0)
 			return -1;
 	}
 	return 0;

@@ -88,18 +88,26 @@ int query_check(struct span query, struct err *why)
 	return 0;
 }
 
-struct span query_first(struct span query, const char *key)
+bool query_next(struct span *rest, const char *key, struct span *value)
 {
 	struct span pair;
 
-	while (next_pair(&query, &pair)) {
-		struct span value = pair;
-		struct span name = span_cut(&value, '=');
+	while (next_pair(rest, &pair)) {
+		struct span name;
 
+		*value = pair;
+		name = span_cut(value, '=');
 		if (unescapes_to(name, span_of(key)) && readable(pair))
-			return value;
+			return true;
 	}
-	return (struct span){ NULL, 0 };
+	return false;
+}
+
+struct span query_first(struct span query, const char *key)
+{
+	struct span value;
+
+	return query_next(&query, key, &value) ? value : (struct span){ NULL, 0 };
 }
 
 bool query_given(struct span query, const char *key)

@@ -2,7 +2,6 @@
 
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/power_rules.h"
-#include "dsp/core/parse/fields.h"
 
 /* The powers that a body of this route can ask for. */
 static struct powerset powers_of_body(const struct route *route)
@@ -70,41 +69,6 @@ struct powerset escalation_possible_powers(const struct route *route)
 	if (route->operation == OP_CONTAINER_START)
 		powerset_add(&all, POWER_CREATE);
 	return all;
-}
-
-static bool any_of_kind(const struct power_rule *rule, size_t count, enum attribute_kind kind)
-{
-	for (; count > 0; count--, rule++) {
-		if (rule->kind == kind && !rule->quiet)
-			return true;
-	}
-	return false;
-}
-
-/* NOLINTNEXTLINE(misc-no-recursion): the structs of fields.tab do not hold themselves. */
-static bool struct_has_attributes(enum struct_id id, enum attribute_kind kind)
-{
-	size_t count;
-	const struct power_rule *rules = power_rules_of_struct(id, &count);
-	const struct field *f;
-
-	if (any_of_kind(rules, count, kind))
-		return true;
-	for (f = fields_of_struct(id, &count); count > 0; count--, f++) {
-		if (f->of != STRUCT_NONE && struct_has_attributes(f->of, kind))
-			return true;
-	}
-	return false;
-}
-
-bool escalation_has_attributes(const struct route *route, enum attribute_kind kind)
-{
-	size_t count;
-	const struct power_rule *rules = power_rules_of_operation(route->operation, &count);
-
-	return any_of_kind(rules, count, kind) ||
-		(route->operation != OP_CONTAINER_UPDATE &&
-			struct_has_attributes(route->schema, kind));
 }
 
 bool escalation_by_route(const struct policy *policy, const struct subject *subject,

@@ -2,6 +2,7 @@
 
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/power_rules.h"
 #include "dsp/core/policy/escalation.h"
 
 enum {
@@ -80,7 +81,7 @@ static int shape_operations(struct review *r)
 
 			if ((p != POWER_COUNT && powerset_has(&shape->possible, p)) ||
 				(k != LIST_MOUNTS &&
-					escalation_has_attributes(route, list_attribute(k))))
+					power_rules_have_kind(route, list_attribute(k))))
 				shape->lists[i] = true;
 		}
 	}

@@ -208,6 +208,12 @@ static const char *parse_word(struct policy_parser *p, struct span text, struct 
 	return text.n > 0 ? NULL : "it cannot be empty";
 }
 
+/* Docker's default network, which a container's NetworkMode calls so, is the bridge. */
+static const char *parse_network(struct policy_parser *p, struct span text, struct pattern *ret)
+{
+	return parse_word(p, span_equal(text, SPAN("default")) ? SPAN("bridge") : text, ret);
+}
+
 /* Parses digits at the start of *s, and takes them off. False: none, or not a port. */
 static bool parse_number(struct span *s, unsigned *ret)
 {
@@ -252,7 +258,8 @@ static void parse_list(struct policy_parser *p, json_ref v, enum list_kind k, st
 		[LIST_IMAGES] = parse_image,
 		[LIST_CAPABILITIES] = parse_capability,
 		[LIST_DEVICES] = parse_device,
-		[LIST_NETWORKS] = parse_word,
+		[LIST_NETWORKS] = parse_network,
+		[LIST_VOLUMES] = parse_word,
 		[LIST_RUNTIMES] = parse_word,
 		[LIST_PORTS] = parse_port };
 	struct list *list = &rule->lists[k];
@@ -305,8 +312,8 @@ static void parse_texts(struct policy_parser *p, json_ref v, struct rule *rule)
 static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 {
 	static const char *const keys[] = { "name", "who", "allow", "deny", "powers", "mounts",
-		"images", "capabilities", "devices", "networks", "runtimes", "ports", "message",
-		"mode", NULL };
+		"images", "capabilities", "devices", "networks", "volumes", "runtimes", "ports",
+		"message", "mode", NULL };
 	struct findings *f = p->reader.findings;
 	json_ref allow = json_value_member(v, "allow");
 	json_ref deny = json_value_member(v, "deny");

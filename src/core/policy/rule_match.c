@@ -2,6 +2,7 @@
 
 #include "dsp/core/base/glob.h"
 #include "dsp/core/facts/paths.h"
+#include "dsp/core/facts/power_rules.h"
 
 /* Whether a list of this kind has to do with an attribute. */
 static bool concerns(enum list_kind k, const struct attribute *d)
@@ -104,6 +105,22 @@ static bool covers_name(const struct pattern *p, const struct attribute *d)
 	return d->maybe_id ? span_equal(p->text, d->text) : glob_matches(p->text, d->text);
 }
 
+/* All tags of a repository: "REPOSITORY:" and whatever follows, or the repository as it is. */
+static bool covers_image(const struct pattern *p, const struct attribute *d)
+{
+	struct span front = { p->text.s, p->text.n - 1 };
+
+	if (!d->all_tags || d->maybe_id)
+		return covers_name(p, d);
+	if (!span_ends(p->text, SPAN("*")))
+		return span_equal(p->text, d->text);
+	/* What is before the last star must match the repository, and at most the colon. */
+	if (span_ends(front, SPAN(":")) &&
+		glob_matches((struct span){ front.s, front.n - 1 }, d->text))
+		return true;
+	return glob_matches(p->text, d->text);
+}
+
 /* A device path that no pattern can be compared with: "/dev/snd/../sda". */
 static bool is_unclean_device(const struct attribute *d)
 {
@@ -111,21 +128,31 @@ static bool is_unclean_device(const struct attribute *d)
 		!path_is_clean(d->text);
 }
 
+/*
+ * What allow makes of the forms of an item: a pattern covers it only when it covers everything that
+ * the item may be. "*" alone is every image, network or volume.
+ */
 static bool covers(enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
+	bool named = k == LIST_IMAGES || k == LIST_NETWORKS || k == LIST_VOLUMES;
+
+	if (named && d->kind == list_attribute(k) && span_equal(p->text, SPAN("*")))
+		return true;
+	if (d->whole)
+		return false;
 	switch (k) {
 	case LIST_MOUNTS:
 		return covers_mount(p, d);
 	case LIST_IMAGES:
-		return covers_name(p, d);
+		return d->kind == ATTRIBUTE_IMAGE && covers_image(p, d);
+	case LIST_NETWORKS:
+		return d->kind == ATTRIBUTE_NETWORK && covers_name(p, d);
 	case LIST_DEVICES:
 		return (d->kind == ATTRIBUTE_DEVICE || d->kind == ATTRIBUTE_MOUNT) &&
 			!is_unclean_device(d) && glob_matches(p->text, source_of(d));
 	case LIST_PORTS:
 		return covers_ports(p, d);
-	case LIST_NETWORKS:
-		return d->kind == ATTRIBUTE_NETWORK &&
-			(covers_name(p, d) || span_equal(p->text, SPAN("*")));
+	case LIST_VOLUMES:
 	case LIST_CAPABILITIES:
 	case LIST_RUNTIMES:
 	case LIST_COUNT:
@@ -161,11 +188,60 @@ static bool touches_ports(const struct pattern *p, const struct attribute *d)
 }
 
 /*
- * A deny rule matches an item when it equals, contains, or might be (an id, an unclean path) a
- * listed one.
+ * An image by its tag may be any digest of its repository, one by its digest any tag of it, and any
+ * of them may have an image's id.
+ */
+static bool touches_image(const struct pattern *p, const struct attribute *d)
+{
+	struct span name = { d->text.s, span_find(d->text, '@') }; /* with its tag */
+	struct span listed = { p->text.s, span_find(p->text, '@') };
+	size_t at = name.n;
+
+	if (d->kind != ATTRIBUTE_IMAGE)
+		return false;
+	if (span_starts(p->text, SPAN("sha256:")) || glob_matches(p->text, d->text) ||
+		glob_matches(listed, name))
+		return true;
+	while (at > 0 && name.s[at - 1] != ':' && name.s[at - 1] != '/')
+		at--;
+	if (at > 0 && name.s[at - 1] == ':')
+		name.n = at - 1;
+	if (listed.n < p->text.n)
+		return glob_matches(listed, name);
+	/* Where no tag decides, some tag may be listed. */
+	return (d->all_tags || span_find(d->text, '@') < d->text.n) &&
+		glob_may_match(p->text, name, ':', "/:@");
+}
+
+/* A mount of the host's files where Docker keeps the listed volume, or all of them. */
+static bool holds_volume(const struct pattern *p, const struct attribute *d)
+{
+	const struct span volumes = SPAN_INIT("/var/lib/docker/volumes");
+	struct span source = source_of(d);
+
+	if (d->kind != ATTRIBUTE_MOUNT || d->power != POWER_HOST_MOUNTS)
+		return false;
+	if (path_within(volumes, source))
+		return true;
+	if (!path_within(source, volumes))
+		return false;
+	source = span_after(source, volumes.n + 1);
+	source.n = span_find(source, '/');
+	return glob_matches(p->text, source);
+}
+
+/*
+ * What deny makes of the forms of an item: a pattern touches it when the item is, holds, resolves
+ * to or may be a listed thing.
  */
 static bool touches(enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
+	if (d->whole)
+		return true;
+	if (k == LIST_VOLUMES && d->kind == ATTRIBUTE_MOUNT)
+		return holds_volume(p, d);
+	if (k == LIST_IMAGES && !d->maybe_id)
+		return touches_image(p, d);
 	if (k == LIST_MOUNTS)
 		return touches_mount(p, d);
 	if (k == LIST_PORTS)
@@ -201,10 +277,15 @@ static struct rule_match match_deny(
 		enum list_kind kind = (enum list_kind)k;
 		bool any = !r->lists[k].given;
 
+		/* What dsp is not shown may name anything that such a request can name. */
+		if (facts->incomplete && facts->route && r->lists[k].count > 0)
+			any = any || power_rules_have_kind(facts->route, list_attribute(kind));
 		for (size_t i = 0; i < facts->attributes.count && !any; i++) {
 			const struct attribute *d = &facts->attributes.items[i];
+			bool mount = kind == LIST_VOLUMES && d->kind == ATTRIBUTE_MOUNT;
 
-			any = concerns(kind, d) && any_pattern(&r->lists[k], kind, d, touches);
+			any = (mount || concerns(kind, d)) &&
+				any_pattern(&r->lists[k], kind, d, touches);
 		}
 		if (!any)
 			return (struct rule_match){ .result = MATCH_NOT_LIST, .list = kind };

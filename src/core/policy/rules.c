@@ -7,7 +7,7 @@
 const char *list_name(enum list_kind k)
 {
 	static const char *const names[LIST_COUNT] = { "mounts", "images", "capabilities",
-		"devices", "networks", "runtimes", "ports" };
+		"devices", "networks", "volumes", "runtimes", "ports" };
 
 	return names[k];
 }
@@ -15,8 +15,8 @@ const char *list_name(enum list_kind k)
 enum power list_power(enum list_kind k)
 {
 	static const enum power powers[LIST_COUNT] = { POWER_HOST_MOUNTS, POWER_COUNT,
-		POWER_CAPABILITIES, POWER_DEVICES, POWER_NETWORK_CONNECT, POWER_RUNTIME,
-		POWER_PUBLISH_PORTS };
+		POWER_CAPABILITIES, POWER_DEVICES, POWER_NETWORK_CONNECT, POWER_COUNT,
+		POWER_RUNTIME, POWER_PUBLISH_PORTS };
 
 	return powers[k];
 }
@@ -24,8 +24,8 @@ enum power list_power(enum list_kind k)
 enum attribute_kind list_attribute(enum list_kind k)
 {
 	static const enum attribute_kind kinds[LIST_COUNT] = { ATTRIBUTE_MOUNT, ATTRIBUTE_IMAGE,
-		ATTRIBUTE_CAPABILITY, ATTRIBUTE_DEVICE, ATTRIBUTE_NETWORK, ATTRIBUTE_RUNTIME,
-		ATTRIBUTE_PORT };
+		ATTRIBUTE_CAPABILITY, ATTRIBUTE_DEVICE, ATTRIBUTE_NETWORK, ATTRIBUTE_VOLUME,
+		ATTRIBUTE_RUNTIME, ATTRIBUTE_PORT };
 
 	return kinds[k];
 }

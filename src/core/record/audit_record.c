@@ -298,6 +298,12 @@ static bool write_detail(struct json_writer *s, const struct attribute *d)
 	}
 	if (d->maybe_id)
 		add_flag(s, "maybe_id", true);
+	if (d->all_tags)
+		add_flag(s, "all_tags", true);
+	if (d->whole)
+		add_flag(s, "whole", true);
+	if (d->implied)
+		add_flag(s, "implied", true);
 	if (!whole)
 		add_flag(s, "cut", true);
 	json_writer_raw(s, SPAN("}"));

@@ -129,11 +129,23 @@ function field_row(    of) {
 		quoted($2), id("TYPE_", $3), of)
 }
 
-# Query rows have an operation, body rows a struct. Those of one stand together.
-function power_rule_row(    query, in_id, key, all) {
-	query = $2 ~ /^\?/
+# Rows of an operation have a mark in WHERE, those of a struct a field's name. Those of one stand together.
+function power_rule_row(    query, in_id, key, all, where, part, parent) {
+	query = $2 ~ /^[?\/!-]/
 	in_id = id(query ? "OP_" : "STRUCT_", $1)
-	key = query ? substr($2, 2) : $2
+	where = $2 ~ /^\?.*\*$/ ? "EACH_QUERY" : $2 ~ /^\?/ ? "QUERY" : $2 ~ /^\// ? "PATH" : \
+		$2 ~ /^!\?/ ? "NO_QUERY" : $2 ~ /^!/ ? "NO_FIELD" : $2 == "-" ? "ALWAYS" : "FIELD"
+	key = $2
+	sub(/^!?\??\/?/, "", key)
+	sub(/\*$/, "", key)
+	if (where == "ALWAYS") key = $6
+	parent = ""
+	if (where == "NO_FIELD") {
+		if (split(key, part, ".") != 2) fail("not !Struct.Field: " $2)
+		parent = part[1]
+		key = part[2]
+	}
+	if (where == "FIELD" && key !~ /^[A-Za-z]+$/) fail("no field: " $2)
 	if ($1 != last_in) {
 		unique("rows of", $1)
 		last_in = $1
@@ -142,16 +154,17 @@ function power_rule_row(    query, in_id, key, all) {
 		group_first[group_count] = rule_count + 0
 	}
 	rule_count++
-	unique("power rule", $1 " " $2 " " $3 " " $4 " " $5)
+	unique("power rule", $1 " " $2 " " $3 " " $4 " " $5 " " $6)
 	if (!($3 in tests)) {
 		tests[$3] = 1
 		enums = enums "\t" id("TEST_", $3) ",\n"
 		test_functions = test_functions sprintf(" \\\n\tX(%s, powers_from_%s)", id("TEST_", $3), $3)
 	}
 	all = $5 ~ /^@/ ? id("STRUCT_", substr($5, 2)) : "STRUCT_NONE"
-	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s) \\\n", quoted(query ? key : tolower(key)),
-		quoted(key), id("TEST_", $3), quoted($4), $5 ~ /^[@-]/ ? "POWER_COUNT" : id("POWER_", $5), all,
-		$6 == "-" ? "true" : "false", id("ATTRIBUTE_", $6 == "-" ? "option" : $6))
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", "WHERE_" where, quoted(tolower(parent)),
+		quoted(query && where != "NO_FIELD" ? key : tolower(key)), quoted(key), id("TEST_", $3), quoted($4),
+		$5 ~ /^[@-]/ ? "POWER_COUNT" : id("POWER_", $5), all, $6 == "-" ? "true" : "false",
+		id("ATTRIBUTE_", $6 == "-" ? "option" : $6))
 }
 
 function metric_row() {

@@ -47,6 +47,9 @@ MUST_USE int json_value_parse(
 bool json_value_given(json_ref v);
 bool json_value_true(json_ref v);
 
+/* Whether v is absent, null, false, zero-length, or has no elements; numbers are not empty. */
+bool json_value_empty(json_ref v);
+
 /* The value of a string; empty for everything else. */
 struct span json_value_text(json_ref v);
 

@@ -18,10 +18,11 @@ enum attribute_kind {
 	ATTRIBUTE_MOUNT,      /* text: a path of the host; target, read_only, propagation */
 	ATTRIBUTE_CAPABILITY, /* CAP_SYS_ADMIN */
 	ATTRIBUTE_DEVICE,
-	ATTRIBUTE_IMAGE,     /* canonical reference; maybe_id */
+	ATTRIBUTE_IMAGE,     /* canonical reference; maybe_id, all_tags */
 	ATTRIBUTE_NAMESPACE, /* whose: "host", "container:x" */
-	ATTRIBUTE_NETWORK,
-	ATTRIBUTE_PORT, /* 127.0.0.1:80:8080/tcp, as far as it is given */
+	ATTRIBUTE_NETWORK,   /* "bridge" is the default network; maybe_id */
+	ATTRIBUTE_VOLUME,    /* a named volume */
+	ATTRIBUTE_PORT,      /* 127.0.0.1:80:8080/tcp, as far as it is given */
 	ATTRIBUTE_RUNTIME,
 	ATTRIBUTE_SYSCTL,
 	ATTRIBUTE_DRIVER, /* of volumes, logs, networks */
@@ -50,7 +51,11 @@ struct attribute {
 	enum power power; /* that it gives; POWER_COUNT: none */
 	enum attribute_kind kind;
 	bool read_only;
+	/* In how many ways the thing may be another than text says; rule_match.c reads them. */
 	bool maybe_id;     /* of an image or a network: text may be an id instead of a name */
+	bool all_tags;     /* of an image: text is a repository, and each tag of it is meant */
+	bool whole;        /* anything of its kind may be meant; text is "*" */
+	bool implied;      /* the request does not say it: dockerd takes it by default */
 	struct span field; /* the name of the body's field or the query's parameter; static */
 	struct span text;
 	struct span target;                  /* of a mount, as the next ones */

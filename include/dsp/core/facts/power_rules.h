@@ -10,7 +10,20 @@
 #include "dsp/core/facts/route.h"
 #include "power_rules_tab.h"
 
+/* Where a rule looks for its value. */
+enum power_where {
+	WHERE_FIELD,      /* a field of a struct */
+	WHERE_QUERY,      /* the first value of a parameter */
+	WHERE_EACH_QUERY, /* each value of a parameter */
+	WHERE_PATH,       /* the path's variable */
+	WHERE_NO_QUERY,   /* nowhere: a parameter is not given, or empty */
+	WHERE_NO_FIELD,   /* nowhere: a field of the body, in parent, is not given, or empty */
+	WHERE_ALWAYS,     /* nowhere: every request of the operation */
+};
+
 struct power_rule {
+	enum power_where where;
+	const char *parent;   /* of WHERE_NO_FIELD: the field that holds the field, in lower case */
 	struct span key;      /* the parameter's name, or the field's in lower case */
 	struct span name;     /* the name as it is written, terminated */
 	enum power_test test; /* that the value must pass */
@@ -22,7 +35,7 @@ struct power_rule {
 	enum attribute_kind kind;
 };
 
-/* The rules for the query of an operation, and for the body fields of a struct; *count of them. */
+/* The rules for an operation, and for the body fields of a struct; *count of them. */
 const struct power_rule *power_rules_of_operation(enum operation operation, size_t *count);
 const struct power_rule *power_rules_of_struct(enum struct_id id, size_t *count);
 
@@ -31,5 +44,8 @@ const struct power_rule *power_rules_of_struct(enum struct_id id, size_t *count)
  * plugin_control and dsp_files.
  */
 struct powerset power_rules_all_powers(enum struct_id id);
+
+/* Whether a request of this route can have attributes of a kind. */
+bool power_rules_have_kind(const struct route *route, enum attribute_kind kind);
 
 #endif

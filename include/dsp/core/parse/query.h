@@ -20,6 +20,12 @@ MUST_USE int query_check(struct span query, struct err *why);
  */
 struct span query_first(struct span query, const char *key);
 
+/*
+ * Steps through the values of key: cuts from rest, at first the whole query, all up to and with the
+ * next one. False: there is no more.
+ */
+bool query_next(struct span *rest, const char *key, struct span *value);
+
 /* Whether the first value of key is there and not empty. */
 bool query_given(struct span query, const char *key);
 

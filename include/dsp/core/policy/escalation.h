@@ -37,7 +37,4 @@ bool escalation_can_ask(const struct route *route, enum power p, struct powerset
 /* Every power that a request of this route can ask for. */
 struct powerset escalation_possible_powers(const struct route *route);
 
-/* Whether a request of this route can have attributes of a kind. */
-bool escalation_has_attributes(const struct route *route, enum attribute_kind kind);
-
 #endif

@@ -13,29 +13,11 @@
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/facts/facts.h"
-#include "dsp/core/facts/powers.h"
+#include "dsp/core/policy/list_kind.h"
 #include "routes_tab.h"
 
 /* Subjects are numbers: these, then users in the order of the file, then names of certificates. */
 enum { SUBJECT_ANONYMOUS, SUBJECT_UNKNOWN_CERTIFICATE, SUBJECT_FIRST };
-
-enum list_kind {
-	LIST_MOUNTS,
-	LIST_IMAGES,
-	LIST_CAPABILITIES,
-	LIST_DEVICES,
-	LIST_NETWORKS,
-	LIST_RUNTIMES,
-	LIST_PORTS,
-	LIST_COUNT,
-};
-
-/* "mounts", "images", ... */
-const char *list_name(enum list_kind k);
-
-/* The power that a list of this kind covers (POWER_COUNT: none), and the attributes it matches. */
-enum power list_power(enum list_kind k);
-enum attribute_kind list_attribute(enum list_kind k);
 
 /* One word of a list. */
 struct pattern {

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Each form in which a request names a thing (forms.tsv), against deny lists and allow lists of a policy: dsp test.
+
+    tests/cases/forms.py
+"""
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import dsp  # noqa: E402
+import tap  # noqa: E402
+
+TABLES = os.path.join(dsp.ROOT, "src", "core", "tables")
+# The kinds of attributes that rules can list.
+KINDS = {"mount", "image", "capability", "device", "network", "volume", "runtime", "port"}
+
+Form = collections.namedtuple("Form", "row list deny allow near apart request body")
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8") as table:
+        lines = [line.rstrip("\n").split("\t") for line in table if line.strip() and line[0] != "#"]
+    return lines[1:]
+
+
+def words(text):
+    return [] if text == "-" else text.split()
+
+
+def lists(text):
+    return [] if text == "-" else [words(one) for one in text.split("|")]
+
+
+class Policy:
+    """A policy with a user for each question, and the tests that ask."""
+
+    def __init__(self):
+        self.users = {}
+        self.rules = []
+        self.tests = []  # named after their user
+        self.names = []
+
+    def ask(self, form, name, deny, items, expect):
+        user = f"u{len(self.users)}"
+        method, target = form.request.split()
+        test = {"name": user, "as": user, "method": method, "target": target, "expect": expect}
+        if form.body == "tar":
+            test["headers"] = {"Content-Type": "application/x-tar", "Content-Length": "1024"}
+        elif form.body != "-":
+            test["body"] = json.loads(form.body)
+        self.users[user] = {"common_names": [user]}
+        self.rules.append({"name": user, "who": [user], "deny" if deny else "allow": ["*"], form.list: items})
+        if deny:
+            self.rules.append({"name": user + " else", "who": [user], "allow": ["*"], "powers": ["*"]})
+        else:
+            self.rules[-1]["powers"] = ["*"]
+        self.names.append(name)
+        self.tests.append(test)
+
+    def run(self):
+        """What dsp test prints."""
+        with tempfile.TemporaryDirectory() as tmp:
+            policy, tests = os.path.join(tmp, "policy.json"), os.path.join(tmp, "test.json")
+            with open(policy, "w", encoding="utf-8") as f:
+                json.dump({"users": self.users, "rules": self.rules, "otherwise": "deny"}, f, indent=1)
+            with open(tests, "w", encoding="utf-8") as f:
+                json.dump(self.tests, f)
+            end = subprocess.run([dsp.DSP, "test", tests, "--policy", policy], check=False, text=True,
+                                 env=dsp.clean_environment(), capture_output=True)
+        return end.stdout + end.stderr
+
+
+def ask_all(forms):
+    policy = Policy()
+    for n, form in enumerate(forms):
+        what = f"{n} {form.list} {form.request} {form.body}"
+        for word in words(form.deny):
+            policy.ask(form, f"{what}: deny {word} matches", True, [word], "deny")
+        for word in words(form.apart):
+            policy.ask(form, f"{what}: deny {word} does not match", True, [word], "allow")
+        for items in lists(form.allow):
+            policy.ask(form, f"{what}: allow {' '.join(items)} covers", False, items, "allow")
+        for items in lists(form.near):
+            policy.ask(form, f"{what}: allow {' '.join(items)} does not cover", False, items, "deny")
+    return policy
+
+
+def check_rows(forms):
+    """Each row of the table that belongs to a list has a form, a deny case and an allow case."""
+    seen = collections.defaultdict(list)
+    known = {" ".join(row[:3]) for row in rows_of(os.path.join(TABLES, "power_rules.tab"))}
+    for form in forms:
+        seen[form.row].append(form)
+        if form.row not in known:
+            tap.failed(f"forms: {form.row}", "no such row in power_rules.tab")
+    for row in rows_of(os.path.join(TABLES, "power_rules.tab")):
+        name = " ".join(row[:3])
+        if row[5] not in KINDS:
+            continue
+        tried = [f for f in seen[name] if words(f.near) and (words(f.deny) or f.list == "devices")]
+        if tried:
+            tap.passed(f"forms: {name} is tried")
+        else:
+            tap.failed(f"forms: {name} is tried", "forms.tsv has no line with DENY and NEAR for it")
+
+
+def main():
+    forms = [Form(*row) for row in rows_of(os.path.join(HERE, "forms.tsv"))]
+    check_rows(forms)
+    policy = ask_all(forms)
+    text = policy.run()
+    if " passed, " not in text:
+        tap.failed("forms: dsp test runs", text)
+        return tap.end()
+    for test, name in zip(policy.tests, policy.names):
+        line = re.search(rf"^(ok|not ok) {test['name']}\b.*", text, re.MULTILINE)
+        if line and line[1] == "ok":
+            tap.passed(name)
+        else:
+            tap.failed(name, line[0] if line else "not run")
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
