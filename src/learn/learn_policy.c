@@ -26,7 +26,7 @@ static bool has_certificate(
 
 	text_copy(user->subject, name, sizeof(name));
 	known = json_object_get(w->users, name);
-	return known ? list_has(json_object_get(known, "common_names"), common_name)
+	return known ? policy_draft_has(json_object_get(known, "common_names"), common_name)
 		     : span_equal(user->subject, common_name);
 }
 
@@ -154,7 +154,7 @@ static json_t *rule_list(json_t *rule, const char *key)
 
 static void add_once(json_t *list, const char *text)
 {
-	if (!list_has(list, span_of(text)))
+	if (!policy_draft_has(list, span_of(text)))
 		(void)json_array_append_new(list, json_string(text));
 }
 

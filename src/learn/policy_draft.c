@@ -256,7 +256,7 @@ struct widening {
 	const char *what;
 };
 
-bool list_has(const json_t *list, struct span text)
+bool policy_draft_has(const json_t *list, struct span text)
 {
 	const json_t *v;
 	size_t i;
@@ -280,7 +280,7 @@ static bool add_wide_item(json_t *list, const struct widening *w, struct span be
 	line_init(&l, item, sizeof(item));
 	line_add_cut(&l, (struct span){ beginning.s, beginning.n - (w->star[0] == '\0') });
 	line_add(&l, "%s", w->star);
-	return !list_has(list, span_of(item)) &&
+	return !policy_draft_has(list, span_of(item)) &&
 		json_array_insert_new(list, 0, json_string(item)) == 0;
 }
 

@@ -40,7 +40,7 @@ bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_
 const char *observation_unnameable(const struct observation *s);
 
 /* Whether a list of strings has this one. */
-bool list_has(const json_t *list, struct span text);
+bool policy_draft_has(const json_t *list, struct span text);
 
 /*
  * Where a list has many images of a repository or of a place in a registry, or many mounts below a
