@@ -109,7 +109,8 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 		facts_hide_mounts(&x->facts);
 	if (invisible || !service->pool)
 		return 0;
-	if (mount_lookup_collect(&x->facts, service->socket_dir, x->call->peer, &x->lookup, e) != 0)
+	if (mount_lookup_collect(&x->facts, rules_paths(x->snapshot->config->policy.file_rules),
+		    service->socket_dir, x->call->peer, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;

@@ -15,7 +15,7 @@ enum { NAMED = 4 }; /* subjects in one line; the others are counted */
 /* One way to a power that stays open, and for whom: the same rule, or the same flag. */
 struct way {
 	enum power power;
-	struct decision decision; /* that allows it to the first of them */
+	struct escalation found; /* of the first of them */
 	size_t subjects[NAMED];
 	size_t count;
 };
@@ -46,12 +46,12 @@ static void add_json(struct survey *s, enum power p, size_t id, const struct esc
 	struct subject subject = subject_at(s->config->policy.file_rules, id);
 	char name[128];
 	char who[128];
-	char why[160];
-	char text[400];
+	char why[320];
+	char text[560];
 
 	write_subject(s->config, id, who, sizeof(who));
 	subject_write(&subject, name, sizeof(name));
-	escalation_reason(&s->config->policy, p, &found->decision, why, sizeof(why));
+	escalation_write(&s->config->policy, p, found, id, why, sizeof(why));
 	(void)snprintf(text, sizeof(text), "%s can %s: %s", who, info->escalation, why);
 	(void)json_array_append_new(info->root == ROOT_DIRECT ? s->direct : s->through_others,
 		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s}", "power", info->name, "root",
@@ -62,12 +62,12 @@ static void add_json(struct survey *s, enum power p, size_t id, const struct esc
 }
 
 /* The way that is this one, of those of its power, which are the last; NULL: no memory. */
-static struct way *way_of(struct survey *s, enum power p, const struct decision *d)
+static struct way *way_of(struct survey *s, enum power p, const struct escalation *found)
 {
 	struct way *more;
 
 	for (size_t i = s->count; i > 0 && s->ways[i - 1].power == p; i--) {
-		if (s->ways[i - 1].decision.rule == d->rule)
+		if (s->ways[i - 1].found.decision.rule == found->decision.rule)
 			return &s->ways[i - 1];
 	}
 	if (s->count == s->room) {
@@ -77,7 +77,7 @@ static struct way *way_of(struct survey *s, enum power p, const struct decision 
 			return NULL;
 		s->ways = more;
 	}
-	s->ways[s->count] = (struct way){ .power = p, .decision = *d };
+	s->ways[s->count] = (struct way){ .power = p, .found = *found };
 	return &s->ways[s->count++];
 }
 
@@ -95,7 +95,7 @@ static void survey_power(struct survey *s, enum power p)
 
 		if (!escalation_find(&s->config->policy, &subject, p, &found))
 			continue;
-		way = way_of(s, p, &found.decision);
+		way = way_of(s, p, &found);
 		s->lost = !way;
 		if (way && way->count++ < NAMED)
 			way->subjects[way->count - 1] = id;
@@ -108,7 +108,8 @@ static void survey_power(struct survey *s, enum power p)
 static void print_way(const struct survey *s, const struct way *way)
 {
 	const struct power_info *info = power_info(way->power);
-	char text[160];
+	const struct rule *rule = way->found.decision.rule;
+	char text[320];
 
 	(void)printf("  ");
 	for (size_t i = 0; i < way->count && i < NAMED; i++) {
@@ -117,9 +118,10 @@ static void print_way(const struct survey *s, const struct way *way)
 	}
 	if (way->count > NAMED)
 		(void)printf(" and %zu more", way->count - NAMED);
-	escalation_reason(&s->config->policy, way->power, &way->decision, text, sizeof(text));
-	(void)printf(" can %s: %s%s%s%s\n", info->escalation, text, way->decision.rule ? "" : "; ",
-		way->decision.rule ? "" : info->flag, way->decision.rule ? "" : "=0 closes it");
+	escalation_write(
+		&s->config->policy, way->power, &way->found, way->subjects[0], text, sizeof(text));
+	(void)printf(" can %s: %s%s%s%s\n", info->escalation, text, rule ? "" : "; ",
+		rule ? "" : info->flag, rule ? "" : "=0 closes it");
 }
 
 static bool is_direct(const struct way *way)

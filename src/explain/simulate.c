@@ -78,7 +78,8 @@ int simulate_mounts(
 		facts_hide_mounts(facts);
 		return facts_add_mount_powers(facts, span_of(policy->socket_dir), e);
 	}
-	if (mount_lookup_collect(facts, span_of(policy->socket_dir), 0, ret, e) != 0)
+	if (mount_lookup_collect(facts, rules_paths(policy->file_rules),
+		    span_of(policy->socket_dir), 0, ret, e) != 0)
 		return -1;
 	if (*ret && facts->reading == READING_EXACT) {
 		mount_lookup_run(*ret);

@@ -379,6 +379,8 @@ int host_view_inspect(struct host_view *h, const char *path, struct mount_info *
 			mount_table_shows_marked(&h->mounts, o->path),
 		.dsp_file = path_is_dsp_file(o->path, h->socket_dir),
 		.device = path_within(o->path, SPAN("/dev")),
+		.unknown = o->magic || (process && !o->there) || o->error == EACCES,
+		.holds_mounts = mount_table_holds(&h->mounts, o->path),
 	};
 	/* Inside a process's directory the real path would have dspd's own process id. */
 	text_copy(process || o->magic ? span_of(path) : o->path, ret->path, sizeof(ret->path));

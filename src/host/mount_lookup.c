@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/utsname.h>
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
@@ -150,8 +153,31 @@ static void set_unreadable(struct facts *facts, const struct err *why, const cha
 	facts->advice = advice;
 }
 
-int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t docker,
-	struct mount_lookup **ret, struct err *e)
+/* Adds the paths of rules, which facts gets too. -1 and e: too many (code 0), or no memory. */
+static int add_rule_paths(
+	struct mount_lookup *l, struct facts *facts, struct span_list paths, struct err *e)
+{
+	struct rule_path *room;
+	void *memory;
+
+	if (paths.count == 0)
+		return 0;
+	memory = attributes_alloc(&facts->attributes, paths.count * sizeof(*room));
+	room = memory;
+	if (!room)
+		return FAIL(e, ENOMEM, "a request's mounts");
+	for (size_t i = 0; i < paths.count; i++) {
+		room[i] = (struct rule_path){ .text = paths.items[i] };
+		if (mount_lookup_add(l, paths.items[i], e) != 0)
+			return -1;
+	}
+	facts->rule_paths = room;
+	facts->rule_path_count = paths.count;
+	return 0;
+}
+
+int mount_lookup_collect(struct facts *facts, struct span_list paths, struct span socket_dir,
+	pid_t docker, struct mount_lookup **ret, struct err *e)
 {
 	const struct attributes *all = &facts->attributes;
 	size_t mounts = 0;
@@ -174,7 +200,26 @@ int mount_lookup_collect(struct facts *facts, struct span socket_dir, pid_t dock
 			return -1;
 		set_unreadable(facts, e, "ask for fewer");
 	}
+	if (!*ret || facts->reading != READING_EXACT || add_rule_paths(*ret, facts, paths, e) == 0)
+		return 0;
+	if (e->code != 0)
+		return -1;
+	set_unreadable(facts, e, "name fewer mounts in deny rules");
 	return 0;
+}
+
+/* Linux 5.12 has mount_setattr, with which a mount becomes read-only with all below. */
+static bool kernel_reaches_below(void)
+{
+	struct utsname name;
+	unsigned major = 0;
+	unsigned minor = 0;
+
+	if (uname(&name) != 0)
+		return false;
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own text */
+	return sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+		(major > 5 || (major == 5 && minor >= 12));
 }
 
 void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
@@ -194,9 +239,14 @@ void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
 	for (size_t i = 0; i < all->count; i++) {
 		struct attribute *item = &all->items[i];
 
-		if (item->kind == ATTRIBUTE_MOUNT)
-			item->mount_info = mount_lookup_find(l, item->text);
+		if (item->kind != ATTRIBUTE_MOUNT)
+			continue;
+		item->mount_info = mount_lookup_find(l, item->text);
+		if (item->depth == DEPTH_BY_KERNEL)
+			item->depth = kernel_reaches_below() ? DEPTH_WHOLE : DEPTH_TOP;
 	}
+	for (size_t i = 0; i < facts->rule_path_count; i++)
+		facts->rule_paths[i].info = mount_lookup_find(l, facts->rule_paths[i].text);
 }
 
 /* --- looking -----------------------------------------------------------------------------------*/
@@ -229,6 +279,22 @@ static const char *without_own_root(const char *path)
 	return path;
 }
 
+/* Makes ret what is known of a source that is either of two. */
+static void add_mount_info(struct mount_info *ret, const struct mount_info *raw)
+{
+	bool same = strcmp(ret->path, raw->path) == 0;
+
+	/* A path that was cut equals others with the same beginning. */
+	ret->visible = ret->visible && raw->visible && same &&
+		strlen(raw->path) < sizeof(raw->path) - 1;
+	ret->socket = ret->socket || raw->socket;
+	ret->dsp_file = ret->dsp_file || raw->dsp_file;
+	ret->device = ret->device || raw->device;
+	ret->unknown = ret->unknown || raw->unknown || !same;
+	ret->holds_mounts = ret->holds_mounts || raw->holds_mounts;
+	memcpy(ret->path, raw->path, sizeof(raw->path));
+}
+
 /*
  * dockerd cleans most sources as text, and passes others to the kernel as they are. The two differ
  * where ".." follows a link: then the results of both count, and the source is not seen. -1 and
@@ -245,20 +311,15 @@ static int inspect_source(struct host_view *h, struct source *s)
 	if (goes_up(s->text)) {
 		if (host_view_inspect(h, text, &raw) != 0)
 			return -1;
-		/* A path that was cut equals others with the same beginning. */
-		s->mount_info.visible = s->mount_info.visible && raw.visible &&
-			strcmp(s->mount_info.path, raw.path) == 0 &&
-			strlen(raw.path) < sizeof(raw.path) - 1;
-		s->mount_info.socket = s->mount_info.socket || raw.socket;
-		s->mount_info.dsp_file = s->mount_info.dsp_file || raw.dsp_file;
-		s->mount_info.device = s->mount_info.device || raw.device;
-		memcpy(s->mount_info.path, raw.path, sizeof(raw.path));
+		add_mount_info(&s->mount_info, &raw);
 	}
 	if (clean != s->clean.s)
 		s->mount_info.visible = false;
 	/* A relative source starts at dockerd's directory; what follows a NUL is lost here. */
-	if (s->text.n == 0 || s->text.s[0] != '/' || span_find(s->text, '\0') < s->text.n)
+	if (s->text.n == 0 || s->text.s[0] != '/' || span_find(s->text, '\0') < s->text.n) {
 		s->mount_info.visible = false;
+		s->mount_info.unknown = true;
+	}
 	return 0;
 }
 

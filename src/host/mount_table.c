@@ -175,6 +175,17 @@ bool mount_table_shows_marked(const struct mount_table *m, struct span path)
 	return false;
 }
 
+bool mount_table_holds(const struct mount_table *m, struct span path)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		struct span point = m->items[i].point;
+
+		if (point.n > path.n && path_within(point, path))
+			return true;
+	}
+	return m->count == 0;
+}
+
 bool mount_table_is_process(struct mount_table *m, int fd, struct span path)
 {
 	const struct mount *at = find_mount(m, fd, path);

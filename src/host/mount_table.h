@@ -54,6 +54,9 @@ void mount_table_mark(struct mount_table *m, const struct mount_place *place);
 /* Whether a marked mount is at or below path: a recursive bind mounts it too. */
 bool mount_table_shows_marked(const struct mount_table *m, struct span path);
 
+/* Whether something is mounted below path, or that is not known. */
+bool mount_table_holds(const struct mount_table *m, struct span path);
+
 /* Whether fd is a process's directory in a procfs, or below one; path is fd's real path. */
 bool mount_table_is_process(struct mount_table *m, int fd, struct span path);
 

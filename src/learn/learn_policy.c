@@ -437,6 +437,7 @@ static int fill_draft(struct policy_draft *p, struct observations *all,
 	merge_common_names(all, w);
 	if (add_rules(p, all, e) != 0 || add_users(p, all, w, e) != 0)
 		return -1;
+	policy_draft_separate(p);
 	if (!w->exact)
 		policy_draft_widen(p, all);
 	if (drop_rules(p, all, e) != 0)

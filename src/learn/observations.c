@@ -134,7 +134,8 @@ static int parse_attribute(
 	struct observations *all, const json_t *object, struct observation *s, struct err *e)
 {
 	struct attribute d = { .power = power_find(span_of(text_of(object, "power"))),
-		.read_only = json_is_true(json_object_get(object, "read_only")),
+		.read_only = json_is_true(json_object_get(object, "read_only")) &&
+			!json_is_true(json_object_get(object, "writable_below")),
 		.maybe_id = json_is_true(json_object_get(object, "maybe_id")),
 		.all_tags = json_is_true(json_object_get(object, "all_tags")),
 		.whole = json_is_true(json_object_get(object, "whole")),

@@ -130,7 +130,10 @@ static bool mount_pattern(const struct attribute *d, char *out)
 		!d->mount_info->visible || !is_text(path) ||
 		path.n + 1 >= sizeof(d->mount_info->path))
 		return false;
-	(void)snprintf(out, PATTERN_ROOM, "%s%s", path.s, d->read_only ? ":ro" : end);
+	(void)snprintf(out, PATTERN_ROOM, "%s%s", path.s,
+		attribute_only_reads(d)                ? ":ro"
+			: span_ends(path, SPAN("/**")) ? "/"
+						       : end);
 	return true;
 }
 
@@ -237,12 +240,15 @@ static size_t place_length(struct span item)
 	return span_find(item, '@') < item.n ? 0 : length_to(item, "/");
 }
 
-/* "/var/lib/" and what is deeper: a directory at the root is too much to open. */
+/*
+ * "/var/lib/" and what is deeper, of what is only read: a directory at the root is too much to
+ * open, and who may write at all below a directory is root.
+ */
 static size_t directory_length(struct span item)
 {
 	struct span directory = { item.s, place_length(item) };
 
-	if (span_ends(item, SPAN(":ro")) || directory.n < 2)
+	if (!span_ends(item, SPAN(":ro")) || directory.n < 2)
 		return 0;
 	directory.n--;
 	return length_to(directory, "/") > 1 ? directory.n + 1 : 0;
@@ -278,7 +284,7 @@ static bool add_wide_item(json_t *list, const struct widening *w, struct span be
 	struct line l;
 
 	line_init(&l, item, sizeof(item));
-	line_add_cut(&l, (struct span){ beginning.s, beginning.n - (w->star[0] == '\0') });
+	line_add_cut(&l, (struct span){ beginning.s, beginning.n - (w->star[0] == ':') });
 	line_add(&l, "%s", w->star);
 	return !policy_draft_has(list, span_of(item)) &&
 		json_array_insert_new(list, 0, json_string(item)) == 0;
@@ -311,12 +317,57 @@ static void widen_list(json_t *rule, const struct widening *w, struct observatio
 	}
 }
 
+/* Whether a rule for the same user lets it write above path. */
+static bool may_write_above(const json_t *rules, const json_t *who, struct span path)
+{
+	const json_t *rule;
+	const json_t *item;
+	size_t i;
+	size_t k;
+
+	json_array_foreach (rules, i, rule) {
+		if (!json_equal(json_object_get(rule, "who"), who))
+			continue;
+		json_array_foreach (json_object_get(rule, "mounts"), k, item) {
+			struct span text = span_of(json_string_value(item));
+
+			if (!span_ends(text, SPAN(":ro")) && text.n < path.n &&
+				path_within(path, text))
+				return true;
+		}
+	}
+	return false;
+}
+
+void policy_draft_separate(struct policy_draft *p)
+{
+	const json_t *rules = json_object_get(p->root, "rules");
+	const json_t *rule;
+	const json_t *item;
+	size_t i;
+	size_t k;
+
+	json_array_foreach (rules, i, rule) {
+		json_t *list = json_object_get(rule, "mounts");
+
+		json_array_foreach (list, k, item) {
+			struct span text = span_of(json_string_value(item));
+			struct span path = { text.s, text.n - strlen(":ro") };
+
+			if (span_ends(text, SPAN(":ro")) &&
+				may_write_above(rules, json_object_get(rule, "who"), path))
+				(void)json_array_set_new(
+					list, k, json_sprintf("%.*s:rw", (int)path.n, path.s));
+		}
+	}
+}
+
 void policy_draft_widen(struct policy_draft *p, struct observations *all)
 {
 	static const struct widening ways[] = {
 		{ "images", 3, repository_length, "*", "images" },
 		{ "images", 5, place_length, "*", "images" },
-		{ "mounts", 4, directory_length, "", "mounts below" },
+		{ "mounts", 4, directory_length, ":ro", "mounts below" },
 	};
 	json_t *rule;
 	size_t i;

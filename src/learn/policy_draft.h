@@ -43,8 +43,15 @@ const char *observation_unnameable(const struct observation *s);
 bool policy_draft_has(const json_t *list, struct span text);
 
 /*
- * Where a list has many images of a repository or of a place in a registry, or many mounts below a
- * directory, adds one item for all of them, and notes that. The others are then not needed.
+ * Makes read-only mounts read-write where their user may write above them: no read-only item covers
+ * them there.
+ */
+void policy_draft_separate(struct policy_draft *p);
+
+/*
+ * Where a list has many images of a repository or of a place in a registry, or many read-only
+ * mounts below a directory, adds one item for all of them, and notes that. The others are then not
+ * needed.
  */
 void policy_draft_widen(struct policy_draft *p, struct observations *all);
 

@@ -317,7 +317,9 @@ static void assert_mount(
 static void powers_of_mounts(void **state)
 {
 	static const struct mount_info nothing = { .visible = true };
-	static const struct mount_info all = { true, true, true, true, "" };
+	static const struct mount_info all = {
+		.visible = true, .socket = true, .dsp_file = true, .device = true
+	};
 	static const struct mount_info invisible = { .visible = false };
 
 	(void)state;

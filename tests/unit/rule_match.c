@@ -28,10 +28,22 @@ static const struct row {
 	{ "'deny': ['*']", "/containers/a/stop", NULL, MATCH_YES, NULL, NULL },
 	/* mounts */
 	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv']", create,
-		"{'HostConfig': {'Binds': ['/srv/a:/a', '/srv:/b']}}", MATCH_YES, NULL, NULL },
+		"{'HostConfig': {'Binds': ['/srv:/a:ro', '/srv:/b']}}", MATCH_YES, NULL, NULL },
 	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv']", create,
+		"{'HostConfig': {'Binds': ['/srv/a:/a']}}", MATCH_NOT_LIST, "mounts", "/srv/a" },
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv/**']", create,
+		"{'HostConfig': {'Binds': ['/srv/a:/a', '/srv:/b']}}", MATCH_YES, NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/**']", create,
+		"{'HostConfig': {'Binds': ['/srv/a:/a', '/opt:/b']}}", MATCH_YES, NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv/**']", create,
 		"{'HostConfig': {'Binds': ['/srv/a:/a', '/srv2:/b']}}", MATCH_NOT_LIST, "mounts",
 		"/srv2" },
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv:ro']", create,
+		"{'HostConfig': {'Binds': ['/srv/a:/a:ro']}}", MATCH_YES, NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv:ro', '/srv/a/b']", create,
+		"{'HostConfig': {'Binds': ['/srv/c:/a:ro']}}", MATCH_NOT_LIST, "mounts", "/srv/c" },
+	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv/a:ro', '/srv']", create,
+		"{'HostConfig': {'Binds': ['/srv/a:/a:ro']}}", MATCH_NOT_LIST, "mounts", "/srv/a" },
 	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv:ro']", create,
 		"{'HostConfig': {'Binds': ['/srv:/a:ro']}}", MATCH_YES, NULL, NULL },
 	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv:ro']", create,
@@ -169,7 +181,7 @@ static void invisible(void **state)
 	(void)state;
 	world_open(&w, "",
 		"{'rules': [{'name': 'r', 'who': ['*'], 'allow': ['*'], 'powers': ['create'], "
-		"'mounts': ['/srv']}], 'otherwise': 'profile'}");
+		"'mounts': ['/srv/**']}], 'otherwise': 'profile'}");
 	assert_int_equal(match(&w, &row, &a).result, MATCH_YES);
 	d = &a.facts.attributes.items[0];
 	while (d->kind != ATTRIBUTE_MOUNT)
@@ -195,6 +207,52 @@ static void invisible(void **state)
 	a.facts.incomplete = true;
 	assert_int_equal(
 		rule_match(&w.file.rules->items[0], 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	answer_free(&a);
+	world_close(&w);
+}
+
+/* What a source or a rule's path is on the host counts beside what they say. */
+static void resolved(void **state)
+{
+	static const struct row row = { NULL, create, "{'HostConfig': {'Binds': ['/l/a:/a:ro']}}",
+		MATCH_YES, NULL, NULL };
+	static struct mount_info there = { .visible = true, .path = "/data" };
+	static struct rule_path path = { SPAN_INIT("/var/run/x"), &there };
+	static struct world w;
+	static struct answer a;
+	struct mount_info *info;
+	struct attribute *d;
+	const struct rule *r;
+	struct powerset powers;
+
+	(void)state;
+	world_open(&w, "",
+		"{'rules': [{'name': 'r', 'who': ['*'], 'deny': ['*'], 'mounts': ['/var/run/x']}], "
+		"'otherwise': 'profile'}");
+	assert_int_equal(match(&w, &row, &a).result, MATCH_NOT_LIST);
+	r = &w.file.rules->items[0];
+	assert_int_equal(rules_paths(w.file.rules).count, 1);
+	for (d = a.facts.attributes.items; d->kind != ATTRIBUTE_MOUNT; d++)
+		;
+	info = (struct mount_info *)(uintptr_t)d->mount_info;
+	powers = a.facts.powers;
+	memcpy(info->path, "/data/y", sizeof("/data/y"));
+	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	a.facts.rule_paths = &path;
+	a.facts.rule_path_count = 1;
+	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
+	memcpy(info->path, "/other", sizeof("/other"));
+	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	d->clean = SPAN("/var/run/x/y");
+	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
+	d->clean = SPAN("/data");
+	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
+	d->clean = SPAN("/l/a");
+	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	info->unknown = true;
+	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
+	d->mount_info = NULL;
+	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
 	answer_free(&a);
 	world_close(&w);
 }
@@ -229,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(invisible),
+		cmocka_unit_test(resolved),
 		cmocka_unit_test(subjects),
 	};
 

@@ -54,6 +54,14 @@ void attributes_free(struct attributes *a)
 	*a = (struct attributes){ .count = 0 };
 }
 
+bool attribute_only_reads(const struct attribute *a)
+{
+	const struct mount_info *info = a->mount_info;
+
+	return a->read_only &&
+		(a->depth == DEPTH_WHOLE || (info && info->visible && !info->holds_mounts));
+}
+
 /* Whether the text needs no field's name before it. */
 static bool is_clear_alone(enum attribute_kind kind)
 {
@@ -85,6 +93,8 @@ static void write_mount(const struct attribute *a, struct line *l)
 		write_shown(l, a->target, PATH_SHOWN);
 	}
 	line_add(l, a->read_only ? " (ro)" : " (rw)");
+	if (a->read_only && a->mount_info && a->mount_info->visible && !attribute_only_reads(a))
+		line_add(l, ", writable where something is mounted below");
 	if (a->mount_info && a->mount_info->path[0] &&
 		!span_equal(a->text, span_of(a->mount_info->path))) {
 		line_add(l, ", is ");

@@ -144,6 +144,8 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	ret->target = (struct target){ .query = { NULL, 0 } };
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
 	ret->plain_name = ret->incomplete = ret->invisible_mount = false;
+	ret->rule_paths = NULL;
+	ret->rule_path_count = 0;
 	ret->powers = (struct powerset){ { 0 } };
 	ret->attributes = (struct attributes){ .count = 0 };
 	ret->reading = READING_EXACT;
@@ -192,7 +194,9 @@ void facts_free(struct facts *f)
 
 void facts_hide_mounts(struct facts *f)
 {
-	static const struct mount_info invisible = { .visible = false };
+	static const struct mount_info invisible = {
+		.visible = false, .unknown = true, .holds_mounts = true
+	};
 
 	for (size_t i = 0; i < f->attributes.count; i++) {
 		if (f->attributes.items[i].kind == ATTRIBUTE_MOUNT)
@@ -209,9 +213,10 @@ static int add_mount_power(struct facts *f, const struct attribute *mount, enum 
 }
 
 /* The text of a mount's source or what was found there gives a power: either is enough. */
-static int add_mount_powers(struct facts *f, struct attribute mount, struct span socket_dir)
+static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
 {
 	static const struct mount_info not_looked_up = { .visible = true };
+	struct attribute mount = f->attributes.items[at];
 	const struct mount_info *info = mount.mount_info ? mount.mount_info : &not_looked_up;
 	char *clean = attributes_alloc(&f->attributes, mount.text.n + 1);
 	struct span path = { clean, 0 };
@@ -219,6 +224,7 @@ static int add_mount_powers(struct facts *f, struct attribute mount, struct span
 	if (!clean)
 		return -1;
 	path.n = path_clean(mount.text, clean);
+	mount.clean = f->attributes.items[at].clean = path;
 	f->invisible_mount = f->invisible_mount || !info->visible;
 	if ((info->socket || path_holds_socket(path)) &&
 		add_mount_power(f, &mount, POWER_DOCKER_SOCKET) != 0)
@@ -238,7 +244,7 @@ int facts_add_mount_powers(struct facts *f, struct span socket_dir, struct err *
 
 	for (size_t i = 0; i < count; i++) {
 		if (f->attributes.items[i].kind == ATTRIBUTE_MOUNT &&
-			add_mount_powers(f, f->attributes.items[i], socket_dir) != 0)
+			add_mount_powers(f, i, socket_dir) != 0)
 			return FAIL(e, ENOMEM, "a request's mounts");
 	}
 	return 0;

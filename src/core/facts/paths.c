@@ -71,6 +71,42 @@ static const struct span programs[] = {
 };
 static const struct span shims = SPAN_INIT("containerd-shim");
 
+/* Each with all below, which is programs, what they load, root's own files, or the kernel's. */
+static const struct span host_trees[] = {
+	SPAN_INIT("/bin"),
+	SPAN_INIT("/boot"),
+	SPAN_INIT("/dev"),
+	SPAN_INIT("/etc/cron.d"),
+	SPAN_INIT("/etc/pam.d"),
+	SPAN_INIT("/etc/passwd"),
+	SPAN_INIT("/etc/profile.d"),
+	SPAN_INIT("/etc/shadow"),
+	SPAN_INIT("/etc/ssh"),
+	SPAN_INIT("/etc/sudoers.d"),
+	SPAN_INIT("/etc/systemd"),
+	SPAN_INIT("/lib"),
+	SPAN_INIT("/lib64"),
+	SPAN_INIT("/proc"),
+	SPAN_INIT("/root"),
+	SPAN_INIT("/run/systemd"),
+	SPAN_INIT("/sbin"),
+	SPAN_INIT("/sys"),
+	SPAN_INIT("/usr/bin"),
+	SPAN_INIT("/usr/lib"),
+	SPAN_INIT("/usr/lib64"),
+	SPAN_INIT("/usr/local/bin"),
+	SPAN_INIT("/usr/local/lib"),
+	SPAN_INIT("/usr/local/sbin"),
+	SPAN_INIT("/usr/sbin"),
+	SPAN_INIT("/var/lib/containerd"),
+	SPAN_INIT("/var/spool/cron"),
+};
+/* Only these as a whole: below are files of one container or one volume. */
+static const struct span host_tops[] = {
+	SPAN_INIT("/home"),
+	SPAN_INIT("/var/lib/docker"),
+};
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 size_t path_clean(struct span in, char *out)
@@ -184,6 +220,20 @@ bool path_is_dsp_file(struct span path, struct span socket_dir)
 			return true;
 	}
 	return is_unit(path) || is_program(path);
+}
+
+bool path_rules_host(struct span path)
+{
+	path = without_alias(path);
+	for (size_t i = 0; i < COUNT(host_trees); i++) {
+		if (path_within(path, host_trees[i]) || path_within(host_trees[i], path))
+			return true;
+	}
+	for (size_t i = 0; i < COUNT(host_tops); i++) {
+		if (path_within(host_tops[i], path))
+			return true;
+	}
+	return path_is_dsp_file(path, (struct span){ NULL, 0 });
 }
 
 bool path_holds_socket(struct span path)

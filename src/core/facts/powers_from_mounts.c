@@ -32,11 +32,50 @@ static bool has_option(struct span options, const char *words)
 
 /* --- binds and mounts --------------------------------------------------------------------------*/
 
+/* Whether the path has a version from 1.MINOR on; without one dockerd takes its own, any. */
+static bool has_version(const struct facts *f, unsigned minor)
+{
+	struct span text = f->target.version;
+	unsigned n = 0;
+
+	if (!span_starts(text, SPAN("v1.")) || text.n > strlen("v1.999"))
+		return false;
+	for (text = span_after(text, strlen("v1.")); text.n > 0; text = span_after(text, 1)) {
+		if (text.s[0] < '0' || text.s[0] > '9')
+			return false;
+		n = n * 10 + (unsigned)(text.s[0] - '0');
+	}
+	return n >= minor;
+}
+
+/*
+ * How far down a read-only mount is read-only (moby api/server/router/container and
+ * daemon/oci_linux.go). Recursion came with API 1.44, by default where kernel and runtime can do
+ * it. What is mounted below a shared or slave mount later is not read-only either. NonRecursive
+ * leaves out what is below.
+ */
+static enum depth read_depth(
+	const struct facts *f, json_ref options, struct span propagation, json_ref host_config)
+{
+	struct span runtime = json_value_text(body_get(host_config, "runtime"));
+
+	if (has_version(f, 40) && json_value_true(body_get(options, "nonrecursive")))
+		return DEPTH_WHOLE;
+	if (!has_version(f, 44) || json_value_true(body_get(options, "readonlynonrecursive")))
+		return DEPTH_TOP;
+	if (text_in_list(propagation, "shared,rshared,slave,rslave"))
+		return DEPTH_TOP;
+	if (json_value_true(body_get(options, "readonlyforcerecursive")))
+		return DEPTH_WHOLE;
+	return runtime.n > 0 && !span_equal(runtime, SPAN("runc")) ? DEPTH_TOP : DEPTH_BY_KERNEL;
+}
+
 /*
  * "/source:/target[:mode]" (moby volume/mounts/linux_parser.go). What has one part is a volume
  * without a name, what does not begin with "/" is a volume's name. Sources are taken as they are.
  */
-static int add_bind(struct facts *f, const struct power_rule *rule, struct span bind)
+static int add_bind(
+	struct facts *f, const struct power_rule *rule, struct span bind, json_ref host_config)
 {
 	struct span rest = bind;
 	struct attribute item = { .kind = ATTRIBUTE_MOUNT, .text = span_cut(&rest, ':') };
@@ -52,6 +91,7 @@ static int add_bind(struct facts *f, const struct power_rule *rule, struct span 
 			text_in_list(option, "shared,rshared,slave,rslave,private,rprivate"))
 			item.propagation = option;
 	}
+	item.depth = read_depth(f, NULL, item.propagation, host_config);
 	return power_rule_apply(f, rule, item);
 }
 
@@ -60,7 +100,7 @@ int powers_from_bind(struct facts *f, const struct power_rule *rule, const struc
 	json_ref list = node->value;
 
 	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
-		if (add_bind(f, rule, json_value_text(e)) != 0)
+		if (add_bind(f, rule, json_value_text(e), node->object) != 0)
 			return -1;
 	}
 	return 0;
@@ -112,6 +152,8 @@ static int add_mount(struct facts *f, const struct power_rule *rule, const struc
 	item.target = json_value_text(body_get(node->object, "target"));
 	item.read_only = json_value_true(body_get(node->object, "readonly"));
 	item.propagation = json_value_text(body_get(options, "propagation"));
+	item.depth = read_depth(
+		f, options, item.propagation, node->parent ? node->parent->object : NULL);
 	return power_rule_apply(f, rule, item);
 }
 
@@ -236,6 +278,19 @@ static bool is_of_host(const struct volume *v)
 	return v->type.n + v->options.n + v->device.n > 0;
 }
 
+/* Of mount(2)'s options the last word counts. */
+static bool is_read_only(struct span options)
+{
+	bool ret = false;
+	struct span option;
+
+	while (next_part(&options, ',', &option)) {
+		if (text_in_list(option, "ro,rw"))
+			ret = span_equal(option, SPAN("ro"));
+	}
+	return ret;
+}
+
 /* What the volume mounts: a path of the host, or else its type as a driver. */
 static struct attribute describe_volume(const struct volume *v)
 {
@@ -244,8 +299,10 @@ static struct attribute describe_volume(const struct volume *v)
 	struct attribute item = { .kind = ATTRIBUTE_MOUNT, .text = v->device };
 
 	item.target = json_value_text(body_get(v->mount, "target"));
-	item.read_only = json_value_true(body_get(v->mount, "readonly")) ||
-		has_option(v->options, "ro");
+	/* The volume stays, and is mounted again by its name: its own options alone count. */
+	item.read_only = is_read_only(v->options);
+	item.depth = has_option(v->options, "rbind,shared,rshared,slave,rslave") ? DEPTH_TOP
+										 : DEPTH_WHOLE;
 	if (!v->bind && span_equal(v->type, SPAN("devtmpfs"))) {
 		item.text = SPAN("/dev");
 	} else if (!path) {

@@ -4,6 +4,7 @@
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/route.h"
+#include "mount_rules.h"
 #include "policy_parser.h"
 
 /* Reports what is wrong with a string of a rule. */
@@ -153,8 +154,13 @@ static const char *parse_mount(struct policy_parser *p, struct span text, struct
 	ret->read_only = span_ends(text, SPAN(":ro"));
 	if (ret->read_only || span_ends(text, SPAN(":rw")))
 		text.n -= strlen(":ro");
+	ret->below = span_ends(text, SPAN("/**"));
+	if (ret->below && ret->read_only)
+		return "\":ro\" covers all below already: leave \"/**\" out";
+	if (ret->below)
+		text.n -= text.n > strlen("/**") ? strlen("/**") : strlen("**");
 	if (text.n == 0 || text.s[0] != '/')
-		return "a mount is a path of the host from \"/\", and perhaps \":ro\"";
+		return "a mount is a path of the host from \"/\", and perhaps \":ro\" or \"/**\"";
 	clean = mem_list_alloc(&p->rules->memory, text.n + 1);
 	if (!clean) {
 		p->reader.findings->lost = true;
@@ -347,6 +353,15 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 	rule->flawed = f->count > found;
 }
 
+static size_t mount_items(const struct rules *rules)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rules->count; i++)
+		n += rules->items[i].deny ? 0 : rules->items[i].lists[LIST_MOUNTS].count;
+	return n;
+}
+
 void policy_rules_parse(struct policy_parser *p, json_ref list)
 {
 	struct rules *rules = p->rules;
@@ -367,5 +382,10 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 		}
 	}
 	if (!rules->items || (rules->count < list->count && !findings_fatal(p->reader.findings)))
+		p->reader.findings->lost = true;
+	else if (mount_items(rules) > MOUNT_ITEMS_MOST)
+		findings_error(p->reader.findings, list->at,
+			"the allow rules have more than %d mounts", MOUNT_ITEMS_MOST);
+	else if (mount_rules_relate(rules) != 0)
 		p->reader.findings->lost = true;
 }

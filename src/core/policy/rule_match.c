@@ -3,6 +3,13 @@
 #include "dsp/core/base/glob.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/power_rules.h"
+#include "mount_rules.h"
+
+/* Whom and what a rule is compared with. */
+struct asked {
+	size_t subject;
+	const struct facts *facts;
+};
 
 /* Whether a list of this kind has to do with an attribute. */
 static bool concerns(enum list_kind k, const struct attribute *d)
@@ -78,17 +85,6 @@ static struct ports parse_ports(const struct attribute *d)
 
 /* --- allow rules: a pattern covers an item -----------------------------------------------------*/
 
-static bool covers_mount(const struct pattern *p, const struct attribute *d)
-{
-	const struct mount_info *info = d->mount_info;
-
-	/* Where dsp does not see the whole source, it does not know what is there. */
-	if (d->kind != ATTRIBUTE_MOUNT || !info || !info->visible ||
-		strlen(info->path) + 1 >= sizeof(info->path))
-		return false;
-	return path_within(source_of(d), p->text) && (d->read_only || !p->read_only);
-}
-
 static bool covers_ports(const struct pattern *p, const struct attribute *d)
 {
 	struct ports asked = parse_ports(d);
@@ -132,7 +128,8 @@ static bool is_unclean_device(const struct attribute *d)
  * What allow makes of the forms of an item: a pattern covers it only when it covers everything that
  * the item may be. "*" alone is every image, network or volume.
  */
-static bool covers(enum list_kind k, const struct pattern *p, const struct attribute *d)
+static bool covers(
+	const struct asked *q, enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
 	bool named = k == LIST_IMAGES || k == LIST_NETWORKS || k == LIST_VOLUMES;
 
@@ -142,7 +139,7 @@ static bool covers(enum list_kind k, const struct pattern *p, const struct attri
 		return false;
 	switch (k) {
 	case LIST_MOUNTS:
-		return covers_mount(p, d);
+		return mount_rules_covers(p, d, q->subject);
 	case LIST_IMAGES:
 		return d->kind == ATTRIBUTE_IMAGE && covers_image(p, d);
 	case LIST_NETWORKS:
@@ -162,16 +159,6 @@ static bool covers(enum list_kind k, const struct pattern *p, const struct attri
 }
 
 /* --- deny rules: a pattern touches an item -----------------------------------------------------*/
-
-/* A mount of a listed path, of something below it, or of a directory above it. */
-static bool touches_mount(const struct pattern *p, const struct attribute *d)
-{
-	struct span source = source_of(d);
-
-	return d->kind == ATTRIBUTE_MOUNT &&
-		(path_within(source, p->text) || path_within(p->text, source)) &&
-		!(p->read_only && d->read_only);
-}
 
 /* At least one of the ports, at an address that the pattern's includes. */
 static bool touches_ports(const struct pattern *p, const struct attribute *d)
@@ -234,7 +221,8 @@ static bool holds_volume(const struct pattern *p, const struct attribute *d)
  * What deny makes of the forms of an item: a pattern touches it when the item is, holds, resolves
  * to or may be a listed thing.
  */
-static bool touches(enum list_kind k, const struct pattern *p, const struct attribute *d)
+static bool touches(
+	const struct asked *q, enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
 	if (d->whole)
 		return true;
@@ -243,32 +231,34 @@ static bool touches(enum list_kind k, const struct pattern *p, const struct attr
 	if (k == LIST_IMAGES && !d->maybe_id)
 		return touches_image(p, d);
 	if (k == LIST_MOUNTS)
-		return touches_mount(p, d);
+		return mount_rules_touches(p, d, q->facts);
 	if (k == LIST_PORTS)
 		return touches_ports(p, d);
 	if (k == LIST_CAPABILITIES && span_equal(d->text, SPAN("ALL")))
 		return true;
-	return d->maybe_id || is_unclean_device(d) || covers(k, p, d);
+	return d->maybe_id || is_unclean_device(d) || covers(q, k, p, d);
 }
 
 /* --- rules -------------------------------------------------------------------------------------*/
 
-typedef bool compare(enum list_kind k, const struct pattern *p, const struct attribute *d);
+typedef bool compare(const struct asked *q, enum list_kind k, const struct pattern *p,
+	const struct attribute *d);
 
 /* Whether one of a list's patterns covers, or touches, an item. */
-static bool any_pattern(
-	const struct list *list, enum list_kind k, const struct attribute *d, compare *with)
+static bool any_pattern(const struct asked *q, const struct list *list, enum list_kind k,
+	const struct attribute *d, compare *with)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		if (with(k, &list->items[i], d))
+		if (with(q, k, &list->items[i], d))
 			return true;
 	}
 	return false;
 }
 
 static struct rule_match match_deny(
-	const struct rule *r, const struct facts *facts, const struct powerset *powers)
+	const struct rule *r, const struct asked *q, const struct powerset *powers)
 {
+	const struct facts *facts = q->facts;
 	struct powerset common = powerset_both(&r->powers, powers);
 
 	if (r->powers_given && powerset_empty(&common))
@@ -285,7 +275,7 @@ static struct rule_match match_deny(
 			bool mount = kind == LIST_VOLUMES && d->kind == ATTRIBUTE_MOUNT;
 
 			any = (mount || concerns(kind, d)) &&
-				any_pattern(&r->lists[k], kind, d, touches);
+				any_pattern(q, &r->lists[k], kind, d, touches);
 		}
 		if (!any)
 			return (struct rule_match){ .result = MATCH_NOT_LIST, .list = kind };
@@ -298,15 +288,16 @@ static struct rule_match match_deny(
  * Adds the list's power to covered if an item has it: a power without an item, as that of
  * "rollback=previous", is one that no list can cover.
  */
-static bool covers_all(const struct list *list, enum list_kind k, const struct facts *facts,
+static bool covers_all(const struct asked *q, const struct list *list, enum list_kind k,
 	struct rule_match *ret, struct powerset *covered)
 {
+	const struct facts *facts = q->facts;
 	enum power power = list_power(k);
 
 	for (size_t i = 0; i < facts->attributes.count; i++) {
 		const struct attribute *d = &facts->attributes.items[i];
 
-		if (concerns(k, d) && !any_pattern(list, k, d, covers)) {
+		if (concerns(k, d) && !any_pattern(q, list, k, d, covers)) {
 			ret->item = d;
 			return false;
 		}
@@ -317,7 +308,7 @@ static bool covers_all(const struct list *list, enum list_kind k, const struct f
 }
 
 static struct rule_match match_allow(
-	const struct rule *r, const struct facts *facts, const struct powerset *powers)
+	const struct rule *r, const struct asked *q, const struct powerset *powers)
 {
 	struct rule_match ret = { .result = MATCH_YES };
 	struct powerset covered = r->powers;
@@ -325,7 +316,7 @@ static struct rule_match match_allow(
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		enum list_kind kind = (enum list_kind)k;
 
-		if (r->lists[k].given && !covers_all(&r->lists[k], kind, facts, &ret, &covered)) {
+		if (r->lists[k].given && !covers_all(q, &r->lists[k], kind, &ret, &covered)) {
 			ret.result = MATCH_NOT_LIST;
 			ret.list = kind;
 			return ret;
@@ -341,11 +332,12 @@ static struct rule_match match_allow(
 struct rule_match rule_match(const struct rule *r, size_t subject, const struct facts *facts,
 	const struct powerset *powers)
 {
+	const struct asked q = { subject, facts };
 	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
 
 	if (!bit_of(r->who, subject))
 		return (struct rule_match){ .result = MATCH_NOT_SUBJECT };
 	if (!bit_of(r->operations, operation))
 		return (struct rule_match){ .result = MATCH_NOT_OPERATION };
-	return r->deny ? match_deny(r, facts, powers) : match_allow(r, facts, powers);
+	return r->deny ? match_deny(r, &q, powers) : match_allow(r, &q, powers);
 }

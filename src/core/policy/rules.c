@@ -108,6 +108,11 @@ size_t rules_find_token(const struct rules *rules, const unsigned char digest[DI
 	return found && digest_equal(found->digest, digest) ? found->subject : SIZE_MAX;
 }
 
+struct span_list rules_paths(const struct rules *rules)
+{
+	return rules ? rules->paths : (struct span_list){ NULL, 0 };
+}
+
 void rules_free(struct rules *r)
 {
 	if (!r)

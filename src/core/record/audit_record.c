@@ -291,6 +291,8 @@ static bool write_detail(struct json_writer *s, const struct attribute *d)
 	if (d->kind == ATTRIBUTE_MOUNT) {
 		whole = add_part(s, "target", d->target) && whole;
 		add_flag(s, "read_only", d->read_only);
+		if (d->read_only && !attribute_only_reads(d))
+			add_flag(s, "writable_below", true);
 	}
 	if (mount) {
 		whole = add_part(s, "resolved", span_of(mount->path)) && whole;

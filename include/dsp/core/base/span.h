@@ -14,6 +14,11 @@ struct span {
 	size_t n;      /* bytes */
 };
 
+struct span_list {
+	const struct span *items;
+	size_t count;
+};
+
 /* A span over a string literal. */
 #define SPAN(literal) ((struct span){ (literal), sizeof(literal) - 1 })
 

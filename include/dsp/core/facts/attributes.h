@@ -44,13 +44,23 @@ struct mount_info {
 	bool socket;   /* it is, or holds, Docker's or containerd's socket */
 	bool dsp_file; /* it is, or is below, what keeps dsp in force */
 	bool device;   /* it is a device, or holds devices */
-	char path[256]; /* resolved, terminated, cut where it is longer; empty: not known */
+	bool unknown; /* it may be anything: dsp may not look there, or each process sees another */
+	bool holds_mounts; /* something is mounted below it, or that is not known */
+	char path[256];    /* resolved, terminated, cut where it is longer; empty: not known */
+};
+
+/* How far down a read-only mount is read-only, where something is mounted below its source. */
+enum depth {
+	DEPTH_WHOLE,     /* nothing below can be written */
+	DEPTH_BY_KERNEL, /* nothing, with Linux 5.12 or later (mount_setattr) */
+	DEPTH_TOP,       /* each mount below its source stays writable */
 };
 
 struct attribute {
 	enum power power; /* that it gives; POWER_COUNT: none */
 	enum attribute_kind kind;
 	bool read_only;
+	enum depth depth; /* of a read-only mount */
 	/* In how many ways the thing may be another than text says; rule_match.c reads them. */
 	bool maybe_id;     /* of an image or a network: text may be an id instead of a name */
 	bool all_tags;     /* of an image: text is a repository, and each tag of it is meant */
@@ -58,8 +68,9 @@ struct attribute {
 	bool implied;      /* the request does not say it: dockerd takes it by default */
 	struct span field; /* the name of the body's field or the query's parameter; static */
 	struct span text;
-	struct span target;                  /* of a mount, as the next ones */
-	struct span propagation;             /* empty: not given */
+	struct span clean;       /* of a mount: text as path_clean makes it; empty: not yet known */
+	struct span target;      /* of a mount, as the next ones */
+	struct span propagation; /* empty: not given */
 	const struct mount_info *mount_info; /* NULL: not looked up; not owned */
 };
 
@@ -77,6 +88,9 @@ MUST_USE int attributes_add(struct attributes *a, const struct attribute *item);
 char *attributes_alloc(struct attributes *a, size_t n) __attribute__((warn_unused_result));
 
 void attributes_free(struct attributes *a);
+
+/* Whether nothing can be written through a mount. */
+bool attribute_only_reads(const struct attribute *a);
 
 /*
  * Writes an attribute for the user: "/etc -> /host (rw)", "CAP_SYS_ADMIN", "PidMode host";

@@ -21,6 +21,12 @@ enum reading {
 	READING_UNREADABLE, /* dockerd may read headers, query or body in another way */
 };
 
+/* A path that a rule names, as it is on the host when the request is decided. */
+struct rule_path {
+	struct span text;
+	const struct mount_info *info; /* NULL: not looked up */
+};
+
 struct facts {
 	const struct route *route; /* NULL: unroutable, or no row of routes.tab matches */
 	struct target target;
@@ -34,7 +40,9 @@ struct facts {
 	 * may replace the query, or a service returns to its earlier specification.
 	 */
 	bool incomplete;
-	bool invisible_mount; /* dsp cannot see the source of a mount: it may be anything */
+	bool invisible_mount;         /* dsp cannot see the source of a mount: it may be anything */
+	struct rule_path *rule_paths; /* in the order of the rules; lives with the attributes */
+	size_t rule_path_count;       /* 0: not looked up */
 	enum reading reading;
 	struct err doubt;   /* when reading is not exact: what is wrong, "its body ..." */
 	const char *advice; /* static: what the client can do about that; or NULL */

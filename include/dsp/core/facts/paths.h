@@ -30,6 +30,12 @@ bool path_within(struct span path, struct span dir);
  */
 bool path_is_dsp_file(struct span path, struct span socket_dir);
 
+/*
+ * Whether who can write at a clean path, and below it, changes what the host's root runs or whom
+ * the host takes for root: "/", "/etc", "/usr/bin", "/root", ...
+ */
+bool path_rules_host(struct span path);
+
 /* Whether a clean path is, or is above, a usual place of Docker's or containerd's socket. */
 bool path_holds_socket(struct span path);
 

@@ -23,7 +23,15 @@ enum { SUBJECT_ANONYMOUS, SUBJECT_UNKNOWN_CERTIFICATE, SUBJECT_FIRST };
 struct pattern {
 	struct span text; /* a path, a glob; of a port: the address before it, or empty */
 	bool read_only;   /* of a mount: only mounts that are read-only */
-	unsigned first;   /* ports of the host */
+	bool below;       /* of a read-write mount: covers what is below text too */
+	size_t path;      /* of a mount in a deny rule: its place in the paths of the rules */
+	/*
+	 * Of a mount in an allow rule, a bit for each subject; NULL: none. In beside: the subject
+	 * may also write at, above or below text; in under: above it.
+	 */
+	uint64_t *beside;
+	uint64_t *under;
+	unsigned first; /* ports of the host */
 	unsigned last;
 };
 
@@ -71,8 +79,12 @@ struct rules {
 	struct token *tokens; /* sorted */
 	size_t count;
 	struct rule *items;
-	bool default_deny; /* "otherwise" is "deny" */
+	bool default_deny;      /* "otherwise" is "deny" */
+	struct span_list paths; /* of the mounts in deny rules, in their order */
 };
+
+/* The paths of deny rules, to be looked up with the mounts of a request. rules may be NULL. */
+struct span_list rules_paths(const struct rules *rules);
 
 /* Whether a rule has a list of items, such as mounts. */
 bool rule_has_lists(const struct rule *rule);

@@ -1,0 +1,151 @@
+#include "mount_rules.h"
+
+#include "dsp/core/facts/paths.h"
+
+/* --- items that lie beside each other ----------------------------------------------------------*/
+
+static bool share_a_bit(const uint64_t *a, const uint64_t *b, size_t words)
+{
+	for (size_t i = 0; i < words; i++) {
+		if (a[i] & b[i])
+			return true;
+	}
+	return false;
+}
+
+/* Adds to *set, which is made if need be, the subjects of both rules. -1: no memory. */
+static int add_subjects(
+	struct rules *rules, uint64_t **set, const struct rule *a, const struct rule *b)
+{
+	size_t words = bits_words(rules->subject_count);
+
+	if (!*set)
+		*set = mem_list_alloc(&rules->memory, words * sizeof(**set));
+	if (!*set)
+		return -1;
+	for (size_t i = 0; i < words; i++)
+		(*set)[i] |= a->who[i] & b->who[i];
+	return 0;
+}
+
+/* Notes what it means for item p of rule a where rule b lets its subjects write. -1: no memory. */
+static int relate(
+	struct rules *rules, const struct rule *a, struct pattern *p, const struct rule *b)
+{
+	const struct list *list = &b->lists[LIST_MOUNTS];
+
+	for (const struct pattern *w = list->items; w < list->items + list->count; w++) {
+		bool under = path_within(p->text, w->text) && p->text.n > w->text.n;
+		bool beside = under || path_within(w->text, p->text);
+
+		if (w->read_only)
+			continue;
+		if (under && add_subjects(rules, &p->under, a, b) != 0)
+			return -1;
+		if (beside && p->read_only && add_subjects(rules, &p->beside, a, b) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int collect_paths(struct rules *rules)
+{
+	size_t count = 0;
+	struct span *paths;
+
+	for (const struct rule *r = rules->items; r < rules->items + rules->count; r++)
+		count += r->deny ? r->lists[LIST_MOUNTS].count : 0;
+	if (count == 0)
+		return 0;
+	paths = mem_list_alloc(&rules->memory, count * sizeof(*paths));
+	if (!paths)
+		return -1;
+	rules->paths = (struct span_list){ paths, count };
+	count = 0;
+	for (struct rule *r = rules->items; r < rules->items + rules->count; r++) {
+		struct list *list = &r->lists[LIST_MOUNTS];
+
+		for (size_t i = 0; r->deny && i < list->count; i++) {
+			list->items[i].path = count;
+			paths[count++] = list->items[i].text;
+		}
+	}
+	return 0;
+}
+
+int mount_rules_relate(struct rules *rules)
+{
+	size_t words = bits_words(rules->subject_count);
+
+	for (struct rule *a = rules->items; a < rules->items + rules->count; a++) {
+		struct list *list = &a->lists[LIST_MOUNTS];
+
+		for (const struct rule *b = rules->items;
+			!a->deny && list->count > 0 && b < rules->items + rules->count; b++) {
+			if (b->deny || !share_a_bit(a->who, b->who, words))
+				continue;
+			for (size_t i = 0; i < list->count; i++) {
+				if (relate(rules, a, &list->items[i], b) != 0)
+					return -1;
+			}
+		}
+	}
+	return collect_paths(rules);
+}
+
+/* --- allow rules -------------------------------------------------------------------------------*/
+
+static bool has_subject(const uint64_t *set, size_t subject)
+{
+	return set && bit_of(set, subject);
+}
+
+/* A path that was cut equals others with the same beginning. */
+static bool is_whole(const struct mount_info *info)
+{
+	return info->path[0] != '\0' && strlen(info->path) < sizeof(info->path) - 1;
+}
+
+bool mount_rules_covers(const struct pattern *p, const struct attribute *d, size_t subject)
+{
+	const struct mount_info *info = d->mount_info;
+	struct span source;
+	bool below = p->below;
+
+	/* Where dsp does not see the whole source, it does not know what is there. */
+	if (d->kind != ATTRIBUTE_MOUNT || !info || !info->visible || !is_whole(info))
+		return false;
+	source = span_of(info->path);
+	if (p->read_only) {
+		if (!attribute_only_reads(d) || has_subject(p->under, subject))
+			return false;
+		below = !has_subject(p->beside, subject);
+	}
+	return below ? path_within(source, p->text) : span_equal(source, p->text);
+}
+
+/* --- deny rules --------------------------------------------------------------------------------*/
+
+static bool meet(struct span a, struct span b)
+{
+	return a.n > 0 && b.n > 0 && (path_within(a, b) || path_within(b, a));
+}
+
+bool mount_rules_touches(
+	const struct pattern *p, const struct attribute *d, const struct facts *facts)
+{
+	const struct mount_info *info = d->mount_info;
+	const struct mount_info *rule = p->path < facts->rule_path_count
+		? facts->rule_paths[p->path].info
+		: NULL;
+	struct span resolved = rule ? span_of(rule->path) : (struct span){ NULL, 0 };
+	struct span source;
+
+	if (d->kind != ATTRIBUTE_MOUNT || (p->read_only && attribute_only_reads(d)))
+		return false;
+	if (!info || info->unknown || !is_whole(info))
+		return true;
+	source = span_of(info->path);
+	return meet(source, p->text) || meet(d->clean, p->text) || meet(source, resolved) ||
+		meet(d->clean, resolved);
+}

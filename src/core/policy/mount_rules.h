@@ -1,0 +1,28 @@
+/*
+ * What an item of a "mounts" list covers and touches. dockerd resolves a source at every start of
+ * the container, and dsp at its creation alone: whoever can write above a source can put a link
+ * there in between, which leads anywhere. So a read-write item covers its path alone, which nobody
+ * changes from inside of it, and a read-only one what is below only if its user writes nowhere
+ * near.
+ */
+#ifndef DSP_MOUNT_RULES_H
+#define DSP_MOUNT_RULES_H
+
+#include "dsp/core/policy/rules.h"
+
+enum { MOUNT_ITEMS_MOST = 4096 }; /* in all allow rules: each is compared with each */
+
+/* Fills in paths, and beside and under of the mounts of all rules. -1: no memory. */
+MUST_USE int mount_rules_relate(struct rules *rules);
+
+/* Whether an allow rule's item covers a mount for subject. */
+bool mount_rules_covers(const struct pattern *p, const struct attribute *d, size_t subject);
+
+/*
+ * Whether a deny rule's item is, holds, is held by, or may be the source of a mount: as either of
+ * them is written, and as the host has it now.
+ */
+bool mount_rules_touches(
+	const struct pattern *p, const struct attribute *d, const struct facts *facts);
+
+#endif
