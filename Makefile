@@ -2,6 +2,7 @@
 #
 #   sudo make run          start a private dockerd with dsp, show a short tour, then give you a shell
 #   sudo make check        run all tests (make test lists them; make test T=NAME runs one)
+#   sudo make check-daemons    run those with a dockerd on versions 26, 28 and 29 (DAEMONS="28 29")
 #   make                   build build/dspd, build/dsp, the manual and all that an installation ships
 #   sudo make install      install it (see plugin/install.mk); sudo make uninstall removes it
 #   make deb               build the Debian package

@@ -1,7 +1,7 @@
 # Targets that test, measure and show dsp. Included by the top-level Makefile.
 
-.PHONY: packages-run packages-check packages-long packages-lint packages-plugin packages-deb
-packages-run packages-check packages-long packages-lint packages-plugin packages-deb: packages-%:
+.PHONY: packages-run packages-check packages-long packages-daemons packages-lint packages-plugin packages-deb
+packages-run packages-check packages-long packages-daemons packages-lint packages-plugin packages-deb: packages-%:
 	tests/lab/packages.sh $*
 
 # The sub-makes begin only when the packages are there: the compiler may be one of them.
@@ -15,6 +15,11 @@ check: packages-check
 	tests/run check
 check-long: packages-long
 	tests/run long
+
+# make check-daemons DAEMONS="28 29": the suites that drive a dockerd, on others than this machine's.
+.PHONY: check-daemons
+check-daemons: packages-daemons
+	tests/daemons $(DAEMONS)
 
 # make test T="slow unit/paths" runs these suites, make test lists them all.
 .PHONY: test

@@ -8,9 +8,9 @@ import concurrent.futures
 import os
 import shlex
 
-from lab import Skipped, check, check_refused
+from lab import COMPOSE, Skipped, check, check_refused
 from powers_lab import runtimes
-from works import COMPOSE, files
+from works import files
 
 # Options of docker run, and the power that hardened closes for them ({D}: the lab's directory).
 # "bridge": only where the kernel has bridges.

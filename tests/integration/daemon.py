@@ -22,6 +22,7 @@ import sessions
 import swarm
 import trail
 import upgrade
+import vectors
 import works
 
 SUITES = {
@@ -44,6 +45,7 @@ SUITES = {
     'swarm': swarm.run,
     'trail': trail.run,
     'upgrade': upgrade.run,
+    'vectors': vectors.run,
 }
 
 if __name__ == '__main__':

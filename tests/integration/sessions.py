@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import dsp
-from lab import HERE, Skipped, check, check_refused
+from lab import COMPOSE, HERE, Skipped, check, check_refused
 from recorder import SESSIONS, Recording, store
-from works import COMPOSE, COMPOSE_FILE, files
+from works import COMPOSE_FILE, files
 
 sys.path.insert(0, os.path.join(HERE, '..', 'suggest'))
 sys.path.insert(0, os.path.join(HERE, '..', 'docs'))

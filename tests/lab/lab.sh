@@ -22,13 +22,14 @@
 # default: what works), LAB_BARE (when not empty, there is no dsp and no daemon.json until one asks
 # for them, and what is installed in it is gone with it), LAB_MANAGED (a directory as make plugin
 # makes it: dsp is the managed plugin made of it, and what "dsp" says are its settings), LAB_NETWORK
-# (host: for builds that fetch packages; no container has a network of its own then). The directory's
+# (host: for builds that fetch packages; no container has a network of its own then), LAB_PROGRAMS (a
+# directory with another dockerd and all that belongs to it, as daemon.sh makes it). The directory's
 # etc is the lab's /etc/docker.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 DSP=$(realpath -m "${DSP:-$here/../../build/dsp}")
-PATH=$PATH:/usr/sbin:/sbin
+PATH=${LAB_PROGRAMS:+$LAB_PROGRAMS:}$PATH:/usr/sbin:/sbin
 plugin_socket=/run/docker/plugins/dsp.sock
 dsp=
 dockerd=

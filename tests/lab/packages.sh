@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for a purpose:
 #
-#   packages.sh run | check | lint | long | plugin | deb
+#   packages.sh run | check | long | daemons | lint | plugin | deb
 #
 # Nothing is removed or upgraded, and no service is started: a policy-rc.d says no to that while
 # packages are installed, and what was there before comes back afterwards, also on interruption.
@@ -9,7 +9,8 @@ set -euo pipefail
 
 build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev libseccomp-dev nettle-dev'
 plugin='dpkg-dev'
-long='debootstrap'
+long='debootstrap curl'
+daemons='debootstrap curl patchelf'
 lab='busybox-static procps'
 daemon='docker.io'
 tests='perl libcmocka-dev openssl util-linux python3 haproxy valgrind docker-compose clang libclang-rt-14-dev systemd strace python3-jsonschema prometheus python3-prometheus-client chromium'
@@ -24,7 +25,7 @@ saved=$policy.before-dsp
 mark='# written by tests/lab/packages.sh of dsp for the time of an installation'
 
 usage() {
-	echo "usage: packages.sh run | check | lint | long | plugin | deb" >&2
+	echo "usage: packages.sh run | check | long | daemons | lint | plugin | deb" >&2
 	exit 2
 }
 
@@ -82,6 +83,7 @@ main() {
 	run) wanted="$build $lab" ;;
 	check) wanted="$build $plugin $lab $tests $go $deb $documents $lint" ;;
 	long) wanted="$build $plugin $lab $tests $go $deb $documents $lint $lint_long $long" ;;
+	daemons) wanted="$build $lab $tests $daemons" ;;
 	plugin) wanted="$build $plugin" ;;
 	lint) wanted="$build $lint $lint_long" ;;
 	deb) wanted="$build $deb" ;;
