@@ -60,7 +60,9 @@ static void decision(void **state)
 		     "{\"kind\":\"image\",\"field\":\"Image\","
 		     "\"text\":\"docker.io/library/alpine:latest\"},"
 		     "{\"power\":\"host_mounts\",\"kind\":\"mount\",\"field\":\"Binds\","
-		     "\"text\":\"/etc\",\"target\":\"/a\",\"read_only\":false}]}\n");
+		     "\"text\":\"/etc\",\"target\":\"/a\",\"read_only\":false},"
+		     "{\"kind\":\"network\",\"field\":\"NetworkMode\",\"text\":\"bridge\","
+		     "\"implied\":true}]}\n");
 	assert_memory_equal(line.text + line.stable, ",\"type\"", 7);
 	answer_free(&a);
 	world_close(&w);

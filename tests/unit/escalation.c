@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "dsp/core/facts/power_rules.h"
 #include "dsp/core/policy/escalation.h"
 
 static void compile(const char *flags, struct policy *ret)
@@ -135,10 +136,10 @@ static void possible(void **state)
 				assert_true(powerset_has(&least, (enum power)p));
 		}
 		if (route->operation == OP_CONTAINER_CREATE) {
-			assert_true(escalation_has_attributes(route, ATTRIBUTE_MOUNT));
-			assert_true(escalation_has_attributes(route, ATTRIBUTE_IMAGE));
+			assert_true(power_rules_have_kind(route, ATTRIBUTE_MOUNT));
+			assert_true(power_rules_have_kind(route, ATTRIBUTE_IMAGE));
 		} else if (route->operation == OP_CONTAINER_LIST) {
-			assert_false(escalation_has_attributes(route, ATTRIBUTE_MOUNT));
+			assert_false(power_rules_have_kind(route, ATTRIBUTE_MOUNT));
 		}
 	}
 }

@@ -37,6 +37,36 @@ static void examples(void **state)
 	}
 }
 
+/* An image of which only the repository is known: the glob may match it with some tag. */
+static void some_tag(void **state)
+{
+	static const struct {
+		const char *glob, *text;
+		bool may;
+	} table[] = {
+		{ "r/x:1", "r/x", true },
+		{ "r/x:*", "r/x", true },
+		{ "r/x*", "r/x", true },
+		{ "r/x*a*b", "r/x", true },
+		{ "*", "r/x", true },
+		{ "*:1", "r/x", true },
+		{ "r/*:1", "r/x", true },
+		{ "r/x", "r/x", false },
+		{ "r/y:1", "r/x", false },
+		{ "r/x:1/y", "r/x", false },
+		{ "*/y:1", "r/x", false },
+		{ "r/xy:*", "r/x", false },
+		{ "", "r/x", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (glob_may_match(span_of(table[i].glob), span_of(table[i].text), ':', "/:@") !=
+			table[i].may)
+			fail_msg("%s with %s:...", table[i].glob, table[i].text);
+	}
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): short texts. */
 static bool simple(struct span glob, struct span text)
 {
@@ -83,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(examples),
+		cmocka_unit_test(some_tag),
 		cmocka_unit_test(at_random),
 		cmocka_unit_test(many_stars),
 	};

@@ -24,6 +24,7 @@ static void identify(void **state)
 		{ "anna.smith", NULL, "anna", false, SUBJECT_SURE },
 		{ "anna.smit", NULL, "anna.smit", true, SUBJECT_SURE },
 		{ "bob", NULL, "bob", true, SUBJECT_SURE },
+		{ "x", NULL, "x", true, SUBJECT_SURE },
 		{ "carl", NULL, "cn:carl", false, SUBJECT_SURE },
 		{ NULL, "one", "anna", false, SUBJECT_SURE },
 		{ NULL, "two", "bob", false, SUBJECT_SURE },

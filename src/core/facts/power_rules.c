@@ -100,6 +100,18 @@ bool power_rules_have_kind(const struct route *route, enum attribute_kind kind)
 		(route->operation != OP_CONTAINER_UPDATE && struct_has_kind(route->schema, kind));
 }
 
+bool power_rules_mean_any(const struct route *route, enum attribute_kind kind)
+{
+	size_t count;
+	const struct power_rule *rule = power_rules_of_operation(route->operation, &count);
+
+	for (; count > 0; count--, rule++) {
+		if (rule->where == WHERE_ALWAYS && rule->test == TEST_WHOLE && rule->kind == kind)
+			return true;
+	}
+	return false;
+}
+
 int power_rule_apply(struct facts *f, const struct power_rule *rule, struct attribute item)
 {
 	item.field = rule->name;

@@ -272,6 +272,58 @@ static void check_allow(struct review *r, const struct rule *rule)
 		operation_name(r, operation), power_info((enum power)p)->name);
 }
 
+/* --- lists that cannot cover, or match all -----------------------------------------------------*/
+
+static bool has_item(const struct list *list, struct span text)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (span_equal(list->items[i].text, text))
+			return true;
+	}
+	return false;
+}
+
+/* An allow rule for an operation, such as a prune, in which no list but "*" can cover anything. */
+static void check_whole(struct review *r, const struct rule *rule)
+{
+	struct powerset covered = covered_by(rule);
+
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		const struct list *list = &rule->lists[k];
+
+		if (!list->given || has_item(list, SPAN("*")))
+			continue;
+		for (size_t o = 0; o < OPERATION_COUNT; o++) {
+			const struct shape *shape = &r->shapes[o];
+
+			if (!bit_of(rule->operations, o) ||
+				!powerset_within(&shape->always, &covered) ||
+				!power_rules_mean_any(
+					shape->route, list_attribute((enum list_kind)k)))
+				continue;
+			findings_warning(r->findings, rule->at,
+				"its %s never cover %s, which may mean any of them: only \"*\" does",
+				list_name((enum list_kind)k), operation_name(r, o));
+			return;
+		}
+	}
+}
+
+/* Any name may stand for an image with a listed id. */
+static void check_ids(struct review *r, const struct rule *rule)
+{
+	const struct list *images = &rule->lists[LIST_IMAGES];
+
+	for (size_t i = 0; i < images->count; i++) {
+		if (!span_starts(images->items[i].text, SPAN("sha256:")))
+			continue;
+		findings_warning(r->findings, rule->at,
+			"an id in its images matches every image, since any name may stand for it: "
+			"deny names");
+		return;
+	}
+}
+
 /* --- tokens that are not sent ------------------------------------------------------------------*/
 
 /* Whether subject id may do an operation that asks for p, and as little else as possible. */
@@ -458,10 +510,14 @@ static void check_rule(struct review *r, size_t i, bool complete, uint64_t *aske
 		return;
 	for (size_t k = 0; k < LIST_COUNT; k++)
 		check_list(r, rule, (enum list_kind)k);
-	if (!rule->deny)
+	if (!rule->deny) {
 		check_allow(r, rule);
-	else if (rule->powers_given)
-		check_deny(r, rule);
+		check_whole(r, rule);
+	} else {
+		check_ids(r, rule);
+		if (rule->powers_given)
+			check_deny(r, rule);
+	}
 	if (!complete)
 		return;
 	check_token(r, rule);

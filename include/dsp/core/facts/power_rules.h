@@ -48,4 +48,7 @@ struct powerset power_rules_all_powers(enum struct_id id);
 /* Whether a request of this route can have attributes of a kind. */
 bool power_rules_have_kind(const struct route *route, enum attribute_kind kind);
 
+/* Whether every request of this route may mean anything of a kind, as a prune does. */
+bool power_rules_mean_any(const struct route *route, enum attribute_kind kind);
+
 #endif
