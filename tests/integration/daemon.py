@@ -12,6 +12,7 @@ import glass
 import killed
 import lab
 import lifecycle
+import lists
 import managed
 import plugins
 import policy
@@ -39,6 +40,7 @@ SUITES = {
     'enable-long': enable.run_long,
     'glass': glass.run,
     'lifecycle': lifecycle.run,
+    'lists': lists.run,
     'managed': managed.run,
     'killed': killed.run,
     'sessions': sessions.run,
