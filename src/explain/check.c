@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/core/policy/message.h"
+#include "dsp/host/mount_lookup.h"
 
 enum { NAMED = 4 }; /* subjects in one line; the others are counted */
 
@@ -241,6 +243,52 @@ static void print_text(const struct survey *s, const char *broken)
 	print_through_others(s);
 }
 
+/* --- what a path of an allow rule is on this host ----------------------------------------------*/
+
+static void check_link(struct config *c, const struct rule *rule, const struct pattern *p,
+	const struct mount_info *info)
+{
+	char text[96];
+	char path[96];
+
+	if (!info || !info->visible || span_equal(p->text, span_of(info->path)))
+		return;
+	text_escape(p->text, text, sizeof(text));
+	text_escape(span_of(info->path), path, sizeof(path));
+	findings_warning(&c->findings, rule->at,
+		"its mount \"%s\" covers nothing: through a link it is %s, name that", text, path);
+}
+
+/* An allow rule compares its mounts with sources in which no link is left. -1 and e: no memory. */
+static int check_links(struct config *c, struct err *e)
+{
+	const struct rules *rules = c->policy.file_rules;
+	struct mount_lookup *l = mount_lookup_new(span_of(c->policy.socket_dir), 0);
+	int rc = l ? 0 : FAIL(e, ENOMEM, "the mounts of rules");
+
+	/* First all are added, then each is asked for; those that are too many are left out. */
+	for (int pass = 0; pass < 2 && rc == 0; pass++) {
+		for (size_t i = 0; rules && i < rules->count; i++) {
+			const struct rule *rule = &rules->items[i];
+			const struct list *list = &rule->lists[LIST_MOUNTS];
+
+			for (size_t k = 0; !rule->deny && rc == 0 && k < list->count; k++) {
+				const struct pattern *p = &list->items[k];
+
+				if (pass == 1)
+					check_link(c, rule, p, mount_lookup_find(l, p->text));
+				else if (mount_lookup_add(l, p->text, e) != 0 && e->code != 0)
+					rc = -1;
+			}
+		}
+		if (pass == 0 && rc == 0)
+			mount_lookup_run(l);
+	}
+	mount_lookup_release(l);
+	findings_sort(&c->findings);
+	return rc;
+}
+
 struct arguments {
 	struct sources sources;
 	bool fail_on_escape;
@@ -302,6 +350,8 @@ static int run_check(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	rc = config_read(&a.sources, &c, &e);
+	if (rc == 0 && !c->policy.mounts_invisible)
+		rc = check_links(c, &e);
 	s.config = c;
 	if (a.json) {
 		s.direct = json_array();

@@ -110,6 +110,28 @@ static int make_detail(struct span on, enum list_kind kind, struct facts *facts,
 
 /* --- the answers -----------------------------------------------------------------------*/
 
+/* The first of a rule's mounts that makes subject root, and why. */
+static void write_mount_way(const struct rule *rule, size_t subject, struct line *l)
+{
+	const struct list *list = &rule->lists[LIST_MOUNTS];
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct pattern *p = &list->items[i];
+		const char *why = escalation_of_mount(p, subject);
+		char path[64];
+
+		if (!why)
+			continue;
+		text_escape(p->text, path, sizeof(path));
+		line_add(l, "; its \"%s%s\" is a direct way to root: %s", path,
+			!p->below               ? ""
+				: p->text.n > 1 ? "/**"
+						: "**",
+			why);
+		return;
+	}
+}
+
 /* "rule "x", within its images, mounts". */
 static void write_rule(const struct rule *rule, struct line *l)
 {
@@ -126,9 +148,16 @@ static void write_rule(const struct rule *rule, struct line *l)
 	}
 }
 
-static void write_why(
-	const struct question *q, const struct access_answer *g, bool may, char *out, size_t cap)
+static bool is_about_mounts(const struct access_query *query)
 {
+	return query->power == POWER_HOST_MOUNTS ||
+		(query->with && powerset_has(&query->with->powers, POWER_HOST_MOUNTS));
+}
+
+static void write_why(const struct question *q, size_t subject, const struct access_answer *g,
+	char *out, size_t cap)
+{
+	bool may = g->decision.verdict == VERDICT_ALLOW;
 	const struct decision *d = &g->decision;
 	enum power p = q->query.power;
 	size_t flag = d->flag;
@@ -148,6 +177,8 @@ static void write_why(
 			q->policy->flags[flag] == SETTING_ON ? "1" : "not 0");
 	else
 		line_add(&l, "profile %s leaves it open", profile_info(q->policy->profile)->name);
+	if (may && d->rule && is_about_mounts(&q->query))
+		write_mount_way(d->rule, subject, &l);
 }
 
 static void add(struct question *q, const struct subject *subject, const struct route *route,
@@ -157,13 +188,13 @@ static void add(struct question *q, const struct subject *subject, const struct 
 	const struct rule *rule = g->decision.rule;
 	char name[96];
 	char who[128];
-	char why[320];
+	char why[400];
 
 	if (q->policy->file_rules)
 		subject_write(subject, who, sizeof(who));
 	else
 		(void)snprintf(who, sizeof(who), "everyone");
-	write_why(q, g, may, why, sizeof(why));
+	write_why(q, subject->id, g, why, sizeof(why));
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	q->any = q->any || may;

@@ -479,6 +479,35 @@ static void check_images(struct review *r, const struct rule *rule, uint64_t *as
 	}
 }
 
+/* --- mounts ------------------------------------------------------------------------------------*/
+
+/* A read-only mount beside one that the same user may write covers less than it says. */
+static void check_mounts(struct review *r, const struct rule *rule)
+{
+	const struct list *list = &rule->lists[LIST_MOUNTS];
+	char path[96];
+	char name[SHOWN];
+
+	for (size_t i = 0; !rule->deny && i < list->count; i++) {
+		const struct pattern *p = &list->items[i];
+		const uint64_t *set = p->under ? p->under : p->beside;
+		size_t id = 0;
+
+		if (!p->read_only || !set)
+			continue;
+		while (!bit_of(set, id))
+			id++;
+		text_escape(p->text, path, sizeof(path));
+		text_escape(r->rules->subjects[id], name, sizeof(name));
+		findings_warning(r->findings, rule->at,
+			p->under ? "\"%s:ro\" covers nothing for %s, who may write above it and "
+				   "put a link there"
+				 : "\"%s:ro\" covers its path alone for %s, who may write at it "
+				   "or below and put a link there",
+			path, name);
+	}
+}
+
 /* --- the whole ---------------------------------------------------------------------------------*/
 
 static int allocate(struct review *r)
@@ -522,6 +551,7 @@ static void check_rule(struct review *r, size_t i, bool complete, uint64_t *aske
 		return;
 	check_token(r, rule);
 	check_images(r, rule, asked);
+	check_mounts(r, rule);
 }
 
 void policy_review(const struct policy *policy, struct findings *f)
