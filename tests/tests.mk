@@ -131,6 +131,12 @@ $(B)/cases/ask: $(B)/tests/cases/ask.o $(ARCHIVES)
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
 -include $(B)/tests/cases/ask.d
 
+$(B)/cases/monotone: $(B)/tests/cases/monotone.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(SAY) "  LINK  $@"
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
+-include $(B)/tests/cases/monotone.d
+
 # --- faults: look-ups in which a system call fails ----------------------------------------------
 
 FAULTS := open openat __open_2 __openat_2 fstat stat fstatfs statx readlink readlinkat read opendir readdir syscall

@@ -179,6 +179,105 @@ def reloads(users, report):
         check('MONITOR MODE' in users.lab.dsp_log(), 'the log does not say so')
 
 
+class Mounts:
+    """Directories of the host, and ci who may mount some of them."""
+
+    def __init__(self, users):
+        self.users, self.lab = users, users.lab
+        self.top = users.lab.directory + '/mounts'
+        made = self.lab.inside('mkdir -p %s/dev/sub %s/ro/held %s/plain/sub && mount -t tmpfs held %s/ro/held'
+                               % ((self.top,) * 4))
+        check(made.status == 0, made.text)
+
+    def allow(self, *mounts, deny=()):
+        """Puts in force that ci may mount these."""
+        rules = [{'name': 'ci mounts', 'who': ['ci'],
+                  'allow': ['read', 'container_*', 'volume_*', 'exec_*'],
+                  'powers': ['create', 'start', 'stop', 'logs', 'attach', 'delete', 'kill', 'exec',
+                             'volume_create', 'volume_delete'],
+                  'mounts': [one.replace('{top}', self.top) for one in mounts]}]
+        if deny:
+            rules.insert(0, {'name': 'not these', 'who': ['*'], 'deny': ['container_create'],
+                             'mounts': list(deny)})
+            rules[1]['powers'] = ['*']
+            del rules[1]['mounts']
+        self.users.write(rules=rules)
+        allowed(self.users.reload())
+
+    def ci(self, *words):
+        return self.users.cli(self.users.tokens['ci'][0],
+                              *(word.replace('{top}', self.top) for word in words))
+
+    def raw(self, body, version=''):
+        token = 'X-Dsp-Token: ' + self.users.tokens['ci'][0]
+        text = json.dumps({'Image': 'bb', **body}).replace('{top}', self.top).encode()
+        return self.lab.raw('POST', version + '/containers/create',
+                            (token, 'Content-Type: application/json'), text)
+
+    def swap(self):
+        """A link where a mount source was a directory: what the create says, and what the start shows."""
+        self.ci('rm', '-f', 'hand', 'thief')
+        allowed(self.ci('run', '-d', '--name', 'hand', '--network', 'none', '-v', '{top}/dev:/d', 'bb', 'sleep', '60'))
+        allowed(self.ci('exec', 'hand', 'mkdir', '-p', '/d/x'))
+        created = self.ci('create', '--name', 'thief', '--network', 'none', '-v', '{top}/dev/x:/h', 'bb', 'ls', '/h')
+        allowed(self.ci('exec', 'hand', 'sh', '-c', 'rmdir /d/x && ln -s / /d/x'))
+        shown = self.ci('start', '-a', 'thief').text if created.status == 0 else ''
+        self.ci('exec', 'hand', 'rm', '/d/x')
+        self.ci('rm', '-f', 'hand', 'thief')
+        return created, shown
+
+
+def mount_lists(users, report):
+    if MANAGED:    # it sees no source, and so no list covers one
+        return
+    m = Mounts(users)
+    with report.case('mounts: "/**" is a way to root: a link that is put below leads to the host'):
+        m.allow('{top}/dev/**')
+        created, shown = m.swap()
+        allowed(created)
+        check('etc' in shown.split(), shown)
+    with report.case('mounts: an exact item refuses what is below at the create'):
+        m.allow('{top}/dev')
+        refused(m.swap()[0], 'host_mounts')
+    with report.case('mounts: nor for reading, or beside a ":ro" item'):
+        m.allow('{top}/dev', '{top}:ro')
+        refused(m.ci('create', '-v', '{top}/dev/sub:/h:ro', 'bb'))
+        refused(m.ci('create', '-v', '{top}/plain:/h:ro', 'bb'))
+    with report.case('mounts: ":ro" covers what is below, and nothing is written'):
+        m.allow('{top}/plain:ro', '{top}/ro:ro')
+        said = m.ci('run', '--rm', '--network', 'none', '-v', '{top}/plain/sub:/h:ro', 'bb', 'touch', '/h/x')
+        check('Read-only' in said.text, said.text)
+    with report.case('mounts: a read-only mount that is not recursive, with something mounted below'):
+        refused(m.ci('create', '-v', '{top}/ro:/h:ro', 'bb'))
+        reply = m.raw({'HostConfig': {'Mounts': [
+            {'Type': 'bind', 'Source': '{top}/ro', 'Target': '/h', 'ReadOnly': True}]}}, '/v1.40')
+        check(reply.status == 403, reply.text)
+    with report.case('mounts: it would be written: who may do all writes there'):
+        said = m.lab.docker('run', '--rm', '--network', 'none', '-v', m.top + '/ro:/h:ro', 'bb', 'touch', '/h/held/x')
+        refused(said)
+        m.users.write(rules=[{'name': 'all', 'who': ['*'], 'allow': ['*'], 'powers': ['*']}])
+        allowed(m.users.reload())
+        m.lab.works('run', '--rm', '--network', 'none', '-v', m.top + '/ro:/h:ro', 'bb', 'touch', '/h/held/x')
+    with report.case('mounts: a volume is as its own options say'):
+        m.allow('{top}/plain:ro')
+        for options, status in (('bind', 403), ('bind,ro,rw', 403), ('bind,ro', 201)):
+            reply = m.raw({'HostConfig': {'Mounts': [{
+                'Type': 'volume', 'Source': 'v-' + options.replace(',', '-'), 'Target': '/h', 'ReadOnly': True,
+                'VolumeOptions': {'DriverConfig': {'Name': 'local', 'Options': {
+                    'type': 'none', 'o': options, 'device': '{top}/plain'}}}}]}})
+            check(reply.status == status, '%s: %s' % (options, reply.text))
+        said = m.ci('run', '--rm', '--network', 'none', '-v', 'v-bind-ro:/h', 'bb', 'touch', '/h/x')
+        check('Read-only' in said.text, said.text)
+    with report.case('mounts: a deny rule means the path, however it is written'):
+        m.allow(deny=['/var/run/docker.sock', m.lab.directory + '/mounts/plain'])
+        check(m.lab.inside('ln -sfn plain %s/link' % m.top).status == 0, 'no link')
+        for source in ('/var/run/docker.sock', '/run/docker.sock', '/run', '{top}/plain', '{top}/link',
+                       '{top}/link/sub', '{top}/dev/../link', '{top}', '/proc/1/root/etc'):
+            refused(m.ci('create', '-v', source + ':/h', 'bb'), 'not these')
+        allowed(m.ci('create', '-v', '{top}/dev:/h', 'bb'))
+    m.lab.inside('umount %s/ro/held' % m.top)
+
+
 def run(lab, report):
     users = Users(lab)
     lab.dsp()
@@ -189,4 +288,5 @@ def run(lab, report):
     if CERTIFICATES:
         certificates(users, report)
     reloads(users, report)
+    mount_lists(users, report)
     lab.dsp()

@@ -1,0 +1,453 @@
+/*
+ * Deny is monotone: adding an item to a list of a deny rule, or removing one from a list of an
+ * allow rule, never turns a denial into an allow. Random policies for the requests on standard
+ * input, one AuthZReq a line; their items are made from what the requests ask for.
+ *
+ *   monotone ROUNDS SEED
+ *
+ * Prints a line for each list: its name, how many denials were tried, how many allows were lost,
+ * and a line that begins with "broken" for each policy that is not monotone. The one exception is
+ * that of ":ro": without a read-write item beside it, it covers what is below.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/policy/decide.h"
+#include "dsp/core/policy/policy_file.h"
+#include "dsp/protocol/envelope.h"
+
+enum { QUESTIONS_MOST = 20000, ITEMS_MOST = 48, ITEM_ROOM = 160, RULES_MOST = 4, LIST_MOST = 4 };
+
+/* A request, and for each list the items that may have to do with it. */
+struct question {
+	char *text;
+	struct request request;
+	struct facts facts;
+	bool concerned[LIST_COUNT]; /* it has something that such a list is about */
+	size_t count[LIST_COUNT];
+	char items[LIST_COUNT][ITEMS_MOST][ITEM_ROOM];
+};
+
+struct draft_rule {
+	bool deny;
+	unsigned who; /* bits: anonymous, u, v */
+	const char *operation;
+	unsigned powers; /* deny: 0 none; allow: bits of what is left out */
+	bool given[LIST_COUNT];
+	size_t count[LIST_COUNT];
+	const char *items[LIST_COUNT][LIST_MOST];
+};
+
+struct draft {
+	const char *profile;
+	bool otherwise_deny;
+	size_t count;
+	struct draft_rule rules[RULES_MOST];
+};
+
+struct compiled {
+	char text[32768];
+	struct settings settings;
+	struct findings findings;
+	struct policy_file file;
+	struct policy policy;
+};
+
+static struct question *questions[QUESTIONS_MOST];
+static size_t question_count;
+static size_t tried[LIST_COUNT];
+static size_t lost[LIST_COUNT];
+static size_t broken;
+static uint64_t state;
+
+static _Noreturn void die(const char *what)
+{
+	(void)fprintf(stderr, "monotone: %s\n", what);
+	exit(EXIT_FAILURE);
+}
+
+/* Below n, at random (xorshift64*). */
+static size_t any(size_t n)
+{
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return (size_t)((state * 0x2545f4914f6cdd1dULL) >> 33) % n;
+}
+
+/* --- policies ----------------------------------------------------------------------------------*/
+
+/* False: it is no valid policy file. The caller calls compiled_free in any case. */
+static bool compile(struct compiled *c, const char *profile)
+{
+	struct err e;
+	char flags[64];
+
+	c->findings = (struct findings){ .file = "policy.json", .text = span_of(c->text) };
+	c->file = (struct policy_file){ .rules = NULL };
+	settings_init(&c->settings);
+	(void)snprintf(flags, sizeof(flags), "DSP_PROFILE=%s", profile);
+	if (settings_parse_file(&c->settings, "flags", span_of(flags), &e) != 0)
+		die("settings");
+	settings_finish(&c->settings);
+	if (policy_file_parse(&c->file, &c->findings) != 0)
+		die("policy");
+	policy_compile(&c->settings, "/run/docker/plugins/dsp.sock", c->file.rules, &c->policy);
+	return !findings_fatal(&c->findings);
+}
+
+static void compiled_free(struct compiled *c)
+{
+	rules_free(c->file.rules);
+	findings_free(&c->findings);
+}
+
+static void write_powers(struct line *l, const struct draft_rule *r, const struct question *q)
+{
+	const char *before = "";
+	unsigned bit = 0;
+
+	if (r->deny && r->powers == 0)
+		return;
+	line_add(l, ",\"powers\":[");
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		if (!powerset_has(&q->facts.powers, (enum power)p) ||
+			(r->powers >> bit++ % 8 & 1) == !r->deny)
+			continue;
+		line_add(l, "%s\"%s\"", before, power_info((enum power)p)->name);
+		before = ",";
+	}
+	line_add(l, before[0] ? "]" : "\"logs\"]");
+}
+
+static void write_rule(struct line *l, const struct draft_rule *r, const struct question *q)
+{
+	static const char *const names[] = { "anonymous", "u", "v" };
+	const char *before = "";
+
+	line_add(l, "\"who\":[");
+	for (unsigned i = 0; i < 3; i++) {
+		if (!(r->who >> i & 1))
+			continue;
+		line_add(l, "%s\"%s\"", before, names[i]);
+		before = ",";
+	}
+	line_add(l, "],\"%s\":[\"%s\"]", r->deny ? "deny" : "allow", r->operation);
+	write_powers(l, r, q);
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		if (!r->given[k])
+			continue;
+		line_add(l, ",\"%s\":[", list_name((enum list_kind)k));
+		for (size_t i = 0; i < r->count[k]; i++)
+			line_add(l, "%s\"%s\"", i > 0 ? "," : "", r->items[k][i]);
+		line_add(l, "]");
+	}
+}
+
+static bool compile_draft(struct compiled *c, const struct draft *d, const struct question *q)
+{
+	struct line l;
+
+	line_init(&l, c->text, sizeof(c->text));
+	line_add(&l,
+		"{\"users\":{\"u\":{\"common_names\":[\"u\"]},\"v\":{\"common_names\":[\"v\"]}},");
+	line_add(&l, "\"otherwise\":\"%s\",\"rules\":[", d->otherwise_deny ? "deny" : "profile");
+	for (size_t i = 0; i < d->count; i++) {
+		line_add(&l, "%s{\"name\":\"r%zu\",", i > 0 ? "," : "", i);
+		write_rule(&l, &d->rules[i], q);
+		line_add(&l, "}");
+	}
+	line_add(&l, "]}");
+	return compile(c, d->profile);
+}
+
+/* --- questions ---------------------------------------------------------------------------------*/
+
+/* Adds an item that a list of this kind can have. */
+static void add_item(struct question *q, size_t k, struct span front, const char *back)
+{
+	static struct compiled c;
+	char *item = q->items[k][q->count[k]];
+	struct line l;
+
+	if (q->count[k] == ITEMS_MOST || front.n + strlen(back) >= ITEM_ROOM)
+		return;
+	for (size_t i = 0; i < front.n; i++) {
+		if (front.s[i] < ' ' || front.s[i] > '~' || front.s[i] == '"' || front.s[i] == '\\')
+			return;
+	}
+	(void)snprintf(item, ITEM_ROOM, "%.*s%s", (int)front.n, front.s ? front.s : "", back);
+	for (size_t i = 0; i < q->count[k]; i++) {
+		if (strcmp(q->items[k][i], item) == 0)
+			return;
+	}
+	line_init(&l, c.text, sizeof(c.text));
+	line_add(&l, "{\"otherwise\":\"deny\",\"rules\":[{\"name\":\"r\",\"who\":[\"*\"],");
+	line_add(&l, "\"allow\":[\"*\"],\"%s\":[\"%s\"]}]}", list_name((enum list_kind)k), item);
+	q->count[k] += compile(&c, "guard");
+	compiled_free(&c);
+}
+
+/* Up to the last of these bytes. */
+static struct span up_to_last(struct span text, char byte)
+{
+	size_t n = text.n;
+
+	while (n > 0 && text.s[n - 1] != byte)
+		n--;
+	return (struct span){ text.s, n > 0 ? n - 1 : 0 };
+}
+
+static void add_items_of(struct question *q, size_t k, const struct attribute *d)
+{
+	static const char *const ends[] = { "", "*", "x", ":*", ":ro", "/**", "/x", "/x:ro", "/*" };
+	struct span fronts[6] = { d->text, d->clean, up_to_last(d->text, ':'),
+		up_to_last(d->text, '/'), up_to_last(up_to_last(d->text, '/'), '/'),
+		up_to_last(d->text, '@') };
+
+	for (size_t f = 0; f < sizeof(fronts) / sizeof(fronts[0]); f++) {
+		for (size_t e = 0; e < sizeof(ends) / sizeof(ends[0]) && fronts[f].n > 0; e++)
+			add_item(q, k, fronts[f], ends[e]);
+	}
+}
+
+static void make_items(struct question *q)
+{
+	static const char *const more[] = { "*", "/", "/:ro", "/srv", "/srv:ro", "/srv/**",
+		"docker.io/library/*", "CAP_SYS_ADMIN", "CAP_*", "ALL", "/dev/null", "/dev/*",
+		"8000-8999", "80", "127.0.0.1:8080", "front", "host", "none", "bridge", "runc",
+		"data*", "gpu:all", "gpu:0" };
+
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		for (size_t i = 0; i < q->facts.attributes.count; i++) {
+			const struct attribute *d = &q->facts.attributes.items[i];
+
+			if (d->kind == list_attribute((enum list_kind)k) ||
+				(d->power != POWER_COUNT &&
+					d->power == list_power((enum list_kind)k)))
+				add_items_of(q, k, d);
+		}
+		q->concerned[k] = q->count[k] > 0;
+		for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+			add_item(q, k, span_of(more[i]), "");
+	}
+}
+
+/* What is at a path, the same for each policy: some lead elsewhere, some are not seen. */
+static const struct mount_info *find_info(struct facts *f, struct span path)
+{
+	static const char *const elsewhere[] = { "/", "/srv", "/srv/x", "/run/docker.sock",
+		"/data/l" };
+	void *memory = attributes_alloc(&f->attributes, sizeof(struct mount_info));
+	struct mount_info *info = memory;
+	unsigned hash = 5381;
+
+	if (!info)
+		die("no memory");
+	for (size_t i = 0; i < path.n; i++)
+		hash = hash * 33 + (unsigned char)path.s[i];
+	*info = (struct mount_info){
+		.visible = hash % 7 != 0, .unknown = hash % 11 == 0, .holds_mounts = hash % 3 == 0
+	};
+	text_copy(hash % 5 == 0 ? span_of(elsewhere[hash % 25 / 5]) : path, info->path,
+		sizeof(info->path));
+	return info;
+}
+
+/* Without a question that dsp reads exactly: false, and q is to be freed. */
+static bool read_question(struct question *q, const char *line)
+{
+	struct err e;
+
+	q->text = mem_copy(line, strlen(line));
+	if (!q->text)
+		die("no memory");
+	if (envelope_parse(q->text, strlen(line), &q->request, &e) != 0)
+		return false;
+	if (facts_parse(&q->request, &q->facts, &e) != 0 ||
+		facts_add_mount_powers(&q->facts, SPAN("/run/docker/plugins"), &e) != 0)
+		die("no memory");
+	for (size_t i = 0; i < q->facts.attributes.count; i++) {
+		struct attribute *d = &q->facts.attributes.items[i];
+
+		if (d->kind == ATTRIBUTE_MOUNT)
+			d->mount_info = find_info(&q->facts, d->clean);
+	}
+	return q->facts.reading == READING_EXACT && q->facts.route && q->facts.attributes.count > 0;
+}
+
+static void read_questions(void)
+{
+	char *line = NULL;
+	size_t room = 0;
+
+	while (question_count < QUESTIONS_MOST && getline(&line, &room, stdin) > 0) {
+		struct question *q = mem_array(1, sizeof(*q));
+
+		if (!q)
+			die("no memory");
+		line[strcspn(line, "\n")] = '\0';
+		if (read_question(q, line)) {
+			make_items(q);
+			questions[question_count++] = q;
+		} else {
+			facts_free(&q->facts);
+			mem_free(q->text);
+			mem_free(q);
+		}
+	}
+	free(line);
+}
+
+/* --- rounds ------------------------------------------------------------------------------------*/
+
+/* Mostly what the request asks for itself. */
+static const char *any_item(const struct question *q, size_t k)
+{
+	return q->items[k][any(any(2) && q->count[k] > 3 ? 3 : q->count[k])];
+}
+
+/* A question that has to do with a list of some kind. */
+static struct question *any_question(void)
+{
+	size_t k = any(LIST_COUNT);
+	struct question *q = questions[any(question_count)];
+
+	for (size_t i = 0; i < 1000 && !q->concerned[k]; i++)
+		q = questions[any(question_count)];
+	return q;
+}
+
+static void make_rule(struct draft_rule *r, const struct question *q)
+{
+	*r = (struct draft_rule){ .deny = any(3) == 0, .who = any(2) ? 7 : 1 + (unsigned)any(7) };
+	r->operation = any(8) > 0 ? q->facts.route->name : any(2) ? "*" : "container_*";
+	r->powers = any(3) > 0 ? 0 : (unsigned)any(256);
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		r->given[k] = q->count[k] > 0 && any(q->concerned[k] ? 2 : 16) == 0;
+		r->count[k] = r->given[k] ? any(LIST_MOST) : 0;
+		for (size_t i = 0; i < r->count[k]; i++)
+			r->items[k][i] = any_item(q, k);
+	}
+}
+
+static struct draft make_draft(const struct question *q)
+{
+	static const char *const profiles[] = { "guard", "hardened", "readonly" };
+	struct draft d = { .profile = profiles[any(3)],
+		.otherwise_deny = any(2) == 0,
+		.count = 1 + any(RULES_MOST) };
+
+	for (size_t i = 0; i < d.count; i++)
+		make_rule(&d.rules[i], q);
+	return d;
+}
+
+static bool allows(struct compiled *c, struct question *q, size_t user)
+{
+	struct span_list paths = rules_paths(c->file.rules);
+	struct subject subject = subject_at(
+		c->file.rules, user == 0 ? SUBJECT_ANONYMOUS : SUBJECT_FIRST + user - 1);
+	struct rule_path looked_up[RULES_MOST * LIST_MOST];
+	struct facts facts = q->facts;
+	struct attributes memory = { .count = 0 };
+	struct decision d;
+
+	facts.attributes.texts = memory.texts;
+	for (size_t i = 0; i < paths.count; i++)
+		looked_up[i] = (struct rule_path){ paths.items[i],
+			find_info(&facts, paths.items[i]) };
+	facts.rule_paths = looked_up;
+	facts.rule_path_count = paths.count;
+	d = decide(&c->policy, &subject, &facts);
+	mem_list_free(&facts.attributes.texts);
+	return d.verdict == VERDICT_ALLOW;
+}
+
+/* Without a read-write item beside it, ":ro" covers what is below: the documented exception. */
+static bool is_excepted(const struct question *q, size_t k, const char *removed)
+{
+	bool reads = false;
+
+	for (size_t i = 0; i < q->facts.attributes.count; i++)
+		reads = reads || attribute_only_reads(&q->facts.attributes.items[i]);
+	return k == LIST_MOUNTS && reads && !span_ends(span_of(removed), SPAN(":ro"));
+}
+
+/* Adds an item to a list of a deny rule, or removes one of an allow rule. False: it has none. */
+static bool change(struct draft *d, const struct question *q, size_t *k, const char **removed)
+{
+	struct draft_rule *r = &d->rules[any(d->count)];
+	size_t i;
+
+	*removed = NULL;
+	*k = any(LIST_COUNT);
+	for (i = 0; i < LIST_COUNT && !r->given[*k]; i++)
+		*k = (*k + 1) % LIST_COUNT;
+	if (!r->given[*k])
+		return false;
+	if (r->deny) {
+		if (r->count[*k] == LIST_MOST)
+			return false;
+		r->items[*k][r->count[*k]++] = any_item(q, *k);
+		return true;
+	}
+	if (r->count[*k] == 0)
+		return false;
+	i = any(r->count[*k]);
+	*removed = r->items[*k][i];
+	r->items[*k][i] = r->items[*k][--r->count[*k]];
+	return true;
+}
+
+static void play(void)
+{
+	static struct compiled before;
+	static struct compiled after;
+	struct question *q = any_question();
+	struct draft d = make_draft(q);
+	const char *removed;
+	size_t user = any(3);
+	size_t k;
+	bool was;
+	bool is;
+
+	if (compile_draft(&before, &d, q) && change(&d, q, &k, &removed)) {
+		if (!compile_draft(&after, &d, q))
+			die(after.text);
+		was = allows(&before, q, user);
+		is = allows(&after, q, user);
+		tried[k] += !was;
+		lost[k] += was && !is;
+		if (!was && is && !(removed && is_excepted(q, k, removed)) && broken++ < 10)
+			(void)printf("broken %s: %s: %.*s: %s becomes %s\n",
+				list_name((enum list_kind)k), removed ? removed : "added",
+				(int)q->request.target.n, q->request.target.s, before.text,
+				after.text);
+		compiled_free(&after);
+	}
+	compiled_free(&before);
+}
+
+int main(int argc, char **argv)
+{
+	size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
+
+	state = argc > 2 ? strtoul(argv[2], NULL, 10) * 2 + 1 : 1;
+	read_questions();
+	if (question_count == 0)
+		die("no questions");
+	for (size_t i = 0; i < rounds; i++)
+		play();
+	for (size_t k = 0; k < LIST_COUNT; k++)
+		(void)printf("%s %zu %zu\n", list_name((enum list_kind)k), tried[k], lost[k]);
+	for (size_t i = 0; i < question_count; i++) {
+		facts_free(&questions[i]->facts);
+		mem_free(questions[i]->text);
+		mem_free(questions[i]);
+	}
+	return broken > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
