@@ -225,7 +225,9 @@ static unsigned ask(const char *source)
 	text = envelope_request(SPAN("POST"), SPAN("/containers/create"), SPAN(""), headers, &body);
 	if (!text || envelope_parse(text, strlen(text), &rq, &e) != 0 ||
 		facts_parse(&rq, &facts, &e) != 0 || facts.reading != READING_EXACT ||
-		mount_lookup_collect(&facts, SPAN(TOP "/own"), getpid(), &l, &e) != 0 || !l)
+		mount_lookup_collect(&facts, rules_paths(configs[POLICIES - 1]->policy.file_rules),
+			SPAN(TOP "/own"), getpid(), &l, &e) != 0 ||
+		!l)
 		die(source);
 	calls = 0;
 	counting = true;
