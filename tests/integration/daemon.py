@@ -8,6 +8,7 @@ import broken
 import clients
 import defence
 import enable
+import examples
 import glass
 import killed
 import lab
@@ -38,6 +39,7 @@ SUITES = {
     'broken': broken.run,
     'enable': enable.run_suite,
     'enable-long': enable.run_long,
+    'examples': examples.run,
     'glass': glass.run,
     'lifecycle': lifecycle.run,
     'lists': lists.run,
