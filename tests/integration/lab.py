@@ -116,6 +116,11 @@ class Lab:
             # Compose 2 then names containers as 1 does: shop_web_1.
             'COMPOSE_COMPATIBILITY': '1',
         }
+        self.has_buildx = 'LAB_PROGRAMS' in os.environ
+        if self.has_buildx:
+            os.mkdir(self.directory + '/config/cli-plugins')
+            for name in 'docker-buildx', 'docker-compose':
+                os.symlink(os.path.join(PROGRAMS, name), '%s/config/cli-plugins/%s' % (self.directory, name))
         networks = json.loads(self.raw('GET', '/networks').text)
         self.bridge = any(network['Name'] == 'bridge' for network in networks)
 
@@ -198,8 +203,8 @@ class Lab:
 
     # --- the docker CLI -----------------------------------------------------------------------
 
-    def command(self, *words, give=None, seconds=60, **more):
-        done = subprocess.run(words, input=give, env=self.environment, timeout=seconds,
+    def command(self, *words, give=None, seconds=60, env=None, **more):
+        done = subprocess.run(words, input=give, env={**self.environment, **(env or {})}, timeout=seconds,
                               stdin=None if give is not None else subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
         return Said(done.returncode, done.stdout.decode(errors='replace'))

@@ -306,6 +306,8 @@ def other_flags(lab, report):
         ('ALLOW_UPDATE=0', 'update --restart no victim', 'ALLOW_UPDATE'),
         ('ALLOW_COMMIT=0', 'commit victim x:1', 'ALLOW_COMMIT'),
         ('ALLOW_BUILD=0', 'builder prune -f', None),
+        ('ALLOW_BUILD=0', 'POST /session', 'ALLOW_BUILD'),
+        ('ALLOW_BUILD=0', 'POST /grpc', 'ALLOW_BUILD'),
         ('ALLOW_PRUNE=0', 'builder prune -f', 'ALLOW_PRUNE'),
         ('ALLOW_PRUNE=0', 'network prune -f', 'ALLOW_PRUNE'),
         ('ALLOW_TAG=0', 'tag bb bb:3', 'ALLOW_TAG'),

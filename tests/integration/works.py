@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 
-from lab import COMPOSE, Skipped, check, check_refused, wait_for
+from lab import COMPOSE, DOCKER, Skipped, check, check_refused, wait_for
 
 COMPOSE_FILE = '''version: "2.4"
 services:
@@ -186,6 +186,24 @@ def images(lab, report):
         check('connection refused' in said.text, said.text)
 
 
+def buildkit(lab, report):
+    """What docker build is for most people. dsp is asked about /session and /grpc, which then speak HTTP/2."""
+    here = files(lab, 'buildkit', Dockerfile=DOCKERFILE, note='a note\n',
+                 **{'docker-compose.yml': 'services: {kit: {image: kit, build: {context: ., network: none}}}\n'})
+    tries = [('build by BuildKit', ('build', '-t', 'kit', '--network', 'none', here)),
+             ('build by BuildKit with options', ('build', '-t', 'kit', '--network', 'none', '--no-cache',
+                                                 '--build-arg', 'greeting=hello', '--label', 'a=b', here)),
+             ('buildx build', ('buildx', 'build', '--load', '-t', 'kit', '--network', 'none', here)),
+             ('docker-compose build', ('compose', 'build'))]
+    # docker-compose 1 builds without BuildKit.
+    for name, words in tries if lab.has_buildx else tries[:2]:
+        with report.case(name):
+            said = lab.command(DOCKER, *words, cwd=here, env={'DOCKER_BUILDKIT': '1'})
+            check(said.status == 0, said.text)
+            check(lab.works('run', '--rm', 'kit') == 'hello\na note\n', 'not what was built')
+            lab.works('rmi', 'kit')
+
+
 def networks(lab, report):
     with report.case('network'):
         if not lab.bridge:
@@ -273,6 +291,6 @@ def compose(lab, report):
 
 
 def run(lab, report):
-    for part in (run_containers, look_at_containers, change_containers, images, networks, volumes,
-                 system, compose):
+    for part in (run_containers, look_at_containers, change_containers, images, buildkit, networks,
+                 volumes, system, compose):
         part(lab, report)
