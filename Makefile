@@ -15,6 +15,7 @@
 #   make compile_commands.json   write build/compile_commands.json for editors and clangd
 #   make docs              renew the generated tables of the documents
 #   make fuzz T=60         fuzz each parser for 60 seconds (TARGET=body: one of them)
+#   make mutants SAMPLE=50 change one thing at a time in the core: which change does no test notice? (FILE=src/core/...)
 #   make bench             measure the cost of a call
 #   make help              print this
 #

@@ -81,6 +81,12 @@ fuzz: packages-check
 
 -include $(wildcard $(B)/tests/fuzz/*.d)
 
+# --- mutants: make mutants FILE=src/core/policy/decide.c SAMPLE=50 SECONDS=600 JOBS=2; tests/mutants/run.py ----
+
+.PHONY: mutants
+mutants: packages-check
+	SAMPLE="$(SAMPLE)" SEED="$(SEED)" SECONDS="$(SECONDS)" JOBS="$(JOBS)" tests/mutants/run.py $(FILE)
+
 # --- dockerd-parser: make dockerd-parser N=200000 SEED=1 compares with dockerd's own code in Go ------
 
 # Debian's go, and the sources that Debian's dockerd is built from; no network.
