@@ -481,8 +481,8 @@ int learn_policy(struct observations *all, const struct learn_options *w, json_t
 		}
 		observations_note(all,
 			"rules speak of operations, powers and the items of lists: not of the "
-			"names of containers, nor of what a container runs, nor of Docker's own "
-			"networks bridge and none");
+			"names of containers, nor of what a container runs; and what only looks "
+			"at an image, a network or a volume is not limited to it");
 		*ret = json_incref(root);
 	}
 	policy_draft_free(p);

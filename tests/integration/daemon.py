@@ -15,6 +15,7 @@ import lab
 import lifecycle
 import lists
 import managed
+import names
 import plugins
 import policy
 import powers
@@ -44,6 +45,7 @@ SUITES = {
     'lifecycle': lifecycle.run,
     'lists': lists.run,
     'managed': managed.run,
+    'names': names.run,
     'killed': killed.run,
     'sessions': sessions.run,
     'swarm': swarm.run,

@@ -150,21 +150,19 @@ int powers_from_lacks(struct facts *f, const struct power_rule *rule, const stru
 	return 0;
 }
 
-/* --- networks ----------------------------------------------------------------------------------*/
+/* --- networks and volumes ----------------------------------------------------------------------*/
 
 /*
- * Whether a network's name may be an id, or the start of one: of the engine (hex), or of the swarm
- * (25 letters and digits). anything: a service takes a single character of a swarm's id (measured
- * on 20.10). Elsewhere dockerd knows the swarm's networks only where the node is in a swarm; there
- * dsp takes what looks like the start of an id that tools show (12 characters) for one.
+ * Whether a name may be an id of the swarm (25 letters and digits), or the start of one.
+ * anything: a service takes a single character of it (measured on 20.10). Elsewhere dockerd knows
+ * the swarm's networks and volumes only where the node is in a swarm; there dsp takes what looks
+ * like the start of an id that tools show (12 characters) for one.
  */
-static bool may_be_network_id(struct span name, bool anything)
+static bool may_be_swarm_id(struct span name, bool anything)
 {
 	enum { SWARM_ID = 25, SWARM_ID_LEAST = 10 };
 	size_t digits = 0;
 
-	if (text_is_hex(name))
-		return true;
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.s[i];
 
@@ -175,6 +173,12 @@ static bool may_be_network_id(struct span name, bool anything)
 	if (name.n == 0 || name.n > SWARM_ID)
 		return false;
 	return anything || (name.n >= SWARM_ID_LEAST && digits > 0 && digits < name.n);
+}
+
+/* The engine's ids of networks are hex. */
+static bool may_be_network_id(struct span name, bool anything)
+{
+	return text_is_hex(name) || may_be_swarm_id(name, anything);
 }
 
 static bool takes_swarm_ids(const struct power_rule *rule)
@@ -234,6 +238,16 @@ int powers_from_networks(
 			return -1;
 	}
 	return 0;
+}
+
+/* A volume; those of a cluster have ids too. */
+int powers_from_volume_name(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct attribute item = { .text = json_value_text(node->value) };
+
+	item.maybe_id = may_be_swarm_id(item.text, takes_swarm_ids(rule));
+	return power_rule_apply(f, rule, item);
 }
 
 /* --- images ------------------------------------------------------------------------------------*/

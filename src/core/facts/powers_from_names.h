@@ -12,6 +12,7 @@ power_test_fn powers_from_lacks;
 power_test_fn powers_from_network;
 power_test_fn powers_from_host_network;
 power_test_fn powers_from_networks;
+power_test_fn powers_from_volume_name;
 power_test_fn powers_from_image;
 power_test_fn powers_from_all_tags;
 power_test_fn powers_from_new_image;

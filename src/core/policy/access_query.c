@@ -1,6 +1,7 @@
 #include "dsp/core/policy/access_query.h"
 
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/power_rules.h"
 
 static void ask(const struct policy *policy, const struct subject *subject,
 	const struct facts *facts, struct access_answer *ret)
@@ -100,11 +101,19 @@ bool access_query_answer(const struct policy *policy, const struct subject *subj
 	const struct route *route, const struct access_query *query, struct access_answer *ret)
 {
 	struct facts facts = { .route = route, .plain_name = true, .reading = READING_EXACT };
+	struct attribute any;
 
 	if (!powers_of(route, query, &facts.powers))
 		return false;
 	if (query->with) {
 		facts.attributes = query->with->attributes;
+		/* A prune means the thing, but also all others of its kind. */
+		if (route && facts.attributes.count == 1 &&
+			power_rules_mean_any(route, facts.attributes.items[0].kind)) {
+			any = facts.attributes.items[0];
+			any.whole = true;
+			facts.attributes.items = &any;
+		}
 		facts.invisible_mount = query->with->invisible_mount;
 	}
 	ask(policy, subject, &facts, ret);

@@ -150,6 +150,7 @@ static bool covers(
 	case LIST_PORTS:
 		return covers_ports(p, d);
 	case LIST_VOLUMES:
+		return d->kind == ATTRIBUTE_VOLUME && covers_name(p, d);
 	case LIST_CAPABILITIES:
 	case LIST_RUNTIMES:
 	case LIST_COUNT:
