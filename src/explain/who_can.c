@@ -117,7 +117,7 @@ static void write_mount_way(const struct rule *rule, size_t subject, struct line
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct pattern *p = &list->items[i];
-		const char *why = escalation_of_mount(p, subject);
+		const char *why = escalation_of_item(LIST_MOUNTS, p, subject);
 		char path[64];
 
 		if (!why)

@@ -1,5 +1,6 @@
 #include "dsp/core/policy/escalation.h"
 
+#include "dsp/core/base/glob.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/power_rules.h"
@@ -87,9 +88,48 @@ bool escalation_by_route(const struct policy *policy, const struct subject *subj
 	return ret->verdict == VERDICT_ALLOW;
 }
 
-const char *escalation_of_mount(const struct pattern *p, size_t subject)
+/* With each of these a container gets at the host's memory, disks or files, or loads code. */
+static const struct span root_capabilities[] = { SPAN_INIT("ALL"), SPAN_INIT("CAP_SYS_ADMIN"),
+	SPAN_INIT("CAP_SYS_MODULE"), SPAN_INIT("CAP_SYS_RAWIO"), SPAN_INIT("CAP_DAC_READ_SEARCH"),
+	SPAN_INIT("CAP_SYS_PTRACE"), SPAN_INIT("CAP_BPF"), SPAN_INIT("CAP_SYS_BOOT") };
+
+/* Disks of several kinds, and memory. */
+static const struct span root_devices[] = { SPAN_INIT("/dev/sda"), SPAN_INIT("/dev/sda1"),
+	SPAN_INIT("/dev/vda"), SPAN_INIT("/dev/vda1"), SPAN_INIT("/dev/xvda"),
+	SPAN_INIT("/dev/nvme0n1"), SPAN_INIT("/dev/nvme0n1p1"), SPAN_INIT("/dev/mmcblk0"),
+	SPAN_INIT("/dev/dm-0"), SPAN_INIT("/dev/md0"), SPAN_INIT("/dev/loop0"),
+	SPAN_INIT("/dev/mapper/x"), SPAN_INIT("/dev/disk/by-id/x"), SPAN_INIT("/dev/mem"),
+	SPAN_INIT("/dev/kmem"), SPAN_INIT("/dev/port"), SPAN_INIT("/dev") };
+
+/* The first of these that an item covers; empty: none. */
+static struct span covered_sample(const struct pattern *p, const struct span *all, size_t count)
 {
-	if (p->read_only)
+	for (size_t i = 0; i < count; i++) {
+		if (glob_matches(p->text, all[i]))
+			return all[i];
+	}
+	return (struct span){ NULL, 0 };
+}
+
+/* The worst that an item of a list covers, as far as dsp knows; empty: nothing bad. */
+static struct span worst_of_item(enum list_kind k, const struct pattern *p)
+{
+	if (k == LIST_CAPABILITIES)
+		return covered_sample(p, root_capabilities,
+			sizeof(root_capabilities) / sizeof(root_capabilities[0]));
+	if (k == LIST_DEVICES)
+		return covered_sample(
+			p, root_devices, sizeof(root_devices) / sizeof(root_devices[0]));
+	return k == LIST_MOUNTS ? p->text : (struct span){ NULL, 0 };
+}
+
+const char *escalation_of_item(enum list_kind k, const struct pattern *p, size_t subject)
+{
+	if (k == LIST_CAPABILITIES && worst_of_item(k, p).n > 0)
+		return "it reaches beyond the container";
+	if (k == LIST_DEVICES && worst_of_item(k, p).n > 0)
+		return "the host's disks or memory are among them";
+	if (k != LIST_MOUNTS || p->read_only)
 		return NULL;
 	if (p->below)
 		return "dockerd resolves a source at each start, and a link put there leads "
@@ -99,46 +139,84 @@ const char *escalation_of_mount(const struct pattern *p, size_t subject)
 	return path_rules_host(p->text) ? "what the host's root trusts is there" : NULL;
 }
 
-/* Powers that a source of a mount gives. */
-static bool is_behind_mounts(enum power p)
+/* The list in which items give a power; LIST_COUNT: there is none. */
+static enum list_kind list_of_power(enum power p)
 {
-	return p == POWER_HOST_MOUNTS || p == POWER_DOCKER_SOCKET || p == POWER_DSP_FILES;
+	if (p == POWER_DOCKER_SOCKET || p == POWER_DSP_FILES)
+		return LIST_MOUNTS;
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		if (list_power((enum list_kind)k) == p)
+			return (enum list_kind)k;
+	}
+	return LIST_COUNT;
 }
 
-/* Whether subject gets p by an item of a rule's mounts, with a request of this route. */
-static bool find_by_mount(const struct policy *policy, const struct subject *subject,
+/* A request for p by an item of a list. */
+struct item_request {
+	struct facts facts;
+	struct attribute item;
+	struct mount_info info;
+};
+
+static bool is_allowed(const struct policy *policy, const struct subject *subject,
+	struct item_request *rq, struct span text, struct escalation *ret)
+{
+	rq->item.text = rq->item.clean = text;
+	text_copy(text, rq->info.path, sizeof(rq->info.path));
+	ret->route = rq->facts.route;
+	ret->decision = decide(policy, subject, &rq->facts);
+	return ret->decision.verdict == VERDICT_ALLOW;
+}
+
+/* Whether an item gives subject a power: itself, or what is below it where a rule denies that. */
+static bool allows_item(const struct policy *policy, const struct subject *subject,
+	struct item_request *rq, struct escalation *ret)
+{
+	char below[sizeof(rq->info.path)];
+	struct line l;
+
+	if (is_allowed(policy, subject, rq, worst_of_item(ret->list, ret->item), ret))
+		return true;
+	line_init(&l, below, sizeof(below));
+	line_add_cut(&l, ret->item->text);
+	line_add(&l, "%s.dsp-check", ret->item->text.n > 1 ? "/" : "");
+	return ret->item->below && !l.cut &&
+		is_allowed(policy, subject, rq, (struct span){ below, l.n }, ret);
+}
+
+/* Whether subject gets p by an item of a rule's list, with a request of this route. */
+static bool find_by_item(const struct policy *policy, const struct subject *subject,
 	const struct route *route, enum power p, struct escalation *ret)
 {
 	const struct rules *rules = policy->file_rules;
-	struct mount_info info = { .visible = true };
-	struct attribute item = {
-		.power = POWER_HOST_MOUNTS, .kind = ATTRIBUTE_MOUNT, .mount_info = &info
+	struct item_request rq = {
+		.facts = { .route = route, .plain_name = true, .reading = READING_EXACT },
+		.info = { .visible = true }
 	};
-	struct facts facts = { .route = route, .plain_name = true, .reading = READING_EXACT };
 
-	if (!escalation_can_ask(route, p, &facts.powers))
+	ret->list = list_of_power(p);
+	if (ret->list == LIST_COUNT || !escalation_can_ask(route, p, &rq.facts.powers))
 		return false;
-	facts.attributes = (struct attributes){ .items = &item, .count = 1 };
+	rq.item = (struct attribute){ .power = list_power(ret->list),
+		.kind = list_attribute(ret->list),
+		.mount_info = ret->list == LIST_MOUNTS ? &rq.info : NULL };
+	rq.facts.attributes = (struct attributes){ .items = &rq.item, .count = 1 };
 	for (size_t i = 0; rules && i < rules->count; i++) {
 		const struct rule *rule = &rules->items[i];
-		const struct list *list = &rule->lists[LIST_MOUNTS];
+		const struct list *list = &rule->lists[ret->list];
+		bool own = list_power(ret->list) == p;
 		bool may = !rule->deny && bit_of(rule->who, subject->id) &&
-			(p == POWER_HOST_MOUNTS || powerset_has(&rule->powers, p));
+			(own || powerset_has(&rule->powers, p));
 
 		for (size_t k = 0; may && k < list->count; k++) {
-			ret->mount = &list->items[k];
-			if (p == POWER_HOST_MOUNTS && !escalation_of_mount(ret->mount, subject->id))
-				continue;
-			item.text = item.clean = ret->mount->text;
-			item.read_only = ret->mount->read_only;
-			text_copy(item.text, info.path, sizeof(info.path));
-			ret->route = route;
-			ret->decision = decide(policy, subject, &facts);
-			if (ret->decision.verdict == VERDICT_ALLOW && ret->decision.rule == rule)
+			ret->item = &list->items[k];
+			rq.item.read_only = ret->item->read_only;
+			if ((!own || escalation_of_item(ret->list, ret->item, subject->id)) &&
+				allows_item(policy, subject, &rq, ret))
 				return true;
 		}
 	}
-	ret->mount = NULL;
+	ret->item = NULL;
 	return false;
 }
 
@@ -149,7 +227,7 @@ bool escalation_find(const struct policy *policy, const struct subject *subject,
 	const struct route *route = route_rows(&count);
 
 	ret->route = NULL;
-	ret->mount = NULL;
+	ret->item = NULL;
 	if (p == POWER_UNKNOWN)
 		return escalation_by_route(policy, subject, NULL, p, &ret->decision);
 	for (size_t i = 0; i < count; i++) {
@@ -158,7 +236,7 @@ bool escalation_find(const struct policy *policy, const struct subject *subject,
 			return true;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (is_behind_mounts(p) && find_by_mount(policy, subject, &route[i], p, ret))
+		if (find_by_item(policy, subject, &route[i], p, ret))
 			return true;
 	}
 	return false;
@@ -186,16 +264,17 @@ void escalation_reason(
 void escalation_write(const struct policy *policy, enum power p, const struct escalation *found,
 	size_t subject, char *out, size_t cap)
 {
-	const char *how = found->mount ? escalation_of_mount(found->mount, subject) : NULL;
-	char path[64];
+	const char *how = found->item ? escalation_of_item(found->list, found->item, subject)
+				      : NULL;
+	char text[64];
 	struct line l;
 
 	escalation_reason(policy, p, &found->decision, out, cap);
-	if (!found->mount)
+	if (!found->item)
 		return;
 	line_init(&l, out + strlen(out), cap - strlen(out));
-	text_escape(found->mount->text, path, sizeof(path));
-	line_add(&l, " by \"%s%s%s\"%s%s", path,
-		found->mount->below && found->mount->text.n > 1 ? "/" : "",
-		found->mount->below ? "**" : "", how ? ": " : "", how ? how : "");
+	text_escape(found->item->text, text, sizeof(text));
+	line_add(&l, " by \"%s%s%s\"%s%s", text,
+		found->item->below && found->item->text.n > 1 ? "/" : "",
+		found->item->below ? "**" : "", how ? ": " : "", how ? how : "");
 }

@@ -11,9 +11,10 @@
 
 /* A request that gets a power. */
 struct escalation {
-	const struct route *route;   /* NULL: a route that the table does not know */
-	struct decision decision;    /* that allows it */
-	const struct pattern *mount; /* by this item of its rule's mounts; NULL: by none */
+	const struct route *route;  /* NULL: a route that the table does not know */
+	struct decision decision;   /* that allows it */
+	const struct pattern *item; /* by this item of a list of its rule; NULL: by none */
+	enum list_kind list;        /* the list */
 };
 
 /* Whether a request of subject for power p, and as little else as possible, is allowed. */
@@ -32,15 +33,15 @@ bool escalation_by_route(const struct policy *policy, const struct subject *subj
 void escalation_reason(
 	const struct policy *policy, enum power p, const struct decision *d, char *out, size_t cap);
 
-/* The same, and for subject why the item of mounts is a way to root. */
+/* The same, and for subject why the item of a list is a way to root. */
 void escalation_write(const struct policy *policy, enum power p, const struct escalation *found,
 	size_t subject, char *out, size_t cap);
 
 /*
- * Why an item of an allow rule's mounts makes subject root on the host; static. NULL: it does not,
- * as far as dsp knows.
+ * Why an item of an allow rule's list makes subject root on the host; static. NULL: it does not, as
+ * far as dsp knows.
  */
-const char *escalation_of_mount(const struct pattern *p, size_t subject);
+const char *escalation_of_item(enum list_kind k, const struct pattern *p, size_t subject);
 
 /* Whether a request of this route can ask for p; ret: the powers that it then asks for at least. */
 bool escalation_can_ask(const struct route *route, enum power p, struct powerset *ret);
