@@ -11,13 +11,14 @@ class Mutant(typing.NamedTuple):
     """A change of one place in a file."""
 
     line: int
+    function: str
     what: str
     text: str    # of the line, without blanks around it
     source: str  # of the whole file
 
     def key(self):
         """What names it when lines move: for the table of those that change nothing."""
-        return f"{self.what}: {self.text}"
+        return f"{self.function}: {self.what}: {self.text}"
 
 
 def blank(source):
@@ -74,6 +75,12 @@ def statements(code):
             yield m.start(1), m.end(1), ";", "call goes"
 
 
+def function_at(code, at):
+    """The name of the function that a place is in, or is behind."""
+    names = re.findall(r"^[a-z][^;=\n]*?\b(\w+)\(", code[:at], re.M)
+    return names[-1] if names else ""
+
+
 def mutants(source):
     """All mutants of a C source, in the order of their lines."""
     code = blank(source)
@@ -83,5 +90,5 @@ def mutants(source):
             line = source.count("\n", 0, begin) + 1
             text = source.split("\n")[line - 1].strip()
             new = new.replace("\0", source[begin:end])
-            found.append(Mutant(line, what, text, source[:begin] + new + source[end:]))
+            found.append(Mutant(line, function_at(code, begin), what, text, source[:begin] + new + source[end:]))
     return sorted(found)

@@ -26,6 +26,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -285,9 +286,9 @@ def units_for(path, units):
 
 
 def known_equivalents():
-    """(path, key) of each line of the table: path, what, text; separated by tabs."""
+    """(path, key) of each line of the table."""
     with open(os.path.join(HERE, "equivalent"), encoding="utf-8") as f:
-        rows = [line.rstrip("\n").split("\t") for line in f if line.strip() and not line.startswith("#")]
+        rows = [line.split(" | ") for line in f if line.strip() and not line.startswith("#")]
     return {(path, key) for path, key, _ in rows}
 
 
@@ -300,6 +301,8 @@ def choose(path, sample, seed):
 
 
 def main():
+    for one in (signal.SIGINT, signal.SIGTERM):     # the suites have set them
+        signal.signal(one, signal.SIG_DFL)
     os.chdir(ROOT)
     os.nice(19)
     begun = time.monotonic()
@@ -331,7 +334,7 @@ def main():
                 what, who = future.result()
                 counts[path][what] += 1
                 if what == "survived" or os.environ.get("V"):
-                    print(f"{path}:{mutant.line}: {what}: {mutant.key()} {who}", flush=True)
+                    print(f"{path}:{mutant.line}: {what}: {mutant.key()} {who}".rstrip(), flush=True)
     words = ("killed", "equivalent", "survived", "no program", "not tried")
     print("".join(f"{word:>11}" for word in words))
     for path, count in counts.items():

@@ -5,9 +5,15 @@ static const char rules[] =
 	"{'users': {'anna': {'common_names': ['anna']}},"
 	" 'rules': [{'name': 'watch', 'who': ['*'], 'deny': ['container_pause'],"
 	"            'mode': 'monitor'},"
+	"           {'name': 'too', 'who': ['*'], 'deny': ['*'], 'mode': 'monitor'},"
 	"           {'name': 'no kills', 'who': ['*'], 'deny': ['container_kill']},"
 	"           {'name': 'anna', 'who': ['anna'], 'allow': ['container_*'],"
 	"            'powers': ['create', 'exec', 'pause']}],"
+	" 'otherwise': 'deny'}";
+static const char ordered[] =
+	"{'rules': [{'name': 'own', 'who': ['*'], 'allow': ['container_create'],"
+	"            'images': ['docker.io/library/own:*']},"
+	"           {'name': 'no others', 'who': ['*'], 'deny': ['container_create']}],"
 	" 'otherwise': 'deny'}";
 static const char token[] =
 	"{'users': {'bob': {'tokens': "
@@ -78,6 +84,11 @@ static const struct row {
 		"otherwise", NULL },
 	{ "", rules, { "POST", "/containers/create", "{'HostConfig': 1", "anna", NULL }, false,
 		DECIDED_BY_READING, "unreadable", NULL },
+	/* The rule that may allow it stands first, and cannot be compared: no later one decides. */
+	{ "", ordered, { "POST", "/containers/create", "{'HostConfig': 1", NULL, NULL }, false,
+		DECIDED_BY_READING, "unreadable", NULL },
+	{ "", ordered, { "POST", "/containers/create", "{}", NULL, NULL }, false, DECIDED_BY_FILE,
+		"rule", NULL },
 	{ "", token, { "GET", "/info", NULL, NULL, "no" }, false, DECIDED_BY_IDENTITY, "identity",
 		NULL },
 	{ "", token, { "GET", "/info", NULL, NULL, "test" }, true, DECIDED_BY_PROFILE, "", NULL },
@@ -157,9 +168,11 @@ static void monitor_mode(void **state)
 	broken.monitor = true;
 	assert_int_equal(decide(&broken, &anonymous, &facts).verdict, VERDICT_DENY);
 	assert_int_equal(decide(&broken, &anonymous, &facts).by, DECIDED_BY_BROKEN);
+	policy_broken("?", &broken);
+	assert_int_equal(decide(&broken, &anonymous, &facts).by, DECIDED_BY_BROKEN);
 }
 
-/* A monitoring rule is noted and passed over. */
+/* The first monitoring rule is noted, and all of them are passed over. */
 static void monitoring_rule(void **state)
 {
 	const struct question pause = { "POST", "/containers/a/pause", NULL, "anna", NULL };
