@@ -120,6 +120,16 @@ static const struct row {
 	{ "'allow': ['*'], 'powers': ['create'], 'mounts': ['/srv']", create,
 		"{'HostConfig': {'Binds': ['/srv:/a'], 'Privileged': true}}", MATCH_NOT_POWERS,
 		NULL, NULL },
+	/* The first port is one; one that nobody can parse may be any. */
+	{ "'allow': ['*'], 'powers': ['create'], 'ports': ['1-100']", create,
+		"{'HostConfig': {'PortBindings': {'80/tcp': [{'HostPort': '1'}]}}}", MATCH_YES,
+		NULL, NULL },
+	{ "'allow': ['*'], 'powers': ['create'], 'ports': ['80']", create,
+		"{'HostConfig': {'PortBindings': {'80/tcp': [{'HostPort': '80x'}]}}}",
+		MATCH_NOT_LIST, "ports", "80x:80/tcp" },
+	{ "'deny': ['*'], 'ports': ['9000']", create,
+		"{'HostConfig': {'PortBindings': {'80/tcp': [{'HostPort': '80x'}]}}}", MATCH_YES,
+		NULL, NULL },
 };
 
 static struct rule_match match(struct world *w, const struct row *r, struct answer *a)
@@ -265,6 +275,29 @@ static void resolved(void **state)
 	world_close(&w);
 }
 
+/* A link to "/" is the mount of all that Docker keeps. */
+static void linked_root(void **state)
+{
+	static const struct row row = { NULL, create, "{'HostConfig': {'Binds': ['/l:/a']}}",
+		MATCH_YES, NULL, NULL };
+	static struct world w;
+	static struct answer a;
+	struct attribute *d;
+
+	(void)state;
+	world_open(&w, "",
+		"{'rules': [{'name': 'r', 'who': ['*'], 'deny': ['*'], 'volumes': ['data']}], "
+		"'otherwise': 'profile'}");
+	assert_int_equal(match(&w, &row, &a).result, MATCH_NOT_LIST);
+	for (d = a.facts.attributes.items; d->kind != ATTRIBUTE_MOUNT; d++)
+		;
+	memcpy(((struct mount_info *)(uintptr_t)d->mount_info)->path, "/\0", sizeof("/\0"));
+	assert_int_equal(rule_match(&w.file.rules->items[0], 0, &a.facts, &a.facts.powers).result,
+		MATCH_YES);
+	answer_free(&a);
+	world_close(&w);
+}
+
 static void subjects(void **state)
 {
 	static struct world w;
@@ -296,6 +329,7 @@ int main(void)
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(invisible),
 		cmocka_unit_test(resolved),
+		cmocka_unit_test(linked_root),
 		cmocka_unit_test(subjects),
 	};
 
