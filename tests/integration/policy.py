@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import dsp
-from lab import DENIED, DOCKER, MANAGED, check, tap, wait_for
+from lab import DENIED, DOCKER, MANAGED, Skipped, check, tap, wait_for
 
 CERTIFICATES = os.environ.get('LAB_TLS')
 
@@ -185,6 +185,7 @@ class Mounts:
     def __init__(self, users):
         self.users, self.lab = users, users.lab
         self.top = users.lab.directory + '/mounts'
+        self.version = users.lab.dockerd_version()    # while everybody may ask
         made = self.lab.inside('mkdir -p %s/dev/sub %s/ro/held %s/plain/sub && mount -t tmpfs held %s/ro/held'
                                % ((self.top,) * 4))
         check(made.status == 0, made.text)
@@ -214,6 +215,15 @@ class Mounts:
         return self.lab.raw('POST', version + '/containers/create',
                             (token, 'Content-Type: application/json'), text)
 
+    def touch(self, body, version):
+        """What a container says that writes where something is mounted."""
+        reply = self.raw({**body, 'Cmd': ['sh', '-c', 'touch /h/held/x && echo done']}, version)
+        check(reply.status == 201, reply.text)
+        name = json.loads(reply.text)['Id']
+        allowed(self.ci('start', name))
+        self.lab.raw('POST', '/containers/%s/wait' % name)
+        return self.ci('logs', name).text
+
     def swap(self):
         """A link where a mount source was a directory: what the create says, and what the start shows."""
         self.ci('rm', '-f', 'hand', 'thief')
@@ -225,6 +235,33 @@ class Mounts:
         self.ci('exec', 'hand', 'rm', '/d/x')
         self.ci('rm', '-f', 'hand', 'thief')
         return created, shown
+
+
+def not_recursive(m, report):
+    """What is mounted below a read-only source is written, where the mount is not recursive."""
+    plain = {'Type': 'bind', 'Source': '{top}/ro', 'Target': '/h', 'ReadOnly': True}
+    bind = {'HostConfig': {'NetworkMode': 'none', 'Binds': ['{top}/ro:/h:ro']}}
+    mount = {'HostConfig': {'NetworkMode': 'none', 'Mounts': [plain]}}
+    option = {'HostConfig': {'NetworkMode': 'none', 'Mounts': [
+        {**plain, 'BindOptions': {'ReadOnlyNonRecursive': True}}]}}
+    recursive = m.version >= (25, 0)
+    ways = [('/v1.44', option)] if recursive else [('', bind), ('/v1.40', mount)]
+    if (25, 0) <= m.version < (29, 0):    # 29 knows no older API
+        ways += [('/v1.43', bind), ('/v1.43', mount)]
+    with report.case('mounts: a read-only mount that is not recursive, with something mounted below'):
+        for version, body in ways:
+            reply = m.raw(body, version)
+            check(reply.status == 403, '%s %s: %s' % (version, body, reply.text))
+    with report.case('mounts: one that is, where dockerd can: nothing is written'):
+        if not recursive:
+            raise Skipped('this dockerd makes none')
+        check('Read-only' in m.touch(bind, '/v1.44'), 'it was written')
+    with report.case('mounts: what is refused there would be written'):
+        m.users.write(rules=[{'name': 'all', 'who': ['*'], 'allow': ['*'], 'powers': ['*']}])
+        allowed(m.users.reload())
+        for version, body in ways:
+            text = m.touch(body, version)
+            check('done' in text, '%s %s: %s' % (version, body, text))
 
 
 def mount_lists(users, report):
@@ -247,17 +284,7 @@ def mount_lists(users, report):
         m.allow('{top}/plain:ro', '{top}/ro:ro')
         said = m.ci('run', '--rm', '--network', 'none', '-v', '{top}/plain/sub:/h:ro', 'bb', 'touch', '/h/x')
         check('Read-only' in said.text, said.text)
-    with report.case('mounts: a read-only mount that is not recursive, with something mounted below'):
-        refused(m.ci('create', '-v', '{top}/ro:/h:ro', 'bb'))
-        reply = m.raw({'HostConfig': {'Mounts': [
-            {'Type': 'bind', 'Source': '{top}/ro', 'Target': '/h', 'ReadOnly': True}]}}, '/v1.40')
-        check(reply.status == 403, reply.text)
-    with report.case('mounts: it would be written: who may do all writes there'):
-        said = m.lab.docker('run', '--rm', '--network', 'none', '-v', m.top + '/ro:/h:ro', 'bb', 'touch', '/h/held/x')
-        refused(said)
-        m.users.write(rules=[{'name': 'all', 'who': ['*'], 'allow': ['*'], 'powers': ['*']}])
-        allowed(m.users.reload())
-        m.lab.works('run', '--rm', '--network', 'none', '-v', m.top + '/ro:/h:ro', 'bb', 'touch', '/h/held/x')
+    not_recursive(m, report)
     with report.case('mounts: a volume is as its own options say'):
         m.allow('{top}/plain:ro')
         for options, status in (('bind', 403), ('bind,ro,rw', 403), ('bind,ro', 201)):
