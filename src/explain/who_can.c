@@ -74,6 +74,8 @@ static int write_detail(struct facts *facts, enum list_kind kind, struct span on
 
 	if (!text)
 		return FAIL(e, 0, "no memory");
+	/* dockerd would take it for an id, or the start of one. */
+	d->maybe_id = (image || kind == LIST_NETWORKS) && text_is_hex(on);
 	if (image) {
 		d->text = (struct span){ text,
 			reference_canonical(on, (struct span){ NULL, 0 }, text) };

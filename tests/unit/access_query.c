@@ -78,7 +78,7 @@ static void with_item(void **state)
 	static const struct {
 		const char *path;
 		bool may;
-	} rows[] = { { "/srv/a", true }, { "/etc", false } };
+	} rows[] = { { "/srv", true }, { "/etc", false } };
 	static struct world w;
 	struct request rq = { .user = SPAN("anna") };
 	struct subject subject;

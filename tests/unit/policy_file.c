@@ -75,7 +75,7 @@ static const struct {
 		"2:11: \"r\": another rule has this name" },
 	/* lists */
 	{ RULE("'allow': ['*'], 'mounts': ['srv']"),
-		"1:67: \"srv\": a mount is a path of the host from \"/\", and perhaps \":ro\"" },
+		"1:67: \"srv\": a mount is a path of the host from \"/\", and perhaps \":ro\" or \"/**\"" },
 	{ RULE("'allow': ['*'], 'mounts': ['/a/../b']"),
 		"1:67: \"/a/../b\": write the path clean, without \"//\", \"/./\", \"/../\"" },
 	{ RULE("'allow': ['*'], 'images': ['alpine']"),

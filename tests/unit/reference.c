@@ -89,11 +89,42 @@ static void canonical_names(void **state)
 	}
 }
 
+/* A registry that is written in another way. */
+static void plain_names(void **state)
+{
+	static const struct {
+		const char *name, *plain;
+	} rows[] = {
+		{ "docker.io/library/x:1", "docker.io/library/x:1" },
+		{ "R.Example/Evil/x:1", "r.example/Evil/x:1" },
+		{ "r.example:443/x:443", "r.example/x:443" },
+		{ "r.example:80/x@sha256:0", "r.example/x@sha256:0" },
+		{ "r.example:8080/x", "r.example:8080/x" },
+		{ "*.EXAMPLE:443/*", "*.example/*" },
+		{ "A:443", "A:443" },
+		{ "sha256:0A", "sha256:0A" },
+		{ "*", "*" },
+		{ "/", "/" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct span in = span_of(rows[i].name);
+		char *out = malloc(in.n);
+		size_t n = reference_plain(in, out);
+
+		if (!span_equal((struct span){ out, n }, span_of(rows[i].plain)))
+			fail_msg("%s: %.*s", rows[i].name, (int)n, out);
+		free(out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(familiar_names),
 		cmocka_unit_test(canonical_names),
+		cmocka_unit_test(plain_names),
 	};
 
 	return cmocka_run_group_tests_name("reference", tests, NULL, NULL);

@@ -252,13 +252,25 @@ int powers_from_volume_name(
 
 /* --- images ------------------------------------------------------------------------------------*/
 
+/* Applies rule to an image, whose text is canonical. */
+static int apply_to_image(struct facts *f, const struct power_rule *rule, struct attribute item)
+{
+	char *text = attributes_alloc(&f->attributes, item.text.n);
+
+	if (!text)
+		return -1;
+	item.kind = ATTRIBUTE_IMAGE;
+	item.plain = (struct span){ text, reference_plain(item.text, text) };
+	return power_rule_apply(f, rule, item);
+}
+
 /* The digest of "name:tag@digest" is what dockerd goes by: "name@digest" is an item too. */
 static int add_by_digest(
 	struct facts *f, const struct power_rule *rule, struct span name, struct span tag)
 {
 	struct span bare = { name.s, span_find(name, '@') };
 	struct span digest = span_after(name, bare.n);
-	struct attribute item = { .kind = ATTRIBUTE_IMAGE };
+	struct attribute item = { .maybe_id = false };
 	size_t colon = bare.n;
 	char *text;
 
@@ -274,13 +286,13 @@ static int add_by_digest(
 	if (!text)
 		return -1;
 	item.text = (struct span){ text, reference_canonical(bare, span_after(digest, 1), text) };
-	return power_rule_apply(f, rule, item);
+	return apply_to_image(f, rule, item);
 }
 
 int powers_from_reference(
 	struct facts *f, const struct power_rule *rule, struct span name, struct span tag)
 {
-	struct attribute item = { .kind = ATTRIBUTE_IMAGE, .text = name };
+	struct attribute item = { .text = name };
 	struct span hex = span_starts(name, SPAN("sha256:")) ? span_after(name, strlen("sha256:"))
 							     : name;
 	char *text;
@@ -297,7 +309,7 @@ int powers_from_reference(
 		if (item.all_tags)
 			item.text.n -= strlen(":latest");
 	}
-	if (power_rule_apply(f, rule, item) != 0)
+	if (apply_to_image(f, rule, item) != 0)
 		return -1;
 	return add_by_digest(f, rule, name, tag);
 }

@@ -106,3 +106,20 @@ size_t reference_canonical(struct span name, struct span tag, char *out)
 	}
 	return append(out, n, digest);
 }
+
+size_t reference_plain(struct span name, char *out)
+{
+	struct span domain = { name.s, span_find(name, '/') };
+	struct span rest = span_after(name, domain.n);
+
+	if (rest.n > 0 && span_ends(domain, SPAN(":443")))
+		domain.n -= strlen(":443");
+	else if (rest.n > 0 && span_ends(domain, SPAN(":80")))
+		domain.n -= strlen(":80");
+	for (size_t i = 0; i < domain.n && rest.n > 0; i++) {
+		char c = domain.s[i];
+
+		out[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	}
+	return rest.n > 0 ? append(out, domain.n, rest) : append(out, 0, name);
+}

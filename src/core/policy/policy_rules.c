@@ -4,6 +4,7 @@
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/route.h"
+#include "dsp/core/parse/reference.h"
 #include "mount_rules.h"
 #include "policy_parser.h"
 
@@ -258,6 +259,17 @@ static const char *parse_port(struct policy_parser *p, struct span text, struct 
 	return "a port is 8080, 8000-8999 or 127.0.0.1:8080";
 }
 
+/* Of a deny rule: the registry's name as reference_plain has it. */
+static void make_plain(struct policy_parser *p, struct pattern *item)
+{
+	char *text = mem_list_alloc(&p->rules->memory, item->text.n + 1);
+
+	if (!text)
+		p->reader.findings->lost = true;
+	else
+		item->text = (struct span){ text, reference_plain(item->text, text) };
+}
+
 static void parse_list(struct policy_parser *p, json_ref v, enum list_kind k, struct rule *rule)
 {
 	static parse_pattern *const parsers[LIST_COUNT] = { [LIST_MOUNTS] = parse_mount,
@@ -281,10 +293,13 @@ static void parse_list(struct policy_parser *p, json_ref v, enum list_kind k, st
 	for (json_ref e = NULL; (e = policy_reader_next_string(&p->reader, v, e));) {
 		const char *wrong = parsers[k](p, e->text, &list->items[list->count]);
 
-		if (wrong)
+		if (wrong) {
 			reject(p, e, wrong, NULL);
-		else
-			list->count++;
+			continue;
+		}
+		if (k == LIST_IMAGES && rule->deny)
+			make_plain(p, &list->items[list->count]);
+		list->count++;
 	}
 }
 

@@ -177,17 +177,18 @@ static bool touches_ports(const struct pattern *p, const struct attribute *d)
 
 /*
  * An image by its tag may be any digest of its repository, one by its digest any tag of it, and any
- * of them may have an image's id.
+ * of them may have an image's id. A registry has more than one name: deny goes by the plain one.
  */
 static bool touches_image(const struct pattern *p, const struct attribute *d)
 {
-	struct span name = { d->text.s, span_find(d->text, '@') }; /* with its tag */
+	struct span text = d->plain.n > 0 ? d->plain : d->text;
+	struct span name = { text.s, span_find(text, '@') }; /* with its tag */
 	struct span listed = { p->text.s, span_find(p->text, '@') };
 	size_t at = name.n;
 
 	if (d->kind != ATTRIBUTE_IMAGE)
 		return false;
-	if (span_starts(p->text, SPAN("sha256:")) || glob_matches(p->text, d->text) ||
+	if (span_starts(p->text, SPAN("sha256:")) || glob_matches(p->text, text) ||
 		glob_matches(listed, name))
 		return true;
 	while (at > 0 && name.s[at - 1] != ':' && name.s[at - 1] != '/')
@@ -197,7 +198,7 @@ static bool touches_image(const struct pattern *p, const struct attribute *d)
 	if (listed.n < p->text.n)
 		return glob_matches(listed, name);
 	/* Where no tag decides, some tag may be listed. */
-	return (d->all_tags || span_find(d->text, '@') < d->text.n) &&
+	return (d->all_tags || span_find(text, '@') < text.n) &&
 		glob_may_match(p->text, name, ':', "/:@");
 }
 

@@ -68,6 +68,7 @@ struct attribute {
 	bool implied;      /* the request does not say it: dockerd takes it by default */
 	struct span field; /* the name of the body's field or the query's parameter; static */
 	struct span text;
+	struct span plain;       /* of an image: text as reference_plain writes it */
 	struct span clean;       /* of a mount: text as path_clean makes it; empty: not yet known */
 	struct span target;      /* of a mount, as the next ones */
 	struct span propagation; /* empty: not given */

@@ -21,6 +21,13 @@ struct span reference_familiar(struct span name);
 size_t reference_canonical(struct span name, struct span tag, char *out);
 size_t reference_canonical_most(struct span name, struct span tag);
 
+/*
+ * Writes a canonical reference, or a glob over such, with the registry's name in lower case and
+ * without the ports 443 and 80: so written it is the same registry, although another image to
+ * dockerd. out has room for name.n bytes. Returns the length.
+ */
+size_t reference_plain(struct span name, char *out);
+
 /* Whether the reference has a tag or a digest; else its canonical form ends with :latest. */
 bool reference_is_whole(struct span name, struct span tag);
 
