@@ -8,6 +8,7 @@
 #include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/paths.h"
 #include "dsp/core/policy/rule_match.h"
 #include "dsp/explain/simulate.h"
 #include "dsp/protocol/envelope.h"
@@ -189,6 +190,24 @@ static json_t *subject_json(const struct subject *subject)
 	return json_string(text);
 }
 
+/* Where a list has the directory of a mount, but not what is below. */
+static void add_exact(const struct list *list, const struct attribute *d, struct line *l)
+{
+	struct span source = d->mount_info ? span_of(d->mount_info->path) : d->clean;
+	char path[64];
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct pattern *p = &list->items[i];
+
+		if (p->read_only || p->below || source.n <= p->text.n ||
+			!path_within(source, p->text))
+			continue;
+		text_escape(p->text, path, sizeof(path));
+		line_add(l, "; \"%s\" is that path alone", path);
+		return;
+	}
+}
+
 /* Why a rule did or did not match, for a person. */
 static void match_text(const struct rule_match *f, const struct rule *rule, char *out, size_t cap)
 {
@@ -212,6 +231,8 @@ static void match_text(const struct rule_match *f, const struct rule *rule, char
 		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
 			rule->deny ? "mean what is asked for" : "cover ", item,
 			!rule->deny && !f->item ? "what it may ask for unseen" : "");
+		if (!rule->deny && f->item && f->list == LIST_MOUNTS)
+			add_exact(&rule->lists[LIST_MOUNTS], f->item, &l);
 		return;
 	case MATCH_NOT_POWERS:
 		break;
