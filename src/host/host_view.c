@@ -44,8 +44,9 @@ struct object_set {
 
 struct host_view {
 	struct mount_table mounts;
-	struct object_set own;     /* the files that keep dsp in force */
-	struct object_set sockets; /* ids has the directories above the sockets too */
+	struct object_set own;        /* the files that keep dsp in force */
+	struct object_set sockets;    /* ids has the directories above the sockets too */
+	struct object_set containerd; /* directories in which all counts as a socket */
 	struct identity root;
 	struct span socket_dir;    /* clean; mem_free */
 	int error;                 /* the first one of a look-up; 0: none */
@@ -104,6 +105,12 @@ static bool identities_add(struct identities *set, const struct identity *id)
 	}
 	set->items[set->count++] = *id;
 	return true;
+}
+
+static void identities_sort(struct identities *set)
+{
+	if (set->count > 0)
+		qsort(set->items, set->count, sizeof(*set->items), compare);
 }
 
 /*
@@ -181,7 +188,7 @@ static bool find(struct host_view *h, const char *path, struct identity *id, mod
 	return h->object.there && identify(h, h->object.fd, id, mode);
 }
 
-static void record_own(struct host_view *h, const char *path)
+static void record_files(struct host_view *h, struct object_set *k, const char *path)
 {
 	struct identity id;
 	mode_t mode;
@@ -191,11 +198,11 @@ static void record_own(struct host_view *h, const char *path)
 		return;
 	if (!h->object.there) {
 		/* It may exist, in a directory that dsp must not enter. */
-		record_place(h, &h->own);
+		record_place(h, k);
 	} else if (identify(h, h->object.fd, &id, &mode) && compare(&id, &h->root) != 0) {
-		/* Not the root, even if a path leads there: all would be dsp's own. */
-		record_identity(h, &h->own, &id);
-		record_place(h, &h->own);
+		/* Not the root, even if a path leads there: all would be of this kind. */
+		record_identity(h, k, &id);
+		record_place(h, k);
 	}
 }
 
@@ -235,10 +242,10 @@ static void record_programs(struct host_view *h, pid_t docker)
 {
 	char path[32];
 
-	record_own(h, "/proc/self/exe");
+	record_files(h, &h->own, "/proc/self/exe");
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)docker);
 	if (docker > 0)
-		record_own(h, path);
+		record_files(h, &h->own, path);
 }
 
 static void read_host(struct host_view *h, pid_t docker)
@@ -251,10 +258,13 @@ static void read_host(struct host_view *h, pid_t docker)
 	(void)find(h, "/", &h->root, &mode);
 	paths = path_dsp_directories(&count);
 	for (size_t i = 0; i < count; i++)
-		record_own(h, paths[i].s);
+		record_files(h, &h->own, paths[i].s);
 	if (h->socket_dir.n > 1)
-		record_own(h, h->socket_dir.s);
+		record_files(h, &h->own, h->socket_dir.s);
 	record_programs(h, docker);
+	paths = path_containerd_directories(&count);
+	for (size_t i = 0; i < count; i++)
+		record_files(h, &h->containerd, paths[i].s);
 	paths = path_sockets(&count);
 	for (size_t i = 0; i < count; i++)
 		record_socket(h, paths[i].s);
@@ -265,10 +275,9 @@ static void read_host(struct host_view *h, pid_t docker)
 	h->sockets_unknown = known == LISTENING_UNKNOWN;
 	mark_exposed(h);
 	host_object_close(&h->object);
-	if (h->own.ids.count > 0)
-		qsort(h->own.ids.items, h->own.ids.count, sizeof(struct identity), compare);
-	if (h->sockets.ids.count > 0)
-		qsort(h->sockets.ids.items, h->sockets.ids.count, sizeof(struct identity), compare);
+	identities_sort(&h->own.ids);
+	identities_sort(&h->sockets.ids);
+	identities_sort(&h->containerd.ids);
 }
 
 struct host_view *host_view_read(struct span socket_dir, pid_t docker)
@@ -313,6 +322,7 @@ void host_view_free(struct host_view *h)
 	host_object_close(&h->object);
 	object_set_free(&h->own);
 	object_set_free(&h->sockets);
+	object_set_free(&h->containerd);
 	mount_table_free(&h->mounts);
 	mem_free((void *)(uintptr_t)h->socket_dir.s);
 	mem_free(h);
@@ -320,14 +330,14 @@ void host_view_free(struct host_view *h)
 
 /* --- a source ----------------------------------------------------------------------------------*/
 
-static bool is_below_own(struct host_view *h, mode_t mode)
+static bool is_below(struct host_view *h, const struct object_set *k, mode_t mode)
 {
 	struct identity id;
 	size_t steps;
 	AUTO_FD int fd = directory_of(h, mode, &steps);
 
 	for (; fd >= 0 && steps > 0; steps--) {
-		if (identify(h, fd, &id, &mode) && identities_has(&h->own.ids, &id))
+		if (identify(h, fd, &id, &mode) && identities_has(&k->ids, &id))
 			return true;
 		fd = parent_of(h, fd);
 	}
@@ -344,6 +354,8 @@ static void inspect_place(struct host_view *h, struct mount_info *ret)
 		ret->dsp_file = ret->dsp_file || mount_place_within(&at, &h->own.places[i]);
 	for (size_t i = 0; i < h->sockets.place_count; i++)
 		ret->socket = ret->socket || mount_place_within(&h->sockets.places[i], &at);
+	for (size_t i = 0; i < h->containerd.place_count; i++)
+		ret->socket = ret->socket || mount_place_within(&at, &h->containerd.places[i]);
 }
 
 static void inspect_object(struct host_view *h, struct mount_info *ret)
@@ -358,11 +370,13 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 		ret->visible = false;
 	/* For a missing file, o->fd is its parent. */
 	if (h->object.there) {
-		ret->socket = ret->socket || identities_has(&h->sockets.ids, &id);
+		ret->socket = ret->socket || identities_has(&h->sockets.ids, &id) ||
+			identities_has(&h->containerd.ids, &id);
 		ret->device = ret->device || S_ISBLK(mode) || S_ISCHR(mode);
 		ret->dsp_file = ret->dsp_file || identities_has(&h->own.ids, &id);
 	}
-	ret->dsp_file = ret->dsp_file || is_below_own(h, mode);
+	ret->dsp_file = ret->dsp_file || is_below(h, &h->own, mode);
+	ret->socket = ret->socket || is_below(h, &h->containerd, mode);
 	inspect_place(h, ret);
 }
 

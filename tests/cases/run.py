@@ -207,7 +207,7 @@ def advice(message):
 def wrong_advice(case, desk, account, told):
     """Follows what the message says: the request is then allowed, or refused for another reason."""
     ways = advice(told)
-    if not ways and "no flag opens it" not in told and \
+    if not ways and "no flag opens it" not in told and "send the method in capitals" not in told and \
             account["reason"] not in ("unreadable", "unroutable", "readonly", "rule", "otherwise"):
         return f"the message does not say what would allow it: {told}"
     for flags in ways:

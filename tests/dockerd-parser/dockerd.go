@@ -178,6 +178,8 @@ func (got *reading) decode(d *dockerd) {
 		body = &types.NetworkCreateRequest{}
 	case "network_connect":
 		body = &types.NetworkConnect{}
+	case "network_disconnect":
+		body = &types.NetworkDisconnect{}
 	case "checkpoint_create":
 		body = &types.CheckpointCreateOptions{}
 	case "service_create", "service_update":

@@ -86,6 +86,21 @@ static void put_map(json_ref map, enum struct_id of)
 	putchar('}');
 }
 
+static void put_lists(json_ref map, enum struct_id of)
+{
+	const char *comma = "";
+
+	putchar('{');
+	for (json_ref v = json_value_first(map); v; v = json_value_next(map, v)) {
+		fputs(comma, stdout);
+		comma = ",";
+		put_text(v->key);
+		putchar(':');
+		put_list(v, TYPE_LIST, of);
+	}
+	putchar('}');
+}
+
 static void put_value(json_ref v, const struct field *f)
 {
 	switch (f->type) {
@@ -104,6 +119,11 @@ static void put_value(json_ref v, const struct field *f)
 	case TYPE_TEXTS:
 		put_map(v, f->of);
 		break;
+	case TYPE_LISTS:
+		put_lists(v, f->of);
+		break;
+	case TYPE_KNOWN:
+		break; /* put_object passes over it */
 	case TYPE_OBJECT:
 	case TYPE_INCLUDE:
 		put_object(v, f->of);
@@ -121,7 +141,7 @@ static void put_object(json_ref object, enum struct_id id)
 		const struct field *f = &rows[i];
 		json_ref v = object;
 
-		if (f->in != id)
+		if (f->in != id || f->type == TYPE_KNOWN)
 			continue;
 		if (f->type != TYPE_INCLUDE)
 			v = body_get(object, f->folded.s);
@@ -157,7 +177,8 @@ static void put_facts(const struct facts *f)
 		fputs("{\"readable\":false}\n", stdout);
 		return;
 	}
-	printf("{\"readable\":true,\"operation\":\"%s\",\"name\":", f->route->name);
+	printf("{\"readable\":true,\"hidden\":%s,\"operation\":\"%s\",\"name\":",
+		f->incomplete ? "true" : "false", f->route->name);
 	put_hex(f->name);
 	fputs(",\"query\":{", stdout);
 	put_query(f->target.query);

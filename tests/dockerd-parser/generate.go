@@ -357,7 +357,7 @@ func (g *generator) value(f field, depth int) string {
 		return "[" + g.several(g.text) + "]"
 	case "list":
 		return "[" + g.several(func() string { return g.object(f.of, depth+1) }) + "]"
-	case "map", "texts":
+	case "map", "texts", "lists":
 		return "{" + g.several(func() string { return g.entry(f, depth) }) + "}"
 	}
 	return g.object(f.of, depth+1)
@@ -370,9 +370,9 @@ func (g *generator) entry(f field, depth int) string {
 	case "ExposedPorts", "Volumes":
 		value = "{}"
 	case "PortBindings":
-		value = `[{"HostPort":` + g.text() + `}]`
+		value = `[{"HostPort":` + g.text() + `,"HostIp":` + g.text() + `}]`
 	}
-	if f.of != "" {
+	if f.of != "" && f.kind != "lists" {
 		value = g.object(f.of, depth+1)
 	}
 	return g.text() + ":" + value

@@ -84,6 +84,7 @@ func (p *partner) end() {
 type run struct {
 	routes  []*route
 	fields  map[string][]field
+	known   map[string][]field
 	vectors []request
 	program string
 	seed    int64
@@ -201,8 +202,14 @@ func (r *run) report(n int64) bool {
 	for i, f := range r.findings {
 		fmt.Printf("# disagreement %d: %s\n#   %q\n", i+1, strings.Join(f.found, "; "), f.raw)
 	}
-	fmt.Printf("1..1\n")
-	return good
+	strange := unknownFields(r.known)
+	if len(strange) == 0 {
+		fmt.Printf("ok 2 - fields.tab has every field of this dockerd\n")
+	} else {
+		fmt.Printf("not ok 2 - fields.tab has every field of this dockerd\n# %s\n", strings.Join(strange, " "))
+	}
+	fmt.Printf("1..2\n")
+	return good && len(strange) == 0
 }
 
 func main() {
@@ -217,7 +224,7 @@ func main() {
 	logrus.SetOutput(io.Discard)
 	r := &run{program: *program, seed: *seed, missing: map[string]bool{}}
 	r.routes = readRoutes(filepath.Join(*root, "src/core/tables/routes.tab"))
-	r.fields = readFields(filepath.Join(*root, "src/core/tables/fields.tab"))
+	r.fields, r.known = readFields(filepath.Join(*root, "src/core/tables/fields.tab"))
 	r.vectors = readVectors(filepath.Join(*root, "tests/vectors/vectors.jsonl"))
 	if *show >= 0 {
 		fmt.Printf("%q\n", r.generator().next(*seed, *show).bytes())

@@ -53,14 +53,20 @@ func readRoutes(path string) []*route {
 	return out
 }
 
-func readFields(path string) map[string][]field {
-	out := map[string][]field{}
+// readFields returns the fields of each struct, without those of which dsp knows the name alone;
+// known has these too.
+func readFields(path string) (out, known map[string][]field) {
+	out, known = map[string][]field{}, map[string][]field{}
 	for _, row := range rows(path) {
 		of := row[3]
 		if of == "-" {
 			of = ""
 		}
-		out[row[0]] = append(out[row[0]], field{row[1], row[2], of})
+		f := field{row[1], row[2], of}
+		known[row[0]] = append(known[row[0]], f)
+		if f.kind != "known" {
+			out[row[0]] = append(out[row[0]], f)
+		}
 	}
-	return out
+	return out, known
 }

@@ -98,23 +98,23 @@ static bool is_list_of(const json_t *v, json_type type)
 	return json_is_array(v);
 }
 
-static void check_texts(const json_t *v)
+static void check_map_of(const json_t *v, json_type type)
 {
 	json_t *object = (json_t *)(uintptr_t)v;
 
 	CHECK(json_is_object(v));
 	for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
-		const json_t *text = json_object_iter_value(i);
+		const json_t *value = json_object_iter_value(i);
 
-		CHECK(json_is_string(text) || json_is_null(text));
+		CHECK(json_typeof(value) == type || json_is_null(value));
 	}
 }
 
-static void check_type(const json_t *v, enum field_type type)
+static void check_type(const json_t *v, const struct field *f)
 {
 	if (json_is_null(v))
 		return;
-	switch (type) {
+	switch (f->type) {
 	case TYPE_BOOL:
 		CHECK(json_is_boolean(v));
 		break;
@@ -131,10 +131,17 @@ static void check_type(const json_t *v, enum field_type type)
 		CHECK(is_list_of(v, JSON_OBJECT));
 		break;
 	case TYPE_TEXTS:
-		check_texts(v);
+		check_map_of(v, JSON_STRING);
 		break;
-	case TYPE_OBJECT:
 	case TYPE_MAP:
+		if (f->of != STRUCT_NONE)
+			check_map_of(v, JSON_OBJECT);
+		CHECK(json_is_object(v));
+		break;
+	case TYPE_KNOWN:
+		break;
+	case TYPE_LISTS:
+	case TYPE_OBJECT:
 	case TYPE_INCLUDE:
 		CHECK(json_is_object(v));
 		break;
@@ -145,11 +152,12 @@ static void walk_member(const char *key, const json_t *v, enum struct_id in, int
 {
 	const struct field *f = find(in, key);
 
-	if (f)
-		check_type(v, f->type);
-	else if (json_is_object(v))
+	if (json_is_object(v) && (!f || (f->type == TYPE_KNOWN && f->of == STRUCT_NONE)))
 		f = find(STRUCT_ANY, key);
-	walk(v, f ? f->of : STRUCT_NONE, f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS),
+	if (f)
+		check_type(v, f);
+	walk(v, f ? f->of : STRUCT_NONE,
+		f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS || f->type == TYPE_LISTS),
 		depth + 1);
 }
 
@@ -161,7 +169,6 @@ static void walk_object(json_t *object, enum struct_id in, bool is_map, int dept
 		const json_t *v = json_object_iter_value(i);
 
 		CHECK(strlen(json_object_iter_key(i)) == json_object_iter_key_len(i));
-		CHECK(!is_map || in == STRUCT_NONE || json_is_object(v) || json_is_null(v));
 		if (is_map)
 			walk(v, in, false, depth + 1);
 		else

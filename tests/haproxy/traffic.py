@@ -140,7 +140,7 @@ class Request:
     def usual_body(self):
         """What a real client sends with this operation."""
         kind = self.route.body if self.route else "none"
-        if kind == "json":
+        if kind in ("json", "json-or-none"):
             return b"[]" if self.route.schema.startswith("[") else b"{}", "application/json"
         if kind == "tar":
             return CHUNKED, "application/x-tar"
@@ -164,13 +164,19 @@ class Request:
         if hidden and (self.content_type or "").startswith(FORM):
             return False
         kind = self.route.body if self.route else "none"
-        if kind in ("json", "json-optional") and isinstance(self.body, bytes):
+        if kind in ("json", "json-or-none", "json-optional") and isinstance(self.body, bytes):
             return self.is_json()
+        if kind == "json-or-none":
+            return self.body is None
         if kind == "json":
             return self.route.operation == "system_auth"
         if kind in ("none", "json-optional") and self.method in ("POST", "PUT") and hidden:
-            return not self.content_type
+            return not self.content_type or self.is_harmless()
         return True
+
+    def is_harmless(self):
+        """Whether a hidden body changes nothing that dsp decides by."""
+        return bool(self.route) and ("prune" in self.route.powers or self.route.operation == "container_commit")
 
     def is_json(self):
         try:

@@ -9,6 +9,7 @@ known='
 mem(chr|cmp|cpy|mem|move|set)|bcmp|str(chr|cmp|len|ncasecmp|ncmp|nlen|rchr|spn|cspn)|strcasecmp|qsort|bsearch
 strerrordesc_np|v?snprintf|str(tol|toul|toll|toull)
 malloc|calloc|realloc|free
+inet_(ntop|pton)
 base64_[a-z_]+|nettle_[a-z0-9_]+
 __popcountdi2|__ctype_(b|tolower|toupper)_loc|__[a-z]+_chk|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
 '

@@ -41,7 +41,7 @@ LIBRARIES = {
 
 # The core computes: of the system it knows types, strings, sorting and snprintf.
 CORE_SYSTEM = {
-    "errno.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
+    "arpa/inet.h", "errno.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
     "string.h", "strings.h",
 }
 

@@ -125,7 +125,7 @@ static void bodies_of_containers(void **state)
 			"create log_driver; Type syslog, Config address" },
 		{ "\"PortBindings\":{\"80/tcp\":[{\"HostIp\":\"::1\",\"HostPort\":\"8\"},{}]}",
 			"create publish_ports; ::1:8:80/tcp, 80/tcp" },
-		{ "\"PortBindings\":{\"80/tcp\":[]}", "create" },
+		{ "\"PortBindings\":{\"80/tcp\":[]}", "create publish_ports; 80/tcp" },
 		{ "\"NetworkMode\":\"host\"",
 			"create host_network; NetworkMode host, NetworkMode host" },
 		{ "\"NetworkMode\":\"mine\"", "create; NetworkMode mine" },

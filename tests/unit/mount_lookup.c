@@ -237,7 +237,7 @@ static void not_there(void **state)
 	is(place("/to-to-new"), "o", place("/own/new/more"));
 	is(place("/to-run"), "k", "/run/docker.sock");
 	is("/var/run/docker.sock.none", "", NULL);
-	is("/run/docker/containerd/containerd.sock", "ko", NULL);
+	is("/run/docker/containerd/containerd.sock", "k", NULL);
 }
 
 /* The look-up fails: the request is unreadable, with these words. */
@@ -328,7 +328,12 @@ static void sockets(void **state)
 	is("/run", "sk", "/run");
 	is("/run/docker", "sk", "/run/docker");
 	is("/run/docker/plugins", "sko", "/run/docker/plugins");
-	is("/run/containerd/containerd.sock", "sko", NULL);
+	is("/run/containerd/containerd.sock", "sk", NULL);
+	(void)make_socket("/run/containerd/other.sock");
+	link_to("/run/containerd/none", place("/to-containerd"));
+	is("/run/containerd", "sk", NULL);
+	is("/run/containerd/other.sock", "sk", NULL);
+	is(place("/to-containerd"), "k", NULL);
 	is("/run/other", "s", "/run/other");
 	is("/run/other/other.sock", "s", NULL);
 	assert_int_equal(link("/run/docker.sock", "/run/other/hard"), 0);

@@ -23,10 +23,12 @@ static void names(void **state)
 		const char *flags, *socket, *names, *dir;
 	} table[] = {
 		{ "", "/run/docker/plugins/dsp.sock", "dsp", "/run/docker/plugins" },
-		{ "", "/run/docker/plugins/a/b.sock", "b", "/run/docker/plugins/a" },
-		{ "", "/run/x", "x", "/run" },
-		{ "", "x.sock.sock", "x.sock", "" },
-		{ "DSP_NAME=one,a/two:3", "/run/dsp.sock", "one,a/two:3", "/run" },
+		{ "", "/run/docker/plugins/a/b.sock", "b,dsp", "/run/docker/plugins/a" },
+		{ "", "/run/x", "x,dsp", "/run" },
+		{ "", "x.sock.sock", "x.sock,dsp", "" },
+		{ "DSP_NAME=one,a/two:3", "/run/dsp.sock", "one,a/two:3,dsp", "/run" },
+		{ "DSP_NAME=library/dsp:2,one", "/run/two.sock", "library/dsp:2,one,two", "/run" },
+		{ "DSP_NAME=one,a/two:3", "/run/one.sock", "one,a/two:3,dsp", "/run" },
 	};
 	static struct policy p;
 

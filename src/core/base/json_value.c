@@ -73,7 +73,12 @@ static bool parse_word(struct parser *p, struct json_value *v)
 		: c == 'f' ? JSON_VALUE_FALSE
 		: c == 'n' ? JSON_VALUE_NULL
 			   : JSON_VALUE_NUMBER;
-	return json_reader_skip(&p->reader);
+	if (!json_reader_skip(&p->reader))
+		return false;
+	if (v->kind == JSON_VALUE_NUMBER)
+		v->text = (struct span){ p->text + v->at,
+			(size_t)(p->reader.at - p->text) - v->at };
+	return true;
 }
 
 static bool parse_value(struct parser *p, struct span key, int depth)
@@ -156,16 +161,28 @@ bool json_value_true(json_ref v)
 
 struct span json_value_text(json_ref v)
 {
-	return v ? v->text : (struct span){ NULL, 0 };
+	return v && v->kind == JSON_VALUE_STRING ? v->text : (struct span){ NULL, 0 };
+}
+
+struct span json_value_number(json_ref v)
+{
+	return v && v->kind == JSON_VALUE_NUMBER ? v->text : (struct span){ NULL, 0 };
 }
 
 bool json_value_empty(json_ref v)
 {
+	struct span digits = json_value_number(v);
+
 	if (!v || v->kind == JSON_VALUE_NULL || v->kind == JSON_VALUE_FALSE)
 		return true;
-	if (v->kind == JSON_VALUE_STRING)
-		return v->text.n == 0;
-	return (v->kind == JSON_VALUE_LIST || v->kind == JSON_VALUE_OBJECT) && v->count == 0;
+	if (v->kind == JSON_VALUE_TRUE)
+		return false;
+	if (v->kind != JSON_VALUE_NUMBER)
+		return v->count == 0 && v->text.n == 0;
+	/* A zero has no other digit before its exponent. */
+	while (digits.n > 0 && strchr("-0.", digits.s[0]))
+		digits = span_after(digits, 1);
+	return digits.n == 0 || digits.s[0] == 'e' || digits.s[0] == 'E';
 }
 
 json_ref json_value_first(json_ref v)

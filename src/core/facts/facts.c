@@ -36,6 +36,16 @@ static bool has_empty_body(const struct request *rq)
 	return rq->has_content_length && span_equal(rq->content_length, SPAN("0"));
 }
 
+/*
+ * Whether there is no body for certain: a length of 0, or neither a length nor a Content-Type, for
+ * the handlers of JSON bodies refuse a body without one.
+ */
+static bool has_no_body(const struct request *rq)
+{
+	return !rq->body64 &&
+		(has_empty_body(rq) || (!rq->has_content_length && !rq->has_content_type));
+}
+
 /* f->doubt is set. advice: static, or NULL. */
 static void mark_unreadable(struct facts *f, const char *advice)
 {
@@ -64,6 +74,18 @@ static void doubt_missing_body(const struct request *rq, struct facts *f)
 			: "send it as application/json");
 }
 
+/*
+ * Whether a body that is not shown changes nothing that dsp decides by: filters of a prune, which
+ * takes what is unused and no more, and what a commit puts into its image. The name of that image
+ * may be another then.
+ */
+static bool hidden_body_is_harmless(const struct route *route)
+{
+	struct powerset own = route_powers(route);
+
+	return powerset_has(&own, POWER_PRUNE) || route->operation == OP_CONTAINER_COMMIT;
+}
+
 /* Whether the headers alone make it unreadable, whatever the operation does with a body. */
 static bool headers_in_doubt(const struct request *rq, struct facts *f)
 {
@@ -82,6 +104,10 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 	/* dockerd shows the last Content-Type, and reads a form where the first one says so. */
 	if ((body == BODY_NONE || body == BODY_JSON_OPTIONAL) && !rq->body64 &&
 		rq->has_content_type && takes_form) {
+		if (f->route && hidden_body_is_harmless(f->route)) {
+			f->incomplete = true;
+			return false;
+		}
 		err_set(&f->doubt, 0,
 			"it has a Content-Type and perhaps a body that was not passed on");
 		mark_unreadable(f, "send Content-Length: 0, or no Content-Type");
@@ -107,6 +133,24 @@ static int parse_body(const struct request *rq, struct facts *f, struct err *e)
 	return powers_from_body(f) == 0 ? 0 : FAIL(e, ENOMEM, "a request's body");
 }
 
+/* Methods are in capitals: dockerd has no route for "post". f->doubt says so; the rest is exact. */
+static void doubt_method(struct span method, struct facts *f)
+{
+	static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t n = strlen(names[i]);
+		char shown[16];
+
+		if (method.n != n || strncasecmp(method.s, names[i], n) != 0 ||
+			memcmp(method.s, names[i], n) == 0)
+			continue;
+		text_escape(method, shown, sizeof(shown));
+		err_set(&f->doubt, 0, "its method \"%s\" is not %s", shown, names[i]);
+		f->advice = "send the method in capitals";
+	}
+}
+
 /* The name that POST /plugins/create and /plugins/pull give a plugin. room: the query's length. */
 static struct span plugin_name(const struct facts *f, char *room)
 {
@@ -126,6 +170,7 @@ static int parse_query(const struct request *rq, struct facts *f, char *room, st
 	f->plain_name = route_is_plain(f->name);
 	if (!f->route) {
 		powerset_add(&f->powers, POWER_UNKNOWN);
+		doubt_method(rq->method, f);
 		return 0;
 	}
 	if (powers_from_query(f, rq) != 0)
@@ -138,7 +183,8 @@ static int parse_query(const struct request *rq, struct facts *f, char *room, st
 int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 {
 	char *room = ret->small;
-	bool json;
+	enum body_kind body;
+	bool needed;
 
 	ret->route = NULL;
 	ret->target = (struct target){ .query = { NULL, 0 } };
@@ -172,11 +218,12 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	}
 	if (headers_in_doubt(rq, ret) || !ret->route)
 		return 0;
-	json = ret->route->body == BODY_JSON || ret->route->body == BODY_JSON_OPTIONAL;
-	if (json && rq->body64)
+	body = ret->route->body;
+	needed = body == BODY_JSON || (body == BODY_JSON_OR_NONE && !has_no_body(rq));
+	if (rq->body64 && (needed || body == BODY_JSON_OPTIONAL))
 		return parse_body(rq, ret, e);
 	/* From 23.0.15 on dockerd keeps login bodies, which hold a password, to itself. */
-	if (ret->route->body == BODY_JSON && ret->route->operation != OP_SYSTEM_AUTH)
+	if (needed && ret->route->operation != OP_SYSTEM_AUTH)
 		doubt_missing_body(rq, ret);
 	return 0;
 }

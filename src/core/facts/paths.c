@@ -7,8 +7,11 @@ static const struct span own_directories[] = {
 	SPAN_INIT("/run/docker/plugins"),
 	SPAN_INIT("/etc/dsp"),
 	SPAN_INIT("/etc/docker"),
-	SPAN_INIT("/run/containerd"),
-	SPAN_INIT("/run/docker/containerd"),
+	/* Plugins of NRI, which dockerd 29 and containerd run as root, and what configures them. */
+	SPAN_INIT("/usr/libexec/docker/nri-plugins"),
+	SPAN_INIT("/opt/nri"),
+	SPAN_INIT("/etc/nri"),
+	SPAN_INIT("/run/nri"),
 	/* Specifications of plugins, and managed plugins as dockerd finds them. */
 	SPAN_INIT("/usr/lib/docker/plugins"),
 	SPAN_INIT("/var/lib/docker/plugins"),
@@ -18,6 +21,12 @@ static const struct span own_directories[] = {
 	SPAN_INIT("/etc/sysconfig/docker"),
 	SPAN_INIT("/etc/conf.d/docker"),
 	SPAN_INIT("/etc/init.d/docker"),
+};
+
+/* Monitoring agents mount these: all in them counts as containerd's socket. */
+static const struct span containerd_directories[] = {
+	SPAN_INIT("/run/containerd"),
+	SPAN_INIT("/run/docker/containerd"),
 };
 
 /* The plugins' directory holds dsp's own socket, over which a client can pose as dockerd. */
@@ -248,6 +257,10 @@ bool path_holds_socket(struct span path)
 		if (path_within(sockets[i], path))
 			return true;
 	}
+	for (size_t i = 0; i < COUNT(containerd_directories); i++) {
+		if (path_within(path, containerd_directories[i]))
+			return true;
+	}
 	return false;
 }
 
@@ -255,6 +268,12 @@ const struct span *path_dsp_directories(size_t *count)
 {
 	*count = COUNT(own_directories);
 	return own_directories;
+}
+
+const struct span *path_containerd_directories(size_t *count)
+{
+	*count = COUNT(containerd_directories);
+	return containerd_directories;
 }
 
 const struct span *path_sockets(size_t *count)

@@ -96,8 +96,7 @@ bool power_rules_have_kind(const struct route *route, enum attribute_kind kind)
 	size_t count;
 	const struct power_rule *rules = power_rules_of_operation(route->operation, &count);
 
-	return any_of_kind(rules, count, kind) ||
-		(route->operation != OP_CONTAINER_UPDATE && struct_has_kind(route->schema, kind));
+	return any_of_kind(rules, count, kind) || struct_has_kind(route->schema, kind);
 }
 
 bool power_rules_mean_any(const struct route *route, enum attribute_kind kind)

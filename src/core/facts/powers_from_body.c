@@ -1,6 +1,7 @@
 #include "powers_from_body.h"
 
 #include "dsp/core/base/text.h"
+#include "dsp/core/parse/address.h"
 #include "dsp/core/parse/body.h"
 #include "dsp/core/parse/fields.h"
 #include "power_tests.h"
@@ -55,6 +56,23 @@ static int powers_from_other(
 	struct span text = json_value_text(node->value);
 
 	return add_if(text.n > 0 && !text_in_list(text, rule->arg), f, rule, text);
+}
+
+/* A number other than 0. */
+static int powers_from_number(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct span digits = json_value_number(node->value);
+
+	return add_if(digits.n > 0 && !json_value_empty(node->value), f, rule, digits);
+}
+
+static int powers_from_negative(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	if (!span_starts(json_value_number(node->value), SPAN("-")))
+		return 0;
+	return powers_from_number(f, rule, node);
 }
 
 static int powers_from_container(
@@ -114,13 +132,100 @@ static int powers_from_elements(
 	return 0;
 }
 
+/* Whether a list such as "mtu,mode=nat|isolated" has the key, with this value where it has values. */
+static bool list_allows(struct span list, struct span key, struct span val)
+{
+	while (list.n > 0) {
+		struct span item = span_cut(&list, ',');
+		struct span values = span_after(item, span_find(item, '='));
+
+		item.n -= values.n;
+		if (!span_equal(item, key))
+			continue;
+		if (values.n == 0)
+			return true;
+		for (values = span_after(values, 1); values.n > 0;) {
+			if (span_equal(span_cut(&values, '|'), val))
+				return true;
+		}
+	}
+	return false;
+}
+
 static int powers_from_keys_but(
 	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
 	json_ref map = node->value;
 
 	for (json_ref m = json_value_first(map); m; m = json_value_next(map, m)) {
-		if (!text_in_list(m->key, rule->arg) && add_text(f, rule, m->key) != 0)
+		if (!list_allows(span_of(rule->arg), m->key, json_value_text(m)) &&
+			add_text(f, rule, m->key) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Options of a log driver. "labels" and "env" choose what a line holds beside its text: journald
+ * makes fields of these, and a container could write a line that looks like another's. Without a
+ * name the driver may be journald.
+ */
+static int powers_from_log_options(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	static const char harmless[] = "max-size,max-file,compress,tag,mode,max-buffer-size";
+	static const char selections[] = "labels,labels-regex,env,env-regex";
+	struct span driver = json_value_text(body_get(node->object, rule->arg));
+	bool own_file = text_in_list(driver, "json-file,local,none");
+	json_ref map = node->value;
+
+	for (json_ref m = json_value_first(map); m; m = json_value_next(map, m)) {
+		if (!text_in_list(m->key, harmless) &&
+			!(own_file && text_in_list(m->key, selections)) &&
+			add_text(f, rule, m->key) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Whether a key has a word of those whose annotations are read by a runtime, its shim, a hook or a
+ * plugin: "org.systemd.property.TasksMax", "dev.gvisor.x", "run.oci.handler". A word is made of
+ * letters and digits.
+ */
+static bool names_runtime(struct span key)
+{
+	static const char readers[] =
+		"systemd,criu,run,oci,runc,crun,youki,runsc,gvisor,kata,katacontainers,"
+		"virtcontainers,containerd,containers,cri,crio,kubernetes,k8s,nri,cdi,nvidia,amd,"
+		"intel,docker,moby,podman,sysbox,nestybox,wasm,firecracker,kuasar,microsoft,"
+		"noderesource,hook,hooks,runtime";
+
+	while (key.n > 0) {
+		char word[16];
+		size_t n = 0;
+
+		for (; n < key.n && n < sizeof(word); n++) {
+			char c = key.s[n];
+
+			word[n] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+			if (!((word[n] >= 'a' && word[n] <= 'z') || (c >= '0' && c <= '9')))
+				break;
+		}
+		if (n > 0 && text_in_list((struct span){ word, n }, readers))
+			return true;
+		key = span_after(key, n < key.n ? n + 1 : n);
+	}
+	return false;
+}
+
+static int powers_from_annotations(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	json_ref map = node->value;
+
+	for (json_ref m = json_value_first(map); m; m = json_value_next(map, m)) {
+		if (names_runtime(m->key) && add_text(f, rule, m->key) != 0)
 			return -1;
 	}
 	return 0;
@@ -138,18 +243,22 @@ static int powers_from_keys(
 	return 0;
 }
 
-/* "127.0.0.1:8080:80/tcp", as far as it is given. */
+/* "127.0.0.1:8080:80/tcp", as far as it is given. binding may be NULL: dockerd chooses a port. */
 static int add_port(
 	struct facts *f, const struct power_rule *rule, struct span port, json_ref binding)
 {
 	struct span ip = json_value_text(body_get(binding, "hostip"));
+	char address[ADDRESS_MOST];
+	size_t address_n = address_canonical(ip, address);
 	struct span host = json_value_text(body_get(binding, "hostport"));
-	size_t n = ip.n + host.n + port.n + 2;
+	size_t n = (address_n > 0 ? address_n : ip.n) + host.n + port.n + 2;
 	char *text = attributes_alloc(&f->attributes, n);
 	struct line l;
 
 	if (!text)
 		return -1;
+	if (address_n > 0)
+		ip = (struct span){ address, address_n };
 	line_init(&l, text, n + 1);
 	line_add_cut(&l, ip);
 	line_add(&l, "%s", ip.n > 0 ? ":" : "");
@@ -159,14 +268,21 @@ static int add_port(
 	return add_text(f, rule, (struct span){ text, l.n });
 }
 
-/* Each binding of each port; a port without a binding publishes nothing. */
+/*
+ * Each binding of each port. A port without a binding gets a random port of every address from
+ * dockerd 28 on (measured); 20.10 publishes nothing.
+ */
 static int powers_from_ports(
 	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
 	json_ref map = node->value;
 
 	for (json_ref port = json_value_first(map); port; port = json_value_next(map, port)) {
-		for (json_ref b = json_value_first(port); b; b = json_value_next(port, b)) {
+		json_ref b = json_value_first(port);
+
+		if (!b && add_port(f, rule, port->key, NULL) != 0)
+			return -1;
+		for (; b; b = json_value_next(port, b)) {
 			if (add_port(f, rule, port->key, b) != 0)
 				return -1;
 		}
@@ -201,20 +317,30 @@ static int apply_rules(struct facts *f, const struct field *field, const struct 
 static int walk_struct(
 	struct facts *f, enum struct_id schema, json_ref object, const struct body_node *parent);
 
-/* Walks the structs that a field holds: one, or those of a list or a map. */
-static int walk_field(struct facts *f, const struct field *field, const struct body_node *node)
+/* Walks the structs of a value: itself, or those of a list, of a map, of the lists in them. */
+static int walk_value(
+	struct facts *f, enum struct_id of, bool is_map, json_ref v, const struct body_node *node)
 {
-	json_ref v = node->value;
-
-	if (field->of == STRUCT_NONE)
+	if (v->kind == JSON_VALUE_OBJECT && !is_map)
+		return walk_struct(f, of, v, node);
+	if (v->kind != JSON_VALUE_LIST && v->kind != JSON_VALUE_OBJECT)
 		return 0;
-	if (field->type == TYPE_OBJECT)
-		return walk_struct(f, field->of, v, node);
 	for (json_ref e = json_value_first(v); e; e = json_value_next(v, e)) {
-		if (walk_struct(f, field->of, e, node) != 0)
+		if (walk_value(f, of, false, e, node) != 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* A field that no dockerd of fields.tab knows: a newer one may give it any meaning. */
+static int add_unknown_field(struct facts *f, json_ref member)
+{
+	static const struct power_rule rule = {
+		.name = SPAN_INIT("field"),
+		.power = POWER_UNKNOWN_FIELD,
+	};
+
+	return json_value_empty(member) ? 0 : add_text(f, &rule, member->key);
 }
 
 static int walk_struct(
@@ -223,14 +349,22 @@ static int walk_struct(
 	struct body_node node = { .parent = parent, .object = object };
 	json_ref m;
 
-	if (!object || object->kind != JSON_VALUE_OBJECT)
+	if (!object || object->kind != JSON_VALUE_OBJECT || schema == STRUCT_NONE)
 		return 0;
 	for (m = json_value_first(object); m; m = json_value_next(object, m)) {
-		const struct field *field = json_value_given(m) ? field_find(schema, m->key) : NULL;
+		const struct field *field = field_find(schema, m->key);
 
 		node.value = m;
-		if (field &&
-			(apply_rules(f, field, &node) != 0 || walk_field(f, field, &node) != 0))
+		if (!json_value_given(m))
+			continue;
+		if (!field && add_unknown_field(f, m) != 0)
+			return -1;
+		if (field && apply_rules(f, field, &node) != 0)
+			return -1;
+		if (field && field->of != STRUCT_NONE &&
+			walk_value(f, field->of,
+				field->type == TYPE_MAP || field->type == TYPE_LISTS, m,
+				&node) != 0)
 			return -1;
 	}
 	return 0;
@@ -258,9 +392,6 @@ static int apply_rules_of_absence(struct facts *f)
 
 int powers_from_body(struct facts *f)
 {
-	/* dockerd takes limits and the restart policy alone from an update's body. */
-	if (f->route->operation == OP_CONTAINER_UPDATE)
-		return 0;
 	/* dockerd up to 25 takes a whole HostConfig with a start of the old form. */
 	if (f->route->operation == OP_CONTAINER_START && f->body->count > 0)
 		powerset_add(&f->powers, POWER_CREATE);

@@ -12,10 +12,13 @@ static const char default_capabilities[] =
 	"CAP_SETUID,CAP_SETFCAP,CAP_SETPCAP,CAP_NET_BIND_SERVICE,CAP_SYS_CHROOT,CAP_KILL,"
 	"CAP_AUDIT_WRITE";
 
-/* What a container does not see, and sees read-only, by default (oci/defaults.go, 20.10). */
-static const char *const masked[] = { "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys",
-	"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-	"/proc/scsi", "/sys/firmware", NULL };
+/*
+ * What a container does not see, and sees read-only, by default (oci/defaults.go): the longest list
+ * of all versions, 28.5.2's. It also masks a directory of each processor, which 20.10 does not.
+ */
+static const char *const masked[] = { "/proc/asound", "/proc/acpi", "/proc/interrupts",
+	"/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+	"/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap", NULL };
 static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 	"/proc/sysrq-trigger", NULL };
 
@@ -79,12 +82,15 @@ int powers_from_capability(
 
 /* What strconv.ParseBool takes for true. */
 static const char go_true[] = "1,t,T,TRUE,true,True";
+static const char go_false[] = "0,f,F,FALSE,false,False";
 
 /* Whether a security option asks for what Docker does anyway (daemon_unix.go). */
 static bool is_default_option(struct span key, struct span val)
 {
 	if (span_equal(key, SPAN("no-new-privileges")))
 		return text_in_list(val, go_true);
+	if (span_equal(key, SPAN("writable-cgroups")))
+		return text_in_list(val, go_false);
 	if (span_equal(key, SPAN("seccomp")))
 		return span_equal(val, SPAN("builtin"));
 	return span_equal(key, SPAN("apparmor")) && span_equal(val, SPAN("docker-default"));

@@ -126,11 +126,11 @@ static bool all_of(json_ref v, enum json_value_kind of, enum json_value_kind kin
 }
 
 /* Why v cannot be the value of a field; NULL: it can. null can always (Go then keeps the zero). */
-static const char *wrong_type(json_ref v, enum field_type type)
+static const char *wrong_type(json_ref v, const struct field *f)
 {
 	if (v->kind == JSON_VALUE_NULL)
 		return NULL;
-	switch (type) {
+	switch (f->type) {
 	case TYPE_BOOL:
 		return v->kind == JSON_VALUE_TRUE || v->kind == JSON_VALUE_FALSE
 			? NULL
@@ -151,8 +151,15 @@ static const char *wrong_type(json_ref v, enum field_type type)
 	case TYPE_TEXTS:
 		return all_of(v, JSON_VALUE_OBJECT, JSON_VALUE_STRING) ? NULL
 								       : "is not a map of strings";
-	case TYPE_OBJECT:
+	case TYPE_KNOWN:
+		return NULL;
 	case TYPE_MAP:
+		if (v->kind == JSON_VALUE_OBJECT && f->of != STRUCT_NONE &&
+			!all_of(v, JSON_VALUE_OBJECT, JSON_VALUE_OBJECT))
+			return "holds a value that is not an object";
+		break;
+	case TYPE_LISTS:
+	case TYPE_OBJECT:
 	case TYPE_INCLUDE:
 		break;
 	}
@@ -162,30 +169,17 @@ static const char *wrong_type(json_ref v, enum field_type type)
 static int check_member(json_ref v, enum struct_id schema, const struct place *at, struct err *why)
 {
 	const struct field *f = schema != STRUCT_NONE ? field_find(schema, v->key) : NULL;
-	struct place here = { .up = at };
+	struct place here = { .up = at, .name = f ? f->name.s : NULL };
+	const char *wrong;
 
-	if (f) {
-		const char *wrong = wrong_type(v, f->type);
-
-		here.name = f->name.s;
-		if (wrong)
-			return fail_at(&here, wrong, why);
-	} else if (v->kind == JSON_VALUE_OBJECT) {
+	if (v->kind == JSON_VALUE_OBJECT && (!f || (f->type == TYPE_KNOWN && f->of == STRUCT_NONE)))
 		f = field_find(STRUCT_ANY, v->key);
-	}
+	wrong = f ? wrong_type(v, f) : NULL;
+	if (wrong)
+		return fail_at(&here, wrong, why);
 	return check_value(v, f ? f->of : STRUCT_NONE,
-		f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS), &here, why);
-}
-
-/* One value of a map, whose keys are data and not names of fields. */
-static int check_map_value(
-	json_ref v, enum struct_id schema, const struct place *at, struct err *why)
-{
-	struct place here = { .up = at };
-
-	if (schema != STRUCT_NONE && v->kind != JSON_VALUE_OBJECT && v->kind != JSON_VALUE_NULL)
-		return fail_at(at, "holds a value that is not an object", why);
-	return check_value(v, schema, false, &here, why);
+		f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS || f->type == TYPE_LISTS), &here,
+		why);
 }
 
 /* Checks v and all that is in it. */
@@ -200,9 +194,8 @@ static int check_value(
 	if (!is_list && check_keys(v, is_map, at, why) != 0)
 		return -1;
 	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
-		int rc = is_list ? check_value(m, schema, false, &element, why)
-			: is_map ? check_map_value(m, schema, at, why)
-				 : check_member(m, schema, at, why);
+		int rc = is_list || is_map ? check_value(m, schema, false, &element, why)
+					   : check_member(m, schema, at, why);
 
 		if (rc != 0)
 			return -1;

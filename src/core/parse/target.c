@@ -37,8 +37,9 @@ long target_unescape(struct span in, char *out)
 }
 
 /*
- * Refuses control bytes, to which net/http answers 400, and U+FFFD, which dockerd's JSON shows in
- * place of bytes that are not UTF-8: the real bytes are then unknown.
+ * Refuses control bytes, to which net/http answers 400, blanks, which end a target in HTTP/1.1, and
+ * U+FFFD, which dockerd's JSON shows in place of bytes that are not UTF-8: the real bytes are then
+ * unknown.
  */
 static int check_bytes(struct span raw, struct err *why)
 {
@@ -47,6 +48,8 @@ static int check_bytes(struct span raw, struct err *why)
 
 		if (c < 0x20 || c == 0x7f)
 			return FAIL(why, 0, "its target holds a control byte");
+		if (c == ' ')
+			return FAIL(why, 0, "its target holds a blank");
 		if (c == 0xef && span_starts(span_after(raw, i), SPAN("\xef\xbf\xbd")))
 			return FAIL(why, 0, "its target holds bytes that are not UTF-8");
 	}

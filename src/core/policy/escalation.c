@@ -10,10 +10,10 @@ static struct powerset powers_of_body(const struct route *route)
 {
 	struct powerset all = power_rules_all_powers(route->schema);
 
-	if (route->operation == OP_CONTAINER_UPDATE)
-		return (struct powerset){ { 0 } };
 	if (powerset_has(&all, POWER_HOST_MOUNTS))
 		powerset_add(&all, POWER_DSP_FILES);
+	if (route->schema != STRUCT_NONE)
+		powerset_add(&all, POWER_UNKNOWN_FIELD);
 	if (route->schema == STRUCT_SERVICESPEC)
 		powerset_add(&all, POWER_PLUGIN_CONTROL);
 	return all;

@@ -178,7 +178,12 @@ static void write_one(const struct message *m, struct line *l)
 
 static void write_closed(const struct message *m, struct line *l)
 {
-	if (policy_is_proxy(m->policy) && !m->facts->route) {
+	if (!m->facts->route && m->facts->reading == READING_EXACT &&
+		m->facts->doubt.text[0] != '\0') {
+		line_add(l, "%s is closed (", m->decision->reason);
+		add_operation(m, l, NAME_MOST);
+		line_add(l, "): %s; %s", m->facts->doubt.text, m->facts->advice);
+	} else if (policy_is_proxy(m->policy) && !m->facts->route) {
 		line_add(l, "%s is closed (", m->decision->reason);
 		add_operation(m, l, NAME_MOST);
 		line_add(l,

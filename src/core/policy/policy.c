@@ -132,20 +132,31 @@ void policy_socket_name(const char *socket, char *out, size_t cap)
 	text_copy(file, out, cap);
 }
 
+/* A managed plugin of this name would be asked instead of dsp. */
+static void add_own_name(struct policy *p, struct span name)
+{
+	struct line l = { .text = p->names, .cap = sizeof(p->names), .n = strlen(p->names) };
+
+	if (policy_owns_name(p, reference_familiar(name)))
+		return;
+	line_add(&l, "%s%.*s", l.n > 0 ? "," : "", (int)name.n, name.s);
+}
+
 void policy_compile(
 	const struct settings *s, const char *socket, const struct rules *rules, struct policy *ret)
 {
 	const char *slash = strrchr(socket, '/');
+	char name[sizeof(s->socket)];
 
 	*ret = (struct policy){
 		.profile = s->profile, .monitor = s->mode == MODE_MONITOR, .file_rules = rules
 	};
 	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) : 0 }, ret->socket_dir,
 		sizeof(ret->socket_dir));
-	if (s->names[0] != '\0')
-		text_copy(span_of(s->names), ret->names, sizeof(ret->names));
-	else
-		policy_socket_name(socket, ret->names, sizeof(ret->names));
+	policy_socket_name(socket, name, sizeof(name));
+	text_copy(span_of(s->names), ret->names, sizeof(ret->names));
+	add_own_name(ret, span_of(name));
+	add_own_name(ret, SPAN("dsp"));
 	memcpy(ret->flags, s->flags, sizeof(ret->flags));
 	add_proxy_rules(ret);
 	for (size_t i = 0; i < POWER_COUNT; i++) {

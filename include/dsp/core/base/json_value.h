@@ -24,7 +24,7 @@ enum json_value_kind {
 /* The elements or members of a value, each with all that is in it, follow it in the array. */
 struct json_value {
 	struct span key;     /* of a member of an object */
-	struct span text;    /* of a string */
+	struct span text;    /* of a string, or a number as it is written */
 	unsigned size;       /* of the array: this value and all that is in it */
 	unsigned at;         /* where its text begins, in bytes from the start of the whole text */
 	unsigned end;        /* where its text ends: the offset behind its last byte */
@@ -47,11 +47,14 @@ MUST_USE int json_value_parse(
 bool json_value_given(json_ref v);
 bool json_value_true(json_ref v);
 
-/* Whether v is absent, null, false, zero-length, or has no elements; numbers are not empty. */
-bool json_value_empty(json_ref v);
-
 /* The value of a string; empty for everything else. */
 struct span json_value_text(json_ref v);
+
+/* A number as it is written; empty for everything else. */
+struct span json_value_number(json_ref v);
+
+/* Whether v is absent, null, false, a zero, or a string, a list or an object with nothing in it. */
+bool json_value_empty(json_ref v);
 
 /*
  * Steps through the elements of a list or the members of an object; NULL: none, or no more. A

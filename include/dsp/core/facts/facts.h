@@ -44,7 +44,8 @@ struct facts {
 	struct rule_path *rule_paths; /* in the order of the rules; lives with the attributes */
 	size_t rule_path_count;       /* 0: not looked up */
 	enum reading reading;
-	struct err doubt;   /* when reading is not exact: what is wrong, "its body ..." */
+	/* What is wrong, "its body ...": reading is not exact, or no route has such a method. */
+	struct err doubt;
 	const char *advice; /* static: what the client can do about that; or NULL */
 
 	/* Memory that the spans above may point into, freed by facts_free. */

@@ -24,9 +24,8 @@ bool path_within(struct span path, struct span dir);
 
 /*
  * Whether a clean path is, or is below, what dsp needs to stay in force: socket_dir (the directory
- * of dsp's socket), the configuration of plugins, dsp and Docker, containerd's directories, the
- * units of dsp and docker with their drop-ins, and the programs dsp, dspd, dockerd, containerd and
- * runc.
+ * of dsp's socket), the configuration of plugins (NRI's too), dsp and Docker, the units of dsp and
+ * docker with their drop-ins, and the programs dsp, dspd, dockerd, containerd and runc.
  */
 bool path_is_dsp_file(struct span path, struct span socket_dir);
 
@@ -36,14 +35,18 @@ bool path_is_dsp_file(struct span path, struct span socket_dir);
  */
 bool path_rules_host(struct span path);
 
-/* Whether a clean path is, or is above, a usual place of Docker's or containerd's socket. */
+/*
+ * Whether a clean path is, or is above, a usual place of Docker's or containerd's socket, or is one
+ * of containerd's directories, or below it.
+ */
 bool path_holds_socket(struct span path);
 
 /*
- * The directories of path_is_dsp_file, without units and programs, and the sockets of
- * path_holds_socket: the host's files may lead to them under other paths.
+ * The directories of path_is_dsp_file, without units and programs, and the sockets and containerd's
+ * directories of path_holds_socket: the host's files may lead to them under other paths.
  */
 const struct span *path_dsp_directories(size_t *count);
 const struct span *path_sockets(size_t *count);
+const struct span *path_containerd_directories(size_t *count);
 
 #endif

@@ -16,6 +16,8 @@ enum field_type {
 	TYPE_LIST,    /* a list of objects */
 	TYPE_MAP,     /* a map of objects */
 	TYPE_TEXTS,   /* a map of strings */
+	TYPE_LISTS,   /* a map, mostly of lists of objects */
+	TYPE_KNOWN,   /* any value, with objects in it or not */
 	TYPE_INCLUDE, /* the fields of another struct, as an embedded one in Go */
 };
 

@@ -35,7 +35,7 @@ struct policy {
 	const struct proxy_rule *proxy_rules[PROXY_RULES_MOST];
 	uint16_t proxy_rule_flags[PROXY_RULES_MOST];
 	size_t proxy_rule_count;
-	char names[256];                /* of this plugin, comma separated */
+	char names[528];                /* of this plugin, comma separated */
 	char socket_dir[256];           /* the directory of this plugin's socket */
 	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */
 	bool monitor;                   /* would-be denials are recorded and allowed */
@@ -47,8 +47,8 @@ struct policy {
 void policy_socket_name(const char *socket, char *out, size_t cap);
 
 /*
- * Compiles checked settings. socket: the path of dsp's socket, which names the plugin unless
- * DSP_NAME does. rules: of the policy file, or NULL; they must outlive ret.
+ * Compiles checked settings. socket: the path of dsp's socket, which gives the plugin a name beside
+ * "dsp" and those of DSP_NAME. rules: of the policy file, or NULL; they must outlive ret.
  */
 void policy_compile(const struct settings *s, const char *socket, const struct rules *rules,
 	struct policy *ret);
