@@ -49,7 +49,7 @@ MAKE = ["make", "-s", f"-j{os.environ.get('JOBS', '2')}", "B=build/mutants",
         "CFLAGS=-O0 -g0 -w -fPIC -fvisibility=default -U_FORTIFY_SOURCE",
         "LINK=-pie -Wl,-rpath,\\$$ORIGIN:\\$$ORIGIN/.."]
 JUDGED = 40     # of the answers that differ so many are judged, of different cases
-CPU = 20        # seconds, for one program
+CPU = 12        # seconds, for one program
 SUITES = [["tests/cases/run.py", f"tests/cases/{name}.cases"]
           for name in ("settings", "flags", "check", "cli", "test", "who_can")] + \
     [["tests/policy/run.py"], ["tests/policy-examples/run.py"]]
@@ -94,8 +94,9 @@ def link(objects, out):
 class Question:
     """What is asked under which settings."""
 
-    def __init__(self, question, flags, socket, judge):
+    def __init__(self, question, flags, socket, judge, explain=False):
         self.question, self.flags, self.socket = question, flags, socket
+        self.explain = explain  # a message tells the reason; of powers only this tells
         self.judge = judge      # (name of the case, what judges an answer, what it is given)
 
 
@@ -130,7 +131,8 @@ class Paper:
             for column, want in zip(case.settings, case.outcomes):
                 if "DSP_ON_BROKEN" not in column.flags:
                     self.add(Question(case.question, column.flags, column.socket,
-                                      (f"{name}: {case.text[:60]}", self.wrong_case, (case, column, want))))
+                                      (f"{name}: {case.text[:60]}", self.wrong_case, (case, column, want)),
+                                      explain=bool(case.facts)))
 
     def add(self, question):
         flags = [f"{k}={v}" for k, v in question.flags.items()]
@@ -139,9 +141,9 @@ class Paper:
         if not self.questions or line != self.settings:
             self.lines.append((line, None))
             self.settings = line
-        explain = question.judge[1] != self.wrong_case or question.judge[2][2][0] != "error"
+        line = {"question": json.dumps(question.question), "explain": question.explain}
         self.questions.append(question)
-        self.lines.append((json.dumps({"question": json.dumps(question.question), "explain": explain}) + "\n", question))
+        self.lines.append((json.dumps(line) + "\n", question))
 
     def ask_all(self, directory):
         with open(self.path, "rb") as f:
