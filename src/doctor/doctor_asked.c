@@ -162,8 +162,9 @@ void doctor_check_serving(const struct doctor *d, struct check_result *result)
 		else if (!d->systemd)
 			check_result_advise(
 				result, "kill -KILL the dsp that hangs, and start it again");
-		check_result_advise(
-			result, "systemctl kill -s KILL dsp.service; journalctl -u dsp says more");
+		check_result_advise(result,
+			"systemctl kill -s KILL dsp.service; journalctl "
+			"_SYSTEMD_UNIT=dsp.service says more");
 	} else if (d->dsp_error.code == ECONNREFUSED) {
 		check_result_add(result, CHECK_FAULT,
 			"%s is there, and nobody listens: dsp is dead", d->socket);

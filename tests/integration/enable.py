@@ -262,9 +262,6 @@ def refuses_others(lab, report):
     with report.case('refused: a dsp that denies everything'):
         lab.dsp('DSP_ON_BROKEN=deny', 'ALLOW_EXEC=perhaps')
         refused(lab, 'enable', 'would deny everything', 'ALLOW_EXEC', 'dsp reload')
-    with report.case('refused: a dsp that watches over another name'):
-        lab.dsp('DSP_NAME=other')
-        refused(lab, 'enable', 'watches over the name other')
     lab.dsp()
     with report.case('refused: a socket where dockerd does not look'):
         refused(lab, 'enable --name other --socket ' + SOCKET, 'dockerd looks for')

@@ -114,7 +114,7 @@ def fields(host):
 def read_again(host):
     """What `dsp suggest` and `dsp report` are given from the journal is a trail."""
     for program, words in (("suggest", "# dsp suggest: 3 requests"), ("report", "<!doctype html>")):
-        text = host.do("sh", "-c", f"journalctl -q -u dsp -o cat --output-fields=DSP_RECORD | dsp {program}")
+        text = host.do("sh", "-c", f"journalctl -q _SYSTEMD_UNIT=dsp.service -o cat --output-fields=DSP_RECORD | dsp {program}")
         holds(words in text, f"{program}: {text[:1000]}")
 
 
