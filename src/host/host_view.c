@@ -350,6 +350,7 @@ static void inspect_place(struct host_view *h, struct mount_info *ret)
 
 	if (!mount_table_place(&h->mounts, h->object.fd, h->object.path, h->place, &at))
 		return;
+	mount_place_write(&at, ret->place, sizeof(ret->place));
 	for (size_t i = 0; i < h->own.place_count; i++)
 		ret->dsp_file = ret->dsp_file || mount_place_within(&at, &h->own.places[i]);
 	for (size_t i = 0; i < h->sockets.place_count; i++)
@@ -370,6 +371,8 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 		ret->visible = false;
 	/* For a missing file, o->fd is its parent. */
 	if (h->object.there) {
+		ret->file_system = id.dev;
+		ret->inode = id.ino;
 		ret->socket = ret->socket || identities_has(&h->sockets.ids, &id) ||
 			identities_has(&h->containerd.ids, &id);
 		ret->device = ret->device || S_ISBLK(mode) || S_ISCHR(mode);

@@ -293,6 +293,7 @@ static void add_mount_info(struct mount_info *ret, const struct mount_info *raw)
 	ret->unknown = ret->unknown || raw->unknown || !same;
 	ret->holds_mounts = ret->holds_mounts || raw->holds_mounts;
 	memcpy(ret->path, raw->path, sizeof(raw->path));
+	memcpy(ret->place, raw->place, sizeof(raw->place));
 }
 
 /*

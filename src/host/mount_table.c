@@ -155,6 +155,20 @@ bool mount_place_within(const struct mount_place *a, const struct mount_place *b
 	return a->major == b->major && a->minor == b->minor && path_within(a->path, b->path);
 }
 
+void mount_place_write(const struct mount_place *place, char *out, size_t cap)
+{
+	struct line l;
+
+	line_init(&l, out, cap);
+	line_add(&l, "%u:%u", place->major, place->minor);
+	if (place->path.n <= 1)
+		return;
+	if (l.n + place->path.n < cap)
+		line_add_cut(&l, place->path);
+	else
+		out[0] = '\0';
+}
+
 void mount_table_mark(struct mount_table *m, const struct mount_place *place)
 {
 	for (size_t i = 0; i < m->count; i++) {

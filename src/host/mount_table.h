@@ -48,6 +48,9 @@ bool mount_table_place(struct mount_table *m, int fd, struct span path, char roo
 
 bool mount_place_within(const struct mount_place *a, const struct mount_place *b);
 
+/* Writes a place as a text, terminated: "8:1/dir"; empty where it does not fit. */
+void mount_place_write(const struct mount_place *place, char *out, size_t cap);
+
 /* Marks the mounts that contain the place. */
 void mount_table_mark(struct mount_table *m, const struct mount_place *place);
 

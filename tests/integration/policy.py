@@ -297,12 +297,13 @@ def mount_lists(users, report):
         check('Read-only' in said.text, said.text)
     with report.case('mounts: a deny rule means the path, however it is written'):
         m.allow(deny=['/var/run/docker.sock', m.lab.directory + '/mounts/plain'])
-        check(m.lab.inside('ln -sfn plain %s/link' % m.top).status == 0, 'no link')
+        made = m.lab.inside('ln -sfn plain {0}/link && mkdir -p {0}/other && mount --bind {0}/plain {0}/other'.format(m.top))
+        check(made.status == 0, made.text)
         for source in ('/var/run/docker.sock', '/run/docker.sock', '/run', '{top}/plain', '{top}/link',
-                       '{top}/link/sub', '{top}/dev/../link', '{top}', '/proc/1/root/etc'):
+                       '{top}/link/sub', '{top}/dev/../link', '{top}/other', '{top}/other/sub', '{top}', '/proc/1/root/etc'):
             refused(m.ci('create', '-v', source + ':/h', 'bb'), 'not these')
         allowed(m.ci('create', '-v', '{top}/dev:/h', 'bb'))
-    m.lab.inside('umount %s/ro/held' % m.top)
+    m.lab.inside('umount {0}/ro/held {0}/other'.format(m.top))
 
 
 def run(lab, report):

@@ -385,6 +385,40 @@ static void mounted(void **state)
 	assert_int_equal(umount(place("/m/tmpfs")), 0);
 }
 
+/* One thing under two names, and what is mounted below. */
+static void same_things(void **state)
+{
+	struct mount_info a;
+	struct mount_info b;
+
+	(void)state;
+	make_directory(place("/t"));
+	make_directory(place("/t/a"));
+	make_directory(place("/t/b"));
+	make_file(place("/t/a/file"));
+	assert_int_equal(link(place("/t/a/file"), place("/t/hard")), 0);
+	a = look_for(place("/t/a/file"), 0);
+	b = look_for(place("/t/hard"), 0);
+	assert_true(a.inode != 0 && a.inode == b.inode && a.file_system == b.file_system);
+	assert_true(a.place[0] != '\0' && strcmp(a.place, b.place) != 0);
+	assert_int_equal(unlink(place("/t/hard")), 0);
+	b = look_for(place("/t/missing"), 0);
+	assert_true(b.inode == 0 && !b.unknown && !b.visible);
+	assert_true(look_for("relative", 0).unknown);
+	assert_true(look_for("/proc/self/cwd/x", 0).unknown);
+	if (!mounts)
+		return;
+	assert_false(look_for(place("/t"), 0).holds_mounts);
+	bind_mount(place("/t/a"), place("/t/b"));
+	a = look_for(place("/t/a/file"), 0);
+	b = look_for(place("/t/b/file"), 0);
+	assert_string_equal(a.place, b.place);
+	assert_true(strcmp(a.path, b.path) != 0);
+	assert_true(look_for(place("/t"), 0).holds_mounts);
+	assert_false(look_for(place("/t/b"), 0).holds_mounts);
+	assert_int_equal(umount(place("/t/b")), 0);
+}
+
 /* The place of a mount with a space in its name is found all the same. */
 static void odd_names(void **state)
 {
@@ -478,6 +512,7 @@ static void without_openat2(void **state)
 	cmocka_unit_test(devices), \
 	cmocka_unit_test(sockets), \
 	cmocka_unit_test(mounted), \
+	cmocka_unit_test(same_things), \
 	cmocka_unit_test(odd_names), \
 	cmocka_unit_test(listens), \
 	cmocka_unit_test(many)

@@ -135,6 +135,7 @@ static const struct row {
 static struct rule_match match(struct world *w, const struct row *r, struct answer *a)
 {
 	const struct question q = { "POST", r->target, r->body, NULL, NULL };
+	void *memory;
 	struct mount_info *info;
 	struct powerset powers;
 
@@ -146,7 +147,8 @@ static struct rule_match match(struct world *w, const struct row *r, struct answ
 
 		if (d->kind != ATTRIBUTE_MOUNT)
 			continue;
-		info = (struct mount_info *)attributes_alloc(&a->facts.attributes, sizeof(*info));
+		memory = attributes_alloc(&a->facts.attributes, sizeof(*info));
+		info = memory;
 		assert_non_null(info);
 		*info = (struct mount_info){ .visible = true };
 		memcpy(info->path, d->text.s, d->text.n);
@@ -229,48 +231,93 @@ static void invisible(void **state)
 	world_close(&w);
 }
 
-/* What a source or a rule's path is on the host counts beside what they say. */
-static void resolved(void **state)
+/* A deny rule for /var/run/x, whose path is given, and a mount of /l/a; returns its info. */
+static struct mount_info *deny_x(
+	struct world *w, struct answer *a, struct rule_path *path, struct attribute **d)
 {
 	static const struct row row = { NULL, create, "{'HostConfig': {'Binds': ['/l/a:/a:ro']}}",
 		MATCH_YES, NULL, NULL };
+
+	world_open(w, "",
+		"{'rules': [{'name': 'r', 'who': ['*'], 'deny': ['*'], 'mounts': ['/var/run/x']}], "
+		"'otherwise': 'profile'}");
+	assert_int_equal(match(w, &row, a).result, MATCH_NOT_LIST);
+	assert_int_equal(rules_paths(w->file.rules).count, 1);
+	for (*d = a->facts.attributes.items; (*d)->kind != ATTRIBUTE_MOUNT; ++*d)
+		;
+	a->facts.rule_paths = path;
+	a->facts.rule_path_count = 1;
+	return (struct mount_info *)(uintptr_t)(*d)->mount_info;
+}
+
+static enum match_result match_again(struct world *w, struct answer *a)
+{
+	struct powerset powers = a->facts.powers;
+
+	return rule_match(&w->file.rules->items[0], 0, &a->facts, &powers).result;
+}
+
+/* What a source or a rule's path is on the host counts beside what they say. */
+static void resolved(void **state)
+{
 	static struct mount_info there = { .visible = true, .path = "/data" };
 	static struct rule_path path = { SPAN_INIT("/var/run/x"), &there };
 	static struct world w;
 	static struct answer a;
-	struct mount_info *info;
 	struct attribute *d;
-	const struct rule *r;
-	struct powerset powers;
+	struct mount_info *info = deny_x(&w, &a, &path, &d);
 
 	(void)state;
-	world_open(&w, "",
-		"{'rules': [{'name': 'r', 'who': ['*'], 'deny': ['*'], 'mounts': ['/var/run/x']}], "
-		"'otherwise': 'profile'}");
-	assert_int_equal(match(&w, &row, &a).result, MATCH_NOT_LIST);
-	r = &w.file.rules->items[0];
-	assert_int_equal(rules_paths(w.file.rules).count, 1);
-	for (d = a.facts.attributes.items; d->kind != ATTRIBUTE_MOUNT; d++)
-		;
-	info = (struct mount_info *)(uintptr_t)d->mount_info;
-	powers = a.facts.powers;
 	memcpy(info->path, "/data/y", sizeof("/data/y"));
-	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_NOT_LIST);
-	a.facts.rule_paths = &path;
+	assert_int_equal(match_again(&w, &a), MATCH_YES);
+	a.facts.rule_path_count = 0;
+	assert_int_equal(match_again(&w, &a), MATCH_NOT_LIST);
 	a.facts.rule_path_count = 1;
-	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
 	memcpy(info->path, "/other", sizeof("/other"));
-	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	assert_int_equal(match_again(&w, &a), MATCH_NOT_LIST);
 	d->clean = SPAN("/var/run/x/y");
-	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
+	assert_int_equal(match_again(&w, &a), MATCH_YES);
 	d->clean = SPAN("/data");
-	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
+	assert_int_equal(match_again(&w, &a), MATCH_YES);
 	d->clean = SPAN("/l/a");
-	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_NOT_LIST);
+	assert_int_equal(match_again(&w, &a), MATCH_NOT_LIST);
 	info->unknown = true;
-	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
+	assert_int_equal(match_again(&w, &a), MATCH_YES);
 	d->mount_info = NULL;
-	assert_int_equal(rule_match(r, 0, &a.facts, &powers).result, MATCH_YES);
+	assert_int_equal(match_again(&w, &a), MATCH_YES);
+	answer_free(&a);
+	world_close(&w);
+}
+
+static void other_names(void **state)
+{
+	static struct mount_info there = { .visible = true, .path = "/data" };
+	static struct rule_path path = { SPAN_INIT("/var/run/x"), &there };
+	static struct world w;
+	static struct answer a;
+	struct attribute *d;
+	struct mount_info *info = deny_x(&w, &a, &path, &d);
+
+	(void)state;
+	/* The same place of a file system that is mounted twice, what is below and above it. */
+	memcpy(there.place, "8:1/a", sizeof("8:1/a"));
+	memcpy(info->place, "8:1/ab", sizeof("8:1/ab"));
+	assert_int_equal(match_again(&w, &a), MATCH_NOT_LIST);
+	memcpy(info->place, "8:1/a/b", sizeof("8:1/a/b"));
+	assert_int_equal(match_again(&w, &a), MATCH_YES);
+	memcpy(info->place, "8:1", sizeof("8:1"));
+	assert_int_equal(match_again(&w, &a), MATCH_YES);
+	memcpy(info->place, "8:17/a", sizeof("8:17/a"));
+	assert_int_equal(match_again(&w, &a), MATCH_NOT_LIST);
+	/* Another name of one inode. */
+	there.file_system = info->file_system = 8;
+	there.inode = 5;
+	info->inode = 6;
+	assert_int_equal(match_again(&w, &a), MATCH_NOT_LIST);
+	info->inode = 5;
+	assert_int_equal(match_again(&w, &a), MATCH_YES);
+	info->file_system = 9;
+	assert_int_equal(match_again(&w, &a), MATCH_NOT_LIST);
 	answer_free(&a);
 	world_close(&w);
 }
@@ -329,6 +376,7 @@ int main(void)
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(invisible),
 		cmocka_unit_test(resolved),
+		cmocka_unit_test(other_names),
 		cmocka_unit_test(linked_root),
 		cmocka_unit_test(subjects),
 	};

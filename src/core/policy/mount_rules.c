@@ -131,6 +131,13 @@ static bool meet(struct span a, struct span b)
 	return a.n > 0 && b.n > 0 && (path_within(a, b) || path_within(b, a));
 }
 
+/* Whether two paths are one thing of the host, or one holds the other, whatever they are called. */
+static bool same_thing(const struct mount_info *a, const struct mount_info *b)
+{
+	return meet(span_of(a->place), span_of(b->place)) ||
+		(a->inode != 0 && a->inode == b->inode && a->file_system == b->file_system);
+}
+
 bool mount_rules_touches(
 	const struct pattern *p, const struct attribute *d, const struct facts *facts)
 {
@@ -147,5 +154,5 @@ bool mount_rules_touches(
 		return true;
 	source = span_of(info->path);
 	return meet(source, p->text) || meet(d->clean, p->text) || meet(source, resolved) ||
-		meet(d->clean, resolved);
+		meet(d->clean, resolved) || (rule && same_thing(info, rule));
 }

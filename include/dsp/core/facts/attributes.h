@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/mem_list.h"
@@ -47,6 +48,13 @@ struct mount_info {
 	bool unknown; /* it may be anything: dsp may not look there, or each process sees another */
 	bool holds_mounts; /* something is mounted below it, or that is not known */
 	char path[256];    /* resolved, terminated, cut where it is longer; empty: not known */
+	/*
+	 * The place in its file system, "8:1/dir", which is the same under each path where that is
+	 * mounted. Terminated; empty: not known, or too long.
+	 */
+	char place[256];
+	uint64_t file_system; /* and its inode there, by which hard links are known; 0: not known */
+	uint64_t inode;
 };
 
 /* How far down a read-only mount is read-only, where something is mounted below its source. */
