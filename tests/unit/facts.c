@@ -138,8 +138,8 @@ static void bodies_of_containers(void **state)
 			"create; docker.io/library/x:latest" },
 		{ "\"Tmpfs\":{\"/sys\":\"remount,rw\",\"/t\":\"size=1m\"}",
 			"create unconfined; Tmpfs /sys" },
-		{ "\"CapAdd\":[\"chown\",\"sys_admin\",\"ALL\"]",
-			"create capabilities; CAP_SYS_ADMIN, ALL" },
+		{ "\"CapAdd\":[\"chown\",\"\\u017fys_admin\",\"\\u0131pc_lock\"]",
+			"create capabilities; CAP_SYS_ADMIN, CAP_IPC_LOCK" },
 		{ "\"SecurityOpt\":[\"no-new-privileges\",\"seccomp=builtin\",\"label:disable\"]",
 			"create unconfined; SecurityOpt label:disable" },
 		{ "\"SecurityOpt\":[\"seccomp={\\\"x\\\":1}\"]",
@@ -188,6 +188,14 @@ static void other_bodies(void **state)
 			"{\"DriverOpts\":{\"type\":\"overlay\",\"o\":\"lowerdir=/a:/b\\\\c\","
 			"\"device\":\"overlay\"}}",
 			"host_mounts volume_create; DriverOpts overlay, /a (rw), /bc (rw)" },
+		/* A disk is a path of the host, a share is none; other options name no path. */
+		{ "/volumes/create",
+			"{\"DriverOpts\":{\"type\":\"ext4\",\"device\":\"/dev/sda1\"}}",
+			"host_mounts volume_create; /dev/sda1 (rw)" },
+		{ "/volumes/create",
+			"{\"DriverOpts\":{\"type\":\"cifs\",\"o\":\"addr=192.0.2.1,username=a,noperm\","
+			"\"device\":\"//h/s\"}}",
+			"host_mounts volume_create; DriverOpts cifs" },
 		{ "/volumes/create", "{\"DriverOpts\":{\"type\":\"tmpfs\",\"device\":\"tmpfs\"}}",
 			"volume_create" },
 		{ "/services/create",
