@@ -77,7 +77,7 @@ def try_case(lab, case):
 
 def run(lab, report):
     lab.dsp()
-    lab.start_container('victim')
+    lab.start_container('joined')
     image = json.loads(lab.raw('GET', '/images/bb/json').text)['Id']
     ids = {'bb': image.removeprefix('sha256:')[:12], 'ci': '{ci}'}
     load(lab, read_cases(ids))
