@@ -12,6 +12,7 @@ optimization and no linking. A mutant meets, until one of them notices:
     each request of tests/cases and tests/vectors, in one process: where an answer has other bytes than that of
     the unchanged core, the case says whether that is wrong;
     the other unit tests of the core;
+    for files of src/core/facts and src/core/policy: the forms of tests/cases;
     for files of src/core/policy that read settings and policies: the suites that start programs.
 What no test notices survives, and is printed. If optimized code is the same, or the table "equivalent" has it,
 it changes nothing.
@@ -53,6 +54,7 @@ CPU = 12        # seconds, for one program
 SUITES = [["tests/cases/run.py", f"tests/cases/{name}.cases"]
           for name in ("settings", "flags", "check", "cli", "test", "who_can")] + \
     [["tests/policy/run.py"], ["tests/policy-examples/run.py"]]
+FORMS = ["tests/cases/forms.py"]
 ASKED = ("decide.c", "rule_match.c", "subject.c", "message.c", "policy.c")  # questions say all of these
 
 
@@ -284,7 +286,8 @@ class Desk:
                 return "killed", who
         if self.is_same(path, mutant.source):
             return "equivalent", ""
-        for words in SUITES if "/policy/" in path and os.path.basename(path) not in ASKED else []:
+        slow = SUITES if "/policy/" in path and os.path.basename(path) not in ASKED else []
+        for words in [FORMS] * path.startswith(("src/core/facts/", "src/core/policy/")) + slow:
             if self.suite(words):
                 return "killed", words[-1]
         return "survived", ""
