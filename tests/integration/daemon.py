@@ -7,6 +7,7 @@ import sys
 import broken
 import clients
 import defence
+import effects
 import enable
 import examples
 import glass
@@ -38,6 +39,7 @@ SUITES = {
     'clients': clients.run,
     'proxies': proxies.run,
     'broken': broken.run,
+    'effects': effects.run,
     'enable': enable.run_suite,
     'enable-long': enable.run_long,
     'examples': examples.run,

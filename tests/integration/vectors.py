@@ -50,7 +50,7 @@ def raw_request(request):
 
 def send_http2(path, request):
     """As send, by HTTP/2 with prior knowledge. 400 when dockerd does not speak it."""
-    words = ['curl', '-s', '--http2-prior-knowledge', '--path-as-is', '--unix-socket', path, '--max-time', '5',
+    words = ['curl', '-s', '--http2-prior-knowledge', '--path-as-is', '--unix-socket', path, '--max-time', '20',
              '-X', request['method'], '--data-binary', '@-', '-w', '\n%{http_code}']
     for header in request['headers']:
         words += ['-H', ': '.join(header)]
@@ -65,7 +65,7 @@ def send(path, request):
     if request.get('protocol', '').startswith('HTTP/2'):
         return send_http2(path, request)
     with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(5)
+        peer.settimeout(20)
         peer.connect(path)
         try:
             peer.sendall(raw_request(request))
