@@ -50,7 +50,8 @@ def operators(code):
 def values(code):
     for m in re.finditer(r"(?<![\w.])(0x[0-9a-fA-F]+|\d+)(?![\w.])", code):
         n = int(m[1], 0)
-        for other in (n + 1, n - 1) if n > 0 else (n + 1,):
+        failure = code[:m.start()].endswith("return -")     # any but 0 is one
+        for other in ([] if failure else [n + 1]) + ([n - 1] if n > 0 else []):
             yield m.start(), m.end(), str(other), f"{m[1]} becomes {other}"
     for m in re.finditer(r"\b(true|false)\b", code):
         other = "false" if m[1] == "true" else "true"

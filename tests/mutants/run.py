@@ -296,7 +296,7 @@ class Desk:
 def units_for(path, units):
     """The unit tests in the order in which they are tried: its own, then those of the core."""
     own = os.path.basename(path)[:-2]
-    of_core = {os.path.basename(one)[:-2] for one in glob.glob("src/core/*/*.c")} | {"powers", "questions", "facts"}
+    of_core = {os.path.basename(one)[:-2] for one in glob.glob("src/core/*/*.c")} | {"memory"}
     return sorted((one for one in units if one in of_core), key=lambda one: (one != own, one))
 
 

@@ -137,6 +137,10 @@ static void check(struct config *config, const char *text, size_t len)
 	begin(0, false);
 }
 
+/* A mount so often that the list of attributes grows while the powers of mounts are added. */
+#define TWICE(text) text "," text
+#define MOUNTS(bind) "{\"HostConfig\":{\"Binds\":[" TWICE(TWICE(TWICE("\"" bind "\""))) "]}}"
+
 /* Everything that takes memory: targets and bodies, long and short, good and bad. */
 static void check_all(struct config *config)
 {
@@ -161,7 +165,11 @@ static void check_all(struct config *config)
 		{ "POST", "/containers/create",
 			"{\"Image\":\"a\",\"HostConfig\":{\"CapAdd\":[\"sys_admin\"],\"Binds\":[\"/dev:/d\"],"
 			"\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"1\"}]},\"Devices\":[{}]}}" },
+		{ "POST", "/containers/create", MOUNTS("/run/docker.sock:/a") },
+		{ "POST", "/containers/create", MOUNTS("/dev:/a") },
+		{ "POST", "/containers/create", MOUNTS("/etc/dsp:/a") },
 		{ "POST", "/images/a/tag?repo=b&tag=c", NULL },
+		{ "GET", "/images/get?names=a&names=%62", NULL },
 		{ "POST", "/volumes/create",
 			"{\"DriverOpts\":{\"type\":\"overlay\",\"device\":\"overlay\","
 			"\"o\":\"lowerdir=/a:/b\"}}" },
@@ -210,7 +218,7 @@ static void under_guard(void **state)
 static void with_all_closed_powers_opened(void **state)
 {
 	(void)state;
-	under("ALLOW_EXEC=1\nALLOW_KILL=1\nALLOW_UNKNOWN=1\n");
+	under("ALLOW_EXEC=1\nALLOW_KILL=1\nALLOW_UNKNOWN=1\nALLOW_DSP_FILES=1\n");
 }
 
 static void under_a_proxy_profile(void **state)

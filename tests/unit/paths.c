@@ -202,6 +202,25 @@ static void holds(void **state)
 		assert_false(path_holds_socket(span_of(none[i])));
 }
 
+/* Where who can write becomes the host's root. */
+static void rules_host(void **state)
+{
+	static const char *const all[] = { "/", "/bin", "/bin/sh", "/dev/sda", "/etc",
+		"/etc/cron.d/x", "/home", "/root/.ssh", "/usr", "/usr/sbin", "/var/spool/cron/a" };
+	static const char *const none[] = { "/srv", "/binary", "/home/anna", "/usr/share",
+		"/var/spool/mail" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (!path_rules_host(span_of(all[i])))
+			fail_msg("%s", all[i]);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		if (path_rules_host(span_of(none[i])))
+			fail_msg("%s", none[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +232,7 @@ int main(void)
 		cmocka_unit_test(own_programs),
 		cmocka_unit_test(own_socket),
 		cmocka_unit_test(holds),
+		cmocka_unit_test(rules_host),
 	};
 
 	return cmocka_run_group_tests_name("paths", tests, NULL, NULL);
