@@ -239,12 +239,17 @@ void facts_free(struct facts *f)
 
 /* --- mounts ------------------------------------------------------------------------------------*/
 
+static const struct mount_info invisible = {
+	.visible = false, .unknown = true, .holds_mounts = true
+};
+
+/* What a template becomes may be anything. */
+static const struct mount_info any_source = {
+	.unknown = true, .holds_mounts = true, .socket = true, .device = true, .dsp_file = true
+};
+
 void facts_hide_mounts(struct facts *f)
 {
-	static const struct mount_info invisible = {
-		.visible = false, .unknown = true, .holds_mounts = true
-	};
-
 	for (size_t i = 0; i < f->attributes.count; i++) {
 		if (f->attributes.items[i].kind == ATTRIBUTE_MOUNT)
 			f->attributes.items[i].mount_info = &invisible;
@@ -270,6 +275,8 @@ static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
 
 	if (!clean)
 		return -1;
+	if (mount.templated)
+		info = mount.mount_info = f->attributes.items[at].mount_info = &any_source;
 	path.n = path_clean(mount.text, clean);
 	mount.clean = f->attributes.items[at].clean = path;
 	f->invisible_mount = f->invisible_mount || !info->visible;

@@ -30,6 +30,21 @@ static bool has_option(struct span options, const char *words)
 	return false;
 }
 
+/*
+ * Whether the swarm makes another text of it: a service's mounts may hold templates of Go, as
+ * {{.Node.Hostname}} or {{"any text"}} (swarmkit template/expand.go). A node checks sources before.
+ */
+static bool is_template(const struct facts *f, struct span text)
+{
+	if (f->route->operation != OP_SERVICE_CREATE && f->route->operation != OP_SERVICE_UPDATE)
+		return false;
+	for (; text.n > 1; text = span_after(text, 1)) {
+		if (text.s[0] == '{' && text.s[1] == '{')
+			return true;
+	}
+	return false;
+}
+
 /* --- binds and mounts --------------------------------------------------------------------------*/
 
 /* Whether the path has a version from 1.MINOR on; without one dockerd takes its own, any. */
@@ -139,7 +154,7 @@ int powers_from_named_mount(
 				strncasecmp(type.s, volumes[i], type.n) == 0);
 	if (!volume || item.text.n == 0)
 		return 0;
-	item.whole = span_starts(item.text, SPAN("group:"));
+	item.whole = span_starts(item.text, SPAN("group:")) || is_template(f, item.text);
 	return power_rule_apply(f, rule, item);
 }
 
@@ -149,6 +164,7 @@ static int add_mount(struct facts *f, const struct power_rule *rule, const struc
 	json_ref options = body_get(node->object, "bindoptions");
 	struct attribute item = { .kind = ATTRIBUTE_MOUNT, .text = json_value_text(node->value) };
 
+	item.templated = item.any_file = is_template(f, item.text);
 	item.target = json_value_text(body_get(node->object, "target"));
 	item.read_only = json_value_true(body_get(node->object, "readonly"));
 	item.propagation = json_value_text(body_get(options, "propagation"));
@@ -157,17 +173,22 @@ static int add_mount(struct facts *f, const struct power_rule *rule, const struc
 	return power_rule_apply(f, rule, item);
 }
 
+static int add_image_mount(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct power_rule image = *rule;
+
+	image.power = POWER_COUNT;
+	return powers_from_image(f, &image, node);
+}
+
 /* A container's Mount (api/types/mount): its source is a path of the host when it is a bind. */
 int powers_from_mount(struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
 	struct span type = json_value_text(body_get(node->object, "type"));
 
-	if (span_equal(type, SPAN("image"))) {
-		struct power_rule image = *rule;
-
-		image.power = POWER_COUNT;
-		return powers_from_image(f, &image, node);
-	}
+	if (span_equal(type, SPAN("image")))
+		return add_image_mount(f, rule, node);
 	return span_equal(type, SPAN("bind")) ? add_mount(f, rule, node) : 0;
 }
 
@@ -178,9 +199,11 @@ int powers_from_mount(struct facts *f, const struct power_rule *rule, const stru
 int powers_from_service_mount(
 	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
-	static const char *const others[] = { "volume", "tmpfs", "npipe", "cluster", "csi",
-		"image" };
+	static const char *const others[] = { "volume", "tmpfs", "npipe", "cluster", "csi" };
 	struct span type = json_value_text(body_get(node->object, "type"));
+
+	if (type.n == strlen("image") && strncasecmp(type.s, "image", type.n) == 0)
+		return add_image_mount(f, rule, node);
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		if (type.n == strlen(others[i]) && strncasecmp(type.s, others[i], type.n) == 0)
@@ -264,7 +287,8 @@ struct volume {
 	struct span type;
 	struct span options;
 	struct span device;
-	bool bind;      /* the options say so, whatever the type says */
+	bool bind; /* the options say so, whatever the type says */
+	bool templated;
 	json_ref mount; /* the Mount that describes the volume; NULL for a volume_create */
 };
 
@@ -273,7 +297,7 @@ static bool is_of_host(const struct volume *v)
 {
 	if (span_equal(json_value_text(body_get(v->mount, "type")), SPAN("tmpfs")))
 		return false;
-	if (span_equal(v->type, SPAN("tmpfs")) && !v->bind)
+	if (span_equal(v->type, SPAN("tmpfs")) && !v->bind && !v->templated)
 		return false;
 	return v->type.n + v->options.n + v->device.n > 0;
 }
@@ -294,7 +318,7 @@ static bool is_read_only(struct span options)
 /* What the volume mounts: a path of the host, or else its type as a driver. */
 static struct attribute describe_volume(const struct volume *v)
 {
-	bool path = v->bind ||
+	bool path = v->bind || v->templated ||
 		(v->device.n > 0 && v->device.s[0] == '/' && !text_in_list(v->type, network_types));
 	struct attribute item = { .kind = ATTRIBUTE_MOUNT, .text = v->device };
 
@@ -303,6 +327,11 @@ static struct attribute describe_volume(const struct volume *v)
 	item.read_only = is_read_only(v->options);
 	item.depth = has_option(v->options, "rbind,shared,rshared,slave,rslave") ? DEPTH_TOP
 										 : DEPTH_WHOLE;
+	item.templated = v->templated;
+	/* A disk, or what the kernel shows of the host: /proc, /sys. */
+	item.any_file = v->templated ||
+		(!v->bind && !text_in_list(v->type, network_types) &&
+			!text_in_list(v->type, "overlay,devtmpfs"));
 	if (!v->bind && span_equal(v->type, SPAN("devtmpfs"))) {
 		item.text = SPAN("/dev");
 	} else if (!path) {
@@ -328,13 +357,18 @@ int powers_from_volume(struct facts *f, const struct power_rule *rule, const str
 	struct attribute item;
 
 	v.bind = has_option(v.options, "bind,rbind,remount,move");
+	v.templated = is_template(f, v.type) || is_template(f, v.options) ||
+		is_template(f, v.device);
 	if (driver_config && driver_config->parent)
 		v.mount = driver_config->parent->object;
-	if ((driver.n > 0 && !span_equal(driver, SPAN("local"))) || !is_of_host(&v))
+	if (driver.n > 0 && !span_equal(driver, SPAN("local")) && !is_template(f, driver))
+		return 0;
+	if (!is_of_host(&v))
 		return 0;
 	item = describe_volume(&v);
 	if (power_rule_apply(f, rule, item) != 0)
 		return -1;
 	item.kind = ATTRIBUTE_MOUNT;
+	item.any_file = item.templated;
 	return add_option_paths(f, rule, item, v.options);
 }

@@ -107,19 +107,52 @@ size_t reference_canonical(struct span name, struct span tag, char *out)
 	return append(out, n, digest);
 }
 
+/* Without the port that is the default, and without zeros before it. */
+static struct span cut_port(struct span domain, struct span *port)
+{
+	size_t end = domain.n;
+
+	while (end > 0 && domain.s[end - 1] >= '0' && domain.s[end - 1] <= '9')
+		end--;
+	*port = (struct span){ NULL, 0 };
+	if (end == 0 || end == domain.n || domain.s[end - 1] != ':')
+		return domain;
+	*port = span_after(domain, end);
+	while (port->n > 1 && port->s[0] == '0')
+		*port = span_after(*port, 1);
+	if (span_equal(*port, SPAN("443")) || span_equal(*port, SPAN("80")))
+		*port = (struct span){ NULL, 0 };
+	return (struct span){ domain.s, end - 1 };
+}
+
+/* Names under which Docker Hub answers as a registry. */
+static bool is_hub(struct span domain)
+{
+	return span_equal(domain, SPAN("index.docker.io")) ||
+		span_equal(domain, SPAN("registry-1.docker.io")) ||
+		span_equal(domain, SPAN("registry.hub.docker.com"));
+}
+
 size_t reference_plain(struct span name, char *out)
 {
 	struct span domain = { name.s, span_find(name, '/') };
 	struct span rest = span_after(name, domain.n);
+	struct span port;
+	size_t n;
 
-	if (rest.n > 0 && span_ends(domain, SPAN(":443")))
-		domain.n -= strlen(":443");
-	else if (rest.n > 0 && span_ends(domain, SPAN(":80")))
-		domain.n -= strlen(":80");
-	for (size_t i = 0; i < domain.n && rest.n > 0; i++) {
-		char c = domain.s[i];
+	if (rest.n == 0)
+		return append(out, 0, name);
+	domain = cut_port(domain, &port);
+	for (n = 0; n < domain.n; n++) {
+		char c = domain.s[n];
 
-		out[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+		out[n] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 	}
-	return rest.n > 0 ? append(out, domain.n, rest) : append(out, 0, name);
+	if (port.n == 0 && is_hub((struct span){ out, n }))
+		n = append(out, 0, span_of(default_domain));
+	if (port.n > 0) {
+		n = append(out, n, SPAN(":"));
+		n = append(out, n, port);
+	}
+	return append(out, n, rest);
 }

@@ -148,7 +148,11 @@ bool mount_rules_touches(
 	struct span resolved = rule ? span_of(rule->path) : (struct span){ NULL, 0 };
 	struct span source;
 
-	if (d->kind != ATTRIBUTE_MOUNT || (p->read_only && attribute_only_reads(d)))
+	if (p->read_only && attribute_only_reads(d))
+		return false;
+	if (d->any_file)
+		return true;
+	if (d->kind != ATTRIBUTE_MOUNT)
 		return false;
 	if (!info || info->unknown || !is_whole(info))
 		return true;

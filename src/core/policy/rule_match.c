@@ -1,6 +1,7 @@
 #include "dsp/core/policy/rule_match.h"
 
 #include "dsp/core/base/glob.h"
+#include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/power_rules.h"
 #include "mount_rules.h"
@@ -208,7 +209,9 @@ static bool holds_volume(const struct pattern *p, const struct attribute *d)
 	const struct span volumes = SPAN_INIT("/var/lib/docker/volumes");
 	struct span source = source_of(d);
 
-	if (d->kind != ATTRIBUTE_MOUNT || d->power != POWER_HOST_MOUNTS)
+	if (d->any_file || (d->mount_info && d->mount_info->unknown))
+		return true;
+	if (d->kind != ATTRIBUTE_MOUNT)
 		return false;
 	if (path_within(volumes, source))
 		return true;
@@ -217,6 +220,24 @@ static bool holds_volume(const struct pattern *p, const struct attribute *d)
 	source = span_after(source, volumes.n + 1);
 	source.n = span_find(source, '/');
 	return glob_matches(p->text, source);
+}
+
+/* Whether a listed name is an id, as tools show them; the thing has a name too. */
+static bool is_id(struct span text)
+{
+	enum { SHORT_ID = 12, ID = 64 };
+
+	return (text.n == SHORT_ID || text.n == ID) && text_is_hex(text);
+}
+
+/*
+ * Whether deny has a list look at an attribute of another kind: a mount may hold a volume, and the
+ * container whose volumes are taken may have any mount.
+ */
+static bool may_hold(enum list_kind k, const struct attribute *d)
+{
+	return (k == LIST_VOLUMES && d->power == POWER_HOST_MOUNTS) ||
+		(k == LIST_MOUNTS && d->power == POWER_VOLUMES_FROM);
 }
 
 /*
@@ -228,8 +249,10 @@ static bool touches(
 {
 	if (d->whole)
 		return true;
-	if (k == LIST_VOLUMES && d->kind == ATTRIBUTE_MOUNT)
-		return holds_volume(p, d);
+	if (may_hold(k, d))
+		return k == LIST_MOUNTS || holds_volume(p, d);
+	if (k == LIST_NETWORKS && is_id(p->text))
+		return true;
 	if (k == LIST_IMAGES && !d->maybe_id)
 		return touches_image(p, d);
 	if (k == LIST_MOUNTS)
@@ -274,9 +297,8 @@ static struct rule_match match_deny(
 			any = any || power_rules_have_kind(facts->route, list_attribute(kind));
 		for (size_t i = 0; i < facts->attributes.count && !any; i++) {
 			const struct attribute *d = &facts->attributes.items[i];
-			bool mount = kind == LIST_VOLUMES && d->kind == ATTRIBUTE_MOUNT;
 
-			any = (mount || concerns(kind, d)) &&
+			any = (may_hold(kind, d) || concerns(kind, d)) &&
 				any_pattern(q, &r->lists[k], kind, d, touches);
 		}
 		if (!any)

@@ -22,9 +22,10 @@ size_t reference_canonical(struct span name, struct span tag, char *out);
 size_t reference_canonical_most(struct span name, struct span tag);
 
 /*
- * Writes a canonical reference, or a glob over such, with the registry's name in lower case and
- * without the ports 443 and 80: so written it is the same registry, although another image to
- * dockerd. out has room for name.n bytes. Returns the length.
+ * Writes a canonical reference, or a glob over such, with the registry's name in lower case,
+ * without the ports 443 and 80 and zeros before a port, and Docker Hub by one name: so written it
+ * is the same registry, although another image to dockerd. out has room for name.n bytes. Returns
+ * the length.
  */
 size_t reference_plain(struct span name, char *out);
 
