@@ -58,6 +58,21 @@ static void print_trail(const json_t *o)
 	(void)printf("\n");
 }
 
+/* Only what is not as it should be. */
+static void print_lookups(const json_t *o)
+{
+	if (!json_is_object(o))
+		return;
+	if (!json_is_true(json_object_get(o, "running")))
+		(void)printf(
+			"LOOK-UPS HAVE ENDED: each mount of the host is denied; start dsp again\n");
+	if (!json_is_true(json_object_get(o, "sees_all")))
+		(void)printf("look-ups    see no directory that is closed to dsp's user\n");
+	if (number_of(o, "failures") > 0)
+		(void)printf("look-ups    %lld failed, %lld restarts; the last: %s\n",
+			number_of(o, "failures"), number_of(o, "restarts"), text_of(o, "trouble"));
+}
+
 static void print_state(const json_t *o)
 {
 	const char *policy = text_of(o, "policy");
@@ -77,6 +92,7 @@ static void print_state(const json_t *o)
 		"rules       %lld\n", (long long)json_integer_value(json_object_get(o, "rules")));
 	if (json_object_get(o, "audit"))
 		print_trail(json_object_get(o, "audit"));
+	print_lookups(json_object_get(o, "lookups"));
 	if (json_is_true(json_object_get(json_object_get(o, "watch"), "on")))
 		(void)printf("watched     by dsp watch\n");
 }

@@ -62,8 +62,10 @@ static enum answer record_response(void *ctx, struct call *call)
 
 static struct state_view view_of(const struct service *service)
 {
-	return (struct state_view){ service->snapshot, &service->sinks, &service->probes,
-		service->connections };
+	return (struct state_view){ .snapshot = service->snapshot,
+		.sinks = &service->sinks,
+		.probes = &service->probes,
+		.connections = service->connections };
 }
 
 static void reply_text(struct reply *reply, char *text)
@@ -73,8 +75,12 @@ static void reply_text(struct reply *reply, char *text)
 
 static enum answer show_status(void *ctx, struct call *call)
 {
-	const struct state_view view = view_of(ctx);
+	const struct service *service = ctx;
+	const struct lookup_process_state lookups = lookup_process_state();
+	struct state_view view = view_of(service);
 
+	if (service->pool)
+		view.lookups = &lookups;
 	reply_text(&call->reply, status_write(&view));
 	return ANSWER_NOW;
 }

@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "activation.h"
@@ -12,6 +13,7 @@
 #include "dsp/system/log.h"
 #include "dsp/system/signals.h"
 #include "endpoints.h"
+#include "lookup_process.h"
 #include "notify.h"
 #include "plugin_socket.h"
 #include "sandbox.h"
@@ -27,6 +29,7 @@ struct daemon {
 	struct activation handed;      /* one that the service manager made */
 	struct notify notify;          /* the service manager */
 	char *socket_dir;              /* owned */
+	bool lookups_ended;
 	struct recent_decisions recent;
 	struct service service;
 };
@@ -98,12 +101,28 @@ static void on_stop(void *ctx)
 	plugin_socket_unlink(&d->listener);
 }
 
+/*
+ * Without its keeper the look-up process cannot be started again: this process has given up the
+ * right to. A service manager starts all anew.
+ */
+static void watch_lookups(struct daemon *d)
+{
+	if (d->lookups_ended || d->sources.managed || lookup_process_state().running)
+		return;
+	d->lookups_ended = true;
+	log_fault("the look-up process has ended for good: each mount of the host is denied%s",
+		d->notify.fd >= 0 ? ", until dsp is started again" : "; start dsp again");
+	if (d->notify.fd >= 0)
+		(void)raise(SIGTERM);
+}
+
 static unsigned on_tick(void *ctx)
 {
 	struct daemon *d = daemon_of(ctx);
 	unsigned alive = d->notify.fd >= 0 ? notify_alive(&d->notify) : 0;
 	unsigned recent = recent_decisions_tick(&d->recent);
 
+	watch_lookups(d);
 	return alive == 0 || (recent > 0 && recent < alive) ? recent : alive;
 }
 
@@ -186,12 +205,12 @@ static int start_lookups(struct daemon *d, struct err *e)
 {
 	if (d->sources.managed)
 		return 0;
-	log_host_view();
+	log_host_view(lookup_process_state().sees_all);
 	d->socket_dir = find_socket_dir(d->socket, e);
 	if (!d->socket_dir)
 		return -1;
 	d->service.socket_dir = span_of(d->socket_dir);
-	d->service.pool = lookup_pool_new(mount_lookup_run, e);
+	d->service.pool = lookup_pool_new(lookup_process_run, e);
 	return d->service.pool ? 0 : -1;
 }
 
@@ -232,6 +251,7 @@ static int run(struct daemon *d, struct err *e)
 
 static void end(struct daemon *d)
 {
+	lookup_process_stop();
 	lookup_pool_close(d->service.pool);
 	audit_stop(d->service.sinks.audit);
 	mem_free(d->service.sinks.metrics);
@@ -250,6 +270,9 @@ int serve(const struct sources *sources)
 
 	d.service.daemon = &d;
 	d.service.reload = reload;
+	/* First of all: dspd itself must not have the look-ups' right. */
+	if (!sources->managed && lookup_process_start(&e) != 0)
+		goto fail;
 	if (sources->managed && confine(&d, &e) != 0)
 		goto fail;
 	status = EXIT_BROKEN;

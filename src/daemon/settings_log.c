@@ -60,8 +60,13 @@ void log_notices(const struct config *c)
 	}
 }
 
-void log_host_view(void)
+void log_host_view(bool sees_all)
 {
+	if (!sees_all)
+		log_line(
+			"notice: without CAP_DAC_READ_SEARCH mount sources in directories that "
+			"are closed to this user cannot be seen: each asks for every power that is "
+			"closed");
 	switch (listening_sockets_access(1)) {
 	case LISTENING_KNOWN:
 		break;

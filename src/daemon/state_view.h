@@ -2,6 +2,7 @@
 #ifndef DSP_STATE_VIEW_H
 #define DSP_STATE_VIEW_H
 
+#include "lookup_process.h"
 #include "probe.h"
 #include "sinks.h"
 #include "snapshot.h"
@@ -10,7 +11,8 @@ struct state_view {
 	const struct snapshot *snapshot;
 	const struct sinks *sinks;
 	const struct probes *probes;
-	unsigned connections; /* open ones */
+	unsigned connections;                       /* open ones */
+	const struct lookup_process_state *lookups; /* NULL: a managed plugin has no such process */
 };
 
 #endif

@@ -55,6 +55,15 @@ static json_t *audit_log(struct audit *audit)
 		"queued", (json_int_t)s.queued, "outcomes", outcomes(&s), "trouble", s.trouble);
 }
 
+static json_t *lookups(const struct lookup_process_state *s)
+{
+	if (!s)
+		return json_null();
+	return json_pack("{s:b, s:b, s:I, s:I, s:s}", "running", s->running, "sees_all",
+		s->sees_all, "restarts", (json_int_t)s->restarts, "failures",
+		(json_int_t)s->failures, "trouble", s->trouble);
+}
+
 static json_t *watched(const struct recent_decisions *recent)
 {
 	if (!recent)
@@ -70,13 +79,14 @@ char *status_write(const struct state_view *view)
 	const struct policy *p = &c->policy;
 	size_t rules = p->file_rules ? p->file_rules->count : 0;
 	json_auto_t *o = json_pack(
-		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:o}", "version",
-		DSP_VERSION, "pid", (int)getpid(), "generation",
+		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:o, s:o}",
+		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
 		(json_int_t)view->snapshot->generation, "policy", c->digest, "env_file",
 		c->env_digest, "profile", profile_info(p->profile)->name, "mode",
 		p->monitor ? "monitor" : "enforce", "rules", (json_int_t)rules, "names", p->names,
 		"broken", p->broken[0] != '\0', "reason", p->broken, "probes", probes(view->probes),
-		"audit", audit_log(view->sinks->audit), "watch", watched(view->sinks->recent));
+		"audit", audit_log(view->sinks->audit), "watch", watched(view->sinks->recent),
+		"lookups", lookups(view->lookups));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

@@ -6,7 +6,7 @@
 
 /*
  * {"version","pid","generation","policy","env_file","profile","mode","rules","names","broken",
- * "reason","probes","audit","watch"}. broken: every request is denied, and reason says why. names:
+ * "reason","probes","audit","watch","lookups"}. broken: every request is denied, and reason says why. names:
  * those that no managed plugin may take. The caller frees it with mem_free. NULL without memory.
  */
 char *status_write(const struct state_view *view);

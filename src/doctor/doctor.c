@@ -120,6 +120,10 @@ static const struct check checks[] = {
 	{ "containerd", doctor_check_containerd,
 		"containerd's sockets are root's alone: who reaches them needs no dockerd",
 		"chmod 660 and chgrp root the socket; [grpc] uid and gid 0 in containerd's configuration" },
+	{ "look-ups", doctor_check_lookups,
+		"dsp sees the sources of mounts as dockerd will: its look-up process runs, and may "
+		"search every directory (CAP_DAC_READ_SEARCH)",
+		"run dsp by dsp.service as it was shipped" },
 	{ "isolation", doctor_check_isolation,
 		"what kind of dockerd it is: rootless, user namespaces, live restore", "" },
 };

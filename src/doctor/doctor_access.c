@@ -329,6 +329,39 @@ void doctor_check_containerd(const struct doctor *d, struct check_result *result
 	report_sockets(d, result, true);
 }
 
+void doctor_check_lookups(const struct doctor *d, struct check_result *result)
+{
+	const json_t *o = json_object_get(d->status, "lookups");
+	const char *trouble = json_string_value(json_object_get(o, "trouble"));
+	json_int_t failures = json_integer_value(json_object_get(o, "failures"));
+	char text[160] = "";
+
+	if (d->managed) {
+		check_result_add(result, CHECK_NOTE,
+			"a managed plugin sees no file of the host: sources are judged by their text");
+		return;
+	}
+	if (!json_is_object(o)) {
+		check_result_add(result, CHECK_UNKNOWN, "dsp does not tell");
+		return;
+	}
+	if (!json_is_true(json_object_get(o, "running"))) {
+		check_result_add(result, CHECK_FAULT,
+			"the look-up process has ended: each mount of the host is denied");
+		check_result_advise(result, "systemctl restart dsp.service");
+	}
+	if (!json_is_true(json_object_get(o, "sees_all")))
+		check_result_add(result, CHECK_WARNING,
+			"dsp may not search directories that are closed to its user: sources there "
+			"ask for every power that is closed");
+	if (trouble)
+		text_escape(span_of(trouble), text, sizeof(text));
+	if (failures > 0)
+		check_result_add(result, CHECK_NOTE, "%lld look-ups failed; the last: %s",
+			(long long)failures, text);
+	check_result_add(result, CHECK_OK, "dsp may search every directory");
+}
+
 /* --- the rest ----------------------------------------------------------------------------------*/
 
 void doctor_check_isolation(const struct doctor *d, struct check_result *result)

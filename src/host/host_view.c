@@ -206,9 +206,8 @@ static void record_files(struct host_view *h, struct object_set *k, const char *
 	}
 }
 
-static void record_socket(void *ctx, const char *path)
+static void record_socket(struct host_view *h, const char *path)
 {
-	struct host_view *h = ctx;
 	struct identity id;
 	mode_t mode;
 	size_t steps;
@@ -248,10 +247,10 @@ static void record_programs(struct host_view *h, pid_t docker)
 		record_files(h, &h->own, path);
 }
 
-static void read_host(struct host_view *h, pid_t docker)
+static void read_host(struct host_view *h, pid_t docker, const struct host_tables *tables)
 {
+	struct span rest = tables->sockets;
 	const struct span *paths;
-	int known = LISTENING_KNOWN;
 	size_t count;
 	mode_t mode;
 
@@ -268,11 +267,9 @@ static void read_host(struct host_view *h, pid_t docker)
 	paths = path_sockets(&count);
 	for (size_t i = 0; i < count; i++)
 		record_socket(h, paths[i].s);
-	if (docker > 0)
-		known = listening_sockets_all(docker, record_socket, h);
-	if (known < 0)
-		record_error(h, errno);
-	h->sockets_unknown = known == LISTENING_UNKNOWN;
+	while (rest.n > 0)
+		record_socket(h, span_cut(&rest, '\0').s);
+	h->sockets_unknown = tables->known == LISTENING_UNKNOWN;
 	mark_exposed(h);
 	host_object_close(&h->object);
 	identities_sort(&h->own.ids);
@@ -280,7 +277,8 @@ static void read_host(struct host_view *h, pid_t docker)
 	identities_sort(&h->containerd.ids);
 }
 
-struct host_view *host_view_read(struct span socket_dir, pid_t docker)
+struct host_view *host_view_read(
+	struct span socket_dir, pid_t docker, const struct host_tables *tables)
 {
 	struct host_view *h = mem_array(1, sizeof(*h));
 	char *dir = mem_alloc(socket_dir.n + 2);
@@ -288,7 +286,7 @@ struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 
 	if (h)
 		h->object.fd = -1;
-	if (!h || !dir || mount_table_read(&h->mounts) != 0) {
+	if (!h || !dir || mount_table_read(tables->mounts, &h->mounts) != 0) {
 		code = h && dir ? errno : ENOMEM;
 		mem_free(dir);
 		host_view_free(h);
@@ -297,7 +295,7 @@ struct host_view *host_view_read(struct span socket_dir, pid_t docker)
 	}
 	h->socket_dir = (struct span){ dir, path_clean(socket_dir, dir) };
 	dir[h->socket_dir.n] = '\0';
-	read_host(h, docker);
+	read_host(h, docker, tables);
 	if (h->error == 0)
 		h->error = h->mounts.error;
 	if (h->error == 0)
@@ -367,8 +365,10 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 	if (!identify(h, h->object.fd, &id, &mode))
 		return;
 	/* Anything but a regular file may be, or contain, the socket. */
-	if (h->sockets_unknown && !S_ISREG(mode))
+	if (h->sockets_unknown && !S_ISREG(mode)) {
 		ret->visible = false;
+		ret->maybe_socket = true;
+	}
 	/* For a missing file, o->fd is its parent. */
 	if (h->object.there) {
 		ret->file_system = id.dev;
@@ -381,6 +381,13 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 	ret->dsp_file = ret->dsp_file || is_below(h, &h->own, mode);
 	ret->socket = ret->socket || is_below(h, &h->containerd, mode);
 	inspect_place(h, ret);
+}
+
+/* Nothing is there: that is seen. */
+static bool is_missing(const struct host_object *o)
+{
+	return !o->there && o->base.n > 0 && !o->magic &&
+		(o->error == ENOENT || o->error == ENOTDIR || o->error == ELOOP);
 }
 
 int host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret)
@@ -396,7 +403,7 @@ int host_view_inspect(struct host_view *h, const char *path, struct mount_info *
 			mount_table_shows_marked(&h->mounts, o->path),
 		.dsp_file = path_is_dsp_file(o->path, h->socket_dir),
 		.device = path_within(o->path, SPAN("/dev")),
-		.unknown = o->magic || (process && !o->there) || o->error == EACCES,
+		.unknown = process ? !o->there : !o->plain && !is_missing(o),
 		.holds_mounts = mount_table_holds(&h->mounts, o->path),
 	};
 	/* Inside a process's directory the real path would have dspd's own process id. */

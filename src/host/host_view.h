@@ -12,16 +12,17 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/facts/attributes.h"
+#include "dsp/host/host_tables.h"
 
 struct host_view;
 
 /*
- * socket_dir: the directory of dsp's socket. docker: the dockerd that asks, whose listening sockets
- * count too; 0: unknown. The caller frees it with host_view_free. NULL and errno: no memory, or a
- * system call failed.
+ * socket_dir: the directory of dsp's socket. docker: the dockerd that asks; 0: unknown. tables: the
+ * mounts and its listening sockets. The caller frees it with host_view_free. NULL and errno: no
+ * memory, or a system call failed.
  */
-struct host_view *host_view_read(struct span socket_dir, pid_t docker)
-	__attribute__((warn_unused_result));
+struct host_view *host_view_read(struct span socket_dir, pid_t docker,
+	const struct host_tables *tables) __attribute__((warn_unused_result));
 
 void host_view_free(struct host_view *h);
 

@@ -13,7 +13,8 @@
 
 struct source {
 	struct mount_info mount_info;
-	struct span mount; /* into the look-up's host; written before `at` gets here */
+	struct span mount; /* into the look-up's host, or owned; written before `at` gets here */
+	char *mount_text;  /* where it is owned */
 	struct span text;
 	struct span clean;
 	char room[]; /* "/" and text, terminated; clean, terminated */
@@ -24,8 +25,10 @@ struct mount_lookup {
 	atomic_size_t at; /* the source that is inspected, from 1; 0: none */
 	pid_t docker;
 	bool complete;
-	int error;              /* why it is not */
-	size_t error_at;        /* the source */
+	int error;       /* why it is not */
+	size_t error_at; /* the source */
+	size_t found;    /* how many sources were inspected */
+	struct host_tables tables;
 	struct host_view *host; /* lives with the look-up: other threads may read a mount's name */
 	struct span socket_dir;
 	size_t count;
@@ -45,6 +48,7 @@ struct mount_lookup *mount_lookup_new(struct span socket_dir, pid_t docker)
 	}
 	atomic_init(&l->owners, 1);
 	l->docker = docker;
+	l->tables.mounts = -1;
 	l->socket_dir = (struct span){ dir, socket_dir.n };
 	return l;
 }
@@ -58,8 +62,11 @@ void mount_lookup_release(struct mount_lookup *l)
 {
 	if (!l || atomic_fetch_sub(&l->owners, 1) != 1)
 		return;
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->count; i++) {
+		mem_free(l->sources[i]->mount_text);
 		mem_free(l->sources[i]);
+	}
+	host_tables_free(&l->tables);
 	host_view_free(l->host);
 	mem_free((void *)(uintptr_t)l->socket_dir.s);
 	mem_free(l);
@@ -107,6 +114,7 @@ static struct source *source_new(struct span text)
 		return NULL;
 	s->mount_info = (struct mount_info){ .visible = false };
 	s->mount = (struct span){ NULL, 0 };
+	s->mount_text = NULL;
 	s->room[0] = '/';
 	if (text.n > 0)
 		memcpy(s->room + 1, text.s, text.n);
@@ -231,7 +239,15 @@ void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
 
 	if (!l->complete) {
 		text_escape(source, text, sizeof(text));
-		err_set(&e, l->error, "its mount source \"%s\" could not be looked up", text);
+		/* Of the stream from the process that looks up. */
+		if (l->error == EPIPE)
+			err_set(&e, 0,
+				"its mount source \"%s\" could not be looked up: the look-up "
+				"process has ended",
+				text);
+		else
+			err_set(&e, l->error, "its mount source \"%s\" could not be looked up",
+				text);
 		set_unreadable(facts, &e, "try again, or mount something else");
 		return;
 	}
@@ -291,6 +307,7 @@ static void add_mount_info(struct mount_info *ret, const struct mount_info *raw)
 	ret->dsp_file = ret->dsp_file || raw->dsp_file;
 	ret->device = ret->device || raw->device;
 	ret->unknown = ret->unknown || raw->unknown || !same;
+	ret->maybe_socket = ret->maybe_socket || raw->maybe_socket;
 	ret->holds_mounts = ret->holds_mounts || raw->holds_mounts;
 	memcpy(ret->path, raw->path, sizeof(raw->path));
 	memcpy(ret->place, raw->place, sizeof(raw->place));
@@ -326,18 +343,91 @@ static int inspect_source(struct host_view *h, struct source *s)
 
 void mount_lookup_run(struct mount_lookup *l)
 {
-	l->host = host_view_read(l->socket_dir, l->docker);
-	l->error = l->host ? 0 : errno;
-	for (size_t i = 0; i < l->count && l->error == 0; i++) {
-		l->sources[i]->mount = host_view_mount_point(l->host, l->sources[i]->clean);
+	int code = host_tables_read(l->docker, &l->tables) == 0 ? 0 : errno;
+
+	if (code == 0)
+		code = mount_lookup_inspect(l, &l->tables, NULL, NULL);
+	host_tables_free(&l->tables);
+	mount_lookup_end(l, code);
+}
+
+int mount_lookup_inspect(struct mount_lookup *l, const struct host_tables *tables,
+	int (*report)(void *ctx, const struct lookup_step *step), void *ctx)
+{
+	l->host = host_view_read(l->socket_dir, l->docker, tables);
+	if (!l->host)
+		return errno;
+	for (size_t i = 0; i < l->count; i++) {
+		struct source *s = l->sources[i];
+		struct lookup_step step = { .index = i };
+
+		s->mount = step.mount = host_view_mount_point(l->host, s->clean);
 		atomic_store(&l->at, i + 1);
-		if (inspect_source(l->host, l->sources[i]) != 0) {
-			l->error = errno;
-			l->error_at = i;
-		}
+		if (report && report(ctx, &step) != 0)
+			return errno;
+		if (inspect_source(l->host, s) != 0)
+			return errno;
+		step.found = &s->mount_info;
+		l->found = i + 1;
+		if (report && report(ctx, &step) != 0)
+			return errno;
 	}
-	atomic_store(&l->at, 0);
-	l->complete = l->error == 0;
+	return 0;
+}
+
+int mount_lookup_step(struct mount_lookup *l, const struct lookup_step *step)
+{
+	struct source *s;
+
+	/* One source after the other; each begins once, and then is found. */
+	if (step->index >= l->count || step->index != l->found ||
+		l->at != step->index + (step->found != NULL))
+		return EPROTO;
+	s = l->sources[step->index];
+	if (step->found) {
+		s->mount_info = *step->found;
+		l->found++;
+		return 0;
+	}
+	s->mount_text = mem_copy(step->mount.s, step->mount.n);
+	if (!s->mount_text)
+		return ENOMEM;
+	s->mount = (struct span){ s->mount_text, step->mount.n };
+	atomic_store(&l->at, step->index + 1);
+	return 0;
+}
+
+void mount_lookup_end(struct mount_lookup *l, int code)
+{
+	size_t at = atomic_exchange(&l->at, 0);
+
+	if (code == 0 && l->found != l->count)
+		code = EPROTO;
+	l->error = code;
+	l->error_at = at > 0 ? at - 1 : 0;
+	l->complete = code == 0;
+}
+
+/* --- for another process -----------------------------------------------------------------------*/
+
+struct span mount_lookup_socket_dir(const struct mount_lookup *l)
+{
+	return l->socket_dir;
+}
+
+pid_t mount_lookup_docker(const struct mount_lookup *l)
+{
+	return l->docker;
+}
+
+size_t mount_lookup_count(const struct mount_lookup *l)
+{
+	return l->count;
+}
+
+struct span mount_lookup_source(const struct mount_lookup *l, size_t i)
+{
+	return l->sources[i]->text;
 }
 
 struct lookup_position mount_lookup_position(const struct mount_lookup *l)

@@ -8,7 +8,6 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
-#include "dsp/system/path_walk.h"
 #include "dsp/system/proc_file.h"
 
 static unsigned long parse_number(struct span word)
@@ -70,14 +69,16 @@ static bool parse_line(struct mount_table *m, struct span line, struct mount *re
 	return ret->root.n > 0 && ret->point.n > 0;
 }
 
-int mount_table_read(struct mount_table *ret)
+int mount_table_read(int fd, struct mount_table *ret)
 {
 	struct span rest = { NULL, 0 };
 	size_t lines = 0;
 
 	*ret = (struct mount_table){ .items = NULL };
-	if (proc_file_read("/proc/self/mountinfo", &ret->text, &rest.n) != 0)
-		return path_error_is_answer(errno) ? 0 : -1;
+	if (fd < 0)
+		return 0;
+	if (proc_file_read_open(fd, &ret->text, &rest.n) != 0)
+		return -1;
 	rest.s = ret->text;
 	for (size_t i = 0; i < rest.n; i++)
 		lines += rest.s[i] == '\n';

@@ -37,8 +37,11 @@ struct mount_place {
 	struct span path;
 };
 
-/* -1 and errno: not read. Without /proc the table is empty. The caller calls mount_table_free. */
-MUST_USE int mount_table_read(struct mount_table *ret);
+/*
+ * Reads /proc/self/mountinfo, which is open at fd. -1: there is no /proc, and the table is empty.
+ * -1 and errno: not read. The caller calls mount_table_free.
+ */
+MUST_USE int mount_table_read(int fd, struct mount_table *ret);
 
 void mount_table_free(struct mount_table *m);
 

@@ -12,8 +12,16 @@ enum { MOST = 32 << 20 };
 int proc_file_read(const char *path, char **ret, size_t *len)
 {
 	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	*ret = NULL;
+	*len = 0;
+	return fd >= 0 ? proc_file_read_open(fd, ret, len) : -1;
+}
+
+int proc_file_read_open(int fd, char **ret, size_t *len)
+{
 	struct file_text read = { .text = NULL };
-	int rc = fd >= 0 ? file_read_all(fd, MOST, &read) : -1;
+	int rc = file_read_all(fd, MOST, &read);
 
 	if (rc != 0 && errno == EFBIG)
 		errno = ENOMEM;

@@ -165,7 +165,7 @@ static const char policy_file[] =
 	"\"mounts\":[\"/run/docker\",\"" TOP "/own\"]},"
 	"{\"name\":\"p\",\"who\":[\"*\"],\"deny\":[\"*\"],\"powers\":[\"devices\",\"dsp_files\"]},"
 	"{\"name\":\"a\",\"who\":[\"*\"],\"allow\":[\"*\"],\"powers\":[\"create\",\"host_mounts\"],"
-	"\"mounts\":[\"" TOP "\"]}]}";
+	"\"mounts\":[\"" TOP "/**\"]}]}";
 
 static const char *const policies[][6] = { { "DSP_PROFILE=guard" },
 	{ "DSP_PROFILE=guard", "ALLOW_DOCKER_SOCKET=0" },

@@ -31,7 +31,6 @@ EXPECTED = {
     "usr/local/share/doc/dsp/policies/ci.json": 0o644,
     "usr/local/share/doc/dsp/prometheus-rules.yml": 0o644, "usr/local/share/doc/dsp/grafana-dashboard.json": 0o644,
     "usr/local/share/doc/dsp/audit.schema.json": 0o644, "usr/local/share/man/man5/dsp-audit.5": 0o644,
-    "usr/local/share/doc/dsp/drop-ins/private-homes.conf": 0o644,
 }
 
 

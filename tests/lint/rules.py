@@ -36,7 +36,7 @@ LIBRARIES = {
     "microhttpd.h": ["src/daemon/http.[ch]", "src/daemon/responses.c"],
     "b64/*": ["src/core/base/b64.c"],
     "nettle/*": ["src/core/base/digest.c"],
-    "seccomp.h": ["src/daemon/seccomp.c"],
+    "seccomp.h": ["src/daemon/seccomp.c", "src/daemon/lookup_filter.c"],
 }
 
 # The core computes: of the system it knows types, strings, sorting and snprintf.

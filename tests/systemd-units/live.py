@@ -18,7 +18,7 @@ from dsp import ROOT, Connection  # (system.py sets the path)
 
 RULES = {"profile": "hardened", "otherwise": "profile", "rules": [
     {"name": "mounts", "who": ["*"], "allow": ["container_create"], "powers": ["create"],
-     "mounts": ["/srv", "/home", "/root", "/tmp"]}]}
+     "mounts": ["/srv/**", "/home/**", "/root/**", "/tmp/**"]}]}
 DAC_READ_SEARCH = 1 << 2
 
 results = Cases("units.live")
@@ -30,13 +30,25 @@ def status_of(system, pid):
     return dict(line.split(":\t", 1) for line in text.strip().split("\n") if ":\t" in line)
 
 
+def children_of(system, pid):
+    text = system.run("sh", "-c", f"cat /proc/{pid}/task/*/children")[1]
+    return text.split()
+
+
 def walls(system, capabilities):
-    found = status_of(system, system.show("MainPID"))
-    same(found["Uid"].split(), ["64999"] * 4, "user")
-    for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
-        same(int(found[name], 16), capabilities, name)
-    same(int(found["CapInh"], 16) & ~capabilities, 0, "CapInh")
-    same((found["NoNewPrivs"], found["Seccomp"]), ("1", "2"), "NoNewPrivs, Seccomp")
+    """dspd has no capability; its keeper of look-ups, and the look-up process, have the one."""
+    dspd = system.show("MainPID")
+    keeper, = children_of(system, dspd)
+    process, = children_of(system, keeper)
+    for pid, has in ((dspd, 0), (keeper, capabilities), (process, capabilities)):
+        found = status_of(system, pid)
+        same(found["Uid"].split(), ["64999"] * 4, "user")
+        for name in ("CapEff", "CapPrm"):
+            same(int(found[name], 16), has, f"{name} of {pid}")
+        for name in ("CapAmb", "CapInh"):
+            same(int(found[name], 16), 0, f"{name} of {pid}")
+        same(int(found["CapBnd"], 16), capabilities, "CapBnd")
+        same((found["NoNewPrivs"], found["Seccomp"]), ("1", "2"), "NoNewPrivs, Seccomp")
 
 
 # Sources, and what each variant is to say of them: "allow", or words of its message.
@@ -44,18 +56,17 @@ SHIPPED = {
     "/srv/plain": "allow", "/home/open/x": "allow", "/tmp/x": "allow", "/srv/others": "allow",
     "/srv/api": "docker_socket", "/srv/api/api.sock": "docker_socket", "/root": "docker_socket",
     "/srv/named": "docker_socket",
-    "/srv/to-plugins": "dsp_files", "/srv/to-plugins-copy": "not seen", "/srv/to-socket": "docker_socket", "/srv/to-plain": "allow",
-    "/root/x": "not seen", "/home/closed/x": "not seen", "/srv/to-closed": "is /home/closed/x, not seen",
+    "/srv/to-plugins": "dsp_files", "/srv/to-plugins-copy": "dsp_files", "/srv/to-socket": "docker_socket", "/srv/to-plain": "allow",
+    "/root/x": "allow", "/home/closed/x": "allow", "/srv/to-closed": "allow",
     "/srv/none": "not seen", "/srv": "docker_socket", "/": "docker_socket",
-    "/run/docker.sock": "docker_socket", "/var/run": "docker_socket", "/proc/1/root": "docker_socket",
+    "/run/docker.sock": "docker_socket", "/var/run": "docker_socket", "/proc/1/root": "ALLOW_DSP_FILES=1",
 }
 VARIANTS = [
-    ("shipped", (), 0, SHIPPED),
+    ("shipped", (), DAC_READ_SEARCH, SHIPPED),
     ("no-host-paths", ("no-host-paths.conf",), 0, dict(SHIPPED, **{
-        "/home/open/x": "not seen", "/tmp/x": "not seen", "/srv/to-closed": "not seen"})),
-    ("private-homes", ("private-homes.conf",), DAC_READ_SEARCH, dict(SHIPPED, **{
-        "/root/x": "allow", "/home/closed/x": "allow", "/srv/to-closed": "allow",
-        "/srv/to-plugins-copy": "dsp_files"})),
+        source: "ALLOW_DSP_FILES=1" for source in (
+            "/root/x", "/home/open/x", "/home/closed/x", "/tmp/x", "/srv/to-closed", "/srv/to-plugins",
+            "/srv/to-plugins-copy")})),
 ]
 
 
@@ -86,7 +97,49 @@ def variant(name, drop_ins, capabilities, wanted):
             text = system.journal()
             holds("notice: which sockets are dockerd's cannot be seen" in text, text)
         if name == "shipped":
+            with case("look-ups"):
+                lookups(system)
+            with case("volumes"):
+                volumes(system)
             life(system)
+
+
+def lookups(system):
+    """The look-up process ends: another takes its place. Its keeper ends: dsp is started again."""
+    def processes():
+        dspd = system.show("MainPID")
+        keeper = (children_of(system, dspd) or ["0"])[0]
+        return dspd, keeper, (children_of(system, keeper) or ["0"])[0] if keeper != "0" else "0"
+
+    dspd, keeper, process = processes()
+    same(system.run("kill", "-9", process)[0], 0, "kill")
+    until(lambda: processes()[2] not in ("0", process), "no other look-up process")
+    same(system.ask("/srv/plain")["/srv/plain"], "allow", "a source afterwards")
+    holds("the look-up process has ended; it starts again" in system.journal(), "the journal does not say so")
+    same(json.loads(system.run("dsp", "status", "--json")[1])["lookups"]["restarts"], 1, "restarts")
+    same(system.run("kill", "-9", keeper)[0], 0, "kill of the keeper")
+    holds(system.ask("/srv/plain")["/srv/plain"] != "allow", "it was allowed without a look-up")
+    until(lambda: processes()[0] not in ("0", dspd), "dsp is not started again")
+    until(lambda: system.ask("/srv/plain")["/srv/plain"] == "allow", "nothing is seen again")
+
+
+def volumes(system):
+    """A link that a container makes in its volume, in a directory that dspd's user may not enter."""
+    system.run("sh", "-c", "mkdir -p /srv/docker/volumes/v/_data && chmod 710 /srv/docker && "
+               "ln -s /run/docker.sock /srv/docker/volumes/v/_data/link && "
+               "ln -s /etc/dsp /srv/docker/volumes/v/_data/own && mkdir /srv/docker/volumes/v/_data/plain")
+    where = "/srv/docker/volumes/v/_data/"
+    system.write("/etc/dsp/policy.json", json.dumps(dict(RULES, profile="guard", rules=[])))
+    for flags, wanted in (("", {"link": "allow", "own": "dsp_files", "plain": "allow", "none": "allow"}),
+                          ("ALLOW_DOCKER_SOCKET=0\n", {"link": "docker_socket", "own": "dsp_files", "plain": "allow",
+                                                       "none": "allow"})):
+        system.write("/etc/dsp/dsp.env", flags)
+        status, text = system.run("systemctl", "reload", "dsp.service")
+        same(status, 0, text)
+        views(system, {where + name: words for name, words in wanted.items()})
+    system.write("/etc/dsp/dsp.env", "")
+    system.write("/etc/dsp/policy.json", json.dumps(RULES))
+    same(system.run("systemctl", "restart", "dsp.service")[0], 0, "restart")
 
 
 def life(system):

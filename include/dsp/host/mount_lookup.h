@@ -13,6 +13,7 @@
 #include "dsp/core/base/span.h"
 #include "dsp/core/facts/attributes.h"
 #include "dsp/core/facts/facts.h"
+#include "dsp/host/host_tables.h"
 
 enum {
 	LOOKUP_SOURCES_MOST = 1024, /* different ones */
@@ -74,5 +75,33 @@ struct span mount_lookup_same_mount(const struct mount_lookup *l, const struct l
 
 /* The first source, for a message; empty when there are none. */
 struct span mount_lookup_first(const struct mount_lookup *l);
+
+/*
+ * mount_lookup_run in two processes: one holds the look-up and has a copy inspected by another,
+ * which reports each step. What it is asked for, and the steps that it reports:
+ */
+pid_t mount_lookup_docker(const struct mount_lookup *l);
+struct span mount_lookup_socket_dir(const struct mount_lookup *l);
+size_t mount_lookup_count(const struct mount_lookup *l);
+struct span mount_lookup_source(const struct mount_lookup *l, size_t i);
+
+struct lookup_step {
+	size_t index;                   /* of the source */
+	struct span mount;              /* when it begins: the mount point above it */
+	const struct mount_info *found; /* NULL: it begins */
+};
+
+/*
+ * Inspects the sources in their order. A report that is not 0, with errno, ends it. Returns 0, or
+ * an errno value.
+ */
+MUST_USE int mount_lookup_inspect(struct mount_lookup *l, const struct host_tables *tables,
+	int (*report)(void *ctx, const struct lookup_step *step), void *ctx);
+
+/* Enters a step that the other process reports. EPROTO: it is not the next one; or ENOMEM; or 0. */
+MUST_USE int mount_lookup_step(struct mount_lookup *l, const struct lookup_step *step);
+
+/* Ends the look-up, with an errno value when it failed. */
+void mount_lookup_end(struct mount_lookup *l, int code);
 
 #endif

@@ -15,6 +15,9 @@
  */
 MUST_USE int proc_file_read(const char *path, char **ret, size_t *len);
 
+/* The same of a file that is open; it stays open. */
+MUST_USE int proc_file_read_open(int fd, char **ret, size_t *len);
+
 /* Whether the process was started as the program of this name, in any directory (argv[0]). */
 bool proc_file_is_program(pid_t pid, const char *name);
 

@@ -190,6 +190,7 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	ret->target = (struct target){ .query = { NULL, 0 } };
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
 	ret->plain_name = ret->incomplete = ret->invisible_mount = false;
+	ret->maybe = (struct powerset){ { 0 } };
 	ret->rule_paths = NULL;
 	ret->rule_path_count = 0;
 	ret->powers = (struct powerset){ { 0 } };
@@ -264,6 +265,18 @@ static int add_mount_power(struct facts *f, const struct attribute *mount, enum 
 	return power_rule_apply(f, &rule, *mount);
 }
 
+/* What a source may give that dsp does not see. */
+static void add_possible_powers(struct facts *f, const struct mount_info *info)
+{
+	f->invisible_mount = f->invisible_mount || !info->visible;
+	if (info->unknown || info->maybe_socket)
+		powerset_add(&f->maybe, POWER_DOCKER_SOCKET);
+	if (info->unknown) {
+		powerset_add(&f->maybe, POWER_DEVICES);
+		powerset_add(&f->maybe, POWER_DSP_FILES);
+	}
+}
+
 /* The text of a mount's source or what was found there gives a power: either is enough. */
 static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
 {
@@ -279,7 +292,7 @@ static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
 		info = mount.mount_info = f->attributes.items[at].mount_info = &any_source;
 	path.n = path_clean(mount.text, clean);
 	mount.clean = f->attributes.items[at].clean = path;
-	f->invisible_mount = f->invisible_mount || !info->visible;
+	add_possible_powers(f, info);
 	if ((info->socket || path_holds_socket(path)) &&
 		add_mount_power(f, &mount, POWER_DOCKER_SOCKET) != 0)
 		return -1;

@@ -115,6 +115,7 @@ bool access_query_answer(const struct policy *policy, const struct subject *subj
 			facts.attributes.items = &any;
 		}
 		facts.invisible_mount = query->with->invisible_mount;
+		facts.maybe = query->with->maybe;
 	}
 	ask(policy, subject, &facts, ret);
 	if (!query->with && (ret->decision.verdict != VERDICT_ALLOW || ret->decision.monitored))

@@ -17,10 +17,17 @@ static struct decision allow(enum decider by, size_t flag)
 struct powerset decide_powers(const struct policy *policy, const struct facts *facts)
 {
 	struct powerset powers = facts->powers;
+	struct powerset closed = powerset_both(&facts->maybe, &policy->closed);
 
-	/* A mount source that dsp cannot see may be Docker's socket; guard goes by its text. */
+	/* A mount source that dsp cannot see may be Docker's socket; guard goes by its text, */
 	if (facts->invisible_mount && policy->profile != PROFILE_GUARD)
 		powerset_add(&powers, POWER_DOCKER_SOCKET);
+	/* but never where a power is closed. To a managed plugin all of them are such sources. */
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		if (powerset_has(&closed, (enum power)p) &&
+			(!policy->mounts_invisible || policy->decided_by_flag[p] != FLAG_COUNT))
+			powerset_add(&powers, (enum power)p);
+	}
 	return powers;
 }
 
@@ -140,12 +147,17 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 	const struct facts *facts, const struct rule **monitored)
 {
 	struct powerset powers = decide_powers(policy, facts);
+	struct powerset possible = powers;
 	const struct rules *rules = policy->file_rules;
 	bool exact = facts->reading == READING_EXACT;
 
+	/* A deny rule also matches what the request may ask for. */
+	powerset_add_all(&possible, &facts->maybe);
 	for (size_t i = 0; rules && i < rules->count; i++) {
 		const struct rule *rule = &rules->items[i];
-		enum match_result result = rule_match(rule, subject->id, facts, &powers).result;
+		enum match_result result = rule_match(
+			rule, subject->id, facts, rule->deny ? &possible : &powers)
+						   .result;
 
 		if (result == MATCH_NOT_SUBJECT || result == MATCH_NOT_OPERATION)
 			continue;

@@ -112,8 +112,10 @@ static void add_attribute(const struct message *m, const struct budget *b)
 		if (!powerset_has(closed, (enum power)p))
 			continue;
 		found = attribute_of(&facts->attributes, (enum power)p);
-		/* A mount source that dsp cannot see may be Docker's socket. */
-		if (!found && p == POWER_DOCKER_SOCKET && facts->invisible_mount)
+		/* A mount source that dsp cannot see may be Docker's socket, or more. */
+		if (!found &&
+			((p == POWER_DOCKER_SOCKET && facts->invisible_mount) ||
+				powerset_has(&facts->maybe, (enum power)p)))
 			found = attribute_of(&facts->attributes, POWER_HOST_MOUNTS);
 	}
 	if (!found)

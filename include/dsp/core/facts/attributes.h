@@ -46,6 +46,7 @@ struct mount_info {
 	bool dsp_file; /* it is, or is below, what keeps dsp in force */
 	bool device;   /* it is a device, or holds devices */
 	bool unknown; /* it may be anything: dsp may not look there, or each process sees another */
+	bool maybe_socket; /* or hold one: on which sockets dockerd listens is not known */
 	bool holds_mounts; /* something is mounted below it, or that is not known */
 	char path[256];    /* resolved, terminated, cut where it is longer; empty: not known */
 	/*

@@ -40,7 +40,8 @@ struct facts {
 	 * may replace the query, or a service returns to its earlier specification.
 	 */
 	bool incomplete;
-	bool invisible_mount;         /* dsp cannot see the source of a mount: it may be anything */
+	bool invisible_mount;  /* a mount has a source that dsp does not see; or nothing is there */
+	struct powerset maybe; /* that sources give, if they are what dsp cannot see */
 	struct rule_path *rule_paths; /* in the order of the rules; lives with the attributes */
 	size_t rule_path_count;       /* 0: not looked up */
 	enum reading reading;

@@ -1,0 +1,30 @@
+/*
+ * What the kernel's tables say, as far as reading them takes a file opened to be read: the mounts,
+ * and the sockets on which dockerd listens. A process that may search every directory and read no
+ * file is given it (daemon/lookup_process.h).
+ */
+#ifndef DSP_HOST_TABLES_H
+#define DSP_HOST_TABLES_H
+
+#include <sys/types.h>
+
+#include "dsp/core/base/err.h"
+#include "dsp/core/base/span.h"
+
+enum { TABLES_SOCKETS_MOST = 320 };
+
+struct host_tables {
+	int mounts;          /* /proc/self/mountinfo, to be read once; -1: there is no /proc */
+	int known;           /* enum listening: how well the sockets are known */
+	struct span sockets; /* their paths, each terminated; owned, mem_free */
+};
+
+/*
+ * docker: the dockerd that asks; 0: unknown, then no socket is. The caller calls host_tables_free
+ * in any case. -1 and errno: a system call failed, or no memory.
+ */
+MUST_USE int host_tables_read(pid_t docker, struct host_tables *ret);
+
+void host_tables_free(struct host_tables *t);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * What dspd and its look-up process say to each other. Both are one program, so numbers stand as
+ * the machine has them.
+ *
+ * dspd sends one byte for each look-up on the control socket (SOCK_SEQPACKET), and with it
+ * (SCM_RIGHTS) one end of a stream socket of its own, and /proc/self/mountinfo, if there is one.
+ * On that stream dspd writes one lookup_request with its texts. The look-up process answers with
+ * lookup_reply records, all of one size: one LOOKUP_BEGUN at once; for each source in its order
+ * LOOKUP_SOURCE and then LOOKUP_FOUND; at last one LOOKUP_ENDED. It closes the stream then.
+ *
+ * dspd takes each other order, number, flag or text for a failure, as it does the end of a stream
+ * that is not complete: the look-up is a denial.
+ */
+#ifndef DSP_LOOKUP_MESSAGE_H
+#define DSP_LOOKUP_MESSAGE_H
+
+#include <stdint.h>
+
+/* Followed by: the directory, the sockets' paths, and each source as a uint32_t and its bytes. */
+struct lookup_request {
+	int32_t docker;   /* the dockerd that asks; 0: unknown */
+	int32_t known;    /* enum listening */
+	uint32_t dir;     /* bytes: the directory of dsp's socket */
+	uint32_t sockets; /* bytes: paths of sockets, each with its NUL */
+	uint32_t sources; /* bytes */
+	uint32_t count;   /* of the sources */
+};
+
+enum { LOOKUP_REQUEST_MOST = 8 << 20 }; /* bytes after the head */
+
+enum lookup_reply_kind {
+	LOOKUP_BEGUN = 1, /* number: which look-up process it is, from 1 */
+	LOOKUP_SOURCE,    /* number: the index; path: the mount point above it, or empty */
+	LOOKUP_FOUND,     /* number: the index; flags; path: the resolved source */
+	LOOKUP_ENDED,     /* number: 0, or an errno value */
+};
+
+enum {
+	LOOKUP_FLAG_VISIBLE = 1,
+	LOOKUP_FLAG_SOCKET = 2,
+	LOOKUP_FLAG_DSP_FILE = 4,
+	LOOKUP_FLAG_DEVICE = 8,
+	LOOKUP_FLAG_UNKNOWN = 16,
+	LOOKUP_FLAG_MAYBE_SOCKET = 32,
+	LOOKUP_FLAG_HOLDS_MOUNTS = 64,
+	LOOKUP_FLAGS = 127,
+};
+
+struct lookup_reply {
+	uint32_t kind;
+	uint32_t number;
+	uint32_t flags;
+	uint32_t zero;
+	uint64_t file_system;
+	uint64_t inode;
+	char path[256];  /* terminated */
+	char place[256]; /* the same */
+};
+
+#endif

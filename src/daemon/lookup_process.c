@@ -1,0 +1,225 @@
+#include "lookup_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/host/lookup_pool.h"
+#include "dsp/system/clock.h"
+#include "dsp/system/file.h"
+#include "lookup_filter.h"
+#include "lookup_server.h"
+#include "lookup_stream.h"
+
+/* One process has one. The look-ups' threads use control; what they tell is atomic, or locked. */
+static int control = -1;
+static pid_t keeper;
+static bool sees_all;
+static bool ended; /* the keeper has */
+static atomic_uint number;
+static atomic_uint failures;
+static atomic_ullong begun_at; /* when a look-up last began there */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static char trouble[160]; /* guarded by mutex */
+
+/* --- the start ---------------------------------------------------------------------------------*/
+
+/* Keeps of the capabilities those in mask. -1 and errno. */
+static int keep_capabilities(uint32_t mask, uint32_t *kept)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct has[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct keeps[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	if (syscall(SYS_capget, &head, has) != 0)
+		return -1;
+	keeps[0].permitted = keeps[0].effective = *kept = has[0].permitted & mask;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
+		return -1;
+	return (int)syscall(SYS_capset, &head, keeps);
+}
+
+static bool has_right_to_search(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct has[_LINUX_CAPABILITY_U32S_3];
+
+	return syscall(SYS_capget, &head, has) == 0 &&
+		(has[0].effective & 1U << CAP_DAC_READ_SEARCH) != 0;
+}
+
+/* In the keeper. With root's right to trace, dockerd's program is seen too. */
+static _Noreturn void run_keeper(pid_t dspd, int fd)
+{
+	const uint32_t rights = 1U << CAP_DAC_READ_SEARCH | 1U << CAP_SYS_PTRACE;
+	uint32_t kept;
+	sigset_t signals;
+	struct err e;
+
+	/* A service manager signals all processes of the unit; these end with dspd. */
+	(void)sigfillset(&signals);
+	(void)sigdelset(&signals, SIGUSR1);
+	(void)sigprocmask(SIG_SETMASK, &signals, NULL);
+	if (dup2(fd, STDERR_FILENO + 1) < 0)
+		_exit(EXIT_FAILURE);
+	closefrom(STDERR_FILENO + 2);
+	(void)prctl(PR_SET_NAME, "dsp-lookups", 0, 0, 0);
+	if (keep_capabilities(rights, &kept) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+		lookup_filter_install(&e) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
+		getppid() != dspd)
+		_exit(EXIT_FAILURE);
+	lookup_server_keep(STDERR_FILENO + 1);
+}
+
+int lookup_process_start(struct err *e)
+{
+	pid_t self = getpid();
+	uint32_t kept;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return FAIL(e, errno, "the look-up process");
+	sees_all = has_right_to_search();
+	keeper = fork();
+	if (keeper == 0)
+		run_keeper(self, pair[1]);
+	(void)close(pair[1]);
+	control = pair[0];
+	if (keeper < 0)
+		return FAIL(e, errno, "the look-up process");
+	/* root's rights are root's. */
+	if (geteuid() != 0 && keep_capabilities(0, &kept) != 0)
+		return FAIL(e, errno, "cannot drop the capabilities");
+	return 0;
+}
+
+/* --- a look-up ---------------------------------------------------------------------------------*/
+
+/* Hands over one end of a stream, and the table of mounts. Returns the other; -1 and errno. */
+static int open_stream(const struct host_tables *tables)
+{
+	char byte = 'L';
+	struct iovec part = { &byte, 1 };
+	size_t count = tables->mounts >= 0 ? 2 : 1;
+	union {
+		char room[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr head;
+	} rights = { .room = "" };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &rights };
+	int pair[2];
+	int fds[2];
+	int code;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return -1;
+	fds[0] = pair[1];
+	fds[1] = tables->mounts;
+	m.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	rights.head.cmsg_len = CMSG_LEN(count * sizeof(int));
+	rights.head.cmsg_level = SOL_SOCKET;
+	rights.head.cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(&rights.head), fds, count * sizeof(int));
+	code = sendmsg(control, &m, MSG_NOSIGNAL) == 1 ? 0 : errno;
+	(void)close(pair[1]);
+	if (code == 0)
+		return pair[0];
+	(void)close(pair[0]);
+	errno = code;
+	return -1;
+}
+
+/* Waits for the first reply, at most as long as a request waits. */
+static int wait_for_begin(int fd)
+{
+	const struct timeval most = { .tv_sec = POOL_DEADLINE_MS / 1000 };
+	const struct timeval none = { .tv_sec = 0 };
+	uint64_t start = clock_now();
+	struct lookup_reply r;
+	int code;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)) != 0)
+		return errno;
+	code = lookup_stream_reply(fd, &r);
+	/* No look-up began in all that time: it hangs, and the keeper starts another. */
+	if (code == ETIMEDOUT && begun_at < start)
+		(void)kill(keeper, SIGUSR1);
+	if (code != 0)
+		return code;
+	if (r.kind != LOOKUP_BEGUN)
+		return EPROTO;
+	atomic_store(&begun_at, clock_now());
+	atomic_store(&number, r.number);
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none)) == 0 ? 0 : errno;
+}
+
+static int look_up(struct mount_lookup *l, struct host_tables *tables)
+{
+	AUTO_FD int fd = -1;
+	int code;
+
+	if (host_tables_read(mount_lookup_docker(l), tables) != 0)
+		return errno;
+	fd = open_stream(tables);
+	if (fd < 0)
+		return errno;
+	code = lookup_stream_send(fd, l, tables);
+	if (code == 0)
+		code = wait_for_begin(fd);
+	return code == 0 ? lookup_stream_receive(fd, l) : code;
+}
+
+void lookup_process_run(struct mount_lookup *l)
+{
+	struct host_tables tables = { .mounts = -1 };
+	int code = look_up(l, &tables);
+
+	host_tables_free(&tables);
+	if (code != 0) {
+		struct err e;
+
+		err_set(&e, code, "%s",
+			code == EPIPE ? "the look-up process has ended" : "a look-up");
+		(void)atomic_fetch_add(&failures, 1);
+		(void)pthread_mutex_lock(&mutex);
+		text_copy(span_of(e.text), trouble, sizeof(trouble));
+		(void)pthread_mutex_unlock(&mutex);
+	}
+	mount_lookup_end(l, code);
+}
+
+/* --- state and end -----------------------------------------------------------------------------*/
+
+struct lookup_process_state lookup_process_state(void)
+{
+	struct lookup_process_state s = { .sees_all = sees_all, .failures = failures };
+	unsigned last = number;
+
+	ended = ended || keeper <= 0 || waitpid(keeper, NULL, WNOHANG) == keeper;
+	s.running = !ended;
+	s.restarts = last > 1 ? last - 1 : 0;
+	(void)pthread_mutex_lock(&mutex);
+	memcpy(s.trouble, trouble, sizeof(s.trouble));
+	(void)pthread_mutex_unlock(&mutex);
+	return s;
+}
+
+void lookup_process_stop(void)
+{
+	if (keeper > 0 && !ended && kill(keeper, SIGKILL) == 0)
+		(void)waitpid(keeper, NULL, 0);
+	keeper = 0;
+}

@@ -1,0 +1,229 @@
+#include "lookup_server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/host/mount_lookup.h"
+#include "dsp/system/file.h"
+#include "dsp/system/log.h"
+#include "lookup_message.h"
+
+enum { PAUSE_MS = 100 };
+
+/* --- one look-up -------------------------------------------------------------------------------*/
+
+static int reply(int fd, enum lookup_reply_kind kind, size_t number, const struct mount_info *found,
+	struct span path)
+{
+	struct lookup_reply r = { .kind = kind, .number = (uint32_t)number };
+
+	/* Each of its parts is told: a new one needs a place here and in lookup_stream.c. */
+	_Static_assert(sizeof(*found) == 536, "all of struct mount_info");
+	if (found) {
+		r.file_system = found->file_system;
+		r.inode = found->inode;
+		memcpy(r.place, found->place, sizeof(r.place));
+	}
+	if (found)
+		r.flags = (found->visible ? LOOKUP_FLAG_VISIBLE : 0U) |
+			(found->socket ? LOOKUP_FLAG_SOCKET : 0U) |
+			(found->dsp_file ? LOOKUP_FLAG_DSP_FILE : 0U) |
+			(found->device ? LOOKUP_FLAG_DEVICE : 0U) |
+			(found->unknown ? LOOKUP_FLAG_UNKNOWN : 0U) |
+			(found->maybe_socket ? LOOKUP_FLAG_MAYBE_SOCKET : 0U) |
+			(found->holds_mounts ? LOOKUP_FLAG_HOLDS_MOUNTS : 0U);
+	text_copy(path, r.path, sizeof(r.path));
+	return file_write_all(fd, (const char *)&r, sizeof(r));
+}
+
+static int report(void *ctx, const struct lookup_step *step)
+{
+	const int *fd = ctx;
+	/* A part of a mount point would be another one. */
+	struct span none = { NULL, 0 };
+
+	if (step->found)
+		return reply(
+			*fd, LOOKUP_FOUND, step->index, step->found, span_of(step->found->path));
+	return reply(*fd, LOOKUP_SOURCE, step->index, NULL,
+		step->mount.n < sizeof(step->found->path) ? step->mount : none);
+}
+
+static bool read_bytes(int fd, void *to, size_t n)
+{
+	for (size_t at = 0; at < n;) {
+		ssize_t got = read(fd, (char *)to + at, n - at);
+
+		if (got <= 0 && !(got < 0 && errno == EINTR))
+			return false;
+		at += got > 0 ? (size_t)got : 0;
+	}
+	return true;
+}
+
+/* NULL: this is no request. */
+static struct mount_lookup *read_request(int fd, struct host_tables *tables)
+{
+	struct lookup_request r;
+	struct mount_lookup *l;
+	struct span rest;
+	struct err e;
+	char *text;
+
+	if (!read_bytes(fd, &r, sizeof(r)) || r.dir > LOOKUP_REQUEST_MOST ||
+		r.sockets > LOOKUP_REQUEST_MOST || r.sources > LOOKUP_REQUEST_MOST)
+		return NULL;
+	rest.n = (size_t)r.dir + r.sockets + r.sources;
+	rest.s = text = mem_alloc(rest.n + 1);
+	if (!text || !read_bytes(fd, text, rest.n))
+		return NULL;
+	l = mount_lookup_new((struct span){ text, r.dir }, r.docker);
+	rest = span_after(rest, r.dir);
+	tables->known = r.known;
+	tables->sockets = (struct span){ rest.s, r.sockets };
+	rest = span_after(rest, r.sockets);
+	for (uint32_t i = 0; l && i < r.count; i++) {
+		uint32_t n;
+
+		if (rest.n < sizeof(n))
+			return NULL;
+		memcpy(&n, rest.s, sizeof(n));
+		rest = span_after(rest, sizeof(n));
+		if (n > rest.n || mount_lookup_add(l, (struct span){ rest.s, n }, &e) != 0)
+			return NULL;
+		rest = span_after(rest, n);
+	}
+	return l;
+}
+
+/* In a process of its own, whose end frees all. */
+static _Noreturn void serve_one(int fd, int mounts, unsigned number)
+{
+	struct host_tables tables = { .mounts = mounts };
+	struct span none = { NULL, 0 };
+	struct mount_lookup *l;
+	int code = EPROTO;
+
+	if (reply(fd, LOOKUP_BEGUN, number, NULL, none) != 0)
+		_exit(EXIT_FAILURE);
+	l = read_request(fd, &tables);
+	if (l)
+		code = mount_lookup_inspect(l, &tables, report, &fd);
+	_exit(reply(fd, LOOKUP_ENDED, (size_t)code, NULL, none) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* --- the look-up process -----------------------------------------------------------------------*/
+
+/* 1: fds has the stream and the table of mounts, or -1. 0: dspd is gone. -1: nothing of use. */
+static int receive(int control, int fds[2])
+{
+	char byte;
+	struct iovec part = { &byte, 1 };
+	union {
+		char room[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} rights;
+	struct msghdr m = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &rights,
+		.msg_controllen = sizeof(rights) };
+	const struct cmsghdr *head;
+	ssize_t n = recvmsg(control, &m, MSG_CMSG_CLOEXEC);
+
+	fds[0] = fds[1] = -1;
+	if (n <= 0)
+		return n == 0 ? 0 : -1;
+	head = CMSG_FIRSTHDR(&m);
+	if (!head || head->cmsg_type != SCM_RIGHTS)
+		return -1;
+	memcpy(fds, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
+	return 1;
+}
+
+/* This process ends with the one that made it. */
+static void end_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent)
+		_exit(EXIT_FAILURE);
+}
+
+static _Noreturn void serve_all(int control, unsigned number)
+{
+	pid_t self = getpid();
+	int fds[2];
+	int rc;
+
+	/* No child of it is waited for. */
+	(void)signal(SIGCHLD, SIG_IGN);
+	while ((rc = receive(control, fds)) != 0) {
+		pid_t child = rc > 0 ? fork() : -1;
+
+		if (child == 0) {
+			end_with(self);
+			(void)close(control);
+			serve_one(fds[0], fds[1], number);
+		}
+		for (int i = 0; i < 2; i++) {
+			if (fds[i] >= 0)
+				(void)close(fds[i]);
+		}
+		/* Without memory for a child dspd sees a stream that ends. */
+		if (child < 0)
+			(void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+/* --- its keeper --------------------------------------------------------------------------------*/
+
+static void interrupt(int number)
+{
+	(void)number;
+}
+
+static void wait_for(pid_t child, int *status)
+{
+	while (waitpid(child, status, 0) < 0) {
+		/* Interrupted by SIGUSR1. */
+		if (errno == EINTR)
+			(void)kill(child, SIGKILL);
+		else
+			_exit(EXIT_FAILURE);
+	}
+}
+
+void lookup_server_keep(int control)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+	struct sigaction action = { .sa_handler = interrupt };
+	pid_t self = getpid();
+
+	(void)sigaction(SIGUSR1, &action, NULL);
+	for (unsigned number = 1;; number++) {
+		pid_t child = fork();
+		int status = 0;
+
+		if (child == 0) {
+			end_with(self);
+			serve_all(control, number);
+		}
+		if (child > 0)
+			wait_for(child, &status);
+		if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+			_exit(EXIT_SUCCESS);
+		log_fault("the look-up process %s; it starts again",
+			child > 0 ? "has ended" : "cannot be started");
+		(void)nanosleep(&pause, NULL);
+	}
+}
