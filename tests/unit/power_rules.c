@@ -55,6 +55,7 @@ static void kinds(void **state)
 static void all_powers(void **state)
 {
 	struct powerset all = power_rules_all_powers(route_of("service_create")->schema);
+	struct powerset volume = power_rules_all_powers(route_of("volume_create")->schema);
 	struct powerset none = power_rules_all_powers(STRUCT_NONE);
 
 	(void)state;
@@ -62,7 +63,7 @@ static void all_powers(void **state)
 	assert_true(powerset_has(&all, POWER_CAPABILITIES));
 	/* They come with a mount. */
 	assert_true(powerset_has(&all, POWER_DOCKER_SOCKET));
-	assert_true(powerset_has(&all, POWER_DEVICES));
+	assert_true(powerset_has(&volume, POWER_DEVICES));
 	assert_false(powerset_has(&all, POWER_DSP_FILES));
 	assert_false(powerset_has(&all, POWER_PLUGIN_CONTROL));
 	assert_true(powerset_empty(&none));
