@@ -102,15 +102,16 @@ static void mark_source_unreadable(struct facts *facts, struct span source)
 /* 1: the answer comes later. 0: the facts are complete, or say why not. -1 and e: no memory. */
 static int look_up_mounts(const struct service *service, struct exchange *x, struct err *e)
 {
-	bool invisible = x->snapshot->config->policy.mounts_invisible;
+	const struct policy *policy = &x->snapshot->config->policy;
+	bool invisible = policy->mounts_invisible;
 	struct span blocked_by;
 
 	if (invisible)
 		facts_hide_mounts(&x->facts);
 	if (invisible || !service->pool)
 		return 0;
-	if (mount_lookup_collect(&x->facts, rules_paths(x->snapshot->config->policy.file_rules),
-		    service->socket_dir, x->call->peer, &x->lookup, e) != 0)
+	if (mount_lookup_collect(&x->facts, rules_paths(policy->file_rules), service->socket_dir,
+		    rules_have_devices(policy->file_rules), x->call->peer, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;

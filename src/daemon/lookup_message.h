@@ -50,7 +50,9 @@ struct lookup_reply {
 	uint32_t kind;
 	uint32_t number;
 	uint32_t flags;
-	uint32_t zero;
+	uint32_t node; /* of struct mount_info, as the next ones */
+	uint32_t major;
+	uint32_t minor;
 	uint64_t file_system;
 	uint64_t inode;
 	char path[256];  /* terminated */

@@ -29,10 +29,13 @@ static int reply(int fd, enum lookup_reply_kind kind, size_t number, const struc
 	struct lookup_reply r = { .kind = kind, .number = (uint32_t)number };
 
 	/* Each of its parts is told: a new one needs a place here and in lookup_stream.c. */
-	_Static_assert(sizeof(*found) == 536, "all of struct mount_info");
+	_Static_assert(sizeof(*found) == 544, "all of struct mount_info");
 	if (found) {
 		r.file_system = found->file_system;
 		r.inode = found->inode;
+		r.node = (uint32_t)found->node;
+		r.major = found->major;
+		r.minor = found->minor;
 		memcpy(r.place, found->place, sizeof(r.place));
 	}
 	if (found)

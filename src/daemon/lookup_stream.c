@@ -68,7 +68,8 @@ int lookup_stream_reply(int fd, struct lookup_reply *r)
 			return errno == EAGAIN ? ETIMEDOUT : errno;
 		at += n > 0 ? (size_t)n : 0;
 	}
-	if (r->flags & ~(uint32_t)LOOKUP_FLAGS || !memchr(r->path, '\0', sizeof(r->path)) ||
+	if (r->flags & ~(uint32_t)LOOKUP_FLAGS || (r->node != 0 && !strchr("bcd", (int)r->node)) ||
+		!memchr(r->path, '\0', sizeof(r->path)) ||
 		!memchr(r->place, '\0', sizeof(r->place)))
 		return EPROTO;
 	return 0;
@@ -95,6 +96,9 @@ int lookup_stream_receive(int fd, struct mount_lookup *l)
 			.unknown = r.flags & LOOKUP_FLAG_UNKNOWN,
 			.maybe_socket = r.flags & LOOKUP_FLAG_MAYBE_SOCKET,
 			.holds_mounts = r.flags & LOOKUP_FLAG_HOLDS_MOUNTS,
+			.node = (char)r.node,
+			.major = r.major,
+			.minor = r.minor,
 			.file_system = r.file_system,
 			.inode = r.inode };
 		memcpy(found.path, r.path, sizeof(found.path));

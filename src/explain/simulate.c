@@ -79,7 +79,8 @@ int simulate_mounts(
 		return facts_add_mount_powers(facts, span_of(policy->socket_dir), e);
 	}
 	if (mount_lookup_collect(facts, rules_paths(policy->file_rules),
-		    span_of(policy->socket_dir), 0, ret, e) != 0)
+		    span_of(policy->socket_dir), rules_have_devices(policy->file_rules), 0, ret,
+		    e) != 0)
 		return -1;
 	if (*ret && facts->reading == READING_EXACT) {
 		mount_lookup_run(*ret);

@@ -54,7 +54,7 @@ static enum list_kind parse_kind(struct span *on, enum power power)
 		if (power != POWER_COUNT && list_power((enum list_kind)k) == power)
 			return (enum list_kind)k;
 	}
-	if (span_starts(*on, SPAN("/dev/")))
+	if (span_starts(*on, SPAN("/dev/")) || span_starts(*on, SPAN("gpu:")))
 		return LIST_DEVICES;
 	if (span_starts(*on, SPAN("/")))
 		return LIST_MOUNTS;

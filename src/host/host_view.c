@@ -26,6 +26,7 @@ enum {
 struct identity {
 	dev_t dev;
 	ino_t ino;
+	dev_t node; /* the numbers of a device; not compared */
 };
 
 /* A set of files by device and inode; sorted when it is complete. */
@@ -72,7 +73,7 @@ static bool identify(struct host_view *h, int fd, struct identity *ret, mode_t *
 		record_error(h, errno);
 		return false;
 	}
-	*ret = (struct identity){ st.st_dev, st.st_ino };
+	*ret = (struct identity){ st.st_dev, st.st_ino, st.st_rdev };
 	*mode = st.st_mode;
 	return true;
 }
@@ -376,6 +377,9 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 		ret->socket = ret->socket || identities_has(&h->sockets.ids, &id) ||
 			identities_has(&h->containerd.ids, &id);
 		ret->device = ret->device || S_ISBLK(mode) || S_ISCHR(mode);
+		ret->node = S_ISBLK(mode) ? 'b' : S_ISCHR(mode) ? 'c' : S_ISDIR(mode) ? 'd' : '\0';
+		ret->major = major(id.node);
+		ret->minor = minor(id.node);
 		ret->dsp_file = ret->dsp_file || identities_has(&h->own.ids, &id);
 	}
 	ret->dsp_file = ret->dsp_file || is_below(h, &h->own, mode);

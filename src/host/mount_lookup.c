@@ -184,35 +184,71 @@ static int add_rule_paths(
 	return 0;
 }
 
-int mount_lookup_collect(struct facts *facts, struct span_list paths, struct span socket_dir,
-	pid_t docker, struct mount_lookup **ret, struct err *e)
+/*
+ * Whether rules compare devices, and a request asks for one: also a rule of the device cgroup is
+ * compared with what rules name.
+ */
+static bool compares_devices(const struct facts *facts, struct span_list paths, bool devices)
+{
+	for (size_t i = 0; devices && paths.count > 0 && i < facts->attributes.count; i++) {
+		if (facts->attributes.items[i].kind == ATTRIBUTE_DEVICE)
+			return true;
+	}
+	return false;
+}
+
+/* Adds the sources of facts. -1 and e: no memory. */
+static int add_sources(struct mount_lookup *l, struct facts *facts, bool devices, struct err *e)
 {
 	const struct attributes *all = &facts->attributes;
 	size_t mounts = 0;
 
 	for (size_t i = 0; i < all->count && facts->reading == READING_EXACT; i++) {
-		if (all->items[i].kind != ATTRIBUTE_MOUNT)
+		bool device = all->items[i].kind == ATTRIBUTE_DEVICE;
+
+		if (!attribute_is_source(&all->items[i]) || (device && !devices))
 			continue;
-		if (++mounts > LOOKUP_MOUNTS_MOST) {
+		if (!device && ++mounts > LOOKUP_MOUNTS_MOST) {
 			err_set(e, 0, "it has more than %d mounts", LOOKUP_MOUNTS_MOST);
 			set_unreadable(facts, e, "ask for fewer");
 			break;
 		}
-		if (!*ret)
-			*ret = mount_lookup_new(socket_dir, docker);
-		if (!*ret)
-			return FAIL(e, ENOMEM, "a request's mounts");
-		if (mount_lookup_add(*ret, all->items[i].text, e) == 0)
+		if (mount_lookup_add(l, all->items[i].text, e) == 0)
 			continue;
 		if (e->code != 0)
 			return -1;
 		set_unreadable(facts, e, "ask for fewer");
 	}
-	if (!*ret || facts->reading != READING_EXACT || add_rule_paths(*ret, facts, paths, e) == 0)
+	return 0;
+}
+
+static bool has_source(const struct facts *facts, bool devices)
+{
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		const struct attribute *d = &facts->attributes.items[i];
+
+		if (attribute_is_source(d) && (devices || d->kind != ATTRIBUTE_DEVICE))
+			return true;
+	}
+	return false;
+}
+
+int mount_lookup_collect(struct facts *facts, struct span_list paths, struct span socket_dir,
+	bool devices, pid_t docker, struct mount_lookup **ret, struct err *e)
+{
+	if (facts->reading != READING_EXACT ||
+		(!has_source(facts, devices) && !compares_devices(facts, paths, devices)))
+		return 0;
+	*ret = mount_lookup_new(socket_dir, docker);
+	if (!*ret)
+		return FAIL(e, ENOMEM, "a request's mounts");
+	if (add_sources(*ret, facts, devices, e) != 0)
+		return -1;
+	if (facts->reading != READING_EXACT || add_rule_paths(*ret, facts, paths, e) == 0)
 		return 0;
 	if (e->code != 0)
 		return -1;
-	set_unreadable(facts, e, "name fewer mounts in deny rules");
+	set_unreadable(facts, e, "name fewer paths in deny rules");
 	return 0;
 }
 
@@ -255,7 +291,7 @@ void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
 	for (size_t i = 0; i < all->count; i++) {
 		struct attribute *item = &all->items[i];
 
-		if (item->kind != ATTRIBUTE_MOUNT)
+		if (!attribute_is_source(item))
 			continue;
 		item->mount_info = mount_lookup_find(l, item->text);
 		if (item->depth == DEPTH_BY_KERNEL)

@@ -100,7 +100,8 @@ static int add_users(struct policy_draft *p, struct observations *all,
 struct group {
 	struct span subject;
 	struct powerset powers;
-	unsigned unnameable; /* a bit for each list that cannot name what they have */
+	unsigned unnameable;  /* a bit for each list that cannot name what they have */
+	bool default_runtime; /* a container of theirs names no runtime */
 	bool incomplete;
 	json_t *rule;
 };
@@ -169,6 +170,9 @@ static void add_items(const struct group *g, const struct observation *s)
 		const struct attribute *d = &s->facts.attributes.items[i];
 
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
+			/* The default runtime alone makes no list: see add_rules. */
+			if (k == LIST_RUNTIMES && d->implied)
+				continue;
 			if (!(g->unnameable >> k & 1) && list_concerns((enum list_kind)k, d) &&
 				list_pattern((enum list_kind)k, d, pattern))
 				add_once(rule_list(g->rule, list_name((enum list_kind)k)), pattern);
@@ -230,6 +234,17 @@ static struct group *find_group(
 	return json_array_append_new(rules, g->rule) == 0 ? g : NULL;
 }
 
+static bool takes_default_runtime(const struct observation *s)
+{
+	for (size_t i = 0; i < s->facts.attributes.count; i++) {
+		const struct attribute *d = &s->facts.attributes.items[i];
+
+		if (d->kind == ATTRIBUTE_RUNTIME && d->implied)
+			return true;
+	}
+	return false;
+}
+
 static int add_rules(struct policy_draft *p, struct observations *all, struct err *e)
 {
 	AUTO_MEM struct group *groups = mem_array(RULES_MOST, sizeof(*groups));
@@ -254,6 +269,13 @@ static int add_rules(struct policy_draft *p, struct observations *all, struct er
 			s->facts.route ? s->facts.route->name : "unknown");
 		add_items(g, s);
 		add_powers(g, s);
+		g->default_runtime = g->default_runtime || takes_default_runtime(s);
+	}
+	for (size_t i = 0; groups && i < count; i++) {
+		json_t *runtimes = json_object_get(groups[i].rule, list_name(LIST_RUNTIMES));
+
+		if (runtimes && groups[i].default_runtime)
+			add_once(runtimes, "runc");
 	}
 	return groups ? 0 : FAIL(e, ENOMEM, "a policy");
 }

@@ -6,6 +6,7 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/power_rules.h"
 
 struct observations *observations_new(void)
 {
@@ -204,6 +205,23 @@ static void parse_operation(const struct audit_entry *l, struct observation *s)
 	}
 }
 
+/* A container that names no runtime gets dockerd's default, which audit logs do not say. */
+static int add_default_runtime(struct observation *s, struct err *e)
+{
+	const struct attribute runtime = { .power = POWER_COUNT,
+		.kind = ATTRIBUTE_RUNTIME,
+		.text = SPAN_INIT("runc"),
+		.implied = true };
+	bool named = false;
+
+	for (size_t i = 0; i < s->facts.attributes.count; i++)
+		named = named || s->facts.attributes.items[i].kind == ATTRIBUTE_RUNTIME;
+	if (named || !s->facts.route || !power_rules_have_kind(s->facts.route, ATTRIBUTE_RUNTIME) ||
+		attributes_add(&s->facts.attributes, &runtime) == 0)
+		return 0;
+	return FAIL(e, ENOMEM, "an audit trail");
+}
+
 static int parse_facts(
 	struct observations *all, const struct audit_entry *l, struct observation *s, struct err *e)
 {
@@ -229,7 +247,7 @@ static int parse_facts(
 		if (parse_attribute(all, detail, s, e) != 0)
 			return -1;
 	}
-	return 0;
+	return add_default_runtime(s, e);
 }
 
 /* --- lines -------------------------------------------------------------------------------------*/

@@ -183,7 +183,8 @@ static bool is_item(enum list_kind k, struct span text)
 
 	/* No pattern covers an unclean path ("/dev/snd/../sda"), not even the path itself. */
 	if (k == LIST_DEVICES)
-		return path_is_clean(text);
+		return path_is_clean(text) || span_starts(text, SPAN("gpu:")) ||
+			(span_find(text, '=') < text.n && text.s[0] != '/');
 	if (k == LIST_IMAGES)
 		return span_find(text, '/') < text.n || span_starts(text, SPAN("sha256:"));
 	if (k != LIST_CAPABILITIES || span_equal(text, SPAN("ALL")))

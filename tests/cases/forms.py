@@ -17,8 +17,9 @@ import dsp  # noqa: E402
 import tap  # noqa: E402
 
 TABLES = os.path.join(dsp.ROOT, "src", "core", "tables")
-# The kinds of attributes that rules can list.
-KINDS = {"mount", "image", "capability", "device", "network", "volume", "runtime", "port"}
+# The kinds of attributes that rules can list, and the list.
+KINDS = {"mount": "mounts", "image": "images", "capability": "capabilities", "device": "devices",
+         "network": "networks", "volume": "volumes", "runtime": "runtimes", "port": "ports"}
 
 Form = collections.namedtuple("Form", "row list deny allow near apart request body")
 
@@ -103,11 +104,13 @@ def check_rows(forms):
         name = " ".join(row[:3])
         if row[5] not in KINDS:
             continue
-        tried = [f for f in seen[name] if words(f.near) and (words(f.deny) or f.list == "devices")]
+        # What a container has anyway needs no item of an allow list.
+        allow = {"default_capabilities": "allow"}.get(row[2], "near")
+        tried = [f for f in seen[name] if f.list == KINDS[row[5]] and words(f.deny) and words(getattr(f, allow))]
         if tried:
-            tap.passed(f"forms: {name} is tried")
+            tap.passed(f"forms: {name} {row[5]} is tried")
         else:
-            tap.failed(f"forms: {name} is tried", "forms.tsv has no line with DENY and NEAR for it")
+            tap.failed(f"forms: {name} {row[5]} is tried", f"forms.tsv has no line with DENY and {allow.upper()} for it")
 
 
 def main():

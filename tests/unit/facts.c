@@ -42,6 +42,7 @@ static char *parse(const struct sample *s, struct facts *f)
 /* "power power; kind text, kind text": all powers, and all attributes but those of a default. */
 static void describe(const struct facts *f, char *out, size_t cap)
 {
+	const char *separator = "; ";
 	char text[256];
 	struct line l;
 
@@ -51,7 +52,8 @@ static void describe(const struct facts *f, char *out, size_t cap)
 		if (f->attributes.items[i].implied)
 			continue;
 		attribute_write(&f->attributes.items[i], text, sizeof(text));
-		line_add(&l, "%s%s", i > 0 ? ", " : "; ", text);
+		line_add(&l, "%s%s", separator, text);
+		separator = ", ";
 	}
 	assert_false(l.cut);
 }
@@ -103,20 +105,22 @@ static void queries(void **state)
 	}
 }
 
+#define PRIVILEGED "Privileged, any capability, any device"
+
 static void bodies_of_containers(void **state)
 {
 	static const struct {
 		const char *host_config, *facts;
 	} rows[] = {
 		{ "", "create" },
-		{ "\"Privileged\":true", "create privileged; Privileged" },
+		{ "\"Privileged\":true", "create privileged; " PRIVILEGED },
 		{ "\"Privileged\":false", "create" },
-		{ "\"privileged\":true", "create privileged; Privileged" },
+		{ "\"privileged\":true", "create privileged; " PRIVILEGED },
 		{ "\"CgroupParent\":\"/a\"", "create cgroup_parent; CgroupParent /a" },
 		{ "\"PidMode\":\"host\"", "create host_pid; PidMode host" },
 		{ "\"PidMode\":\"private\"", "create" },
 		{ "\"PidMode\":\"container:a\"", "create join_container; PidMode container:a" },
-		{ "\"Runtime\":\"runc\"", "create" },
+		{ "\"Runtime\":\"runc\"", "create; Runtime runc" },
 		{ "\"Runtime\":\"x\"", "create runtime; Runtime x" },
 		{ "\"Links\":[\"a\",\"b:c\"]", "create join_container; Links a, Links b:c" },
 		{ "\"Devices\":[{\"PathOnHost\":\"/dev/sda\"}]", "create devices; /dev/sda" },
@@ -127,7 +131,7 @@ static void bodies_of_containers(void **state)
 			"create publish_ports; ::1:8:80/tcp, 80/tcp" },
 		{ "\"PortBindings\":{\"80/tcp\":[]}", "create publish_ports; 80/tcp" },
 		{ "\"NetworkMode\":\"host\"",
-			"create host_network; NetworkMode host, NetworkMode host" },
+			"create host_network; NetworkMode host, any port, NetworkMode host" },
 		{ "\"NetworkMode\":\"mine\"", "create; NetworkMode mine" },
 		{ "\"Binds\":[\"/a:/b:ro,rslave\",\"vol:/c\",\"/d\"]",
 			"create host_mounts; /a -> /b (ro), Binds vol" },
@@ -309,7 +313,7 @@ static void assert_mount(
 	line_add(&l, "{\"HostConfig\":{\"Binds\":[\"%s:/t\"]}}", source);
 	s.body = text;
 	body = parse(&s, &f);
-	assert_int_equal(f.attributes.count, 2); /* and the default network */
+	assert_int_equal(f.attributes.count, 4); /* and default network, capabilities, runtime */
 	f.attributes.items[0].mount_info = info;
 	assert_int_equal(facts_add_mount_powers(&f, SPAN("/run/own"), &e), 0);
 	line_init(&l, text, sizeof(text));

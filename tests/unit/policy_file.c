@@ -84,7 +84,8 @@ static const struct {
 	{ RULE("'allow': ['*'], 'capabilities': ['NET_ADMIN']"),
 		"1:73: \"NET_ADMIN\": a capability is written as CAP_NET_ADMIN, or ALL" },
 	{ RULE("'allow': ['*'], 'devices': ['sda']"),
-		"1:68: \"sda\": a device is a path of the host, perhaps with *" },
+		"1:68: \"sda\": a device is a path of the host, gpu:0 or gpu:all, "
+		"vendor.com/class=name, or a swarm's KIND=VALUE; perhaps with *" },
 	{ RULE("'allow': ['*'], 'networks': ['']"), "1:69: \"\": it cannot be empty" },
 	{ RULE("'allow': ['*'], 'ports': ['9-8']"),
 		"1:66: \"9-8\": a port is 8080, 8000-8999 or 127.0.0.1:8080" },

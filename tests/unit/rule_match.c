@@ -322,6 +322,93 @@ static void other_names(void **state)
 	world_close(&w);
 }
 
+static const struct {
+	const char *asked;
+	struct mount_info found;
+	struct mount_info listed; /* of /dev/disk/by-id/x */
+	bool deny;                /* a deny list with it matches */
+	bool allow;               /* an allow list of /dev/sd*, /srv/snd covers */
+} devices[] = {
+	/* the same node, by its name, by a link, by another node, by a link of the rule */
+	{ "/dev/sda", { .path = "/dev/sda", .node = 'b', .major = 8 },
+		{ .path = "/dev/sda", .node = 'b', .major = 8 }, true, true },
+	{ "/dev/disk/by-id/x", { .path = "/dev/sda", .node = 'b', .major = 8 },
+		{ .path = "/dev/sda", .node = 'b', .major = 8 }, true, true },
+	{ "/srv/node", { .path = "/srv/node", .node = 'b', .major = 8 },
+		{ .path = "/dev/sda", .node = 'b', .major = 8 }, true, false },
+	{ "/srv/link", { .path = "/dev/sda", .node = 'b', .major = 8 },
+		{ .path = "/dev/sda", .node = 'b', .major = 8 }, true, true },
+	/* other numbers, another type */
+	{ "/dev/sdb", { .path = "/dev/sdb", .node = 'b', .major = 8, .minor = 16 },
+		{ .path = "/dev/sda", .node = 'b', .major = 8 }, false, true },
+	{ "/dev/sg0", { .path = "/dev/sg0", .node = 'c', .major = 8 },
+		{ .path = "/dev/sda", .node = 'b', .major = 8 }, false, false },
+	/* directories, of /dev and of others */
+	{ "/dev", { .path = "/dev", .node = 'd' }, { .path = "/dev/sda", .node = 'b', .major = 8 },
+		true, false },
+	{ "/dev/snd", { .path = "/dev/snd", .node = 'd' },
+		{ .path = "/dev/sda", .node = 'b', .major = 8 }, false, false },
+	{ "/srv/snd", { .path = "/srv/snd", .node = 'd' },
+		{ .path = "/dev/sda", .node = 'b', .major = 8 }, true, true },
+	{ "/srv/link", { .path = "/srv/snd", .node = 'd' },
+		{ .path = "/dev/sda", .node = 'b', .major = 8 }, true, true },
+	/* nothing is there, or it cannot be seen */
+	{ "/dev/sdc", { .path = "/dev/sdc" }, { .path = "/dev/disk/by-id/x" }, false, true },
+	{ "/srv/none", { .path = "/srv/none" }, { .path = "/dev/disk/by-id/x" }, true, false },
+	{ "/dev/sdc", { .path = "/dev/sdc", .unknown = true }, { .path = "/dev/disk/by-id/x" },
+		true, false },
+	{ "/dev/sdc", { .path = "/dev/sdc" }, { .path = "/dev/disk/by-id/x", .unknown = true },
+		true, true },
+	{ "/dev/sdc", { .unknown = true }, { .unknown = true }, true, true },
+	{ "/dev/shm/sd", { .path = "/dev/shm/sd" }, { .path = "/dev/sda", .node = 'b', .major = 8 },
+		true, false },
+};
+
+/* A device, by what its path and a rule's path are on the host. */
+static void devices_on_the_host(void **state)
+{
+	static struct world w;
+	static struct answer a;
+
+	(void)state;
+	world_open(&w, "",
+		"{'rules': [{'name': 'd', 'who': ['*'], 'deny': ['*'], "
+		"'devices': ['/dev/disk/by-id/x']}, {'name': 'a', 'who': ['*'], 'allow': ['*'], "
+		"'powers': ['create'], 'devices': ['/dev/sd*', '/srv/snd']}], "
+		"'otherwise': 'profile'}");
+	assert_true(rules_have_devices(w.file.rules));
+	assert_int_equal(rules_paths(w.file.rules).count, 1);
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		struct rule_path path = { SPAN_INIT("/dev/disk/by-id/x"), &devices[i].listed };
+		struct row row = { NULL, create, NULL, MATCH_YES, NULL, NULL };
+		char body[128];
+		struct attribute *d;
+
+		(void)snprintf(body, sizeof(body),
+			"{'HostConfig': {'Devices': [{'PathOnHost': '%s'}]}}", devices[i].asked);
+		row.body = body;
+		(void)match(&w, &row, &a);
+		for (d = a.facts.attributes.items; d->kind != ATTRIBUTE_DEVICE; d++)
+			;
+		assert_true(attribute_is_source(d));
+		d->mount_info = &devices[i].found;
+		a.facts.rule_paths = &path;
+		a.facts.rule_path_count = 1;
+		for (size_t k = 0; k < 2; k++) {
+			bool wanted = k == 0 ? devices[i].deny : devices[i].allow;
+			struct rule_match m = rule_match(
+				&w.file.rules->items[k], 0, &a.facts, &a.facts.powers);
+
+			if ((m.result == MATCH_YES) != wanted)
+				fail_msg("%zu: %s: %s", i, devices[i].asked,
+					k == 0 ? "deny" : "allow");
+		}
+		a.facts.rule_path_count = 0;
+		answer_free(&a);
+	}
+	world_close(&w);
+}
+
 /* A link to "/" is the mount of all that Docker keeps. */
 static void linked_root(void **state)
 {
@@ -377,6 +464,7 @@ int main(void)
 		cmocka_unit_test(invisible),
 		cmocka_unit_test(resolved),
 		cmocka_unit_test(other_names),
+		cmocka_unit_test(devices_on_the_host),
 		cmocka_unit_test(linked_root),
 		cmocka_unit_test(subjects),
 	};

@@ -114,7 +114,7 @@ void attribute_write(const struct attribute *a, char *out, size_t cap)
 	struct line l;
 
 	line_init(&l, out, cap);
-	if (a->whole) {
+	if (a->whole && (a->text.n == 0 || span_equal(a->text, SPAN("*")))) {
 		line_add(&l, "any %s", attribute_kind_name(a->kind));
 		return;
 	}

@@ -238,6 +238,17 @@ void facts_free(struct facts *f)
 	f->big = NULL;
 }
 
+bool attribute_is_source(const struct attribute *a)
+{
+	return a->kind == ATTRIBUTE_MOUNT ||
+		(a->kind == ATTRIBUTE_DEVICE && !a->whole && span_starts(a->text, SPAN("/")));
+}
+
+bool attribute_is_usual(const struct attribute *a)
+{
+	return a->implied && (a->kind == ATTRIBUTE_CAPABILITY || a->kind == ATTRIBUTE_RUNTIME);
+}
+
 /* --- mounts ------------------------------------------------------------------------------------*/
 
 static const struct mount_info invisible = {
@@ -252,7 +263,7 @@ static const struct mount_info any_source = {
 void facts_hide_mounts(struct facts *f)
 {
 	for (size_t i = 0; i < f->attributes.count; i++) {
-		if (f->attributes.items[i].kind == ATTRIBUTE_MOUNT)
+		if (attribute_is_source(&f->attributes.items[i]))
 			f->attributes.items[i].mount_info = &invisible;
 	}
 }

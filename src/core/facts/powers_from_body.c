@@ -5,8 +5,11 @@
 #include "dsp/core/parse/body.h"
 #include "dsp/core/parse/fields.h"
 #include "power_tests.h"
+#include "powers_from_capabilities.h"
+#include "powers_from_devices.h"
 #include "powers_from_mounts.h"
 #include "powers_from_names.h"
+#include "powers_from_ports.h"
 
 static int add_text(struct facts *f, const struct power_rule *rule, struct span text)
 {
@@ -115,18 +118,6 @@ static int powers_from_environment(
 
 		text.n = span_find(text, '=');
 		if (add_text(f, rule, text) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int powers_from_elements(
-	struct facts *f, const struct power_rule *rule, const struct body_node *node)
-{
-	json_ref list = node->value;
-
-	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
-		if (add_text(f, rule, json_value_text(body_get(e, rule->arg))) != 0)
 			return -1;
 	}
 	return 0;
@@ -371,6 +362,20 @@ static int walk_struct(
 }
 /* NOLINTEND(misc-no-recursion) */
 
+/* The value at a path of fields: "tasktemplate.containerspec"; NULL: there is none. */
+static json_ref member_at(json_ref object, const char *path)
+{
+	struct span rest = span_of(path);
+
+	while (rest.n > 0) {
+		char name[64];
+
+		text_copy(span_cut(&rest, '.'), name, sizeof(name));
+		object = body_get(object, name);
+	}
+	return object;
+}
+
 /* Applies the rules for fields that are not given, or empty. */
 static int apply_rules_of_absence(struct facts *f)
 {
@@ -383,7 +388,7 @@ static int apply_rules_of_absence(struct facts *f)
 
 		if (rule->where != WHERE_NO_FIELD)
 			continue;
-		v = body_get(body_get(f->body, rule->parent), rule->key.s);
+		v = body_get(member_at(f->body, rule->parent), rule->key.s);
 		if (json_value_empty(v) && power_rule_test(f, rule, &nothing) != 0)
 			return -1;
 	}

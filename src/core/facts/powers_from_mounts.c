@@ -47,22 +47,6 @@ static bool is_template(const struct facts *f, struct span text)
 
 /* --- binds and mounts --------------------------------------------------------------------------*/
 
-/* Whether the path has a version from 1.MINOR on; without one dockerd takes its own, any. */
-static bool has_version(const struct facts *f, unsigned minor)
-{
-	struct span text = f->target.version;
-	unsigned n = 0;
-
-	if (!span_starts(text, SPAN("v1.")) || text.n > strlen("v1.999"))
-		return false;
-	for (text = span_after(text, strlen("v1.")); text.n > 0; text = span_after(text, 1)) {
-		if (text.s[0] < '0' || text.s[0] > '9')
-			return false;
-		n = n * 10 + (unsigned)(text.s[0] - '0');
-	}
-	return n >= minor;
-}
-
 /*
  * How far down a read-only mount is read-only (moby api/server/router/container and
  * daemon/oci_linux.go). Recursion came with API 1.44, by default where kernel and runtime can do
@@ -74,9 +58,11 @@ static enum depth read_depth(
 {
 	struct span runtime = json_value_text(body_get(host_config, "runtime"));
 
-	if (has_version(f, 40) && json_value_true(body_get(options, "nonrecursive")))
+	if (target_has_version(&f->target, 40) &&
+		json_value_true(body_get(options, "nonrecursive")))
 		return DEPTH_WHOLE;
-	if (!has_version(f, 44) || json_value_true(body_get(options, "readonlynonrecursive")))
+	if (!target_has_version(&f->target, 44) ||
+		json_value_true(body_get(options, "readonlynonrecursive")))
 		return DEPTH_TOP;
 	if (text_in_list(propagation, "shared,rshared,slave,rslave"))
 		return DEPTH_TOP;

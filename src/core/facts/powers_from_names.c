@@ -6,12 +6,6 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/reference.h"
 
-/* Docker's default set (moby oci/caps/defaults.go). */
-static const char default_capabilities[] =
-	"CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FSETID,CAP_FOWNER,CAP_MKNOD,CAP_NET_RAW,CAP_SETGID,"
-	"CAP_SETUID,CAP_SETFCAP,CAP_SETPCAP,CAP_NET_BIND_SERVICE,CAP_SYS_CHROOT,CAP_KILL,"
-	"CAP_AUDIT_WRITE";
-
 /*
  * What a container does not see, and sees read-only, by default (oci/defaults.go): the longest list
  * of all versions, 28.5.2's. It also masks a directory of each processor, which 20.10 does not.
@@ -21,64 +15,6 @@ static const char *const masked[] = { "/proc/asound", "/proc/acpi", "/proc/inter
 	"/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap", NULL };
 static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 	"/proc/sysrq-trigger", NULL };
-
-/* As Go's strings.ToUpper, for which two characters beyond ASCII become letters of it too. */
-static size_t to_upper(struct span in, char *out)
-{
-	size_t n = 0;
-
-	while (in.n > 0) {
-		char c = in.s[0];
-		size_t used = 1;
-
-		if (span_starts(in, SPAN("\xc5\xbf")) || span_starts(in, SPAN("\xc4\xb1"))) {
-			c = in.s[0] == '\xc5' ? 'S' : 'I';
-			used = 2;
-		} else if (c >= 'a' && c <= 'z') {
-			c = (char)(c - 'a' + 'A');
-		}
-		out[n++] = c;
-		in = span_after(in, used);
-	}
-	return n;
-}
-
-/* "sys_admin" -> "CAP_SYS_ADMIN", "all" -> "ALL" (moby oci/caps/utils.go). Empty: no memory. */
-static struct span canonical_capability(struct facts *f, struct span name)
-{
-	static const char prefix[] = { 'C', 'A', 'P', '_' };
-	size_t n = sizeof(prefix);
-	char *text = attributes_alloc(&f->attributes, n + name.n);
-	char *bare = text ? text + n : NULL;
-	struct span shown;
-
-	if (!text)
-		return (struct span){ NULL, 0 };
-	memcpy(text, prefix, n);
-	shown = (struct span){ bare, to_upper(name, bare) };
-	if (span_equal(shown, SPAN("ALL")) || span_starts(shown, SPAN("CAP_")))
-		return shown;
-	return (struct span){ text, n + shown.n };
-}
-
-/* Capabilities beyond Docker's default set. */
-int powers_from_capability(
-	struct facts *f, const struct power_rule *rule, const struct body_node *node)
-{
-	json_ref list = node->value;
-
-	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
-		struct attribute item = { .kind = ATTRIBUTE_CAPABILITY };
-
-		item.text = canonical_capability(f, json_value_text(e));
-		if (!item.text.s)
-			return -1;
-		if (!text_in_list(item.text, default_capabilities) &&
-			power_rule_apply(f, rule, item) != 0)
-			return -1;
-	}
-	return 0;
-}
 
 /* What strconv.ParseBool takes for true. */
 static const char go_true[] = "1,t,T,TRUE,true,True";
@@ -205,6 +141,10 @@ int powers_from_host_network(
 		!text_in_list(item.text, "ingress,bridge,none,host");
 	if (!item.maybe_id && !span_equal(item.text, SPAN("host")))
 		return 0;
+	/* Who is in it may listen on any port of the host. */
+	item.whole = rule->kind == ATTRIBUTE_PORT;
+	if (item.whole)
+		item.text = SPAN("*");
 	return power_rule_apply(f, rule, item);
 }
 

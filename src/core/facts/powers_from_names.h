@@ -1,12 +1,9 @@
-/*
- * Tests of power_rules.tab for names that Docker gives a meaning: capabilities, images, networks.
- */
+/* Tests of power_rules.tab for names that Docker gives a meaning: images, networks, and others. */
 #ifndef DSP_POWERS_FROM_NAMES_H
 #define DSP_POWERS_FROM_NAMES_H
 
 #include "power_tests.h"
 
-power_test_fn powers_from_capability;
 power_test_fn powers_from_security;
 power_test_fn powers_from_lacks;
 power_test_fn powers_from_network;

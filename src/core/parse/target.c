@@ -154,3 +154,18 @@ int target_parse(
 	*ret = t;
 	return 0;
 }
+
+bool target_has_version(const struct target *t, unsigned minor)
+{
+	struct span text = t->version;
+	unsigned n = 0;
+
+	if (!span_starts(text, SPAN("v1.")) || text.n > strlen("v1.999"))
+		return false;
+	for (text = span_after(text, strlen("v1.")); text.n > 0; text = span_after(text, 1)) {
+		if (text.s[0] < '0' || text.s[0] > '9')
+			return false;
+		n = n * 10 + (unsigned)(text.s[0] - '0');
+	}
+	return n >= minor;
+}

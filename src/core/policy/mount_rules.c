@@ -1,5 +1,8 @@
 #include "mount_rules.h"
 
+#include <stdint.h>
+
+#include "device_rules.h"
 #include "dsp/core/facts/paths.h"
 
 /* --- items that lie beside each other ----------------------------------------------------------*/
@@ -54,13 +57,12 @@ static int collect_paths(struct rules *rules)
 	struct span *paths;
 
 	for (const struct rule *r = rules->items; r < rules->items + rules->count; r++)
-		count += r->deny ? r->lists[LIST_MOUNTS].count : 0;
+		count += r->deny ? r->lists[LIST_MOUNTS].count + r->lists[LIST_DEVICES].count : 0;
 	if (count == 0)
 		return 0;
 	paths = mem_list_alloc(&rules->memory, count * sizeof(*paths));
 	if (!paths)
 		return -1;
-	rules->paths = (struct span_list){ paths, count };
 	count = 0;
 	for (struct rule *r = rules->items; r < rules->items + rules->count; r++) {
 		struct list *list = &r->lists[LIST_MOUNTS];
@@ -69,7 +71,16 @@ static int collect_paths(struct rules *rules)
 			list->items[i].path = count;
 			paths[count++] = list->items[i].text;
 		}
+		list = &r->lists[LIST_DEVICES];
+		for (size_t i = 0; r->deny && i < list->count; i++) {
+			list->items[i].path = SIZE_MAX;
+			if (!device_rules_is_path(&list->items[i]))
+				continue;
+			list->items[i].path = count;
+			paths[count++] = list->items[i].text;
+		}
 	}
+	rules->paths = (struct span_list){ paths, count };
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/route.h"
+#include "dsp/core/parse/address.h"
 #include "dsp/core/parse/reference.h"
 #include "mount_rules.h"
 #include "policy_parser.h"
@@ -194,7 +195,7 @@ static const char *parse_capability(struct policy_parser *p, struct span text, s
 
 		upper = upper && ((c >= 'A' && c <= 'Z') || c == '_' || c == '*');
 	}
-	if (upper || span_equal(text, SPAN("ALL")))
+	if (upper || span_equal(text, SPAN("ALL")) || span_equal(text, SPAN("*")))
 		return NULL;
 	return "a capability is written as CAP_NET_ADMIN, or ALL";
 }
@@ -203,9 +204,12 @@ static const char *parse_device(struct policy_parser *p, struct span text, struc
 {
 	(void)p;
 	ret->text = text;
-	if (span_starts(text, SPAN("/")) || span_starts(text, SPAN("*")))
+	if (span_starts(text, SPAN("/")) || span_starts(text, SPAN("*")) ||
+		span_starts(text, SPAN("gpu:")) || span_find(text, '=') < text.n ||
+		(span_find(text, '/') < text.n && span_ends(text, SPAN("*"))))
 		return NULL;
-	return "a device is a path of the host, perhaps with *";
+	return "a device is a path of the host, gpu:0 or gpu:all, vendor.com/class=name, or a "
+	       "swarm's KIND=VALUE; perhaps with *";
 }
 
 static const char *parse_word(struct policy_parser *p, struct span text, struct pattern *ret)
@@ -235,16 +239,38 @@ static bool parse_number(struct span *s, unsigned *ret)
 	return digits > 0 && *ret <= 65535;
 }
 
+/* Makes an address, perhaps in brackets, canonical. -1: it is none. */
+static int parse_address(struct policy_parser *p, struct span *address)
+{
+	char canonical[ADDRESS_MOST];
+	struct span in = *address;
+	char *text;
+	size_t n;
+
+	if (span_starts(in, SPAN("[")) && span_ends(in, SPAN("]")))
+		in = (struct span){ in.s + 1, in.n - 2 };
+	n = address_canonical(in, canonical);
+	text = mem_list_alloc(&p->rules->memory, n + 1);
+	if (!text) {
+		p->reader.findings->lost = true;
+		return 0;
+	}
+	memcpy(text, canonical, n);
+	*address = (struct span){ text, n };
+	return n > 0 ? 0 : -1;
+}
+
 /* "8080", "8000-8999", "127.0.0.1:8080". */
 static const char *parse_port(struct policy_parser *p, struct span text, struct pattern *ret)
 {
 	struct span rest = text;
 	size_t colon = rest.n;
 
-	(void)p;
 	while (colon > 0 && rest.s[colon - 1] != ':')
 		colon--;
 	ret->text = (struct span){ rest.s, colon > 0 ? colon - 1 : 0 };
+	if (ret->text.n > 0 && parse_address(p, &ret->text) != 0)
+		return "before the last colon of a port is an address, as in 127.0.0.1:8080";
 	rest = span_after(rest, colon);
 	if (parse_number(&rest, &ret->first)) {
 		ret->last = ret->first;

@@ -1,10 +1,12 @@
 #include "dsp/core/policy/rule_match.h"
 
+#include "device_rules.h"
 #include "dsp/core/base/glob.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/power_rules.h"
 #include "mount_rules.h"
+#include "port_rules.h"
 
 /* Whom and what a rule is compared with. */
 struct asked {
@@ -28,73 +30,51 @@ static struct span source_of(const struct attribute *d)
 	return d->mount_info && d->mount_info->path[0] ? span_of(d->mount_info->path) : d->text;
 }
 
-/* --- ports -------------------------------------------------------------------------------------*/
+/* --- capabilities, runtimes --------------------------------------------------------------------*/
 
-/* The ports of the host that an attribute asks for. */
-struct ports {
-	struct span address; /* empty: all addresses */
-	unsigned first;
-	unsigned last;
-	bool any;     /* dockerd chooses one */
-	bool unknown; /* they cannot be parsed, or are not in the request */
-};
-
-static unsigned parse_number(struct span *s)
+static bool covers_capability(const struct pattern *p, const struct attribute *d)
 {
-	unsigned n = 0;
-
-	while (s->n > 0 && s->s[0] >= '0' && s->s[0] <= '9' && n < 100000) {
-		n = n * 10 + (unsigned)(s->s[0] - '0');
-		*s = span_after(*s, 1);
-	}
-	return n;
+	if (d->kind != ATTRIBUTE_CAPABILITY)
+		return false;
+	if (span_equal(p->text, SPAN("ALL")) || span_equal(p->text, SPAN("*")))
+		return true;
+	return !d->whole && glob_matches(p->text, d->text);
 }
 
-/* Cuts text at its last colon. False: it has none, and is all in after. */
-static bool cut_last(struct span text, struct span *before, struct span *after)
+/* One of the default set is in a list with commas. */
+static bool touches_capability(const struct pattern *p, const struct attribute *d)
 {
-	size_t i = text.n;
+	struct span rest = d->text;
 
-	while (i > 0 && text.s[i - 1] != ':')
-		i--;
-	*before = (struct span){ text.s, i > 0 ? i - 1 : 0 };
-	*after = span_after(text, i);
-	return i > 0;
+	if (d->kind != ATTRIBUTE_CAPABILITY)
+		return false;
+	if (span_equal(d->text, SPAN("ALL")))
+		return true;
+	while (rest.n > 0) {
+		if (glob_matches(p->text, span_cut(&rest, ',')))
+			return true;
+	}
+	return false;
 }
 
-/* "[ADDRESS:]PORT[-PORT]:CONTAINER[/tcp]" */
-static struct ports parse_ports(const struct attribute *d)
+/* Whether a pattern matches a runtime by one of its names: runc has several (runtime_unix.go). */
+static bool matches_runtime(const struct pattern *p, const struct attribute *d)
 {
-	struct ports ret = { .unknown = d->text.n == 0 };
-	struct span container;
-	struct span host;
+	static const struct span runc[] = { SPAN_INIT("runc"), SPAN_INIT("io.containerd.runc.v2"),
+		SPAN_INIT("io.containerd.runc.v1"), SPAN_INIT("io.containerd.runtime.v1.linux") };
+	bool is_runc = false;
+	bool matches = false;
 
-	if (!cut_last(d->text, &host, &container)) {
-		ret.any = d->text.n > 0;
-		return ret;
+	if (d->kind != ATTRIBUTE_RUNTIME)
+		return false;
+	for (size_t i = 0; i < sizeof(runc) / sizeof(runc[0]); i++) {
+		is_runc = is_runc || span_equal(d->text, runc[i]);
+		matches = matches || glob_matches(p->text, runc[i]);
 	}
-	(void)cut_last(host, &ret.address, &host);
-	ret.any = host.n == 0 || span_equal(host, SPAN("0"));
-	ret.first = ret.last = parse_number(&host);
-	if (host.n > 0 && host.s[0] == '-') {
-		host = span_after(host, 1);
-		ret.last = parse_number(&host);
-	}
-	ret.unknown = !ret.any && (host.n > 0 || ret.first == 0 || ret.first > ret.last);
-	return ret;
+	return is_runc ? matches : glob_matches(p->text, d->text);
 }
 
 /* --- allow rules: a pattern covers an item -----------------------------------------------------*/
-
-static bool covers_ports(const struct pattern *p, const struct attribute *d)
-{
-	struct ports asked = parse_ports(d);
-
-	if (d->kind != ATTRIBUTE_PORT || asked.any || asked.unknown ||
-		(p->text.n > 0 && !span_equal(p->text, asked.address)))
-		return false;
-	return asked.first >= p->first && asked.last <= p->last;
-}
 
 /* A name that may be an id instead must be the same text: a glob would match ids by chance. */
 static bool covers_name(const struct pattern *p, const struct attribute *d)
@@ -118,13 +98,6 @@ static bool covers_image(const struct pattern *p, const struct attribute *d)
 	return glob_matches(p->text, d->text);
 }
 
-/* A device path that no pattern can be compared with: "/dev/snd/../sda". */
-static bool is_unclean_device(const struct attribute *d)
-{
-	return d->kind == ATTRIBUTE_DEVICE && span_find(d->text, '/') < d->text.n &&
-		!path_is_clean(d->text);
-}
-
 /*
  * What allow makes of the forms of an item: a pattern covers it only when it covers everything that
  * the item may be. "*" alone is every image, network or volume.
@@ -136,45 +109,30 @@ static bool covers(
 
 	if (named && d->kind == list_attribute(k) && span_equal(p->text, SPAN("*")))
 		return true;
-	if (d->whole)
-		return false;
 	switch (k) {
 	case LIST_MOUNTS:
 		return mount_rules_covers(p, d, q->subject);
 	case LIST_IMAGES:
-		return d->kind == ATTRIBUTE_IMAGE && covers_image(p, d);
+		return d->kind == ATTRIBUTE_IMAGE && !d->whole && covers_image(p, d);
 	case LIST_NETWORKS:
-		return d->kind == ATTRIBUTE_NETWORK && covers_name(p, d);
-	case LIST_DEVICES:
-		return (d->kind == ATTRIBUTE_DEVICE || d->kind == ATTRIBUTE_MOUNT) &&
-			!is_unclean_device(d) && glob_matches(p->text, source_of(d));
-	case LIST_PORTS:
-		return covers_ports(p, d);
-	case LIST_VOLUMES:
-		return d->kind == ATTRIBUTE_VOLUME && covers_name(p, d);
+		return d->kind == ATTRIBUTE_NETWORK && !d->whole && covers_name(p, d);
 	case LIST_CAPABILITIES:
+		return covers_capability(p, d);
+	case LIST_DEVICES:
+		return device_rules_covers(p, d);
 	case LIST_RUNTIMES:
+		return !d->whole && matches_runtime(p, d);
+	case LIST_PORTS:
+		return port_rules_covers(p, d);
+	case LIST_VOLUMES:
+		return d->kind == ATTRIBUTE_VOLUME && !d->whole && covers_name(p, d);
 	case LIST_COUNT:
 		break;
 	}
-	return d->kind == list_attribute(k) && glob_matches(p->text, d->text);
+	return false;
 }
 
 /* --- deny rules: a pattern touches an item -----------------------------------------------------*/
-
-/* At least one of the ports, at an address that the pattern's includes. */
-static bool touches_ports(const struct pattern *p, const struct attribute *d)
-{
-	struct ports asked = parse_ports(d);
-	bool all = asked.address.n == 0 || span_equal(asked.address, SPAN("0.0.0.0")) ||
-		span_equal(asked.address, SPAN("::"));
-
-	if (d->kind != ATTRIBUTE_PORT || asked.unknown)
-		return d->kind == ATTRIBUTE_PORT;
-	if (asked.any || (p->text.n > 0 && !all && !span_equal(p->text, asked.address)))
-		return false;
-	return asked.first <= p->last && asked.last >= p->first;
-}
 
 /*
  * An image by its tag may be any digest of its repository, one by its digest any tag of it, and any
@@ -253,15 +211,24 @@ static bool touches(
 		return k == LIST_MOUNTS || holds_volume(p, d);
 	if (k == LIST_NETWORKS && is_id(p->text))
 		return true;
-	if (k == LIST_IMAGES && !d->maybe_id)
-		return touches_image(p, d);
-	if (k == LIST_MOUNTS)
+	switch (k) {
+	case LIST_MOUNTS:
 		return mount_rules_touches(p, d, q->facts);
-	if (k == LIST_PORTS)
-		return touches_ports(p, d);
-	if (k == LIST_CAPABILITIES && span_equal(d->text, SPAN("ALL")))
-		return true;
-	return d->maybe_id || is_unclean_device(d) || covers(q, k, p, d);
+	case LIST_IMAGES:
+		return d->maybe_id || touches_image(p, d);
+	case LIST_CAPABILITIES:
+		return touches_capability(p, d);
+	case LIST_DEVICES:
+		return device_rules_touches(p, d, q->facts);
+	case LIST_PORTS:
+		return port_rules_touches(p, d);
+	case LIST_VOLUMES:
+	case LIST_NETWORKS:
+	case LIST_RUNTIMES:
+	case LIST_COUNT:
+		break;
+	}
+	return d->maybe_id || covers(q, k, p, d);
 }
 
 /* --- rules -------------------------------------------------------------------------------------*/
@@ -297,8 +264,9 @@ static struct rule_match match_deny(
 			any = any || power_rules_have_kind(facts->route, list_attribute(kind));
 		for (size_t i = 0; i < facts->attributes.count && !any; i++) {
 			const struct attribute *d = &facts->attributes.items[i];
+			bool mount = kind == LIST_DEVICES && d->kind == ATTRIBUTE_MOUNT;
 
-			any = (may_hold(kind, d) || concerns(kind, d)) &&
+			any = (mount || may_hold(kind, d) || concerns(kind, d)) &&
 				any_pattern(q, &r->lists[k], kind, d, touches);
 		}
 		if (!any)
@@ -321,6 +289,9 @@ static bool covers_all(const struct asked *q, const struct list *list, enum list
 	for (size_t i = 0; i < facts->attributes.count; i++) {
 		const struct attribute *d = &facts->attributes.items[i];
 
+		/* What a container has anyway needs no item. */
+		if (k == LIST_CAPABILITIES && d->implied)
+			continue;
 		if (concerns(k, d) && !any_pattern(q, list, k, d, covers)) {
 			ret->item = d;
 			return false;

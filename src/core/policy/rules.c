@@ -30,6 +30,15 @@ enum attribute_kind list_attribute(enum list_kind k)
 	return kinds[k];
 }
 
+bool rules_have_devices(const struct rules *rules)
+{
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		if (rules->items[i].lists[LIST_DEVICES].given)
+			return true;
+	}
+	return false;
+}
+
 bool rule_has_lists(const struct rule *rule)
 {
 	for (size_t k = 0; k < LIST_COUNT; k++) {

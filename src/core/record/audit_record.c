@@ -326,7 +326,8 @@ static void add_details(struct draft *d, const struct attributes *details)
 	for (size_t i = 0; i < details->count; i++) {
 		size_t before = d->s.n;
 
-		if (may_hold_secrets(details->items[i].kind))
+		if (may_hold_secrets(details->items[i].kind) ||
+			attribute_is_usual(&details->items[i]))
 			continue;
 		if (left_out == 0 && shown > 0)
 			json_writer_raw(&d->s, SPAN(","));

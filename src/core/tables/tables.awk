@@ -130,7 +130,7 @@ function field_row(    of) {
 }
 
 # Rows of an operation have a mark in WHERE, those of a struct a field's name. Those of one stand together.
-function power_rule_row(    query, in_id, key, all, where, part, parent) {
+function power_rule_row(    query, in_id, key, all, where, parent) {
 	query = $2 ~ /^[?\/!-]/
 	in_id = id(query ? "OP_" : "STRUCT_", $1)
 	where = $2 ~ /^\?.*\*$/ ? "EACH_QUERY" : $2 ~ /^\?/ ? "QUERY" : $2 ~ /^\// ? "PATH" : \
@@ -141,9 +141,10 @@ function power_rule_row(    query, in_id, key, all, where, part, parent) {
 	if (where == "ALWAYS") key = $6
 	parent = ""
 	if (where == "NO_FIELD") {
-		if (split(key, part, ".") != 2) fail("not !Struct.Field: " $2)
-		parent = part[1]
-		key = part[2]
+		if (key !~ /^[A-Za-z]+(\.[A-Za-z]+)+$/) fail("not !Struct.Field: " $2)
+		parent = key
+		sub(/\.[A-Za-z]+$/, "", parent)
+		sub(/^.*\./, "", key)
 	}
 	if (where == "FIELD" && key !~ /^[A-Za-z]+$/) fail("no field: " $2)
 	if ($1 != last_in) {

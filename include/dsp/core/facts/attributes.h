@@ -18,7 +18,7 @@ enum attribute_kind {
 	ATTRIBUTE_OPTION,     /* a setting; text may be empty: then the field's name is all */
 	ATTRIBUTE_MOUNT,      /* text: a path of the host; target, read_only, propagation */
 	ATTRIBUTE_CAPABILITY, /* CAP_SYS_ADMIN */
-	ATTRIBUTE_DEVICE,
+	ATTRIBUTE_DEVICE, /* a path, "c 10:229 rwm", "gpu:0", "vendor.com/class=name", "KIND=VALUE" */
 	ATTRIBUTE_IMAGE,     /* canonical reference; maybe_id, all_tags */
 	ATTRIBUTE_NAMESPACE, /* whose: "host", "container:x" */
 	ATTRIBUTE_NETWORK,   /* "bridge" is the default network; maybe_id */
@@ -48,14 +48,16 @@ struct mount_info {
 	bool unknown; /* it may be anything: dsp may not look there, or each process sees another */
 	bool maybe_socket; /* or hold one: on which sockets dockerd listens is not known */
 	bool holds_mounts; /* something is mounted below it, or that is not known */
-	char path[256];    /* resolved, terminated, cut where it is longer; empty: not known */
+	char node;         /* 'b', 'c': a device with these numbers; 'd': a directory; 0: neither */
+	unsigned major, minor;
+	char path[256]; /* resolved, terminated, cut where it is longer; empty: not known */
 	/*
 	 * The place in its file system, "8:1/dir", which is the same under each path where that is
 	 * mounted. Terminated; empty: not known, or too long.
 	 */
 	char place[256];
-	uint64_t file_system; /* and its inode there, by which hard links are known; 0: not known */
-	uint64_t inode;
+	uint64_t file_system,
+		inode; /* and its inode there, by which hard links are known; 0: not known */
 };
 
 /* How far down a read-only mount is read-only, where something is mounted below its source. */
@@ -88,8 +90,7 @@ struct attribute {
 
 struct attributes {
 	struct attribute *items;
-	size_t count;
-	size_t room;
+	size_t count, room;
 	struct mem_list texts; /* of attributes_alloc */
 };
 

@@ -64,6 +64,12 @@ MUST_USE int facts_parse(const struct request *rq, struct facts *ret, struct err
 
 void facts_free(struct facts *f);
 
+/* Whether text is a path of the host that is to be looked up: of a mount, or a device. */
+bool attribute_is_source(const struct attribute *a);
+
+/* Whether it is what a container has that asks for nothing: default capabilities and runtime. */
+bool attribute_is_usual(const struct attribute *a);
+
 /* Marks the sources of all mounts as invisible: dsp cannot look any of them up. */
 void facts_hide_mounts(struct facts *f);
 

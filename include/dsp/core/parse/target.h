@@ -5,6 +5,8 @@
 #ifndef DSP_TARGET_H
 #define DSP_TARGET_H
 
+#include <stdbool.h>
+
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 
@@ -21,6 +23,9 @@ struct target {
  */
 MUST_USE int target_parse(
 	struct span method, struct span raw, char *scratch, struct target *ret, struct err *why);
+
+/* Whether the path has a version from 1.MINOR on; without one dockerd takes its own, any. */
+bool target_has_version(const struct target *t, unsigned minor);
 
 /* Decodes %XX once into out, which has room for in.n bytes. The length; -1: a bad escape. */
 MUST_USE long target_unescape(struct span in, char *out);

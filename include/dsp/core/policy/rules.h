@@ -24,7 +24,7 @@ struct pattern {
 	struct span text; /* a path, a glob; of a port: the address before it, or empty */
 	bool read_only;   /* of a mount: only mounts that are read-only */
 	bool below;       /* of a read-write mount: covers what is below text too */
-	size_t path;      /* of a mount in a deny rule: its place in the paths of the rules */
+	size_t path;      /* of a path in a deny rule: its place in the paths of the rules */
 	/*
 	 * Of a mount in an allow rule, a bit for each subject; NULL: none. In beside: the subject
 	 * may also write at, above or below text; in under: above it.
@@ -80,11 +80,14 @@ struct rules {
 	size_t count;
 	struct rule *items;
 	bool default_deny;      /* "otherwise" is "deny" */
-	struct span_list paths; /* of the mounts in deny rules, in their order */
+	struct span_list paths; /* of the mounts and devices in deny rules, in their order */
 };
 
 /* The paths of deny rules, to be looked up with the mounts of a request. rules may be NULL. */
 struct span_list rules_paths(const struct rules *rules);
+
+/* Whether a rule has a list of devices, so that these are to be looked up. rules may be NULL. */
+bool rules_have_devices(const struct rules *rules);
 
 /* Whether a rule has a list of items, such as mounts. */
 bool rule_has_lists(const struct rule *rule);
