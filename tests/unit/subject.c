@@ -92,8 +92,10 @@ static void write(void **state)
 
 static void valid_names(void **state)
 {
-	static const char *const good[] = { "a", "0", "anna.smith@example-1_2", "a b" };
-	static const char *const bad[] = { "", ".a", " a", "-a", "a/b", "a\n", "\xc3\xa4", "a:b" };
+	static const char *const good[] = { "a", "z", "A", "Z", "0", "9", "anna.smith@example-1_2",
+		"a b" };
+	static const char *const bad[] = { "", ".a", " a", "-a", "a/b", "a\n", "\xc3\xa4", "a:b",
+		"@", "[", "`", "{", "/", ":" };
 	char name[66];
 
 	(void)state;
