@@ -22,23 +22,16 @@ static bool is_dspd(pid_t pid)
 		stat("/proc/self/ns/pid", &ours) == 0 && ours.st_ino == theirs.st_ino;
 }
 
-static pid_t parent_of(pid_t pid)
+/* The look-up process and its keeper are dspd's own (daemon/lookup_process.h). */
+static bool is_lookup_process(pid_t pid)
 {
 	AUTO_MEM char *text = NULL;
 	char path[64];
-	struct span rest = { NULL, 0 };
+	size_t n;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	if (proc_file_read(path, &text, &rest.n) != 0)
-		return 0;
-	rest.s = text;
-	while (rest.n > 0) {
-		struct span line = proc_file_line(&rest);
-
-		if (span_starts(line, SPAN("PPid:")))
-			return (pid_t)strtol(line.s + strlen("PPid:"), NULL, 10);
-	}
-	return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	return proc_file_read(path, &text, &n) == 0 &&
+		span_starts((struct span){ text, n }, SPAN("dsp-lookups"));
 }
 
 pid_t dsp_process_next(pid_t after)
@@ -52,8 +45,7 @@ pid_t dsp_process_next(pid_t after)
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
 		if (pid > after && (next == 0 || pid < next) && is_dspd(pid) &&
-			/* The look-up process and its keeper are dspd's. */
-			!is_dspd(parent_of(pid)))
+			!is_lookup_process(pid))
 			next = pid;
 	}
 	if (proc)

@@ -351,7 +351,7 @@ void doctor_check_lookups(const struct doctor *d, struct check_result *result)
 		check_result_advise(result, "systemctl restart dsp.service");
 	}
 	if (!json_is_true(json_object_get(o, "sees_all")))
-		check_result_add(result, CHECK_WARNING,
+		check_result_add(result, CHECK_NOTE,
 			"dsp may not search directories that are closed to its user: sources there "
 			"ask for every power that is closed");
 	if (trouble)

@@ -15,6 +15,7 @@ import killed
 import lab
 import lifecycle
 import lists
+import lookups
 import managed
 import names
 import plugins
@@ -46,6 +47,7 @@ SUITES = {
     'glass': glass.run,
     'lifecycle': lifecycle.run,
     'lists': lists.run,
+    'lookups': lookups.run,
     'managed': managed.run,
     'names': names.run,
     'killed': killed.run,

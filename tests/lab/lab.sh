@@ -193,17 +193,18 @@ stop_dsp() {
 # dsp with these settings and arguments, in place of the one before. Sets why when it does not
 # serve, or when that one did not end as it should: it may have crashed.
 start_dsp() {
-	local word settings=() arguments=() tries=1000 before
+	local word settings=() arguments=() as=() tries=1000 before
 
 	stop_dsp
 	before=$dsp_status
 	for word; do
 		case $word in
+		AS=*) IFS=: read -ra as <<< "${word#AS=}" ;;
 		[A-Z]*=*) settings+=("$word") ;;
 		*) arguments+=("$word") ;;
 		esac
 	done
-	env -i "PATH=$PATH" "${settings[@]}" /run/lab/dspd "${arguments[@]}" \
+	"${as[@]}" env -i "PATH=$PATH" "${settings[@]}" /run/lab/dspd "${arguments[@]}" \
 		>> "$dir/dsp.log" 2>&1 < /dev/null &
 	dsp=$!
 	until dsp_listens; do
