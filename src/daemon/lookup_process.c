@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dsp/core/base/mem.h"
@@ -24,6 +25,8 @@
 #include "lookup_filter.h"
 #include "lookup_server.h"
 #include "lookup_stream.h"
+
+enum { STOP_MS = 200 };
 
 /* One process has one. The look-ups' threads use control; what they tell is atomic, or locked. */
 static int control = -1;
@@ -219,6 +222,13 @@ struct lookup_process_state lookup_process_state(void)
 
 void lookup_process_stop(void)
 {
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	/* The process ends when it sees this, and the keeper, which waits for it, then. */
+	if (control >= 0)
+		(void)shutdown(control, SHUT_RDWR);
+	for (int i = 0; i < STOP_MS && lookup_process_state().running; i++)
+		(void)nanosleep(&pause, NULL);
 	if (keeper > 0 && !ended && kill(keeper, SIGKILL) == 0)
 		(void)waitpid(keeper, NULL, 0);
 	keeper = 0;

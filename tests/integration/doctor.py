@@ -382,7 +382,7 @@ def sick(w, report):
         wait_for(lambda: w.look().checks['serving']['state'] == 'ok', 'it does not serve')
         w.expect(1, warnings=['same-version'])
         signalled(w, '/run/lab/o/dspd', 'TERM')
-        wait_for(lambda: w.lab.inside('test -S /run/docker/plugins/dsp.sock').status != 0, 'it stays')
+        wait_for(lambda: w.lab.inside('pidof /run/lab/o/dspd').status != 0, 'it stays')
     w.dsp()
     w.expect(0)
 
