@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from lab import DOCKER, ERRORS, HERE, LAB, Report, check, check_refused, tap, wait_for
 
@@ -44,8 +45,8 @@ class Place:
         self.namespaces.discard(namespace('/proc/self'))
         self.namespaces.discard(None)
 
-    def processes(self):
-        """The numbers of processes that name a lab of this place, or live in one's namespace."""
+    def processes(self, before=float('inf')):
+        """The numbers of processes that name a lab of this place, or live in the namespace of one, from before a time."""
         found = []
         for directory in glob.glob('/proc/[0-9]*'):
             try:
@@ -53,7 +54,7 @@ class Place:
                     named = self.path.encode() + b'/dsp-lab.' in file.read()
             except OSError:
                 continue
-            if named or namespace(directory) in self.namespaces:
+            if named or (namespace(directory) in self.namespaces and started(directory) < before):
                 found.append(int(directory[len('/proc/'):]))
         return found
 
@@ -63,10 +64,22 @@ class Place:
 
     def check_clean(self, seconds=0):
         """Nothing is left, at once or after some seconds."""
-        wait_for(lambda: not self.processes(), 'processes are left', seconds)
+        # The kernel gives the number of a namespace that has gone to the next one, of another lab.
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        wait_for(lambda: not self.processes(now), 'processes are left', seconds)
+        self.namespaces.clear()
         wait_for(lambda: not os.listdir(self.path), 'files are left', seconds)
         check(not self.groups(), 'control groups are left: %s' % self.groups())
         check(self.host() == self.before, 'the host has changed')
+
+
+def started(process):
+    """When it began, in seconds since the boot."""
+    try:
+        with open(process + '/stat', encoding='utf-8', errors='replace') as file:
+            return int(file.read().rpartition(')')[2].split()[19]) / os.sysconf('SC_CLK_TCK')
+    except OSError:
+        return float('inf')
 
 
 def namespace(process):

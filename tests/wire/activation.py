@@ -72,7 +72,7 @@ def the_path_names_the_plugin():
                           stderr=subprocess.DEVNULL)
         with manager:
             manager.wait_ready()
-            same(status_of(manager.path)["names"], "other", "its own name")
+            same(status_of(manager.path)["names"], "other,dsp", "its own name")
             body = json.dumps({"Image": "a", "HostConfig": {"Binds": [where + ":/x"]}}).encode()
             status, reply = ask(manager.path, request(question("POST", "/containers/create", body)))
             same((status, reply["Allow"]), (200, False), "the answer to a mount of the socket's directory")

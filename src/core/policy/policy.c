@@ -156,7 +156,9 @@ void policy_compile(
 	policy_socket_name(socket, name, sizeof(name));
 	text_copy(span_of(s->names), ret->names, sizeof(ret->names));
 	add_own_name(ret, span_of(name));
-	add_own_name(ret, SPAN("dsp"));
+	/* But the stand-in of plugin/managed/upgrade.sh must be able to replace dsp. */
+	if (strcmp(name, "dsp-gate") != 0)
+		add_own_name(ret, SPAN("dsp"));
 	memcpy(ret->flags, s->flags, sizeof(ret->flags));
 	add_proxy_rules(ret);
 	for (size_t i = 0; i < POWER_COUNT; i++) {
