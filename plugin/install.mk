@@ -23,26 +23,36 @@ RECORD := $(privatedir)/installed
 DOCUMENTS := README.md SECURITY.md CHANGELOG.md
 
 SHIP := $(B)/ship
-PAGES := $(patsubst plugin/man/%.in,%,$(wildcard plugin/man/*.in))
+MAN := $(B)/man
+PAGES := $(patsubst plugin/man/%.md,%,$(wildcard plugin/man/*.md))
 UNITS := $(notdir $(wildcard plugin/systemd/*.socket plugin/systemd/*.service))
 SHELLS := bash zsh fish
-SHIPPED := $(PAGES:%=$(SHIP)/%) $(UNITS:%=$(SHIP)/%) $(SHELLS:%=$(SHIP)/dsp.%) $(SHIP)/dsp.env
+SHIPPED := $(UNITS:%=$(SHIP)/%) $(SHELLS:%=$(SHIP)/dsp.%) $(SHIP)/dsp.env
 
-.PHONY: shipped
-all: shipped
+# The program is built without the converter of the manual; an installation needs it.
+.PHONY: shipped manual
+all: shipped $(if $(shell command -v lowdown),manual)
 shipped: $(SHIPPED)
+manual: $(PAGES:%=$(MAN)/%)
 
-# What the program says of itself, for the pages and the completions.
+# What the program says of itself, for the completions and the tables of the documents.
 $(SHIP)/program.tsv: $(B)/dsp $(B)/dspd plugin/program.awk
 	@mkdir -p $(@D)
 	$(Q)$(AWK) -v program=$(B)/dsp -f plugin/program.awk > $@.new
 	$(Q)mv $@.new $@
 
-$(PAGES:%=$(SHIP)/%): $(SHIP)/%: plugin/man/%.in plugin/man/page.awk $(SHIP)/program.tsv \
-	$(wildcard src/core/tables/*.tab plugin/policies/*.json) include/dsp/core/base/version.h
-	$(Q)$(AWK) -v version=$(VERSION) -v facts=$(SHIP)/program.tsv -v tables=src/core/tables \
-		-f plugin/man/page.awk $< > $@.new
-	$(Q)mv $@.new $@
+# The first line of a page is its title, as a code host shows it. A page has the date of its version.
+LOWDOWN := lowdown -s -Tman --nroff-nolinks --out-no-smarty $(addprefix --parse-no-,deflists metadata super footnotes intraemph)
+PAGE_DATE = $(shell sed -n 's/^ -- .*>  //p;T;q' plugin/debian/changelog)
+$(MAN)/%: plugin/man/%.md plugin/man/tidy.awk plugin/debian/changelog include/dsp/core/base/version.h
+	@command -v lowdown > /dev/null || { \
+		echo "The manual needs lowdown. On Debian: apt-get install lowdown" >&2; exit 1; }
+	@mkdir -p $(@D)
+	$(Q)sed 1d $< | $(LOWDOWN) -m shiftheadinglevelby=-1 -m title=$(basename $*) -m section=$(patsubst .%,%,$(suffix $*)) \
+		-m date="$$(date -u -d "$(PAGE_DATE)" +%F)" -m source="dsp $(VERSION)" -m volume="dsp manual" \
+		> $@.lowdown
+	$(Q)$(AWK) -f plugin/man/tidy.awk $@.lowdown > $@.new
+	$(Q)rm $@.lowdown && mv $@.new $@
 
 $(SHELLS:%=$(SHIP)/dsp.%): $(SHIP)/dsp.%: plugin/completions.awk $(SHIP)/program.tsv \
 	src/core/tables/routes.tab src/core/tables/powers.tab
@@ -69,14 +79,14 @@ FILES = 755:$(B)/dspd:$(bindir)/dspd 755:$(B)/dsp:$(bindir)/dsp 755:plugin/named
 	644:plugin/systemd/dsp.sysusers:$(sysusersdir)/dsp.conf \
 	644:$(SHIP)/dsp.bash:$(bashdir)/dsp 644:$(SHIP)/dsp.zsh:$(zshdir)/_dsp \
 	644:$(SHIP)/dsp.fish:$(fishdir)/dsp.fish $(call in,$(unitdir),$(UNITS:%=$(SHIP)/%)) \
-	$(foreach page,$(PAGES),$(call in,$(mandir)/man$(subst .,,$(suffix $(page))),$(SHIP)/$(page))) \
+	$(foreach page,$(PAGES),$(call in,$(mandir)/man$(subst .,,$(suffix $(page))),$(MAN)/$(page))) \
 	$(call in,$(docdir),$(DOCUMENTS) plugin/audit.schema.json plugin/prometheus-rules.yml \
 		plugin/grafana-dashboard.json) \
 	$(call in,$(docdir)/policies,$(wildcard plugin/policies/*)) \
 	$(call in,$(docdir)/drop-ins,$(wildcard plugin/systemd/drop-ins/*))
 
 .PHONY: install uninstall
-install: all
+install: all manual
 	$(Q)plugin/install.sh install "$(DESTDIR)" "$(RECORD)" $(FILES)
 uninstall:
 	$(Q)plugin/install.sh uninstall "$(DESTDIR)" "$(RECORD)"

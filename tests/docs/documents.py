@@ -1,4 +1,4 @@
-"""What README.md, SECURITY.md and CHANGELOG.md say of files, flags and commands must be so."""
+"""What the documents and the pages of the manual say of files, flags and commands must be so."""
 import os
 import re
 import subprocess
@@ -6,10 +6,11 @@ import tempfile
 
 import ask
 import dsp
+import manual
 import tables
 import tools
 
-DOCUMENTS = ("README.md", "SECURITY.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "SECURITY.md", "CHANGELOG.md", *map("plugin/man/{}.md".format, manual.page_names()))
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.S | re.M)
 SPAN = re.compile(r"`([^`\n]+)`")
 DENIED = "authorization denied by plugin dsp: "
@@ -62,6 +63,7 @@ def bad_links(document):
         path, _, anchor = target.partition("#")
         other = document
         if path:
+            path = os.path.normpath(os.path.join(os.path.dirname(document.name), path))
             if not os.path.exists(os.path.join(dsp.ROOT, path)):
                 yield target
                 continue
@@ -73,8 +75,8 @@ def bad_links(document):
 
 
 def bad_names(document):
-    # And the field of the journal that holds a line of the audit trail.
-    known = {flag["FLAG"] for flag in tables.listing("flags")} | {"DSP_RECORD"}
+    # And the fields of the journal that hold what the audit log says.
+    known = {flag["FLAG"] for flag in tables.listing("flags")} | manual.journal_fields()
     for name in re.findall(r"\b(?:ALLOW|DSP)_[A-Z_]*[A-Z]\b", document.text):
         if name not in known:
             yield name
@@ -82,7 +84,7 @@ def bad_names(document):
 
 def bad_paths(document):
     for span in document.spans:
-        if re.match(r"(src|include|tests|plugin|build)/[\w./*-]*$", span):
+        if re.match(r"(src|include|tests|plugin)/[\w./*-]*$", span):
             if not os.path.exists(os.path.join(dsp.ROOT, span)):
                 yield span
 

@@ -11,26 +11,24 @@ import dsp
 import tables
 
 SHIP = os.path.join(os.path.dirname(dsp.DSP), "ship")
+PAGES = os.path.join(os.path.dirname(dsp.DSP), "man")
+SOURCE = os.path.join(dsp.ROOT, "plugin", "man")
 SOURCES = ("src/core/policy/policy_file.c", "src/core/policy/policy_rules.c")
 
 
 def page_names():
-    """dsp.8 and its like: one for each template."""
-    return sorted(name[:-len(".in")] for name in os.listdir(os.path.join(dsp.ROOT, "plugin", "man"))
-                  if name.endswith(".in"))
+    """dsp.8 and its like."""
+    return sorted(name[:-len(".md")] for name in os.listdir(SOURCE) if name.endswith(".md"))
+
+
+def read_page(name):
+    with open(os.path.join(SOURCE, name + ".md"), encoding="utf-8") as f:
+        return f.read()
 
 
 def read(name):
     with open(os.path.join(SHIP, name), encoding="utf-8") as f:
         return f.read()
-
-
-def plain(roff):
-    """A page's text without roff's escapes."""
-    for escape, char in (("\\&", ""), ("\\-", "-"), ("\\(aq", "'"), ("\\(dq", '"'), ("\\(ti", "~"),
-                         ("\\e", "\\")):
-        roff = roff.replace(escape, char)
-    return roff
 
 
 def run(*words, **options):
@@ -72,20 +70,6 @@ def check_lacking(name, wanted, text, results):
     results.check(name, wanted and not missing, ", ".join(missing) or "nothing was looked for")
 
 
-def strange_calls(text, known):
-    """Calls of dsp with a command or an option that it does not have: in macros, and in examples."""
-    lines = re.findall(r"^\.(?:Ic|Dl|It Ic) (dsp .*)$", text, re.M)
-    for block in re.findall(r"^\.Bd .*?^\.Ed$", text, re.M | re.S):
-        lines += re.findall(r"^dsp .*$", block, re.M)
-    for line in lines:
-        command, rest = re.match(r"dsp ([a-z-]+)(.*)", line).groups()
-        if command not in known:
-            yield command
-            continue
-        options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest.split("|")[0]))
-        yield from (f"{command} {option}" for option in options - known[command])
-
-
 def journal_fields():
     """The names by which the journal can be searched for what the audit trail tells."""
     found = set()
@@ -97,36 +81,39 @@ def journal_fields():
 
 def check_page(name, known, results):
     """A page that roff takes as it is, without names that the program does not know."""
-    path = os.path.join(SHIP, name)
-    text = plain(read(name))
+    path = os.path.join(PAGES, name)
     man = run("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", path,
               env={"MANWIDTH": "80", "LC_ALL": "C.UTF-8"})
     results.check(f"manual: {name} for man", man.returncode == 0 and not man.stderr, man.stderr)
     lint = run("mandoc", "-T", "lint", "-W", "warning", path)
     told = [line for line in lint.stdout.splitlines() if "outdated mandoc.db" not in line]
     results.check(f"manual: {name} for mandoc", not told, "; ".join(told))
+    title, number = name.rsplit(".", 1)
+    text = read_page(name)
+    results.check(f"manual: {name} has its title, and a line for apropos", re.match(
+        rf"# {title}\({number}\)\n\n## NAME\n\n{title} - \S.*\n\n## ", text), text[:80])
+    # A code host and man must both show it: no HTML but comments, and no roff.
+    prose = re.sub(r"^```.*?^```$|`[^`\n]+`|<!--.*?-->|<https?:[^>]*>", "", text, flags=re.M | re.S)
+    odd = re.findall(r"<[a-z/][^>]*>|^\.[A-Z][A-Za-z]\b.*|\\f[BIR]", prose, re.M)
+    results.check(f"manual: {name} is Markdown and nothing else", not odd, "; ".join(odd))
     strange = set(re.findall(r"\b(?:ALLOW|DSP)_[A-Z_]*[A-Z]\b", text)) - known["flags"] - journal_fields()
     results.check(f"manual: {name} has no unknown flags", not strange, ", ".join(sorted(strange)))
-    wrong = sorted(set(strange_calls(text, known["commands"])))
-    results.check(f"manual: {name} has no unknown commands and options", not wrong, "; ".join(wrong))
 
 
 def check_pages(known, results):
     for name in page_names():
         check_page(name, known, results)
-    main = plain(read("dsp.8"))
+    every = "".join(map(read_page, page_names()))
+    main = read_page("dsp.8")
     for command, options in known["commands"].items():
-        # From the command's item to the next one.
-        found = re.search(rf'^\.It Ic "{command}[ "].*?(?=^\.It Ic|^\.Sh)', main, re.M | re.S)
+        found = re.search(rf"^### dsp {command}\n.*?(?=^##)", main, re.M | re.S)
         check_lacking(f"manual: dsp.8 on {command}", options | {command}, found[0] if found else "", results)
-    check_lacking("manual: dspd.8 on options", daemon_options(), plain(read("dspd.8")), results)
-    check_lacking("manual: dsp.8 on flags", known["shown"], main, results)
-    check_lacking("manual: dsp.8 on powers", known["powers"], main, results)
-    check_lacking("manual: dsp.8 on profiles", known["profiles"], main, results)
-    policy = plain(read("dsp-policy.5"))
-    check_lacking("manual: dsp-policy.5 on powers", known["powers"], policy, results)
-    check_lacking("manual: dsp-policy.5 on operations", known["operations"], policy, results)
-    check_lacking("manual: dsp-policy.5 on keys", policy_keys(), policy, results)
+    check_lacking("manual: dspd.8 on options", daemon_options(), read_page("dspd.8"), results)
+    check_lacking("manual: the flags", known["shown"], every, results)
+    check_lacking("manual: the profiles", known["profiles"], every, results)
+    check_lacking("manual: the powers", known["powers"], every, results)
+    check_lacking("manual: the operations", known["operations"], every, results)
+    check_lacking("manual: dsp-policy.5 on keys", policy_keys(), read_page("dsp-policy.5"), results)
 
 
 def check_unit_settings(results):
@@ -212,7 +199,7 @@ def check(results):
         "profiles": {profile["PROFILE"] for profile in tables.listing("profiles")},
         "operations": {operation["OPERATION"] for operation in tables.listing("operations")},
     }
-    lacking_tools = [tool for tool in ("man", "mandoc", "zsh", "fish") if not shutil.which(tool)]
+    lacking_tools = [tool for tool in ("lowdown", "man", "mandoc", "zsh", "fish") if not shutil.which(tool)]
     results.check("manual: its tools are there", not lacking_tools, " ".join(lacking_tools))
     if not lacking_tools:
         check_pages(known, results)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""README.md's generated tables: tables.py write | check
+"""The generated parts of README.md and the manual's pages: tables.py write | check
 
-A table stands between the lines `<!-- table: NAME -->` and `<!-- end of table -->`. They are made
-from what the program prints (dsp list ... --json) and from the data files of the tests.
+A part stands between the lines `<!-- table: NAME -->` and `<!-- end of table -->`. They are made
+from what the program prints (its help, dsp list ... --json) and from the data files of the tests.
 """
+import glob
 import json
 import os
 import re
@@ -15,9 +16,11 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import dsp  # noqa: E402
 import tools  # noqa: E402
 
-README = os.path.join(dsp.ROOT, "README.md")
+DOCUMENTS = ["README.md", *sorted(glob.glob("plugin/man/*.md", root_dir=dsp.ROOT))]
+FACTS = os.path.join(os.path.dirname(dsp.DSP), "ship", "program.tsv")
+METRICS = os.path.join(dsp.ROOT, "src", "core", "tables", "metrics.tab")
 DIFFERENCES = os.path.join(dsp.ROOT, "tests", "haproxy", "differences.tsv")
-MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)", re.S)
+MARKED = re.compile(r"(<!-- table: ([a-z-]+(?: [\w./-]+)?) -->\n)(.*?)(<!-- end of table -->)", re.S)
 
 
 def listing(what):
@@ -116,33 +119,135 @@ def unasked():
     return table(["what", "proxies", "dsp", "why"], difference_rows("no"))
 
 
+def facts(*kinds):
+    """What program.awk has read in the help: (command, kind, name, argument, text)."""
+    with open(FACTS, encoding="utf-8") as f:
+        rows = [line.rstrip("\n").split("\t") for line in f]
+    return [row for row in rows if row[1] in kinds]
+
+
+def sentence(text):
+    return cell(text[0].upper() + text[1:]) + ("" if text.endswith(".") else ".")
+
+
+def item(name, text):
+    return f"- {code(name)}: {cell(text)}\n"
+
+
+def usage(text):
+    """A line of usage as code, wrapped between arguments."""
+    lines = [""]
+    for word in re.findall(r"\[[^\]]*\](?:\.\.\.)?|\S+", text):
+        if len(lines[-1]) + len(word) > 68:
+            lines.append("      ")
+        lines[-1] += word + " "
+    return "".join(f"    {line.rstrip()}\n" for line in lines)
+
+
+def help_of(command):
+    """The help of a command: its usage, what it does, its options, what else there is to know."""
+    out, before = "", ""
+    for name, kind, word, argument, text in facts("usage", "what", "option", "word", "text"):
+        if name != command:
+            continue
+        listed = kind in ("option", "word")
+        out += "\n" if before and not (listed and before in ("option", "word")) else ""
+        if kind == "usage":
+            program = "dspd" if command == "dspd" else f"dsp {command}"
+            out += usage(f"{program} {text}".strip())
+        elif listed:
+            out += item(word + ("" if argument == "-" else f" {argument}"), text)
+        else:
+            out += sentence(text) + "\n"
+        before = kind
+    return out
+
+
+def commands():
+    return "\n".join(f"### dsp {row[0]}\n\n{help_of(row[0])}" for row in facts("usage")
+                     if row[0] != "dspd")
+
+
+def daemon():
+    return help_of("dspd")
+
+
+def checks():
+    return "".join(item(name, sentence(text) + ("" if remedy == "-" else f" Else: {remedy}."))
+                   for _, _, name, remedy, text in facts("check"))
+
+
+def metrics():
+    with open(METRICS, encoding="utf-8") as f:
+        rows = [line.rstrip("\n").split("\t") for line in f if line.strip() and line[0] != "#"][1:]
+    return "".join(item(f"dsp_{row[0]}" + ("_total" if row[1] == "counter" else ""),
+                        row[1].capitalize() + ("" if row[3] == "-" else f" by {row[3]}") + f": {row[4]}.")
+                   for row in rows)
+
+
+def power_names():
+    return "".join(item(p["POWER"], p["WHAT"]) for p in listing("powers"))
+
+
+def operations():
+    """Twin routes share a name: one item for each operation."""
+    routes = {}
+    for row in listing("operations"):
+        routes.setdefault(row["OPERATION"], []).append(row)
+    out = ""
+    for name, rows in routes.items():
+        calls = [("any method" if r["METHOD"] == "ANY" else r["METHOD"]) + " " +
+                 re.sub(r":\.[*+]", "", r["PATH"]) for r in rows]
+        powers = "" if rows[0]["POWERS"] in ("", "-") else ", powers: " + rows[0]["POWERS"].replace(",", ", ")
+        out += item(name, f"{'; '.join(calls)}. Section {rows[0]['SECTION']}, {rows[0]['ACCESS']}{powers}.")
+    return out
+
+
+def file(path):
+    """A file of the tree, as it is."""
+    with open(os.path.join(dsp.ROOT, path), encoding="utf-8") as f:
+        text = f.read().replace("\t", "  ")
+    return f"```{path.rsplit('.', maxsplit=1)[-1]}\n{text}```\n"
+
+
 TABLES = {
     "three-powers": three_powers, "sections": sections, "groups": groups,
     "settings": settings, "powers": powers,
     "profiles": profiles, "tools": tools_table,
     "differences": differences, "differences-never-asked": unasked,
+    "commands": commands, "daemon": daemon, "checks": checks, "metrics": metrics,
+    "power-names": power_names, "operations": operations, "file": file,
 }
+
+
+def make(name):
+    name, *arguments = name.split()
+    return TABLES[name](*arguments)
 
 
 def render(text):
     """text with every marked table made anew. KeyError: a marker that no table has."""
-    return MARKED.sub(lambda m: m[1] + "\n" + TABLES[m[2]]() + "\n" + m[4], text)
+    return MARKED.sub(lambda m: m[1] + "\n" + make(m[2]) + "\n" + m[4], text)
 
 
-def read():
-    with open(README, encoding="utf-8") as f:
+def read(name):
+    with open(os.path.join(dsp.ROOT, name), encoding="utf-8") as f:
         return f.read()
 
 
 def check(results):
-    text = read()
-    stale = [name for (_, name, old, _), (_, _, new, _)
-             in zip(MARKED.findall(text), MARKED.findall(render(text))) if old != new]
-    results.check("the tables of README.md are up to date", not stale,
-                  ", ".join(stale) + ": run make docs")
-    present = [name for _, name, _, _ in MARKED.findall(text)]
-    results.check("README.md has every table once", sorted(present) == sorted(TABLES),
-                  " ".join(present))
+    present = set()
+    for name in DOCUMENTS:
+        text = read(name)
+        stale = [table for (_, table, old, _), (_, _, new, _)
+                 in zip(MARKED.findall(text), MARKED.findall(render(text))) if old != new]
+        results.check(f"the tables of {name} are up to date", not stale,
+                      ", ".join(stale) + ": run make docs")
+        odd = text.count("<!-- table:") - len(MARKED.findall(text))
+        results.check(f"every table of {name} has its two marks", not odd, f"{odd} have not")
+        present |= {table.split()[0] for _, table, _, _ in MARKED.findall(text)}
+    results.check("every table stands in a document", present == set(TABLES),
+                  " ".join(sorted(set(TABLES) - present)))
 
 
 def main():
@@ -153,11 +258,12 @@ def main():
     if sys.argv[1:] != ["write"]:
         sys.stderr.write("usage: tables.py write | check\n")
         return 2
-    new = render(read())
-    if new != read():
-        with open(README, "w", encoding="utf-8") as f:
-            f.write(new)
-        print("README.md: tables written")
+    for name in DOCUMENTS:
+        new = render(read(name))
+        if new != read(name):
+            with open(os.path.join(dsp.ROOT, name), "w", encoding="utf-8") as f:
+                f.write(new)
+            print(f"{name}: tables written")
     return 0
 
 

@@ -8,15 +8,14 @@ import time
 
 from lab import HERE, check, check_refused, wait_for
 
-PAGE = os.path.join(HERE, '..', '..', 'plugin', 'man', 'dsp-break-glass.7.in')
+PAGE = os.path.join(HERE, '..', '..', 'plugin', 'man', 'dsp-break-glass.7.md')
 FILE = '{"authorization-plugins": ["dsp"], "debug": false}'
 
 
 def blocks(mark='run'):
     """{name: script} of the page's examples that are marked so."""
     with open(PAGE, encoding='utf-8') as page:
-        found = re.findall(r'^\.\\" %s (\S+)\n\.Bd .*\n((?:(?!\.Ed).*\n)*)' % mark, page.read(), re.M)
-    return {name: script.replace('\\e', '\\') for name, script in found}
+        return dict(re.findall(r'^<!-- %s: (\S+) -->\n+```sh\n(.*?)^```$' % mark, page.read(), re.M | re.S))
 
 
 def run_block(lab, name):

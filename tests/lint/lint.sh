@@ -104,8 +104,8 @@ step_spelling() {
 	local files
 
 	mapfile -t files < <(find_files ! -name '*.jsonl' ! -name LICENSE ! -path './tests/fuzz/seeds/*')
-	# Nd is a macro of manual pages, ontainer the typing error of a test.
-	codespell --ignore-words-list nd,ontainer "${files[@]}"
+	# TE and bu are words of roff, nd a key of metrics, ontainer the typing error of a test.
+	codespell --ignore-words-list te,bu,nd,ontainer "${files[@]}"
 }
 
 step_shell() {

@@ -212,10 +212,10 @@ def life(system):
 
 def manual_units(system):
     """The units of dsp(8), as they stand there."""
-    with open(os.path.join(ROOT, "plugin", "man", "dsp.8.in"), encoding="utf-8") as f:
-        found = re.findall(r"^# (/etc/systemd/system/\S+)\n(.*?)(?=^# /etc|^\.Ed)", f.read(), re.M | re.S)
+    with open(os.path.join(ROOT, "plugin", "man", "dsp.8.md"), encoding="utf-8") as f:
+        found = re.findall(r"^# (/etc/systemd/system/\S+)\n(.*?)(?=^# /etc|^```)", f.read(), re.M | re.S)
     for path, text in found:
-        system.write(path, text.replace("\\-", "-"))
+        system.write(path, text)
     same(system.run("systemctl", "daemon-reload")[0], 0, "daemon-reload")
     return [os.path.basename(path) for path, _ in found]
 
