@@ -85,9 +85,9 @@ function read_help(call, prefix,    line, n) {
 BEGIN {
 	call = program " help"
 	while ((call | getline line) > 0) {
-		if (line ~ /^  [a-z]/) {
+		if (line ~ /^  dsp /) {
 			split(line, part, " ")
-			commands[++count] = part[1]
+			commands[++count] = part[2]
 		}
 	}
 	if (close(call) != 0 || !count)

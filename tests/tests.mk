@@ -110,7 +110,7 @@ dockerd-parser: packages-check
 	@$(MAKE) --no-print-directory $(B)/dockerd-parser/facts $(B)/dockerd-parser/dockerd
 	$(B)/dockerd-parser/dockerd -facts $(B)/dockerd-parser/facts -n "$(or $(N),200000)" -seed "$(or $(SEED),1)"
 
-# --- docs: the tables in README.md and config.json, made from what the program prints ---------------------------
+# --- docs: the tables of README.md, the manual and config.json, made from what the program prints ---------------------------
 
 .PHONY: docs
 docs: all

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -294,15 +295,15 @@ struct arguments {
 	bool json;
 };
 
-static const struct option options[] = { SOURCES_OPTIONS,
-	{ "fail-on", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
-	{ NULL, 0, NULL, 0 } };
-
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
+	static const struct option options[] = { SOURCES_OPTIONS,
+		{ "fail-on", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
 	int o;
 
-	while ((o = command_option(&check_command, argc, argv)) != -1) {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (sources_parse(&a->sources, o, optarg))
 			continue;
 		if (o == 'f' && strcmp(optarg, "escape") == 0)
@@ -312,7 +313,8 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 		else if (o == 'j')
 			a->json = true;
 		else
-			return EXIT_USAGE;
+			return command_usage(
+				"check", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (argc - optind > 1 || (optind < argc && a->sources.policy))
 		return command_usage("check", "%s: not expected", argv[argc - 1]);
@@ -366,8 +368,7 @@ const struct command check_command = {
 	.name = "check",
 	.arguments = "[POLICY] [--fail-on escape] [--json] [--env-file FILE]",
 	.run = run_check,
-	.options = options,
-	.summary = "check the settings and the policy file; list the ways to root that stay open",
+	.summary = "check the settings, and say which ways to root on the host stay open",
 	.help = "  POLICY            the policy file (or --policy FILE, DSP_POLICY)\n"
 		"  --fail-on escape  status 1 when a direct way to root stays open\n"
 		"  --json            print JSON\n"

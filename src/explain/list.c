@@ -1,3 +1,4 @@
+#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -261,12 +262,11 @@ static int print_listing(const char *name, struct table *t)
 		"list", "%s: not a list; there are flags, operations, powers, profiles", name);
 }
 
-static const struct option options[] = { { "current", no_argument, NULL, 'c' },
-	{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' }, SOURCES_OPTIONS,
-	{ NULL, 0, NULL, 0 } };
-
 static int run_list(int argc, char **argv)
 {
+	static const struct option options[] = { { "current", no_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' },
+		SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
 	AUTO_CONFIG struct config *c = NULL;
 	struct table t = { .form = FORM_TEXT };
 	struct sources sources = { .policy = NULL };
@@ -274,7 +274,8 @@ static int run_list(int argc, char **argv)
 	struct err e;
 	int o;
 
-	while ((o = command_option(&list_command, argc, argv)) != -1) {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (o == 'c')
 			current = true;
 		else if (o == 'j')
@@ -282,7 +283,8 @@ static int run_list(int argc, char **argv)
 		else if (o == 'm')
 			t.form = FORM_MARKDOWN;
 		else if (!sources_parse(&sources, o, optarg))
-			return EXIT_USAGE;
+			return command_usage(
+				"list", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (argc - optind != 1)
 		return command_usage(
@@ -300,9 +302,7 @@ const struct command list_command = {
 	.arguments =
 		"flags|operations|powers|profiles [--current] [--json|--markdown] [--policy FILE] [--env-file FILE]",
 	.run = run_list,
-	.options = options,
-	.summary =
-		"list flags, operations, powers or profiles; --current adds the settings in force",
+	.summary = "print what dsp knows, and with --current what the settings make of it",
 	.help = "  --current        add what the current settings say\n"
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"

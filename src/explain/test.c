@@ -1,4 +1,5 @@
 /* A policy's own test suite: requests, and what the policy must say to each. */
+#include <getopt.h>
 #include <stdio.h>
 
 #include "dsp/config/command.h"
@@ -309,18 +310,19 @@ static int test(const struct policy *policy, const char *path)
 	return rc;
 }
 
-static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
-
 static int run_tests_of_file(int argc, char **argv)
 {
+	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
 	AUTO_CONFIG struct config *c = NULL;
 	struct sources sources = { .policy = NULL };
 	struct err e;
 	int o;
 
-	while ((o = command_option(&test_command, argc, argv)) != -1) {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (!sources_parse(&sources, o, optarg))
-			return EXIT_USAGE;
+			return command_usage(
+				"test", "%s: unknown, or its value is missing", argv[optind - 1]);
 	}
 	if (argc - optind != 1)
 		return command_usage("test", "one FILE of tests is wanted");
@@ -335,8 +337,7 @@ const struct command test_command = {
 	.name = "test",
 	.arguments = "FILE [--policy FILE] [--socket PATH] [--env-file FILE]",
 	.run = run_tests_of_file,
-	.options = options,
-	.summary = "run the tests of a policy file: requests, each with the decision it must get",
+	.summary = "run a policy's own tests: requests, and what it must say to each",
 	.help = "  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --socket PATH    the plugin socket, which names the plugin\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n"

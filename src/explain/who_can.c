@@ -1,3 +1,4 @@
+#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -297,20 +298,22 @@ static bool parse_name(struct question *q, struct span name, struct nearest *s)
 	return operation_find(name) != OPERATION_COUNT;
 }
 
-static const struct option options[] = { SOURCES_OPTIONS, { "on", required_argument, NULL, 'o' },
-	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
-
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
+	static const struct option options[] = { SOURCES_OPTIONS,
+		{ "on", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
 	int o;
 
-	while ((o = command_option(&who_can_command, argc, argv)) != -1) {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (o == 'o')
 			a->on = optarg;
 		else if (o == 'j')
 			a->json = true;
 		else if (!sources_parse(&a->sources, o, optarg))
-			return EXIT_USAGE;
+			return command_usage("who-can", "%s: unknown, or its value is missing",
+				argv[optind - 1]);
 	}
 	if (argc - optind != 1)
 		return command_usage("who-can", "one OPERATION or POWER is wanted");
@@ -375,8 +378,7 @@ const struct command who_can_command = {
 	.name = "who-can",
 	.arguments = "OPERATION|POWER [--on DETAIL] [--json] [--policy FILE] [--env-file FILE]",
 	.run = run_who_can,
-	.options = options,
-	.summary = "list who may use an operation or a power, and by which rule or flag",
+	.summary = "print for whom an operation or a power would be allowed, and by what",
 	.help = "  --on DETAIL      a mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or image; with\n"
 		"                   its kind before it where the form does not tell: network:x, volume:x\n"
 		"  --json           print JSON\n"

@@ -7,8 +7,10 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dsp  # noqa: E402
 import documents  # noqa: E402
+import examples  # noqa: E402
 import manifest  # noqa: E402
 import manual  # noqa: E402
+import readme  # noqa: E402
 import tables  # noqa: E402
 import tools  # noqa: E402
 
@@ -21,6 +23,8 @@ def main():
     manifest.check(results)
     documents.check(results)
     manual.check(results)
+    readme.check(results)
+    examples.check(results)
     tools.check(results)
     return results.end()
 

@@ -20,6 +20,10 @@ DOCUMENTS = ["README.md", *sorted(glob.glob("plugin/man/*.md", root_dir=dsp.ROOT
 FACTS = os.path.join(os.path.dirname(dsp.DSP), "ship", "program.tsv")
 METRICS = os.path.join(dsp.ROOT, "src", "core", "tables", "metrics.tab")
 DIFFERENCES = os.path.join(dsp.ROOT, "tests", "haproxy", "differences.tsv")
+# The rows of needs.tsv that README.md shows.
+SHOWN = (("Traefik", "docker provider"),
+         ("Portainer", "managing containers, images, volumes, networks; consoles"), ("Watchtower", "updating"),
+         ("GitHub Actions runner", "container jobs and services"), ("docker compose", "`up` after a change, `rm`, `down`"))
 MARKED = re.compile(r"(<!-- table: ([a-z-]+(?: [\w./-]+)?) -->\n)(.*?)(<!-- end of table -->)", re.S)
 
 
@@ -66,10 +70,13 @@ def settings():
     return table(["setting", "what it says"], rows)
 
 
+def closed_in(power):
+    return ", ".join(p for p in ("guard", "readonly", "hardened") if power[p.upper()] == "closed") or "none"
+
+
 def powers():
-    rows = [[code(p["FLAG"]), cell(p["WHAT"]), p["GUARD"], p["READONLY"], p["HARDENED"], p["ROOT"]]
-            for p in listing("powers")]
-    return table(["flag", "the power", "guard", "readonly", "hardened", "root on the host"], rows)
+    rows = [[code(p["FLAG"]), cell(p["WHAT"]), closed_in(p), p["ROOT"]] for p in listing("powers")]
+    return table(["flag", "the power", "closed in", "root"], rows)
 
 
 def three_powers():
@@ -101,6 +108,13 @@ def tools_table():
                      tool_flags(need["TECNATIVA"].split()),
                      code(need["LINUXSERVER"]) if need["LINUXSERVER"] else "", need["SEEN"]])
     return table(["tool", "doing", "guard", "tecnativa", "linuxserver besides", "seen"], rows)
+
+
+def tools_short():
+    """One row of each of the tools that README.md shows."""
+    rows = [[need["TOOL"], need["DOING"], tool_flags(need["GUARD"].split()), tool_flags(need["TECNATIVA"].split())]
+            for need in tools.read_table("needs.tsv") if (need["TOOL"], need["DOING"]) in SHOWN]
+    return table(["tool", "doing", "guard", "tecnativa"], rows)
 
 
 def difference_rows(asked):
@@ -213,7 +227,7 @@ def file(path):
 TABLES = {
     "three-powers": three_powers, "sections": sections, "groups": groups,
     "settings": settings, "powers": powers,
-    "profiles": profiles, "tools": tools_table,
+    "profiles": profiles, "tools": tools_table, "tools-short": tools_short,
     "differences": differences, "differences-never-asked": unasked,
     "commands": commands, "daemon": daemon, "checks": checks, "metrics": metrics,
     "power-names": power_names, "operations": operations, "file": file,

@@ -122,7 +122,7 @@ step_python() {
 	PYTHONPYCACHEPREFIX="$work" python3 -m py_compile "${files[@]}"
 }
 
-# The tables of the README, and config.json, are those of the program.
+# The tables of README and manual, and config.json, are those of the program.
 step_tables() {
 	make --no-print-directory all
 	PYTHONPATH=tests/lib:tests/docs PYTHONPYCACHEPREFIX="$work" python3 -c \
