@@ -303,15 +303,6 @@ void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
 
 /* --- looking -----------------------------------------------------------------------------------*/
 
-static bool goes_up(struct span text)
-{
-	while (text.n > 0) {
-		if (span_equal(span_cut(&text, '/'), SPAN("..")))
-			return true;
-	}
-	return false;
-}
-
 /* "/proc/self/root/x" is "/x": dockerd's root is the host's, as is dsp's. */
 static const char *without_own_root(const char *path)
 {
@@ -362,7 +353,7 @@ static int inspect_source(struct host_view *h, struct source *s)
 
 	if (host_view_inspect(h, clean, &s->mount_info) != 0)
 		return -1;
-	if (goes_up(s->text)) {
+	if (path_goes_up(s->text)) {
 		if (host_view_inspect(h, text, &raw) != 0)
 			return -1;
 		add_mount_info(&s->mount_info, &raw);

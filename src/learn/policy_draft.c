@@ -70,14 +70,6 @@ bool policy_draft_allows(const struct policy_draft *p, const struct observation 
 
 /* --- items of lists ----------------------------------------------------------------------------*/
 
-bool list_concerns(enum list_kind k, const struct attribute *d)
-{
-	if (k == LIST_MOUNTS)
-		return d->power == POWER_HOST_MOUNTS;
-	return (d->power != POWER_COUNT && d->power == list_power(k)) ||
-		d->kind == list_attribute(k);
-}
-
 /* Whether JSON can hold s: UTF-8 without NUL. */
 static bool is_text(struct span s)
 {

@@ -30,9 +30,6 @@ bool policy_draft_allows(const struct policy_draft *p, const struct observation 
 
 enum { PATTERN_ROOM = 512 };
 
-/* Whether a rule that allows a request with d needs an item in its list of kind k. */
-bool list_concerns(enum list_kind k, const struct attribute *d);
-
 /* Writes the item of a list that covers d and nothing else. False: there is no such item. */
 bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_ROOM]);
 

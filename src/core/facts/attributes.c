@@ -93,8 +93,8 @@ static void write_mount(const struct attribute *a, struct line *l)
 		write_shown(l, a->target, PATH_SHOWN);
 	}
 	line_add(l, a->read_only ? " (ro)" : " (rw)");
-	if (a->templated) {
-		line_add(l, ", a template");
+	if (a->anywhere) {
+		line_add(l, ", may be any path");
 		return;
 	}
 	if (a->read_only && a->mount_info && a->mount_info->visible && !attribute_only_reads(a))

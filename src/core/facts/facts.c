@@ -255,7 +255,7 @@ static const struct mount_info invisible = {
 	.visible = false, .unknown = true, .holds_mounts = true
 };
 
-/* What a template becomes may be anything. */
+/* A source that dsp cannot know may be anything. */
 static const struct mount_info any_source = {
 	.unknown = true, .holds_mounts = true, .socket = true, .device = true, .dsp_file = true
 };
@@ -277,18 +277,23 @@ static int add_mount_power(struct facts *f, const struct attribute *mount, enum 
 }
 
 /* What a source may give that dsp does not see. */
-static void add_possible_powers(struct facts *f, const struct mount_info *info)
+static void add_possible_powers(struct facts *f, const struct mount_info *info, bool mounted)
 {
+	if (info->unknown)
+		powerset_add(&f->maybe, POWER_DSP_FILES);
+	if (!mounted)
+		return;
 	f->invisible_mount = f->invisible_mount || !info->visible;
 	if (info->unknown || info->maybe_socket)
 		powerset_add(&f->maybe, POWER_DOCKER_SOCKET);
-	if (info->unknown) {
+	if (info->unknown)
 		powerset_add(&f->maybe, POWER_DEVICES);
-		powerset_add(&f->maybe, POWER_DSP_FILES);
-	}
 }
 
-/* The text of a mount's source or what was found there gives a power: either is enough. */
+/*
+ * The text of a mount's source or what was found there gives a power: either is enough. A
+ * checkpoint's directory is mounted nowhere: dockerd writes and deletes there, or lists the names.
+ */
 static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
 {
 	static const struct mount_info not_looked_up = { .visible = true };
@@ -296,24 +301,25 @@ static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
 	const struct mount_info *info = mount.mount_info ? mount.mount_info : &not_looked_up;
 	char *clean = attributes_alloc(&f->attributes, mount.text.n + 1);
 	struct span path = { clean, 0 };
+	bool mounted = mount.power == POWER_HOST_MOUNTS;
+	int rc = 0;
 
 	if (!clean)
 		return -1;
-	if (mount.templated)
+	if (mount.anywhere)
 		info = mount.mount_info = f->attributes.items[at].mount_info = &any_source;
 	path.n = path_clean(mount.text, clean);
 	mount.clean = f->attributes.items[at].clean = path;
-	add_possible_powers(f, info);
-	if ((info->socket || path_holds_socket(path)) &&
-		add_mount_power(f, &mount, POWER_DOCKER_SOCKET) != 0)
-		return -1;
-	if ((info->device || path_within(path, SPAN("/dev"))) &&
-		add_mount_power(f, &mount, POWER_DEVICES) != 0)
-		return -1;
-	if ((info->dsp_file || path_is_dsp_file(path, socket_dir)) &&
-		add_mount_power(f, &mount, POWER_DSP_FILES) != 0)
-		return -1;
-	return 0;
+	if (mount.power == POWER_COUNT)
+		return 0;
+	add_possible_powers(f, info, mounted);
+	if (mounted && (info->socket || path_holds_socket(path)))
+		rc |= add_mount_power(f, &mount, POWER_DOCKER_SOCKET);
+	if (mounted && (info->device || path_within(path, SPAN("/dev"))))
+		rc |= add_mount_power(f, &mount, POWER_DEVICES);
+	if (info->dsp_file || path_is_dsp_file(path, socket_dir))
+		rc |= add_mount_power(f, &mount, POWER_DSP_FILES);
+	return rc;
 }
 
 int facts_add_mount_powers(struct facts *f, struct span socket_dir, struct err *e)

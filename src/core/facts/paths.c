@@ -156,6 +156,15 @@ bool path_is_clean(struct span path)
 	return true;
 }
 
+bool path_goes_up(struct span path)
+{
+	while (path.n > 0) {
+		if (span_equal(span_cut(&path, '/'), SPAN("..")))
+			return true;
+	}
+	return false;
+}
+
 bool path_within(struct span path, struct span dir)
 {
 	if (dir.n == 1)

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/paths.h"
 #include "dsp/core/parse/body.h"
 #include "powers_from_names.h"
 
@@ -150,7 +151,7 @@ static int add_mount(struct facts *f, const struct power_rule *rule, const struc
 	json_ref options = body_get(node->object, "bindoptions");
 	struct attribute item = { .kind = ATTRIBUTE_MOUNT, .text = json_value_text(node->value) };
 
-	item.templated = item.any_file = is_template(f, item.text);
+	item.anywhere = item.any_file = is_template(f, item.text);
 	item.target = json_value_text(body_get(node->object, "target"));
 	item.read_only = json_value_true(body_get(node->object, "readonly"));
 	item.propagation = json_value_text(body_get(options, "propagation"));
@@ -213,6 +214,28 @@ int powers_from_remounts(
 			return -1;
 	}
 	return 0;
+}
+
+/* --- directories of checkpoints ----------------------------------------------------------------*/
+
+int powers_from_host_dir(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct attribute item = { .kind = ATTRIBUTE_MOUNT, .text = json_value_text(node->value) };
+
+	return item.text.n > 0 ? power_rule_apply(f, rule, item) : 0;
+}
+
+/* dockerd joins a checkpoint's name to a directory as a path (daemon/checkpoint.go). */
+int powers_from_leaves_dir(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct attribute item = { .kind = ATTRIBUTE_MOUNT,
+		.text = json_value_text(node->value),
+		.any_file = true,
+		.anywhere = true };
+
+	return path_goes_up(item.text) ? power_rule_apply(f, rule, item) : 0;
 }
 
 /* --- volumes of the local driver ---------------------------------------------------------------*/
@@ -313,7 +336,7 @@ static struct attribute describe_volume(const struct volume *v)
 	item.read_only = is_read_only(v->options);
 	item.depth = has_option(v->options, "rbind,shared,rshared,slave,rslave") ? DEPTH_TOP
 										 : DEPTH_WHOLE;
-	item.templated = v->templated;
+	item.anywhere = v->templated;
 	/* A disk, or what the kernel shows of the host: /proc, /sys. */
 	item.any_file = v->templated ||
 		(!v->bind && !text_in_list(v->type, network_types) &&
@@ -355,6 +378,6 @@ int powers_from_volume(struct facts *f, const struct power_rule *rule, const str
 	if (power_rule_apply(f, rule, item) != 0)
 		return -1;
 	item.kind = ATTRIBUTE_MOUNT;
-	item.any_file = item.templated;
+	item.any_file = item.anywhere;
 	return add_option_paths(f, rule, item, v.options);
 }

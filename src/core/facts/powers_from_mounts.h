@@ -11,5 +11,7 @@ power_test_fn powers_from_named_mount;
 power_test_fn powers_from_service_mount;
 power_test_fn powers_from_volume;
 power_test_fn powers_from_remounts;
+power_test_fn powers_from_host_dir;
+power_test_fn powers_from_leaves_dir;
 
 #endif

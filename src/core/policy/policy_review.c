@@ -53,8 +53,7 @@ static int shape_operations(struct review *r)
 			enum power p = list_power(k);
 
 			if ((p != POWER_COUNT && powerset_has(&shape->possible, p)) ||
-				(k != LIST_MOUNTS &&
-					power_rules_have_kind(route, list_attribute(k))))
+				power_rules_have_kind(route, list_attribute(k)))
 				shape->lists[i] = true;
 		}
 	}

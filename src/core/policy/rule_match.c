@@ -14,16 +14,6 @@ struct asked {
 	const struct facts *facts;
 };
 
-/* Whether a list of this kind has to do with an attribute. */
-static bool concerns(enum list_kind k, const struct attribute *d)
-{
-	if (k == LIST_MOUNTS)
-		return d->power == POWER_HOST_MOUNTS;
-	if (d->power != POWER_COUNT && d->power == list_power(k))
-		return true;
-	return d->kind == list_attribute(k);
-}
-
 /* The path of a mount's source: as it was resolved, where that is known. */
 static struct span source_of(const struct attribute *d)
 {
@@ -194,7 +184,7 @@ static bool is_id(struct span text)
  */
 static bool may_hold(enum list_kind k, const struct attribute *d)
 {
-	return (k == LIST_VOLUMES && d->power == POWER_HOST_MOUNTS) ||
+	return (k == LIST_VOLUMES && list_concerns(LIST_MOUNTS, d)) ||
 		(k == LIST_MOUNTS && d->power == POWER_VOLUMES_FROM);
 }
 
@@ -266,7 +256,7 @@ static struct rule_match match_deny(
 			const struct attribute *d = &facts->attributes.items[i];
 			bool mount = kind == LIST_DEVICES && d->kind == ATTRIBUTE_MOUNT;
 
-			any = (mount || may_hold(kind, d) || concerns(kind, d)) &&
+			any = (mount || may_hold(kind, d) || list_concerns(kind, d)) &&
 				any_pattern(q, &r->lists[k], kind, d, touches);
 		}
 		if (!any)
@@ -292,7 +282,7 @@ static bool covers_all(const struct asked *q, const struct list *list, enum list
 		/* What a container has anyway needs no item. */
 		if (k == LIST_CAPABILITIES && d->implied)
 			continue;
-		if (concerns(k, d) && !any_pattern(q, list, k, d, covers)) {
+		if (list_concerns(k, d) && !any_pattern(q, list, k, d, covers)) {
 			ret->item = d;
 			return false;
 		}

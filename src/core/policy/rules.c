@@ -30,6 +30,19 @@ enum attribute_kind list_attribute(enum list_kind k)
 	return kinds[k];
 }
 
+/*
+ * Of a mount, the attributes for what its source gives besides are left out. A checkpoint's
+ * directory is not mounted, but dockerd reads and writes there for the client.
+ */
+bool list_concerns(enum list_kind k, const struct attribute *d)
+{
+	if (k == LIST_MOUNTS && d->kind == ATTRIBUTE_MOUNT)
+		return d->power == POWER_HOST_MOUNTS || d->power == POWER_CHECKPOINT ||
+			d->power == POWER_COUNT;
+	return (d->power != POWER_COUNT && d->power == list_power(k)) ||
+		d->kind == list_attribute(k);
+}
+
 bool rules_have_devices(const struct rules *rules)
 {
 	for (size_t i = 0; rules && i < rules->count; i++) {

@@ -78,7 +78,7 @@ struct attribute {
 	bool whole;        /* anything of its kind may be meant; text is "*" */
 	bool implied;      /* the request does not say it: dockerd takes it by default */
 	bool any_file;     /* of a mount: any file of the host may be there, as on a disk */
-	bool templated;    /* of a mount: the swarm makes its source of a template */
+	bool anywhere;     /* of a mount: dsp cannot know its source, as of a template */
 	struct span field; /* the name of the body's field or the query's parameter; static */
 	struct span text;
 	struct span plain;       /* of an image: text as reference_plain writes it */

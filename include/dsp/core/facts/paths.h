@@ -19,6 +19,9 @@ size_t path_clean(struct span in, char *out);
 /* Whether path is absolute, and as path_clean leaves it. */
 bool path_is_clean(struct span path);
 
+/* Whether a component of a path is "..". */
+bool path_goes_up(struct span path);
+
 /* Whether path is dir, or below it; both clean and absolute. */
 bool path_within(struct span path, struct span dir);
 

@@ -24,4 +24,7 @@ const char *list_name(enum list_kind k);
 enum power list_power(enum list_kind k);
 enum attribute_kind list_attribute(enum list_kind k);
 
+/* Whether a list of this kind speaks of an attribute. */
+bool list_concerns(enum list_kind k, const struct attribute *d);
+
 #endif
