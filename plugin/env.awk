@@ -64,7 +64,7 @@ NF == 8 {
 		($2 == "no" ? "" : " Root on the host: " $2 "."))
 }
 END {
-	say("Flags and settings of dsp, the Docker authorization plugin: NAME=value lines, see dsp(8).")
+	say("Flags and settings of dsp, the Docker authorization plugin: NAME=value lines, see dspd(8).")
 	say("As installed each is a comment: what is not set is as the profile says. Values are 1 0 true" \
 		" false yes no on off; empty is the same as unset.")
 	say("After a change: dsp check --env-file /etc/dsp/dsp.env, then dsp reload.")

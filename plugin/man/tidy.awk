@@ -72,7 +72,7 @@ function print_as_list(    i, j, out) {
 }
 
 function print_as_table(    i, j, format, line) {
-	print ".TS"
+	print ".TS\nnokeep;"
 	for (i = 1; i <= columns; i++)
 		format = format " l" (i in wide ? "x" : "")
 	gsub(/l/, "lb", format)

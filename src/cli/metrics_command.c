@@ -224,7 +224,7 @@ const struct command metrics_command = {
 	.help = "  --text           Prometheus' text format; without it OpenMetrics\n"
 		"  --textfile FILE  write the text format to FILE, for node_exporter: whole or not at all\n"
 		"  --http           answer one GET /metrics on standard input, as a socket unit with\n"
-		"                   Accept=yes hands it over: dsp(8) has one\n"
+		"                   Accept=yes hands it over: dspd(8) has one\n"
 		"  --socket PATH    its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
 		"\n"
 		"When dsp does not answer, FILE and --http say dsp_up 0; but for --http the status is 1.\n",

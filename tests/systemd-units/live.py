@@ -211,8 +211,8 @@ def life(system):
 
 
 def manual_units(system):
-    """The units of dsp(8), as they stand there."""
-    with open(os.path.join(ROOT, "plugin", "man", "dsp.8.md"), encoding="utf-8") as f:
+    """The units of dspd(8), as they stand there."""
+    with open(os.path.join(ROOT, "plugin", "man", "dspd.8.md"), encoding="utf-8") as f:
         found = re.findall(r"^# (/etc/systemd/system/\S+)\n(.*?)(?=^# /etc|^```)", f.read(), re.M | re.S)
     for path, text in found:
         system.write(path, text)
