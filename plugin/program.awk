@@ -85,9 +85,9 @@ function read_help(call, prefix,    line, n) {
 BEGIN {
 	call = program " help"
 	while ((call | getline line) > 0) {
-		if (line ~ /^  dsp /) {
+		if (line ~ /^  [a-z]/) {
 			split(line, part, " ")
-			commands[++count] = part[2]
+			commands[++count] = part[1]
 		}
 	}
 	if (close(call) != 0 || !count)

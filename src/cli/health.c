@@ -1,5 +1,4 @@
 /* One line and a status for monitoring systems: is the dsp that serves well? */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -55,18 +54,17 @@ static int check_health(const char *socket)
 	return EXIT_FINE;
 }
 
+static const struct option options[] = { { "socket", required_argument, NULL, 's' },
+	{ NULL, 0, NULL, 0 } };
+
 static int run_health(int argc, char **argv)
 {
-	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
-		{ NULL, 0, NULL, 0 } };
 	const char *socket = NULL;
 	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((o = command_option(&health_command, argc, argv)) != -1) {
 		if (o != 's')
-			return command_usage(
-				"health", "%s: unknown, or its value is missing", argv[optind - 1]);
+			return EXIT_USAGE;
 		socket = optarg;
 	}
 	if (optind < argc)
@@ -78,7 +76,8 @@ const struct command health_command = {
 	.name = "health",
 	.arguments = "[--socket PATH]",
 	.run = run_health,
-	.summary = "say in one line whether the dsp that serves is well, for a monitoring system",
+	.options = options,
+	.summary = "check the running dspd in one line, for a monitoring system",
 	.help = "  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
 		"\n"
 		"It asks dsp alone, and waits 2 seconds at most; dsp doctor looks at dockerd too.\n"

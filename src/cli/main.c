@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dsp/config/command.h"
+#include "dsp/core/base/nearest.h"
 #include "dsp/core/base/version.h"
 
 static int run_version(int argc, char **argv);
@@ -12,7 +13,7 @@ static const struct command version_command = {
 	.name = "version",
 	.arguments = "",
 	.run = run_version,
-	.summary = "print the version",
+	.summary = "print the version of dsp",
 	.help = "",
 };
 
@@ -24,44 +25,131 @@ static const struct command help_command = {
 	.help = "",
 };
 
-static const struct command *const commands[] = {
-	&explain_command,
-	&check_command,
-	&list_command,
-	&who_can_command,
-	&test_command,
-	&suggest_command,
-	&watch_command,
-	&status_command,
-	&reload_command,
-	&metrics_command,
-	&health_command,
-	&doctor_command,
-	&report_command,
-	&token_command,
-	&enable_command,
-	&disable_command,
-	&version_command,
-	&help_command,
+/* The commands by what people want to do. */
+static const struct group {
+	const char *title;
+	const struct command *commands[8]; /* ends with NULL */
+} groups[] = {
+	{ "Set up", { &enable_command, &disable_command, &doctor_command } },
+	{ "Write rules",
+		{ &check_command, &explain_command, &test_command, &who_can_command,
+			&suggest_command, &list_command, &token_command } },
+	{ "Look",
+		{ &status_command, &watch_command, &report_command, &metrics_command,
+			&health_command } },
+	{ "Other", { &reload_command, &version_command, &help_command } },
 };
 
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+/* Commands that other tools have, or that people try: what dsp has in their place. */
+static const struct guess {
+	const char *word;
+	const char *command;
+} guesses[] = {
+	{ "add", "enable" },
+	{ "allowed", "explain" },
+	{ "analyze", "report" },
+	{ "audit", "report" },
+	{ "can", "who-can" },
+	{ "can-i", "who-can" },
+	{ "config", "check" },
+	{ "debug", "doctor" },
+	{ "diff", "enable --dry-run" },
+	{ "events", "watch" },
+	{ "flags", "list flags" },
+	{ "generate", "suggest" },
+	{ "init", "enable" },
+	{ "install", "enable" },
+	{ "learn", "suggest" },
+	{ "lint", "check" },
+	{ "logs", "watch" },
+	{ "ls", "list" },
+	{ "operations", "list operations" },
+	{ "policy", "check" },
+	{ "powers", "list powers" },
+	{ "profiles", "list profiles" },
+	{ "ps", "status" },
+	{ "remove", "disable" },
+	{ "restart", "reload" },
+	{ "serve", "dspd" },
+	{ "setup", "enable" },
+	{ "show", "status" },
+	{ "simulate", "explain" },
+	{ "start", "enable" },
+	{ "stats", "metrics" },
+	{ "stop", "disable" },
+	{ "tail", "watch" },
+	{ "top", "watch" },
+	{ "uninstall", "disable" },
+	{ "validate", "check" },
+	{ "verify", "check" },
+	{ "why", "explain" },
+};
+
+enum {
+	GROUPS = sizeof(groups) / sizeof(groups[0]),
+	GUESSES = sizeof(guesses) / sizeof(guesses[0]),
+};
 
 static const struct command *find(const char *name)
 {
-	for (size_t i = 0; i < COMMANDS; i++) {
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
+	for (size_t g = 0; g < GROUPS; g++) {
+		for (const struct command *const *c = groups[g].commands; *c; c++) {
+			if (strcmp((*c)->name, name) == 0)
+				return *c;
+		}
 	}
 	return NULL;
 }
 
+/* The command that a word may be meant for: one that it begins, or the nearest; else empty. */
+static struct span nearest_command(struct span word)
+{
+	struct nearest near = nearest_to(word, 0);
+
+	for (size_t g = 0; g < GROUPS; g++) {
+		for (const struct command *const *c = groups[g].commands; *c; c++) {
+			struct span name = span_of((*c)->name);
+
+			if (word.n > 2 && span_starts(name, word))
+				return name;
+			nearest_try(&near, name);
+		}
+	}
+	return near.word;
+}
+
+/* Prints that there is no such command, and which one may be meant. */
+static int report_unknown(const char *word)
+{
+	struct span meant = { NULL, 0 };
+
+	for (size_t i = 0; i < GUESSES; i++) {
+		if (strcmp(guesses[i].word, word) == 0)
+			meant = span_of(guesses[i].command);
+	}
+	if (meant.n == 0)
+		meant = nearest_command(span_of(word));
+	(void)fprintf(stderr, "dsp: no %s \"%s\"; ", word[0] == '-' ? "option" : "command", word);
+	if (meant.n > 0)
+		(void)fprintf(stderr, "did you mean \"%.*s\"?\n", (int)meant.n, meant.s);
+	else
+		(void)fprintf(stderr, "see: dsp help\n");
+	return EXIT_USAGE;
+}
+
 static void print_overview(FILE *to)
 {
-	(void)fprintf(to, "dsp: a Docker authorization plugin. Usage:\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(to, "  dsp %-8s %s\n", commands[i]->name, commands[i]->summary);
-	(void)fprintf(to, "dsp help COMMAND tells more.\n");
+	(void)fprintf(to,
+		"usage: dsp COMMAND [OPTION]...\n"
+		"dsp sets up, asks and explains dspd, a Docker authorization plugin.\n");
+	for (size_t g = 0; g < GROUPS; g++) {
+		(void)fprintf(to, "\n%s:\n", groups[g].title);
+		for (const struct command *const *c = groups[g].commands; *c; c++)
+			(void)fprintf(to, "  %-8s %s\n", (*c)->name, (*c)->summary);
+	}
+	(void)fprintf(to,
+		"\nEvery command has --help (-h), --version (-V) and "
+		"--color=auto|always|never.\n\"dsp help COMMAND\" explains a command.\n");
 }
 
 static int run_version(int argc, char **argv)
@@ -80,36 +168,53 @@ static int run_help(int argc, char **argv)
 		print_overview(stdout);
 		return EXIT_FINE;
 	}
+	if (argc > 2)
+		return command_usage("help", "%s: not expected", argv[2]);
 	c = find(argv[1]);
-	if (!c || argc > 2)
-		return command_usage("help", "%s: no such command", argv[argc - 1]);
-	(void)printf("usage: dsp %s %s\n%s\n%s%s", c->name, c->arguments, c->summary,
-		c->help[0] ? "\n" : "", c->help);
+	if (!c)
+		return report_unknown(argv[1]);
+	command_print_help(c);
 	return EXIT_FINE;
+}
+
+/* The first word that is no option: the name of a command. */
+static const struct command *find_named(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (argv[i][0] != '-')
+			return find(argv[i]);
+	}
+	return NULL;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+	enum command_shared shared = command_shared_options(c, &argc, argv);
+
+	if (shared == SHARED_WRONG)
+		return EXIT_USAGE;
+	if (shared == SHARED_VERSION)
+		return run_version(1, argv);
+	if (argc < 2 && shared == SHARED_HELP)
+		return run_help(1, argv);
+	if (argc < 2) {
+		print_overview(stderr);
+		return EXIT_USAGE;
+	}
+	/* An option may not stand before the command. */
+	c = find(argv[1]);
+	if (!c)
+		return report_unknown(argv[1]);
+	if (shared == SHARED_HELP && c != &help_command) {
+		command_print_help(c);
+		return EXIT_FINE;
+	}
+	return c->run(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)
 {
-	const struct command *c = NULL;
+	const struct command *c = find_named(argc, argv);
 
-	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return run_help(1, argv);
-	if (argc >= 2 && strcmp(argv[1], "--version") == 0)
-		return run_version(1, argv);
-	if (argc >= 2)
-		c = find(argv[1]);
-	if (!c) {
-		if (argc >= 2)
-			(void)fprintf(stderr, "dsp: %s: no such command\n", argv[1]);
-		print_overview(stderr);
-		return EXIT_USAGE;
-	}
-	if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
-		return run_help(2, argv);
-	/* Output that could not be written is a failure: it may be a check's result. */
-	int status = c->run(argc - 1, argv + 1);
-
-	if (fflush(stdout) != 0 && status == EXIT_FINE)
-		status = EXIT_FINDINGS;
-	return status;
+	return command_end(c ? c->name : "help", run(c, argc, argv));
 }

@@ -1,7 +1,6 @@
 /* The numbers of a dsp that serves, for those who collect them. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,19 +182,19 @@ static int to_http(const char *socket)
 	return status;
 }
 
+static const struct option options[] = { { "socket", required_argument, NULL, 's' },
+	{ "text", no_argument, NULL, 't' }, { "textfile", required_argument, NULL, 'f' },
+	{ "http", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+
 static int run_metrics(int argc, char **argv)
 {
-	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
-		{ "text", no_argument, NULL, 't' }, { "textfile", required_argument, NULL, 'f' },
-		{ "http", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	const char *socket = NULL;
 	const char *file = NULL;
 	bool text = false;
 	bool http = false;
 	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((o = command_option(&metrics_command, argc, argv)) != -1) {
 		if (o == 's')
 			socket = optarg;
 		else if (o == 't')
@@ -205,8 +204,7 @@ static int run_metrics(int argc, char **argv)
 		else if (o == 'h')
 			http = true;
 		else
-			return command_usage("metrics", "%s: unknown, or its value is missing",
-				argv[optind - 1]);
+			return EXIT_USAGE;
 	}
 	if (optind < argc)
 		return command_usage("metrics", "%s: not expected", argv[optind]);
@@ -220,7 +218,8 @@ const struct command metrics_command = {
 	.name = "metrics",
 	.arguments = "[--text] [--textfile FILE] [--http] [--socket PATH]",
 	.run = run_metrics,
-	.summary = "ask the dsp that serves for its numbers, for monitoring",
+	.options = options,
+	.summary = "print the metrics of the running dspd, for Prometheus",
 	.help = "  --text           Prometheus' text format; without it OpenMetrics\n"
 		"  --textfile FILE  write the text format to FILE, for node_exporter: whole or not at all\n"
 		"  --http           answer one GET /metrics on standard input, as a socket unit with\n"

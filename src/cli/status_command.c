@@ -1,5 +1,4 @@
 /* What is asked of a dsp that serves: its state, and to read its settings again. */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +12,12 @@
 #include "dsp/protocol/protocol.h"
 
 enum { WAIT_MS = 5000 };
+
+static const struct option reload_options[] = { { "socket", required_argument, NULL, 's' },
+	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+static const struct option status_options[] = { { "socket", required_argument, NULL, 's' },
+	{ "json", no_argument, NULL, 'j' }, { "asked", no_argument, NULL, 'a' },
+	{ NULL, 0, NULL, 0 } };
 
 struct arguments {
 	const char *command;
@@ -151,25 +156,20 @@ static int show(const struct arguments *a, const char *endpoint)
 	return a->asked ? show_asked(a) : EXIT_FINE;
 }
 
-static int parse_arguments(struct arguments *a, int argc, char **argv)
+static int parse_arguments(struct arguments *a, const struct command *c, int argc, char **argv)
 {
-	static const struct option options[] = { { "socket", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'j' }, { "asked", no_argument, NULL, 'a' },
-		{ NULL, 0, NULL, 0 } };
 	int o;
 
-	a->command = argv[0];
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	a->command = c->name;
+	while ((o = command_option(c, argc, argv)) != -1) {
 		if (o == 's')
 			a->socket = optarg;
 		else if (o == 'j')
 			a->json = true;
-		else if (o == 'a' && strcmp(a->command, "status") == 0)
+		else if (o == 'a')
 			a->asked = true;
 		else
-			return command_usage(a->command, "%s: unknown, or its value is missing",
-				argv[optind - 1]);
+			return EXIT_USAGE;
 	}
 	if (optind < argc)
 		return command_usage(a->command, "%s: not expected", argv[optind]);
@@ -177,29 +177,30 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 	return 0;
 }
 
-static int control(int argc, char **argv, const char *endpoint)
+static int control(const struct command *c, int argc, char **argv, const char *endpoint)
 {
 	struct arguments a = { .command = NULL };
-	int rc = parse_arguments(&a, argc, argv);
+	int rc = parse_arguments(&a, c, argc, argv);
 
 	return rc != 0 ? rc : show(&a, endpoint);
 }
 
 static int run_status(int argc, char **argv)
 {
-	return control(argc, argv, ENDPOINT_STATUS);
+	return control(&status_command, argc, argv, ENDPOINT_STATUS);
 }
 
 static int run_reload(int argc, char **argv)
 {
-	return control(argc, argv, ENDPOINT_RELOAD);
+	return control(&reload_command, argc, argv, ENDPOINT_RELOAD);
 }
 
 const struct command status_command = {
 	.name = "status",
 	.arguments = "[--asked] [--socket PATH] [--json]",
 	.run = run_status,
-	.summary = "ask the dsp that serves what is in force",
+	.options = status_options,
+	.summary = "show the settings in force and the state of the running dspd",
 	.help = "  --asked        and whether this machine's dockerd asks it: a ping is sent to dockerd, which\n"
 		"                 this dsp must see; as root\n"
 		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
@@ -213,7 +214,8 @@ const struct command reload_command = {
 	.name = "reload",
 	.arguments = "[--socket PATH] [--json]",
 	.run = run_reload,
-	.summary = "have the dsp that serves read its env file and its policy file again",
+	.options = reload_options,
+	.summary = "make the running dspd read its env file and policy file again",
 	.help = "  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
 		"  --json         print JSON\n"
 		"\n"

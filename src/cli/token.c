@@ -96,21 +96,24 @@ static int hash_token(void)
 
 static int run_token(int argc, char **argv)
 {
-	if (argc >= 2 && strcmp(argv[1], "new") == 0) {
-		if (argc == 3)
-			return new_token(argv[2]);
-		return command_usage("token", "new wants the NAME of a user");
-	}
-	if (argc == 2 && strcmp(argv[1], "hash") == 0)
+	int count;
+
+	if (command_option(&token_command, argc, argv) != -1)
+		return EXIT_USAGE;
+	argv += optind;
+	count = argc - optind;
+	if (count == 2 && strcmp(argv[0], "new") == 0)
+		return new_token(argv[1]);
+	if (count == 1 && strcmp(argv[0], "hash") == 0)
 		return hash_token();
-	return command_usage("token", "new NAME or hash is wanted");
+	return command_usage("token", "write new NAME, or hash");
 }
 
 const struct command token_command = {
 	.name = "token",
 	.arguments = "new NAME | hash",
 	.run = run_token,
-	.summary = "make a token for a user of the policy file, or hash one",
+	.summary = "make a token for a user of the policy file, or hash a token",
 	.help = "  new NAME  print a fresh token, its line for the policy file, and the Docker CLI\n"
 		"            configuration that sends it\n"
 		"  hash      read a token from standard input, print what the policy file holds of it\n"

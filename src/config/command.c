@@ -1,9 +1,14 @@
 #include "dsp/config/command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "dsp/config/output.h"
+#include "dsp/core/base/err.h"
+#include "dsp/core/base/nearest.h"
 #include "dsp/core/policy/settings.h"
 
 const char *command_socket(const char *option)
@@ -14,14 +19,140 @@ const char *command_socket(const char *option)
 	return socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET;
 }
 
+/* "dsp " before the name of a command of dsp. */
+static const char *program_of(const char *name)
+{
+	return strcmp(name, "dspd") == 0 ? "" : "dsp ";
+}
+
 int command_usage(const char *command, const char *fmt, ...)
 {
+	const char *program = program_of(command);
 	va_list args;
 
-	(void)fprintf(stderr, "dsp %s: ", command);
+	(void)fprintf(stderr, "%s%s: ", program, command);
 	va_start(args, fmt);
 	(void)vfprintf(stderr, fmt, args);
 	va_end(args);
-	(void)fprintf(stderr, "\nsee: dsp help %s\n", command);
+	(void)fprintf(stderr, "\nsee: %s%s --help\n", program, command);
 	return EXIT_USAGE;
+}
+
+void command_print_help(const struct command *c)
+{
+	(void)printf("usage: %s%s %s\n%s\n%s%s", program_of(c->name), c->name, c->arguments,
+		c->summary, c->help[0] ? "\n" : "", c->help);
+}
+
+int command_end(const char *name, int status)
+{
+	bool failed = ferror(stdout) != 0;
+	struct err e;
+
+	errno = 0;
+	failed = fflush(stdout) != 0 || failed;
+	if (!failed)
+		return status;
+	err_set(&e, errno, "cannot write standard output");
+	/* A reader that went away needs no message. */
+	if (e.code != EPIPE)
+		(void)fprintf(stderr, "%s%s: %s\n", program_of(name), name, e.text);
+	return status == EXIT_FINE ? EXIT_FINDINGS : status;
+}
+
+/* --- options -----------------------------------------------------------------------------------*/
+
+static bool takes_value(const struct command *c, const char *word)
+{
+	if (!c || !c->options || strncmp(word, "--", 2) != 0)
+		return false;
+	for (const struct option *o = c->options; o->name; o++) {
+		if (o->has_arg == required_argument && strcmp(o->name, word + 2) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_either(const char *word, const char *one, const char *other)
+{
+	return strcmp(word, one) == 0 || strcmp(word, other) == 0;
+}
+
+enum command_shared command_shared_options(const struct command *c, int *argc, char **argv)
+{
+	static const char color[] = "--color";
+	enum command_shared found = SHARED_NOTHING;
+	int kept = 1;
+	int i;
+
+	for (i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *word = argv[i];
+
+		if (takes_value(c, argv[i - 1])) {
+			argv[kept++] = argv[i];
+		} else if (is_either(word, "-h", "--help")) {
+			found = SHARED_HELP;
+		} else if (is_either(word, "-V", "--version")) {
+			found = found == SHARED_HELP ? found : SHARED_VERSION;
+		} else if (strncmp(word, color, sizeof(color) - 1) == 0) {
+			if (!output_set_color(word + sizeof(color) - 1)) {
+				(void)fprintf(stderr,
+					"dsp: %s: write --color=auto, --color=always or --color=never\n",
+					word);
+				return SHARED_WRONG;
+			}
+		} else {
+			argv[kept++] = argv[i];
+		}
+	}
+	while (i < *argc)
+		argv[kept++] = argv[i++];
+	argv[kept] = NULL;
+	*argc = kept;
+	return found;
+}
+
+/* Prints that there is no such option, and the nearest one. */
+static void report_unknown(const struct command *c, const char *word)
+{
+	const char *name = word + strspn(word, "-");
+	struct nearest near = nearest_to((struct span){ name, strcspn(name, "=") }, 0);
+
+	for (const struct option *o = c->options; o && o->name; o++) {
+		nearest_try(&near, span_of(o->name));
+		/* -j may be meant for --json. */
+		if (near.word.n == 0 && near.name.n == 1 && o->name[0] == name[0])
+			near.word = span_of(o->name);
+	}
+	if (near.word.n == 0)
+		(void)command_usage(c->name, "no option \"%s\"", word);
+	else
+		(void)fprintf(stderr, "%s%s: no option \"%s\"; did you mean \"--%.*s\"?\n",
+			program_of(c->name), c->name, word, (int)near.word.n, near.word.s);
+}
+
+int command_option(const struct command *c, int argc, char **argv)
+{
+	static const struct option none[] = { { NULL, 0, NULL, 0 } };
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	int o = getopt_long(argc, argv, ":", c->options ? c->options : none, NULL);
+	const char *word = optind > 0 ? argv[optind - 1] : "";
+	char letter[] = "-?";
+
+	if (o == ':') {
+		(void)command_usage(c->name, "%s: its value is missing", word);
+		return '?';
+	}
+	if (o != '?')
+		return o;
+	/* A letter stands in optopt; so does a long option with a value that it does not take. */
+	if (strncmp(word, "--", 2) == 0 && optopt != 0) {
+		(void)command_usage(c->name, "%s: it takes no value", word);
+	} else if (optopt != 0) {
+		letter[1] = (char)optopt;
+		report_unknown(c, letter);
+	} else {
+		report_unknown(c, word);
+	}
+	return '?';
 }

@@ -1,5 +1,4 @@
 /* dspd: the options of the command line. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "dsp/config/command.h"
@@ -7,52 +6,57 @@
 #include "dsp/core/base/version.h"
 #include "serve.h"
 
-static const char help[] =
-	"usage: dspd [--socket PATH] [--env-file FILE] [--policy FILE] [--managed]\n"
-	"answer dockerd's questions on the plugin socket\n"
-	"\n"
-	"  --socket PATH    the plugin socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
-	"  --env-file FILE  take the flags from FILE (NAME=value lines), not from the environment\n"
-	"  --policy FILE    the policy file: users, rules (DSP_POLICY)\n"
-	"  --managed        as a managed plugin, which starts as root: give up all rights once\n"
-	"                   the socket is bound, and look up no mount sources\n"
-	"  --help           print this (-h)\n"
-	"  --version        print the version (-V)\n"
-	"\n"
-	"A socket that a service manager hands over (LISTEN_FDS) is served in place of one of its own.\n"
-	"SIGHUP reads env file and policy file anew; an error keeps the old settings.\n"
-	"SIGTERM and SIGINT finish the calls in hand and end it. A wrong setting ends the start with\n"
-	"status 78, or with DSP_ON_BROKEN=deny serves, and denies everything.\n";
+static int run_daemon(int argc, char **argv);
 
-static int usage(const char *argument, const char *why)
-{
-	(void)fprintf(stderr, "dspd: %s: %s\nsee: dspd --help\n", argument, why);
-	return EXIT_USAGE;
-}
+static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
 
-static int print(const char *text)
+static const struct command dspd_command = {
+	.name = "dspd",
+	.arguments = "[--socket PATH] [--env-file FILE] [--policy FILE] [--managed]",
+	.run = run_daemon,
+	.options = options,
+	.summary = "the daemon: allows or denies the requests that dockerd asks it about",
+	.help = "  --socket PATH    the plugin socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --env-file FILE  take the flags from FILE (NAME=value lines), not from the environment\n"
+		"  --policy FILE    the policy file: users, rules (DSP_POLICY)\n"
+		"  --managed        as a managed plugin, which starts as root: give up all rights once\n"
+		"                   the socket is bound, and look up no mount sources\n"
+		"  --help           print this (-h)\n"
+		"  --version        print the version (-V)\n"
+		"\n"
+		"A socket that a service manager hands over (LISTEN_FDS) is served in place of one of its own.\n"
+		"SIGHUP reads env file and policy file anew; an error keeps the old settings.\n"
+		"SIGTERM and SIGINT finish the calls in hand and end it. A wrong setting ends the start with\n"
+		"status 78, or with DSP_ON_BROKEN=deny serves, and denies everything.\n",
+};
+
+static int run_daemon(int argc, char **argv)
 {
-	return fputs(text, stdout) == EOF || fflush(stdout) != 0 ? EXIT_FINDINGS : EXIT_FINE;
+	struct sources sources = { .in_force = true };
+	int o;
+
+	while ((o = command_option(&dspd_command, argc, argv)) != -1) {
+		if (!sources_parse(&sources, o, optarg))
+			return EXIT_USAGE;
+	}
+	if (optind < argc)
+		return command_usage(dspd_command.name, "%s: not expected", argv[optind]);
+	return serve(&sources);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { SOURCES_OPTIONS,
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 } };
-	struct sources sources = { .in_force = true };
-	int o;
-
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":hV", options, NULL)) != -1) {
-		if (o == 'h')
-			return print(help);
-		if (o == 'V')
-			return print("dspd " DSP_VERSION "\n");
-		if (!sources_parse(&sources, o, optarg))
-			return usage(argv[optind - 1], "unknown, or its value is missing");
+	switch (command_shared_options(&dspd_command, &argc, argv)) {
+	case SHARED_HELP:
+		command_print_help(&dspd_command);
+		return command_end(dspd_command.name, EXIT_FINE);
+	case SHARED_VERSION:
+		(void)printf("dspd " DSP_VERSION "\n");
+		return command_end(dspd_command.name, EXIT_FINE);
+	case SHARED_WRONG:
+		return EXIT_USAGE;
+	case SHARED_NOTHING:
+		break;
 	}
-	if (optind < argc)
-		return usage(argv[optind], "not expected");
-	return serve(&sources);
+	return dspd_command.run(argc, argv);
 }

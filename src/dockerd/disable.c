@@ -144,7 +144,7 @@ static int disable(struct setup *s)
 static int run_disable(int argc, char **argv)
 {
 	struct setup s;
-	int rc = setup_begin(&s, argc, argv);
+	int rc = setup_begin(&s, &disable_command, argc, argv);
 
 	return rc != 0 ? rc : setup_end(&s, disable(&s));
 }
@@ -153,6 +153,7 @@ const struct command disable_command = {
 	.name = "disable",
 	.arguments = "[--host unix://PATH] [--socket PATH] [--name NAME] [--dry-run] [--json]",
 	.run = run_disable,
+	.options = setup_options,
 	.summary = "have dockerd ask dsp no more, whether dsp lives or not",
 	.help = SETUP_OPTIONS_HELP
 	"\n"

@@ -337,7 +337,7 @@ static int run_enable(int argc, char **argv)
 	json_auto_t *plugins = NULL;
 	struct setup s;
 	bool has;
-	int rc = setup_begin(&s, argc, argv);
+	int rc = setup_begin(&s, &enable_command, argc, argv);
 
 	if (rc != 0)
 		return rc;
@@ -353,6 +353,7 @@ const struct command enable_command = {
 	.name = "enable",
 	.arguments = "[--host unix://PATH] [--socket PATH] [--name NAME] [--dry-run] [--json]",
 	.run = run_enable,
+	.options = setup_options,
 	.summary = "have dockerd ask dsp, and prove that it does",
 	.help = SETUP_OPTIONS_HELP
 	"\n"

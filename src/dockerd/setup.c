@@ -92,19 +92,19 @@ static int parse_names(struct setup *s, const char *socket, const char *name)
 	return 0;
 }
 
-int setup_begin(struct setup *s, int argc, char **argv)
+const struct option setup_options[] = { { "host", required_argument, NULL, 'H' },
+	{ "socket", required_argument, NULL, 's' }, { "name", required_argument, NULL, 'n' },
+	{ "dry-run", no_argument, NULL, 'd' }, { "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 } };
+
+int setup_begin(struct setup *s, const struct command *c, int argc, char **argv)
 {
-	static const struct option options[] = { { "host", required_argument, NULL, 'H' },
-		{ "socket", required_argument, NULL, 's' },
-		{ "name", required_argument, NULL, 'n' }, { "dry-run", no_argument, NULL, 'd' },
-		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 	const char *socket = NULL;
 	const char *name = NULL;
 	int o;
 
-	*s = (struct setup){ .command = argv[0] };
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	*s = (struct setup){ .command = c->name };
+	while ((o = command_option(c, argc, argv)) != -1) {
 		if (o == 'H')
 			s->host = optarg;
 		else if (o == 's')
@@ -116,11 +116,10 @@ int setup_begin(struct setup *s, int argc, char **argv)
 		else if (o == 'j')
 			s->json = true;
 		else
-			return command_usage(
-				argv[0], "%s: unknown, or its value is missing", argv[optind - 1]);
+			return EXIT_USAGE;
 	}
 	if (optind < argc)
-		return command_usage(argv[0], "%s: not expected", argv[optind]);
+		return command_usage(c->name, "%s: not expected", argv[optind]);
 	o = parse_names(s, socket, name);
 	if (o == 0)
 		s->steps = json_array();

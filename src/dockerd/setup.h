@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "daemon_file.h"
+#include "dsp/config/command.h"
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/policy/settings.h"
@@ -22,6 +23,9 @@
 	"  --name NAME         the plugin's name (default: the socket's)\n"                        \
 	"  --dry-run           look at everything, show the change, and make none\n"               \
 	"  --json              print JSON\n"
+
+/* Those options. */
+extern const struct option setup_options[];
 
 enum { SETUP_ASK_MS = 5000 }; /* the longest wait for an answer of a plugin */
 
@@ -39,7 +43,7 @@ struct setup {
 };
 
 /* Parses the arguments. 0, or the exit status: then there is nothing to end. */
-int setup_begin(struct setup *s, int argc, char **argv);
+int setup_begin(struct setup *s, const struct command *c, int argc, char **argv);
 
 /* Frees what s holds, and prints the JSON that --json asks for. Returns status. */
 int setup_end(struct setup *s, int status);

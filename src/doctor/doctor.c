@@ -1,7 +1,6 @@
 /* dsp doctor: the table of checks, and the report of their results. */
 #include "doctor.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -273,15 +272,15 @@ struct arguments {
 	bool list;
 };
 
+static const struct option options[] = { { "host", required_argument, NULL, 'h' },
+	{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
+	{ "list", no_argument, NULL, 'l' }, { NULL, 0, NULL, 0 } };
+
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
-	static const struct option options[] = { { "host", required_argument, NULL, 'h' },
-		{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
-		{ "list", no_argument, NULL, 'l' }, { NULL, 0, NULL, 0 } };
 	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((o = command_option(&doctor_command, argc, argv)) != -1) {
 		if (o == 'h')
 			a->host = optarg;
 		else if (o == 's')
@@ -291,8 +290,7 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 		else if (o == 'l')
 			a->list = true;
 		else
-			return command_usage(
-				"doctor", "%s: unknown, or its value is missing", argv[optind - 1]);
+			return EXIT_USAGE;
 	}
 	if (optind < argc)
 		return command_usage("doctor", "%s: not expected", argv[optind]);
@@ -330,6 +328,7 @@ const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[--host unix:///PATH] [--socket PATH] [--json] [--list]",
 	.run = run_doctor,
+	.options = options,
 	.summary = "look whether dsp is asked and well, and what is wrong or weak",
 	.help = "  --host unix:///PATH  dockerd's socket (DOCKER_HOST; default: the usual one)\n"
 		"  --socket PATH        dsp's socket (default " SETTINGS_SOCKET ", or that of the\n"

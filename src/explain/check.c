@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -295,15 +294,15 @@ struct arguments {
 	bool json;
 };
 
+static const struct option options[] = { SOURCES_OPTIONS,
+	{ "fail-on", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 } };
+
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
-	static const struct option options[] = { SOURCES_OPTIONS,
-		{ "fail-on", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 } };
 	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((o = command_option(&check_command, argc, argv)) != -1) {
 		if (sources_parse(&a->sources, o, optarg))
 			continue;
 		if (o == 'f' && strcmp(optarg, "escape") == 0)
@@ -313,8 +312,7 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 		else if (o == 'j')
 			a->json = true;
 		else
-			return command_usage(
-				"check", "%s: unknown, or its value is missing", argv[optind - 1]);
+			return EXIT_USAGE;
 	}
 	if (argc - optind > 1 || (optind < argc && a->sources.policy))
 		return command_usage("check", "%s: not expected", argv[argc - 1]);
@@ -368,7 +366,8 @@ const struct command check_command = {
 	.name = "check",
 	.arguments = "[POLICY] [--fail-on escape] [--json] [--env-file FILE]",
 	.run = run_check,
-	.summary = "check the settings, and say which ways to root on the host stay open",
+	.options = options,
+	.summary = "check the settings and the policy file; list the ways to root that stay open",
 	.help = "  POLICY            the policy file (or --policy FILE, DSP_POLICY)\n"
 		"  --fail-on escape  status 1 when a direct way to root stays open\n"
 		"  --json            print JSON\n"

@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <strings.h>
@@ -39,7 +38,7 @@ static int parse_header(struct arguments *a, const char *header)
 	return 0;
 }
 
-static int parse_option(struct arguments *a, int option, char **argv)
+static int parse_option(struct arguments *a, int option)
 {
 	switch (option) {
 	case 'b':
@@ -60,25 +59,21 @@ static int parse_option(struct arguments *a, int option, char **argv)
 		a->json = true;
 		return 0;
 	default:
-		if (sources_parse(&a->sources, option, optarg))
-			return 0;
-		return command_usage(
-			"explain", "%s: unknown, or its value is missing", argv[optind - 1]);
+		return sources_parse(&a->sources, option, optarg) ? 0 : EXIT_USAGE;
 	}
 }
 
+static const struct option options[] = { { "body", required_argument, NULL, 'b' },
+	{ "header", required_argument, NULL, 'h' }, { "user", required_argument, NULL, 'u' },
+	{ "request", required_argument, NULL, 'r' }, { "as", required_argument, NULL, 'a' },
+	SOURCES_OPTIONS, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
-	static const struct option options[] = { { "body", required_argument, NULL, 'b' },
-		{ "header", required_argument, NULL, 'h' },
-		{ "user", required_argument, NULL, 'u' },
-		{ "request", required_argument, NULL, 'r' }, { "as", required_argument, NULL, 'a' },
-		SOURCES_OPTIONS, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (parse_option(a, o, argv) != 0)
+	while ((o = command_option(&explain_command, argc, argv)) != -1) {
+		if (parse_option(a, o) != 0)
 			return EXIT_USAGE;
 	}
 	if (a->request_file) {
@@ -439,7 +434,8 @@ const struct command explain_command = {
 	.arguments =
 		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as NAME] [--policy FILE] [--env-file FILE] [--json]",
 	.run = run_explain,
-	.summary = "show how one request is read and decided under the current settings",
+	.options = options,
+	.summary = "show how dsp parses and decides one request under the current settings",
 	.help = "  --body FILE      the request's body; alone it implies JSON and its length\n"
 		"  --header 'K: V'  a header as the client sends it; may be given again\n"
 		"  --user NAME      the name in the client's TLS certificate\n"

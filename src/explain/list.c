@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -262,11 +261,12 @@ static int print_listing(const char *name, struct table *t)
 		"list", "%s: not a list; there are flags, operations, powers, profiles", name);
 }
 
+static const struct option options[] = { { "current", no_argument, NULL, 'c' },
+	{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' }, SOURCES_OPTIONS,
+	{ NULL, 0, NULL, 0 } };
+
 static int run_list(int argc, char **argv)
 {
-	static const struct option options[] = { { "current", no_argument, NULL, 'c' },
-		{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' },
-		SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
 	AUTO_CONFIG struct config *c = NULL;
 	struct table t = { .form = FORM_TEXT };
 	struct sources sources = { .policy = NULL };
@@ -274,8 +274,7 @@ static int run_list(int argc, char **argv)
 	struct err e;
 	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((o = command_option(&list_command, argc, argv)) != -1) {
 		if (o == 'c')
 			current = true;
 		else if (o == 'j')
@@ -283,8 +282,7 @@ static int run_list(int argc, char **argv)
 		else if (o == 'm')
 			t.form = FORM_MARKDOWN;
 		else if (!sources_parse(&sources, o, optarg))
-			return command_usage(
-				"list", "%s: unknown, or its value is missing", argv[optind - 1]);
+			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
 		return command_usage(
@@ -302,7 +300,9 @@ const struct command list_command = {
 	.arguments =
 		"flags|operations|powers|profiles [--current] [--json|--markdown] [--policy FILE] [--env-file FILE]",
 	.run = run_list,
-	.summary = "print what dsp knows, and with --current what the settings make of it",
+	.options = options,
+	.summary =
+		"list flags, operations, powers or profiles; --current adds the settings in force",
 	.help = "  --current        add what the current settings say\n"
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"

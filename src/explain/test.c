@@ -1,5 +1,4 @@
 /* A policy's own test suite: requests, and what the policy must say to each. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "dsp/config/command.h"
@@ -310,19 +309,18 @@ static int test(const struct policy *policy, const char *path)
 	return rc;
 }
 
+static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
+
 static int run_tests_of_file(int argc, char **argv)
 {
-	static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
 	AUTO_CONFIG struct config *c = NULL;
 	struct sources sources = { .policy = NULL };
 	struct err e;
 	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((o = command_option(&test_command, argc, argv)) != -1) {
 		if (!sources_parse(&sources, o, optarg))
-			return command_usage(
-				"test", "%s: unknown, or its value is missing", argv[optind - 1]);
+			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
 		return command_usage("test", "one FILE of tests is wanted");
@@ -337,7 +335,8 @@ const struct command test_command = {
 	.name = "test",
 	.arguments = "FILE [--policy FILE] [--socket PATH] [--env-file FILE]",
 	.run = run_tests_of_file,
-	.summary = "run a policy's own tests: requests, and what it must say to each",
+	.options = options,
+	.summary = "run the tests of a policy file: requests, each with the decision it must get",
 	.help = "  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --socket PATH    the plugin socket, which names the plugin\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n"

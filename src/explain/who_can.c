@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -298,22 +297,20 @@ static bool parse_name(struct question *q, struct span name, struct nearest *s)
 	return operation_find(name) != OPERATION_COUNT;
 }
 
+static const struct option options[] = { SOURCES_OPTIONS, { "on", required_argument, NULL, 'o' },
+	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
-	static const struct option options[] = { SOURCES_OPTIONS,
-		{ "on", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 } };
 	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((o = command_option(&who_can_command, argc, argv)) != -1) {
 		if (o == 'o')
 			a->on = optarg;
 		else if (o == 'j')
 			a->json = true;
 		else if (!sources_parse(&a->sources, o, optarg))
-			return command_usage("who-can", "%s: unknown, or its value is missing",
-				argv[optind - 1]);
+			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
 		return command_usage("who-can", "one OPERATION or POWER is wanted");
@@ -378,7 +375,8 @@ const struct command who_can_command = {
 	.name = "who-can",
 	.arguments = "OPERATION|POWER [--on DETAIL] [--json] [--policy FILE] [--env-file FILE]",
 	.run = run_who_can,
-	.summary = "print for whom an operation or a power would be allowed, and by what",
+	.options = options,
+	.summary = "list who may use an operation or a power, and by which rule or flag",
 	.help = "  --on DETAIL      a mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or image; with\n"
 		"                   its kind before it where the form does not tell: network:x, volume:x\n"
 		"  --json           print JSON\n"

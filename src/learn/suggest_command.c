@@ -1,6 +1,5 @@
 /* dsp suggest: makes the smallest flags or policy file that allow what an audit log recorded. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 
 #include "dsp/config/command.h"
@@ -60,7 +59,7 @@ const char *suggest_parse_option(struct suggest_options *o, int option, const ch
 		o->json = true;
 		return NULL;
 	default:
-		return "unknown, or its value is missing";
+		return "unknown";
 	}
 }
 
@@ -304,19 +303,22 @@ static int read_log(struct observations *all, const char *path, const char *user
 	return rc;
 }
 
+static const struct option options[] = { SUGGEST_OPTIONS, { NULL, 0, NULL, 0 } };
+
 static int run_suggest(int argc, char **argv)
 {
-	static const struct option options[] = { SUGGEST_OPTIONS, { NULL, 0, NULL, 0 } };
 	struct suggest_options o = { .policy = false };
 	struct observations *all;
 	struct err e;
 	int option;
 	int rc;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		const char *wrong = suggest_parse_option(&o, option, optarg);
+	while ((option = command_option(&suggest_command, argc, argv)) != -1) {
+		const char *wrong;
 
+		if (option == '?')
+			return EXIT_USAGE;
+		wrong = suggest_parse_option(&o, option, optarg);
 		if (wrong)
 			return command_usage("suggest", "%s: %s", argv[optind - 1], wrong);
 	}
@@ -339,7 +341,8 @@ const struct command suggest_command = {
 	.arguments =
 		"[LOG|-]... [--flags|--policy] [--profile PROFILE] [--user NAME] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--tests FILE] [--json]",
 	.run = run_suggest,
-	.summary = "from an audit trail to the flags, or a policy, that what it tells of needs",
+	.options = options,
+	.summary = "write the smallest flags or policy file that allow what an audit log recorded",
 	.help = "  --flags            print an env file: the least flags (the default)\n"
 		"  --policy           print a policy file: rules for each user\n"
 		"  --profile PROFILE  what unset flags mean (default: the profile of the trail)\n"

@@ -1,7 +1,6 @@
 #include "report.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <string.h>
 
 #include "dsp/config/command.h"
@@ -355,11 +354,12 @@ static bool parse_moment(char *text, const char **ret)
 	return true;
 }
 
+static const struct option options[] = { { "since", required_argument, NULL, 's' },
+	{ "until", required_argument, NULL, 'u' }, { "title", required_argument, NULL, 't' },
+	{ NULL, 0, NULL, 0 } };
+
 static int run_report(int argc, char **argv)
 {
-	static const struct option options[] = { { "since", required_argument, NULL, 's' },
-		{ "until", required_argument, NULL, 'u' },
-		{ "title", required_argument, NULL, 't' }, { NULL, 0, NULL, 0 } };
 	AUTO_MEM struct report_run *g = mem_array(1, sizeof(*g));
 	int o;
 
@@ -368,8 +368,7 @@ static int run_report(int argc, char **argv)
 		return EXIT_FINDINGS;
 	}
 	g->report.title = "Docker, as dsp saw it";
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((o = command_option(&report_command, argc, argv)) != -1) {
 		bool moment = o == 's' || o == 'u';
 
 		if (moment && !parse_moment(optarg, o == 's' ? &g->report.since : &g->report.until))
@@ -378,8 +377,7 @@ static int run_report(int argc, char **argv)
 		if (o == 't')
 			g->report.title = optarg;
 		else if (!moment)
-			return command_usage(
-				"report", "%s: unknown, or its value is missing", argv[optind - 1]);
+			return EXIT_USAGE;
 	}
 	return print_report(g, argv + optind, argc - optind);
 }
@@ -388,7 +386,8 @@ const struct command report_command = {
 	.name = "report",
 	.arguments = "[--since TIME] [--until TIME] [--title TEXT] [TRAIL...]",
 	.run = run_report,
-	.summary = "make a page (HTML) of an audit trail: who did what, what was refused and why",
+	.options = options,
+	.summary = "make an HTML page of an audit log: who did what, what was denied and why",
 	.help = "  --since TIME  only what was decided from then on: 2026-11-25, or 2026-11-25T10:00\n"
 		"  --until TIME  and before then\n"
 		"  --title TEXT  the page's title\n"

@@ -1,6 +1,5 @@
 /* dsp watch: what dsp decides, as it decides it. */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -178,8 +177,9 @@ static int watch_loop(struct watch *w)
 		resized = 0;
 		if (!watch_view_refresh(&w->view) || fflush(stdout) != 0) {
 			err_set(&e, errno, "what is shown cannot be written");
-			/* A reader that went away needs no message; a full disk is reported. */
-			return errno == EPIPE ? -1 : fail(&e);
+			/* A reader that went away needs no message, a full disk needs one. */
+			clearerr(stdout);
+			return e.code == EPIPE ? -1 : fail(&e);
 		}
 		if (!wait_for_next_poll(w, until))
 			return -1;
@@ -329,25 +329,27 @@ static const char *parse_option(struct watch *w, int option)
 	}
 }
 
+static const struct option options[] = { SUGGEST_OPTIONS,
+	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "denied", no_argument, NULL, OPTION_DENIED },
+	{ "changes", no_argument, NULL, OPTION_CHANGES },
+	{ "verdict", required_argument, NULL, OPTION_VERDICT },
+	{ "operation", required_argument, NULL, OPTION_OPERATION },
+	{ "power", required_argument, NULL, OPTION_POWER },
+	{ "outcomes", no_argument, NULL, OPTION_OUTCOMES },
+	{ "for", required_argument, NULL, OPTION_FOR },
+	{ "no-color", no_argument, NULL, OPTION_NO_COLOR },
+	{ "learn", no_argument, NULL, OPTION_LEARN },
+	{ "incomplete", no_argument, NULL, OPTION_INCOMPLETE }, { NULL, 0, NULL, 0 } };
+
 static int parse_arguments(struct watch *w, int argc, char **argv)
 {
-	static const struct option options[] = { SUGGEST_OPTIONS,
-		{ "socket", required_argument, NULL, OPTION_SOCKET },
-		{ "denied", no_argument, NULL, OPTION_DENIED },
-		{ "changes", no_argument, NULL, OPTION_CHANGES },
-		{ "verdict", required_argument, NULL, OPTION_VERDICT },
-		{ "operation", required_argument, NULL, OPTION_OPERATION },
-		{ "power", required_argument, NULL, OPTION_POWER },
-		{ "outcomes", no_argument, NULL, OPTION_OUTCOMES },
-		{ "for", required_argument, NULL, OPTION_FOR },
-		{ "no-color", no_argument, NULL, OPTION_NO_COLOR },
-		{ "learn", no_argument, NULL, OPTION_LEARN },
-		{ "incomplete", no_argument, NULL, OPTION_INCOMPLETE }, { NULL, 0, NULL, 0 } };
 	const char *wrong;
 	int o;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	while ((o = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	while ((o = command_option(&watch_command, argc, argv)) != -1) {
+		if (o == '?')
+			return EXIT_USAGE;
 		wrong = parse_option(w, o);
 		if (wrong)
 			return command_usage("watch", "%s: %s", argv[optind - 1], wrong);
@@ -387,7 +389,8 @@ const struct command watch_command = {
 	.arguments =
 		"[--denied] [--changes] [--verdict allow|deny|would] [--user NAME] [--operation GLOB] [--power POWER] [--outcomes] [--json] [--for SECONDS] [--no-color] [--learn] [--socket PATH]",
 	.run = run_watch,
-	.summary = "show what the dsp that serves decides, as it decides it",
+	.options = options,
+	.summary = "show the decisions of the running dspd as they are made",
 	.help = "  --denied          only what is denied, or would be but for monitor mode\n"
 		"  --changes         only what changes something, and what is denied\n"
 		"  --verdict allow|deny|would  only one of these; would: be denied, but for monitor mode\n"

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "audit_line.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/system/clock.h"
@@ -235,14 +236,12 @@ void watch_view_measure(struct watch_view *v)
 int watch_view_begin(struct watch_view *v, FILE *to, bool colour)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	const char *no_colour = getenv("NO_COLOR");
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const char *term = getenv("TERM");
 
 	*v = (struct watch_view){ .to = to, .begun_at = clock_now() };
 	v->terminal = isatty(fileno(to)) == 1 && term && term[0] != '\0' &&
 		strcmp(term, "dumb") != 0;
-	v->colour = v->terminal && colour && !(no_colour && no_colour[0] != '\0');
+	v->colour = colour && output_has_color(to);
 	watch_view_measure(v);
 	return counter_init(&v->denials, DENIALS_MOST);
 }

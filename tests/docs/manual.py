@@ -40,7 +40,7 @@ def commands():
     """Each command's name, and the options of its help: of the usage, and of the list below."""
     overview = run(dsp.DSP, "help").stdout
     known = {}
-    for name in re.findall(r"^  dsp ([a-z-]+)", overview, re.M):
+    for name in re.findall(r"^  ([a-z-]+) ", overview, re.M):
         text = run(dsp.DSP, "help", name).stdout
         known[name] = set(re.findall(r"--[a-z-]+", text.splitlines()[0]))
         known[name] |= set(re.findall(r"^  (--[a-z-]+)", text, re.M))

@@ -1,6 +1,8 @@
-/* What commands are, and what they share: exit statuses, and the message for wrong usage. */
+/* What commands are and share: exit statuses, options, help, the message for wrong use. */
 #ifndef DSP_COMMAND_H
 #define DSP_COMMAND_H
+
+#include <getopt.h>
 
 enum {
 	EXIT_FINE = 0,     /* fine, or allowed */
@@ -10,14 +12,15 @@ enum {
 	EXIT_BROKEN = 78,     /* the configuration is broken */
 };
 
-/* A command of dsp. Its options, its help and what it does stand in one file. */
+/* A command of dsp, or dspd. Its options, its help and what it does stand in one file. */
 struct command {
 	const char *name;
 	const char *arguments; /* its usage, behind the name */
 	/* Gets the command's own arguments (argv[0] is its name); returns an exit status. */
 	int (*run)(int argc, char **argv);
-	const char *summary; /* one line of dsp help */
-	const char *help;    /* options and what else is to know: lines that end with \n */
+	const struct option *options; /* without the shared ones; NULL: none */
+	const char *summary;          /* one line of dsp help */
+	const char *help;             /* options and what else is to know: lines that end with \n */
 };
 
 extern const struct command explain_command;
@@ -36,6 +39,31 @@ extern const struct command report_command;
 extern const struct command token_command;
 extern const struct command enable_command;
 extern const struct command disable_command;
+
+/* What the options that every command has ask for. */
+enum command_shared { SHARED_NOTHING, SHARED_HELP, SHARED_VERSION, SHARED_WRONG };
+
+/*
+ * Obeys --color=WHEN, and takes it, -h, --help, -V and --version out of argv, wherever they stand
+ * before "--". c: the command, whose options may have such words as values; NULL: not known.
+ * SHARED_WRONG: the value of --color is wrong, and the message is printed.
+ */
+enum command_shared command_shared_options(const struct command *c, int *argc, char **argv);
+
+/*
+ * The next option of a command, as getopt_long returns it, with optarg and optind; -1: no more.
+ * '?': it is unknown, or its value is missing or not expected; the message is printed.
+ */
+int command_option(const struct command *c, int argc, char **argv);
+
+/* Prints the help of a command on standard output. */
+void command_print_help(const struct command *c);
+
+/*
+ * Flushes standard output, and reports on standard error if any of it could not be written. Returns
+ * status, or EXIT_FINDINGS in place of EXIT_FINE. name: of the command.
+ */
+int command_end(const char *name, int status);
 
 /*
  * The plugin socket of the dspd that a command talks to: what its --socket says (NULL: it has
