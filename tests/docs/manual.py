@@ -111,7 +111,6 @@ def check_pages(known, results):
     check_lacking("manual: dspd.8 on options", daemon_options(), read_page("dspd.8"), results)
     check_lacking("manual: the flags", known["shown"], every, results)
     check_lacking("manual: the profiles", known["profiles"], every, results)
-    check_lacking("manual: the powers", known["powers"], every, results)
     check_lacking("manual: the operations", known["operations"], every, results)
     check_lacking("manual: dsp-policy.5 on keys", policy_keys(), read_page("dsp-policy.5"), results)
 

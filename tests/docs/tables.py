@@ -24,7 +24,7 @@ DIFFERENCES = os.path.join(dsp.ROOT, "tests", "haproxy", "differences.tsv")
 SHOWN = (("Traefik", "docker provider"),
          ("Portainer", "managing containers, images, volumes, networks; consoles"), ("Watchtower", "updating"),
          ("GitHub Actions runner", "container jobs and services"), ("docker compose", "`up` after a change, `rm`, `down`"))
-MARKED = re.compile(r"(<!-- table: ([a-z-]+(?: [\w./-]+)?) -->\n)(.*?)(<!-- end of table -->)", re.S)
+MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)", re.S)
 
 
 def listing(what):
@@ -199,10 +199,6 @@ def metrics():
                    for row in rows)
 
 
-def power_names():
-    return "".join(item(p["POWER"], p["WHAT"]) for p in listing("powers"))
-
-
 def operations():
     """Twin routes share a name: one item for each operation."""
     routes = {}
@@ -217,31 +213,19 @@ def operations():
     return out
 
 
-def file(path):
-    """A file of the tree, as it is."""
-    with open(os.path.join(dsp.ROOT, path), encoding="utf-8") as f:
-        text = f.read().replace("\t", "  ")
-    return f"```{path.rsplit('.', maxsplit=1)[-1]}\n{text}```\n"
-
-
 TABLES = {
     "three-powers": three_powers, "sections": sections, "groups": groups,
     "settings": settings, "powers": powers,
     "profiles": profiles, "tools": tools_table, "tools-short": tools_short,
     "differences": differences, "differences-never-asked": unasked,
     "commands": commands, "daemon": daemon, "checks": checks, "metrics": metrics,
-    "power-names": power_names, "operations": operations, "file": file,
+    "operations": operations,
 }
-
-
-def make(name):
-    name, *arguments = name.split()
-    return TABLES[name](*arguments)
 
 
 def render(text):
     """text with every marked table made anew. KeyError: a marker that no table has."""
-    return MARKED.sub(lambda m: m[1] + "\n" + make(m[2]) + "\n" + m[4], text)
+    return MARKED.sub(lambda m: m[1] + "\n" + TABLES[m[2]]() + "\n" + m[4], text)
 
 
 def read(name):
@@ -259,7 +243,7 @@ def check(results):
                       ", ".join(stale) + ": run make docs")
         odd = text.count("<!-- table:") - len(MARKED.findall(text))
         results.check(f"every table of {name} has its two marks", not odd, f"{odd} have not")
-        present |= {table.split()[0] for _, table, _, _ in MARKED.findall(text)}
+        present |= {table for _, table, _, _ in MARKED.findall(text)}
     results.check("every table stands in a document", present == set(TABLES),
                   " ".join(sorted(set(TABLES) - present)))
 
