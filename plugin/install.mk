@@ -41,10 +41,12 @@ $(SHIP)/program.tsv: $(B)/dsp $(B)/dspd plugin/program.awk
 	$(Q)$(AWK) -v program=$(B)/dsp -f plugin/program.awk > $@.new
 	$(Q)mv $@.new $@
 
-# The first line of a page is its title, as a code host shows it. A page has the date of its version.
+# The first line of a page is its title, as a code host shows it. A page has the date of its version, by Debian's changelog,
+# which lies in debian/ while a package is built.
 LOWDOWN := lowdown -s -Tman --nroff-nolinks --out-no-smarty $(addprefix --parse-no-,deflists metadata super footnotes intraemph)
-PAGE_DATE = $(shell sed -n 's/^ -- .*>  //p;T;q' plugin/debian/changelog)
-$(MAN)/%: plugin/man/%.md plugin/man/tidy.awk plugin/debian/changelog include/dsp/core/base/version.h
+CHANGES := $(wildcard plugin/debian/changelog debian/changelog)
+PAGE_DATE = $(shell sed -n 's/^ -- .*>  //p;T;q' $(CHANGES))
+$(MAN)/%: plugin/man/%.md plugin/man/tidy.awk $(CHANGES) include/dsp/core/base/version.h
 	@command -v lowdown > /dev/null || { \
 		echo "The manual needs lowdown. On Debian: apt-get install lowdown" >&2; exit 1; }
 	@mkdir -p $(@D)
