@@ -17,6 +17,7 @@
 
 enum { FILE_MOST = 1 << 20, FRESH_MODE = 0644, DIRECTORY_MODE = 0755, NAME_ROOM = NAME_MAX + 32 };
 
+/* dsp disable of later versions looks for these texts. */
 static const char note[] = "There was no daemon.json before dsp enable; dsp disable removes it.\n";
 static const char note_directory[] = "Nor was there this directory.\n";
 
@@ -118,7 +119,7 @@ static int open_directory(struct daemon_file *f, bool to_change, struct err *e)
 	if (!to_change || flock(f->directory, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	if (errno == EWOULDBLOCK)
-		return FAIL(e, 0, "%s: another dsp enable or disable is at work on it", f->path);
+		return FAIL(e, 0, "%s: another dsp enable or dsp disable is changing it", f->path);
 	return FAIL(e, errno, "%s", directory);
 }
 
@@ -272,7 +273,7 @@ static int keep_old(const struct daemon_file *f, struct err *e)
 {
 	char name[NAME_ROOM];
 
-	/* A copy that is there already is of an earlier enable. */
+	/* An existing copy is from an earlier enable. */
 	remove_beside(f, FILE_BEFORE);
 	if (!f->exists)
 		return write_note(f, e);
@@ -294,7 +295,7 @@ static int check_unchanged(const struct daemon_file *f, struct err *e)
 				now.st_mtim.tv_sec == f->st.st_mtim.tv_sec &&
 				now.st_mtim.tv_nsec == f->st.st_mtim.tv_nsec)))
 		return 0;
-	err_set(e, 0, "%s was changed by somebody else meanwhile", f->path);
+	err_set(e, 0, "%s: another program has changed it in the meantime", f->path);
 	e->code = ESTALE;
 	return -1;
 }
@@ -306,8 +307,8 @@ static int rename_new(const struct daemon_file *f, struct err *e)
 	if (check_unchanged(f, e) != 0)
 		return -1;
 	if (renameat(f->directory, beside(f, FILE_NEW, name), f->directory, f->name) != 0)
-		return FAIL(e, errno, "%s cannot be replaced", f->path);
-	/* Not every file system supports this, and the new name is visible already. */
+		return FAIL(e, errno, "cannot replace %s", f->path);
+	/* Not every file system supports this, and the new file is in place already. */
 	(void)fsync(f->directory);
 	return 0;
 }
@@ -360,7 +361,7 @@ int daemon_file_preview(const struct daemon_file *f, const char *name, struct fi
 	if (!left)
 		return -1;
 	*gone = exists_beside(f, FILE_NONE) && daemon_json_is_empty((struct span){ left, n });
-	/* Blank text does not come back: not every dockerd reads it (20.10 fails with EOF). */
+	/* Blank text is not restored: not every dockerd reads it (20.10 fails with EOF). */
 	if (read_at(f, beside(f, FILE_BEFORE, beside_it), NULL, &before, &silent) == 0 &&
 		!daemon_json_is_blank((struct span){ before.text, before.n }) &&
 		daemon_json_same(

@@ -1,6 +1,6 @@
 /*
- * daemon.json on the disk. At every moment either the whole old file or the whole new one is there:
- * the new one is written beside it and then renamed, and the old one is kept under another name.
+ * daemon.json on the disk. At every moment either the whole old file or the whole new one exists:
+ * dsp writes the new one beside it and renames it, and keeps the old one under another name.
  */
 #ifndef DSP_DAEMON_FILE_H
 #define DSP_DAEMON_FILE_H
@@ -13,15 +13,15 @@
 #include "dsp/core/base/span.h"
 #include "dsp/system/file.h"
 
-/* The names of files beside daemon.json: its own and one of these. */
+/* The names of files beside daemon.json: its own name and one of these. */
 #define FILE_NEW ".dsp-new"          /* the new text, before it is renamed */
 #define FILE_BEFORE ".before-dsp"    /* the text before dsp enable */
-#define FILE_NONE ".none-before-dsp" /* says that there was no file before dsp enable */
+#define FILE_NONE ".none-before-dsp" /* marks that there was no file before dsp enable */
 
 struct daemon_file {
 	char *path;       /* without symbolic links */
 	const char *name; /* into path: without the directory */
-	int directory;    /* -1: there is none, and the file is only read */
+	int directory;    /* -1: it does not exist, and the file is only read */
 	bool made;        /* the directory is new */
 	bool exists;
 	struct stat st; /* if it exists */
@@ -51,9 +51,9 @@ MUST_USE int daemon_file_write(const struct daemon_file *f, struct span text, st
 void daemon_file_drop_new(const struct daemon_file *f);
 
 /*
- * Puts FILE_NEW in the place of the file, and keeps the old one as FILE_BEFORE; if there was none,
- * writes FILE_NONE. -1 and e: the file is as it was, and FILE_NEW is removed. e->code is ESTALE if
- * somebody else changed the file.
+ * Renames FILE_NEW to the file, and keeps the old one as FILE_BEFORE; if there was none, writes
+ * FILE_NONE. -1 and e: the file is unchanged, and FILE_NEW is removed. e->code is ESTALE if another
+ * program changed the file.
  */
 MUST_USE int daemon_file_switch(const struct daemon_file *f, struct err *e);
 
@@ -66,7 +66,7 @@ MUST_USE int daemon_file_switch(const struct daemon_file *f, struct err *e);
 MUST_USE int daemon_file_preview(const struct daemon_file *f, const char *name,
 	struct file_text *ret, bool *gone, struct err *e);
 
-/* Does that. 1: done; 0: the file does not name it. -1 and e: the file is as it was. */
+/* Does that. 1: done; 0: the file does not name it. -1 and e: the file is unchanged. */
 MUST_USE int daemon_file_remove_plugin(
 	const struct daemon_file *f, const char *name, struct err *e);
 

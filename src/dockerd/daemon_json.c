@@ -50,7 +50,7 @@ static int check_plugins(json_t *o, struct err *e)
 	json_object_foreach (o, key, value) {
 		if (strcasecmp(key, DOCKERD_PLUGINS_KEY) == 0 &&
 			strcmp(key, DOCKERD_PLUGINS_KEY) != 0)
-			return FAIL(e, 0, "\"%s\": dockerd knows \"%s\" alone", key,
+			return FAIL(e, 0, "\"%s\": dockerd knows only \"%s\"", key,
 				DOCKERD_PLUGINS_KEY);
 	}
 	if (!list || json_is_null(list))
@@ -59,7 +59,7 @@ static int check_plugins(json_t *o, struct err *e)
 		return FAIL(e, 0, "\"%s\" is not a list", DOCKERD_PLUGINS_KEY);
 	json_array_foreach (list, i, name) {
 		if (!json_is_string(name))
-			return FAIL(e, 0, "\"%s\" holds something else than names",
+			return FAIL(e, 0, "\"%s\" contains something other than names",
 				DOCKERD_PLUGINS_KEY);
 	}
 	return 0;
@@ -269,7 +269,7 @@ static char *verify(char *made, const json_t *want, struct err *e)
 	if (read && is_equal(read, want))
 		return made;
 	mem_free(made);
-	err_set(e, 0, "\"%s\" is written in a way that only a hand can change",
+	err_set(e, 0, "dsp cannot edit \"%s\" in this form (is it written with escapes?)",
 		DOCKERD_PLUGINS_KEY);
 	return NULL;
 }

@@ -1,8 +1,8 @@
 /*
  * Edits the list of authorization plugins in the text of a daemon.json and leaves every other byte
- * as it is: administrators keep this file under version control, and write numbers and escapes in
- * it that a JSON library would write in another way. The result is parsed again and must mean what
- * the old text meant, but for the one entry. Text that jansson does not parse (comments, duplicate
+ * as it is: administrators keep this file under version control, and write numbers and escapes
+ * differently than a JSON library does. The result is parsed again and must mean what the old text
+ * meant, except for the one entry. Text that jansson does not parse (comments, duplicate
  * keys, a byte order mark, anything behind the end) is refused: dockerd may read it differently.
  */
 #ifndef DSP_DAEMON_JSON_H

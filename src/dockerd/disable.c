@@ -1,6 +1,6 @@
 /*
- * dsp disable: makes dockerd stop asking dsp, without a restart. It must work when dsp is dead and
- * dockerd waits for it, so it changes daemon.json before it needs an answer of either.
+ * dsp disable: makes dockerd stop asking dsp, without a restart. It must work when dspd is dead and
+ * dockerd waits for it, so it changes daemon.json before it needs an answer from either.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -41,11 +41,11 @@ static void find_managed_socket(struct setup *s)
 	mem_free((void *)ids);
 	if (found > 1)
 		setup_report(s, "notice",
-			"several managed plugins have a socket called %s.sock: say by --socket which is meant",
+			"several managed plugins have a socket %s.sock: choose one with --socket",
 			s->name);
 }
 
-/* dockerd ends if another plugin is not there; when dsp is dead, disable goes on all the same. */
+/* dockerd exits if another plugin is missing. When dspd is dead, disable goes on all the same. */
 static int check_others(struct setup *s, const json_t *plugins)
 {
 	json_auto_t *alive = NULL;
@@ -86,7 +86,7 @@ static int show(struct setup *s, bool has)
 	}
 	if (s->dockerd->pid != 0)
 		setup_report(s, "would",
-			"send SIGHUP to dockerd, which reads all of the file again, and prove that it asks %s no more",
+			"send SIGHUP to dockerd, which reads the whole file again, and prove that it does not ask %s",
 			s->name);
 	return EXIT_FINE;
 }
@@ -102,8 +102,8 @@ static int prove(struct setup *s, bool changed)
 		return EXIT_FINE;
 	}
 	if (setup_reload(s, PROBE_NOT_ASKED, &e) != 0)
-		return setup_refuse(s, "see dockerd's log, and dsp-break-glass(7)",
-			"that dockerd asks %s no more could not be proven: %s", s->name, e.text);
+		return setup_refuse(s, "see dockerd's log and dsp-break-glass(7)",
+			"cannot prove that dockerd does not ask %s: %s", s->name, e.text);
 	setup_report(s, "ok", "dockerd answers, and does not ask %s", s->name);
 	return EXIT_FINE;
 }
@@ -119,8 +119,8 @@ static int disable(struct setup *s)
 		return EXIT_FINDINGS;
 	(void)snprintf(tagged, sizeof(tagged), "%s:latest", s->name);
 	if (daemon_json_has(plugins, tagged))
-		setup_report(s, "notice", "%s names %s too: dsp disable --name %s", s->file->path,
-			tagged, tagged);
+		setup_report(s, "notice", "%s also names %s; to remove that: dsp disable --name %s",
+			s->file->path, tagged, tagged);
 	if (!daemon_json_has(plugins, s->name))
 		setup_report(s, "ok", "%s does not name %s", s->file->path, s->name);
 	find_managed_socket(s);
@@ -133,11 +133,11 @@ static int disable(struct setup *s)
 	if (out < 0)
 		return setup_refuse(s,
 			setup_advice(&e) ? setup_advice(&e)
-					 : "take it out by hand, see dsp-break-glass(7)",
-			"%s; nothing is changed", e.text);
+					 : "remove it by hand, see dsp-break-glass(7)",
+			"%s; dsp changed nothing", e.text);
 	s->changed = out > 0;
 	if (s->changed)
-		setup_report(s, "ok", "%s does not name %s any more", s->file->path, s->name);
+		setup_report(s, "ok", "%s no longer names %s", s->file->path, s->name);
 	return prove(s, s->changed);
 }
 
@@ -154,11 +154,11 @@ const struct command disable_command = {
 	.arguments = "[--host unix://PATH] [--socket PATH] [--name NAME] [--dry-run] [--json]",
 	.run = run_disable,
 	.options = setup_options,
-	.summary = "have dockerd ask dsp no more, whether dsp lives or not",
+	.summary = "take dsp out of daemon.json and reload dockerd; works when dsp is dead",
 	.help = SETUP_OPTIONS_HELP
 	"\n"
-	"Takes dsp out of daemon.json, which is what it was before dsp enable, byte for byte, where\n"
-	"nothing else has changed in it; sends dockerd SIGHUP, and proves that it answers without\n"
-	"asking dsp. Containers go on running, dockerd is not restarted.\n"
-	"Status 0: done, or done before; 1: refused or not proven, and why.\n",
+	"Removes dsp from daemon.json, sends dockerd SIGHUP, and proves that dockerd answers without\n"
+	"asking dsp. If nothing else has changed in daemon.json, it restores the file from before\n"
+	"dsp enable, byte for byte. Containers keep running, and dockerd does not restart.\n"
+	"Status 0: done, now or before; 1: refused or not proven, with the reason.\n",
 };

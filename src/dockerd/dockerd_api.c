@@ -1,4 +1,4 @@
-/* Questions to dockerd: its API, the probe, its plugins. */
+/* Requests to dockerd: its API, the probe, its plugins. */
 #include "dsp/dockerd/dockerd_api.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@ int dockerd_api_get(
 	struct http_reply r;
 
 	if (!d->socket)
-		return FAIL(
-			e, 0, "dockerd (process %d): no socket of its API is known", (int)d->pid);
+		return FAIL(e, 0, "dockerd (process %d): cannot find the socket of its API",
+			(int)d->pid);
 	if (http_client_get(d->socket, target, DOCKERD_MS, &r, e) != 0)
 		return -1;
 	*status = r.status;
@@ -36,7 +36,7 @@ static int make_nonce(char nonce[PROBE_LENGTH + 1], struct err *e)
 	unsigned char bytes[PROBE_LENGTH / 2];
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		return FAIL(e, errno, "a random number for the probe");
+		return FAIL(e, errno, "cannot make a random number for the probe");
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		(void)snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
 	return 0;
@@ -53,7 +53,7 @@ static int received(const char *dsp_socket, const char *nonce, struct err *e)
 	if (!o)
 		return -1;
 	if (!json_is_array(probes))
-		return FAIL(e, 0, "%s: what answers there is not dsp", dsp_socket);
+		return FAIL(e, 0, "%s: another program than dspd answers there", dsp_socket);
 	json_array_foreach (probes, i, probe) {
 		if (json_is_string(probe) && strcmp(json_string_value(probe), nonce) == 0)
 			return 1;
@@ -70,7 +70,7 @@ static enum probe_result read_denial(
 	char text[200];
 
 	text_escape(span_of(message ? message : "no reason"), text, sizeof(text));
-	err_set(e, 0, "%s: the probe was answered with %d: %s", d->socket, r->status, text);
+	err_set(e, 0, "%s: the probe got %d: %s", d->socket, r->status, text);
 	return PROBE_UNKNOWN;
 }
 
@@ -85,7 +85,7 @@ enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_soc
 	int seen;
 
 	if (!d->socket)
-		err_set(e, 0, "no socket of dockerd's API is known");
+		err_set(e, 0, "cannot find the socket of dockerd's API");
 	if (!d->socket || make_nonce(nonce, e) != 0)
 		return PROBE_UNKNOWN;
 	(void)snprintf(target, sizeof(target), "/_ping?dsp=%s", nonce);
@@ -161,10 +161,10 @@ int dockerd_api_managed(const struct dockerd *d, const char *name, struct err *e
 	if (status != 200) {
 		const char *message = json_string_value(json_object_get(o, "message"));
 
-		err_set(e, 0, "%s: GET %s was answered with %d: %s", d->socket, target, status,
+		err_set(e, 0, "%s: GET %s got %d: %s", d->socket, target, status,
 			message ? message : "no reason");
 		return -2;
 	}
-	/* The name may also be the first digits of an id: dockerd takes both. */
+	/* The name may also be the first digits of an id: dockerd accepts both. */
 	return json_is_true(json_object_get(o, "Enabled"));
 }

@@ -187,7 +187,7 @@ static int find_config(struct dockerd *d, struct err *e)
 	if (is_same(there, d->config_file))
 		return 0;
 	return FAIL(e, 0,
-		"dockerd (process %d) has another %s than the one seen here: its mount namespace is another; try nsenter --mount --target %d dsp ...",
+		"dockerd (process %d) sees another %s than dsp does, because its mount namespace differs; try nsenter --mount --target %d dsp ...",
 		(int)d->pid, d->config_file, (int)d->pid);
 }
 
@@ -259,7 +259,7 @@ int dockerd_run(const struct dockerd *d, const char *const *arguments, char *out
 	return subprocess_run(argv, COMMAND_MS, output, cap, e);
 }
 
-/* Its API would tell too, unless a policy denies that, or dockerd waits for a dead plugin. */
+/* Not from its API: a policy may deny that, and dockerd may be waiting for a dead plugin. */
 static void read_version(struct dockerd *d)
 {
 	static const char *const arguments[] = { "--version", NULL };
@@ -296,7 +296,7 @@ static int parse_host(const char *host, const char **path, struct err *e)
 		host = unix_path(host);
 	if (host[0] != '/')
 		return FAIL(e, 0,
-			"%s%s: only the dockerd of this machine can be looked at, by unix:///PATH",
+			"%s%s: dsp can only look at a dockerd of this machine, by unix:///PATH",
 			from, host);
 	*path = host;
 	return 0;
@@ -316,7 +316,7 @@ static pid_t peer_at(const char *path, bool *answers)
 	return peer;
 }
 
-/* No dockerd runs here: fine, unless something answers where it should. */
+/* No dockerd runs here: no error, unless something else answers on its socket. */
 static int check_absent(const struct daemons *all, const char *path, struct err *e)
 {
 	bool answers;
@@ -327,9 +327,9 @@ static int check_absent(const struct daemons *all, const char *path, struct err 
 		return 0;
 	if (peer == 0 || peer == all->elsewhere)
 		return FAIL(e, 0,
-			"%s: the dockerd that answers there runs in a container or another namespace; dsp must look at it from there",
+			"%s: the dockerd that answers there runs in a container or another namespace; run dsp there",
 			path);
-	return FAIL(e, 0, "%s: process %d answers there, and it is no dockerd", path, (int)peer);
+	return FAIL(e, 0, "%s: process %d answers there, and it is not dockerd", path, (int)peer);
 }
 
 /* Sets pid and rootless. wanted: the socket that dockerd must serve; NULL: the usual one. */
@@ -352,11 +352,11 @@ static int choose(struct dockerd *d, const struct daemons *all, const char *want
 	if (d->pid != 0)
 		return 0;
 	if (wanted)
-		return FAIL(e, 0, "%s: the dockerd that runs here (process %d) does not serve it",
-			wanted, (int)all->here[0]);
+		return FAIL(e, 0, "%s: dockerd (process %d) does not listen there", wanted,
+			(int)all->here[0]);
 	if (all->count > 1)
 		return FAIL(e, 0,
-			"several dockerd run here (processes %d, %d%s), and none serves %s: say which by --host unix:///PATH",
+			"several dockerd run here (processes %d, %d%s), and none listens on %s: choose one with --host unix:///PATH",
 			(int)all->here[0], (int)all->here[1], all->count > 2 ? ", ..." : "",
 			USUAL_SOCKET);
 	d->pid = all->here[0];
@@ -370,7 +370,7 @@ int dockerd_find(const char *host, struct dockerd **ret, struct err *e)
 	const char *path;
 
 	if (geteuid() != 0)
-		return FAIL(e, EPERM, "dockerd's process can only be looked at by root");
+		return FAIL(e, EPERM, "only root can look at the process of dockerd: run sudo dsp");
 	if (parse_host(host, &path, e) != 0 || inspect_processes(&all, e) != 0)
 		return -1;
 	d = mem_array(1, sizeof(*d));

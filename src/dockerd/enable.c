@@ -1,6 +1,6 @@
 /*
- * dsp enable: makes dockerd ask dsp, or changes nothing. Everything that could make dockerd refuse
- * the file or end is checked first: a daemon.json that names a plugin which does not answer stops
+ * dsp enable: makes dockerd ask dsp, or changes nothing. First it checks everything that could make
+ * dockerd refuse the file, or exit: a daemon.json that names a plugin which does not answer stops
  * Docker.
  */
 #include <signal.h>
@@ -59,20 +59,21 @@ static int check_state(struct setup *s, const json_t *o)
 	const char *reason = json_string_value(json_object_get(o, "reason"));
 
 	if (!names || !version || !mode)
-		return setup_refuse(s, NULL, "%s: what answers there is not dsp", s->socket);
+		return setup_refuse(
+			s, NULL, "%s: another program than dspd answers there", s->socket);
 	if (json_is_true(json_object_get(o, "broken")))
-		return setup_refuse(s, "mend them (dsp check), and have them read: dsp reload",
-			"the settings of the dsp on %s are broken, and it would deny everything: %s",
+		return setup_refuse(s, "correct what dsp check reports, then dsp reload",
+			"the dsp on %s would deny every request because its settings are broken: %s",
 			s->socket, reason ? reason : "?");
 	if (!contains_name(names, s->name))
 		return setup_refuse(s,
-			"start dsp with a DSP_NAME that has the name, or without DSP_NAME",
-			"the dsp on %s watches over the name %s, not %s: a managed plugin could take its place",
+			"restart dspd with this name in DSP_NAME, or without DSP_NAME",
+			"the dsp on %s protects the name %s, not %s: a managed plugin could take its place",
 			s->socket, names, s->name);
 	setup_report(s, "ok", "dsp %s answers on %s", version, s->socket);
 	if (strcmp(mode, "monitor") == 0)
 		setup_report(
-			s, "notice", "it is in monitor mode: it denies nothing, it only records");
+			s, "notice", "dsp is in monitor mode: it denies nothing, it only records");
 	return 0;
 }
 
@@ -86,25 +87,25 @@ static int check_dsp(struct setup *s)
 	activated = http_client_ask_dsp(s->socket, ENDPOINT_ACTIVATE, SETUP_ASK_MS, NULL, &e);
 	if (!activated)
 		return setup_refuse(
-			s, "start it first: systemctl start dsp.socket, or dspd", "%s", e.text);
+			s, "start dspd first: systemctl start dsp.socket, or dspd", "%s", e.text);
 	implements = json_string_value(json_array_get(json_object_get(activated, "Implements"), 0));
 	if (!implements || strcmp(implements, "authz") != 0)
-		return setup_refuse(
-			s, NULL, "%s: what answers there is no authorization plugin", s->socket);
+		return setup_refuse(s, NULL,
+			"%s: the program that answers there is no authorization plugin", s->socket);
 	state = http_client_ask_dsp(s->socket, ENDPOINT_STATUS, SETUP_ASK_MS, NULL, &e);
 	if (!state)
 		return setup_refuse(s, NULL, "%s", e.text);
 	if (!is_found_by_name(s))
-		return setup_refuse(s, "serve on " PLUGINS "NAME.sock",
-			"%s: dockerd looks for a plugin called %s as " PLUGINS
-			"%s.sock, and that is not this socket",
+		return setup_refuse(s, "start dspd with --socket " PLUGINS "NAME.sock",
+			"%s: dockerd looks for the plugin %s at " PLUGINS
+			"%s.sock, which is not this socket",
 			s->socket, s->name, s->name);
 	return check_state(s, state);
 }
 
 /* --- the name ----------------------------------------------------------------------------------*/
 
-/* in_force: dockerd asks dsp already, whose policy may deny this look. */
+/* in_force: dockerd asks dsp already, whose policy may deny the request for this. */
 static int check_namesake(struct setup *s, bool in_force)
 {
 	char advice[400];
@@ -112,28 +113,31 @@ static int check_namesake(struct setup *s, bool in_force)
 	int managed;
 
 	if (s->dockerd->pid == 0) {
-		setup_report(s, "notice", "whether a managed plugin is called %s was not looked at",
+		setup_report(s, "notice",
+			"dsp cannot check whether a managed plugin has the name %s: no dockerd runs",
 			s->name);
 		return 0;
 	}
 	managed = dockerd_api_managed(s->dockerd, s->name, &e);
 	(void)snprintf(advice, sizeof(advice),
-		"remove it (docker plugin rm -f %s), or serve dsp under another name and dsp enable --socket " PLUGINS
+		"remove it (docker plugin rm -f %s), or start dspd with another name and dsp enable --socket " PLUGINS
 		"NAME.sock",
 		s->name);
 	if (managed >= 0)
 		return setup_refuse(s, advice,
-			"a managed plugin called %s is there (%s): dockerd would take it for this dsp%s",
+			"a managed plugin has the name %s (%s): dockerd would ask it instead of this dsp%s",
 			s->name, managed ? "enabled" : "disabled",
-			managed ? "" : ", and end, for it is disabled");
+			managed ? "" : ", and exit because it is disabled");
 	if (managed == -2 && in_force)
-		setup_report(s, "notice", "whether a managed plugin is called %s is not known: %s",
-			s->name, e.text);
+		setup_report(s, "notice",
+			"cannot check whether a managed plugin has the name %s: %s", s->name,
+			e.text);
 	else if (managed == -2)
 		return setup_refuse(s, NULL,
-			"whether a managed plugin is called %s is not known: %s", s->name, e.text);
+			"cannot check whether a managed plugin has the name %s: %s", s->name,
+			e.text);
 	else
-		setup_report(s, "ok", "no managed plugin is called %s", s->name);
+		setup_report(s, "ok", "no managed plugin has the name %s", s->name);
 	return 0;
 }
 
@@ -147,7 +151,7 @@ static int check_others(struct setup *s, const json_t *plugins)
 
 	(void)snprintf(tagged, sizeof(tagged), "%s:latest", s->name);
 	if (daemon_json_has(plugins, tagged))
-		return setup_refuse(s, "dsp disable --name NAME:latest takes it out",
+		return setup_refuse(s, "remove it first: dsp disable --name NAME:latest",
 			"%s names %s, which is a managed plugin", s->file->path, tagged);
 	line_init(&l, others, sizeof(others));
 	json_array_foreach (plugins, i, v) {
@@ -159,14 +163,14 @@ static int check_others(struct setup *s, const json_t *plugins)
 	}
 	if (l.n > 0)
 		setup_report(s, "notice",
-			"%s names other plugins too (%s): all must allow a call, in the order of the list",
+			"%s names other plugins too (%s): each of them must allow a request",
 			s->file->path, others);
 	return 0;
 }
 
 /* --- the file ----------------------------------------------------------------------------------*/
 
-/* dockerd 23 and later can check a file before it reads it. */
+/* dockerd 23 and later can check a file. */
 static int validate(struct setup *s)
 {
 	static const char *const help[] = { "--help", NULL };
@@ -185,12 +189,12 @@ static int validate(struct setup *s)
 		return 0;
 	rc = dockerd_run(s->dockerd, check, output, 512, &e);
 	if (rc == 0) {
-		setup_report(s, "ok", "dockerd --validate takes the new file");
+		setup_report(s, "ok", "dockerd --validate accepts the new file");
 		return 0;
 	}
 	output[strcspn(output, "\n")] = '\0';
-	return setup_refuse(s, NULL, "dockerd --validate does not take the new file: %s",
-		rc < 0 ? e.text : output);
+	return setup_refuse(
+		s, NULL, "dockerd --validate refuses the new file: %s", rc < 0 ? e.text : output);
 }
 
 static int write_file(struct setup *s, const char *text)
@@ -198,25 +202,25 @@ static int write_file(struct setup *s, const char *text)
 	struct err e;
 
 	if (daemon_file_write(s->file, span_of(text), &e) != 0)
-		return setup_refuse(s, setup_advice(&e), "%s; nothing is changed", e.text);
+		return setup_refuse(s, setup_advice(&e), "%s; dsp changed nothing", e.text);
 	if (validate(s) != 0) {
 		daemon_file_drop_new(s->file);
 		return EXIT_FINDINGS;
 	}
 	if (daemon_file_switch(s->file, &e) != 0)
-		return setup_refuse(s, setup_advice(&e), "%s; nothing is changed", e.text);
+		return setup_refuse(s, setup_advice(&e), "%s; dsp changed nothing", e.text);
 	s->changed = true;
 	if (s->file->exists)
-		setup_report(s, "ok", "%s names %s; as it was before it is %s" FILE_BEFORE,
+		setup_report(s, "ok", "%s names %s now; the old file is %s" FILE_BEFORE,
 			s->file->path, s->name, s->file->name);
 	else
-		setup_report(s, "ok", "%s is new and names %s", s->file->path, s->name);
+		setup_report(s, "ok", "%s is new, and names %s", s->file->path, s->name);
 	return 0;
 }
 
 /* --- proof -------------------------------------------------------------------------------------*/
 
-/* Reports when dsp, which dockerd asks now, denies docker ps to this user. */
+/* Reports it when dsp, which dockerd asks now, denies docker ps to this user. */
 static void try_docker(struct setup *s)
 {
 	json_auto_t *o = NULL;
@@ -234,7 +238,7 @@ static void try_docker(struct setup *s)
 		return;
 	text_escape(span_of(message ? message : "?"), text, sizeof(text));
 	setup_report(s, "notice",
-		"docker ps on %s is answered with %d now: %s. (dsp disable asks nobody's leave.)",
+		"docker ps on %s now gets %d: %s. (dsp disable works all the same.)",
 		s->dockerd->socket, status, text);
 }
 
@@ -250,18 +254,20 @@ static int undo(struct setup *s, const struct err *why)
 	setup_report(s, "undo", "%s", why->text);
 	if (daemon_file_open(path, true, &s->file, &e) != 0 ||
 		daemon_file_remove_plugin(s->file, s->name, &e) < 0)
-		return setup_refuse(s, "take the name out by hand, see dsp-break-glass(7)",
-			"%s could not be put back: %s", path, e.text);
+		return setup_refuse(s, "remove the name by hand, see dsp-break-glass(7)",
+			"cannot restore %s: %s", path, e.text);
 	s->changed = false;
-	setup_report(s, "undo", "%s is as it was", path);
+	setup_report(s, "undo", "restored %s", path);
 	if (kill(s->dockerd->pid, 0) != 0)
-		return setup_refuse(s, "start it: systemctl start docker",
-			"dockerd has ended: it does so when a plugin does not answer it; it can start again, for the file is as it was");
+		return setup_refuse(s, "start dockerd: systemctl start docker",
+			"dockerd has exited, as it does when a plugin does not answer; daemon.json is restored, so dockerd can start again");
 	if (setup_reload(s, PROBE_NOT_ASKED, &e) != 0)
 		return setup_refuse(s, "see dsp-break-glass(7)",
-			"dockerd did not take %s, and after it is as it was: %s", s->name, e.text);
-	return setup_refuse(s, "dsp doctor, and dockerd's log, tell more",
-		"dockerd did not ask %s (%s), and asks it no more", s->name, why->text);
+			"dockerd did not ask %s, and does not answer now that daemon.json is restored: %s",
+			s->name, e.text);
+	return setup_refuse(s, "dsp doctor and dockerd's log show more",
+		"dockerd did not ask %s (%s); daemon.json is restored, and dockerd has read it",
+		s->name, why->text);
 }
 
 static int prove(struct setup *s)
@@ -271,11 +277,11 @@ static int prove(struct setup *s)
 
 	if (s->dockerd->pid == 0)
 		return EXIT_FINE;
-	/* dockerd ends some seconds after it has read the name of a dead plugin. */
+	/* dockerd exits some seconds after it has read the name of a dead plugin. */
 	alive = http_client_ask_dsp(s->socket, ENDPOINT_ACTIVATE, SETUP_ASK_MS, NULL, &e);
 	if (!alive || setup_reload(s, PROBE_ASKED, &e) != 0)
 		return undo(s, &e);
-	setup_report(s, "ok", "dockerd asks %s: a probe through its API has arrived", s->name);
+	setup_report(s, "ok", "dockerd asks %s: a probe through its API arrived", s->name);
 	try_docker(s);
 	return EXIT_FINE;
 }
@@ -293,15 +299,15 @@ static int add(struct setup *s)
 	if (s->dry_run) {
 		setup_show_change(s, span_of(text));
 		setup_report(s, "would", "write %s%s%s", s->file->path,
-			s->file->exists ? ", and keep the old one beside it as " : "",
+			s->file->exists ? ", and keep the old file as " : "",
 			s->file->exists ? "*" FILE_BEFORE : "");
 		if (s->dockerd->pid != 0)
 			setup_report(s, "would",
-				"send SIGHUP to dockerd, which reads all of the file again, and prove that it asks %s",
+				"send SIGHUP to dockerd, which reads the whole file again, and prove that it asks %s",
 				s->name);
 		return EXIT_FINE;
 	}
-	/* From here on no signal may stop it half-way. */
+	/* From here on no signal may stop it halfway. */
 	signals_block();
 	if (write_file(s, text) != 0)
 		return EXIT_FINDINGS;
@@ -313,14 +319,13 @@ static int prove_again(struct setup *s)
 {
 	struct err e;
 
-	setup_report(s, "ok", "%s names %s already", s->file->path, s->name);
+	setup_report(s, "ok", "%s already names %s", s->file->path, s->name);
 	if (!s->dry_run)
 		daemon_file_drop_new(s->file);
 	if (s->dockerd->pid == 0)
 		return EXIT_FINE;
 	if (dockerd_api_probe(s->dockerd, s->socket, &e) == PROBE_ASKED) {
-		setup_report(
-			s, "ok", "dockerd asks %s: a probe through its API has arrived", s->name);
+		setup_report(s, "ok", "dockerd asks %s: a probe through its API arrived", s->name);
 		return EXIT_FINE;
 	}
 	if (s->dry_run) {
@@ -354,11 +359,11 @@ const struct command enable_command = {
 	.arguments = "[--host unix://PATH] [--socket PATH] [--name NAME] [--dry-run] [--json]",
 	.run = run_enable,
 	.options = setup_options,
-	.summary = "have dockerd ask dsp, and prove that it does",
+	.summary = "make dockerd ask dsp, and prove that it does",
 	.help = SETUP_OPTIONS_HELP
 	"\n"
 	"Adds dsp to \"authorization-plugins\" in dockerd's daemon.json, sends dockerd SIGHUP, and\n"
-	"sends a probe through its API that must reach dsp; else everything is put back. dockerd\n"
-	"then reads all of daemon.json again: other changes that wait there come into force too.\n"
-	"Status 0: done, or done before; 1: refused or put back, and why.\n",
+	"sends a probe through its API. If the probe does not reach dsp, it restores everything.\n"
+	"dockerd reads all of daemon.json again: other pending changes in it take effect too.\n"
+	"Status 0: done, now or before; 1: refused or restored, with the reason.\n",
 };

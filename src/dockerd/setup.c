@@ -79,7 +79,7 @@ static int parse_names(struct setup *s, const char *socket, const char *name)
 	char own[sizeof(s->name)];
 
 	if (name && !is_name(name))
-		return command_usage(s->command, "%s: not a plugin's name", name);
+		return command_usage(s->command, "%s: not the name of a plugin", name);
 	if (!socket && name)
 		(void)snprintf(s->socket, sizeof(s->socket), "/run/docker/plugins/%s.sock", name);
 	else
@@ -88,7 +88,7 @@ static int parse_names(struct setup *s, const char *socket, const char *name)
 	text_copy(span_of(name ? name : own), s->name, sizeof(s->name));
 	if (!is_name(s->name))
 		return command_usage(
-			s->command, "%s: its file's name is not a plugin's", s->socket);
+			s->command, "%s: the file's name is not the name of a plugin", s->socket);
 	return 0;
 }
 
@@ -119,7 +119,7 @@ int setup_begin(struct setup *s, const struct command *c, int argc, char **argv)
 			return EXIT_USAGE;
 	}
 	if (optind < argc)
-		return command_usage(c->name, "%s: not expected", argv[optind]);
+		return command_usage(c->name, "%s: unexpected argument", argv[optind]);
 	o = parse_names(s, socket, name);
 	if (o == 0)
 		s->steps = json_array();
@@ -156,17 +156,17 @@ int setup_find_dockerd(struct setup *s)
 	d = s->dockerd;
 	if (d->rootless)
 		return setup_refuse(s, NULL,
-			"the dockerd that runs here (process %d) is rootless: it has no place for plugins that root could change",
+			"dockerd (process %d) is rootless: it looks for plugins in its own /run and /etc, which dsp cannot change",
 			(int)d->pid);
 	plugin = dockerd_options_next(d, "authorization-plugin", &at);
 	if (plugin)
 		return setup_refuse(s,
-			"take --authorization-plugin out of dockerd's command line (its unit, or DOCKER_OPTS in /etc/default/docker) and restart dockerd; then repeat this",
-			"dockerd %s with --authorization-plugin=%s: dockerd refuses to start with both the flag and a list in its daemon.json",
-			d->pid != 0 ? "was started" : "is to be started", plugin);
+			"remove --authorization-plugin from dockerd's command line (its unit, or DOCKER_OPTS in /etc/default/docker) and restart dockerd; then repeat dsp %s",
+			"dockerd %s with --authorization-plugin=%s: dockerd refuses to start with both this flag and a list in its daemon.json",
+			d->pid != 0 ? "was started" : "would be started", plugin);
 	if (d->pid == 0)
 		setup_report(s, "notice",
-			"no dockerd runs: nothing can be proven, only written to %s",
+			"no dockerd runs: dsp can change %s, but cannot prove that dockerd asks dsp",
 			d->config_file);
 	else
 		setup_report(s, "ok", "dockerd %s (process %d) reads %s", d->version, (int)d->pid,
@@ -184,24 +184,20 @@ int setup_open_file(struct setup *s, json_t **plugins)
 	*plugins = daemon_json_plugins(daemon_file_text(s->file), &e);
 	if (*plugins)
 		return 0;
-	(void)snprintf(advice, sizeof(advice),
-		"%s \"%s\" %s its list by hand, such as \"" DOCKERD_PLUGINS_KEY
-		"\": [\"%s\"], then kill -HUP %d; dsp doctor tells whether dockerd asks",
-		strcmp(s->command, "enable") == 0 ? "write" : "take", s->name,
-		strcmp(s->command, "enable") == 0 ? "into" : "out of", s->name,
-		(int)s->dockerd->pid);
+	(void)snprintf(advice, sizeof(advice), "correct %s, then repeat dsp %s", s->file->path,
+		s->command);
 	return setup_refuse(s, advice, "%s: %s", s->file->path, e.text);
 }
 
-/* dockerd ends at the SIGHUP because of this plugin, although daemon.json named it before. */
+/* dockerd would exit at the SIGHUP because of this plugin, although daemon.json named it before. */
 static int refuse_plugin(struct setup *s, const char *name, const char *why)
 {
 	static const char what[] =
-		"%s names the plugin %s, which %s: dockerd would end at the SIGHUP";
+		"%s names the plugin %s, which %s: dockerd would exit at the SIGHUP";
 
 	if (!s->dry_run)
 		return setup_refuse(s,
-			"start it, or take it out of authorization-plugins; then repeat this", what,
+			"start it, or remove it from authorization-plugins; then repeat this", what,
 			s->file->path, name, why);
 	setup_report(s, "notice", what, s->file->path, name, why);
 	return 0;
@@ -217,7 +213,7 @@ int setup_check_plugin(struct setup *s, const char *name, bool answers)
 	bool found = dockerd_find_plugin(name, path, sizeof(path));
 
 	if (managed == 0)
-		return refuse_plugin(s, name, "is a managed one and disabled");
+		return refuse_plugin(s, name, "is managed and disabled");
 	if (managed > 0)
 		return 0;
 	if (found && path[0] && answers) {
@@ -228,18 +224,18 @@ int setup_check_plugin(struct setup *s, const char *name, bool answers)
 		return refuse_plugin(s, name, why);
 	}
 	if (managed == -1 && !found)
-		return refuse_plugin(s, name, "is not there");
+		return refuse_plugin(s, name, "does not exist");
 	if (answers)
-		setup_report(s, "notice", "whether the plugin %s answers was not looked at", name);
+		setup_report(s, "notice", "dsp cannot check whether the plugin %s answers", name);
 	return 0;
 }
 
 const char *setup_advice(const struct err *e)
 {
 	if (e->code == EPERM || e->code == EACCES)
-		return "is one of them immutable (lsattr), or guarded by SELinux or AppArmor?";
+		return "check whether one of them is immutable (lsattr), or whether SELinux or AppArmor protects it";
 	if (e->code == EXDEV || e->code == EBUSY)
-		return "the file is a mount point: change the file that is mounted there";
+		return "the file is a mount point: edit the file that is mounted there";
 	if (e->code == ESTALE)
 		return "repeat this";
 	return NULL;
@@ -267,22 +263,24 @@ int setup_reload(struct setup *s, enum probe_result wanted, struct err *e)
 	uint64_t until = clock_now() + PROOF_MS;
 	enum probe_result probe;
 
-	/* systemctl reload docker sends the same. */
+	/* systemctl reload docker does the same. */
 	if (kill(s->dockerd->pid, SIGHUP) != 0)
-		return FAIL(e, errno, "SIGHUP for dockerd (process %d)", (int)s->dockerd->pid);
-	setup_report(s, "ok", "SIGHUP for dockerd: it reads the file again");
+		return FAIL(e, errno, "cannot send SIGHUP to dockerd (process %d)",
+			(int)s->dockerd->pid);
+	setup_report(s, "ok", "sent SIGHUP to dockerd, which reads the file again");
 	do {
 		/* Until dockerd has read the file, it may make the probe wait for a dead dsp. */
 		(void)poll(NULL, 0, PAUSE_MS);
 		if (kill(s->dockerd->pid, 0) != 0 && errno == ESRCH)
-			return FAIL(e, 0, "dockerd has ended");
+			return FAIL(e, 0, "dockerd has exited");
 		probe = dockerd_api_probe(s->dockerd, s->socket, e);
 		if (probe == wanted)
 			return 0;
 	} while (clock_now() < until);
 	if (probe == PROBE_NOT_ASKED)
-		return FAIL(e, 0, "dockerd does not ask %s, 20 s after the SIGHUP", s->name);
+		return FAIL(
+			e, 0, "dockerd was reloaded 20 s ago and still does not ask %s", s->name);
 	if (probe == PROBE_ASKED)
-		return FAIL(e, 0, "dockerd still asks %s, 20 s after the SIGHUP", s->name);
+		return FAIL(e, 0, "dockerd was reloaded 20 s ago and still asks %s", s->name);
 	return -1;
 }

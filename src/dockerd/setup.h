@@ -18,10 +18,10 @@
 
 /* The help of the options that enable and disable share. */
 #define SETUP_OPTIONS_HELP                                                                         \
-	"  --host unix://PATH  the API of the dockerd that is meant (DOCKER_HOST)\n"               \
+	"  --host unix://PATH  the socket of dockerd's API (DOCKER_HOST)\n"                        \
 	"  --socket PATH       dsp's socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"           \
 	"  --name NAME         the plugin's name (default: the socket's)\n"                        \
-	"  --dry-run           look at everything, show the change, and make none\n"               \
+	"  --dry-run           check everything and show the change, but make none\n"              \
 	"  --json              print JSON\n"
 
 /* Those options. */
@@ -38,7 +38,7 @@ struct setup {
 	bool json;
 	struct dockerd *dockerd;
 	struct daemon_file *file;
-	bool changed;  /* daemon.json is another than before */
+	bool changed;  /* daemon.json differs from before */
 	json_t *steps; /* with json: the reports so far */
 };
 
@@ -51,7 +51,7 @@ int setup_end(struct setup *s, int status);
 /* Prints one line. kind: "ok", "notice", "would" (with --dry-run), "undo". */
 void setup_report(struct setup *s, const char *kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Prints why the command stops, and what to do (NULL: nothing more). Returns EXIT_FINDINGS. */
+/* Prints why the command stops, and what to do (NULL: no advice). Returns EXIT_FINDINGS. */
 int setup_refuse(struct setup *s, const char *advice, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Each of the following returns 0, or refuses: EXIT_FINDINGS. */
@@ -63,8 +63,8 @@ int setup_find_dockerd(struct setup *s);
 int setup_open_file(struct setup *s, json_t **plugins);
 
 /*
- * Checks that another plugin of the list is there, and answers if that is wanted: dockerd ends at
- * the SIGHUP otherwise.
+ * Checks that another plugin of the list exists and, if answers is set, that it answers: otherwise
+ * dockerd exits at the SIGHUP.
  */
 int setup_check_plugin(struct setup *s, const char *name, bool answers);
 

@@ -19,70 +19,74 @@ struct check {
 /* The most important first; `dsp doctor --list` and the manual print them in this order. */
 static const struct check checks[] = {
 	{ "asked", doctor_check_asked,
-		"dockerd asks this dsp: a GET /_ping with a nonce, sent through dockerd, comes to "
-		"dsp's socket; docker info is no proof",
+		"dockerd asks this dsp: a GET /_ping with a nonce, sent to dockerd, arrives at dsp's "
+		"socket (docker info does not prove this)",
 		"dsp enable" },
-	{ "dockerd", doctor_check_dockerd, "one dockerd runs here and answers on its socket",
-		"see its log; --host unix:///PATH says which one is meant" },
-	{ "serving", doctor_check_serving, "dsp answers on its socket as a plugin must",
+	{ "dockerd", doctor_check_dockerd,
+		"one dockerd runs on this machine and answers on its socket",
+		"read its log; --host unix:///PATH selects another dockerd" },
+	{ "serving", doctor_check_serving, "dspd answers on its socket as a plugin must",
 		"systemctl restart dsp.socket dsp.service" },
 	{ "settings", doctor_check_settings,
-		"the settings in force are good; with broken ones dsp denies everything",
-		"dsp check says what is wrong; then dsp reload" },
+		"the settings in force are valid; with broken ones dsp denies every request",
+		"correct what dsp check reports; then dsp reload" },
 	{ "monitor-mode", doctor_check_monitor,
-		"denials are enforced; in monitor mode they are only recorded",
-		"take DSP_MODE=monitor or \"mode\": \"monitor\" away; then dsp reload" },
+		"dsp enforces denials; in monitor mode it only records them",
+		"remove DSP_MODE=monitor or \"mode\": \"monitor\"; then dsp reload" },
 	{ "named", doctor_check_named, "daemon.json or dockerd's command line names dsp",
 		"dsp enable" },
 	{ "daemon-json", doctor_check_daemon_json,
-		"daemon.json can be read, is JSON without duplicate keys, and its "
-		"authorization-plugins is a list of names in no other spelling",
-		"mend it by hand, before dockerd is started again" },
+		"dockerd can read daemon.json: it is JSON without duplicate keys, and its "
+		"authorization-plugins is a list of names",
+		"correct it by hand, before dockerd is restarted" },
 	{ "flag-and-file", doctor_check_flag_and_file,
-		"nothing stands both on dockerd's command line and in daemon.json: dockerd then "
-		"refuses to start",
-		"take it off the command line (systemctl cat docker, /etc/default/docker)" },
+		"no setting is both on dockerd's command line and in daemon.json: dockerd refuses to "
+		"start with both",
+		"remove it from the command line (systemctl cat docker, /etc/default/docker)" },
 	{ "flag-only", doctor_check_flag_only,
-		"dsp is not named by the command line alone: the first SIGHUP to dockerd (systemctl "
-		"reload docker) drops it without a word",
-		"take --authorization-plugin off dockerd's command line, restart it, then dsp enable" },
+		"daemon.json names dsp, not the command line alone: the first SIGHUP to dockerd "
+		"(systemctl reload docker) removes what only the command line names",
+		"remove --authorization-plugin from dockerd's command line, restart dockerd, then "
+		"dsp enable" },
 	{ "chain", doctor_check_chain,
-		"each plugin that dockerd is told to ask is there; a missing one makes every call wait "
-		"and fail, and dockerd end at the next reload or start",
-		"take what is not there out of authorization-plugins, and only then reload dockerd" },
+		"each plugin that dockerd is configured to ask exists; with a missing one every "
+		"request waits and fails, and dockerd exits at its next reload or start",
+		"remove the missing plugin from authorization-plugins, and only then reload dockerd" },
 	{ "namesake", doctor_check_namesake,
-		"no managed plugin has dsp's name, enabled or not: dockerd asks an enabled one "
-		"instead, and ends at the next reload or start because of a disabled one",
+		"no managed plugin has dsp's name: dockerd asks an enabled one instead of dsp, and "
+		"exits at its next reload or start because of a disabled one",
 		"docker plugin rm -f dsp" },
 	{ "second-socket", doctor_check_second_socket,
-		"dsp's socket is where dockerd looks first for a plugin of its name",
-		"stop what serves the other socket, and remove it" },
+		"dsp's socket is where dockerd looks first for a plugin of this name",
+		"stop the program that listens on the other socket, and remove that socket" },
 	{ "spec-file", doctor_check_spec_file,
-		"no .spec or .json file of dsp's name in /etc/docker/plugins or "
-		"/usr/lib/docker/plugins: dockerd goes by it while the socket is away",
+		"no .spec or .json file in /etc/docker/plugins or /usr/lib/docker/plugins has dsp's "
+		"name: dockerd follows it while dsp's socket is missing",
 		"remove the file" },
 	{ "socket", doctor_check_socket,
-		"dsp's socket is root's with mode 0600, and nobody else can replace it",
-		"chmod 600 and chown root it; its directories are root's, mode 0700 or 0755" },
-	{ "one-dsp", doctor_check_one_dsp, "no other dsp serves",
-		"stop the one that is not wanted" },
+		"dsp's socket belongs to root, has mode 0600, and no other user can replace it",
+		"chown root and chmod 600 it; its directories belong to root, mode 0700 or 0755" },
+	{ "one-dsp", doctor_check_one_dsp, "no other dspd runs",
+		"stop the one that you do not need" },
 	{ "same-version", doctor_check_same_version,
-		"the dsp that serves is of this program's version",
+		"the running dspd and this program have the same version",
 		"systemctl restart dsp.service" },
 	{ "env-file", doctor_check_env_file,
-		"the env file and its directories are root's, and writable for nobody else",
-		"chown root and chmod go-w what is named" },
+		"the env file and its directories belong to root, and no other user can write them",
+		"chown root and chmod go-w the files that are named" },
 	{ "policy-file", doctor_check_policy_file,
-		"the policy file and its directories are root's, and writable for nobody else",
-		"chown root and chmod go-w what is named" },
-	{ "readable", doctor_check_readable, "the user as whom dsp serves can read both files",
-		"chmod a+r the file, or chgrp it to dsp's user" },
+		"the policy file and its directories belong to root, and no other user can write them",
+		"chown root and chmod go-w the files that are named" },
+	{ "readable", doctor_check_readable,
+		"dspd's user can read the env file and the policy file",
+		"chmod a+r the file, or chgrp it to dspd's group" },
 	{ "on-disk", doctor_check_on_disk,
-		"the settings on disk are good, so that the next start or reload takes them",
+		"the settings on disk are valid, so that the next start or reload accepts them",
 		"dsp check" },
-	{ "pending", doctor_check_pending, "what is on disk is what is in force", "dsp reload" },
+	{ "pending", doctor_check_pending, "the settings on disk are the settings in force",
+		"dsp reload" },
 	{ "open-ways", doctor_check_open_ways,
-		"no direct way to root on the host stays open (profile guard leaves them open)",
+		"no direct way to root on the host is open (profile guard leaves them open)",
 		"dsp check lists them; DSP_PROFILE=hardened closes them" },
 	{ "socket-unit", doctor_check_socket_unit,
 		"dsp.socket is enabled, active and not masked, and systemd holds its socket",
@@ -91,40 +95,39 @@ static const struct check checks[] = {
 		"dsp.service is enabled, active and not masked",
 		"systemctl unmask dsp.service; systemctl enable --now dsp.service" },
 	{ "sandbox", doctor_check_sandbox,
-		"no drop-in makes dsp.service weaker: user _dsp, no new privileges, restarted "
-		"always, watched",
-		"systemctl revert dsp.service, or mend the drop-in" },
+		"no drop-in weakens dsp.service: user _dsp, no new privileges, restarted always, with "
+		"a watchdog",
+		"systemctl revert dsp.service, or correct the drop-in" },
 	{ "docker-unit", doctor_check_docker_unit,
-		"docker.service does not require dsp's units: a restart of theirs would stop Docker",
-		"make it Wants= in the drop-in of docker.service; systemctl daemon-reload" },
-	{ "restart", doctor_check_restart, "something starts dsp again when it dies",
-		"have a supervisor run dspd: Docker waits for as long as dsp is away" },
-	{ "version", doctor_check_version, "dockerd's version is one that dsp's tables know",
+		"docker.service does not require dsp's units: a restart of dsp would stop Docker",
+		"use Wants= in the drop-in of docker.service; then systemctl daemon-reload" },
+	{ "restart", doctor_check_restart, "something restarts dspd when it exits",
+		"run dspd under a supervisor: Docker waits while dspd is down" },
+	{ "version", doctor_check_version, "dsp's tables cover this version of dockerd",
 		"update dsp, or dockerd" },
 	{ "bodies", doctor_check_bodies,
-		"dockerd shows plugins every body, or refuses it (29.3.1 and later; CVE-2024-41110, "
-		"CVE-2026-34040 before); what dsp is not shown it denies where it matters",
+		"dockerd shows plugins every body, or refuses it (29.3.1 and later; before: "
+		"CVE-2024-41110, CVE-2026-34040); dsp denies a request whose hidden body matters",
 		"update dockerd to 29.3.1 or later" },
 	{ "grpc", doctor_check_grpc,
-		"dockerd asks about builds over HTTP/2 too; from 29.2 on it does not, whatever the "
-		"policy says",
-		"let only those reach Docker's socket who may build" },
+		"dockerd also asks about builds over HTTP/2; dockerd 29.2 and later does not, "
+		"whatever the policy file says",
+		"let only clients that may build reach Docker's socket" },
 	{ "listeners", doctor_check_listeners,
-		"dockerd asks the clients of its TCP listeners for certificates: without, anybody "
-		"who reaches it is anonymous",
-		"--tlsverify with --tlscacert, --tlscert, --tlskey; or listen on no TCP" },
+		"dockerd verifies client certificates on its TCP listeners; without, every client "
+		"there is anonymous",
+		"--tlsverify with --tlscacert, --tlscert, --tlskey; or do not listen on TCP" },
 	{ "docker-socket", doctor_check_docker_socket,
-		"Docker's sockets are not open to all users of the machine",
-		"chmod 660 the socket" },
+		"not every user of this machine can use Docker's sockets", "chmod 660 the socket" },
 	{ "containerd", doctor_check_containerd,
-		"containerd's sockets are root's alone: who reaches them needs no dockerd",
+		"only root can use containerd's sockets: a client of containerd needs no dockerd",
 		"chmod 660 and chgrp root the socket; [grpc] uid and gid 0 in containerd's configuration" },
 	{ "look-ups", doctor_check_lookups,
-		"dsp sees the sources of mounts as dockerd will: its look-up process runs, and may "
-		"search every directory (CAP_DAC_READ_SEARCH)",
-		"run dsp by dsp.service as it was shipped" },
+		"dspd sees mount sources as dockerd does: its look-up process runs, and can search "
+		"every directory (CAP_DAC_READ_SEARCH)",
+		"run dspd by dsp.service as it was shipped" },
 	{ "isolation", doctor_check_isolation,
-		"what kind of dockerd it is: rootless, user namespaces, live restore", "" },
+		"what kind of dockerd this is: rootless, user namespaces, live restore", "" },
 };
 
 enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
@@ -139,37 +142,26 @@ static const char *const words[] = {
 
 /* --- the report --------------------------------------------------------------------------------*/
 
-/* The worst state, and the checks that found it. */
-struct sum {
+struct report {
+	struct check_result results[CHECKS];
+	size_t counts[CHECK_FAULT + 1]; /* how many checks have each state */
 	enum check_state worst;
-	struct line which;
-	char room[400];
 };
 
-static void count_in(struct sum *v, const struct check *c, enum check_state state)
+static const char *verdict_word(const struct report *r)
 {
-	if (state < v->worst || state < CHECK_UNKNOWN)
-		return;
-	if (state > v->worst)
-		line_init(&v->which, v->room, sizeof(v->room));
-	v->worst = state;
-	line_add(&v->which, "%s%s", v->which.n > 0 ? ", " : "", c->id);
-}
-
-static const char *sum_word(const struct sum *v)
-{
-	if (v->worst == CHECK_FAULT)
+	if (r->worst == CHECK_FAULT)
 		return "not protecting";
-	if (v->worst == CHECK_WARNING)
+	if (r->worst == CHECK_WARNING)
 		return "warnings";
-	return v->worst == CHECK_UNKNOWN ? "unknown" : "healthy";
+	return r->worst == CHECK_UNKNOWN ? "unknown" : "healthy";
 }
 
-static int sum_status(const struct sum *v)
+static int verdict_status(const struct report *r)
 {
-	if (v->worst == CHECK_FAULT)
+	if (r->worst == CHECK_FAULT)
 		return EXIT_UNPROTECTED;
-	return v->worst >= CHECK_UNKNOWN ? EXIT_FINDINGS : EXIT_FINE;
+	return r->worst >= CHECK_UNKNOWN ? EXIT_FINDINGS : EXIT_FINE;
 }
 
 static const char *advice_of(const struct check *c, const struct check_result *result)
@@ -179,69 +171,81 @@ static const char *advice_of(const struct check *c, const struct check_result *r
 	return result->advice.n > 0 ? result->advice.text : c->remedy;
 }
 
-static void print_line(const struct check *c, const struct check_result *result)
-{
-	const char *advice = advice_of(c, result);
-
-	(void)printf("%-8s%-14s %s%s%s\n", words[result->state], c->id, result->text.text,
-		advice[0] ? " -> " : "", advice);
-}
-
-static void print_verdict(const struct sum *v, bool root)
+static void print_verdict(const struct report *r, bool root)
 {
 	static const char *const meaning[] = {
 		[CHECK_OK] = "healthy: dockerd asks this dsp",
 		[CHECK_NOTE] = "healthy: dockerd asks this dsp",
-		[CHECK_UNKNOWN] = "not known to be healthy",
+		[CHECK_UNKNOWN] = "unknown",
 		[CHECK_WARNING] = "warnings",
 		[CHECK_FAULT] = "NOT PROTECTING, or Docker does not work",
 	};
+	const char *before = " (";
 
-	(void)printf("verdict: %s", meaning[v->worst]);
-	if (v->which.n > 0)
-		(void)printf(" (%s)", v->which.text);
-	(void)printf("%s\n", root ? "" : "; run it as root: much could not be looked at");
+	(void)printf("verdict: %s", meaning[r->worst]);
+	for (size_t i = 0; i < CHECKS && r->worst >= CHECK_UNKNOWN; i++) {
+		if (r->results[i].state != r->worst)
+			continue;
+		(void)printf("%s%s", before, checks[i].id);
+		before = ", ";
+	}
+	(void)printf("%s%s\n", r->worst >= CHECK_UNKNOWN ? ")" : "",
+		root ? "" : "; run dsp doctor as root: another user cannot see everything");
 }
 
-static json_t *as_json(const struct check *c, const struct check_result *result)
+/* The worst first, and in each state the most important first. all: also what is well. */
+static void print_text(const struct report *r, bool all, bool root)
 {
-	return json_pack("{s:s, s:s, s:s, s:s}", "id", c->id, "state",
-		result->state == CHECK_FAULT ? "fault" : words[result->state], "text",
-		result->text.text, "advice", advice_of(c, result));
+	for (int state = CHECK_FAULT; state >= (all ? CHECK_OK : CHECK_NOTE); state--) {
+		for (size_t i = 0; i < CHECKS; i++) {
+			const struct check_result *result = &r->results[i];
+
+			if (result->state != (enum check_state)state)
+				continue;
+			(void)printf("%-8s%s: %s\n", words[state], checks[i].id, result->text.text);
+			if (advice_of(&checks[i], result)[0])
+				(void)printf("        -> %s\n", advice_of(&checks[i], result));
+		}
+	}
+	if (!all && r->counts[CHECK_OK] > 0)
+		(void)printf(
+			"ok      %zu checks found nothing wrong; dsp doctor --all lists them\n",
+			r->counts[CHECK_OK]);
+	print_verdict(r, root);
 }
 
-static void print_json(const struct sum *v, json_t *list)
+static void print_json(const struct report *r)
 {
-	json_auto_t *all = json_pack(
-		"{s:s, s:i, s:O}", "verdict", sum_word(v), "status", sum_status(v), "checks", list);
+	json_auto_t *list = json_array();
+	json_auto_t *all = NULL;
 
+	for (size_t i = 0; i < CHECKS; i++) {
+		const struct check_result *result = &r->results[i];
+
+		(void)json_array_append_new(list,
+			json_pack("{s:s, s:s, s:s, s:s}", "id", checks[i].id, "state",
+				result->state == CHECK_FAULT ? "fault" : words[result->state],
+				"text", result->text.text, "advice",
+				advice_of(&checks[i], result)));
+	}
+	all = json_pack("{s:s, s:i, s:O}", "verdict", verdict_word(r), "status", verdict_status(r),
+		"checks", list);
 	output_json(all);
 }
 
-static int examine(struct doctor *d, bool json)
+static void examine(struct doctor *d, struct report *r)
 {
-	json_auto_t *list = json_array();
-	struct sum v = { .worst = CHECK_OK };
-
-	line_init(&v.which, v.room, sizeof(v.room));
 	doctor_survey(d);
 	for (size_t i = 0; i < CHECKS; i++) {
-		struct check_result result;
+		struct check_result *result = &r->results[i];
 
-		check_result_init(&result);
-		checks[i].run(d, &result);
-		count_in(&v, &checks[i], result.state);
-		if (json)
-			(void)json_array_append_new(list, as_json(&checks[i], &result));
-		else
-			print_line(&checks[i], &result);
+		check_result_init(result);
+		checks[i].run(d, result);
+		r->counts[result->state]++;
+		if (result->state > r->worst)
+			r->worst = result->state;
 	}
-	if (json)
-		print_json(&v, list);
-	else
-		print_verdict(&v, d->root);
 	doctor_free(d);
-	return sum_status(&v);
 }
 
 /* --- the command -------------------------------------------------------------------------------*/
@@ -268,13 +272,15 @@ static int print_list(bool json)
 struct arguments {
 	const char *host;
 	const char *socket;
+	bool all;
 	bool json;
 	bool list;
 };
 
 static const struct option options[] = { { "host", required_argument, NULL, 'h' },
-	{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
-	{ "list", no_argument, NULL, 'l' }, { NULL, 0, NULL, 0 } };
+	{ "socket", required_argument, NULL, 's' }, { "all", no_argument, NULL, 'a' },
+	{ "json", no_argument, NULL, 'j' }, { "list", no_argument, NULL, 'l' },
+	{ NULL, 0, NULL, 0 } };
 
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
@@ -285,6 +291,8 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 			a->host = optarg;
 		else if (o == 's')
 			a->socket = optarg;
+		else if (o == 'a')
+			a->all = true;
 		else if (o == 'j')
 			a->json = true;
 		else if (o == 'l')
@@ -293,12 +301,12 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 			return EXIT_USAGE;
 	}
 	if (optind < argc)
-		return command_usage("doctor", "%s: not expected", argv[optind]);
+		return command_usage("doctor", "%s: unexpected argument", argv[optind]);
 	if (a->host && strncmp(a->host, "unix:///", 8) != 0)
-		return command_usage("doctor", "--host %s: it may be unix:///PATH", a->host);
+		return command_usage("doctor", "--host %s: it must be unix:///PATH", a->host);
 	if (a->socket && (a->socket[0] != '/' || strlen(a->socket) >= 256))
 		return command_usage(
-			"doctor", "--socket %s: it may be an absolute path", a->socket);
+			"doctor", "--socket %s: it must be an absolute path", a->socket);
 	return 0;
 }
 
@@ -307,13 +315,15 @@ static int run_doctor(int argc, char **argv)
 	struct arguments a = { .host = NULL };
 	int rc = parse_arguments(&a, argc, argv);
 	AUTO_MEM struct doctor *d = NULL;
+	AUTO_MEM struct report *r = NULL;
 
 	if (rc != 0)
 		return rc;
 	if (a.list)
 		return print_list(a.json);
 	d = mem_array(1, sizeof(*d));
-	if (!d) {
+	r = mem_array(1, sizeof(*r));
+	if (!d || !r) {
 		(void)fprintf(stderr, "dsp doctor: out of memory\n");
 		return EXIT_FINDINGS;
 	}
@@ -321,25 +331,31 @@ static int run_doctor(int argc, char **argv)
 	d->root = geteuid() == 0;
 	if (a.socket)
 		text_copy(span_of(a.socket), d->socket, sizeof(d->socket));
-	return examine(d, a.json);
+	examine(d, r);
+	if (a.json)
+		print_json(r);
+	else
+		print_text(r, a.all, geteuid() == 0);
+	return verdict_status(r);
 }
 
 const struct command doctor_command = {
 	.name = "doctor",
-	.arguments = "[--host unix:///PATH] [--socket PATH] [--json] [--list]",
+	.arguments = "[--host unix:///PATH] [--socket PATH] [--all] [--json] [--list]",
 	.run = run_doctor,
 	.options = options,
-	.summary = "look whether dsp is asked and well, and what is wrong or weak",
+	.summary = "check that dockerd asks dsp, that dsp works, and list weak spots",
 	.help = "  --host unix:///PATH  dockerd's socket (DOCKER_HOST; default: the usual one)\n"
 		"  --socket PATH        dsp's socket (default " SETTINGS_SOCKET ", or that of the\n"
 		"                       managed plugin dsp)\n"
+		"  --all                also print the checks that found nothing wrong\n"
 		"  --json               print JSON\n"
-		"  --list               print the checks: name, what is so when all is well, what to\n"
-		"                       do when not; tabs between them\n"
+		"  --list               print the table of checks: name, what is true when the check\n"
+		"                       passes, what to do otherwise; with tabs between them\n"
 		"\n"
-		"It changes nothing, and no wait is long. One line a check: ok, note, unknown (it could not\n"
-		"be looked at), warning or FAULT, and after an arrow what to do.\n"
-		"Status 0: healthy; 1: a warning, or something is unknown (without root, for instance);\n"
-		"3: a FAULT: dockerd does not ask this dsp, asks it in vain, or only in monitor mode, or\n"
-		"it can be bypassed right now; 2: wrong usage.\n",
+		"It changes nothing, and waits at most some seconds. It prints the worst first: FAULT,\n"
+		"warning, unknown (it cannot see this), note; and after an arrow what to do.\n"
+		"Status 0: healthy; 1: a warning, or something is unknown (as without root); 3: a FAULT:\n"
+		"dockerd does not ask this dsp, dsp does not answer, is in monitor mode, or can be\n"
+		"bypassed now; 2: wrong usage.\n",
 };

@@ -1,4 +1,4 @@
-/* The doctor's checks of dockerd's version, of the ways to it, and of those that bypass it. */
+/* The doctor's checks of dockerd's version, of its listeners, and of ways that bypass it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static bool report_unknown_version(const struct doctor *d, struct check_result *
 {
 	if (version_of(d) > 0)
 		return false;
-	check_result_add(result, CHECK_UNKNOWN, "dockerd's version is not known");
+	check_result_add(result, CHECK_UNKNOWN, "dockerd's version is unknown");
 	return true;
 }
 
@@ -51,8 +51,8 @@ void doctor_check_version(const struct doctor *d, struct check_result *result)
 			"%s is older than 17.05, the oldest that dsp knows", d->dockerd->version);
 	else if (version > NEWEST)
 		check_result_add(result, CHECK_NOTE,
-			"%s is newer than 29, the newest that dsp knows: what is new in it is denied "
-			"(power unknown)",
+			"%s is newer than 29, the newest that dsp knows: dsp denies requests that are new "
+			"in it (power unknown)",
 			d->dockerd->version);
 	else
 		check_result_add(result, CHECK_OK, "%s", d->dockerd->version);
@@ -71,10 +71,11 @@ void doctor_check_bodies(const struct doctor *d, struct check_result *result)
 			"(CVE-2024-41110); dsp denies what it is not shown",
 			d->dockerd->version);
 	else
-		check_result_add(result, CHECK_OK, "%s shows or refuses them", d->dockerd->version);
+		check_result_add(
+			result, CHECK_OK, "%s shows or refuses every body", d->dockerd->version);
 }
 
-/* Whether the policy denies the power: dockerd grants it without asking dsp. */
+/* Whether the policy closes the power, which dockerd gives without asking dsp. */
 static bool closes(const struct doctor *d, enum power p)
 {
 	struct subject anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
@@ -87,23 +88,23 @@ void doctor_check_grpc(const struct doctor *d, struct check_result *result)
 {
 	enum { UNASKED = 290200 };
 	enum check_state state = CHECK_WARNING;
-	const char *settings = "what the settings say of them is not known";
+	const char *settings = "whether the settings close them is unknown";
 
 	if (report_unknown_version(d, result))
 		return;
 	if (version_of(d) < UNASKED) {
 		check_result_add(
-			result, CHECK_OK, "%s asks about all of them", d->dockerd->version);
+			result, CHECK_OK, "%s asks about every build", d->dockerd->version);
 		return;
 	}
 	if (d->config_ok && (closes(d, POWER_BUILD) || closes(d, POWER_PRUNE))) {
-		settings = "the settings close them, which no plugin can";
+		settings = "the settings close them, but no plugin can";
 	} else if (d->config_ok) {
 		state = CHECK_NOTE;
-		settings = "the settings allow them anyhow";
+		settings = "the settings allow them too";
 	}
 	check_result_add(result, state,
-		"%s lets builds and prunes of their cache over HTTP/2 through unasked; %s",
+		"%s executes builds and prunes of the build cache over HTTP/2 without asking dsp; %s",
 		d->dockerd->version, settings);
 }
 
@@ -153,15 +154,15 @@ static void report_open_host(struct check_result *result, const char *host)
 	if (host && strncmp(host, "unix://", 7) != 0 && strncmp(host, "fd://", 5) != 0 &&
 		host[0] != '\0')
 		check_result_add(result, CHECK_WARNING,
-			"%s takes any client, without a certificate: all of them are anonymous to dsp",
+			"%s accepts every client without a certificate: all are anonymous to dsp",
 			host);
 }
 
 static void report_handed_socket(void *ctx, const char *address)
 {
 	check_result_add(ctx, CHECK_WARNING,
-		"systemd listens on %s for dockerd (docker.socket), which takes any client there, "
-		"without a certificate: all of them are anonymous to dsp",
+		"systemd listens on %s for dockerd (docker.socket), which accepts every client "
+		"there without a certificate: all are anonymous to dsp",
 		address);
 }
 
@@ -172,12 +173,11 @@ void doctor_check_listeners(const struct doctor *d, struct check_result *result)
 	size_t at = 0;
 
 	if (!d->dockerd || d->dockerd->pid == 0) {
-		check_result_add(
-			result, CHECK_UNKNOWN, "dockerd's command line cannot be looked at");
+		check_result_add(result, CHECK_UNKNOWN, "cannot read dockerd's command line");
 		return;
 	}
 	if (verifies(d)) {
-		check_result_add(result, CHECK_OK, "clients over TCP must show a certificate");
+		check_result_add(result, CHECK_OK, "TCP clients must present a certificate");
 		return;
 	}
 	for (size_t i = 0; i < json_array_size(hosts); i++)
@@ -186,7 +186,7 @@ void doctor_check_listeners(const struct doctor *d, struct check_result *result)
 		report_open_host(result, value);
 	listening_sockets_tcp(d->dockerd->pid, 1, report_handed_socket, result);
 	if (result->state == CHECK_OK)
-		check_result_add(result, CHECK_OK, "it listens on no TCP");
+		check_result_add(result, CHECK_OK, "it does not listen on TCP");
 }
 
 /* --- sockets -----------------------------------------------------------------------------------*/
@@ -294,7 +294,7 @@ static void report_socket(void *ctx, const char *path)
 		check_result_add(s->result, containerd ? CHECK_FAULT : CHECK_WARNING,
 			"all users of this machine can use %s (mode %o)%s", path,
 			(unsigned)(st.st_mode & 07777),
-			containerd ? ", which is root without a word to dockerd" : "");
+			containerd ? ": a client there is root, and dockerd does not see it" : "");
 		check_result_advise(s->result, "chmod o-rwx %s", path);
 	}
 	if ((bits & S_IWGRP) == 0 || st.st_gid == 0)
@@ -302,7 +302,7 @@ static void report_socket(void *ctx, const char *path)
 	write_group(st.st_gid, group, sizeof(group));
 	check_result_add(s->result, containerd ? CHECK_WARNING : CHECK_NOTE,
 		"group %s can use %s%s", group, path,
-		containerd ? ", which is root without a word to dockerd" : "");
+		containerd ? ": a client there is root, and dockerd does not see it" : "");
 }
 
 static void report_sockets(const struct doctor *d, struct check_result *result, bool containerd)
@@ -310,13 +310,16 @@ static void report_sockets(const struct doctor *d, struct check_result *result, 
 	struct sockets s = { .result = result, .containerd = containerd };
 
 	if (!d->root || !d->dockerd || d->dockerd->pid == 0)
-		check_result_add(result, CHECK_UNKNOWN, "which they are cannot be told");
+		check_result_add(result, CHECK_UNKNOWN,
+			d->root ? "no dockerd runs" : "only root can find them");
 	else if (listening_sockets_all(d->dockerd->pid, report_socket, &s) < 0)
-		check_result_add(result, CHECK_UNKNOWN, "which they are cannot be read");
+		check_result_add(
+			result, CHECK_UNKNOWN, "cannot read which sockets dockerd listens on");
 	else if (result->state == CHECK_OK && s.seen == 0 && containerd)
-		check_result_add(result, CHECK_NOTE, "none is seen on this machine");
+		check_result_add(
+			result, CHECK_NOTE, "found no socket of containerd on this machine");
 	else
-		check_result_add(result, CHECK_OK, "root's alone");
+		check_result_add(result, CHECK_OK, "only root can use them");
 }
 
 void doctor_check_docker_socket(const struct doctor *d, struct check_result *result)
@@ -338,28 +341,28 @@ void doctor_check_lookups(const struct doctor *d, struct check_result *result)
 
 	if (d->managed) {
 		check_result_add(result, CHECK_NOTE,
-			"a managed plugin sees no file of the host: sources are judged by their text");
+			"a managed plugin cannot see the host's files: dsp goes by the text of mount sources");
 		return;
 	}
 	if (!json_is_object(o)) {
-		check_result_add(result, CHECK_UNKNOWN, "dsp does not tell");
+		check_result_add(result, CHECK_UNKNOWN, "dspd does not report it");
 		return;
 	}
 	if (!json_is_true(json_object_get(o, "running"))) {
 		check_result_add(result, CHECK_FAULT,
-			"the look-up process has ended: each mount of the host is denied");
+			"the look-up process has exited: dsp denies every mount of a host path");
 		check_result_advise(result, "systemctl restart dsp.service");
 	}
 	if (!json_is_true(json_object_get(o, "sees_all")))
 		check_result_add(result, CHECK_NOTE,
-			"dsp may not search directories that are closed to its user: sources there "
-			"ask for every power that is closed");
+			"dspd cannot search directories that are closed to its user: a mount from there "
+			"needs every power that is closed");
 	if (trouble)
 		text_escape(span_of(trouble), text, sizeof(text));
 	if (failures > 0)
-		check_result_add(result, CHECK_NOTE, "%lld look-ups failed; the last: %s",
+		check_result_add(result, CHECK_NOTE, "%lld look-ups failed; the last one: %s",
 			(long long)failures, text);
-	check_result_add(result, CHECK_OK, "dsp may search every directory");
+	check_result_add(result, CHECK_OK, "dspd can search every directory");
 }
 
 /* --- the rest ----------------------------------------------------------------------------------*/
@@ -371,17 +374,15 @@ void doctor_check_isolation(const struct doctor *d, struct check_result *result)
 	bool live;
 
 	if (!d->dockerd || d->dockerd->pid == 0) {
-		check_result_add(
-			result, CHECK_UNKNOWN, "dockerd's command line cannot be looked at");
+		check_result_add(result, CHECK_UNKNOWN, "cannot read dockerd's command line");
 		return;
 	}
 	if (d->dockerd->rootless) {
 		check_result_add(result, CHECK_WARNING,
-			"process %d is another user's: a rootless dockerd looks for plugins in its "
-			"own view of /run and /etc",
+			"process %d runs as another user: a rootless dockerd looks for plugins in its "
+			"own /run and /etc",
 			(int)d->dockerd->pid);
-		check_result_advise(
-			result, "run dsp and dsp doctor inside: rootlesskit's namespaces");
+		check_result_advise(result, "run dspd and dsp doctor in rootlesskit's namespaces");
 		return;
 	}
 	remap = json_object_get(d->file, "userns-remap") ||
@@ -390,7 +391,7 @@ void doctor_check_isolation(const struct doctor *d, struct check_result *result)
 	live = json_is_true(json_object_get(d->file, "live-restore")) ||
 		is_true(dockerd_options_next(d->dockerd, "live-restore", &at));
 	check_result_add(result, CHECK_OK,
-		"not rootless; root in containers is %s; containers %s a restart of "
-		"dockerd",
-		remap ? "another user (userns-remap)" : "root", live ? "outlive" : "end with");
+		"not rootless; root in containers is %s; containers %s when dockerd restarts",
+		remap ? "another user (userns-remap)" : "root on the host",
+		live ? "keep running" : "stop");
 }

@@ -1,4 +1,4 @@
-/* The doctor's first checks: does dockerd ask dsp, does dsp answer, and are its settings good? */
+/* The doctor's first checks: does dockerd ask dsp, does dsp answer, are its settings valid? */
 #include <errno.h>
 #include <stdio.h>
 
@@ -24,33 +24,34 @@ static void advise_reload(const struct doctor *d, struct check_result *result, c
 static void report_not_asked(const struct doctor *d, struct check_result *result)
 {
 	check_result_add(result, CHECK_FAULT,
-		"dockerd (process %d) answers and does not ask this dsp", (int)d->dockerd->pid);
+		"dockerd (process %d) answers requests without asking this dsp",
+		(int)d->dockerd->pid);
 	if (d->namesake == 1) {
 		check_result_add(result, CHECK_FAULT,
-			"it asks the managed plugin %s instead, or nobody", d->name);
+			"it asks the managed plugin %s instead, or no plugin", d->name);
 		advise_reload(d, result, "docker plugin rm -f dsp, and then ");
 	} else if (doctor_in_file(d) && d->namesake == 0) {
 		check_result_add(result, CHECK_FAULT,
-			"%s names it, and a managed plugin %s was disabled, which took it out of the "
-			"chain; a reload ends dockerd now",
+			"%s names dsp, but somebody disabled the managed plugin %s, so dockerd "
+			"stopped asking it; dockerd exits at its next reload",
 			d->dockerd->config_file, d->name);
 		check_result_advise(result,
-			"docker plugin enable %s, and only then kill -HUP %d; or docker "
-			"plugin rm %s when the dsp on the host is wanted",
+			"docker plugin enable %s, and only then kill -HUP %d; or, to use the "
+			"dsp on the host, docker plugin rm %s",
 			d->name, (int)d->dockerd->pid, d->name);
 	} else if (doctor_in_file(d)) {
 		check_result_add(result, CHECK_FAULT,
-			"%s names it, but that was not read since, or another plugin took its name",
+			"%s names dsp, but dockerd has not read it since, or another plugin has its name",
 			d->dockerd->config_file);
 		advise_reload(d, result, "");
 	} else if (doctor_in_flags(d)) {
 		check_result_add(result, CHECK_FAULT,
-			"its command line names it, and a SIGHUP has dropped that");
+			"its command line names dsp, but a SIGHUP made dockerd forget that");
 		check_result_advise(result,
-			"take --authorization-plugin off dockerd's command line, restart it, then dsp "
-			"enable");
+			"remove --authorization-plugin from dockerd's command line, restart "
+			"dockerd, then dsp enable");
 	} else {
-		check_result_add(result, CHECK_FAULT, "nobody has told it to");
+		check_result_add(result, CHECK_FAULT, "no configuration names dsp");
 	}
 }
 
@@ -62,22 +63,21 @@ static void report_no_probe(const struct doctor *d, struct check_result *result)
 			"only root can send a probe and see whether it arrives");
 		check_result_advise(result, "sudo dsp doctor");
 	} else if (!runs(d)) {
-		check_result_add(result, CHECK_FAULT, "there is no dockerd to ask anybody");
-		check_result_advise(result, "see the line dockerd");
+		check_result_add(result, CHECK_FAULT, "no dockerd runs");
+		check_result_advise(result, "see check dockerd");
 	} else if (!d->api && !d->status) {
 		check_result_add(result, CHECK_FAULT,
-			"dockerd does not answer, for it waits for a dsp that is "
-			"%s; nothing is let through meanwhile",
-			d->dsp_error.code == ETIMEDOUT ? "hung" : "away");
-		check_result_advise(result, "see the line serving");
+			"dockerd does not answer: it waits for dspd, which %s; dockerd executes no "
+			"request meanwhile",
+			d->dsp_error.code == ETIMEDOUT ? "hangs" : "does not run");
+		check_result_advise(result, "see check serving");
 	} else if (!d->api) {
-		check_result_add(
-			result, CHECK_FAULT, "no probe could be sent: %s", d->api_error.text);
-		check_result_advise(result, "see the line dockerd");
+		check_result_add(result, CHECK_FAULT, "cannot send a probe: %s", d->api_error.text);
+		check_result_advise(result, "see check dockerd");
 	} else {
-		check_result_add(result, CHECK_FAULT, "the probe did not come back: %s",
-			d->probe_error.text);
-		check_result_advise(result, "see the lines serving and chain");
+		check_result_add(
+			result, CHECK_FAULT, "the probe did not arrive: %s", d->probe_error.text);
+		check_result_advise(result, "see checks serving and chain");
 	}
 }
 
@@ -85,7 +85,7 @@ void doctor_check_asked(const struct doctor *d, struct check_result *result)
 {
 	if (d->probe == PROBE_ASKED)
 		check_result_add(result, CHECK_OK,
-			"dockerd (process %d) asked the dsp on %s about a probe",
+			"dockerd (process %d) asked the dspd on %s about a probe",
 			(int)d->dockerd->pid, d->socket);
 	else if (d->probe == PROBE_NOT_ASKED)
 		report_not_asked(d, result);
@@ -102,25 +102,24 @@ void doctor_check_dockerd(const struct doctor *d, struct check_result *result)
 			result, d->root ? CHECK_FAULT : CHECK_UNKNOWN, "%s", d->dockerd_error.text);
 		check_result_advise(result, "%s", d->root ? "" : "sudo dsp doctor");
 	} else if (!runs(d)) {
-		check_result_add(result, CHECK_FAULT, "none runs here");
+		check_result_add(result, CHECK_FAULT, "no dockerd runs on this machine");
 		check_result_advise(result,
-			d->systemd ? "journalctl -eu docker says why it ended"
-				   : "its log says why it ended");
+			d->systemd ? "journalctl -eu docker shows why it ended"
+				   : "its log shows why it ended");
 	} else if (!d->api && !d->status) {
 		check_result_add(result, CHECK_FAULT, "process %d does not answer: %s",
 			(int)d->dockerd->pid, d->api_error.text);
-		check_result_advise(result, "see the line serving: dockerd answers when dsp does");
+		check_result_advise(result, "see check serving: dockerd answers when dspd does");
 	} else if (!d->api) {
 		check_result_add(result, CHECK_FAULT,
-			"process %d does not answer, and dsp does: %s", (int)d->dockerd->pid,
+			"process %d does not answer, although dspd does: %s", (int)d->dockerd->pid,
 			d->api_error.text);
 		check_result_advise(result,
-			"look at its state (ps -o stat %d), at its log, and at the line "
-			"chain",
+			"look at its state (ps -o stat %d), at its log, and at check chain",
 			(int)d->dockerd->pid);
 	} else {
 		check_result_add(result, CHECK_OK, "version %s, process %d, %s",
-			d->dockerd->version[0] ? d->dockerd->version : "not known",
+			d->dockerd->version[0] ? d->dockerd->version : "unknown",
 			(int)d->dockerd->pid, d->dockerd->socket);
 	}
 }
@@ -131,8 +130,7 @@ static void advise_start(const struct doctor *d, struct check_result *result)
 {
 	if (!d->systemd)
 		check_result_advise(result,
-			"start it: dspd; in the meantime nothing can be done "
-			"through Docker: dsp-break-glass(7)");
+			"start dspd; until then Docker answers no request: see dsp-break-glass(7)");
 }
 
 void doctor_check_serving(const struct doctor *d, struct check_result *result)
@@ -147,27 +145,27 @@ void doctor_check_serving(const struct doctor *d, struct check_result *result)
 	}
 	if (d->status) {
 		check_result_add(result, CHECK_FAULT,
-			"%s: it does not say that it is an authz plugin", d->socket);
+			"%s: its answer does not name it an authorization plugin", d->socket);
 	} else if (d->dsp_error.code == EACCES) {
 		check_result_add(result, CHECK_UNKNOWN, "%s", why);
 		check_result_advise(result, "sudo dsp doctor");
 	} else if (d->dsp_error.code == ETIMEDOUT) {
 		check_result_add(result, CHECK_FAULT,
-			"%s: somebody listens there and does not answer: dsp is "
-			"hung, stopped, or cannot start",
+			"%s: a process listens there and does not answer: dspd hangs, is "
+			"stopped, or cannot start",
 			d->socket);
 		if (!d->systemd && one != 0 && dsp_process_next(one) == 0)
 			check_result_advise(
 				result, "kill -KILL %d; then start it again: dspd", (int)one);
 		else if (!d->systemd)
 			check_result_advise(
-				result, "kill -KILL the dsp that hangs, and start it again");
+				result, "kill -KILL the dspd that hangs, and start it again");
 		check_result_advise(result,
 			"systemctl kill -s KILL dsp.service; journalctl "
-			"_SYSTEMD_UNIT=dsp.service says more");
+			"_SYSTEMD_UNIT=dsp.service shows more");
 	} else if (d->dsp_error.code == ECONNREFUSED) {
 		check_result_add(result, CHECK_FAULT,
-			"%s is there, and nobody listens: dsp is dead", d->socket);
+			"%s exists, but no process listens there: dspd has died", d->socket);
 	} else {
 		check_result_add(result, CHECK_FAULT, "%s", why);
 	}
@@ -177,7 +175,7 @@ void doctor_check_serving(const struct doctor *d, struct check_result *result)
 static void report_no_status(const struct doctor *d, struct check_result *result)
 {
 	check_result_add(result, CHECK_UNKNOWN, "%s",
-		d->dsp_error.code == EACCES ? "only root can ask dsp" : "dsp does not answer");
+		d->dsp_error.code == EACCES ? "only root can ask dspd" : "dspd does not answer");
 }
 
 void doctor_check_settings(const struct doctor *d, struct check_result *result)
@@ -185,7 +183,8 @@ void doctor_check_settings(const struct doctor *d, struct check_result *result)
 	if (!d->status)
 		report_no_status(d, result);
 	else if (json_is_true(json_object_get(d->status, "broken")))
-		check_result_add(result, CHECK_FAULT, "broken, so that dsp denies everything: %s",
+		check_result_add(result, CHECK_FAULT,
+			"dsp denies every request because its settings are broken: %s",
 			json_string_value(json_object_get(d->status, "reason")));
 	else
 		check_result_add(result, CHECK_OK, "profile %s, %lld rules",
@@ -203,7 +202,7 @@ static void report_monitor_rules(const struct doctor *d, struct check_result *re
 		count += rules->items[i].monitor;
 	if (count > 0)
 		check_result_add(result, CHECK_NOTE,
-			"mode enforce, but for %zu deny rules with \"mode\": \"monitor\" of their own, which deny nothing",
+			"mode enforce, but %zu deny rules have \"mode\": \"monitor\" and deny nothing",
 			count);
 }
 
@@ -215,8 +214,7 @@ void doctor_check_monitor(const struct doctor *d, struct check_result *result)
 		report_no_status(d, result);
 	else if (!mode || strcmp(mode, "enforce") != 0)
 		check_result_add(result, CHECK_FAULT,
-			"mode %s: denials are only recorded, and what they "
-			"would stop is allowed",
+			"mode %s: dsp only records denials, and allows the requests",
 			mode ? mode : "?");
 	else
 		report_monitor_rules(d, result);

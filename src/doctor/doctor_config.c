@@ -13,13 +13,13 @@ enum { FILE_MOST = 1 << 20 };
 
 static const char key[] = DOCKERD_PLUGINS_KEY;
 
-/* False: dockerd was not found, so its file is unknown; reports that. */
+/* False: dockerd was not found, so its file is unknown; adds that to result. */
 static bool has_dockerd(const struct doctor *d, struct check_result *result)
 {
 	if (d->dockerd)
 		return true;
 	check_result_add(result, CHECK_UNKNOWN,
-		"which file and which command line are dockerd's is not known");
+		"dockerd was not found, so its daemon.json and command line are unknown");
 	return false;
 }
 
@@ -38,10 +38,10 @@ static void report_wrong_keys(const struct doctor *d, struct check_result *resul
 	json_object_foreach (d->file, name, value) {
 		if (strcmp(name, key) != 0 && strcasecmp(name, key) == 0) {
 			check_result_add(result, CHECK_WARNING,
-				"%s: \"%s\" is not \"%s\": dockerd knows no such key and refuses "
-				"to start",
+				"%s: \"%s\" is not \"%s\": dockerd does not know this key and "
+				"refuses to start",
 				d->dockerd->config_file, name, key);
-			check_result_advise(result, "write it in small letters");
+			check_result_advise(result, "write it in lower case");
 		}
 	}
 }
@@ -56,8 +56,8 @@ static void report_wrong_list(const struct doctor *d, struct check_result *resul
 	if (good)
 		return;
 	check_result_add(result, CHECK_WARNING,
-		"%s: %s is not a list of names: dockerd refuses to start", d->dockerd->config_file,
-		key);
+		"%s: %s is not a list of names, so dockerd refuses to start",
+		d->dockerd->config_file, key);
 	check_result_advise(result, "write \"%s\": [\"%s\"]", key, d->name);
 }
 
@@ -70,8 +70,10 @@ static void report_rights(const struct doctor *d, struct check_result *result)
 		mem_free(text.text);
 		return;
 	}
-	check_result_add(result, CHECK_WARNING, "%s, and who does can take dsp out", e.text);
-	check_result_advise(result, "chown root and chmod go-w what is named");
+	check_result_add(result, CHECK_WARNING, "%s", e.text);
+	check_result_add(
+		result, CHECK_WARNING, "whoever can write this file can take dsp out of it");
+	check_result_advise(result, "chown root and chmod go-w the files that are named");
 }
 
 void doctor_check_daemon_json(const struct doctor *d, struct check_result *result)
@@ -79,10 +81,10 @@ void doctor_check_daemon_json(const struct doctor *d, struct check_result *resul
 	if (!has_dockerd(d, result))
 		return;
 	if (is_absent(d) && !d->dockerd->config_named) {
-		check_result_add(result, CHECK_OK, "there is no %s", d->dockerd->config_file);
+		check_result_add(result, CHECK_OK, "%s does not exist", d->dockerd->config_file);
 	} else if (is_absent(d)) {
 		check_result_add(result, CHECK_WARNING,
-			"there is no %s, which --config-file names: dockerd refuses to start",
+			"%s does not exist, although --config-file names it: dockerd refuses to start",
 			d->dockerd->config_file);
 		check_result_advise(result, "write it: {\"%s\": [\"%s\"]}", key, d->name);
 	} else if (!d->file) {
@@ -92,14 +94,14 @@ void doctor_check_daemon_json(const struct doctor *d, struct check_result *resul
 	} else {
 		if (d->duplicate_keys) {
 			check_result_add(result, CHECK_WARNING,
-				"%s has a key twice: dockerd takes the last of them, and dsp enable none",
+				"%s has a key twice: dockerd uses the last one, and dsp enable refuses the file",
 				d->dockerd->config_file);
-			check_result_advise(result, "take one of them out");
+			check_result_advise(result, "remove one of them");
 		}
 		report_wrong_keys(d, result);
 		report_wrong_list(d, result);
 		report_rights(d, result);
-		check_result_add(result, CHECK_OK, "%s is well-formed", d->dockerd->config_file);
+		check_result_add(result, CHECK_OK, "dockerd can read %s", d->dockerd->config_file);
 	}
 }
 
@@ -119,9 +121,9 @@ static void report_typo(const struct doctor *d, struct check_result *result, con
 	if (s.word.n > 0 || strcasecmp(name, d->name) == 0 ||
 		memmem(whole.s, whole.n, ours.s, ours.n)) {
 		check_result_add(result, result->state,
-			"it is told to ask \"%s\", which is not \"%s\"", name, d->name);
+			"it is configured to ask \"%s\", which is not \"%s\"", name, d->name);
 		check_result_advise(
-			result, "write \"%s\" in its place; then kill -HUP dockerd", d->name);
+			result, "write \"%s\" instead; then kill -HUP dockerd", d->name);
 	}
 }
 
@@ -162,7 +164,10 @@ void doctor_check_named(const struct doctor *d, struct check_result *result)
 	}
 	check_result_add(result, d->probe == PROBE_ASKED ? CHECK_WARNING : CHECK_FAULT,
 		"neither %s nor dockerd's command line names \"%s\"%s", d->dockerd->config_file,
-		d->name, d->probe == PROBE_ASKED ? ": the next reload or start drops it" : "");
+		d->name,
+		d->probe == PROBE_ASKED
+			? ": after the next reload or start dockerd does not ask dsp"
+			: "");
 	each_name(d, result, report_typo);
 }
 
@@ -201,12 +206,12 @@ void doctor_check_flag_and_file(const struct doctor *d, struct check_result *res
 			continue;
 		if (is_flag_too(d, name))
 			check_result_add(result, CHECK_WARNING,
-				"%s is on dockerd's command line and in %s: it refuses to start "
-				"with both",
+				"%s is both on dockerd's command line and in %s: dockerd refuses to "
+				"start with both",
 				name, d->dockerd->config_file);
 	}
 	if (result->state == CHECK_OK)
-		check_result_add(result, CHECK_OK, "nothing is in both");
+		check_result_add(result, CHECK_OK, "no setting is in both");
 }
 
 void doctor_check_flag_only(const struct doctor *d, struct check_result *result)
@@ -215,9 +220,10 @@ void doctor_check_flag_only(const struct doctor *d, struct check_result *result)
 		return;
 	if (doctor_in_flags(d) && !doctor_in_file(d))
 		check_result_add(result, CHECK_WARNING,
-			"only --authorization-plugin names %s: the first SIGHUP drops it", d->name);
+			"only --authorization-plugin names %s: after the first SIGHUP dockerd does not ask it",
+			d->name);
 	else
-		check_result_add(result, CHECK_OK, "not the command line alone");
+		check_result_add(result, CHECK_OK, "the command line alone does not name dsp");
 }
 
 /* --- the chain ---------------------------------------------------------------------------------*/
@@ -237,17 +243,17 @@ static void report_missing_plugin(
 	managed = doctor_managed(d, name, &e);
 	if (managed == 0)
 		check_result_add(result, bad,
-			"the managed plugin \"%s\" is disabled: dockerd ends at the next reload, and "
-			"does not start with it",
+			"the managed plugin \"%s\" is disabled: dockerd exits at its next reload, and "
+			"cannot start with it",
 			name);
 	else if (managed == -1)
 		check_result_add(result, bad,
-			"there is no plugin \"%s\": calls fail once it is asked, dockerd ends 15 "
-			"seconds after the next reload, and does not start with it",
+			"no plugin \"%s\" exists: requests fail when dockerd asks it; dockerd exits 15 "
+			"seconds after its next reload, and cannot start with it",
 			name);
 	else if (managed == -2)
 		check_result_add(result, CHECK_UNKNOWN,
-			"whether there is a plugin \"%s\" cannot be told", name);
+			"cannot find out whether the plugin \"%s\" exists", name);
 }
 
 /* Reports the other plugins of the list, and whether ours is in it twice. */
@@ -274,7 +280,7 @@ static void report_order(const struct doctor *d, struct check_result *result)
 			result, CHECK_NOTE, "\"%s\" is in the list %zu times", d->name, ours);
 	if (ours > 0 && before + after > 0)
 		check_result_add(result, CHECK_NOTE,
-			"other plugins: %zu before dsp, %zu after it; any of them can deny, none can allow "
+			"other plugins: %zu before dsp, %zu after it; each can deny more, none can allow "
 			"what dsp denies",
 			before, after);
 }
@@ -285,5 +291,6 @@ void doctor_check_chain(const struct doctor *d, struct check_result *result)
 		return;
 	each_name(d, result, report_missing_plugin);
 	report_order(d, result);
-	check_result_add(result, CHECK_OK, "no other plugin is asked, or all are there");
+	check_result_add(
+		result, CHECK_OK, "every other plugin of the list exists, or there is none");
 }

@@ -1,4 +1,4 @@
-/* The doctor's checks of dsp's own files: who may write them, who can read them, what they set. */
+/* The doctor's checks of dsp's own files: who can write them, who can read them, what they set. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -18,16 +18,15 @@ static bool report_unknown(const struct doctor *d, struct check_result *result)
 {
 	if (d->managed) {
 		check_result_add(result, CHECK_OK,
-			"a managed plugin has them in its own view: docker plugin "
-			"inspect %s",
+			"a managed plugin has them in its own root directory: docker plugin inspect %s",
 			d->name);
 		return true;
 	}
 	if (d->process.known && d->config)
 		return false;
 	check_result_add(result, CHECK_UNKNOWN, "%s",
-		d->root ? "how dsp was started is not known: it does not serve, and has no unit"
-			: "only root can see how dsp was started");
+		d->root ? "dspd is not running and has no systemd unit, so its settings are unknown"
+			: "only root can see how dspd was started");
 	return true;
 }
 
@@ -39,7 +38,7 @@ static const char *policy_path(const struct doctor *d)
 	return d->config ? d->config->settings.policy : "";
 }
 
-/* --- who may write -----------------------------------------------------------------------------*/
+/* --- who can write -----------------------------------------------------------------------------*/
 
 static void report_rights(const struct doctor *d, struct check_result *result, const char *path)
 {
@@ -47,18 +46,18 @@ static void report_rights(const struct doctor *d, struct check_result *result, c
 	struct err e;
 
 	if (path[0] == '\0') {
-		check_result_add(result, CHECK_OK, "none is used");
+		check_result_add(result, CHECK_OK, "dsp uses none");
 		return;
 	}
 	if (trusted_file_read(path, FILE_MOST, &text, &e) == 0) {
 		mem_free(text.text);
-		check_result_add(result, CHECK_OK, "%s is root's", path);
+		check_result_add(result, CHECK_OK, "%s belongs to root", path);
 		return;
 	}
 	check_result_add(
 		result, e.code == EACCES && !d->root ? CHECK_UNKNOWN : CHECK_WARNING, "%s", e.text);
 	if (e.code == ENOENT)
-		check_result_advise(result, "put it there, or take its name out of dsp's settings");
+		check_result_advise(result, "create it, or remove its name from dsp's settings");
 }
 
 void doctor_check_env_file(const struct doctor *d, struct check_result *result)
@@ -153,8 +152,7 @@ static void report_unreadable(struct check_result *result, const struct rights *
 	if (path[0] == '\0' || can_read(r, path))
 		return;
 	check_result_add(result, CHECK_WARNING,
-		"user %u, as whom dsp serves, cannot read %s: its next reload "
-		"fails",
+		"dspd runs as user %u, who cannot read %s: the next dsp reload fails",
 		(unsigned)r->uid, path);
 	check_result_advise(result, "chmod a+r %s, and a+x its directories", path);
 }
@@ -166,13 +164,13 @@ void doctor_check_readable(const struct doctor *d, struct check_result *result)
 	if (report_unknown(d, result))
 		return;
 	if (d->process.pid == 0 || !d->root || !read_rights(d->process.pid, &r)) {
-		check_result_add(result, CHECK_UNKNOWN, "as whom dsp serves is not known");
+		check_result_add(result, CHECK_UNKNOWN, "cannot find out which user dspd runs as");
 		return;
 	}
 	report_unreadable(result, &r, d->process.env_file);
 	report_unreadable(result, &r, policy_path(d));
 	if (result->state == CHECK_OK)
-		check_result_add(result, CHECK_OK, "user %u can", (unsigned)r.uid);
+		check_result_add(result, CHECK_OK, "user %u can read them", (unsigned)r.uid);
 }
 
 /* --- what they set -----------------------------------------------------------------------------*/
@@ -183,9 +181,9 @@ void doctor_check_on_disk(const struct doctor *d, struct check_result *result)
 		return;
 	if (!d->config || !d->config_ok) {
 		check_result_add(result, CHECK_WARNING,
-			"%s: a reload refuses it, and the next start denies everything or fails",
+			"%s: dsp reload refuses it, and after the next start dsp denies every request",
 			d->config_error.text);
-		check_result_advise(result, "mend it; dsp check%s%s%s%s tells all that is wrong",
+		check_result_advise(result, "correct it; dsp check%s%s%s%s lists all errors",
 			d->process.env_file[0] ? " --env-file " : "", d->process.env_file,
 			policy_path(d)[0] ? " " : "", policy_path(d));
 		return;
@@ -195,7 +193,7 @@ void doctor_check_on_disk(const struct doctor *d, struct check_result *result)
 			d->config->findings.count, policy_path(d));
 		check_result_advise(result, "dsp check %s", policy_path(d));
 	}
-	check_result_add(result, CHECK_OK, "they are good");
+	check_result_add(result, CHECK_OK, "the files on disk are valid");
 }
 
 static void compare(
@@ -205,7 +203,7 @@ static void compare(
 
 	if (force && strcmp(force, disk) != 0)
 		check_result_add(result, CHECK_WARNING,
-			"the %s in force is %.19s, and that on disk %.19s", name, force, disk);
+			"the %s in force is %.19s, the one on disk is %.19s", name, force, disk);
 }
 
 void doctor_check_pending(const struct doctor *d, struct check_result *result)
@@ -216,7 +214,7 @@ void doctor_check_pending(const struct doctor *d, struct check_result *result)
 		return;
 	if (!d->status || !d->config || !d->config_ok) {
 		check_result_add(result, CHECK_UNKNOWN, "%s",
-			d->status ? "the settings on disk are not good" : "dsp does not answer");
+			d->status ? "the settings on disk are not valid" : "dspd does not answer");
 		return;
 	}
 	p = &d->config->policy;
@@ -226,5 +224,5 @@ void doctor_check_pending(const struct doctor *d, struct check_result *result)
 	compare(result, d->status, "mode", p->monitor ? "monitor" : "enforce");
 	if (result->state == CHECK_OK)
 		check_result_add(result, CHECK_OK,
-			"env file, policy file, profile and mode are those in force");
+			"env file, policy file, profile and mode on disk are in force");
 }

@@ -19,13 +19,13 @@ void doctor_check_namesake(const struct doctor *d, struct check_result *result)
 		check_result_add(result, CHECK_OK, "dsp itself is the managed plugin %s", d->name);
 	else if (d->namesake == 1)
 		check_result_add(result, d->probe == PROBE_ASKED ? CHECK_WARNING : CHECK_FAULT,
-			"there is a managed plugin %s, enabled: dockerd asks it instead, from its next "
-			"reload or start on at the latest",
+			"the managed plugin %s is enabled: dockerd asks it instead of this dsp, at the "
+			"latest after its next reload or start",
 			d->name);
 	else if (d->namesake == 0)
 		check_result_add(result, CHECK_WARNING,
-			"there is a managed plugin %s, disabled: dockerd ends at the next reload and "
-			"does not start any more",
+			"the managed plugin %s is disabled: dockerd exits at its next reload and cannot "
+			"start again",
 			d->name);
 	else if (d->namesake == -1)
 		check_result_add(result, CHECK_OK, "no managed plugin has the name %s", d->name);
@@ -65,18 +65,18 @@ void doctor_check_second_socket(const struct doctor *d, struct check_result *res
 	if (d->managed) {
 		if (is_first || is_second)
 			check_result_add(result, CHECK_WARNING,
-				"%s is there too, and would be asked when the managed plugin is gone",
+				"%s exists too, and dockerd asks it once the managed plugin is removed",
 				is_first ? first : second);
 	} else if (is_first && !is_same_file(first, d->socket)) {
 		check_result_add(
-			result, CHECK_FAULT, "dockerd finds %s, and not %s", first, d->socket);
+			result, CHECK_FAULT, "dockerd finds %s instead of %s", first, d->socket);
 	} else if (is_first && is_second) {
 		check_result_add(result, CHECK_WARNING,
-			"%s is there too, and dockerd goes to it when it looks while %s is away",
-			second, first);
+			"%s exists too, and dockerd uses it if %s is missing when it looks", second,
+			first);
 	} else if (!is_first && !is_same_file(second, d->socket) && d->status) {
-		check_result_add(result, CHECK_WARNING,
-			"%s is not where dockerd looks, which is %s", d->socket, first);
+		check_result_add(result, CHECK_WARNING, "dockerd does not look at %s, but at %s",
+			d->socket, first);
 		check_result_advise(result, "dspd --socket %s", first);
 	}
 	if (result->state == CHECK_OK)
@@ -98,11 +98,11 @@ static void report_spec_file(const struct doctor *d, struct check_result *result
 	if (S_ISREG(st.st_mode) && file_read(path, 4096, &text, &len, &e) == 0)
 		all = (struct span){ text, len };
 	if (memmem(all.s, all.n, d->socket, strlen(d->socket))) {
-		check_result_add(result, CHECK_NOTE, "%s leads to %s", path, d->socket);
+		check_result_add(result, CHECK_NOTE, "%s points to %s", path, d->socket);
 		return;
 	}
 	check_result_add(result, CHECK_WARNING,
-		"%s leads to \"%.*s\": dockerd goes there when it starts or reloads while %s is away",
+		"%s points to \"%.*s\": dockerd uses that if it starts or reloads while %s is missing",
 		path, (int)span_find(all, '\n'), all.s, d->socket);
 	check_result_advise(result, "rm %s", path);
 }
@@ -144,13 +144,13 @@ static void report_writable_directories(struct check_result *result, const char 
 			continue;
 		if (st.st_uid != 0) {
 			check_result_add(result, CHECK_FAULT,
-				"%s belongs to user %u, who can replace it", directory,
+				"%s belongs to user %u, who can replace the socket", directory,
 				(unsigned)st.st_uid);
 			check_result_advise(result, "chown root %s", directory);
 		} else if ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX)) {
 			check_result_add(result, CHECK_FAULT,
-				"others may write %s (mode %o), and replace it", directory,
-				(unsigned)(st.st_mode & 07777));
+				"other users can write %s (mode %o), and so replace the socket",
+				directory, (unsigned)(st.st_mode & 07777));
 			check_result_advise(result, "chmod go-w %s", directory);
 		}
 	}
@@ -162,10 +162,9 @@ void doctor_check_socket(const struct doctor *d, struct check_result *result)
 
 	if (lstat(d->socket, &st) != 0) {
 		check_result_add(result, errno == EACCES ? CHECK_UNKNOWN : CHECK_FAULT, "%s: %s",
-			d->socket,
-			errno == EACCES ? "only root can look at it" : "there is nothing");
+			d->socket, errno == EACCES ? "only root can look at it" : "no such file");
 		check_result_advise(
-			result, errno == EACCES ? "sudo dsp doctor" : "see the line serving");
+			result, errno == EACCES ? "sudo dsp doctor" : "see check serving");
 		return;
 	}
 	if (!S_ISSOCK(st.st_mode)) {
@@ -178,13 +177,13 @@ void doctor_check_socket(const struct doctor *d, struct check_result *result)
 			(unsigned)st.st_uid);
 	if (st.st_mode & 077)
 		check_result_add(result, CHECK_WARNING,
-			"%s has mode %o: others can ask dsp, reload it, and keep it busy",
+			"%s has mode %o: other users can ask dspd, reload it, and overload it",
 			d->socket, (unsigned)(st.st_mode & 07777));
 	if (result->state != CHECK_OK)
 		check_result_advise(result, "chown root %s; chmod 600 %s", d->socket, d->socket);
 	report_writable_directories(result, d->socket);
 	if (result->state == CHECK_OK)
-		check_result_add(result, CHECK_OK, "%s is root's, mode %o", d->socket,
+		check_result_add(result, CHECK_OK, "%s belongs to root, mode %o", d->socket,
 			(unsigned)(st.st_mode & 07777));
 }
 
@@ -195,10 +194,11 @@ void doctor_check_same_version(const struct doctor *d, struct check_result *resu
 	const char *version = json_string_value(json_object_get(d->status, "version"));
 
 	if (!version)
-		check_result_add(result, CHECK_UNKNOWN, "which version serves is not known");
+		check_result_add(
+			result, CHECK_UNKNOWN, "the version of the running dspd is unknown");
 	else if (strcmp(version, DSP_VERSION) != 0)
-		check_result_add(result, CHECK_WARNING, "dsp %s serves, and this program is %s",
-			version, DSP_VERSION);
+		check_result_add(result, CHECK_WARNING,
+			"the running dspd is version %s, this program is %s", version, DSP_VERSION);
 	else
 		check_result_add(result, CHECK_OK, "both are %s", version);
 }
@@ -210,21 +210,20 @@ void doctor_check_one_dsp(const struct doctor *d, struct check_result *result)
 
 	if (!d->root || (!d->status && d->dsp_error.code == ETIMEDOUT)) {
 		check_result_add(result, CHECK_UNKNOWN,
-			d->root ? "which one is hung is not known"
+			d->root ? "cannot find out which dspd hangs"
 				: "only root can look at all processes");
 		return;
 	}
 	while ((other = dsp_process_next(other)) != 0) {
 		if (other == serving)
 			continue;
-		check_result_add(
-			result, CHECK_WARNING, "process %d is another dsp that serves", (int)other);
+		check_result_add(result, CHECK_WARNING, "process %d is another dspd", (int)other);
 		check_result_advise(result,
-			"kill %d, if it is not wanted (ps -fp %d tells its socket)", (int)other,
+			"if you do not need it: kill %d (ps -fp %d shows its socket)", (int)other,
 			(int)other);
 	}
 	if (result->state == CHECK_OK)
-		check_result_add(result, CHECK_OK, "there is none");
+		check_result_add(result, CHECK_OK, "no other dspd runs");
 }
 
 void doctor_check_open_ways(const struct doctor *d, struct check_result *result)
@@ -235,14 +234,14 @@ void doctor_check_open_ways(const struct doctor *d, struct check_result *result)
 
 	if (d->managed) {
 		check_result_add(result, CHECK_NOTE,
-			"profile %s; its settings are in the managed plugin, which alone can tell",
+			"profile %s; only the managed plugin knows its settings",
 			json_string_value(json_object_get(d->status, "profile")));
 		check_result_advise(
 			result, "docker plugin inspect %s; dsp check with the same flags", d->name);
 		return;
 	}
 	if (!d->config_ok) {
-		check_result_add(result, CHECK_UNKNOWN, "the settings cannot be read");
+		check_result_add(result, CHECK_UNKNOWN, "cannot read the settings");
 		return;
 	}
 	anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
@@ -253,11 +252,12 @@ void doctor_check_open_ways(const struct doctor *d, struct check_result *result)
 	}
 	if (open > 0) {
 		check_result_add(result, CHECK_NOTE,
-			"profile %s leaves %zu direct ways to root on the host open to anybody who "
-			"reaches Docker's socket",
+			"profile %s leaves %zu direct ways to root on the host open to every client of "
+			"Docker's socket",
 			profile_info(d->config->policy.profile)->name, open);
 		check_result_advise(result, "dsp check lists them");
 	} else {
-		check_result_add(result, CHECK_OK, "none is known for anonymous clients");
+		check_result_add(
+			result, CHECK_OK, "no direct way to root is open to anonymous clients");
 	}
 }

@@ -31,7 +31,7 @@ static bool inspect_dsp(struct doctor *d, const char *socket)
 	if (d->status && !json_is_string(json_object_get(d->status, "version"))) {
 		json_decref(d->status);
 		d->status = NULL;
-		err_set(&d->dsp_error, 0, "%s: what answers there is not dsp", socket);
+		err_set(&d->dsp_error, 0, "%s: another program than dspd answers there", socket);
 	}
 	return d->status != NULL;
 }
@@ -43,7 +43,7 @@ static void inspect_api(struct doctor *d)
 	struct http_reply r;
 
 	if (!d->dockerd->socket || d->dockerd->pid == 0) {
-		err_set(&d->api_error, 0, "no socket of its API is known");
+		err_set(&d->api_error, 0, "cannot find the socket of its API");
 		return;
 	}
 	if (http_client_get(d->dockerd->socket, "/_ping", API_MS, &r, &d->api_error) != 0)
@@ -75,7 +75,7 @@ static void inspect_daemon_json(struct doctor *d)
 	if (d->file && !json_is_object(d->file)) {
 		json_decref(d->file);
 		d->file = NULL;
-		err_set(&d->file_error, 0, "%s: it holds no object", d->dockerd->config_file);
+		err_set(&d->file_error, 0, "%s: it is not a JSON object", d->dockerd->config_file);
 	} else if (!d->file) {
 		err_set(&d->file_error, 0, "%s:%d:%d: %s", d->dockerd->config_file, wrong.line,
 			wrong.column, wrong.text);

@@ -22,7 +22,7 @@ static int connect_to(const char *path, struct err *e)
 
 	if (fd < 0 && errno == ENAMETOOLONG)
 		return FAIL(e, 0, "%.80s...: too long for a socket's path", path);
-	return fd >= 0 ? fd : FAIL(e, errno, "%s: nobody can be reached there", path);
+	return fd >= 0 ? fd : FAIL(e, errno, "cannot connect to %s", path);
 }
 
 /* Waits until fd can be read. False and errno: not in time. */
@@ -97,7 +97,7 @@ static int exchange(
 	int rc = -1;
 
 	if (n < 0 || (size_t)n >= sizeof(request))
-		return FAIL(e, EMSGSIZE, "%s: the question is too long", path);
+		return FAIL(e, EMSGSIZE, "%s: the request is too long", path);
 	fd = connect_to(path, e);
 	if (fd < 0)
 		return -1;
@@ -108,7 +108,7 @@ static int exchange(
 	if (rc != 0)
 		err_set(e, errno, "%s: no answer", path);
 	else if (parse_reply(&r, reply.n) != 0)
-		rc = FAIL(e, 0, "%s: what answers there speaks no HTTP", path);
+		rc = FAIL(e, 0, "%s: the program that answers there does not speak HTTP", path);
 	if (rc != 0)
 		mem_free(reply.text);
 	else
@@ -148,7 +148,7 @@ json_t *http_client_ask_dsp(
 	if (!json_is_object(o) || (!status && r.status != 200)) {
 		json_decref(o);
 		o = NULL;
-		err_set(e, 0, "%s: what answers there is not dsp", path);
+		err_set(e, 0, "%s: another program than dspd answers there", path);
 	}
 	http_reply_free(&r);
 	return o;

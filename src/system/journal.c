@@ -46,7 +46,7 @@ int journal_open(struct err *e)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	return fd >= 0 ? fd : FAIL(e, errno, "a socket to the journal");
+	return fd >= 0 ? fd : FAIL(e, errno, "cannot open a socket to the journal");
 }
 
 enum journal_said journal_send(int fd, const char *path, struct span record, struct err *e)
@@ -61,7 +61,7 @@ enum journal_said journal_send(int fd, const char *path, struct span record, str
 
 		if (n >= 0)
 			return JOURNAL_TOOK;
-		err_set(e, errno, "the journal (%s)", path);
+		err_set(e, errno, "cannot write to the journal (%s)", path);
 		if (e->code == ENOENT || e->code == EACCES || e->code == EPERM)
 			return JOURNAL_ABSENT;
 		if (e->code == EAGAIN)

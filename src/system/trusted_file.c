@@ -25,7 +25,7 @@ static int check_owner(const char *path, const struct stat *st, struct err *e)
 		return 0;
 	if (S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX))
 		return 0;
-	return FAIL(e, 0, "%s: others may write it (mode %o); chmod go-w", path,
+	return FAIL(e, 0, "%s: other users can write it (mode %o); chmod go-w", path,
 		(unsigned)(st->st_mode & 07777));
 }
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,7 @@ LONG = 25
 
 
 class Found:
-    """What one run of the doctor told."""
+    """What one run of the doctor reported."""
 
     def __init__(self, status, told, seconds):
         self.status, self.seconds = status, seconds
@@ -143,9 +144,14 @@ def not_asked(w, report):
         changed = set(w.tree().splitlines()) ^ set(before.splitlines())
         check(before and not changed, 'changed: %s' % sorted(changed))
     with report.case('its words for a person'):
+        text = w.sh('/run/lab/dsp doctor --all')
+        named = re.findall(r'^(ok|note) +([a-z-]+): ', text, re.M)
+        check('verdict: healthy' in text and {name for _, name in named} == set(found.checks), text)
+        check(named == sorted(named, key=lambda row: row[0] == 'ok'), 'notes do not come first: ' + text)
         text = w.sh('/run/lab/dsp doctor')
-        check('verdict: healthy' in text and text.count('\n') == len(found.checks) + 1, text)
-        check('\nok      serving ' in text and '\nnote    open-ways ' in text, text)
+        fine = sum(one['state'] == 'ok' for one in found.checks.values())
+        check('\nok      %d checks found nothing wrong; dsp doctor --all lists them\n' % fine in text, text)
+        check('note    open-ways: ' in text and 'serving' not in text, text)
     with report.case('a storm of SIGHUPs makes no false alarm'):
         for _ in range(40):
             w.lab.reload_dockerd()
@@ -166,6 +172,9 @@ def command_line(w, report):
     with report.case('flag and file: dockerd does not start, and doctor says so'):
         w.refuses_to_start('both as a flag and in the configuration file', '--authorization-plugin=dsp')
         w.expect(3, 'asked', 'dockerd')
+        text = w.lab.inside('/run/lab/dsp doctor').text
+        states = re.findall(r'^(FAULT|unknown|note|ok) ', text, re.M)
+        check(states == sorted(states, key=('FAULT', 'unknown', 'note', 'ok').index), 'not the worst first: ' + text)
     with report.case('flag alone, and a SIGHUP: dropped'):
         w.chain(None)
         w.lab.start_dockerd('--authorization-plugin', 'dsp')
@@ -342,7 +351,7 @@ def sick(w, report):
     with report.case('dsp is hung'):
         signalled(w, '/run/lab/dspd', 'STOP')
         found = w.expect(3, 'asked', 'dockerd', 'serving')
-        check('hung' in found.checks['serving']['text'], str(found))
+        check('hangs' in found.checks['serving']['text'], str(found))
         check('kill -KILL ' in found.checks['serving']['advice'], str(found))
         tap.note('with dsp stopped: %.1f s' % found.seconds)
     signalled(w, '/run/lab/dspd', 'CONT')

@@ -129,7 +129,7 @@ def goes_in_and_out(lab, report):
             disabled(lab, before)
             run(lab, 'enable')
             enabled(lab, after)
-            check('already' in run(lab, 'enable'), 'the second time')
+            check('already names' in run(lab, 'enable'), 'the second time')
             check('--- ' + FILE in run(lab, 'disable --dry-run'), 'no diff')
             enabled(lab, after)
             for _ in range(2):
@@ -205,11 +205,11 @@ def refuses_files(lab, report):
             ('a comment', '{} // why\n', 'line 1, column'), ('a key twice', '{"debug":1,"debug":1}', 'line 1'),
             ('a byte order mark', '\ufeff{}', 'line 1'), ('more behind it', '{}{}', 'line 1'),
             ('a list', '[]', 'not an object'), ('no list', '{"authorization-plugins":"a"}', 'not a list'),
-            ('the key in another case', '{"Authorization-Plugins":[]}', 'dockerd knows')):
+            ('the key in another case', '{"Authorization-Plugins":[]}', 'dockerd knows only')):
         with report.case('refused: ' + name):
             put(lab, text)
-            refused(lab, 'enable', FILE, reason, 'by hand')
-            refused(lab, 'disable', FILE, reason, 'by hand')
+            refused(lab, 'enable', FILE, reason, 'correct ' + FILE)
+            refused(lab, 'disable', FILE, reason, 'correct ' + FILE)
     with report.case('refused: a link to nothing'):
         put(lab, None)
         os.symlink('/none', path(lab))
@@ -231,7 +231,7 @@ def refuses_files(lab, report):
     with report.case('refused: a file that is a mount point'):
         check(lab.inside('mount --bind %s %s' % (FILE, FILE)).status == 0, 'mount')
         try:
-            refused(lab, 'enable', 'mount point', 'nothing is changed')
+            refused(lab, 'enable', 'mount point', 'dsp changed nothing')
         finally:
             lab.inside('umount ' + FILE)
     with report.case('refused: a disk that is full'):
@@ -239,7 +239,7 @@ def refuses_files(lab, report):
                          'echo "{}" > ' + FILE).status == 0, 'mount')
         try:
             text = run(lab, 'enable', 1)
-            check('No space' in text and 'nothing is changed' in text, text)
+            check('No space' in text and 'dsp changed nothing' in text, text)
             same(lab.inside('cd /etc/docker; cat *').text, '{}\n', 'files')
         finally:
             lab.inside('umount /etc/docker')
@@ -249,10 +249,10 @@ def refuses_others(lab, report):
     put(lab, OTHERS)
     lab.stop_dsp()
     with report.case('refused: no dsp'):
-        refused(lab, 'enable', SOCKET, 'start it first')
+        refused(lab, 'enable', SOCKET, 'start dspd first')
         check(not asked(lab), 'asked')
     script = os.path.join(HERE, 'fake_plugin.py')
-    for kind, reason in (('volume', 'no authorization plugin'), ('stranger', 'not dsp'),
+    for kind, reason in (('volume', 'no authorization plugin'), ('stranger', 'another program than dspd'),
                          ('silent', 'no answer')):
         with report.case('refused: on the socket is ' + kind):
             with background(lab, 'python3 %s %s %s' % (script, kind, SOCKET)):
@@ -261,10 +261,10 @@ def refuses_others(lab, report):
             lab.inside('rm ' + SOCKET)
     with report.case('refused: a dsp that denies everything'):
         lab.dsp('DSP_ON_BROKEN=deny', 'ALLOW_EXEC=perhaps')
-        refused(lab, 'enable', 'would deny everything', 'ALLOW_EXEC', 'dsp reload')
+        refused(lab, 'enable', 'would deny every request', 'ALLOW_EXEC', 'dsp reload')
     lab.dsp()
     with report.case('refused: a socket where dockerd does not look'):
-        refused(lab, 'enable --name other --socket ' + SOCKET, 'dockerd looks for')
+        refused(lab, 'enable --name other --socket ' + SOCKET, 'dockerd looks for the plugin other at')
     with report.case('refused: a managed plugin in the list'):
         put(lab, '{"authorization-plugins": ["dsp:latest"]}')
         refused(lab, 'enable', 'a managed plugin')
@@ -272,8 +272,8 @@ def refuses_others(lab, report):
     with report.case('refused: two at once'):
         with background(lab, 'flock -o /etc/docker sleep 60'):
             wait_for(lambda: lab.inside('flock -n /etc/docker true').status != 0, 'not locked')
-            refused(lab, 'enable', 'another dsp enable or disable')
-            refused(lab, 'disable', 'another dsp enable or disable')
+            refused(lab, 'enable', 'another dsp enable or dsp disable')
+            refused(lab, 'disable', 'another dsp enable or dsp disable')
 
 
 def refuses_for_others(lab, report):
@@ -281,26 +281,26 @@ def refuses_for_others(lab, report):
     other, script = '/run/docker/plugins/other.sock', os.path.join(HERE, 'fake_plugin.py')
     put(lab, '{"authorization-plugins": ["other"]}')
     with report.case('refused: another plugin of the list is not there'):
-        refused(lab, 'enable', 'names the plugin other, which is not there', 'take it out')
-        check('which is not there' in run(lab, 'enable --dry-run'), 'a dry run does not tell')
+        refused(lab, 'enable', 'names the plugin other, which does not exist', 'remove it')
+        check('which does not exist' in run(lab, 'enable --dry-run'), 'a dry run does not tell')
         check(not asked(lab), 'asked')
     with report.case('refused: another plugin of the list is dead'):
         with background(lab, 'python3 %s tap %s /dev/null' % (script, other)):
             wait_for(lambda: lab.inside('test -S ' + other).status == 0, 'no socket')
-        refused(lab, 'enable', 'names the plugin other, which does not answer', 'take it out')
+        refused(lab, 'enable', 'names the plugin other, which does not answer', 'remove it')
         check(not asked(lab), 'asked')
     lab.inside('rm ' + other)
     with report.case('refused: another plugin of the list is managed, and disabled'):
         lab.works('plugin', 'create', 'other', lab.plugin_directory())
-        refused(lab, 'enable', 'names the plugin other, which is a managed one and disabled', 'take it out')
+        refused(lab, 'enable', 'names the plugin other, which is managed and disabled', 'remove it')
         check(not asked(lab), 'asked')
     lab.works('plugin', 'rm', '-f', 'other')
     with report.case('refused: disable, and another plugin of the list is not there'):
         put(lab, OTHERS)
         run(lab, 'enable')
         put(lab, '{"authorization-plugins": ["other", "dsp"]}')
-        refused(lab, 'disable', 'names the plugin other, which is not there', 'take it out')
-        check('which is not there' in run(lab, 'disable --dry-run'), 'a dry run does not tell')
+        refused(lab, 'disable', 'names the plugin other, which does not exist', 'remove it')
+        check('which does not exist' in run(lab, 'disable --dry-run'), 'a dry run does not tell')
         check(asked(lab), 'not asked')
         run(lab, 'disable --name other')
         same(get(lab), '{"authorization-plugins": ["dsp"]}', 'daemon.json')
@@ -308,7 +308,7 @@ def refuses_for_others(lab, report):
         check(not asked(lab), 'asked')
     with report.case('refused: another name that no plugin can have'):
         put(lab, '{"authorization-plugins": ["a b?", ""]}')
-        refused(lab, 'enable', 'names the plugin a b?, which is not there')
+        refused(lab, 'enable', 'names the plugin a b?, which does not exist')
     with report.case('enable, disable: another plugin that answers'):
         with background(lab, 'python3 %s tap %s /dev/null' % (script, other)):
             wait_for(lambda: lab.inside('test -S ' + other).status == 0, 'no socket')
@@ -326,7 +326,7 @@ def refuses_namesakes(lab, report):
     put(lab, OTHERS)
     with report.case('refused: a managed namesake, disabled'):
         lab.works('plugin', 'create', 'dsp', lab.plugin_directory())
-        refused(lab, 'enable', 'managed plugin called dsp', 'disabled', 'docker plugin rm')
+        refused(lab, 'enable', 'managed plugin has the name dsp', 'disabled', 'docker plugin rm')
         check(not asked(lab), 'asked')
     lab.works('plugin', 'rm', '-f', 'dsp')
     with report.case('refused: a managed namesake, enabled'):
@@ -341,7 +341,7 @@ def refuses_namesakes(lab, report):
                        'interface': {'types': ['docker.authz/1.0'], 'socket': 'dsp.sock'}}, out)
         lab.works('plugin', 'create', 'dsp', runnable)
         lab.works('plugin', 'enable', 'dsp')
-        refused(lab, 'enable', 'managed plugin called dsp', 'enabled', 'docker plugin rm')
+        refused(lab, 'enable', 'managed plugin has the name dsp', 'enabled', 'docker plugin rm')
         check(not asked(lab), 'asked')
     with report.case('disable: a managed dsp'):
         lab.stop_dsp()
@@ -376,7 +376,7 @@ def refuses_flags(lab, report):
     lab.stop_dockerd()
     with report.case('no dockerd'):
         text = run(lab, 'enable')
-        check('nothing can be proven' in text, text)
+        check('cannot prove' in text, text)
         same(get(lab), OTHERS_WITH, 'daemon.json')
         lab.start_dockerd()
         enabled(lab, OTHERS_WITH)
@@ -392,7 +392,7 @@ def refuses_flags(lab, report):
         check('o t.json' in run(lab, 'enable --dry-run'), run(lab, 'enable --dry-run'))
     with report.case('no dockerd: its unit has the flag'):
         lab.inside('sed -i "s/--config-file.*/--authorization-plugin=dsp/" ' + drop_in)
-        refused(lab, 'enable', 'is to be started with --authorization-plugin=dsp')
+        refused(lab, 'enable', 'would be started with --authorization-plugin=dsp')
     lab.inside('rm ' + drop_in)
     local = '/usr/local/lib/systemd/system'
     with report.case('no dockerd: its unit is in /usr/local/lib, and doctor reads the same one'):
@@ -401,13 +401,13 @@ def refuses_flags(lab, report):
                       '[Service]\nExecStart=/usr/sbin/dockerd --config-file=/etc/docker/local.json\n')
         lab.inside('mkdir -p %s; cp %s/unit %s/docker.service' % (local, lab.directory, local))
         check('/etc/docker/local.json' in run(lab, 'enable --dry-run'), run(lab, 'enable --dry-run'))
-        told = lab.inside('/run/lab/dsp doctor').text
+        told = lab.inside('/run/lab/dsp doctor --all').text
         check("docker.service requires dsp's units" in told, told)
-        check('there is no /etc/docker/local.json' in told, told)
+        check('/etc/docker/local.json does not exist' in told, told)
     lab.inside('rm %s/docker.service' % local)
     with report.case('no dockerd: DOCKER_OPTS has the flag'):
         lab.inside('echo DOCKER_OPTS=\'"-D --authorization-plugin dsp"\' >> /etc/default/docker')
-        refused(lab, 'enable', 'is to be started with --authorization-plugin=dsp')
+        refused(lab, 'enable', 'would be started with --authorization-plugin=dsp')
     lab.inside('sed -i /^DOCKER_OPTS/d /etc/default/docker')
     lab.start_dockerd()
 
@@ -423,7 +423,7 @@ def puts_back(lab, report):
         with background(lab, 'python3 %s liar %s' % (script, SOCKET)):
             wait_for(lambda: lab.inside('test -S ' + SOCKET).status == 0, 'no socket')
             text = run(lab, 'enable', 1)
-            check('undo' in text and 'as it was' in text, text)
+            check('undo' in text and 'restored' in text, text)
             disabled(lab, OTHERS)
         lab.inside('rm ' + SOCKET)
     lab.dsp()
@@ -433,7 +433,7 @@ def puts_back_what_dockerd_refuses(lab, report):
     with report.case('put back: dockerd does not take the file'):
         put(lab, OTHERS.replace('debug', 'debuk'))
         text = run(lab, 'enable', 1)
-        check('undo' in text and 'as it was' in text, text)
+        check('undo' in text and 'restored' in text, text)
         disabled(lab, OTHERS.replace('debug', 'debuk'))
     put(lab, OTHERS)
     lab.reload_dockerd()
@@ -452,7 +452,7 @@ def is_edited_meanwhile(lab, report):
                 wait_for(lambda: os.path.exists(path(lab, 'daemon.json.dsp-new')), 'nothing is written')
                 with open(path(lab), 'w', encoding='utf-8', newline='') as file:
                     file.write(edited)
-            check('status 1' in said[-1] and 'somebody else' in said[-1] and 'repeat this' in said[-1], said[-1])
+            check('status 1' in said[-1] and 'another program' in said[-1] and 'repeat this' in said[-1], said[-1])
             same(get(lab), edited, 'daemon.json')
             check('daemon.json.dsp-new' not in files(lab), str(files(lab)))
     put(lab, OTHERS)

@@ -31,7 +31,7 @@ def shared(where):
 
 def symlink(where, path):
     os.symlink(os.path.join(shared(where), "policy.json"), path)
-    return "shared: others may write it (mode 777)"
+    return "shared: other users can write it (mode 777)"
 
 
 def link_on_the_way(where, path):
@@ -40,7 +40,7 @@ def link_on_the_way(where, path):
     write(os.path.join(where, "good.json"))
     os.symlink(os.path.join(where, "good.json"), os.path.join(place, "link.json"))
     os.symlink(os.path.join(place, "link.json"), path)
-    return "others may write it"
+    return "other users can write it"
 
 
 def directory_link(where, path):
@@ -50,7 +50,7 @@ def directory_link(where, path):
     write(os.path.join(where, "good", "policy.json"))
     os.symlink(os.path.join(where, "good"), os.path.join(place, "dir"))
     os.symlink(os.path.join(place, "dir", "policy.json"), path)
-    return "others may write it"
+    return "other users can write it"
 
 
 def foreign_link(where, path):
@@ -76,12 +76,12 @@ def foreign(_, path):
 
 def group_writable(_, path):
     write(path, mode=0o664)
-    return "others may write it (mode 664)"
+    return "other users can write it (mode 664)"
 
 
 def world_writable(_, path):
     write(path, mode=0o646)
-    return "others may write it (mode 646)"
+    return "other users can write it (mode 646)"
 
 
 def folder(_, path):
@@ -202,7 +202,7 @@ def env_file_on_reload():
             same(peer.ask(KILL), (200, {"Allow": True}), "the answer before")
             write(path, "ALLOW_KILL=0\n", mode=0o666)
             status, reply = peer.ask(post("/Dsp.Reload", b""))
-            holds(status == 409 and "others may write it" in reply["Err"], f"{status} {reply}")
+            holds(status == 409 and "other users can write it" in reply["Err"], f"{status} {reply}")
             same(peer.ask(KILL), (200, {"Allow": True}), "the answer with the old settings")
 
 

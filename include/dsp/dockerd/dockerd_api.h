@@ -1,4 +1,4 @@
-/* What dockerd's API tells, and where dockerd looks for plugins. */
+/* dockerd's API, and where dockerd looks for plugins. */
 #ifndef DSP_DOCKERD_API_H
 #define DSP_DOCKERD_API_H
 
@@ -26,8 +26,8 @@ enum probe_result {
 enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_socket, struct err *e);
 
 /*
- * Whether dockerd knows a managed plugin of the name, which it then asks in place of any other: 1
- * enabled, 0 disabled, -1 there is none, -2 and e.
+ * Whether dockerd knows a managed plugin of the name, which it then asks instead of any other: 1
+ * enabled, 0 disabled, -1 there is none, -2 and e: unknown.
  */
 int dockerd_api_managed(const struct dockerd *d, const char *name, struct err *e);
 

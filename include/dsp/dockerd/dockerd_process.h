@@ -1,7 +1,7 @@
 /*
- * The dockerd of this machine: which process it is, how it was started, and which daemon.json it
- * reads. Every statement comes from /proc, from the files of its unit, or from its own program;
- * what cannot be found out is an error.
+ * The dockerd of this machine: its process, its command line, and the daemon.json that it reads.
+ * All of it comes from /proc, from the files of its unit, or from its own program; what dsp cannot
+ * find out is an error.
  */
 #ifndef DSP_DOCKERD_PROCESS_H
 #define DSP_DOCKERD_PROCESS_H
@@ -39,8 +39,8 @@ void dockerd_free(struct dockerd *d);
 
 /*
  * Returns the next value of a flag ("authorization-plugin") of the command line, as pflag parses
- * it: "" if the flag stands alone ("tlsverify"). "host" is also -H. *at is 0 at first, and then
- * says where to go on. NULL: there is no other value.
+ * it: "" if the flag has no value ("tlsverify"). "host" is also -H. *at is 0 at first, and then
+ * the place of the next argument. NULL: there is no other value.
  */
 const char *dockerd_options_next(const struct dockerd *d, const char *flag, size_t *at);
 

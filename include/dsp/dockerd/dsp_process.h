@@ -1,4 +1,4 @@
-/* Which dspd runs, and with which arguments and variables: to read its settings as it does. */
+/* The dspd that runs, its arguments and variables: to read its settings as it does. */
 #ifndef DSP_DSP_PROCESS_H
 #define DSP_DSP_PROCESS_H
 
@@ -14,7 +14,7 @@ struct dsp_process {
 	char **environment; /* into variables, ends with NULL */
 	char env_file[512]; /* empty: none */
 	char policy[512];   /* of the command line or DSP_POLICY; empty: neither names one */
-	bool known;         /* false: there is neither such a process nor a unit */
+	bool known;         /* false: neither such a process nor a unit exists */
 };
 
 /*

@@ -1,7 +1,7 @@
 /*
- * What the kernel's tables say, as far as reading them takes a file opened to be read: the mounts,
- * and the sockets on which dockerd listens. A process that may search every directory and read no
- * file is given it (daemon/lookup_process.h).
+ * The kernel's tables that only an open file can read: the mounts, and the sockets on which dockerd
+ * listens. A process that may search every directory but read no file gets them from another
+ * (daemon/lookup_process.h).
  */
 #ifndef DSP_HOST_TABLES_H
 #define DSP_HOST_TABLES_H

@@ -28,8 +28,8 @@ MUST_USE int listening_sockets_all(
 	pid_t process, void (*report)(void *ctx, const char *path), void *ctx);
 
 /*
- * 1: process has a socket that listens at path; 0: another process has it; -1: nobody listens
- * there, or it is unknown, as when the path is written in another way.
+ * 1: process has a socket that listens at path; 0: another process has it; -1: no process listens
+ * there, or it is unknown, as when the path is written differently.
  */
 MUST_USE int listening_sockets_has(pid_t process, const char *path);
 

@@ -6,11 +6,11 @@
 
 /*
  * Writes "dsp: " and one line if it can be written at once; else counts it as lost, and the next
- * line that is written says how many were. The caller escapes what clients sent.
+ * line that is written reports the number of lost lines. The caller escapes what clients sent.
  */
 void log_line(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* The same, for what is wrong with dsp itself and not with a request. */
+/* The same, for faults of dsp itself, not of a request. */
 void log_fault(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /*

@@ -53,8 +53,9 @@ void path_walk_close(struct path_walk *w);
 MUST_USE int path_open_at(int dir, const char *path, int flags);
 
 /*
- * Whether the error of a look-up says something about the path: that nothing is there, or that this
- * process may not see it. Each other one (EMFILE, EIO, ESTALE, ...) says that the look-up failed.
+ * Whether the error of a look-up is an answer about the path: that it does not exist, or that this
+ * process may not see it. Any other error (EMFILE, EIO, ESTALE, ...) means that the look-up
+ * failed.
  */
 bool path_error_is_answer(int code);
 

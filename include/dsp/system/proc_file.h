@@ -10,7 +10,7 @@
 #include "dsp/core/base/span.h"
 
 /*
- * Reads a whole file of /proc, which does not tell its size. On 0 the caller frees *ret with
+ * Reads a whole file of /proc, whose size stat(2) does not show. On 0 the caller frees *ret with
  * mem_free. -1 and errno: ENOMEM when memory ran out or the file is larger than 32 MiB.
  */
 MUST_USE int proc_file_read(const char *path, char **ret, size_t *len);

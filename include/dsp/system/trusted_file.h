@@ -1,6 +1,6 @@
 /*
- * Reading a file that grants rights: only one that nobody but root, or the user that this process
- * runs as, could have written or put in its place.
+ * Reads a file that grants rights: only if no user but root, and the user that this process runs
+ * as, could have written or replaced it.
  */
 #ifndef DSP_TRUSTED_FILE_H
 #define DSP_TRUSTED_FILE_H
