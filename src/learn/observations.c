@@ -185,24 +185,32 @@ static bool has_plain_name(const struct audit_entry *l)
 		route_is_plain(span_of(audit_entry_text(l, "name")));
 }
 
-/* Operation and powers, as this version of dsp knows them. */
-static void parse_operation(const struct audit_entry *l, struct observation *s)
+/* Adds the powers that a member of a line lists. */
+static void parse_powers(const struct audit_entry *l, const char *member, struct observation *s,
+	struct powerset *ret)
 {
 	const char *name;
 
-	s->facts.route = find_route(l);
-	if (!s->unallowable && !s->facts.route &&
-		strcmp(audit_entry_text(l, "operation"), "unknown") != 0)
-		s->unallowable = "this dsp does not know the operation";
-	for (size_t i = 0; (name = audit_entry_word(l, "powers", i)); i++) {
+	for (size_t i = 0; (name = audit_entry_word(l, member, i)); i++) {
 		enum power p = power_find(span_of(name));
 
 		if (p == POWER_COUNT) {
 			s->unallowable = "this dsp does not know its powers";
 			return;
 		}
-		powerset_add(&s->facts.powers, p);
+		powerset_add(ret, p);
 	}
+}
+
+/* Operation and powers, as this version of dsp knows them. */
+static void parse_operation(const struct audit_entry *l, struct observation *s)
+{
+	s->facts.route = find_route(l);
+	if (!s->unallowable && !s->facts.route &&
+		strcmp(audit_entry_text(l, "operation"), "unknown") != 0)
+		s->unallowable = "this dsp does not know the operation";
+	parse_powers(l, "powers", s, &s->facts.powers);
+	parse_powers(l, "unseen_powers", s, &s->facts.maybe);
 }
 
 /* A container that names no runtime gets dockerd's default, which audit logs do not say. */
@@ -256,7 +264,8 @@ static int parse_facts(
 static char *make_key(const struct audit_entry *l)
 {
 	static const char *const members[] = { "subject", "known_by", "operation", "access",
-		"reading", "hidden", "mounts_unseen", "powers", "details", "details_left_out" };
+		"reading", "hidden", "mounts_unseen", "unseen_powers", "powers", "details",
+		"details_left_out" };
 	bool own_name = strcmp(audit_entry_text(l, "decided_by"), "own_name") == 0;
 	json_auto_t *list = json_pack("[b, b]", has_plain_name(l), own_name);
 

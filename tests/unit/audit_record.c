@@ -68,6 +68,41 @@ static void decision(void **state)
 	world_close(&w);
 }
 
+/* What a source may give that dsp does not see: a later look at the line needs it. */
+static void unseen_powers(void **state)
+{
+	static const struct mount_info missing = { .visible = false };
+	static const struct mount_info unseen = { .unknown = true };
+	const struct question q = { "POST", "/containers/create",
+		"{'HostConfig': {'Binds': ['/srv:/a']}}", NULL, NULL };
+	static struct world w;
+	static struct answer a;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct decision_event event = { .request = &a.request,
+			.subject = &a.subject,
+			.facts = &a.facts,
+			.decision = &a.decision,
+			.policy = &w.policy,
+			.digest = "-" };
+
+		world_open(&w, "", NULL);
+		world_ask(&w, &q, &a);
+		a.facts.attributes.items[0].mount_info = i == 0 ? &missing : &unseen;
+		assert_int_equal(facts_add_mount_powers(&a.facts, SPAN("/run/dsp"), &e), 0);
+		audit_record_decision(&head, &event, &line);
+		assert_non_null(strstr(line.text, "\"mounts_unseen\":true"));
+		assert_int_equal(i,
+			strstr(line.text,
+				",\"unseen_powers\":[\"docker_socket\",\"devices\","
+				"\"dsp_files\"],\"powers\":[\"create\",\"host_mounts\"]") != NULL);
+		answer_free(&a);
+		world_close(&w);
+	}
+}
+
 /* A question that cannot be read has no request. */
 static void refused(void **state)
 {
@@ -178,6 +213,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decision),
+		cmocka_unit_test(unseen_powers),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(other_lines),
 		cmocka_unit_test(secrets),

@@ -212,6 +212,53 @@ static void invisible_mount(void **state)
 	}
 }
 
+/* A source that may be anything asks for what is closed; to a managed plugin, by a flag. */
+static void unseen_mount(void **state)
+{
+	static const struct mount_info unseen = { .unknown = true };
+	static const struct {
+		const char *flags;
+		bool managed, socket, dsp_files, allow;
+	} rows[] = {
+		{ "", false, false, true, false },
+		{ "ALLOW_DSP_FILES=1", false, false, false, true },
+		{ "ALLOW_DSP_FILES=1\nALLOW_DOCKER_SOCKET=0", false, true, false, false },
+		{ "DSP_MODE=monitor", false, false, true, false },
+		{ "DSP_MODE=monitor\nALLOW_DSP_FILES=1\nALLOW_DOCKER_SOCKET=0", false, true, false,
+			true },
+		{ "", true, false, false, true },
+		{ "ALLOW_DSP_FILES=0", true, false, true, false },
+		{ "ALLOW_DOCKER_SOCKET=0", true, true, false, false },
+	};
+	const struct question q = { "POST", "/containers/create",
+		"{'HostConfig': {'Binds': ['/srv:/a']}}", NULL, NULL };
+	static struct world w;
+	static struct answer a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct powerset powers;
+		struct err e;
+
+		world_open(&w, rows[i].flags, NULL);
+		world_ask(&w, &q, &a);
+		w.policy.mounts_invisible = rows[i].managed;
+		for (size_t d = 0; d < a.facts.attributes.count; d++) {
+			if (a.facts.attributes.items[d].kind == ATTRIBUTE_MOUNT)
+				a.facts.attributes.items[d].mount_info = &unseen;
+		}
+		assert_int_equal(
+			facts_add_mount_powers(&a.facts, SPAN("/run/docker/plugins"), &e), 0);
+		powers = decide_powers(&w.policy, &a.facts);
+		assert_int_equal(powerset_has(&powers, POWER_DOCKER_SOCKET), rows[i].socket);
+		assert_int_equal(powerset_has(&powers, POWER_DSP_FILES), rows[i].dsp_files);
+		a.decision = decide(&w.policy, &a.subject, &a.facts);
+		assert_int_equal(a.decision.verdict == VERDICT_ALLOW, rows[i].allow);
+		answer_free(&a);
+		world_close(&w);
+	}
+}
+
 static void names(void **state)
 {
 	(void)state;
@@ -229,6 +276,7 @@ int main(void)
 		cmocka_unit_test(monitor_mode),
 		cmocka_unit_test(monitoring_rule),
 		cmocka_unit_test(invisible_mount),
+		cmocka_unit_test(unseen_mount),
 		cmocka_unit_test(names),
 	};
 

@@ -19,10 +19,14 @@ struct powerset decide_powers(const struct policy *policy, const struct facts *f
 	struct powerset powers = facts->powers;
 	struct powerset closed = powerset_both(&facts->maybe, &policy->closed);
 
-	/* A mount source that dsp cannot see may be Docker's socket; guard goes by its text, */
+	/* A source at which nothing is, or that dsp cannot see, may be Docker's socket. */
 	if (facts->invisible_mount && policy->profile != PROFILE_GUARD)
 		powerset_add(&powers, POWER_DOCKER_SOCKET);
-	/* but never where a power is closed. To a managed plugin all of them are such sources. */
+	/*
+	 * Of a source that may be anything, each power counts that is closed, by a flag or by the
+	 * profile: dsp_files too, which every profile closes. A managed plugin sees no source at
+	 * all: there a power counts that a flag closes.
+	 */
 	for (size_t p = 0; p < POWER_COUNT; p++) {
 		if (powerset_has(&closed, (enum power)p) &&
 			(!policy->mounts_invisible || policy->decided_by_flag[p] != FLAG_COUNT))
@@ -221,12 +225,12 @@ struct decision decide(
 	const struct policy *policy, const struct subject *subject, const struct facts *facts)
 {
 	struct decision d = decide_enforced(policy, subject, facts);
+	struct powerset powers = decide_powers(policy, facts);
+	struct powerset closed = powerset_both(&powers, &policy->closed);
 	/* Denials that stay enforced in monitor mode, since allowing them would disable dsp. */
 	bool disables_dsp = d.by == DECIDED_BY_BROKEN || d.by == DECIDED_BY_OWN_NAME ||
-		(powerset_has(&facts->powers, POWER_PLUGIN_CONTROL) &&
-			powerset_has(&policy->closed, POWER_PLUGIN_CONTROL)) ||
-		(powerset_has(&facts->powers, POWER_DSP_FILES) &&
-			powerset_has(&policy->closed, POWER_DSP_FILES));
+		powerset_has(&closed, POWER_PLUGIN_CONTROL) ||
+		powerset_has(&closed, POWER_DSP_FILES);
 
 	if (policy->monitor && d.verdict != VERDICT_ALLOW && !disables_dsp) {
 		d.verdict = VERDICT_ALLOW;

@@ -215,6 +215,8 @@ static void add_request(struct draft *d, const struct decision_event *e)
 		json_writer_raw(&d->s, SPAN(",\"hidden\":true"));
 	if (f->invisible_mount)
 		json_writer_raw(&d->s, SPAN(",\"mounts_unseen\":true"));
+	if (!powerset_empty(&f->maybe))
+		add_powers(d, "unseen_powers", &f->maybe);
 	add_powers(d, "powers", &f->powers);
 }
 
