@@ -7,7 +7,7 @@
  *
  * Prints a line for each list: its name, how many denials were tried, how many allows were lost,
  * and a line that begins with "broken" for each policy that is not monotone. The one exception is
- * that of ":ro": without a read-write item beside it, it covers what is below.
+ * that of ":ro": without a read-write item beside or above it, it covers more (is_excepted).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/paths.h"
 #include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/protocol/envelope.h"
@@ -346,11 +347,15 @@ static struct draft make_draft(const struct question *q)
 	return d;
 }
 
+static size_t subject_of(size_t user)
+{
+	return user == 0 ? (size_t)SUBJECT_ANONYMOUS : SUBJECT_FIRST + user - 1;
+}
+
 static bool allows(struct compiled *c, struct question *q, size_t user)
 {
 	struct span_list paths = rules_paths(c->file.rules);
-	struct subject subject = subject_at(
-		c->file.rules, user == 0 ? SUBJECT_ANONYMOUS : SUBJECT_FIRST + user - 1);
+	struct subject subject = subject_at(c->file.rules, subject_of(user));
 	struct rule_path looked_up[RULES_MOST * LIST_MOST];
 	struct facts facts = q->facts;
 	struct attributes memory = { .count = 0 };
@@ -367,14 +372,64 @@ static bool allows(struct compiled *c, struct question *q, size_t user)
 	return d.verdict == VERDICT_ALLOW;
 }
 
-/* Without a read-write item beside it, ":ro" covers what is below: the documented exception. */
-static bool is_excepted(const struct question *q, size_t k, const char *removed)
+/* A ":ro" item of rules, with the same text as p; NULL: there is none. */
+static const struct pattern *same_item(const struct rule *r, const struct pattern *p)
 {
-	bool reads = false;
+	const struct list *list = &r->lists[LIST_MOUNTS];
 
-	for (size_t i = 0; i < q->facts.attributes.count; i++)
-		reads = reads || attribute_only_reads(&q->facts.attributes.items[i]);
-	return k == LIST_MOUNTS && reads && !span_ends(span_of(removed), SPAN(":ro"));
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].read_only && span_equal(list->items[i].text, p->text))
+			return &list->items[i];
+	}
+	return NULL;
+}
+
+static bool is_in(const uint64_t *set, size_t subject)
+{
+	return set && bit_of(set, subject);
+}
+
+/* Whether a read-only mount of q is below dir, or (all) at it. */
+static bool reads_below(const struct question *q, struct span dir, bool all)
+{
+	for (size_t i = 0; i < q->facts.attributes.count; i++) {
+		const struct attribute *d = &q->facts.attributes.items[i];
+		struct span path = span_of(d->mount_info ? d->mount_info->path : "");
+
+		if (attribute_only_reads(d) && path_within(path, dir) && (all || path.n > dir.n))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Without the read-write item beside or above it a ":ro" item of the same user covers more: all
+ * below, or anything at all. That is the documented exception: such an item, in a rule for the
+ * user, and a read-only mount that it covers only now.
+ */
+static bool is_excepted(const struct compiled *before, const struct compiled *after,
+	const struct question *q, size_t subject)
+{
+	const struct rules *rules = before->file.rules;
+
+	for (size_t r = 0; r < rules->count; r++) {
+		const struct rule *rule = &rules->items[r];
+		const struct list *list = &rule->lists[LIST_MOUNTS];
+
+		for (size_t i = 0; !rule->deny && i < list->count; i++) {
+			const struct pattern *p = &list->items[i];
+			const struct pattern *now = p->read_only
+				? same_item(&after->file.rules->items[r], p)
+				: NULL;
+			bool below = now && is_in(p->beside, subject) &&
+				!is_in(now->beside, subject);
+			bool all = now && is_in(p->under, subject) && !is_in(now->under, subject);
+
+			if ((below || all) && reads_below(q, p->text, all))
+				return true;
+		}
+	}
+	return false;
 }
 
 /* Adds an item to a list of a deny rule, or removes one of an allow rule. False: it has none. */
@@ -422,7 +477,8 @@ static void play(void)
 		is = allows(&after, q, user);
 		tried[k] += !was;
 		lost[k] += was && !is;
-		if (!was && is && !(removed && is_excepted(q, k, removed)) && broken++ < 10)
+		if (!was && is && !(removed && is_excepted(&before, &after, q, subject_of(user))) &&
+			broken++ < 10)
 			(void)printf("broken %s: %s: %.*s: %s becomes %s\n",
 				list_name((enum list_kind)k), removed ? removed : "added",
 				(int)q->request.target.n, q->request.target.s, before.text,

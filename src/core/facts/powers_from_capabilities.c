@@ -1,5 +1,6 @@
 #include "powers_from_capabilities.h"
 
+#include "dsp/core/base/glob.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/body.h"
 
@@ -8,6 +9,19 @@ static const char default_capabilities[] =
 	"CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FSETID,CAP_FOWNER,CAP_MKNOD,CAP_NET_RAW,CAP_SETGID,"
 	"CAP_SETUID,CAP_SETFCAP,CAP_SETPCAP,CAP_NET_BIND_SERVICE,CAP_SYS_CHROOT,CAP_KILL,"
 	"CAP_AUDIT_WRITE";
+
+struct span power_rules_default_capability(struct span glob)
+{
+	struct span rest = span_of(default_capabilities);
+
+	while (rest.n > 0) {
+		struct span name = span_cut(&rest, ',');
+
+		if (glob_matches(glob, name))
+			return name;
+	}
+	return rest;
+}
 
 /* As Go's strings.ToUpper, for which two characters beyond ASCII become letters of it too. */
 static size_t to_upper(struct span in, char *out)

@@ -296,6 +296,28 @@ static void check_ids(struct review *r, const struct rule *rule)
 	}
 }
 
+/* What a container has unless it drops it is in nearly every request that makes one. */
+static void check_capabilities(struct review *r, const struct rule *rule)
+{
+	static const enum operation makers[] = { OP_CONTAINER_CREATE, OP_SERVICE_CREATE,
+		OP_SERVICE_UPDATE, OP_IMAGE_BUILD };
+	const struct list *list = &rule->lists[LIST_CAPABILITIES];
+	struct span name = { NULL, 0 };
+	size_t maker = 0;
+
+	for (size_t i = 0; i < list->count && name.n == 0; i++)
+		name = power_rules_default_capability(list->items[i].text);
+	while (maker < 4 && !bit_of(rule->operations, makers[maker]))
+		maker++;
+	if (name.n == 0 || maker == 4 ||
+		(rule->powers_given && !powerset_has(&rule->powers, POWER_CREATE)))
+		return;
+	findings_warning(r->findings, rule->at,
+		"the rule matches every %s that does not drop %.*s: Docker gives it to each "
+		"container by default",
+		review_operation_name(r, makers[maker]), (int)name.n, name.s);
+}
+
 /* --- the whole ---------------------------------------------------------------------------------*/
 
 static int allocate(struct review *r)
@@ -332,6 +354,7 @@ static void check_rule(struct review *r, size_t i, bool complete, uint64_t *aske
 		check_whole(r, rule);
 	} else {
 		check_ids(r, rule);
+		check_capabilities(r, rule);
 		if (rule->powers_given)
 			check_deny(r, rule);
 	}

@@ -51,4 +51,7 @@ bool power_rules_have_kind(const struct route *route, enum attribute_kind kind);
 /* Whether every request of this route may mean anything of a kind, as a prune does. */
 bool power_rules_mean_any(const struct route *route, enum attribute_kind kind);
 
+/* The first of Docker's default capabilities that a glob matches; empty: none. */
+struct span power_rules_default_capability(struct span glob);
+
 #endif
