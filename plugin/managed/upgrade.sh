@@ -139,7 +139,8 @@ start_gate() {
 	od -An -tx1 -N32 /dev/urandom | tr -d ' \n' > "$work/token"
 	printf '{ "HttpHeaders": { "X-Dsp-Token": "%s" } }\n' "$(cat "$work/token")" \
 		> "$work/config/config.json"
-	mapfile -t flags < <(grep -vE '^(DSP_(POLICY|NAME|SOCKET|ON_BROKEN)|[a-z.]+)=' "$work/settings")
+	# The gate lets "dsp" be replaced: so by the operator alone.
+	mapfile -t flags < <(grep -vE '^(DSP_(POLICY|NAME|SOCKET|ON_BROKEN)|ALLOW_PLUGIN_CONTROL|[a-z.]+)=' "$work/settings")
 	gate_policy
 	# It outlives this script: without it dockerd would refuse everything.
 	env -i "${flags[@]}" setsid "$program" --socket "$sockets/$gate.sock" \

@@ -17,17 +17,18 @@ PLUGIN = os.path.join(ROOT, 'build/plugin')
 KILL = ('POST', '/containers/nobody/kill')
 LOGS = ('GET', '/containers/nobody/logs?stdout=1')
 DENIED = [KILL, ('POST', '/plugins/nobody/enable'), ('DELETE', '/containers/nobody')]
+OWN_NAME = ('POST', '/plugins/create?name=dsp')    # with every setting
 REFUSED = 'authorization denied by plugin dsp'
 
 
 class Clients:
     """As a context: clients that ask all the time for what is denied, and for what is allowed."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, denied=(*DENIED, OWN_NAME)):
         self.lab = lab
         self.ended = threading.Event()
         self.said = []    # (whether it should be denied, the reply)
-        calls = [(True, call) for call in DENIED] + [(False, ('GET', '/containers/json'))]
+        calls = [(True, call) for call in denied] + [(False, ('GET', '/containers/json'))]
         self.threads = [threading.Thread(target=self.ask, args=call) for call in calls]
 
     def ask(self, denied, call):
@@ -115,6 +116,14 @@ def settings(lab, report):
         check_refused(lab.docker('top', 'nobody').text, 'ALLOW_TOP')
         check_not_refused(lab.raw(*LOGS).text)
     with report.case('--set: no call was allowed that should not be'):
+        all_.check(True)
+        nothing_left(lab)
+    with report.case('with ALLOW_PLUGIN_CONTROL=1 nobody but the operator replaces dsp'):
+        check(run_script(lab, '--set ALLOW_PLUGIN_CONTROL=1').status == 0, 'set')
+        check_not_refused(lab.raw('POST', '/plugins/nobody/enable').text)
+        with Clients(lab, [OWN_NAME]) as all_:
+            said = run_script(lab, '--set ALLOW_PLUGIN_CONTROL=')
+            check(said.status == 0, said.text)
         all_.check(True)
         nothing_left(lab)
     with report.case('--set of a name that there is not changes nothing'):

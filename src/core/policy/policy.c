@@ -132,6 +132,15 @@ void policy_socket_name(const char *socket, char *out, size_t cap)
 	text_copy(file, out, cap);
 }
 
+/*
+ * The socket of the dspd that stands in while plugin/managed/upgrade.sh replaces dsp: a managed
+ * plugin can be replaced only under its own name, so this dspd alone does not protect "dsp". The
+ * name of the socket decides, and no setting or option: a setting could open "dsp" by mistake, and
+ * the program of a stand-in may be older than the script, and refuse what it does not know. Who may
+ * name dspd's socket can also stop dspd.
+ */
+static const char STAND_IN[] = "dsp-gate";
+
 /* A managed plugin of this name would be asked instead of dsp. */
 static void add_own_name(struct policy *p, struct span name)
 {
@@ -156,8 +165,7 @@ void policy_compile(
 	policy_socket_name(socket, name, sizeof(name));
 	text_copy(span_of(s->names), ret->names, sizeof(ret->names));
 	add_own_name(ret, span_of(name));
-	/* But the stand-in of plugin/managed/upgrade.sh must be able to replace dsp. */
-	if (strcmp(name, "dsp-gate") != 0)
+	if (strcmp(name, STAND_IN) != 0)
 		add_own_name(ret, SPAN("dsp"));
 	memcpy(ret->flags, s->flags, sizeof(ret->flags));
 	add_proxy_rules(ret);

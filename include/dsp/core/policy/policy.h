@@ -48,7 +48,7 @@ void policy_socket_name(const char *socket, char *out, size_t cap);
 
 /*
  * Compiles checked settings. socket: the path of dsp's socket, which gives the plugin a name beside
- * "dsp" and those of DSP_NAME. rules: of the policy file, or NULL; they must outlive ret.
+ * "dsp" and those of DSP_NAME; dsp-gate.sock: without "dsp" (policy.c says why). rules: of the policy file, or NULL; they must outlive ret.
  */
 void policy_compile(const struct settings *s, const char *socket, const struct rules *rules,
 	struct policy *ret);
