@@ -134,16 +134,28 @@ static int is_process_link(int fd, const char *name)
 	return 1;
 }
 
-/* The component itself, not what a link leads to. -1 and errno; else the caller closes it. */
+/*
+ * The component itself, not what a link leads to; the caller closes it. O_DIRECTORY mounts what is
+ * mounted when it is entered (autofs, parts of NFS and CIFS), as the path does that dockerd uses:
+ * with O_PATH alone the walk would go on in the empty directory below. -1 and errno: EIO when such
+ * a directory cannot be mounted now, which says nothing about the next try.
+ */
 static int open_component(int dir, const char *name, int flags, struct stat *st)
 {
-	int fd = path_open_at(dir, name, flags);
+	int fd = path_open_at(dir, name, flags | O_DIRECTORY);
+	bool entered = fd >= 0;
 
-	if (fd >= 0 && fstat(fd, st) != 0) {
-		file_close_auto(&fd);
+	if (fd < 0 && path_error_is_answer(errno))
+		fd = path_open_at(dir, name, flags);
+	if (fd < 0)
 		return -1;
+	if (fstat(fd, st) == 0) {
+		if (entered || !S_ISDIR(st->st_mode))
+			return fd;
+		errno = EIO;
 	}
-	return fd;
+	file_close_auto(&fd);
+	return -1;
 }
 
 /* Goes one component further. */
@@ -189,6 +201,11 @@ int path_walk(struct path_walk *w, const char *path)
 	w->magic = false;
 	w->links = w->spare = 0;
 	w->rest = span_of(path);
+	/* The kernel takes no longer one. */
+	if (w->rest.n >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
 	rc = enter_root(w, w->rest);
 	while (rc == 0 && w->rest.n > 0) {
 		struct span part = { w->rest.s, span_find(w->rest, '/') };

@@ -2,24 +2,20 @@
  * Mount sources as the kernel sees them: links, hard links, mounts, what is not there. Where this
  * may have mounts of its own, /run is an empty one, with Docker's sockets in it.
  */
-#include "unit.h"
+#include "child.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+#include <limits.h>
+#include <linux/auto_fs.h>
 #include <sched.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
+#include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "dsp/host/mount_lookup.h"
 
@@ -270,11 +266,16 @@ static void long_ones(void **state)
 	fails(text, "\" could not be looked up: File name too long");
 	for (size_t i = 0; i < LONG; i += 2)
 		text[i] = '/';
+	fails(text, "\" could not be looked up: File name too long");
+	text[PATH_MAX - 1] = '\0';
 	is(text, "", NULL);
+	text[PATH_MAX - 1] = text[PATH_MAX] = 'x';
 	for (size_t i = 0; i < LONG; i++)
 		text[i] = i % 3 == 0 ? '/' : '.';
 	text[LONG - 1] = 'x';
-	is(text, "", NULL);
+	fails(text, "\" could not be looked up: File name too long");
+	text[PATH_MAX - 1] = '\0';
+	is(text, "sk", "/");
 	free(text);
 }
 
@@ -472,55 +473,110 @@ static void many(void **state)
 	mount_lookup_release(l);
 }
 
-/* As on a kernel before 5.6, and under systemd's RestrictSUIDSGID=. */
-static int forbid_openat2(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+/* --- what is mounted when somebody enters it ---------------------------------------------------*/
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return -1;
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+/* The daemon of autofs: mounts at this directory a file system with a link in it, or refuses. */
+static _Noreturn void serve_autofs(const char *name, int requests, bool refuses)
+{
+	struct autofs_v5_packet packet;
+	char go;
+	int directory;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* Its mount is there. */
+	if (read(requests, &go, 1) != 1)
+		_exit(1);
+	directory = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (read(requests, &packet, sizeof(packet)) > 0) {
+		bool done = !refuses && mount("dsp", name, "tmpfs", 0, NULL) == 0 &&
+			chdir(name) == 0 && symlink("/run/docker.sock", "link") == 0 &&
+			chdir("/") == 0;
+
+		(void)ioctl(directory, done ? AUTOFS_IOC_READY : AUTOFS_IOC_FAIL,
+			packet.wait_queue_token);
+	}
+	_exit(0);
 }
 
-/* From here on without openat2; in a new directory. */
-static void without_openat2(void **state)
+/* Mounts autofs there, whose daemon is a group of processes of its own. 0: this kernel has none. */
+static pid_t mount_autofs(const char *name, bool refuses)
 {
-	if (forbid_openat2() != 0)
+	char options[100];
+	int requests[2];
+	pid_t daemon;
+	bool mounted_it;
+
+	assert_int_equal(pipe2(requests, O_CLOEXEC), 0);
+	daemon = fork();
+	if (daemon == 0) {
+		(void)close(requests[1]);
+		serve_autofs(name, requests[0], refuses);
+	}
+	assert_true(daemon > 0 && setpgid(daemon, daemon) == 0);
+	(void)snprintf(options, sizeof(options), "fd=%d,pgrp=%d,minproto=5,maxproto=5,direct",
+		requests[1], (int)daemon);
+	mounted_it = mount("dsp", name, "autofs", 0, options) == 0;
+	assert_int_equal(write(requests[1], "", mounted_it), mounted_it);
+	(void)close(requests[0]);
+	(void)close(requests[1]);
+	if (mounted_it)
+		return daemon;
+	assert_int_equal(waitpid(daemon, NULL, 0), daemon);
+	return 0;
+}
+
+static void unmount_autofs(const char *name, pid_t daemon)
+{
+	while (umount2(name, MNT_DETACH) == 0)
+		;
+	(void)kill(daemon, SIGKILL);
+	assert_int_equal(waitpid(daemon, NULL, 0), daemon);
+}
+
+/* A link is found in what is mounted when it is entered; without that nothing is known. */
+static void automounted(void **state)
+{
+	char path[300];
+	char link[310];
+	pid_t daemon;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s", place("/automatic"));
+	(void)snprintf(link, sizeof(link), "%s/link", path);
+	make_directory(path);
+	daemon = mounts ? mount_autofs(path, false) : 0;
+	if (daemon == 0)
 		skip();
-	assert_int_equal(tear_down(state), 0);
-	(void)memset(strchr(top, '.') + 1, 'X', 6);
-	assert_int_equal(set_up(state), 0);
+	is(link, "sk", "/run/docker.sock");
+	is(path, "s", path);
+	unmount_autofs(path, daemon);
+	daemon = mount_autofs(path, true);
+	fails(link, "\" could not be looked up: Input/output error");
+	fails(path, "\" could not be looked up: Input/output error");
+	unmount_autofs(path, daemon);
 }
-
-/* clang-format off */
-#define LOOKUPS \
-	cmocka_unit_test(plain), \
-	cmocka_unit_test(relative), \
-	cmocka_unit_test(links), \
-	cmocka_unit_test(own), \
-	cmocka_unit_test(own_program), \
-	cmocka_unit_test(up), \
-	cmocka_unit_test(not_there), \
-	cmocka_unit_test(long_ones), \
-	cmocka_unit_test(magic), \
-	cmocka_unit_test(devices), \
-	cmocka_unit_test(sockets), \
-	cmocka_unit_test(mounted), \
-	cmocka_unit_test(same_things), \
-	cmocka_unit_test(odd_names), \
-	cmocka_unit_test(listens), \
-	cmocka_unit_test(many)
-/* clang-format on */
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { LOOKUPS, cmocka_unit_test(without_openat2), LOOKUPS };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plain),
+		cmocka_unit_test(relative),
+		cmocka_unit_test(links),
+		cmocka_unit_test(own),
+		cmocka_unit_test(own_program),
+		cmocka_unit_test(up),
+		cmocka_unit_test(not_there),
+		cmocka_unit_test(long_ones),
+		cmocka_unit_test(magic),
+		cmocka_unit_test(devices),
+		cmocka_unit_test(sockets),
+		cmocka_unit_test(mounted),
+		cmocka_unit_test(automounted),
+		cmocka_unit_test(same_things),
+		cmocka_unit_test(odd_names),
+		cmocka_unit_test(listens),
+		cmocka_unit_test(many),
+	};
 
 	return cmocka_run_group_tests_name("mount_lookup", tests, set_up, tear_down);
 }

@@ -2,7 +2,7 @@
  * What is left of a process behind the walls: tried in a child, whose status tells the first thing
  * that was not as it should be. The rest is seen from outside, in a real managed plugin.
  */
-#include "unit.h"
+#include "child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,33 +15,10 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "daemon/sandbox.h"
 #include "daemon/seccomp.h"
 
-/* No leak is looked for at its end: that needs calls which are refused. */
-static void in_child(int (*what)(void))
-{
-	int status = 0;
-	pid_t child = fork();
-
-	assert_true(child >= 0);
-	if (child == 0) {
-		alarm(20);
-		_exit(what());
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-#define MUST(truth)                                                                                \
-	do {                                                                                       \
-		if (!(truth))                                                                      \
-			return __LINE__ % 251 + 1;                                                 \
-	} while (0)
 #define REFUSED(call) MUST((call) < 0 && errno == EPERM)
 
 static void *nothing(void *argument)
@@ -149,7 +126,7 @@ static int prepared(void)
 static void calls_that_dsp_never_makes(void **state)
 {
 	(void)state;
-	in_child(restricted);
+	in_child(restricted, 20);
 }
 
 static void root_is_gone_for_good(void **state)
@@ -157,7 +134,7 @@ static void root_is_gone_for_good(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	in_child(entered);
+	in_child(entered, 20);
 }
 
 static void nothing_is_entered_halfway(void **state)
@@ -165,7 +142,7 @@ static void nothing_is_entered_halfway(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	in_child(not_root);
+	in_child(not_root, 20);
 }
 
 static void nothing_is_left_open(void **state)
@@ -173,7 +150,7 @@ static void nothing_is_left_open(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	in_child(prepared);
+	in_child(prepared, 20);
 }
 
 int main(void)
