@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 enum {
 	NEW_NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
@@ -72,12 +73,13 @@ static const struct {
 	{ SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
 	{ SCMP_SYS(clone), 0, NEW_NAMESPACES, 0 },
 	{ SCMP_SYS(kill), 1, ~(scmp_datum_t)0, SIGKILL },
+	{ SCMP_SYS(prlimit64), 1, ~(scmp_datum_t)0, RLIMIT_CPU },
 	{ SCMP_SYS(prctl), 0, ~(scmp_datum_t)0, PR_SET_PDEATHSIG },
 };
 
 static int add_rules(scmp_filter_ctx filter)
 {
-	/* What lies in memory no filter can read: their callers have others ways. */
+	/* What lies in memory no filter can read: their callers have other ways. */
 	int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), 0);
 
 	if (rc == 0)

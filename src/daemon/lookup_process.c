@@ -20,8 +20,8 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/host/lookup_pool.h"
-#include "dsp/system/clock.h"
 #include "dsp/system/file.h"
+#include "dsp/system/log.h"
 #include "lookup_filter.h"
 #include "lookup_server.h"
 #include "lookup_stream.h"
@@ -30,14 +30,13 @@ enum { STOP_MS = 200 };
 
 /* One process has one. The look-ups' threads use control; what they tell is atomic, or locked. */
 static int control = -1;
-static pid_t keeper;
 static bool sees_all;
-static bool ended; /* the keeper has */
 static atomic_uint number;
 static atomic_uint failures;
-static atomic_ullong begun_at; /* when a look-up last began there */
+static atomic_ulong begun; /* look-ups that began there */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char trouble[160]; /* guarded by mutex */
+static pid_t keeper;      /* the same; reaped at the end alone: no other process gets its signals */
 
 /* --- the start ---------------------------------------------------------------------------------*/
 
@@ -81,9 +80,16 @@ static _Noreturn void run_keeper(pid_t dspd, int fd)
 		_exit(EXIT_FAILURE);
 	closefrom(STDERR_FILENO + 2);
 	(void)prctl(PR_SET_NAME, "dsp-lookups", 0, 0, 0);
-	if (keep_capabilities(rights, &kept) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-		lookup_filter_install(&e) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
-		getppid() != dspd)
+	if (keep_capabilities(rights, &kept) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+		log_fault("the look-up process cannot give up its rights: %s", strerror(errno));
+		_exit(EXIT_FAILURE);
+	}
+	if (lookup_filter_install(&e) != 0) {
+		log_fault("%s", e.text);
+		_exit(EXIT_FAILURE);
+	}
+	/* After capset, which resets it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != dspd)
 		_exit(EXIT_FAILURE);
 	lookup_server_keep(STDERR_FILENO + 1);
 }
@@ -97,6 +103,8 @@ int lookup_process_start(struct err *e)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return FAIL(e, errno, "the look-up process");
 	sees_all = has_right_to_search();
+	/* Where it is ignored, as whoever starts dspd may leave it, no end of a child is seen. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	keeper = fork();
 	if (keeper == 0)
 		run_keeper(self, pair[1]);
@@ -145,26 +153,35 @@ static int open_stream(const struct host_tables *tables)
 	return -1;
 }
 
+/* The process hangs: its keeper starts another. */
+static void replace_process(void)
+{
+	(void)pthread_mutex_lock(&mutex);
+	if (keeper > 0)
+		(void)kill(keeper, SIGUSR1);
+	(void)pthread_mutex_unlock(&mutex);
+}
+
 /* Waits for the first reply, at most as long as a request waits. */
 static int wait_for_begin(int fd)
 {
 	const struct timeval most = { .tv_sec = POOL_DEADLINE_MS / 1000 };
 	const struct timeval none = { .tv_sec = 0 };
-	uint64_t start = clock_now();
+	unsigned long before = begun;
 	struct lookup_reply r;
 	int code;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)) != 0)
 		return errno;
 	code = lookup_stream_reply(fd, &r);
-	/* No look-up began in all that time: it hangs, and the keeper starts another. */
-	if (code == ETIMEDOUT && begun_at < start)
-		(void)kill(keeper, SIGUSR1);
+	/* No look-up began in all that time. */
+	if (code == ETIMEDOUT && begun == before)
+		replace_process();
 	if (code != 0)
 		return code;
 	if (r.kind != LOOKUP_BEGUN)
 		return EPROTO;
-	atomic_store(&begun_at, clock_now());
+	(void)atomic_fetch_add(&begun, 1);
 	atomic_store(&number, r.number);
 	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none)) == 0 ? 0 : errno;
 }
@@ -179,9 +196,10 @@ static int look_up(struct mount_lookup *l, struct host_tables *tables)
 	fd = open_stream(tables);
 	if (fd < 0)
 		return errno;
-	code = lookup_stream_send(fd, l, tables);
+	/* First of all: a long request would wait without end for a process that hangs. */
+	code = wait_for_begin(fd);
 	if (code == 0)
-		code = wait_for_begin(fd);
+		code = lookup_stream_send(fd, l, tables);
 	return code == 0 ? lookup_stream_receive(fd, l) : code;
 }
 
@@ -206,13 +224,21 @@ void lookup_process_run(struct mount_lookup *l)
 
 /* --- state and end -----------------------------------------------------------------------------*/
 
+static bool has_ended(void)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return keeper <= 0 ||
+		waitid(P_PID, (id_t)keeper, &info, WEXITED | WNOWAIT | WNOHANG) != 0 ||
+		info.si_pid != 0;
+}
+
 struct lookup_process_state lookup_process_state(void)
 {
 	struct lookup_process_state s = { .sees_all = sees_all, .failures = failures };
 	unsigned last = number;
 
-	ended = ended || keeper <= 0 || waitpid(keeper, NULL, WNOHANG) == keeper;
-	s.running = !ended;
+	s.running = !has_ended();
 	s.restarts = last > 1 ? last - 1 : 0;
 	(void)pthread_mutex_lock(&mutex);
 	memcpy(s.trouble, trouble, sizeof(s.trouble));
@@ -227,9 +253,11 @@ void lookup_process_stop(void)
 	/* The process ends when it sees this, and the keeper, which waits for it, then. */
 	if (control >= 0)
 		(void)shutdown(control, SHUT_RDWR);
-	for (int i = 0; i < STOP_MS && lookup_process_state().running; i++)
+	for (int i = 0; i < STOP_MS && !has_ended(); i++)
 		(void)nanosleep(&pause, NULL);
-	if (keeper > 0 && !ended && kill(keeper, SIGKILL) == 0)
+	(void)pthread_mutex_lock(&mutex);
+	if (keeper > 0 && kill(keeper, SIGKILL) == 0)
 		(void)waitpid(keeper, NULL, 0);
 	keeper = 0;
+	(void)pthread_mutex_unlock(&mutex);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -14,6 +15,7 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/host/lookup_pool.h"
 #include "dsp/host/mount_lookup.h"
 #include "dsp/system/file.h"
 #include "dsp/system/log.h"
@@ -91,6 +93,9 @@ static struct mount_lookup *read_request(int fd, struct host_tables *tables)
 	rest.s = text = mem_alloc(rest.n + 1);
 	if (!text || !read_bytes(fd, text, rest.n))
 		return NULL;
+	/* Each path ends there. */
+	if (r.sockets > 0 && text[(size_t)r.dir + r.sockets - 1] != '\0')
+		return NULL;
 	l = mount_lookup_new((struct span){ text, r.dir }, r.docker);
 	rest = span_after(rest, r.dir);
 	tables->known = r.known;
@@ -110,15 +115,20 @@ static struct mount_lookup *read_request(int fd, struct host_tables *tables)
 	return l;
 }
 
-/* In a process of its own, whose end frees all. */
+/*
+ * In a process of its own, whose end frees all. Links that lead through links keep a processor busy
+ * for minutes: one that has computed for as long as a request waits ends. One that waits for a file
+ * system goes on, so that others are not sent after it.
+ */
 static _Noreturn void serve_one(int fd, int mounts, unsigned number)
 {
+	const struct rlimit most = { POOL_DEADLINE_MS / 1000, POOL_DEADLINE_MS / 1000 };
 	struct host_tables tables = { .mounts = mounts };
 	struct span none = { NULL, 0 };
 	struct mount_lookup *l;
 	int code = EPROTO;
 
-	if (reply(fd, LOOKUP_BEGUN, number, NULL, none) != 0)
+	if (setrlimit(RLIMIT_CPU, &most) != 0 || reply(fd, LOOKUP_BEGUN, number, NULL, none) != 0)
 		_exit(EXIT_FAILURE);
 	l = read_request(fd, &tables);
 	if (l)
@@ -127,6 +137,15 @@ static _Noreturn void serve_one(int fd, int mounts, unsigned number)
 }
 
 /* --- the look-up process -----------------------------------------------------------------------*/
+
+static void close_both(int fds[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+		fds[i] = -1;
+	}
+}
 
 /* 1: fds has the stream and the table of mounts, or -1. 0: dspd is gone. -1: nothing of use. */
 static int receive(int control, int fds[2])
@@ -148,10 +167,14 @@ static int receive(int control, int fds[2])
 	if (n <= 0)
 		return n == 0 ? 0 : -1;
 	head = CMSG_FIRSTHDR(&m);
-	if (!head || head->cmsg_type != SCM_RIGHTS)
+	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
 		return -1;
 	memcpy(fds, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
-	return 1;
+	/* Without room for the table of mounts a look-up would know less than the host has. */
+	if (!(m.msg_flags & MSG_CTRUNC))
+		return 1;
+	close_both(fds);
+	return -1;
 }
 
 /* This process ends with the one that made it. */
@@ -177,10 +200,7 @@ static _Noreturn void serve_all(int control, unsigned number)
 			(void)close(control);
 			serve_one(fds[0], fds[1], number);
 		}
-		for (int i = 0; i < 2; i++) {
-			if (fds[i] >= 0)
-				(void)close(fds[i]);
-		}
+		close_both(fds);
 		/* Without memory for a child dspd sees a stream that ends. */
 		if (child < 0)
 			(void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
