@@ -237,7 +237,8 @@ static void readings(void **state)
 			"its body is not JSON (at byte 2)" },
 		{ { "POST", "/containers/a/kill", form, NULL }, READING_UNREADABLE,
 			"a form body may change what it asks for" },
-		{ { "POST", "/containers/a/kill", "text/plain", NULL }, READING_UNREADABLE,
+		{ { "POST", "/containers/a/kill", "text/plain", NULL }, READING_EXACT, "" },
+		{ { "POST", "/containers/a/stop", "text/plain", NULL }, READING_UNREADABLE,
 			"it has a Content-Type and perhaps a body that was not passed on" },
 		{ { "GET", "/containers/json", "text/plain", NULL }, READING_EXACT, "" },
 	};

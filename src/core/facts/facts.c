@@ -76,14 +76,15 @@ static void doubt_missing_body(const struct request *rq, struct facts *f)
 
 /*
  * Whether a body that is not shown changes nothing that dsp decides by: filters of a prune, which
- * takes what is unused and no more, and what a commit puts into its image. The name of that image
- * may be another then.
+ * takes what is unused and no more; the signal of a kill; what a commit puts into its image, whose
+ * name may be another then.
  */
 static bool hidden_body_is_harmless(const struct route *route)
 {
 	struct powerset own = route_powers(route);
 
-	return powerset_has(&own, POWER_PRUNE) || route->operation == OP_CONTAINER_COMMIT;
+	return powerset_has(&own, POWER_PRUNE) || powerset_has(&own, POWER_KILL) ||
+		route->operation == OP_CONTAINER_COMMIT;
 }
 
 /* Whether the headers alone make it unreadable, whatever the operation does with a body. */
@@ -104,7 +105,9 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 	/* dockerd shows the last Content-Type, and reads a form where the first one says so. */
 	if ((body == BODY_NONE || body == BODY_JSON_OPTIONAL) && !rq->body64 &&
 		rq->has_content_type && takes_form) {
-		if (f->route && hidden_body_is_harmless(f->route)) {
+		if (form_is_ignored(f))
+			return false;
+		if (hidden_body_is_harmless(f->route)) {
 			f->incomplete = true;
 			return false;
 		}

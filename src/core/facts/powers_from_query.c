@@ -4,17 +4,35 @@
 #include "power_tests.h"
 
 /*
+ * From API 1.24 on dockerd refuses a start with a body (moby postContainersStart; 7 bytes pass, and
+ * name no parameter); before 1.42 it takes no signal for a stop or restart. Sent to 20.10, 28.5 and
+ * 29.7: a form behind two Content-Types, chunked and with a length. A path without a version is of
+ * dockerd's own, which dsp does not know.
+ */
+bool form_is_ignored(const struct facts *f)
+{
+	enum operation operation = f->route->operation;
+	const struct target *t = &f->target;
+
+	if (operation == OP_CONTAINER_START)
+		return target_has_version(t, 24);
+	if (operation == OP_CONTAINER_STOP || operation == OP_CONTAINER_RESTART)
+		return target_has_version(t, 0) && !target_has_version(t, 42);
+	return f->route->body == BODY_IGNORED;
+}
+
+/*
  * Whether a form body that dsp is not shown could replace the query. Where a body is JSON or
  * nothing, such a request is unreadable; a tar is never shown, so there the doubt stays.
  */
-static bool may_be_replaced(const struct route *route, const struct request *rq)
+static bool may_be_replaced(const struct facts *f, const struct request *rq)
 {
 	if (rq->has_content_length && span_equal(rq->content_length, SPAN("0")))
 		return false;
 	/* A build with a multipart body needs no Content-Type: only an empty body rules it out. */
-	if (route->operation == OP_IMAGE_BUILD)
+	if (f->route->operation == OP_IMAGE_BUILD)
 		return true;
-	return rq->has_content_type && !rq->body64;
+	return !form_is_ignored(f) && rq->has_content_type && !rq->body64;
 }
 
 /* POST /images/create pulls or imports, as the query says; both where dsp cannot tell. */
@@ -132,7 +150,7 @@ int powers_from_query(struct facts *f, const struct request *rq)
 	const struct power_rule *rule = power_rules_of_operation(f->route->operation, &count);
 	struct powerset own = route_powers(f->route);
 
-	f->incomplete = may_be_replaced(f->route, rq);
+	f->incomplete = may_be_replaced(f, rq);
 	if (f->route->operation == OP_IMAGE_PULL)
 		add_pull_powers(f);
 	else

@@ -11,4 +11,10 @@
  */
 MUST_USE int powers_from_query(struct facts *f, const struct request *rq);
 
+/*
+ * Whether no parameter of f's route and version matters to dsp, so that a form that dsp is not
+ * shown changes nothing. f has its route and target.
+ */
+bool form_is_ignored(const struct facts *f);
+
 #endif

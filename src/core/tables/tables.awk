@@ -64,7 +64,7 @@ function pattern(text,    rest, i, lit, name, kinds, n) {
 function route_row(    schema, top, struct) {
 	if ($1 !~ /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|ANY)$/) fail("unknown method " $1)
 	if ($5 !~ /^(read|write)$/) fail("access is read or write")
-	if ($7 !~ /^(none|json|json-or-none|json-optional|tar|raw)$/) fail("unknown body " $7)
+	if ($7 !~ /^(none|ignored|json|json-or-none|json-optional|tar|raw)$/) fail("unknown body " $7)
 	if ($10 !~ /^(optional|never)$/) fail("a version prefix is optional or never")
 	unique("route", $1 " " $2)
 	schema = $8

@@ -30,7 +30,16 @@ enum method {
 /* A variable of a pattern: {x} one segment, {x:.*} any text, {x:.+} any text but the empty one. */
 enum variable { VAR_NONE, VAR_SEGMENT, VAR_ANY, VAR_SOME };
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_JSON_OR_NONE, BODY_JSON_OPTIONAL, BODY_TAR, BODY_RAW };
+/* As the column BODY of routes.tab has it. */
+enum body_kind {
+	BODY_NONE,
+	BODY_IGNORED,
+	BODY_JSON,
+	BODY_JSON_OR_NONE,
+	BODY_JSON_OPTIONAL,
+	BODY_TAR,
+	BODY_RAW,
+};
 
 struct route {
 	enum method method;
