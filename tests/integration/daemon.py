@@ -18,6 +18,7 @@ import lists
 import lookups
 import managed
 import names
+import page_tls
 import plugins
 import policy
 import powers
@@ -33,6 +34,7 @@ import works
 SUITES = {
     'works': works.run,
     'refused': refused.run,
+    'page-tls': page_tls.run,
     'plugins': plugins.run,
     'defence': defence.run,
     'policy': policy.run,

@@ -66,8 +66,8 @@ class Users:
         return self.lab.command(
             'nsenter', '--net', '--target', pid, DOCKER, '--config', config, '--tlsverify',
             '-H', 'tcp://127.0.0.1:2376', '--tlscacert', CERTIFICATES + '/ca.pem',
-            '--tlscert', '%s/%s.pem' % (CERTIFICATES, name),
-            '--tlskey', '%s/%s-key.pem' % (CERTIFICATES, name), *words)
+            '--tlscert', '%s/%s/cert.pem' % (CERTIFICATES, name),
+            '--tlskey', '%s/%s/key.pem' % (CERTIFICATES, name), *words)
 
     def reload(self):
         socket = '/run/docker/plugins/%sdsp.sock' % ('*/' if MANAGED else '')

@@ -1,28 +1,28 @@
 #!/usr/bin/env bash
-# Runs a command with LAB_TLS set to a directory of certificates, which the lab's dockerd then asks
-# for on tcp://127.0.0.1:2376: ca.pem, and NAME.pem and NAME-key.pem of server, alice, bob, mallory.
+# Runs a command with LAB_TLS set to a directory of certificates, which the lab's dockerd then asks for on
+# tcp://127.0.0.1:2376. The commands of dsp-tls(7) make them, as they stand there: ca.pem, and NAME/cert.pem and
+# NAME/key.pem of server, portainer, and of alice, bob, mallory besides.
 #
 #   tls.sh COMMAND [ARGUMENT]...
 set -euo pipefail
 
+page=$(dirname "$0")/../../plugin/man/dsp-tls.7.md
 LAB_TLS=$(mktemp -d "${TMPDIR:-/tmp}/dsp-tls.XXXXXX")
 export LAB_TLS
 trap 'rm -rf "$LAB_TLS"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# certificate NAME USE
-certificate() {
-	openssl req -newkey rsa:2048 -nodes -keyout "$LAB_TLS/$1-key.pem" -subj "/CN=$1" 2> /dev/null |
-		openssl x509 -req -CA "$LAB_TLS/ca.pem" -CAkey "$LAB_TLS/ca-key.pem" -CAcreateserial -days 2 \
-			-extfile <(printf 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=%s\n' "$2") \
-			-out "$LAB_TLS/$1.pem" 2> /dev/null
+commands=$(awk '/^<!-- run: certificates/ { on = 1; next } on && /^```$/ { exit } on && !/^```/' "$page")
+[[ $commands == *certificate\ portainer* ]] || {
+	echo "tls.sh: $page has no commands" >&2
+	exit 1
 }
-
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$LAB_TLS/ca-key.pem" -out "$LAB_TLS/ca.pem" -days 2 \
-	-subj '/CN=the lab' 2> /dev/null
-certificate server serverAuth
 for name in alice bob mallory; do
-	certificate "$name" clientAuth
+	commands+=$'\n'"certificate $name clientAuth DNS:$name"
 done
+bash -eu -c "${commands//\/etc\/docker\/tls/$LAB_TLS}" > "$LAB_TLS/log" 2>&1 || {
+	cat "$LAB_TLS/log" >&2
+	exit 1
+}
 "$@"

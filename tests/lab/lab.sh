@@ -233,7 +233,7 @@ start_dockerd() {
 	options+=(-H unix:///run/docker.sock)
 	if [ -n "${LAB_TLS:-}" ]; then
 		options+=(-H tcp://127.0.0.1:2376 --tlsverify --tlscacert "$LAB_TLS/ca.pem")
-		options+=(--tlscert "$LAB_TLS/server.pem" --tlskey "$LAB_TLS/server-key.pem")
+		options+=(--tlscert "$LAB_TLS/server/cert.pem" --tlskey "$LAB_TLS/server/key.pem")
 	fi
 	options+=(--exec-root /run/lab/exec --pidfile /run/lab/dockerd.pid)
 	options+=(--storage-driver "${LAB_STORAGE:-$(storage "$dir")}")
