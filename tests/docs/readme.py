@@ -40,6 +40,12 @@ def check_commands(results):
         results.check(f"a test runs {command}", row["TEXT"] in read(row["FILE"]), f"{row['TEXT']} is not in {row['FILE']}")
 
 
+def check_tasks(results):
+    for row in tools.read_table("tasks.tsv"):
+        results.check(f"to {row['TASK']}: see {row['FILE']}", row["TEXT"] in read(row["FILE"]), row["TEXT"])
+
+
 def check(results):
     check_size(results)
     check_commands(results)
+    check_tasks(results)
