@@ -11,6 +11,7 @@ import examples  # noqa: E402
 import manifest  # noqa: E402
 import manual  # noqa: E402
 import readme  # noqa: E402
+import shown  # noqa: E402
 import tables  # noqa: E402
 import tools  # noqa: E402
 
@@ -24,6 +25,7 @@ def main():
     documents.check(results)
     manual.check(results)
     readme.check(results)
+    shown.check(results)
     examples.check(results)
     tools.check(results)
     return results.end()

@@ -124,6 +124,13 @@ def bad_commands(document):
                 yield f"{line} ({option})"
 
 
+def bad_daemon_options(document):
+    known = manual.daemon_options()
+    for line in document.code():
+        for options in re.findall(r"(?:^|[ /])dspd( --[^|]*)", line):
+            yield from set(re.findall(r"--[a-z-]+", options)) - known
+
+
 def run_sample(command):
     with tempfile.TemporaryDirectory() as tmp:
         env = dsp.clean_environment({"DSP_PROGRAM": os.path.abspath(dsp.DSP)})
@@ -167,7 +174,8 @@ def check(results):
                            ("names of flags are known", bad_names),
                            ("paths are there", bad_paths),
                            ("make targets are there", bad_targets),
-                           ("dsp commands are known", bad_commands)):
+                           ("dsp commands are known", bad_commands),
+                           ("options of dspd are known", bad_daemon_options)):
             bad = sorted(set(find(document)))
             results.check(f"{name} {what}", not bad, ", ".join(bad))
         check_samples(document, results)

@@ -90,12 +90,15 @@ def check_page(name, known, results):
     results.check(f"manual: {name} for mandoc", not told, "; ".join(told))
     title, number = name.rsplit(".", 1)
     text = read_page(name)
-    results.check(f"manual: {name} has its title, and a line for apropos", re.match(
-        rf"# {title}\({number}\)\n\n## NAME\n\n{title} - \S.*\n\n## ", text), text[:80])
+    results.check(f"manual: {name} has its title, a line for apropos, and an example first", re.match(
+        rf"# {title}\({number}\)\n\n## NAME\n\n{title} - \S.*\n\n## EXAMPLE\n", text), text[:200])
     # A code host and man must both show it: no HTML but comments, and no roff.
-    prose = re.sub(r"^```.*?^```$|`[^`\n]+`|<!--.*?-->|<https?:[^>]*>", "", text, flags=re.M | re.S)
+    code = r"^```.*?^```$|`[^`\n]+`|<!--.*?-->|<https?:[^>]*>"
+    prose = re.sub(code, "", tables.MARKED.sub("", text), flags=re.M | re.S)
     odd = re.findall(r"<[a-z/][^>]*>|^\.[A-Z][A-Za-z]\b.*|\\f[BIR]", prose, re.M)
     results.check(f"manual: {name} is Markdown and nothing else", not odd, "; ".join(odd))
+    bare = set(re.findall(r"(?<!\[)\b(?:dspd?|dsp-[a-z-]+)\([578]\)", prose.split("\n", 1)[1])) - {f"{title}({number})"}
+    results.check(f"manual: {name} links to the other pages", not bare, " ".join(sorted(bare)))
     strange = set(re.findall(r"\b(?:ALLOW|DSP)_[A-Z_]*[A-Z]\b", text)) - known["flags"] - journal_fields()
     results.check(f"manual: {name} has no unknown flags", not strange, ", ".join(sorted(strange)))
 

@@ -16,7 +16,7 @@ daemon='docker.io'
 tests='perl libcmocka-dev openssl util-linux python3 haproxy valgrind docker-compose clang libclang-rt-14-dev systemd strace python3-jsonschema prometheus python3-prometheus-client chromium'
 go='golang-go golang-github-gorilla-mux-dev golang-github-docker-docker-dev'
 deb='dpkg-dev debhelper'
-documents='man-db mandoc zsh fish lintian'
+documents='man-db mandoc zsh fish lintian jq'
 lint='clang-format pmccabe codespell shellcheck python3'
 lint_long='clang clang-tidy cppcheck libcmocka-dev'
 
