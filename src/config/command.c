@@ -131,11 +131,22 @@ static void report_unknown(const struct command *c, const char *word)
 			program_of(c->name), c->name, word, (int)near.word.n, near.word.s);
 }
 
+/* Whether the command writes a file: then -o is --output. */
+static bool has_output(const struct command *c)
+{
+	for (const struct option *o = c->options; o && o->name; o++) {
+		if (strcmp(o->name, "output") == 0)
+			return true;
+	}
+	return false;
+}
+
 int command_option(const struct command *c, int argc, char **argv)
 {
 	static const struct option none[] = { { NULL, 0, NULL, 0 } };
+	const char *letters = has_output(c) ? ":o:" : ":";
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-	int o = getopt_long(argc, argv, ":", c->options ? c->options : none, NULL);
+	int o = getopt_long(argc, argv, letters, c->options ? c->options : none, NULL);
 	const char *word = optind > 0 ? argv[optind - 1] : "";
 	char letter[] = "-?";
 

@@ -35,28 +35,40 @@ void counter_free(struct counter *t)
 	*t = (struct counter){ .rows = NULL };
 }
 
-/* Keys that are made to share a hash slow a report down, at worst by the number of rows. */
-struct counter_row *counter_row(struct counter *t, const char *key)
+/*
+ * The slot of a key, which is free when there is no such row. Keys that are made to share a hash
+ * slow a report down, at worst by the number of rows.
+ */
+static size_t find_slot(const struct counter *t, const char *key)
 {
 	size_t mask = slot_count(t) - 1;
 	size_t at = text_hash(span_of(key)) & mask;
-	struct counter_row *row;
+
+	while (t->slots[at] && strcmp(t->rows[t->slots[at] - 1].key, key) != 0)
+		at = (at + 1) & mask;
+	return at;
+}
+
+const struct counter_row *counter_find(const struct counter *t, const char *key)
+{
+	size_t slot = t->slots[find_slot(t, key)];
+
+	return slot ? &t->rows[slot - 1] : NULL;
+}
+
+struct counter_row *counter_row(struct counter *t, const char *key)
+{
+	size_t at = find_slot(t, key);
 	char *copy;
 
-	for (; t->slots[at]; at = (at + 1) & mask) {
-		row = &t->rows[t->slots[at] - 1];
-		if (strcmp(row->key, key) == 0)
-			return row;
-	}
-	if (t->count == t->most)
-		return &t->others;
-	copy = mem_copy(key, strlen(key));
+	if (t->slots[at])
+		return &t->rows[t->slots[at] - 1];
+	copy = t->count < t->most ? mem_copy(key, strlen(key)) : NULL;
 	if (!copy)
 		return &t->others;
-	row = &t->rows[t->count];
-	row->key = copy;
 	t->slots[at] = ++t->count;
-	return row;
+	t->rows[t->count - 1].key = copy;
+	return &t->rows[t->count - 1];
 }
 
 static int compare(const void *left, const void *right, void *by)

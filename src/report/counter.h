@@ -39,7 +39,11 @@ void counter_free(struct counter *t);
  */
 struct counter_row *counter_row(struct counter *t, const char *key);
 
-/* Sorts the rows, the largest first, equal ones by key. Do not call counter_row afterwards. */
+/* The row of a key; NULL: there is none. As valid as that of counter_row. */
+const struct counter_row *counter_find(const struct counter *t, const char *key);
+
+/* Sorts the rows, the largest first, equal ones by key. Do not call counter_row or counter_find
+ * afterwards. */
 void counter_sort(struct counter *t, enum counter_column by);
 
 /* Copies a part of a row's key, counted from 0, into room and returns it; "" if there is none. */

@@ -8,16 +8,21 @@
 #include "counter.h"
 #include "dsp/audit/audit_reader.h"
 #include "dsp/core/facts/powers.h"
+#include "timeline.h"
 
-enum { REPORT_SPANS = 96 }; /* of the timeline */
+enum { REPORT_SLOWEST = 10, REPORT_TEXT = 400 };
 
-struct report_span {
-	uint64_t allowed;
-	uint64_t denied;
+/* A decision that took long. */
+struct slow_decision {
+	uint64_t duration_us;
+	char time[32];
+	char subject[100];
+	char operation[64];
+	char request[REPORT_TEXT]; /* "POST /v1.41/containers/web/kill" */
 };
 
 struct report {
-	const char *title;
+	const char *title; /* NULL: made from the hosts */
 	const char *since; /* the first characters of a time: only entries from then on; or NULL */
 	const char *until; /* and before then; or NULL */
 
@@ -27,26 +32,28 @@ struct report {
 	uint64_t denied;
 	uint64_t would; /* allowed only because the mode is monitor */
 	uint64_t writes;
-	uint64_t unreadable;      /* questions that dsp could not parse */
+	uint64_t unreadable;      /* requests that dsp could not parse */
 	uint64_t dropped;         /* lines that dsp could not write */
 	uint64_t orphan_repeats;  /* repeats of a line that the log does not have */
-	unsigned truncated_lines; /* lines without their end: dsp or the host died */
+	unsigned truncated_lines; /* lines without their end: dspd or the host stopped */
 	char profile[32];         /* of the last decision */
 	bool monitor;
+	bool by_rules; /* a policy file decided */
 
 	uint64_t asked[POWER_COUNT];
 	uint64_t asked_denied[POWER_COUNT];
+	struct counter hosts;    /* host */
 	struct counter subjects; /* subject */
 	struct counter uses;     /* subject, operation */
-	struct counter denials;  /* reason, decided_by, rule or flags, subject */
+	struct counter remedies; /* enum remedy as a digit, its text, subject */
+	struct counter things;   /* operation, what it was asked for with, subject */
 	struct counter roots;    /* power, subject */
 	struct counter details;  /* power, subject, detail */
 	struct counter outcomes; /* HTTP status */
+	struct counter names;    /* the first 12 digits of a container's id; example: its name */
 	uint64_t paired;         /* outcomes that could be matched to a decision */
-
-	int64_t start; /* of the timeline, in seconds since 1970 */
-	int64_t width; /* of one of its spans, in seconds */
-	struct report_span spans[REPORT_SPANS];
+	struct slow_decision slowest[REPORT_SLOWEST]; /* the slowest first; duration 0: none */
+	struct timeline timeline;
 };
 
 /* -1: out of memory. Call report_free in any case. */

@@ -4,40 +4,18 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "denial.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/base/version.h"
 #include "dsp/core/policy/settings.h"
 #include "html.h"
+#include "report_chart.h"
+#include "report_table.h"
 
 static const char *const css[] = {
 #include "report_css.h"
 };
-
-enum {
-	SHOWN = 50,   /* rows of a table; the page says how many it leaves out */
-	BAR_WIDE = 9, /* of the timeline, in its own units */
-	BAR_STEP = 10,
-	HIGH = 120,
-	ROOM = 600,
-};
-
-/* --- pieces ------------------------------------------------------------------------------------*/
-
-static void print_code(FILE *out, const char *text)
-{
-	(void)fputs("<code>", out);
-	html_text(out, text);
-	(void)fputs("</code>", out);
-}
-
-/* "2026-11-25 10:00:00": a reader does not need microseconds. */
-static void print_time(FILE *out, const char *time)
-{
-	if (strlen(time) >= 19)
-		(void)fprintf(out, "%.10s %.8s", time, time + 11);
-}
 
 static void begin_section(FILE *out, const char *id, const char *heading)
 {
@@ -50,123 +28,22 @@ static void end_section(FILE *out)
 	(void)fputs("</section>\n", out);
 }
 
-/* --- tables ------------------------------------------------------------------------------------*/
-
-enum column_kind {
-	COLUMN_PART,    /* a part of the row's key */
-	COLUMN_NUMBER,  /* one of its counts */
-	COLUMN_LAST,    /* the latest time */
-	COLUMN_EXAMPLE, /* the latest request */
-	COLUMN_ROOT,    /* whether the power that is part 0 makes root */
-	COLUMN_DECIDER, /* parts 1 and 2: "power, ALLOW_KILL" */
-	COLUMN_STATUS,  /* part 0: an HTTP status, or 0 */
-};
-
-struct column {
-	const char *name;
-	enum column_kind kind;
-	unsigned which; /* the part, or the enum counter_column */
-};
-
-enum { COLUMNS_MOST = 6 };
-
-struct table {
-	const char *caption;
-	struct column columns[COLUMNS_MOST]; /* up to the first without a name */
-};
-
-static void print_decider(FILE *out, const struct counter_row *row)
-{
-	char text[ROOM];
-	char by[64];
-
-	html_text(out, counter_part(row, 1, by, sizeof(by)));
-	if (counter_part(row, 2, text, sizeof(text))[0]) {
-		(void)fputs(" ", out);
-		print_code(out, text);
-	}
-}
-
-/* A narrow screen shows the column's name beside the cell. */
-static void print_cell(FILE *out, const struct column *c, const struct counter_row *row)
-{
-	const char *class = c->kind == COLUMN_NUMBER ? " class=n"
-		: c->kind == COLUMN_LAST             ? " class=t"
-						     : "";
-	char text[ROOM];
-	enum power p;
-
-	(void)fprintf(out, "<td%s data-as=\"%s\">", class, c->name);
-	switch (c->kind) {
-	case COLUMN_PART:
-		print_code(out, counter_part(row, c->which, text, sizeof(text)));
-		break;
-	case COLUMN_NUMBER:
-		(void)fprintf(out, "%" PRIu64, row->n[c->which]);
-		break;
-	case COLUMN_LAST:
-		print_time(out, row->last);
-		break;
-	case COLUMN_EXAMPLE:
-		print_code(out, row->example ? row->example : "");
-		break;
-	case COLUMN_ROOT:
-		p = power_find(span_of(counter_part(row, 0, text, sizeof(text))));
-		(void)fputs(p == POWER_COUNT ? "" : root_name(power_info(p)->root), out);
-		break;
-	case COLUMN_DECIDER:
-		print_decider(out, row);
-		break;
-	case COLUMN_STATUS:
-		(void)counter_part(row, 0, text, sizeof(text));
-		print_code(out, strcmp(text, "0") == 0 ? "none" : text);
-		break;
-	}
-	(void)fputs("</td>", out);
-}
-
-/* Prints the first rows of c; with a subject only rows that have it as part 0. */
-static void print_table(
-	FILE *out, const struct table *t, const struct counter *c, const char *subject)
-{
-	char text[ROOM];
-	size_t rows = 0;
-
-	(void)fprintf(out, "<div class=wide><table class=rows><caption>%s</caption><thead><tr>",
-		t->caption);
-	for (size_t k = 0; k < COLUMNS_MOST && t->columns[k].name; k++)
-		(void)fprintf(out, "<th scope=col%s>%s</th>",
-			t->columns[k].kind == COLUMN_NUMBER ? " class=n" : "", t->columns[k].name);
-	(void)fputs("</tr></thead><tbody>\n", out);
-	for (size_t i = 0; i < c->count && rows < SHOWN; i++) {
-		const struct counter_row *row = &c->rows[i];
-
-		if (subject && strcmp(counter_part(row, 0, text, sizeof(text)), subject) != 0)
-			continue;
-		(void)fputs("<tr>", out);
-		for (size_t k = 0; k < COLUMNS_MOST && t->columns[k].name; k++)
-			print_cell(out, &t->columns[k], row);
-		(void)fputs("</tr>\n", out);
-		rows++;
-	}
-	(void)fputs("</tbody></table></div>\n", out);
-}
-
-/* Sorts c, and prints its first rows and how much is in the others. */
-static void print_counter(FILE *out, const struct table *t, struct counter *c)
-{
-	uint64_t n = c->others.n[COUNTER_ALL];
-
-	counter_sort(c, COUNTER_ALL);
-	print_table(out, t, c, NULL);
-	for (size_t i = SHOWN; i < c->count; i++)
-		n += c->rows[i].n[COUNTER_ALL];
-	if (n > 0)
-		(void)fprintf(
-			out, "<p class=soft>And %" PRIu64 " in rows that are not shown.</p>\n", n);
-}
-
 /* --- the head ----------------------------------------------------------------------------------*/
+
+/* Prints the title: the user's, or one with the names of the hosts. */
+static void print_title(const struct report *r, FILE *out)
+{
+	if (r->title) {
+		html_text(out, r->title);
+	} else if (r->hosts.count == 1) {
+		(void)fputs("Docker on ", out);
+		html_text(out, r->hosts.rows[0].key);
+	} else if (r->hosts.count > 1) {
+		(void)fprintf(out, "Docker on %zu hosts", r->hosts.count);
+	} else {
+		(void)fputs("Docker: who did what", out);
+	}
+}
 
 static int print_head(const struct report *r, FILE *out)
 {
@@ -184,19 +61,21 @@ static int print_head(const struct report *r, FILE *out)
 		"<meta name=viewport content=\"width=device-width, initial-scale=1\">\n"
 		"<meta name=referrer content=no-referrer>\n<title>",
 		nonce);
-	html_text(out, r->title);
+	print_title(r, out);
 	(void)fprintf(out, "</title>\n<style nonce=\"%s\">\n", nonce);
 	for (size_t i = 0; i < sizeof(css) / sizeof(css[0]); i++)
 		(void)fputs(css[i], out);
 	(void)fputs("</style></head>\n<body><header><h1>", out);
-	html_text(out, r->title);
+	print_title(r, out);
 	(void)fputs("</h1>\n", out);
 	return 0;
 }
 
 static void print_figure(FILE *out, uint64_t n, const char *what, const char *class)
 {
-	(void)fprintf(out, "<li><b%s>%" PRIu64 "</b> %s</li>\n", n > 0 ? class : "", n, what);
+	(void)fprintf(out, "<li><b%s>", n > 0 ? class : "");
+	html_number(out, n);
+	(void)fprintf(out, "</b> %s</li>\n", what);
 }
 
 /* Uses of direct ways to root. */
@@ -215,217 +94,195 @@ static uint64_t root_uses(const struct report *r)
 	return n;
 }
 
+/* Prints from when to when, of which hosts, under which settings. */
+static void print_scope(const struct report *r, FILE *out)
+{
+	(void)fputs("<p class=soft>", out);
+	report_time(out, r->first);
+	if (strcmp(r->first, r->last) != 0) {
+		(void)fputs(" to ", out);
+		report_time(out, r->last);
+	}
+	(void)fputs(" UTC. Profile ", out);
+	html_text(out, r->profile);
+	(void)fputs(r->by_rules ? ", and rules of a policy file.\n" : ".\n", out);
+	if (r->monitor)
+		(void)fputs("<strong class=deny>Monitor mode: dsp denies nothing.</strong>\n", out);
+	(void)fputs("</p>\n", out);
+	for (size_t i = 0; r->hosts.count > 1 && i < r->hosts.count && i < TABLE_ROWS; i++) {
+		(void)fputs(i == 0 ? "<p class=soft>Hosts: " : ", ", out);
+		html_code(out, r->hosts.rows[i].key, &r->names);
+	}
+	if (r->hosts.count > 1)
+		(void)fputs(r->hosts.count > TABLE_ROWS ? ", ...</p>\n" : ".</p>\n", out);
+}
+
 static void print_summary(const struct report *r, FILE *out)
 {
+	uint64_t uses = root_uses(r);
+
 	if (r->decisions == 0) {
-		(void)fputs("<p>No decision is in this trail.</p></header><main>\n", out);
+		(void)fputs("<p>This audit log has no decision.</p></header><main>\n", out);
 		return;
 	}
-	(void)fputs("<p class=soft>", out);
-	print_time(out, r->first);
-	(void)fputs(" to ", out);
-	print_time(out, r->last);
-	(void)fputs(" UTC, profile ", out);
-	html_text(out, r->profile);
-	(void)fputs(r->monitor
-			? ", <strong class=deny>monitor mode: nothing is refused</strong>.</p>\n"
-			: ".</p>\n",
-		out);
+	print_scope(r, out);
 	(void)fputs("<ul class=numbers>\n", out);
-	print_figure(out, r->decisions, "decisions", "");
-	print_figure(out, r->denied, "refused", " class=deny");
+	print_figure(out, r->decisions, r->decisions == 1 ? "decision" : "decisions", "");
+	print_figure(out, r->denied, "denied", " class=deny");
 	if (r->would > 0)
-		print_figure(out, r->would, "would be refused", " class=deny");
-	print_figure(out, r->writes, "changes", "");
+		print_figure(out, r->would, "would be denied", " class=deny");
+	print_figure(out, r->writes, r->writes == 1 ? "change" : "changes", "");
 	print_figure(out, r->subjects.count,
-		r->subjects.others.n[COUNTER_ALL] ? "clients, and more" : "clients", "");
-	print_figure(out, root_uses(r), "uses of direct ways to root", " class=deny");
+		r->subjects.others.n[COUNTER_ALL] ? "users, and more"
+			: r->subjects.count == 1  ? "user"
+						  : "users",
+		"");
+	print_figure(out, uses,
+		uses == 1 ? "use of a direct way to root" : "uses of a direct way to root",
+		" class=deny");
 	(void)fputs("</ul></header><main>\n", out);
+}
+
+static void print_gap(FILE *out, uint64_t n, const char *one, const char *many, const char *what)
+{
+	if (n == 0)
+		return;
+	(void)fputs("<p class=note>", out);
+	html_count(out, n, one, many);
+	(void)fprintf(out, " %s</p>\n", what);
 }
 
 /* What the audit log does not have. */
 static void print_gaps(const struct report *r, FILE *out)
 {
-	if (r->dropped > 0)
-		(void)fprintf(out,
-			"<p class=note>%" PRIu64
-			" lines are missing: the trail was full when they were to be written.</p>\n",
-			r->dropped);
-	if (r->orphan_repeats > 0)
-		(void)fprintf(out,
-			"<p class=note>%" PRIu64
-			" repeats are of lines before the first one here, and are not counted.</p>\n",
-			r->orphan_repeats);
-	if (r->truncated_lines > 0)
-		(void)fprintf(out,
-			"<p class=note>%u line%s cut off: dsp or the machine died in the middle of "
-			"a line. What is left of one is not counted.</p>\n",
-			r->truncated_lines, r->truncated_lines == 1 ? " is" : "s are");
-	if (r->unreadable > 0)
-		(void)fprintf(out,
-			"<p class=note>%" PRIu64
-			" questions of dockerd could not be read, and were refused.</p>\n",
-			r->unreadable);
-}
-
-/* --- the timeline ------------------------------------------------------------------------------*/
-
-/* Writes "2026-11-25 10:00", the start of a span. */
-static void write_start(const struct report *r, size_t i, char *room, size_t cap)
-{
-	time_t at = (time_t)(r->start + (int64_t)i * r->width);
-	struct tm t;
-
-	if (!gmtime_r(&at, &t) || strftime(room, cap, "%Y-%m-%d %H:%M", &t) == 0)
-		text_copy(SPAN("?"), room, cap);
-}
-
-/* At least 2 for one decision, which is then visible beside many others. */
-static unsigned height(uint64_t n, uint64_t most)
-{
-	return n == 0 ? 0 : 2 + (unsigned)(n * (HIGH - 4) / most);
-}
-
-static void print_bar(const struct report *r, size_t i, uint64_t most, FILE *out)
-{
-	const struct report_span *s = &r->spans[i];
-	unsigned denied = height(s->denied, most);
-	unsigned allowed = height(s->allowed, most);
-	char time[32];
-
-	write_start(r, i, time, sizeof(time));
-	(void)fprintf(out, "<g><title>%s: %" PRIu64 " allowed, %" PRIu64 " refused</title>", time,
-		s->allowed, s->denied);
-	if (allowed > 0)
-		(void)fprintf(out, "<rect class=allowed x=%zu y=%u width=%d height=%u></rect>",
-			i * BAR_STEP, (unsigned)HIGH - allowed, BAR_WIDE, allowed);
-	if (denied > 0)
-		(void)fprintf(out, "<rect class=denied x=%zu y=%u width=%d height=%u></rect>",
-			i * BAR_STEP, (unsigned)HIGH - allowed - denied, BAR_WIDE, denied);
-	(void)fputs("</g>\n", out);
-}
-
-static void write_duration(int64_t seconds, char *room, size_t cap)
-{
-	struct line l;
-
-	line_init(&l, room, cap);
-	if (seconds < 3600)
-		line_add(&l, "%" PRId64 " min", seconds / 60);
-	else if (seconds < 48 * 3600)
-		line_add(&l, "%.1f hours", (double)seconds / 3600);
-	else
-		line_add(&l, "%.1f days", (double)seconds / 86400);
-}
-
-static void print_timeline(struct report *r, FILE *out)
-{
-	uint64_t most = 1;
-	size_t used = 1;
-	char width[32];
-	char begin[32];
-	char end[32];
-
-	for (size_t i = 0; i < REPORT_SPANS; i++) {
-		uint64_t n = r->spans[i].allowed + r->spans[i].denied;
-
-		most = n > most ? n : most;
-		used = n > 0 ? i + 1 : used;
-	}
-	write_start(r, 0, begin, sizeof(begin));
-	write_start(r, used, end, sizeof(end));
-	write_duration(r->width, width, sizeof(width));
-	begin_section(out, "timeline", "When");
-	(void)fprintf(out,
-		"<p class=soft><span class=key>allowed</span><span class=\"key no\">refused</span> "
-		"A bar is %s; the highest has %" PRIu64 " decisions.</p>\n"
-		"<svg viewBox=\"0 0 %zu %d\" role=img preserveAspectRatio=none "
-		"aria-label=\"Decisions from %s to %s UTC, at most %" PRIu64 " in %s\">\n",
-		width, most, (used < 12 ? 12 : used) * BAR_STEP, HIGH + 1, begin, end, most, width);
-	for (size_t i = 0; i < used; i++)
-		print_bar(r, i, most, out);
-	(void)fprintf(out, "<line class=axis x1=0 x2=%d y1=%d y2=%d></line></svg>\n",
-		REPORT_SPANS * BAR_STEP, HIGH, HIGH);
-	(void)fprintf(out, "<p class=ends><span>%s</span><span>%s UTC</span></p>\n", begin, end);
-	end_section(out);
+	print_gap(out, r->dropped, "line is missing:", "lines are missing:",
+		"dspd could not write to the audit log, and its queue was full.");
+	print_gap(out, r->orphan_repeats, "repeat is not counted:", "repeats are not counted:",
+		"this audit log does not have the lines that were repeated.");
+	print_gap(out, r->truncated_lines, "line is truncated", "lines are truncated",
+		"and not counted: dspd or the host stopped while it was written.");
+	print_gap(out, r->unreadable, "request was denied", "requests were denied",
+		"because dspd could not parse dockerd's message.");
 }
 
 /* --- sections ----------------------------------------------------------------------------------*/
 
 static void print_denials(struct report *r, FILE *out)
 {
-	static const struct table table = {
-		"By reason, and by the flag or rule that could allow it",
-		{ { "reason", COLUMN_PART, 0 }, { "by", COLUMN_DECIDER, 0 },
-			{ "client", COLUMN_PART, 3 }, { "latest", COLUMN_EXAMPLE, 0 },
-			{ "times", COLUMN_NUMBER, COUNTER_ALL }, { "last", COLUMN_LAST, 0 } }
-	};
+	static const struct table remedies = { "What the denied requests need", 2,
+		{ { "needs", COLUMN_REMEDY, 0 }, { "user", COLUMN_PART, 2 },
+			{ "latest request", COLUMN_EXAMPLE, 0 },
+			{ "times", COLUMN_NUMBER, COUNTER_ALL }, { "last", COLUMN_LAST, 0 } } };
+	static const struct table things = { "What users asked for", 2,
+		{ { "operation", COLUMN_PART, 0 }, { "with", COLUMN_PART, 1 },
+			{ "user", COLUMN_PART, 2 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
+			{ "last", COLUMN_LAST, 0 } } };
 
-	begin_section(out, "refused", r->would > 0 ? "Refused, or would be" : "Refused");
-	if (r->denials.count > 0)
-		print_counter(out, &table, &r->denials);
-	else
+	begin_section(out, "denied", r->would > 0 ? "Denied, or would be denied" : "Denied");
+	if (r->remedies.count == 0) {
 		(void)fputs("<p>Nothing.</p>\n", out);
+	} else {
+		report_counter(r, out, &remedies, &r->remedies);
+		report_counter(r, out, &things, &r->things);
+		(void)fprintf(out,
+			"<p class=soft>To get the %s that would allow all of this: <code>dsp "
+			"suggest%s --include-denied LOG</code></p>\n",
+			r->by_rules ? "rules" : "flags", r->by_rules ? " --policy" : "");
+	}
 	end_section(out);
 }
 
 static void print_roots(struct report *r, FILE *out)
 {
-	static const struct table powers = { "Powers that were granted",
+	static const struct table powers = { "Powers that dsp allowed", 1,
 		{ { "power", COLUMN_PART, 0 }, { "root", COLUMN_ROOT, 0 },
-			{ "client", COLUMN_PART, 1 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
+			{ "user", COLUMN_PART, 1 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
 			{ "last", COLUMN_LAST, 0 } } };
-	static const struct table details = { "What they were asked for with",
-		{ { "power", COLUMN_PART, 0 }, { "client", COLUMN_PART, 1 },
+	static const struct table details = { "What users used them for", 1,
+		{ { "power", COLUMN_PART, 0 }, { "user", COLUMN_PART, 1 },
 			{ "what", COLUMN_PART, 2 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
 			{ "last", COLUMN_LAST, 0 } } };
 
 	begin_section(out, "root", "Ways to root that were used");
 	if (r->roots.count > 0) {
-		(void)fputs("<p>Who has such a power is root on the host with it alone, or through "
-			    "what containers and images hold already.</p>\n",
+		(void)fputs("<p>A direct power makes its user root on the host. The others do so "
+			    "through what containers and images already hold.</p>\n",
 			out);
-		print_counter(out, &powers, &r->roots);
+		report_counter(r, out, &powers, &r->roots);
 		if (r->details.count > 0)
-			print_counter(out, &details, &r->details);
+			report_counter(r, out, &details, &r->details);
 	} else {
 		(void)fputs("<p>None.</p>\n", out);
 	}
 	end_section(out);
 }
 
-static void print_clients(struct report *r, FILE *out)
+static void print_user(const struct report *r, FILE *out, const struct counter_row *row, bool open)
 {
-	static const struct table operations = { "",
+	static const struct table operations = { "", NO_USER,
 		{ { "operation", COLUMN_PART, 1 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
-			{ "refused", COLUMN_NUMBER, COUNTER_DENIED },
-			{ "last", COLUMN_LAST, 0 } } };
-	char subject[ROOM];
+			{ "denied", COLUMN_NUMBER, COUNTER_DENIED }, { "last", COLUMN_LAST, 0 } } };
 
-	begin_section(out, "clients", "Who did what");
-	counter_sort(&r->subjects, COUNTER_ALL);
-	counter_sort(&r->uses, COUNTER_ALL);
-	for (size_t i = 0; i < r->subjects.count && i < SHOWN; i++) {
-		const struct counter_row *row = &r->subjects.rows[i];
-
-		(void)counter_part(row, 0, subject, sizeof(subject));
-		(void)fprintf(out, "<details%s><summary>", i < 3 ? " open" : "");
-		print_code(out, subject);
-		(void)fprintf(out, ": %" PRIu64 " calls, %" PRIu64 " of them changes",
-			row->n[COUNTER_ALL], row->n[COUNTER_WRITES]);
-		if (row->n[COUNTER_DENIED] > 0)
-			(void)fprintf(out, ", <span class=deny>%" PRIu64 " refused</span>",
-				row->n[COUNTER_DENIED]);
-		(void)fputs("</summary>\n", out);
-		print_table(out, &operations, &r->uses, subject);
-		(void)fputs("</details>\n", out);
+	(void)fputs("<details", out);
+	report_user(r, out, row->key);
+	(void)fprintf(out, "%s><summary>", open ? " open" : "");
+	html_code(out, row->key, &r->names);
+	(void)fputs(": ", out);
+	html_count(out, row->n[COUNTER_ALL], "request", "requests");
+	(void)fputs(", ", out);
+	html_count(out, row->n[COUNTER_WRITES], "change", "changes");
+	if (row->n[COUNTER_DENIED] > 0) {
+		(void)fputs(", <span class=deny>", out);
+		html_number(out, row->n[COUNTER_DENIED]);
+		(void)fputs(" denied</span>", out);
 	}
-	if (r->subjects.count > SHOWN || r->subjects.others.n[COUNTER_ALL] > 0)
-		(void)fputs("<p class=soft>Clients with fewer calls are not shown.</p>\n", out);
+	(void)fputs("</summary>\n", out);
+	report_table(r, out, &operations, &r->uses, row->key);
+	(void)fputs("</details>\n", out);
+}
+
+static void print_users(struct report *r, FILE *out)
+{
+	begin_section(out, "users", "Who did what");
+	counter_sort(&r->uses, COUNTER_ALL);
+	for (size_t i = 0; i < r->subjects.count && i < TABLE_ROWS; i++)
+		print_user(r, out, &r->subjects.rows[i], i < 3);
+	if (r->subjects.count > TABLE_ROWS || r->subjects.others.n[COUNTER_ALL] > 0)
+		(void)fputs("<p class=soft>Users with fewer requests are not shown.</p>\n", out);
 	end_section(out);
 }
 
-/* Prints the flags of powers that were denied, or of open powers that nobody asked for. */
+static void print_slowest(struct report *r, FILE *out)
+{
+	static const char *const heads[] = { "user", "request", "at" };
+
+	begin_section(out, "slowest", "Slowest decisions");
+	(void)fputs(
+		"<div class=wide><table class=rows><thead><tr><th scope=col class=n>ms</th>", out);
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+		(void)fprintf(out, "<th scope=col>%s</th>", heads[i]);
+	(void)fputs("</tr></thead><tbody>\n", out);
+	for (size_t i = 0; i < REPORT_SLOWEST && r->slowest[i].duration_us > 0; i++) {
+		const struct slow_decision *slow = &r->slowest[i];
+
+		(void)fputs("<tr", out);
+		report_user(r, out, slow->subject);
+		(void)fputs("><td class=n data-as=ms>", out);
+		html_number(out, slow->duration_us / 1000);
+		(void)fprintf(
+			out, ".%03u</td><td data-as=user>", (unsigned)(slow->duration_us % 1000));
+		html_code(out, slow->subject, &r->names);
+		(void)fputs("</td><td data-as=request>", out);
+		html_code(out, slow->request, &r->names);
+		(void)fputs("</td><td class=t data-as=at>", out);
+		report_time(out, slow->time);
+		(void)fputs("</td></tr>\n", out);
+	}
+	(void)fputs("</tbody></table></div>\n", out);
+	end_section(out);
+}
+
+/* Prints the flags of powers that were denied, or of open powers that no user asked for. */
 static void print_flag_list(const struct report *r, FILE *out, bool denied)
 {
 	bool any = false;
@@ -454,49 +311,89 @@ static void print_flag_list(const struct report *r, FILE *out, bool denied)
 static void print_flags(struct report *r, FILE *out)
 {
 	begin_section(out, "flags", "Flags");
-	(void)fputs("<h3>Open in this profile, and never asked for</h3>\n<p>Nothing in this trail "
-		    "would be refused if these were 0. That holds for what the trail tells of: "
-		    "without <code>DSP_AUDIT_LOG=all</code> it has no reads.</p>\n",
-		out);
-	print_flag_list(r, out, false);
-	(void)fputs(
-		"<h3>In requests that were refused, or would be</h3>\n<p>Set to 1 they open "
-		"what <a href=\"#refused\">was refused</a>, where no rule says otherwise.</p>\n",
+	if (r->by_rules)
+		(void)fputs("<p>Rules of the policy file decide before flags.</p>\n", out);
+	(void)fputs("<h3>In requests that dsp denied, or would deny</h3>\n<p>Set to 1 they allow "
+		    "what <a href=\"#denied\">was denied</a>, unless a rule denies it.</p>\n",
 		out);
 	print_flag_list(r, out, true);
+	(void)fputs("<h3>Open in this profile, and never used</h3>\n<p>Set to 0 they would have "
+		    "denied nothing that this audit log has. It has no reads unless "
+		    "<code>DSP_AUDIT_LOG=all</code> is set.</p>\n",
+		out);
+	print_flag_list(r, out, false);
 	end_section(out);
 }
 
 static void print_outcomes(struct report *r, FILE *out)
 {
-	static const struct table table = { "HTTP status",
+	static const struct table table = { "HTTP status of dockerd", NO_USER,
 		{ { "status", COLUMN_STATUS, 0 }, { "times", COLUMN_NUMBER, COUNTER_ALL },
 			{ "last", COLUMN_LAST, 0 } } };
 
 	if (r->outcomes.count == 0)
 		return;
-	begin_section(out, "outcomes", "What became of it");
-	(void)fprintf(out,
-		"<p>dockerd's own status of what was allowed, where it told one; %" PRIu64
-		" could be told to belong to one decision.</p>\n",
-		r->paired);
-	print_counter(out, &table, &r->outcomes);
+	begin_section(out, "outcomes", "Results");
+	(void)fputs("<p>How dockerd answered what dsp allowed, where dockerd reports it. ", out);
+	html_count(out, r->paired, "result belongs", "results belong");
+	(void)fputs(" to one known decision.</p>\n", out);
+	report_counter(r, out, &table, &r->outcomes);
 	end_section(out);
+}
+
+/* --- the page ----------------------------------------------------------------------------------*/
+
+/* Links to the sections, and a choice of the user whose rows are shown. */
+static void print_contents(const struct report *r, FILE *out)
+{
+	const struct {
+		const char *id;
+		const char *text;
+		bool there;
+	} links[] = { { "timeline", "When", r->timeline.used > 1 }, { "denied", "Denied", true },
+		{ "root", "Ways to root", true }, { "users", "Users", true },
+		{ "slowest", "Slowest decisions", r->slowest[0].duration_us > 0 },
+		{ "flags", "Flags", true }, { "outcomes", "Results", r->outcomes.count > 0 } };
+
+	(void)fputs("<nav aria-label=Contents>", out);
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		if (links[i].there)
+			(void)fprintf(out, "<a href=\"#%s\">%s</a>\n", links[i].id, links[i].text);
+	}
+	(void)fputs("</nav>\n", out);
+	if (r->subjects.count < 2)
+		return;
+	(void)fputs("<fieldset><legend>Show</legend>\n<label><input type=radio name=u id=u "
+		    "checked>all users</label>\n",
+		out);
+	for (size_t i = 0; i < r->subjects.count && i < TABLE_USERS; i++) {
+		(void)fprintf(out, "<label><input type=radio name=u id=u%zu>", i);
+		html_code(out, r->subjects.rows[i].key, &r->names);
+		(void)fputs("</label>\n", out);
+	}
+	(void)fputs("</fieldset>\n", out);
 }
 
 int report_page(struct report *r, FILE *out)
 {
-	static void (*const sections[])(struct report *, FILE *) = { print_timeline, print_denials,
-		print_roots, print_clients, print_flags, print_outcomes };
-
 	if (print_head(r, out) != 0)
 		return -1;
+	counter_sort(&r->subjects, COUNTER_ALL);
 	print_summary(r, out);
 	print_gaps(r, out);
-	for (size_t i = 0; r->decisions > 0 && i < sizeof(sections) / sizeof(sections[0]); i++)
-		sections[i](r, out);
+	if (r->decisions > 0) {
+		print_contents(r, out);
+		report_chart(&r->timeline, out);
+		print_denials(r, out);
+		print_roots(r, out);
+		print_users(r, out);
+		if (r->slowest[0].duration_us > 0)
+			print_slowest(r, out);
+		print_flags(r, out);
+		print_outcomes(r, out);
+	}
 	(void)fprintf(out,
-		"</main><footer><p>Made by dsp %s from its audit trail. Times are UTC.</p>"
+		"</main><footer><p>dsp %s made this page from its audit log. Times are UTC.</p>"
 		"</footer></body></html>\n",
 		DSP_VERSION);
 	return fflush(out) == 0 && !ferror(out) ? 0 : -1;

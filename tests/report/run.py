@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""dsp report: what it counts, whom it believes, and how its page looks in a real browser."""
+"""dsp report: what it counts, which text it believes, and how its page looks in a real browser."""
 import base64
 import html
 import json
@@ -20,7 +20,8 @@ import dsp  # noqa: E402
 SCRIPT = "<script>document.title='run'</script>"
 INJECTIONS = [SCRIPT, "<img src=x onerror=\"document.title='run'\">", "\"'><svg onload=\"document.title='run'\">",
               "javascript:document.title='run'", "</td></table></code><h1>big</h1>", "&lt;b&gt;", "{{7*7}}", "<!--",
-              "]]>", "\x1b[31mred", "a\nb", "\u202egnp.exe", "\u2066x\u2069", "\ufeff", "é–中"]
+              "]]>", "\x1b[31mred", "a\nb", "\u202egnp.exe", "\u2066x\u2069", "\ufeff", "é–中", "a" + "\u0300" * 40, "\u05d0\u05d1",
+              "f" * 64, "x" * 300]
 POLICY = {"users": {"ci": {"common_names": ["ci"]}},
           "rules": [{"name": SCRIPT, "who": ["ci"], "deny": ["volume_*"], "message": SCRIPT}]}
 
@@ -49,7 +50,7 @@ def questions():
 
 
 def record(where):
-    """The trail of a real dsp."""
+    """The audit log of a real dspd."""
     policy, trail = os.path.join(where, "policy.json"), os.path.join(where, "trail.jsonl")
     with open(policy, "w", encoding="utf-8") as f:
         json.dump({**POLICY, "otherwise": "profile"}, f)
@@ -81,7 +82,16 @@ def line(number, second=0, **more):
 
 DENIED = {"verdict": "deny", "decided_by": "power", "reason": "kill", "closed": ["kill"], "powers": ["kill"],
           "operation": "container_kill", "method": "POST", "target": "/containers/a/kill", "access": "write"}
+OTHERWISE = {"decided_by": "otherwise", "reason": "otherwise", "name": "a"}
+DETAILS = [{"kind": "image", "field": "Image", "text": "nginx:1"}, {"kind": "mount", "text": "/srv/a", "read_only": True},
+           {"kind": "mount", "power": "x", "text": "/srv/a", "read_only": True}, {"kind": "option", "field": "Privileged"},
+           {"kind": "network", "text": "bridge", "implied": True}]
+ID = "0123456789abcdef" * 4
 HEAD = {"v": 1, "time": "2026-11-25T10:00:09.000000Z", "id": "a-9"}
+
+
+CREATED = {**HEAD, "type": "outcome", "method": "POST", "target": "/v1.41/containers/create?name=web", "pair": "unknown",
+           "status": 201, "created": ID}
 
 
 def repeat(of, count, of_type="decision"):
@@ -90,32 +100,61 @@ def repeat(of, count, of_type="decision"):
 
 # name, lines, what the page says, what it does not say
 COUNTS = [
-    ("nothing", [], ["No decision is in this trail"], ["<svg"]),
-    ("one", [line(1)], ["<b>1</b> decisions", "<b>0</b> refused", "system_info"], ["are missing"]),
+    ("nothing", [], ["This audit log has no decision"], ["<svg", "<nav"]),
+    ("one", [line(1)], ["<b>1</b> decision<", "<b>0</b> denied", "<b>1</b> user<", "system_info", "1 request, 0 changes<"],
+     ["missing", "<svg", "<fieldset", "id=timeline"]),
     ("a denial", [line(1), line(2, 1, **DENIED)],
-     ["<b>2</b> decisions", "<b class=deny>1</b> refused", "<code>ALLOW_KILL</code>", "POST /containers/a/kill"], []),
+     ["<b>2</b> decisions", "<b class=deny>1</b> denied", "a flag: <code>ALLOW_KILL=1</code>",
+                                                  "POST /<wbr>containers/<wbr>a/<wbr>kill", "<code>container_kill</code>"], []),
     ("repeats", [line(1, **DENIED), repeat("a-1", 41)],
-     ["<b>42</b> decisions", "<b class=deny>42</b> refused"], ["are not counted"]),
+     ["<b>42</b> decisions", "<b class=deny>42</b> denied"], ["not counted"]),
     ("repeats of what is not there", [line(1), repeat("a-7", 3)],
-     ["<b>1</b> decisions", "3 repeats are of lines before"], []),
-    ("dropped", [line(1), {**HEAD, "type": "dropped", "count": 12, "since": HEAD["time"]}], ["12 lines are missing"], []),
+     ["<b>1</b> decision<", "3 repeats are not counted"], []),
+    ("dropped", [line(1), {**HEAD, "type": "dropped", "count": 12, "since": HEAD["time"]}], ["12 lines are missing: dspd could not write"], []),
     ("monitor mode", [line(1, **{**DENIED, "verdict": "allow", "would": "deny", "mode": "monitor"})],
-     ["monitor mode", "<b class=deny>1</b> would be refused", "Refused, or would be"], []),
+     ["Monitor mode: dsp denies nothing", "<b class=deny>1</b> would be denied", "Denied, or would be denied"], []),
     ("root", [line(1, powers=["privileged", "create"], details=[{"kind": "option", "power": "privileged", "text": "Privileged"}],
                    details_left_out=2)],
-     ["<b class=deny>1</b> uses of direct ways to root", "direct"], ["Ways to root that were used</h2>\n<p>None"]),
+     ["<b class=deny>1</b> use of a direct way to root", "direct"], ["Ways to root that were used</h2>\n<p>None"]),
     ("root refused is no use", [line(1, powers=["privileged"], verdict="deny", reason="privileged")],
-     ["<b>0</b> uses of direct ways to root", "Ways to root that were used</h2>\n<p>None"], []),
+     ["<b>0</b> uses of a direct way to root", "Ways to root that were used</h2>\n<p>None"], []),
     ("a question that was none", [{k: v for k, v in line(1, verdict="deny", decided_by="question").items() if k not in (
         "subject", "known_by", "method", "target", "operation", "access", "reading", "powers")}],
-     ["1 questions of dockerd could not be read"], []),
+     ["1 request was denied because dspd could not parse"], []),
     ("outcomes", [line(1), {**HEAD, "type": "outcome", "method": "GET", "target": "/info", "pair": "exact",
-                            "decision": "a-1", "status": 200}], ["What became of it", "<code>200</code>"], []),
+                            "decision": "a-1", "status": 200}], [">Results<", "<code>200</code>", "1 result belongs to one"], []),
     ("outcomes, folded", [line(1), repeat("a-1", 6), {**HEAD, "type": "outcome", "method": "GET", "target": "/info",
                                                       "pair": "exact", "decision": "a-1", "status": 200},
-                          repeat("a-9", 6, "outcome")], ["<b>7</b> decisions", "data-as=\"times\">7</td>"], ["are not counted"]),
-    ("lines for persons", ["dsp: denied container_kill: x", line(1)], ["<b>1</b> decisions"], []),
+                          repeat("a-9", 6, "outcome")], ["<b>7</b> decisions", "data-as=\"times\">7</td>"], ["not counted"]),
+    ("log lines between", ["dsp: denied container_kill: x", line(1)], ["<b>1</b> decision<"], []),
     ("out of order", [line(1, 30), line(2, 5)], ["<b>2</b> decisions", "10:00:05 to 2026-11-25 10:00:30"], []),
+    ("a host", [line(1, host="web-<1>")], ["<title>Docker on web-&lt;1&gt;</title>", "<h1>Docker on web-&lt;1&gt;</h1>"], ["Hosts:"]),
+    ("two hosts", [line(1, host="a"), line(2, host="b"), line(3, host="a")],
+     ["<h1>Docker on 2 hosts</h1>", "Hosts: <code>a</code>, <code>b</code>."], []),
+    ("more than one bar", [line(1), line(2, 1, time="2026-11-25T10:03:00.000000Z", **DENIED)],
+     ["<svg width=\"100%\"", "A bar is 1 minute; the highest has 1 decision.", "10:03: 0 allowed, 1 denied", "href=\"#timeline\""], []),
+    ("bars of hours", [line(1), line(2, time="2026-11-27T09:00:00.000000Z"), line(3, time="2026-11-27T09:30:00.000000Z")],
+     ["A bar is 30 minutes; the highest has 1", "11-26<", "2026-11-25 10:00 to 2026-11-27 10:00 UTC"], []),
+    ("no rule", [line(1, **{**DENIED, **OTHERWISE}), line(2, 1, **{**DENIED, **OTHERWISE, "powers": ["create"], "subject": "anna",
+                 "operation": "container_create", "name": "", "details": DETAILS})],
+     ["a rule for <code>container_kill (kill)</code>", "a rule for <code>container_create (create)</code>",
+      "<code>container a</code>", "image nginx:1, mount /<wbr>srv/<wbr>a (read-only), Privileged", "and rules of a policy file",
+      "dsp suggest --policy --include-denied LOG", "data-u=0", "id=u1>"], ["bridge", "id=u2>"]),
+    ("a rule that denies", [line(1, **{**DENIED, "decided_by": "rule", "rule": "no <kills>"})],
+     ["another rule than <code>no &lt;kills&gt;</code>"], []),
+    ("a monitored rule", [line(1, **{**DENIED, "verdict": "allow", "would": "deny", "decided_by": "profile", "mode": "monitor",
+                                     "monitored_rule": "trial"})], ["another rule than <code>trial</code>"], []),
+    ("nothing allows it", [line(1, **{**DENIED, "decided_by": "own_name"})], ["no setting allows it"], []),
+    ("the slowest", [line(i, i, duration_us=i * 1000, target=f"/slow{i}") for i in range(1, 15)],
+     ["Slowest decisions", ">14.000</td>", ">5.000</td>"], [">4.000</td>"]),
+    ("a slow one", [line(1, duration_us=1234567)], [">1,234.567</td>"], []),
+    ("names of containers", [line(1, **{**DENIED, "target": f"/containers/{ID}/kill", "name": ID}), CREATED],
+     [f"<span title=\"{ID}\">0123456789ab</span> <b>(web)</b>"], []),
+    ("the new name of a container", [line(1, **{**DENIED, "target": "/containers/0123456789ab/kill", "name": "0123456789ab"}), CREATED,
+     {**HEAD, "type": "outcome", "method": "POST", "target": f"/containers/{ID}/rename?name=db", "pair": "unknown", "status": 204}],
+     ["0123456789ab <b>(db)</b>"], ["(web)"]),
+    ("no name of a container", [line(1, **{**DENIED, "name": "0123456789ab"}), {**CREATED, "target": "/containers/create?name=<b>x"}],
+     [], ["(<b>", "&lt;b&gt;x)"]),
     ("flags that nobody needed", [line(1, powers=["create"])], ["<li>ALLOW_PRUNE</li>"], ["<li>ALLOW_CREATE</li>", "<li>ALLOW_EXEC</li>"]),
 ]
 # A trail that is none: text, what is said.
@@ -138,6 +177,42 @@ def text_of(lines):
     return "".join((x if isinstance(x, str) else json.dumps(x)) + "\n" for x in lines)
 
 
+def terminal(*words):
+    """(status, what it printed) with a terminal as input and output."""
+    master, slave = os.openpty()
+    done = subprocess.run([dsp.DSP, "report", *words], check=False, stdin=slave, stdout=slave, stderr=slave,
+                          env=dsp.clean_environment(), timeout=60)
+    os.close(slave)
+    said = b""
+    try:
+        while piece := os.read(master, 4096):
+            said += piece
+    except OSError:
+        pass
+    os.close(master)
+    return done.returncode, said.decode()
+
+
+def check_files(results):
+    with tempfile.TemporaryDirectory() as where:
+        log, page = os.path.join(where, "log"), os.path.join(where, "page.html")
+        with open(log, "w", encoding="utf-8") as f:
+            f.write(text_of([line(1)]))
+        for option in ("-o", "--output"):
+            done = report(option, page, log)
+            with open(page, encoding="utf-8") as f:
+                results.check(f"report: {option} FILE", done == (0, "", "") and "<b>1</b> decision<" in f.read(), done)
+        done = report("-o", page, os.path.join(where, "none"))
+        results.check("report: a failure leaves the page", done[0] == 1 and os.path.getsize(page) > 1000, done)
+        done = report("-o", os.path.join(where, "no", "page"), log)
+        results.check("report: a page that cannot be written", done[0] == 1 and "no/page: No such file" in done[2], done)
+        results.check("report: a full disk", report("-o", "/dev/full", log)[0] == 1, "")
+        status, said = terminal(log)
+        results.check("report: no page on a terminal", status == 2 and "-o report.html" in said and "<html" not in said, said)
+        status, said = terminal("-o", page)
+        results.check("report: no log from a terminal", status == 2 and "name an audit log" in said, said)
+
+
 def check_counts(results):
     for name, lines, there, not_there in COUNTS:
         status, page, said = report(give=text_of(lines))
@@ -147,11 +222,11 @@ def check_counts(results):
         status, page, said = report("-", give=text)
         results.check(f"report: refused: {name}", status == 1 and not page and why in said, f"{status} {said}")
     status, page, said = report(give=text_of([line(1)]) + json.dumps(line(2))[:50])
-    results.check("report: a last line that was cut off", status == 0 and "<b>1</b> decisions" in page and
-                  "in the middle of a line" in page, said)
+    results.check("report: a last line that was cut off", status == 0 and "<b>1</b> decision<" in page and
+                  "1 line is truncated" in page, said)
     status, page, said = report(give=text_of([line(1), json.dumps(line(2))[:70], line(3), line(4)])[:-1])
     results.check("report: cut off in the middle, and whole at the end", status == 0 and
-                  "<b>3</b> decisions" in page and ">1 line is cut off" in page, said)
+                  "<b>3</b> decisions" in page and ">1 line is truncated" in page, said)
     lines = text_of([line(i, i) for i in range(10, 50)])
     status, page, said = report("--since", "2026-11-25T10:00:20", "--until", "2026-11-25T10:00:30", "--title", "<b>T</b>",
                                 give=lines)
@@ -175,8 +250,8 @@ def check_bounds(results):
         f.flush()
         status, page, said = report(f.name)
         most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    results.check("report: all of many names are counted", status == 0 and "<b>150000</b> decisions" in page and
-                  "Clients with fewer calls are not shown" in page, said)
+    results.check("report: all of many names are counted", status == 0 and "<b>150,000</b> decisions" in page and
+                  "Users with fewer requests are not shown" in page, said)
     results.check("report: memory and page stay small", most < 120 * 1024 and len(page) < 400000,
                   f"{most} KiB, {len(page)} bytes")
 
@@ -187,15 +262,16 @@ def check_page(page, results):
     tags = set(re.findall(r"<([a-z0-9]+)", page))
     results.check("page: only the elements that the program writes", tags <= set(
         "html head meta title style body header main footer section h1 h2 h3 p ul li b strong span svg g rect line "
-        "table caption thead tbody tr th td div code details summary a".split()), tags)
+        "table caption thead tbody tr th td div code details summary a nav fieldset legend label input wbr text".split()), tags)
     results.check("page: nothing from elsewhere", not re.search(r"https?:|url\(|\bsrc=|@import|<link", re.sub(
         r"&[a-z#0-9]+;|<code>.*?</code>", "", page)), "it names another place")
     results.check("page: no handlers", not re.search(r"<[^>]*\son\w+=", page), "")
+    plain = page.replace("<wbr>", "")
     for text in INJECTIONS[:9]:
-        results.check(f"page: {text!r} is text", html.escape(text, quote=True).replace("&#x27;", "&#39;") in page
+        results.check(f"page: {text!r} is text", html.escape(text, quote=True).replace("&#x27;", "&#39;") in plain
                       or text in ("<!--", "]]>"), "not found")
-    unseen = [c for c in "\x1b\u202e\u2066\u2069\ufeff\r" if c in page]
-    results.check("page: what is not seen is spelled out", not unseen, unseen)
+    unseen = [c for c in "\x1b\u202e\u2066\u2069\ufeff\r\u0300" if c in page]
+    results.check("page: invisible characters and stacked marks are written out", not unseen, unseen)
 
 
 CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -294,7 +370,7 @@ def check_browser(where, page, results):
     seen = json.loads(html.unescape(found[1])) if found else {}
     results.check("browser: the page is shown", seen.get("text", 0) > 1000, f"{seen} {dom[-300:]}")
     results.check("browser: no script runs, no picture is there", seen and not seen["scripts"] and not seen["images"] and
-                  not seen["handlers"] and seen["title"] == "Docker, as dsp saw it" and seen["big"] == 1, seen)
+                  not seen["handlers"] and seen["title"] == "Docker: who did what" and seen["big"] == 1, seen)
     results.check("browser: on a phone nothing is wider than the screen", seen and seen["width"] <= 360, seen)
     # The same without the policy in its head: the escaping alone has to do.
     bare = re.sub(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>", "", page)
@@ -302,7 +378,7 @@ def check_browser(where, page, results):
         f.write(bare)
     dom = browse(where, "--dump-dom", f"file://{where}/page.html")
     results.check("browser: nor without the Content-Security-Policy", bare != page and "ALLOW_KILL" in dom and
-                  "<title>Docker, as dsp saw it</title>" in dom, dom[:300])
+                  "<title>Docker: who did what</title>" in dom, dom[:300])
     for name, options in (("light", []), ("dark", ["--blink-settings=preferredColorScheme=0"])):
         shot = os.path.join(where, name + ".png")
         browse(where, "--window-size=900,1200", f"--screenshot={shot}", *options, f"file://{where}/page.html")
@@ -320,6 +396,7 @@ def main():
         signal.signal(number, lambda *_: sys.exit(1))
     results = dsp.Results()
     check_counts(results)
+    check_files(results)
     check_bounds(results)
     with tempfile.TemporaryDirectory() as where:
         trail = record(where)

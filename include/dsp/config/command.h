@@ -51,7 +51,8 @@ enum command_shared { SHARED_NOTHING, SHARED_HELP, SHARED_VERSION, SHARED_WRONG 
 enum command_shared command_shared_options(const struct command *c, int *argc, char **argv);
 
 /*
- * The next option of a command, as getopt_long returns it, with optarg and optind; -1: no more.
+ * The next option of a command, as getopt_long returns it, with optarg and optind; -1: no more. 'o'
+ * is an option "output" and the letter.
  * '?': it is unknown, or its value is missing or not expected; the message is printed.
  */
 int command_option(const struct command *c, int argc, char **argv);

@@ -1,0 +1,183 @@
+#include "denial.h"
+
+#include <string.h>
+
+#include "dsp/core/base/text.h"
+#include "dsp/core/facts/powers.h"
+
+enum { THINGS_MOST = 5, DETAILS_ROOM = 400 };
+
+/* --- what would allow it -----------------------------------------------------------------------*/
+
+const char *remedy_text(enum remedy remedy)
+{
+	static const char *const texts[] = {
+		[REMEDY_FLAG] = "a flag:",
+		[REMEDY_RULE] = "a rule for",
+		[REMEDY_CHANGE] = "another rule than",
+		[REMEDY_READABLE] = "a form that dsp can parse",
+		[REMEDY_TOKEN] = "a token that a user in the policy file has, or none",
+		[REMEDY_PROFILE] = "another profile",
+		[REMEDY_SETTINGS] = "valid settings: sudo dsp check",
+		[REMEDY_RECORD] = "an audit log that dspd can write",
+		[REMEDY_OTHER] = "no setting allows it",
+	};
+
+	return texts[remedy];
+}
+
+/* Writes the flag that decided, or the flags of the closed powers. */
+static void write_flags(const struct audit_entry *l, struct line *text)
+{
+	const char *name = audit_entry_text(l, "flag");
+
+	if (name[0])
+		line_add(text, "%s=1", name);
+	for (size_t i = 0; !name[0] && audit_entry_word(l, "closed", i); i++) {
+		enum power p = power_find(span_of(audit_entry_word(l, "closed", i)));
+
+		if (p != POWER_COUNT)
+			line_add(text, "%s%s=1", text->n > 0 ? " " : "", power_info(p)->flag);
+	}
+}
+
+/* Writes what a rule must allow: "container_create (create, host_mounts)". */
+static void write_rule(const struct audit_entry *l, struct line *text)
+{
+	const char *power;
+	size_t i;
+
+	line_add_cut(text, span_of(audit_entry_text(l, "operation")));
+	for (i = 0; (power = audit_entry_word(l, "powers", i)); i++)
+		line_add(text, "%s%s", i == 0 ? " (" : ", ", power);
+	if (i > 0)
+		line_add(text, ")");
+}
+
+enum remedy denial_remedy(const struct audit_entry *l, char *out, size_t cap)
+{
+	static const struct {
+		const char *decided_by;
+		enum remedy remedy;
+	} rows[] = { { "rule", REMEDY_CHANGE }, { "otherwise", REMEDY_RULE },
+		{ "power", REMEDY_FLAG }, { "post", REMEDY_FLAG }, { "section", REMEDY_FLAG },
+		{ "proxy_rule", REMEDY_FLAG }, { "reading", REMEDY_READABLE },
+		{ "question", REMEDY_READABLE }, { "identity", REMEDY_TOKEN },
+		{ "readonly", REMEDY_PROFILE }, { "broken", REMEDY_SETTINGS },
+		{ "audit", REMEDY_RECORD } };
+	const char *decided_by = audit_entry_text(l, "decided_by");
+	const char *monitored = audit_entry_text(l, "monitored_rule");
+	enum remedy remedy = monitored[0] ? REMEDY_CHANGE : REMEDY_OTHER;
+	struct line text;
+
+	line_init(&text, out, cap);
+	for (size_t i = 0; !monitored[0] && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(rows[i].decided_by, decided_by) == 0)
+			remedy = rows[i].remedy;
+	}
+	if (remedy == REMEDY_CHANGE)
+		line_add_cut(
+			&text, span_of(monitored[0] ? monitored : audit_entry_text(l, "rule")));
+	else if (remedy == REMEDY_RULE)
+		write_rule(l, &text);
+	else if (remedy == REMEDY_FLAG)
+		write_flags(l, &text);
+	return remedy == REMEDY_FLAG && text.n == 0 ? REMEDY_PROFILE : remedy;
+}
+
+/* --- what was asked for ------------------------------------------------------------------------*/
+
+static const char *member(const json_t *detail, const char *name)
+{
+	const char *text = json_string_value(json_object_get(detail, name));
+
+	return text ? text : "";
+}
+
+/* Writes a mount, from its source on. */
+static void write_mount(const json_t *detail, struct line *l)
+{
+	const char *text = member(detail, "text");
+	const char *resolved = member(detail, "resolved");
+
+	line_add_cut(l, span_of(text[0] ? text : member(detail, "field")));
+	if (resolved[0] && strcmp(resolved, text) != 0)
+		line_add(l, " (%s)", resolved);
+	if (member(detail, "target")[0])
+		line_add(l, " -> %s", member(detail, "target"));
+	if (json_is_true(json_object_get(detail, "read_only")))
+		line_add(l, " (read-only)");
+}
+
+void denial_detail(const json_t *detail, char *out, size_t cap)
+{
+	struct line l;
+
+	line_init(&l, out, cap);
+	write_mount(detail, &l);
+}
+
+/* Writes "mount /srv (read-only)", "PidMode host", "Privileged". Empty: it says nothing new. */
+static void write_thing(const json_t *detail, char *out, size_t cap)
+{
+	static const char named[] = "image,capability,device,network,volume,port,runtime,container";
+	const char *kind = member(detail, "kind");
+	const char *text = member(detail, "text");
+	struct line l;
+
+	line_init(&l, out, cap);
+	if (json_is_true(json_object_get(detail, "implied")) ||
+		json_is_true(json_object_get(detail, "whole")))
+		return;
+	if (strcmp(kind, "mount") == 0)
+		line_add(&l, "mount %s%s", text,
+			json_is_true(json_object_get(detail, "read_only")) ? " (read-only)" : "");
+	else if (text_in_list(span_of(kind), named))
+		line_add(&l, "%s %s", kind, text);
+	else
+		line_add(&l, "%s%s%s", member(detail, "field"), text[0] ? " " : "", text);
+}
+
+/* Writes what the details name, each thing once: a mount is there once for each of its powers. */
+static void write_details(const struct audit_entry *l, struct line *text)
+{
+	const json_t *detail;
+	unsigned shown = 0;
+	unsigned more = 0;
+	char thing[300];
+	size_t i;
+
+	json_array_foreach (json_object_get(l->object, "details"), i, detail) {
+		write_thing(detail, thing, sizeof(thing));
+		if (thing[0] == '\0' || strstr(text->text, thing))
+			continue;
+		if (shown == THINGS_MOST)
+			more++;
+		else
+			line_add(text, "%s%s", text->n > 0 ? ", " : "", thing);
+		shown += shown < THINGS_MOST;
+	}
+	if (more > 0)
+		line_add(text, " and %u more", more);
+}
+
+void denial_thing(const struct audit_entry *l, char *out, size_t cap)
+{
+	const char *operation = audit_entry_text(l, "operation");
+	const char *name = audit_entry_text(l, "name");
+	const char *path = strcmp(operation, "unknown") == 0 ? "path" : "target";
+	char details[DETAILS_ROOM];
+	struct line all;
+	struct line text;
+
+	line_init(&all, details, sizeof(details));
+	write_details(l, &all);
+	line_init(&text, out, cap);
+	/* "container web": what the path names, and of which kind it is by the operation's name. */
+	if (name[0] && !strstr(details, name))
+		line_add(&text, "%.*s %s%s", (int)span_find(span_of(operation), '_'), operation,
+			name, all.n > 0 ? ", " : "");
+	line_add_cut(&text, span_of(details));
+	if (text.n == 0 && (strcmp(operation, "unknown") == 0 || strcmp(operation, "none") == 0))
+		line_add_cut(&text, span_of(audit_entry_text(l, path)));
+}
