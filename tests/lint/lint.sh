@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 # shellcheck disable=SC1091 # it is looked at by itself
 . tests/lib/tap.sh
 
-quick=(format budgets shape includes calls purity programs spelling shell python tables)
+quick=(format budgets shape includes calls purity programs spelling words shell python tables)
 slow=(clang analyzer tidy cppcheck)
 clang=build/clang
 work=$(mktemp -d)
@@ -106,6 +106,10 @@ step_spelling() {
 	mapfile -t files < <(find_files ! -name '*.jsonl' ! -name LICENSE ! -path './tests/fuzz/seeds/*')
 	# TE and bu are words of roff, nd a key of metrics, ontainer the typing error of a test.
 	codespell --ignore-words-list te,bu,nd,ontainer "${files[@]}"
+}
+
+step_words() {
+	tests/lint/words.py
 }
 
 step_shell() {
