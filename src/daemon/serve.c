@@ -1,8 +1,10 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "activation.h"
 #include "authorize.h"
@@ -127,6 +129,16 @@ static unsigned on_tick(void *ctx)
 }
 
 /* --- steps of the start ------------------------------------------------------------------------*/
+
+/* In the place of a closed one the first socket would come, and get the lines of the log. */
+static int open_standard_files(struct err *e)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return FAIL(e, errno, "/dev/null");
+	}
+	return 0;
+}
 
 /*
  * As a managed plugin: bind as root, then give up all rights, so that even the first reading of the
@@ -270,6 +282,8 @@ int serve(const struct sources *sources)
 
 	d.service.daemon = &d;
 	d.service.reload = reload;
+	if (open_standard_files(&e) != 0)
+		goto fail;
 	/* First of all: dspd itself must not have the look-ups' right. */
 	if (!sources->managed && lookup_process_start(&e) != 0)
 		goto fail;

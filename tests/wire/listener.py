@@ -360,6 +360,27 @@ def hangup_goes_on():
         same(server.stop(), 0)
 
 
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return f.read().split()
+
+
+def standard_files_may_be_closed():
+    """No socket takes their place, in dspd or its processes of look-ups, where lines of the log would go."""
+    with directory() as where:
+        path = os.path.join(where, "dsp.sock")
+        command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", DSPD, "--socket", path]
+        with Server(command, path) as server:
+            eventually(lambda: children_of(server.pid), "no keeper of look-ups")
+            keeper, = children_of(server.pid)
+            eventually(lambda: children_of(keeper), "no look-up process")
+            process, = children_of(keeper)
+            for pid in (server.pid, keeper, process):
+                same([os.readlink(f"/proc/{pid}/fd/{n}") for n in range(3)], ["/dev/null"] * 3)
+            same(server.call("/AuthZPlugin.AuthZReq", question(
+                "POST", "/containers/create", b'{"Image":"a","HostConfig":{"Binds":["/usr:/x:ro"]}}')), ALLOW)
+
+
 if __name__ == "__main__":
     sys.exit(run([
         modes, directories_that_are_there_keep_their_modes, spellings_of_the_path,
@@ -369,4 +390,4 @@ if __name__ == "__main__":
         file_instead_of_a_directory, path_too_long, two_at_once, locked_directory, orderly_end,
         end_at_any_moment, end_finishes_the_requests_in_hand,
         end_serves_what_waits_in_the_backlog, end_serves_what_waits_for_room,
-        replaced_socket_is_not_removed, hangup_goes_on]))
+        replaced_socket_is_not_removed, hangup_goes_on, standard_files_may_be_closed]))
