@@ -176,7 +176,14 @@ class Request:
 
     def is_harmless(self):
         """Whether a hidden body changes nothing that dsp decides by."""
-        return bool(self.route) and ("prune" in self.route.powers or self.route.operation == "container_commit")
+        if not self.route:
+            return False
+        found = re.match(r"/v(\d+)\.(\d+)/", self.target)
+        version = (int(found[1]), int(found[2])) if found else None
+        operation = self.route.operation
+        return "prune" in self.route.powers or operation in ("container_commit", "container_kill") or bool(version) and (
+            operation == "container_start" and version >= (1, 24)
+            or operation in ("container_stop", "container_restart") and version < (1, 42))
 
     def is_json(self):
         try:
