@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/record/audit_record.h"
@@ -13,12 +16,15 @@ enum {
 	/* More than dspd writes: lines of a later version are refused by their number. */
 	LINE_MOST = 4 * AUDIT_RECORD_MOST,
 	TIME_LENGTH = 27,
+	PROGRESS_LINES = 1024, /* from one look at the clock to the next */
 };
 
 struct audit_reader {
 	const char *path; /* borrowed */
 	FILE *file;
 	size_t number;
+	uint64_t size; /* of the file in bytes; 0: not known */
+	uint64_t read; /* bytes */
 	unsigned truncated;
 	bool ended; /* the file ends without a newline */
 	char text[LINE_MOST];
@@ -29,13 +35,21 @@ static const char log_prefix[] = "dsp: ";
 int audit_reader_open(const char *path, struct audit_reader **ret, struct err *e)
 {
 	bool standard_input = strcmp(path, "-") == 0;
-	struct audit_reader *r = mem_alloc(sizeof(*r));
+	struct audit_reader *r;
 
+	struct stat st;
+
+	if (standard_input && isatty(STDIN_FILENO) == 1)
+		return FAIL(e, 0,
+			"name an audit log, or read the journal: journalctl _SYSTEMD_UNIT=dsp.service -o cat --output-fields=DSP_RECORD | dsp ...");
+	r = mem_alloc(sizeof(*r));
 	if (!r)
 		return FAIL(e, ENOMEM, "%s", path);
 	r->path = standard_input ? "standard input" : path;
 	r->file = standard_input ? stdin : fopen(path, "re");
 	r->number = 0;
+	r->size = 0;
+	r->read = 0;
 	r->truncated = 0;
 	r->ended = false;
 	if (!r->file) {
@@ -43,6 +57,8 @@ int audit_reader_open(const char *path, struct audit_reader **ret, struct err *e
 		mem_free(r);
 		return -1;
 	}
+	if (fstat(fileno(r->file), &st) == 0 && S_ISREG(st.st_mode))
+		r->size = (uint64_t)st.st_size;
 	*ret = r;
 	return 0;
 }
@@ -51,6 +67,7 @@ void audit_reader_close(struct audit_reader *r)
 {
 	if (!r)
 		return;
+	output_progress_end();
 	if (r->file != stdin)
 		(void)fclose(r->file);
 	mem_free(r);
@@ -251,7 +268,8 @@ static int read_line(struct audit_reader *r, size_t *n, struct err *e)
 	int c;
 
 	*n = 0;
-	r->number++;
+	if (r->number++ % PROGRESS_LINES == 0)
+		output_progress(r->path, r->read, r->size);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((c = getc_unlocked(r->file)) != EOF && c != '\n') {
 		if (*n == LINE_MOST)
@@ -262,6 +280,7 @@ static int read_line(struct audit_reader *r, size_t *n, struct err *e)
 	if (ferror(r->file))
 		return FAIL(e, errno, "%s", r->path);
 	r->ended = c == EOF;
+	r->read += *n + 1;
 	return c == EOF && *n == 0 ? 0 : 1;
 }
 

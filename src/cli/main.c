@@ -1,20 +1,26 @@
 /* dsp, the tool: its table of commands, and the two that explain it. */
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dsp/config/command.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/base/version.h"
 
 static int run_version(int argc, char **argv);
 static int run_help(int argc, char **argv);
 
+static const struct option version_options[] = { { "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 } };
+
 static const struct command version_command = {
 	.name = "version",
-	.arguments = "",
+	.arguments = "[--json]",
 	.run = run_version,
+	.options = version_options,
 	.summary = "print the version of dsp",
-	.help = "",
+	.help = "  --json  print JSON\n",
 };
 
 static const struct command help_command = {
@@ -154,9 +160,21 @@ static void print_overview(FILE *to)
 
 static int run_version(int argc, char **argv)
 {
-	if (argc > 1)
-		return command_usage("version", "%s: not expected", argv[1]);
-	(void)printf("dsp %s\n", DSP_VERSION);
+	json_auto_t *json = json_pack("{s:s}", "version", DSP_VERSION);
+	bool as_json = false;
+	int o;
+
+	while ((o = command_option(&version_command, argc, argv)) != -1) {
+		if (o != 'j')
+			return EXIT_USAGE;
+		as_json = true;
+	}
+	if (optind < argc)
+		return command_usage("version", "%s: not expected", argv[optind]);
+	if (as_json)
+		output_json(json);
+	else
+		(void)printf("dsp %s\n", DSP_VERSION);
 	return EXIT_FINE;
 }
 

@@ -1,6 +1,7 @@
 /* The numbers of a dsp that serves, for those who collect them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "dsp/config/command.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/settings.h"
 #include "dsp/protocol/http_client.h"
@@ -105,6 +107,72 @@ static int to_output(const char *socket, bool text)
 	return rc == 0 ? EXIT_FINE : fail(&e);
 }
 
+/* --- JSON --------------------------------------------------------------------------------------*/
+
+/* The labels of {name="value",...}, without the braces. */
+static json_t *parse_labels(struct span text)
+{
+	json_t *labels = json_object();
+
+	while (text.n > 0) {
+		struct span name = span_cut(&text, '=');
+		char value[256];
+		struct line l;
+		size_t i = 1;
+
+		line_init(&l, value, sizeof(value));
+		for (; i < text.n && text.s[i] != '"'; i++) {
+			i += text.s[i] == '\\' && i + 1 < text.n;
+			line_add_cut(&l, (struct span){ text.s + i, 1 });
+		}
+		(void)json_object_setn_new(labels, name.s, name.n, json_string(value));
+		/* Behind the value stand its quotation mark and a comma. */
+		text = span_after(text, i + 2 < text.n ? i + 2 : text.n);
+	}
+	return labels;
+}
+
+/* Of "name{labels} value". */
+static json_t *parse_sample(struct span line)
+{
+	size_t end = span_find(line, ' ');
+	struct span name = { line.s, span_find(line, '{') };
+	struct span labels = { NULL, 0 };
+
+	if (name.n < line.n) {
+		end = line.n;
+		while (end > name.n && line.s[end - 1] != '}')
+			end--;
+		labels = (struct span){ line.s + name.n + 1, end - name.n - 2 };
+	} else {
+		name.n = end;
+	}
+	return json_pack("{s:s%, s:o, s:f}", "name", name.s, name.n, "labels", parse_labels(labels),
+		"value", strtod(line.s + end, NULL));
+}
+
+static int to_json(const char *socket)
+{
+	json_auto_t *o = json_pack("{s:[]}", "metrics");
+	struct http_reply r;
+	struct span rest;
+	struct err e;
+
+	if (fetch(socket, true, &r, &e) != 0)
+		return fail(&e);
+	rest = (struct span){ r.body, r.len };
+	while (rest.n > 0) {
+		struct span line = span_cut(&rest, '\n');
+
+		if (line.n > 0 && line.s[0] != '#')
+			(void)json_array_append_new(
+				json_object_get(o, "metrics"), parse_sample(line));
+	}
+	http_reply_free(&r);
+	output_json(o);
+	return EXIT_FINE;
+}
+
 /* --- one request by HTTP -----------------------------------------------------------------------*/
 
 /* The head of a request on standard input, terminated; -1: it does not come, or in no time. */
@@ -184,7 +252,8 @@ static int to_http(const char *socket)
 
 static const struct option options[] = { { "socket", required_argument, NULL, 's' },
 	{ "text", no_argument, NULL, 't' }, { "textfile", required_argument, NULL, 'f' },
-	{ "http", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	{ "http", no_argument, NULL, 'h' }, { "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 } };
 
 static int run_metrics(int argc, char **argv)
 {
@@ -192,6 +261,7 @@ static int run_metrics(int argc, char **argv)
 	const char *file = NULL;
 	bool text = false;
 	bool http = false;
+	bool json = false;
 	int o;
 
 	while ((o = command_option(&metrics_command, argc, argv)) != -1) {
@@ -203,6 +273,8 @@ static int run_metrics(int argc, char **argv)
 			file = optarg;
 		else if (o == 'h')
 			http = true;
+		else if (o == 'j')
+			json = true;
 		else
 			return EXIT_USAGE;
 	}
@@ -211,16 +283,19 @@ static int run_metrics(int argc, char **argv)
 	socket = command_socket(socket);
 	if (http)
 		return to_http(socket);
+	if (json)
+		return to_json(socket);
 	return file ? to_file(socket, file) : to_output(socket, text);
 }
 
 const struct command metrics_command = {
 	.name = "metrics",
-	.arguments = "[--text] [--textfile FILE] [--http] [--socket PATH]",
+	.arguments = "[--text|--json] [--textfile FILE] [--http] [--socket PATH]",
 	.run = run_metrics,
 	.options = options,
 	.summary = "print the metrics of the running dspd, for Prometheus",
 	.help = "  --text           Prometheus' text format; without it OpenMetrics\n"
+		"  --json           print JSON\n"
 		"  --textfile FILE  write the text format to FILE, for node_exporter: whole or not at all\n"
 		"  --http           answer one GET /metrics on standard input, as a socket unit with\n"
 		"                   Accept=yes hands it over: dspd(8) has one\n"

@@ -46,8 +46,6 @@ static void print_trail(const json_t *o)
 	bool off = strcmp(text_of(o, "to"), "off") == 0;
 	const char *before = ":";
 
-	if (text_of(o, "trouble")[0] != '\0')
-		(void)printf("AUDIT TRAIL: %s\n", text_of(o, "trouble"));
 	(void)printf("audit       %s", text_of(o, "to"));
 	if (text_of(o, "path")[0] != '\0')
 		(void)printf(" %s", text_of(o, "path"));
@@ -63,14 +61,38 @@ static void print_trail(const json_t *o)
 	(void)printf("\n");
 }
 
-/* Only what is not as it should be. */
+static void print_fault(const char *label, const char *text)
+{
+	output_shaded(OUTPUT_BAD, span_of(label));
+	output_wrapped(0, text);
+}
+
+/* What is wrong, before all else. */
+static void print_faults(const json_t *o)
+{
+	const char *trouble = json_string_value(
+		json_object_get(json_object_get(o, "audit"), "trouble"));
+	const json_t *lookups = json_object_get(o, "lookups");
+
+	if (strcmp(text_of(o, "mode"), "monitor") == 0)
+		print_fault(
+			"MONITOR MODE: ", "dsp denies nothing, it only logs what it would deny");
+	if (json_is_true(json_object_get(o, "broken"))) {
+		print_fault("BROKEN SETTINGS: ", "dsp denies every request");
+		(void)printf("  ");
+		output_wrapped(2, text_of(o, "reason"));
+	}
+	if (trouble && trouble[0] != '\0')
+		print_fault("AUDIT LOG: ", trouble);
+	if (lookups && !json_is_true(json_object_get(lookups, "running")))
+		print_fault("LOOK-UPS HAVE ENDED: ",
+			"dsp denies every mount of the host; systemctl restart dsp");
+}
+
 static void print_lookups(const json_t *o)
 {
 	if (!json_is_object(o))
 		return;
-	if (!json_is_true(json_object_get(o, "running")))
-		(void)printf(
-			"LOOK-UPS HAVE ENDED: each mount of the host is denied; start dsp again\n");
 	if (!json_is_true(json_object_get(o, "sees_all")))
 		(void)printf("look-ups    see no directory that is closed to dsp's user\n");
 	if (number_of(o, "failures") > 0)
@@ -82,11 +104,7 @@ static void print_state(const json_t *o)
 {
 	const char *policy = text_of(o, "policy");
 
-	if (strcmp(text_of(o, "mode"), "monitor") == 0)
-		(void)printf("MONITOR MODE: denials are only recorded, and everything that they "
-			     "would stop is allowed\n");
-	if (json_is_true(json_object_get(o, "broken")))
-		(void)printf("BROKEN SETTINGS: everything is denied: %s\n", text_of(o, "reason"));
+	print_faults(o);
 	(void)printf("version     %s\n", text_of(o, "version"));
 	(void)printf("generation  %lld\n",
 		(long long)json_integer_value(json_object_get(o, "generation")));

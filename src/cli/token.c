@@ -1,8 +1,11 @@
+/* Tokens of the users of a policy file. */
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <sys/random.h>
 
 #include "dsp/config/command.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/digest.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
@@ -29,14 +32,35 @@ static int make_token(char out[2 * TOKEN_BYTES + 1], struct err *e)
 
 	/* So few bytes come whole, or not at all. */
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		return FAIL(e, errno, "no random bytes");
+		return FAIL(e, errno, "cannot get random bytes");
 	line_init(&l, out, 2 * TOKEN_BYTES + 1);
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		line_add(&l, "%02x", bytes[i]);
 	return 0;
 }
 
-static int new_token(const char *name)
+static void print_token(const char *name, const char *token, const char *digest)
+{
+	(void)printf("A token for %s. It is shown only now and stored nowhere:\n\n  %s\n\n", name,
+		token);
+	(void)printf("The user's line in the policy file, under \"users\":\n\n"
+		     "  \"%s\": { \"tokens\": [\"%s\"] }\n\n",
+		name, digest);
+	(void)printf("The lines of config.json with which the Docker CLI sends the token:\n\n"
+		     "  { \"HttpHeaders\": { \"X-Dsp-Token\": \"%s\" } }\n",
+		token);
+}
+
+static void print_token_json(const char *name, const char *token, const char *digest)
+{
+	json_auto_t *o = json_pack("{s:s, s:s, s:s, s:{s:{s:[s]}}, s:{s:{s:s}}}", "user", name,
+		"token", token, "digest", digest, "users", name, "tokens", digest, "docker_config",
+		"HttpHeaders", "X-Dsp-Token", token);
+
+	output_json(o);
+}
+
+static int new_token(const char *name, bool json)
 {
 	char token[2 * TOKEN_BYTES + 1];
 	char digest[DIGEST_ROOM];
@@ -50,14 +74,10 @@ static int new_token(const char *name)
 	if (make_token(token, &e) != 0)
 		return fail(EXIT_FINDINGS, e.text);
 	digest_write(span_of(token), digest);
-	(void)printf("A token for %s. It is shown this once, and stored nowhere:\n\n  %s\n\n", name,
-		token);
-	(void)printf("Its line in the policy file, under \"users\":\n\n"
-		     "  \"%s\": { \"tokens\": [\"%s\"] }\n\n",
-		name, digest);
-	(void)printf("What makes the Docker CLI send it, in its config.json:\n\n"
-		     "  { \"HttpHeaders\": { \"X-Dsp-Token\": \"%s\" } }\n",
-		token);
+	if (json)
+		print_token_json(name, token, digest);
+	else
+		print_token(name, token, digest);
 	return EXIT_FINE;
 }
 
@@ -71,7 +91,7 @@ static bool is_plain(struct span token)
 	return true;
 }
 
-static int hash_token(void)
+static int hash_token(bool json)
 {
 	AUTO_MEM char *text = NULL;
 	char digest[DIGEST_ROOM];
@@ -87,36 +107,51 @@ static int hash_token(void)
 		return fail(EXIT_USAGE, "a token is one word of printable ASCII");
 	if (token.n < TOKEN_SHORTEST)
 		return fail(EXIT_USAGE,
-			"a token of less than 16 characters can be guessed: dsp token new makes a "
-			"good one");
+			"a token of less than 16 characters can be guessed; make one with: dsp "
+			"token new NAME");
 	digest_write(token, digest);
-	(void)printf("%s\n", digest);
+	if (json) {
+		json_auto_t *o = json_pack("{s:s}", "digest", digest);
+
+		output_json(o);
+	} else {
+		(void)printf("%s\n", digest);
+	}
 	return EXIT_FINE;
 }
 
+static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+
 static int run_token(int argc, char **argv)
 {
+	bool json = false;
 	int count;
+	int o;
 
-	if (command_option(&token_command, argc, argv) != -1)
-		return EXIT_USAGE;
+	while ((o = command_option(&token_command, argc, argv)) != -1) {
+		if (o != 'j')
+			return EXIT_USAGE;
+		json = true;
+	}
 	argv += optind;
 	count = argc - optind;
 	if (count == 2 && strcmp(argv[0], "new") == 0)
-		return new_token(argv[1]);
+		return new_token(argv[1], json);
 	if (count == 1 && strcmp(argv[0], "hash") == 0)
-		return hash_token();
+		return hash_token(json);
 	return command_usage("token", "write new NAME, or hash");
 }
 
 const struct command token_command = {
 	.name = "token",
-	.arguments = "new NAME | hash",
+	.arguments = "new NAME [--json] | hash [--json]",
 	.run = run_token,
+	.options = options,
 	.summary = "make a token for a user of the policy file, or hash a token",
-	.help = "  new NAME  print a fresh token, its line for the policy file, and the Docker CLI\n"
-		"            configuration that sends it\n"
-		"  hash      read a token from standard input, print what the policy file holds of it\n"
+	.help = "  new NAME  print a new token, its line for the policy file, and the configuration\n"
+		"            with which the Docker CLI sends it\n"
+		"  hash      read a token from standard input, print its digest for the policy file\n"
+		"  --json    print JSON\n"
 		"\n"
-		"A token is shown once and stored nowhere.\n",
+		"The token is shown only now and stored nowhere.\n",
 };

@@ -264,8 +264,11 @@ static int print_list(bool json)
 		else
 			(void)printf("%s\t%s\t%s\n", c->id, c->what, c->remedy);
 	}
-	if (json)
-		output_json(list);
+	if (json) {
+		json_auto_t *o = json_pack("{s:O}", "checks", list);
+
+		output_json(o);
+	}
 	return EXIT_FINE;
 }
 

@@ -110,19 +110,23 @@ static void print_way(const struct survey *s, const struct way *way)
 {
 	const struct power_info *info = power_info(way->power);
 	const struct rule *rule = way->found.decision.rule;
+	char all[1200];
 	char text[320];
+	struct line l;
 
-	(void)printf("  ");
+	line_init(&l, all, sizeof(all));
 	for (size_t i = 0; i < way->count && i < NAMED; i++) {
 		write_subject(s->config, way->subjects[i], text, sizeof(text));
-		(void)printf("%s%s", i > 0 ? ", " : "", text);
+		line_add(&l, "%s%s", i > 0 ? ", " : "", text);
 	}
 	if (way->count > NAMED)
-		(void)printf(" and %zu more", way->count - NAMED);
+		line_add(&l, " and %zu more", way->count - NAMED);
 	escalation_write(
 		&s->config->policy, way->power, &way->found, way->subjects[0], text, sizeof(text));
-	(void)printf(" can %s: %s%s%s%s\n", info->escalation, text, rule ? "" : "; ",
+	line_add(&l, " can %s: %s%s%s%s", info->escalation, text, rule ? "" : "; ",
 		rule ? "" : info->flag, rule ? "" : "=0 closes it");
+	(void)printf("  ");
+	output_wrapped(4, all);
 }
 
 static bool is_direct(const struct way *way)
@@ -160,30 +164,34 @@ static void print_direct(const struct survey *s)
 			print_way(s, &s->ways[i]);
 	}
 	if (has_power(s, POWER_HOST_MOUNTS))
-		(void)printf(
-			"Mounts of /, /etc, /run, /run/docker, /usr, /usr/bin hold what keeps dsp "
-			"in force: its socket, dsp's and Docker's configuration, units, programs.\n");
+		output_wrapped(0,
+			"A mount of /, /etc, /run, /run/docker, /usr or /usr/bin reaches what keeps dsp in force: its socket, the configuration of dsp and Docker, units, programs.");
 	if (s->config->policy.profile == PROFILE_GUARD)
-		(void)printf("Profile guard is no wall against a client that may create "
-			     "containers; DSP_PROFILE=hardened closes these ways.\n");
+		output_wrapped(0,
+			"Profile guard does not stop a client that can create containers. DSP_PROFILE=hardened closes these ways.");
 }
 
 static void print_through_others(const struct survey *s)
 {
 	enum power last = POWER_COUNT;
 
+	char text[1200];
+	struct line l;
+
 	if (count_direct(s) == s->count)
 		return;
-	(void)printf("Open, and worth root where a container or an image already holds it:\n  ");
+	line_init(&l, text, sizeof(text));
 	for (size_t i = 0; i < s->count; i++) {
 		enum power p = s->ways[i].power;
 
 		if (is_direct(&s->ways[i]) || p == last)
 			continue;
-		(void)printf("%s%s", last != POWER_COUNT ? ", " : "", power_info(p)->name);
+		line_add(&l, "%s%s", last != POWER_COUNT ? ", " : "", power_info(p)->name);
 		last = p;
 	}
-	(void)printf("\n");
+	output_wrapped(0, "Still open; each gives root if a container or an image already has it:");
+	(void)printf("  ");
+	output_wrapped(2, text);
 }
 
 static json_t *findings_json(const struct findings *all)
@@ -216,10 +224,20 @@ static void print_json(const struct survey *s, const char *broken)
 
 static void print_findings(const struct findings *all)
 {
-	for (size_t i = 0; i < all->count; i++)
-		(void)printf("%s:%zu:%zu: %s%s\n", all->file, all->items[i].line,
-			all->items[i].column, all->items[i].warning ? "warning: " : "",
-			all->items[i].text);
+	for (size_t i = 0; i < all->count; i++) {
+		const struct finding *f = &all->items[i];
+
+		(void)printf("%s:%zu:%zu: ", all->file, f->line, f->column);
+		output_shaded(f->warning ? OUTPUT_DOUBTFUL : OUTPUT_BAD,
+			f->warning ? SPAN("warning: ") : SPAN("error: "));
+		(void)printf("%s\n", f->text);
+	}
+}
+
+static void print_fault(const char *label, const char *text)
+{
+	output_shaded(OUTPUT_BAD, span_of(label));
+	output_wrapped(0, text);
 }
 
 static void print_text(const struct survey *s, const char *broken)
@@ -230,14 +248,15 @@ static void print_text(const struct survey *s, const char *broken)
 		print_findings(&c->findings);
 	if (broken) {
 		if (!c || c->findings.count == 0)
-			(void)printf("error: %s\n", broken);
+			print_fault("error: ", broken);
 		return;
 	}
+	if (c->policy.monitor)
+		print_fault(
+			"MONITOR MODE: ", "dsp denies nothing, it only logs what it would deny.");
 	(void)printf("%s", c->settings.notices);
 	(void)printf("The settings are well-formed: profile %s.\n",
 		profile_info(c->policy.profile)->name);
-	if (c->policy.monitor)
-		(void)printf("MONITOR MODE: denials are only recorded.\n");
 	print_direct(s);
 	print_through_others(s);
 }

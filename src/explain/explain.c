@@ -13,7 +13,10 @@
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/file.h"
 
-enum { HEADERS_MOST = CLIENT_HEADERS_MOST };
+enum {
+	HEADERS_MOST = CLIENT_HEADERS_MOST,
+	LABEL = 11, /* columns before the text of a line */
+};
 
 struct arguments {
 	const char *method;
@@ -295,10 +298,15 @@ static void print_rules(const json_t *list)
 	size_t i;
 	const json_t *v;
 
-	json_array_foreach (list, i, v)
-		(void)printf("  %-5s %s: %s\n", json_string_value(json_object_get(v, "kind")),
+	json_array_foreach (list, i, v) {
+		char text[480];
+
+		(void)snprintf(text, sizeof(text), "%s: %s",
 			json_string_value(json_object_get(v, "rule")),
 			json_string_value(json_object_get(v, "why")));
+		(void)printf("  %-5s ", json_string_value(json_object_get(v, "kind")));
+		output_wrapped(strlen("  allow "), text);
+	}
 }
 
 static void print_list(const char *label, const json_t *list)
@@ -306,10 +314,14 @@ static void print_list(const char *label, const json_t *list)
 	size_t i;
 	const json_t *v;
 
-	(void)printf("%-11s%s", label, json_array_size(list) == 0 ? "none" : "");
+	char text[1200];
+	struct line l;
+
+	line_init(&l, text, sizeof(text));
 	json_array_foreach (list, i, v)
-		(void)printf("%s%s", i > 0 ? ", " : "", json_string_value(v));
-	(void)printf("\n");
+		line_add(&l, "%s%s", i > 0 ? ", " : "", json_string_value(v));
+	(void)printf("%-*s", LABEL, label);
+	output_wrapped(LABEL, l.n > 0 ? text : "none");
 }
 
 /* "  host_mounts       /etc -> /host (rw)" */
@@ -321,8 +333,8 @@ static void print_details(const json_t *list)
 	json_array_foreach (list, i, v) {
 		const char *power = json_string_value(json_object_get(v, "power"));
 
-		(void)printf("  %-17s%s\n", power ? power : "-",
-			json_string_value(json_object_get(v, "line")));
+		(void)printf("  %-17s", power ? power : "-");
+		output_wrapped(19, json_string_value(json_object_get(v, "line")));
 	}
 }
 
@@ -330,8 +342,19 @@ static void print_line(const json_t *o, const char *label, const char *key)
 {
 	const char *text = json_string_value(json_object_get(o, key));
 
-	if (text && text[0])
-		(void)printf("%-11s%s\n", label, text);
+	if (!text || !text[0])
+		return;
+	(void)printf("%-*s", LABEL, label);
+	output_wrapped(LABEL, text);
+}
+
+static void print_verdict(const json_t *o)
+{
+	bool allow = json_is_true(json_object_get(o, "allow"));
+
+	(void)printf("%-*s", LABEL, "verdict");
+	output_shaded(allow ? OUTPUT_GOOD : OUTPUT_BAD, allow ? SPAN("allow") : SPAN("deny"));
+	(void)printf("\n");
 }
 
 static void print_text(const json_t *o)
@@ -354,7 +377,7 @@ static void print_text(const json_t *o)
 	if (json_array_size(json_object_get(o, "rules")) > 0)
 		(void)printf("rules\n");
 	print_rules(json_object_get(o, "rules"));
-	print_line(o, "verdict", "verdict");
+	print_verdict(o);
 	if (json_is_true(json_object_get(o, "monitored")))
 		(void)printf("%-11s%s\n", "monitored", "it would be a denial; the mode is monitor");
 	print_line(o, "reason", "reason");

@@ -3,77 +3,21 @@
 
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
+#include "dsp/config/output.h"
+#include "dsp/config/table.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/nearest.h"
 #include "dsp/core/policy/decide.h"
 
 enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN };
 
-enum { CELLS = 10 };
-
-/* A table on its way out. */
-struct table {
-	enum form form;
-	const struct config *config; /* NULL: without what is current */
-	const char *const *heads;    /* ends with NULL; names of columns, and of JSON keys */
-	const int *widths;           /* of the text form; the last column needs none */
-	json_t *rows;
+/* Rows of a list: "what" tells the columns of its text, which are members of each row. */
+struct listing {
+	const char *name;
+	const char *const *keys; /* ends with NULL; "now" and "value" are for --current alone */
+	/* Makes the rows. c: NULL without --current. */
+	json_t *(*make)(const struct config *c);
 };
-
-static void print_text_row(const struct table *t, const char *const *cells, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (i + 1 < n)
-			(void)printf("%-*s ", t->widths[i], cells[i]);
-		else
-			(void)printf("%s\n", cells[i]);
-	}
-}
-
-static void print_markdown_row(const char *const *cells, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		(void)printf("| %s ", cells[i]);
-	(void)printf("|\n");
-}
-
-static size_t head_count(const struct table *t)
-{
-	size_t n = 0;
-
-	while (t->heads[n])
-		n++;
-	return n;
-}
-
-static void add_row(struct table *t, const char *const *cells)
-{
-	size_t n = head_count(t);
-	json_t *row;
-
-	if (t->form == FORM_TEXT) {
-		print_text_row(t, cells, n);
-	} else if (t->form == FORM_MARKDOWN) {
-		print_markdown_row(cells, n);
-	} else {
-		row = json_object();
-		for (size_t i = 0; i < n; i++)
-			(void)json_object_set_new(row, t->heads[i], json_string(cells[i]));
-		(void)json_array_append_new(t->rows, row);
-	}
-}
-
-static void begin(struct table *t)
-{
-	static const char *const rule[CELLS] = { "---", "---", "---", "---", "---", "---", "---",
-		"---", "---", "---" };
-
-	if (t->form == FORM_MARKDOWN) {
-		print_markdown_row(t->heads, head_count(t));
-		print_markdown_row(rule, head_count(t));
-	}
-	if (t->form == FORM_TEXT)
-		print_text_row(t, t->heads, head_count(t));
-}
 
 static const char *kind_name(enum flag_kind kind)
 {
@@ -106,28 +50,23 @@ static const char *current_value(const struct config *c, size_t flag)
 	return shown[c->settings.flags[flag]];
 }
 
-static void list_flags(struct table *t)
-{
-	static const char *const plain[] = { "FLAG", "KIND", "WHAT", NULL };
-	static const char *const current[] = { "FLAG", "KIND", "VALUE", "WHAT", NULL };
-	static const int widths[] = { 26, 13, 6 };
+static const char *const flag_keys[] = { "flag", "kind", "value", "what", NULL };
 
-	t->heads = t->config ? current : plain;
-	t->widths = widths;
-	begin(t);
+static json_t *list_flags(const struct config *c)
+{
+	json_t *rows = json_array();
+
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
 		const struct flag *f = flag_at(i);
-		const char *kind = kind_name(f->kind);
-		const char *cells[CELLS] = { f->name, kind, f->what };
 
 		if (f->kind == FLAG_KIND_ZERO)
 			continue;
-		if (t->config) {
-			cells[2] = current_value(t->config, i);
-			cells[3] = f->what;
-		}
-		add_row(t, cells);
+		(void)json_array_append_new(rows,
+			json_pack("{s:s, s:s, s:s*, s:s}", "flag", f->name, "kind",
+				kind_name(f->kind), "value", c ? current_value(c, i) : NULL, "what",
+				f->what));
 	}
+	return rows;
 }
 
 static const char *word(bool closed)
@@ -135,29 +74,25 @@ static const char *word(bool closed)
 	return closed ? "closed" : "open";
 }
 
-static void list_powers(struct table *t)
-{
-	static const char *const plain[] = { "POWER", "FLAG", "ROOT", "GUARD", "READONLY",
-		"HARDENED", "WHAT", NULL };
-	static const char *const current[] = { "POWER", "FLAG", "ROOT", "GUARD", "READONLY",
-		"HARDENED", "NOW", "WHAT", NULL };
-	static const int widths[] = { 16, 22, 14, 6, 8, 8, 6 };
+static const char *const power_keys[] = { "power", "flag", "root", "guard", "readonly", "hardened",
+	"now", "what", NULL };
 
-	t->heads = t->config ? current : plain;
-	t->widths = widths;
-	begin(t);
+static json_t *list_powers(const struct config *c)
+{
+	json_t *rows = json_array();
+
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		const struct power_info *p = power_info((enum power)i);
-		const char *cells[CELLS] = { p->name, p->flag, root_name(p->root),
-			word(p->closed_guard), word(p->closed_readonly), word(p->closed_hardened),
-			p->what };
+		bool closed = c && powerset_has(&c->policy.closed, (enum power)i);
 
-		if (t->config) {
-			cells[7] = p->what;
-			cells[6] = word(powerset_has(&t->config->policy.closed, (enum power)i));
-		}
-		add_row(t, cells);
+		(void)json_array_append_new(rows,
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s}", "power", p->name,
+				"flag", p->flag, "root", root_name(p->root), "guard",
+				word(p->closed_guard), "readonly", word(p->closed_readonly),
+				"hardened", word(p->closed_hardened), "now",
+				c ? word(closed) : NULL, "what", p->what));
 	}
+	return rows;
 }
 
 /* What the settings say of a route alone, for a plain reference and without query and body. */
@@ -173,12 +108,11 @@ static const char *route_verdict(const struct config *c, const struct route *rou
 	return decide(&c->policy, &anonymous, &facts).verdict == VERDICT_ALLOW ? "allow" : "deny";
 }
 
-static void list_operations(struct table *t)
+static const char *const operation_keys[] = { "operation", "method", "path", "section", "access",
+	"now", "powers", NULL };
+
+static json_t *list_operations(const struct config *c)
 {
-	static const char *const plain[] = { "OPERATION", "METHOD", "PATH", "SECTION", "ACCESS",
-		"POWERS", NULL };
-	static const char *const current[] = { "OPERATION", "METHOD", "PATH", "SECTION", "ACCESS",
-		"NOW", "POWERS", NULL };
 	static const char *const methods[] = { [METHOD_GET] = "GET",
 		[METHOD_HEAD] = "HEAD",
 		[METHOD_POST] = "POST",
@@ -186,79 +120,99 @@ static void list_operations(struct table *t)
 		[METHOD_DELETE] = "DELETE",
 		[METHOD_OPTIONS] = "OPTIONS",
 		[METHOD_ANY] = "any" };
-	static const int widths[] = { 22, 7, 46, 12, 6, 5 };
+	json_t *rows = json_array();
 	size_t count;
-	const struct route *rows = route_rows(&count);
+	const struct route *route = route_rows(&count);
 
-	t->heads = t->config ? current : plain;
-	t->widths = widths;
-	begin(t);
-	for (const struct route *r = rows; r < rows + count; r++) {
-		char powers[64];
-		struct line l;
-		const char *cells[CELLS] = { r->name, methods[r->method], r->pattern,
-			r->section == SECTION_NONE ? "none"
-						   : flag_at(flag_of_section(r->section))->arg,
-			r->write ? "write" : "read", powers };
+	for (const struct route *r = route; r < route + count; r++) {
+		json_t *powers = json_array();
 
-		line_init(&l, powers, sizeof(powers));
 		for (size_t i = 0; i < 2 && r->powers[i] != POWER_COUNT; i++)
-			line_add(&l, "%s%s", i > 0 ? "," : "", power_info(r->powers[i])->name);
-		if (t->config) {
-			cells[5] = route_verdict(t->config, r);
-			cells[6] = powers;
-		}
-		add_row(t, cells);
+			(void)json_array_append_new(
+				powers, json_string(power_info(r->powers[i])->name));
+		(void)json_array_append_new(rows,
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:o}", "operation", r->name,
+				"method", methods[r->method], "path", r->pattern, "section",
+				r->section == SECTION_NONE
+					? "none"
+					: flag_at(flag_of_section(r->section))->arg,
+				"access", r->write ? "write" : "read", "now",
+				c ? route_verdict(c, r) : NULL, "powers", powers));
 	}
+	return rows;
 }
 
-static void list_profiles(struct table *t)
-{
-	static const char *const plain[] = { "PROFILE", "WHAT", NULL };
-	static const char *const current[] = { "PROFILE", "NOW", "WHAT", NULL };
-	static const int widths[] = { 12, 7 };
+static const char *const profile_keys[] = { "profile", "now", "what", NULL };
 
-	t->heads = t->config ? current : plain;
-	t->widths = widths;
-	begin(t);
+static json_t *list_profiles(const struct config *c)
+{
+	json_t *rows = json_array();
+
 	for (size_t i = 0; i < PROFILE_COUNT; i++) {
 		const struct profile_info *p = profile_info((enum profile)i);
-		const char *cells[CELLS] = { p->name, p->what };
+		bool current = c && c->policy.profile == (enum profile)i;
 
-		if (t->config) {
-			cells[1] = t->config->policy.profile == (enum profile)i ? "current" : "";
-			cells[2] = p->what;
-		}
-		add_row(t, cells);
+		(void)json_array_append_new(rows,
+			json_pack("{s:s, s:s*, s:s}", "profile", p->name, "now",
+				!c                ? NULL
+					: current ? "current"
+						  : "",
+				"what", p->what));
 	}
+	return rows;
 }
 
-static const struct listing {
-	const char *name;
-	void (*print)(struct table *t);
-} listings[] = {
-	{ "flags", list_flags },
-	{ "operations", list_operations },
-	{ "powers", list_powers },
-	{ "profiles", list_profiles },
+static const struct listing listings[] = {
+	{ "flags", flag_keys, list_flags },
+	{ "operations", operation_keys, list_operations },
+	{ "powers", power_keys, list_powers },
+	{ "profiles", profile_keys, list_profiles },
 };
 
-static int print_listing(const char *name, struct table *t)
+/* NULL: there is no such list, and the message is printed. */
+static const struct listing *find_listing(const char *name)
 {
+	struct nearest near = nearest_to(span_of(name), 0);
+
 	for (size_t i = 0; i < sizeof(listings) / sizeof(listings[0]); i++) {
-		if (strcmp(listings[i].name, name) != 0)
-			continue;
-		t->rows = t->form == FORM_JSON ? json_array() : NULL;
-		listings[i].print(t);
-		if (t->rows) {
-			(void)json_dumpf(t->rows, stdout, JSON_INDENT(1));
-			(void)printf("\n");
-		}
-		json_decref(t->rows);
-		return EXIT_FINE;
+		if (strcmp(listings[i].name, name) == 0)
+			return &listings[i];
+		nearest_try(&near, span_of(listings[i].name));
 	}
-	return command_usage(
-		"list", "%s: not a list; there are flags, operations, powers, profiles", name);
+	if (near.word.n > 0)
+		(void)fprintf(stderr, "dsp list: no list \"%s\"; did you mean \"%.*s\"?\n", name,
+			(int)near.word.n, near.word.s);
+	else
+		(void)command_usage("list",
+			"no list \"%s\"; there are flags, operations, powers, profiles", name);
+	return NULL;
+}
+
+/* The columns of a list: without --current it has none of the current settings. */
+static void choose_keys(const struct listing *list, bool current, const char **ret)
+{
+	size_t n = 0;
+
+	for (const char *const *key = list->keys; *key; key++) {
+		if (current || (strcmp(*key, "now") != 0 && strcmp(*key, "value") != 0))
+			ret[n++] = *key;
+	}
+	ret[n] = NULL;
+}
+
+static void print_listing(const struct listing *list, enum form form, const struct config *c)
+{
+	const char *keys[TABLE_COLUMNS + 1];
+	json_auto_t *rows = list->make(c);
+	json_auto_t *o = json_pack("{s:O}", list->name, rows);
+
+	choose_keys(list, c != NULL, keys);
+	if (form == FORM_JSON)
+		output_json(o);
+	else if (form == FORM_MARKDOWN)
+		table_print_markdown(keys, rows);
+	else
+		table_print(keys, rows);
 }
 
 static const struct option options[] = { { "current", no_argument, NULL, 'c' },
@@ -268,7 +222,8 @@ static const struct option options[] = { { "current", no_argument, NULL, 'c' },
 static int run_list(int argc, char **argv)
 {
 	AUTO_CONFIG struct config *c = NULL;
-	struct table t = { .form = FORM_TEXT };
+	const struct listing *list;
+	enum form form = FORM_TEXT;
 	struct sources sources = { .policy = NULL };
 	bool current = false;
 	struct err e;
@@ -278,21 +233,23 @@ static int run_list(int argc, char **argv)
 		if (o == 'c')
 			current = true;
 		else if (o == 'j')
-			t.form = FORM_JSON;
+			form = FORM_JSON;
 		else if (o == 'm')
-			t.form = FORM_MARKDOWN;
+			form = FORM_MARKDOWN;
 		else if (!sources_parse(&sources, o, optarg))
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
-		return command_usage(
-			"list", "one of flags, operations, powers, profiles is wanted");
+		return command_usage("list", "write one of flags, operations, powers, profiles");
+	list = find_listing(argv[optind]);
+	if (!list)
+		return EXIT_USAGE;
 	if (current && config_read(&sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp list: %s\n", e.text);
 		return EXIT_BROKEN;
 	}
-	t.config = c;
-	return print_listing(argv[optind], &t);
+	print_listing(list, form, c);
+	return EXIT_FINE;
 }
 
 const struct command list_command = {

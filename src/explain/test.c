@@ -1,8 +1,10 @@
 /* A policy's own test suite: requests, and what the policy must say to each. */
+#include <jansson.h>
 #include <stdio.h>
 
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
+#include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/text.h"
@@ -21,6 +23,7 @@ struct suite {
 	struct mem_list memory; /* strings for the questions */
 	size_t passed;
 	size_t failed;
+	json_t *results;
 };
 
 static const char *const keys[] = { "name", "as", "user", "token", "method", "target", "headers",
@@ -239,12 +242,45 @@ static void run_test(struct suite *s, json_ref test)
 	} else {
 		line_add(&l, "; %s", j ? e.text : "no memory");
 	}
-	if (l.n > 0)
-		(void)printf("not ok %s: %s\n", name, why + strlen("; "));
-	else
-		(void)printf("ok %s\n", name);
 	s->passed += l.n == 0;
 	s->failed += l.n > 0;
+	(void)json_array_append_new(s->results,
+		json_pack("{s:s, s:b, s:s?}", "name", name, "passed", l.n == 0, "why",
+			l.n > 0 ? why + strlen("; ") : NULL));
+}
+
+/* Prints what failed first. */
+static void print_results(const struct suite *s, bool passed)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (s->results, i, v) {
+		const char *name = json_string_value(json_object_get(v, "name"));
+		const char *why = json_string_value(json_object_get(v, "why"));
+		char text[900];
+
+		if (json_is_true(json_object_get(v, "passed")) != passed)
+			continue;
+		(void)snprintf(text, sizeof(text), "%s%s%s", name, why ? ": " : "", why ? why : "");
+		output_shaded(
+			passed ? OUTPUT_GOOD : OUTPUT_BAD, passed ? SPAN("ok ") : SPAN("not ok "));
+		output_wrapped(passed ? strlen("ok ") : strlen("not ok "), text);
+	}
+}
+
+static void print_suite(const struct suite *s, bool json)
+{
+	if (json) {
+		json_auto_t *o = json_pack("{s:I, s:I, s:O}", "passed", (json_int_t)s->passed,
+			"failed", (json_int_t)s->failed, "tests", s->results);
+
+		output_json(o);
+		return;
+	}
+	print_results(s, false);
+	print_results(s, true);
+	(void)printf("%zu passed, %zu failed\n", s->passed, s->failed);
 }
 
 /* Reads all before it runs any. false: there are findings. */
@@ -284,9 +320,10 @@ static void print_findings(struct findings *all)
 		(void)fprintf(stderr, "dsp test: no memory\n");
 }
 
-static int test(const struct policy *policy, const char *path)
+static int test(const struct policy *policy, const char *path, bool json)
 {
-	struct suite s = { .policy = policy, .findings = { .file = path } };
+	json_auto_t *results = json_array();
+	struct suite s = { .policy = policy, .findings = { .file = path }, .results = results };
 	AUTO_MEM char *text = NULL;
 	AUTO_MEM char *copy = NULL;
 	struct err e;
@@ -300,7 +337,7 @@ static int test(const struct policy *policy, const char *path)
 	copy = mem_copy(text, s.findings.text.n);
 	s.findings.lost = !copy;
 	if (copy && read_and_run(&s, copy)) {
-		(void)printf("%zu passed, %zu failed\n", s.passed, s.failed);
+		print_suite(&s, json);
 		rc = s.failed > 0 ? EXIT_FINDINGS : EXIT_FINE;
 	}
 	print_findings(&s.findings);
@@ -309,17 +346,21 @@ static int test(const struct policy *policy, const char *path)
 	return rc;
 }
 
-static const struct option options[] = { SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
+static const struct option options[] = { SOURCES_OPTIONS, { "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 } };
 
 static int run_tests_of_file(int argc, char **argv)
 {
 	AUTO_CONFIG struct config *c = NULL;
 	struct sources sources = { .policy = NULL };
+	bool json = false;
 	struct err e;
 	int o;
 
 	while ((o = command_option(&test_command, argc, argv)) != -1) {
-		if (!sources_parse(&sources, o, optarg))
+		if (o == 'j')
+			json = true;
+		else if (!sources_parse(&sources, o, optarg))
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
@@ -328,16 +369,17 @@ static int run_tests_of_file(int argc, char **argv)
 		(void)fprintf(stderr, "dsp test: %s\n", e.text);
 		return EXIT_BROKEN;
 	}
-	return test(&c->policy, argv[optind]);
+	return test(&c->policy, argv[optind], json);
 }
 
 const struct command test_command = {
 	.name = "test",
-	.arguments = "FILE [--policy FILE] [--socket PATH] [--env-file FILE]",
+	.arguments = "FILE [--json] [--policy FILE] [--socket PATH] [--env-file FILE]",
 	.run = run_tests_of_file,
 	.options = options,
 	.summary = "run the tests of a policy file: requests, each with the decision it must get",
-	.help = "  --policy FILE    the policy file (DSP_POLICY)\n"
+	.help = "  --json           print JSON\n"
+		"  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --socket PATH    the plugin socket, which names the plugin\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n"
 		"  --managed        as the managed plugin would: mount sources are hidden from it\n"

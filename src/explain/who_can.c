@@ -263,18 +263,26 @@ static void print_lines(const json_t *list, bool allowed)
 	const json_t *v;
 
 	json_array_foreach (list, i, v) {
-		if (json_is_true(json_object_get(v, "allowed")) == allowed)
-			(void)printf("%-6s %s: %s: %s\n", allowed ? "allow" : "deny",
-				json_string_value(json_object_get(v, "subject")),
-				json_string_value(json_object_get(v, "operation")),
-				json_string_value(json_object_get(v, "why")));
+		char text[700];
+
+		if (json_is_true(json_object_get(v, "allowed")) != allowed)
+			continue;
+		(void)snprintf(text, sizeof(text), "%s: %s: %s",
+			json_string_value(json_object_get(v, "subject")),
+			json_string_value(json_object_get(v, "operation")),
+			json_string_value(json_object_get(v, "why")));
+		output_shaded(allowed ? OUTPUT_GOOD : OUTPUT_BAD,
+			allowed ? SPAN("allow  ") : SPAN("deny   "));
+		output_wrapped(strlen("allow  "), text);
 	}
 }
 
 static int show(struct question *q, bool json)
 {
 	if (json) {
-		output_json(q->list);
+		json_auto_t *o = json_pack("{s:b, s:O}", "allowed", q->any, "answers", q->list);
+
+		output_json(o);
 	} else {
 		print_lines(q->list, true);
 		print_lines(q->list, false);

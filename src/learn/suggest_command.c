@@ -254,7 +254,7 @@ static void print_result(
 		return;
 	}
 	if (o->policy)
-		output_json(r->made);
+		output_json_file(r->made);
 	else
 		print_flags(all, o, r->made);
 	json_array_foreach (all->notes, i, note) {

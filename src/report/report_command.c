@@ -80,6 +80,8 @@ static int write_page(struct report *r, const char *path, struct err *e)
 
 	if (rc != 0)
 		err_set(e, errno, "%s", path ? path : "the page");
+	if (!path)
+		clearerr(stdout); /* this is reported here */
 	if (out && path && fclose(out) != 0 && rc == 0)
 		rc = FAIL(e, errno, "%s", path);
 	return rc;

@@ -178,7 +178,6 @@ static int watch_loop(struct watch *w)
 		if (!watch_view_refresh(&w->view) || fflush(stdout) != 0) {
 			err_set(&e, errno, "what is shown cannot be written");
 			/* A reader that went away needs no message, a full disk needs one. */
-			clearerr(stdout);
 			return e.code == EPIPE ? -1 : fail(&e);
 		}
 		if (!wait_for_next_poll(w, until))
@@ -258,8 +257,11 @@ static int watch(struct watch *w)
 	}
 	watch_view_end(&w->view, rc == 0 ? w->view.to : NULL);
 	watch_client_free(&w->client);
-	if (rc != 0)
+	/* What could not be written has been reported. */
+	if (rc != 0) {
+		clearerr(stdout);
 		return EXIT_FINDINGS;
+	}
 	return w->learn ? print_suggestion(w) : EXIT_FINE;
 }
 

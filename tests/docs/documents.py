@@ -76,7 +76,7 @@ def bad_links(document):
 
 def bad_names(document):
     # And the fields of the journal that hold what the audit log says.
-    known = {flag["FLAG"] for flag in tables.listing("flags")} | manual.journal_fields()
+    known = {flag["flag"] for flag in tables.listing("flags")} | manual.journal_fields()
     for name in re.findall(r"\b(?:ALLOW|DSP)_[A-Z_]*[A-Z]\b", document.text):
         if name not in known:
             yield name

@@ -78,11 +78,11 @@ def request(user, method, target, expect, body=None):
 def routes():
     """(operation, method, target, body) of a call of each route."""
     for row in tables.listing("operations"):
-        if row["METHOD"] in ("any", "ANY") or "anyroute" in row["PATH"]:
+        if row["method"] in ("any", "ANY") or "anyroute" in row["path"]:
             continue
-        path = re.sub(r"\{(\w+)[^}]*\}", lambda m: NAMES[m[1]], row["PATH"])
-        call = CALLS.get(row["OPERATION"], {})
-        yield row["OPERATION"], row["METHOD"], path + call.get("query", ""), call.get("body")
+        path = re.sub(r"\{(\w+)[^}]*\}", lambda m: NAMES[m[1]], row["path"])
+        call = CALLS.get(row["operation"], {})
+        yield row["operation"], row["method"], path + call.get("query", ""), call.get("body")
 
 
 # --- the proxies, each as its own settings on the page say ------------------------------------------------------

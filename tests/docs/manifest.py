@@ -24,8 +24,8 @@ SAFE = ["bind", "nosuid", "nodev", "noexec"]
 def flags():
     run = subprocess.run([dsp.DSP, "list", "flags", "--json"], check=True, capture_output=True,
                          env=dsp.clean_environment())
-    return [flag for flag in json.loads(run.stdout)
-            if flag["KIND"] in KINDS and flag["FLAG"] not in NOT_DECLARED]
+    return [flag for flag in json.loads(run.stdout)["flags"]
+            if flag["kind"] in KINDS and flag["flag"] not in NOT_DECLARED]
 
 
 def mount(name, description, path, options):
@@ -47,7 +47,7 @@ def manifest():
                   "/etc/dsp", "ro"),
             mount("audit", "directory of the audit log", "/var/log/dsp", "rw"),
         ],
-        "env": [{"name": flag["FLAG"], "description": flag["WHAT"], "settable": ["value"]}
+        "env": [{"name": flag["flag"], "description": flag["what"], "settable": ["value"]}
                 for flag in flags()],
     }
 

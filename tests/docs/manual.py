@@ -194,12 +194,12 @@ def check(results):
     flags = tables.listing("flags")
     known = {
         "commands": commands(),
-        "flags": {flag["FLAG"] for flag in flags},
+        "flags": {flag["flag"] for flag in flags},
         # What is refused or means nothing here is not offered.
-        "shown": {f["FLAG"] for f in flags if f["KIND"] != "ignored"},
-        "powers": {power["POWER"] for power in tables.listing("powers")},
-        "profiles": {profile["PROFILE"] for profile in tables.listing("profiles")},
-        "operations": {operation["OPERATION"] for operation in tables.listing("operations")},
+        "shown": {f["flag"] for f in flags if f["kind"] != "ignored"},
+        "powers": {power["power"] for power in tables.listing("powers")},
+        "profiles": {profile["profile"] for profile in tables.listing("profiles")},
+        "operations": {operation["operation"] for operation in tables.listing("operations")},
     }
     lacking_tools = [tool for tool in ("lowdown", "man", "mandoc", "zsh", "fish") if not shutil.which(tool)]
     results.check("manual: its tools are there", not lacking_tools, " ".join(lacking_tools))

@@ -30,7 +30,7 @@ MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)"
 def listing(what):
     run = subprocess.run([dsp.DSP, "list", what, "--json"], check=True, capture_output=True,
                          env=dsp.clean_environment())
-    return json.loads(run.stdout)
+    return json.loads(run.stdout)[what]
 
 
 def cell(text):
@@ -49,11 +49,11 @@ def table(heads, rows):
 
 
 def flags_of_kind(*kinds):
-    return [flag for flag in listing("flags") if flag["KIND"] in kinds]
+    return [flag for flag in listing("flags") if flag["kind"] in kinds]
 
 
 def flag_table(*kinds):
-    rows = [[code(f["FLAG"]), cell(f["WHAT"])] for f in flags_of_kind(*kinds)]
+    rows = [[code(f["flag"]), cell(f["what"])] for f in flags_of_kind(*kinds)]
     return table(["flag", "what it covers"], rows)
 
 
@@ -66,16 +66,16 @@ def groups():
 
 
 def settings():
-    rows = [[code(f["FLAG"]), cell(f["WHAT"])] for f in flags_of_kind("setting")]
+    rows = [[code(f["flag"]), cell(f["what"])] for f in flags_of_kind("setting")]
     return table(["setting", "what it says"], rows)
 
 
 def closed_in(power):
-    return ", ".join(p for p in ("guard", "readonly", "hardened") if power[p.upper()] == "closed") or "none"
+    return ", ".join(p for p in ("guard", "readonly", "hardened") if power[p] == "closed") or "none"
 
 
 def powers():
-    rows = [[code(p["FLAG"]), cell(p["WHAT"]), closed_in(p), p["ROOT"]] for p in listing("powers")]
+    rows = [[code(p["flag"]), cell(p["what"]), closed_in(p), p["root"]] for p in listing("powers")]
     return table(["flag", "the power", "closed in", "root"], rows)
 
 
@@ -83,14 +83,14 @@ def three_powers():
     routes = listing("operations")
     rows = []
     for power in ("exec", "kill", "delete"):
-        carried = [code(f"{r['METHOD']} {r['PATH'].replace(':.*', '')}") for r in routes
-                   if power in r["POWERS"].split(",")]
+        carried = [code(f"{r['method']} {r['path'].replace(':.*', '')}") for r in routes
+                   if power in r["powers"]]
         rows.append([power, code(f"ALLOW_{power.upper()}"), ", ".join(carried)])
     return table(["power", "flag", "routes that carry it"], rows)
 
 
 def profiles():
-    rows = [[code(p["PROFILE"]), cell(p["WHAT"])] for p in listing("profiles")]
+    rows = [[code(p["profile"]), cell(p["what"])] for p in listing("profiles")]
     return table(["profile", "what an unset flag means"], rows)
 
 
@@ -203,13 +203,13 @@ def operations():
     """Twin routes share a name: one item for each operation."""
     routes = {}
     for row in listing("operations"):
-        routes.setdefault(row["OPERATION"], []).append(row)
+        routes.setdefault(row["operation"], []).append(row)
     out = ""
     for name, rows in routes.items():
-        calls = [("any method" if r["METHOD"] == "ANY" else r["METHOD"]) + " " +
-                 re.sub(r":\.[*+]", "", r["PATH"]) for r in rows]
-        powers = "" if rows[0]["POWERS"] in ("", "-") else ", powers: " + rows[0]["POWERS"].replace(",", ", ")
-        out += item(name, f"{'; '.join(calls)}. Section {rows[0]['SECTION']}, {rows[0]['ACCESS']}{powers}.")
+        calls = [("any method" if r["method"] == "ANY" else r["method"]) + " " +
+                 re.sub(r":\.[*+]", "", r["path"]) for r in rows]
+        powers = ", powers: " + ", ".join(rows[0]["powers"]) if rows[0]["powers"] else ""
+        out += item(name, f"{'; '.join(calls)}. Section {rows[0]['section']}, {rows[0]['access']}{powers}.")
     return out
 
 

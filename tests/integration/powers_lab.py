@@ -251,8 +251,8 @@ class Machine:
     def closed(self, profile):
         """The powers that a profile closes, as dsp itself says."""
         said = subprocess.run([DSP, 'list', 'powers', '--json'], check=True, stdout=subprocess.PIPE)
-        listed = json.loads(said.stdout)
-        return {row['POWER'] for row in listed if row[profile.upper()] == 'closed'}
+        listed = json.loads(said.stdout)['powers']
+        return {row['power'] for row in listed if row[profile] == 'closed'}
 
     def task(self, service, done):
         """Waits for the service's task, or the sign that there will be none; all that is known."""

@@ -77,7 +77,7 @@ def broken():
         with lib.Serve(where, flags) as server:
             status, text, _ = dsp("status", "--socket", server.socket)
             same(status, 1, "status")
-            holds("BROKEN SETTINGS: everything is denied" in text, text)
+            holds("BROKEN SETTINGS: dsp denies every request" in text, text)
 
 
 def probes():

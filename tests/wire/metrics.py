@@ -256,7 +256,7 @@ def health():
         path = os.path.join(where, "dsp.sock")
         status, out, err = dsp("health", "--socket", path)
         same((status, out.count("\n"), err), (1, 1, ""), "nobody there")
-        holds(out.startswith("CRITICAL: dsp does not answer: "), out)
+        holds(out.startswith("CRITICAL: dspd does not answer: "), out)
         with serve(where):
             status, out, err = dsp("health", "--socket", path)
             same((status, err), (0, ""), "health")
@@ -266,7 +266,7 @@ def health():
             holds(status == 0 and out.endswith("MONITOR MODE: nothing is denied\n"), out)
         with serve(where, flags={"DSP_ON_BROKEN": "deny", "ALLOW_EXEC": "\x1b[2Jmaybe"}):
             status, out, _ = dsp("health", "--socket", path)
-            holds(status == 1 and out.startswith("CRITICAL: broken settings") and out[:-1].isprintable(), out)
+            holds(status == 1 and out.startswith("CRITICAL: dsp denies every request because its settings are broken") and out[:-1].isprintable(), out)
         trail = os.path.join(where, "gone")
         os.mkdir(trail)
         with serve(where, flags={"DSP_AUDIT": os.path.join(trail, "audit"), "DSP_AUDIT_LOG": "all"}) as server:
@@ -275,7 +275,7 @@ def health():
             os.rmdir(trail)
             server.call("/AuthZPlugin.AuthZReq", question("GET", "/_ping"))
             eventually(lambda: dsp("health", "--socket", path)[0] == 1, "the trail is not seen to be stuck")
-            holds("the audit trail is stuck" in dsp("health", "--socket", path)[1], "what it says")
+            holds("dspd cannot write the audit log" in dsp("health", "--socket", path)[1], "what it says")
             same(total(numbers(path), "dsp_audit_stuck"), 1, "dsp_audit_stuck")
             os.mkdir(trail)
             eventually(lambda: dsp("health", "--socket", path)[0] == 0, "the trail does not mend")

@@ -28,7 +28,7 @@ struct audit_entry {
 struct audit_reader;
 
 /*
- * Opens a file; "-" is standard input. path must outlive the reader, which the caller closes with
+ * Opens a file; "-" is standard input, which must not be a terminal. path must outlive the reader, which the caller closes with
  * audit_reader_close. -1 and e.
  */
 MUST_USE int audit_reader_open(const char *path, struct audit_reader **ret, struct err *e);
@@ -38,7 +38,7 @@ void audit_reader_close(struct audit_reader *r);
 /*
  * Reads the next line. 1: *ret has it. 0: the end. -1 and e ("FILE:LINE: ..."): not a line of an
  * audit log, or one of an unknown version. Skips log lines ("dsp: ..."), which standard error mixes
- * with those of the audit log.
+ * with those of the audit log. Shows on a terminal how far it is (output_progress).
  */
 MUST_USE int audit_reader_next(struct audit_reader *r, struct audit_entry *ret, struct err *e);
 
