@@ -206,6 +206,26 @@ def all_compose(lab, report):
         lab.docker('network', 'prune', '-f')
 
 
+def closed_builds(lab, report):
+    """buildx answers a refused build with a privileged builder of its own."""
+    if not lab.has_buildx:
+        return
+    here = files(lab, 'closed', Dockerfile='FROM bb\nRUN true\n')
+    lab.works('tag', 'bb', 'moby/buildkit:buildx-stable-1')    # there is no registry
+    for settings, flag in (('ALLOW_BUILD=0', 'ALLOW_PRIVILEGED=0'), 'ALLOW_PRIVILEGED'), (('DSP_PROFILE=hardened',), 'ALLOW_PRIVILEGED'):
+        with report.case('%s: buildx makes no builder' % ' '.join(settings)):
+            lab.dsp(*settings)
+            said = lab.docker('buildx', 'build', here)
+            check_refused(said.text, flag)
+            check(said.status != 0, 'refused, with exit status 0')
+            check(lab.state('buildx_buildkit_default') is None, 'there is a builder')
+    with report.case('ALLOW_BUILD=0: what dsp says of a build by BuildKit'):
+        lab.dsp('ALLOW_BUILD=0')
+        for target in '/grpc', '/session':
+            check_refused(lab.raw('POST', target).text, 'a build by BuildKit): ALLOW_BUILD is 0; ALLOW_BUILD=1 opens it')
+    lab.works('rmi', 'moby/buildkit:buildx-stable-1')
+
+
 def run(lab, report):
     runtimes(lab)
     files(lab, 'client', env='A=b\n', labels='c=d\n',
@@ -220,3 +240,4 @@ def run(lab, report):
         run_with_options(lab, report, profile)
     lab.clean()
     all_compose(lab, report)
+    closed_builds(lab, report)

@@ -91,21 +91,33 @@ static const struct attribute *attribute_of(const struct attributes *all, enum p
 	return NULL;
 }
 
+/* What a build hides of what it asks for; NULL: this is none, or the closed power is not hidden. */
+static const char *build_note(const struct facts *facts, const struct powerset *closed)
+{
+	enum operation operation = facts->route ? facts->route->operation : OPERATION_COUNT;
+
+	if (operation == OP_IMAGE_BUILD && powerset_has(closed, POWER_BUILD_OPTIONS))
+		return "a body may hide the host's network";
+	if (operation == OP_SESSION_START || operation == OP_GRPC)
+		return "a build by BuildKit";
+	return NULL;
+}
+
 /* ': /etc -> /host (rw)': the first item behind the first closed power that has one. */
 static void add_attribute(const struct message *m, const struct budget *b)
 {
 	enum { ROOM_LEAST = 16, ROOM_MOST = 120 };
 	const struct facts *facts = m->facts;
 	const struct powerset *closed = &m->decision->closed;
+	const char *note = build_note(facts, closed);
 	const struct attribute *found = NULL;
 	size_t room = budget_left(b);
 	char text[ROOM_MOST];
 
 	if (room == 0)
 		return;
-	if (facts->route && facts->route->operation == OP_IMAGE_BUILD &&
-		powerset_has(closed, POWER_BUILD_OPTIONS)) {
-		line_add(b->line, ": a body may hide the host's network");
+	if (note) {
+		line_add(b->line, ": %s", note);
 		return;
 	}
 	for (size_t p = 0; p < POWER_COUNT && !found; p++) {
