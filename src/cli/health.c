@@ -95,7 +95,7 @@ static int run_health(int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage("health", "%s: not expected", argv[optind]);
-	o = check_health(command_socket(socket), &h);
+	o = check_health(command_running_socket(socket), &h);
 	print_health(&h, json);
 	return o;
 }
@@ -108,7 +108,8 @@ const struct command health_command = {
 	.summary = "check the running dspd in one line, for a monitoring system",
 	.help = "  --json         print JSON\n"
 		"  --socket PATH  the socket of dspd (DSP_SOCKET; default\n"
-		"                 " SETTINGS_SOCKET ")\n"
+		"                 " SETTINGS_SOCKET ", or that of the\n"
+		"                 managed plugin dsp)\n"
 		"\n"
 		"The command asks dspd alone and waits at most 2 seconds; dsp doctor also checks\n"
 		"dockerd.\n"

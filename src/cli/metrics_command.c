@@ -280,7 +280,7 @@ static int run_metrics(int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage("metrics", "%s: not expected", argv[optind]);
-	socket = command_socket(socket);
+	socket = command_running_socket(socket);
 	if (http)
 		return to_http(socket);
 	if (json)
@@ -299,7 +299,8 @@ const struct command metrics_command = {
 		"  --textfile FILE  write the text format to FILE, for node_exporter: whole or not at all\n"
 		"  --http           answer one GET /metrics on standard input, as a socket unit with\n"
 		"                   Accept=yes hands it over: dspd(8) has one\n"
-		"  --socket PATH    its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --socket PATH    its socket (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
+		"                     or that of the managed plugin dsp)\n"
 		"\n"
 		"When dsp does not answer, FILE and --http say dsp_up 0; but for --http the status is 1.\n",
 };

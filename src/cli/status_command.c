@@ -191,7 +191,7 @@ static int parse_arguments(struct arguments *a, const struct command *c, int arg
 	}
 	if (optind < argc)
 		return command_usage(a->command, "%s: not expected", argv[optind]);
-	a->socket = command_socket(a->socket);
+	a->socket = command_running_socket(a->socket);
 	return 0;
 }
 
@@ -221,7 +221,8 @@ const struct command status_command = {
 	.summary = "show the settings in force and the state of the running dspd",
 	.help = "  --asked        and whether this machine's dockerd asks it: a ping is sent to dockerd, which\n"
 		"                 this dsp must see; as root\n"
-		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
+		"                 or that of the managed plugin dsp)\n"
 		"  --json         print JSON\n"
 		"\n"
 		"Status 0: it serves; 1: no answer, or its settings are broken and it denies everything; 3:\n"
@@ -234,7 +235,8 @@ const struct command reload_command = {
 	.run = run_reload,
 	.options = reload_options,
 	.summary = "make the running dspd read its env file and policy file again",
-	.help = "  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+	.help = "  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
+		"                 or that of the managed plugin dsp)\n"
 		"  --json         print JSON\n"
 		"\n"
 		"Status 0: the new settings are in force; 1: they are wrong and the old ones stay, or no\n"

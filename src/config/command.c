@@ -1,15 +1,44 @@
 #include "dsp/config/command.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "dsp/config/output.h"
 #include "dsp/core/base/err.h"
+#include "dsp/core/base/mem.h"
 #include "dsp/core/base/nearest.h"
+#include "dsp/core/base/text.h"
 #include "dsp/core/policy/settings.h"
+
+#define PLUGINS "/run/docker/plugins"
+
+int command_managed_socket(const char *name, char *out, size_t cap)
+{
+	struct dirent **ids = NULL;
+	int n = scandir(PLUGINS, &ids, NULL, alphasort);
+	char path[400];
+	int found = 0;
+	struct stat st;
+	struct line l;
+
+	for (int i = 0; i < n; i++) {
+		line_init(&l, path, sizeof(path));
+		line_add(&l, PLUGINS "/%s/%s.sock", ids[i]->d_name, name);
+		/* Of a plugin that is not managed, the directory has its name. */
+		if (text_is_hex(span_of(ids[i]->d_name)) && !l.cut && l.n < cap &&
+			stat(path, &st) == 0 && S_ISSOCK(st.st_mode) && ++found == 1)
+			text_copy(span_of(path), out, cap);
+		mem_free(ids[i]);
+	}
+	mem_free((void *)ids);
+	return found;
+}
 
 const char *command_socket(const char *option)
 {
@@ -17,6 +46,17 @@ const char *command_socket(const char *option)
 	const char *socket = option ? option : getenv("DSP_SOCKET");
 
 	return socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET;
+}
+
+const char *command_running_socket(const char *option)
+{
+	static char managed[256];
+	const char *socket = command_socket(option);
+
+	if (strcmp(socket, SETTINGS_SOCKET) == 0 && access(socket, F_OK) != 0 &&
+		command_managed_socket("dsp", managed, sizeof(managed)) == 1)
+		return managed;
+	return socket;
 }
 
 /* "dsp " before the name of a command of dsp. */

@@ -26,7 +26,14 @@ static json_t *read_object(struct span text, struct err *e)
 
 	if (daemon_json_is_blank(text))
 		return json_object();
-	o = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES, &why);
+	/* jansson overlooks a zero byte behind a number; what follows expects none. */
+	if (memchr(text.s, '\0', text.n)) {
+		err_set(e, 0, "it has a zero byte");
+		return NULL;
+	}
+	o = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	if (json_is_null(o))
+		return json_object();
 	if (!o) {
 		err_set(e, 0, "line %d, column %d: %s", why.line, why.column, why.text);
 		return NULL;
@@ -203,6 +210,16 @@ static char *remove_child(const struct document *d, json_ref parent, json_ref ch
 	return cut(d->text, parent->at + 1, parent->end - 1);
 }
 
+/* Whether text is "null", which dockerd takes as an empty object. */
+static bool is_null(struct span text)
+{
+	struct span word = text;
+
+	while (word.n > 0 && daemon_json_is_blank((struct span){ word.s, 1 }))
+		word = span_after(word, 1);
+	return span_starts(word, SPAN("null")) && daemon_json_is_blank(span_after(word, 4));
+}
+
 /* The text with the name at the end of the list; NULL when it cannot be done. */
 static char *add(struct span text, const char *name)
 {
@@ -215,7 +232,7 @@ static char *add(struct span text, const char *name)
 
 	if (!quoted || !list || !member)
 		return NULL;
-	if (daemon_json_is_blank(text))
+	if (daemon_json_is_blank(text) || is_null(text))
 		return join((struct span[]){ SPAN("{\n  "), span_of(member), SPAN("\n}\n") }, 3);
 	if (!parse_document(text, &d))
 		made = NULL;

@@ -2,7 +2,6 @@
  * dsp disable: makes dockerd stop asking dsp, without a restart. It must work when dspd is dead and
  * dockerd waits for it, so it changes daemon.json before it needs an answer from either.
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,28 +16,16 @@
 #include "dsp/system/signals.h"
 #include "setup.h"
 
-#define PLUGINS "/run/docker/plugins"
-
-/*
- * A managed dsp has its socket in a directory that its id names. If the usual socket is not there,
- * the probe goes to the managed one.
- */
+/* If the usual socket does not exist, the probe goes to that of a managed plugin. */
 static void find_managed_socket(struct setup *s)
 {
 	char path[sizeof(s->socket)];
-	struct dirent **ids = NULL;
-	int n = access(s->socket, F_OK) == 0 ? 0 : scandir(PLUGINS, &ids, NULL, alphasort);
-	int found = 0;
-	struct line l;
+	int found = access(s->socket, F_OK) == 0
+		? 0
+		: command_managed_socket(s->name, path, sizeof(path));
 
-	for (int i = 0; i < n; i++) {
-		line_init(&l, path, sizeof(path));
-		line_add(&l, PLUGINS "/%s/%s.sock", ids[i]->d_name, s->name);
-		if (!l.cut && access(path, F_OK) == 0 && ++found == 1)
-			text_copy(span_of(path), s->socket, sizeof(s->socket));
-		mem_free(ids[i]);
-	}
-	mem_free((void *)ids);
+	if (found > 0)
+		memcpy(s->socket, path, sizeof(path));
 	if (found > 1)
 		setup_report(s, "notice",
 			"several managed plugins have a socket %s.sock: choose one with --socket",

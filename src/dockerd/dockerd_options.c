@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon_keys.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/dockerd/systemd_units.h"
@@ -69,12 +70,32 @@ int dockerd_options_read(struct dockerd *d, struct err *e)
 	return 0;
 }
 
+/*
+ * The value of the flag in a word of letters, such as -DH unix:///path: switches stand before the
+ * one letter that has a value. "": it is the next word, or *alone, none. NULL: another flag.
+ */
+static const char *value_of_letter(const char *word, const char *flag, bool *alone)
+{
+	for (const char *at = word + 1; *at; at++) {
+		bool is_switch = true;
+		const char *name = daemon_key_letter(*at, &is_switch);
+
+		*alone = is_switch;
+		if (name && strcmp(name, flag) == 0)
+			return is_switch ? "" : at + (at[1] == '=' ? 2 : 1);
+		if (!is_switch)
+			break;
+	}
+	return NULL;
+}
+
 /* The value of the argument at *at if that is the flag, and *at goes on. NULL: another flag. */
 static const char *value_at(const struct dockerd *d, const char *flag, size_t *at)
 {
 	const char *word = d->arguments[(*at)++];
 	const char *next = *at < d->count ? d->arguments[*at] : NULL;
 	size_t n = strlen(flag);
+	bool alone = false;
 	const char *value;
 
 	if (word[0] != '-')
@@ -88,12 +109,8 @@ static const char *value_at(const struct dockerd *d, const char *flag, size_t *a
 		if (*value != '\0')
 			return NULL;
 	} else {
-		/* Letters of switches may stand before it: -DH unix:///path. */
-		value = strcmp(flag, "host") == 0 ? strchr(word, 'H') : NULL;
-		if (!value)
-			return NULL;
-		value += value[1] == '=' ? 2 : 1;
-		if (*value != '\0')
+		value = value_of_letter(word, flag, &alone);
+		if (!value || *value != '\0' || alone)
 			return value;
 	}
 	/* dockerd has no positional arguments: a word without a dash is the value of a flag. */

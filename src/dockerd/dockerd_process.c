@@ -245,30 +245,92 @@ static int find_socket(struct dockerd *d, const char *wanted, struct err *e)
 
 /* --- the program -------------------------------------------------------------------------------*/
 
-int dockerd_run(const struct dockerd *d, const char *const *arguments, char *output, size_t cap,
-	struct err *e)
+/*
+ * The program that runs, not the one that an upgrade has put in its place; without a process that
+ * of its unit. NULL: none is known.
+ */
+static const char *program_of(const struct dockerd *d, char *out, size_t cap)
 {
-	const char *argv[8] = { NULL };
-	char program[32];
-	size_t n = 1;
+	if (d->pid != 0)
+		return proc_path(d->pid, "exe", out, cap);
+	return d->count > 0 && d->arguments[0][0] == '/' ? d->arguments[0] : NULL;
+}
 
-	/* The program that runs, not the one that an upgrade has put in its place. */
-	argv[0] = proc_path(d->pid, "exe", program, sizeof(program));
-	for (; *arguments && n + 1 < sizeof(argv) / sizeof(argv[0]); arguments++)
-		argv[n++] = *arguments;
-	return subprocess_run(argv, COMMAND_MS, output, cap, e);
+long dockerd_version(const struct dockerd *d)
+{
+	const char *at = d ? d->version : "";
+	long number = 0;
+
+	for (int i = 0; i < 3; i++) {
+		char *end;
+		long part = strtol(at, &end, 10);
+
+		if (end == at || part < 0 || part > 99)
+			return i == 0 ? 0 : number;
+		number += part * (i == 0 ? 10000 : i == 1 ? 100 : 1);
+		at = *end == '.' ? end + 1 : end;
+	}
+	return number;
+}
+
+/*
+ * The last line of what dockerd printed, without what it says in each case: "unable to configure
+ * the Docker daemon with file PATH: ".
+ */
+static void copy_reason(char *output, const char *path, char *reason, size_t cap)
+{
+	size_t n = strlen(output);
+	const char *line;
+	const char *at;
+
+	while (n > 0 && (output[n - 1] == '\n' || output[n - 1] == '\r'))
+		output[--n] = '\0';
+	line = strrchr(output, '\n');
+	line = line ? line + 1 : output;
+	at = strstr(line, path);
+	if (at && strncmp(at + strlen(path), ": ", 2) == 0)
+		line = at + strlen(path) + 2;
+	text_copy(span_of(line), reason, cap);
+}
+
+int dockerd_validate(const struct dockerd *d, const char *path, char *reason, size_t cap)
+{
+	enum { VALIDATES = 230000, OUTPUT = 64 << 10 };
+	AUTO_MEM char *output = mem_alloc(OUTPUT);
+	/* Of a process that runs: the words of a unit may hold variables. */
+	size_t words = d->pid != 0 && d->count > 0 ? d->count - 1 : 0;
+	const char **argv = mem_array(words + 5, sizeof(*argv));
+	char exe[32];
+	const char *program = program_of(d, exe, sizeof(exe));
+	struct err e;
+	int rc = -1;
+
+	if (output && argv && program && dockerd_version(d) >= VALIDATES) {
+		argv[0] = program;
+		for (size_t i = 0; i < words; i++)
+			argv[i + 1] = d->arguments[i + 1];
+		argv[words + 1] = "--validate";
+		argv[words + 2] = "--config-file";
+		argv[words + 3] = path;
+		rc = subprocess_run(argv, COMMAND_MS, output, OUTPUT, &e);
+	}
+	mem_free((void *)argv);
+	if (rc > 0)
+		copy_reason(output, path, reason, cap);
+	return rc < 0 ? -1 : rc == 0;
 }
 
 /* Not from its API: a policy may deny that, and dockerd may be waiting for a dead plugin. */
 static void read_version(struct dockerd *d)
 {
-	static const char *const arguments[] = { "--version", NULL };
 	static const char before[] = "Docker version ";
+	char program[32];
+	const char *const argv[] = { program_of(d, program, sizeof(program)), "--version", NULL };
 	const char *at;
 	char output[256];
 	struct err e;
 
-	if (dockerd_run(d, arguments, output, sizeof(output), &e) != 0)
+	if (!argv[0] || subprocess_run(argv, COMMAND_MS, output, sizeof(output), &e) != 0)
 		return;
 	at = strstr(output, before);
 	if (at) {
@@ -379,11 +441,10 @@ int dockerd_find(const char *host, struct dockerd **ret, struct err *e)
 	if (choose(d, &all, path, e) != 0 || dockerd_options_read(d, e) != 0 ||
 		find_config(d, e) != 0)
 		goto fail;
-	if (d->pid != 0 && !d->rootless) {
+	if (!d->rootless)
 		read_version(d);
-		if (find_socket(d, path, e) != 0)
-			goto fail;
-	}
+	if (d->pid != 0 && !d->rootless && find_socket(d, path, e) != 0)
+		goto fail;
 	*ret = d;
 	return 0;
 fail:

@@ -144,15 +144,17 @@ static int check_namesake(struct setup *s, bool in_force)
 static int check_others(struct setup *s, const json_t *plugins)
 {
 	char tagged[sizeof(s->name) + 8];
+	char advice[sizeof(tagged) + 64];
 	char others[300];
 	struct line l;
 	const json_t *v;
 	size_t i;
 
 	(void)snprintf(tagged, sizeof(tagged), "%s:latest", s->name);
+	(void)snprintf(advice, sizeof(advice), "remove it first: dsp disable --name %s", tagged);
 	if (daemon_json_has(plugins, tagged))
-		return setup_refuse(s, "remove it first: dsp disable --name NAME:latest",
-			"%s names %s, which is a managed plugin", s->file->path, tagged);
+		return setup_refuse(
+			s, advice, "%s names %s, which is a managed plugin", s->file->path, tagged);
 	line_init(&l, others, sizeof(others));
 	json_array_foreach (plugins, i, v) {
 		if (strcmp(json_string_value(v), s->name) == 0)
@@ -170,31 +172,20 @@ static int check_others(struct setup *s, const json_t *plugins)
 
 /* --- the file ----------------------------------------------------------------------------------*/
 
-/* dockerd 23 and later can check a file. */
+/* Has dockerd check FILE_NEW, where it can. */
 static int validate(struct setup *s)
 {
-	static const char *const help[] = { "--help", NULL };
-	AUTO_MEM char *output = mem_alloc(64 << 10);
+	char reason[300];
 	char path[1024];
-	const char *const check[] = { "--validate", "--config-file", path, NULL };
-	struct err e;
-	int rc;
+	int rc = -1;
 
-	if (s->dockerd->pid == 0 || !output)
-		return 0;
-	if (dockerd_run(s->dockerd, help, output, 64 << 10, &e) != 0 ||
-		!strstr(output, "--validate"))
-		return 0;
-	if ((size_t)snprintf(path, sizeof(path), "%s" FILE_NEW, s->file->path) >= sizeof(path))
-		return 0;
-	rc = dockerd_run(s->dockerd, check, output, 512, &e);
-	if (rc == 0) {
+	if ((size_t)snprintf(path, sizeof(path), "%s" FILE_NEW, s->file->path) < sizeof(path))
+		rc = dockerd_validate(s->dockerd, path, reason, sizeof(reason));
+	if (rc == 0)
+		return setup_refuse(s, NULL, "dockerd --validate refuses the new file: %s", reason);
+	if (rc > 0)
 		setup_report(s, "ok", "dockerd --validate accepts the new file");
-		return 0;
-	}
-	output[strcspn(output, "\n")] = '\0';
-	return setup_refuse(
-		s, NULL, "dockerd --validate refuses the new file: %s", rc < 0 ? e.text : output);
+	return 0;
 }
 
 static int write_file(struct setup *s, const char *text)

@@ -10,11 +10,13 @@
 
 #include "daemon_json.h"
 #include "diff.h"
+#include "dockerd_log.h"
 #include "dsp/config/command.h"
 #include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/policy.h"
+#include "dsp/dockerd/daemon_config.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
@@ -174,6 +176,48 @@ int setup_find_dockerd(struct setup *s)
 	return 0;
 }
 
+/*
+ * Reports what dockerd would refuse in the file, before anything is changed. enable stops then.
+ * disable goes on where it can edit the file: it may have to work when dsp is dead.
+ */
+static int check_file(struct setup *s)
+{
+	struct span text = daemon_file_text(s->file);
+	bool enable = strcmp(s->command, "enable") == 0;
+	AUTO_MEM struct daemon_config *config = NULL;
+	const struct config_issue *worst = NULL;
+	char advice[sizeof(worst->advice) + 64];
+	int rc = 0;
+
+	/* Of a file that is blank, or does not exist, both commands make one that dockerd reads. */
+	if (!s->file->exists || daemon_json_is_blank(text))
+		return 0;
+	config = mem_array(1, sizeof(*config));
+	if (!config)
+		return setup_refuse(s, NULL, "out of memory");
+	daemon_config_read(s->dockerd, s->file->path, text, config);
+	for (size_t i = 0; i < config->count; i++) {
+		const struct config_issue *issue = &config->issues[i];
+		bool stops = issue->kind == CONFIG_UNREADABLE || issue->kind == CONFIG_FORM ||
+			(enable && issue->kind != CONFIG_UNREAD);
+
+		if (stops && !worst)
+			worst = issue;
+		else
+			setup_report(s, "notice", "%s: %s; %s", s->file->path, issue->text,
+				issue->advice);
+	}
+	if (worst) {
+		(void)snprintf(advice, sizeof(advice), "%s; then repeat dsp %s", worst->advice,
+			s->command);
+		rc = setup_refuse(s, advice, "%s: %s%s", s->file->path, worst->text,
+			worst->kind == CONFIG_FORM ? "; dsp cannot edit the file in this form"
+						   : "");
+	}
+	daemon_config_free(config);
+	return rc;
+}
+
 int setup_open_file(struct setup *s, json_t **plugins)
 {
 	char advice[500];
@@ -181,10 +225,12 @@ int setup_open_file(struct setup *s, json_t **plugins)
 
 	if (daemon_file_open(s->dockerd->config_file, !s->dry_run, &s->file, &e) != 0)
 		return setup_refuse(s, NULL, "%s", e.text);
+	if (check_file(s) != 0)
+		return EXIT_FINDINGS;
 	*plugins = daemon_json_plugins(daemon_file_text(s->file), &e);
 	if (*plugins)
 		return 0;
-	(void)snprintf(advice, sizeof(advice), "correct %s, then repeat dsp %s", s->file->path,
+	(void)snprintf(advice, sizeof(advice), "correct %s; then repeat dsp %s", s->file->path,
 		s->command);
 	return setup_refuse(s, advice, "%s: %s", s->file->path, e.text);
 }
@@ -195,12 +241,9 @@ static int refuse_plugin(struct setup *s, const char *name, const char *why)
 	static const char what[] =
 		"%s names the plugin %s, which %s: dockerd would exit at the SIGHUP";
 
-	if (!s->dry_run)
-		return setup_refuse(s,
-			"start it, or remove it from authorization-plugins; then repeat this", what,
-			s->file->path, name, why);
-	setup_report(s, "notice", what, s->file->path, name, why);
-	return 0;
+	return setup_refuse(s,
+		"start it, or remove it from authorization-plugins; then repeat this", what,
+		s->file->path, name, why);
 }
 
 int setup_check_plugin(struct setup *s, const char *name, bool answers)
@@ -258,21 +301,21 @@ void setup_show_change(struct setup *s, struct span text)
 	mem_free(shown);
 }
 
-int setup_reload(struct setup *s, enum probe_result wanted, struct err *e)
+/* Probes dockerd until the result is the wanted one. -1 and e: dockerd refuses, or after 20 s. */
+static int wait_for_probe(
+	const struct setup *s, enum probe_result wanted, struct dockerd_log *log, struct err *e)
 {
 	uint64_t until = clock_now() + PROOF_MS;
 	enum probe_result probe;
+	char refusal[280];
 
-	/* systemctl reload docker does the same. */
-	if (kill(s->dockerd->pid, SIGHUP) != 0)
-		return FAIL(e, errno, "cannot send SIGHUP to dockerd (process %d)",
-			(int)s->dockerd->pid);
-	setup_report(s, "ok", "sent SIGHUP to dockerd, which reads the file again");
 	do {
 		/* Until dockerd has read the file, it may make the probe wait for a dead dsp. */
 		(void)poll(NULL, 0, PAUSE_MS);
 		if (kill(s->dockerd->pid, 0) != 0 && errno == ESRCH)
 			return FAIL(e, 0, "dockerd has exited");
+		if (dockerd_log_refusal(log, refusal, sizeof(refusal)))
+			return FAIL(e, 0, "dockerd refused to reload: %s", refusal);
 		probe = dockerd_api_probe(s->dockerd, s->socket, e);
 		if (probe == wanted)
 			return 0;
@@ -283,4 +326,22 @@ int setup_reload(struct setup *s, enum probe_result wanted, struct err *e)
 	if (probe == PROBE_ASKED)
 		return FAIL(e, 0, "dockerd was reloaded 20 s ago and still asks %s", s->name);
 	return -1;
+}
+
+int setup_reload(struct setup *s, enum probe_result wanted, struct err *e)
+{
+	struct dockerd_log log;
+	int rc;
+
+	dockerd_log_open(s->dockerd, &log);
+	/* systemctl reload docker does the same. */
+	if (kill(s->dockerd->pid, SIGHUP) != 0) {
+		rc = FAIL(e, errno, "cannot send SIGHUP to dockerd (process %d)",
+			(int)s->dockerd->pid);
+	} else {
+		setup_report(s, "ok", "sent SIGHUP to dockerd, which reads the file again");
+		rc = wait_for_probe(s, wanted, &log, e);
+	}
+	dockerd_log_close(&log);
+	return rc;
 }

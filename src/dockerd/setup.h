@@ -74,7 +74,10 @@ const char *setup_advice(const struct err *e);
 /* Prints the difference between daemon.json and the text. */
 void setup_show_change(struct setup *s, struct span text);
 
-/* Sends SIGHUP to dockerd and probes it until the result is the wanted one. -1 and e after 20 s. */
+/*
+ * Sends SIGHUP to dockerd and probes it until the result is the wanted one. -1 and e: dockerd
+ * refused to reload, with the reason that it logged; or after 20 s.
+ */
 int setup_reload(struct setup *s, enum probe_result wanted, struct err *e);
 
 #endif

@@ -146,41 +146,56 @@ static bool ask_systemd(struct unit *units)
 
 /* --- from files --------------------------------------------------------------------------------*/
 
-/*
- * The text of a file, terminated; NULL when there is none. A line that ends with a backslash and
- * the next one are made one line; a comment ends with its line (systemd.syntax(7)).
- */
-static char *read_lines(const char *path, size_t *len)
+/* The text of a regular file, terminated; NULL: it cannot be read. */
+static char *read_file(const char *path, size_t *len)
 {
 	char *text = NULL;
-	bool comment = false;
 	struct stat st;
 	struct err e;
 
+	*len = 0;
 	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
 		file_read(path, UNIT_FILE_MOST, &text, len, &e) != 0)
 		return NULL;
-	for (size_t i = 0; i + 1 < *len; i++) {
+	return text;
+}
+
+/*
+ * Joins a line that ends with a backslash and the next one; a comment ends with its line
+ * (systemd.syntax(7)).
+ */
+static void join_lines(char *text, size_t len)
+{
+	bool comment = false;
+
+	for (size_t i = 0; i + 1 < len; i++) {
 		if (i == 0 || text[i - 1] == '\n')
 			comment = text[i] == '#' || text[i] == ';';
 		if (!comment && text[i] == '\\' && text[i + 1] == '\n')
 			text[i] = text[i + 1] = ' ';
 	}
-	return text;
 }
 
-static void read_unit_file(struct unit *u, const char *path)
+void systemd_units_parse(struct unit *u, char *text, size_t len)
 {
-	size_t len = 0;
-	AUTO_MEM char *text = read_lines(path, &len);
 	struct span rest = { text, len };
 	struct span key;
 	struct span value;
 
+	join_lines(text, len);
 	while (rest.n > 0) {
 		if (parse_line(proc_file_line(&rest), &key, &value))
 			set_key(u, key, value);
 	}
+}
+
+static void read_unit_file(struct unit *u, const char *path)
+{
+	size_t len;
+	AUTO_MEM char *text = read_file(path, &len);
+
+	if (text)
+		systemd_units_parse(u, text, len);
 }
 
 /* The file of this name in the first directory that has it; false: none has. */
@@ -327,13 +342,15 @@ size_t systemd_units_split(char *text)
 
 bool systemd_units_value(const char *path, struct span wanted, char *out, size_t cap)
 {
-	size_t len = 0;
-	AUTO_MEM char *text = read_lines(path, &len);
+	size_t len;
+	AUTO_MEM char *text = read_file(path, &len);
 	struct span rest = { text, len };
 	struct span key;
 	struct span value;
 	bool found = false;
 
+	if (text)
+		join_lines(text, len);
 	while (rest.n > 0) {
 		if (!parse_line(proc_file_line(&rest), &key, &value) || !span_equal(key, wanted))
 			continue;

@@ -12,6 +12,7 @@
 #include "dsp/config/command.h"
 #include "dsp/config/config.h"
 #include "dsp/core/base/err.h"
+#include "dsp/dockerd/daemon_config.h"
 #include "dsp/dockerd/dockerd_api.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/dockerd/dsp_process.h"
@@ -43,8 +44,8 @@ struct doctor {
 	int namesake; /* doctor_managed of name */
 	struct err namesake_error;
 
-	json_t *file; /* daemon.json; NULL: see file_error, whose code is ENOENT if none is there */
-	bool duplicate_keys; /* it has a key twice */
+	struct daemon_config file; /* daemon.json; all zero: see file_error */
+	bool file_read;            /* false: see file_error, whose code is ENOENT if none exists */
 	struct err file_error;
 	struct unit units[UNIT_COUNT];
 };

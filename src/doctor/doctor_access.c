@@ -12,27 +12,9 @@
 
 /* --- versions ----------------------------------------------------------------------------------*/
 
-/* "29.3.1" as 290301; 0: unknown. */
-static long version_of(const struct doctor *d)
-{
-	const char *at = d->dockerd ? d->dockerd->version : "";
-	long number = 0;
-
-	for (int i = 0; i < 3; i++) {
-		char *end;
-		long part = strtol(at, &end, 10);
-
-		if (end == at || part < 0 || part > 99)
-			return i == 0 ? 0 : number;
-		number += part * (i == 0 ? 10000 : i == 1 ? 100 : 1);
-		at = *end == '.' ? end + 1 : end;
-	}
-	return number;
-}
-
 static bool report_unknown_version(const struct doctor *d, struct check_result *result)
 {
-	if (version_of(d) > 0)
+	if (dockerd_version(d->dockerd) > 0)
 		return false;
 	check_result_add(result, CHECK_UNKNOWN, "dockerd's version is unknown");
 	return true;
@@ -42,7 +24,7 @@ void doctor_check_version(const struct doctor *d, struct check_result *result)
 {
 	/* The versions that src/core/tables/routes.tab describes. */
 	enum { OLDEST = 170500, NEWEST = 299900 };
-	long version = version_of(d);
+	long version = dockerd_version(d->dockerd);
 
 	if (report_unknown_version(d, result))
 		return;
@@ -64,7 +46,7 @@ void doctor_check_bodies(const struct doctor *d, struct check_result *result)
 
 	if (report_unknown_version(d, result))
 		return;
-	if (version_of(d) < SHOWS_ALL)
+	if (dockerd_version(d->dockerd) < SHOWS_ALL)
 		check_result_add(result, CHECK_NOTE,
 			"%s hides bodies of 1 MiB and more from plugins (CVE-2026-34040), and before "
 			"23.0.15, 25.0.6, 26.1.5 and 27.1.1, unless patched, also chunked ones "
@@ -92,7 +74,7 @@ void doctor_check_grpc(const struct doctor *d, struct check_result *result)
 
 	if (report_unknown_version(d, result))
 		return;
-	if (version_of(d) < UNASKED) {
+	if (dockerd_version(d->dockerd) < UNASKED) {
 		check_result_add(
 			result, CHECK_OK, "%s asks about every build", d->dockerd->version);
 		return;
@@ -145,7 +127,7 @@ static bool verifies(const struct doctor *d)
 
 	while ((value = dockerd_options_next(d->dockerd, "tlsverify", &at)) != NULL)
 		flag = is_true(value);
-	return flag || json_is_true(json_object_get(d->file, "tlsverify")) ||
+	return flag || json_is_true(json_object_get(d->file.object, "tlsverify")) ||
 		has_variable(d->dockerd->pid, SPAN("DOCKER_TLS_VERIFY"));
 }
 
@@ -168,7 +150,7 @@ static void report_handed_socket(void *ctx, const char *address)
 
 void doctor_check_listeners(const struct doctor *d, struct check_result *result)
 {
-	const json_t *hosts = json_object_get(d->file, "hosts");
+	const json_t *hosts = json_object_get(d->file.object, "hosts");
 	const char *value;
 	size_t at = 0;
 
@@ -385,10 +367,10 @@ void doctor_check_isolation(const struct doctor *d, struct check_result *result)
 		check_result_advise(result, "run dspd and dsp doctor in rootlesskit's namespaces");
 		return;
 	}
-	remap = json_object_get(d->file, "userns-remap") ||
+	remap = json_object_get(d->file.object, "userns-remap") ||
 		dockerd_options_next(d->dockerd, "userns-remap", &at);
 	at = 0;
-	live = json_is_true(json_object_get(d->file, "live-restore")) ||
+	live = json_is_true(json_object_get(d->file.object, "live-restore")) ||
 		is_true(dockerd_options_next(d->dockerd, "live-restore", &at));
 	check_result_add(result, CHECK_OK,
 		"not rootless; root in containers is %s; containers %s when dockerd restarts",

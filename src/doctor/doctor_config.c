@@ -25,40 +25,26 @@ static bool has_dockerd(const struct doctor *d, struct check_result *result)
 
 static bool is_absent(const struct doctor *d)
 {
-	return !d->file && d->file_error.code == ENOENT;
+	return !d->file_read && d->file_error.code == ENOENT;
 }
 
 /* --- daemon.json -------------------------------------------------------------------------------*/
 
-static void report_wrong_keys(const struct doctor *d, struct check_result *result)
+/* Adds the issues of these kinds. */
+static void report_issues(const struct doctor *d, struct check_result *result, bool conflicts)
 {
-	const char *name;
-	json_t *value;
+	for (size_t i = 0; i < d->file.count; i++) {
+		const struct config_issue *issue = &d->file.issues[i];
 
-	json_object_foreach (d->file, name, value) {
-		if (strcmp(name, key) != 0 && strcasecmp(name, key) == 0) {
+		if ((issue->kind == CONFIG_CONFLICT) != conflicts)
+			continue;
+		check_result_add(
+			result, CHECK_WARNING, "%s: %s", d->dockerd->config_file, issue->text);
+		if (issue->kind == CONFIG_FORM)
 			check_result_add(result, CHECK_WARNING,
-				"%s: \"%s\" is not \"%s\": dockerd does not know this key and "
-				"refuses to start",
-				d->dockerd->config_file, name, key);
-			check_result_advise(result, "write it in lower case");
-		}
+				"dsp enable and dsp disable cannot edit the file in this form");
+		check_result_advise(result, "%s", issue->advice);
 	}
-}
-
-static void report_wrong_list(const struct doctor *d, struct check_result *result)
-{
-	const json_t *list = json_object_get(d->file, key);
-	bool good = !list || json_is_array(list) || json_is_null(list);
-
-	for (size_t i = 0; i < json_array_size(list); i++)
-		good = good && json_is_string(json_array_get(list, i));
-	if (good)
-		return;
-	check_result_add(result, CHECK_WARNING,
-		"%s: %s is not a list of names, so dockerd refuses to start",
-		d->dockerd->config_file, key);
-	check_result_advise(result, "write \"%s\": [\"%s\"]", key, d->name);
 }
 
 static void report_rights(const struct doctor *d, struct check_result *result)
@@ -87,19 +73,12 @@ void doctor_check_daemon_json(const struct doctor *d, struct check_result *resul
 			"%s does not exist, although --config-file names it: dockerd refuses to start",
 			d->dockerd->config_file);
 		check_result_advise(result, "write it: {\"%s\": [\"%s\"]}", key, d->name);
-	} else if (!d->file) {
+	} else if (!d->file_read) {
 		check_result_add(result,
 			d->file_error.code == EACCES ? CHECK_UNKNOWN : CHECK_WARNING, "%s",
 			d->file_error.text);
 	} else {
-		if (d->duplicate_keys) {
-			check_result_add(result, CHECK_WARNING,
-				"%s has a key twice: dockerd uses the last one, and dsp enable refuses the file",
-				d->dockerd->config_file);
-			check_result_advise(result, "remove one of them");
-		}
-		report_wrong_keys(d, result);
-		report_wrong_list(d, result);
+		report_issues(d, result, false);
 		report_rights(d, result);
 		check_result_add(result, CHECK_OK, "dockerd can read %s", d->dockerd->config_file);
 	}
@@ -131,7 +110,7 @@ static void report_typo(const struct doctor *d, struct check_result *result, con
 static void each_name(const struct doctor *d, struct check_result *result,
 	void (*see)(const struct doctor *d, struct check_result *result, const char *name))
 {
-	const json_t *list = json_object_get(d->file, key);
+	const json_t *list = json_object_get(d->file.object, key);
 	const char *value;
 	size_t at = 0;
 
@@ -157,7 +136,7 @@ void doctor_check_named(const struct doctor *d, struct check_result *result)
 		check_result_add(result, CHECK_OK, "dockerd's command line names \"%s\"", d->name);
 		return;
 	}
-	if (!d->file && !is_absent(d)) {
+	if (!d->file.object && !is_absent(d)) {
 		check_result_add(
 			result, CHECK_UNKNOWN, "%s cannot be read", d->dockerd->config_file);
 		return;
@@ -171,45 +150,11 @@ void doctor_check_named(const struct doctor *d, struct check_result *result)
 	each_name(d, result, report_typo);
 }
 
-/*
- * Whether the command line has the flag of a key in daemon.json. The flag of a list is in the
- * singular: "hosts" and --host.
- */
-static bool is_flag_too(const struct doctor *d, const char *name)
-{
-	char flag[64];
-	size_t n = strlen(name);
-	size_t at = 0;
-
-	if (n + 1 >= sizeof(flag))
-		return false;
-	memcpy(flag, name, n + 1);
-	if (dockerd_options_next(d->dockerd, flag, &at))
-		return true;
-	if (n < 2 || flag[n - 1] != 's')
-		return false;
-	flag[n - 1] = '\0';
-	at = 0;
-	return dockerd_options_next(d->dockerd, flag, &at) != NULL;
-}
-
 void doctor_check_flag_and_file(const struct doctor *d, struct check_result *result)
 {
-	const char *name;
-	json_t *value;
-
 	if (!has_dockerd(d, result))
 		return;
-	json_object_foreach (d->file, name, value) {
-		/* dockerd merges runtimes, and nothing else, from both. */
-		if (strcmp(name, "runtimes") == 0 || strcmp(name, "add-runtime") == 0)
-			continue;
-		if (is_flag_too(d, name))
-			check_result_add(result, CHECK_WARNING,
-				"%s is both on dockerd's command line and in %s: dockerd refuses to "
-				"start with both",
-				name, d->dockerd->config_file);
-	}
+	report_issues(d, result, true);
 	if (result->state == CHECK_OK)
 		check_result_add(result, CHECK_OK, "no setting is in both");
 }
@@ -259,7 +204,7 @@ static void report_missing_plugin(
 /* Reports the other plugins of the list, and whether ours is in it twice. */
 static void report_order(const struct doctor *d, struct check_result *result)
 {
-	const json_t *list = json_object_get(d->file, key);
+	const json_t *list = json_object_get(d->file.object, key);
 	size_t ours = 0;
 	size_t before = 0;
 	size_t after = 0;

@@ -27,7 +27,7 @@ static void from_unit(const struct unit *u, char *out, size_t cap)
 /* dockerd's data directory. */
 static void data_root(const struct doctor *d, char *out, size_t cap)
 {
-	const char *named = json_string_value(json_object_get(d->file, "data-root"));
+	const char *named = json_string_value(json_object_get(d->file.object, "data-root"));
 	const char *value;
 	size_t at = 0;
 

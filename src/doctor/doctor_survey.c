@@ -54,32 +54,20 @@ static void inspect_api(struct doctor *d)
 
 static void inspect_daemon_json(struct doctor *d)
 {
+	const char *path = d->dockerd->config_file;
 	AUTO_MEM char *text = NULL;
-	json_error_t wrong;
 	struct stat st;
 	size_t len;
 
 	/* Reading a pipe would wait. */
-	if (stat(d->dockerd->config_file, &st) == 0 && !S_ISREG(st.st_mode)) {
-		err_set(&d->file_error, 0, "%s: not a regular file", d->dockerd->config_file);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		err_set(&d->file_error, 0, "%s: not a regular file", path);
 		return;
 	}
-	if (file_read(d->dockerd->config_file, DAEMON_JSON_MOST, &text, &len, &d->file_error) != 0)
+	if (file_read(path, DAEMON_JSON_MOST, &text, &len, &d->file_error) != 0)
 		return;
-	d->file = json_loadb(text, len, JSON_REJECT_DUPLICATES, &wrong);
-	if (!d->file) {
-		/* dockerd uses the last of equal keys, and so does jansson. */
-		d->file = json_loadb(text, len, 0, NULL);
-		d->duplicate_keys = d->file != NULL;
-	}
-	if (d->file && !json_is_object(d->file)) {
-		json_decref(d->file);
-		d->file = NULL;
-		err_set(&d->file_error, 0, "%s: it is not a JSON object", d->dockerd->config_file);
-	} else if (!d->file) {
-		err_set(&d->file_error, 0, "%s:%d:%d: %s", d->dockerd->config_file, wrong.line,
-			wrong.column, wrong.text);
-	}
+	d->file_read = true;
+	daemon_config_read(d->dockerd, path, (struct span){ text, len }, &d->file);
 }
 
 static void send_probe(struct doctor *d)
@@ -149,7 +137,7 @@ void doctor_survey(struct doctor *d)
 void doctor_free(struct doctor *d)
 {
 	json_decref(d->status);
-	json_decref(d->file);
+	daemon_config_free(&d->file);
 	dsp_process_free(&d->process);
 	config_free(d->config);
 	dockerd_free(d->dockerd);
@@ -168,7 +156,7 @@ static bool is_ours(const struct doctor *d, const char *name)
 
 bool doctor_in_file(const struct doctor *d)
 {
-	const json_t *list = json_object_get(d->file, DOCKERD_PLUGINS_KEY);
+	const json_t *list = json_object_get(d->file.object, DOCKERD_PLUGINS_KEY);
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		if (is_ours(d, json_string_value(json_array_get(list, i))))

@@ -160,7 +160,7 @@ static void report_named(struct search *s)
  * Reports all sockets that may be dockerd's, when its own are unknown: those of root. root's other
  * sockets are as powerful.
  */
-static enum listening report_of_root(struct search *s)
+static int report_of_root(struct search *s)
 {
 	struct span rest = s->table;
 	int seen = 0;

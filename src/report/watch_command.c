@@ -376,7 +376,7 @@ static int run_watch(int argc, char **argv)
 		(void)fprintf(stderr, "dsp watch: out of memory\n");
 		return EXIT_FINDINGS;
 	}
-	w->client.socket = command_socket(NULL);
+	w->client.socket = command_running_socket(NULL);
 	status = parse_arguments(w, argc, argv);
 	if (status != EXIT_FINE)
 		return status;
@@ -415,7 +415,8 @@ const struct command watch_command = {
 		"  --exact           lists are not widened\n"
 		"  --tests FILE      write tests of the suggestion to FILE\n"
 		"  --incomplete      suggest something although lines were lost\n"
-		"  --socket PATH     its socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
+		"  --socket PATH     its socket (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
+		"                    or that of the managed plugin dsp)\n"
 		"\n"
 		"All decisions are shown, whatever the audit trail is set to. A line that comes again within\n"
 		"a second is counted. dsp keeps what comes between two looks in 1 MiB, and only while somebody\n"

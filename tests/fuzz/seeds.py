@@ -123,6 +123,24 @@ def add_trails(corpus):
                 corpus.add("watch_view", bytes([byte]) + piece)
 
 
+def add_dockerd(corpus):
+    """daemon.json files, the units that are shipped, and dockerd's command lines."""
+    for path in glob.glob(os.path.join(HERE, "..", "daemon-json", "*.json")):
+        with open(path, "rb") as f:
+            corpus.add("daemon_json", f.read())
+    corpus.add("daemon_json", b'{"authorization-plugins": ["dsp", "x"], "hosts": ["fd://"]}')
+    for path in glob.glob(os.path.join(HERE, "..", "..", "plugin", "systemd", "*")):
+        if os.path.isfile(path):
+            with open(path, "rb") as f:
+                corpus.add("units", b"u\n" + f.read())
+    corpus.add("units", b"u\n[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// \\\n --log-level \"a b\"\n")
+    corpus.add("units", b"u\nDOCKER_OPTS=\"-DH unix:///x --config-file '/a b'\"\n")
+    corpus.add("units", b"w\ndockerd -H fd:// --authorization-plugin=dsp \"--host\" 'tcp://x' -lwarn --")
+    corpus.add("units", b"a\ndockerd\0-DH\0fd://\0--tlsverify\0--config-file=/x\0-D=\0-")
+    corpus.add("units", b'l\nlevel=error msg="unable to configure the Docker daemon with file /x: \\"a\\""\n'
+               b'{"msg":"conflict labels for a=1"}\n')
+
+
 def add_settings(corpus):
     for i, row in enumerate(rows_of("flags")):
         value = ["1", "0", "yes", "'off'", "", "maybe"][i % 6]
@@ -149,6 +167,8 @@ def write_dictionaries(directory):
         "audit_record": ["/" + part for part in sorted(parts)],
         "authz_response": [],
         "watch_view": [],
+        "daemon_json": [],
+        "units": [],
         "audit_reader": [f'\\"{name}\\"' for name in sorted({row[2] for row in rows_of("routes")})
                   + [row[0] for row in rows_of("powers")]],
     }
@@ -171,6 +191,7 @@ def main():
                 number += 1
                 add_question(corpus, question, number, operations, vector.get("intent"))
     add_settings(corpus)
+    add_dockerd(corpus)
     add_policies(corpus)
     add_trails(corpus)
     write_dictionaries(sys.argv[1])

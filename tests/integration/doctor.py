@@ -189,6 +189,10 @@ def daemon_json(w, report):
             ('a comma too many', '{"authorization-plugins":["dsp"],}', ['daemon-json']),
             ('another spelling', '{"Authorization-Plugins":["dsp"]}', ['daemon-json', 'named']),
             ('no list', '{"authorization-plugins":"dsp"}', ['daemon-json', 'named']),
+            ('a key that dockerd does not know', '{"authorization-plugins":["dsp"],"debuk":true}', ['daemon-json']),
+            ('a value of another type', '{"authorization-plugins":["dsp"],"debug":"true"}', ['daemon-json']),
+            ('hosts, which the command line has too', '{"authorization-plugins":["dsp"],"hosts":[]}',
+             ['flag-and-file']),
             ('a key that the command line has too', '{"authorization-plugins":["dsp"],"data-root":"/x"}',
              ['flag-and-file'])):
         with report.case('daemon.json: %s' % name):
@@ -203,7 +207,11 @@ def daemon_json(w, report):
             w.lab.start_dockerd()
     with report.case('daemon.json: a key twice'):
         w.chain('{"debug":true,"authorization-plugins":["dsp"],"debug":false}')
-        w.expect(1, warnings=['daemon-json'], words=['twice'])
+        w.expect(1, warnings=['daemon-json'], words=['twice', 'cannot edit'])
+    with report.case('daemon.json: the name of a flag is no key'):
+        w.chain('{"authorization-plugin":["dsp"]}')
+        found = w.expect(1, warnings=['daemon-json', 'named'], words=['ignores it'])
+        check('write "authorization-plugins"' in found.checks['daemon-json']['advice'], str(found))
     with report.case('the wrong name'):
         w.chain('{"authorization-plugins":["dps"]}')
         found = w.expect(1, warnings=['named', 'chain'], words=['"dps"'])
@@ -309,6 +317,11 @@ def namesakes(w, report):
         found = w.expect(0)
         check('managed' in found.checks['namesake']['text'], str(found.checks))
         check('docker plugin rm' not in found.checks['namesake']['advice'], str(found.checks['namesake']))
+    with report.case('the managed dsp alone: the other commands find its socket too'):
+        for words in 'status --asked', 'health', 'reload', 'metrics', 'watch --for 0.1':
+            said = w.lab.inside('/run/lab/dsp ' + words)
+            check(said.status == 0, '%s: status %d: %s' % (words, said.status, said.text))
+        check('dsp.sock' in w.lab.inside('/run/lab/dsp enable').text, 'enable goes by dockerd\'s own look-up')
     with report.case('plugin disable in use: not asked any more'):
         w.lab.works('plugin', 'disable', 'dsp')
         found = w.look()

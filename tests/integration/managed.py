@@ -223,7 +223,7 @@ def asked(lab, report):
     path = lab.directory + '/etc/daemon.json'
 
     def status():
-        return lab.inside('/run/lab/dsp status --asked --socket /run/docker/plugins/*/dsp.sock')
+        return lab.inside('/run/lab/dsp status --asked')
 
     with open(path) as file:
         text = file.read()

@@ -119,14 +119,14 @@ static void listeners(void **state)
 	start_with(yes, tcp);
 	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_OK);
 	start_with(tcp, NULL);
-	d.file = json_pack("{s:b}", "tlsverify", 1);
+	d.file.object = json_pack("{s:b}", "tlsverify", 1);
 	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_OK);
-	json_decref(d.file);
-	d.file = json_pack("{s:[s, s]}", "hosts", "unix:///x", "tcp://127.0.0.1:1");
+	json_decref(d.file.object);
+	d.file.object = json_pack("{s:[s, s]}", "hosts", "unix:///x", "tcp://127.0.0.1:1");
 	start_with(NULL, NULL);
 	assert_int_equal(state_of(doctor_check_listeners, ""), CHECK_WARNING);
-	json_decref(d.file);
-	d.file = NULL;
+	json_decref(d.file.object);
+	d.file.object = NULL;
 }
 
 static void copy_address(void *ctx, const char *address)

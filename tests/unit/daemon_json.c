@@ -14,6 +14,7 @@ static const struct {
 	{ "", "{\n  \"authorization-plugins\": [\"dsp\"]\n}\n", "{}\n" },
 	{ " \n", "{\n  \"authorization-plugins\": [\"dsp\"]\n}\n", "{}\n" },
 	{ "{}", "{\n  \"authorization-plugins\": [\"dsp\"]\n}", NULL },
+	{ "\tnull\n", "{\n  \"authorization-plugins\": [\"dsp\"]\n}\n", "{}\n" },
 	{ "{ }\n", "{\n  \"authorization-plugins\": [\"dsp\"]\n}\n", "{}\n" },
 	{ "{\"a\":1}", "{\"a\":1,\"authorization-plugins\": [\"dsp\"]}", NULL },
 	{ "{\"a\" : 1.50, \"b\":1e3}",
@@ -104,6 +105,7 @@ static const char *const bad[] = {
 	"{}x",
 	"[]",
 	"1",
+	"nulls",
 	"{\"a\": 99999999999999999999}",
 	"{\"a\": 1,}",
 	"{\"a\": \"\\u0000\"}",
@@ -139,6 +141,10 @@ static void zero_bytes(void **state)
 	assert_null(daemon_json_add(SPAN("{\0}"), "dsp", &e));
 	assert_null(daemon_json_add(SPAN("{}\0"), "dsp", &e));
 	assert_null(daemon_json_add(SPAN("\0"), "dsp", &e));
+	/* jansson overlooks it there. */
+	assert_null(daemon_json_add(SPAN("{\"a\":1\0}"), "dsp", &e));
+	assert_null(daemon_json_remove(
+		SPAN("{\"authorization-plugins\":[\"dsp\"],\"a\":1\0}"), "dsp", &e));
 }
 
 static void reads(void **state)

@@ -45,6 +45,12 @@ static void flags(void **state)
 	VALUES("config-file", "", W("-config-file"), W("/x"));
 	VALUES("config-file", "", W("--"), W("--config-file=/x"));
 	VALUES("config-file", "/y ", W("--label"), W("--config-file=/y"));
+	/* The letters of flags: switches may stand before one that has a value. */
+	VALUES("debug", " ", W("-D"));
+	VALUES("debug", " ", W("-DH"), W("unix:///x"));
+	VALUES("debug", "", W("-HD"));
+	VALUES("log-level", "warn info ", W("-lwarn"), W("-l=info"));
+	VALUES("host", "", W("-lH"));
 	VALUES("tlsverify", " ", W("--tlsverify"), W("--debug"));
 	VALUES("tlsverify", " ", W("--tlsverify"));
 	VALUES("tlsverify", "false ", W("--tlsverify=false"));

@@ -2,6 +2,8 @@
 #ifndef DSP_COMMAND_H
 #define DSP_COMMAND_H
 
+#include <stddef.h>
+
 #include <getopt.h>
 
 enum {
@@ -66,11 +68,17 @@ void command_print_help(const struct command *c);
  */
 int command_end(const char *name, int status);
 
-/*
- * The plugin socket of the dspd that a command talks to: what its --socket says (NULL: it has
- * none), else DSP_SOCKET, else the usual one.
- */
+/* dsp's socket: what --socket says (NULL: there is none), else DSP_SOCKET, else the usual one. */
 const char *command_socket(const char *option);
+
+/* The same; if the usual one does not exist, the socket of a managed dsp. */
+const char *command_running_socket(const char *option);
+
+/*
+ * The socket of a managed plugin with this socket name ("dsp"): in a directory that its id names.
+ * Returns how many there are, and writes the first one to out.
+ */
+int command_managed_socket(const char *name, char *out, size_t cap);
 
 /* Prints "dsp COMMAND: what is wrong" and where to find help; returns EXIT_USAGE. */
 int command_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

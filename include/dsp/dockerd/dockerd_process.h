@@ -44,11 +44,14 @@ void dockerd_free(struct dockerd *d);
  */
 const char *dockerd_options_next(const struct dockerd *d, const char *flag, size_t *at);
 
+/* Its version as a number: 290301 for "29.3.1"; 0: unknown. */
+long dockerd_version(const struct dockerd *d);
+
 /*
- * Runs the program of process d->pid, which is not 0, with other arguments: a list of at most 6
- * that ends with NULL. The rest is as subprocess_run has it.
+ * Has dockerd's own program check a daemon.json together with the command line (dockerd --validate,
+ * since 23), within 20 s. 1: it accepts the file; 0: it refuses, and reason says why; -1: this
+ * dockerd cannot check a file.
  */
-MUST_USE int dockerd_run(const struct dockerd *d, const char *const *arguments, char *output,
-	size_t cap, struct err *e);
+int dockerd_validate(const struct dockerd *d, const char *path, char *reason, size_t cap);
 
 #endif

@@ -36,6 +36,9 @@ struct unit {
  */
 void systemd_units_read(struct unit *units, bool systemd);
 
+/* Adds to u what the text of one of its files sets. Joins continued lines in text. */
+void systemd_units_parse(struct unit *u, char *text, size_t len);
+
 /*
  * The value of the last line "KEY=value" of a file that is written as units are (EnvironmentFile=).
  * False: there is no such line, and out stays as it is.
