@@ -106,7 +106,7 @@ def policy(lab, report):
         put_in(lab, 'ALLOW_KILL=0')
         lab.dsp('DSP_ON_BROKEN=deny', 'DSP_POLICY=' + path)
         text = lab.docker('ps').text
-        check('the settings are broken' in text and ':1:12' in text, text)
+        check('its settings are broken' in text and ':1:12' in text, text)
         with open(path, 'w', encoding='utf-8') as out:
             out.write('{}')
         run_block(lab, 'reload')

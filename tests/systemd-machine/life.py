@@ -105,7 +105,7 @@ def boot(machine, report):
         reboot(machine)
         sound(machine)
         text = machine.call("GET", "/containers/json").text
-        check("the settings are broken" in text and POLICY in text, text)
+        check("its settings are broken" in text and POLICY in text, text)
         check("BROKEN" in machine.show("dsp.service", "StatusText"), machine.show("dsp.service", "StatusText"))
         machine.write(POLICY, policy)
         machine.systemctl("reload", "dsp.service")

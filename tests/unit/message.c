@@ -98,7 +98,7 @@ static void broken(void **state)
 	d = decide(&p, &anonymous, &facts);
 	message_write(&p, &anonymous, &facts, &d, text);
 	assert_int_equal(strlen(text), MESSAGE_MOST - 1);
-	assert_memory_equal(text, "everything is refused, for the settings are broken: x", 53);
+	assert_memory_equal(text, "its settings are broken, so it denies every request: x", 54);
 }
 
 /*

@@ -89,7 +89,7 @@ static char *decode_unicode(struct json_reader *r, char *out)
 	return put_utf8(out, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
 }
 
-/* Decodes an escape, which is never shorter than what it stands for. NULL: it is none. */
+/* Decodes an escape, which is never shorter than what it stands for. NULL: not an escape. */
 static char *decode_escape(struct json_reader *r, char *out)
 {
 	static const char names[] = "\"\\/bfnrt";

@@ -249,7 +249,7 @@ const char *decider_name(enum decider by)
 	case DECIDED_BY_READING:
 		return "no exact reading";
 	case DECIDED_BY_IDENTITY:
-		return "who asks is not known";
+		return "unknown client";
 	case DECIDED_BY_FILE:
 		return "rule of the policy file";
 	case DECIDED_BY_DEFAULT:

@@ -215,7 +215,7 @@ static void write_closed(const struct message *m, struct line *l)
 
 static void write_broken(const struct message *m, struct line *l)
 {
-	line_add(l, "everything is refused, for the settings are broken: ");
+	line_add(l, "its settings are broken, so it denies every request: ");
 	line_add_cut(l, span_of(m->policy->broken));
 }
 

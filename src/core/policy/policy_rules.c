@@ -239,7 +239,7 @@ static bool parse_number(struct span *s, unsigned *ret)
 	return digits > 0 && *ret <= 65535;
 }
 
-/* Makes an address, perhaps in brackets, canonical. -1: it is none. */
+/* Makes an address, perhaps in brackets, canonical. -1: not an address. */
 static int parse_address(struct policy_parser *p, struct span *address)
 {
 	char canonical[ADDRESS_MOST];

@@ -39,7 +39,7 @@ int text_hex_lower(char c);
 /* Writes a byte as two digits, 0-9 and a-f. */
 void text_hex_write(unsigned char byte, char out[2]);
 
-/* The bytes of the UTF-8 character at the start of s; 0: it is none (RFC 3629). s is not empty. */
+/* The bytes of the UTF-8 character at the start of s; 0: not UTF-8 (RFC 3629). s is not empty. */
 size_t text_utf8(struct span s);
 
 /* A line that grows in a fixed buffer. A part that does not fit is left out whole. */
