@@ -8,6 +8,7 @@
 int audit_queue_init(struct audit_queue *q, size_t bytes, struct err *e)
 {
 	(void)snprintf(q->prefix, sizeof(q->prefix), "%llx", (unsigned long long)clock_date_us());
+	host_name(q->host);
 	return line_queue_init(&q->lines, bytes, e);
 }
 
@@ -30,7 +31,9 @@ struct audit_record_head audit_queue_head(struct audit_queue *q)
 	next_id(q, q->line_id);
 	q->line_us = clock_date_us();
 	clock_write(q->line_us, q->line_time);
-	return (struct audit_record_head){ .id = q->line_id, .time = q->line_time };
+	return (struct audit_record_head){
+		.id = q->line_id, .time = q->line_time, .host = q->host
+	};
 }
 
 static struct span write_fields(
@@ -68,7 +71,7 @@ static bool put_repeats(struct audit_queue *q, struct repeat *f)
 	char since[CLOCK_TEXT_ROOM];
 	char message[128];
 	struct audit_record_head head = {
-		.id = id, .time = time, .count = f->count, .since = since
+		.id = id, .time = time, .host = q->host, .count = f->count, .since = since
 	};
 	struct line text;
 
@@ -91,7 +94,7 @@ void audit_queue_report_dropped(struct audit_queue *q)
 	char since[CLOCK_TEXT_ROOM];
 	char message[128];
 	struct audit_record_head head = {
-		.id = id, .time = time, .count = q->lost, .since = since
+		.id = id, .time = time, .host = q->host, .count = q->lost, .since = since
 	};
 	struct line text;
 

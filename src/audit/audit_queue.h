@@ -11,6 +11,7 @@
 #include "dsp/audit/repeat_filter.h"
 #include "dsp/core/record/audit_record.h"
 #include "dsp/system/clock.h"
+#include "dsp/system/host_name.h"
 #include "line_queue.h"
 
 enum { AUDIT_FIELDS_MOST = 1024 }; /* bytes of the journal's fields of a line */
@@ -24,6 +25,7 @@ struct audit_queue {
 	uint64_t lost_since;     /* microseconds since 1970 */
 	char prefix[24];         /* of all ids */
 	uint64_t next;
+	char host[HOST_NAME_ROOM];
 	struct audit_record_line line; /* the line that is to be put */
 	uint64_t line_us;              /* its time, microseconds since 1970 */
 	char line_time[CLOCK_TEXT_ROOM];

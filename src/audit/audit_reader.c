@@ -88,6 +88,7 @@ static const struct member {
 	enum kind kind;
 } members[] = {
 	{ "id", KIND_TEXT },
+	{ "host", KIND_TEXT },
 	{ "time", KIND_TEXT },
 	{ "type", KIND_TEXT },
 	{ "v", KIND_COUNT },
@@ -127,6 +128,7 @@ static const struct member {
 	{ "user", KIND_TEXT },
 	{ "pair", KIND_TEXT },
 	{ "status", KIND_COUNT },
+	{ "created", KIND_TEXT },
 };
 
 static const struct {

@@ -27,6 +27,7 @@ void recent_decisions_init(struct recent_decisions *recent)
 {
 	/* Ids in the audit log have one digit less, so no id is given twice. */
 	*recent = (struct recent_decisions){ .lines = 0 };
+	host_name(recent->host);
 	(void)snprintf(recent->instance, sizeof(recent->instance), "%llx0",
 		(unsigned long long)clock_date_us());
 }
@@ -92,7 +93,7 @@ void recent_decisions_add(struct recent_decisions *recent, const struct decision
 {
 	char id[AUDIT_RECORD_ID_ROOM];
 	char time[CLOCK_TEXT_ROOM];
-	struct audit_record_head head = { .id = id, .time = time };
+	struct audit_record_head head = { .id = id, .time = time, .host = recent->host };
 
 	recent->lines++;
 	recent->decisions++;
@@ -111,7 +112,7 @@ void recent_decisions_add_outcome(struct recent_decisions *recent, struct reques
 	char decision[AUDIT_RECORD_ID_ROOM];
 	char id[AUDIT_RECORD_ID_ROOM];
 	char time[CLOCK_TEXT_ROOM];
-	struct audit_record_head head = { .id = id, .time = time };
+	struct audit_record_head head = { .id = id, .time = time, .host = recent->host };
 
 	if (!recent->view)
 		return;
@@ -187,9 +188,11 @@ static void write_lost(const struct recent_decisions *recent, const struct curso
 	char id[AUDIT_RECORD_ID_ROOM];
 	char time[CLOCK_TEXT_ROOM];
 	char since[CLOCK_TEXT_ROOM];
-	struct audit_record_head head = {
-		.id = id, .time = time, .count = first - 1 - c->lines, .since = since
-	};
+	struct audit_record_head head = { .id = id,
+		.time = time,
+		.host = recent->host,
+		.count = first - 1 - c->lines,
+		.since = since };
 	struct audit_record_line *line = &recent->view->line;
 
 	clock_write(clock_date_us(), time);

@@ -7,10 +7,11 @@
 
 static const struct audit_record_head head = { .id = "5f-1",
 	.time = "2026-11-29T10:35:00.000000Z",
+	.host = "web-1",
 	.count = 3,
 	.since = "2026-11-29T10:34:59.000000Z" };
 
-#define HEAD "{\"v\":1,\"time\":\"2026-11-29T10:35:00.000000Z\",\"id\":\"5f-1\""
+#define HEAD "{\"v\":1,\"time\":\"2026-11-29T10:35:00.000000Z\",\"id\":\"5f-1\",\"host\":\"web-1\""
 #define COUNT ",\"count\":3,\"since\":\"2026-11-29T10:34:59.000000Z\"}\n"
 
 static struct audit_record_line line;
@@ -127,6 +128,7 @@ static void other_lines(void **state)
 		.target = SPAN_INIT("/info"),
 		.user = SPAN_INIT("anna"),
 		.status = 200,
+		.created = SPAN_INIT("0f"),
 		.decision = "5f-0",
 		.pair = "exact" };
 
@@ -135,7 +137,7 @@ static void other_lines(void **state)
 	assert_string_equal(line.text,
 		HEAD
 		",\"type\":\"outcome\",\"decision\":\"5f-0\",\"user\":\"anna\","
-		"\"method\":\"GET\",\"target\":\"/info\",\"pair\":\"exact\",\"status\":200}\n");
+		"\"method\":\"GET\",\"target\":\"/info\",\"pair\":\"exact\",\"status\":200,\"created\":\"0f\"}\n");
 	audit_record_repeats(&head, "5f-0", "decision", &line);
 	assert_string_equal(line.text,
 		HEAD ",\"type\":\"repeat\",\"of\":\"5f-0\",\"of_type\":\"decision\"" COUNT);

@@ -76,6 +76,51 @@ static void a_long_body_is_skipped(void **state)
 	assert_int_equal(o.status, 409);
 }
 
+#define ID64                                                                                       \
+	"eyJJZCI6ImFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWEi"
+#define CREATE(target, status, body)                                                               \
+	"{\"RequestMethod\":\"POST\",\"RequestUri\":\"" target "\",\"ResponseStatusCode\":" status \
+	",\"ResponseBody\":\"" body "\",\"ResponseHeaders\":{}}"
+
+/* The answer to a create has the container's id: {"Id":"aaaa...","Warnings":[]}, in base64. */
+static void id_of_a_new_container(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} rows[] = {
+		{ CREATE("/v1.41/containers/create?name=web", "201", ID64 "LCJXYXJuaW5ncyI6W119"),
+			64 },
+		{ CREATE("/containers/create", "201", ID64 "fQ=="), 64 },
+		{ CREATE("/containers/create", "201", ID64), 64 },
+		{ CREATE("/containers/create", "201", "eyJJZCI6ImFiIn0="), 0 },
+		{ CREATE("/containers/create", "201", "YWFh" ID64), 0 },
+		{ CREATE("/containers/create", "201", ""), 0 },
+		{ CREATE("/containers/create", "400", ID64), 0 },
+		{ CREATE("/networks/create", "201", ID64), 0 },
+		{ CREATE("/x?/containers/create", "201", ID64), 0 },
+		{ CREATE("/containers/create", "201", "\\" ID64), 0 },
+		{ "{\"RequestMethod\":\"POST\",\"RequestUri\":\"/containers/create\","
+		  "\"ResponseStatusCode\":201}",
+			0 },
+		{ "{\"RequestMethod\":\"POST\",\"RequestUri\":\"/containers/create\","
+		  "\"ResponseStatusCode\":201,\"ResponseBody\":\"ey",
+			0 },
+	};
+	static struct authz_response s;
+	struct request_outcome o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t n = 1; n < 400; n += 13) {
+			assert_true(parse(rows[i].text, n, &s, &o));
+			assert_int_equal(o.created.n, rows[i].n);
+			if (o.created.n > 0)
+				assert_memory_equal(o.created.s, "aaaaaaaaaaaaaaaa", 16);
+		}
+	}
+}
+
 static void no_status(void **state)
 {
 	static struct authz_response s;
@@ -123,6 +168,7 @@ int main(void)
 		cmocka_unit_test(pieces_of_any_size),
 		cmocka_unit_test(any_order),
 		cmocka_unit_test(a_long_body_is_skipped),
+		cmocka_unit_test(id_of_a_new_container),
 		cmocka_unit_test(no_status),
 		cmocka_unit_test(what_cannot_be_parsed),
 	};

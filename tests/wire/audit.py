@@ -304,6 +304,8 @@ def outcomes():
         ends(server, "POST", "/containers/create", 201)
         ask(server, "POST", "/containers/create", b'{"Image":"third"}')
         ends(server, "POST", "/containers/create", None, body=b"x" * 300000, answer=b"y" * 3000000)
+        ask(server, "POST", "/containers/create?name=web", b'{"Image":"made"}')
+        ends(server, "POST", "/containers/create?name=web", 201, answer=b'{"Id":"' + b"ab" * 32 + b'","Warnings":[]}\n')
         ask(server, "GET", "/_ping")
         ends(server, "GET", "/_ping")        # a read: neither is in the trail
         ends(server, "GET", "/version", 200)
@@ -317,7 +319,7 @@ def outcomes():
                      b'{"RequestMethod":"POST","RequestMethod":"POST","RequestUri":"/x","ResponseStatusCode":200}'):
             same(server.call("/AuthZPlugin.AuthZRes", text), ALLOW)
         s = settled(server)
-        same(s["outcomes"], {"exact": 4, "ambiguous": 2, "unknown": 3, "unreadable": 7}, "outcomes")
+        same(s["outcomes"], {"exact": 5, "ambiguous": 2, "unknown": 3, "unreadable": 7}, "outcomes")
         server.call("/AuthZPlugin.AuthZReq", question(*stop_a))
         stop(server)
         found = read(path)
@@ -326,7 +328,9 @@ def outcomes():
     same([(e["pair"], e.get("status"), ids[e["decision"]]["name"] if "name" in ids.get(e.get("decision"), {}) else None)
           for e in told],
          [("exact", 304, "b"), ("exact", 204, "a"), ("unknown", 204, None), ("ambiguous", 201, None),
-          ("exact", None, None), ("unknown", 204, None)], "outcomes")
+          ("exact", None, None), ("exact", 201, None), ("unknown", 204, None)], "outcomes")
+    same([e.get("created") for e in told], [None] * 5 + ["ab" * 32, None], "ids of new containers")
+    same({e["host"] for e in found}, {os.uname().nodename}, "hosts")
     same([e["count"] for e in found if e["type"] == "repeat" and e["of_type"] == "outcome"], [1], "the second 201")
     same(ids[told[4]["decision"]]["details"][0]["text"], "docker.io/library/third:latest")
 

@@ -12,6 +12,7 @@
 
 #include "dsp/core/base/span.h"
 #include "dsp/core/record/audit_record.h"
+#include "dsp/system/host_name.h"
 
 enum {
 	WATCH_MS = 10000, /* after so long without a read nobody watches */
@@ -21,7 +22,8 @@ enum {
 struct recent_view;
 
 struct recent_decisions {
-	char instance[24];        /* unique to this process; ids of lines begin with it */
+	char instance[24]; /* unique to this process; ids of lines begin with it */
+	char host[HOST_NAME_ROOM];
 	uint64_t lines;           /* all so far; while nobody watches, a decision is one */
 	uint64_t decisions;       /* all so far */
 	struct recent_view *view; /* NULL: nobody watches */

@@ -6,6 +6,7 @@
 /* Bytes for each text. Together with the fixed parts they are less than AUDIT_RECORD_MOST. */
 enum {
 	METHOD_ROOM = 64,
+	HOST_ROOM = 64,
 	TARGET_ROOM = 1536,
 	PATH_ROOM = 768,
 	NAME_ROOM = 256,
@@ -41,6 +42,8 @@ static void begin(struct draft *d, const struct audit_record_head *head, const c
 	json_writer_number(&d->s, "v", 1);
 	json_writer_word(&d->s, "time", head->time);
 	json_writer_word(&d->s, "id", head->id);
+	if (head->host && head->host[0])
+		(void)json_writer_text(&d->s, "host", span_of(head->host), HOST_ROOM);
 	if (duration_us)
 		json_writer_number(&d->s, "duration_us", *duration_us);
 	ret->stable = d->s.n;
@@ -381,6 +384,8 @@ void audit_record_outcome(const struct audit_record_head *head, const struct req
 	json_writer_word(&d.s, "pair", o->pair);
 	if (o->status > 0)
 		json_writer_number(&d.s, "status", o->status);
+	if (o->created.n > 0)
+		add_text(&d, "created", o->created, NAME_ROOM);
 	end(&d, ret);
 }
 

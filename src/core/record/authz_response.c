@@ -1,12 +1,14 @@
 #include "dsp/core/record/authz_response.h"
 
+#include "dsp/core/base/b64.h"
 #include "dsp/core/base/json_reader.h"
+#include "dsp/core/base/text.h"
 
 enum state { BEGIN, KEY, IN_KEY, COLON, VALUE, STRING, NUMBER, OTHER, ENDED };
 
-enum { FIELD_NOTHING = -2, FIELD_STATUS, FIELD_METHOD, FIELD_TARGET, FIELD_USER };
+enum { FIELD_BODY = -3, FIELD_NOTHING, FIELD_STATUS, FIELD_METHOD, FIELD_TARGET, FIELD_USER };
 
-enum { STATUS_MOST = 999 };
+enum { STATUS_MOST = 999, STATUS_CREATED = 201, ID_DIGITS = 64 };
 
 static const struct span names[AUTHZ_RESPONSE_TEXTS] = {
 	[FIELD_METHOD] = SPAN_INIT("RequestMethod"),
@@ -17,12 +19,13 @@ static const struct span names[AUTHZ_RESPONSE_TEXTS] = {
 void authz_response_begin(struct authz_response *s)
 {
 	s->state = BEGIN;
-	s->escaped = s->in_string = s->failed = s->done = false;
+	s->escaped = s->in_string = s->failed = s->enough = s->done = false;
 	s->depth = s->key_n = 0;
 	s->field = FIELD_NOTHING;
 	for (size_t i = 0; i < AUTHZ_RESPONSE_TEXTS; i++)
 		s->at[i] = s->end[i] = 0;
 	s->status = 0;
+	s->body_n = 0;
 	s->n = 1; /* so that no text begins at 0 */
 }
 
@@ -45,6 +48,8 @@ static int field_of(struct authz_response *s)
 		s->failed = s->failed || s->at[i] > 0;
 		return i;
 	}
+	if (span_equal(key, SPAN("ResponseBody")) && s->body_n == 0)
+		return FIELD_BODY;
 	return span_equal(key, SPAN("ResponseStatusCode")) ? FIELD_STATUS : FIELD_NOTHING;
 }
 
@@ -70,11 +75,24 @@ static void begin_value(struct authz_response *s, char c)
 	}
 }
 
+/* Whether it is the answer to a create, whose body has the container's id. */
+static bool is_create(const struct authz_response *s)
+{
+	static const char end[] = "/containers/create";
+	struct span target = { s->text + s->at[FIELD_TARGET] + 1, 0 };
+
+	target.n = s->end[FIELD_TARGET] - s->at[FIELD_TARGET] - 2;
+	target.n = span_find(target, '?');
+	return s->status == STATUS_CREATED && span_ends(target, SPAN(end));
+}
+
 /* dockerd writes the status after the other fields, and the response's body after the status. */
 static void end_value(struct authz_response *s, char c)
 {
-	if (s->state == NUMBER)
-		s->done = s->at[FIELD_METHOD] > 0 && s->at[FIELD_TARGET] > 0;
+	if (s->state == NUMBER) {
+		s->enough = s->at[FIELD_METHOD] > 0 && s->at[FIELD_TARGET] > 0;
+		s->done = s->enough && !is_create(s);
+	}
 	s->state = c == '}' ? ENDED : KEY;
 }
 
@@ -117,6 +135,9 @@ static void parse_char(struct authz_response *s, char c)
 {
 	if (s->field >= 0)
 		append(s, c);
+	else if (s->field == FIELD_BODY && s->body_n < sizeof(s->body))
+		s->body[s->body_n++] = c;
+	s->done = s->enough && s->body_n == sizeof(s->body);
 	if (!s->escaped && c == '"') {
 		if (s->field >= 0)
 			s->end[s->field] = s->n;
@@ -189,7 +210,9 @@ static size_t skippable(const struct authz_response *s, struct span piece)
 {
 	struct span part = piece;
 
-	if (s->state != STRING || s->field >= 0 || s->escaped)
+	bool kept = s->field >= 0 || (s->field == FIELD_BODY && s->body_n < sizeof(s->body));
+
+	if (s->state != STRING || kept || s->escaped)
 		return 0;
 	part.n = span_find(part, '"');
 	return span_find(part, '\\');
@@ -206,12 +229,31 @@ void authz_response_parse(struct authz_response *s, struct span piece)
 	}
 }
 
+/* The id of the container that was created, in place; empty: none was, or dockerd names none. */
+static struct span created_id(struct authz_response *s)
+{
+	static const char begin[] = "{\"Id\":\"";
+	struct span none = { NULL, 0 };
+	struct span body = { s->body, s->body_n };
+	struct span id;
+
+	if (s->at[FIELD_TARGET] == 0 || !is_create(s) || body.n < sizeof(s->body) ||
+		!b64_valid(body))
+		return none;
+	body.n = b64_decode(s->body, body.n);
+	if (!span_starts(body, SPAN(begin)) || body.n != strlen(begin) + ID_DIGITS + 1)
+		return none;
+	id = (struct span){ body.s + strlen(begin), ID_DIGITS };
+	return text_is_hex(id) && body.s[body.n - 1] == '"' ? id : none;
+}
+
 bool authz_response_end(struct authz_response *s, struct request_outcome *ret)
 {
 	struct span *const texts[AUTHZ_RESPONSE_TEXTS] = { &ret->method, &ret->target, &ret->user };
 
-	if (s->failed || (!s->done && s->state != ENDED))
+	if (s->failed || (!s->enough && s->state != ENDED))
 		return false;
+	ret->created = created_id(s); /* before its target is decoded */
 	for (size_t i = 0; i < AUTHZ_RESPONSE_TEXTS; i++) {
 		struct json_reader r = { s->text + s->at[i], s->text + s->end[i] };
 

@@ -22,6 +22,7 @@ enum {
 struct audit_record_head {
 	const char *id;    /* of this line; printable ASCII */
 	const char *time;  /* RFC 3339 */
+	const char *host;  /* the host's name; NULL or empty: not known */
 	uint64_t count;    /* of repeats, or of lines that were dropped */
 	const char *since; /* the time of the first of those */
 };
@@ -32,6 +33,7 @@ struct request_outcome {
 	struct span target;
 	struct span user;
 	unsigned status;      /* HTTP; 0: dockerd named none */
+	struct span created;  /* the id of the container that it made; empty: none */
 	const char *decision; /* the id of its decision; NULL: that is not known */
 	const char *pair;     /* "exact", or why it has no decision: "ambiguous", "unknown" */
 };
