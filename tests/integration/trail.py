@@ -141,8 +141,10 @@ def run(lab, report):
         body = json.dumps({'Image': 'bb', 'Cmd': ['true'], 'Env': ['A=s3cr3t']}).encode()
         reply = lab.raw('POST', '/containers/create?name=second', ('Content-Type: application/json',), body)
         check(reply.status == 201, reply.text)
-        got = outcome_of(trail.new(2), 'container_create')
+        lines = trail.new(2)
+        got = outcome_of(lines, 'container_create')
         check(got == ('allow', 'exact', 201), str(got))
+        check([e.get('created') for e in lines if e['type'] == 'outcome'] == [json.loads(reply.text)['Id']], str(lines))
     with report.case('an error of dockerd has no status: it tells none'):
         check(lab.raw('POST', '/containers/nobody/stop').status == 404, 'not 404')
         got = outcome_of(trail.new(2), 'container_stop')
