@@ -1,7 +1,7 @@
 /*
  * What became of a request (AuthZRes), parsed piece by piece as its bytes come: the bodies in it
- * may be of any size, and nothing of them is kept but a created container's id. Pure. What cannot be parsed is no outcome, and
- * never an error.
+ * may be of any size, and nothing of them is kept but the id of a new container. Pure. What cannot
+ * be parsed is no outcome, and never an error.
  *
  * Keeping the first bytes for json_reader would need as many as a whole request: dockerd writes the
  * request's body before the status (moby pkg/authorization/api.go), so with a body of 4 MiB the
