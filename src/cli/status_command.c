@@ -1,17 +1,22 @@
 /* What is asked of a dsp that serves: its state, and to read its settings again. */
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dsp/config/command.h"
 #include "dsp/config/output.h"
+#include "dsp/core/base/text.h"
 #include "dsp/core/policy/settings.h"
 #include "dsp/dockerd/dockerd_api.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 
-enum { WAIT_MS = 5000 };
+enum {
+	WAIT_MS = 5000,
+	LABEL = 12, /* columns before the text of a line */
+};
 
 static const struct option reload_options[] = { { "socket", required_argument, NULL, 's' },
 	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
@@ -38,33 +43,50 @@ static long long number_of(const json_t *o, const char *key)
 	return (long long)json_integer_value(json_object_get(o, key));
 }
 
+static void print_line(const char *label, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* "profile     guard" */
+static void print_line(const char *label, const char *fmt, ...)
+{
+	char text[1000];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	(void)printf("%-*s", LABEL, label);
+	output_wrapped(LABEL, text);
+}
+
 /* "file /x (changes); 7 decisions: 5 written, 1 folded, 1 not logged" */
-static void print_trail(const json_t *o)
+static void print_audit(const json_t *o)
 {
 	static const char *const words[][2] = { { "written", "written" }, { "folded", "folded" },
 		{ "dropped", "DROPPED" }, { "waiting", "waiting" }, { "unlogged", "not logged" } };
 	bool off = strcmp(text_of(o, "to"), "off") == 0;
+	const char *path = text_of(o, "path");
 	const char *before = ":";
+	char text[1000];
+	struct line l;
 
-	(void)printf("audit       %s", text_of(o, "to"));
-	if (text_of(o, "path")[0] != '\0')
-		(void)printf(" %s", text_of(o, "path"));
+	line_init(&l, text, sizeof(text));
+	line_add(&l, "%s%s%s", text_of(o, "to"), path[0] != '\0' ? " " : "", path);
 	if (!off)
-		(void)printf(" (%s)", text_of(o, "log"));
-	(void)printf("; %lld decisions", number_of(o, "decisions"));
+		line_add(&l, " (%s)", text_of(o, "log"));
+	line_add(&l, "; %lld decisions", number_of(o, "decisions"));
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !off; i++) {
 		if (number_of(o, words[i][0]) == 0)
 			continue;
-		(void)printf("%s %lld %s", before, number_of(o, words[i][0]), words[i][1]);
+		line_add(&l, "%s %lld %s", before, number_of(o, words[i][0]), words[i][1]);
 		before = ",";
 	}
-	(void)printf("\n");
+	print_line("audit", "%s", text);
 }
 
 static void print_fault(const char *label, const char *text)
 {
 	output_shaded(OUTPUT_BAD, span_of(label));
-	output_wrapped(0, text);
+	output_wrapped(strlen(label), text);
 }
 
 /* What is wrong, before all else. */
@@ -94,9 +116,9 @@ static void print_lookups(const json_t *o)
 	if (!json_is_object(o))
 		return;
 	if (!json_is_true(json_object_get(o, "sees_all")))
-		(void)printf("look-ups    see no directory that is closed to dsp's user\n");
+		print_line("look-ups", "cannot see into directories that are closed to dsp's user");
 	if (number_of(o, "failures") > 0)
-		(void)printf("look-ups    %lld failed, %lld restarts; the last: %s\n",
+		print_line("look-ups", "%lld failed, %lld restarts; the last: %s",
 			number_of(o, "failures"), number_of(o, "restarts"), text_of(o, "trouble"));
 }
 
@@ -105,19 +127,17 @@ static void print_state(const json_t *o)
 	const char *policy = text_of(o, "policy");
 
 	print_faults(o);
-	(void)printf("version     %s\n", text_of(o, "version"));
-	(void)printf("generation  %lld\n",
-		(long long)json_integer_value(json_object_get(o, "generation")));
-	(void)printf("policy      %s\n", strcmp(policy, "-") == 0 ? "none" : policy);
-	(void)printf("profile     %s\n", text_of(o, "profile"));
-	(void)printf("mode        %s\n", text_of(o, "mode"));
-	(void)printf(
-		"rules       %lld\n", (long long)json_integer_value(json_object_get(o, "rules")));
+	print_line("version", "%s", text_of(o, "version"));
+	print_line("generation", "%lld", number_of(o, "generation"));
+	print_line("policy", "%s", strcmp(policy, "-") == 0 ? "none" : policy);
+	print_line("profile", "%s", text_of(o, "profile"));
+	print_line("mode", "%s", text_of(o, "mode"));
+	print_line("rules", "%lld", number_of(o, "rules"));
 	if (json_object_get(o, "audit"))
-		print_trail(json_object_get(o, "audit"));
+		print_audit(json_object_get(o, "audit"));
 	print_lookups(json_object_get(o, "lookups"));
 	if (json_is_true(json_object_get(json_object_get(o, "watch"), "on")))
-		(void)printf("watched     by dsp watch\n");
+		print_line("watched", "by dsp watch");
 }
 
 static int fail(const struct arguments *a, const char *text)

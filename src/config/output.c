@@ -12,6 +12,7 @@ enum {
 	WIDTH_LEAST = 40,
 	WIDTH_MOST = 1000,
 	WIDTH_UNKNOWN = 80,
+	NARROWEST = 10, /* of text behind a label */
 	PROGRESS_AFTER_MS = 1000,
 	PROGRESS_EVERY_MS = 200,
 };
@@ -114,17 +115,17 @@ size_t output_piece(const char *text, size_t width)
 void output_wrapped(size_t column, const char *text)
 {
 	size_t width = output_width(stdout);
-	size_t room = width > 2 * column ? width - column : WIDTH_MOST * WIDTH_MOST;
+	size_t indent = column < width / 3 ? column : width / 3;
+	size_t room = width > column + NARROWEST ? width - column : NARROWEST;
 
-	for (;;) {
+	while (width > 0 && strlen(text) > room) {
 		size_t n = output_piece(text, room);
 
-		(void)printf("%.*s\n", (int)n, text);
+		(void)printf("%.*s\n%*s", (int)n, text, (int)indent, "");
 		text += n + strspn(text + n, " ");
-		if (text[0] == '\0')
-			return;
-		(void)printf("%*s", (int)column, "");
+		room = width - indent;
 	}
+	(void)printf("%s\n", text);
 }
 
 /* --- progress ----------------------------------------------------------------------------------*/

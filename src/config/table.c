@@ -11,7 +11,7 @@
 enum {
 	JOINED_MOST = 128, /* of a list of texts, or a column's name */
 	GAP = 2,
-	NARROWEST = 8,   /* of a column that is made narrower */
+	NARROWEST = 4,   /* of a column that is made narrower */
 	LAST_LEAST = 30, /* of the last column, or it stands below the others */
 	INDENT = 4,      /* there */
 };

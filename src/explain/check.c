@@ -155,7 +155,7 @@ static bool has_power(const struct survey *s, enum power p)
 static void print_direct(const struct survey *s)
 {
 	if (count_direct(s) == 0) {
-		(void)printf("No direct way to root on the host is known to stay open.\n");
+		output_wrapped(0, "No direct way to root on the host is known to stay open.");
 		return;
 	}
 	(void)printf("Ways to root on the host that stay open:\n");
@@ -237,12 +237,13 @@ static void print_findings(const struct findings *all)
 static void print_fault(const char *label, const char *text)
 {
 	output_shaded(OUTPUT_BAD, span_of(label));
-	output_wrapped(0, text);
+	output_wrapped(strlen(label), text);
 }
 
 static void print_text(const struct survey *s, const char *broken)
 {
 	const struct config *c = s->config;
+	char text[80];
 
 	if (c)
 		print_findings(&c->findings);
@@ -255,8 +256,9 @@ static void print_text(const struct survey *s, const char *broken)
 		print_fault(
 			"MONITOR MODE: ", "dsp denies nothing, it only logs what it would deny.");
 	(void)printf("%s", c->settings.notices);
-	(void)printf("The settings are well-formed: profile %s.\n",
+	(void)snprintf(text, sizeof(text), "The settings are well-formed: profile %s.",
 		profile_info(c->policy.profile)->name);
+	output_wrapped(0, text);
 	print_direct(s);
 	print_through_others(s);
 }

@@ -19,6 +19,7 @@ import tools  # noqa: E402
 DOCUMENTS = ["README.md", *sorted(glob.glob("plugin/man/*.md", root_dir=dsp.ROOT))]
 FACTS = os.path.join(os.path.dirname(dsp.DSP), "ship", "program.tsv")
 METRICS = os.path.join(dsp.ROOT, "src", "core", "tables", "metrics.tab")
+JSON = os.path.join(dsp.ROOT, "plugin", "man", "json.tsv")
 DIFFERENCES = os.path.join(dsp.ROOT, "tests", "haproxy", "differences.tsv")
 # The rows of needs.tsv that README.md shows.
 SHOWN = (("Traefik", "docker provider"),
@@ -213,13 +214,26 @@ def operations():
     return out
 
 
+def json_keys():
+    """A table for each command of what its --json prints."""
+    with open(JSON, encoding="utf-8") as f:
+        rows = [line.rstrip("\n").split("\t") for line in f if line.strip() and line[0] != "#"]
+    out = []
+    for commands_ in dict.fromkeys(row[0] for row in rows):
+        keys = [[", ".join(map(code, key.split(","))), kind, cell(text)]
+                for names, key, kind, text in rows if names == commands_]
+        names = " and ".join(f"dsp {name}" for name in commands_.split(","))
+        out.append(f"### {names}\n\n" + table(["key", "type", "meaning"], keys))
+    return "\n".join(out)
+
+
 TABLES = {
     "three-powers": three_powers, "sections": sections, "groups": groups,
     "settings": settings, "powers": powers,
     "profiles": profiles, "tools": tools_table, "tools-short": tools_short,
     "differences": differences, "differences-never-asked": unasked,
     "commands": commands, "daemon": daemon, "checks": checks, "metrics": metrics,
-    "operations": operations,
+    "operations": operations, "json": json_keys,
 }
 
 

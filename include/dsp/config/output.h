@@ -45,8 +45,8 @@ size_t output_width(FILE *to);
 size_t output_piece(const char *text, size_t width);
 
 /*
- * Prints text behind what stands in the first column characters of the line; on a terminal in as
- * many lines as it needs, each begun in that column.
+ * Prints text behind what stands in the first column characters of the line, and a newline; on a
+ * terminal in as many lines as it needs, each begun in that column if that is not far to the right.
  */
 void output_wrapped(size_t column, const char *text);
 

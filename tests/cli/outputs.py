@@ -1,0 +1,89 @@
+"""The calls of dsp that print data, and what they need: a directory with a policy, tests, an audit log and a dspd."""
+import base64
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import dsp  # noqa: E402
+
+POLICY = {
+    "profile": "hardened", "otherwise": "deny",
+    "users": {"ci": {"common_names": ["ci"]}, "anna": {"common_names": ["anna"]}},
+    "rules": [{"name": "ci runs", "who": ["ci"], "allow": ["*"], "powers": ["create", "start", "host_mounts"],
+               "mounts": ["/srv/ci", "/srv/cache/**"]},
+              {"name": "never on fridays", "who": ["*"], "deny": ["volume_delete"]}],
+}
+TESTS = [
+    {"name": "ci runs its image", "as": "ci", "method": "POST", "target": "/containers/create",
+     "body": {"Image": "busybox", "HostConfig": {"Binds": ["/srv/ci:/work"]}}, "expect": "allow"},
+    {"name": "anna runs nothing", "as": "anna", "method": "POST", "target": "/containers/create",
+     "body": {"Image": "busybox"}, "expect": "allow"},
+]
+CREATE = {"Image": "busybox", "HostConfig": {"Binds": ["/srv/ci:/work", "/etc:/etc:ro"], "Privileged": True}}
+# Words of a call; a name that stands in the directory becomes its path.
+WITHOUT_DAEMON = (
+    ("check", "policy.json"), ("check", "wrong.json"), ("check",),
+    ("explain", "POST", "/containers/create", "--as", "ci", "--body", "create.json", "--policy", "policy.json"),
+    ("explain", "GET", "/info"), ("explain", "POST", "/containers/web/kill"),
+    ("test", "tests.json", "--policy", "policy.json"),
+    ("who-can", "host_mounts", "--policy", "policy.json"), ("who-can", "exec"),
+    ("suggest", "log"), ("suggest", "log", "--policy", "--accept", "privileged,host_mounts"),
+    ("suggest", "log", "--tests", "made.json", "--include-denied"),
+    ("list", "flags", "--current"), ("list", "operations", "--current"), ("list", "powers", "--current"),
+    ("list", "profiles", "--current"), ("list", "flags"), ("list", "operations"), ("list", "powers"),
+    ("token", "new", "anna"), ("token", "hash"),
+    ("version",), ("doctor", "--list"), ("doctor",), ("enable", "--dry-run"), ("disable", "--dry-run"),
+)
+WITH_DAEMON = (("status",), ("reload",), ("health",), ("metrics",))
+
+
+def question(user, method, target, body=None):
+    one = {"RequestMethod": method, "RequestUri": target, "User": user, "RequestHeaders": {"Content-Length": "0"}}
+    if body is not None:
+        text = json.dumps(body).encode()
+        one["RequestHeaders"] = {"Content-Type": "application/json", "Content-Length": str(len(text))}
+        one["RequestBody"] = base64.b64encode(text).decode()
+    return one
+
+
+class Place:
+    """A directory with all that the calls name, and a dspd that has decided something."""
+
+    def __init__(self, where):
+        self.where = where
+        for name, value in (("policy.json", POLICY), ("tests.json", TESTS), ("create.json", CREATE)):
+            self.write(name, json.dumps(value))
+        self.write("wrong.json", '{ "rules": [ { "name": "a", "permit": [] } ] }')
+        self.write("word", "0123456789abcdef0123\n")
+        self.server = dsp.Serve(where, {"DSP_AUDIT": self.path("log"), "DSP_AUDIT_LOG": "all"})
+        with self.server.connect() as connection:
+            for one in (("ci", "GET", "/info"), ("ci", "POST", "/containers/create", CREATE),
+                        ("ci", "POST", "/containers/web/kill"), ("ci", "POST", "/containers/web/start")):
+                connection.ask(question(*one))
+
+    def path(self, name):
+        return os.path.join(self.where, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(self.path(name), 0o644)
+
+    def words(self, call):
+        """A call's command line."""
+        own = ("policy.json", "wrong.json", "tests.json", "create.json", "log", "made.json")
+        more = ("--socket", self.server.socket) if call in WITH_DAEMON else ()
+        return [dsp.DSP, *(self.path(w) if w in own else w for w in call), *more]
+
+    def run(self, call, *more, stdout=subprocess.PIPE):
+        with open(self.path("word"), "rb") as word:
+            return subprocess.run([*self.words(call), *more], stdin=word, stdout=stdout, stderr=subprocess.PIPE,
+                                  text=True, check=False, timeout=60, env=dsp.clean_environment())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop()
