@@ -142,7 +142,9 @@ def facts(*kinds):
 
 
 def sentence(text):
-    return cell(text[0].upper() + text[1:]) + ("" if text.endswith(".") else ".")
+    """Names of programs and files begin in their own way."""
+    named = re.match(r"(dspd?|dockerd|daemon\.json|\w+\.(service|socket))\b", text)
+    return cell(text if named else text[0].upper() + text[1:]) + ("" if text.endswith(".") else ".")
 
 
 def item(name, text):
