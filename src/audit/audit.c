@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "audit_file.h"
 #include "audit_writer.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
@@ -250,6 +251,20 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 int audit_start(struct audit *a, struct err *e)
 {
 	return audit_writer_start(a->writer, e);
+}
+
+int audit_try(struct audit *a, const struct audit_settings *settings, struct err *e)
+{
+	struct audit_file file = { .path = settings->path, .fd = -1 };
+	struct err why;
+
+	if (settings->to != AUDIT_TO_FILE ||
+		(a->settings.to == AUDIT_TO_FILE && strcmp(a->settings.path, settings->path) == 0))
+		return 0;
+	if (audit_file_open(&file, &why) != 0)
+		return FAIL(e, 0, "DSP_AUDIT: dspd cannot write to this file: %s", why.text);
+	audit_file_close(&file);
+	return 0;
 }
 
 void audit_configure(struct audit *a, const struct audit_settings *settings)

@@ -53,6 +53,8 @@ static int reload_settings(struct daemon *d, struct err *e)
 
 	if (config_read(&d->sources, &c, e) != 0)
 		goto fail;
+	if (audit_try(d->service.sinks.audit, &c->settings.audit, e) != 0)
+		goto fail;
 	next = snapshot_new(c);
 	if (!next) {
 		err_set(e, ENOMEM, "the settings");

@@ -61,7 +61,7 @@ static bool contains(struct span text, struct span part)
 	return text.n > 0 && memmem(text.s, text.n, part.s, part.n) != NULL;
 }
 
-/* Copies a message, without the backslashes before its quotes. */
+/* Copies a message, without the backslashes before its quotes; unprintable bytes become "?". */
 static void copy_message(struct span message, char *out, size_t cap)
 {
 	size_t n = 0;
@@ -69,7 +69,7 @@ static void copy_message(struct span message, char *out, size_t cap)
 	for (size_t i = 0; i < message.n && n + 1 < cap; i++) {
 		if (message.s[i] == '\\' && i + 1 < message.n)
 			i++;
-		out[n++] = message.s[i];
+		out[n++] = message.s[i] < 0x20 || message.s[i] > 0x7e ? '?' : message.s[i];
 	}
 	out[n] = '\0';
 }

@@ -464,3 +464,26 @@ void dockerd_free(struct dockerd *d)
 	mem_free(d->socket);
 	mem_free(d);
 }
+
+size_t dockerd_others(const struct dockerd *d, struct dockerd **ret, size_t most)
+{
+	struct daemons all;
+	struct err e;
+	size_t count = 0;
+
+	if (inspect_processes(&all, &e) != 0)
+		return 0;
+	for (size_t i = 0; i < all.count && count < most; i++) {
+		struct dockerd *other = all.here[i] == d->pid ? NULL : mem_array(1, sizeof(*other));
+
+		if (!other)
+			continue;
+		other->pid = all.here[i];
+		/* It may have ended meanwhile. */
+		if (dockerd_options_read(other, &e) == 0 && find_socket(other, NULL, &e) == 0)
+			ret[count++] = other;
+		else
+			dockerd_free(other);
+	}
+	return count;
+}

@@ -25,6 +25,9 @@ static const struct check checks[] = {
 	{ "dockerd", doctor_check_dockerd,
 		"one dockerd runs on this machine and answers on its socket",
 		"read its log; --host unix:///PATH selects another dockerd" },
+	{ "other-dockerd", doctor_check_others,
+		"no other dockerd runs on this machine, or it asks this dsp too",
+		"dsp enable for that dockerd too" },
 	{ "serving", doctor_check_serving, "dspd answers on its socket as a plugin must",
 		"systemctl restart dsp.socket dsp.service" },
 	{ "settings", doctor_check_settings,
@@ -85,6 +88,9 @@ static const struct check checks[] = {
 		"dsp check" },
 	{ "pending", doctor_check_pending, "the settings on disk are the settings in force",
 		"dsp reload" },
+	{ "audit-log", doctor_check_audit_log,
+		"dspd writes its audit log, and can write the one that the settings on disk name",
+		"use a file in /var/log/dsp, or give dsp.service ReadWritePaths= for its directory" },
 	{ "open-ways", doctor_check_open_ways,
 		"no direct way to root on the host is open (profile guard leaves them open)",
 		"dsp check lists them; DSP_PROFILE=hardened closes them" },
@@ -142,6 +148,14 @@ static const char *const words[] = {
 
 /* --- the report --------------------------------------------------------------------------------*/
 
+struct arguments {
+	const char *host;
+	const char *socket;
+	bool all;
+	bool json;
+	bool list;
+};
+
 struct report {
 	struct check_result results[CHECKS];
 	size_t counts[CHECK_FAULT + 1]; /* how many checks have each state */
@@ -171,6 +185,37 @@ static const char *advice_of(const struct check *c, const struct check_result *r
 	return result->advice.n > 0 ? result->advice.text : c->remedy;
 }
 
+/* Writes the advice: commands name the dockerd and the dsp that --host and --socket named. */
+static void write_advice(const struct arguments *a, const char *advice, char *out, size_t cap)
+{
+	static const struct {
+		struct span command;
+		bool of_docker; /* its -H stands inside */
+	} commands[] = { { SPAN_INIT("dsp enable"), false }, { SPAN_INIT("dsp doctor"), false },
+		{ SPAN_INIT("docker plugin "), true } };
+	struct line l;
+
+	line_init(&l, out, cap);
+	while (*advice) {
+		size_t n = 0;
+
+		for (size_t i = 0; a->host && i < sizeof(commands) / sizeof(commands[0]); i++) {
+			struct span command = commands[i].command;
+
+			if (!span_starts(span_of(advice), command))
+				continue;
+			n = command.n;
+			if (commands[i].of_docker)
+				line_add(&l, "docker -H %s plugin ", a->host);
+			else
+				line_add(&l, "%s --host %s", command.s, a->host);
+		}
+		if (n == 0)
+			line_add_cut(&l, (struct span){ advice, n = 1 });
+		advice += n;
+	}
+}
+
 static void print_verdict(const struct report *r, bool root)
 {
 	static const char *const meaning[] = {
@@ -194,39 +239,44 @@ static void print_verdict(const struct report *r, bool root)
 }
 
 /* The worst first, and in each state the most important first. all: also what is well. */
-static void print_text(const struct report *r, bool all, bool root)
+static void print_text(const struct report *r, const struct arguments *a, bool root)
 {
-	for (int state = CHECK_FAULT; state >= (all ? CHECK_OK : CHECK_NOTE); state--) {
+	char advice[600];
+
+	for (int state = CHECK_FAULT; state >= (a->all ? CHECK_OK : CHECK_NOTE); state--) {
 		for (size_t i = 0; i < CHECKS; i++) {
 			const struct check_result *result = &r->results[i];
 
 			if (result->state != (enum check_state)state)
 				continue;
 			(void)printf("%-8s%s: %s\n", words[state], checks[i].id, result->text.text);
-			if (advice_of(&checks[i], result)[0])
-				(void)printf("        -> %s\n", advice_of(&checks[i], result));
+			write_advice(a, advice_of(&checks[i], result), advice, sizeof(advice));
+			if (advice[0])
+				(void)printf("        -> %s\n", advice);
 		}
 	}
-	if (!all && r->counts[CHECK_OK] > 0)
+	if (!a->all && r->counts[CHECK_OK] > 0)
 		(void)printf(
 			"ok      %zu checks found nothing wrong; dsp doctor --all lists them\n",
 			r->counts[CHECK_OK]);
 	print_verdict(r, root);
 }
 
-static void print_json(const struct report *r)
+static void print_json(const struct report *r, const struct arguments *a)
 {
+	char advice[600];
+
 	json_auto_t *list = json_array();
 	json_auto_t *all = NULL;
 
 	for (size_t i = 0; i < CHECKS; i++) {
 		const struct check_result *result = &r->results[i];
 
+		write_advice(a, advice_of(&checks[i], result), advice, sizeof(advice));
 		(void)json_array_append_new(list,
 			json_pack("{s:s, s:s, s:s, s:s}", "id", checks[i].id, "state",
 				result->state == CHECK_FAULT ? "fault" : words[result->state],
-				"text", result->text.text, "advice",
-				advice_of(&checks[i], result)));
+				"text", result->text.text, "advice", advice));
 	}
 	all = json_pack("{s:s, s:i, s:O}", "verdict", verdict_word(r), "status", verdict_status(r),
 		"checks", list);
@@ -271,14 +321,6 @@ static int print_list(bool json)
 	}
 	return EXIT_FINE;
 }
-
-struct arguments {
-	const char *host;
-	const char *socket;
-	bool all;
-	bool json;
-	bool list;
-};
 
 static const struct option options[] = { { "host", required_argument, NULL, 'h' },
 	{ "socket", required_argument, NULL, 's' }, { "all", no_argument, NULL, 'a' },
@@ -336,9 +378,9 @@ static int run_doctor(int argc, char **argv)
 		text_copy(span_of(a.socket), d->socket, sizeof(d->socket));
 	examine(d, r);
 	if (a.json)
-		print_json(r);
+		print_json(r, &a);
 	else
-		print_text(r, a.all, geteuid() == 0);
+		print_text(r, &a, geteuid() == 0);
 	return verdict_status(r);
 }
 

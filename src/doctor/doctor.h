@@ -67,8 +67,8 @@ bool doctor_in_flags(const struct doctor *d);
 /* Each adds to result, which is initialised. The table in doctor.c says what each checks. */
 typedef void doctor_check(const struct doctor *d, struct check_result *result);
 
-doctor_check doctor_check_dockerd, doctor_check_asked, doctor_check_version, doctor_check_bodies,
-	doctor_check_grpc, doctor_check_listeners, doctor_check_docker_socket,
+doctor_check doctor_check_dockerd, doctor_check_others, doctor_check_asked, doctor_check_version,
+	doctor_check_bodies, doctor_check_grpc, doctor_check_listeners, doctor_check_docker_socket,
 	doctor_check_containerd, doctor_check_lookups, doctor_check_isolation;
 doctor_check doctor_check_daemon_json, doctor_check_named, doctor_check_flag_and_file,
 	doctor_check_flag_only, doctor_check_chain;
@@ -76,7 +76,7 @@ doctor_check doctor_check_namesake, doctor_check_second_socket, doctor_check_spe
 	doctor_check_socket, doctor_check_serving, doctor_check_settings, doctor_check_monitor,
 	doctor_check_same_version, doctor_check_open_ways, doctor_check_one_dsp;
 doctor_check doctor_check_env_file, doctor_check_policy_file, doctor_check_on_disk,
-	doctor_check_pending, doctor_check_readable;
+	doctor_check_pending, doctor_check_readable, doctor_check_audit_log;
 doctor_check doctor_check_socket_unit, doctor_check_service_unit, doctor_check_sandbox,
 	doctor_check_docker_unit, doctor_check_restart;
 

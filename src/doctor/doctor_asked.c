@@ -12,7 +12,8 @@ static bool runs(const struct doctor *d)
 /* Advises to reload dockerd, after the commands in before. */
 static void advise_reload(const struct doctor *d, struct check_result *result, const char *before)
 {
-	if (d->systemd)
+	/* The dockerd of --host may be another than that of docker.service. */
+	if (d->systemd && !d->host)
 		check_result_advise(result, "%ssystemctl reload docker", before);
 	else
 		check_result_advise(result, "%skill -HUP %d", before, (int)d->dockerd->pid);
@@ -122,6 +123,54 @@ void doctor_check_dockerd(const struct doctor *d, struct check_result *result)
 			d->dockerd->version[0] ? d->dockerd->version : "unknown",
 			(int)d->dockerd->pid, d->dockerd->socket);
 	}
+}
+
+/* Adds what another dockerd makes of a probe. */
+static void report_other(
+	const struct doctor *d, struct check_result *result, const struct dockerd *other)
+{
+	struct err e = { 0, "" };
+
+	if (!other->socket) {
+		check_result_add(result, CHECK_UNKNOWN,
+			"process %d is another dockerd, and has no unix socket for a probe",
+			(int)other->pid);
+		return;
+	}
+	switch (dockerd_api_probe(other, d->socket, &e)) {
+	case PROBE_ASKED:
+		check_result_add(result, CHECK_OK, "dockerd (process %d) on %s asks this dsp too",
+			(int)other->pid, other->socket);
+		break;
+	case PROBE_NOT_ASKED:
+		check_result_add(result, CHECK_WARNING,
+			"another dockerd (process %d) listens on %s and does not ask this dsp",
+			(int)other->pid, other->socket);
+		check_result_advise(result, "dsp enable --host unix://%s", other->socket);
+		break;
+	case PROBE_UNKNOWN:
+	default:
+		check_result_add(result, CHECK_UNKNOWN,
+			"cannot find out whether dockerd (process %d) on %s asks this dsp: %s",
+			(int)other->pid, other->socket, e.text);
+		break;
+	}
+}
+
+void doctor_check_others(const struct doctor *d, struct check_result *result)
+{
+	enum { OTHERS_MOST = 4 };
+	struct dockerd *others[OTHERS_MOST];
+	size_t count = d->root && d->dockerd ? dockerd_others(d->dockerd, others, OTHERS_MOST) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		report_other(d, result, others[i]);
+		dockerd_free(others[i]);
+	}
+	if (!d->root)
+		check_result_add(result, CHECK_UNKNOWN, "only root can look at all processes");
+	else if (count == 0)
+		check_result_add(result, CHECK_OK, "no other dockerd runs");
 }
 
 /* --- dsp ---------------------------------------------------------------------------------------*/

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -130,26 +131,34 @@ static bool read_rights(pid_t pid, struct rights *r)
 	return true;
 }
 
-/* Whether a process with these rights can open path: a child gives up its own and tries. */
-static bool can_read(const struct rights *r, const char *path)
+/*
+ * Why a process with these rights cannot use path in this way (R_OK, W_OK): an errno value; 0: it
+ * can, or this cannot be found out. A child takes the rights and tries. view: a process whose view
+ * of the files counts; 0: ours.
+ */
+static int try_access(const struct rights *r, pid_t view, const char *path, int mode)
 {
 	int status = 0;
 	pid_t child = fork();
+	char name[64];
 
 	if (child == 0) {
-		if (setgroups(r->count, r->groups) != 0 || setresgid(r->gid, r->gid, r->gid) != 0 ||
+		(void)snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)view);
+		if ((view != 0 && setns(open(name, O_RDONLY | O_CLOEXEC), CLONE_NEWNS) != 0) ||
+			setgroups(r->count, r->groups) != 0 ||
+			setresgid(r->gid, r->gid, r->gid) != 0 ||
 			setresuid(r->uid, r->uid, r->uid) != 0)
 			_exit(0);
-		_exit(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) < 0);
+		_exit(access(path, mode) == 0 ? 0 : errno);
 	}
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	return status == 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 
 static void report_unreadable(struct check_result *result, const struct rights *r, const char *path)
 {
-	if (path[0] == '\0' || can_read(r, path))
+	if (path[0] == '\0' || try_access(r, 0, path, R_OK) == 0)
 		return;
 	check_result_add(result, CHECK_WARNING,
 		"dspd runs as user %u, who cannot read %s: the next dsp reload fails",
@@ -171,6 +180,62 @@ void doctor_check_readable(const struct doctor *d, struct check_result *result)
 	report_unreadable(result, &r, policy_path(d));
 	if (result->state == CHECK_OK)
 		check_result_add(result, CHECK_OK, "user %u can read them", (unsigned)r.uid);
+}
+
+/* --- the audit log -----------------------------------------------------------------------------*/
+
+/* Adds it when dspd, in its sandbox, cannot write the file that the settings on disk name. */
+static void report_unwritable(const struct doctor *d, struct check_result *result, const char *path)
+{
+	char directory[sizeof(d->config->settings.audit.path)];
+	struct rights r;
+	char *slash;
+	int code;
+
+	if (d->process.pid == 0 || !d->root || !read_rights(d->process.pid, &r)) {
+		check_result_add(
+			result, CHECK_UNKNOWN, "cannot find out whether dspd can write %s", path);
+		return;
+	}
+	code = try_access(&r, d->process.pid, path, W_OK);
+	text_copy(span_of(path), directory, sizeof(directory));
+	slash = strrchr(directory, '/');
+	if (code == ENOENT && slash) {
+		slash[slash == directory] = '\0';
+		code = try_access(&r, d->process.pid, directory, W_OK | X_OK);
+	}
+	if (code == 0)
+		return;
+	check_result_add(result, CHECK_WARNING,
+		"dspd (user %u, in its sandbox) cannot write %s (%s): dsp reload refuses it",
+		(unsigned)r.uid, path, strerror(code));
+}
+
+void doctor_check_audit_log(const struct doctor *d, struct check_result *result)
+{
+	const json_t *audit = json_object_get(d->status, "audit");
+	const char *trouble = json_string_value(json_object_get(audit, "trouble"));
+	const char *full = json_string_value(json_object_get(audit, "full"));
+	const char *to = json_string_value(json_object_get(audit, "to"));
+	bool denies = full && strcmp(full, "deny") == 0;
+	char text[260] = "";
+
+	if (trouble)
+		text_escape(span_of(trouble), text, sizeof(text));
+	if (text[0])
+		check_result_add(result, denies ? CHECK_FAULT : CHECK_WARNING,
+			"dspd cannot write it: %s; %s", text,
+			denies ? "dsp denies what the log cannot hold (DSP_AUDIT_FULL=deny)"
+			       : "lines are lost when its queue is full");
+	if (d->config && d->config_ok && !d->managed &&
+		d->config->settings.audit.to == AUDIT_TO_FILE)
+		report_unwritable(d, result, d->config->settings.audit.path);
+	if (!audit)
+		check_result_add(result, CHECK_UNKNOWN, "dspd does not report it");
+	else if (to && strcmp(to, "off") == 0)
+		check_result_add(result, CHECK_OK, "dspd writes none (DSP_AUDIT)");
+	else
+		check_result_add(result, CHECK_OK, "dspd writes it (%s)", to ? to : "?");
 }
 
 /* --- what they set -----------------------------------------------------------------------------*/

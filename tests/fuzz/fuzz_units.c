@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_arguments(text, n);
 	} else if (span_equal(kind, SPAN("l"))) {
 		if (dockerd_log_parse((struct span){ text, rest.n }, out, sizeof(out)))
-			CHECK(strlen(out) < sizeof(out) && strlen(out) > 0);
+			CHECK(strlen(out) < sizeof(out) && strlen(out) > 0 && fuzz_printable(out));
 	} else {
 		check_arguments(text, rest.n + 1);
 	}

@@ -318,7 +318,7 @@ def namesakes(w, report):
         check('managed' in found.checks['namesake']['text'], str(found.checks))
         check('docker plugin rm' not in found.checks['namesake']['advice'], str(found.checks['namesake']))
     with report.case('the managed dsp alone: the other commands find its socket too'):
-        for words in 'status --asked', 'health', 'reload', 'metrics', 'watch --for 0.1':
+        for words in 'status --asked', 'health', 'reload', 'metrics', 'watch --for 1':
             said = w.lab.inside('/run/lab/dsp ' + words)
             check(said.status == 0, '%s: status %d: %s' % (words, said.status, said.text))
         check('dsp.sock' in w.lab.inside('/run/lab/dsp enable').text, 'enable goes by dockerd\'s own look-up')
@@ -505,6 +505,46 @@ def files(w, report):
     w.dsp()
 
 
+def audit_log(w, report):
+    with report.case('the settings on disk name an audit log that dspd cannot write'):
+        w.sh('echo DSP_AUDIT=/var/nowhere/audit.jsonl > /etc/dsp/dsp.env')
+        found = w.expect(1, warnings=['audit-log', 'pending'], words=['/var/nowhere/audit.jsonl', 'dsp reload refuses'])
+        check(w.lab.inside('/run/lab/dsp reload').status == 1, 'reload accepts it')
+        w.sh('mkdir /run/lab/log; echo DSP_AUDIT=/run/lab/log/audit.jsonl > /etc/dsp/dsp.env; /run/lab/dsp reload')
+        found = w.expect(0)
+        check('file' in found.checks['audit-log']['text'], str(found.checks['audit-log']))
+    with report.case('the audit log cannot be written any more'):
+        w.sh('rm -r /run/lab/log; /run/lab/dsp reload; docker ps > /dev/null; docker kill x; true')
+        wait_for(lambda: w.look().bad().get('audit-log') == 'warning', 'no warning', 40)
+        w.sh(': > /etc/dsp/dsp.env; /run/lab/dsp reload')
+        wait_for(lambda: w.look().status == 0, 'not healthy', 40)
+
+
+def second_dockerd(w, report):
+    place = '/run/lab/second'
+    start = ('mkdir -p %(p)s; echo "{}" > %(p)s/daemon.json; setsid dockerd --config-file %(p)s/daemon.json'
+             ' --data-root %(p)s/data --exec-root %(p)s/exec --pidfile %(p)s/pid -H unix://%(p)s/docker.sock'
+             ' --bridge none --iptables=false --ip6tables=false --storage-driver vfs > %(p)s/log 2>&1 &' % {'p': place})
+    with report.case('a second dockerd that does not ask dsp'):
+        w.sh(start)
+        wait_for(lambda: w.lab.inside('docker -H unix://%s/docker.sock ps' % place).status == 0,
+                 'no second dockerd', 60)
+        found = w.expect(1, warnings=['other-dockerd'], words=[place + '/docker.sock and does not ask'])
+        advice = found.checks['other-dockerd']['advice']
+        check(advice == 'dsp enable --host unix://%s/docker.sock' % place, advice)
+    with report.case('doctor --host: the advice is for that dockerd'):
+        found = w.look('--host', 'unix://%s/docker.sock' % place)
+        check(found.bad().get('asked') == 'fault' and found.bad().get('named') == 'fault', str(found))
+        check(found.checks['named']['advice'] == 'dsp enable --host unix://%s/docker.sock' % place, str(found))
+    with report.case('what it advises: both are asked'):
+        w.sh(advice.replace('dsp ', '/run/lab/dsp '))
+        found = w.expect(0)
+        check('asks this dsp too' in found.checks['other-dockerd']['text'], str(found.checks['other-dockerd']))
+    w.sh('kill $(cat %s/pid)' % place)
+    wait_for(lambda: w.lab.inside('test -e %s/pid' % place).status != 0, 'it goes on', 40)
+    w.expect(0)
+
+
 # --- units, as their files say --------------------------------------------------------------------
 
 def units(w, report):
@@ -558,7 +598,8 @@ def the_rest(w, report):
         check(len(set(names)) == len(names) and all(len(row) == 3 for row in rows), str(rows))
 
 
-GROUPS = (not_asked, command_line, daemon_json, others, spec_file, namesakes, sick, sockets, listeners, files, units,
+GROUPS = (not_asked, command_line, daemon_json, others, spec_file, namesakes, sick, sockets, listeners, files,
+          audit_log, second_dockerd, units,
           the_rest)
 
 

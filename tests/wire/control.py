@@ -71,6 +71,26 @@ def reloads():
             holds("generation  2\n" in text and "MONITOR MODE" in text, text)
 
 
+def audit_files():
+    """A reload refuses an audit log that dspd cannot write; the log that it has needs no proof."""
+    with directory() as where:
+        env, log = os.path.join(where, "dsp.env"), os.path.join(where, "audit.jsonl")
+        write(env, f"DSP_AUDIT={log}\n")
+        with lib.Serve(where, arguments=["--env-file", env]) as server, server.connect() as peer:
+            write(env, f"DSP_AUDIT={where}/none/audit.jsonl\nALLOW_KILL=1\n")
+            status, text, err = dsp("reload", "--socket", server.socket)
+            same((status, text), (1, ""), "an audit log in a directory that does not exist")
+            holds("DSP_AUDIT: dspd cannot write" in err and "old settings stay" in err, err)
+            same(peer.ask({"RequestMethod": "POST", "RequestUri": "/containers/a/kill"})[0], False, "kill")
+            write(env, f"DSP_AUDIT={log}2\n")
+            status, text, err = dsp("reload", "--socket", server.socket)
+            same((status, os.path.exists(log + "2")), (0, True), err)
+            os.unlink(log + "2")
+            os.mkdir(log + "2")
+            write(env, f"DSP_AUDIT={log}2\nDSP_AUDIT_LOG=all\n")
+            same(dsp("reload", "--socket", server.socket)[0], 0, "the log that is in force")
+
+
 def broken():
     with directory() as where:
         flags = {"DSP_ON_BROKEN": "deny", "ALLOW_EXEC": "maybe"}
@@ -164,4 +184,4 @@ def wrong_use():
 
 
 if __name__ == "__main__":
-    sys.exit(run([states, no_policy, reloads, broken, probes, nobody, others, silence, wrong_use]))
+    sys.exit(run([states, no_policy, reloads, audit_files, broken, probes, nobody, others, silence, wrong_use]))

@@ -48,6 +48,12 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 /* Starts the thread, which inherits the signal mask and the sandbox. -1 and e. */
 MUST_USE int audit_start(struct audit *a, struct err *e);
 
+/*
+ * Whether lines could be written with these settings: opens, and perhaps creates, a file to which
+ * they do not go now. It may block on a hung file system. -1 and e.
+ */
+MUST_USE int audit_try(struct audit *a, const struct audit_settings *settings, struct err *e);
+
 /* Changes the settings. The file is opened anew in any case. */
 void audit_configure(struct audit *a, const struct audit_settings *settings);
 

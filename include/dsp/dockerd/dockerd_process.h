@@ -38,6 +38,12 @@ MUST_USE int dockerd_find(const char *host, struct dockerd **ret, struct err *e)
 void dockerd_free(struct dockerd *d);
 
 /*
+ * The other dockerd of root on this machine, with process, arguments and socket: for dockerd_free.
+ * Returns how many, at most `most`.
+ */
+size_t dockerd_others(const struct dockerd *d, struct dockerd **ret, size_t most);
+
+/*
  * Returns the next value of a flag ("authorization-plugin") of the command line, as pflag parses
  * it: "" if the flag has no value ("tlsverify"). "host" is also -H. *at is 0 at first, and then
  * the place of the next argument. NULL: there is no other value.
