@@ -97,5 +97,5 @@ uninstall:
 .PHONY: deb
 deb: packages-deb
 	@mkdir -p $(B)
-	plugin/deb.sh $(B)/deb $(VERSION) > $(B)/deb.log 2>&1 || { tail -n 40 $(B)/deb.log; exit 1; }
+	@plugin/progress.sh "building the Debian package" $(B)/deb.log plugin/deb.sh $(B)/deb $(VERSION)
 	@ls $(B)/deb/*.deb

@@ -9,7 +9,8 @@ MHD := $(B)/microhttpd-$(shell dpkg-query -W -f '$${Version}' libmicrohttpd-dev 
 
 $(MHD): plugin/managed/microhttpd.sh
 	$(SAY) "  BUILD $@"
-	$(Q)plugin/managed/microhttpd.sh $(@D)
+	@mkdir -p $(@D)
+	$(Q)plugin/progress.sh "building libmicrohttpd" $(@D)/log plugin/managed/microhttpd.sh $(@D)
 
 $(B)/static/dspd: $(B)/src/daemon/main.o $(B)/libdsp-daemon.a $(B)/libdsp-common.a $(B)/libdsp-core.a $(MHD)
 	@mkdir -p $(@D)

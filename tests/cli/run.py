@@ -146,6 +146,32 @@ def check_progress(place, results):
     results.check("dsp suggest: no progress where there is no terminal", "\r" not in done.stderr, done.stderr)
 
 
+def check_long_commands(place, results):
+    """plugin/progress.sh, which make deb, make plugin and make check use."""
+    progress = os.path.join(dsp.ROOT, "plugin", "progress.sh")
+    log = place.path("progress.log")
+    for status, wanted in ((0, 0), (3, 1)):
+        # It ends when the line has been seen.
+        script = f"echo begun; read go; echo ended; exit {status}"
+        words = [progress, "the work", log, "bash", "-c", script]
+        master, slave = pty.openpty()
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=slave, stderr=slave) as process:
+            os.close(slave)
+            seen = b""
+            while b"begun" not in seen:
+                seen += os.read(master, 4096)
+            process.communicate(b"go\n")
+        seen += read_all(master)
+        os.close(master)
+        results.check(f"progress.sh: a line on a terminal, status {wanted}", process.returncode == wanted and
+                      re.search(rb"\r\x1b\[Kthe work: \d+ s  begun", seen) and seen.endswith(b"\r\x1b[K"), repr(seen))
+        results.check(f"progress.sh: the end of the log if it fails, status {wanted}",
+                      (b"the work failed:\r\nbegun\r\nended" in seen) == (wanted != 0), repr(seen))
+        done = subprocess.run(words, input=b"go\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        results.check(f"progress.sh: no line without a terminal, status {wanted}", done.returncode == wanted and
+                      done.stdout == (b"" if wanted == 0 else b"the work failed:\nbegun\nended\n"), repr(done.stdout))
+
+
 def main():
     results = dsp.Results()
     with tempfile.TemporaryDirectory(prefix="dsp-cli-") as where, outputs.Place(where) as place:
@@ -154,6 +180,7 @@ def main():
         check_full(place, results)
         check_terminals(place, results)
         check_progress(place, results)
+        check_long_commands(place, results)
         schema.check(place, results)
     return results.end()
 
