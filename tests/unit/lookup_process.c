@@ -196,7 +196,7 @@ static int comes_back(void)
 static bool look_for_many(void)
 {
 	struct mount_lookup *l = mount_lookup_new(SPAN("/none"), 0);
-	char source[4000];
+	static char source[4000];
 	bool found;
 	struct err e;
 
@@ -449,7 +449,7 @@ enum { LINKS = 39 };
 /* In links/: 0 leads to the directory itself by all the others, each by a long way. */
 static int make_links(void)
 {
-	char text[4000];
+	static char text[4000];
 	char path[220];
 	int rc = mkdir(place("/links"), 0755);
 
