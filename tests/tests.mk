@@ -21,6 +21,13 @@ check-long: packages-long
 check-daemons: packages-daemons
 	tests/daemons $(DAEMONS)
 
+# make effects N=20000 SEED=1 DAEMON=28: what dockerd makes of random requests; tests/integration/effects.py.
+.PHONY: effects
+effects: $(if $(DAEMON),packages-daemons,packages-check)
+	@$(MAKE) --no-print-directory all $(B)/cases/ask
+	$(if $(DAEMON),programs=$$(tests/lab/daemon.sh $(DAEMON)) && export LAB_PROGRAMS="$$programs" &&) \
+		EFFECTS=$(N) EFFECTS_SEED=$(SEED) tests/integration/daemon.py effects
+
 # make test T="slow unit/paths" runs these suites, make test lists them all.
 .PHONY: test
 test: $(if $(T),packages-check)
