@@ -1,4 +1,5 @@
 /* One line and a status for monitoring systems: does the running dspd work? */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -6,6 +7,7 @@
 #include "dsp/config/output.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/settings.h"
+#include "dsp/dockerd/dockerd_api.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 
@@ -36,12 +38,34 @@ static int set_critical(struct health *h, const char *what, const char *why)
 	return EXIT_FINDINGS;
 }
 
-static int check_health(const char *socket, struct health *h)
+/* Sets *text to what is known. -1: dspd does not see all requests, or may not; h says so. */
+static int check_asked(const char *host, const char *socket, struct health *h, const char **text)
+{
+	struct err e;
+	enum probe_result result = dockerd_asks(host, socket, &e);
+
+	if (result == PROBE_NOT_ASKED) {
+		(void)set_critical(
+			h, "dockerd does not ask dspd, so nothing is denied; run dsp doctor", "");
+		return -1;
+	}
+	*text = "dockerd asks it";
+	if (result == PROBE_ASKED)
+		return 0;
+	*text = e.code == EPERM ? "run as root to check that dockerd asks it" : "no dockerd runs";
+	if (e.code == EPERM || e.code == ESRCH)
+		return 0;
+	(void)set_critical(h, "cannot find out whether dockerd asks dspd", e.text);
+	return -1;
+}
+
+static int check_health(const char *host, const char *socket, struct health *h)
 {
 	struct err e;
 	int status = 0;
 	json_auto_t *o = http_client_ask_dsp(socket, ENDPOINT_STATUS, WAIT_MS, &status, &e);
 	const char *trouble;
+	const char *asked;
 	char version[40];
 	char profile[40];
 
@@ -55,11 +79,14 @@ static int check_health(const char *socket, struct health *h)
 	trouble = text_of(json_object_get(o, "audit"), "trouble");
 	if (trouble[0] != '\0')
 		return set_critical(h, "dspd cannot write the audit log", trouble);
+	if (check_asked(host, socket, h, &asked) != 0)
+		return EXIT_FINDINGS;
 	text_escape(span_of(text_of(o, "version")), version, sizeof(version));
 	text_escape(span_of(text_of(o, "profile")), profile, sizeof(profile));
 	h->ok = true;
-	(void)snprintf(h->text, sizeof(h->text), "dsp %s, profile %s, generation %lld%s", version,
-		profile, (long long)json_integer_value(json_object_get(o, "generation")),
+	(void)snprintf(h->text, sizeof(h->text), "dsp %s, profile %s, generation %lld; %s%s",
+		version, profile, (long long)json_integer_value(json_object_get(o, "generation")),
+		asked,
 		strcmp(text_of(o, "mode"), "monitor") == 0 ? "; MONITOR MODE: nothing is denied"
 							   : "");
 	return EXIT_FINE;
@@ -76,11 +103,13 @@ static void print_health(const struct health *h, bool json)
 }
 
 static const struct option options[] = { { "socket", required_argument, NULL, 's' },
-	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	{ "host", required_argument, NULL, 'H' }, { "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 } };
 
 static int run_health(int argc, char **argv)
 {
 	const char *socket = NULL;
+	const char *host = NULL;
 	struct health h;
 	bool json = false;
 	int o;
@@ -88,6 +117,8 @@ static int run_health(int argc, char **argv)
 	while ((o = command_option(&health_command, argc, argv)) != -1) {
 		if (o == 's')
 			socket = optarg;
+		else if (o == 'H')
+			host = optarg;
 		else if (o == 'j')
 			json = true;
 		else
@@ -95,24 +126,27 @@ static int run_health(int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage("health", "%s: not expected", argv[optind]);
-	o = check_health(command_running_socket(socket), &h);
+	o = check_health(host, command_running_socket(socket), &h);
 	print_health(&h, json);
 	return o;
 }
 
 const struct command health_command = {
 	.name = "health",
-	.arguments = "[--json] [--socket PATH]",
+	.arguments = "[--json] [--host unix:///PATH] [--socket PATH]",
 	.run = run_health,
 	.options = options,
-	.summary = "check the running dspd in one line, for a monitoring system",
-	.help = "  --json         print JSON\n"
-		"  --socket PATH  the socket of dspd (DSP_SOCKET; default\n"
-		"                 " SETTINGS_SOCKET ", or that of the\n"
-		"                 managed plugin dsp)\n"
+	.summary = "check in one line that dspd works and dockerd asks it, for a monitoring system",
+	.help = "  --json               print JSON\n"
+		"  --host unix:///PATH  dockerd's socket (DOCKER_HOST; default: the usual one)\n"
+		"  --socket PATH        the socket of dspd (DSP_SOCKET; default\n"
+		"                       " SETTINGS_SOCKET ", or that of the\n"
+		"                       managed plugin dsp)\n"
 		"\n"
-		"The command asks dspd alone and waits at most 2 seconds; dsp doctor also checks\n"
-		"dockerd.\n"
-		"Status 0: dspd answers and works, perhaps in monitor mode, which the line says;\n"
-		"1: dspd does not answer, has broken settings or cannot write its audit log.\n",
+		"The command sends one ping to dockerd, which must arrive at dspd; only root can. If no\n"
+		"answer comes back, a request of the last minute proves that dockerd asks. It waits 2\n"
+		"seconds for dspd and some more for dockerd; dsp doctor finds the cause.\n"
+		"Status 0: dspd works and dockerd asks it, perhaps in monitor mode, which the line says; or\n"
+		"no dockerd runs. 1: dspd does not answer, has broken settings or cannot write its audit\n"
+		"log, or dockerd does not ask it.\n",
 };

@@ -1,17 +1,18 @@
-/* The numbers of a dsp that serves, for those who collect them. */
+/* dsp metrics: the numbers of the running dspd, and whether dockerd asks it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dsp/config/command.h"
+#include "dsp/config/metric_info.h"
 #include "dsp/config/output.h"
+#include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/settings.h"
+#include "dsp/dockerd/dockerd_api.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
@@ -23,40 +24,21 @@ enum {
 	ANSWER_SECONDS = 30, /* at most, for who does not read */
 };
 
-static const char down[] = "# TYPE dsp_up gauge\n"
-			   "# HELP dsp_up 0: no dsp answered\n"
-			   "dsp_up 0\n";
+struct arguments {
+	const char *host;
+	const char *socket;
+	const char *file;
+	bool text;
+	bool http;
+	bool json;
+};
 
-/*
- * Written beside and then renamed, so that a reader sees the old one or the new one. The name of
- * what a killed run leaves does not end in .prom, so node_exporter does not read it.
- */
-static int replace(const char *path, const char *text, size_t n, struct err *e)
-{
-	char beside[2048];
-	struct stat st;
-	int fd;
-	int rc;
-
-	/* For root this would put a file in the place of /dev/null. */
-	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return FAIL(e, 0, "%s: is there, and no file", path);
-	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
-		return FAIL(e, ENAMETOOLONG, "%.80s...", path);
-	fd = mkostemp(beside, O_CLOEXEC);
-	if (fd < 0)
-		return FAIL(e, errno, "%s", path);
-	rc = file_write_all(fd, text, n) == 0 && fchmod(fd, 0644) == 0 ? 0 : -1;
-	if (rc != 0)
-		err_set(e, errno, "%s", path);
-	if (close(fd) != 0 && rc == 0)
-		rc = FAIL(e, errno, "%s", path);
-	if (rc == 0 && rename(beside, path) != 0)
-		rc = FAIL(e, errno, "%s", path);
-	if (rc != 0)
-		(void)unlink(beside);
-	return rc;
-}
+/* What is printed: of dspd, and what only this command can find out. */
+struct page {
+	char *text; /* owned */
+	size_t n;
+	bool up; /* dspd answered */
+};
 
 static int fetch(const char *socket, bool text, struct http_reply *ret, struct err *e)
 {
@@ -76,34 +58,83 @@ static int fail(const struct err *e)
 	return EXIT_FINDINGS;
 }
 
-static int to_file(const char *socket, const char *path)
+/* Writes a gauge in either form. */
+static void write_gauge(struct line *l, enum metric metric, int value)
 {
-	struct http_reply r;
-	struct err e;
-	struct err written;
-	bool up = fetch(socket, true, &r, &e) == 0;
-	int rc = up ? replace(path, r.body, r.len, &written)
-		    : replace(path, down, sizeof(down) - 1, &written);
+	const struct metric_info *m = metric_info(metric);
 
-	if (up)
-		http_reply_free(&r);
-	if (rc != 0)
-		return fail(&written);
-	return up ? EXIT_FINE : fail(&e);
+	line_add(l, "# TYPE %s %s\n# HELP %s %s\n%s %d\n", m->name, m->type, m->name, m->what,
+		m->name, value);
 }
 
-static int to_output(const char *socket, bool text)
+/*
+ * Makes the page; the caller frees its text. -1 and e: out of memory. up is false and e is set when
+ * dspd does not answer: then the text says so.
+ */
+static int collect(const struct arguments *a, bool text, struct page *ret, struct err *e)
 {
-	struct http_reply r;
+	static const struct span eof = SPAN_INIT("# EOF\n");
+	struct http_reply r = { .text = NULL };
+	enum probe_result asked = PROBE_UNKNOWN;
+	struct span body = { NULL, 0 };
+	char own[1024];
+	struct line l;
+	struct err silent;
+
+	*ret = (struct page){ .up = fetch(a->socket, text, &r, e) == 0 };
+	line_init(&l, own, sizeof(own));
+	/* dockerd would wait for a dspd that hangs, and so would this command. */
+	if (ret->up || e->code != ETIMEDOUT)
+		asked = dockerd_asks(a->host, a->socket, &silent);
+	if (!ret->up)
+		write_gauge(&l, METRIC_UP, 0);
+	if (asked != PROBE_UNKNOWN)
+		write_gauge(&l, METRIC_ASKED, asked == PROBE_ASKED);
+	if (ret->up)
+		body = (struct span){ r.body, r.len };
+	if (ret->up && !text) {
+		body.n -= span_ends(body, eof) ? eof.n : 0;
+		line_add_cut(&l, eof);
+	}
+	ret->n = body.n + l.n;
+	ret->text = mem_alloc(ret->n + 1);
+	if (ret->text) {
+		if (body.n > 0)
+			memcpy(ret->text, body.s, body.n);
+		memcpy(ret->text + body.n, own, l.n + 1);
+	}
+	http_reply_free(&r);
+	return ret->text ? 0 : FAIL(e, ENOMEM, "the metrics");
+}
+
+static int to_file(const struct arguments *a)
+{
+	struct page page;
+	struct err written;
 	struct err e;
 	int rc;
 
-	if (fetch(socket, text, &r, &e) != 0)
+	if (collect(a, true, &page, &e) != 0)
 		return fail(&e);
-	rc = file_write_all(STDOUT_FILENO, r.body, r.len);
+	rc = file_replace(a->file, page.text, page.n, &written);
+	mem_free(page.text);
 	if (rc != 0)
+		return fail(&written);
+	return page.up ? EXIT_FINE : fail(&e);
+}
+
+static int to_output(const struct arguments *a)
+{
+	struct page page;
+	struct err e;
+	int rc;
+
+	if (collect(a, a->text, &page, &e) != 0)
+		return fail(&e);
+	rc = page.up ? file_write_all(STDOUT_FILENO, page.text, page.n) : -1;
+	if (rc != 0 && page.up)
 		err_set(&e, errno, "standard output");
-	http_reply_free(&r);
+	mem_free(page.text);
 	return rc == 0 ? EXIT_FINE : fail(&e);
 }
 
@@ -151,16 +182,18 @@ static json_t *parse_sample(struct span line)
 		"value", strtod(line.s + end, NULL));
 }
 
-static int to_json(const char *socket)
+static int to_json(const struct arguments *a)
 {
 	json_auto_t *o = json_pack("{s:[]}", "metrics");
-	struct http_reply r;
+	struct page page;
 	struct span rest;
 	struct err e;
 
-	if (fetch(socket, true, &r, &e) != 0)
+	if (collect(a, true, &page, &e) != 0 || !page.up) {
+		mem_free(page.text);
 		return fail(&e);
-	rest = (struct span){ r.body, r.len };
+	}
+	rest = (struct span){ page.text, page.n };
 	while (rest.n > 0) {
 		struct span line = span_cut(&rest, '\n');
 
@@ -168,7 +201,7 @@ static int to_json(const char *socket)
 			(void)json_array_append_new(
 				json_object_get(o, "metrics"), parse_sample(line));
 	}
-	http_reply_free(&r);
+	mem_free(page.text);
 	output_json(o);
 	return EXIT_FINE;
 }
@@ -224,12 +257,12 @@ static bool is_for_metrics(const char *head)
 }
 
 /* Nothing but the numbers is to be had here, and nobody who asks can hold us up for long. */
-static int to_http(const char *socket)
+static int to_http(const struct arguments *a)
 {
 	static const char plain[] = "text/plain; version=0.0.4; charset=utf-8";
 	static const char open[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 	char head[HEAD_MOST];
-	struct http_reply r;
+	struct page page;
 	struct err e;
 	bool text;
 	int status;
@@ -241,66 +274,70 @@ static int to_http(const char *socket)
 		return send_reply(
 			"404 Not Found", plain, SPAN("there is nothing here but GET /metrics\n"));
 	text = !strcasestr(head, "application/openmetrics-text");
-	if (fetch(socket, text, &r, &e) != 0) {
+	if (collect(a, text, &page, &e) != 0)
+		return fail(&e);
+	if (!page.up)
 		(void)fail(&e);
-		return send_reply("200 OK", plain, (struct span){ down, sizeof(down) - 1 });
-	}
-	status = send_reply("200 OK", text ? plain : open, (struct span){ r.body, r.len });
-	http_reply_free(&r);
+	status = send_reply(
+		"200 OK", text || !page.up ? plain : open, (struct span){ page.text, page.n });
+	mem_free(page.text);
 	return status;
 }
 
 static const struct option options[] = { { "socket", required_argument, NULL, 's' },
-	{ "text", no_argument, NULL, 't' }, { "textfile", required_argument, NULL, 'f' },
-	{ "http", no_argument, NULL, 'h' }, { "json", no_argument, NULL, 'j' },
-	{ NULL, 0, NULL, 0 } };
+	{ "host", required_argument, NULL, 'H' }, { "text", no_argument, NULL, 't' },
+	{ "textfile", required_argument, NULL, 'f' }, { "http", no_argument, NULL, 'h' },
+	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 
 static int run_metrics(int argc, char **argv)
 {
-	const char *socket = NULL;
-	const char *file = NULL;
-	bool text = false;
-	bool http = false;
-	bool json = false;
+	struct arguments a = { .host = NULL };
 	int o;
 
 	while ((o = command_option(&metrics_command, argc, argv)) != -1) {
 		if (o == 's')
-			socket = optarg;
+			a.socket = optarg;
+		else if (o == 'H')
+			a.host = optarg;
 		else if (o == 't')
-			text = true;
+			a.text = true;
 		else if (o == 'f')
-			file = optarg;
+			a.file = optarg;
 		else if (o == 'h')
-			http = true;
+			a.http = true;
 		else if (o == 'j')
-			json = true;
+			a.json = true;
 		else
 			return EXIT_USAGE;
 	}
 	if (optind < argc)
 		return command_usage("metrics", "%s: not expected", argv[optind]);
-	socket = command_running_socket(socket);
-	if (http)
-		return to_http(socket);
-	if (json)
-		return to_json(socket);
-	return file ? to_file(socket, file) : to_output(socket, text);
+	a.socket = command_running_socket(a.socket);
+	if (a.http)
+		return to_http(&a);
+	if (a.json)
+		return to_json(&a);
+	return a.file ? to_file(&a) : to_output(&a);
 }
 
 const struct command metrics_command = {
 	.name = "metrics",
-	.arguments = "[--text|--json] [--textfile FILE] [--http] [--socket PATH]",
+	.arguments = "[--text|--json] [--textfile FILE] [--http] [--host unix:///PATH] "
+		     "[--socket PATH]",
 	.run = run_metrics,
 	.options = options,
 	.summary = "print the metrics of the running dspd, for Prometheus",
-	.help = "  --text           Prometheus' text format; without it OpenMetrics\n"
-		"  --json           print JSON\n"
-		"  --textfile FILE  write the text format to FILE, for node_exporter: whole or not at all\n"
-		"  --http           answer one GET /metrics on standard input, as a socket unit with\n"
-		"                   Accept=yes hands it over: dspd(8) has one\n"
-		"  --socket PATH    its socket (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
-		"                     or that of the managed plugin dsp)\n"
+	.help = "  --text               Prometheus' text format; without it OpenMetrics\n"
+		"  --json               print JSON\n"
+		"  --textfile FILE      write the text format to FILE, for node_exporter: whole or not at\n"
+		"                       all\n"
+		"  --http               answer one GET /metrics on standard input, as a socket unit with\n"
+		"                       Accept=yes hands it over: dspd(8) has one\n"
+		"  --host unix:///PATH  dockerd's socket (DOCKER_HOST; default: the usual one)\n"
+		"  --socket PATH        the socket of dspd (DSP_SOCKET; default\n"
+		"                       " SETTINGS_SOCKET ", or that of the\n"
+		"                       managed plugin dsp)\n"
 		"\n"
-		"When dsp does not answer, FILE and --http say dsp_up 0; but for --http the status is 1.\n",
+		"For dsp_asked the command sends one ping to dockerd; only root can.\n"
+		"If dspd does not answer, FILE and --http say dsp_up 0, and the status is 1 (0 with --http).\n",
 };

@@ -9,7 +9,6 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/settings.h"
 #include "dsp/dockerd/dockerd_api.h"
-#include "dsp/dockerd/dockerd_process.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 
@@ -153,17 +152,9 @@ static int fail(const struct arguments *a, const char *text)
 /* The only proof that it protects anything: a question of dockerd that it has seen. */
 static int show_asked(const struct arguments *a)
 {
-	struct dockerd *d = NULL;
 	struct err e;
-	enum probe_result probe = PROBE_UNKNOWN;
+	enum probe_result probe = dockerd_asks(NULL, a->socket, &e);
 
-	if (dockerd_find(NULL, &d, &e) == 0) {
-		if (d->pid != 0)
-			probe = dockerd_api_probe(d, a->socket, &e);
-		else
-			err_set(&e, 0, "no dockerd runs");
-		dockerd_free(d);
-	}
 	if (probe == PROBE_ASKED)
 		return EXIT_FINE;
 	if (probe == PROBE_NOT_ASKED)

@@ -45,26 +45,39 @@ static uint64_t *operation_of(struct metrics *m, const struct facts *f)
 	return m->operations[OPERATION_COUNT + (f->reading == READING_UNROUTABLE)];
 }
 
-static uint64_t *rule_named(struct metrics *m, struct span rule)
+/* The counters of a name. A table never grows: its last row is for all that have no place. */
+static uint64_t *count_named(struct metrics_name *names, size_t count, struct span text)
 {
-	char name[METRICS_RULE_ROOM];
+	char name[METRICS_NAME_ROOM];
 	size_t at;
 
-	text_escape(rule, name, sizeof(name));
+	text_escape(text, name, sizeof(name));
 	if (name[0] == '\0')
-		return m->rules[METRICS_RULES - 1].counts;
-	at = text_hash(span_of(name)) % (METRICS_RULES - 1);
-	for (size_t i = 0; i < METRICS_RULES - 1; i++, at = (at + 1) % (METRICS_RULES - 1)) {
-		struct metrics_rule *r = &m->rules[at];
+		return names[count - 1].counts;
+	at = text_hash(span_of(name)) % (count - 1);
+	for (size_t i = 0; i < count - 1; i++, at = (at + 1) % (count - 1)) {
+		struct metrics_name *n = &names[at];
 
-		if (strcmp(r->name, name) == 0)
-			return r->counts;
-		if (r->name[0] != '\0')
+		if (strcmp(n->name, name) == 0)
+			return n->counts;
+		if (n->name[0] != '\0')
 			continue;
-		memcpy(r->name, name, sizeof(name));
-		return r->counts;
+		memcpy(n->name, name, sizeof(name));
+		return n->counts;
 	}
-	return m->rules[METRICS_RULES - 1].counts;
+	return names[count - 1].counts;
+}
+
+/* A client chooses neither the name nor the number of series: those that are no user share one. */
+static void count_denial(struct metrics *m, const struct subject *s)
+{
+	struct span name = s ? s->name : SPAN("(none)");
+
+	if (s && s->doubt != SUBJECT_SURE)
+		name = SPAN("(wrong token)");
+	else if (s && s->is_unknown_certificate)
+		name = SPAN("(unknown certificate)");
+	count_named(m->subjects, METRICS_SUBJECTS, name)[METRICS_DENY]++;
 }
 
 /* Escaping and comparing a name costs ten times as much as all the rest here. */
@@ -73,7 +86,8 @@ static uint64_t *rule_of(struct metrics *m, const struct rule *rule, unsigned ge
 	struct metrics_found *f = &m->found[(uintptr_t)rule / sizeof(*rule) % METRICS_FOUND];
 
 	if (f->rule != rule || f->generation != generation)
-		*f = (struct metrics_found){ rule, generation, rule_named(m, rule->name) };
+		*f = (struct metrics_found){ rule, generation,
+			count_named(m->rules, METRICS_RULES, rule->name) };
 	return f->counts;
 }
 
@@ -112,6 +126,9 @@ void metrics_decision(struct metrics *m, const struct decision_event *e)
 	bool allow = decision_event_allows(e);
 	enum metrics_verdict v = allow ? METRICS_ALLOW : METRICS_DENY;
 
+	m->last_us = clock_date_us();
+	if (!allow)
+		count_denial(m, e->subject);
 	if (!d) {
 		count_refusal(m, e);
 		return;

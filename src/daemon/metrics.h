@@ -12,9 +12,10 @@
 #include "metrics_tab.h"
 
 enum {
-	METRICS_RULE_ROOM = 104,
+	METRICS_NAME_ROOM = 104,
 	METRICS_RULES = 256,
-	METRICS_FOUND = 64, /* cache: rules whose place is known */
+	METRICS_SUBJECTS = 68, /* 64 users, and four for others */
+	METRICS_FOUND = 64,    /* cache: rules whose place is known */
 	METRICS_WORDS = 20,
 	METRICS_BUCKETS = 16,
 };
@@ -34,8 +35,8 @@ enum metrics_doubt {
 
 typedef uint64_t metrics_counts[METRICS_VERDICTS];
 
-struct metrics_rule {
-	char name[METRICS_RULE_ROOM]; /* printable, cut; empty: this place is free */
+struct metrics_name {
+	char name[METRICS_NAME_ROOM]; /* printable, cut; empty: this place is free */
 	metrics_counts counts;
 };
 
@@ -48,11 +49,14 @@ struct metrics_found {
 
 struct metrics {
 	uint64_t start_us;                              /* since 1970 */
+	uint64_t last_us;                               /* the last request; 0: none */
 	metrics_counts operations[OPERATION_COUNT + 2]; /* the last two: unknown, none */
 	const char *deciders[METRICS_WORDS];            /* in the order in which they first came */
 	metrics_counts decided[METRICS_WORDS];
 	metrics_counts powers[POWER_COUNT];
-	struct metrics_rule rules[METRICS_RULES]; /* the last one for all that have no place */
+	/* The last one is for all that have no place. */
+	struct metrics_name rules[METRICS_RULES];
+	struct metrics_name subjects[METRICS_SUBJECTS];
 	struct metrics_found found[METRICS_FOUND];
 	uint64_t would_deny;
 	uint64_t doubts[DOUBTS];

@@ -4,21 +4,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "dsp/config/metric_info.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/version.h"
 #include "metrics.h"
 
 enum { FIRST_ROOM = 32 << 10, LINE_MOST = 512 };
-
-static const struct metric_row {
-	const char *name;
-	const char *type;
-	const char *unit;
-	const char *what;
-} metrics[] = {
-#define METRIC(id, name, type, unit, what) [id] = { name, type, unit, what },
-	METRICS_ROWS(METRIC)
-};
 
 static const char *const verdicts[] = {
 	[METRICS_ALLOW] = "allow", [METRICS_DENY] = "deny", [METRICS_MONITORED] = "monitored"
@@ -60,13 +51,13 @@ PRINTF_LIKE(2, 3) static void add(struct page *p, const char *fmt, ...)
 
 static const char *total(const struct page *p)
 {
-	return strcmp(metrics[p->now].type, "counter") == 0 ? "_total" : "";
+	return strcmp(metric_info(p->now)->type, "counter") == 0 ? "_total" : "";
 }
 
 /* The text format has a counter's whole name at its head, OpenMetrics the family's. */
 static void head(struct page *p, enum metric metric)
 {
-	const struct metric_row *m = &metrics[metric];
+	const struct metric_info *m = metric_info(metric);
 	const char *end;
 
 	p->now = metric;
@@ -80,12 +71,13 @@ static void head(struct page *p, enum metric metric)
 static void value(struct page *p, enum metric metric, uint64_t n)
 {
 	head(p, metric);
-	add(p, "%s%s %" PRIu64 "\n", metrics[metric].name, total(p), n);
+	add(p, "%s%s %" PRIu64 "\n", metric_info(metric)->name, total(p), n);
 }
 
 static void sample(struct page *p, const char *label, const char *text, uint64_t n)
 {
-	add(p, "%s%s{%s=\"%s\"} %" PRIu64 "\n", metrics[p->now].name, total(p), label, text, n);
+	add(p, "%s%s{%s=\"%s\"} %" PRIu64 "\n", metric_info(p->now)->name, total(p), label, text,
+		n);
 }
 
 /* Writes the counters that are not 0. */
@@ -93,15 +85,32 @@ static void by_verdict(struct page *p, const char *label, const char *text, cons
 {
 	for (size_t v = 0; v < METRICS_VERDICTS; v++) {
 		if (counts[v] > 0)
-			add(p, "%s%s{%s=\"%s\",verdict=\"%s\"} %" PRIu64 "\n", metrics[p->now].name,
-				total(p), label, text, verdicts[v], counts[v]);
+			add(p, "%s%s{%s=\"%s\",verdict=\"%s\"} %" PRIu64 "\n",
+				metric_info(p->now)->name, total(p), label, text, verdicts[v],
+				counts[v]);
 	}
 }
 
 static void seconds(struct page *p, const char *end, uint64_t us)
 {
-	add(p, "%s%s %" PRIu64 ".%06u\n", metrics[p->now].name, end, us / 1000000,
+	add(p, "%s%s %" PRIu64 ".%06u\n", metric_info(p->now)->name, end, us / 1000000,
 		(unsigned)(us % 1000000));
+}
+
+/* "sha256:1234" as "1234". */
+static const char *hex_of(const char *digest)
+{
+	const char *colon = strchr(digest, ':');
+
+	return colon ? colon + 1 : digest;
+}
+
+static void write_settings(struct page *p, const struct config *c)
+{
+	head(p, METRIC_SETTINGS_INFO);
+	add(p, "%s{policy_sha256=\"%s\",env_sha256=\"%s\",profile=\"%s\",version=\"%s\"} 1\n",
+		metric_info(p->now)->name, hex_of(c->digest), hex_of(c->env_digest),
+		profile_info(c->policy.profile)->name, DSP_VERSION);
 }
 
 static void write_state(struct page *p, const struct state_view *view)
@@ -110,8 +119,11 @@ static void write_state(struct page *p, const struct state_view *view)
 	const struct metrics *m = view->sinks->metrics;
 
 	value(p, METRIC_UP, 1);
+	head(p, METRIC_LAST_QUESTION_SECONDS);
+	seconds(p, "", m->last_us);
 	head(p, METRIC_BUILD_INFO);
 	sample(p, "version", DSP_VERSION, 1);
+	write_settings(p, view->snapshot->config);
 	head(p, METRIC_START_TIME_SECONDS);
 	seconds(p, "", m->start_us);
 	value(p, METRIC_POLICY_GENERATION, view->snapshot->generation);
@@ -143,7 +155,7 @@ static void write_operations(struct page *p, const struct metrics *m)
 }
 
 /* A name from text_escape as a label value, in which "\x" is invalid and "\\x" is not. */
-static void label_of(const char *name, char out[2 * METRICS_RULE_ROOM])
+static void label_of(const char *name, char out[2 * METRICS_NAME_ROOM])
 {
 	while (*name) {
 		if (name[0] == '\\' && name[1] == 'x')
@@ -155,9 +167,21 @@ static void label_of(const char *name, char out[2 * METRICS_RULE_ROOM])
 	*out = '\0';
 }
 
+static void write_subjects(struct page *p, const struct metrics *m)
+{
+	head(p, METRIC_DENIALS);
+	for (size_t i = 0; i < METRICS_SUBJECTS; i++) {
+		const struct metrics_name *s = &m->subjects[i];
+
+		if (s->counts[METRICS_DENY] > 0)
+			sample(p, "subject", i < METRICS_SUBJECTS - 1 ? s->name : "(others)",
+				s->counts[METRICS_DENY]);
+	}
+}
+
 static void write_rules(struct page *p, const struct metrics *m)
 {
-	char label[2 * METRICS_RULE_ROOM];
+	char label[2 * METRICS_NAME_ROOM];
 
 	head(p, METRIC_RULES);
 	for (size_t i = 0; i < METRICS_RULES - 1; i++) {
@@ -185,6 +209,7 @@ static void write_decisions(struct page *p, const struct metrics *m)
 	head(p, METRIC_POWERS);
 	for (size_t i = 0; i < POWER_COUNT; i++)
 		by_verdict(p, "power", power_info((enum power)i)->name, m->powers[i]);
+	write_subjects(p, m);
 	value(p, METRIC_WOULD_DENY, m->would_deny);
 	write_rules(p, m);
 	head(p, METRIC_UNREADABLE);
@@ -204,10 +229,10 @@ static void write_durations(struct page *p, const struct metrics *m)
 		sum += m->buckets[i];
 		if (i < METRICS_BUCKETS - 1)
 			(void)snprintf(bound, sizeof(bound), "%g", bounds[i] / 1e6);
-		add(p, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", metrics[p->now].name, bound, sum);
+		add(p, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", metric_info(p->now)->name, bound, sum);
 	}
 	seconds(p, "_sum", m->duration_us);
-	add(p, "%s_count %" PRIu64 "\n", metrics[p->now].name, sum);
+	add(p, "%s_count %" PRIu64 "\n", metric_info(p->now)->name, sum);
 }
 
 static void write_audit_log(struct page *p, struct audit *audit)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "dsp/core/base/version.h"
+#include "metrics.h"
 
 static json_t *probes(const struct probes *p)
 {
@@ -78,15 +79,17 @@ char *status_write(const struct state_view *view)
 	const struct config *c = view->snapshot->config;
 	const struct policy *p = &c->policy;
 	size_t rules = p->file_rules ? p->file_rules->count : 0;
+	const struct metrics *m = view->sinks->metrics;
+	json_int_t last = m ? (json_int_t)(m->last_us / 1000000) : 0;
 	json_auto_t *o = json_pack(
-		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:o, s:o}",
+		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:I, s:o, s:o, s:o, s:o}",
 		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
 		(json_int_t)view->snapshot->generation, "policy", c->digest, "env_file",
 		c->env_digest, "profile", profile_info(p->profile)->name, "mode",
 		p->monitor ? "monitor" : "enforce", "rules", (json_int_t)rules, "names", p->names,
-		"broken", p->broken[0] != '\0', "reason", p->broken, "probes", probes(view->probes),
-		"audit", audit_log(view->sinks->audit), "watch", watched(view->sinks->recent),
-		"lookups", lookups(view->lookups));
+		"broken", p->broken[0] != '\0', "reason", p->broken, "last_request", last, "probes",
+		probes(view->probes), "audit", audit_log(view->sinks->audit), "watch",
+		watched(view->sinks->recent), "lookups", lookups(view->lookups));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

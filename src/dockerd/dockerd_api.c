@@ -10,8 +10,9 @@
 #include "dsp/core/base/text.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
+#include "dsp/system/clock.h"
 
-enum { DOCKERD_MS = 10000, PROBE_MS = 5000 };
+enum { DOCKERD_MS = 10000, PROBE_MS = 5000, RECENT_SECONDS = 60 };
 
 int dockerd_api_get(
 	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e)
@@ -103,6 +104,38 @@ enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_soc
 	if (answered == 0)
 		http_reply_free(&r);
 	return probe;
+}
+
+/* Whether dsp received a request a short time ago; only dockerd sends it any. */
+static bool was_asked_recently(const char *dsp_socket)
+{
+	struct err silent;
+	json_auto_t *o = http_client_ask_dsp(dsp_socket, ENDPOINT_STATUS, PROBE_MS, NULL, &silent);
+	json_int_t last = json_integer_value(json_object_get(o, "last_request"));
+
+	return last > 0 && (json_int_t)(clock_date_us() / 1000000) <= last + RECENT_SECONDS;
+}
+
+enum probe_result dockerd_asks(const char *host, const char *dsp_socket, struct err *e)
+{
+	enum probe_result result = PROBE_UNKNOWN;
+	struct dockerd *d = NULL;
+
+	if (dockerd_find(host, &d, e) != 0)
+		return e->code != EPERM && was_asked_recently(dsp_socket) ? PROBE_ASKED : result;
+	if (d->pid == 0) {
+		err_set(e, 0, "no dockerd runs on this machine");
+		e->code = ESRCH;
+	} else {
+		result = dockerd_api_probe(d, dsp_socket, e);
+		/* A dspd that restarts between ping and answer has forgotten the ping. */
+		if (result == PROBE_NOT_ASKED)
+			result = dockerd_api_probe(d, dsp_socket, e);
+		if (result == PROBE_UNKNOWN && was_asked_recently(dsp_socket))
+			result = PROBE_ASKED;
+	}
+	dockerd_free(d);
+	return result;
 }
 
 /* --- plugins -----------------------------------------------------------------------------------*/

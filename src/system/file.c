@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dsp/core/base/mem.h"
@@ -98,4 +101,31 @@ int file_write_all(int fd, const char *text, size_t n)
 		n -= done > 0 ? (size_t)done : 0;
 	}
 	return 0;
+}
+
+int file_replace(const char *path, const char *text, size_t n, struct err *e)
+{
+	char beside[2048];
+	struct stat st;
+	int fd;
+	int rc;
+
+	/* For root this would put a file in the place of /dev/null. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return FAIL(e, 0, "%s: not a regular file", path);
+	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
+		return FAIL(e, ENAMETOOLONG, "%.80s...", path);
+	fd = mkostemp(beside, O_CLOEXEC);
+	if (fd < 0)
+		return FAIL(e, errno, "%s", path);
+	rc = file_write_all(fd, text, n) == 0 && fchmod(fd, 0644) == 0 ? 0 : -1;
+	if (rc != 0)
+		err_set(e, errno, "%s", path);
+	if (close(fd) != 0 && rc == 0)
+		rc = FAIL(e, errno, "%s", path);
+	if (rc == 0 && rename(beside, path) != 0)
+		rc = FAIL(e, errno, "%s", path);
+	if (rc != 0)
+		(void)unlink(beside);
+	return rc;
 }

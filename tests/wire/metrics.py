@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """dsp metrics and dsp health: the numbers add up to what was asked, in the forms that others read."""
+import hashlib
 import json
 import os
 import re
@@ -15,13 +16,14 @@ OTHERS = ("import sys; from prometheus_client.openmetrics.parser import text_str
           "list(f(sys.stdin.read()))")
 PROMTOOL = "/usr/bin/promtool"
 SAMPLE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
-LABEL = re.compile(r'([a-z]+)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)')
+LABEL = re.compile(r'([a-z0-9_]+)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)')
 EVIL = 'a"b\\c\nd\x1b[31m\u202e{}=,'
 
 
 def dsp(*words):
-    """(status, stdout, stderr) of a command."""
-    end = subprocess.run([DSP, *words], env=lib.clean_environment(), check=False,
+    """(status, stdout, stderr) of a command, which sees no dockerd: this machine may run one that asks another dsp."""
+    end = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", DSP, *words], check=False,
+                         env=dict(lib.clean_environment(), DOCKER_HOST="unix:///no/docker.sock"),
                          capture_output=True, text=True, timeout=60)
     return end.returncode, end.stdout, end.stderr
 
@@ -180,6 +182,71 @@ def policy():
             same(total(v, "dsp_rules_total", rule="watched", verdict="monitored"), 1, "a monitored rule")
 
 
+def settings():
+    """The digests of the files in force, and when dockerd last asked."""
+    def digest(path):
+        with open(path, "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
+
+    def shown(server):
+        found = [dict(labels) for (name, labels) in numbers(server.path) if name == "dsp_settings_info"]
+        same(len(found), 1, "dsp_settings_info")
+        return found[0]
+
+    with directory() as where:
+        path, env = os.path.join(where, "policy.json"), os.path.join(where, "dsp.env")
+        version = dsp("version")[1].split()[1]
+        with serve(where) as server:
+            same(shown(server), {"policy_sha256": "-", "env_sha256": "-", "profile": "guard", "version": version}, "no files")
+            same(total(numbers(server.path), "dsp_last_question_seconds"), 0, "before the first question")
+        write(path, {})
+        with open(env, "w", encoding="utf-8") as f:
+            f.write("DSP_PROFILE=readonly\n")
+        os.chmod(env, 0o600)
+        with serve(where, "--policy", path, "--env-file", env) as server:
+            wanted = {"policy_sha256": digest(path), "env_sha256": digest(env), "profile": "readonly", "version": version}
+            same(shown(server), wanted, "the files at the start")
+            write(path, {"rules": []})
+            same(shown(server), wanted, "a file on disk alone")
+            same(dsp("reload", "--socket", server.path)[0], 0, "reload")
+            same(shown(server), dict(wanted, policy_sha256=digest(path)), "after the reload")
+            before = time.time()
+            server.call("/AuthZPlugin.AuthZReq", question("GET", "/_ping"))
+            holds(before - 1 <= total(numbers(server.path), "dsp_last_question_seconds") <= time.time() + 1, "the last question")
+
+
+def subjects():
+    """Denials by user; what a client calls itself makes no series."""
+    token = "0123456789abcdef0123456789abcdef"
+
+    def ask(peer, user="", headers=None):
+        q = dict(json.loads(question("GET", "/info")), User=user, UserAuthNMethod="TLS" if user else "")
+        q["RequestHeaders"] = headers or {}
+        same(peer.ask(request(json.dumps(q).encode()))[1]["Allow"], False, user)
+
+    with directory() as where:
+        path = os.path.join(where, "policy.json")
+        users = {f"u{i}": {"common_names": [f"u{i}"]} for i in range(80)}
+        write(path, {"users": users, "rules": [{"name": "no", "who": ["*"], "deny": ["system_info"]}]})
+        with serve(where, "--policy", path) as server, server.connect() as peer:
+            ask(peer)
+            ask(peer, "u1")
+            ask(peer, "u1")
+            for i in range(100):
+                ask(peer, f"x{i}")
+            ask(peer, "", {"X-Dsp-Token": token})
+            peer.sendall(request(b"{"))
+            peer.reply()
+            v = numbers(server.path)
+            found = {dict(labels)["subject"]: n for (name, labels), n in v.items() if name == "dsp_denials_total"}
+            same(found, {"anonymous": 1, "u1": 2, "(unknown certificate)": 100, "(wrong token)": 1, "(none)": 1}, "denials")
+            for i in range(80):
+                ask(peer, f"u{i}")
+            v = numbers(server.path)
+            found = {dict(labels)["subject"]: n for (name, labels), n in v.items() if name == "dsp_denials_total"}
+            same((len(found), found["(others)"], sum(found.values())), (68, 80 + 4 - 67, 185), "bounded")
+
+
 def many_rules():
     """However many names come and go, the series are bounded."""
     with directory() as where:
@@ -248,7 +315,7 @@ def textfile():
             was = os.lstat(other)
             status, _, err = dsp("metrics", "--textfile", other, "--socket", server.path)
             same((status, os.lstat(other)), (1, was), f"{name} is no place for it")
-            holds("no file" in err, err)
+            holds("not a regular file" in err, err)
 
 
 def health():
@@ -260,10 +327,10 @@ def health():
         with serve(where):
             status, out, err = dsp("health", "--socket", path)
             same((status, err), (0, ""), "health")
-            holds(re.fullmatch(r"OK: dsp [0-9.]+, profile guard, generation 1\n", out), out)
+            holds(re.fullmatch(r"OK: dsp [0-9.]+, profile guard, generation 1; no dockerd runs\n", out), out)
         with serve(where, flags={"DSP_MODE": "monitor"}):
             status, out, _ = dsp("health", "--socket", path)
-            holds(status == 0 and out.endswith("MONITOR MODE: nothing is denied\n"), out)
+            holds(status == 0 and out.endswith("; MONITOR MODE: nothing is denied\n"), out)
         with serve(where, flags={"DSP_ON_BROKEN": "deny", "ALLOW_EXEC": "\x1b[2Jmaybe"}):
             status, out, _ = dsp("health", "--socket", path)
             holds(status == 1 and out.startswith("CRITICAL: dsp denies every request because its settings are broken") and out[:-1].isprintable(), out)
@@ -361,4 +428,4 @@ def ready_made():
 
 
 if __name__ == "__main__":
-    sys.exit(run([sums, load, policy, many_rules, textfile, health, by_http, ready_made]))
+    sys.exit(run([sums, load, policy, settings, subjects, many_rules, textfile, health, by_http, ready_made]))

@@ -26,6 +26,14 @@ enum probe_result {
 enum probe_result dockerd_api_probe(const struct dockerd *d, const char *dsp_socket, struct err *e);
 
 /*
+ * Whether the dockerd that serves host (NULL: as dockerd_find) asks the dsp on the socket: by a
+ * probe; where that cannot be sent or does not come back, by a request that dsp received in the
+ * last 60 s. PROBE_UNKNOWN and e->code: EPERM, not root; ESRCH, no dockerd runs; 0 or another,
+ * dockerd or dsp does not answer.
+ */
+enum probe_result dockerd_asks(const char *host, const char *dsp_socket, struct err *e);
+
+/*
  * Whether dockerd knows a managed plugin of the name, which it then asks instead of any other: 1
  * enabled, 0 disabled, -1 there is none, -2 and e: unknown.
  */

@@ -34,6 +34,12 @@ MUST_USE int file_read_some(int fd, size_t most, struct file_text *t);
 /* Writes n bytes, however many calls that takes. -1 and errno. */
 MUST_USE int file_write_all(int fd, const char *text, size_t n);
 
+/*
+ * Writes n bytes to a file beside path (path.XXXXXX), mode 0644, and renames it to path: a reader
+ * sees the old text or the new one. -1 and e; also where path is something else than a file.
+ */
+MUST_USE int file_replace(const char *path, const char *text, size_t n, struct err *e);
+
 /* For descriptors that close themselves at the end of their scope: AUTO_FD int fd = ...; */
 void file_close_auto(const int *fd);
 #define AUTO_FD __attribute__((cleanup(file_close_auto)))
