@@ -6,13 +6,18 @@
 
 #include "dsp/config/config.h"
 #include "dsp/core/base/digest.h"
+#include "dsp/core/base/json_value.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/facts/paths.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/core/policy/policy_review.h"
 #include "dsp/system/file.h"
 #include "dsp/system/trusted_file.h"
 
 enum { ENV_FILE_MOST = 1 << 20, POLICY_FILE_MOST = 4 << 20 };
+
+static const char daemon_json[] = "/etc/docker/daemon.json";
 
 static const char *variable(char *const *environment, const char *name)
 {
@@ -191,6 +196,31 @@ static int read_all_sources(
 	return policy ? read_policy(c, policy, e) : 0;
 }
 
+/* dockerd's data directory is what daemon.json says, where DSP_DATA_ROOT does not. */
+static void choose_data_root(struct settings *s)
+{
+	static const char *const keys[] = { "data-root", "graph" };
+	struct json_value *file = NULL;
+	AUTO_MEM char *text = NULL;
+	struct err ignored;
+	size_t where;
+	size_t n;
+
+	if (s->data_root[0] != '\0' ||
+		file_read(daemon_json, ENV_FILE_MOST, &text, &n, &ignored) != 0 ||
+		json_value_parse(text, n, &file, &where, &ignored) != 0)
+		return;
+	for (size_t i = 0; i < 2 && s->data_root[0] == '\0'; i++) {
+		struct span root = json_value_text(json_value_member(file, keys[i]));
+		char clean[sizeof(s->data_root)];
+
+		if (root.n > 1 && root.s[0] == '/' && root.n < sizeof(clean) - 1)
+			text_copy((struct span){ clean, path_clean(root, clean) }, s->data_root,
+				sizeof(s->data_root));
+	}
+	mem_free(file);
+}
+
 int config_read(const struct sources *sources, struct config **ret, struct err *e)
 {
 	struct config *c = mem_array(1, sizeof(*c));
@@ -208,6 +238,7 @@ int config_read(const struct sources *sources, struct config **ret, struct err *
 	if (read_all_sources(c, sources, &text, e) != 0)
 		return -1;
 	settings_finish(&c->settings);
+	choose_data_root(&c->settings);
 	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), c->rules,
 		&c->policy);
 	c->policy.mounts_invisible = sources->managed;

@@ -106,12 +106,14 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 	bool invisible = policy->mounts_invisible;
 	struct span blocked_by;
 
+	if (facts_set_data_root(&x->facts, span_of(policy->data_root), e) != 0)
+		return -1;
 	if (invisible)
 		facts_hide_mounts(&x->facts);
 	if (invisible || !service->pool)
 		return 0;
 	if (mount_lookup_collect(&x->facts, rules_paths(policy->file_rules), service->socket_dir,
-		    rules_have_devices(policy->file_rules), x->call->peer, &x->lookup, e) != 0)
+		    rules_compared_kinds(policy->file_rules), x->call->peer, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;

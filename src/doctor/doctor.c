@@ -132,6 +132,9 @@ static const struct check checks[] = {
 		"dspd sees mount sources as dockerd does: its look-up process runs, and can search "
 		"every directory (CAP_DAC_READ_SEARCH)",
 		"run dspd by dsp.service as it was shipped" },
+	{ "data-root", doctor_check_data_root,
+		"dsp knows dockerd's data directory, where volumes and the state of a swarm are",
+		"name it in DSP_DATA_ROOT" },
 	{ "isolation", doctor_check_isolation,
 		"what kind of dockerd this is: rootless, user namespaces, live restore", "" },
 };

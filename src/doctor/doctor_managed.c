@@ -7,6 +7,7 @@
 
 #include "doctor.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/core/policy/rules.h"
 #include "dsp/system/file.h"
 
 enum { CONFIG_MOST = 4 << 20 };
@@ -125,4 +126,26 @@ bool doctor_managed_socket(const struct doctor *d, char *out, size_t cap)
 		return false;
 	(void)snprintf(out, cap, "/run/docker/plugins/%.64s/dsp.sock", id);
 	return true;
+}
+
+void doctor_check_data_root(const struct doctor *d, struct check_result *result)
+{
+	const struct config *c = d->config_ok ? d->config : NULL;
+	const char *known = c && c->policy.data_root[0] ? c->policy.data_root : "/var/lib/docker";
+	unsigned kinds = c ? rules_compared_kinds(c->rules) : 0;
+	char root[256];
+
+	data_root(d, root, sizeof(root));
+	/* Deny rules alone need it: where volumes are, and whether there is a swarm. */
+	if (strcmp(root, known) == 0 || d->managed ||
+		!(kinds & (1u << ATTRIBUTE_VOLUME | 1u << ATTRIBUTE_NETWORK))) {
+		check_result_add(result, CHECK_OK, "%s", root);
+		return;
+	}
+	check_result_add(result, CHECK_WARNING,
+		"dockerd's data directory is %s, and dsp takes %s for it: deny rules with volumes "
+		"or networks can be passed by",
+		root, known);
+	check_result_advise(
+		result, "DSP_DATA_ROOT=%s in the env file; systemctl restart dsp.service", root);
 }

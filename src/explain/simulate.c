@@ -74,12 +74,14 @@ static int choose_subject(
 int simulate_mounts(
 	const struct policy *policy, struct facts *facts, struct mount_lookup **ret, struct err *e)
 {
+	if (facts_set_data_root(facts, span_of(policy->data_root), e) != 0)
+		return -1;
 	if (policy->mounts_invisible) {
 		facts_hide_mounts(facts);
 		return facts_add_mount_powers(facts, span_of(policy->socket_dir), e);
 	}
 	if (mount_lookup_collect(facts, rules_paths(policy->file_rules),
-		    span_of(policy->socket_dir), rules_have_devices(policy->file_rules), 0, ret,
+		    span_of(policy->socket_dir), rules_compared_kinds(policy->file_rules), 0, ret,
 		    e) != 0)
 		return -1;
 	if (*ret && facts->reading == READING_EXACT) {

@@ -184,17 +184,31 @@ static int add_rule_paths(
 	return 0;
 }
 
-/*
- * Whether rules compare devices, and a request asks for one: also a rule of the device cgroup is
- * compared with what rules name.
- */
-static bool compares_devices(const struct facts *facts, struct span_list paths, bool devices)
+/* Whether a request names what rules compare with the host, besides the sources of its mounts. */
+static bool compares(const struct facts *facts, size_t paths, unsigned kinds)
 {
-	for (size_t i = 0; devices && paths.count > 0 && i < facts->attributes.count; i++) {
-		if (facts->attributes.items[i].kind == ATTRIBUTE_DEVICE)
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		const struct attribute *d = &facts->attributes.items[i];
+
+		if (!(kinds >> d->kind & 1))
+			continue;
+		if (d->maybe_swarm || (d->kind == ATTRIBUTE_DEVICE && paths > 0))
 			return true;
 	}
 	return false;
+}
+
+/* Adds dockerd's own paths, where rules compare names with them. -1 and e, as add_rule_paths. */
+static int add_docker_paths(
+	struct mount_lookup *l, const struct facts *facts, unsigned kinds, struct err *e)
+{
+	const unsigned named = 1u << ATTRIBUTE_VOLUME | 1u << ATTRIBUTE_NETWORK;
+
+	for (size_t i = 0; i < DOCKER_PATHS && (kinds & named); i++) {
+		if (mount_lookup_add(l, facts->docker_paths[i].text, e) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Adds the sources of facts. -1 and e: no memory. */
@@ -234,17 +248,21 @@ static bool has_source(const struct facts *facts, bool devices)
 }
 
 int mount_lookup_collect(struct facts *facts, struct span_list paths, struct span socket_dir,
-	bool devices, pid_t docker, struct mount_lookup **ret, struct err *e)
+	unsigned kinds, pid_t docker, struct mount_lookup **ret, struct err *e)
 {
+	bool devices = kinds >> ATTRIBUTE_DEVICE & 1;
+
 	if (facts->reading != READING_EXACT ||
-		(!has_source(facts, devices) && !compares_devices(facts, paths, devices)))
+		(!has_source(facts, devices) && !compares(facts, paths.count, kinds)))
 		return 0;
 	*ret = mount_lookup_new(socket_dir, docker);
 	if (!*ret)
 		return FAIL(e, ENOMEM, "a request's mounts");
 	if (add_sources(*ret, facts, devices, e) != 0)
 		return -1;
-	if (facts->reading != READING_EXACT || add_rule_paths(*ret, facts, paths, e) == 0)
+	if (facts->reading != READING_EXACT ||
+		(add_rule_paths(*ret, facts, paths, e) == 0 &&
+			add_docker_paths(*ret, facts, kinds, e) == 0))
 		return 0;
 	if (e->code != 0)
 		return -1;
@@ -299,6 +317,8 @@ void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
 	}
 	for (size_t i = 0; i < facts->rule_path_count; i++)
 		facts->rule_paths[i].info = mount_lookup_find(l, facts->rule_paths[i].text);
+	for (size_t i = 0; i < DOCKER_PATHS; i++)
+		facts->docker_paths[i].info = mount_lookup_find(l, facts->docker_paths[i].text);
 }
 
 /* --- looking -----------------------------------------------------------------------------------*/

@@ -213,7 +213,7 @@ static unsigned ask(const char *source)
 	if (!text || envelope_parse(text, strlen(text), &rq, &e) != 0 ||
 		facts_parse(&rq, &facts, &e) != 0 || facts.reading != READING_EXACT ||
 		mount_lookup_collect(&facts, rules_paths(configs[POLICIES - 1]->policy.file_rules),
-			SPAN(TOP "/own"), false, getpid(), &l, &e) != 0 ||
+			SPAN(TOP "/own"), 0, getpid(), &l, &e) != 0 ||
 		!l)
 		die(source);
 	calls = 0;

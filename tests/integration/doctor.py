@@ -459,6 +459,10 @@ def files(w, report):
     with report.case('a policy file that the next reload refuses'):
         w.sh('cp -p /etc/dsp/policy.json /run/lab/policy; echo "{\\"rulez\\":[]}" > /etc/dsp/policy.json')
         w.expect(1, warnings=['on-disk'], words=['rulez', 'dsp check --env-file /etc/dsp/dsp.env /etc/dsp/policy.json'])
+    with report.case('deny rules that need a data directory which dsp does not know'):
+        w.sh('echo "{\\"rules\\":[{\\"name\\":\\"n\\",\\"who\\":[\\"*\\"],\\"deny\\":[\\"volume_*\\"],\\"volumes\\":[\\"x\\"]}]}"'
+             ' > /etc/dsp/policy.json; /run/lab/dsp reload')
+        w.expect(1, warnings=['data-root'], words=['DSP_DATA_ROOT=%s/data' % w.lab.directory])
     with report.case('a policy file that was changed and not read'):
         w.sh('echo "{\\"profile\\":\\"hardened\\"}" > /etc/dsp/policy.json')
         w.expect(1, warnings=['pending'], words=['dsp reload'])

@@ -42,16 +42,33 @@ def ask(lab, test):
     check(denied == (test['expect'] == 'deny'), '%s expected, but: %s %s' % (test['expect'], status, text))
 
 
+def start(lab, path):
+    """dsp with a policy. dockerd has its data-root as an argument; dsp, which reads daemon.json, has it from there."""
+    file = lab.directory + '/etc/daemon.json'
+    with open(file, encoding='utf-8') as old:
+        before = old.read()
+    with open(file, 'w', encoding='utf-8') as new:
+        json.dump({**json.loads(before), 'data-root': lab.directory + '/data'}, new)
+    try:
+        lab.dsp('--policy', path)
+    finally:
+        with open(file, 'w', encoding='utf-8') as old:
+            old.write(before)
+
+
 def run(lab, report):
     rows = forms.rows_of(os.path.join(HERE, '..', 'cases', 'forms.tsv'))
     policy = forms.ask_all([forms.Form(*row) for row in rows])
+    volume = {'Image': 'i:1', 'HostConfig': {'Binds': ['%s/data/volumes/data/_data:/d' % lab.directory]}}
+    policy.ask(forms.Form('', 'volumes', '', '', '', '', 'POST /containers/create', json.dumps(volume)),
+               'a volume below the data-root of daemon.json', True, ['data'], 'deny')
     path = lab.directory + '/policy/lists.json'
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, 'w', encoding='utf-8') as out:
         json.dump({'users': {user: {'tokens': [token_hash(user)]} for user in policy.users},
                    'rules': policy.rules, 'otherwise': 'deny'}, out)
     os.chmod(path, 0o644)
-    lab.dsp('--policy', path)
+    start(lab, path)
     for test, name in zip(policy.tests, policy.names):
         with report.case(name):
             ask(lab, test)

@@ -47,13 +47,14 @@ void mount_lookup_run(struct mount_lookup *l);
 const struct mount_info *mount_lookup_find(const struct mount_lookup *l, struct span source);
 
 /*
- * Makes *ret, which is NULL at first, a look-up of all mount sources of facts (devices: and of its
- * devices) and, where there are any, of the paths of rules; it stays NULL when there are none. The
- * caller releases it in any case. With too many sources the facts say that the request is
- * unreadable. -1 and e: no memory.
+ * Makes *ret, which is NULL at first, a look-up of all mount sources of facts (kinds, as
+ * rules_compared_kinds has them: and of what rules compare besides) and, where there are any, of
+ * the paths of rules and of dockerd's; it stays NULL when there are none. The caller releases it in
+ * any case. With too many sources the facts say that the request is unreadable. -1 and e: no
+ * memory.
  */
 MUST_USE int mount_lookup_collect(struct facts *facts, struct span_list paths,
-	struct span socket_dir, bool devices, pid_t docker, struct mount_lookup **ret,
+	struct span socket_dir, unsigned kinds, pid_t docker, struct mount_lookup **ret,
 	struct err *e);
 
 /*

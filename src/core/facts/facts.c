@@ -183,6 +183,39 @@ static int parse_query(const struct request *rq, struct facts *f, char *room, st
 	return 0;
 }
 
+static const struct span below_data_root[] = {
+	[DOCKER_VOLUMES] = SPAN_INIT("/var/lib/docker/volumes"),
+	[DOCKER_PLUGINS] = SPAN_INIT("/var/lib/docker/plugins"),
+	[DOCKER_SWARM] = SPAN_INIT("/var/lib/docker/swarm/docker-state.json"),
+};
+
+struct span docker_path_usual(enum docker_path p)
+{
+	return below_data_root[p];
+}
+
+static void set_usual_paths(struct facts *f)
+{
+	for (size_t i = 0; i < DOCKER_PATHS; i++)
+		f->docker_paths[i] = (struct rule_path){ .text = below_data_root[i] };
+}
+
+int facts_set_data_root(struct facts *f, struct span data_root, struct err *e)
+{
+	set_usual_paths(f);
+	for (size_t i = 0; data_root.n > 0 && i < DOCKER_PATHS; i++) {
+		struct span rest = span_after(below_data_root[i], strlen("/var/lib/docker"));
+		char *text = attributes_alloc(&f->attributes, data_root.n + rest.n);
+
+		if (!text)
+			return FAIL(e, ENOMEM, "a request's mounts");
+		memcpy(text, data_root.s, data_root.n);
+		memcpy(text + data_root.n, rest.s, rest.n);
+		f->docker_paths[i].text = (struct span){ text, data_root.n + rest.n };
+	}
+	return 0;
+}
+
 int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 {
 	char *room = ret->small;
@@ -196,6 +229,7 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	ret->maybe = (struct powerset){ { 0 } };
 	ret->rule_paths = NULL;
 	ret->rule_path_count = 0;
+	set_usual_paths(ret);
 	ret->powers = (struct powerset){ { 0 } };
 	ret->attributes = (struct attributes){ .count = 0 };
 	ret->reading = READING_EXACT;
@@ -304,6 +338,7 @@ static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
 	const struct mount_info *info = mount.mount_info ? mount.mount_info : &not_looked_up;
 	char *clean = attributes_alloc(&f->attributes, mount.text.n + 1);
 	struct span path = { clean, 0 };
+	struct span plugins = f->docker_paths[DOCKER_PLUGINS].text;
 	bool mounted = mount.power == POWER_HOST_MOUNTS;
 	int rc = 0;
 
@@ -320,7 +355,8 @@ static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
 		rc |= add_mount_power(f, &mount, POWER_DOCKER_SOCKET);
 	if (mounted && (info->device || path_within(path, SPAN("/dev"))))
 		rc |= add_mount_power(f, &mount, POWER_DEVICES);
-	if (info->dsp_file || path_is_dsp_file(path, socket_dir))
+	if (info->dsp_file || path_is_dsp_file(path, socket_dir) || path_within(path, plugins) ||
+		path_within(span_of(info->path), plugins))
 		rc |= add_mount_power(f, &mount, POWER_DSP_FILES);
 	return rc;
 }

@@ -96,9 +96,8 @@ int powers_from_lacks(struct facts *f, const struct power_rule *rule, const stru
 
 /*
  * Whether a name may be an id of the swarm (25 letters and digits), or the start of one.
- * anything: a service takes a single character of it (measured on 20.10). Elsewhere dockerd knows
- * the swarm's networks and volumes only where the node is in a swarm; there dsp takes what looks
- * like the start of an id that tools show (12 characters) for one.
+ * anything: a single character of it is enough, as dockerd has it (daemon/network.go FindNetwork,
+ * daemon/cluster/helpers.go). Otherwise what looks like an id that tools show (12 characters).
  */
 static bool may_be_swarm_id(struct span name, bool anything)
 {
@@ -163,8 +162,10 @@ static int add_network(struct facts *f, const struct power_rule *rule, struct sp
 		item.implied = true;
 	}
 	item.whole = span_starts(name, SPAN("container:"));
-	item.maybe_id = !item.whole && may_be_network_id(name, takes_swarm_ids(rule)) &&
-		!text_in_list(name, "ingress,bridge,none,host,default");
+	if (item.whole || text_in_list(name, "ingress,bridge,none,host,default"))
+		return power_rule_apply(f, rule, item);
+	item.maybe_id = may_be_network_id(name, takes_swarm_ids(rule));
+	item.maybe_swarm = may_be_swarm_id(name, true);
 	return power_rule_apply(f, rule, item);
 }
 
@@ -193,6 +194,7 @@ int powers_from_volume_name(
 	struct attribute item = { .text = json_value_text(node->value) };
 
 	item.maybe_id = may_be_swarm_id(item.text, takes_swarm_ids(rule));
+	item.maybe_swarm = may_be_swarm_id(item.text, true);
 	return power_rule_apply(f, rule, item);
 }
 

@@ -281,18 +281,24 @@ static void check_whole(struct review *r, const struct rule *rule)
 	}
 }
 
-/* Any name may stand for an image with a listed id. */
+/* Any name may stand for a thing with a listed id. */
 static void check_ids(struct review *r, const struct rule *rule)
 {
-	const struct list *images = &rule->lists[LIST_IMAGES];
+	static const enum list_kind kinds[] = { LIST_IMAGES, LIST_NETWORKS, LIST_VOLUMES };
+	static const char *const one[] = { "image", "network", "volume" };
 
-	for (size_t i = 0; i < images->count; i++) {
-		if (!span_starts(images->items[i].text, SPAN("sha256:")))
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		const struct list *list = &rule->lists[kinds[k]];
+		size_t i = 0;
+
+		while (i < list->count && !list_item_is_id(kinds[k], list->items[i].text))
+			i++;
+		if (i == list->count)
 			continue;
 		findings_warning(r->findings, rule->at,
-			"an id in its images matches every image, since any name may stand for it: "
-			"deny names");
-		return;
+			"an id in its %s matches every %s, since any name may stand for it: "
+			"deny names",
+			list_name(kinds[k]), one[k]);
 	}
 }
 

@@ -137,8 +137,7 @@ static bool touches_image(const struct pattern *p, const struct attribute *d)
 
 	if (d->kind != ATTRIBUTE_IMAGE)
 		return false;
-	if (span_starts(p->text, SPAN("sha256:")) || glob_matches(p->text, text) ||
-		glob_matches(listed, name))
+	if (glob_matches(p->text, text) || glob_matches(listed, name))
 		return true;
 	while (at > 0 && name.s[at - 1] != ':' && name.s[at - 1] != '/')
 		at--;
@@ -151,15 +150,10 @@ static bool touches_image(const struct pattern *p, const struct attribute *d)
 		glob_may_match(p->text, name, ':', "/:@");
 }
 
-/* A mount of the host's files where Docker keeps the listed volume, or all of them. */
-static bool holds_volume(const struct pattern *p, const struct attribute *d)
+/* Whether source holds the directory of volumes, or is below that of the listed volume. */
+static bool is_of_volume(struct span glob, struct span source, struct span volumes)
 {
-	const struct span volumes = SPAN_INIT("/var/lib/docker/volumes");
-	struct span source = source_of(d);
-
-	if (d->any_file || (d->mount_info && d->mount_info->unknown))
-		return true;
-	if (d->kind != ATTRIBUTE_MOUNT)
+	if (source.n == 0 || volumes.n == 0)
 		return false;
 	if (path_within(volumes, source))
 		return true;
@@ -167,15 +161,40 @@ static bool holds_volume(const struct pattern *p, const struct attribute *d)
 		return false;
 	source = span_after(source, volumes.n + 1);
 	source.n = span_find(source, '/');
-	return glob_matches(p->text, source);
+	return glob_matches(glob, source);
 }
 
-/* Whether a listed name is an id, as tools show them; the thing has a name too. */
-static bool is_id(struct span text)
+/* A mount of the host's files where Docker keeps the listed volume, or all of them. */
+static bool holds_volume(
+	const struct pattern *p, const struct attribute *d, const struct facts *facts)
 {
-	enum { SHORT_ID = 12, ID = 64 };
+	const struct rule_path *volumes = &facts->docker_paths[DOCKER_VOLUMES];
+	const struct mount_info *info = d->mount_info;
 
-	return (text.n == SHORT_ID || text.n == ID) && text_is_hex(text);
+	if (d->any_file || (info && info->unknown))
+		return true;
+	if (d->kind != ATTRIBUTE_MOUNT)
+		return false;
+	/* The usual directory counts too: a dockerd whose command line dsp does not see has it. */
+	if (is_of_volume(p->text, source_of(d), volumes->text) ||
+		is_of_volume(p->text, d->clean, volumes->text) ||
+		is_of_volume(p->text, source_of(d), docker_path_usual(DOCKER_VOLUMES)))
+		return true;
+	/* The same directory under another path, as where it is mounted twice. */
+	return info && volumes->info &&
+		(is_of_volume(p->text, span_of(info->path), span_of(volumes->info->path)) ||
+			is_of_volume(p->text, span_of(info->place), span_of(volumes->info->place)));
+}
+
+/*
+ * Whether a name may be the start of an id of the swarm's: dockerd takes a name first, but dsp does
+ * not know which there are. Only where dsp sees that dockerd has no state of a swarm is it none.
+ */
+static bool may_be_of_swarm(const struct attribute *d, const struct facts *facts)
+{
+	const struct mount_info *state = facts->docker_paths[DOCKER_SWARM].info;
+
+	return d->maybe_swarm && (!state || state->unknown || state->inode != 0);
 }
 
 /*
@@ -198,8 +217,8 @@ static bool touches(
 	if (d->whole)
 		return true;
 	if (may_hold(k, d))
-		return k == LIST_MOUNTS || holds_volume(p, d);
-	if (k == LIST_NETWORKS && is_id(p->text))
+		return k == LIST_MOUNTS || holds_volume(p, d, q->facts);
+	if (list_item_is_id(k, p->text))
 		return true;
 	switch (k) {
 	case LIST_MOUNTS:
@@ -218,7 +237,7 @@ static bool touches(
 	case LIST_COUNT:
 		break;
 	}
-	return d->maybe_id || covers(q, k, p, d);
+	return d->maybe_id || may_be_of_swarm(d, q->facts) || covers(q, k, p, d);
 }
 
 /* --- rules -------------------------------------------------------------------------------------*/

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
 
 const char *list_name(enum list_kind k)
 {
@@ -43,13 +44,49 @@ bool list_concerns(enum list_kind k, const struct attribute *d)
 		d->kind == list_attribute(k);
 }
 
-bool rules_have_devices(const struct rules *rules)
+/* 25 letters and digits, or 12 of them with both. */
+static bool is_swarm_id(struct span text)
 {
-	for (size_t i = 0; rules && i < rules->count; i++) {
-		if (rules->items[i].lists[LIST_DEVICES].given)
-			return true;
+	enum { SHORT_ID = 12, SWARM_ID = 25 };
+	size_t digits = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		bool digit = text.s[i] >= '0' && text.s[i] <= '9';
+
+		if (!digit && !(text.s[i] >= 'a' && text.s[i] <= 'z'))
+			return false;
+		digits += digit;
 	}
-	return false;
+	return text.n == SWARM_ID || (text.n == SHORT_ID && digits > 0 && digits < text.n);
+}
+
+bool list_item_is_id(enum list_kind k, struct span text)
+{
+	enum { SHORT_ID = 12, ID = 64 };
+	bool engine = (text.n == SHORT_ID || text.n == ID) && text_is_hex(text);
+
+	if (k == LIST_IMAGES)
+		return span_starts(text, SPAN("sha256:"));
+	if (k == LIST_NETWORKS)
+		return engine || is_swarm_id(text);
+	return k == LIST_VOLUMES && is_swarm_id(text);
+}
+
+unsigned rules_compared_kinds(const struct rules *rules)
+{
+	unsigned kinds = 0;
+
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		const struct rule *r = &rules->items[i];
+
+		if (r->lists[LIST_DEVICES].given)
+			kinds |= 1u << ATTRIBUTE_DEVICE;
+		if (r->deny && r->lists[LIST_VOLUMES].given)
+			kinds |= 1u << ATTRIBUTE_VOLUME;
+		if (r->deny && r->lists[LIST_NETWORKS].given)
+			kinds |= 1u << ATTRIBUTE_NETWORK;
+	}
+	return kinds;
 }
 
 bool rule_has_lists(const struct rule *rule)

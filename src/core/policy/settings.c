@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "dsp/core/facts/paths.h"
+
 static const struct profile_info profiles[PROFILE_COUNT] = {
 	[PROFILE_GUARD] = { "guard",
 		"everything is allowed except exec, kill, delete, plugin_control, dsp_files, unknown (the default)" },
@@ -134,6 +136,13 @@ static int parse_policy(struct settings *s, struct span value, struct err *e)
 	return copy_text(s->policy, sizeof(s->policy), "DSP_POLICY", value, e);
 }
 
+static int parse_data_root(struct settings *s, struct span value, struct err *e)
+{
+	if (!path_is_clean(value) || value.n < 2)
+		return FAIL(e, 0, "DSP_DATA_ROOT: not an absolute path without \".\" and \"..\"");
+	return copy_text(s->data_root, sizeof(s->data_root), "DSP_DATA_ROOT", value, e);
+}
+
 /* A row of flags.tab that is a setting has a row here, or begins with DSP_AUDIT. */
 static const struct {
 	struct span name;
@@ -144,6 +153,7 @@ static const struct {
 	{ SPAN_INIT("DSP_ON_BROKEN"), parse_on_broken },
 	{ SPAN_INIT("DSP_MODE"), parse_mode },
 	{ SPAN_INIT("DSP_POLICY"), parse_policy },
+	{ SPAN_INIT("DSP_DATA_ROOT"), parse_data_root },
 	{ SPAN_INIT("DSP_SOCKET"), parse_socket },
 };
 

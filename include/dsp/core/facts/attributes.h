@@ -56,8 +56,7 @@ struct mount_info {
 	 * mounted. Terminated; empty: not known, or too long.
 	 */
 	char place[256];
-	uint64_t file_system,
-		inode; /* and its inode there, by which hard links are known; 0: not known */
+	uint64_t file_system, inode; /* its inode there, which hard links share; 0: not known */
 };
 
 /* How far down a read-only mount is read-only, where something is mounted below its source. */
@@ -74,6 +73,7 @@ struct attribute {
 	enum depth depth; /* of a read-only mount */
 	/* In how many ways the thing may be another than text says; rule_match.c reads them. */
 	bool maybe_id;     /* of an image or a network: text may be an id instead of a name */
+	bool maybe_swarm;  /* of a network or volume: in a swarm text may be the start of an id */
 	bool all_tags;     /* of an image: text is a repository, and each tag of it is meant */
 	bool whole;        /* anything of its kind may be meant; text is "*" */
 	bool implied;      /* the request does not say it: dockerd takes it by default */
@@ -81,10 +81,9 @@ struct attribute {
 	bool anywhere;     /* of a mount: dsp cannot know its source, as of a template */
 	struct span field; /* the name of the body's field or the query's parameter; static */
 	struct span text;
-	struct span plain;       /* of an image: text as reference_plain writes it */
-	struct span clean;       /* of a mount: text as path_clean makes it; empty: not yet known */
-	struct span target;      /* of a mount, as the next ones */
-	struct span propagation; /* empty: not given */
+	struct span plain; /* of an image: text as reference_plain writes it */
+	struct span clean; /* of a mount: text as path_clean makes it; empty: not yet known */
+	struct span target, propagation;     /* of a mount; propagation may be empty: not given */
 	const struct mount_info *mount_info; /* NULL: not looked up; not owned */
 };
 

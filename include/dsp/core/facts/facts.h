@@ -27,6 +27,17 @@ struct rule_path {
 	const struct mount_info *info; /* NULL: not looked up */
 };
 
+/* Directories and files of dockerd that say what a name is. */
+enum docker_path {
+	DOCKER_VOLUMES, /* holds a directory for each volume */
+	DOCKER_PLUGINS, /* managed plugins */
+	DOCKER_SWARM,   /* a file, which is there where the node is in a swarm */
+	DOCKER_PATHS,
+};
+
+/* Its path where dockerd's data directory is /var/lib/docker. */
+struct span docker_path_usual(enum docker_path p);
+
 struct facts {
 	const struct route *route; /* NULL: unroutable, or no row of routes.tab matches */
 	struct target target;
@@ -44,6 +55,7 @@ struct facts {
 	struct powerset maybe; /* that sources give, if they are what dsp cannot see */
 	struct rule_path *rule_paths; /* in the order of the rules; lives with the attributes */
 	size_t rule_path_count;       /* 0: not looked up */
+	struct rule_path docker_paths[DOCKER_PATHS];
 	enum reading reading;
 	/* What is wrong, "its body ...": reading is not exact, or no route has such a method. */
 	struct err doubt;
@@ -63,6 +75,12 @@ struct facts {
 MUST_USE int facts_parse(const struct request *rq, struct facts *ret, struct err *e);
 
 void facts_free(struct facts *f);
+
+/*
+ * Says where dockerd's data directory is, a clean path; empty: the usual one, as facts_parse takes
+ * it. -1 and e: no memory.
+ */
+MUST_USE int facts_set_data_root(struct facts *f, struct span data_root, struct err *e);
 
 /* Whether text is a path of the host that is to be looked up: of a mount, or a device. */
 bool attribute_is_source(const struct attribute *a);

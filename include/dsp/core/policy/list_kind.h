@@ -27,4 +27,10 @@ enum attribute_kind list_attribute(enum list_kind k);
 /* Whether a list of this kind speaks of an attribute. */
 bool list_concerns(enum list_kind k, const struct attribute *d);
 
+/*
+ * Whether an item of a list of images, networks or volumes is an id, whole or as tools show it: the
+ * thing has a name too, so that for a deny list any name may stand for it.
+ */
+bool list_item_is_id(enum list_kind k, struct span text);
+
 #endif

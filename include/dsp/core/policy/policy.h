@@ -37,6 +37,7 @@ struct policy {
 	size_t proxy_rule_count;
 	char names[528];                /* of this plugin, comma separated */
 	char socket_dir[256];           /* the directory of this plugin's socket */
+	char data_root[256];            /* dockerd's data directory; empty: the usual one */
 	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */
 	bool monitor;                   /* would-be denials are recorded and allowed */
 	const struct rules *file_rules; /* of the policy file, borrowed; NULL: there is none */

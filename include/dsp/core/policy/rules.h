@@ -86,8 +86,11 @@ struct rules {
 /* The paths of deny rules, to be looked up with the mounts of a request. rules may be NULL. */
 struct span_list rules_paths(const struct rules *rules);
 
-/* Whether a rule has a list of devices, so that these are to be looked up. rules may be NULL. */
-bool rules_have_devices(const struct rules *rules);
+/*
+ * The kinds of attributes, a bit for each, that rules compare with what is on the host: devices,
+ * and names of volumes and networks in deny rules. rules may be NULL.
+ */
+unsigned rules_compared_kinds(const struct rules *rules);
 
 /* Whether a rule has a list of items, such as mounts. */
 bool rule_has_lists(const struct rule *rule);

@@ -43,8 +43,9 @@ struct settings {
 	enum profile profile;
 	bool profile_given;
 	bool deny_when_broken;
-	char socket[256]; /* empty: not given */
-	char policy[256]; /* the policy file; empty: none */
+	char socket[256];    /* empty: not given */
+	char policy[256];    /* the policy file; empty: none */
+	char data_root[256]; /* dockerd's data directory; empty: not given */
 	enum mode mode;
 	struct audit_settings audit;
 	char names[256];               /* of this plugin, comma separated; empty: not given */
