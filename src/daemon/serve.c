@@ -15,6 +15,7 @@
 #include "dsp/system/log.h"
 #include "dsp/system/signals.h"
 #include "endpoints.h"
+#include "failed_start.h"
 #include "lookup_process.h"
 #include "notify.h"
 #include "plugin_socket.h"
@@ -175,10 +176,17 @@ static int read_manager(struct daemon *d, struct err *e)
 /* With DSP_ON_BROKEN=deny, broken settings are settings that deny everything. */
 static int load(struct daemon *d, struct config **ret, struct err *e)
 {
-	if (config_read(&d->sources, ret, e) == 0)
+	if (config_read(&d->sources, ret, e) == 0) {
+		failed_start_clear();
 		return 0;
+	}
 	if (!*ret || !(*ret)->settings.deny_when_broken)
 		return -1;
+	if (failed_start_mark()) {
+		log_fault("this start fails, so that systemctl reports it; dspd then starts again "
+			  "and denies every request");
+		return -1;
+	}
 	log_fault("%s", e->text);
 	policy_broken(e->text, &(*ret)->policy);
 	return 0;

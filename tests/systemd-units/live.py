@@ -208,6 +208,11 @@ def life(system):
         holds(system.show("StatusText").startswith("BROKEN SETTINGS, everything is denied: /etc/dsp/policy.json"),
               system.show("StatusText"))
         same(system.show("ActiveState"), "active", "the service")
+    with case("broken-settings-restart"):
+        status, text = system.run("systemctl", "restart", "dsp.service")
+        holds(status != 0 and "dsp.service failed" in text, f"systemctl restart is silent: {status} {text}")
+        holds("policy.json" in system.ask()["ping"], "it does not deny after that")
+        holds("policy.json" in system.run("systemctl", "status", "dsp.service")[1], "systemctl status has no reason")
 
 
 def manual_units(system):

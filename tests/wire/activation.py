@@ -276,6 +276,28 @@ def broken_at_the_start():
         same(ask(manager.path)[1]["Allow"], False, "an answer")
 
 
+def broken_starts_are_loud():
+    """The first start fails, which systemctl reports; the next denies. So does each pair of starts after it."""
+    with directory() as where:
+        env = os.path.join(where, "dsp.env")
+        write(env, "ALLOW_EXEX=1\n")
+        flags = {"DSP_ON_BROKEN": "deny", "RUNTIME_DIRECTORY": where}
+        with managed(where, "--env-file", env, flags=flags) as manager:
+            same([value for _, kind, value in manager.events if kind == "end"], [78], "the first start")
+            holds("ALLOW_EXEX" in said(where) and "this start fails" in said(where), said(where))
+            same(ask(manager.path)[1]["Allow"], False, "an answer")
+            seen = len(manager.events)
+            manager.process.terminate()
+            manager.wait_for("end", lambda value: value == 78, seen)
+            manager.wait_ready(seen)
+            write(env, "ALLOW_EXEC=1\n")
+            seen = len(manager.events)
+            manager.process.terminate()
+            manager.wait_ready(seen)
+            same([value for _, kind, value in manager.events[seen:] if kind == "end"], [0], "a start with good settings")
+        same("start-failed" in os.listdir(where), False, "the mark")
+
+
 @contextlib.contextmanager
 def notified(where, address, **more):
     """A dsp with a socket of its own that is told to notify there."""
@@ -491,5 +513,6 @@ if __name__ == "__main__":
     sys.exit(run([
         serves_what_is_handed_over, the_path_names_the_plugin, wrong_sockets, a_long_path, meant_for_another_process,
         another_path, what_waits_is_for_the_next_one, its_directory_is_gone, ready_reload_stop, a_reload_by_command, broken_at_the_start,
+        broken_starts_are_loud,
         nobody_listens, nobody_reads, signs_in_time, other_watchdog, stopped_is_started_again,
         restarted_under_load, killed_under_load]))
