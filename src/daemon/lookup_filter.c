@@ -29,7 +29,6 @@ static const int allowed[] = {
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(read),
 	SCMP_SYS(write),
-	SCMP_SYS(sendto),
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
 	SCMP_SYS(close),

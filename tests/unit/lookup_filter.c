@@ -101,6 +101,9 @@ static int changes_nothing(void)
 	REFUSED(chroot("/tmp"));
 	REFUSED(mkdir("/tmp/none", 0700));
 	REFUSED(socket(AF_UNIX, SOCK_STREAM, 0));
+	/* Whatever descriptor it got: no message to an address. */
+	REFUSED(syscall(SYS_sendto, 0, bytes, 1, 0, bytes, sizeof(bytes)));
+	REFUSED(syscall(SYS_sendmsg, 0, bytes, 0));
 	REFUSED(syscall(SYS_ioctl, 0, 0, NULL));
 	REFUSED(syscall(SYS_bpf, 0, NULL, 0));
 	MUST(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==

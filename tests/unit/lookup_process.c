@@ -433,6 +433,11 @@ static void answers_out_of_order(void **state)
 	memcpy(some, right, sizeof(right));
 	memset(some[1].path, 'x', sizeof(some[1].path));
 	assert_int_equal(fed(some, sizeof(some)), EPROTO);
+	memcpy(some, right, sizeof(right));
+	some[1].node = 'x';
+	assert_int_equal(fed(some, sizeof(some)), EPROTO);
+	some[1].node = 'c';
+	assert_int_equal(fed(some, sizeof(some)), 0);
 	/* Any bytes: an answer, or none. */
 	for (int i = 0; i < 2000; i++) {
 		memcpy(some, right, sizeof(right));

@@ -257,6 +257,7 @@ static void long_ones(void **state)
 {
 	enum { LONG = 100000 };
 	char *text = malloc(LONG + 1);
+	char name[NAME_MAX + 3];
 
 	(void)state;
 	assert_non_null(text);
@@ -264,6 +265,12 @@ static void long_ones(void **state)
 	text[0] = '/';
 	text[LONG] = '\0';
 	fails(text, "\" could not be looked up: File name too long");
+	/* Not even of one byte too much the beginning counts. */
+	(void)snprintf(name, sizeof(name), "/%0*d", NAME_MAX, 0);
+	make_directory(place(name));
+	is(place(name), "s", NULL);
+	(void)snprintf(name, sizeof(name), "/%0*d", NAME_MAX + 1, 0);
+	fails(place(name), "\" could not be looked up: File name too long");
 	for (size_t i = 0; i < LONG; i += 2)
 		text[i] = '/';
 	fails(text, "\" could not be looked up: File name too long");
