@@ -93,7 +93,7 @@ GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/report_css.h
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(sort $(wildcard $(1:%=src/%/*.c)))))
 CORE := $(call objects,core/base core/parse core/facts core/policy core/record)
 COMMON := $(call objects,system protocol host config audit)
-DAEMON := $(call objects,daemon)
+DSPD := $(call objects,daemon)
 TOOL := $(call objects,dockerd explain doctor learn report cli)
 MAINS := $(B)/src/daemon/main.o $(B)/src/cli/main.o
 
@@ -110,7 +110,7 @@ $(B)/dspd $(B)/dsp:
 # From an archive the linker takes only what a program needs: a test links all of them.
 $(B)/libdsp-core.a: $(CORE)
 $(B)/libdsp-common.a: $(COMMON)
-$(B)/libdsp-daemon.a: $(DAEMON)
+$(B)/libdsp-daemon.a: $(DSPD)
 $(B)/libdsp-tool.a: $(TOOL)
 ARCHIVES := $(patsubst %,$(B)/libdsp-%.a,tool daemon common core)
 $(B)/%.a:
@@ -144,7 +144,7 @@ $(B)/gen/report_css.h: src/report/report.css
 	$(Q)$(AWK) '{ gsub(/[\\"]/, "\\\\&"); sub(/^\t+/, ""); print "\"" $$0 "\\n\"," }' $< > $@.new
 	$(Q)mv $@.new $@
 
--include $(patsubst %.o,%.d,$(CORE) $(COMMON) $(DAEMON) $(TOOL) $(MAINS))
+-include $(patsubst %.o,%.d,$(CORE) $(COMMON) $(DSPD) $(TOOL) $(MAINS))
 
 # --- for the people who work on it ---------------------------------------------------------------
 
