@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import random
+import re
 import threading
 
 import ask
@@ -39,31 +40,59 @@ class Asker:
         self.lock = threading.Lock()
 
     def read(self, target, text):
-        """(powers, things, why it is denied in guard) of a request."""
+        """(facts, why it is denied in guard) of a request."""
         question = {'RequestMethod': 'POST', 'RequestUri': target, 'RequestBody': base64.b64encode(text).decode(),
                     'RequestHeaders': {'Content-Type': 'application/json', 'Content-Length': str(len(text))}}
         with self.lock:
             told, why = self.ask.ask(question, {}, explain=True).account()
         check(told, why)
-        things = {(d['kind'], d['text']): d for d in told['details'] if d['kind'] in KINDS}
-        return set(told['powers']), things, told['reason']
+        named = [d for d in told['details'] if d['kind'] in KINDS]
+        things = {(d['kind'], d['text'], d['kind'] == 'mount' and not d['read_only']) for d in named}
+        return Facts(told['powers'], things, (d['kind'] for d in named if d['whole'] or d['maybe_id'])), told['reason']
 
 
 class Facts:
-    """The powers and things of one or more requests together."""
+    """The powers of one or more requests together, and the things that they name: {(kind, text, writable)}."""
 
-    def __init__(self, powers=(), things=()):
+    def __init__(self, powers=(), things=(), any_of=()):
         self.powers = set(powers)
-        self.things = dict(things)
+        self.things = set(things)
+        self.any_of = set(any_of)    # kinds of which a request leaves open which one: by an id, or all of them
 
     def __or__(self, other):
-        return Facts(self.powers | other.powers, {**self.things, **other.things})
+        return Facts(self.powers | other.powers, self.things | other.things, self.any_of | other.any_of)
+
+    def holds(self, thing):
+        kind, text, writable = thing
+        if kind in self.any_of or thing in self.things or (kind, text, True) in self.things:
+            return True
+        return kind == 'port' and any(port_within(text, asked) for of, asked, _ in self.things if of == 'port')
 
     def lack(self, shown):
         """What is shown and not here."""
-        # A request may leave open which one: by an id, or for ports, by leaving the host's port to dockerd.
-        any_of = {kind for (kind, _), d in self.things.items() if d['whole'] or d['maybe_id'] or kind == 'port'}
-        return sorted(shown.powers - self.powers), sorted(t for t in shown.things if t not in self.things and t[0] not in any_of)
+        return sorted(shown.powers - self.powers), sorted(thing for thing in shown.things if not self.holds(thing))
+
+
+def port_parts(text):
+    """(address, ports of the host, ports of the container, protocol) of "127.0.0.1:8000-8010:80/tcp"; what is left out is ''."""
+    address, host, inner = re.fullmatch(r'(?:(?:(.*):)?([0-9-]*):)?([0-9-]+(?:/\w+)?)', text).groups('')
+    ports, _, protocol = inner.partition('/')
+    return address.strip('[]'), host, ports, protocol or 'tcp'
+
+
+def range_within(inner, outer):
+    """Whether the ports are among those, where '' is any."""
+    first, _, last = outer.partition('-')
+    begin, _, end = inner.partition('-')
+    return not outer or (inner != '' and int(first) <= int(begin) and int(end or begin) <= int(last or first))
+
+
+def port_within(shown, asked):
+    """Whether dockerd could choose the port for what was asked."""
+    if '*' in (shown, asked):
+        return asked == '*'
+    (address, host, inner, protocol), (address2, host2, inner2, protocol2) = port_parts(shown), port_parts(asked)
+    return protocol == protocol2 and address2 in ('', '0.0.0.0', '::', address) and range_within(host, host2) and range_within(inner, inner2)
 
 
 class Peer:
@@ -122,12 +151,12 @@ class Worker(threading.Thread):
     def compare(self, target, asked, seen, before=Facts()):
         """Fails for what is seen and was not asked, nor there before."""
         oracle = self.oracle
-        powers, things, reason = oracle.asker.read(target, asked)
+        read, reason = oracle.asker.read(target, asked)
         if reason in ('unreadable', 'dsp_files', 'plugin_control'):
             return    # guard denies it
-        more, shown, why = oracle.asker.read('/containers/create' if target.endswith('/update') else target, json.dumps(seen).encode())
+        shown, why = oracle.asker.read('/containers/create' if target.endswith('/update') else target, json.dumps(seen).encode())
         check(why != 'unreadable', 'what inspect shows cannot be read: %s' % json.dumps(seen))
-        unread, unseen = (Facts(powers, things) | oracle.default | before).lack(Facts(more, shown))
+        unread, unseen = (read | oracle.default | before).lack(shown)
         check(not unread and not unseen, 'not read: %s %s in %s %s, of which came %s' % (unread, unseen, target, asked.decode(), json.dumps(seen)))
 
     # --- what dockerd makes of it ---------------------------------------------------------------
@@ -170,7 +199,7 @@ class Worker(threading.Thread):
         self.peer.call('DELETE', '/containers/%s?force=1&v=1' % name)
         if status != 200:
             return False
-        facts = Facts(*self.oracle.asker.read('/containers/create', json.dumps(before).encode())[:2])
+        facts = self.oracle.asker.read('/containers/create', json.dumps(before).encode())[0]
         self.compare('/containers/%s/update' % name, asked, seen, facts)
         return True
 
@@ -235,14 +264,15 @@ class Oracle:
         lab.raw('POST', '/networks/create', body={'Name': 'conf', 'ConfigOnly': True})
         lab.works('volume', 'create', 'data')
         lab.start_container('donor', '--ipc', 'shareable')
-        self.names = {'D': lab.directory, 'lan': json.loads(lab.raw('GET', '/networks/lan').text)['Id'],
-                      'bb': json.loads(lab.raw('GET', '/images/bb/json').text)['Id']}
         seen = json.loads(lab.raw('GET', '/containers/donor/json').text)
+        os.symlink('/usr/share', lab.directory + '/link')
+        self.names = {'D': lab.directory, 'donor': seen['Id'], 'lan': json.loads(lab.raw('GET', '/networks/lan').text)['Id'],
+                      'bb': json.loads(lab.raw('GET', '/images/bb/json').text)['Id']}
         host = seen['HostConfig']
         self.samples = {**seen['Config'], **host}
         given = {key: host[key] for key in ('CgroupnsMode', 'MaskedPaths', 'ReadonlyPaths', 'Runtime')}
-        powers, things, _ = self.asker.read('/containers/create', json.dumps({'Image': 'bb', 'HostConfig': given}).encode())
-        self.default = Facts(powers, {key: thing for key, thing in things.items() if key[0] == 'runtime'})
+        facts = self.asker.read('/containers/create', json.dumps({'Image': 'bb', 'HostConfig': given}).encode())[0]
+        self.default = Facts(facts.powers, {thing for thing in facts.things if thing[0] == 'runtime'})
 
     def run(self):
         self.prepare()
