@@ -73,11 +73,11 @@ static const struct refusal *must_deny(const struct audit *a, const struct audit
 #define CANNOT_KEEP(why)                                                                           \
 	{                                                                                          \
 		REFUSED_AUDIT,                                                                     \
-			"its audit trail cannot be kept: " why                                     \
-			"; see dsp status; DSP_AUDIT_FULL=drop goes on without"                    \
+			"the audit log cannot be written: " why                                    \
+			"; see dsp status; with DSP_AUDIT_FULL=drop requests go on without it"     \
 	}
-	static const struct refusal failing = CANNOT_KEEP("it cannot be written");
-	static const struct refusal hanging = CANNOT_KEEP("a write of it hangs");
+	static const struct refusal failing = CANNOT_KEEP("a write fails");
+	static const struct refusal hanging = CANNOT_KEEP("a write hangs");
 	static const struct refusal full = CANNOT_KEEP("too many lines wait");
 #undef CANNOT_KEEP
 
@@ -156,7 +156,7 @@ static struct span outcome_fields(struct audit_queue *q, const struct request_ou
 	if (o->status > 0)
 		line_add(&l, "answered with status %u: %s", o->status, target);
 	else
-		line_add(&l, "ended, with no status told: %s", target);
+		line_add(&l, "ended, without a status: %s", target);
 	return audit_queue_fields(q, "outcome", message);
 }
 
@@ -240,7 +240,7 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 	}
 	if (!a || !a->pending || !a->writer) {
 		audit_stop(a);
-		err_set(e, ENOMEM, "the audit trail");
+		err_set(e, ENOMEM, "the audit log");
 		return NULL;
 	}
 	a->in_journal = journal_has_stderr();

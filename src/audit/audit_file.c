@@ -24,7 +24,7 @@ void audit_file_close(struct audit_file *f)
 int audit_file_sync(const struct audit_file *f, struct err *e)
 {
 	if (f->fd >= 0 && f->regular && fdatasync(f->fd) != 0)
-		return FAIL(e, errno, "%s: cannot be brought to the disk", f->path);
+		return FAIL(e, errno, "%s: cannot sync it to the disk", f->path);
 	return 0;
 }
 
@@ -60,9 +60,9 @@ int audit_file_open(struct audit_file *f, struct err *e)
 	if (!f->path)
 		return 0;
 	if (f->fd < 0 && errno == ENXIO)
-		return FAIL(e, 0, "%s: nobody reads it", f->path);
+		return FAIL(e, 0, "%s: no process reads it", f->path);
 	if (f->fd < 0 && errno == ELOOP)
-		return FAIL(e, 0, "%s: a symbolic link; name the file itself", f->path);
+		return FAIL(e, 0, "%s: a symbolic link; name its target", f->path);
 	if (f->fd < 0 || fstat(f->fd, &st) != 0) {
 		err_set(e, errno, "%s", f->path);
 		audit_file_close(f);
@@ -117,7 +117,7 @@ static int rotate(struct audit_file *f, struct err *e)
 		if (rename(from, to) == 0 || errno == ENOENT)
 			continue;
 		/* A log that is too long is better than none. */
-		err_set(e, errno, "%s cannot be set aside as %s, and goes on growing", from, to);
+		err_set(e, errno, "%s: cannot rename it to %s, so it keeps growing", from, to);
 		log_fault("audit: %s", e->text);
 		f->most = 0;
 		return 0;
@@ -169,7 +169,7 @@ static int append(struct audit_file *f, struct span lines, struct err *e)
 		if (n > 0)
 			f->partial += (size_t)n;
 		else if (n == 0 || (errno != EINTR && errno != EAGAIN))
-			return FAIL(e, n < 0 ? errno : 0, "%s: cannot be written", name_of(f));
+			return FAIL(e, n < 0 ? errno : 0, "%s: cannot write it", name_of(f));
 		else if (errno == EAGAIN && poll(&p, 1, PATIENCE_MS) == 0)
 			return FAIL(e, 0, "%s: its reader does not read", name_of(f));
 	}

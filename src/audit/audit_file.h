@@ -1,6 +1,6 @@
 /*
- * The audit log's file: appended to, rotated when it is full, opened anew when it was moved away. A
- * FIFO or a device works too. For one thread.
+ * The audit log's file: appended to, rotated when it is full, opened again after it was moved away.
+ * A FIFO or a device works too. For one thread.
  */
 #ifndef DSP_AUDIT_FILE_H
 #define DSP_AUDIT_FILE_H

@@ -80,7 +80,7 @@ static bool put_repeats(struct audit_queue *q, struct repeat *f)
 	next_id(q, id);
 	audit_record_repeats(&head, f->id, f->type, &q->notice);
 	line_init(&text, message, sizeof(message));
-	line_add(&text, "the same again %llu times: %s", (unsigned long long)f->count, f->id);
+	line_add(&text, "repeated %llu times: %s", (unsigned long long)f->count, f->id);
 	if (!put_notice(q, "repeat", message))
 		return false;
 	repeat_clear(f);
@@ -105,7 +105,7 @@ void audit_queue_report_dropped(struct audit_queue *q)
 	next_id(q, id);
 	audit_record_dropped(&head, q->lost_decisions, &q->notice);
 	line_init(&text, message, sizeof(message));
-	line_add(&text, "%llu lines of the audit trail are missing", (unsigned long long)q->lost);
+	line_add(&text, "%llu lines of the audit log are missing", (unsigned long long)q->lost);
 	if (put_notice(q, "dropped", message))
 		q->lost = q->lost_decisions = 0;
 }

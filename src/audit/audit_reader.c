@@ -220,10 +220,10 @@ static int check_line(const char *where, struct audit_entry *l, struct err *e)
 	size_t i = 0;
 
 	if (json_integer_value(version) != 1)
-		return FAIL(e, 0, "%s:%zu: not a line of an audit trail of version 1", where,
-			l->number);
+		return FAIL(
+			e, 0, "%s:%zu: not a line of an audit log of version 1", where, l->number);
 	if (wrong)
-		return FAIL(e, 0, "%s:%zu: \"%s\" is not what it is in an audit trail", where,
+		return FAIL(e, 0, "%s:%zu: \"%s\" is not what it is in an audit log", where,
 			l->number, wrong);
 	while (i < TYPES && strcmp(types[i].name, type) != 0)
 		i++;
@@ -275,7 +275,7 @@ static int read_line(struct audit_reader *r, size_t *n, struct err *e)
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	while ((c = getc_unlocked(r->file)) != EOF && c != '\n') {
 		if (*n == LINE_MOST)
-			return FAIL(e, 0, "%s:%zu: longer than any line of an audit trail", r->path,
+			return FAIL(e, 0, "%s:%zu: longer than any line of an audit log", r->path,
 				r->number);
 		r->text[(*n)++] = (char)c;
 	}

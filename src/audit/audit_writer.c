@@ -75,7 +75,7 @@ static int write_journal(struct audit_writer *w, const struct line_batch *b, str
 	size_t n = b->fields;
 
 	if (n == 0)
-		n = (size_t)snprintf(record, 64, "MESSAGE=of the audit trail\n");
+		n = (size_t)snprintf(record, 64, "MESSAGE=of the audit log\n");
 	memcpy(record + n, name, NAME);
 	memcpy(record + n + NAME, w->batch, b->bytes);
 	if (w->journal < 0)
@@ -176,7 +176,7 @@ static void set_failing(struct audit_writer *w, const struct err *e)
 	text_copy(span_of(e ? e->text : ""), w->shared.trouble, sizeof(w->shared.trouble));
 	if (e && !was)
 		log_fault("audit: %s; lines wait, and then %s", e->text,
-			w->settings.full == AUDIT_FULL_DENY ? "what they would tell of is denied"
+			w->settings.full == AUDIT_FULL_DENY ? "dspd denies what they would record"
 							    : "are dropped and counted");
 	if (!e && was)
 		log_line("audit: lines are written again");
@@ -241,7 +241,7 @@ struct audit_writer *audit_writer_new(struct err *e)
 
 	if (!w || audit_queue_init(&w->shared.queue, QUEUE_BYTES, e) != 0) {
 		mem_free(w);
-		err_set(e, ENOMEM, "the audit trail");
+		err_set(e, ENOMEM, "the audit log");
 		return NULL;
 	}
 	(void)pthread_mutex_init(&w->mutex, NULL);
@@ -255,7 +255,7 @@ int audit_writer_start(struct audit_writer *w, struct err *e)
 	int rc = pthread_create(&w->thread, NULL, run, w);
 
 	if (rc != 0)
-		return FAIL(e, rc, "a thread for the audit trail");
+		return FAIL(e, rc, "a thread for the audit log");
 	w->started = true;
 	return 0;
 }
@@ -265,7 +265,7 @@ const char *audit_shared_trouble(const struct audit_shared *s)
 	if (s->failing)
 		return s->trouble;
 	if (s->writing_at > 0 && clock_now() - s->writing_at > HANG_MS)
-		return "a write of it hangs";
+		return "a write hangs";
 	return NULL;
 }
 
@@ -312,7 +312,8 @@ void audit_writer_stop(struct audit_writer *w)
 	until.tv_sec += JOIN_SECONDS;
 	if (w->started && pthread_timedjoin_np(w->thread, NULL, &until) != 0) {
 		/* It hangs in a write, and holds what is to be freed until the process ends. */
-		log_fault("audit: the trail's end could not be written in %d s", JOIN_SECONDS);
+		log_fault("audit: the end of the audit log could not be written in %d s",
+			JOIN_SECONDS);
 		return;
 	}
 	queue = &w->shared.queue;

@@ -36,7 +36,7 @@ MUST_USE int audit_writer_start(struct audit_writer *w, struct err *e);
 struct audit_shared *audit_writer_lock(struct audit_writer *w);
 void audit_writer_unlock(struct audit_writer *w);
 
-/* New settings, whose `to` is not AUDIT_TO_AUTO. The file is opened anew in any case. */
+/* New settings, whose `to` is not AUDIT_TO_AUTO. Opens the file again in any case. */
 void audit_writer_configure(struct audit_writer *w, const struct audit_settings *settings);
 
 /* Writes what waits, for at most a second, logs what could not be written, and frees w. */

@@ -14,7 +14,7 @@ struct head {
 int line_queue_init(struct line_queue *q, size_t size, struct err *e)
 {
 	*q = (struct line_queue){ .size = size, .bytes = mem_alloc(size) };
-	return q->bytes ? 0 : FAIL(e, ENOMEM, "the audit trail's queue");
+	return q->bytes ? 0 : FAIL(e, ENOMEM, "the queue of the audit log");
 }
 
 void line_queue_free(struct line_queue *q)

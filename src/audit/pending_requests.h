@@ -1,6 +1,6 @@
 /*
  * Allowed requests whose AuthZRes has not come yet. An AuthZRes names its request by method, target
- * and user alone: like requests that are pending at the same time cannot be told apart. For one
+ * and user alone: it fits all like requests that are pending at the same time. For one
  * thread.
  */
 #ifndef DSP_PENDING_REQUESTS_H

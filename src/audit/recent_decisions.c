@@ -166,11 +166,11 @@ static int parse_cursor(
 
 	if (!parse_number(&rest, &c.lines) || !parse_number(&rest, &c.decisions) ||
 		!parse_number(&rest, &c.time_us) || rest.n > 0)
-		return FAIL(e, EINVAL, "no cursor");
+		return FAIL(e, EINVAL, "not a cursor");
 	if (!span_equal(instance, span_of(recent->instance)))
 		c = (struct cursor){ .time_us = c.time_us };
 	if (c.lines > recent->lines || c.decisions > recent->decisions)
-		return FAIL(e, EINVAL, "no cursor of this dsp");
+		return FAIL(e, EINVAL, "not a cursor of this dspd");
 	*ret = c;
 	return 0;
 }

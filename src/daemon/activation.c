@@ -38,19 +38,19 @@ static int check_kind(int fd, struct err *e)
 	int type = get_int(fd, SO_TYPE);
 
 	if (type < 0)
-		return FAIL(e, errno, "descriptor %d, which was handed over, is no socket", fd);
+		return FAIL(e, errno, "descriptor %d, which was handed over, is not a socket", fd);
 	if (get_int(fd, SO_DOMAIN) != AF_UNIX)
 		return FAIL(e, 0,
-			"the socket that was handed over is no unix socket: "
+			"the socket that was handed over is not a unix socket: "
 			"dockerd finds plugins by a path");
 	if (type != SOCK_STREAM)
 		return FAIL(e, 0,
-			"the socket that was handed over is no stream: "
-			"it takes ListenStream=");
+			"the socket that was handed over is not a stream: "
+			"use ListenStream=");
 	if (get_int(fd, SO_ACCEPTCONN) != 1)
 		return FAIL(e, 0,
 			"the socket that was handed over does not listen: "
-			"it takes Accept=no");
+			"use Accept=no");
 	return 0;
 }
 
@@ -75,7 +75,7 @@ static int read_path(int fd, char *path, size_t cap, struct err *e)
 	if (whole.s[0] != '/')
 		return FAIL(e, 0,
 			"the socket that was handed over has a path without \"/\" at its "
-			"start: from where it is meant is not known");
+			"start; use an absolute path");
 	text_copy(whole, path, cap);
 	return 0;
 }
@@ -98,7 +98,7 @@ static int count_of(const char *pid, const char *fds, struct err *e)
 	if (!pid || !fds)
 		return 0;
 	if (number_of(pid) <= 0)
-		return FAIL(e, 0, "LISTEN_PID is no process's number");
+		return FAIL(e, 0, "LISTEN_PID is not a process id");
 	/* Inherited from a parent process: its descriptors are not meant for us. */
 	if (number_of(pid) != getpid())
 		return 0;

@@ -77,8 +77,8 @@ static void fail(
 static void deny_repeated(const struct service *service, struct call *call)
 {
 	static const struct refusal refusal = { REFUSED_REPEATED,
-		"cannot be decided: it came without its text, as dockerd repeats a question that "
-		"was cut off when dsp ended; try again" };
+		"cannot be decided: dockerd sent it without its text, as it repeats a request that was "
+		"cut off when dspd ended; try again" };
 
 	log_line("denied request: %s", refusal.message);
 	record_refusal(service, call, &refusal);
@@ -92,11 +92,11 @@ static void mark_source_unreadable(struct facts *facts, struct span source)
 	char text[64];
 
 	text_escape(source, text, sizeof(text));
-	err_set(&facts->doubt, 0, "its mount source \"%s\" could not be looked up in %d s", text,
+	err_set(&facts->doubt, 0, "its mount source \"%s\" was not looked up within %d s", text,
 		POOL_DEADLINE_MS / 1000);
 	facts->doubt.code = ETIMEDOUT;
 	facts->reading = READING_UNREADABLE;
-	facts->advice = "try again, or mount something that answers";
+	facts->advice = "try again, or mount another file system";
 }
 
 /* 1: the answer comes later. 0: the facts are complete, or say why not. -1 and e: no memory. */

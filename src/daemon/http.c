@@ -30,9 +30,9 @@ struct http_client {
 	}
 
 static const struct reply no_such_path = ERROR_REPLY(404, "dsp has no such endpoint");
-static const struct reply only_post = ERROR_REPLY(405, "dsp's endpoints take POST only");
+static const struct reply only_post = ERROR_REPLY(405, "dsp's endpoints accept POST only");
 static const struct reply no_memory = ERROR_REPLY(500, "dsp is out of memory");
-static const struct reply too_big = ERROR_REPLY(413, "the request is larger than dsp takes");
+static const struct reply too_big = ERROR_REPLY(413, "the request is too large");
 static const struct reply no_room = ERROR_REPLY(
 	503, "dsp has too many bytes of requests in hand; try again");
 

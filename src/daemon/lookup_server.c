@@ -30,7 +30,7 @@ static int reply(int fd, enum lookup_reply_kind kind, size_t number, const struc
 {
 	struct lookup_reply r = { .kind = kind, .number = (uint32_t)number };
 
-	/* Each of its parts is told: a new one needs a place here and in lookup_stream.c. */
+	/* Each of its parts is copied: a new one needs a place here and in lookup_stream.c. */
 	_Static_assert(sizeof(*found) == 544, "all of struct mount_info");
 	if (found) {
 		r.file_system = found->file_system;
@@ -246,7 +246,7 @@ void lookup_server_keep(int control)
 		if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
 			_exit(EXIT_SUCCESS);
 		log_fault("the look-up process %s; it starts again",
-			child > 0 ? "has ended" : "cannot be started");
+			child > 0 ? "has ended" : "does not start");
 		(void)nanosleep(&pause, NULL);
 	}
 }

@@ -19,15 +19,15 @@ static const struct command dspd_command = {
 	.help = "  --socket PATH    the plugin socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
 		"  --env-file FILE  take the flags from FILE (NAME=value lines), not from the environment\n"
 		"  --policy FILE    the policy file: users, rules (DSP_POLICY)\n"
-		"  --managed        as a managed plugin, which starts as root: give up all rights once\n"
+		"  --managed        as a managed plugin, which starts as root: drop all privileges when\n"
 		"                   the socket is bound, and look up no mount sources\n"
 		"  --help           print this (-h)\n"
 		"  --version        print the version (-V)\n"
 		"\n"
-		"A socket that a service manager hands over (LISTEN_FDS) is served in place of one of its own.\n"
-		"SIGHUP reads env file and policy file anew; an error keeps the old settings.\n"
-		"SIGTERM and SIGINT finish the calls in hand and end it. A wrong setting ends the start with\n"
-		"status 78, or with DSP_ON_BROKEN=deny serves, and denies everything.\n",
+		"dspd listens on the socket of a service manager (LISTEN_FDS) instead of its own, if there is one.\n"
+		"SIGHUP makes it read env file and policy file again; if they are wrong, the old settings stay.\n"
+		"SIGTERM and SIGINT end it, after the requests in hand. With broken settings it does not start\n"
+		"(status 78), or, with DSP_ON_BROKEN=deny, it runs and denies every request.\n",
 };
 
 static int run_daemon(int argc, char **argv)

@@ -43,7 +43,7 @@ static int set_watchdog(struct notify *n, const char *usec, const char *pid, str
 		errno = 0;
 		us = strtoull(pid, &end, 10);
 		if (errno != 0 || end == pid || *end != '\0')
-			return FAIL(e, 0, "WATCHDOG_PID is no process's number");
+			return FAIL(e, 0, "WATCHDOG_PID is not a process id");
 		/* Inherited from a parent process. */
 		if (us != (unsigned long long)getpid())
 			return 0;
@@ -51,7 +51,8 @@ static int set_watchdog(struct notify *n, const char *usec, const char *pid, str
 	errno = 0;
 	us = strtoull(usec, &end, 10);
 	if (errno != 0 || usec[0] < '0' || usec[0] > '9' || *end != '\0' || us < 1000)
-		return FAIL(e, 0, "WATCHDOG_USEC is no number of microseconds that dsp can keep");
+		return FAIL(
+			e, 0, "WATCHDOG_USEC is not a number of microseconds in the range of dspd");
 	us /= 1000;
 	n->watchdog_ms = us < UINT_MAX ? (unsigned)us : UINT_MAX;
 	return 0;

@@ -89,10 +89,11 @@ static int probe(const struct sockaddr_un *address, struct err *e)
 		(void)close(fd);
 	/* A full backlog (EAGAIN) is a busy server, not a dead one. */
 	if (fd >= 0 || why == EAGAIN)
-		return FAIL(e, 0, "%s: another process serves here; stop it or choose another path",
-			path);
+		return FAIL(e, 0,
+			"%s: another process listens here; stop it or choose another path", path);
 	if (why != ECONNREFUSED && why != ENOENT)
-		return FAIL(e, why, "%s: cannot tell whether another process serves here", path);
+		return FAIL(
+			e, why, "%s: cannot find out whether another process listens here", path);
 	return 0;
 }
 
@@ -107,7 +108,8 @@ static int clear_way(const struct sockaddr_un *address, struct err *e)
 		return FAIL(e, errno, "%s", path);
 	}
 	if (!S_ISSOCK(st.st_mode))
-		return FAIL(e, 0, "%s: something that is no socket is in the way", path);
+		return FAIL(
+			e, 0, "%s: this is not a socket; remove it or choose another path", path);
 	if (probe(address, e) != 0)
 		return -1;
 	if (unlink(path) != 0 && errno != ENOENT)

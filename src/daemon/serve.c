@@ -108,15 +108,15 @@ static void on_stop(void *ctx)
 
 /*
  * Without its keeper the look-up process cannot be started again: this process has given up the
- * right to. A service manager starts all anew.
+ * right to. A service manager restarts dspd.
  */
 static void watch_lookups(struct daemon *d)
 {
 	if (d->lookups_ended || d->sources.managed || lookup_process_state().running)
 		return;
 	d->lookups_ended = true;
-	log_fault("the look-up process has ended for good: each mount of the host is denied%s",
-		d->notify.fd >= 0 ? ", until dsp is started again" : "; start dsp again");
+	log_fault("the look-up process cannot be restarted: dspd denies every mount of the host%s",
+		d->notify.fd >= 0 ? " until it is restarted" : "; restart it");
 	if (d->notify.fd >= 0)
 		(void)raise(SIGTERM);
 }

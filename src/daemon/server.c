@@ -179,7 +179,7 @@ static void read_signal(struct server *s)
 	else if (o->on_hangup)
 		o->on_hangup(o->ctx);
 	else
-		log_line("SIGHUP: there is nothing to read anew");
+		log_line("SIGHUP: no env file and no policy file to read again");
 }
 
 /* Milliseconds until the loop must go round even if nothing comes; -1: never. */
@@ -240,7 +240,7 @@ static void trim_memory(struct server *s)
  * At the end of a round, when all that came has been read, answered and written as far as it can
  * be. A loop that turns may still serve nobody, but only as long as it says so: with no descriptor
  * left it tries to accept again, what the lookups owe is refused in time, and a request that does
- * not come to its end is cut. A new process would mend none of these.
+ * not come to its end is cut. A new process would not help.
  */
 static void tick(struct server *s)
 {

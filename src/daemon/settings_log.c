@@ -15,7 +15,7 @@ void log_settings(const struct snapshot *s)
 	struct line l;
 
 	if (c->policy.broken[0]) {
-		log_line("%s: everything is denied; serving %s", DSP_VERSION, c->socket);
+		log_line("%s: every request is denied; listening on %s", DSP_VERSION, c->socket);
 		return;
 	}
 	line_init(&l, text, sizeof(text));
@@ -32,13 +32,12 @@ void log_settings(const struct snapshot *s)
 	if (s->generation > 1)
 		line_add(&l, ", generation %u", s->generation);
 	if (c->policy.mounts_invisible)
-		line_add(&l, "; managed plugin: user %d, mount sources are hidden from it",
-			(int)SANDBOX_ID);
+		line_add(
+			&l, "; managed plugin: user %d, cannot see mount sources", (int)SANDBOX_ID);
 	log_line("%s: profile %s%s%s; serving %s", DSP_VERSION,
 		profile_info(c->policy.profile)->name, text, l.cut ? ", ..." : "", c->socket);
 	if (c->policy.monitor)
-		log_line("MONITOR MODE: denials are only recorded, and everything that they would "
-			 "stop is allowed");
+		log_line("MONITOR MODE: dspd logs denials, and allows the requests");
 }
 
 void log_notices(const struct config *c)
@@ -63,20 +62,21 @@ void log_notices(const struct config *c)
 void log_host_view(bool sees_all)
 {
 	if (!sees_all)
-		log_line(
-			"notice: without CAP_DAC_READ_SEARCH mount sources in directories that "
-			"are closed to this user cannot be seen: each asks for every power that is "
-			"closed");
+		log_line("notice: without CAP_DAC_READ_SEARCH dspd cannot see mount sources in "
+			 "directories that are closed to its user: each counts as every power that "
+			 "is closed");
 	switch (listening_sockets_access(1)) {
 	case LISTENING_KNOWN:
 		break;
 	case LISTENING_GUESSED:
-		log_line("notice: which sockets are dockerd's cannot be seen from here: each one "
-			 "on which root listens counts as docker_socket");
+		log_line(
+			"notice: dspd cannot see which sockets are dockerd's: each socket on which "
+			"root listens counts as docker_socket");
 		break;
 	case LISTENING_UNKNOWN:
-		log_line("notice: on which sockets dockerd listens cannot be seen from here: each "
-			 "directory that is mounted counts as docker_socket, but in profile guard");
+		log_line(
+			"notice: dspd cannot see any listening sockets: each mounted directory counts "
+			"as docker_socket, except in profile guard");
 		break;
 	}
 }
@@ -88,11 +88,11 @@ void write_state_line(const struct snapshot *s, const char *trouble, char *out, 
 
 	line_init(&l, out, room);
 	if (p->broken[0])
-		line_add(&l, "BROKEN SETTINGS, everything is denied: %s", p->broken);
+		line_add(&l, "BROKEN SETTINGS, every request is denied: %s", p->broken);
 	else
 		line_add(&l, "%sprofile %s, generation %u, %s", p->monitor ? "MONITOR MODE: " : "",
 			profile_info(p->profile)->name, s->generation,
-			p->monitor ? "denials are only recorded" : "enforcing");
+			p->monitor ? "denials are only logged" : "enforcing");
 	if (trouble) {
 		line_add(&l, "; the last reload failed: ");
 		line_add_cut(&l, span_of(trouble));

@@ -1,6 +1,6 @@
 /*
- * Who is told of decisions and outcomes: audit log, metrics, recent decisions, and the log. The way
- * of a request hands each event over once and knows none of them by name. Each may be NULL.
+ * The receivers of decisions and outcomes: audit log, metrics, recent decisions, and the log. The
+ * way of a request hands each event over once and knows none of them by name. Each may be NULL.
  */
 #ifndef DSP_SINKS_H
 #define DSP_SINKS_H

@@ -161,7 +161,7 @@ COUNTS = [
 WRONG = [
     ("no JSON", "x\n", ":1: not a JSON object"),
     ("a blank line", json.dumps(line(1)) + "\n\n", ":2: not a JSON object"),
-    ("another version", json.dumps(line(1, v=2)) + "\n", ":1: not a line of an audit trail of version 1"),
+    ("another version", json.dumps(line(1, v=2)) + "\n", ":1: not a line of an audit log of version 1"),
     ("another type", json.dumps(line(1, type="x")) + "\n", ":1: no such type of line"),
     ("a member of another kind", json.dumps(line(1, powers=[1])) + "\n", ":1: \"powers\" is not what it is"),
     ("a negative number", json.dumps(line(1, duration_us=-1)) + "\n", ":1: \"duration_us\" is not"),

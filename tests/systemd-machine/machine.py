@@ -15,7 +15,7 @@ from lab import (  # noqa: E402, F401 (the path is known only now; some are pass
 LAB = os.path.join(HERE, "..", "lab")
 BASE = os.path.join(HERE, "..", "..", "build", "machine")
 DENIED = "authorization denied by plugin dsp: "
-CUT = DENIED + "cannot be decided: it came without its text"
+CUT = DENIED + "cannot be decided: dockerd sent it without its text"
 ENTER = ("-m", "-u", "-i", "-n", "-p", "-C", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
          "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive")
 

@@ -188,7 +188,7 @@ def must_be_kept(host):
     host.settle()
     host.do("systemctl", "stop", *UNITS)
     until(lambda: host.ask("POST", "/containers/kept/stop")[0] is False, "it goes on without a trail")
-    holds("audit trail" in host.ask("POST", "/containers/kept/stop")[1], "the reason")
+    holds("audit log" in host.ask("POST", "/containers/kept/stop")[1], "the reason")
     same(host.ask("GET", "/containers/json")[0], True, "a read that is not in the trail")
     host.do("systemctl", "start", *UNITS)
     until(lambda: host.ask("POST", "/containers/kept/stop")[0], "it denies for ever")

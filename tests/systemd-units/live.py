@@ -95,7 +95,7 @@ def variant(name, drop_ins, capabilities, wanted):
         with case(f"{name}.view"):
             views(system, wanted)
             text = system.journal()
-            holds("notice: which sockets are dockerd's cannot be seen" in text, text)
+            holds("notice: dspd cannot see which sockets are dockerd's" in text, text)
         if name == "shipped":
             with case("look-ups"):
                 lookups(system)
@@ -205,7 +205,7 @@ def life(system):
         system.run("rm", "/etc/dsp/policy.json")
         same(system.run("systemctl", "start", "dsp.socket")[0], 0, "start")
         holds("policy.json" in system.ask()["ping"], "the reason is not told")
-        holds(system.show("StatusText").startswith("BROKEN SETTINGS, everything is denied: /etc/dsp/policy.json"),
+        holds(system.show("StatusText").startswith("BROKEN SETTINGS, every request is denied: /etc/dsp/policy.json"),
               system.show("StatusText"))
         same(system.show("ActiveState"), "active", "the service")
     with case("broken-settings-restart"):

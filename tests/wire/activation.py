@@ -104,10 +104,10 @@ def wrong_sockets():
     with directory() as where, open(os.path.join(where, "file"), "wb") as file:
         at = os.path.join(where, "dsp.sock")
         wrong = [
-            ("no socket", file, "no socket"),
-            ("a datagram socket", listening(socket.SOCK_DGRAM, address=at + "1", listens=False), "no stream"),
-            ("a packet socket", listening(socket.SOCK_SEQPACKET, address=at + "2"), "no stream"),
-            ("TCP", listening(family=socket.AF_INET, address=("127.0.0.1", 0)), "no unix socket"),
+            ("not a socket", file, "not a socket"),
+            ("a datagram socket", listening(socket.SOCK_DGRAM, address=at + "1", listens=False), "not a stream"),
+            ("a packet socket", listening(socket.SOCK_SEQPACKET, address=at + "2"), "not a stream"),
+            ("TCP", listening(family=socket.AF_INET, address=("127.0.0.1", 0)), "not a unix socket"),
             ("a connection", socket.socketpair()[0], "does not listen"),
             ("a name that the kernel chose", listening(address=""), "has no path"),
             ("an abstract name", listening(address=b"\0dsp-test-%d" % os.getpid()), "has no path"),
@@ -228,7 +228,7 @@ def ready_reload_stop():
             same(words_of(manager), ["READY=1\nSTATUS=profile readonly, generation 1, enforcing"], "at the start")
             steps = [
                 ({"mode": "monitor", "rules": []},
-                 ["MONITOR MODE: profile readonly, generation 2, denials are only recorded"]),
+                 ["MONITOR MODE: profile readonly, generation 2, denials are only logged"]),
                 ("{ x", ["MONITOR MODE: profile readonly, generation 2, ", "the last reload failed: " + policy]),
                 ({"rules": [RULE]}, ["profile readonly, generation 3, enforcing"]),
             ]
@@ -271,7 +271,7 @@ def broken_at_the_start():
     """It is ready to deny, and the status says why."""
     with directory() as where, managed(where, flags={"DSP_ON_BROKEN": "deny", "ALLOW_EXEX": "1"}) as manager:
         same(len(words_of(manager)), 1, "words")
-        holds(words_of(manager)[0].startswith("READY=1\nSTATUS=BROKEN SETTINGS, everything is denied: ALLOW_EXEX"),
+        holds(words_of(manager)[0].startswith("READY=1\nSTATUS=BROKEN SETTINGS, every request is denied: ALLOW_EXEX"),
               words_of(manager)[0])
         same(ask(manager.path)[1]["Allow"], False, "an answer")
 

@@ -554,7 +554,7 @@ def denied_without():
         trouble(server, "No such file")
         for i in range(20):
             status, reply = ask(server, "POST", f"/containers/c{i}/stop")
-            holds(status == 200 and not reply["Allow"] and "audit trail" in reply["Msg"], f"{reply}")
+            holds(status == 200 and not reply["Allow"] and "audit log" in reply["Msg"], f"{reply}")
         same(ask(server, "GET", "/containers/json"), ALLOW, "a read that is not in the trail")
         status, reply = ask(server, "POST", "/containers/a/kill")
         holds("ALLOW_KILL" in reply["Msg"], f"a denial keeps its own reason: {reply}")
@@ -566,8 +566,8 @@ def denied_without():
              ["profile", "profile"] + 20 * ["audit"] + ["power", "profile"])
 
 
-HUNG = "its audit trail cannot be kept: a write of it hangs"
-UNSYNCED = "its audit trail cannot be kept: it cannot be written"
+HUNG = "the audit log cannot be written: a write hangs"
+UNSYNCED = "the audit log cannot be written: a write fails"
 MUST = {"DSP_AUDIT_FULL": "deny", "DSP_AUDIT_LOG": "changes"}
 
 
@@ -648,7 +648,7 @@ def failing_sync_denies():
         same(ask(server, "POST", "/containers/second/stop"), ALLOW)
         denied_until_kept(server, UNSYNCED, lambda: None)
         kept(server, path)
-        holds("cannot be brought to the disk: Input/output error" in server.said(), server.said())
+        holds("cannot sync it to the disk: Input/output error" in server.said(), server.said())
 
 
 def failing_sync_goes_on():
@@ -658,7 +658,7 @@ def failing_sync_goes_on():
             same(ask(server, "POST", f"/containers/a{i}/stop"), ALLOW)
             settled(server)
         same([e["name"] for e in read(path)], [f"a{i}" for i in range(10)], "lines")
-        holds("cannot be brought to the disk" in server.said(), server.said())
+        holds("cannot sync it to the disk" in server.said(), server.said())
         server.stop()
 
 
@@ -744,7 +744,7 @@ def reader_gone():
     with trail(name="fifo") as (server, path):
         os.mkfifo(path)
         ask(server, "POST", "/containers/a/stop")
-        trouble(server, "nobody reads it")
+        trouble(server, "no process reads it")
         first = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         settled(server)
         same(len(os.read(first, 65536).split(b"\n")), 2, "lines")
@@ -775,7 +775,7 @@ def hangs():
             eventually(lambda: "hangs" in state(server)["trouble"], "nothing is told")
             end = health()
             same(end.returncode, 1, "health")
-            holds("the audit trail is stuck" in end.stdout, end.stdout)
+            holds("cannot write the audit log: a write hangs" in end.stdout, end.stdout)
             done = threading.Event()
 
             def drain():

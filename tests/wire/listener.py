@@ -83,7 +83,7 @@ def spellings_of_the_path():
                                    env=lib.clean_environment(), stderr=subprocess.DEVNULL)
         try:
             path = os.path.join(where, "dsp.sock")
-            eventually(lambda: os.path.exists(path), "no socket")
+            eventually(lambda: os.path.exists(path), "not a socket")
             time.sleep(0.1)
         finally:
             process.terminate()
@@ -119,7 +119,7 @@ def live_socket_is_not_stolen():
         with dsp(path) as server:
             before = os.lstat(path).st_ino
             for _ in range(5):
-                refuses(path, "another process serves here;")
+                refuses(path, "another process listens here;")
             same(os.lstat(path).st_ino, before, "the socket's inode")
             server.alive()
 
@@ -138,7 +138,7 @@ def busy_socket_is_not_stolen():
                     peer.connect(path)
             except BlockingIOError:
                 pass
-            refuses(path, "another process serves here;")
+            refuses(path, "another process listens here;")
         holds(is_socket(path), "the socket is gone")
 
 
@@ -158,16 +158,16 @@ def something_in_the_way_stays():
         path = os.path.join(where, "dsp.sock")
         with open(path, "w", encoding="ascii") as f:
             f.write("precious")
-        refuses(path, "no socket")
+        refuses(path, "not a socket")
         with open(path, encoding="ascii") as f:
             same(f.read(), "precious", "the file")
         os.unlink(path)
         os.mkdir(path)
-        refuses(path, "no socket")
+        refuses(path, "not a socket")
         holds(os.path.isdir(path), "the directory is gone")
         os.rmdir(path)
         os.mkfifo(path)
-        refuses(path, "no socket")
+        refuses(path, "not a socket")
         holds(stat.S_ISFIFO(os.lstat(path).st_mode), "the pipe is gone")
 
 
@@ -176,17 +176,17 @@ def links_are_not_followed():
     with directory() as where:
         path, target = (os.path.join(where, x) for x in ("dsp.sock", "target"))
         os.symlink(target, path)
-        refuses(path, "no socket")
+        refuses(path, "not a socket")
         with open(target, "w", encoding="ascii"):
             pass
-        refuses(path, "no socket")
+        refuses(path, "not a socket")
         os.unlink(target)
         stale(target)
-        refuses(path, "no socket")
+        refuses(path, "not a socket")
         holds(is_socket(target) and os.path.islink(path), "something is gone")
         os.unlink(target)
         with dsp(target) as server:
-            refuses(path, "no socket")
+            refuses(path, "not a socket")
             server.alive()
 
 

@@ -54,7 +54,7 @@ MUST_USE int audit_start(struct audit *a, struct err *e);
  */
 MUST_USE int audit_try(struct audit *a, const struct audit_settings *settings, struct err *e);
 
-/* Changes the settings. The file is opened anew in any case. */
+/* Changes the settings. Opens the file again in any case. */
 void audit_configure(struct audit *a, const struct audit_settings *settings);
 
 /*
