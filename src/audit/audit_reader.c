@@ -32,35 +32,49 @@ struct audit_reader {
 
 static const char log_prefix[] = "dsp: ";
 
-int audit_reader_open(const char *path, struct audit_reader **ret, struct err *e)
+/* Takes over the stream; NULL: errno says why there is none. */
+static int open_stream(const char *path, FILE *file, struct audit_reader **ret, struct err *e)
 {
-	bool standard_input = strcmp(path, "-") == 0;
-	struct audit_reader *r;
-
+	struct audit_reader *r = file ? mem_alloc(sizeof(*r)) : NULL;
 	struct stat st;
 
-	if (standard_input && isatty(STDIN_FILENO) == 1)
-		return FAIL(e, 0,
-			"name an audit log, or read the journal: journalctl _SYSTEMD_UNIT=dsp.service -o cat --output-fields=DSP_RECORD | dsp ...");
-	r = mem_alloc(sizeof(*r));
-	if (!r)
-		return FAIL(e, ENOMEM, "%s", path);
-	r->path = standard_input ? "standard input" : path;
-	r->file = standard_input ? stdin : fopen(path, "re");
+	if (!r) {
+		err_set(e, file ? ENOMEM : errno, "%s", path);
+		if (file && file != stdin)
+			(void)fclose(file);
+		return -1;
+	}
+	r->path = path;
+	r->file = file;
 	r->number = 0;
 	r->size = 0;
 	r->read = 0;
 	r->truncated = 0;
 	r->ended = false;
-	if (!r->file) {
-		err_set(e, errno, "%s", path);
-		mem_free(r);
-		return -1;
-	}
 	if (fstat(fileno(r->file), &st) == 0 && S_ISREG(st.st_mode))
 		r->size = (uint64_t)st.st_size;
 	*ret = r;
 	return 0;
+}
+
+int audit_reader_open(const char *path, struct audit_reader **ret, struct err *e)
+{
+	if (strcmp(path, "-") != 0)
+		return open_stream(path, fopen(path, "re"), ret, e);
+	if (isatty(STDIN_FILENO) == 1)
+		return FAIL(e, 0,
+			"standard input is a terminal: name a file, or nothing for this host's "
+			"audit log");
+	return open_stream("standard input", stdin, ret, e);
+}
+
+int audit_reader_open_fd(const char *name, int fd, struct audit_reader **ret, struct err *e)
+{
+	FILE *file = fdopen(fd, "re");
+
+	if (!file)
+		(void)close(fd);
+	return open_stream(name, file, ret, e);
 }
 
 void audit_reader_close(struct audit_reader *r)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "dsp/audit/audit_log.h"
 #include "dsp/config/command.h"
 #include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
@@ -57,6 +58,9 @@ const char *suggest_parse_option(struct suggest_options *o, int option, const ch
 		return NULL;
 	case SUGGEST_JSON:
 		o->json = true;
+		return NULL;
+	case SUGGEST_OUTPUT:
+		o->output = value;
 		return NULL;
 	default:
 		return "unknown";
@@ -272,6 +276,9 @@ int suggest_end(struct suggest_options *o, struct observations *all)
 		(void)fprintf(stderr, "dsp suggest: %s\n", e.text);
 	} else if (!powerset_empty(&r.refused)) {
 		print_refused(all, &r.refused, o->policy);
+	} else if (o->output && !freopen(o->output, "we", stdout)) {
+		err_set(&e, errno, "%s", o->output);
+		(void)fprintf(stderr, "dsp suggest: %s\n", e.text);
 	} else {
 		status = EXIT_FINE;
 		print_result(all, o, &r);
@@ -283,82 +290,97 @@ int suggest_end(struct suggest_options *o, struct observations *all)
 
 /* --- the command -------------------------------------------------------------------------------*/
 
-/* Adds all lines of an audit log. */
-static int read_log(struct observations *all, const char *path, const char *user, struct err *e)
-{
-	struct audit_reader *reader;
-	struct audit_entry l;
-	int rc;
+struct suggestion {
+	struct observations *all;
+	const struct suggest_options *options;
+};
 
-	if (audit_reader_open(path, &reader, e) != 0)
-		return -1;
-	while ((rc = audit_reader_next(reader, &l, e)) > 0) {
-		rc = observations_add(all, &l, user, e);
-		json_decref(l.object);
-		if (rc != 0)
-			break;
-	}
-	all->truncated_lines += audit_reader_truncated(reader);
-	audit_reader_close(reader);
+/* Adds a line of an audit log; an audit_log_use. */
+static int add_entry(void *context, struct audit_entry *l, struct err *e)
+{
+	const struct suggestion *s = context;
+	int rc = observations_add(s->all, l, s->options->user, e);
+
+	json_decref(l->object);
 	return rc;
 }
 
-static const struct option options[] = { SUGGEST_OPTIONS, { NULL, 0, NULL, 0 } };
+static const struct option options[] = { SUGGEST_OPTIONS,
+	{ "since", required_argument, NULL, SUGGEST_SINCE },
+	{ "until", required_argument, NULL, SUGGEST_UNTIL }, { NULL, 0, NULL, 0 } };
+
+static int parse_suggest(int argc, char **argv, struct suggest_options *o, struct audit_logs *logs)
+{
+	int option;
+
+	while ((option = command_option(&suggest_command, argc, argv)) != -1) {
+		bool since = option == SUGGEST_SINCE;
+		const char *wrong = NULL;
+
+		if (option == '?')
+			return EXIT_USAGE;
+		if (!since && option != SUGGEST_UNTIL)
+			wrong = suggest_parse_option(o, option, optarg);
+		else if (!audit_moment_parse(optarg, since ? logs->since : logs->until))
+			return command_usage("suggest", AUDIT_MOMENT_WRONG, optarg);
+		if (wrong)
+			return command_usage("suggest", "%s: %s", argv[optind - 1], wrong);
+	}
+	logs->paths = argv + optind;
+	logs->count = (size_t)(argc - optind);
+	return EXIT_FINE;
+}
 
 static int run_suggest(int argc, char **argv)
 {
 	struct suggest_options o = { .policy = false };
-	struct observations *all;
+	struct audit_logs logs = { .count = 0 };
+	struct suggestion s = { .options = &o };
 	struct err e;
-	int option;
-	int rc;
+	int rc = parse_suggest(argc, argv, &o, &logs);
 
-	while ((option = command_option(&suggest_command, argc, argv)) != -1) {
-		const char *wrong;
-
-		if (option == '?')
-			return EXIT_USAGE;
-		wrong = suggest_parse_option(&o, option, optarg);
-		if (wrong)
-			return command_usage("suggest", "%s: %s", argv[optind - 1], wrong);
-	}
-	all = suggest_begin(&o, &e);
-	rc = all ? 0 : -1;
-	if (rc == 0 && optind == argc)
-		rc = read_log(all, "-", o.user, &e);
-	for (int i = optind; rc == 0 && i < argc; i++)
-		rc = read_log(all, argv[i], o.user, &e);
+	if (rc != EXIT_FINE)
+		return rc;
+	s.all = suggest_begin(&o, &e);
+	rc = s.all ? audit_logs_read(&logs, add_entry, &s, &s.all->truncated_lines, &e) : -1;
 	if (rc != 0)
 		(void)fprintf(stderr, "dsp suggest: %s\n", e.text);
-	rc = rc == 0 ? suggest_end(&o, all) : EXIT_FINDINGS;
+	rc = rc == 0 ? suggest_end(&o, s.all) : EXIT_FINDINGS;
 	json_decref(o.users_file);
-	observations_free(all);
+	observations_free(s.all);
 	return rc;
 }
 
 const struct command suggest_command = {
 	.name = "suggest",
 	.arguments =
-		"[LOG|-]... [--flags|--policy] [--profile PROFILE] [--user NAME] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--tests FILE] [--json]",
+		"[-o FILE] [--since TIME] [--until TIME] [--flags|--policy] [--profile PROFILE] [--user NAME] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--tests FILE] [--json] [LOG|-]...",
 	.run = run_suggest,
 	.options = options,
 	.summary = "write the smallest flags or policy file that allow what an audit log recorded",
-	.help = "  --flags            print an env file: the least flags (the default)\n"
-		"  --policy           print a policy file: rules for each user\n"
-		"  --profile PROFILE  what unset flags mean (default: the profile of the trail)\n"
-		"  --user NAME        only what this subject of the trail asked for\n"
-		"  --users FILE       a policy file whose users are taken over: a trail does not tell their\n"
+	.help = "  --flags            write an env file with the fewest flags (the default)\n"
+		"  --policy           write a policy file with rules for each user\n"
+		"  -o, --output FILE  write to FILE, not to standard output\n"
+		"  --since TIME       only requests from then on: yesterday, today, 2h (hours ago; m, d),\n"
+		"                     2026-11-25, or 2026-11-25T10:00 (UTC)\n"
+		"  --until TIME       only requests before then\n"
+		"  --profile PROFILE  the profile to write for (default: that of the audit log)\n"
+		"  --user NAME        only requests of this user, as the audit log names it\n"
+		"  --users FILE       take the users from this policy file: the audit log does not have their\n"
 		"                     certificates and tokens\n"
-		"  --accept POWER     powers, comma separated, that make root on the host directly, and may\n"
-		"                     be suggested all the same\n"
-		"  --include-denied   what was denied was wanted too\n"
-		"  --exact            lists of images and mounts are not widened\n"
+		"  --accept POWER     allow these powers, comma separated, although each is a direct way to\n"
+		"                     root\n"
+		"  --include-denied   allow denied requests too\n"
+		"  --exact            do not widen lists of images and mounts\n"
 		"  --tests FILE       write tests of the suggestion to FILE, for dsp test\n"
 		"  --json             print JSON\n"
 		"\n"
-		"The trail must have reads too: DSP_AUDIT_LOG=all, best with DSP_MODE=monitor. The result\n"
-		"is tried before it is printed: it allows all that was seen, and no part of it is without\n"
-		"use. What a person must know besides is told on standard error. A trail holds no bodies:\n"
-		"requests are judged by the powers and details that its lines tell.\n"
-		"Status 0: printed; 1: refused, or not possible, and why.\n",
+		"LOG are files of an audit log, oldest first; - is standard input. Without LOG: the audit\n"
+		"log of this host, in the journal or where the running dspd writes it. The log must have\n"
+		"reads: DSP_AUDIT_LOG=all, best with DSP_MODE=monitor.\n"
+		"\n"
+		"dsp tries the result before it writes it: the result allows every request of the log, and\n"
+		"each part of it is needed. Notes go to standard error. The log has no bodies, so dsp goes\n"
+		"by the powers and details of its lines.\n"
+		"Status 0: written; 1: refused or not possible, with the reason.\n",
 };

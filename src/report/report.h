@@ -23,10 +23,7 @@ struct slow_decision {
 
 struct report {
 	const char *title; /* NULL: made from the hosts */
-	const char *since; /* the first characters of a time: only entries from then on; or NULL */
-	const char *until; /* and before then; or NULL */
-
-	char first[32]; /* the earliest and the latest time that was counted; or empty */
+	char first[32];    /* the earliest and the latest time that was counted; or empty */
 	char last[32];
 	uint64_t decisions;
 	uint64_t denied;

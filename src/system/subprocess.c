@@ -12,7 +12,7 @@
 #include "dsp/system/clock.h"
 
 /* In the child: it must not use memory that a lock guards. */
-_Noreturn static void exec_child(const char *const *argv, int out)
+_Noreturn static void exec_child(const char *const *argv, int out, int error)
 {
 	static const char path[] =
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -20,7 +20,7 @@ _Noreturn static void exec_child(const char *const *argv, int out)
 	int null = open("/dev/null", O_RDONLY);
 
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-		dup2(out, STDERR_FILENO) < 0)
+		dup2(error, STDERR_FILENO) < 0)
 		_exit(126);
 	(void)execve(argv[0], (char *const *)(uintptr_t)argv, environment);
 	_exit(127);
@@ -59,30 +59,50 @@ static int wait_for(pid_t child)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Starts it, with its standard error as its output or as ours. */
+static int start(const char *const *argv, bool join_errors, struct subprocess *ret, struct err *e)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return FAIL(e, errno, "%s", argv[0]);
+	ret->pid = fork();
+	if (ret->pid == 0)
+		exec_child(argv, ends[1], join_errors ? ends[1] : STDERR_FILENO);
+	ret->output = ends[0];
+	(void)close(ends[1]);
+	if (ret->pid > 0)
+		return 0;
+	err_set(e, errno, "%s", argv[0]);
+	(void)close(ends[0]);
+	return -1;
+}
+
+int subprocess_start(const char *const *argv, struct subprocess *ret, struct err *e)
+{
+	return start(argv, false, ret, e);
+}
+
+int subprocess_end(const struct subprocess *p)
+{
+	return wait_for(p->pid);
+}
+
 int subprocess_run(
 	const char *const *argv, unsigned wait_ms, char *output, size_t cap, struct err *e)
 {
 	uint64_t until = clock_now() + wait_ms;
-	int ends[2];
+	struct subprocess child;
 	bool in_time;
-	pid_t child;
 	int status;
 
 	output[0] = '\0';
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return FAIL(e, errno, "%s", argv[0]);
-	child = fork();
-	if (child == 0)
-		exec_child(argv, ends[1]);
-	(void)close(ends[1]);
-	if (child < 0) {
-		(void)close(ends[0]);
-		return FAIL(e, errno, "%s", argv[0]);
-	}
-	in_time = read_output(ends[0], until, output, cap);
-	(void)close(ends[0]);
+	if (start(argv, true, &child, e) != 0)
+		return -1;
+	in_time = read_output(child.output, until, output, cap);
+	(void)close(child.output);
 	if (!in_time)
-		(void)kill(child, SIGKILL);
-	status = wait_for(child);
+		(void)kill(child.pid, SIGKILL);
+	status = wait_for(child.pid);
 	return in_time ? status : FAIL(e, ETIMEDOUT, "%s", argv[0]);
 }

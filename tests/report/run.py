@@ -17,6 +17,7 @@ import zlib
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dsp  # noqa: E402
 
+TITLE = f"Docker on {os.uname().nodename}"
 SCRIPT = "<script>document.title='run'</script>"
 INJECTIONS = [SCRIPT, "<img src=x onerror=\"document.title='run'\">", "\"'><svg onload=\"document.title='run'\">",
               "javascript:document.title='run'", "</td></table></code><h1>big</h1>", "&lt;b&gt;", "{{7*7}}", "<!--",
@@ -62,10 +63,12 @@ def record(where):
     return trail
 
 
-def report(*words, give=None):
-    """(status, page, what it said)"""
+def report(*words, give=None, env=None):
+    """(status, page, what it said); give is the standard input, which - names."""
+    if give is not None and "-" not in words:
+        words = (*words, "-")
     done = subprocess.run([dsp.DSP, "report", *words], check=False, capture_output=True, text=True, input=give,
-                          env=dsp.clean_environment())
+                          env=dsp.clean_environment(env))
     return done.returncode, done.stdout, done.stderr
 
 
@@ -209,8 +212,40 @@ def check_files(results):
         results.check("report: a full disk", report("-o", "/dev/full", log)[0] == 1, "")
         status, said = terminal(log)
         results.check("report: no page on a terminal", status == 2 and "-o report.html" in said and "<html" not in said, said)
-        status, said = terminal("-o", page)
-        results.check("report: no log from a terminal", status == 2 and "name an audit log" in said, said)
+        status, said = terminal("-o", page, "-")
+        results.check("report: no log from a terminal", status == 1 and "standard input is a terminal" in said, said)
+
+
+def check_host_log(results):
+    """Without a file it reads where the running dspd writes, and what was rotated there."""
+    with tempfile.TemporaryDirectory() as where:
+        log = os.path.join(where, "log")
+        with open(log + ".2", "w", encoding="utf-8") as f:
+            f.write(text_of([line(1)]))
+        with open(log + ".1", "w", encoding="utf-8") as f:
+            f.write(text_of([repeat("a-1", 3), line(2)]))
+        with dsp.Serve(where, {"DSP_AUDIT": log, "DSP_AUDIT_LOG": "all"}) as server:
+            with server.connect() as peer:
+                peer.ask(question("GET", "/info"))
+            host = {"DSP_SOCKET": server.socket}
+            wait_for(lambda: os.path.exists(log) and os.path.getsize(log) > 0)
+            done = report(env=host)
+            results.check("report: the log of this host, the oldest first", done[0] == 0 and "<b>6</b> decisions" in done[1] and
+                          f"<h1>Docker on {os.uname().nodename}</h1>" in done[1], done)
+            done = report("--since", "yesterday", env=host)
+            results.check("report: --since yesterday", "<b>1</b> decision<" in done[1], done)
+            done = report("--since", "2h", "--until", "today", env=host)
+            results.check("report: --until today", "no decision" in done[1], done)
+        with dsp.Serve(where, {"DSP_AUDIT": "off"}) as server:
+            done = report(env={"DSP_SOCKET": server.socket})
+            results.check("report: no audit log is written", done[0] == 1 and "dspd writes no audit log" in done[2], done)
+
+
+def wait_for(condition):
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.005)
 
 
 def check_counts(results):
@@ -233,9 +268,9 @@ def check_counts(results):
     results.check("report: a part of the time", "<b>10</b> decisions" in page and "<h1>&lt;b&gt;T&lt;/b&gt;</h1>" in page, said)
     page = report("--until", "2026-11-25T10:00:30Z", give=lines)[1]
     results.check("report: a Z says nothing more", "<b>20</b> decisions" in page, page[:200])
-    for when in ("", "yesterday", "2026-11-25T10:00:00+02:00", "2026-11-25 10:00", "26"):
+    for when in ("", "now", "2026-11-25T10:00:00+02:00", "2026-11-25 10:00", "26", "h", "2w", "2h ago", "999999h"):
         status, page, said = report("--since", when, give=lines)
-        results.check(f"report: no time: {when!r}", status == 2 and not page and "not a time" in said, said)
+        results.check(f"report: no time: {when!r}", status == 2 and not page and "write a time as" in said, said)
     results.check("report: a file that is not there", report("/nonexistent/x")[0] == 1, "")
     results.check("report: wrong use", report("--sinse", "x")[0] == 2, "")
 
@@ -370,7 +405,7 @@ def check_browser(where, page, results):
     seen = json.loads(html.unescape(found[1])) if found else {}
     results.check("browser: the page is shown", seen.get("text", 0) > 1000, f"{seen} {dom[-300:]}")
     results.check("browser: no script runs, no picture is there", seen and not seen["scripts"] and not seen["images"] and
-                  not seen["handlers"] and seen["title"] == "Docker: who did what" and seen["big"] == 1, seen)
+                  not seen["handlers"] and seen["title"] == TITLE and seen["big"] == 1, seen)
     results.check("browser: on a phone nothing is wider than the screen", seen and seen["width"] <= 360, seen)
     # The same without the policy in its head: the escaping alone has to do.
     bare = re.sub(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>", "", page)
@@ -378,7 +413,7 @@ def check_browser(where, page, results):
         f.write(bare)
     dom = browse(where, "--dump-dom", f"file://{where}/page.html")
     results.check("browser: nor without the Content-Security-Policy", bare != page and "ALLOW_KILL" in dom and
-                  "<title>Docker: who did what</title>" in dom, dom[:300])
+                  f"<title>{TITLE}</title>" in dom, dom[:300])
     for name, options in (("light", []), ("dark", ["--blink-settings=preferredColorScheme=0"])):
         shot = os.path.join(where, name + ".png")
         browse(where, "--window-size=900,1200", f"--screenshot={shot}", *options, f"file://{where}/page.html")
@@ -397,6 +432,7 @@ def main():
     results = dsp.Results()
     check_counts(results)
     check_files(results)
+    check_host_log(results)
     check_bounds(results)
     with tempfile.TemporaryDirectory() as where:
         trail = record(where)

@@ -112,10 +112,12 @@ def fields(host):
 
 
 def read_again(host):
-    """What `dsp suggest` and `dsp report` are given from the journal is a trail."""
-    for program, words in (("suggest", "# dsp suggest: 3 requests"), ("report", "<!doctype html>")):
-        text = host.do("sh", "-c", f"journalctl -q _SYSTEMD_UNIT=dsp.service -o cat --output-fields=DSP_RECORD | dsp {program}")
-        holds(words in text, f"{program}: {text[:1000]}")
+    """`dsp suggest` and `dsp report` read the journal themselves."""
+    for program, words in (("suggest", "# dsp suggest: 3 requests"), ("report", "<b>3</b> decisions")):
+        for more in ("", "--since yesterday", "--since 1h", "--since 2026-01"):
+            text = host.do("sh", "-c", f"dsp {program} {more}")
+            holds(words in text, f"{program} {more}: {text[:1000]}")
+    holds("no decision" in host.do("dsp", "report", "--since", "2099"), "decisions of the future")
 
 
 def not_limited(host):

@@ -33,6 +33,10 @@ struct audit_reader;
  */
 MUST_USE int audit_reader_open(const char *path, struct audit_reader **ret, struct err *e);
 
+/* Reads a descriptor, which it closes in any case; name stands in messages. -1 and e. */
+MUST_USE int audit_reader_open_fd(
+	const char *name, int fd, struct audit_reader **ret, struct err *e);
+
 void audit_reader_close(struct audit_reader *r);
 
 /*

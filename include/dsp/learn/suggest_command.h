@@ -11,6 +11,7 @@ struct suggest_options {
 	bool json;
 	bool include_denied;
 	const char *user;   /* only requests by this subject */
+	const char *output; /* the file to write; NULL: standard output */
 	const char *tests;  /* the file for tests, or NULL */
 	const char *users;  /* the policy file whose users are taken over, or NULL */
 	json_t *users_file; /* its content */
@@ -27,6 +28,9 @@ enum suggest_option {
 	SUGGEST_USERS,
 	SUGGEST_TESTS,
 	SUGGEST_JSON,
+	SUGGEST_OUTPUT = 'o',
+	SUGGEST_SINCE = SUGGEST_JSON + 1, /* these two are of dsp suggest alone */
+	SUGGEST_UNTIL,
 };
 
 /* For getopt_long. */
@@ -40,6 +44,7 @@ enum suggest_option {
 		{ "user", required_argument, NULL, SUGGEST_USER },                                 \
 		{ "users", required_argument, NULL, SUGGEST_USERS },                               \
 		{ "tests", required_argument, NULL, SUGGEST_TESTS },                               \
+		{ "output", required_argument, NULL, SUGGEST_OUTPUT },                             \
 	{                                                                                          \
 		"json", no_argument, NULL, SUGGEST_JSON                                            \
 	}
