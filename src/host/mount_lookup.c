@@ -190,6 +190,8 @@ static bool compares(const struct facts *facts, size_t paths, unsigned kinds)
 	for (size_t i = 0; i < facts->attributes.count; i++) {
 		const struct attribute *d = &facts->attributes.items[i];
 
+		if (d->mounted && (kinds >> ATTRIBUTE_MOUNT & 1))
+			return true;
 		if (!(kinds >> d->kind & 1))
 			continue;
 		if (d->maybe_swarm || (d->kind == ATTRIBUTE_DEVICE && paths > 0))
@@ -206,6 +208,37 @@ static int add_docker_paths(
 
 	for (size_t i = 0; i < DOCKER_PATHS && (kinds & named); i++) {
 		if (mount_lookup_add(l, facts->docker_paths[i].text, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Adds for each volume that is mounted by its name the file in which dockerd keeps its options:
+ * there is one where the volume was made with any, and may be a path of the host. -1 and e, as
+ * add_rule_paths.
+ */
+static int add_volumes(struct mount_lookup *l, struct facts *facts, unsigned kinds, struct err *e)
+{
+	static const struct span file = SPAN_INIT("/opts.json");
+	struct span dir = facts->docker_paths[DOCKER_VOLUMES].text;
+
+	for (size_t i = 0; i < facts->attributes.count && (kinds >> ATTRIBUTE_MOUNT & 1); i++) {
+		struct attribute *d = &facts->attributes.items[i];
+		char *text;
+
+		/* dockerd has no volume of such a name. */
+		if (!d->mounted || d->whole || span_find(d->text, '/') < d->text.n)
+			continue;
+		text = attributes_alloc(&facts->attributes, dir.n + 1 + d->text.n + file.n);
+		if (!text)
+			return FAIL(e, ENOMEM, "a request's mounts");
+		d->clean = (struct span){ text, dir.n + 1 + d->text.n + file.n };
+		memcpy(text, dir.s, dir.n);
+		text[dir.n] = '/';
+		memcpy(text + dir.n + 1, d->text.s, d->text.n);
+		memcpy(text + dir.n + 1 + d->text.n, file.s, file.n);
+		if (mount_lookup_add(l, d->clean, e) != 0)
 			return -1;
 	}
 	return 0;
@@ -262,7 +295,8 @@ int mount_lookup_collect(struct facts *facts, struct span_list paths, struct spa
 		return -1;
 	if (facts->reading != READING_EXACT ||
 		(add_rule_paths(*ret, facts, paths, e) == 0 &&
-			add_docker_paths(*ret, facts, kinds, e) == 0))
+			add_docker_paths(*ret, facts, kinds, e) == 0 &&
+			add_volumes(*ret, facts, kinds, e) == 0))
 		return 0;
 	if (e->code != 0)
 		return -1;
@@ -309,6 +343,8 @@ void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
 	for (size_t i = 0; i < all->count; i++) {
 		struct attribute *item = &all->items[i];
 
+		if (item->mounted)
+			item->mount_info = mount_lookup_find(l, item->clean);
 		if (!attribute_is_source(item))
 			continue;
 		item->mount_info = mount_lookup_find(l, item->text);

@@ -1,5 +1,8 @@
 """A link that a container makes in its own volume, which dsp sees although its user may not enter the directory."""
 
+import json
+import os
+
 from lab import check, check_refused
 
 USER = 65523
@@ -30,6 +33,19 @@ def run(lab, report):
         lab.dsp(AS + SEARCHES)
         check(create(lab, where + 'link').status == 201, 'refused')
         check_refused(create(lab, where + 'own').text, 'dsp_files')
+    with report.case('a volume that was made of a path: a deny list of mounts matches its name'):
+        lab.works('volume', 'create', '-o', 'type=none', '-o', 'o=bind', '-o', 'device=/etc', 'made')
+        policy = lab.directory + '/policy/mounts.json'
+        os.makedirs(os.path.dirname(policy), exist_ok=True)
+        with open(policy, 'w', encoding='utf-8') as out:
+            json.dump({'rules': [{'name': 'no etc', 'who': ['*'], 'deny': ['*'], 'mounts': ['/etc']}],
+                       'otherwise': 'profile'}, out)
+        os.chmod(policy, 0o644)
+        lab.dsp('--policy', policy, 'DSP_DATA_ROOT=' + where[:-len('/volumes/vol/_data/')])
+        check_refused(lab.docker('create', '-v', 'made:/v', 'bb').text, 'no etc')
+        check_refused(lab.docker('create', '--mount', 'type=volume,src=made,dst=/v', 'bb').text, 'no etc')
+        check(lab.docker('create', '-v', 'vol:/v', 'bb').status == 0, 'a plain volume is refused')
+        check(lab.docker('create', '-v', 'new:/v', 'bb').status == 0, 'a new volume is refused')
     with report.case('as _dsp without it: what is not seen may be anything'):
         lab.dsp(AS, 'ALLOW_DOCKER_SOCKET=0')
         for name in ('link', 'directory', 'own', 'plain'):

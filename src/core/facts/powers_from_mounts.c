@@ -120,7 +120,8 @@ int powers_from_named_bind(
 
 		if (name.n == 0 || name.n == bind.n || name.s[0] == '/')
 			continue;
-		if (power_rule_apply(f, rule, (struct attribute){ .text = name }) != 0)
+		if (power_rule_apply(
+			    f, rule, (struct attribute){ .text = name, .mounted = true }) != 0)
 			return -1;
 	}
 	return 0;
@@ -132,7 +133,7 @@ int powers_from_named_mount(
 {
 	static const char *const volumes[] = { "volume", "cluster", "csi" };
 	struct span type = json_value_text(body_get(node->object, "type"));
-	struct attribute item = { .text = json_value_text(node->value) };
+	struct attribute item = { .text = json_value_text(node->value), .mounted = true };
 	bool volume = false;
 
 	for (size_t i = 0; i < sizeof(volumes) / sizeof(volumes[0]); i++)

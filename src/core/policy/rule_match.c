@@ -187,6 +187,17 @@ static bool holds_volume(
 }
 
 /*
+ * Whether any path of the host may be mounted: by another container's volumes, and by a volume that
+ * was made with options. Only where dsp sees that dockerd keeps none of it does it have none.
+ */
+static bool mounts_any(const struct attribute *d)
+{
+	const struct mount_info *options = d->mount_info;
+
+	return !d->mounted || !options || options->unknown || options->inode != 0;
+}
+
+/*
  * Whether a name may be the start of an id of the swarm's: dockerd takes a name first, but dsp does
  * not know which there are. Only where dsp sees that dockerd has no state of a swarm is it none.
  */
@@ -198,13 +209,13 @@ static bool may_be_of_swarm(const struct attribute *d, const struct facts *facts
 }
 
 /*
- * Whether deny has a list look at an attribute of another kind: a mount may hold a volume, and the
- * container whose volumes are taken may have any mount.
+ * Whether deny has a list look at an attribute of another kind: a mount may hold a volume, a volume
+ * may be made of any path, and the container whose volumes are taken may have any mount.
  */
 static bool may_hold(enum list_kind k, const struct attribute *d)
 {
 	return (k == LIST_VOLUMES && list_concerns(LIST_MOUNTS, d)) ||
-		(k == LIST_MOUNTS && d->power == POWER_VOLUMES_FROM);
+		(k == LIST_MOUNTS && (d->power == POWER_VOLUMES_FROM || d->mounted));
 }
 
 /*
@@ -217,7 +228,7 @@ static bool touches(
 	if (d->whole)
 		return true;
 	if (may_hold(k, d))
-		return k == LIST_MOUNTS || holds_volume(p, d, q->facts);
+		return k == LIST_MOUNTS ? mounts_any(d) : holds_volume(p, d, q->facts);
 	if (list_item_is_id(k, p->text))
 		return true;
 	switch (k) {
@@ -256,13 +267,34 @@ static bool any_pattern(const struct asked *q, const struct list *list, enum lis
 	return false;
 }
 
+/*
+ * Whether a request asks for a power of deny rule r, where it lists some. A volume that is mounted
+ * by its name and may be a path of the host counts where r has a list of paths.
+ */
+static bool has_power(
+	const struct rule *r, const struct facts *facts, const struct powerset *powers)
+{
+	struct powerset common = powerset_both(&r->powers, powers);
+
+	if (!r->powers_given || !powerset_empty(&common))
+		return true;
+	if (!r->lists[LIST_MOUNTS].given || !powerset_has(&r->powers, POWER_HOST_MOUNTS))
+		return false;
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		const struct attribute *d = &facts->attributes.items[i];
+
+		if (d->mounted && mounts_any(d))
+			return true;
+	}
+	return false;
+}
+
 static struct rule_match match_deny(
 	const struct rule *r, const struct asked *q, const struct powerset *powers)
 {
 	const struct facts *facts = q->facts;
-	struct powerset common = powerset_both(&r->powers, powers);
 
-	if (r->powers_given && powerset_empty(&common))
+	if (!has_power(r, facts, powers))
 		return (struct rule_match){ .result = MATCH_NOT_POWERS };
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		enum list_kind kind = (enum list_kind)k;

@@ -81,6 +81,8 @@ unsigned rules_compared_kinds(const struct rules *rules)
 
 		if (r->lists[LIST_DEVICES].given)
 			kinds |= 1u << ATTRIBUTE_DEVICE;
+		if (r->deny && r->lists[LIST_MOUNTS].given)
+			kinds |= 1u << ATTRIBUTE_MOUNT;
 		if (r->deny && r->lists[LIST_VOLUMES].given)
 			kinds |= 1u << ATTRIBUTE_VOLUME;
 		if (r->deny && r->lists[LIST_NETWORKS].given)

@@ -74,6 +74,7 @@ struct attribute {
 	/* In how many ways the thing may be another than text says; rule_match.c reads them. */
 	bool maybe_id;     /* of an image or a network: text may be an id instead of a name */
 	bool maybe_swarm;  /* of a network or volume: in a swarm text may be the start of an id */
+	bool mounted;      /* of a volume: by its name, whatever it was made of */
 	bool all_tags;     /* of an image: text is a repository, and each tag of it is meant */
 	bool whole;        /* anything of its kind may be meant; text is "*" */
 	bool implied;      /* the request does not say it: dockerd takes it by default */
@@ -82,7 +83,7 @@ struct attribute {
 	struct span field; /* the name of the body's field or the query's parameter; static */
 	struct span text;
 	struct span plain; /* of an image: text as reference_plain writes it */
-	struct span clean; /* of a mount: text as path_clean makes it; empty: not yet known */
+	struct span clean; /* of a mount: text as path_clean makes it; of a volume: its options */
 	struct span target, propagation;     /* of a mount; propagation may be empty: not given */
 	const struct mount_info *mount_info; /* NULL: not looked up; not owned */
 };
