@@ -19,8 +19,8 @@ function row(command, kind, name, argument, text) {
 
 function end_item() {
 	if (kind != "")
-		row(command, kind, name, argument, text)
-	kind = ""
+		row(command, kind, name, argument, text letter)
+	kind = letter = ""
 }
 
 # "--body FILE      what it is": two blanks end what is named.
@@ -32,6 +32,11 @@ function begin_item(line,    gap, space) {
 	text = substr(line, gap)
 	sub(/^ +/, "", text)
 	name = substr(line, 1, gap - 1)
+	# "-o, --output FILE" is the option --output, which -o means too.
+	if (name ~ /^-[a-z], --/) {
+		letter = " (" substr(name, 1, 2) ")"
+		name = substr(name, 5)
+	}
 	argument = "-"
 	space = index(name, " ")
 	if (space) {

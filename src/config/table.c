@@ -38,7 +38,7 @@ static void write_heads(const char *const *keys, struct cells *ret)
 
 		text_copy(span_of(keys[i]), text, JOINED_MOST);
 		for (char *c = text; *c; c++)
-			*c = (char)toupper((unsigned char)*c);
+			*c = *c == '_' ? ' ' : (char)toupper((unsigned char)*c);
 		ret->cell[i] = text;
 	}
 }

@@ -455,14 +455,14 @@ static int run_explain(int argc, char **argv)
 const struct command explain_command = {
 	.name = "explain",
 	.arguments =
-		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as NAME] [--policy FILE] [--env-file FILE] [--json]",
+		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as USER] [--policy FILE] [--env-file FILE] [--json]",
 	.run = run_explain,
 	.options = options,
 	.summary = "show how dsp parses and decides one request under the current settings",
 	.help = "  --body FILE      the request's body; alone it implies JSON and its length\n"
 		"  --header 'K: V'  a header as the client sends it; may be given again\n"
 		"  --user NAME      the name in the client's TLS certificate\n"
-		"  --as NAME        a user of the policy file, or anonymous, whatever the request says\n"
+		"  --as USER        a user of the policy file, or anonymous, whatever the request says\n"
 		"  --request FILE   a recorded AuthZReq instead of METHOD and TARGET\n"
 		"  --socket PATH    the plugin socket, which names the plugin\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"

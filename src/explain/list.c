@@ -9,14 +9,17 @@
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/policy/decide.h"
 
-enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN };
+enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN, FORM_NAMES };
+
+#define LISTS "flags, operations, powers, profiles, users, rules"
 
 /* Rows of a list: "what" tells the columns of its text, which are members of each row. */
 struct listing {
 	const char *name;
 	const char *const *keys; /* ends with NULL; "now" and "value" are for --current alone */
-	/* Makes the rows. c: NULL without --current. */
+	/* Makes the rows. c: NULL without --current, unless the list is one of the settings. */
 	json_t *(*make)(const struct config *c);
+	bool of_settings;
 };
 
 static const char *kind_name(enum flag_kind kind)
@@ -162,11 +165,68 @@ static json_t *list_profiles(const struct config *c)
 	return rows;
 }
 
+static const char *const user_keys[] = { "user", "known_by", NULL };
+
+static json_t *list_users(const struct config *c)
+{
+	static const char *const known_by[] = { "no certificate, no token", "token", "certificate",
+		"certificate, token" };
+	const struct rules *rules = c->policy.file_rules;
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < (rules ? rules->subject_count : 1); i++) {
+		struct subject subject = subject_at(rules, i);
+		char name[128];
+
+		if (i == SUBJECT_UNKNOWN_CERTIFICATE)
+			continue;
+		subject_write(&subject, name, sizeof(name));
+		(void)json_array_append_new(rows,
+			json_pack("{s:s, s:s}", "user", name, "known_by",
+				i == SUBJECT_ANONYMOUS
+					? known_by[0]
+					: known_by[2 * rules->has_name[i] + rules->has_token[i]]));
+	}
+	return rows;
+}
+
+static const char *const rule_keys[] = { "rule", "kind", "users", NULL };
+
+static json_t *list_rules(const struct config *c)
+{
+	const struct rules *rules = c->policy.file_rules;
+	json_t *rows = json_array();
+
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		const struct rule *rule = &rules->items[i];
+		json_t *users = json_array();
+		char name[128];
+
+		for (size_t id = 0; id < rules->subject_count; id++) {
+			struct subject subject = subject_at(rules, id);
+
+			subject_write(&subject, name, sizeof(name));
+			if (bit_of(rule->who, id))
+				(void)json_array_append_new(users, json_string(name));
+		}
+		text_escape(rule->name, name, sizeof(name));
+		(void)json_array_append_new(rows,
+			json_pack("{s:s, s:s, s:o}", "rule", name, "kind",
+				!rule->deny             ? "allow"
+					: rule->monitor ? "log only"
+							: "deny",
+				"users", users));
+	}
+	return rows;
+}
+
 static const struct listing listings[] = {
-	{ "flags", flag_keys, list_flags },
-	{ "operations", operation_keys, list_operations },
-	{ "powers", power_keys, list_powers },
-	{ "profiles", profile_keys, list_profiles },
+	{ "flags", flag_keys, list_flags, false },
+	{ "operations", operation_keys, list_operations, false },
+	{ "powers", power_keys, list_powers, false },
+	{ "profiles", profile_keys, list_profiles, false },
+	{ "users", user_keys, list_users, true },
+	{ "rules", rule_keys, list_rules, true },
 };
 
 /* NULL: there is no such list, and the message is printed. */
@@ -183,8 +243,7 @@ static const struct listing *find_listing(const char *name)
 		(void)fprintf(stderr, "dsp list: no list \"%s\"; did you mean \"%.*s\"?\n", name,
 			(int)near.word.n, near.word.s);
 	else
-		(void)command_usage("list",
-			"no list \"%s\"; there are flags, operations, powers, profiles", name);
+		(void)command_usage("list", "no list \"%s\"; there are " LISTS, name);
 	return NULL;
 }
 
@@ -205,19 +264,25 @@ static void print_listing(const struct listing *list, enum form form, const stru
 	const char *keys[TABLE_COLUMNS + 1];
 	json_auto_t *rows = list->make(c);
 	json_auto_t *o = json_pack("{s:O}", list->name, rows);
+	const json_t *row;
+	size_t i;
 
 	choose_keys(list, c != NULL, keys);
 	if (form == FORM_JSON)
 		output_json(o);
 	else if (form == FORM_MARKDOWN)
 		table_print_markdown(keys, rows);
-	else
+	else if (form == FORM_TEXT)
 		table_print(keys, rows);
+	json_array_foreach (rows, i, row) {
+		if (form == FORM_NAMES)
+			(void)printf("%s\n", json_string_value(json_object_get(row, keys[0])));
+	}
 }
 
 static const struct option options[] = { { "current", no_argument, NULL, 'c' },
-	{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' }, SOURCES_OPTIONS,
-	{ NULL, 0, NULL, 0 } };
+	{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' },
+	{ "names", no_argument, NULL, 'n' }, SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
 
 static int run_list(int argc, char **argv)
 {
@@ -236,15 +301,17 @@ static int run_list(int argc, char **argv)
 			form = FORM_JSON;
 		else if (o == 'm')
 			form = FORM_MARKDOWN;
+		else if (o == 'n')
+			form = FORM_NAMES;
 		else if (!sources_parse(&sources, o, optarg))
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
-		return command_usage("list", "write one of flags, operations, powers, profiles");
+		return command_usage("list", "write one of " LISTS);
 	list = find_listing(argv[optind]);
 	if (!list)
 		return EXIT_USAGE;
-	if (current && config_read(&sources, &c, &e) != 0) {
+	if ((current || list->of_settings) && config_read(&sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp list: %s\n", e.text);
 		return EXIT_BROKEN;
 	}
@@ -255,14 +322,15 @@ static int run_list(int argc, char **argv)
 const struct command list_command = {
 	.name = "list",
 	.arguments =
-		"flags|operations|powers|profiles [--current] [--json|--markdown] [--policy FILE] [--env-file FILE]",
+		"flags|operations|powers|profiles|users|rules [--current] [--json|--markdown|--names] [--policy FILE] [--env-file FILE]",
 	.run = run_list,
 	.options = options,
 	.summary =
-		"list flags, operations, powers or profiles; --current adds the settings in force",
-	.help = "  --current        add what the current settings say\n"
+		"list flags, operations, powers, profiles; or the users and rules of a policy file",
+	.help = "  --current        add what the current settings make of each\n"
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"
+		"  --names          print the names alone, one a line, for scripts\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --env-file FILE  take the flags from FILE, not from the environment\n",
 };

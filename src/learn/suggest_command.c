@@ -354,7 +354,7 @@ static int run_suggest(int argc, char **argv)
 const struct command suggest_command = {
 	.name = "suggest",
 	.arguments =
-		"[-o FILE] [--since TIME] [--until TIME] [--flags|--policy] [--profile PROFILE] [--user NAME] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--tests FILE] [--json] [LOG|-]...",
+		"[-o FILE] [--since TIME] [--until TIME] [--flags|--policy] [--profile PROFILE] [--user USER] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--tests FILE] [--json] [LOG|-]...",
 	.run = run_suggest,
 	.options = options,
 	.summary = "write the smallest flags or policy file that allow what an audit log recorded",
@@ -365,11 +365,10 @@ const struct command suggest_command = {
 		"                     2026-11-25, or 2026-11-25T10:00 (UTC)\n"
 		"  --until TIME       only requests before then\n"
 		"  --profile PROFILE  the profile to write for (default: that of the audit log)\n"
-		"  --user NAME        only requests of this user, as the audit log names it\n"
+		"  --user USER        only requests of this user, as the audit log names it\n"
 		"  --users FILE       take the users from this policy file: the audit log does not have their\n"
 		"                     certificates and tokens\n"
-		"  --accept POWER     allow these powers, comma separated, although each is a direct way to\n"
-		"                     root\n"
+		"  --accept POWER,...  allow these powers although each is a direct way to root\n"
 		"  --include-denied   allow denied requests too\n"
 		"  --exact            do not widen lists of images and mounts\n"
 		"  --tests FILE       write tests of the suggestion to FILE, for dsp test\n"

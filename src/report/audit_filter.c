@@ -38,7 +38,8 @@ const char *audit_filter_check(const struct audit_filter *f)
 
 bool audit_filter_is_set(const struct audit_filter *f)
 {
-	return f->denied || f->changes || f->verdict || f->user || f->operation || f->power;
+	return f->denied || f->changes || f->verdict || f->user || f->operation || f->power ||
+		f->rule;
 }
 
 bool audit_filter_matches(const struct audit_filter *f, const struct audit_entry *l)
@@ -52,5 +53,7 @@ bool audit_filter_matches(const struct audit_filter *f, const struct audit_entry
 		(!f->user || is_equal(f->user, audit_entry_text(l, "subject"))) &&
 		(!f->operation ||
 			fnmatch(f->operation, audit_entry_text(l, "operation"), 0) == 0) &&
-		(!f->power || audit_entry_has(l, "powers", f->power));
+		(!f->power || audit_entry_has(l, "powers", f->power)) &&
+		(!f->rule || is_equal(f->rule, audit_entry_text(l, "rule")) ||
+			is_equal(f->rule, audit_entry_text(l, "monitored_rule")));
 }

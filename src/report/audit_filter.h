@@ -13,6 +13,7 @@ struct audit_filter {
 	const char *user;      /* a subject, as the audit log names it */
 	const char *operation; /* a glob */
 	const char *power;
+	const char *rule; /* one that decided, or would have */
 };
 
 /* What is wrong with the conditions, for the user; NULL: nothing. */

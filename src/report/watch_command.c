@@ -33,6 +33,7 @@ enum watch_option {
 	OPTION_VERDICT = 'v',
 	OPTION_OPERATION = 'o',
 	OPTION_POWER = 'w',
+	OPTION_RULE = 'r',
 	OPTION_OUTCOMES = 'e',
 	OPTION_FOR = 'F',
 	OPTION_NO_COLOR = 'n',
@@ -312,6 +313,9 @@ static const char *parse_option(struct watch *w, int option)
 	case OPTION_POWER:
 		w->filter.power = optarg;
 		return NULL;
+	case OPTION_RULE:
+		w->filter.rule = optarg;
+		return NULL;
 	case OPTION_OUTCOMES:
 		w->outcomes = true;
 		return NULL;
@@ -338,6 +342,7 @@ static const struct option options[] = { SUGGEST_OPTIONS,
 	{ "verdict", required_argument, NULL, OPTION_VERDICT },
 	{ "operation", required_argument, NULL, OPTION_OPERATION },
 	{ "power", required_argument, NULL, OPTION_POWER },
+	{ "rule", required_argument, NULL, OPTION_RULE },
 	{ "outcomes", no_argument, NULL, OPTION_OUTCOMES },
 	{ "for", required_argument, NULL, OPTION_FOR },
 	{ "no-color", no_argument, NULL, OPTION_NO_COLOR },
@@ -389,39 +394,39 @@ static int run_watch(int argc, char **argv)
 const struct command watch_command = {
 	.name = "watch",
 	.arguments =
-		"[--denied] [--changes] [--verdict allow|deny|would] [--user NAME] [--operation GLOB] [--power POWER] [--outcomes] [--json] [--for SECONDS] [--no-color] [--learn] [--socket PATH]",
+		"[--denied] [--changes] [--verdict allow|deny|would] [--user USER] [--operation GLOB] [--power POWER] [--rule RULE] [--outcomes] [--json] [--for SECONDS] [--no-color] [--learn] [--socket PATH]",
 	.run = run_watch,
 	.options = options,
 	.summary = "show the decisions of the running dspd as they are made",
-	.help = "  --denied          only what is denied, or would be but for monitor mode\n"
-		"  --changes         only what changes something, and what is denied\n"
-		"  --verdict allow|deny|would  only one of these; would: be denied, but for monitor mode\n"
-		"  --user NAME       only what this subject asks for: a user, cn:NAME, anonymous\n"
-		"  --operation GLOB  only operations of this name: container_*\n"
-		"  --power POWER     only what asks for this power\n"
-		"  --outcomes        and what became of it: dockerd's status, where it tells one, or ended\n"
-		"  --json            print lines as an audit trail has them, each at once; with --learn the\n"
-		"                    suggestion as JSON\n"
-		"  --for SECONDS     end after so long\n"
-		"  --no-color        without colours (or NO_COLOR)\n"
-		"  --learn           show it on standard error, and at the end print the flags or the policy that\n"
-		"                    all of it needs, as dsp suggest does, with its options:\n"
+	.help = "  --denied          only what dsp denies, or would deny but for monitor mode\n"
+		"  --changes         only requests that change something, and denials\n"
+		"  --verdict allow|deny|would  only this verdict; would: only monitor mode allows it\n"
+		"  --user USER       only requests of this user: a name, cn:NAME or anonymous\n"
+		"  --operation GLOB  only operations whose name matches, such as container_*\n"
+		"  --power POWER     only requests that need this power\n"
+		"  --rule RULE       only what this rule decided, or would decide but for monitor mode\n"
+		"  --outcomes        also show what dockerd answered\n"
+		"  --json            print the lines of the audit log; with --learn the suggestion as JSON\n"
+		"  --for SECONDS     end after this time\n"
+		"  --no-color        the same as --color=never\n"
+		"  --learn           show decisions on standard error, and at the end print the smallest\n"
+		"                    flags or policy that allow them; takes these options of dsp suggest:\n"
 		"  --flags           print an env file (the default)\n"
 		"  --policy          print a policy file\n"
 		"  --profile PROFILE  what unset flags mean\n"
-		"  --users FILE      a policy file whose users are taken over\n"
-		"  --accept POWER    powers, comma separated, that make root on the host directly\n"
-		"  --include-denied  what was denied was wanted too\n"
-		"  --exact           lists are not widened\n"
+		"  --users FILE      copy the users of this policy file\n"
+		"  --accept POWER,...  suggest these powers although they lead directly to root\n"
+		"  --include-denied  allow denied requests too\n"
+		"  --exact           do not widen lists of images and mounts\n"
 		"  --tests FILE      write tests of the suggestion to FILE\n"
-		"  --incomplete      suggest something although lines were lost\n"
-		"  --socket PATH     its socket (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
+		"  --incomplete      print a suggestion even if lines were lost\n"
+		"  --socket PATH     the socket of dspd (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
 		"                    or that of the managed plugin dsp)\n"
 		"\n"
-		"All decisions are shown, whatever the audit trail is set to. A line that comes again within\n"
-		"a second is counted. dsp keeps what comes between two looks in 1 MiB, and only while somebody\n"
-		"looks; what is lost all the same is counted and told, and no decision ever waits for it.\n"
-		"When dsp is started anew, watching goes on. Ctrl-C ends it with a summary.\n"
-		"Status 0: ended by SIGINT, SIGTERM or --for; 1: no dsp answers at the start, or nothing is\n"
-		"suggested.\n",
+		"The command shows all decisions, also those that the audit log leaves out. Lines that\n"
+		"repeat within a second are counted. dspd keeps at most 1 MiB for watchers and never waits\n"
+		"for them; lost lines are counted and reported. When dspd restarts, the command goes on.\n"
+		"Ctrl-C ends it with a summary.\n"
+		"Status 0: ended by SIGINT, SIGTERM or --for; 1: cannot connect to dspd at the start, or no\n"
+		"suggestion is possible.\n",
 };

@@ -26,9 +26,9 @@ WIDE = (("list", "flags", "--current"), ("list", "operations", "--current"), ("l
 COLOURED = (("list", "powers"), ("explain", "GET", "/info"), ("test", "tests.json", "--policy", "policy.json"),
             ("who-can", "exec"), ("check", "wrong.json"))
 # A call on a terminal: what it says to do instead.
-TERMINAL = ((("suggest",), 1, "name an audit log"), (("suggest", "-"), 1, "name an audit log"),
-            (("report",), 2, "-o report.html"), (("report", "log"), 2, "-o report.html"),
-            (("report", "-o", "made.json"), 2, "name an audit log"))
+TERMINAL = ((("suggest", "-"), 1, "standard input is a terminal: name a file"),
+            (("report", "-o", "made.json", "-"), 1, "standard input is a terminal: name a file"),
+            (("report",), 2, "-o report.html"), (("report", "log"), 2, "-o report.html"))
 
 
 def read_all(master):

@@ -13,6 +13,8 @@ import tables
 SHIP = os.path.join(os.path.dirname(dsp.DSP), "ship")
 PAGES = os.path.join(os.path.dirname(dsp.DSP), "man")
 SOURCE = os.path.join(dsp.ROOT, "plugin", "man")
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHARED = {"--help", "--version", "--color"}
 SOURCES = ("src/core/policy/policy_file.c", "src/core/policy/policy_rules.c")
 
 
@@ -43,7 +45,7 @@ def commands():
     for name in re.findall(r"^  ([a-z-]+) ", overview, re.M):
         text = run(dsp.DSP, "help", name).stdout
         known[name] = set(re.findall(r"--[a-z-]+", text.splitlines()[0]))
-        known[name] |= set(re.findall(r"^  (--[a-z-]+)", text, re.M))
+        known[name] |= set(re.findall(r"^  (?:-[a-z], )?(--[a-z-]+)", text, re.M))
     return known
 
 
@@ -147,47 +149,83 @@ def check_env_file(known, results):
                           one.stdout and one.stdout == other.stdout, other.stderr)
 
 
-BASH = """
+# What bash offers for the last word of each line; a line has its words, with tabs between them, and all ends with a newline.
+BASH = r"""
 source "$1"
-COMP_WORDS=(dsp "${@:2}") COMP_CWORD=$(($# - 1))
-_dsp 2> /dev/null
-printf '%s\\n' "${COMPREPLY[@]}"
+while IFS= read -r line; do
+	IFS=$'\t' read -ra COMP_WORDS <<< "dsp	$line."
+	COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+	COMP_WORDS[COMP_CWORD]=${COMP_WORDS[COMP_CWORD]%.}
+	_dsp 2> /dev/null
+	printf '%s\n' "== $line" "${COMPREPLY[@]}"
+done
 """
+FISH = 'source $argv[1]; for line in $argv[2..]; echo "== $line"; complete -C "$line"; end'
 
 
-def complete(shell, *words):
-    """What a shell offers for the last word."""
+def offers(shell, calls, policy):
+    """For each call, given as words, what a shell offers for its last word. policy: the file that DSP_POLICY names."""
     path = os.path.join(SHIP, "dsp." + shell)
-    if shell == "bash":
-        told = run("bash", "-c", BASH, "bash", path, *words).stdout
-    else:
-        with tempfile.TemporaryDirectory() as home:
-            told = run("fish", "--no-config", "-c", 'source $argv[1]; complete -C "$argv[2]"', path,
-                       "dsp " + " ".join(words), env={"HOME": home, "XDG_DATA_HOME": home}).stdout
-    return {line.split("\t")[0] for line in told.splitlines() if line}
+    lines = ["dsp " + " ".join(words) for words in calls]
+    with tempfile.TemporaryDirectory() as home:
+        env = {"HOME": home, "XDG_DATA_HOME": home, "TERM": "xterm", "DSP_POLICY": policy,
+               "PATH": os.path.dirname(dsp.DSP) + ":" + os.environ["PATH"]}
+        if shell == "bash":
+            told = run("bash", "-c", BASH, "bash", path, input="".join("\t".join(words) + "\n" for words in calls), env=env)
+        elif shell == "fish":
+            told = run("fish", "--no-config", "-c", FISH, path, *lines, env=env)
+        else:
+            shutil.copy(path, os.path.join(home, "_dsp"))
+            told = run("zsh", "-f", os.path.join(HERE, "complete.zsh"), home, *lines, env=env, timeout=100)
+    # fish explains what it offers; bash and zsh quote blanks, as the line needs it.
+    return [{line.split("\t")[0].replace("\\ ", " ") for line in one.split("\n")[1:] if line}
+            for one in told.stdout.split("== ")[1:]]
+
+
+def split_at(shell, option, begun):
+    """--option=begun, as a shell has it in its words."""
+    if shell != "bash":
+        return (f"{option}={begun}",)
+    return (option, "=", begun) if begun else (option, "=")
+
+
+def values(shell, known):
+    """Calls, with what may stand at their end: from the tables and from the policy file."""
+    users = {"anonymous", "ana", "ben", "cleo", "dan", "admin"}
+    powers, rules = known["powers"], {"the admin does all", "both teams look", "team red", "team blue"}
+    return {
+        ("watch", "--power", ""): powers, ("watch", "--power", "ex"): {"exec", "export"},
+        ("watch", *split_at(shell, "--power", "ex")): {"exec", "export"},
+        ("watch", *split_at(shell, "--color", "")): {"auto", "always", "never"},
+        ("watch", "--operation", ""): known["operations"], ("suggest", "--profile", ""): known["profiles"],
+        ("suggest", "--accept", "exec,ki"): {"exec,kill"}, ("check", "--fail-on", ""): {"escape"},
+        ("watch", "--verdict", ""): {"allow", "deny", "would"},
+        ("explain", "--as", ""): users, ("explain", "--as", "c"): {"cleo"}, ("watch", "--user", ""): users,
+        ("watch", "--rule", ""): rules,
+        ("explain", "--policy", os.path.join(dsp.ROOT, "plugin", "policies", "ci.json"), "--as", ""): known["ci"],
+        ("list", ""): {"flags", "operations", "powers", "profiles", "users", "rules"},
+        ("help", ""): set(known["commands"]), ("token", ""): {"new", "hash"},
+        ("who-can", ""): known["operations"] | powers,
+    }
 
 
 def check_completions(known, results):
+    policies = os.path.join(dsp.ROOT, "plugin", "policies")
+    known["ci"] = set(run(dsp.DSP, "list", "users", "--names", "--policy", os.path.join(policies, "ci.json")).stdout.split())
     for shell in ("bash", "zsh", "fish"):
         told = run(shell, "-n", os.path.join(SHIP, "dsp." + shell))
         results.check(f"completion: {shell} reads it", told.returncode == 0 and not told.stderr, told.stderr)
-    for shell in ("bash", "fish"):
-        got = complete(shell, "")
-        results.check(f"completion: {shell} offers the commands", set(known["commands"]) <= got, got)
-        for command, options in known["commands"].items():
-            got = {word for word in complete(shell, command, "--") if word.startswith("--")}
-            results.check(f"completion: {shell} offers the options of {command}", options == got & options
-                          and (shell == "fish" or got == options), got ^ options)
-        got = complete(shell, "who-can", "")
-        results.check(f"completion: {shell} offers operations and powers",
-                      known["operations"] | known["powers"] <= got, "")
-        results.check(f"completion: {shell} offers the values of an option",
-                      complete(shell, "check", "--fail-on", "") == {"escape"}, "")
-        results.check(f"completion: {shell} offers the lists",
-                      complete(shell, "list", "") >= {"flags", "powers"}, "")
-    text = read("dsp.zsh")
-    check_lacking("completion: zsh on commands and options",
-                  set(known["commands"]).union(*known["commands"].values()), text, results)
+        wanted = {("",): set(known["commands"]) | ({"--help", "--version"} if shell == "bash" else set())}
+        wanted |= {(command, "--"): options | SHARED for command, options in known["commands"].items()}
+        wanted |= values(shell, known)
+        got = offers(shell, wanted, os.path.join(policies, "lab.json"))
+        results.check(f"completion: {shell} answers each line", len(got) == len(wanted), len(got))
+        for (words, expected), offered in zip(wanted.items(), got):
+            # Behind "=" a shell offers the word with what stands before it, or without.
+            offered = {word if word.endswith("=") else word.partition("=")[2] or word for word in offered}
+            offered = {word.rstrip("=") for word in offered}
+            results.check(f"completion: {shell} offers what may stand at the end of: dsp {' '.join(words)}",
+                          offered == expected, offered ^ expected)
 
 
 def check(results):

@@ -201,6 +201,27 @@ def picked():
             holds("3 decisions: 2 allowed, 0 denied, 1 would be denied" in err, err)
 
 
+def picked_by_rule():
+    """--rule: what a rule decided, or would decide but for monitor mode."""
+    rules = [{"name": "no exec", "who": ["*"], "deny": ["container_exec_create"], "mode": "monitor"},
+             {"name": "all may look", "who": ["*"], "allow": ["read"]}]
+    with directory() as where, contextlib.ExitStack() as stack:
+        policy = os.path.join(where, "policy.json")
+        with open(policy, "w", encoding="utf-8") as f:
+            json.dump({"rules": rules, "otherwise": "profile"}, f)
+        os.chmod(policy, 0o644)
+        server = stack.enter_context(served({**QUIET, "DSP_POLICY": policy}))
+        rows = {"no exec": "container_exec_create", "all may look": "system_ping", "another": None}
+        watches = {rule: stack.enter_context(Watch(server.path, "--json", "--rule", rule)) for rule in rows}
+        for text in (PING, EXEC, PRIVILEGED):
+            ask(server, text)
+        for rule, wanted in rows.items():
+            watch = watches[rule]
+            status, _, err = watch.end()
+            same((status, [line["operation"] for line in watch.lines()]), (0, [wanted] if wanted else []), f"lines of {rule}")
+            holds("3 decisions" in err, err)
+
+
 # --- terminals ---------------------------------------------------------------------------------
 
 def rows_of(text):
@@ -659,7 +680,7 @@ def never_in_the_way():
 
 
 if __name__ == "__main__":
-    sys.exit(run([for_persons, json_lines, picked, on_a_terminal, long_names, long_targets, no_terminal_at_all, resized, injections,
+    sys.exit(run([for_persons, json_lines, picked, picked_by_rule, on_a_terminal, long_names, long_targets, no_terminal_at_all, resized, injections,
                   too_slow, fast_enough, nobody_watches, restarted,
                   settings_change, stands_still, ends, nobody_reads, disk_full,
                   nobody_answers,
