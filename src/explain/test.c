@@ -364,7 +364,7 @@ static int run_tests_of_file(int argc, char **argv)
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
-		return command_usage("test", "one FILE of tests is wanted");
+		return command_usage("test", "name one FILE of tests");
 	if (config_read(&sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp test: %s\n", e.text);
 		return EXIT_BROKEN;
@@ -385,7 +385,7 @@ const struct command test_command = {
 		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
 		"\n"
 		"FILE is a JSON list of objects: name, method, target, expect (\"allow\" or \"deny\"), and\n"
-		"as they are wanted: as (a user of the policy, or anonymous), user (the name in a\n"
+		"if you need them: as (a user of the policy, or anonymous), user (the name in a\n"
 		"certificate), token, headers (an object), body (JSON, or a string for any bytes); reason,\n"
 		"rule (null: none), powers. What monitor mode would deny is a \"deny\".\n"
 		"Status 0: all passed; 1: some failed; 2: FILE is wrong; 78: the settings are broken.\n",

@@ -321,7 +321,7 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
-		return command_usage("who-can", "one OPERATION or POWER is wanted");
+		return command_usage("who-can", "name one OPERATION or POWER");
 	a->what = argv[optind];
 	return 0;
 }

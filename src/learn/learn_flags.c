@@ -155,7 +155,7 @@ static void note_unused(struct observations *all, const struct powerset *open)
 	line_init(&l, text, sizeof(text));
 	if (powers_write(&unused, ", ", &l) > 0)
 		observations_note(all,
-			"open to all clients, used by nothing that was seen, and a way to root: %s; "
+			"open to all clients, not used by any request of the log, and a way to root: %s; "
 			"--policy or --profile hardened closes them",
 			text);
 }
@@ -172,8 +172,7 @@ static int write_flags(struct trial *t, const struct observations *all, json_t *
 			continue;
 		s = denied_without(t, all, i);
 		if (!s)
-			return FAIL(e, 0,
-				"%s is not needed, and could not be removed: nothing is suggested",
+			return FAIL(e, 0, "%s is not needed, but cannot be removed: no suggestion",
 				flag_at(i)->name);
 		observation_write(s, text, sizeof(text));
 		if (json_array_append_new(list,
@@ -209,7 +208,7 @@ int learn_flags(struct observations *all, const struct learn_options *w, json_t 
 	}
 	compile(t);
 	if (first_denied(t, all))
-		return FAIL(e, 0, "the flags do not allow all that was seen: nothing is suggested");
+		return FAIL(e, 0, "the flags do not allow every request of the log: no suggestion");
 	open = open_ways(t);
 	opened = powerset_less(&open, &bare);
 	*refused = powerset_less(&opened, &w->accepted);

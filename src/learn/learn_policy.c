@@ -63,14 +63,14 @@ static int add_user(json_t *users, struct observations *all, const struct observ
 	}
 	if (strcmp(s->known_by, "certificate") != 0)
 		return FAIL(e, 0,
-			"the user %s has a token, which no trail holds: give the policy file that "
-			"tells of it with --users FILE",
+			"the user %s has a token, which an audit log does not hold: name the policy file "
+			"that has this user with --users FILE",
 			shown);
 	if (json_object_get(users, name))
 		return 0;
 	observations_note(all,
-		"the trail does not tell which certificates the user %s has: one with its own name "
-		"is assumed (--users FILE takes it from a policy file)",
+		"the audit log does not hold the certificates of the user %s: the suggestion assumes "
+		"one with the user's name (--users FILE takes it from a policy file)",
 		shown);
 	(void)json_object_set_new(users, name, json_pack("{s:[s]}", "common_names", name));
 	return 0;
@@ -441,8 +441,8 @@ static void note_open(struct observations *all, const json_t *rule)
 		for (unsigned k = 0; k < LIST_COUNT; k++) {
 			if (p != POWER_COUNT && p == list_power((enum list_kind)k))
 				observations_note(all,
-					"rule \"%s\": %s for all %s: the trail does not tell them "
-					"whole, or no list can name them",
+					"rule \"%s\": %s for all %s: the audit log does not have "
+					"them whole, or no list can name them",
 					name, json_string_value(v), list_name((enum list_kind)k));
 		}
 	}
@@ -474,7 +474,7 @@ static int fill_draft(struct policy_draft *p, struct observations *all,
 	if (!denied)
 		return 0;
 	observation_write(denied, text, sizeof(text));
-	return FAIL(e, 0, "the rules do not allow %s: nothing is suggested", text);
+	return FAIL(e, 0, "the rules do not allow %s: no suggestion", text);
 }
 
 int learn_policy(struct observations *all, const struct learn_options *w, json_t **ret,
@@ -502,9 +502,9 @@ int learn_policy(struct observations *all, const struct learn_options *w, json_t
 			note_open(all, rule);
 		}
 		observations_note(all,
-			"rules speak of operations, powers and the items of lists: not of the "
-			"names of containers, nor of what a container runs; and what only looks "
-			"at an image, a network or a volume is not limited to it");
+			"rules limit operations, powers and the items of lists. They do not limit "
+			"the names of containers, what a container runs, or which images, networks "
+			"and volumes a user inspects");
 		*ret = json_incref(root);
 	}
 	policy_draft_free(p);

@@ -12,7 +12,7 @@ enum { TESTS_MOST = 500 };
 struct test_list {
 	const struct policy *policy;
 	json_t *tests;
-	bool as; /* tests say who asks: the policy has rules */
+	bool as; /* tests name a user: the policy has rules */
 };
 
 /* --- bodies ------------------------------------------------------------------------------------*/
@@ -213,8 +213,9 @@ int learn_tests(struct observations *all, const struct learn_options *w, json_t 
 	}
 	if (missing > 0)
 		observations_note(all,
-			"%zu kinds of requests have no test: a trail holds no bodies, and none "
-			"that was tried here asks for the same (or there are more than %d tests)",
+			"%zu kinds of requests have no test: an audit log holds no bodies, and no "
+			"body that was tried here asks for the same (or there are more than %d "
+			"tests)",
 			missing, (int)TESTS_MOST);
 	policy_draft_free(p);
 	return rc;

@@ -88,7 +88,7 @@ static int copy_text(struct observations *all, const char *text, struct span *re
 	char *out = mem_list_alloc(&all->memory, strlen(text) + 1);
 
 	if (!out)
-		return FAIL(e, ENOMEM, "an audit trail");
+		return FAIL(e, ENOMEM, "an audit log");
 	*ret = (struct span){ out, audit_unescape(text, out) };
 	return 0;
 }
@@ -124,7 +124,7 @@ static int parse_mount_info(
 	struct span path;
 
 	if (!mount || copy_text(all, text_of(object, "resolved"), &path, e) != 0)
-		return FAIL(e, ENOMEM, "an audit trail");
+		return FAIL(e, ENOMEM, "an audit log");
 	mount->visible = json_is_true(json_object_get(object, "seen"));
 	text_copy(path, mount->path, sizeof(mount->path));
 	d->mount_info = mount;
@@ -157,7 +157,7 @@ static int parse_attribute(
 	if (json_object_get(object, "seen") && parse_mount_info(all, object, &d, e) != 0)
 		return -1;
 	if (attributes_add(&s->facts.attributes, &d) != 0)
-		return FAIL(e, ENOMEM, "an audit trail");
+		return FAIL(e, ENOMEM, "an audit log");
 	return 0;
 }
 
@@ -170,12 +170,12 @@ static const char *unallowable_reason(const struct audit_entry *l)
 	if (strcmp(by, "own_name") == 0)
 		return "it would put another plugin in dsp's place";
 	if (strcmp(by, "identity") == 0)
-		return "it is not known who asks";
+		return "its client is not known";
 	if (strcmp(by, "question") == 0 || audit_entry_text(l, "subject")[0] == '\0')
-		return "the question could not be read";
+		return "dockerd's message could not be parsed";
 	if (strcmp(known_by, "unknown token") == 0 || strcmp(known_by, "contradiction") == 0)
-		return "it is not known who asks";
-	return strcmp(audit_entry_text(l, "reading"), "exact") == 0 ? NULL : "it cannot be read";
+		return "its client is not known";
+	return strcmp(audit_entry_text(l, "reading"), "exact") == 0 ? NULL : "dsp cannot read it";
 }
 
 /* Of a name that was cut, the rest is unknown. */
@@ -227,7 +227,7 @@ static int add_default_runtime(struct observation *s, struct err *e)
 	if (named || !s->facts.route || !power_rules_have_kind(s->facts.route, ATTRIBUTE_RUNTIME) ||
 		attributes_add(&s->facts.attributes, &runtime) == 0)
 		return 0;
-	return FAIL(e, ENOMEM, "an audit trail");
+	return FAIL(e, ENOMEM, "an audit log");
 }
 
 static int parse_facts(
@@ -286,7 +286,7 @@ static int find_observation(struct observations *all, const struct audit_entry *
 	size_t at;
 
 	if (!key)
-		return FAIL(e, ENOMEM, "an audit trail");
+		return FAIL(e, ENOMEM, "an audit log");
 	at = text_hash(span_of(key)) % OBSERVATION_SLOTS;
 	while (all->slots[at] && strcmp(all->slots[at]->key, key) != 0)
 		at = (at + 1) % OBSERVATION_SLOTS;
@@ -294,11 +294,11 @@ static int find_observation(struct observations *all, const struct audit_entry *
 	if (*ret)
 		return 0;
 	if (all->count == OBSERVATIONS_MOST)
-		return FAIL(e, 0, "more than %d kinds of requests: give it less of the trail",
+		return FAIL(e, 0, "more than %d kinds of requests: use a part of the log",
 			(int)OBSERVATIONS_MOST);
 	s = mem_list_alloc(&all->memory, sizeof(*s));
 	if (!s)
-		return FAIL(e, ENOMEM, "an audit trail");
+		return FAIL(e, ENOMEM, "an audit log");
 	s->key = key;
 	key = NULL;
 	all->items[all->count++] = s;

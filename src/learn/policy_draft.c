@@ -96,7 +96,7 @@ const char *observation_unnameable(const struct observation *s)
 						 : subject_name_is_valid(s->subject);
 
 	if (s->subject_cut || !named)
-		return "a policy file cannot name who asks";
+		return "a policy file cannot name its client";
 	for (size_t i = 0; i < s->facts.attributes.count; i++) {
 		const struct attribute *d = &s->facts.attributes.items[i];
 		bool star = !d->whole && span_find(d->text, '*') < d->text.n;
@@ -251,7 +251,7 @@ struct widening {
 	const char *list;
 	size_t most;                        /* so many items alike stay as they are */
 	size_t (*common)(struct span item); /* the length of what items alike begin with; or 0 */
-	const char *star;                   /* stands behind it */
+	const char *star;                   /* comes after it */
 	const char *what;
 };
 
@@ -304,7 +304,7 @@ static void widen_list(json_t *rule, const struct widening *w, struct observatio
 			continue;
 		text_escape(beginning, shown, sizeof(shown));
 		observations_note(all,
-			"rule \"%s\": widened to all %s %s%s, for %zu of them were seen",
+			"rule \"%s\": widened to all %s %s%s: the log has %zu of them",
 			json_string_value(json_object_get(rule, "name")), w->what, shown, w->star,
 			count);
 	}
