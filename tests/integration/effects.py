@@ -77,7 +77,7 @@ def port_parts(text):
     """(address, ports of the host, ports of the container, protocol) of "127.0.0.1:8000-8010:80/tcp"; what is left out is ''."""
     address, host, inner = re.fullmatch(r'(?:(?:(.*):)?([0-9-]*):)?([0-9-]+(?:/\w+)?)', text).groups('')
     ports, _, protocol = inner.partition('/')
-    return address.strip('[]'), host, ports, protocol or 'tcp'
+    return address.strip('[]'), host, ports, protocol.lower() or 'tcp'    # dockerd 29 takes TCP for tcp
 
 
 def range_within(inner, outer):
@@ -161,14 +161,14 @@ class Worker(threading.Thread):
 
     # --- what dockerd makes of it ---------------------------------------------------------------
 
-    def inspect(self, name, image, started=False):
-        """A container as a body that would make it; None: it is gone."""
+    def inspect(self, name, image, started=False, labelled=False):
+        """A container as a body that would make it; None: it is gone. labelled: a label was asked for."""
         seen = self.peer.call('GET', '/containers/%s/json' % name)[1]
         if 'Config' not in seen:
             return None
         host = {key: value for key, value in seen['HostConfig'].items() if value not in (None, '', [], {})}
-        if host.get('SecurityOpt') == ['label=disable']:
-            del host['SecurityOpt']    # dockerd adds it to the host's PID or IPC namespace, and to Privileged
+        if 'SecurityOpt' in host and not labelled:    # dockerd adds one to the host's PID or IPC namespace, and to Privileged
+            host['SecurityOpt'] = [option for option in host['SecurityOpt'] if option != 'label=disable']
         ports = seen['NetworkSettings'].get('Ports') if started else None
         if ports and any(ports.values()):
             host['PortBindings'] = {port: bound for port, bound in ports.items() if bound}
@@ -184,7 +184,7 @@ class Worker(threading.Thread):
         # Only a start publishes ports.
         started = b'port' in asked.lower() and self.peer.call('POST', '/containers/%s/start' % name)[0] == 204
         image = next((v for k, v in reversed(json.loads(asked, object_pairs_hook=list)) if k.lower() == 'image' and v), '')
-        seen = self.inspect(name, image, started)
+        seen = self.inspect(name, image, started, b'label=' in asked or b'label:' in asked)
         self.peer.call('DELETE', '/containers/%s?force=1&v=1' % name)
         if seen:    # else it has removed itself
             self.compare('/containers/create', asked, seen)
