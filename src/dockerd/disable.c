@@ -14,6 +14,7 @@
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/signals.h"
+#include "http1.h"
 #include "setup.h"
 
 /* If the usual socket does not exist, the probe goes to that of a managed plugin. */
@@ -75,6 +76,7 @@ static int show(struct setup *s, bool has)
 		setup_report(s, "would",
 			"send SIGHUP to dockerd, which reads the whole file again, and prove that it does not ask %s",
 			s->name);
+	http1_remove(s);
 	return EXIT_FINE;
 }
 
@@ -125,7 +127,10 @@ static int disable(struct setup *s)
 	s->changed = out > 0;
 	if (s->changed)
 		setup_report(s, "ok", "%s no longer names %s", s->file->path, s->name);
-	return prove(s, s->changed);
+	out = prove(s, s->changed);
+	if (out == EXIT_FINE)
+		http1_remove(s);
+	return out;
 }
 
 static int run_disable(int argc, char **argv)
@@ -146,6 +151,7 @@ const struct command disable_command = {
 	"\n"
 	"Removes dsp from daemon.json, sends dockerd SIGHUP, and proves that dockerd answers without\n"
 	"asking dsp. If nothing else has changed in daemon.json, it restores the file from before\n"
-	"dsp enable, byte for byte. Containers keep running, and dockerd does not restart.\n"
+	"dsp enable, byte for byte. Containers keep running, and dockerd does not restart. It also\n"
+	"removes the drop-in that dsp enable --http1 wrote.\n"
 	"Status 0: done, now or before; 1: refused or not proven, with the reason.\n",
 };

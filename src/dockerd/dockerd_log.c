@@ -36,10 +36,13 @@ void dockerd_log_close(struct dockerd_log *l)
 	l->fd = -1;
 }
 
-/* The message of a line of logrus, up to its closing quote; "": it has none. */
-static struct span message_of(struct span line)
+/*
+ * The value of a field in a line of logrus, as text or as JSON, up to its closing quote; "": the
+ * line has none.
+ */
+static struct span field_of(struct span line, const char *text_start, const char *json_start)
 {
-	static const struct span starts[] = { SPAN_INIT("msg=\""), SPAN_INIT("\"msg\":\"") };
+	const struct span starts[] = { span_of(text_start), span_of(json_start) };
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
 		const char *at = memmem(line.s, line.n, starts[i].s, starts[i].n);
@@ -76,17 +79,22 @@ static void copy_message(struct span message, char *out, size_t cap)
 
 bool dockerd_log_parse(struct span text, char *out, size_t cap)
 {
-	/* moby daemon/config/config.go, Reload. */
+	/* moby daemon/config/config.go, Reload; daemon/command/daemon.go, reloadConfig. */
 	static const struct span refusals[] = { SPAN_INIT("unable to configure the Docker daemon"),
-		SPAN_INIT("configuration validation failed"), SPAN_INIT("conflict labels for") };
+		SPAN_INIT("configuration validation failed"), SPAN_INIT("conflict labels for"),
+		SPAN_INIT("Error reloading configuration"),
+		SPAN_INIT("Error reconfiguring the daemon") };
 
 	while (text.n > 0) {
-		struct span message = message_of(proc_file_line(&text));
+		struct span line = proc_file_line(&text);
+		struct span message = field_of(line, "msg=\"", "\"msg\":\"");
+		struct span error = field_of(line, "error=\"", "\"error\":\"");
 
 		for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 			if (!contains(message, refusals[i]))
 				continue;
-			copy_message(message, out, cap);
+			/* Since 23 the reason is a field of its own. */
+			copy_message(error.n > 0 ? error : message, out, cap);
 			return true;
 		}
 	}

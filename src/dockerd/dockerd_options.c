@@ -133,3 +133,29 @@ const char *dockerd_options_next(const struct dockerd *d, const char *flag, size
 	}
 	return value;
 }
+
+bool dockerd_variable(const struct dockerd *d, const char *name, char *out, size_t cap)
+{
+	AUTO_MEM char *text = NULL;
+	struct span rest = { NULL, 0 };
+	char path[64];
+	size_t len;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)d->pid);
+	if (d->pid == 0 || proc_file_read(path, &text, &len) != 0)
+		return false;
+	if (!name)
+		return true;
+	rest = (struct span){ text, len };
+	while (rest.n > 0) {
+		struct span value = span_cut(&rest, '\0');
+		struct span key = span_cut(&value, '=');
+
+		if (!span_equal(key, span_of(name)))
+			continue;
+		if (out)
+			text_copy(value, out, cap);
+		return value.n > 0;
+	}
+	return false;
+}

@@ -15,6 +15,7 @@
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/signals.h"
+#include "http1.h"
 #include "setup.h"
 
 #define PLUGINS "/run/docker/plugins/"
@@ -337,21 +338,35 @@ static int run_enable(int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	if (setup_find_dockerd(&s) != 0 || check_dsp(&s) != 0 || setup_open_file(&s, &plugins) != 0)
+	if (setup_find_dockerd(&s) != 0 || (s.http1 && http1_check(&s) != 0) ||
+		check_dsp(&s) != 0 || setup_open_file(&s, &plugins) != 0)
 		return setup_end(&s, EXIT_FINDINGS);
 	has = daemon_json_has(plugins, s.name);
 	if (check_others(&s, plugins) != 0 || check_namesake(&s, has) != 0)
 		return setup_end(&s, EXIT_FINDINGS);
-	return setup_end(&s, has ? prove_again(&s) : add(&s));
+	rc = has ? prove_again(&s) : add(&s);
+	if (rc == EXIT_FINE && s.http1)
+		rc = http1_apply(&s);
+	return setup_end(&s, rc);
 }
+
+static const struct option options[] = { { "host", required_argument, NULL, 'H' },
+	{ "socket", required_argument, NULL, 's' }, { "name", required_argument, NULL, 'n' },
+	{ "dry-run", no_argument, NULL, 'd' }, { "json", no_argument, NULL, 'j' },
+	{ "http1", no_argument, NULL, '1' }, { "restart", no_argument, NULL, 'r' },
+	{ NULL, 0, NULL, 0 } };
 
 const struct command enable_command = {
 	.name = "enable",
-	.arguments = "[--host unix://PATH] [--socket PATH] [--name NAME] [--dry-run] [--json]",
+	.arguments =
+		"[--host unix://PATH] [--socket PATH] [--name NAME] [--http1] [--restart] [--dry-run] [--json]",
 	.run = run_enable,
-	.options = setup_options,
+	.options = options,
 	.summary = "make dockerd ask dsp, and prove that it does",
 	.help = SETUP_OPTIONS_HELP
+	"  --http1             also have dockerd refuse HTTP/2, over which dockerd 29.2 and later ask\n"
+	"                      no plugin about builds: a drop-in of docker.service\n"
+	"  --restart           with --http1: restart dockerd, which needs that\n"
 	"\n"
 	"Adds dsp to \"authorization-plugins\" in dockerd's daemon.json, sends dockerd SIGHUP, and\n"
 	"sends a probe through its API. If the probe does not reach dsp, it restores everything.\n"

@@ -117,11 +117,17 @@ int setup_begin(struct setup *s, const struct command *c, int argc, char **argv)
 			s->dry_run = true;
 		else if (o == 'j')
 			s->json = true;
+		else if (o == '1')
+			s->http1 = true;
+		else if (o == 'r')
+			s->restart = true;
 		else
 			return EXIT_USAGE;
 	}
 	if (optind < argc)
 		return command_usage(c->name, "%s: unexpected argument", argv[optind]);
+	if (s->restart && !s->http1)
+		return command_usage(c->name, "--restart goes with --http1");
 	o = parse_names(s, socket, name);
 	if (o == 0)
 		s->steps = json_array();

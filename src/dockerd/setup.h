@@ -35,6 +35,8 @@ struct setup {
 	char socket[256];
 	char name[128]; /* by which dockerd knows the plugin */
 	bool dry_run;
+	bool http1;   /* enable: have dockerd refuse HTTP/2 */
+	bool restart; /* and restart it for that */
 	bool json;
 	struct dockerd *dockerd;
 	struct daemon_file *file;

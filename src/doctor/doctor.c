@@ -116,9 +116,9 @@ static const struct check checks[] = {
 		"CVE-2024-41110, CVE-2026-34040); dsp denies a request whose hidden body matters",
 		"update dockerd to 29.3.1 or later" },
 	{ "grpc", doctor_check_grpc,
-		"dockerd also asks about builds over HTTP/2; dockerd 29.2 and later does not, "
-		"whatever the policy file says",
-		"let only clients that may build reach Docker's socket" },
+		"dockerd asks about every build: it does not serve HTTP/2, over which dockerd 29.2 and "
+		"later ask no plugin",
+		"start dockerd with " HTTP2_VARIABLE "=" HTTP2_OFF " in its environment" },
 	{ "listeners", doctor_check_listeners,
 		"dockerd verifies client certificates on its TCP listeners; without, every client "
 		"there is anonymous",

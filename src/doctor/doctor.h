@@ -14,6 +14,7 @@
 #include "dsp/core/base/err.h"
 #include "dsp/dockerd/daemon_config.h"
 #include "dsp/dockerd/dockerd_api.h"
+#include "dsp/dockerd/dockerd_http2.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/dockerd/dsp_process.h"
 #include "dsp/dockerd/systemd_units.h"
@@ -39,6 +40,7 @@ struct doctor {
 	struct err dockerd_error;
 	bool api; /* it answers on its socket; else see api_error */
 	struct err api_error;
+	struct dockerd_http2 http2;
 	enum probe_result probe;
 	struct err probe_error;
 	int namesake; /* doctor_managed of name */

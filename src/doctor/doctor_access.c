@@ -57,37 +57,64 @@ void doctor_check_bodies(const struct doctor *d, struct check_result *result)
 			result, CHECK_OK, "%s shows or refuses every body", d->dockerd->version);
 }
 
-/* Whether the policy closes the power, which dockerd gives without asking dsp. */
-static bool closes(const struct doctor *d, enum power p)
+/* Whether the settings close a power that BuildKit gives a client over HTTP/2. */
+static bool closes_buildkit(const struct doctor *d)
 {
+	static const enum power powers[] = { POWER_BUILD, POWER_BUILD_OPTIONS, POWER_TAG,
+		POWER_IMAGE_EXPORT, POWER_PRUNE };
 	struct subject anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
 	struct escalation found;
 
-	return !escalation_find(&d->config->policy, &anyone, p, &found);
+	for (size_t i = 0; i < sizeof(powers) / sizeof(powers[0]); i++) {
+		if (!escalation_find(&d->config->policy, &anyone, powers[i], &found))
+			return true;
+	}
+	return false;
+}
+
+static void report_http2(const struct doctor *d, struct check_result *result)
+{
+	bool closed = d->config_ok && closes_buildkit(d);
+
+	check_result_add(result, closed ? CHECK_FAULT : CHECK_WARNING,
+		"dockerd %s serves HTTP/2 on %s: BuildKit's requests (builds, tags, reading of "
+		"images) reach no plugin%s",
+		d->dockerd->version, d->http2.served_at,
+		closed                 ? ", although the settings close them"
+			: d->config_ok ? "; the settings allow them"
+				       : "");
+	if (d->http2.off)
+		check_result_add(result, CHECK_FAULT,
+			"its environment has " HTTP2_VARIABLE "=" HTTP2_OFF
+			", and it serves HTTP/2 all "
+			"the same");
+	if (strstr(d->units[UNIT_DOCKER].environment, HTTP2_OFF) && !d->http2.off)
+		check_result_advise(result,
+			"restart dockerd, whose unit turns HTTP/2 off already: "
+			"systemctl restart docker");
+	else if (d->systemd)
+		check_result_advise(result, "dsp enable --http1; then systemctl restart docker");
 }
 
 void doctor_check_grpc(const struct doctor *d, struct check_result *result)
 {
 	enum { UNASKED = 290200 };
-	enum check_state state = CHECK_WARNING;
-	const char *settings = "whether the settings close them is unknown";
+	long version = dockerd_version(d->dockerd);
 
-	if (report_unknown_version(d, result))
-		return;
-	if (dockerd_version(d->dockerd) < UNASKED) {
+	if (version > 0 && version < UNASKED)
 		check_result_add(
 			result, CHECK_OK, "%s asks about every build", d->dockerd->version);
-		return;
-	}
-	if (d->config_ok && (closes(d, POWER_BUILD) || closes(d, POWER_PRUNE))) {
-		settings = "the settings close them, but no plugin can";
-	} else if (d->config_ok) {
-		state = CHECK_NOTE;
-		settings = "the settings allow them too";
-	}
-	check_result_add(result, state,
-		"%s executes builds and prunes of the build cache over HTTP/2 without asking dsp; %s",
-		d->dockerd->version, settings);
+	else if (d->http2.served > 0)
+		report_http2(d, result);
+	else if (d->http2.tried > 0)
+		check_result_add(result, CHECK_OK, "dockerd does not serve HTTP/2 (%s)",
+			d->http2.off ? HTTP2_VARIABLE "=" HTTP2_OFF : "by an HTTP/2 preface");
+	else if (d->http2.off)
+		check_result_add(result, CHECK_OK, "its environment turns HTTP/2 off");
+	else
+		check_result_add(result, CHECK_UNKNOWN,
+			"cannot find out whether dockerd serves HTTP/2, over which dockerd 29.2 and "
+			"later ask no plugin about builds");
 }
 
 /* --- listeners ---------------------------------------------------------------------------------*/
@@ -97,25 +124,6 @@ static bool is_true(const char *word)
 	return word &&
 		(word[0] == '\0' || strcmp(word, "1") == 0 || strcasecmp(word, "t") == 0 ||
 			strcasecmp(word, "true") == 0);
-}
-
-/* Whether process pid was started with this variable, and not empty. */
-static bool has_variable(pid_t pid, struct span name)
-{
-	AUTO_MEM char *text = NULL;
-	char path[64];
-	size_t len;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-	if (proc_file_read(path, &text, &len) != 0)
-		return false;
-	for (size_t i = 0; i < len; i += span_find((struct span){ text + i, len - i }, '\0') + 1) {
-		struct span rest = { text + i, len - i };
-
-		if (span_starts(rest, name) && rest.n > name.n + 1 && rest.s[name.n] == '=')
-			return rest.s[name.n + 1] != '\0';
-	}
-	return false;
 }
 
 /* Whether dockerd verifies the certificates of clients. */
@@ -128,7 +136,7 @@ static bool verifies(const struct doctor *d)
 	while ((value = dockerd_options_next(d->dockerd, "tlsverify", &at)) != NULL)
 		flag = is_true(value);
 	return flag || json_is_true(json_object_get(d->file.object, "tlsverify")) ||
-		has_variable(d->dockerd->pid, SPAN("DOCKER_TLS_VERIFY"));
+		dockerd_variable(d->dockerd, "DOCKER_TLS_VERIFY", NULL, 0);
 }
 
 static void report_open_host(struct check_result *result, const char *host)

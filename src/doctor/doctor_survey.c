@@ -122,6 +122,8 @@ void doctor_survey(struct doctor *d)
 	if (dockerd_find(d->host, &d->dockerd, &d->dockerd_error) == 0) {
 		inspect_api(d);
 		inspect_daemon_json(d);
+		if (d->dockerd->pid != 0)
+			dockerd_http2_inspect(d->dockerd, d->file.object, &d->http2);
 	}
 	send_probe(d);
 	systemd_units_read(d->units, d->systemd);

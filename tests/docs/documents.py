@@ -119,7 +119,7 @@ def bad_commands(document):
         if text is None:
             yield line
             continue
-        for option in re.findall(r"--[a-z-]+", match[2]):
+        for option in re.findall(r"--[a-z0-9-]+", match[2]):
             if option not in text:
                 yield f"{line} ({option})"
 
@@ -128,7 +128,7 @@ def bad_daemon_options(document):
     known = manual.daemon_options()
     for line in document.code():
         for options in re.findall(r"(?:^|[ /])dspd( --[^|]*)", line):
-            yield from set(re.findall(r"--[a-z-]+", options)) - known
+            yield from set(re.findall(r"--[a-z0-9-]+", options)) - known
 
 
 def run_sample(command):

@@ -44,13 +44,13 @@ def commands():
     known = {}
     for name in re.findall(r"^  ([a-z-]+) ", overview, re.M):
         text = run(dsp.DSP, "help", name).stdout
-        known[name] = set(re.findall(r"--[a-z-]+", text.splitlines()[0]))
-        known[name] |= set(re.findall(r"^  (?:-[a-z], )?(--[a-z-]+)", text, re.M))
+        known[name] = set(re.findall(r"--[a-z0-9-]+", text.splitlines()[0]))
+        known[name] |= set(re.findall(r"^  (?:-[a-z], )?(--[a-z0-9-]+)", text, re.M))
     return known
 
 
 def daemon_options():
-    return set(re.findall(r"^  (--[a-z-]+)", run(dsp.DSPD, "--help").stdout, re.M))
+    return set(re.findall(r"^  (--[a-z0-9-]+)", run(dsp.DSPD, "--help").stdout, re.M))
 
 
 def policy_keys():

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 
 from lab import COMPOSE, DOCKER, Skipped, check, check_refused, wait_for
+from vectors import speaks_http2
 
 COMPOSE_FILE = '''version: "2.4"
 services:
@@ -290,7 +291,16 @@ def compose(lab, report):
         check(lab.state('shop_web_1') is not None, 'the container is gone')
 
 
+def doctor(lab, report):
+    """Over HTTP/2 dockerd 29.2 and later ask no plugin about builds: doctor says so exactly where it is served."""
+    with report.case('dsp doctor: whether dockerd serves HTTP/2'):
+        checks = {one['id']: one for one in json.loads(lab.inside('/run/lab/dsp doctor --json').text)['checks']}
+        unasked = lab.dockerd_version() >= (29, 2) and speaks_http2(lab)
+        check((checks['grpc']['state'], 'serves HTTP/2 on ' in checks['grpc']['text']) ==
+              (('warning', True) if unasked else ('ok', False)), str(checks['grpc']))
+
+
 def run(lab, report):
     for part in (run_containers, look_at_containers, change_containers, images, buildkit, networks,
-                 volumes, system, compose):
+                 volumes, system, compose, doctor):
         part(lab, report)

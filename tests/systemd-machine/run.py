@@ -11,6 +11,7 @@ from machine import ERRORS, Failed, Machine, Report, Skipped, tap
 
 import diagnosis
 import failures
+import http1
 import life
 import sandbox
 import upkeep
@@ -19,6 +20,7 @@ PARTS = {
     "install": life.install,
     "boot": life.boot,
     "doctor": diagnosis.run,
+    "http1": http1.run,
     "upkeep": upkeep.run,
     "failures": failures.run,
     "sandbox": sandbox.run,

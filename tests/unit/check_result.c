@@ -44,7 +44,7 @@ static void versions(void **state)
 		const char *version;
 		enum check_state known;
 		enum check_state bodies;
-		enum check_state grpc; /* under profile guard */
+		enum check_state grpc; /* when no listener answered */
 	} rows[] = {
 		{ "1.13.1", CHECK_WARNING, CHECK_NOTE, CHECK_OK },
 		{ "17.03.2-ce", CHECK_WARNING, CHECK_NOTE, CHECK_OK },
@@ -52,11 +52,11 @@ static void versions(void **state)
 		{ "20.10.24+dfsg1", CHECK_OK, CHECK_NOTE, CHECK_OK },
 		{ "28.5.2", CHECK_OK, CHECK_NOTE, CHECK_OK },
 		{ "29.1.5", CHECK_OK, CHECK_NOTE, CHECK_OK },
-		{ "29.2.0", CHECK_OK, CHECK_NOTE, CHECK_NOTE },
-		{ "29.3.0", CHECK_OK, CHECK_NOTE, CHECK_NOTE },
-		{ "29.3.1", CHECK_OK, CHECK_OK, CHECK_NOTE },
-		{ "29.7.2", CHECK_OK, CHECK_OK, CHECK_NOTE },
-		{ "30.0.0-rc.1", CHECK_NOTE, CHECK_OK, CHECK_NOTE },
+		{ "29.2.0", CHECK_OK, CHECK_NOTE, CHECK_UNKNOWN },
+		{ "29.3.0", CHECK_OK, CHECK_NOTE, CHECK_UNKNOWN },
+		{ "29.3.1", CHECK_OK, CHECK_OK, CHECK_UNKNOWN },
+		{ "29.7.2", CHECK_OK, CHECK_OK, CHECK_UNKNOWN },
+		{ "30.0.0-rc.1", CHECK_NOTE, CHECK_OK, CHECK_UNKNOWN },
 		{ "", CHECK_UNKNOWN, CHECK_UNKNOWN, CHECK_UNKNOWN },
 		{ "dev", CHECK_UNKNOWN, CHECK_UNKNOWN, CHECK_UNKNOWN },
 		{ "library-import", CHECK_UNKNOWN, CHECK_UNKNOWN, CHECK_UNKNOWN },
@@ -71,15 +71,38 @@ static void versions(void **state)
 	}
 }
 
-/* What the settings close and dockerd does not ask about is more than a note. */
+/* HTTP/2, over which 29.2 and later ask no plugin: what an HTTP/2 preface and the settings say. */
 static void unasked_builds(void **state)
 {
+	static char on[] = "/run/docker.sock";
+
 	(void)state;
-	set_profile(PROFILE_READONLY);
+	set_profile(PROFILE_GUARD);
+	memcpy(d.http2.served_at, on, sizeof(on));
+	d.http2.tried = d.http2.served = 1;
 	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_WARNING);
+	assert_int_equal(state_of(doctor_check_grpc, ""), CHECK_WARNING);
 	assert_int_equal(state_of(doctor_check_grpc, "29.1.5"), CHECK_OK);
+	set_profile(PROFILE_READONLY);
+	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_FAULT);
+	assert_int_equal(state_of(doctor_check_grpc, "29.1.5"), CHECK_OK);
+	set_profile(PROFILE_HARDENED);
+	assert_int_equal(state_of(doctor_check_grpc, "29.7.2"), CHECK_FAULT);
+	assert_int_equal(state_of(doctor_check_grpc, ""), CHECK_FAULT);
+	/* With the cure in dockerd's environment, and served all the same. */
+	set_profile(PROFILE_GUARD);
+	d.http2.off = true;
+	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_FAULT);
+	d.http2.served = 0;
+	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_OK);
+	d.http2.tried = 0;
+	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_OK);
+	d.http2.off = false;
+	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_UNKNOWN);
 	d.config_ok = false;
+	d.http2.tried = d.http2.served = 1;
 	assert_int_equal(state_of(doctor_check_grpc, "29.2.0"), CHECK_WARNING);
+	d.http2.served = 0;
 }
 
 static void start_with(char *first, char *second)

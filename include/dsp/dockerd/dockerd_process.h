@@ -50,6 +50,13 @@ size_t dockerd_others(const struct dockerd *d, struct dockerd **ret, size_t most
  */
 const char *dockerd_options_next(const struct dockerd *d, const char *flag, size_t *at);
 
+/*
+ * A variable of the environment with which its process was started: the value, cut, goes to out
+ * (NULL: nowhere). False: it is not there, or empty. name NULL: whether the environment can be
+ * read.
+ */
+bool dockerd_variable(const struct dockerd *d, const char *name, char *out, size_t cap);
+
 /* Its version as a number: 290301 for "29.3.1"; 0: unknown. */
 long dockerd_version(const struct dockerd *d);
 
