@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <unistd.h>
 
+#include "dsp/core/base/text.h"
 #include "dsp/core/base/version.h"
 #include "metrics.h"
 
@@ -19,6 +20,18 @@ static json_t *probes(const struct probes *p)
 		}
 	}
 	return list;
+}
+
+/* A text of the settings or of an error: JSON holds no bytes that are not UTF-8. */
+static json_t *any_text(const char *text)
+{
+	char escaped[1024];
+	json_t *plain = json_string(text);
+
+	if (plain)
+		return plain;
+	text_escape(span_of(text), escaped, sizeof(escaped));
+	return json_string(escaped);
 }
 
 static const char *to_name(enum audit_to to)
@@ -47,22 +60,23 @@ static json_t *audit_log(struct audit *audit)
 	if (!audit)
 		return json_null();
 	s = audit_state(audit);
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "to",
-		to_name(s.to), "path", s.settings.path, "log", audit_log_name(s.settings.log),
-		"full", audit_full_name(s.settings.full), "decisions",
-		(json_int_t)s.counts.decisions, "unlogged", (json_int_t)s.counts.unlogged,
-		"waiting", (json_int_t)s.counts.waiting, "written", (json_int_t)s.counts.written,
-		"folded", (json_int_t)s.counts.folded, "dropped", (json_int_t)s.counts.dropped,
-		"queued", (json_int_t)s.queued, "outcomes", outcomes(&s), "trouble", s.trouble);
+	return json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "to",
+		to_name(s.to), "path", any_text(s.settings.path), "log",
+		audit_log_name(s.settings.log), "full", audit_full_name(s.settings.full),
+		"decisions", (json_int_t)s.counts.decisions, "unlogged",
+		(json_int_t)s.counts.unlogged, "waiting", (json_int_t)s.counts.waiting, "written",
+		(json_int_t)s.counts.written, "folded", (json_int_t)s.counts.folded, "dropped",
+		(json_int_t)s.counts.dropped, "queued", (json_int_t)s.queued, "outcomes",
+		outcomes(&s), "trouble", any_text(s.trouble));
 }
 
 static json_t *lookups(const struct lookup_process_state *s)
 {
 	if (!s)
 		return json_null();
-	return json_pack("{s:b, s:b, s:I, s:I, s:s}", "running", s->running, "sees_all",
+	return json_pack("{s:b, s:b, s:I, s:I, s:o}", "running", s->running, "sees_all",
 		s->sees_all, "restarts", (json_int_t)s->restarts, "failures",
-		(json_int_t)s->failures, "trouble", s->trouble);
+		(json_int_t)s->failures, "trouble", any_text(s->trouble));
 }
 
 static json_t *watched(const struct recent_decisions *recent)
@@ -82,14 +96,15 @@ char *status_write(const struct state_view *view)
 	const struct metrics *m = view->sinks->metrics;
 	json_int_t last = m ? (json_int_t)(m->last_us / 1000000) : 0;
 	json_auto_t *o = json_pack(
-		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:I, s:o, s:o, s:o, s:o}",
+		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:o, s:b, s:o, s:I, s:o, s:o, s:o, s:o}",
 		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
 		(json_int_t)view->snapshot->generation, "policy", c->digest, "env_file",
 		c->env_digest, "profile", profile_info(p->profile)->name, "mode",
-		p->monitor ? "monitor" : "enforce", "rules", (json_int_t)rules, "names", p->names,
-		"broken", p->broken[0] != '\0', "reason", p->broken, "last_request", last, "probes",
-		probes(view->probes), "audit", audit_log(view->sinks->audit), "watch",
-		watched(view->sinks->recent), "lookups", lookups(view->lookups));
+		p->monitor ? "monitor" : "enforce", "rules", (json_int_t)rules, "names",
+		any_text(p->names), "broken", p->broken[0] != '\0', "reason", any_text(p->broken),
+		"last_request", last, "probes", probes(view->probes), "audit",
+		audit_log(view->sinks->audit), "watch", watched(view->sinks->recent), "lookups",
+		lookups(view->lookups));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

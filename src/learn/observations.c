@@ -72,12 +72,18 @@ void observation_write(const struct observation *s, char *out, size_t cap)
 	text_escape(s->subject, subject, sizeof(subject));
 	text_escape(s->target, target, sizeof(target));
 	line_init(&l, out, cap);
-	line_add(&l, "%s by %s, ", s->facts.route ? s->facts.route->name : "unknown", subject);
+	/* Of a message that dspd could not parse the log has nothing. */
+	if (s->method.n == 0)
+		line_add(&l, "a message of dockerd, ");
+	else
+		line_add(&l, "%s by %s, ", s->facts.route ? s->facts.route->name : "unknown",
+			subject);
 	if (s->times == 1)
 		line_add(&l, "once");
 	else
 		line_add(&l, "%llu times", (unsigned long long)s->times);
-	line_add(&l, " (%s %s)", method, target);
+	if (s->method.n > 0)
+		line_add(&l, " (%s %s)", method, target);
 }
 
 /* --- facts -------------------------------------------------------------------------------------*/
@@ -170,11 +176,11 @@ static const char *unallowable_reason(const struct audit_entry *l)
 	if (strcmp(by, "own_name") == 0)
 		return "it would put another plugin in dsp's place";
 	if (strcmp(by, "identity") == 0)
-		return "its client is not known";
+		return "dsp does not know its user";
 	if (strcmp(by, "question") == 0 || audit_entry_text(l, "subject")[0] == '\0')
-		return "dockerd's message could not be parsed";
+		return "dspd could not parse it";
 	if (strcmp(known_by, "unknown token") == 0 || strcmp(known_by, "contradiction") == 0)
-		return "its client is not known";
+		return "dsp does not know its user";
 	return strcmp(audit_entry_text(l, "reading"), "exact") == 0 ? NULL : "dsp cannot read it";
 }
 

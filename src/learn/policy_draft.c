@@ -290,6 +290,7 @@ static void widen_list(json_t *rule, const struct widening *w, struct observatio
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		char copy[PATTERN_ROOM];
 		char shown[200];
+		char user[100];
 		struct span beginning;
 		size_t count = 0;
 
@@ -303,10 +304,11 @@ static void widen_list(json_t *rule, const struct widening *w, struct observatio
 		if (count <= w->most || !add_wide_item(list, w, beginning))
 			continue;
 		text_escape(beginning, shown, sizeof(shown));
-		observations_note(all,
-			"rule \"%s\": widened to all %s %s%s: the log has %zu of them",
-			json_string_value(json_object_get(rule, "name")), w->what, shown, w->star,
-			count);
+		text_escape(
+			span_of(json_string_value(json_array_get(json_object_get(rule, "who"), 0))),
+			user, sizeof(user));
+		observations_note(all, "user %s: widened to all %s %s%s: the log has %zu of them",
+			user, w->what, shown, w->star, count);
 	}
 }
 

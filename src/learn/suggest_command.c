@@ -191,18 +191,32 @@ static int make_result(
 	return rc;
 }
 
+/* Prints the flags that were found, on standard error, so that no script takes them unread. */
+static void print_found_flags(const json_t *flags)
+{
+	const json_t *flag;
+	size_t i;
+
+	(void)fprintf(stderr, "The flags that allow all of it, with these ways to root:\n");
+	json_array_foreach (flags, i, flag) {
+		(void)fprintf(stderr, "  %s=1\t# without it denied: %s\n",
+			json_string_value(json_object_get(flag, "name")),
+			json_string_value(json_object_get(flag, "for")));
+	}
+}
+
 /* Prints each direct way to root with the first request that needs it, and how to accept all. */
-static void print_refused(
-	const struct observations *all, const struct powerset *refused, bool policy)
+static void print_refused(const struct observations *all, const struct result *r, bool policy)
 {
 	char text[1024];
 	struct line l;
 
-	(void)fprintf(stderr, "dsp suggest: refused: this opens what makes root on the host:\n");
+	(void)fprintf(
+		stderr, "dsp suggest: refused: this opens direct ways to root on the host:\n");
 	for (size_t p = 0; p < POWER_COUNT; p++) {
 		size_t i = 0;
 
-		if (!powerset_has(refused, (enum power)p))
+		if (!powerset_has(&r->refused, (enum power)p))
 			continue;
 		while (i < all->count &&
 			(all->items[i]->unallowable ||
@@ -215,11 +229,13 @@ static void print_refused(
 			observation_write(all->items[i], text, sizeof(text));
 		(void)fprintf(stderr, "  %s: %s\n", power_info((enum power)p)->name, text);
 	}
-	line_init(&l, text, sizeof(text));
-	(void)powers_write(refused, ",", &l);
-	(void)fprintf(stderr, "To have it all the same: --accept %s\n", text);
 	if (!policy)
-		(void)fprintf(stderr, "Rules say it more closely: --policy\n");
+		print_found_flags(r->made);
+	line_init(&l, text, sizeof(text));
+	(void)powers_write(&r->refused, ",", &l);
+	(void)fprintf(stderr, "To accept that: --accept %s\n", text);
+	if (!policy)
+		(void)fprintf(stderr, "To open less: --policy writes rules\n");
 }
 
 /* Prints an env file. */
@@ -275,7 +291,7 @@ int suggest_end(struct suggest_options *o, struct observations *all)
 	if (make_result(all, o, &r, &e) != 0) {
 		(void)fprintf(stderr, "dsp suggest: %s\n", e.text);
 	} else if (!powerset_empty(&r.refused)) {
-		print_refused(all, &r.refused, o->policy);
+		print_refused(all, &r, o->policy);
 	} else if (o->output && !freopen(o->output, "we", stdout)) {
 		err_set(&e, errno, "%s", o->output);
 		(void)fprintf(stderr, "dsp suggest: %s\n", e.text);

@@ -23,6 +23,7 @@
 #include "daemon/service.h"
 #include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
+#include "learn/policy_draft.h"
 
 enum { VARIABLES_MOST = 256 };
 
@@ -132,6 +133,36 @@ static const char *file_of(const char *question)
 	return path;
 }
 
+/* dsp suggest merges rules by what a route's requests can ask for: no request asks for more. */
+static void check_possible(const char *explained)
+{
+	json_auto_t *o = json_loads(explained, 0, NULL);
+	const char *operation = json_string_value(json_object_get(o, "operation"));
+	struct powerset possible = { { 0 } };
+	const json_t *power;
+	bool known = false;
+	size_t count;
+	size_t i;
+
+	for (const struct route *r = route_rows(&count); operation && count > 0; count--, r++) {
+		struct powerset more = policy_draft_possible_powers(r);
+
+		if (strcmp(r->name, operation) != 0)
+			continue;
+		known = true;
+		powerset_add_all(&possible, &more);
+	}
+	json_array_foreach (json_object_get(o, "powers"), i, power) {
+		enum power p = power_find(span_of(json_string_value(power)));
+
+		if (known && (p == POWER_COUNT || !powerset_has(&possible, p))) {
+			(void)fprintf(stderr, "%s: %s is no possible power\n", operation,
+				json_string_value(power));
+			die("policy_draft_possible_powers");
+		}
+	}
+}
+
 /* Runs the command as main would; what it prints is caught. */
 static json_t *explain(const char *socket, const char *question)
 {
@@ -154,6 +185,7 @@ static json_t *explain(const char *socket, const char *question)
 	(void)fclose(stderr);
 	stdout = out;
 	stderr = err;
+	check_possible(text[0]);
 	explained = json_pack("{s:i, s:s%, s:s%}", "status", status, "stdout", text[0], n[0],
 		"stderr", text[1], n[1]);
 	free(text[0]);

@@ -221,6 +221,17 @@ def check_state(results):
                       end.stdout + end.stderr)
         end = suggest(trail, "--json")
         results.check("suggest: JSON", json.loads(end.stdout)["flags"] == [], end.stdout)
+        unparsed = {k: v for k, v in json.loads(lines[0]).items() if k not in (
+            "subject", "known_by", "method", "target", "path", "operation", "name", "access", "reading", "powers")}
+        end = suggest("-", "--include-denied", input=lines[0] + "\n" + json.dumps(
+            unparsed | {"verdict": "deny", "decided_by": "question"}) + "\n")
+        results.check("suggest: a message that dspd could not parse", end.returncode == 0 and
+                      "cannot be allowed: a message of dockerd, once: dspd could not parse it" in end.stderr, end.stderr)
+        done = suggest(trail, "-o", other)
+        with open(other, encoding="utf-8") as f:
+            results.check("suggest: -o FILE", done.stdout == "" and "# dsp suggest: 5 requests" in f.read(), done)
+        done = suggest(trail, "--since", "1d", "--until", "2h")
+        results.check("suggest: a period", done.returncode == 1 and "no decision" in done.stderr, done)
         with open(other, "w", encoding="utf-8") as f:
             for known_by in ("certificate", "token"):
                 f.write(json.dumps(json.loads(lines[0]) | {"subject": "alice", "known_by": known_by}) + "\n")

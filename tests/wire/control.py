@@ -91,6 +91,19 @@ def audit_files():
             same(dsp("reload", "--socket", server.socket)[0], 0, "the log that is in force")
 
 
+def odd_paths():
+    """Settings that are in force are no failure, whatever bytes are in them."""
+    with directory() as where:
+        env = os.path.join(where, "dsp.env")
+        with open(env, "wb") as f:
+            f.write(b"DSP_AUDIT=" + where.encode() + b"/a\xff\n")
+        with lib.Serve(where, arguments=["--env-file", env]) as server:
+            for command in ("reload", "status"):
+                status, text, err = dsp(command, "--socket", server.socket)
+                same(status, 0, err)
+                holds(where + "/a\\xff" in text, text)
+
+
 def broken():
     with directory() as where:
         flags = {"DSP_ON_BROKEN": "deny", "ALLOW_EXEC": "maybe"}
@@ -184,4 +197,4 @@ def wrong_use():
 
 
 if __name__ == "__main__":
-    sys.exit(run([states, no_policy, reloads, audit_files, broken, probes, nobody, others, silence, wrong_use]))
+    sys.exit(run([states, no_policy, reloads, audit_files, odd_paths, broken, probes, nobody, others, silence, wrong_use]))
