@@ -25,7 +25,7 @@ DOCUMENTS := README.md SECURITY.md CHANGELOG.md
 SHIP := $(B)/ship
 MAN := $(B)/man
 PAGES := $(patsubst plugin/man/%.md,%,$(wildcard plugin/man/*.md))
-UNITS := $(notdir $(wildcard plugin/systemd/*.socket plugin/systemd/*.service))
+UNITS := $(notdir $(wildcard $(addprefix plugin/systemd/*.,socket service timer)))
 SHELLS := bash zsh fish
 SHIPPED := $(UNITS:%=$(SHIP)/%) $(SHELLS:%=$(SHIP)/dsp.%) $(SHIP)/dsp.env
 

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "dsp/config/metric_info.h"
 #include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/policy/settings.h"
+#include "dsp/system/clock.h"
+#include "dsp/system/file.h"
 
 struct check {
 	const char *id;
@@ -154,6 +157,7 @@ static const char *const words[] = {
 struct arguments {
 	const char *host;
 	const char *socket;
+	const char *file;
 	bool all;
 	bool json;
 	bool list;
@@ -265,6 +269,12 @@ static void print_text(const struct report *r, const struct arguments *a, bool r
 	print_verdict(r, root);
 }
 
+/* As JSON and metrics have it. */
+static const char *state_word(enum check_state state)
+{
+	return state == CHECK_FAULT ? "fault" : words[state];
+}
+
 static void print_json(const struct report *r, const struct arguments *a)
 {
 	char advice[600];
@@ -278,12 +288,38 @@ static void print_json(const struct report *r, const struct arguments *a)
 		write_advice(a, advice_of(&checks[i], result), advice, sizeof(advice));
 		(void)json_array_append_new(list,
 			json_pack("{s:s, s:s, s:s, s:s}", "id", checks[i].id, "state",
-				result->state == CHECK_FAULT ? "fault" : words[result->state],
-				"text", result->text.text, "advice", advice));
+				state_word(result->state), "text", result->text.text, "advice",
+				advice));
 	}
 	all = json_pack("{s:s, s:i, s:O}", "verdict", verdict_word(r), "status", verdict_status(r),
 		"checks", list);
 	output_json(all);
+}
+
+static void write_metric_head(struct line *l, const struct metric_info *m)
+{
+	line_add(l, "# TYPE %s %s\n# HELP %s %s\n", m->name, m->type, m->name, m->what);
+}
+
+/* Writes the states for node_exporter. -1 and e, as file_replace. */
+static int write_textfile(const struct report *r, const char *path, struct err *e)
+{
+	enum { ROOM = 8 << 10 };
+	const struct metric_info *finding = metric_info(METRIC_DOCTOR_FINDING);
+	const struct metric_info *end = metric_info(METRIC_DOCTOR_RUN_SECONDS);
+	AUTO_MEM char *text = mem_alloc(ROOM);
+	struct line l;
+
+	if (!text)
+		return FAIL(e, 0, "out of memory");
+	line_init(&l, text, ROOM);
+	write_metric_head(&l, finding);
+	for (size_t i = 0; i < CHECKS; i++)
+		line_add(&l, "%s{check=\"%s\",state=\"%s\"} 1\n", finding->name, checks[i].id,
+			state_word(r->results[i].state));
+	write_metric_head(&l, end);
+	line_add(&l, "%s %llu\n", end->name, (unsigned long long)(clock_date_us() / 1000000));
+	return file_replace(path, text, l.n, e);
 }
 
 static void examine(struct doctor *d, struct report *r)
@@ -328,7 +364,7 @@ static int print_list(bool json)
 static const struct option options[] = { { "host", required_argument, NULL, 'h' },
 	{ "socket", required_argument, NULL, 's' }, { "all", no_argument, NULL, 'a' },
 	{ "json", no_argument, NULL, 'j' }, { "list", no_argument, NULL, 'l' },
-	{ NULL, 0, NULL, 0 } };
+	{ "textfile", required_argument, NULL, 'f' }, { NULL, 0, NULL, 0 } };
 
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
@@ -343,6 +379,8 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 			a->all = true;
 		else if (o == 'j')
 			a->json = true;
+		else if (o == 'f')
+			a->file = optarg;
 		else if (o == 'l')
 			a->list = true;
 		else
@@ -364,6 +402,8 @@ static int run_doctor(int argc, char **argv)
 	int rc = parse_arguments(&a, argc, argv);
 	AUTO_MEM struct doctor *d = NULL;
 	AUTO_MEM struct report *r = NULL;
+	struct err e;
+	int written;
 
 	if (rc != 0)
 		return rc;
@@ -380,16 +420,20 @@ static int run_doctor(int argc, char **argv)
 	if (a.socket)
 		text_copy(span_of(a.socket), d->socket, sizeof(d->socket));
 	examine(d, r);
+	written = a.file ? write_textfile(r, a.file, &e) : 0;
+	if (written != 0)
+		(void)fprintf(stderr, "dsp doctor: %s\n", e.text);
 	if (a.json)
 		print_json(r, &a);
 	else
 		print_text(r, &a, geteuid() == 0);
-	return verdict_status(r);
+	return written == 0 ? verdict_status(r) : EXIT_USAGE;
 }
 
 const struct command doctor_command = {
 	.name = "doctor",
-	.arguments = "[--host unix:///PATH] [--socket PATH] [--all] [--json] [--list]",
+	.arguments = "[--host unix:///PATH] [--socket PATH] [--all] [--json] [--list] "
+		     "[--textfile FILE]",
 	.run = run_doctor,
 	.options = options,
 	.summary = "check that dockerd asks dsp, that dsp works, and list weak spots",
@@ -398,6 +442,7 @@ const struct command doctor_command = {
 		"                       managed plugin dsp)\n"
 		"  --all                also print the checks that found nothing wrong\n"
 		"  --json               print JSON\n"
+		"  --textfile FILE      also write the state of each check to FILE, for node_exporter\n"
 		"  --list               print the table of checks: name, what is true when the check\n"
 		"                       passes, what to do otherwise; with tabs between them\n"
 		"\n"
@@ -405,5 +450,5 @@ const struct command doctor_command = {
 		"warning, unknown (it cannot see this), note; and after an arrow what to do.\n"
 		"Status 0: healthy; 1: a warning, or something is unknown (as without root); 3: a FAULT:\n"
 		"dockerd does not ask this dsp, dsp does not answer, is in monitor mode, or can be\n"
-		"bypassed now; 2: wrong usage.\n",
+		"bypassed now; 2: wrong usage, or FILE cannot be written.\n",
 };

@@ -21,6 +21,7 @@ MODES = {
     "./usr/bin/dsp": "-rwxr-xr-x", "./usr/bin/dspd": "-rwxr-xr-x", "./usr/lib/dsp/named-by-docker.sh": "-rwxr-xr-x",
     "./etc/dsp/": "drwxr-xr-x", "./etc/dsp/dsp.env": "-rw-r--r--", "./etc/dsp/policy.json": "-rw-r--r--",
     "./lib/systemd/system/dsp.socket": "-rw-r--r--", "./lib/systemd/system/dsp.service": "-rw-r--r--",
+    "./lib/systemd/system/dsp-doctor.service": "-rw-r--r--", "./lib/systemd/system/dsp-doctor.timer": "-rw-r--r--",
     "./usr/lib/sysusers.d/dsp.conf": "-rw-r--r--", "./usr/share/man/man8/dsp.8.gz": "-rw-r--r--",
     "./usr/share/man/man5/dsp-policy.5.gz": "-rw-r--r--",
     "./usr/share/bash-completion/completions/dsp": "-rw-r--r--",
@@ -142,7 +143,10 @@ def check_first(root, package, results):
     enabled = [os.path.islink(root.path(wants % pair)) for pair in (
         ("sockets.target", "dsp.socket"), ("multi-user.target", "dsp.service"))]
     results.check("root: the units are enabled", all(enabled), enabled)
-    status, told = root.do("systemd-analyze", "verify", "--man=no", "/lib/systemd/system/dsp.service")
+    results.check("root: but not the doctor's timer", not os.path.lexists(
+        root.path(wants % ("timers.target", "dsp-doctor.timer"))), "")
+    status, told = root.do("systemd-analyze", "verify", "--man=no", "/lib/systemd/system/dsp.service",
+                           "/lib/systemd/system/dsp-doctor.timer")
     results.check("root: systemd-analyze verify", status == 0 and not told, told)
     status, told = root.do("dpkg", "--verify", "dsp")
     results.check("root: dpkg --verify", status == 0 and not told, told)

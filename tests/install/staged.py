@@ -22,6 +22,8 @@ EXPECTED = {
     "usr/local/bin/dsp": 0o755, "usr/local/bin/dspd": 0o755, "usr/local/lib/dsp/named-by-docker.sh": 0o755,
     "etc/dsp/dsp.env": 0o644, "etc/dsp/policy.json": 0o644,
     "usr/local/lib/systemd/system/dsp.socket": 0o644,
+    "usr/local/lib/systemd/system/dsp-doctor.service": 0o644,
+    "usr/local/lib/systemd/system/dsp-doctor.timer": 0o644,
     "usr/local/lib/systemd/system/dsp.service": 0o644, "usr/local/lib/sysusers.d/dsp.conf": 0o644,
     "usr/local/share/man/man8/dsp.8": 0o644, "usr/local/share/man/man5/dsp-policy.5": 0o644,
     "usr/local/share/bash-completion/completions/dsp": 0o644,
@@ -99,8 +101,11 @@ def check_works(stage, results):
 def check_units(stage, results):
     """Each command of the units is the installed program; systemd finds nothing to say."""
     place = os.path.join(stage, "usr/local/lib/systemd/system")
-    with open(os.path.join(place, "dsp.service"), encoding="utf-8") as f:
-        text = f.read()
+    names = ("dsp.socket", "dsp.service", "dsp-doctor.service", "dsp-doctor.timer")
+    text = ""
+    for name in names:
+        with open(os.path.join(place, name), encoding="utf-8") as f:
+            text += f.read()
     programs = re.findall(r"^Exec\w+=[-+@!:|]*(\S+)", text, re.M)
     results.check("install: the unit runs what is installed", programs and
                   set(programs) == {"/usr/local/bin/dsp", "/usr/local/bin/dspd"}, programs)
@@ -109,11 +114,10 @@ def check_units(stage, results):
         return
     # systemd looks for the program, which is in the stage.
     copies = tempfile.mkdtemp(dir=stage)
-    for name in ("dsp.socket", "dsp.service"):
+    for name in names:
         with open(os.path.join(place, name), encoding="utf-8") as f:
             write(copies, name, f.read().replace("/usr/local/bin/dsp", stage + "/usr/local/bin/dsp"))
-    status, told = call("systemd-analyze", "verify", "--man=no", copies + "/dsp.socket",
-                        copies + "/dsp.service")
+    status, told = call("systemd-analyze", "verify", "--man=no", *(f"{copies}/{name}" for name in names))
     results.check("install: systemd-analyze verify", status == 0 and not told, told)
     shutil.rmtree(copies)
 

@@ -4,6 +4,7 @@
 import signal
 import sys
 
+import alarms
 import broken
 import clients
 import defence
@@ -32,6 +33,7 @@ import vectors
 import works
 
 SUITES = {
+    'alarms': alarms.run,
     'works': works.run,
     'refused': refused.run,
     'page-tls': page_tls.run,

@@ -160,7 +160,7 @@ install_units() {
 	printf '%s\n' '[Unit]' 'AllowIsolate=yes' 'DefaultDependencies=no' \
 		'Wants=systemd-journald.socket systemd-journald.service' > "$units/lab.target"
 	install -m 755 "$DSP" "${DSP}d" "$root/usr/bin/"
-	cp "$tree"/plugin/systemd/dsp.{socket,service} "$units/"
+	cp "$tree"/plugin/systemd/dsp.{socket,service} "$tree"/plugin/systemd/dsp-doctor.{service,timer} "$units/"
 	for drop_in; do
 		install -D -m 644 "$tree/plugin/systemd/drop-ins/$drop_in" \
 			"$root/etc/systemd/system/dsp.service.d/$drop_in"

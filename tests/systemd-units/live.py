@@ -188,6 +188,8 @@ def life(system):
         masked_while_it_runs(system)
     with case("metrics-for-others"):
         metrics_for_others(system)
+    with case("doctor-timer"):
+        doctor_timer(system)
     with case("another-socket"):
         # A name that no managed plugin can have; the service is told of it for reload's sake.
         other = PLUGIN.replace("dsp", "Dsp")
@@ -263,6 +265,22 @@ def metrics_for_others(system):
     until(lambda: get()[2].endswith("\ndsp_up 0\n"), "it is not told that dsp is away")
     same(system.run("systemctl", "--failed", "--plain", "--no-legend")[1].strip(), "", "failed units")
     system.run("systemctl", "stop", "dsp-metrics.socket")
+
+
+def doctor_timer(system):
+    """It writes the doctor's findings; a directory that is missing is a failed unit, not silence."""
+    place = "/var/lib/prometheus/node-exporter"
+    system.run("rm", "-rf", place)
+    holds(system.run("systemctl", "start", "dsp-doctor.service")[0] != 0, "it does not fail")
+    system.run("systemctl", "reset-failed", "dsp-doctor.service")
+    system.run("mkdir", "-p", place)
+    status, text = system.run("systemctl", "enable", "--now", "dsp-doctor.timer")
+    same(status, 0, text)
+    until(lambda: "dsp_doctor_run_seconds" in system.run("cat", place + "/dsp-doctor.prom")[1], "it writes nothing")
+    text = system.run("cat", place + "/dsp-doctor.prom")[1]
+    holds('dsp_doctor_finding{check="asked",state="fault"} 1\n' in text, text)
+    until(lambda: system.run("systemctl", "is-active", "dsp-doctor.service")[1].strip() == "inactive", "it runs on")
+    system.run("systemctl", "disable", "--now", "dsp-doctor.timer")
 
 
 def masked_while_it_runs(system):
