@@ -30,10 +30,11 @@ same_run() {
 	[ "$(stat -Lc %d:%i "/proc/$1/root/run" 2> /dev/null)" = "$(stat -Lc %d:%i /run)" ]
 }
 
-# With a tag ("dsp:latest") it is a managed plugin, which needs nothing of this installation.
+# With a tag ("dsp:latest") it is a managed plugin, which needs nothing of this installation. Without
+# its zero bytes, UTF-16 is plain text: dockerd 23 and later read that too.
 names_dsp() {
-	[ -r "$1" ] && tr -d ' \t\r\n' < "$1" |
-		grep -o '"authorization-plugins":\[[^]]*\]' | grep -q '"dsp"'
+	[ -r "$1" ] && tr -d ' \t\r\n\0' < "$1" |
+		grep -ao '"authorization-plugins":\[[^]]*\]' | grep -q '"dsp"'
 }
 
 files=/etc/docker/daemon.json

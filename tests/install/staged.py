@@ -290,6 +290,8 @@ NAMED = (
     ("a managed plugin", ('{"authorization-plugins":["dsp:latest"]}', None, None), ""),
     ("others alone", (FOREIGN, None, None), ""),
     ("an empty file", ("\n", None, None), ""),
+    ("a byte order mark", ("\ufeff" + OURS, None, None), "/etc/docker/daemon.json\n"),
+    ("UTF-16", ("".join(one + "\0" for one in OURS), None, None), "/etc/docker/daemon.json\n"),
     ("a dockerd without arguments", (FOREIGN, ["--debug"], None), ""),
     ("another file of a running dockerd", (FOREIGN, ["--config-file", "/etc/docker/other.json"], OURS),
      "/etc/docker/other.json\n"),
