@@ -253,7 +253,7 @@ static int check_line(const char *where, struct audit_entry *l, struct err *e)
 	l->seconds = parse_time(l->time);
 	l->count = i == ENTRY_REPEAT || i == ENTRY_DROPPED ? audit_entry_number(l, "count") : 1;
 	if (l->seconds < 0)
-		return FAIL(e, 0, "%s:%zu: \"time\" is no time", where, l->number);
+		return FAIL(e, 0, "%s:%zu: \"time\" is not a time", where, l->number);
 	return 0;
 }
 

@@ -60,7 +60,7 @@ __attribute__((format(printf, 2, 3))) static void advise(struct reader *r, const
 
 /* --- the text ----------------------------------------------------------------------------------*/
 
-/* UTF-16 with a byte order mark as UTF-8, for mem_free; NULL: it is none, or memory ran out. */
+/* UTF-16 with a byte order mark as UTF-8, for mem_free; NULL: not UTF-16, or memory ran out. */
 static char *from_utf16(struct span text, size_t *len)
 {
 	size_t room = text.n * 2 + 4;

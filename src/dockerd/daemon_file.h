@@ -25,7 +25,7 @@ struct daemon_file {
 	bool made;        /* the directory is new */
 	bool exists;
 	struct stat st; /* if it exists */
-	char *text;     /* terminated; empty if there is no file */
+	char *text;     /* terminated; empty if the file is missing */
 	size_t len;
 };
 

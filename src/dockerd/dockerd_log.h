@@ -16,7 +16,7 @@ struct dockerd_log {
 	off_t at;         /* where the file ended */
 	uint64_t since;   /* the date, in microseconds since 1970 */
 	uint64_t last_ms; /* when the log was read last */
-	bool journal;     /* systemd runs, and the log is no file */
+	bool journal;     /* systemd runs, and the log is not a file */
 };
 
 /* Marks this moment. The caller calls dockerd_log_close. */

@@ -68,12 +68,13 @@ int watch_client_fetch(struct watch_client *c, struct err *e)
 	c->has_reply = true;
 	if (c->reply.status == 404)
 		return FAIL(e, EPROTO,
-			"%s: what serves there cannot be watched: is it an older dsp?", c->socket);
+			"%s: the program that answers there has no decisions to watch; is it an older dspd?",
+			c->socket);
 	if (c->reply.status != 200)
-		return FAIL(e, EPROTO, "%s: what serves there answers with status %d", c->socket,
+		return FAIL(e, EPROTO, "%s: the program there answers with status %d", c->socket,
 			c->reply.status);
 	if (parse_reply(c) != 0)
-		return FAIL(e, EAGAIN, "%s: no whole answer", c->socket);
+		return FAIL(e, EAGAIN, "%s: the answer is incomplete", c->socket);
 	return 0;
 }
 

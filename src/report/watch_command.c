@@ -79,7 +79,7 @@ static int fail(const struct err *e)
 	return -1;
 }
 
-/* Prints and learns from one line of dspd's. -1: it cannot go on, and the user was told. */
+/* Prints and learns from one line of dspd's. -1: it cannot go on, after a message to the user. */
 static int process_line(struct watch *w, size_t number, struct span line)
 {
 	struct audit_entry l;
@@ -104,7 +104,7 @@ static int process_line(struct watch *w, size_t number, struct span line)
 
 /*
  * Fetches and processes the lines since the last poll. 0 also when dspd does not answer, but did
- * before: it may be restarting. -1: it cannot go on, and the user was told.
+ * before: it may be restarting. -1: it cannot go on, after a message to the user.
  */
 static int poll_dspd(struct watch *w)
 {
@@ -122,10 +122,10 @@ static int poll_dspd(struct watch *w)
 	}
 	w->restarts += w->client.restarted;
 	if (w->client.restarted)
-		watch_view_note(&w->view,
-			"dsp was started anew: what it decided last before that was not seen");
+		watch_view_note(
+			&w->view, "dspd restarted: its last decisions before that may be missing");
 	else if (w->away)
-		watch_view_note(&w->view, "dsp answers again");
+		watch_view_note(&w->view, "dspd answers again");
 	w->away = false;
 	while (watch_client_next(&w->client, &line)) {
 		if (process_line(w, ++n, line) != 0)
@@ -163,7 +163,7 @@ static int poll_rest(struct watch *w)
 	return rc;
 }
 
-/* Polls until a signal or the end of --for. -1: it ended otherwise, and the user was told. */
+/* Polls until a signal or the end of --for. -1: it ended otherwise, after a message to the user. */
 static int watch_loop(struct watch *w)
 {
 	uint64_t until = w->seconds > 0 ? clock_now() + (uint64_t)w->seconds * 1000 : 0;
@@ -177,7 +177,7 @@ static int watch_loop(struct watch *w)
 			watch_view_measure(&w->view);
 		resized = 0;
 		if (!watch_view_refresh(&w->view) || fflush(stdout) != 0) {
-			err_set(&e, errno, "what is shown cannot be written");
+			err_set(&e, errno, "cannot write the output");
 			/* A reader that went away needs no message, a full disk needs one. */
 			return e.code == EPIPE ? -1 : fail(&e);
 		}
@@ -213,7 +213,7 @@ static void print_target(struct watch *w)
 
 	text_escape(span_of(profile ? profile : "?"), shown, sizeof(shown));
 	watch_view_note(&w->view, "watching %s, profile %s%s", w->client.socket, shown,
-		mode && strcmp(mode, "monitor") == 0 ? "; MONITOR MODE: nothing is denied" : "");
+		mode && strcmp(mode, "monitor") == 0 ? "; MONITOR MODE: dspd denies nothing" : "");
 }
 
 /* Prints what was learned, if nothing was missed; returns the exit status. */
@@ -222,14 +222,14 @@ static int print_suggestion(struct watch *w)
 	if (w->view.lost + w->restarts == 0 || w->incomplete) {
 		if (w->restarts > 0)
 			observations_note(w->observations,
-				"dsp was started anew %llu times while it was watched: what it "
-				"decided then may be missing",
+				"dspd restarted %llu times: its last decisions before a restart may "
+				"be missing",
 				(unsigned long long)w->restarts);
 		return suggest_end(&w->suggestion, w->observations);
 	}
 	(void)fprintf(stderr,
-		"dsp watch: no suggestion: %llu lines were lost, and dsp was started anew %llu "
-		"times; what was not seen would be denied. Watch again, or --incomplete\n",
+		"dsp watch: no suggestion: %llu lines were lost, and dspd restarted %llu times; the "
+		"suggestion would deny what is missing. Watch again, or use --incomplete\n",
 		(unsigned long long)w->view.lost, (unsigned long long)w->restarts);
 	return EXIT_FINDINGS;
 }
@@ -367,7 +367,7 @@ static int parse_arguments(struct watch *w, int argc, char **argv)
 	if (wrong)
 		return command_usage("watch", "%s", wrong);
 	if ((w->learn_options || w->incomplete) && !w->learn)
-		return command_usage("watch", "an option of suggestions is for --learn alone");
+		return command_usage("watch", "this option needs --learn");
 	w->json = w->json && !w->learn;
 	return EXIT_FINE;
 }

@@ -167,7 +167,7 @@ static void count_decision(struct watch_view *v, const struct audit_entry *l)
 	char profile[AUDIT_LINE_NAME + 1];
 
 	if (v->generation > 0 && v->generation != generation)
-		watch_view_note(v, "other settings are in force: generation %llu, profile %s%s",
+		watch_view_note(v, "new settings are in force: generation %llu, profile %s%s",
 			(unsigned long long)generation,
 			audit_line_escaped(l, "profile", profile, AUDIT_LINE_NAME),
 			strcmp(audit_entry_text(l, "mode"), "monitor") == 0 ? ", MONITOR MODE"

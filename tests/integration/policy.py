@@ -149,8 +149,8 @@ def certificates(users, report):
     with report.case('a certificate and the token of its user'):
         allowed(users.tls('bob', bob, 'kill', '-s', 'CONT', 'victim'))
     with report.case('a certificate and the token of another'):
-        refused(users.tls('alice', bob, 'ps'), 'not of one user')
-        refused(users.tls('mallory', bob, 'ps'), 'not of one user')
+        refused(users.tls('alice', bob, 'ps'), 'belong to different users')
+        refused(users.tls('mallory', bob, 'ps'), 'belong to different users')
 
 
 def reloads(users, report):

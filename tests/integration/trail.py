@@ -101,7 +101,7 @@ def watch(lab, report):
         lab.stop_dsp('KILL')
         watching.has('; waiting')
         lab.dsp('DSP_AUDIT=off', 'ALLOW_DELETE=1')
-        watching.has('started anew')
+        watching.has('dspd restarted')
         lab.works('rm', 'second')
         watching.has('allow  anonymous  container_delete')
         watching.end()

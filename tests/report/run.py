@@ -168,7 +168,7 @@ WRONG = [
     ("another type", json.dumps(line(1, type="x")) + "\n", ":1: no such type of line"),
     ("a member of another kind", json.dumps(line(1, powers=[1])) + "\n", ":1: \"powers\" is not what it is"),
     ("a negative number", json.dumps(line(1, duration_us=-1)) + "\n", ":1: \"duration_us\" is not"),
-    ("no time", json.dumps(line(1, time="2026-11-25")) + "\n", ":1: \"time\" is no time"),
+    ("no time", json.dumps(line(1, time="2026-11-25")) + "\n", ":1: \"time\" is not a time"),
     ("no verdict", json.dumps({k: v for k, v in line(1).items() if k != "verdict"}) + "\n", "\"verdict\" is missing"),
     ("twice the same member", json.dumps(line(1))[:-1] + ",\"v\":1}\n", ":1: not a JSON object"),
     ("a line without end", "{\"v\":\"" + "a" * 200000 + "\"}\n", ":1: longer than any line"),

@@ -63,7 +63,7 @@ static const struct row {
 		"kill is closed (container_kill on \"a\"): ALLOW_KILL is 0; ALLOW_KILL=1 lifts this" },
 	{ "", rules, { "GET", "/info", NULL, NULL, NULL }, "allowed" },
 	{ "", rules, { "GET", "/info", NULL, NULL, "x" },
-		"the token in X-Dsp-Token is no user's: send one that the policy file holds, or "
+		"no user has the token in X-Dsp-Token: send one that the policy file has, or "
 		"none; no flag opens it" },
 };
 

@@ -23,7 +23,7 @@ static const struct {
 	{ "{'flags': {'ALLOW_EXCE': true}}",
 		"1:12: \"ALLOW_EXCE\": no such flag; did you mean \"ALLOW_EXEC\"?" },
 	{ "{'flags': {'DSP_MODE': true}}",
-		"1:12: \"DSP_MODE\" is no flag; settings belong to the environment or the env file" },
+		"1:12: \"DSP_MODE\" is not a flag; settings belong to the environment or the env file" },
 	{ "{'flags': {'POST': 1}}", "1:20: a flag is true or false" },
 	{ "{'mode': 'off'}", "1:10: mode is \"enforce\" or \"monitor\"" },
 	{ "{'otherwise': 'allow'}", "1:15: otherwise is \"deny\" or \"profile\"" },

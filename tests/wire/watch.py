@@ -433,7 +433,7 @@ def restarted():
                 os.unlink(path)
             with Server([DSPD, "--socket", path], path, QUIET) as second:
                 ask(second, EXEC)
-                watch.has("started anew")
+                watch.has("dspd restarted")
                 ask(second, PRIVILEGED)
                 watch.has("container_create")
                 status, out, _ = watch.end()
@@ -459,7 +459,7 @@ def settings_change():
                 f.write("DSP_MODE=monitor\n")
             same(server.call("/Dsp.Reload", b"")[0], 200, "reload")
             ask(server, EXEC)
-            watch.has("other settings are in force: generation 2, profile guard, MONITOR MODE")
+            watch.has("new settings are in force: generation 2, profile guard, MONITOR MODE")
             holds(re.search(r"^\S+ would  anonymous", watch.end()[1], re.M), watch.text())
 
 
@@ -474,7 +474,7 @@ def stands_still():
         finally:
             os.kill(server.pid, signal.SIGCONT)
         ask(server, EXEC)
-        watch.has("dsp answers again")
+        watch.has("dspd answers again")
         watch.has("container_exec_create")
         holds("-- 2 decisions: 1 allowed, 1 denied; in" in watch.end()[1], watch.text())
 

@@ -234,12 +234,12 @@ static void write_identity(const struct message *m, struct line *l)
 {
 	if (m->subject->doubt == SUBJECT_UNKNOWN_TOKEN)
 		line_add(l,
-			"the token in X-Dsp-Token is no user's: send one that the policy file "
-			"holds, or none; no flag opens it");
+			"no user has the token in X-Dsp-Token: send one that the policy file has, "
+			"or none; no flag opens it");
 	else
 		line_add(l,
-			"the client's certificate and the token in X-Dsp-Token are not of one user: "
-			"send one of them; no flag opens it");
+			"the client's certificate and the token in X-Dsp-Token belong to different "
+			"users: send one of them; no flag opens it");
 }
 
 static void write_reading(const struct message *m, struct line *l)

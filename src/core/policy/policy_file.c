@@ -40,7 +40,7 @@ static void parse_flag(struct policy_parser *p, json_ref v)
 		flag_at(flag)->kind == FLAG_KIND_IGNORED) {
 		text_escape(v->key, shown, sizeof(shown));
 		findings_error(p->reader.findings, at,
-			"\"%s\" is no flag; settings belong to the environment or the env file",
+			"\"%s\" is not a flag; settings belong to the environment or the env file",
 			shown);
 	} else if (v->kind != JSON_VALUE_TRUE && v->kind != JSON_VALUE_FALSE) {
 		findings_error(p->reader.findings, v->at, "a flag is true or false");
