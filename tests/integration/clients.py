@@ -206,6 +206,26 @@ def all_compose(lab, report):
         lab.docker('network', 'prune', '-f')
 
 
+def half_an_up(lab, report):
+    """What an up after a change leaves where delete is closed, and what keeps the old container running."""
+    if not lab.has_buildx:    # compose 1 goes another way
+        return
+    text = 'services:\n  one: {image: bb, command: [sh, -c, "trap \\"exit 0\\" TERM; while :; do sleep 0.1; done"], network_mode: none, hostname: %s}\n'
+    here = lab.directory + '/half'
+    for settings, runs, flag in ((), False, 'ALLOW_DELETE'), (('ALLOW_STOP=0',), True, 'ALLOW_STOP'), (('ALLOW_DELETE=1',), True, None):
+        lab.clean()
+        for hostname, with_settings in ('a', ()), ('b', settings):
+            files(lab, 'half', **{'docker-compose.yml': text % hostname})
+            lab.dsp(*with_settings)
+            said = lab.command(COMPOSE, 'up', '-d', cwd=here, seconds=120)
+        with report.case('docker-compose up after a change, %s' % (' '.join(settings) or 'guard')):
+            check(lab.running('shop_one_1') == runs, 'the container: %s' % said.text)
+            if flag:
+                check_refused(said.text, flag)
+            else:
+                check(said.status == 0, said.text)
+
+
 def closed_builds(lab, report):
     """buildx answers a refused build with a privileged builder of its own."""
     if not lab.has_buildx:
@@ -241,3 +261,4 @@ def run(lab, report):
     lab.clean()
     all_compose(lab, report)
     closed_builds(lab, report)
+    half_an_up(lab, report)
