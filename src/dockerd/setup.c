@@ -21,9 +21,20 @@
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
 
-enum { PROOF_MS = 20000, PAUSE_MS = 100 };
+enum { PROOF_MS = 20000, PAUSE_MS = 100, COLUMN = 7 };
 
 /* --- steps -------------------------------------------------------------------------------------*/
+
+static void print_line(const char *kind, const char *text)
+{
+	enum output_shade shade = strcmp(kind, "ok") == 0 ? OUTPUT_GOOD
+		: strcmp(kind, "would") == 0              ? OUTPUT_PLAIN
+							  : OUTPUT_DOUBTFUL;
+
+	output_shaded(shade, span_of(kind));
+	(void)printf("%*s", (int)(COLUMN - strlen(kind)), "");
+	output_wrapped(COLUMN, text);
+}
 
 void setup_report(struct setup *s, const char *kind, const char *fmt, ...)
 {
@@ -37,7 +48,7 @@ void setup_report(struct setup *s, const char *kind, const char *fmt, ...)
 		(void)json_array_append_new(
 			s->steps, json_pack("{s:s, s:s}", "kind", kind, "text", text));
 	else
-		(void)printf("%-6s %s\n", kind, text);
+		print_line(kind, text);
 	/* Errors may go to the same file: keep the order. */
 	(void)fflush(stdout);
 }

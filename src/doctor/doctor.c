@@ -142,7 +142,7 @@ static const struct check checks[] = {
 		"what kind of dockerd this is: rootless, user namespaces, live restore", "" },
 };
 
-enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
+enum { CHECKS = sizeof(checks) / sizeof(checks[0]), COLUMN = 8 };
 
 static const char *const words[] = {
 	[CHECK_OK] = "ok",
@@ -245,6 +245,24 @@ static void print_verdict(const struct report *r, bool root)
 		root ? "" : "; run dsp doctor as root: another user cannot see everything");
 }
 
+/* One finding: the state, the check, and a text in as many lines as a terminal needs. */
+static void print_line(enum check_state state, const char *id, const char *text)
+{
+	static const enum output_shade shades[] = {
+		[CHECK_OK] = OUTPUT_GOOD,
+		[CHECK_NOTE] = OUTPUT_PLAIN,
+		[CHECK_UNKNOWN] = OUTPUT_DOUBTFUL,
+		[CHECK_WARNING] = OUTPUT_DOUBTFUL,
+		[CHECK_FAULT] = OUTPUT_BAD,
+	};
+	char line[sizeof(((struct check_result *)NULL)->text_room) + 40];
+
+	output_shaded(shades[state], span_of(words[state]));
+	(void)printf("%*s", (int)(COLUMN - strlen(words[state])), "");
+	(void)snprintf(line, sizeof(line), "%s: %s", id, text);
+	output_wrapped(COLUMN, line);
+}
+
 /* The worst first, and in each state the most important first. all: also what is well. */
 static void print_text(const struct report *r, const struct arguments *a, bool root)
 {
@@ -256,16 +274,19 @@ static void print_text(const struct report *r, const struct arguments *a, bool r
 
 			if (result->state != (enum check_state)state)
 				continue;
-			(void)printf("%-8s%s: %s\n", words[state], checks[i].id, result->text.text);
+			print_line((enum check_state)state, checks[i].id, result->text.text);
 			write_advice(a, advice_of(&checks[i], result), advice, sizeof(advice));
-			if (advice[0])
-				(void)printf("        -> %s\n", advice);
+			if (!advice[0])
+				continue;
+			(void)printf("%*s-> ", COLUMN, "");
+			output_wrapped(COLUMN + 3, advice);
 		}
 	}
-	if (!a->all && r->counts[CHECK_OK] > 0)
-		(void)printf(
-			"ok      %zu checks found nothing wrong; dsp doctor --all lists them\n",
+	if (!a->all && r->counts[CHECK_OK] > 0) {
+		output_shaded(OUTPUT_GOOD, SPAN("ok"));
+		(void)printf("      %zu checks found nothing wrong; dsp doctor --all lists them\n",
 			r->counts[CHECK_OK]);
+	}
 	print_verdict(r, root);
 }
 
