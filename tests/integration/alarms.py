@@ -227,7 +227,7 @@ def sandboxed(lab, m, serve):
     m.write_files(True)
 
 
-def lost(lab, m):
+def lost(lab, m, serve):
     """daemon.json loses dsp, and dockerd reads it."""
     check(health(lab).text.startswith('OK: ') and 'dockerd asks it' in health(lab).text, health(lab).text)
     name_plugins(lab)
@@ -244,10 +244,25 @@ def lost(lab, m):
     wait_for(lambda: m.value('Findings of dsp doctor (needs dsp-doctor.timer)', check='asked', state='fault') == 1,
              'the doctor does not find it', LONG)
     m.show()
+    lab.stop_dsp('KILL')
+    m.becomes('dspd answers', 0)
+    check(m.value('dockerd asks dsp') == 0, 'that dspd is dead hides that dockerd does not ask it')
+    lab.dsp(*serve)
     name_plugins(lab, 'dsp')
     m.becomes('dockerd asks dsp', 1)
     m.ends('DspNotAsked', 'DspDoctorFault')
     check(health(lab).status == 0, health(lab).text)
+
+
+def http2(lab, m):
+    """From 29.2 on dockerd serves it, and asks about no build there."""
+    serves = lab.dockerd_version() >= (29, 2)
+    query = 'dsp_doctor_finding{check="grpc",state="%s"} == 1' % ('warning' if serves else 'ok')
+    wait_for(lambda: m.ask(query), 'another finding: %s' % m.ask('dsp_doctor_finding{check="grpc"}'), LONG)
+    if serves:
+        m.rings('DspHttp2Open')
+    else:
+        check('DspHttp2Open' not in m.alerts(), 'it rings')
 
 
 def run(lab, report):
@@ -265,11 +280,14 @@ def run(lab, report):
             lab.stop_dsp('KILL')
             m.becomes('dspd answers', 0)
             m.rings('DspDown', silent=('DspNotAsked', 'DspMetricsOld'))
+            check(m.value('dockerd asks dsp') is None, 'nobody can know')
             lab.dsp(*serve)
             m.becomes('dspd answers', 1)
             m.ends('DspDown')
         with report.case('daemon.json without dsp: health, DspNotAsked'):
-            lost(lab, m)
+            lost(lab, m, serve)
+        with report.case('HTTP/2: an alert where dockerd serves it, and only there'):
+            http2(lab, m)
         with report.case('monitor mode'):
             lab.dsp(*serve, 'DSP_MODE=monitor')
             m.becomes('Mode', 1)
@@ -289,7 +307,9 @@ def run(lab, report):
             m.becomes('Audit log', 1)
             m.rings('DspAuditStuck')
             lab.dsp(*serve)
-            m.ends('DspAuditStuck')
+            # A file that was written while dsp restarted would stay the last one.
+            m.becomes('Audit log', 0)
+            m.ends('DspAuditStuck', 'DspDown')
         with report.case('the text file is no longer written'):
             m.write_files(False)
             m.rings('DspMetricsOld', silent=['DspHostGone', 'DspDown'])
