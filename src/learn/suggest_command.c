@@ -74,7 +74,7 @@ struct observations *suggest_begin(struct suggest_options *o, struct err *e)
 	size_t n;
 
 	if (!all) {
-		err_set(e, ENOMEM, "an audit trail");
+		err_set(e, ENOMEM, "an audit log");
 		return NULL;
 	}
 	all->include_denied = o->include_denied;
@@ -111,36 +111,36 @@ static void note_unallowable(struct observations *all)
 			all, "cannot be allowed: %zu more kinds of requests", count - SHOWN_MOST);
 }
 
-/* Notes what the audit log does not have, and what was made of the rest. */
+/* "1 request", "7 requests". */
+static void note_count(struct observations *all, uint64_t n, const char *one, const char *many)
+{
+	if (n > 0)
+		observations_note(all, "%llu %s", (unsigned long long)n, n == 1 ? one : many);
+}
+
+/* Notes what the audit log does not have, and what the suggestion does with the rest. */
 static void note_log(struct observations *all)
 {
-	if (all->denied > 0)
-		observations_note(all, "%llu requests were denied: %s",
-			(unsigned long long)all->denied,
-			all->include_denied ? "taken as wanted (--include-denied)"
-					    : "left out (--include-denied takes them too)");
-	if (all->monitored > 0)
-		observations_note(all,
-			"%llu would have been denied, but for monitor mode: taken as wanted",
-			(unsigned long long)all->monitored);
-	if (all->dropped > 0)
-		observations_note(all,
-			"the trail is not complete: %llu lines were dropped when it was written; "
-			"what they told of may be denied",
-			(unsigned long long)all->dropped);
-	if (all->orphan_repeats > 0)
-		observations_note(all,
-			"the trail is not complete: %llu repeats are of lines that it does not have",
-			(unsigned long long)all->orphan_repeats);
-	if (all->truncated_lines > 0)
-		observations_note(all,
-			"the trail is not complete: %u lines are cut off, and were left out",
-			all->truncated_lines);
-	if (all->cut > 0)
-		observations_note(all, "%llu lines do not hold all that was asked for: too long",
-			(unsigned long long)all->cut);
+	if (all->include_denied)
+		note_count(all, all->denied, "request was denied: the suggestion allows it",
+			"requests were denied: the suggestion allows them");
+	else
+		note_count(all, all->denied,
+			"request was denied: left out; --include-denied allows it",
+			"requests were denied: left out; --include-denied allows them");
+	note_count(all, all->monitored,
+		"request was allowed only because of monitor mode: the suggestion allows it",
+		"requests were allowed only because of monitor mode: the suggestion allows them");
+	note_count(all, all->dropped, "line is missing in the log: the suggestion may deny it",
+		"lines are missing in the log: the suggestion may deny their requests");
+	note_count(all, all->orphan_repeats, "repeat is of a line that the log does not have",
+		"repeats are of lines that the log does not have");
+	note_count(all, all->truncated_lines, "line is truncated: left out",
+		"lines are truncated: left out");
+	note_count(all, all->cut, "line is too long to hold all of its request",
+		"lines are too long to hold all of their requests");
 	if (all->mixed_profiles)
-		observations_note(all, "the trail has lines of several profiles");
+		observations_note(all, "the log has lines of several profiles");
 }
 
 /* --- the result --------------------------------------------------------------------------------*/
@@ -178,12 +178,13 @@ static int make_result(
 	int rc;
 
 	if (all->requests == 0)
-		return FAIL(e, 0, "no decision%s%s in it", o->user ? " for " : "",
+		return FAIL(e, 0, "the audit log has no decision%s%s", o->user ? " for " : "",
 			o->user ? o->user : "");
 	if (all->count == 0)
-		return FAIL(e, 0, "all in it was denied (--include-denied takes it as wanted)");
+		return FAIL(e, 0, "every request was denied: --include-denied allows them");
 	if (!o->profile_given && !profile_find(span_of(all->profile), &o->wanted.profile))
-		return FAIL(e, 0, "the trail's profile is not known: give --profile");
+		return FAIL(e, 0,
+			"this dsp does not know the profile of the log: name one with --profile");
 	rc = o->policy ? learn_policy(all, &o->wanted, &r->made, &r->refused, e)
 		       : learn_flags(all, &o->wanted, &r->made, &r->refused, e);
 	if (rc == 0 && o->tests && powerset_empty(&r->refused))
@@ -245,9 +246,9 @@ static void print_flags(
 	const json_t *flag;
 	size_t i;
 
-	(void)printf("# dsp suggest: %llu requests, %s to %s\nDSP_PROFILE=%s\n",
-		(unsigned long long)all->requests, all->first, all->last,
-		profile_info(o->wanted.profile)->name);
+	(void)printf("# dsp suggest: %llu request%s, %s to %s\nDSP_PROFILE=%s\n",
+		(unsigned long long)all->requests, all->requests == 1 ? "" : "s", all->first,
+		all->last, profile_info(o->wanted.profile)->name);
 	json_array_foreach (flags, i, flag) {
 		(void)printf("# without it denied: %s\n%s=1\n",
 			json_string_value(json_object_get(flag, "for")),

@@ -317,10 +317,15 @@ HARNESS = """<!doctype html><meta charset=utf-8><iframe id=f src="page.html" wid
 <pre id=out></pre><script>
 document.getElementById('f').onload = () => {
 	const d = document.getElementById('f').contentDocument;
+	// One user's rows.
+	d.getElementById('u1').checked = true;
+	const shown = [...d.querySelectorAll('[data-u]')].filter(x => d.defaultView.getComputedStyle(x).display != 'none');
+	const alone = shown.length > 1 && shown.every(x => x.dataset.u == '1');
+	d.getElementById('u').checked = true;
 	document.getElementById('out').textContent = JSON.stringify({
 		width: d.documentElement.scrollWidth, scripts: d.scripts.length, images: d.images.length,
 		title: d.title, handlers: d.querySelectorAll('[onload],[onerror]').length, big: d.querySelectorAll('h1').length,
-		text: d.body.innerText.length});
+		alone: alone, text: d.body.innerText.length});
 };</script>"""
 
 
@@ -406,6 +411,7 @@ def check_browser(where, page, results):
     results.check("browser: the page is shown", seen.get("text", 0) > 1000, f"{seen} {dom[-300:]}")
     results.check("browser: no script runs, no picture is there", seen and not seen["scripts"] and not seen["images"] and
                   not seen["handlers"] and seen["title"] == TITLE and seen["big"] == 1, seen)
+    results.check("browser: the rows of one user alone", seen.get("alone"), seen)
     results.check("browser: on a phone nothing is wider than the screen", seen and seen["width"] <= 360, seen)
     # The same without the policy in its head: the escaping alone has to do.
     bare = re.sub(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>", "", page)

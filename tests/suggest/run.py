@@ -208,8 +208,8 @@ def check_state(results):
             f.write("\n".join([*repeats, lines[0], dropped, lines[0][:50], lines[0],
                                lines[0][:-1], behind_a_detail(lines[0]), lines[0]]))
         end = suggest(other)
-        for words in ("7 lines were dropped", "of lines that it does not have",
-                      "3 lines are cut off"):
+        for words in ("7 lines are missing in the log", "of lines that the log does not have",
+                      "3 lines are truncated"):
             results.check(f"suggest: a trail with holes: {words}",
                           end.returncode == 0 and words in end.stderr, end.stderr)
         with open(trail, encoding="utf-8") as f:
@@ -217,7 +217,7 @@ def check_state(results):
         results.check("suggest: standard input", end.returncode == 0, end.stderr)
         # A last line that is whole counts, whether it has an end or not.
         end = suggest("-", input=lines[0])
-        results.check("suggest: no newline at the end", "# dsp suggest: 1 requests" in end.stdout,
+        results.check("suggest: no newline at the end", "# dsp suggest: 1 request," in end.stdout,
                       end.stdout + end.stderr)
         end = suggest(trail, "--json")
         results.check("suggest: JSON", json.loads(end.stdout)["flags"] == [], end.stdout)
