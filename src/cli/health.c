@@ -45,8 +45,8 @@ static int check_asked(const char *host, const char *socket, struct health *h, c
 	enum probe_result result = dockerd_asks(host, socket, &e);
 
 	if (result == PROBE_NOT_ASKED) {
-		(void)set_critical(
-			h, "dockerd does not ask dspd, so nothing is denied; run dsp doctor", "");
+		(void)set_critical(h,
+			"dockerd does not ask dspd, so no request is denied; run dsp doctor", "");
 		return -1;
 	}
 	*text = "dockerd asks it";

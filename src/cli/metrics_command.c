@@ -49,7 +49,7 @@ static int fetch(const char *socket, bool text, struct http_reply *ret, struct e
 	if (ret->status == 200 && ret->len > 0 && ret->body[0] == '#')
 		return 0;
 	http_reply_free(ret);
-	return FAIL(e, 0, "%s: what answers there has no metrics", socket);
+	return FAIL(e, 0, "%s: the answer has no metrics; is this dspd?", socket);
 }
 
 static int fail(const struct err *e)
@@ -256,7 +256,7 @@ static bool is_for_metrics(const char *head)
 	return span_starts(all, line) && (all.s[line.n] == ' ' || all.s[line.n] == '?');
 }
 
-/* Nothing but the numbers is to be had here, and nobody who asks can hold us up for long. */
+/* Answers GET /metrics alone, and gives up on a client that is slow. */
 static int to_http(const struct arguments *a)
 {
 	static const char plain[] = "text/plain; version=0.0.4; charset=utf-8";
@@ -269,10 +269,9 @@ static int to_http(const struct arguments *a)
 
 	(void)alarm(ANSWER_SECONDS);
 	if (read_head(head, sizeof(head)) != 0)
-		return send_reply("400 Bad Request", plain, SPAN("this is no request\n"));
+		return send_reply("400 Bad Request", plain, SPAN("cannot parse the request\n"));
 	if (!is_for_metrics(head))
-		return send_reply(
-			"404 Not Found", plain, SPAN("there is nothing here but GET /metrics\n"));
+		return send_reply("404 Not Found", plain, SPAN("only GET /metrics is served\n"));
 	text = !strcasestr(head, "application/openmetrics-text");
 	if (collect(a, text, &page, &e) != 0)
 		return fail(&e);

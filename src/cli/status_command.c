@@ -1,4 +1,4 @@
-/* What is asked of a dsp that serves: its state, and to read its settings again. */
+/* dsp status, dsp reload: show the state of the running dspd, make it read its settings again. */
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ struct arguments {
 	const char *command;
 	const char *socket;
 	bool json;
-	bool asked; /* does dockerd ask it? */
+	bool asked; /* check that dockerd asks it */
 };
 
 static const char *text_of(const json_t *o, const char *key)
@@ -149,7 +149,7 @@ static int fail(const struct arguments *a, const char *text)
 	return EXIT_FINDINGS;
 }
 
-/* The only proof that it protects anything: a question of dockerd that it has seen. */
+/* Proves that dockerd asks this dspd: sends dockerd a ping that dspd must see. */
 static int show_asked(const struct arguments *a)
 {
 	struct err e;
@@ -158,7 +158,7 @@ static int show_asked(const struct arguments *a)
 	if (probe == PROBE_ASKED)
 		return EXIT_FINE;
 	if (probe == PROBE_NOT_ASKED)
-		err_set(&e, 0, "dockerd does not ask it");
+		err_set(&e, 0, "dockerd does not ask this dspd; run dsp doctor");
 	(void)fail(a, e.text);
 	return EXIT_UNPROTECTED;
 }
@@ -230,14 +230,14 @@ const struct command status_command = {
 	.run = run_status,
 	.options = status_options,
 	.summary = "show the settings in force and the state of the running dspd",
-	.help = "  --asked        and whether this machine's dockerd asks it: a ping is sent to dockerd, which\n"
-		"                 this dsp must see; as root\n"
-		"  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
+	.help = "  --asked        also check that dockerd asks this dspd: send dockerd a ping, which\n"
+		"                 must arrive at dspd; only root can\n"
+		"  --socket PATH  the socket of dspd (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
 		"                 or that of the managed plugin dsp)\n"
 		"  --json         print JSON\n"
 		"\n"
-		"Status 0: it serves; 1: no answer, or its settings are broken and it denies everything; 3:\n"
-		"it serves, and dockerd does not ask it.\n",
+		"Status 0: dspd runs; 1: dspd does not answer, or denies every request because its\n"
+		"settings are broken; 3: dspd runs, and dockerd does not ask it.\n",
 };
 
 const struct command reload_command = {
@@ -246,10 +246,10 @@ const struct command reload_command = {
 	.run = run_reload,
 	.options = reload_options,
 	.summary = "make the running dspd read its env file and policy file again",
-	.help = "  --socket PATH  its socket (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
+	.help = "  --socket PATH  the socket of dspd (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
 		"                 or that of the managed plugin dsp)\n"
 		"  --json         print JSON\n"
 		"\n"
-		"Status 0: the new settings are in force; 1: they are wrong and the old ones stay, or no\n"
-		"answer. SIGHUP does the same, and tells the log alone.\n",
+		"Status 0: the new settings are in force; 1: they are broken and the old ones stay in\n"
+		"force, or dspd does not answer. SIGHUP does the same and reports only in the log.\n",
 };

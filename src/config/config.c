@@ -30,7 +30,7 @@ static const char *variable(char *const *environment, const char *name)
 	return NULL;
 }
 
-/* Of settings that are to be in force, nobody else may have written a word. */
+/* Settings in force must be in files that no other user can write. */
 static int read_env_file(const struct sources *sources, char **text, size_t *len, struct err *e)
 {
 	struct file_text read;
@@ -102,7 +102,7 @@ static const char *word_of(enum setting s)
 	return s == SETTING_ON ? "1" : "0";
 }
 
-/* What the file says joins what the environment or the env file say; they must not contradict. */
+/* Adds the settings of the policy file to the others, which they must not contradict. */
 static void merge(struct config *c, const struct policy_file *f)
 {
 	struct settings *s = &c->settings;
@@ -126,7 +126,7 @@ static void merge(struct config *c, const struct policy_file *f)
 	}
 	if (f->mode != MODE_UNSET && s->mode != MODE_UNSET && s->mode != f->mode)
 		findings_error(&c->findings, f->mode_at,
-			"the mode is not that of DSP_MODE: one of them must go");
+			"the mode here is not that of DSP_MODE; remove one of them");
 	if (f->mode != MODE_UNSET)
 		s->mode = f->mode;
 }
@@ -148,7 +148,7 @@ static int read_policy(struct config *c, const char *path, struct err *e)
 	return 0;
 }
 
-/* What is wrong with the file's parts is known; now the whole. */
+/* Checks the file as a whole, after its parts. */
 static int review(struct config *c, struct err *e)
 {
 	if (c->rules && !c->findings.lost)
@@ -177,8 +177,8 @@ static int check_socket(const struct config *c, const struct sources *sources, s
 	if (!sources->inherited || given[0] == '\0' || strcmp(given, sources->inherited) == 0)
 		return 0;
 	return FAIL(e, 0,
-		"%s %s: the socket that was handed over is %s; change the one in the socket's unit, "
-		"or leave this out",
+		"%s %s: systemd handed over the socket %s; change that one in the socket unit, or "
+		"remove this",
 		sources->socket ? "--socket" : "DSP_SOCKET", given, sources->inherited);
 }
 

@@ -62,7 +62,7 @@ static void add_json(struct survey *s, enum power p, size_t id, const struct esc
 			why, "text", text));
 }
 
-/* The way that is this one, of those of its power, which are the last; NULL: no memory. */
+/* Finds or adds a way to the power surveyed last; NULL: out of memory. */
 static struct way *way_of(struct survey *s, enum power p, const struct escalation *found)
 {
 	struct way *more;
@@ -158,7 +158,7 @@ static void print_direct(const struct survey *s)
 		output_wrapped(0, "No direct way to root on the host is known to stay open.");
 		return;
 	}
-	(void)printf("Ways to root on the host that stay open:\n");
+	output_wrapped(0, "Direct ways to root on the host that stay open:");
 	for (size_t i = 0; i < s->count; i++) {
 		if (is_direct(&s->ways[i]))
 			print_way(s, &s->ways[i]);
@@ -256,14 +256,14 @@ static void print_text(const struct survey *s, const char *broken)
 		print_fault(
 			"MONITOR MODE: ", "dsp denies nothing, it only logs what it would deny.");
 	(void)printf("%s", c->settings.notices);
-	(void)snprintf(text, sizeof(text), "The settings are well-formed: profile %s.",
+	(void)snprintf(text, sizeof(text), "The settings are valid: profile %s.",
 		profile_info(c->policy.profile)->name);
 	output_wrapped(0, text);
 	print_direct(s);
 	print_through_others(s);
 }
 
-/* --- what a path of an allow rule is on this host ----------------------------------------------*/
+/* --- mounts of allow rules that are links on this host -----------------------------------------*/
 
 static void check_link(struct config *c, const struct rule *rule, const struct pattern *p,
 	const struct mount_info *info)
@@ -276,7 +276,8 @@ static void check_link(struct config *c, const struct rule *rule, const struct p
 	text_escape(p->text, text, sizeof(text));
 	text_escape(span_of(info->path), path, sizeof(path));
 	findings_warning(&c->findings, rule->at,
-		"its mount \"%s\" covers nothing: through a link it is %s, name that", text, path);
+		"the mount \"%s\" covers nothing, because it is a link to %s; write that path",
+		text, path);
 }
 
 /* An allow rule compares its mounts with sources in which no link is left. -1 and e: no memory. */
@@ -329,7 +330,8 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 		if (o == 'f' && strcmp(optarg, "escape") == 0)
 			a->fail_on_escape = true;
 		else if (o == 'f')
-			return command_usage("check", "--fail-on %s: it may be escape", optarg);
+			return command_usage(
+				"check", "--fail-on %s: write --fail-on escape", optarg);
 		else if (o == 'j')
 			a->json = true;
 		else
@@ -390,9 +392,10 @@ const struct command check_command = {
 	.options = options,
 	.summary = "check the settings and the policy file; list the ways to root that stay open",
 	.help = "  POLICY            the policy file (or --policy FILE, DSP_POLICY)\n"
-		"  --fail-on escape  status 1 when a direct way to root stays open\n"
+		"  --fail-on escape  return status 1 if a direct way to root stays open\n"
 		"  --json            print JSON\n"
-		"  --env-file FILE   take the flags from FILE, not from the environment\n"
+		"  --env-file FILE   read the flags from FILE, not from the environment\n"
 		"\n"
-		"Status 0: well-formed; 1: a finding in settings or policy, or what --fail-on names.\n",
+		"Status 0: the settings are valid; 1: a finding in the settings or the policy file, or\n"
+		"what --fail-on names.\n",
 };

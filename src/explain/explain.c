@@ -81,17 +81,19 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 	}
 	if (a->request_file) {
 		if (optind != argc || a->body_file || a->header_count > 0 || a->user)
-			return command_usage("explain", "--request holds the whole question");
+			return command_usage("explain",
+				"--request stands alone: its file holds the whole request");
 		return 0;
 	}
 	if (argc - optind != 2)
-		return command_usage("explain", "METHOD and TARGET are wanted");
+		return command_usage(
+			"explain", "write METHOD and TARGET, such as POST /containers/web/kill");
 	a->method = argv[optind];
 	a->target = argv[optind + 1];
 	return 0;
 }
 
-/* The question of METHOD and TARGET, as dockerd would put it. NULL and e: it cannot be made. */
+/* The AuthZReq that dockerd would send for METHOD and TARGET. NULL and e: it cannot be made. */
 static char *make_question(const struct arguments *a, struct err *e)
 {
 	struct client_request request = { a->method, a->target, a->user, a->headers, { NULL, 0 },
@@ -126,7 +128,7 @@ static json_t *power_names(const struct powerset *set)
 	return list;
 }
 
-/* A field of its own for whoever reads JSON, and the line for a person. */
+/* A detail with a key for each of its parts, and as one line. */
 static json_t *detail_json(const struct attribute *d)
 {
 	char line[256];
@@ -203,12 +205,12 @@ static void add_exact(const struct list *list, const struct attribute *d, struct
 			!path_within(source, p->text))
 			continue;
 		text_escape(p->text, path, sizeof(path));
-		line_add(l, "; \"%s\" is that path alone", path);
+		line_add(l, "; \"%s\" covers that path alone", path);
 		return;
 	}
 }
 
-/* Why a rule did or did not match, for a person. */
+/* Writes why a rule did or did not match. */
 static void match_text(const struct rule_match *f, const struct rule *rule, char *out, size_t cap)
 {
 	char item[128] = "";
@@ -217,27 +219,27 @@ static void match_text(const struct rule_match *f, const struct rule *rule, char
 	line_init(&l, out, cap);
 	switch (f->result) {
 	case MATCH_YES:
-		line_add(&l, rule->monitor ? "matches, and only records" : "matches");
+		line_add(&l, rule->monitor ? "matches, and only logs" : "matches");
 		return;
 	case MATCH_NOT_SUBJECT:
-		line_add(&l, "not for this subject");
+		line_add(&l, "is not for this user");
 		return;
 	case MATCH_NOT_OPERATION:
-		line_add(&l, "not about this operation");
+		line_add(&l, "is not for this operation");
 		return;
 	case MATCH_NOT_LIST:
 		if (f->item)
 			attribute_write(f->item, item, sizeof(item));
 		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
-			rule->deny ? "mean what is asked for" : "cover ", item,
-			!rule->deny && !f->item ? "what it may ask for unseen" : "");
+			rule->deny ? "match the request" : "cover ", item,
+			!rule->deny && !f->item ? "what dsp cannot see in the request" : "");
 		if (!rule->deny && f->item && f->list == LIST_MOUNTS)
 			add_exact(&rule->lists[LIST_MOUNTS], f->item, &l);
 		return;
 	case MATCH_NOT_POWERS:
 		break;
 	}
-	line_add(&l, rule->deny ? "none of its powers is asked for" : "it lacks ");
+	line_add(&l, rule->deny ? "the request needs none of its powers" : "it does not have ");
 	if (!rule->deny)
 		(void)powers_write(&f->missing, ", ", &l);
 }
@@ -264,7 +266,7 @@ static json_t *rules_json(const struct policy *policy, const struct simulation *
 	return list;
 }
 
-/* The account as a JSON object; both forms of output are made from it. */
+/* The whole explanation as a JSON object; the text is made from it too. */
 static json_t *account_json(const struct policy *policy, const struct simulation *j)
 {
 	const struct facts *f = &j->facts;
@@ -292,7 +294,7 @@ static json_t *account_json(const struct policy *policy, const struct simulation
 		denied ? j->message : NULL);
 }
 
-/* "  no shells in prod: not for this subject" */
+/* "  no shells in prod: is not for this user" */
 static void print_rules(const json_t *list)
 {
 	size_t i;
@@ -379,7 +381,7 @@ static void print_text(const json_t *o)
 	print_rules(json_object_get(o, "rules"));
 	print_verdict(o);
 	if (json_is_true(json_object_get(o, "monitored")))
-		(void)printf("%-11s%s\n", "monitored", "it would be a denial; the mode is monitor");
+		(void)printf("%-11s%s\n", "monitored", "only monitor mode allows it");
 	print_line(o, "reason", "reason");
 	print_line(o, "decided by", "decided_by");
 	print_line(o, "rule", "rule");
@@ -459,15 +461,15 @@ const struct command explain_command = {
 	.run = run_explain,
 	.options = options,
 	.summary = "show how dsp parses and decides one request under the current settings",
-	.help = "  --body FILE      the request's body; alone it implies JSON and its length\n"
-		"  --header 'K: V'  a header as the client sends it; may be given again\n"
+	.help = "  --body FILE      the body; without --header it is JSON, with its length\n"
+		"  --header 'K: V'  a header as the client sends it; may be repeated\n"
 		"  --user NAME      the name in the client's TLS certificate\n"
-		"  --as USER        a user of the policy file, or anonymous, whatever the request says\n"
-		"  --request FILE   a recorded AuthZReq instead of METHOD and TARGET\n"
-		"  --socket PATH    the plugin socket, which names the plugin\n"
+		"  --as USER        decide as for this user of the policy file, or anonymous\n"
+		"  --request FILE   read a recorded AuthZReq instead of METHOD and TARGET\n"
+		"  --socket PATH    the plugin socket; its file name is the name of the plugin\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
-		"  --env-file FILE  take the flags from FILE, not from the environment\n"
-		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
+		"  --env-file FILE  read the flags from FILE, not from the environment\n"
+		"  --managed        decide as the managed plugin, which cannot see mount sources\n"
 		"  --json           print JSON\n"
 		"\n"
 		"Without a body and headers the request has Content-Length: 0.\n"

@@ -13,7 +13,7 @@ enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN, FORM_NAMES };
 
 #define LISTS "flags, operations, powers, profiles, users, rules"
 
-/* Rows of a list: "what" tells the columns of its text, which are members of each row. */
+/* A list: its columns, which are members of each row, and how its rows are made. */
 struct listing {
 	const char *name;
 	const char *const *keys; /* ends with NULL; "now" and "value" are for --current alone */
@@ -98,7 +98,7 @@ static json_t *list_powers(const struct config *c)
 	return rows;
 }
 
-/* What the settings say of a route alone, for a plain reference and without query and body. */
+/* The decision for a route without query and body, for a plain name and an anonymous client. */
 static const char *route_verdict(const struct config *c, const struct route *route)
 {
 	struct facts facts = { .route = route,
@@ -332,5 +332,5 @@ const struct command list_command = {
 		"  --markdown       print a Markdown table\n"
 		"  --names          print the names alone, one a line, for scripts\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
-		"  --env-file FILE  take the flags from FILE, not from the environment\n",
+		"  --env-file FILE  read the flags from FILE, not from the environment\n",
 };

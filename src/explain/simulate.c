@@ -7,7 +7,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/protocol/envelope.h"
 
-/* The value of the first header of a name, which dockerd goes by; NULL when there is none. */
+/* The value of the first header of a name, the one that dockerd uses; NULL: there is none. */
 static const char *header_value(const char *const *headers, const char *name)
 {
 	size_t n = strlen(name);
@@ -50,11 +50,11 @@ char *simulate_question(const struct client_request *a, struct err *e)
 	question = envelope_request(span_of(a->method), span_of(a->target), span_of(a->user),
 		headers, is_json(header_value(headers, "Content-Type")) ? &a->body : NULL);
 	if (!question)
-		err_set(e, 0, "the request cannot be put as a question");
+		err_set(e, 0, "cannot write the request as an AuthZReq");
 	return question;
 }
 
-/* The subject named, instead of the one that the question tells. */
+/* Finds the user: the one that --as names, or the one of the request. */
 static int choose_subject(
 	const struct policy *policy, const char *as, struct simulation *j, struct err *e)
 {
@@ -66,7 +66,7 @@ static int choose_subject(
 		return 0;
 	id = rules_find_subject(rules, span_of(as));
 	if (id == SIZE_MAX)
-		return FAIL(e, 0, "%s: no such user in the policy file", as);
+		return FAIL(e, 0, "the policy file has no user \"%s\"", as);
 	j->subject = subject_at(rules, id);
 	return 0;
 }

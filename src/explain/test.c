@@ -1,4 +1,4 @@
-/* A policy's own test suite: requests, and what the policy must say to each. */
+/* dsp test: requests, and the decision that each must get under a policy file. */
 #include <jansson.h>
 #include <stdio.h>
 
@@ -47,7 +47,7 @@ static const char *terminated(struct suite *s, const char *before, struct span t
 	return copy;
 }
 
-/* Whether a member is there and of a kind. */
+/* Whether a test has this member, a string; reports another kind, and one that is needed. */
 static bool has(struct suite *s, json_ref test, const char *key, bool needed)
 {
 	json_ref v = json_value_member(test, key);
@@ -69,7 +69,7 @@ static void check_powers(struct suite *s, json_ref list)
 		powers_suggest(&near);
 		text_escape(json_value_text(v), shown, sizeof(shown));
 		if (power_find(json_value_text(v)) == POWER_COUNT)
-			findings_error(&s->findings, v->at, "\"%s\": no such power%s", shown,
+			findings_error(&s->findings, v->at, "no power \"%s\"%s", shown,
 				policy_reader_near(&near, text, sizeof(text)));
 	}
 }
@@ -86,7 +86,7 @@ static void check_headers(struct suite *s, json_ref headers)
 	for (json_ref v = json_value_first(headers); v; v = json_value_next(headers, v)) {
 		if (v->key.n == 0 || span_find(v->key, ':') < v->key.n)
 			findings_error(&s->findings, policy_reader_key_at(&s->reader, v),
-				"this cannot be a header's name");
+				"a header cannot have this name");
 		(void)policy_reader_expect(&s->reader, v, JSON_VALUE_STRING, "a string");
 	}
 }
@@ -105,7 +105,7 @@ static void check_rule(struct suite *s, json_ref v)
 			return;
 		nearest_try(&near, rules->items[i].name);
 	}
-	findings_error(&s->findings, v->at, "the policy has no rule of this name%s",
+	findings_error(&s->findings, v->at, "the policy file has no rule of this name%s",
 		policy_reader_near(&near, text, sizeof(text)));
 }
 
@@ -113,7 +113,7 @@ static void check_subject(struct suite *s, json_ref v)
 {
 	if (v && policy_reader_expect(&s->reader, v, JSON_VALUE_STRING, "a string") &&
 		rules_find_subject(s->policy->file_rules, v->text) == SIZE_MAX)
-		findings_error(&s->findings, v->at, "the policy has no user of this name");
+		findings_error(&s->findings, v->at, "the policy file has no user of this name");
 }
 
 static void check_test(struct suite *s, json_ref test)
@@ -136,7 +136,7 @@ static void check_test(struct suite *s, json_ref test)
 	if (!has(s, test, "expect", true))
 		return;
 	if (!span_equal(expect->text, SPAN("allow")) && !span_equal(expect->text, SPAN("deny")))
-		findings_error(&s->findings, expect->at, "expect is \"allow\" or \"deny\"");
+		findings_error(&s->findings, expect->at, "write \"allow\" or \"deny\"");
 }
 
 /* --- running --------------------------------------------------------------------------------*/
@@ -190,12 +190,12 @@ static void compare_verdict(
 	if (allow == span_equal(json_value_text(json_value_member(test, "expect")), SPAN("allow")))
 		return;
 	if (allow)
-		line_add(l, "; it is allowed by rule %s", rule);
+		line_add(l, "; rule %s allows it", rule);
 	else
-		line_add(l, "; it is denied: %s", j->message);
+		line_add(l, "; dsp denies it: %s", j->message);
 }
 
-/* What is not as the test wants it; empty: all is. */
+/* Writes what differs from the test; nothing: it passed. */
 static void compare(json_ref test, const struct simulation *j, struct line *l)
 {
 	const struct decision *d = &j->decision;
@@ -283,7 +283,7 @@ static void print_suite(const struct suite *s, bool json)
 	(void)printf("%zu passed, %zu failed\n", s->passed, s->failed);
 }
 
-/* Reads all before it runs any. false: there are findings. */
+/* Reads all tests before it runs any. False: there are findings. */
 static bool read_and_run(struct suite *s, char *copy)
 {
 	AUTO_MEM struct json_value *top = NULL;
@@ -317,7 +317,7 @@ static void print_findings(struct findings *all)
 		(void)fprintf(stderr, "%s:%zu:%zu: %s\n", all->file, all->items[i].line,
 			all->items[i].column, all->items[i].text);
 	if (all->lost)
-		(void)fprintf(stderr, "dsp test: no memory\n");
+		(void)fprintf(stderr, "dsp test: out of memory\n");
 }
 
 static int test(const struct policy *policy, const char *path, bool json)
@@ -364,7 +364,7 @@ static int run_tests_of_file(int argc, char **argv)
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
-		return command_usage("test", "name one FILE of tests");
+		return command_usage("test", "write the name of one FILE of tests");
 	if (config_read(&sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp test: %s\n", e.text);
 		return EXIT_BROKEN;
@@ -380,13 +380,14 @@ const struct command test_command = {
 	.summary = "run the tests of a policy file: requests, each with the decision it must get",
 	.help = "  --json           print JSON\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
-		"  --socket PATH    the plugin socket, which names the plugin\n"
-		"  --env-file FILE  take the flags from FILE, not from the environment\n"
-		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
+		"  --socket PATH    the plugin socket; its file name is the name of the plugin\n"
+		"  --env-file FILE  read the flags from FILE, not from the environment\n"
+		"  --managed        decide as the managed plugin, which cannot see mount sources\n"
 		"\n"
-		"FILE is a JSON list of objects: name, method, target, expect (\"allow\" or \"deny\"), and\n"
-		"if you need them: as (a user of the policy, or anonymous), user (the name in a\n"
-		"certificate), token, headers (an object), body (JSON, or a string for any bytes); reason,\n"
-		"rule (null: none), powers. What monitor mode would deny is a \"deny\".\n"
+		"FILE is a JSON list of objects. Each has name, method, target and expect (\"allow\" or\n"
+		"\"deny\"). It may have as (a user of the policy file, or anonymous), user (the name in a\n"
+		"certificate), token, headers (an object), body (JSON, or a string for any bytes), and\n"
+		"what the decision must be besides: reason, rule (null: none), powers. A request that only\n"
+		"monitor mode allows is a \"deny\".\n"
 		"Status 0: all passed; 1: some failed; 2: FILE is wrong; 78: the settings are broken.\n",
 };

@@ -17,13 +17,13 @@ struct arguments {
 	bool json;
 };
 
-/* What is asked for, and the answers so far. */
+/* The operation and power in question, and the answers so far. */
 struct question {
 	const struct policy *policy;
 	struct span operation; /* empty: every one that can carry the power */
 	struct access_query query;
 	json_t *list;
-	bool any;     /* somebody may */
+	bool any;     /* at least one user may */
 	bool carried; /* some operation can be asked for it */
 };
 
@@ -38,7 +38,7 @@ static bool is_port(struct span s)
 	return s.n > 0;
 }
 
-/* What kind of thing a word names: its prefix says so ("network:x"), or the power, or its form. */
+/* The kind of thing that a word names: by its prefix ("network:x"), the power or its form. */
 static enum list_kind parse_kind(struct span *on, enum power power)
 {
 	for (size_t k = 0; k < LIST_COUNT; k++) {
@@ -101,7 +101,7 @@ static int make_detail(struct span on, enum list_kind kind, struct facts *facts,
 		on.n -= strlen(":ro");
 	}
 	if (on.n == 0 || (kind == LIST_MOUNTS && on.s[0] != '/'))
-		return FAIL(e, 0, "--on: a mount is a path of the host, and nothing can be empty");
+		return FAIL(e, 0, "--on: a mount begins with /, and no name is empty");
 	if (write_detail(facts, kind, on, &d, e) != 0)
 		return -1;
 	if (d.power != POWER_COUNT)
@@ -168,7 +168,7 @@ static void write_why(const struct question *q, size_t subject, const struct acc
 	if (p != POWER_COUNT && d->by == DECIDED_BY_GRANT && flag == FLAG_COUNT)
 		flag = q->policy->decided_by_flag[p];
 	if (d->monitored)
-		line_add(&l, "monitor mode; else: %s", g->message);
+		line_add(&l, "only monitor mode allows it: %s", g->message);
 	else if (!may)
 		line_add(&l, "%s", g->message);
 	else if (d->rule)
@@ -290,7 +290,7 @@ static int show(struct question *q, bool json)
 	return q->any ? EXIT_FINE : EXIT_FINDINGS;
 }
 
-/* --- the question ----------------------------------------------------------------------*/
+/* --- the command -----------------------------------------------------------------------*/
 
 /* What is not a power may be an operation. */
 static bool parse_name(struct question *q, struct span name, struct nearest *s)
@@ -321,7 +321,7 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
-		return command_usage("who-can", "name one OPERATION or POWER");
+		return command_usage("who-can", "write one OPERATION or POWER");
 	a->what = argv[optind];
 	return 0;
 }
@@ -347,7 +347,7 @@ static int answer(struct question *q, const struct arguments *a)
 	} else {
 		query_operations(q);
 		rc = q->carried ? show(q, a->json)
-				: command_usage("who-can", "%s cannot be asked for with %s",
+				: command_usage("who-can", "no request can ask for %s with %s",
 					  a->what, a->on);
 	}
 	q->query.with = NULL;
@@ -368,9 +368,14 @@ static int run_who_can(int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	if (!parse_name(&q, span_of(a.what), &s))
-		return command_usage("who-can", "%s: no such operation or power%s%.*s", a.what,
-			s.word.n > 0 ? "; did you mean " : "", (int)s.word.n, s.word.s);
+	if (!parse_name(&q, span_of(a.what), &s)) {
+		if (s.word.n == 0)
+			return command_usage("who-can", "no operation or power \"%s\"", a.what);
+		(void)fprintf(stderr,
+			"dsp who-can: no operation or power \"%s\"; did you mean \"%.*s\"?\n",
+			a.what, (int)s.word.n, s.word.s);
+		return EXIT_USAGE;
+	}
 	if (config_read(&a.sources, &c, &e) != 0) {
 		(void)fprintf(stderr, "dsp who-can: %s\n", e.text);
 		return EXIT_BROKEN;
@@ -385,12 +390,12 @@ const struct command who_can_command = {
 	.run = run_who_can,
 	.options = options,
 	.summary = "list who may use an operation or a power, and by which rule or flag",
-	.help = "  --on DETAIL      a mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or image; with\n"
-		"                   its kind before it where the form does not tell: network:x, volume:x\n"
+	.help = "  --on DETAIL      with this mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or\n"
+		"                   image; other kinds need their name: network:x, volume:x\n"
 		"  --json           print JSON\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
-		"  --env-file FILE  take the flags from FILE, not from the environment\n"
-		"  --managed        as the managed plugin would: mount sources are hidden from it\n"
+		"  --env-file FILE  read the flags from FILE, not from the environment\n"
+		"  --managed        decide as the managed plugin, which cannot see mount sources\n"
 		"\n"
-		"Status 0: somebody may; 1: nobody; 78: the settings are broken.\n",
+		"Status 0: at least one user may; 1: no user may; 78: the settings are broken.\n",
 };

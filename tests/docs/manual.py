@@ -137,7 +137,7 @@ def check_env_file(known, results):
     results.check("env file: each flag once", sorted(offered) == sorted(known["shown"]),
                   " ".join(set(offered) ^ known["shown"]))
     told = run(dsp.DSP, "check", "--env-file", path)
-    results.check("env file: dsp takes it", told.returncode == 0 and "well-formed" in told.stdout,
+    results.check("env file: dsp takes it", told.returncode == 0 and "are valid" in told.stdout,
                   told.stdout + told.stderr)
     with tempfile.NamedTemporaryFile("w", suffix=".env") as f:
         f.write("\n".join(line[1:] if re.match(r"#[A-Z]", line) else line for line in lines))

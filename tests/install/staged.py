@@ -88,7 +88,7 @@ def check_works(stage, results):
                          check=False, cwd=stage, capture_output=True, text=True,
                          env=dsp.clean_environment())
     results.check("install: the installed settings are those of the default",
-                  run.returncode == 0 and run.stdout.startswith("The settings are well-formed: profile guard.\n")
+                  run.returncode == 0 and run.stdout.startswith("The settings are valid: profile guard.\n")
                   and "policy.json:" not in run.stdout + run.stderr, run.stdout + run.stderr)
     other = [subprocess.run([program, "list", what, "--current", *more], check=False, cwd=stage,
                             capture_output=True, text=True, env=dsp.clean_environment()).stdout

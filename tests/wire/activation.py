@@ -175,7 +175,7 @@ def another_path():
             for arguments, flags in ((["--socket", other], None), ([], {"DSP_SOCKET": other})):
                 status, text = handed_over(s.fileno(), arguments, flags)
                 same(status, 78, "status")
-                holds(f"{other}: the socket that was handed over is {at}" in text, text)
+                holds(f"{other}: systemd handed over the socket {at}" in text, text)
         os.unlink(at)
         with managed(where, "--socket", at, flags={"DSP_SOCKET": at}) as manager:
             same(ask(at), ALLOW, "the answer")

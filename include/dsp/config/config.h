@@ -14,7 +14,7 @@ struct sources {
 	const char *env_file;
 	const char *socket;
 	const char *policy;
-	bool in_force;            /* not only looked at: files that others may write are refused */
+	bool in_force;            /* refuse files that other users may write */
 	bool managed;             /* as a managed plugin: nothing of the host can be seen */
 	char *const *environment; /* of another process; NULL: our own */
 	const char *inherited; /* the path of a socket that was handed over: no other is served */
@@ -28,7 +28,7 @@ struct sources {
 		"policy", required_argument, NULL, 'p'                                             \
 	}
 
-/* Takes one of these; false: it is another. */
+/* Sets what one of these options says. False: it is another option. */
 bool sources_parse(struct sources *s, int option, const char *value);
 
 /* What the current settings amount to. */
