@@ -183,8 +183,8 @@ static json_t *parse(struct reader *r, struct span text)
 	}
 	strict = json_loadb(text.s, used, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &why);
 	if (!strict) {
-		add_issue(r, CONFIG_FORM,
-			"line %d: a key is there twice; dockerd uses the last one", why.line);
+		add_issue(r, CONFIG_FORM, "line %d: a key appears twice; dockerd uses the last one",
+			why.line);
 		advise(r, "remove one of the two keys");
 	}
 	json_decref(strict);

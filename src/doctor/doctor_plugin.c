@@ -125,7 +125,7 @@ void doctor_check_spec_file(const struct doctor *d, struct check_result *result)
 		}
 	}
 	if (result->state == CHECK_OK)
-		check_result_add(result, CHECK_OK, "there is none");
+		check_result_add(result, CHECK_OK, "no such file exists");
 }
 
 /* --- the socket --------------------------------------------------------------------------------*/
