@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dsp/config/command.h"
 #include "dsp/config/output.h"
@@ -143,19 +144,21 @@ static int report_unknown(const char *word)
 	return EXIT_USAGE;
 }
 
-static void print_overview(FILE *to)
+static void print_overview(void)
 {
-	(void)fprintf(to,
-		"usage: dsp COMMAND [OPTION]...\n"
-		"dsp sets up, asks and explains dspd, a Docker authorization plugin.\n");
+	(void)printf("usage: dsp COMMAND [OPTION]...\n");
+	output_wrapped(0, "dsp sets up, asks and explains dspd, a Docker authorization plugin.");
 	for (size_t g = 0; g < GROUPS; g++) {
-		(void)fprintf(to, "\n%s:\n", groups[g].title);
-		for (const struct command *const *c = groups[g].commands; *c; c++)
-			(void)fprintf(to, "  %-8s %s\n", (*c)->name, (*c)->summary);
+		(void)printf("\n%s:\n", groups[g].title);
+		for (const struct command *const *c = groups[g].commands; *c; c++) {
+			(void)printf("  %-8s ", (*c)->name);
+			output_wrapped(strlen("  disable  "), (*c)->summary);
+		}
 	}
-	(void)fprintf(to,
-		"\nEvery command has --help (-h), --version (-V) and "
-		"--color=auto|always|never.\n\"dsp help COMMAND\" explains a command.\n");
+	(void)printf("\n");
+	output_wrapped(
+		0, "Every command has --help (-h), --version (-V) and --color=auto|always|never.");
+	output_wrapped(0, "\"dsp help COMMAND\" explains a command.");
 }
 
 static int run_version(int argc, char **argv)
@@ -183,7 +186,7 @@ static int run_help(int argc, char **argv)
 	const struct command *c;
 
 	if (argc < 2) {
-		print_overview(stdout);
+		print_overview();
 		return EXIT_FINE;
 	}
 	if (argc > 2)
@@ -216,7 +219,9 @@ static int run(const struct command *c, int argc, char **argv)
 	if (argc < 2 && shared == SHARED_HELP)
 		return run_help(1, argv);
 	if (argc < 2) {
-		print_overview(stderr);
+		/* Nothing was printed before; an error goes to standard error. */
+		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+		print_overview();
 		return EXIT_USAGE;
 	}
 	/* An option may not stand before the command. */

@@ -78,10 +78,41 @@ int command_usage(const char *command, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+/* Where the text of a line of help begins: behind "  --option VALUE  ", or behind its blanks. */
+static size_t text_column(struct span line)
+{
+	size_t at = 0;
+
+	while (at < line.n && line.s[at] == ' ')
+		at++;
+	for (size_t i = at; at == 2 && i + 2 < line.n; i++) {
+		if (line.s[i] != ' ' || line.s[i + 1] != ' ')
+			continue;
+		while (line.s[i] == ' ')
+			i++;
+		return i;
+	}
+	return at;
+}
+
 void command_print_help(const struct command *c)
 {
-	(void)printf("usage: %s%s %s\n%s\n%s%s", program_of(c->name), c->name, c->arguments,
-		c->summary, c->help[0] ? "\n" : "", c->help);
+	struct span rest = span_of(c->help);
+	char line[400];
+	int n = printf("usage: %s%s ", program_of(c->name), c->name);
+
+	output_wrapped((size_t)n, c->arguments);
+	output_wrapped(0, c->summary);
+	if (rest.n > 0)
+		(void)printf("\n");
+	while (rest.n > 0) {
+		struct span part = span_cut(&rest, '\n');
+		size_t column = text_column(part);
+
+		text_copy(span_after(part, column), line, sizeof(line));
+		(void)printf("%.*s", (int)column, part.s);
+		output_wrapped(column, line);
+	}
 }
 
 int command_end(const char *name, int status)

@@ -226,11 +226,11 @@ static void print_findings(const struct findings *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		const struct finding *f = &all->items[i];
+		struct span label = f->warning ? SPAN("warning: ") : SPAN("error: ");
+		int n = printf("%s:%zu:%zu: ", all->file, f->line, f->column);
 
-		(void)printf("%s:%zu:%zu: ", all->file, f->line, f->column);
-		output_shaded(f->warning ? OUTPUT_DOUBTFUL : OUTPUT_BAD,
-			f->warning ? SPAN("warning: ") : SPAN("error: "));
-		(void)printf("%s\n", f->text);
+		output_shaded(f->warning ? OUTPUT_DOUBTFUL : OUTPUT_BAD, label);
+		output_wrapped((size_t)n + label.n, f->text);
 	}
 }
 

@@ -20,7 +20,8 @@ import dsp  # noqa: E402
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 WIDE = (("list", "flags", "--current"), ("list", "operations", "--current"), ("list", "powers", "--current"),
-        ("list", "profiles"), ("check",), ("who-can", "host_mounts", "--policy", "policy.json"),
+        ("list", "profiles"), ("check",), ("check", "wrong.json"), ("help",), ("help", "watch"), ("help", "test"),
+        ("doctor", "-h"), ("who-can", "host_mounts", "--policy", "policy.json"),
         ("explain", "POST", "/containers/create", "--as", "ci", "--body", "create.json", "--policy", "policy.json"),
         ("test", "tests.json", "--policy", "policy.json"), ("status",))
 COLOURED = (("list", "powers"), ("explain", "GET", "/info"), ("test", "tests.json", "--policy", "policy.json"),
@@ -71,7 +72,8 @@ def check_widths(place, results):
     for call in WIDE:
         plain = place.run(call).stdout
         results.check(f"{name_of(call)}: no colour where there is no terminal", plain and "\x1b" not in plain, plain)
-        for columns in (40, 80, 132, 400):
+        # A finding begins with the name of its file.
+        for columns in (80, 132, 400) if "wrong.json" in call else (40, 80, 132, 400):
             text = terminal(place.words(call), columns)[1]
             longest = max(len(line) for line in COLOUR.sub("", text).split("\n"))
             results.check(f"{name_of(call)}: fits {columns} columns", longest <= columns, f"{longest} columns")
