@@ -40,23 +40,30 @@ int command_managed_socket(const char *name, char *out, size_t cap)
 	return found;
 }
 
-const char *command_socket(const char *option)
+/* NULL: neither the option nor the environment names a socket. */
+static const char *named_socket(const char *option)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const char *socket = option ? option : getenv("DSP_SOCKET");
 
-	return socket && socket[0] != '\0' ? socket : SETTINGS_SOCKET;
+	return socket && socket[0] != '\0' ? socket : NULL;
+}
+
+const char *command_socket(const char *option)
+{
+	const char *socket = named_socket(option);
+
+	return socket ? socket : SETTINGS_SOCKET;
 }
 
 const char *command_running_socket(const char *option)
 {
 	static char managed[256];
-	const char *socket = command_socket(option);
 
-	if (strcmp(socket, SETTINGS_SOCKET) == 0 && access(socket, F_OK) != 0 &&
+	if (!named_socket(option) && access(SETTINGS_SOCKET, F_OK) != 0 &&
 		command_managed_socket("dsp", managed, sizeof(managed)) == 1)
 		return managed;
-	return socket;
+	return command_socket(option);
 }
 
 /* "dsp " before the name of a command of dsp. */

@@ -71,7 +71,7 @@ int command_end(const char *name, int status);
 /* dsp's socket: what --socket says (NULL: there is none), else DSP_SOCKET, else the usual one. */
 const char *command_socket(const char *option);
 
-/* The same; if the usual one does not exist, the socket of a managed dsp. */
+/* The same; if none is named and the usual one does not exist, the socket of a managed dsp. */
 const char *command_running_socket(const char *option);
 
 /*
