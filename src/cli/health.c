@@ -23,6 +23,7 @@ static const char *text_of(const json_t *o, const char *key)
 /* What is to be printed about a dspd. */
 struct health {
 	bool ok;
+	enum probe_result asked;
 	char text[480];
 };
 
@@ -38,25 +39,11 @@ static int set_critical(struct health *h, const char *what, const char *why)
 	return EXIT_FINDINGS;
 }
 
-/* Sets *text to what is known. -1: dspd does not see all requests, or may not; h says so. */
-static int check_asked(const char *host, const char *socket, struct health *h, const char **text)
+static const char *asked_text(enum probe_result asked, const struct err *e)
 {
-	struct err e;
-	enum probe_result result = dockerd_asks(host, socket, &e);
-
-	if (result == PROBE_NOT_ASKED) {
-		(void)set_critical(h,
-			"dockerd does not ask dspd, so no request is denied; run dsp doctor", "");
-		return -1;
-	}
-	*text = "dockerd asks it";
-	if (result == PROBE_ASKED)
-		return 0;
-	*text = e.code == EPERM ? "run as root to check that dockerd asks it" : "no dockerd runs";
-	if (e.code == EPERM || e.code == ESRCH)
-		return 0;
-	(void)set_critical(h, "cannot find out whether dockerd asks dspd", e.text);
-	return -1;
+	if (asked == PROBE_ASKED)
+		return "dockerd asks it";
+	return e->code == EPERM ? "run as root to check that dockerd asks it" : "no dockerd runs";
 }
 
 static int check_health(const char *host, const char *socket, struct health *h)
@@ -65,7 +52,6 @@ static int check_health(const char *host, const char *socket, struct health *h)
 	int status = 0;
 	json_auto_t *o = http_client_ask_dsp(socket, ENDPOINT_STATUS, WAIT_MS, &status, &e);
 	const char *trouble;
-	const char *asked;
 	char version[40];
 	char profile[40];
 
@@ -73,20 +59,25 @@ static int check_health(const char *host, const char *socket, struct health *h)
 		return set_critical(h, "dspd does not answer", e.text);
 	if (status != 200 || !json_is_string(json_object_get(o, "version")))
 		return set_critical(h, "the answer is not that of a dspd", text_of(o, "Err"));
+	h->asked = dockerd_asks(host, socket, &e);
+	/* Before broken settings: those would be said to deny every request. */
+	if (h->asked == PROBE_NOT_ASKED)
+		return set_critical(h,
+			"dockerd does not ask dspd, so no request is denied; run dsp doctor", "");
 	if (json_is_true(json_object_get(o, "broken")))
 		return set_critical(h, "dsp denies every request because its settings are broken",
 			text_of(o, "reason"));
 	trouble = text_of(json_object_get(o, "audit"), "trouble");
 	if (trouble[0] != '\0')
 		return set_critical(h, "dspd cannot write the audit log", trouble);
-	if (check_asked(host, socket, h, &asked) != 0)
-		return EXIT_FINDINGS;
+	if (h->asked == PROBE_UNKNOWN && e.code != EPERM && e.code != ESRCH)
+		return set_critical(h, "cannot find out whether dockerd asks dspd", e.text);
 	text_escape(span_of(text_of(o, "version")), version, sizeof(version));
 	text_escape(span_of(text_of(o, "profile")), profile, sizeof(profile));
 	h->ok = true;
 	(void)snprintf(h->text, sizeof(h->text), "dsp %s, profile %s, generation %lld; %s%s",
 		version, profile, (long long)json_integer_value(json_object_get(o, "generation")),
-		asked,
+		asked_text(h->asked, &e),
 		strcmp(text_of(o, "mode"), "monitor") == 0 ? "; MONITOR MODE: nothing is denied"
 							   : "");
 	return EXIT_FINE;
@@ -94,7 +85,9 @@ static int check_health(const char *host, const char *socket, struct health *h)
 
 static void print_health(const struct health *h, bool json)
 {
-	json_auto_t *o = json_pack("{s:b, s:s}", "ok", h->ok, "text", h->text);
+	json_t *asked = h->asked == PROBE_UNKNOWN ? json_null()
+						  : json_boolean(h->asked == PROBE_ASKED);
+	json_auto_t *o = json_pack("{s:b, s:o, s:s}", "ok", h->ok, "asked", asked, "text", h->text);
 
 	if (json)
 		output_json(o);
@@ -110,7 +103,7 @@ static int run_health(int argc, char **argv)
 {
 	const char *socket = NULL;
 	const char *host = NULL;
-	struct health h;
+	struct health h = { .asked = PROBE_UNKNOWN };
 	bool json = false;
 	int o;
 

@@ -234,8 +234,10 @@ def lost(lab, m, serve):
     begun = time.monotonic()
     wait_for(lambda: health(lab).status == 1, 'health is still OK', 60)
     tap.note('health is critical after %.1f s' % (time.monotonic() - begun))
-    check(health(lab).text == 'CRITICAL: dockerd does not ask dspd, so nothing is denied; run dsp doctor\n',
+    check(health(lab).text == 'CRITICAL: dockerd does not ask dspd, so no request is denied; run dsp doctor\n',
           health(lab).text)
+    found = json.loads(lab.inside('/run/lab/dsp health --json').text)
+    check((found['ok'], found['asked']) == (False, False), str(found))
     m.becomes('dockerd asks dsp', 0)
     m.rings('DspNotAsked', silent=('DspDown', 'DspNoProbe'))
     tap.note('DspNotAsked rings after %.1f s' % (time.monotonic() - begun))
@@ -296,6 +298,10 @@ def run(lab, report):
             lab.dsp(*serve, 'DSP_ON_BROKEN=deny', 'ALLOW_EXEC=maybe')
             m.becomes('Settings', 1)
             m.rings('DspSettingsBroken', silent=['DspMonitorMode'])
+            check('dsp denies every request because its settings are broken' in health(lab).text, health(lab).text)
+            name_plugins(lab)
+            wait_for(lambda: 'dockerd does not ask dspd' in health(lab).text, 'broken settings deny nothing now', LONG)
+            name_plugins(lab, 'dsp')
             lab.dsp(*serve)
             m.ends('DspSettingsBroken')
         with report.case('the audit log is stuck'):
