@@ -111,8 +111,10 @@ class Peer:
                 reply = self.connection.getresponse()
                 raw = reply.read()
                 break
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException) as why:
                 self.connection.close()
+                if last and isinstance(why, http.client.RemoteDisconnected):
+                    return 500, None    # a panic in dockerd's handler: a MacAddress with a null endpoint does that to 28
                 if last:
                     raise
         try:
@@ -164,7 +166,7 @@ class Worker(threading.Thread):
     def inspect(self, name, image, started=False, labelled=False):
         """A container as a body that would make it; None: it is gone. labelled: a label was asked for."""
         seen = self.peer.call('GET', '/containers/%s/json' % name)[1]
-        if 'Config' not in seen:
+        if 'Config' not in (seen or ()):
             return None
         host = {key: value for key, value in seen['HostConfig'].items() if value not in (None, '', [], {})}
         if 'SecurityOpt' in host and not labelled:    # dockerd adds one to the host's PID or IPC namespace, and to Privileged

@@ -159,7 +159,7 @@ class Machine:
             os.makedirs(os.path.join(home, name), exist_ok=True)
         write(home + '/src/note', 'a note of the host\n')
         write(home + '/inside/note', 'a note in the container\n')
-        write(home + '/build/Dockerfile', 'FROM bb\nRUN readlink /proc/self/ns/net\n')
+        write(home + '/build/Dockerfile', 'FROM bb\nRUN readlink /proc/self/ns/net; cat /proc/self/cgroup\n')
         os.symlink('src', home + '/link')
         os.symlink('/run/docker', home + '/socket')
         write(home + '/ask.c', ASK)
