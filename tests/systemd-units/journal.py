@@ -145,6 +145,7 @@ def stands_still(host):
     holds(slowest < 5, f"an answer took {slowest} s")
     holds(host.balance(303 + MANY)["dropped"] > 0, "nothing is missing")
     same(host.state()["trouble"], "", "trouble afterwards")
+    until(lambda: AGAIN in host.system.journal(), "dspd's own line is missing")
 
 
 def is_away(host):
