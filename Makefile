@@ -70,6 +70,8 @@ endif
 
 FLAGS := -std=c17 -D_GNU_SOURCE -Iinclude -I$(B)/gen -O2 -g -Werror $(W_COMMON) $(H_COMMON)
 LIBS := -lmicrohttpd -ljansson -lb64 -lnettle -lseccomp -pthread
+# dsp import alone reads YAML.
+TOOL_LIBS := -lyaml
 ifeq ($(SANITIZE),)
 FLAGS += $(H_FORTIFY)
 LINK := $(L_HARDEN)
@@ -85,7 +87,7 @@ flags = $(eval flags := $(FLAGS) $(foreach f,$(FLAGS_CC),$(call cc-option,$(f)))
 
 # --- the program -------------------------------------------------------------------------------
 
-TABLES := routes powers flags proxies fields power_rules metrics
+TABLES := routes powers flags proxies fields power_rules metrics meanings
 GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/report_css.h
 .SECONDARY: $(GEN)
 # The rooms of src/ by the program that has them: dspd decides, dsp is the tool. The core computes
@@ -103,6 +105,7 @@ tables: $(GEN)
 
 $(B)/dspd: $(B)/src/daemon/main.o $(B)/libdsp-daemon.a $(B)/libdsp-common.a $(B)/libdsp-core.a
 $(B)/dsp: $(B)/src/cli/main.o $(B)/libdsp-tool.a $(B)/libdsp-common.a $(B)/libdsp-core.a
+$(B)/dsp: LIBS += $(TOOL_LIBS)
 $(B)/dspd $(B)/dsp:
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -118,7 +121,7 @@ $(B)/%.a:
 	$(Q)$(AR) rcs $@ $^
 
 # What the compiler must find, said in one line and not in a hundred.
-HEADERS := microhttpd.h jansson.h b64/cdecode.h nettle/sha2.h seccomp.h
+HEADERS := microhttpd.h jansson.h b64/cdecode.h nettle/sha2.h seccomp.h yaml.h
 $(B)/gen/found:
 	@mkdir -p $(@D)
 	@printf '\#include <%s>\n' $(HEADERS) | $(CC) -E -x c - > /dev/null 2> $@.why || { cat $@.why >&2; \

@@ -35,12 +35,12 @@ static const struct command help_command = {
 /* The commands by what people want to do. */
 static const struct group {
 	const char *title;
-	const struct command *commands[8]; /* ends with NULL */
+	const struct command *commands[9]; /* ends with NULL */
 } groups[] = {
 	{ "Set up", { &enable_command, &disable_command, &doctor_command } },
 	{ "Write rules",
 		{ &check_command, &explain_command, &test_command, &who_can_command,
-			&suggest_command, &list_command, &token_command } },
+			&suggest_command, &import_command, &list_command, &token_command } },
 	{ "Look",
 		{ &status_command, &watch_command, &report_command, &metrics_command,
 			&health_command } },
@@ -59,6 +59,7 @@ static const struct guess {
 	{ "can", "who-can" },
 	{ "can-i", "who-can" },
 	{ "config", "check" },
+	{ "convert", "import" },
 	{ "debug", "doctor" },
 	{ "diff", "enable --dry-run" },
 	{ "events", "watch" },
@@ -70,6 +71,7 @@ static const struct guess {
 	{ "lint", "check" },
 	{ "logs", "watch" },
 	{ "ls", "list" },
+	{ "migrate", "import" },
 	{ "operations", "list operations" },
 	{ "policy", "check" },
 	{ "powers", "list powers" },

@@ -10,6 +10,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
+#include "dsp/core/policy/env_file.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/core/policy/policy_review.h"
 #include "dsp/system/file.h"
@@ -65,8 +66,10 @@ static int read_settings(
 		return 0;
 	if (read_env_file(sources, text, &len, e) != 0)
 		return -1;
-	digest_write((struct span){ *text, len }, c->env_digest);
-	return settings_parse_file(s, env_file, (struct span){ *text, len }, e);
+	c->env_findings.file = env_file;
+	c->env_findings.text = (struct span){ *text, len };
+	digest_write(c->env_findings.text, c->env_digest);
+	return env_file_parse(s, &c->env_findings, e);
 }
 
 bool sources_parse(struct sources *s, int option, const char *value)
@@ -250,6 +253,7 @@ void config_free(struct config *c)
 	if (!c)
 		return;
 	findings_free(&c->findings);
+	findings_free(&c->env_findings);
 	rules_free(c->rules);
 	mem_free(c->policy_text);
 	mem_free(c);

@@ -194,10 +194,8 @@ static void print_through_others(const struct survey *s)
 	output_wrapped(2, text);
 }
 
-static json_t *findings_json(const struct findings *all)
+static void add_findings_json(json_t *list, const struct findings *all)
 {
-	json_t *list = json_array();
-
 	for (size_t i = 0; i < all->count; i++) {
 		const struct finding *f = &all->items[i];
 
@@ -206,19 +204,22 @@ static json_t *findings_json(const struct findings *all)
 				(int)f->line, "column", (int)f->column, "severity",
 				f->warning ? "warning" : "error", "text", f->text));
 	}
-	return list;
 }
 
 static void print_json(const struct survey *s, const char *broken)
 {
 	const struct config *c = s->config;
+	json_t *findings = json_array();
 	json_auto_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O}", "errors",
-		broken ? json_pack("[s]", broken) : json_array(), "findings",
-		c ? findings_json(&c->findings) : json_array(), "profile",
+		broken ? json_pack("[s]", broken) : json_array(), "findings", findings, "profile",
 		c && !broken ? profile_info(c->policy.profile)->name : NULL, "notices",
 		c ? c->settings.notices : NULL, "escapes", s->direct, "through_others",
 		s->through_others);
 
+	if (c) {
+		add_findings_json(findings, &c->env_findings);
+		add_findings_json(findings, &c->findings);
+	}
 	output_json(o);
 }
 
@@ -245,10 +246,12 @@ static void print_text(const struct survey *s, const char *broken)
 	const struct config *c = s->config;
 	char text[80];
 
-	if (c)
+	if (c) {
+		print_findings(&c->env_findings);
 		print_findings(&c->findings);
+	}
 	if (broken) {
-		if (!c || c->findings.count == 0)
+		if (!c || c->findings.count + c->env_findings.count == 0)
 			print_fault("error: ", broken);
 		return;
 	}

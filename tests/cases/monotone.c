@@ -17,6 +17,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/policy/decide.h"
+#include "dsp/core/policy/env_file.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/protocol/envelope.h"
 
@@ -86,12 +87,14 @@ static bool compile(struct compiled *c, const char *profile)
 {
 	struct err e;
 	char flags[64];
+	struct findings env = { .file = "flags" };
 
 	c->findings = (struct findings){ .file = "policy.json", .text = span_of(c->text) };
 	c->file = (struct policy_file){ .rules = NULL };
 	settings_init(&c->settings);
 	(void)snprintf(flags, sizeof(flags), "DSP_PROFILE=%s", profile);
-	if (settings_parse_file(&c->settings, "flags", span_of(flags), &e) != 0)
+	env.text = span_of(flags);
+	if (env_file_parse(&c->settings, &env, &e) != 0)
 		die("settings");
 	settings_finish(&c->settings);
 	if (policy_file_parse(&c->file, &c->findings) != 0)

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "dsp/core/policy/env_file.h"
 #include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/settings.h"
 #include "fuzz.h"
@@ -69,12 +70,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span text = { (const char *)data, size };
 	bool file = !span_equal(fuzz_line(text, &text), SPAN("e"));
 	char *copy = fuzz_copy(text);
+	struct findings f = { .file = "dsp.env" };
 	struct err e;
 	int rc;
 
 	text.s = copy;
+	f.text = text;
 	settings_init(&s);
-	rc = file ? settings_parse_file(&s, "dsp.env", text, &e) : take_environment(&s, text, &e);
+	rc = file ? env_file_parse(&s, &f, &e) : take_environment(&s, text, &e);
 	if (rc == 0) {
 		settings_finish(&s);
 		check_policy(&s);
@@ -83,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(!file || strncmp(e.text, "dsp.env:", 8) == 0);
 	}
 	check_notices(&s);
+	findings_free(&f);
 	free(copy);
 	return 0;
 }

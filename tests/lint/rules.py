@@ -32,10 +32,11 @@ GENERATED = {"report_css.h"}
 LIBRARIES = {
     "jansson.h": ["src/protocol/envelope.c", "include/dsp/protocol/http_client.h", "src/daemon/status.c",
                   "*/audit/audit_reader.[ch]", "*/explain/*", "*/dockerd/*", "*/doctor/*", "*/learn/*",
-                  "*/report/*", "src/cli/*.c", "src/config/*.c"],
+                  "*/report/*", "src/cli/*.[ch]", "src/config/*.c"],
     "microhttpd.h": ["src/daemon/http.[ch]", "src/daemon/responses.c"],
     "b64/*": ["src/core/base/b64.c"],
     "nettle/*": ["src/core/base/digest.c"],
+    "yaml.h": ["src/cli/import_yaml.c"],
     "seccomp.h": ["src/daemon/seccomp.c", "src/daemon/lookup_filter.c"],
 }
 

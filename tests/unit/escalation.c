@@ -4,15 +4,17 @@
 #include <stdio.h>
 
 #include "dsp/core/facts/power_rules.h"
+#include "dsp/core/policy/env_file.h"
 #include "dsp/core/policy/escalation.h"
 
 static void compile(const char *flags, struct policy *ret)
 {
 	static struct settings settings;
+	struct findings f = { .file = "flags", .text = span_of(flags) };
 	struct err e;
 
 	settings_init(&settings);
-	assert_int_equal(settings_parse_file(&settings, "flags", span_of(flags), &e), 0);
+	assert_int_equal(env_file_parse(&settings, &f, &e), 0);
 	settings_finish(&settings);
 	policy_compile(&settings, "/run/docker/plugins/dsp.sock", NULL, ret);
 }

@@ -16,6 +16,7 @@
 #include "daemon/service.h"
 #include "dsp/core/base/b64.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/core/policy/env_file.h"
 
 static size_t asked;    /* allocations since the count was begun */
 static size_t fails_at; /* the one that fails; 0: none */
@@ -200,10 +201,11 @@ static void under(const char *flags)
 {
 	static struct settings settings;
 	static struct config config;
+	struct findings f = { .file = "flags", .text = span_of(flags) };
 	struct err e;
 
 	settings_init(&settings);
-	assert_int_equal(settings_parse_file(&settings, "flags", span_of(flags), &e), 0);
+	assert_int_equal(env_file_parse(&settings, &f, &e), 0);
 	settings_finish(&settings);
 	policy_compile(&settings, "/run/docker/plugins/dsp.sock", NULL, &config.policy);
 	check_all(&config);

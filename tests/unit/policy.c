@@ -3,15 +3,17 @@
 
 #include <stdio.h>
 
+#include "dsp/core/policy/env_file.h"
 #include "dsp/core/policy/policy.h"
 
 static void compile(const char *flags, const char *socket, struct policy *ret)
 {
 	static struct settings settings;
+	struct findings f = { .file = "flags", .text = span_of(flags) };
 	struct err e;
 
 	settings_init(&settings);
-	if (settings_parse_file(&settings, "flags", span_of(flags), &e) != 0)
+	if (env_file_parse(&settings, &f, &e) != 0)
 		fail_msg("%s", e.text);
 	settings_finish(&settings);
 	policy_compile(&settings, socket, NULL, ret);

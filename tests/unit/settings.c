@@ -1,7 +1,7 @@
 /* Settings of sizes that nobody means, and the limits of what is kept of them. */
 #include "unit.h"
 
-#include "dsp/core/policy/settings.h"
+#include "dsp/core/policy/env_file.h"
 
 static struct settings s;
 
@@ -164,13 +164,15 @@ static void files_of_any_bytes(void **state)
 	for (size_t round = 0; round < 50000; round++) {
 		size_t n = die(40);
 		char *text = some_of("POST=10\n\n #\"' \tALOW_KI\r\x01\xff", n);
+		struct findings f = { .file = "f", .text = { text, n } };
 		struct err e = { .code = 0 };
 
 		settings_init(&s);
-		if (settings_parse_file(&s, "f", (struct span){ text, n }, &e) != 0) {
+		if (env_file_parse(&s, &f, &e) != 0) {
 			assert_memory_equal(e.text, "f:", 2);
 			assert_null(strchr(e.text, '\n'));
 		}
+		findings_free(&f);
 		free(text);
 	}
 }

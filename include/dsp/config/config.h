@@ -36,10 +36,11 @@ struct config {
 	struct settings settings;
 	char socket[256];
 	struct policy policy;
-	struct findings findings; /* of the policy file: warnings too */
-	char *policy_text;        /* the file, as it is; NULL: there is none */
-	char digest[72];          /* "sha256:..." of it, or "-" */
-	char env_digest[72];      /* and of the env file */
+	struct findings findings;     /* of the policy file: warnings too */
+	struct findings env_findings; /* of the env file; its text is gone */
+	char *policy_text;            /* the file, as it is; NULL: there is none */
+	char digest[72];              /* "sha256:..." of it, or "-" */
+	char env_digest[72];          /* and of the env file */
 	struct rules *rules;
 };
 

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "dsp/core/facts/paths.h"
+#include "dsp/core/policy/meanings.h"
 
 static const struct profile_info profiles[PROFILE_COUNT] = {
 	[PROFILE_GUARD] = { "guard",
@@ -184,21 +185,46 @@ static int parse_known(struct settings *s, size_t flag, struct span value, struc
 	return 0;
 }
 
-static int parse_unknown(struct settings *s, struct span name, struct span value,
-	enum settings_source source, struct err *e)
+/* A name that is not for dsp, or that somebody thinks is. */
+static void notice_foreign(struct settings *s, struct span name, struct span value)
 {
-	bool ours = span_starts(name, SPAN("ALLOW_")) || span_starts(name, SPAN("DSP_"));
-	const char *near = flag_nearest(name, ours || source == SOURCE_FILE ? 0 : 1).word.s;
+	char meant[160];
+	char shown[64];
+	bool pattern = meaning_write(MEANING_VARIABLE, name, meant, sizeof(meant));
+	const char *near = flag_nearest(name, 1).word.s;
+
+	text_escape(name, shown, sizeof(shown));
+	if (!pattern && parse_boolean(value) < 0)
+		return;
+	if (meant[0])
+		line_add(&s->notice_line, "%s is not a flag of dsp: %s\n", shown, meant);
+	else if (near)
+		line_add(&s->notice_line, "%s is not a flag of dsp; did you mean %s?\n", shown,
+			near);
+}
+
+static int fail_unknown(struct span name, struct err *e)
+{
+	const char *near = flag_nearest(name, 0).word.s;
+	char meant[160];
 	char shown[64];
 
 	text_escape(name, shown, sizeof(shown));
-	if (ours || source == SOURCE_FILE)
-		return FAIL(e, 0, "%s: no such flag or setting%s%s%s", shown,
-			near ? "; did you mean " : "; see dsp list flags", near ? near : "",
-			near ? "?" : "");
-	if (near && parse_boolean(value) >= 0)
-		line_add(&s->notice_line, "%s is not a flag of dsp; did you mean %s?\n", shown,
-			near);
+	(void)meaning_write(MEANING_SETTING, name, meant, sizeof(meant));
+	if (meant[0])
+		return FAIL(e, 0, "%s: no such flag or setting; %s", shown, meant);
+	return FAIL(e, 0, "%s: no such flag or setting%s%s%s", shown,
+		near ? "; did you mean " : "; see dsp list flags", near ? near : "",
+		near ? "?" : "");
+}
+
+static int parse_unknown(struct settings *s, struct span name, struct span value,
+	enum settings_source source, struct err *e)
+{
+	if (source == SOURCE_FILE || span_starts(name, SPAN("ALLOW_")) ||
+		span_starts(name, SPAN("DSP_")))
+		return fail_unknown(name, e);
+	notice_foreign(s, name, value);
 	return 0;
 }
 
@@ -219,8 +245,9 @@ int settings_parse(struct settings *s, struct span name, struct span value,
 		return parse_unknown(s, name, value, source, e);
 	if (flag_at(flag)->kind == FLAG_KIND_IGNORED) {
 		text_escape(name, shown, sizeof(shown));
-		/* LOG_LEVEL is a common name: in an environment it is set for other programs. */
-		if (value.n > 0 && (source == SOURCE_FILE || !span_equal(name, SPAN("LOG_LEVEL"))))
+		/* In an environment a common name is set for other programs. */
+		if (value.n > 0 &&
+			(source == SOURCE_FILE || strcmp(flag_at(flag)->arg, "common") != 0))
 			line_add(&s->ignored, "%s%s", s->ignored.n > 0 ? ", " : "", shown);
 		return 0;
 	}
@@ -244,92 +271,6 @@ int settings_parse_environment(
 	return 0;
 }
 
-/* --- env files ---------------------------------------------------------------------------------*/
-
-static struct span trim(struct span s)
-{
-	while (s.n > 0 && (s.s[0] == ' ' || s.s[0] == '\t'))
-		s = span_after(s, 1);
-	while (s.n > 0 && (s.s[s.n - 1] == ' ' || s.s[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
-/* A place in a file, for an error message. */
-struct file_place {
-	const char *file;
-	size_t line;
-	const char *start; /* of the line */
-};
-
-static int fail_at(const struct file_place *at, const char *where, const char *what, struct err *e)
-{
-	return FAIL(
-		e, 0, "%s:%zu:%zu: %s", at->file, at->line, (size_t)(where - at->start) + 1, what);
-}
-
-static int parse_line(
-	struct settings *s, const struct file_place *at, struct span text, struct err *e)
-{
-	size_t sign = span_find(text, '=');
-	struct span name = trim((struct span){ text.s, sign });
-	struct span value;
-	struct err inner;
-
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.s[i];
-
-		if (c == 0x7f || (c < 0x20 && c != '\t'))
-			return fail_at(at, text.s + i, "a control character", e);
-	}
-	if (trim(text).n == 0 || trim(text).s[0] == '#')
-		return 0;
-	if (sign == text.n || name.n == 0)
-		return fail_at(at, trim(text).s, "not NAME=value", e);
-	value = trim(span_after(text, sign + 1));
-	/* One pair of quotes around a value means nothing. */
-	if (span_starts(value, SPAN("\"")) || span_starts(value, SPAN("'"))) {
-		if (value.n < 2 || value.s[value.n - 1] != value.s[0])
-			return fail_at(at, value.s, "a quote is not closed", e);
-		value = (struct span){ value.s + 1, value.n - 2 };
-	}
-	if (settings_parse(s, name, value, SOURCE_FILE, &inner) != 0)
-		return fail_at(at, name.s, inner.text, e);
-	return 0;
-}
-
-/*
- * DSP_ON_BROKEN counts also behind an error, so that the answer to an error does not depend on the
- * order of lines. A wrong value is as if it were not there: the first error is the one reported.
- */
-static void parse_line_after_error(
-	struct settings *s, const struct file_place *at, struct span text)
-{
-	struct span name = trim((struct span){ text.s, span_find(text, '=') });
-	struct err unused;
-
-	if (span_equal(name, SPAN("DSP_ON_BROKEN")) && parse_line(s, at, text, &unused) != 0)
-		s->deny_when_broken = false;
-}
-
-int settings_parse_file(struct settings *s, const char *file, struct span text, struct err *e)
-{
-	struct file_place at = { .file = file, .line = 0 };
-	int rc = 0;
-
-	while (text.n > 0) {
-		struct span one = span_cut(&text, '\n');
-
-		at.line++;
-		at.start = one.s;
-		if (rc == 0)
-			rc = parse_line(s, &at, one, e);
-		else
-			parse_line_after_error(s, &at, one);
-	}
-	return rc;
-}
-
 void settings_finish(struct settings *s)
 {
 	bool copied = false;
@@ -338,7 +279,7 @@ void settings_finish(struct settings *s)
 		copied = copied || s->flags[i] == SETTING_ON;
 	if (s->ignored.n > 0)
 		line_add(&s->notice_line,
-			"%s: settings of the socket proxies, which mean nothing inside dockerd\n",
+			"%s: settings of socket proxies and container images, which mean nothing here\n",
 			s->ignored_names);
 	if (copied && !s->profile_given)
 		line_add(&s->notice_line,

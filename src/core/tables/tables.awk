@@ -178,6 +178,12 @@ function metric_row() {
 		quoted($3 == "-" ? "" : $3), quoted($5))
 }
 
+function meaning_row() {
+	unique("meaning", $1 " " $2)
+	if ($1 !~ /^(setting|operation|power|key)$/) fail("unknown kind " $1)
+	rows = rows sprintf("\tX(MEANING_%s, %s, %s) \\\n", toupper($1), quoted($2), quoted($3))
+}
+
 # NAME_RANGES(X): each struct's or operation's first row, and the one after its last.
 function print_ranges(name, ids, first, count, kind, wanted,    i, n, out) {
 	for (i = 1; i <= count; i++)
@@ -190,7 +196,7 @@ BEGIN {
 	FS = "\t"
 	columns["routes"] = 13; columns["powers"] = 8; columns["flags"] = 5
 	columns["proxies"] = 4; columns["fields"] = 4; columns["power_rules"] = 6
-	columns["metrics"] = 5
+	columns["metrics"] = 5; columns["meanings"] = 3
 	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
 	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
 	first["flags"] = "enum section {"; last["flags"] = "SECTION_NONE"
@@ -209,6 +215,7 @@ table == "proxies" { proxy_row() }
 table == "fields" { field_row() }
 table == "power_rules" { power_rule_row() }
 table == "metrics" { metric_row() }
+table == "meanings" { meaning_row() }
 END {
 	if (failed) exit 1
 	printf "/* Made from src/core/tables/%s.tab: change that. */\n", table

@@ -50,7 +50,7 @@ struct settings {
 	struct audit_settings audit;
 	char names[256];               /* of this plugin, comma separated; empty: not given */
 	struct span given[FLAG_COUNT]; /* values as written; borrowed while settings are parsed */
-	char notices[1024];            /* lines for the administrator that are not errors */
+	char notices[4096];            /* lines for the administrator that are not errors */
 	struct line notice_line;       /* over notices */
 	char ignored_names[256];       /* settings of the proxies that mean nothing to dsp */
 	struct line ignored;           /* over ignored_names */
@@ -74,14 +74,6 @@ MUST_USE int settings_parse(struct settings *s, struct span name, struct span va
 /* Parses an environment (NAME=value strings, NULL at the end) up to the first error. */
 MUST_USE int settings_parse_environment(
 	struct settings *s, char *const *environment, enum settings_source source, struct err *e);
-
-/*
- * Parses the text of an env file: lines of NAME=value, blank lines, lines that begin with '#'. A
- * value may stand in one pair of quotes. -1 and e, which names file, line and column.
- * DSP_ON_BROKEN counts even in a line behind the error.
- */
-MUST_USE int settings_parse_file(
-	struct settings *s, const char *file, struct span text, struct err *e);
 
 /* Call it after the last setting: adds the notices that concern several of them. */
 void settings_finish(struct settings *s);
