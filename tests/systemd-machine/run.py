@@ -13,6 +13,7 @@ import diagnosis
 import failures
 import http1
 import life
+import monitoring
 import sandbox
 import upkeep
 
@@ -20,6 +21,7 @@ PARTS = {
     "install": life.install,
     "boot": life.boot,
     "doctor": diagnosis.run,
+    "monitoring": monitoring.run,
     "http1": http1.run,
     "upkeep": upkeep.run,
     "failures": failures.run,
