@@ -168,7 +168,7 @@ void doctor_check_socket(const struct doctor *d, struct check_result *result)
 		return;
 	}
 	if (!S_ISSOCK(st.st_mode)) {
-		check_result_add(result, CHECK_FAULT, "%s is no socket", d->socket);
+		check_result_add(result, CHECK_FAULT, "%s is not a socket", d->socket);
 		check_result_advise(result, "rm %s, and start dsp again", d->socket);
 		return;
 	}
