@@ -265,7 +265,8 @@ void http1_remove(struct setup *s)
 		return;
 	}
 	if (unlink(DROP_IN) != 0) {
-		setup_report(s, "notice", "cannot remove " DROP_IN ": %s", strerror(errno));
+		err_set(&e, errno, "cannot remove " DROP_IN);
+		setup_report(s, "notice", "%s", e.text);
 		return;
 	}
 	(void)rmdir(DIRECTORY);

@@ -189,6 +189,7 @@ static void report_unwritable(const struct doctor *d, struct check_result *resul
 {
 	char directory[sizeof(d->config->settings.audit.path)];
 	struct rights r;
+	struct err e;
 	char *slash;
 	int code;
 
@@ -206,9 +207,8 @@ static void report_unwritable(const struct doctor *d, struct check_result *resul
 	}
 	if (code == 0)
 		return;
-	check_result_add(result, CHECK_WARNING,
-		"dspd (user %u, in its sandbox) cannot write %s (%s): dsp reload refuses it",
-		(unsigned)r.uid, path, strerror(code));
+	err_set(&e, code, "dspd (user %u, in its sandbox) cannot write %s", (unsigned)r.uid, path);
+	check_result_add(result, CHECK_WARNING, "%s; dsp reload refuses this file", e.text);
 }
 
 void doctor_check_audit_log(const struct doctor *d, struct check_result *result)
