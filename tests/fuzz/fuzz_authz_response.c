@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "dsp/core/base/text.h"
 #include "dsp/core/record/authz_response.h"
 #include "fuzz.h"
 
@@ -63,6 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	CHECK(span_equal(a.method, b.method) && span_equal(a.target, b.target));
 	CHECK(span_equal(a.user, b.user) && a.status == b.status);
+	CHECK(span_equal(a.created, b.created));
+	CHECK(a.created.n == 0 || (a.created.n == 64 && text_is_hex(a.created) && a.status == 201));
 	CHECK(a.status == 0 || (a.status >= 100 && a.status <= 999));
 	check_meaning(text, &a);
 	return 0;
