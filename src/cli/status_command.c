@@ -139,13 +139,13 @@ static void print_state(const json_t *o)
 		print_line("watched", "by dsp watch");
 }
 
-static int fail(const struct arguments *a, const char *text)
+static int fail(const struct arguments *a, const char *text, const char *hint)
 {
 	json_auto_t *o = a->json ? json_pack("{s:s}", "error", text) : NULL;
 
 	if (a->json)
 		output_json(o);
-	(void)fprintf(stderr, "dsp %s: %s\n", a->command, text);
+	(void)fprintf(stderr, "dsp %s: %s%s\n", a->command, text, hint);
 	return EXIT_FINDINGS;
 }
 
@@ -159,7 +159,7 @@ static int show_asked(const struct arguments *a)
 		return EXIT_FINE;
 	if (probe == PROBE_NOT_ASKED)
 		err_set(&e, 0, "dockerd does not ask this dspd; run dsp doctor");
-	(void)fail(a, e.text);
+	(void)fail(a, e.text, "");
 	return EXIT_UNPROTECTED;
 }
 
@@ -170,11 +170,11 @@ static int show(const struct arguments *a, const char *endpoint)
 	json_auto_t *o = http_client_ask_dsp(a->socket, endpoint, WAIT_MS, &status, &e);
 
 	if (!o)
-		return fail(a, e.text);
+		return fail(a, e.text, command_hint(&e));
 	if (status != 200) {
 		err_set(&e, 0, "%s%s", text_of(o, "Err"),
 			status == 409 ? "; the old settings stay in force" : "");
-		return fail(a, e.text);
+		return fail(a, e.text, "");
 	}
 	if (a->json)
 		output_json(o);

@@ -72,6 +72,13 @@ static const char *program_of(const char *name)
 	return strcmp(name, "dspd") == 0 ? "" : "dsp ";
 }
 
+const char *command_hint(const struct err *e)
+{
+	if (e->code == ENOENT || e->code == ECONNREFUSED)
+		return "; is dspd running? systemctl status dsp";
+	return e->code == EACCES || e->code == EPERM ? "; run the command as root" : "";
+}
+
 int command_usage(const char *command, const char *fmt, ...)
 {
 	const char *program = program_of(command);

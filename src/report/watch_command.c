@@ -75,7 +75,7 @@ static void handle_signal(int number)
 
 static int fail(const struct err *e)
 {
-	(void)fprintf(stderr, "dsp watch: %s\n", e->text);
+	(void)fprintf(stderr, "dsp watch: %s%s\n", e->text, command_hint(e));
 	return -1;
 }
 

@@ -6,6 +6,8 @@
 
 #include <getopt.h>
 
+#include "dsp/core/base/err.h"
+
 enum {
 	EXIT_FINE = 0,     /* fine, or allowed */
 	EXIT_FINDINGS = 1, /* findings, denied, or a failure at run time */
@@ -80,6 +82,9 @@ const char *command_running_socket(const char *option);
  * Returns how many there are, and writes the first one to out.
  */
 int command_managed_socket(const char *name, char *out, size_t cap);
+
+/* What to do if dspd cannot be reached for this error, to be printed behind its text; or "". */
+const char *command_hint(const struct err *e);
 
 /* Prints "dsp COMMAND: what is wrong" and where to find help; returns EXIT_USAGE. */
 int command_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
