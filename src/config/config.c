@@ -13,6 +13,7 @@
 #include "dsp/core/policy/env_file.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/core/policy/policy_review.h"
+#include "dsp/core/policy/settings_review.h"
 #include "dsp/system/file.h"
 #include "dsp/system/trusted_file.h"
 
@@ -244,6 +245,7 @@ int config_read(const struct sources *sources, struct config **ret, struct err *
 	choose_data_root(&c->settings);
 	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), c->rules,
 		&c->policy);
+	settings_review(&c->settings, &c->policy);
 	c->policy.mounts_invisible = sources->managed;
 	return review(c, e);
 }

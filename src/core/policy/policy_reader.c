@@ -30,6 +30,20 @@ void policy_reader_reject(struct policy_reader *r, size_t at, struct span word, 
 		policy_reader_near(near, hint, sizeof(hint)));
 }
 
+bool policy_reader_reject_known(struct policy_reader *r, size_t at, struct span word,
+	const char *what, enum meaning_kind kind)
+{
+	char meant[160];
+	char shown[SHOWN];
+
+	(void)meaning_write(kind, word, meant, sizeof(meant));
+	if (!meant[0])
+		return false;
+	text_escape(word, shown, sizeof(shown));
+	findings_error(r->findings, at, "\"%s\": %s; %s", shown, what, meant);
+	return true;
+}
+
 static void check_name(struct policy_reader *r, json_ref member, const char *const *names)
 {
 	struct nearest near = nearest_to(member->key, 0);
@@ -39,7 +53,10 @@ static void check_name(struct policy_reader *r, json_ref member, const char *con
 			return;
 		nearest_try(&near, span_of(*names));
 	}
-	policy_reader_reject(r, policy_reader_key_at(r, member), member->key, "no such key", &near);
+	if (!policy_reader_reject_known(
+		    r, policy_reader_key_at(r, member), member->key, "no such key", MEANING_KEY))
+		policy_reader_reject(
+			r, policy_reader_key_at(r, member), member->key, "no such key", &near);
 }
 
 void policy_reader_check_keys(struct policy_reader *r, json_ref object, const char *const *names)

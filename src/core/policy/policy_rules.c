@@ -105,6 +105,9 @@ static void add_operation(struct policy_parser *p, json_ref v, struct rule *rule
 	}
 	if (any)
 		return;
+	if (policy_reader_reject_known(
+		    &p->reader, v->at, v->text, "no such operation", MEANING_OPERATION))
+		return;
 	near = nearest_to(v->text, 0);
 	operations_suggest(&near);
 	nearest_try(&near, SPAN("read"));
@@ -126,7 +129,8 @@ static void add_power(struct policy_parser *p, json_ref v, struct rule *rule)
 		}
 	} else if (power != POWER_COUNT) {
 		powerset_add(&rule->powers, power);
-	} else {
+	} else if (!policy_reader_reject_known(
+			   &p->reader, v->at, v->text, "no such power", MEANING_POWER)) {
 		near = nearest_to(v->text, 0);
 		powers_suggest(&near);
 		reject(p, v, "no such power", &near);

@@ -11,6 +11,7 @@
 #include "dsp/core/base/json_value.h"
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/policy/findings.h"
+#include "dsp/core/policy/meanings.h"
 
 struct policy_reader {
 	struct findings *findings; /* of the file; its text is as it was before parsing */
@@ -35,6 +36,13 @@ bool policy_reader_expect(
  * no list. Reports a list that is something else, and elements that are not strings.
  */
 json_ref policy_reader_next_string(struct policy_reader *r, json_ref list, json_ref previous);
+
+/*
+ * Reports `"WORD": WHAT; MEANING` where meanings.tab has the word; false: it does not, and nothing is
+ * reported.
+ */
+bool policy_reader_reject_known(struct policy_reader *r, size_t at, struct span word,
+	const char *what, enum meaning_kind kind);
 
 /*
  * Reports `"WORD": WHAT` at an offset, with "; did you mean ...?" where near (which may be NULL)
