@@ -172,14 +172,13 @@ enum command_shared command_shared_options(const struct command *c, int *argc, c
 
 	for (i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
 		const char *word = argv[i];
+		bool own = !takes_value(c, argv[i - 1]); /* not the value of another option */
 
-		if (takes_value(c, argv[i - 1])) {
-			argv[kept++] = argv[i];
-		} else if (is_either(word, "-h", "--help")) {
+		if (own && is_either(word, "-h", "--help")) {
 			found = SHARED_HELP;
-		} else if (is_either(word, "-V", "--version")) {
+		} else if (own && is_either(word, "-V", "--version")) {
 			found = found == SHARED_HELP ? found : SHARED_VERSION;
-		} else if (strncmp(word, color, sizeof(color) - 1) == 0) {
+		} else if (own && strncmp(word, color, sizeof(color) - 1) == 0) {
 			if (!output_set_color(word + sizeof(color) - 1)) {
 				(void)fprintf(stderr,
 					"dsp: %s: write --color=auto, --color=always or --color=never\n",

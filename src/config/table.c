@@ -196,27 +196,27 @@ void table_print(const char *const *keys, const json_t *rows)
 
 /* --- Markdown ----------------------------------------------------------------------------------*/
 
-static void print_markdown_row(size_t n, const struct cells *row)
+static void print_markdown_row(size_t n, const char *const *cells)
 {
 	for (size_t i = 0; i < n; i++)
-		(void)printf("| %s ", row->cell[i]);
+		(void)printf("| %s ", cells[i]);
 	(void)printf("|\n");
 }
 
 void table_print_markdown(const char *const *keys, const json_t *rows)
 {
+	static const char *const rule[TABLE_COLUMNS] = { "---", "---", "---", "---", "---", "---",
+		"---", "---", "---", "---", "---", "---" };
 	size_t n = count_columns(keys);
-	struct cells cells;
+	struct cells cells = { .cell = { NULL } };
 	const json_t *row;
 	size_t i;
 
 	write_heads(keys, &cells);
-	print_markdown_row(n, &cells);
-	for (i = 0; i < n; i++)
-		cells.cell[i] = "---";
-	print_markdown_row(n, &cells);
+	print_markdown_row(n, cells.cell);
+	print_markdown_row(n, rule);
 	json_array_foreach (rows, i, row) {
 		write_row(keys, row, &cells);
-		print_markdown_row(n, &cells);
+		print_markdown_row(n, cells.cell);
 	}
 }
