@@ -336,8 +336,9 @@ void daemon_config_read(
 		json_decref(ret->object);
 		ret->object = NULL;
 	}
-	json_object_foreach (ret->object, name, value)
+	json_object_foreach (ret->object, name, value) {
 		check_key(&r, name, value);
+	}
 	validate(&r);
 }
 

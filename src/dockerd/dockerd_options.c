@@ -137,7 +137,7 @@ const char *dockerd_options_next(const struct dockerd *d, const char *flag, size
 bool dockerd_variable(const struct dockerd *d, const char *name, char *out, size_t cap)
 {
 	AUTO_MEM char *text = NULL;
-	struct span rest = { NULL, 0 };
+	struct span rest;
 	char path[64];
 	size_t len;
 
