@@ -10,9 +10,18 @@ static const char default_capabilities[] =
 	"CAP_SETUID,CAP_SETFCAP,CAP_SETPCAP,CAP_NET_BIND_SERVICE,CAP_SYS_CHROOT,CAP_KILL,"
 	"CAP_AUDIT_WRITE";
 
-struct span power_rules_default_capability(struct span glob)
+/* The others of Linux 6.12 (include/uapi/linux/capability.h). */
+static const char other_capabilities[] =
+	"CAP_DAC_READ_SEARCH,CAP_LINUX_IMMUTABLE,CAP_NET_BROADCAST,CAP_NET_ADMIN,CAP_IPC_LOCK,"
+	"CAP_IPC_OWNER,CAP_SYS_MODULE,CAP_SYS_RAWIO,CAP_SYS_PTRACE,CAP_SYS_PACCT,CAP_SYS_ADMIN,"
+	"CAP_SYS_BOOT,CAP_SYS_NICE,CAP_SYS_RESOURCE,CAP_SYS_TIME,CAP_SYS_TTY_CONFIG,CAP_LEASE,"
+	"CAP_AUDIT_CONTROL,CAP_MAC_OVERRIDE,CAP_MAC_ADMIN,CAP_SYSLOG,CAP_WAKE_ALARM,"
+	"CAP_BLOCK_SUSPEND,CAP_AUDIT_READ,CAP_PERFMON,CAP_BPF,CAP_CHECKPOINT_RESTORE";
+
+/* The first of a list of names that a glob matches; empty: none. */
+static struct span find_match(const char *names, struct span glob)
 {
-	struct span rest = span_of(default_capabilities);
+	struct span rest = span_of(names);
 
 	while (rest.n > 0) {
 		struct span name = span_cut(&rest, ',');
@@ -21,6 +30,17 @@ struct span power_rules_default_capability(struct span glob)
 			return name;
 	}
 	return rest;
+}
+
+struct span power_rules_default_capability(struct span glob)
+{
+	return find_match(default_capabilities, glob);
+}
+
+bool power_rules_has_capability(struct span glob)
+{
+	return find_match(default_capabilities, glob).n > 0 ||
+		find_match(other_capabilities, glob).n > 0;
 }
 
 /* As Go's strings.ToUpper, for which two characters beyond ASCII become letters of it too. */

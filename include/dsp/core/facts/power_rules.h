@@ -54,4 +54,7 @@ bool power_rules_mean_any(const struct route *route, enum attribute_kind kind);
 /* The first of Docker's default capabilities that a glob matches; empty: none. */
 struct span power_rules_default_capability(struct span glob);
 
+/* Whether a glob matches a capability of Linux. */
+bool power_rules_has_capability(struct span glob);
+
 #endif
