@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include "dsp/core/policy/env_file.h"
 #include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/policy_file.h"
 
@@ -18,11 +19,13 @@ struct world {
 /* flags: lines of an env file. file: a policy file with ' for "; NULL: none. */
 static inline void world_open(struct world *w, const char *flags, const char *file)
 {
+	struct findings env = { .file = "flags", .text = span_of(flags) };
 	struct err e;
 
 	*w = (struct world){ .findings = { .file = "policy.json" } };
 	settings_init(&w->settings);
-	assert_int_equal(settings_parse_file(&w->settings, "flags", span_of(flags), &e), 0);
+	assert_int_equal(env_file_parse(&w->settings, &env, &e), 0);
+	findings_free(&env);
 	w->text = quoted(file);
 	w->findings.text = span_of(w->text);
 	if (file) {
