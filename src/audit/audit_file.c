@@ -171,7 +171,7 @@ static int append(struct audit_file *f, struct span lines, struct err *e)
 		else if (n == 0 || (errno != EINTR && errno != EAGAIN))
 			return FAIL(e, n < 0 ? errno : 0, "%s: cannot write it", name_of(f));
 		else if (errno == EAGAIN && poll(&p, 1, PATIENCE_MS) == 0)
-			return FAIL(e, 0, "%s: its reader does not read", name_of(f));
+			return FAIL(e, 0, "%s: its reader has stopped reading", name_of(f));
 	}
 	return 0;
 }

@@ -179,7 +179,7 @@ static void set_failing(struct audit_writer *w, const struct err *e)
 			w->settings.full == AUDIT_FULL_DENY ? "dspd denies what they would record"
 							    : "are dropped and counted");
 	if (!e && was)
-		log_line("audit: lines are written again");
+		log_line("audit: dspd writes lines again");
 }
 
 /* Writes a part of what waits. -1: it could not be written, and still waits. */
@@ -318,7 +318,7 @@ void audit_writer_stop(struct audit_writer *w)
 	}
 	queue = &w->shared.queue;
 	if (queue->lines.count > 0 || queue->lost > 0)
-		log_fault("audit: %zu lines could not be written, %llu were dropped: %s",
+		log_fault("audit: dspd could not write %zu lines, and dropped %llu: %s",
 			queue->lines.count, (unsigned long long)queue->lost, w->shared.trouble);
 	audit_queue_free(&w->shared.queue);
 	(void)pthread_mutex_destroy(&w->mutex);

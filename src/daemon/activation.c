@@ -38,18 +38,18 @@ static int check_kind(int fd, struct err *e)
 	int type = get_int(fd, SO_TYPE);
 
 	if (type < 0)
-		return FAIL(e, errno, "descriptor %d, which was handed over, is not a socket", fd);
+		return FAIL(e, errno, "descriptor %d from the service manager is not a socket", fd);
 	if (get_int(fd, SO_DOMAIN) != AF_UNIX)
 		return FAIL(e, 0,
-			"the socket that was handed over is not a unix socket: "
+			"the socket from the service manager is not a unix socket: "
 			"dockerd finds plugins by a path");
 	if (type != SOCK_STREAM)
 		return FAIL(e, 0,
-			"the socket that was handed over is not a stream: "
+			"the socket from the service manager is not a stream: "
 			"use ListenStream=");
 	if (get_int(fd, SO_ACCEPTCONN) != 1)
 		return FAIL(e, 0,
-			"the socket that was handed over does not listen: "
+			"the socket from the service manager does not listen: "
 			"use Accept=no");
 	return 0;
 }
@@ -62,20 +62,20 @@ static int read_path(int fd, char *path, size_t cap, struct err *e)
 	struct span whole = { address.sun_path, 0 };
 
 	if (getsockname(fd, (struct sockaddr *)&address, &n) != 0)
-		return FAIL(e, errno, "the socket that was handed over");
+		return FAIL(e, errno, "the socket from the service manager");
 	/* A path of full length has no terminator. */
 	whole.n = n > start ? n - start : 0;
 	if (whole.n > sizeof(address.sun_path))
 		whole.n = sizeof(address.sun_path);
 	if (whole.n == 0 || whole.s[0] == '\0')
 		return FAIL(e, 0,
-			"the socket that was handed over has no path: "
-			"dockerd finds plugins by one");
+			"the socket from the service manager has no path: dockerd finds plugins "
+			"by a path");
 	whole.n = span_find(whole, '\0');
 	if (whole.s[0] != '/')
 		return FAIL(e, 0,
-			"the socket that was handed over has a path without \"/\" at its "
-			"start; use an absolute path");
+			"the socket from the service manager has a relative path; use an absolute "
+			"one");
 	text_copy(whole, path, cap);
 	return 0;
 }
@@ -86,7 +86,7 @@ static int set_flags(int fd, struct err *e)
 
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
 		fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-		return FAIL(e, errno, "the socket that was handed over");
+		return FAIL(e, errno, "the socket from the service manager");
 	return 0;
 }
 

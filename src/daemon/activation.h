@@ -17,8 +17,8 @@ struct activation {
 
 /*
  * Call it once, before anything else: it removes the variables from the environment. Returns 1 and
- * *ret: a socket was handed over. 0: none was, or it is meant for another process. -1 and e: the
- * socket cannot be served.
+ * *ret: the service manager hands over a socket. 0: it hands over none, or one for another process.
+ * -1 and e: dspd cannot use the socket.
  */
 MUST_USE int activation_receive(struct activation *ret, struct err *e);
 

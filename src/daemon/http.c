@@ -34,7 +34,7 @@ static const struct reply only_post = ERROR_REPLY(405, "dsp's endpoints accept P
 static const struct reply no_memory = ERROR_REPLY(500, "dsp is out of memory");
 static const struct reply too_big = ERROR_REPLY(413, "the request is too large");
 static const struct reply no_room = ERROR_REPLY(
-	503, "dsp has too many bytes of requests in hand; try again");
+	503, "dsp handles too many bytes of requests now; try again");
 
 static const struct reply *const faults[] = {
 	[BODY_FINE] = NULL,

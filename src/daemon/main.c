@@ -17,7 +17,7 @@ static const struct command dspd_command = {
 	.options = options,
 	.summary = "the daemon: allows or denies the requests that dockerd asks it about",
 	.help = "  --socket PATH    the plugin socket (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
-		"  --env-file FILE  take the flags from FILE (NAME=value lines), not from the environment\n"
+		"  --env-file FILE  read the flags from FILE (NAME=value lines), not from the environment\n"
 		"  --policy FILE    the policy file: users, rules (DSP_POLICY)\n"
 		"  --managed        as a managed plugin, which starts as root: drop all privileges when\n"
 		"                   the socket is bound, and look up no mount sources\n"

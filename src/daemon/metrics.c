@@ -68,7 +68,7 @@ static uint64_t *count_named(struct metrics_name *names, size_t count, struct sp
 	return names[count - 1].counts;
 }
 
-/* A client chooses neither the name nor the number of series: those that are no user share one. */
+/* A client chooses neither the name nor the number of series: all without a user share one. */
 static void count_denial(struct metrics *m, const struct subject *s)
 {
 	struct span name = s ? s->name : SPAN("(none)");

@@ -22,14 +22,13 @@ int sandbox_prepare(struct err *e)
 
 	if (geteuid() != 0)
 		return FAIL(e, 0,
-			"--managed is for a process that starts as root, as a managed "
-			"plugin does");
+			"--managed needs a process that starts as root, as a managed plugin does");
 	closefrom(STDERR_FILENO + 1);
 	(void)umask(0077);
 	if (stat("/", &st) != 0)
 		return FAIL(e, errno, "/");
 	if ((st.st_mode & 0555) != 0555 && chmod("/", 0755) != 0)
-		return FAIL(e, errno, "/: cannot give it mode 0755");
+		return FAIL(e, errno, "/: cannot set mode 0755");
 	return 0;
 }
 
@@ -78,9 +77,9 @@ static int limit(struct err *e)
 	const struct rlimit few = { PROCESSES_MOST, PROCESSES_MOST };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return FAIL(e, errno, "cannot give up new privileges");
+		return FAIL(e, errno, "cannot set no_new_privs");
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
-		return FAIL(e, errno, "cannot give up dumps");
+		return FAIL(e, errno, "cannot turn off core dumps");
 	if (setrlimit(RLIMIT_NPROC, &few) != 0)
 		return FAIL(e, errno, "cannot limit the processes");
 	return 0;
@@ -115,11 +114,11 @@ static bool has_no_capability(void)
 static int check(struct err *e)
 {
 	if (!is_nobody_else() || setresuid((uid_t)-1, 0, (uid_t)-1) == 0)
-		return FAIL(e, 0, "root was given up, and is still there");
+		return FAIL(e, 0, "dsp dropped root, and still has it");
 	if (!has_no_capability())
-		return FAIL(e, 0, "the capabilities were given up, and are still there");
+		return FAIL(e, 0, "dsp dropped the capabilities, and still has them");
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
-		return FAIL(e, 0, "new privileges were given up, and can still be had");
+		return FAIL(e, 0, "dsp set no_new_privs, and it is not set");
 	return 0;
 }
 

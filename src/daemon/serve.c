@@ -192,7 +192,7 @@ static int load(struct daemon *d, struct config **ret, struct err *e)
 	return 0;
 }
 
-/* Our own socket, unless one was handed over. From here on a stop takes its name away again. */
+/* Binds dspd's own socket, unless it got one. From here on a stop removes its name. */
 static int bind_socket(struct daemon *d, struct err *e)
 {
 	signals_block();
@@ -202,9 +202,9 @@ static int bind_socket(struct daemon *d, struct err *e)
 }
 
 /*
- * The directory of the socket, by its real path; by its text where dsp may not enter it or it is
- * gone, as may be when the socket was handed over. The caller frees it with mem_free. NULL and e
- * when that cannot be said.
+ * The real path of the socket's directory; its text where dspd may not enter it, or it is gone, as
+ * can be with a socket from the service manager. The caller frees it with mem_free. NULL and e:
+ * unknown.
  */
 static char *find_socket_dir(const char *socket, struct err *e)
 {

@@ -109,8 +109,8 @@ static void stop_accepting(struct server *s)
 /* --- a stop -----------------------------------------------------------------------------------*/
 
 /*
- * A socket that was handed over outlives us: what waits in its backlog is for the next one. Else
- * what waits there can only be served now. A second signal ends it at once.
+ * A socket from the service manager outlives dspd: the next dspd accepts what waits in its backlog.
+ * Without one, dspd must answer what waits now. A second signal ends it at once.
  */
 static void begin_stop(struct server *s)
 {

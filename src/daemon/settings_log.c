@@ -15,7 +15,7 @@ void log_settings(const struct snapshot *s)
 	struct line l;
 
 	if (c->policy.broken[0]) {
-		log_line("%s: every request is denied; listening on %s", DSP_VERSION, c->socket);
+		log_line("%s: denies every request; listens on %s", DSP_VERSION, c->socket);
 		return;
 	}
 	line_init(&l, text, sizeof(text));
@@ -34,7 +34,7 @@ void log_settings(const struct snapshot *s)
 	if (c->policy.mounts_invisible)
 		line_add(
 			&l, "; managed plugin: user %d, cannot see mount sources", (int)SANDBOX_ID);
-	log_line("%s: profile %s%s%s; serving %s", DSP_VERSION,
+	log_line("%s: profile %s%s%s; listens on %s", DSP_VERSION,
 		profile_info(c->policy.profile)->name, text, l.cut ? ", ..." : "", c->socket);
 	if (c->policy.monitor)
 		log_line("MONITOR MODE: dspd logs denials, and allows the requests");
@@ -88,7 +88,7 @@ void write_state_line(const struct snapshot *s, const char *trouble, char *out, 
 
 	line_init(&l, out, room);
 	if (p->broken[0])
-		line_add(&l, "BROKEN SETTINGS, every request is denied: %s", p->broken);
+		line_add(&l, "BROKEN SETTINGS, dsp denies every request: %s", p->broken);
 	else
 		line_add(&l, "%sprofile %s, generation %u, %s", p->monitor ? "MONITOR MODE: " : "",
 			profile_info(p->profile)->name, s->generation,

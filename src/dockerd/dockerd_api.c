@@ -54,7 +54,7 @@ static int received(const char *dsp_socket, const char *nonce, struct err *e)
 	if (!o)
 		return -1;
 	if (!json_is_array(probes))
-		return FAIL(e, 0, "%s: another program than dspd answers there", dsp_socket);
+		return FAIL(e, 0, "%s: a program other than dspd listens there", dsp_socket);
 	json_array_foreach (probes, i, probe) {
 		if (json_is_string(probe) && strcmp(json_string_value(probe), nonce) == 0)
 			return 1;

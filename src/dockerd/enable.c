@@ -61,7 +61,7 @@ static int check_state(struct setup *s, const json_t *o)
 
 	if (!names || !version || !mode)
 		return setup_refuse(
-			s, NULL, "%s: another program than dspd answers there", s->socket);
+			s, NULL, "%s: a program other than dspd listens there", s->socket);
 	if (json_is_true(json_object_get(o, "broken")))
 		return setup_refuse(s, "correct what dsp check reports, then dsp reload",
 			"the dsp on %s would deny every request because its settings are broken: %s",

@@ -31,7 +31,7 @@ static bool inspect_dsp(struct doctor *d, const char *socket)
 	if (d->status && !json_is_string(json_object_get(d->status, "version"))) {
 		json_decref(d->status);
 		d->status = NULL;
-		err_set(&d->dsp_error, 0, "%s: another program than dspd answers there", socket);
+		err_set(&d->dsp_error, 0, "%s: a program other than dspd listens there", socket);
 	}
 	return d->status != NULL;
 }

@@ -330,11 +330,11 @@ void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
 		/* Of the stream from the process that looks up. */
 		if (l->error == EPIPE)
 			err_set(&e, 0,
-				"its mount source \"%s\" could not be looked up: the look-up "
+				"dsp could not look up its mount source \"%s\": the look-up "
 				"process has ended",
 				text);
 		else
-			err_set(&e, l->error, "its mount source \"%s\" could not be looked up",
+			err_set(&e, l->error, "dsp could not look up its mount source \"%s\"",
 				text);
 		set_unreadable(facts, &e, "try again, or mount something else");
 		return;

@@ -36,9 +36,9 @@ static bool skip_null(struct json_reader *r)
 static int parse_string(struct json_reader *r, const char *what, struct span *ret, struct err *e)
 {
 	if (json_reader_peek(r) != '"')
-		return FAIL(e, 0, "the question's %s is not a string", what);
+		return FAIL(e, 0, "the AuthZReq message's %s is not a string", what);
 	if (!json_reader_string(r, ret))
-		return FAIL(e, 0, "the question's %s is not JSON", what);
+		return FAIL(e, 0, "the AuthZReq message's %s is not JSON", what);
 	return 0;
 }
 
@@ -46,7 +46,7 @@ static int parse_header(
 	struct json_reader *r, const char *what, bool *has, struct span *ret, struct err *e)
 {
 	if (*has)
-		return FAIL(e, 0, "the question holds %s twice", what);
+		return FAIL(e, 0, "the AuthZReq message has %s twice", what);
 	*has = true;
 	return parse_string(r, what, ret, e);
 }
@@ -60,7 +60,7 @@ static int parse_headers(struct json_reader *r, struct request *rq, struct err *
 	if (skip_null(r))
 		return 0;
 	if (json_reader_peek(r) != '{')
-		return FAIL(e, 0, "the question's RequestHeaders is not an object");
+		return FAIL(e, 0, "the AuthZReq message's RequestHeaders is not an object");
 	while ((more = json_reader_member(r, &first, &key)) > 0) {
 		int rc = 0;
 
@@ -73,11 +73,11 @@ static int parse_headers(struct json_reader *r, struct request *rq, struct err *
 		else if (span_equal(key, SPAN("X-Dsp-Token")))
 			rc = parse_header(r, "X-Dsp-Token", &rq->has_token, &rq->token, e);
 		else if (!json_reader_skip(r))
-			rc = FAIL(e, 0, "the question's RequestHeaders is not JSON");
+			rc = FAIL(e, 0, "the AuthZReq message's RequestHeaders is not JSON");
 		if (rc != 0)
 			return -1;
 	}
-	return more == 0 ? 0 : FAIL(e, 0, "the question's RequestHeaders is not JSON");
+	return more == 0 ? 0 : FAIL(e, 0, "the AuthZReq message's RequestHeaders is not JSON");
 }
 
 /* Base64 has no escapes, so the next quote ends it: no need to read 5.6 MiB byte by byte. */
@@ -89,13 +89,13 @@ static int parse_body(struct json_reader *r, struct request *rq, struct err *e)
 	if (skip_null(r))
 		return 0;
 	if (!json_reader_accept(r, '"'))
-		return FAIL(e, 0, "the question's RequestBody is not base64");
+		return FAIL(e, 0, "the AuthZReq message's RequestBody is not base64");
 	close = memchr(r->at, '"', (size_t)(r->end - r->at));
 	text = (struct span){ r->at, close ? (size_t)(close - r->at) : 0 };
 	if (!close || !b64_valid(text))
-		return FAIL(e, 0, "the question's RequestBody is not base64");
+		return FAIL(e, 0, "the AuthZReq message's RequestBody is not base64");
 	if (b64_decoded_length(text) > ENVELOPE_BODY_MOST)
-		return FAIL(e, EMSGSIZE, "the question is too big");
+		return FAIL(e, EMSGSIZE, "the AuthZReq message is too big");
 	if (text.n > 0) {
 		rq->body64 = r->at;
 		rq->body64_len = text.n;
@@ -120,7 +120,7 @@ static int parse_part(struct json_reader *r, enum part part, struct request *rq,
 	case PART_COUNT:
 		break;
 	}
-	return json_reader_skip(r) ? 0 : FAIL(e, 0, "the question is not JSON");
+	return json_reader_skip(r) ? 0 : FAIL(e, 0, "the AuthZReq message is not JSON");
 }
 
 static int parse_all(struct json_reader *r, struct request *rq, struct err *e)
@@ -132,24 +132,24 @@ static int parse_all(struct json_reader *r, struct request *rq, struct err *e)
 	int more;
 
 	if (json_reader_peek(r) != '{')
-		return FAIL(e, 0, "the question is not a JSON object");
+		return FAIL(e, 0, "the AuthZReq message is not a JSON object");
 	while ((more = json_reader_member(r, &first, &key)) > 0) {
 		enum part part = PART_METHOD;
 
 		while (part < PART_COUNT && !span_equal(key, parts[part]))
 			part++;
 		if (part < PART_COUNT && (seen & 1U << part))
-			return FAIL(e, 0, "the question holds %s twice", parts[part].s);
+			return FAIL(e, 0, "the AuthZReq message has %s twice", parts[part].s);
 		seen |= 1U << part;
 		if (parse_part(r, part, rq, e) != 0)
 			return -1;
 	}
 	if (more != 0 || !json_reader_at_end(r))
-		return FAIL(
-			e, 0, "the question is not JSON (byte %zu)", (size_t)(r->at - begin) + 1);
+		return FAIL(e, 0, "the AuthZReq message is not JSON (byte %zu)",
+			(size_t)(r->at - begin) + 1);
 	if (!(seen & 1U << PART_METHOD) || !(seen & 1U << PART_TARGET))
-		return FAIL(e, 0, "the question has no RequestMethod or no RequestUri");
-	return rq->method.n > 0 ? 0 : FAIL(e, 0, "the question's RequestMethod is empty");
+		return FAIL(e, 0, "the AuthZReq message has no RequestMethod or no RequestUri");
+	return rq->method.n > 0 ? 0 : FAIL(e, 0, "the AuthZReq message's RequestMethod is empty");
 }
 
 int envelope_parse(char *message, size_t len, struct request *ret, struct err *e)
@@ -158,11 +158,11 @@ int envelope_parse(char *message, size_t len, struct request *ret, struct err *e
 	struct request rq = { .body64 = NULL };
 
 	if (len == 0)
-		return FAIL(e, 0, "the question is empty");
+		return FAIL(e, 0, "the AuthZReq message is empty");
 	if (parse_all(&r, &rq, e) != 0)
 		return -1;
 	if (len - rq.body64_len > ENVELOPE_REST_MOST)
-		return FAIL(e, EMSGSIZE, "the question is too big");
+		return FAIL(e, EMSGSIZE, "the AuthZReq message is too big");
 	*ret = rq;
 	return 0;
 }

@@ -108,7 +108,7 @@ static int exchange(
 	if (rc != 0)
 		err_set(e, errno, "%s: no answer", path);
 	else if (parse_reply(&r, reply.n) != 0)
-		rc = FAIL(e, 0, "%s: the program that answers there does not speak HTTP", path);
+		rc = FAIL(e, 0, "%s: the program that listens there does not speak HTTP", path);
 	if (rc != 0)
 		mem_free(reply.text);
 	else
@@ -148,7 +148,7 @@ json_t *http_client_ask_dsp(
 	if (!json_is_object(o) || (!status && r.status != 200)) {
 		json_decref(o);
 		o = NULL;
-		err_set(e, 0, "%s: another program than dspd answers there", path);
+		err_set(e, 0, "%s: a program other than dspd listens there", path);
 	}
 	http_reply_free(&r);
 	return o;

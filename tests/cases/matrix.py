@@ -89,7 +89,7 @@ def reason_fits(reason, message):
     if reason == "POST":
         return " is a write: POST is 0" in message
     if reason == "readonly":
-        return " is a write: profile readonly" in message
+        return " is a write, and profile readonly" in message
     if reason.isupper():
         return f" is in section {reason}: {reason} is 0" in message
     return message.startswith((f"{reason} is closed", f"{reason}, ", f"{reason} and "))

@@ -290,7 +290,7 @@ def wrong_start_in(case, tmp):
         text = b""
         while time.monotonic() < deadline and process.poll() is None:
             text = os.pread(log.fileno(), 1 << 20, 0)
-            if b"; serving " in text:
+            if b"; listens on " in text:
                 break
             time.sleep(0.005)
         status = process.poll()

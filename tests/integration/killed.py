@@ -10,7 +10,7 @@ from lab import DENIED, HERE, check, tap, wait_for
 KILLS = 200
 CLIENTS = 8
 MANAGER = os.path.join(HERE, '..', 'lib', 'manager.py')
-CUT = 'that was cut off when dsp ended; try again'
+CUT = 'cut off when dspd ended; try again'
 MOST = 15  # seconds; dockerd tries for so long, and then fails the call
 
 # Method, target, body; whether dsp allows it, and the status that dockerd then gives.

@@ -113,10 +113,10 @@ PRUNES = [
 FORM = ('Content-Type: application/x-www-form-urlencoded',)
 HIDDEN = [
     ('kill by a form', 'ALLOW_KILL', '/containers/victim/kill', FORM, b'signal=KILL'),
-    ('stop by a form', 'cannot be checked', '/containers/victim/stop', FORM, b'signal=KILL'),
+    ('stop by a form', 'cannot check this request', '/containers/victim/stop', FORM, b'signal=KILL'),
     ('exec as text', 'ALLOW_EXEC', '/containers/victim/exec', ('Content-Type: text/plain',),
      b'{"Cmd":["touch","/was-here"]}'),
-    ('create by repeated keys', 'cannot be checked', '/containers/create?name=hidden',
+    ('create by repeated keys', 'cannot check this request', '/containers/create?name=hidden',
      ('Content-Type: application/json',), b'{"Image":"bb","image":"bb"}'),
 ]
 FLAGS = ['ALLOW_EXEC', 'ALLOW_KILL', 'ALLOW_DELETE', 'ALLOW_PLUGIN_CONTROL']

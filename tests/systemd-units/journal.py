@@ -18,7 +18,7 @@ UNITS = ("systemd-journald.socket", "systemd-journald-dev-log.socket", "systemd-
          "systemd-journald.service")
 # More than fit into dsp's queue, each of its own.
 MANY = 4000
-AGAIN = "audit: lines are written again"
+AGAIN = "audit: dspd writes lines again"
 
 results = Cases("units.journal")
 case = results.case

@@ -207,7 +207,7 @@ def life(system):
         system.run("rm", "/etc/dsp/policy.json")
         same(system.run("systemctl", "start", "dsp.socket")[0], 0, "start")
         holds("policy.json" in system.ask()["ping"], "the reason is not told")
-        holds(system.show("StatusText").startswith("BROKEN SETTINGS, every request is denied: /etc/dsp/policy.json"),
+        holds(system.show("StatusText").startswith("BROKEN SETTINGS, dsp denies every request: /etc/dsp/policy.json"),
               system.show("StatusText"))
         same(system.show("ActiveState"), "active", "the service")
     with case("broken-settings-restart"):

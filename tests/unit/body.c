@@ -44,13 +44,13 @@ static void read_or_refused(void **state)
 		{ SPAN_INIT("{\"HostConfig\":{\"Mounts\":[1]}}"),
 			"its body's HostConfig.Mounts is not a list of objects" },
 		{ SPAN_INIT("{\"Image\":\"a\",\"image\":\"b\"}"),
-			"its body holds two keys that dockerd takes for one" },
+			"its body has two keys that dockerd reads as one" },
 		{ SPAN_INIT("{\"HostConfig\":{\"Binds\":[],\"Bind\\u017f\":[]}}"),
-			"its body's HostConfig holds two keys that dockerd takes for one" },
+			"its body's HostConfig has two keys that dockerd reads as one" },
 		{ SPAN_INIT("{\"x\":{\"k\":1,\"\\u212A\":2}}"),
-			"its body holds two keys that dockerd takes for one" },
+			"its body has two keys that dockerd reads as one" },
 		{ SPAN_INIT("{\"HostConfig\":{\"Sysctls\":{\"a\":\"1\",\"a\":\"2\"}}}"),
-			"its body's HostConfig.Sysctls holds a key twice" },
+			"its body's HostConfig.Sysctls has a key twice" },
 	};
 
 	(void)state;

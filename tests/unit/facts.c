@@ -232,14 +232,14 @@ static void readings(void **state)
 		{ { "POST", "/containers/create", NULL, NULL }, READING_UNREADABLE,
 			"its body is empty" },
 		{ { "POST", "/containers/create", "text/plain", NULL }, READING_UNREADABLE,
-			"its body was not passed on (Content-Type \"text/plain\")" },
+			"dockerd did not pass on its body (Content-Type \"text/plain\")" },
 		{ { "POST", "/containers/create", json, "{" }, READING_UNREADABLE,
 			"its body is not JSON (at byte 2)" },
 		{ { "POST", "/containers/a/kill", form, NULL }, READING_UNREADABLE,
 			"a form body may change what it asks for" },
 		{ { "POST", "/containers/a/kill", "text/plain", NULL }, READING_EXACT, "" },
 		{ { "POST", "/containers/a/stop", "text/plain", NULL }, READING_UNREADABLE,
-			"it has a Content-Type and perhaps a body that was not passed on" },
+			"it has a Content-Type, and perhaps a body that dockerd did not pass on" },
 		{ { "GET", "/containers/json", "text/plain", NULL }, READING_EXACT, "" },
 	};
 

@@ -43,10 +43,10 @@ static void first_error(void **state)
 	findings_error(&f, 0, "another");
 	findings_warning(&f, 0, "another warning");
 	findings_first(&f, &e);
-	assert_string_equal(e.text, "p.json:2:2: an error of mine (and 1 more: dsp check)");
+	assert_string_equal(e.text, "p.json:2:2: an error of mine (and 1 more: run dsp check)");
 	findings_sort(&f);
 	findings_first(&f, &e);
-	assert_string_equal(e.text, "p.json:1:1: another (and 1 more: dsp check)");
+	assert_string_equal(e.text, "p.json:1:1: another (and 1 more: run dsp check)");
 	findings_free(&f);
 }
 

@@ -32,26 +32,26 @@ static const struct row {
 	{ "IMAGES=0", NULL, { "GET", "/images/json", NULL, NULL, NULL },
 		"image_list is in section IMAGES: IMAGES is 0; IMAGES=1 opens it" },
 	{ "DSP_PROFILE=readonly", NULL, { "POST", "/containers/a/wait", NULL, NULL, NULL },
-		"container_wait on \"a\" is a write: profile readonly allows reads; another "
-		"DSP_PROFILE opens it" },
+		"container_wait on \"a\" is a write, and profile readonly allows only reads; "
+		"another DSP_PROFILE opens it" },
 	{ "DSP_PROFILE=tecnativa", NULL, { "GET", "/nowhere", NULL, NULL, NULL },
-		"unknown is closed (path \"/nowhere\"): no rule of profile tecnativa speaks of it; "
+		"unknown is closed (path \"/nowhere\"): profile tecnativa has no rule for it; "
 		"DSP_PROFILE=guard with ALLOW_UNKNOWN=1 opens it" },
 	{ "", NULL, { "POST", "/plugins/pull?remote=dsp&name=dsp", "[]", NULL, NULL },
-		"plugin_control is closed (plugin_pull): a managed plugin \"dsp\" would be asked "
-		"instead of this one; no flag opens it" },
+		"plugin_control is closed (plugin_pull): dockerd would ask a managed plugin "
+		"\"dsp\" instead of this one; no flag opens it" },
 	{ "", rules, { "POST", "/containers/web/kill", NULL, NULL, NULL },
-		"container_kill on \"web\" is refused by rule \"no kills\" of the policy file: ask "
+		"rule \"no kills\" of the policy file denies container_kill on \"web\": ask "
 		"the on-call" },
 	{ "", rules, { "POST", "/containers/web/stop", NULL, "anna", NULL },
-		"container_stop on \"web\": no rule of the policy file allows it to cn:anna; it "
+		"no rule of the policy file allows container_stop on \"web\" to cn:anna; it "
 		"asks for stop" },
 	{ "POST=0", NULL, { "POST", "/containers/a/stop", NULL, NULL, NULL },
 		"container_stop on \"a\" is a write: POST is 0; POST=1 or ALLOW_STOP=1 opens it" },
 	{ "", NULL, { "GET", "/a/../b", NULL, NULL, NULL },
-		"cannot be routed: its path is not clean (//, /./ or /../); send it as the API documents it" },
+		"cannot route this request: its path is not clean (//, /./ or /../); send it as the API documents it" },
 	{ "", NULL, { "POST", create, "{'Image': 1", NULL, NULL },
-		"cannot be checked: its body is not JSON (at byte 12); no flag opens it" },
+		"cannot check this request: its body is not JSON (at byte 12); no flag opens it" },
 	{ "DSP_PROFILE=tecnativa", NULL, { "GET", "/images/json", NULL, NULL, NULL },
 		"image_list is in section IMAGES: IMAGES is not set; IMAGES=1 opens it" },
 	{ "DSP_PROFILE=tecnativa\nPOST=1\nCONTAINERS=1", NULL,
@@ -98,7 +98,7 @@ static void broken(void **state)
 	d = decide(&p, &anonymous, &facts);
 	message_write(&p, &anonymous, &facts, &d, text);
 	assert_int_equal(strlen(text), MESSAGE_MOST - 1);
-	assert_memory_equal(text, "its settings are broken, so it denies every request: x", 54);
+	assert_memory_equal(text, "denies every request because its settings are broken: x", 54);
 }
 
 /*

@@ -60,10 +60,10 @@ static void keys(void **state)
 	close_file(&r,
 		"1:2: \"alhpa\": no such key; did you mean \"alpha\"?\n"
 		"2:2: \"x\\x0a\": no such key\n"
-		"2:23: \"beta\" stands twice\n");
+		"2:23: \"beta\" is there twice\n");
 	open_file(&r, "{'any': 1, 'key': 2, 'any': 3}");
 	policy_reader_check_keys(&r.reader, r.top, NULL);
-	close_file(&r, "1:22: \"any\" stands twice\n");
+	close_file(&r, "1:22: \"any\" is there twice\n");
 }
 
 static void kinds(void **state)

@@ -18,16 +18,16 @@ static const struct {
 	{ FILE_OF(RULE("a", "*", "'allow': ['read']")), NULL, false },
 	/* never reached */
 	{ FILE_OF(RULE("a", "*", "'deny': ['*']") "," RULE("b", "anna", "'deny': ['image_*']")),
-		"rule \"b\" is never reached: all that it matches, rule \"a\" before it matches too",
+		"rule \"b\" never applies: rule \"a\" before it matches every such request",
 		false },
 	{ FILE_OF(RULE("a", "*", "'allow': ['image_*'], 'powers': ['*']") "," RULE(
 		  "b", "anna", "'allow': ['image_*'], 'powers': ['image_pull']")),
-		"rule \"b\" is never reached: all that it matches, rule \"a\" before it matches too",
+		"rule \"b\" never applies: rule \"a\" before it matches every such request",
 		false },
 	{ FILE_OF(RULE("a", "*", "'deny': ['image_list']") "," RULE(
 		  "b", "*", "'deny': ['image_history']") "," RULE("c", "*",
 		  "'deny': ['image_list', 'image_history']")),
-		"rule \"c\" is never reached: rules before it match all that it could: \"a\", \"b\"",
+		"rule \"c\" never applies: rules before it match every such request: \"a\", \"b\"",
 		false },
 	{ FILE_OF(RULE("a", "anna", "'deny': ['*']") "," RULE("b", "*", "'deny': ['image_*']")),
 		NULL, false },
@@ -43,14 +43,14 @@ static const struct {
 	{ FILE_OF(RULE("a", "*", "'deny': ['image_list'], 'mounts': ['/']")),
 		"the rule matches nothing: none of its operations has any mounts", true },
 	{ FILE_OF(RULE("a", "*", "'allow': ['image_list'], 'ports': ['80']")),
-		"its ports say nothing: none of its operations has any", true },
+		"its ports have no effect: none of its operations has any", true },
 	{ FILE_OF(RULE("a", "*", "'allow': ['container_stop']")),
 		"the rule matches nothing: container_stop asks for stop, which it does not cover",
 		true },
 	/* ways around */
 	{ FILE_OF(RULE("a", "bob", "'deny': ['container_stop']") "," RULE(
 		  "b", "*", "'allow': ['container_stop'], 'powers': ['stop']")),
-		"bob goes around this by sending no token: anonymous may container_stop; add "
+		"bob can avoid this rule by sending no token: anonymous may container_stop; add "
 		"\"anonymous\" to who",
 		true },
 	{ FILE_OF(RULE("a", "anna", "'deny': ['container_stop']") "," RULE(
@@ -59,8 +59,7 @@ static const struct {
 	{ FILE_OF(RULE("a", "anna",
 		  "'allow': ['container_create', 'image_tag'], 'powers': ['create', 'tag'], "
 		  "'images': ['docker.io/library/*']")),
-		"its images are only names: anna can take them by tag (rule \"a\" allows it)",
-		true },
+		"anna can give any image a name of this list by tag (rule \"a\" allows it)", true },
 	{ FILE_OF(RULE("a", "anna",
 		  "'allow': ['container_create', 'image_tag'], 'powers': ['create', 'tag'], "
 		  "'images': ['*@sha256:*']")),

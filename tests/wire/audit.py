@@ -539,7 +539,7 @@ def directory_gone():
         eventually(lambda: state(server)["trouble"] == "", "no way back")
         s = settled(server)
         same([s["written"], len(read(path)), len(read(log + ".gone/audit.jsonl"))], [51, 50, 1])
-        holds("lines are written again" in server.said(), server.said())
+        holds("dspd writes lines again" in server.said(), server.said())
         server.alive()
 
 
@@ -804,7 +804,7 @@ def not_a_file():
                 same(ask(server, "POST", "/containers/a/stop"), ALLOW)
                 trouble(server, words)
                 server.stop()
-                holds("1 lines could not be written" in server.said(), server.said())
+                holds("dspd could not write 1 lines" in server.said(), server.said())
 
 
 def half_a_line():

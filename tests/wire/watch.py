@@ -156,7 +156,7 @@ def for_persons():
                      r"^\S+ deny   anonymous  container_exec_create  POST /v1.41/containers/web/exec \[exec\]  exec is closed"
                      r" .*; ALLOW_EXEC=1 opens it$",
                      r"^\S+ allow  anonymous  container_create .* \[create, privileged\]$",
-                     r"^\S+ deny   - .*the question is not JSON",
+                     r"^\S+ deny   - .*the AuthZReq message is not JSON",
                      r"^\S+ 200 .* GET /_ping$",
                      r"^-- 8 decisions: 6 allowed, 2 denied; in \d+ s$",
                      r"^ +1  container_exec_create by anonymous: exec is closed"):

@@ -58,19 +58,19 @@ MUST_USE int audit_try(struct audit *a, const struct audit_settings *settings, s
 void audit_configure(struct audit *a, const struct audit_settings *settings);
 
 /*
- * Queues a line for a decision, if the settings want one. Returns NULL, or why what the event
- * allows must be denied: the log must keep it (DSP_AUDIT_FULL=deny) and cannot. The line then says
- * so, if there is room for it.
+ * Queues a line for a decision, if the settings ask for one. Returns NULL, or why dsp must deny
+ * what the event allows: the log must keep it (DSP_AUDIT_FULL=deny) and cannot. The line then has
+ * that reason, if there is room for the line.
  */
 const struct refusal *audit_decision(struct audit *a, const struct decision_event *event);
 
 /*
- * Records what became of a request (AuthZRes), if the settings want it. Sets o->decision and
+ * Records the outcome of a request (AuthZRes), if the settings ask for it. Sets o->decision and
  * o->pair for the line; the caller must not use them. NULL: the message could not be read.
  */
 void audit_outcome(struct audit *a, struct request_outcome *o);
 
-/* Whether the settings want outcomes at all. */
+/* True if the settings ask for outcomes (AuthZRes). */
 bool audit_wants_outcomes(const struct audit *a);
 
 /* dockerd restarted: drop all pending requests, their AuthZRes will not come. */

@@ -1,7 +1,7 @@
 /*
  * The last decisions, for watchers (dsp watch): lines as an audit log of all decisions has them.
- * The memory is allocated while somebody watches. When it is full the oldest lines go, and a
- * watcher that comes too late learns how many. For one thread; no function blocks.
+ * The memory is allocated while there is a watcher. When it is full the oldest lines go, and a slow
+ * watcher gets their number. For one thread; no function blocks.
  */
 #ifndef DSP_RECENT_DECISIONS_H
 #define DSP_RECENT_DECISIONS_H
@@ -15,18 +15,18 @@
 #include "dsp/system/host_name.h"
 
 enum {
-	WATCH_MS = 10000, /* after so long without a read nobody watches */
+	WATCH_MS = 10000, /* after so long without a read there is no watcher */
 };
 
-/* Exists while somebody watches. */
+/* Exists while there is a watcher. */
 struct recent_view;
 
 struct recent_decisions {
 	char instance[24]; /* unique to this process; ids of lines begin with it */
 	char host[HOST_NAME_ROOM];
-	uint64_t lines;           /* all so far; while nobody watches, a decision is one */
+	uint64_t lines;           /* all so far; without a watcher, a decision is one */
 	uint64_t decisions;       /* all so far */
-	struct recent_view *view; /* NULL: nobody watches */
+	struct recent_view *view; /* NULL: there is no watcher */
 };
 
 void recent_decisions_init(struct recent_decisions *recent);
@@ -41,7 +41,7 @@ static inline bool recent_decisions_active(const struct recent_decisions *recent
 void recent_decisions_add(struct recent_decisions *recent, const struct decision_event *e);
 
 /*
- * Records what became of a request (AuthZRes). Sets o->decision and o->pair for the line; the
+ * Records the outcome of a request (AuthZRes). Sets o->decision and o->pair for the line; the
  * caller must not use them.
  */
 void recent_decisions_add_outcome(struct recent_decisions *recent, struct request_outcome *o);
@@ -59,10 +59,10 @@ void recent_decisions_dockerd_restarted(struct recent_decisions *recent);
 MUST_USE int recent_decisions_read(struct recent_decisions *recent, struct span cursor, char **ret,
 	size_t *len, struct err *e);
 
-/* Frees the memory once nobody watches. Returns in how many ms to call again; 0: no need. */
+/* Frees the memory once there is no watcher. Returns in how many ms to call again; 0: no need. */
 unsigned recent_decisions_tick(struct recent_decisions *recent);
 
-/* Bytes allocated; 0: nobody watches. */
+/* Bytes allocated; 0: there is no watcher. */
 size_t recent_decisions_bytes(const struct recent_decisions *recent);
 
 #endif

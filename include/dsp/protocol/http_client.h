@@ -21,7 +21,7 @@ struct http_reply {
  * Sends GET or POST of target (as it stands, with an empty body) to the server that listens on the
  * socket's path. It is HTTP/1.0: the response ends with the connection. On 0 the caller frees ret
  * with http_reply_free. -1 and e, one line that begins with the path, with e->code ENOENT or
- * ECONNREFUSED when nobody listens, ETIMEDOUT when no whole response came within wait_ms.
+ * ECONNREFUSED when no process listens, ETIMEDOUT when no whole response came within wait_ms.
  */
 MUST_USE int http_client_get(const char *path, const char *target, unsigned wait_ms,
 	struct http_reply *ret, struct err *e);

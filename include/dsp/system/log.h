@@ -1,4 +1,4 @@
-/* Log lines. They never block: a log that nobody reads does not delay a decision. */
+/* Log lines. They never block: a full pipe does not delay a decision. */
 #ifndef DSP_LOG_H
 #define DSP_LOG_H
 

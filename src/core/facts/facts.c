@@ -65,9 +65,10 @@ static void doubt_missing_body(const struct request *rq, struct facts *f)
 	}
 	text_escape(rq->content_type, type, sizeof(type));
 	if (rq->has_content_type)
-		err_set(&f->doubt, 0, "its body was not passed on (Content-Type \"%s\")", type);
+		err_set(&f->doubt, 0, "dockerd did not pass on its body (Content-Type \"%s\")",
+			type);
 	else
-		err_set(&f->doubt, 0, "its body was not passed on (no Content-Type)");
+		err_set(&f->doubt, 0, "dockerd did not pass on its body (no Content-Type)");
 	mark_unreadable(f,
 		starts_folded(rq->content_type, "application/json")
 			? "send it with a Content-Length below 1 MiB and without \"#\" in the target"
@@ -112,7 +113,7 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 			return false;
 		}
 		err_set(&f->doubt, 0,
-			"it has a Content-Type and perhaps a body that was not passed on");
+			"it has a Content-Type, and perhaps a body that dockerd did not pass on");
 		mark_unreadable(f, "send Content-Length: 0, or no Content-Type");
 		return true;
 	}

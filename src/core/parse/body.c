@@ -106,8 +106,8 @@ static int check_keys(json_ref object, bool is_map, const struct place *at, stru
 	for (size_t i = 1; i < n; i++) {
 		if (compare(&keys[i - 1], &keys[i]) == 0)
 			return fail_at(at,
-				is_map ? "holds a key twice"
-				       : "holds two keys that dockerd takes for one",
+				is_map ? "has a key twice"
+				       : "has two keys that dockerd reads as one",
 				why);
 	}
 	return 0;

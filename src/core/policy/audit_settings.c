@@ -25,13 +25,13 @@ const char *audit_full_name(enum audit_full full)
 	return full == AUDIT_FULL_DENY ? "deny" : "drop";
 }
 
-/* "DSP_AUDIT_KEEP=x: it may be ..." */
+/* "DSP_AUDIT_KEEP=x: use ..." */
 static int wrong(struct span name, struct span value, const char *may_be, struct err *e)
 {
 	char shown[40];
 
 	text_escape(value, shown, sizeof(shown));
-	return FAIL(e, 0, "%.*s=%s: it may be %s", (int)name.n, name.s, shown, may_be);
+	return FAIL(e, 0, "%.*s=%s: use %s", (int)name.n, name.s, shown, may_be);
 }
 
 static int parse_to(struct audit_settings *s, struct span name, struct span value, struct err *e)
@@ -53,9 +53,7 @@ static int parse_to(struct audit_settings *s, struct span name, struct span valu
 	if (value.s[0] != '/' || value.s[value.n - 1] == '/' || span_find(value, '\0') < value.n ||
 		value.n > sizeof(s->path) - sizeof(".1000"))
 		return wrong(name, value,
-			"auto, journal, stderr, off, or a file's path from / on, of at most 250 "
-			"bytes",
-			e);
+			"auto, journal, stderr, off, or an absolute path of at most 250 bytes", e);
 	s->to = AUDIT_TO_FILE;
 	text_copy(value, s->path, sizeof(s->path));
 	return 0;
@@ -112,8 +110,8 @@ static int parse_size(struct audit_settings *s, struct span name, struct span va
 		n *= 1024;
 	if (!fine || (rest.n > 0 && !unit) || n > size_most || (n > 0 && n < SIZE_LEAST))
 		return wrong(name, value,
-			"a number of bytes, 64K at least (with K, M or G behind it), or 0: the file "
-			"is never set aside",
+			"a number of bytes of at least 64K (K, M or G may follow it), or 0: dspd "
+			"never rotates the file",
 			e);
 	s->size = n;
 	return 0;

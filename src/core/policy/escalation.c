@@ -132,11 +132,11 @@ const char *escalation_of_item(enum list_kind k, const struct pattern *p, size_t
 	if (k != LIST_MOUNTS || p->read_only)
 		return NULL;
 	if (p->below)
-		return "dockerd resolves a source at each start, and a link put there leads "
+		return "dockerd resolves a source at each start, and a link there can lead "
 		       "anywhere";
 	if (p->under && bit_of(p->under, subject))
-		return "the same user may write above it, and a link put there leads anywhere";
-	return path_rules_host(p->text) ? "what the host's root trusts is there" : NULL;
+		return "the same user can write above it, and a link there can lead anywhere";
+	return path_rules_host(p->text) ? "the host's root trusts what is there" : NULL;
 }
 
 /* The list in which items give a power; LIST_COUNT: there is none. */

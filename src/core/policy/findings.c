@@ -89,7 +89,7 @@ void findings_first(const struct findings *f, struct err *e)
 		if (item->warning)
 			continue;
 		if (errors > 1)
-			err_set(e, 0, "%s:%zu:%zu: %s (and %zu more: dsp check)", f->file,
+			err_set(e, 0, "%s:%zu:%zu: %s (and %zu more: run dsp check)", f->file,
 				item->line, item->column, item->text, errors - 1);
 		else
 			err_set(e, 0, "%s:%zu:%zu: %s", f->file, item->line, item->column,

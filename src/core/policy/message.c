@@ -181,7 +181,7 @@ static void write_one(const struct message *m, struct line *l)
 	line_init(&end, end_text, sizeof(end_text));
 	line_add(&end, "): %s is %s; ", flag_at(flag)->name, flag_state(m, flag));
 	if (powerset_has(closed, POWER_BUILD_OPTIONS))
-		line_add(&end, "who accepts that: ");
+		line_add(&end, "if you accept that, ");
 	add_flags(m, &end, closed, MESSAGE_MOST);
 	line_add(&end, policy_is_proxy(m->policy) ? " lifts this" : " opens it");
 	line_add(l, "%s is closed (", m->decision->reason);
@@ -201,7 +201,7 @@ static void write_closed(const struct message *m, struct line *l)
 		line_add(l, "%s is closed (", m->decision->reason);
 		add_operation(m, l, NAME_MOST);
 		line_add(l,
-			"): no rule of profile %s speaks of it; DSP_PROFILE=guard with "
+			"): profile %s has no rule for it; DSP_PROFILE=guard with "
 			"ALLOW_UNKNOWN=1 opens it",
 			profile_info(m->policy->profile)->name);
 	} else if (powerset_count(&m->decision->closed) == 1) {
@@ -215,7 +215,7 @@ static void write_closed(const struct message *m, struct line *l)
 
 static void write_broken(const struct message *m, struct line *l)
 {
-	line_add(l, "its settings are broken, so it denies every request: ");
+	line_add(l, "denies every request because its settings are broken: ");
 	line_add_cut(l, span_of(m->policy->broken));
 }
 
@@ -225,8 +225,8 @@ static void write_own_name(const struct message *m, struct line *l)
 
 	text_escape(m->facts->plugin, name, sizeof(name));
 	line_add(l,
-		"plugin_control is closed (%s): a managed plugin \"%s\" would be asked instead of "
-		"this one; no flag opens it",
+		"plugin_control is closed (%s): dockerd would ask a managed plugin \"%s\" instead "
+		"of this one; no flag opens it",
 		m->facts->route->name, name);
 }
 
@@ -253,7 +253,8 @@ static void write_reading(const struct message *m, struct line *l)
 		return;
 	}
 	/* A doubt that fills the line leaves no room for the advice. */
-	line_add(l, "cannot be %s: %s", unroutable ? "routed" : "checked", facts->doubt.text);
+	line_add(l, "cannot %s this request: ", unroutable ? "route" : "check");
+	line_add_cut(l, span_of(facts->doubt.text));
 	if (facts->advice)
 		line_add(l, "; %s", facts->advice);
 	else
@@ -261,7 +262,7 @@ static void write_reading(const struct message *m, struct line *l)
 			l, unroutable ? "; send it as the API documents it" : "; no flag opens it");
 }
 
-/* 'container_kill on "web" is refused by rule "no kills": ask the on-call' */
+/* 'rule "no kills" of the policy file denies container_kill on "web": ask the on-call' */
 static void write_rule_of_file(const struct message *m, struct line *l)
 {
 	const struct rule *rule = m->decision->rule;
@@ -271,9 +272,9 @@ static void write_rule_of_file(const struct message *m, struct line *l)
 		line_add(l, "allowed");
 		return;
 	}
-	add_operation(m, l, NAME_SHORT);
 	text_escape(rule->name, text, NAME_MOST);
-	line_add(l, " is refused by rule \"%s\" of the policy file", text);
+	line_add(l, "rule \"%s\" of the policy file denies ", text);
+	add_operation(m, l, NAME_SHORT);
 	if (rule->message.n == 0)
 		return;
 	text_escape(rule->message, text, sizeof(text));
@@ -290,8 +291,9 @@ static void write_default(const struct message *m, struct line *l)
 	subject_write(m->subject, who, sizeof(who));
 	line_init(&n, names, sizeof(names));
 	(void)powers_write(&powers, ", ", &n);
+	line_add(l, "no rule of the policy file allows ");
 	add_operation(m, l, NAME_SHORT);
-	line_add(l, ": no rule of the policy file allows it to %s", who);
+	line_add(l, " to %s", who);
 	if (n.n > 0 && !n.cut)
 		line_add(l, "; it asks for %s", names);
 }
@@ -323,7 +325,8 @@ static void write_section(const struct message *m, struct line *l)
 
 	add_operation(m, l, NAME_MOST);
 	if (flag == FLAG_COUNT)
-		line_add(l, " is in no section: profile %s refuses it; DSP_PROFILE=guard opens it",
+		line_add(l,
+			" is in no section, and profile %s denies it; DSP_PROFILE=guard opens it",
 			profile_info(m->policy->profile)->name);
 	else
 		line_add(l, " is in section %s: %s is %s; %s=1 opens it", flag_at(flag)->name,
@@ -333,7 +336,9 @@ static void write_section(const struct message *m, struct line *l)
 static void write_readonly(const struct message *m, struct line *l)
 {
 	add_operation(m, l, NAME_MOST);
-	line_add(l, " is a write: profile readonly allows reads; another DSP_PROFILE opens it");
+	line_add(l,
+		" is a write, and profile readonly allows only reads; another DSP_PROFILE opens "
+		"it");
 }
 
 static void write_allowed(const struct message *m, struct line *l)

@@ -43,7 +43,7 @@ static void parse_flag(struct policy_parser *p, json_ref v)
 			"\"%s\" is not a flag; settings belong to the environment or the env file",
 			shown);
 	} else if (v->kind != JSON_VALUE_TRUE && v->kind != JSON_VALUE_FALSE) {
-		findings_error(p->reader.findings, v->at, "a flag is true or false");
+		findings_error(p->reader.findings, v->at, "a flag must be true or false");
 	} else {
 		p->file->flags[flag] = v->kind == JSON_VALUE_TRUE ? SETTING_ON : SETTING_OFF;
 		p->file->flags_at[flag] = at;
@@ -60,7 +60,8 @@ static void parse_mode(struct policy_parser *p, json_ref v)
 	else if (span_equal(json_value_text(v), SPAN("monitor")))
 		p->file->mode = MODE_MONITOR;
 	else
-		findings_error(p->reader.findings, v->at, "mode is \"enforce\" or \"monitor\"");
+		findings_error(
+			p->reader.findings, v->at, "mode must be \"enforce\" or \"monitor\"");
 }
 
 /* The verdict for requests that no rule matches: "otherwise". */
@@ -72,11 +73,12 @@ static void parse_default(struct policy_parser *p, json_ref v, json_ref rules)
 		allows = allows || json_value_member(rule, "allow");
 	if (!v && rules && allows)
 		findings_error(p->reader.findings, rules->at,
-			"where there are allow rules \"otherwise\" must be given: \"deny\", or "
-			"\"profile\" (the flags and the profile decide)");
+			"a file with allow rules needs \"otherwise\": \"deny\", or \"profile\" "
+			"(the flags and the profile decide)");
 	p->rules->default_deny = v && span_equal(json_value_text(v), SPAN("deny"));
 	if (v && !p->rules->default_deny && !span_equal(json_value_text(v), SPAN("profile")))
-		findings_error(p->reader.findings, v->at, "otherwise is \"deny\" or \"profile\"");
+		findings_error(
+			p->reader.findings, v->at, "otherwise must be \"deny\" or \"profile\"");
 }
 
 /* --- users and groups --------------------------------------------------------------------------*/
@@ -91,7 +93,7 @@ static bool check_name(struct policy_parser *p, json_ref member)
 			"a name has 1 to 64 of a-z A-Z 0-9 . _ - @ and begins with a letter or digit");
 	else if (span_equal(member->key, SPAN("anonymous")))
 		findings_error(p->reader.findings, at,
-			"\"anonymous\" is who has no name: it cannot be a user's");
+			"\"anonymous\" means clients without a name: a user cannot have it");
 	else
 		return true;
 	return false;
@@ -104,14 +106,14 @@ static void add_token(struct policy_parser *p, json_ref v, size_t subject)
 
 	if (!digest_parse(v->text, t->digest)) {
 		findings_error(p->reader.findings, v->at,
-			"a token is \"sha256:\" and 64 of 0-9 a-f: dsp token new makes one");
+			"a token must be \"sha256:\" and 64 of 0-9 a-f: make one with dsp token "
+			"new");
 		return;
 	}
 	t->subject = subject;
 	for (const struct token *other = rules->tokens; other < t; other++) {
 		if (digest_equal(other->digest, t->digest)) {
-			findings_error(p->reader.findings, v->at,
-				"this token is that of \"%.*s\" too",
+			findings_error(p->reader.findings, v->at, "\"%.*s\" has this token too",
 				(int)rules->subjects[other->subject].n,
 				rules->subjects[other->subject].s);
 			return;
@@ -134,8 +136,8 @@ static void add_common_name(struct policy_parser *p, json_ref v, size_t subject)
 		if (!span_equal(rules->names[i].name, v->text))
 			continue;
 		text_escape(v->text, shown, sizeof(shown));
-		findings_error(p->reader.findings, v->at, "\"%s\" is the name of \"%.*s\" too",
-			shown, (int)rules->subjects[rules->names[i].subject].n,
+		findings_error(p->reader.findings, v->at, "\"%s\" is a name of \"%.*s\" too", shown,
+			(int)rules->subjects[rules->names[i].subject].n,
 			rules->subjects[rules->names[i].subject].s);
 		return;
 	}
@@ -157,7 +159,7 @@ static void parse_user(struct policy_parser *p, json_ref v)
 	policy_reader_check_keys(&p->reader, v, keys);
 	if (!names && !tokens)
 		findings_error(p->reader.findings, v->at,
-			"nobody can be this user: give common_names or tokens");
+			"no client can be this user: add common_names or tokens");
 	for (json_ref e = NULL; (e = policy_reader_next_string(&p->reader, names, e));)
 		add_common_name(p, e, subject);
 	for (json_ref e = NULL; (e = policy_reader_next_string(&p->reader, tokens, e));)

@@ -73,7 +73,7 @@ void policy_reader_check_keys(struct policy_reader *r, json_ref object, const ch
 			continue;
 		text_escape(m->key, shown, sizeof(shown));
 		findings_error(
-			r->findings, policy_reader_key_at(r, m), "\"%s\" stands twice", shown);
+			r->findings, policy_reader_key_at(r, m), "\"%s\" is there twice", shown);
 	}
 }
 

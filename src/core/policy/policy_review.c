@@ -67,7 +67,7 @@ const char *review_operation_name(const struct review *r, size_t operation)
 	return r->shapes[operation].route ? r->shapes[operation].route->name : "unknown";
 }
 
-/* --- rules that are never reached --------------------------------------------------------------*/
+/* --- rules that never apply --------------------------------------------------------------------*/
 
 /* The powers that an allow rule can cover at most. */
 static struct powerset covered_by(const struct rule *rule)
@@ -138,7 +138,7 @@ static void write_shadowing_rules(const struct review *r, size_t i, struct line 
 		line_add(l, " and %zu more", n - NAMED);
 }
 
-/* Whether rule i is reached by some request; reports it otherwise. */
+/* True if rule i applies to some request; adds a finding otherwise. */
 static bool check_reached(struct review *r, size_t i)
 {
 	const struct rule *rule = &r->rules->items[i];
@@ -155,14 +155,14 @@ static bool check_reached(struct review *r, size_t i)
 	if (earlier) {
 		text_escape(earlier->name, text, SHOWN);
 		findings_error(r->findings, rule->at,
-			"rule \"%s\" is never reached: all that it matches, rule \"%s\" before it "
-			"matches too",
+			"rule \"%s\" never applies: rule \"%s\" before it matches every such "
+			"request",
 			name, text);
 	} else if (!reached) {
 		line_init(&l, text, sizeof(text));
 		write_shadowing_rules(r, i, &l);
 		findings_error(r->findings, rule->at,
-			"rule \"%s\" is never reached: rules before it match all that it could: %s",
+			"rule \"%s\" never applies: rules before it match every such request: %s",
 			name, text);
 	} else {
 		return true;
@@ -202,7 +202,7 @@ static void check_list(struct review *r, const struct rule *rule, enum list_kind
 	}
 	findings_warning(r->findings, rule->at,
 		rule->deny ? "the rule matches nothing: none of its operations has any %s"
-			   : "its %s say nothing: none of its operations has any",
+			   : "its %s have no effect: none of its operations has any",
 		list_name(k));
 }
 
@@ -276,7 +276,8 @@ static void check_whole(struct review *r, const struct rule *rule)
 					shape->route, list_attribute((enum list_kind)k)))
 				continue;
 			findings_warning(r->findings, rule->at,
-				"its %s never cover %s, which may mean any of them: only \"*\" does",
+				"its %s never cover %s, which may affect any of them: only \"*\" "
+				"does",
 				list_name((enum list_kind)k), review_operation_name(r, o));
 			return;
 		}
@@ -298,7 +299,7 @@ static void check_ids(struct review *r, const struct rule *rule)
 		if (i == list->count)
 			continue;
 		findings_warning(r->findings, rule->at,
-			"an id in its %s matches every %s, since any name may stand for it: "
+			"an id in its %s matches every %s, because any name may have this id: "
 			"deny names",
 			list_name(kinds[k]), one[k]);
 	}

@@ -162,11 +162,12 @@ static const char *parse_mount(struct policy_parser *p, struct span text, struct
 		text.n -= strlen(":ro");
 	ret->below = span_ends(text, SPAN("/**"));
 	if (ret->below && ret->read_only)
-		return "\":ro\" covers all below already: leave \"/**\" out";
+		return "\":ro\" already covers all that is below: remove \"/**\"";
 	if (ret->below)
 		text.n -= text.n > strlen("/**") ? strlen("/**") : strlen("**");
 	if (text.n == 0 || text.s[0] != '/')
-		return "a mount is a path of the host from \"/\", and perhaps \":ro\" or \"/**\"";
+		return "a mount must be an absolute path of the host; \":ro\" or \"/**\" may "
+		       "follow it";
 	clean = mem_list_alloc(&p->rules->memory, text.n + 1);
 	if (!clean) {
 		p->reader.findings->lost = true;
@@ -175,7 +176,7 @@ static const char *parse_mount(struct policy_parser *p, struct span text, struct
 	ret->text = (struct span){ clean, path_clean(text, clean) };
 	if (span_equal(ret->text, text) || (text.n == ret->text.n + 1 && text.s[text.n - 1] == '/'))
 		return NULL;
-	return "write the path clean, without \"//\", \"/./\", \"/../\"";
+	return "write the path without \"//\", \"/./\", \"/../\"";
 }
 
 static const char *parse_image(struct policy_parser *p, struct span text, struct pattern *ret)
@@ -185,7 +186,8 @@ static const char *parse_image(struct policy_parser *p, struct span text, struct
 	if (span_starts(text, SPAN("*")) || span_starts(text, SPAN("sha256:")) ||
 		span_find(text, '/') < text.n)
 		return NULL;
-	return "matches no image: names are whole, as docker.io/library/NAME:latest, or with *";
+	return "matches no image: write the full name, such as docker.io/library/NAME:latest, or "
+	       "use *";
 }
 
 static const char *parse_capability(struct policy_parser *p, struct span text, struct pattern *ret)
@@ -201,7 +203,7 @@ static const char *parse_capability(struct policy_parser *p, struct span text, s
 	}
 	if (upper || span_equal(text, SPAN("ALL")) || span_equal(text, SPAN("*")))
 		return NULL;
-	return "a capability is written as CAP_NET_ADMIN, or ALL";
+	return "write a capability as CAP_NET_ADMIN, or ALL";
 }
 
 static const char *parse_device(struct policy_parser *p, struct span text, struct pattern *ret)
@@ -212,8 +214,8 @@ static const char *parse_device(struct policy_parser *p, struct span text, struc
 		span_starts(text, SPAN("gpu:")) || span_find(text, '=') < text.n ||
 		(span_find(text, '/') < text.n && span_ends(text, SPAN("*"))))
 		return NULL;
-	return "a device is a path of the host, gpu:0 or gpu:all, vendor.com/class=name, or a "
-	       "swarm's KIND=VALUE; perhaps with *";
+	return "a device must be a path of the host, gpu:0 or gpu:all, vendor.com/class=name, or "
+	       "a swarm's KIND=VALUE; each may have *";
 }
 
 static const char *parse_word(struct policy_parser *p, struct span text, struct pattern *ret)
@@ -274,7 +276,8 @@ static const char *parse_port(struct policy_parser *p, struct span text, struct 
 		colon--;
 	ret->text = (struct span){ rest.s, colon > 0 ? colon - 1 : 0 };
 	if (ret->text.n > 0 && parse_address(p, &ret->text) != 0)
-		return "before the last colon of a port is an address, as in 127.0.0.1:8080";
+		return "the text before the last colon of a port must be an address, as in "
+		       "127.0.0.1:8080";
 	rest = span_after(rest, colon);
 	if (parse_number(&rest, &ret->first)) {
 		ret->last = ret->first;
@@ -286,7 +289,7 @@ static const char *parse_port(struct policy_parser *p, struct span text, struct 
 		if (rest.n == 0 && ret->first <= ret->last)
 			return NULL;
 	}
-	return "a port is 8080, 8000-8999 or 127.0.0.1:8080";
+	return "write a port as 8080, 8000-8999 or 127.0.0.1:8080";
 }
 
 /* Of a deny rule: the registry's name as reference_plain has it. */
@@ -348,16 +351,16 @@ static void parse_texts(struct policy_parser *p, json_ref v, struct rule *rule)
 		rule->name = name->text;
 	if (message && !rule->deny)
 		findings_error(f, policy_reader_key_at(&p->reader, message),
-			"only a deny rule has a message");
+			"only a deny rule can have a message");
 	else if (message && policy_reader_expect(&p->reader, message, JSON_VALUE_STRING, "a text"))
 		rule->message = message->text;
 	if (mode && !rule->deny)
 		findings_error(f, policy_reader_key_at(&p->reader, mode),
-			"only a deny rule has a mode of its own");
+			"only a deny rule can have a mode");
 	else if (mode && span_equal(json_value_text(mode), SPAN("monitor")))
 		rule->monitor = true;
 	else if (mode && !span_equal(json_value_text(mode), SPAN("enforce")))
-		findings_error(f, mode->at, "mode is \"enforce\" or \"monitor\"");
+		findings_error(f, mode->at, "mode must be \"enforce\" or \"monitor\"");
 }
 
 static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
@@ -377,7 +380,7 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 	policy_reader_check_keys(&p->reader, v, keys);
 	if (allow && deny)
 		findings_error(f, policy_reader_key_at(&p->reader, deny),
-			"a rule has allow or deny, not both");
+			"a rule must have allow or deny, not both");
 	else if (!allow && !deny)
 		findings_error(f, v->at, "the rule has neither allow nor deny");
 	else
@@ -386,7 +389,8 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 	if (rule->name.n > 0 && rules_find_rule(p->rules, rule->name))
 		reject(p, json_value_member(v, "name"), "another rule has this name", NULL);
 	if (!who)
-		findings_error(f, v->at, "the rule does not say who: \"who\": [\"*\"] is all");
+		findings_error(
+			f, v->at, "the rule has no \"who\": \"who\": [\"*\"] means everybody");
 	else
 		add_each(p, who, rule, add_who);
 	rule->powers_given = powers != NULL;

@@ -73,7 +73,7 @@ static void check_token(struct review *r, const struct rule *rule)
 			continue;
 		text_escape(r->rules->subjects[id], name, sizeof(name));
 		findings_warning(r->findings, rule->at,
-			"%s goes around this by sending no token: anonymous may %s; add "
+			"%s can avoid this rule by sending no token: anonymous may %s; add "
 			"\"anonymous\" to who",
 			name, review_operation_name(r, o));
 		return;
@@ -150,7 +150,7 @@ static void check_images(struct review *r, const struct rule *rule, uint64_t *as
 		if (l.n > 0) {
 			text_escape(r->rules->subjects[id], name, sizeof(name));
 			findings_warning(r->findings, rule->at,
-				"its images are only names: %s can take them by %s", name, text);
+				"%s can give any image a name of this list by %s", name, text);
 			return;
 		}
 		bit_set(asked, id);
@@ -178,10 +178,10 @@ static void check_mounts(struct review *r, const struct rule *rule)
 		text_escape(p->text, path, sizeof(path));
 		text_escape(r->rules->subjects[id], name, sizeof(name));
 		findings_warning(r->findings, rule->at,
-			p->under ? "\"%s:ro\" covers nothing for %s, who may write above it and "
-				   "put a link there"
-				 : "\"%s:ro\" covers its path alone for %s, who may write at it "
-				   "or below and put a link there",
+			p->under ? "\"%s:ro\" covers nothing for %s, who can write above it and "
+				   "replace it with a link"
+				 : "\"%s:ro\" covers only its own path for %s, who can write there "
+				   "and put a link below it",
 			path, name);
 	}
 }
@@ -208,7 +208,7 @@ static void check_other_ways(struct review *r, const struct rule *rule)
 				continue;
 			text_escape(r->rules->subjects[id], name, sizeof(name));
 			findings_warning(r->findings, rule->at,
-				"%s goes around its mounts by %s: add that to deny", name,
+				"%s can avoid its mounts by %s: add that operation to deny", name,
 				review_operation_name(r, ways[i]));
 			return;
 		}

@@ -13,9 +13,10 @@ static const struct profile_info profiles[PROFILE_COUNT] = {
 		"the rules and defaults of Tecnativa's docker-socket-proxy: reads of open sections" },
 	[PROFILE_LINUXSERVER] = { "linuxserver",
 		"the rules and defaults of linuxserver's socket-proxy" },
-	[PROFILE_READONLY] = { "readonly", "reads, less those that change, leak or dial out" },
+	[PROFILE_READONLY] = { "readonly",
+		"only reads, and none that changes something, leaks data or connects to an address" },
 	[PROFILE_HARDENED] = { "hardened",
-		"guard less every power that makes its holder root on the host directly, and most that do so through others" },
+		"as guard, and closed too: every power that is a direct way to root on the host, and most indirect ones" },
 };
 
 const struct profile_info *profile_info(enum profile p)
@@ -72,7 +73,7 @@ static int parse_profile(struct settings *s, struct span value, struct err *e)
 	}
 	text_escape(value, shown, sizeof(shown));
 	return FAIL(e, 0,
-		"DSP_PROFILE=%s: no such profile; it may be guard, tecnativa, linuxserver, "
+		"DSP_PROFILE=%s: no such profile; use guard, tecnativa, linuxserver, "
 		"readonly, hardened",
 		shown);
 }
@@ -113,7 +114,7 @@ static int parse_on_broken(struct settings *s, struct span value, struct err *e)
 	if (s->deny_when_broken || span_equal(value, SPAN("exit")))
 		return 0;
 	text_escape(value, shown, sizeof(shown));
-	return FAIL(e, 0, "DSP_ON_BROKEN=%s: it may be exit or deny", shown);
+	return FAIL(e, 0, "DSP_ON_BROKEN=%s: use exit or deny", shown);
 }
 
 static int parse_mode(struct settings *s, struct span value, struct err *e)
@@ -124,7 +125,7 @@ static int parse_mode(struct settings *s, struct span value, struct err *e)
 	if (s->mode == MODE_MONITOR || span_equal(value, SPAN("enforce")))
 		return 0;
 	text_escape(value, shown, sizeof(shown));
-	return FAIL(e, 0, "DSP_MODE=%s: it may be enforce or monitor", shown);
+	return FAIL(e, 0, "DSP_MODE=%s: use enforce or monitor", shown);
 }
 
 static int parse_socket(struct settings *s, struct span value, struct err *e)
@@ -179,7 +180,7 @@ static int parse_known(struct settings *s, size_t flag, struct span value, struc
 	text_escape(value, shown, sizeof(shown));
 	if (boolean < 0)
 		return FAIL(e, 0,
-			"%s=%s: not a boolean; it may be 1 or 0 (true false yes no on off), or empty",
+			"%s=%s: not a boolean; use 1 or 0 (true false yes no on off), or empty",
 			name.s, shown);
 	s->flags[flag] = (enum setting)boolean;
 	return 0;
@@ -237,7 +238,8 @@ int settings_parse(struct settings *s, struct span name, struct span value,
 	if (source == SOURCE_ENVIRONMENT_DSP && !span_starts(name, SPAN("DSP_"))) {
 		if (flag < FLAG_COUNT && span_starts(name, SPAN("ALLOW_")) && value.n > 0)
 			line_add(&s->notice_line,
-				"%s of the environment is not used: the flags come from the env file\n",
+				"%s in the environment has no effect: the flags come from the env "
+				"file\n",
 				flag_at(flag)->name);
 		return 0;
 	}
@@ -283,6 +285,7 @@ void settings_finish(struct settings *s)
 			s->ignored_names);
 	if (copied && !s->profile_given)
 		line_add(&s->notice_line,
-			"section flags set to 1 change nothing in profile guard; as in a socket "
-			"proxy, they open what is closed with DSP_PROFILE=tecnativa or linuxserver\n");
+			"section flags set to 1 change nothing in profile guard; with "
+			"DSP_PROFILE=tecnativa or linuxserver they open sections, as in a socket "
+			"proxy\n");
 }

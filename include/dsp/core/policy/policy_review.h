@@ -1,5 +1,5 @@
 /*
- * Finds mistakes in a policy of which each part is valid: rules that are never reached, that match
+ * Finds mistakes in a policy of which each part is valid: rules that never apply, that match
  * nothing, that a client can get around.
  */
 #ifndef DSP_POLICY_REVIEW_H
