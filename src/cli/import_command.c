@@ -331,7 +331,7 @@ static void print_all(struct output *o, const char *file)
 
 static int import(const char *file, const char *service)
 {
-	struct import all = { .variables = json_array(), .notes = json_array() };
+	struct import all = { .lost = false };
 	struct output o = { .from = &all };
 	AUTO_MEM char *text = NULL;
 	AUTO_MEM struct settings *settings = mem_array(1, sizeof(*settings));
@@ -346,6 +346,8 @@ static int import(const char *file, const char *service)
 	if (file_read(file, (size_t)INPUT_MOST, &text, &input.n, &e) != 0)
 		return fail(file, e.text);
 	input.s = text;
+	all.variables = json_array();
+	all.notes = json_array();
 	if (span_starts(input, SPAN("\xef\xbb\xbf")))
 		input = span_after(input, 3);
 	if (span_find(input, '\0') < input.n)
