@@ -326,7 +326,7 @@ def refuses_others(lab, report):
         refused(lab, 'enable', SOCKET, 'start dspd first')
         check(not asked(lab), 'asked')
     script = os.path.join(HERE, 'fake_plugin.py')
-    for kind, reason in (('volume', 'no authorization plugin'), ('stranger', 'another program than dspd'),
+    for kind, reason in (('volume', 'no authorization plugin'), ('stranger', 'a program other than dspd'),
                          ('silent', 'no answer')):
         with report.case('refused: on the socket is ' + kind):
             with background(lab, 'python3 %s %s %s' % (script, kind, SOCKET)):

@@ -163,7 +163,7 @@ def others():
             status, _, err = dsp("status", "--socket", path)
             thread.join()
             same(status, 1, f"{name}: status")
-            holds("answers there" in err, f"{name}: {err}")
+            holds("listens there" in err, f"{name}: {err}")
 
 
 def answer_once(listener, answer):

@@ -53,7 +53,7 @@ static void mark_unreadable(struct facts *f, const char *advice)
 	f->advice = advice;
 }
 
-/* "its body was not passed on (Content-Type "text/plain")" */
+/* "dockerd did not pass on its body (Content-Type "text/plain")" */
 static void doubt_missing_body(const struct request *rq, struct facts *f)
 {
 	char type[64];
