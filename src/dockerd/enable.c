@@ -63,7 +63,7 @@ static int check_state(struct setup *s, const json_t *o)
 		return setup_refuse(
 			s, NULL, "%s: a program other than dspd listens there", s->socket);
 	if (json_is_true(json_object_get(o, "broken")))
-		return setup_refuse(s, "correct what dsp check reports, then dsp reload",
+		return setup_refuse(s, "correct the settings, then run dsp reload",
 			"the dsp on %s would deny every request because its settings are broken: %s",
 			s->socket, reason ? reason : "?");
 	if (!contains_name(names, s->name))
@@ -366,7 +366,7 @@ const struct command enable_command = {
 	.help = SETUP_OPTIONS_HELP
 	"  --http1             also have dockerd refuse HTTP/2, over which dockerd 29.2 and later ask\n"
 	"                      no plugin about builds: a drop-in of docker.service\n"
-	"  --restart           with --http1: restart dockerd, which needs that\n"
+	"  --restart           with --http1: restart dockerd, so that it takes effect\n"
 	"\n"
 	"Adds dsp to \"authorization-plugins\" in dockerd's daemon.json, sends dockerd SIGHUP, and\n"
 	"sends a probe through its API. If the probe does not reach dsp, it restores everything.\n"

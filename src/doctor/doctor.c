@@ -35,7 +35,7 @@ static const struct check checks[] = {
 		"systemctl restart dsp.socket dsp.service" },
 	{ "settings", doctor_check_settings,
 		"the settings in force are valid; with broken ones dsp denies every request",
-		"correct what dsp check reports; then dsp reload" },
+		"correct the settings, then run dsp reload: it names each mistake" },
 	{ "monitor-mode", doctor_check_monitor,
 		"dsp enforces denials; in monitor mode it only records them",
 		"remove DSP_MODE=monitor or \"mode\": \"monitor\"; then dsp reload" },

@@ -179,7 +179,7 @@ static void advise_start(const struct doctor *d, struct check_result *result)
 {
 	if (!d->systemd)
 		check_result_advise(result,
-			"start dspd; until then Docker answers no request: see dsp-break-glass(7)");
+			"start dspd; if daemon.json names dsp, Docker answers no request until then: see dsp-break-glass(7)");
 }
 
 void doctor_check_serving(const struct doctor *d, struct check_result *result)

@@ -472,6 +472,6 @@ const struct command explain_command = {
 		"  --managed        decide as the managed plugin, which cannot see mount sources\n"
 		"  --json           print JSON\n"
 		"\n"
-		"Without a body and headers the request has Content-Length: 0.\n"
+		"Without --body, dsp adds Content-Length: 0, unless a --header has a length or Transfer-Encoding.\n"
 		"Status 0: allowed; 1: denied; 78: the settings are broken.\n",
 };

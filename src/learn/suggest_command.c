@@ -178,8 +178,9 @@ static int make_result(
 	int rc;
 
 	if (all->requests == 0)
-		return FAIL(e, 0, "the audit log has no decision%s%s", o->user ? " for " : "",
-			o->user ? o->user : "");
+		return FAIL(e, 0,
+			"the audit log has no decision%s%s; set DSP_AUDIT_LOG=all, dsp reload",
+			o->user ? " for " : "", o->user ? o->user : "");
 	if (all->count == 0)
 		return FAIL(e, 0, "every request was denied: --include-denied allows them");
 	if (!o->profile_given && !profile_find(span_of(all->profile), &o->wanted.profile))

@@ -29,7 +29,7 @@ static const struct {
 	{ "{'otherwise': 'allow'}", "1:15: otherwise must be \"deny\" or \"profile\"" },
 	/* users and groups */
 	{ "{'users': {'/': {}}}",
-		"1:12: a name has 1 to 64 of a-z A-Z 0-9 . _ - @ and begins with a letter or digit" },
+		"1:12: a name has 1 to 64 of a-z A-Z 0-9 . _ - @ and blanks, and begins with a letter or digit" },
 	{ "{'users': {'anonymous': {}}}",
 		"1:12: \"anonymous\" means clients without a name: a user cannot have it" },
 	{ USER(""), "1:20: no client can be this user: add common_names or tokens" },

@@ -90,7 +90,7 @@ static bool check_name(struct policy_parser *p, json_ref member)
 
 	if (!subject_name_is_valid(member->key))
 		findings_error(p->reader.findings, at,
-			"a name has 1 to 64 of a-z A-Z 0-9 . _ - @ and begins with a letter or digit");
+			"a name has 1 to 64 of a-z A-Z 0-9 . _ - @ and blanks, and begins with a letter or digit");
 	else if (span_equal(member->key, SPAN("anonymous")))
 		findings_error(p->reader.findings, at,
 			"\"anonymous\" means clients without a name: a user cannot have it");
@@ -253,7 +253,7 @@ static int allocate(struct rules *rules, size_t values)
 		!rules->tokens)
 		return -1;
 	rules->subjects[SUBJECT_ANONYMOUS] = SPAN("anonymous");
-	rules->subjects[SUBJECT_UNKNOWN_CERTIFICATE] = SPAN("a certificate that no user has");
+	rules->subjects[SUBJECT_UNKNOWN_CERTIFICATE] = SPAN("unknown certificates");
 	rules->subject_count = SUBJECT_FIRST;
 	return 0;
 }
