@@ -50,6 +50,23 @@ static time_t parse_duration(const char *text)
 	return 0;
 }
 
+/* True if some time begins with these characters: there is no month 13. */
+static bool is_moment(struct span start)
+{
+	char time[] = "0000-01-01T00:00:00.000000";
+	unsigned month;
+	unsigned day;
+	unsigned hour;
+	unsigned minute;
+	unsigned second;
+
+	memcpy(time, start.s, start.n);
+	return sscanf(time, "%*4u-%2u-%2uT%2u:%2u:%2u", &month, &day, &hour, &minute, &second) ==
+		5 &&
+		month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && minute < 60 &&
+		second <= 60;
+}
+
 bool audit_moment_parse(const char *text, char out[AUDIT_MOMENT_ROOM])
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:dd.dddddd";
@@ -72,7 +89,7 @@ bool audit_moment_parse(const char *text, char out[AUDIT_MOMENT_ROOM])
 			return false;
 	}
 	text_copy(rest, out, AUDIT_MOMENT_ROOM);
-	return true;
+	return is_moment(rest);
 }
 
 static bool is_in_period(const struct audit_logs *logs, const char *time)

@@ -105,7 +105,7 @@ static void print_faults(const json_t *o)
 	}
 	if (trouble && trouble[0] != '\0')
 		print_fault("AUDIT LOG: ", trouble);
-	if (lookups && !json_is_true(json_object_get(lookups, "running")))
+	if (json_is_object(lookups) && !json_is_true(json_object_get(lookups, "running")))
 		print_fault("LOOK-UPS HAVE ENDED: ",
 			"dsp denies every mount of the host; systemctl restart dsp");
 }

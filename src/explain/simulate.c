@@ -66,7 +66,8 @@ static int choose_subject(
 		return 0;
 	id = rules_find_subject(rules, span_of(as));
 	if (id == SIZE_MAX)
-		return FAIL(e, 0, "the policy file has no user \"%s\"", as);
+		return FAIL(
+			e, 0, "no user \"%s\" in the policy file; dsp list users shows all", as);
 	j->subject = subject_at(rules, id);
 	return 0;
 }

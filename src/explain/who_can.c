@@ -101,7 +101,8 @@ static int make_detail(struct span on, enum list_kind kind, struct facts *facts,
 		on.n -= strlen(":ro");
 	}
 	if (on.n == 0 || (kind == LIST_MOUNTS && on.s[0] != '/'))
-		return FAIL(e, 0, "--on: a mount begins with /, and no name is empty");
+		return FAIL(e, 0,
+			"--on: write a mount as an absolute path, or KIND:NAME such as network:web");
 	if (write_detail(facts, kind, on, &d, e) != 0)
 		return -1;
 	if (d.power != POWER_COUNT)

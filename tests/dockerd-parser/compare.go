@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/server/httputils"
+	"github.com/docker/docker/api/types/versions"
 )
 
 type object = map[string]interface{}
@@ -38,7 +39,28 @@ func (c *comparison) differ(path string, dsp, dockerd interface{}) {
 
 // isHarmless returns whether a hidden form changes nothing that dsp decides by.
 func isHarmless(operation string) bool {
-	return strings.HasSuffix(operation, "_prune") || operation == "container_commit"
+	return strings.HasSuffix(operation, "_prune") || operation == "container_commit" || operation == "container_kill"
+}
+
+// No parameter of these matters to dsp: a hidden form changes nothing.
+var withoutParameters = map[string]bool{
+	"container_pause": true, "container_unpause": true, "container_wait": true, "container_resize": true,
+	"exec_resize": true, "build_cancel": true, "session_start": true, "swarm_leave": true, "grpc": true,
+}
+
+// isIgnored returns whether dockerd does nothing with a form that dsp cannot see: it refuses a start
+// with a body from API 1.24 on, and before 1.42 a stop or restart takes no signal.
+func isIgnored(got *reading) bool {
+	if len(got.request.PostForm) == 0 {
+		return false
+	}
+	switch got.route.operation {
+	case "container_start":
+		return got.refused
+	case "container_stop", "container_restart":
+		return got.version != "" && versions.LessThan(got.version, "1.42")
+	}
+	return withoutParameters[got.route.operation]
 }
 
 // compare returns whether values of a body were compared.
@@ -57,7 +79,7 @@ func (c *comparison) compare(f *facts, got *reading) bool {
 	if f.Name != hex.EncodeToString([]byte(got.name)) {
 		c.differ("name", f.Name, hex.EncodeToString([]byte(got.name)))
 	}
-	if got.form != nil && got.trueQuery && !(f.Hidden && isHarmless(f.Operation)) {
+	if got.form != nil && got.trueQuery && !(f.Hidden && isHarmless(f.Operation)) && !isIgnored(got) {
 		c.query(f, got)
 	}
 	if got.refused || got.body == nil {

@@ -28,6 +28,7 @@ type reading struct {
 	question  []byte // as its plugin is asked; nil: it answers without asking
 	route     *route
 	name      string     // the path's first variable
+	version   string     // of the API, in the path; "": none
 	form      url.Values // nil: it refuses the query
 	request   *http.Request
 	parsed    bool // the form was parsed, so that booleans can be asked for
@@ -101,7 +102,7 @@ func (d *dockerd) handler(route *route) http.HandlerFunc {
 			return
 		}
 		got.question = question
-		got.name = vars[route.variable]
+		got.name, got.version = vars[route.variable], vars["version"]
 		first := r.Header.Get("Content-Type")
 		got.trueQuery = !route.raw || first == "" || r.ContentLength == 0
 		got.read(d, vars)
