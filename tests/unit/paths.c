@@ -205,9 +205,19 @@ static void holds(void **state)
 /* Where who can write becomes the host's root. */
 static void rules_host(void **state)
 {
-	static const char *const all[] = { "/", "/bin", "/bin/sh", "/dev/sda", "/etc",
-		"/etc/cron.d/x", "/home", "/root/.ssh", "/usr", "/usr/sbin", "/var/spool/cron/a" };
-	static const char *const none[] = { "/srv", "/binary", "/home/anna", "/usr/share",
+	static const char *const all[] = { "/", "/bin", "/bin/sh", "/boot/grub", "/dev/sda", "/efi",
+		"/etc", "/etc/apt", "/etc/cron.d/x", "/etc/crontab", "/etc/default", "/etc/group",
+		"/etc/ld.so.preload", "/etc/sudoers", "/home", "/home/u/.ssh",
+		"/home/u/.ssh/authorized_keys", "/lib32", "/opt/containerd", "/root/.ssh",
+		"/run/cdi", "/run/tmpfiles.d", "/run/udev/rules.d", "/run/user/0", "/usr",
+		"/usr/libexec", "/usr/sbin", "/usr/share/x", "/var/lib", "/var/lib/cloud",
+		"/var/lib/docker", "/var/lib/docker/containers", "/var/lib/docker/overlay2/x",
+		"/var/lib/docker/volumes", "/var/lib/docker/volumes/x",
+		"/var/lib/docker/volumes/x/_data2", "/var/lib/dpkg/info", "/var/lib/snapd",
+		"/var/run/udev", "/var/spool/cron/a" };
+	static const char *const none[] = { "/srv", "/binary", "/home/anna", "/home/u/.sshd",
+		"/opt/app", "/users", "/var/lib/docker/volumes/x/_data",
+		"/var/lib/docker/volumes/x/_data/y", "/var/lib/postgresql", "/var/log",
 		"/var/spool/mail" };
 
 	(void)state;

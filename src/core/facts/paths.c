@@ -85,36 +85,38 @@ static const struct span host_trees[] = {
 	SPAN_INIT("/bin"),
 	SPAN_INIT("/boot"),
 	SPAN_INIT("/dev"),
-	SPAN_INIT("/etc/cron.d"),
-	SPAN_INIT("/etc/pam.d"),
-	SPAN_INIT("/etc/passwd"),
-	SPAN_INIT("/etc/profile.d"),
-	SPAN_INIT("/etc/shadow"),
-	SPAN_INIT("/etc/ssh"),
-	SPAN_INIT("/etc/sudoers.d"),
-	SPAN_INIT("/etc/systemd"),
+	SPAN_INIT("/efi"),
+	SPAN_INIT("/etc"),
 	SPAN_INIT("/lib"),
+	SPAN_INIT("/lib32"),
 	SPAN_INIT("/lib64"),
+	SPAN_INIT("/libx32"),
+	SPAN_INIT("/opt/containerd"),
 	SPAN_INIT("/proc"),
 	SPAN_INIT("/root"),
+	SPAN_INIT("/run/cdi"),
 	SPAN_INIT("/run/systemd"),
+	SPAN_INIT("/run/tmpfiles.d"),
+	SPAN_INIT("/run/udev"),
+	SPAN_INIT("/run/user"),
 	SPAN_INIT("/sbin"),
 	SPAN_INIT("/sys"),
-	SPAN_INIT("/usr/bin"),
-	SPAN_INIT("/usr/lib"),
-	SPAN_INIT("/usr/lib64"),
-	SPAN_INIT("/usr/local/bin"),
-	SPAN_INIT("/usr/local/lib"),
-	SPAN_INIT("/usr/local/sbin"),
-	SPAN_INIT("/usr/sbin"),
+	SPAN_INIT("/usr"),
+	SPAN_INIT("/var/lib/apt"),
+	SPAN_INIT("/var/lib/cloud"),
 	SPAN_INIT("/var/lib/containerd"),
+	SPAN_INIT("/var/lib/docker"),
+	SPAN_INIT("/var/lib/dpkg"),
+	SPAN_INIT("/var/lib/rpm"),
+	SPAN_INIT("/var/lib/snapd"),
+	SPAN_INIT("/var/lib/systemd"),
+	SPAN_INIT("/var/spool/at"),
 	SPAN_INIT("/var/spool/cron"),
 };
-/* Only these as a whole: below are files of one container or one volume. */
-static const struct span host_tops[] = {
-	SPAN_INIT("/home"),
-	SPAN_INIT("/var/lib/docker"),
-};
+/* Only this as a whole: below are files of one user. */
+static const struct span homes = SPAN_INIT("/home");
+/* Below it, NAME/_data alone is a volume's: who can write beside that makes it a link. */
+static const struct span volumes = SPAN_INIT("/var/lib/docker/volumes/");
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -156,13 +158,18 @@ bool path_is_clean(struct span path)
 	return true;
 }
 
-bool path_goes_up(struct span path)
+static bool has_part(struct span path, struct span name)
 {
 	while (path.n > 0) {
-		if (span_equal(span_cut(&path, '/'), SPAN("..")))
+		if (span_equal(span_cut(&path, '/'), name))
 			return true;
 	}
 	return false;
+}
+
+bool path_goes_up(struct span path)
+{
+	return has_part(path, SPAN(".."));
 }
 
 bool path_within(struct span path, struct span dir)
@@ -240,15 +247,23 @@ bool path_is_dsp_file(struct span path, struct span socket_dir)
 	return is_unit(path) || is_program(path);
 }
 
+/* What a volume holds. */
+static bool is_in_volume(struct span path)
+{
+	if (!span_starts(path, volumes))
+		return false;
+	path = span_after(path, volumes.n);
+	(void)span_cut(&path, '/');
+	return span_equal(span_cut(&path, '/'), SPAN("_data"));
+}
+
 bool path_rules_host(struct span path)
 {
 	path = without_alias(path);
-	for (size_t i = 0; i < COUNT(host_trees); i++) {
+	if (has_part(path, SPAN(".ssh")) || path_within(homes, path))
+		return true;
+	for (size_t i = 0; i < COUNT(host_trees) && !is_in_volume(path); i++) {
 		if (path_within(path, host_trees[i]) || path_within(host_trees[i], path))
-			return true;
-	}
-	for (size_t i = 0; i < COUNT(host_tops); i++) {
-		if (path_within(host_tops[i], path))
 			return true;
 	}
 	return path_is_dsp_file(path, (struct span){ NULL, 0 });
