@@ -93,13 +93,50 @@ static const struct span root_capabilities[] = { SPAN_INIT("ALL"), SPAN_INIT("CA
 	SPAN_INIT("CAP_SYS_MODULE"), SPAN_INIT("CAP_SYS_RAWIO"), SPAN_INIT("CAP_DAC_READ_SEARCH"),
 	SPAN_INIT("CAP_SYS_PTRACE"), SPAN_INIT("CAP_BPF"), SPAN_INIT("CAP_SYS_BOOT") };
 
-/* Disks of several kinds, and memory. */
-static const struct span root_devices[] = { SPAN_INIT("/dev/sda"), SPAN_INIT("/dev/sda1"),
-	SPAN_INIT("/dev/vda"), SPAN_INIT("/dev/vda1"), SPAN_INIT("/dev/xvda"),
-	SPAN_INIT("/dev/nvme0n1"), SPAN_INIT("/dev/nvme0n1p1"), SPAN_INIT("/dev/mmcblk0"),
-	SPAN_INIT("/dev/dm-0"), SPAN_INIT("/dev/md0"), SPAN_INIT("/dev/loop0"),
-	SPAN_INIT("/dev/mapper/x"), SPAN_INIT("/dev/disk/by-id/x"), SPAN_INIT("/dev/mem"),
-	SPAN_INIT("/dev/kmem"), SPAN_INIT("/dev/port"), SPAN_INIT("/dev") };
+/* Disks, memory, what reaches either, and a keyboard: every node of a kind, and one of them. */
+static const struct device_family {
+	struct span glob;
+	struct span sample;
+} root_devices[] = {
+	{ SPAN_INIT("/dev"), SPAN_INIT("/dev") },
+	{ SPAN_INIT("/dev/sd*"), SPAN_INIT("/dev/sda") },
+	{ SPAN_INIT("/dev/hd*"), SPAN_INIT("/dev/hdb") },
+	{ SPAN_INIT("/dev/vd*"), SPAN_INIT("/dev/vda") },
+	{ SPAN_INIT("/dev/xvd*"), SPAN_INIT("/dev/xvda") },
+	{ SPAN_INIT("/dev/nvme*"), SPAN_INIT("/dev/nvme0n1") },
+	{ SPAN_INIT("/dev/ng*n*"), SPAN_INIT("/dev/ng0n1") },
+	{ SPAN_INIT("/dev/mmcblk*"), SPAN_INIT("/dev/mmcblk0") },
+	{ SPAN_INIT("/dev/dm-*"), SPAN_INIT("/dev/dm-0") },
+	{ SPAN_INIT("/dev/md*"), SPAN_INIT("/dev/md0") },
+	{ SPAN_INIT("/dev/loop*"), SPAN_INIT("/dev/loop0") },
+	{ SPAN_INIT("/dev/nbd*"), SPAN_INIT("/dev/nbd0") },
+	{ SPAN_INIT("/dev/rbd*"), SPAN_INIT("/dev/rbd0") },
+	{ SPAN_INIT("/dev/drbd*"), SPAN_INIT("/dev/drbd0") },
+	{ SPAN_INIT("/dev/bcache*"), SPAN_INIT("/dev/bcache0") },
+	{ SPAN_INIT("/dev/pmem*"), SPAN_INIT("/dev/pmem0") },
+	{ SPAN_INIT("/dev/dasd*"), SPAN_INIT("/dev/dasda") },
+	{ SPAN_INIT("/dev/zd*"), SPAN_INIT("/dev/zd0") },
+	{ SPAN_INIT("/dev/zvol*"), SPAN_INIT("/dev/zvol/x") },
+	{ SPAN_INIT("/dev/mtd*"), SPAN_INIT("/dev/mtd0") },
+	{ SPAN_INIT("/dev/sr*"), SPAN_INIT("/dev/sr0") },
+	{ SPAN_INIT("/dev/sg*"), SPAN_INIT("/dev/sg0") },
+	{ SPAN_INIT("/dev/bsg*"), SPAN_INIT("/dev/bsg/0:0:0:0") },
+	{ SPAN_INIT("/dev/root"), SPAN_INIT("/dev/root") },
+	{ SPAN_INIT("/dev/mapper*"), SPAN_INIT("/dev/mapper/x") },
+	{ SPAN_INIT("/dev/disk*"), SPAN_INIT("/dev/disk/by-id/x") },
+	{ SPAN_INIT("/dev/block*"), SPAN_INIT("/dev/block/8:0") },
+	{ SPAN_INIT("/dev/mem"), SPAN_INIT("/dev/mem") },
+	{ SPAN_INIT("/dev/kmem"), SPAN_INIT("/dev/kmem") },
+	{ SPAN_INIT("/dev/port"), SPAN_INIT("/dev/port") },
+	{ SPAN_INIT("/dev/cpu*"), SPAN_INIT("/dev/cpu/0/msr") },
+	{ SPAN_INIT("/dev/vfio*"), SPAN_INIT("/dev/vfio/0") },
+	{ SPAN_INIT("/dev/uinput"), SPAN_INIT("/dev/uinput") },
+};
+
+/* Of these runtimes dsp knows that they keep a container in, as runc does. */
+static const char known_runtimes[] = "runc,io.containerd.runc.v2,io.containerd.runc.v1,"
+				     "runsc,io.containerd.runsc.v1,kata,kata-runtime,"
+				     "io.containerd.kata.v2";
 
 /* The first of these that an item covers; empty: none. */
 static struct span covered_sample(const struct pattern *p, const struct span *all, size_t count)
@@ -111,6 +148,18 @@ static struct span covered_sample(const struct pattern *p, const struct span *al
 	return (struct span){ NULL, 0 };
 }
 
+/* The item itself where it is of a family, else the first sample that it covers; empty: none. */
+static struct span root_device(const struct pattern *p)
+{
+	for (size_t i = 0; i < sizeof(root_devices) / sizeof(root_devices[0]); i++) {
+		if (glob_matches(root_devices[i].glob, p->text))
+			return p->text;
+		if (glob_matches(p->text, root_devices[i].sample))
+			return root_devices[i].sample;
+	}
+	return (struct span){ NULL, 0 };
+}
+
 /* The worst that an item of a list covers, as far as dsp knows; empty: nothing bad. */
 static struct span worst_of_item(enum list_kind k, const struct pattern *p)
 {
@@ -118,9 +167,10 @@ static struct span worst_of_item(enum list_kind k, const struct pattern *p)
 		return covered_sample(p, root_capabilities,
 			sizeof(root_capabilities) / sizeof(root_capabilities[0]));
 	if (k == LIST_DEVICES)
-		return covered_sample(
-			p, root_devices, sizeof(root_devices) / sizeof(root_devices[0]));
-	return k == LIST_MOUNTS ? p->text : (struct span){ NULL, 0 };
+		return root_device(p);
+	if (k == LIST_RUNTIMES && text_in_list(p->text, known_runtimes))
+		return (struct span){ NULL, 0 };
+	return k == LIST_MOUNTS || k == LIST_RUNTIMES ? p->text : (struct span){ NULL, 0 };
 }
 
 const char *escalation_of_item(enum list_kind k, const struct pattern *p, size_t subject)
@@ -128,7 +178,9 @@ const char *escalation_of_item(enum list_kind k, const struct pattern *p, size_t
 	if (k == LIST_CAPABILITIES && worst_of_item(k, p).n > 0)
 		return "it reaches beyond the container";
 	if (k == LIST_DEVICES && worst_of_item(k, p).n > 0)
-		return "the host's disks or memory are among them";
+		return "the host's disks, memory or keyboard are among them";
+	if (k == LIST_RUNTIMES && worst_of_item(k, p).n > 0)
+		return "a runtime can give a container anything of the host";
 	if (k != LIST_MOUNTS || p->read_only)
 		return NULL;
 	if (p->below)
