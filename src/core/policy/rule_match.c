@@ -47,11 +47,13 @@ static bool touches_capability(const struct pattern *p, const struct attribute *
 	return false;
 }
 
-/* Whether a pattern matches a runtime by one of its names: runc has several (runtime_unix.go). */
+/* runc has several names (moby daemon/runtime_unix.go). */
+static const struct span runc[] = { SPAN_INIT("runc"), SPAN_INIT("io.containerd.runc.v2"),
+	SPAN_INIT("io.containerd.runc.v1"), SPAN_INIT("io.containerd.runtime.v1.linux") };
+
+/* Whether a pattern matches a runtime by one of its names. */
 static bool matches_runtime(const struct pattern *p, const struct attribute *d)
 {
-	static const struct span runc[] = { SPAN_INIT("runc"), SPAN_INIT("io.containerd.runc.v2"),
-		SPAN_INIT("io.containerd.runc.v1"), SPAN_INIT("io.containerd.runtime.v1.linux") };
 	bool is_runc = false;
 	bool matches = false;
 
@@ -62,6 +64,57 @@ static bool matches_runtime(const struct pattern *p, const struct attribute *d)
 		matches = matches || glob_matches(p->text, runc[i]);
 	}
 	return is_runc ? matches : glob_matches(p->text, d->text);
+}
+
+/* What is after the last n dots but one of a name: "runc.v2" with 2; all, where it has fewer. */
+static struct span last_parts(struct span name, unsigned n)
+{
+	size_t at = name.n;
+
+	while (at > 0 && (name.s[at - 1] != '.' || --n > 0))
+		at--;
+	return span_after(name, at);
+}
+
+/* The name of the program: of "io.containerd.runsc.v1" it is "runsc". */
+static struct span runtime_program(struct span name)
+{
+	struct span parts = last_parts(name, 2);
+
+	return span_cut(&parts, '.');
+}
+
+/* Whether a pattern with dots and a star matches a name that ends with these parts. */
+static bool may_end_with(struct span glob, struct span parts)
+{
+	struct span end = glob;
+
+	if (span_find(glob, '*') == glob.n || span_find(glob, '.') == glob.n ||
+		span_find(parts, '.') == parts.n)
+		return false;
+	while (span_find(end, '*') < end.n)
+		end = span_after(end, span_find(end, '*') + 1);
+	return span_ends(parts, end) || span_ends(end, parts);
+}
+
+/*
+ * Whether a pattern may mean the same runtime. Of a name that its configuration does not have,
+ * dockerd from 23 on has containerd take the last two parts, and run the program
+ * containerd-shim-NAME-VERSION (containerd runtime/v2/shim/util.go, BinaryName).
+ */
+static bool touches_runtime(const struct pattern *p, const struct attribute *d)
+{
+	struct span program = runtime_program(d->text);
+
+	if (d->kind != ATTRIBUTE_RUNTIME)
+		return false;
+	for (size_t i = 0; i < sizeof(runc) / sizeof(runc[0]); i++) {
+		if (span_equal(program, runc[0]) && glob_matches(p->text, runc[i]))
+			return true;
+	}
+	return matches_runtime(p, d) || glob_matches(p->text, program) ||
+		glob_matches(runtime_program(p->text), program) ||
+		may_end_with(p->text, last_parts(d->text, 2));
 }
 
 /* --- allow rules: a pattern covers an item -----------------------------------------------------*/
@@ -242,9 +295,10 @@ static bool touches(
 		return device_rules_touches(p, d, q->facts);
 	case LIST_PORTS:
 		return port_rules_touches(p, d);
+	case LIST_RUNTIMES:
+		return touches_runtime(p, d);
 	case LIST_VOLUMES:
 	case LIST_NETWORKS:
-	case LIST_RUNTIMES:
 	case LIST_COUNT:
 		break;
 	}
