@@ -278,8 +278,9 @@ void facts_free(struct facts *f)
 
 bool attribute_is_source(const struct attribute *a)
 {
-	return a->kind == ATTRIBUTE_MOUNT ||
-		(a->kind == ATTRIBUTE_DEVICE && !a->whole && span_starts(a->text, SPAN("/")));
+	return !a->whole &&
+		(a->kind == ATTRIBUTE_MOUNT ||
+			(a->kind == ATTRIBUTE_DEVICE && span_starts(a->text, SPAN("/"))));
 }
 
 bool attribute_is_usual(const struct attribute *a)
@@ -368,7 +369,7 @@ int facts_add_mount_powers(struct facts *f, struct span socket_dir, struct err *
 
 	for (size_t i = 0; i < count; i++) {
 		if (f->attributes.items[i].kind == ATTRIBUTE_MOUNT &&
-			add_mount_powers(f, i, socket_dir) != 0)
+			!f->attributes.items[i].whole && add_mount_powers(f, i, socket_dir) != 0)
 			return FAIL(e, ENOMEM, "a request's mounts");
 	}
 	return 0;

@@ -138,10 +138,11 @@ int powers_from_host_network(
 
 	item.maybe_id = takes_swarm_ids(rule) && may_be_network_id(item.text, true) &&
 		!text_in_list(item.text, "ingress,bridge,none,host");
-	if (!item.maybe_id && !span_equal(item.text, SPAN("host")))
-		return 0;
-	/* Who is in it may listen on any port of the host. */
+	/* Who is in it may listen on any port of the host; another container may be in it. */
 	item.whole = rule->kind == ATTRIBUTE_PORT;
+	if (!item.maybe_id && !span_equal(item.text, SPAN("host")) &&
+		!(item.whole && span_starts(item.text, SPAN("container:"))))
+		return 0;
 	if (item.whole)
 		item.text = SPAN("*");
 	return power_rule_apply(f, rule, item);
@@ -313,10 +314,14 @@ int powers_from_implied(
 		f, rule, (struct attribute){ .text = span_of(rule->arg), .implied = true });
 }
 
-/* Anything of the kind: in every request, or where a field is not empty. */
+/* Anything of the kind: in every request, or where a field is not empty, or is ARG. */
 int powers_from_whole(struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
+	struct span arg = span_of(rule->arg);
+
 	if (node->value && json_value_empty(node->value))
+		return 0;
+	if (!span_equal(arg, SPAN("-")) && !span_equal(json_value_text(node->value), arg))
 		return 0;
 	return power_rule_apply(f, rule, (struct attribute){ .text = SPAN("*"), .whole = true });
 }

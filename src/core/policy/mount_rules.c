@@ -7,16 +7,28 @@
 
 /* --- items that lie beside each other ----------------------------------------------------------*/
 
-static bool share_a_bit(const uint64_t *a, const uint64_t *b, size_t words)
+/*
+ * Word i of the subjects of rule a that may be who writes by rule b: a user's request without its
+ * token is anonymous, so anonymous may be any user.
+ */
+static uint64_t common_subjects(const struct rule *a, const struct rule *b, size_t i)
+{
+	uint64_t anonymous = i == 0 ? (uint64_t)1 << SUBJECT_ANONYMOUS : 0;
+
+	return a->who[i] &
+		(bit_of(b->who, SUBJECT_ANONYMOUS) ? ~(uint64_t)0 : b->who[i] | anonymous);
+}
+
+static bool have_common_subject(const struct rule *a, const struct rule *b, size_t words)
 {
 	for (size_t i = 0; i < words; i++) {
-		if (a[i] & b[i])
+		if (common_subjects(a, b, i))
 			return true;
 	}
 	return false;
 }
 
-/* Adds to *set, which is made if need be, the subjects of both rules. -1: no memory. */
+/* Adds to *set, which is made if need be, the common subjects of both rules. -1: no memory. */
 static int add_subjects(
 	struct rules *rules, uint64_t **set, const struct rule *a, const struct rule *b)
 {
@@ -27,7 +39,7 @@ static int add_subjects(
 	if (!*set)
 		return -1;
 	for (size_t i = 0; i < words; i++)
-		(*set)[i] |= a->who[i] & b->who[i];
+		(*set)[i] |= common_subjects(a, b, i);
 	return 0;
 }
 
@@ -93,7 +105,7 @@ int mount_rules_relate(struct rules *rules)
 
 		for (const struct rule *b = rules->items;
 			!a->deny && list->count > 0 && b < rules->items + rules->count; b++) {
-			if (b->deny || !share_a_bit(a->who, b->who, words))
+			if (b->deny || !have_common_subject(a, b, words))
 				continue;
 			for (size_t i = 0; i < list->count; i++) {
 				if (relate(rules, a, &list->items[i], b) != 0)
