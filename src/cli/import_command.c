@@ -393,7 +393,7 @@ const struct command import_command = {
 	.arguments = "FILE|- [--service NAME]",
 	.run = run_import,
 	.options = options,
-	.summary = "print a dsp.env of what a socket proxy is started with",
+	.summary = "convert the settings of a socket proxy into a dsp.env",
 	.help = "  FILE            a compose file or a part of it, docker run -e lines, an env file,\n"
 		"                  or what docker inspect prints; -: standard input\n"
 		"  --service NAME  the service of the compose file, if several have such settings\n"

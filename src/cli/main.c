@@ -149,7 +149,8 @@ static int report_unknown(const char *word)
 static void print_overview(void)
 {
 	(void)printf("usage: dsp COMMAND [OPTION]...\n");
-	output_wrapped(0, "dsp sets up, asks and explains dspd, a Docker authorization plugin.");
+	output_wrapped(0,
+		"dsp sets up the Docker authorization plugin dspd, shows its state and explains its decisions.");
 	for (size_t g = 0; g < GROUPS; g++) {
 		(void)printf("\n%s:\n", groups[g].title);
 		for (const struct command *const *c = groups[g].commands; *c; c++) {

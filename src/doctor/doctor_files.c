@@ -254,8 +254,9 @@ void doctor_check_on_disk(const struct doctor *d, struct check_result *result)
 		return;
 	}
 	if (d->config->findings.count > 0) {
-		check_result_add(result, CHECK_NOTE, "dsp check has %zu warnings about %s",
-			d->config->findings.count, policy_path(d));
+		check_result_add(result, CHECK_NOTE, "dsp check has %zu warning%s about %s",
+			d->config->findings.count, d->config->findings.count == 1 ? "" : "s",
+			policy_path(d));
 		check_result_advise(result, "dsp check %s", policy_path(d));
 	}
 	check_result_add(result, CHECK_OK, "the files on disk are valid");

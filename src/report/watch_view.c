@@ -204,7 +204,8 @@ void watch_view_add(struct watch_view *v, const struct audit_entry *l, bool show
 /* Writes "12 decisions: 10 allowed, 2 denied". */
 static void write_counts(const struct watch_view *v, struct line *l)
 {
-	line_add(l, "%llu decisions: %llu allowed, %llu denied", (unsigned long long)v->decisions,
+	line_add(l, "%llu decision%s: %llu allowed, %llu denied", (unsigned long long)v->decisions,
+		v->decisions == 1 ? "" : "s",
 		(unsigned long long)(v->decisions - v->denied - v->would),
 		(unsigned long long)v->denied);
 	if (v->would > 0)

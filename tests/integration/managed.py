@@ -260,7 +260,7 @@ def watch(lab, report):
 
         wait_for(lambda: 'watching ' in shown(), 'it does not begin')
         check_refused(lab.raw(*KILL).text, 'ALLOW_KILL is not set')
-        wait_for(lambda: ' decisions: ' in shown(), 'it does not end')
+        wait_for(lambda: ' allowed, ' in shown(), 'it does not end')
         check('ALLOW_KILL=1 opens it' in shown(), shown())
 
 

@@ -70,7 +70,7 @@ class Watching:
     def end(self):
         """What it has printed, once it has ended."""
         self.lab.inside('kill -INT $(cat %s)' % self.pid)
-        self.has(' decisions: ')
+        self.has(' allowed, ')
         return self.text()
 
     def __enter__(self):

@@ -51,7 +51,7 @@ static const struct row {
 	{ "", NULL, { "GET", "/a/../b", NULL, NULL, NULL },
 		"cannot route this request: its path is not clean (//, /./ or /../); send it as the API documents it" },
 	{ "", NULL, { "POST", create, "{'Image': 1", NULL, NULL },
-		"cannot check this request: its body is not JSON (at byte 12); no flag opens it" },
+		"cannot check this request: its body is not JSON (at byte 12); correct it and send it again" },
 	{ "DSP_PROFILE=tecnativa", NULL, { "GET", "/images/json", NULL, NULL, NULL },
 		"image_list is in section IMAGES: IMAGES is not set; IMAGES=1 opens it" },
 	{ "DSP_PROFILE=tecnativa\nPOST=1\nCONTAINERS=1", NULL,

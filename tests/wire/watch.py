@@ -487,7 +487,7 @@ def ends():
             with Watch(server.path) as watch:
                 ask(server, PING)
                 status, out, _ = watch.end(number)
-                same((status, "-- 1 decisions: 1 allowed" in out), (0, True), f"the end by {number}")
+                same((status, "-- 1 decision: 1 allowed" in out), (0, True), f"the end by {number}")
         with Watch(server.path, "--for", "1") as watch:
             same(watch.process.wait(20), 0, "status after --for")
 

@@ -308,8 +308,7 @@ void escalation_reason(
 	} else if (flag < FLAG_COUNT && policy->flags[flag] == SETTING_ON) {
 		line_add(&l, "%s is 1", flag_at(flag)->name);
 	} else {
-		line_add(&l, "%s is not 0 in profile %s", power_info(p)->flag,
-			profile_info(policy->profile)->name);
+		line_add(&l, "profile %s leaves it open", profile_info(policy->profile)->name);
 	}
 }
 

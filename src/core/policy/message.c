@@ -258,8 +258,9 @@ static void write_reading(const struct message *m, struct line *l)
 	if (facts->advice)
 		line_add(l, "; %s", facts->advice);
 	else
-		line_add(
-			l, unroutable ? "; send it as the API documents it" : "; no flag opens it");
+		line_add(l,
+			unroutable ? "; send it as the API documents it"
+				   : "; correct it and send it again");
 }
 
 /* 'rule "no kills" of the policy file denies container_kill on "web": ask the on-call' */

@@ -114,7 +114,7 @@ static bool trusts_names(const struct rule *rule)
 	return false;
 }
 
-/* "tag (ALLOW_TAG is not 0 in profile guard), image_load": how subject id can take a name. */
+/* "tag (profile guard leaves it open), image_load": how subject id can take a name. */
 static void write_name_takers(const struct review *r, size_t id, struct line *l)
 {
 	for (size_t i = 0; i < sizeof(name_takers) / sizeof(name_takers[0]); i++) {
