@@ -353,7 +353,11 @@ static const struct {
 	{ "/srv/link", { .path = "/srv/snd", .node = 'd' },
 		{ .path = "/dev/sda", .node = 'b', .major = 8 }, true, true },
 	/* nothing is there, or it cannot be seen */
-	{ "/dev/sdc", { .path = "/dev/sdc" }, { .path = "/dev/disk/by-id/x" }, false, true },
+	{ "/dev/sdc", { .path = "/dev/sdc" }, { .path = "/dev/disk/by-id/x" }, true, true },
+	{ "/dev/sdc", { .path = "/dev/sdc" }, { .path = "/dev/sda", .node = 'b', .major = 8 },
+		false, true },
+	{ "/dev/vg/x", { .path = "/dev/vg/x" }, { .path = "/dev/sda", .node = 'b', .major = 8 },
+		true, false },
 	{ "/srv/none", { .path = "/srv/none" }, { .path = "/dev/disk/by-id/x" }, true, false },
 	{ "/dev/sdc", { .path = "/dev/sdc", .unknown = true }, { .path = "/dev/disk/by-id/x" },
 		true, false },

@@ -34,6 +34,78 @@ static bool is_known(const struct mount_info *info)
 		strlen(info->path) < sizeof(info->path) - 1;
 }
 
+/* --- nodes that the kernel names ---------------------------------------------------------------*/
+
+/*
+ * What lies below /dev by a name that the kernel gives it, and is no link. "#" is a number, "@" up
+ * to three letters, "*" anything without a slash.
+ */
+static const char kernel_names[] =
+	"null,zero,full,random,urandom,console,ptmx,pts/#,tty,tty#,ttyS#,ttyUSB#,ttyACM#,ttyAMA#,"
+	"ttyGS#,ttyTHS#,ttyO#,ttymxc#,ttySC#,ttyPS#,hvc#,vcs,vcs#,vcsa,vcsa#,fuse,cuse,net/tun,kvm,"
+	"kmsg,mem,kmem,port,hwrng,hpet,rtc#,watchdog,watchdog#,nvram,uinput,uhid,rfkill,ppp,"
+	"vhost-net,vhost-vsock,vsock,udmabuf,userfaultfd,sev,sev-guest,sgx_enclave,sgx_provision,"
+	"tpm#,tpmrm#,autofs,btrfs-control,loop-control,zfs,snd/*,dri/*,kfd,dxg,"
+	"nvidia#,nvidiactl,nvidia-uvm,nvidia-uvm-tools,nvidia-modeset,nvidia-caps/*,nvmap,"
+	"accel/accel#,apex_#,hl#,davinci#,davinci_manager,devmm_svm,hisi_hdc,mali#,dma_heap/*,"
+	"infiniband/*,input/event#,input/mouse#,input/js#,input/mice,bus/usb/#/#,bus/usb/#,"
+	"usb/hiddev#,usb/lp#,usbmon#,hidraw#,i2c-#,spidev#.#,gpiochip#,gpiomem,gpiomem#,vchiq,vcio,"
+	"vcsm-cma,video#,media#,v4l-subdev#,vbi#,radio#,cec#,lirc#,fb#,uio#,vfio/vfio,vfio/#,"
+	"vfio/devices/*,mei#,ipmi#,iio:device#,dvb/adapter#/*,lp#,parport#,cpu/#/msr,cpu/#/cpuid,"
+	"hugepages,log,sd@,sd@#,hd@,hd@#,vd@,vd@#,xvd@,xvd@#,nvme#,nvme#n#,nvme#n#p#,ng#n#,mmcblk#,"
+	"mmcblk#p#,mmcblk#boot#,dm-#,md#,md#p#,loop#,loop#p#,nbd#,nbd#p#,rbd#,rbd#p#,drbd#,bcache#,"
+	"bcache#p#,pmem#,pmem#p#,dasd@,dasd@#,zd#,zd#p#,zram#,ram#,sr#,sg#,st#,nst#,fd#,mtd#,"
+	"mtdblock#,bsg/*";
+
+static bool is_in_class(char class, char c)
+{
+	if (class == '#')
+		return c >= '0' && c <= '9';
+	return class == '@' ? c >= 'a' && c <= 'z' : c != '/';
+}
+
+/* Whether a name, or the directory of the same depth, is of one of kernel_names. */
+static bool has_form(struct span form, struct span name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < form.n; i++) {
+		size_t from = n;
+
+		if (n > 0 && n == name.n && form.s[i] == '/')
+			return true;
+		if (form.s[i] != '#' && form.s[i] != '@' && form.s[i] != '*') {
+			if (n == name.n || name.s[n++] != form.s[i])
+				return false;
+			continue;
+		}
+		while (n < name.n && is_in_class(form.s[i], name.s[n]) &&
+			(form.s[i] != '@' || n < from + 3))
+			n++;
+		if (n == from)
+			return false;
+	}
+	return n == name.n;
+}
+
+/*
+ * Whether what is there may be a link to any device: it is below /dev, the kernel does not name it
+ * so, and dsp does not see it. As a unit with PrivateDevices=yes dspd sees none of the host's.
+ */
+static bool may_be_link(struct span path, const struct mount_info *info)
+{
+	struct span rest = SPAN(kernel_names);
+
+	if (!span_starts(path, SPAN("/dev/")) || !is_in_dev(path) || (info && info->node != '\0'))
+		return false;
+	path = span_after(path, strlen("/dev/"));
+	while (rest.n > 0) {
+		if (has_form(span_cut(&rest, ','), path))
+			return false;
+	}
+	return true;
+}
+
 /* --- allow rules -------------------------------------------------------------------------------*/
 
 /* Of a directory every device in it must be covered, unless it is what the item names. */
@@ -113,14 +185,14 @@ static bool meets(struct span path, struct span pattern)
 }
 
 /* Whether a pattern matches links that udev makes: no path tells what these lead to. */
-static bool matches_links(const struct pattern *p)
+static bool matches_links(const struct pattern *p, const struct mount_info *rule)
 {
 	static const struct span places[] = { SPAN_INIT("/dev/disk"), SPAN_INIT("/dev/block"),
 		SPAN_INIT("/dev/char"), SPAN_INIT("/dev/mapper"), SPAN_INIT("/dev/serial"),
 		SPAN_INIT("/dev/v4l") };
 
 	if (!has_star(p->text))
-		return false;
+		return may_be_link(rule ? span_of(rule->path) : p->text, rule);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		if (path_within(directory_of(p->text), places[i]))
 			return true;
@@ -179,6 +251,8 @@ static bool may_be_any(const struct asked *d)
 {
 	if (d->info && !is_known(d->info))
 		return true;
+	if (may_be_link(d->resolved.n > 0 ? d->resolved : d->text, d->info))
+		return true;
 	if (!d->device)
 		return false;
 	/* Outside of /dev anybody may put a node, or a link to one, before dockerd looks. */
@@ -197,7 +271,7 @@ static bool touches_path(
 		return true;
 	if (is_node(d->info) && is_node(rule) && d->info->node == rule->node)
 		return d->info->major == rule->major && d->info->minor == rule->minor;
-	if (matches_links(p) && (is_node(d->info) || is_in_dev(d->text)))
+	if (matches_links(p, rule) && (is_node(d->info) || is_in_dev(d->text)))
 		return true;
 	return meets_either(d, p->text) || (rule && meets_either(d, span_of(rule->path)));
 }
@@ -227,13 +301,14 @@ static bool is_number(struct span s)
 }
 
 /* A GPU by a number is another than one by another number; by other ids it may be any. */
-static bool touches_gpu(const struct pattern *p, const struct attribute *d)
+static bool touches_gpu(
+	const struct pattern *p, const struct attribute *d, const struct mount_info *rule)
 {
 	struct span listed = gpu_id(p->text);
 	struct span asked = gpu_id(d->text);
 
 	if (is_path(p->text))
-		return may_be_gpu_node(p->text);
+		return may_be_gpu_node(p->text) || matches_links(p, rule);
 	if (listed.n == 0)
 		return glob_matches(p->text, d->text);
 	if (span_equal(asked, SPAN("none")))
@@ -290,12 +365,15 @@ static bool touches_named(const struct pattern *p, const struct attribute *d)
 bool device_rules_touches(
 	const struct pattern *p, const struct attribute *d, const struct facts *facts)
 {
+	/* The file system of a disk that is not named by a path may be that of any. */
+	if (d->any_file && (d->kind != ATTRIBUTE_MOUNT || d->anywhere))
+		return true;
 	if (d->whole || span_equal(p->text, SPAN("*")))
 		return d->whole || d->kind == ATTRIBUTE_DEVICE || d->power == POWER_DEVICES;
 	if (d->kind == ATTRIBUTE_MOUNT || is_path(d->text))
 		return touches_source(p, d, facts);
 	if (gpu_id(d->text).n > 0)
-		return touches_gpu(p, d);
+		return touches_gpu(p, d, info_of(p, facts));
 	return span_find(d->text, ' ') < d->text.n ? touches_cgroup_rule(p, d, facts)
 						   : touches_named(p, d);
 }

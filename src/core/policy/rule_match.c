@@ -359,7 +359,8 @@ static struct rule_match match_deny(
 			any = any || power_rules_have_kind(facts->route, list_attribute(kind));
 		for (size_t i = 0; i < facts->attributes.count && !any; i++) {
 			const struct attribute *d = &facts->attributes.items[i];
-			bool mount = kind == LIST_DEVICES && d->kind == ATTRIBUTE_MOUNT;
+			bool mount = kind == LIST_DEVICES &&
+				(d->kind == ATTRIBUTE_MOUNT || d->any_file);
 
 			any = (mount || may_hold(kind, d) || list_concerns(kind, d)) &&
 				any_pattern(q, &r->lists[k], kind, d, touches);
