@@ -448,6 +448,32 @@ static void note_open(struct observations *all, const json_t *rule)
 	}
 }
 
+static bool mounts_to_read(const struct observation *s)
+{
+	for (size_t i = 0; i < s->facts.attributes.count; i++) {
+		const struct attribute *d = &s->facts.attributes.items[i];
+
+		if (d->kind == ATTRIBUTE_MOUNT && attribute_only_reads(d))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What anonymous mounts to read below what a user may write: its item covers nothing, since the
+ * user can be anonymous too.
+ */
+static void leave_out_denied(const struct policy_draft *p, struct observations *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		struct observation *s = all->items[i];
+
+		if (!s->unallowable && span_equal(s->subject, SPAN("anonymous")) &&
+			mounts_to_read(s) && !policy_draft_allows(p, s, &s->rule))
+			s->unallowable = "a user may write above what it mounts";
+	}
+}
+
 /* Makes the draft's users and rules, the fewest that allow the observations. */
 static int fill_draft(struct policy_draft *p, struct observations *all,
 	const struct learn_options *w, struct err *e)
@@ -460,6 +486,9 @@ static int fill_draft(struct policy_draft *p, struct observations *all,
 	if (add_rules(p, all, e) != 0 || add_users(p, all, w, e) != 0)
 		return -1;
 	policy_draft_separate(p);
+	if (policy_draft_compile(p, e) != 0)
+		return -1;
+	leave_out_denied(p, all);
 	if (!w->exact)
 		policy_draft_widen(p, all);
 	if (drop_rules(p, all, e) != 0)

@@ -312,7 +312,7 @@ static void widen_list(json_t *rule, const struct widening *w, struct observatio
 	}
 }
 
-/* Whether a rule for the same user lets it write above path. */
+/* Whether a rule for the same user, or for anonymous, as any user can be, may write above path. */
 static bool may_write_above(const json_t *rules, const json_t *who, struct span path)
 {
 	const json_t *rule;
@@ -321,7 +321,9 @@ static bool may_write_above(const json_t *rules, const json_t *who, struct span 
 	size_t k;
 
 	json_array_foreach (rules, i, rule) {
-		if (!json_equal(json_object_get(rule, "who"), who))
+		const json_t *writers = json_object_get(rule, "who");
+
+		if (!json_equal(writers, who) && !policy_draft_has(writers, SPAN("anonymous")))
 			continue;
 		json_array_foreach (json_object_get(rule, "mounts"), k, item) {
 			struct span text = span_of(json_string_value(item));

@@ -93,7 +93,8 @@ static void queries(void **state)
 			"image_import dials_out; fromSrc, fromSrc" },
 		{ "POST", "/images/a/tag?repo=b&tag=c",
 			"tag; docker.io/library/a:latest, docker.io/library/b:c" },
-		{ "POST", "/build?version=2", "build build_options; version 2, any image, any device" },
+		{ "POST", "/build?version=2",
+			"build build_options; version 2, any image, any device" },
 		{ "POST", "/build?version=1", "build; any image" },
 	};
 
