@@ -122,7 +122,7 @@ static void bodies_of_containers(void **state)
 		{ "\"PidMode\":\"private\"", "create" },
 		{ "\"PidMode\":\"container:a\"", "create join_container; PidMode container:a" },
 		{ "\"Runtime\":\"runc\"", "create; Runtime runc" },
-		{ "\"Runtime\":\"x\"", "create runtime; Runtime x" },
+		{ "\"Runtime\":\"x\"", "create runtime; Runtime x, any device" },
 		{ "\"Links\":[\"a\",\"b:c\"]", "create join_container; Links a, Links b:c" },
 		{ "\"Devices\":[{\"PathOnHost\":\"/dev/sda\"}]", "create devices; /dev/sda" },
 		{ "\"Sysctls\":{\"a.b\":\"1\"}", "create sysctls; a.b" },

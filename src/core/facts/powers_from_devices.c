@@ -114,7 +114,9 @@ int powers_from_device_requests(
 int powers_from_gpu_environment(
 	struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
-	static const char names[] = "NVIDIA_VISIBLE_DEVICES,AMD_VISIBLE_DEVICES";
+	static const char names[] = "NVIDIA_VISIBLE_DEVICES,NVIDIA_MIG_CONFIG_DEVICES,"
+				    "NVIDIA_MIG_MONITOR_DEVICES,AMD_VISIBLE_DEVICES,"
+				    "HABANA_VISIBLE_DEVICES,ASCEND_VISIBLE_DEVICES";
 	json_ref list = node->value;
 
 	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
@@ -124,6 +126,68 @@ int powers_from_gpu_environment(
 		if (text_in_list(name, names) && value.n > 0 && !text_in_list(value, "void,none") &&
 			add_gpus(f, rule, value) != 0)
 			return -1;
+	}
+	return 0;
+}
+
+/* Whether the environment names the GPUs that a vendor's runtime gives: NVIDIA_... for "nvidia". */
+static bool environment_names_gpus(json_ref list, struct span runtime)
+{
+	static const struct vendor {
+		struct span runtime, variable;
+	} vendors[] = {
+		{ SPAN_INIT("nvidia"), SPAN_INIT("NVIDIA_VISIBLE_DEVICES") },
+		{ SPAN_INIT("amd"), SPAN_INIT("AMD_VISIBLE_DEVICES") },
+		{ SPAN_INIT("habana"), SPAN_INIT("HABANA_VISIBLE_DEVICES") },
+		{ SPAN_INIT("ascend"), SPAN_INIT("ASCEND_VISIBLE_DEVICES") },
+	};
+
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
+		struct span value = json_value_text(e);
+		struct span name = span_cut(&value, '=');
+
+		for (size_t i = 0; value.n > 0 && i < sizeof(vendors) / sizeof(vendors[0]); i++) {
+			if (span_equal(runtime, vendors[i].runtime) &&
+				span_equal(name, vendors[i].variable))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A runtime that dsp does not know may give any device, as a vendor's gives all GPUs by the
+ * environment of the image, where the request's names none.
+ */
+int powers_from_runtime_devices(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct span runtime = json_value_text(node->value);
+	json_ref env = node->parent ? body_get(node->parent->object, "env") : NULL;
+
+	if (runtime.n == 0 || text_in_list(runtime, rule->arg) ||
+		environment_names_gpus(env, runtime))
+		return 0;
+	return power_rule_apply(f, rule, (struct attribute){ .text = SPAN("*"), .whole = true });
+}
+
+/* "cdi.k8s.io/x": "vendor.com/class=name,..." (CDI pkg/cdi/annotations.go). */
+int powers_from_cdi_annotations(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	json_ref map = node->value;
+
+	for (json_ref m = json_value_first(map); m; m = json_value_next(map, m)) {
+		struct span names = json_value_text(m);
+
+		if (!span_starts(m->key, SPAN("cdi.k8s.io/")))
+			continue;
+		do {
+			struct span name = span_cut(&names, ',');
+
+			if (power_rule_apply(f, rule, (struct attribute){ .text = name }) != 0)
+				return -1;
+		} while (names.n > 0);
 	}
 	return 0;
 }

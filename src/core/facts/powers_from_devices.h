@@ -9,6 +9,8 @@
 power_test_fn powers_from_device_paths;
 power_test_fn powers_from_device_requests;
 power_test_fn powers_from_gpu_environment;
+power_test_fn powers_from_runtime_devices;
+power_test_fn powers_from_cdi_annotations;
 power_test_fn powers_from_generic_resources;
 
 #endif

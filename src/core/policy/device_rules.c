@@ -300,6 +300,14 @@ static bool is_number(struct span s)
 	return s.n > 0;
 }
 
+/* "00" is the number 0. */
+static struct span without_zeros(struct span number)
+{
+	while (number.n > 1 && number.s[0] == '0')
+		number = span_after(number, 1);
+	return number;
+}
+
 /* A GPU by a number is another than one by another number; by other ids it may be any. */
 static bool touches_gpu(
 	const struct pattern *p, const struct attribute *d, const struct mount_info *rule)
@@ -313,7 +321,10 @@ static bool touches_gpu(
 		return glob_matches(p->text, d->text);
 	if (span_equal(asked, SPAN("none")))
 		return span_equal(listed, asked);
-	if (span_equal(asked, SPAN("all")) || glob_matches(listed, asked))
+	if (span_equal(asked, SPAN("all")) || glob_matches(listed, asked) ||
+		glob_matches(listed, without_zeros(asked)))
+		return true;
+	if (is_number(listed) && span_equal(without_zeros(listed), without_zeros(asked)))
 		return true;
 	return !is_number(asked) || (!is_number(listed) && !span_equal(listed, SPAN("all")));
 }
