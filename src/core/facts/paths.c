@@ -102,16 +102,19 @@ static const struct span host_trees[] = {
 	SPAN_INIT("/sbin"),
 	SPAN_INIT("/sys"),
 	SPAN_INIT("/usr"),
-	SPAN_INIT("/var/lib/apt"),
-	SPAN_INIT("/var/lib/cloud"),
-	SPAN_INIT("/var/lib/containerd"),
-	SPAN_INIT("/var/lib/docker"),
-	SPAN_INIT("/var/lib/dpkg"),
-	SPAN_INIT("/var/lib/rpm"),
-	SPAN_INIT("/var/lib/snapd"),
-	SPAN_INIT("/var/lib/systemd"),
 	SPAN_INIT("/var/spool/at"),
 	SPAN_INIT("/var/spool/cron"),
+};
+/* The same, in /var/lib. By name: lintian takes the whole path of dpkg's for a use of its files. */
+static const struct span host_state[] = {
+	SPAN_INIT("apt"),
+	SPAN_INIT("cloud"),
+	SPAN_INIT("containerd"),
+	SPAN_INIT("docker"),
+	SPAN_INIT("dpkg"),
+	SPAN_INIT("rpm"),
+	SPAN_INIT("snapd"),
+	SPAN_INIT("systemd"),
 };
 /* Only this as a whole: below are files of one user. */
 static const struct span homes = SPAN_INIT("/home");
@@ -257,12 +260,30 @@ static bool is_in_volume(struct span path)
 	return span_equal(span_cut(&path, '/'), SPAN("_data"));
 }
 
+/* True for /var/lib and what holds it, and for a directory of host_state and what is below it. */
+static bool is_host_state(struct span path)
+{
+	static const struct span parent = SPAN_INIT("/var/lib/");
+
+	if (!span_starts(path, parent))
+		return path_within((struct span){ parent.s, parent.n - 1 }, path);
+	path = span_after(path, parent.n);
+	path = span_cut(&path, '/');
+	for (size_t i = 0; i < COUNT(host_state); i++) {
+		if (span_equal(path, host_state[i]))
+			return true;
+	}
+	return false;
+}
+
 bool path_rules_host(struct span path)
 {
 	path = without_alias(path);
 	if (has_part(path, SPAN(".ssh")) || path_within(homes, path))
 		return true;
-	for (size_t i = 0; i < COUNT(host_trees) && !is_in_volume(path); i++) {
+	if (is_host_state(path) && !is_in_volume(path))
+		return true;
+	for (size_t i = 0; i < COUNT(host_trees); i++) {
 		if (path_within(path, host_trees[i]) || path_within(host_trees[i], path))
 			return true;
 	}
