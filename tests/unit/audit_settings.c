@@ -58,7 +58,7 @@ static void meaning(void **state)
 	assert_int_equal(audit_settings_parse(&s, SPAN("DSP_AUDIT_LOG"), SPAN("all"), &e), 0);
 	assert_string_equal(audit_log_name(s.log), "all");
 	assert_int_equal(audit_settings_parse(&s, SPAN("DSP_AUDIT_KEEP"), SPAN("0"), &e), -1);
-	assert_string_equal(e.text, "DSP_AUDIT_KEEP=0: it may be a number from 1 to 1000");
+	assert_string_equal(e.text, "DSP_AUDIT_KEEP=0: use a number from 1 to 1000");
 }
 
 int main(void)
