@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 from lab import DOCKER, ERRORS, HERE, LAB, Report, check, check_refused, tap, wait_for
 
@@ -26,7 +25,7 @@ class Place:
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix='dsp-tour-')
         self.names = set()
-        self.namespaces = set()
+        self.namespaces = {}  # the PID namespaces of labs: number to descriptor
         self.before = self.host()
 
     @staticmethod
@@ -39,14 +38,29 @@ class Place:
         return seen
 
     def look(self):
-        """Remembers the labs that are here, by name and by mount namespace."""
+        """
+        Remembers the labs that are here, by name and by PID namespace. While that is open, the kernel
+        does not give its number to the next one, of another suite's lab.
+        """
         self.names.update(os.path.basename(path) for path in glob.glob(self.path + '/dsp-lab.*'))
-        self.namespaces.update(namespace('/proc/%d' % pid) for pid in self.processes())
-        self.namespaces.discard(namespace('/proc/self'))
-        self.namespaces.discard(None)
+        for pid in self.processes():
+            try:
+                fd = os.open('/proc/%d/ns/pid' % pid, os.O_RDONLY)
+            except OSError:
+                continue
+            number = os.fstat(fd).st_ino
+            if number == namespace('/proc/self') or number in self.namespaces:
+                os.close(fd)
+            else:
+                self.namespaces[number] = fd
 
-    def processes(self, before=float('inf')):
-        """The numbers of processes that name a lab of this place, or live in the namespace of one, from before a time."""
+    def forget(self):
+        for fd in self.namespaces.values():
+            os.close(fd)
+        self.namespaces.clear()
+
+    def processes(self):
+        """The numbers of processes that name a lab of this place, or live in the namespace of one."""
         found = []
         for directory in glob.glob('/proc/[0-9]*'):
             try:
@@ -54,7 +68,7 @@ class Place:
                     named = self.path.encode() + b'/dsp-lab.' in file.read()
             except OSError:
                 continue
-            if named or (namespace(directory) in self.namespaces and started(directory) < before):
+            if named or namespace(directory) in self.namespaces:
                 found.append(int(directory[len('/proc/'):]))
         return found
 
@@ -64,27 +78,16 @@ class Place:
 
     def check_clean(self, seconds=0):
         """Nothing is left, at once or after some seconds."""
-        # The kernel gives the number of a namespace that has gone to the next one, of another lab.
-        now = time.clock_gettime(time.CLOCK_BOOTTIME)
-        wait_for(lambda: not self.processes(now), 'processes are left', seconds)
-        self.namespaces.clear()
+        wait_for(lambda: not self.processes(), 'processes are left', seconds)
+        self.forget()
         wait_for(lambda: not os.listdir(self.path), 'files are left', seconds)
         check(not self.groups(), 'control groups are left: %s' % self.groups())
         check(self.host() == self.before, 'the host has changed')
 
 
-def started(process):
-    """When it began, in seconds since the boot."""
-    try:
-        with open(process + '/stat', encoding='utf-8', errors='replace') as file:
-            return int(file.read().rpartition(')')[2].split()[19]) / os.sysconf('SC_CLK_TCK')
-    except OSError:
-        return float('inf')
-
-
 def namespace(process):
     try:
-        return os.stat(process + '/ns/mnt').st_ino
+        return os.stat(process + '/ns/pid').st_ino
     except OSError:
         return None
 

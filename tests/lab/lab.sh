@@ -106,7 +106,8 @@ outside() {
 	mv "$dir/lock.new" "$dir/lock"
 	# shellcheck disable=SC2064 # dir is known now
 	trap "remove '$dir'" EXIT
-	trap 'exec 2> /dev/null; [ -z "$namespaces" ] || kill -KILL "$namespaces"' TERM INT HUP
+	# The init inside first: unshare then waits until everything in the namespace is gone.
+	trap 'exec 2> /dev/null; [ -z "$namespaces" ] || pkill -KILL -P "$namespaces" || kill -KILL "$namespaces"' TERM INT HUP
 	trap '' PIPE
 
 	[ "${LAB_NETWORK:-}" != host ] || net=
@@ -115,6 +116,7 @@ outside() {
 	namespaces=$!
 	wait "$namespaces" 2> /dev/null || status=$?
 	thaw "$dir"
+	wait "$namespaces" 2> /dev/null || true
 	# After a signal the processes inside may still be dying: the lock is theirs as well.
 	exec 8>&-
 	flock -w 10 "$dir/lock" true || true
