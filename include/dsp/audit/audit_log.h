@@ -22,7 +22,7 @@ struct audit_logs {
 
 /*
  * Parses "2026-11-25", "2026-11-25T10:00", "today", "yesterday" (both from midnight, UTC), or "2h"
- * (so many m, h or d ago). False: it is none of these.
+ * (so many m, h or d ago). False: text is not a time in one of these forms.
  */
 #define AUDIT_MOMENT_WRONG "%s: write a time as 2026-11-25T10:00 (UTC), yesterday, today or 2h"
 bool audit_moment_parse(const char *text, char out[AUDIT_MOMENT_ROOM]);
