@@ -130,7 +130,7 @@ static json_t *list_operations(const struct config *c)
 	for (const struct route *r = route; r < route + count; r++) {
 		json_t *powers = json_array();
 
-		for (size_t i = 0; i < 2 && r->powers[i] != POWER_COUNT; i++)
+		for (size_t i = 0; i < ROUTE_POWERS_MOST && r->powers[i] != POWER_COUNT; i++)
 			(void)json_array_append_new(
 				powers, json_string(power_info(r->powers[i])->name));
 		(void)json_array_append_new(rows,

@@ -2,7 +2,7 @@
 
 #include "dsp/core/base/nearest.h"
 
-#define ROW(m, v, h, var1, mid, var2, pat, op, nm, sec, wr, bd, tp, st, p1, p2, t1, t2)            \
+#define ROW(m, v, h, var1, mid, var2, pat, op, nm, sec, wr, bd, tp, st, p1, p2, p3, p4, t1, t2)    \
 	{ .method = (m),                                                                           \
 		.versioned = (v),                                                                  \
 		.head = { (h), sizeof(h) - 1 },                                                    \
@@ -17,7 +17,7 @@
 		.body = (bd),                                                                      \
 		.top = (tp),                                                                       \
 		.schema = (st),                                                                    \
-		.powers = { (p1), (p2) },                                                          \
+		.powers = { (p1), (p2), (p3), (p4) },                                              \
 		.first_tag = (t1),                                                                 \
 		.last_tag = (t2) },
 
@@ -48,7 +48,7 @@ struct powerset route_powers(const struct route *route)
 {
 	struct powerset set = { { 0 } };
 
-	for (size_t i = 0; i < 2 && route->powers[i] != POWER_COUNT; i++)
+	for (size_t i = 0; i < ROUTE_POWERS_MOST && route->powers[i] != POWER_COUNT; i++)
 		powerset_add(&set, route->powers[i]);
 	return set;
 }

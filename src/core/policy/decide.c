@@ -72,7 +72,7 @@ static bool matches(const struct proxy_rule *rule, enum operation operation)
 /* Why a proxy's rule denies a route: the power that the rule's flag is named after. */
 static const char *proxy_rule_reason(const struct route *route)
 {
-	for (size_t i = 0; i < 2 && route->powers[i] != POWER_COUNT; i++) {
+	for (size_t i = 0; i < ROUTE_POWERS_MOST && route->powers[i] != POWER_COUNT; i++) {
 		if (route->powers[i] != POWER_CHECKPOINT)
 			return power_info(route->powers[i])->name;
 	}

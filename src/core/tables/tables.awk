@@ -82,7 +82,7 @@ function route_row(    schema, top, struct) {
 	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n",
 		id("METHOD_", $1), $10 == "optional" ? "true" : "false", pattern($2), quoted($2),
 		id("OP_", $3), quoted($3), id("SECTION_", $4), $5 == "write" ? "true" : "false",
-		id("BODY_", $7), top, struct, list("POWER_", "POWER_COUNT", $9, 2), quoted($11), quoted($12))
+		id("BODY_", $7), top, struct, list("POWER_", "POWER_COUNT", $9, 4), quoted($11), quoted($12))
 }
 
 function power_row() {

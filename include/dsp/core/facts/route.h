@@ -41,6 +41,8 @@ enum body_kind {
 	BODY_RAW,
 };
 
+enum { ROUTE_POWERS_MOST = 4 };
+
 struct route {
 	enum method method;
 	bool versioned;   /* a version prefix may stand before the path */
@@ -56,8 +58,8 @@ struct route {
 	enum body_kind body;
 	enum body_top top;
 	enum struct_id schema;
-	enum power powers[2];  /* POWER_COUNT where there is none */
-	const char *first_tag; /* the first and the last moby release that has it */
+	enum power powers[ROUTE_POWERS_MOST]; /* POWER_COUNT where there is none */
+	const char *first_tag;                /* the first and the last moby release that has it */
 	const char *last_tag;
 };
 
