@@ -321,7 +321,7 @@ int dockerd_validate(const struct dockerd *d, const char *path, char *reason, si
 }
 
 /* Not from its API: a policy may deny that, and dockerd may be waiting for a dead plugin. */
-static void read_version(struct dockerd *d)
+void dockerd_read_version(struct dockerd *d)
 {
 	static const char before[] = "Docker version ";
 	char program[32];
@@ -330,7 +330,8 @@ static void read_version(struct dockerd *d)
 	char output[256];
 	struct err e;
 
-	if (!argv[0] || subprocess_run(argv, COMMAND_MS, output, sizeof(output), &e) != 0)
+	if (d->rootless || !argv[0] ||
+		subprocess_run(argv, COMMAND_MS, output, sizeof(output), &e) != 0)
 		return;
 	at = strstr(output, before);
 	if (at) {
@@ -441,8 +442,6 @@ int dockerd_find(const char *host, struct dockerd **ret, struct err *e)
 	if (choose(d, &all, path, e) != 0 || dockerd_options_read(d, e) != 0 ||
 		find_config(d, e) != 0)
 		goto fail;
-	if (!d->rootless)
-		read_version(d);
 	if (d->pid != 0 && !d->rootless && find_socket(d, path, e) != 0)
 		goto fail;
 	*ret = d;

@@ -172,6 +172,7 @@ int setup_find_dockerd(struct setup *s)
 
 	if (dockerd_find(s->host, &s->dockerd, &e) != 0)
 		return setup_refuse(s, NULL, "%s", e.text);
+	dockerd_read_version(s->dockerd);
 	d = s->dockerd;
 	if (d->rootless)
 		return setup_refuse(s, NULL,

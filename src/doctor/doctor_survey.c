@@ -120,6 +120,7 @@ void doctor_survey(struct doctor *d)
 	d->systemd = stat("/run/systemd/system", &st) == 0;
 	(void)inspect_dsp(d, d->socket);
 	if (dockerd_find(d->host, &d->dockerd, &d->dockerd_error) == 0) {
+		dockerd_read_version(d->dockerd);
 		inspect_api(d);
 		inspect_daemon_json(d);
 		if (d->dockerd->pid != 0)

@@ -22,7 +22,7 @@ struct dockerd {
 	char *config_file; /* the daemon.json that it reads; absolute */
 	bool config_named; /* by --config-file: dockerd does not start if there is no such file */
 	char *socket;      /* a unix socket of its API; NULL: none was found */
-	char version[32];  /* such as "20.10.24"; empty: unknown */
+	char version[32];  /* such as "20.10.24"; empty: unknown, or not yet read */
 	bool rootless;     /* it is not root's: only pid and arguments are reliable */
 };
 
@@ -34,6 +34,9 @@ struct dockerd {
  * caller frees ret with dockerd_free.
  */
 MUST_USE int dockerd_find(const char *host, struct dockerd **ret, struct err *e);
+
+/* Sets version by running its program, which takes 50 ms. A rootless one's stays empty. */
+void dockerd_read_version(struct dockerd *d);
 
 void dockerd_free(struct dockerd *d);
 
