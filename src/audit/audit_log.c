@@ -141,7 +141,7 @@ static int read_path(struct reading *r, const char *path, struct err *e)
 /* Reads a file and those that were rotated before it: FILE.2, FILE.1, FILE. */
 static int read_rotated(struct reading *r, const char *path, struct err *e)
 {
-	char name[PATH_ROOM];
+	char name[PATH_ROOM + 12]; /* ".4294967295" */
 	unsigned oldest = 0;
 	int rc = 0;
 
@@ -197,23 +197,60 @@ static int read_journal(struct reading *r, const char *field, struct err *e)
 	return rc;
 }
 
-/* Reads where the running dspd writes; the journal, if dspd does not answer. */
-static int read_host(struct reading *r, struct err *e)
+/* Where the audit log of this host is. */
+enum host_log { HOST_LOG_JOURNAL, HOST_LOG_JOURNAL_TEXT, HOST_LOG_FILE, HOST_LOG_OFF };
+
+/* Finds where the running dspd writes; the journal, if dspd does not answer. path is of a file. */
+static enum host_log find_host_log(char path[PATH_ROOM])
 {
 	struct err unknown;
 	json_auto_t *status = http_client_ask_dsp(
 		command_running_socket(NULL), ENDPOINT_STATUS, WAIT_MS, NULL, &unknown);
 	const json_t *audit = json_object_get(status, "audit");
 	const char *to = json_string_value(json_object_get(audit, "to"));
-	const char *path = json_string_value(json_object_get(audit, "path"));
 
-	if (to && path && strcmp(to, "file") == 0)
-		return read_rotated(r, path, e);
+	text_copy(span_of(json_string_value(json_object_get(audit, "path"))), path, PATH_ROOM);
+	if (to && path[0] && strcmp(to, "file") == 0)
+		return HOST_LOG_FILE;
 	if (to && strcmp(to, "off") == 0)
+		return HOST_LOG_OFF;
+	return to && strcmp(to, "stderr") == 0 ? HOST_LOG_JOURNAL_TEXT : HOST_LOG_JOURNAL;
+}
+
+static int read_host(struct reading *r, struct err *e)
+{
+	char path[PATH_ROOM];
+
+	switch (find_host_log(path)) {
+	case HOST_LOG_FILE:
+		return read_rotated(r, path, e);
+	case HOST_LOG_OFF:
 		return FAIL(e, 0,
 			"dspd writes no audit log: set DSP_AUDIT=/var/log/dsp/audit.jsonl in "
 			"/etc/dsp/dsp.env, then run sudo dsp reload");
-	return read_journal(r, to && strcmp(to, "stderr") == 0 ? "MESSAGE" : "DSP_RECORD", e);
+	case HOST_LOG_JOURNAL_TEXT:
+		return read_journal(r, "MESSAGE", e);
+	case HOST_LOG_JOURNAL:
+		break;
+	}
+	return read_journal(r, "DSP_RECORD", e);
+}
+
+void audit_logs_where(const struct audit_logs *logs, char *out, size_t cap)
+{
+	char path[PATH_ROOM];
+	struct line l;
+
+	line_init(&l, out, cap);
+	for (size_t i = 0; i < logs->count; i++)
+		line_add(&l, "%s%s", i > 0 ? ", " : "",
+			strcmp(logs->paths[i], "-") == 0 ? "standard input" : logs->paths[i]);
+	if (logs->count > 0)
+		return;
+	if (find_host_log(path) == HOST_LOG_FILE)
+		line_add(&l, "%s and its older files, to which dspd writes", path);
+	else
+		line_add(&l, "the journal of dsp.service");
 }
 
 int audit_logs_read(const struct audit_logs *logs, audit_log_use *use, void *context,

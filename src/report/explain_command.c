@@ -6,6 +6,7 @@
 #include "dsp/explain/explain.h"
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/file.h"
+#include "explain_line.h"
 
 enum { HEADERS_MOST = CLIENT_HEADERS_MOST };
 
@@ -15,7 +16,9 @@ struct arguments {
 	const char *user;
 	const char *body_file;
 	const char *request_file;
-	const char *as; /* a subject of the policy file */
+	const char *as;     /* a subject of the policy file */
+	const char *logged; /* a line of an audit log, its id, or "-" */
+	char *log;          /* the audit log that has it; NULL: that of this host */
 	struct sources sources;
 	bool json;
 	const char *headers[HEADERS_MOST + 1]; /* ends with NULL */
@@ -49,6 +52,9 @@ static int parse_option(struct arguments *a, int option)
 	case 'a':
 		a->as = optarg;
 		return 0;
+	case 'l':
+		a->log = optarg;
+		return 0;
 	case 'j':
 		a->json = true;
 		return 0;
@@ -60,7 +66,26 @@ static int parse_option(struct arguments *a, int option)
 static const struct option options[] = { { "body", required_argument, NULL, 'b' },
 	{ "header", required_argument, NULL, 'h' }, { "user", required_argument, NULL, 'u' },
 	{ "request", required_argument, NULL, 'r' }, { "as", required_argument, NULL, 'a' },
-	SOURCES_OPTIONS, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	{ "log", required_argument, NULL, 'l' }, SOURCES_OPTIONS,
+	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+
+/* One word: a line of an audit log, an id as "661260842fa7e-2", or "-". */
+static int parse_logged(struct arguments *a, const char *word)
+{
+	size_t n = strspn(word, "0123456789abcdef");
+	bool id = n > 0 && word[n] == '-' &&
+		word[n + 1 + strspn(word + n + 1, "0123456789")] == '\0';
+
+	if (word[0] != '{' && !id && strcmp(word, "-") != 0)
+		return command_usage("explain",
+			"%s: not the id of a line of the audit log; or write METHOD and TARGET, "
+			"such as POST /containers/web/kill",
+			word);
+	if (a->body_file || a->header_count > 0 || a->user)
+		return command_usage("explain", "a line of the audit log holds the whole request");
+	a->logged = word;
+	return 0;
+}
 
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
@@ -76,9 +101,14 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 				"--request stands alone: its file holds the whole request");
 		return 0;
 	}
+	if (argc - optind == 1)
+		return parse_logged(a, argv[optind]);
 	if (argc - optind != 2)
-		return command_usage(
-			"explain", "write METHOD and TARGET, such as POST /containers/web/kill");
+		return command_usage("explain",
+			"write METHOD and TARGET, such as POST /containers/web/kill, or the id of "
+			"a line of the audit log");
+	if (a->log)
+		return command_usage("explain", "--log is for the id of a line of that log");
 	a->method = argv[optind];
 	a->target = argv[optind + 1];
 	return 0;
@@ -125,6 +155,39 @@ static int read_and_explain(const struct arguments *a, const struct config *c)
 	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
 }
 
+static int find_logged(const struct arguments *a, const struct audit_logs *logs,
+	struct logged_decision *d, struct err *e)
+{
+	if (a->logged[0] == '{')
+		return logged_decision_parse("the line", a->logged, logs, d, e);
+	return logged_decision_find(logs, strcmp(a->logged, "-") == 0 ? NULL : a->logged, d, e);
+}
+
+/* c: NULL if the settings are broken, for the reason. */
+static int explain_logged(const struct arguments *a, const struct config *c, const char *broken)
+{
+	static char standard_input[] = "-";
+	char *path = strcmp(a->logged, "-") == 0 ? standard_input : a->log;
+	struct audit_logs logs = { .paths = &path, .count = path ? 1 : 0 };
+	struct logged_decision d;
+	char where[400];
+	struct err e;
+	int rc = find_logged(a, &logs, &d, &e);
+
+	if (rc > 0)
+		rc = logged_decision_explain(&d, c ? &c->policy : NULL, broken, a->as, a->json, &e);
+	else if (rc == 0) {
+		audit_logs_where(&logs, where, sizeof(where));
+		rc = FAIL(&e, 0, "%s has no decision%s%s; --log FILE names another audit log",
+			where, path == standard_input ? "" : " ",
+			path == standard_input ? "" : a->logged);
+	}
+	if (rc == 0 && d.others > 0)
+		(void)fprintf(stderr, "dsp explain: the first of %u decisions\n", d.others + 1);
+	logged_decision_free(&d);
+	return rc == 0 ? EXIT_FINE : fail(EXIT_FINDINGS, e.text);
+}
+
 static int run_explain(int argc, char **argv)
 {
 	struct arguments a = { .method = NULL };
@@ -134,7 +197,10 @@ static int run_explain(int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	if (config_read(&a.sources, &c, &e) != 0)
+	rc = config_read(&a.sources, &c, &e);
+	if (a.logged)
+		return explain_logged(&a, rc == 0 ? c : NULL, e.text);
+	if (rc != 0)
 		return fail(EXIT_BROKEN, e.text);
 	return read_and_explain(&a, c);
 }
@@ -142,15 +208,16 @@ static int run_explain(int argc, char **argv)
 const struct command explain_command = {
 	.name = "explain",
 	.arguments =
-		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as USER] [--policy FILE] [--env-file FILE] [--json]",
+		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as USER] [--policy FILE] [--env-file FILE] [--json] | ID|LINE|- [--log FILE] [--as USER] [--json]",
 	.run = run_explain,
 	.options = options,
-	.summary = "show how dsp parses and decides one request under the current settings",
+	.summary = "show how dsp decides a request, or why it decided one of the audit log",
 	.help = "  --body FILE      the body; without --header it is JSON, with its length\n"
 		"  --header 'K: V'  a header as the client sends it; may be repeated\n"
 		"  --user NAME      the name in the client's TLS certificate\n"
 		"  --as USER        decide as for this user of the policy file, or anonymous\n"
 		"  --request FILE   read a recorded AuthZReq instead of METHOD and TARGET\n"
+		"  --log FILE       the audit log that has ID (default: that of this host)\n"
 		"  --socket PATH    the plugin socket; its file name is the name of the plugin\n"
 		"  --policy FILE    the policy file (DSP_POLICY)\n"
 		"  --env-file FILE  read the flags from FILE, not from the environment\n"
@@ -158,5 +225,10 @@ const struct command explain_command = {
 		"  --json           print JSON\n"
 		"\n"
 		"Without --body, dsp adds Content-Length: 0, unless a --header has a length or Transfer-Encoding.\n"
-		"Status 0: allowed; 1: denied; 78: the settings are broken.\n",
+		"Status 0: allowed; 1: denied; 78: the settings are broken.\n"
+		"\n"
+		"ID is the id of a line of the audit log (the reference of a denial), LINE is a whole\n"
+		"line, - reads lines and explains the first decision: who asked for what, what decided,\n"
+		"what would allow it, how it ended, and what the settings of today decide.\n"
+		"Status 0: explained; 1: no such line, and where dsp looked for it.\n",
 };

@@ -27,6 +27,7 @@ WITHOUT_DAEMON = (
     ("check", "policy.json"), ("check", "wrong.json"), ("check",),
     ("explain", "POST", "/containers/create", "--as", "ci", "--body", "create.json", "--policy", "policy.json"),
     ("explain", "GET", "/info"), ("explain", "POST", "/containers/web/kill"),
+    ("explain", "ID", "--log", "log", "--policy", "policy.json"),
     ("test", "tests.json", "--policy", "policy.json"),
     ("who-can", "host_mounts", "--policy", "policy.json"), ("who-can", "exec"),
     ("suggest", "log"), ("suggest", "log", "--policy", "--accept", "privileged,host_mounts"),
@@ -63,6 +64,11 @@ class Place:
             for one in (("ci", "GET", "/info"), ("ci", "POST", "/containers/create", CREATE),
                         ("ci", "POST", "/containers/web/kill"), ("ci", "POST", "/containers/web/start")):
                 connection.ask(question(*one))
+        lines = []
+        while len(lines) < 2:       # The log is written a moment after the answer.
+            with open(self.path("log"), encoding="utf-8") as f:
+                lines = f.readlines()
+        self.id = json.loads(lines[1])["id"]
 
     def path(self, name):
         return os.path.join(self.where, name)
@@ -76,7 +82,7 @@ class Place:
         """A call's command line."""
         own = ("policy.json", "wrong.json", "tests.json", "create.json", "log", "made.json")
         more = ("--socket", self.server.socket) if call in WITH_DAEMON else ()
-        return [dsp.DSP, *(self.path(w) if w in own else w for w in call), *more]
+        return [dsp.DSP, *(self.path(w) if w in own else self.id if w == "ID" else w for w in call), *more]
 
     def run(self, call, *more, stdout=subprocess.PIPE):
         with open(self.path("word"), "rb") as word:

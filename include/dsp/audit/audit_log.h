@@ -34,4 +34,7 @@ typedef int audit_log_use(void *context, struct audit_entry *entry, struct err *
 MUST_USE int audit_logs_read(const struct audit_logs *logs, audit_log_use *use, void *context,
 	unsigned *truncated, struct err *e);
 
+/* Writes which logs these are: "the journal of dsp.service", or the names of files. */
+void audit_logs_where(const struct audit_logs *logs, char *out, size_t cap);
+
 #endif
