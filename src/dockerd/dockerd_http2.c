@@ -2,70 +2,38 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "dsp/core/base/mem.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/base/text.h"
+#include "dsp/dockerd/systemd_units.h"
 #include "dsp/host/listening_sockets.h"
-#include "dsp/system/clock.h"
 #include "dsp/system/file.h"
 #include "dsp/system/unix_socket.h"
+#include "http2_probe.h"
 
 #define USUAL_SOCKET "/run/docker.sock"
 
-enum { PREFACE_MS = 2000, FRAME_HEAD = 9, FRAME_SETTINGS = 4, PATHS_MOST = 16 };
+enum { PATHS_MOST = 16 };
 
 /* --- one listener ------------------------------------------------------------------------------*/
 
-/* Waits until fd is ready for events. False: not before `until`. */
-static bool wait_ready(int fd, short events, uint64_t until)
+static void try_listener(struct dockerd_http2 *h, int fd, const char *name, int (*probe)(int fd))
 {
-	struct pollfd p = { .fd = fd, .events = events };
-	uint64_t now = clock_now();
+	int rc = -1;
 
-	return now < until && poll(&p, 1, (int)(until - now)) == 1;
-}
-
-/* 1: the peer answers in HTTP/2; 0: in another way, or by closing; -1: not in time. */
-static int send_preface(int fd)
-{
-	/* The preface, and an empty frame SETTINGS. */
-	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
-	uint64_t until = clock_now() + PREFACE_MS;
-	unsigned char head[FRAME_HEAD] = { 0 };
-	size_t n = 0;
-
-	if (!wait_ready(fd, POLLOUT, until) ||
-		send(fd, preface, sizeof(preface), MSG_NOSIGNAL) != (ssize_t)sizeof(preface))
-		return -1;
-	while (n < sizeof(head)) {
-		ssize_t got;
-
-		if (!wait_ready(fd, POLLIN, until))
-			return -1;
-		got = recv(fd, head + n, sizeof(head) - n, 0);
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (got <= 0)
-			return 0;
-		n += (size_t)got;
+	if (fd >= 0) {
+		rc = probe(fd);
+		(void)close(fd);
 	}
-	return head[3] == FRAME_SETTINGS && head[0] == 0;
-}
-
-static void try_listener(struct dockerd_http2 *h, int fd, const char *name)
-{
-	int rc;
-
-	if (fd < 0)
-		return;
-	rc = send_preface(fd);
-	(void)close(fd);
 	h->tried += rc >= 0;
+	if (rc < 0 && h->silent++ == 0)
+		text_copy(span_of(name), h->silent_at, sizeof(h->silent_at));
 	if (rc == 1 && h->served++ == 0)
 		text_copy(span_of(name), h->served_at, sizeof(h->served_at));
 }
@@ -86,7 +54,7 @@ static int connect_tcp(const char *address)
 	name = (struct span){ address, (size_t)(colon - address) };
 	if (name.n >= 2 && name.s[0] == '[' && name.s[name.n - 1] == ']')
 		name = (struct span){ name.s + 1, name.n - 2 };
-	if (name.n == 0 || span_equal(name, SPAN("0.0.0.0")))
+	if (name.n == 0 || span_equal(name, SPAN("0.0.0.0")) || span_equal(name, SPAN("localhost")))
 		name = SPAN("127.0.0.1");
 	text_copy(name, host, sizeof(host));
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
@@ -106,6 +74,7 @@ static int connect_tcp(const char *address)
 
 struct listeners {
 	struct dockerd_http2 *result;
+	bool tls;                    /* TCP listeners speak it */
 	char paths[PATHS_MOST][128]; /* that were tried; a socket may be named twice */
 	size_t count;
 };
@@ -118,25 +87,28 @@ static void try_unix(struct listeners *l, const char *path)
 	}
 	if (l->count < PATHS_MOST)
 		text_copy(span_of(path), l->paths[l->count++], sizeof(l->paths[0]));
-	try_listener(l->result, unix_socket_connect(path), path);
+	try_listener(l->result, unix_socket_connect(path), path, http2_probe_plain);
 }
 
 static void try_tcp(void *ctx, const char *address)
 {
 	struct listeners *l = ctx;
 
-	try_listener(l->result, connect_tcp(address), address);
+	try_listener(l->result, connect_tcp(address), address,
+		l->tls ? http2_probe_tls : http2_probe_plain);
 }
 
 /* A value of --host, or of the list "hosts". */
-static void try_host(struct listeners *l, const char *host, bool tls)
+static void try_host(struct listeners *l, const char *host)
 {
 	struct span text = span_of(host);
 
 	if (span_starts(text, SPAN("unix://")))
 		try_unix(l, host + strlen("unix://"));
-	else if (span_starts(text, SPAN("tcp://")) && !tls)
+	else if (span_starts(text, SPAN("tcp://")))
 		try_tcp(l, host + strlen("tcp://"));
+	else if (text.n > 0 && !strstr(host, "://"))
+		try_tcp(l, host); /* moby opts/hosts.go */
 }
 
 /* Whether dockerd's TCP listeners speak TLS. */
@@ -158,8 +130,7 @@ static bool has_tls(const struct dockerd *d, const json_t *file)
 void dockerd_http2_inspect(const struct dockerd *d, const json_t *file, struct dockerd_http2 *ret)
 {
 	const json_t *hosts = json_object_get(file, "hosts");
-	struct listeners l = { .result = ret };
-	bool tls = has_tls(d, file);
+	struct listeners l = { .result = ret, .tls = has_tls(d, file) };
 	char value[512] = "";
 	const char *host;
 	size_t at = 0;
@@ -172,12 +143,81 @@ void dockerd_http2_inspect(const struct dockerd *d, const json_t *file, struct d
 	if (listening_sockets_has(d->pid, USUAL_SOCKET) == 1)
 		try_unix(&l, USUAL_SOCKET);
 	while ((host = dockerd_options_next(d, "host", &at)) != NULL)
-		try_host(&l, host, tls);
+		try_host(&l, host);
 	for (size_t i = 0; i < json_array_size(hosts); i++) {
 		host = json_string_value(json_array_get(hosts, i));
 		if (host)
-			try_host(&l, host, tls);
+			try_host(&l, host);
 	}
-	if (!tls)
-		listening_sockets_tcp(d->pid, 1, try_tcp, &l);
+	listening_sockets_tcp(d->pid, 1, try_tcp, &l);
+}
+
+/* --- what it comes to --------------------------------------------------------------------------*/
+
+enum buildkit dockerd_http2_judge(const struct dockerd *d, const struct dockerd_http2 *h)
+{
+	enum { UNASKED = 290200 };
+	long version = dockerd_version(d);
+
+	if (version > 0 && version < UNASKED)
+		return BUILDKIT_ASKED;
+	if (h->served > 0)
+		return BUILDKIT_UNASKED;
+	if (h->off || (h->tried > 0 && h->silent == 0))
+		return BUILDKIT_ASKED;
+	return version > 0 ? BUILDKIT_UNASKED : BUILDKIT_UNKNOWN;
+}
+
+/* What dockerd read of daemon.json; NULL: dsp cannot. */
+static json_t *read_file(const char *path)
+{
+	enum { MOST = 1 << 20 };
+	AUTO_MEM char *text = NULL;
+	struct stat st;
+	struct err e;
+	size_t len;
+
+	/* Reading a pipe would wait. */
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+		file_read(path, MOST, &text, &len, &e) != 0)
+		return NULL;
+	return json_loadb(text, len, 0, NULL);
+}
+
+/* Whether docker.service turns HTTP/2 off. */
+static bool unit_turns_off(void)
+{
+	struct unit *units = mem_array(UNIT_COUNT, sizeof(*units));
+	bool off;
+
+	if (!units)
+		return false;
+	systemd_units_read(units, access("/run/systemd/system", F_OK) == 0);
+	off = strstr(units[UNIT_DOCKER].environment, HTTP2_OFF) != NULL;
+	mem_free(units);
+	return off;
+}
+
+enum buildkit dockerd_http2_find(const char *host, char *version, size_t cap)
+{
+	struct dockerd_http2 h = { .tried = 0 };
+	struct dockerd *d;
+	enum buildkit ret;
+	struct err e;
+
+	version[0] = '\0';
+	if (dockerd_find(host, &d, &e) != 0)
+		return BUILDKIT_UNKNOWN;
+	dockerd_read_version(d);
+	text_copy(span_of(d->version), version, cap);
+	if (d->pid != 0) {
+		json_auto_t *file = read_file(d->config_file);
+
+		dockerd_http2_inspect(d, file, &h);
+	} else {
+		h.off = unit_turns_off();
+	}
+	ret = dockerd_http2_judge(d, &h);
+	dockerd_free(d);
+	return ret;
 }

@@ -60,13 +60,12 @@ void doctor_check_bodies(const struct doctor *d, struct check_result *result)
 /* Whether the settings close a power that BuildKit gives a client over HTTP/2. */
 static bool closes_buildkit(const struct doctor *d)
 {
-	static const enum power powers[] = { POWER_BUILD, POWER_BUILD_OPTIONS, POWER_TAG,
-		POWER_IMAGE_EXPORT, POWER_PRUNE };
 	struct subject anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
 	struct escalation found;
 
-	for (size_t i = 0; i < sizeof(powers) / sizeof(powers[0]); i++) {
-		if (!escalation_find(&d->config->policy, &anyone, powers[i], &found))
+	for (size_t i = 0; i < POWER_COUNT; i++) {
+		if (escalation_buildkit_gives((enum power)i) &&
+			!escalation_find(&d->config->policy, &anyone, (enum power)i, &found))
 			return true;
 	}
 	return false;
@@ -98,23 +97,23 @@ static void report_http2(const struct doctor *d, struct check_result *result)
 
 void doctor_check_grpc(const struct doctor *d, struct check_result *result)
 {
-	enum { UNASKED = 290200 };
-	long version = dockerd_version(d->dockerd);
+	bool asked = dockerd_http2_judge(d->dockerd, &d->http2) == BUILDKIT_ASKED;
 
-	if (version > 0 && version < UNASKED)
+	if (d->http2.served > 0 && !asked)
+		report_http2(d, result);
+	else if (!asked)
+		check_result_add(result, CHECK_UNKNOWN,
+			"cannot find out whether dockerd serves HTTP/2%s%s, over which dockerd 29.2 and "
+			"later ask no plugin about builds",
+			d->http2.silent > 0 ? " on " : "", d->http2.silent_at);
+	else if (d->http2.off)
+		check_result_add(
+			result, CHECK_OK, "its environment turns HTTP/2 off (" HTTP2_OFF ")");
+	else if (d->http2.tried > 0 && d->http2.served == 0)
+		check_result_add(result, CHECK_OK, "dockerd accepts no HTTP/2");
+	else
 		check_result_add(
 			result, CHECK_OK, "%s asks about every build", d->dockerd->version);
-	else if (d->http2.served > 0)
-		report_http2(d, result);
-	else if (d->http2.tried > 0)
-		check_result_add(result, CHECK_OK, "dockerd does not serve HTTP/2 (%s)",
-			d->http2.off ? HTTP2_VARIABLE "=" HTTP2_OFF : "by an HTTP/2 preface");
-	else if (d->http2.off)
-		check_result_add(result, CHECK_OK, "its environment turns HTTP/2 off");
-	else
-		check_result_add(result, CHECK_UNKNOWN,
-			"cannot find out whether dockerd serves HTTP/2, over which dockerd 29.2 and "
-			"later ask no plugin about builds");
 }
 
 /* --- listeners ---------------------------------------------------------------------------------*/

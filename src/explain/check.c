@@ -9,6 +9,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/core/policy/message.h"
+#include "dsp/dockerd/dockerd_http2.h"
 #include "dsp/host/mount_lookup.h"
 
 enum { NAMED = 4 }; /* subjects in one line; the others are counted */
@@ -26,8 +27,11 @@ struct survey {
 	struct way *ways;
 	size_t count;
 	size_t room;
-	bool lost;      /* memory ran out */
-	json_t *direct; /* ways to root on the host, one for each subject; NULL: not wanted */
+	bool lost; /* memory ran out */
+	enum buildkit buildkit;
+	char dockerd[32];     /* its version; empty: unknown */
+	char over_http2[400]; /* what buildkit comes to; empty: nothing */
+	json_t *direct;       /* ways to root on the host, one for each subject; NULL: not wanted */
 	json_t *through_others; /* ways through what containers and images hold already */
 };
 
@@ -60,6 +64,22 @@ static void add_json(struct survey *s, enum power p, size_t id, const struct esc
 			found->route ? found->route->name : "unknown", "closed_by",
 			found->decision.rule ? NULL : info->flag, "what", info->escalation, "why",
 			why, "text", text));
+}
+
+/* BuildKit over HTTP/2, which no flag and no rule closes. */
+static void survey_buildkit(struct survey *s, const struct sources *sources)
+{
+	/* Files that are named are perhaps for another host. */
+	if (!sources->policy && !sources->env_file)
+		s->buildkit = dockerd_http2_find(NULL, s->dockerd, sizeof(s->dockerd));
+	escalation_buildkit_write(s->buildkit, s->dockerd, s->over_http2, sizeof(s->over_http2));
+	if (s->direct && s->buildkit == BUILDKIT_UNASKED)
+		(void)json_array_append_new(s->direct,
+			json_pack("{s:s, s:s, s:s, s:s, s:n, s:s, s:s, s:s}", "power",
+				power_info(POWER_BUILD_OPTIONS)->name, "root",
+				root_name(ROOT_DIRECT), "subject", "everyone", "operation", "grpc",
+				"closed_by", "what", "reach BuildKit over HTTP/2", "why",
+				"dockerd asks no plugin about it", "text", s->over_http2));
 }
 
 /* Finds or adds a way to the power surveyed last; NULL: out of memory. */
@@ -136,7 +156,7 @@ static bool is_direct(const struct way *way)
 
 static size_t count_direct(const struct survey *s)
 {
-	size_t n = 0;
+	size_t n = s->buildkit == BUILDKIT_UNASKED;
 
 	for (size_t i = 0; i < s->count; i++)
 		n += is_direct(&s->ways[i]);
@@ -159,6 +179,10 @@ static void print_direct(const struct survey *s)
 		return;
 	}
 	output_wrapped(0, "Direct ways to root on the host that stay open:");
+	if (s->buildkit == BUILDKIT_UNASKED) {
+		(void)printf("  ");
+		output_wrapped(4, s->over_http2);
+	}
 	for (size_t i = 0; i < s->count; i++) {
 		if (is_direct(&s->ways[i]))
 			print_way(s, &s->ways[i]);
@@ -178,7 +202,7 @@ static void print_through_others(const struct survey *s)
 	char text[1200];
 	struct line l;
 
-	if (count_direct(s) == s->count)
+	if (count_direct(s) == s->count + (s->buildkit == BUILDKIT_UNASKED))
 		return;
 	line_init(&l, text, sizeof(text));
 	for (size_t i = 0; i < s->count; i++) {
@@ -210,11 +234,12 @@ static void print_json(const struct survey *s, const char *broken)
 {
 	const struct config *c = s->config;
 	json_t *findings = json_array();
-	json_auto_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O}", "errors",
+	json_auto_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O, s:{s:s, s:s?, s:s}}", "errors",
 		broken ? json_pack("[s]", broken) : json_array(), "findings", findings, "profile",
 		c && !broken ? profile_info(c->policy.profile)->name : NULL, "notices",
 		c ? c->settings.notices : NULL, "escapes", s->direct, "through_others",
-		s->through_others);
+		s->through_others, "buildkit", "state", escalation_buildkit_name(s->buildkit),
+		"dockerd", s->dockerd[0] != '\0' ? s->dockerd : NULL, "text", s->over_http2);
 
 	if (c) {
 		add_findings_json(findings, &c->env_findings);
@@ -264,6 +289,8 @@ static void print_text(const struct survey *s, const char *broken)
 	output_wrapped(0, text);
 	print_direct(s);
 	print_through_others(s);
+	if (s->buildkit == BUILDKIT_UNKNOWN)
+		output_wrapped(0, s->over_http2);
 }
 
 /* --- mounts of allow rules that are links on this host -----------------------------------------*/
@@ -353,6 +380,8 @@ static int check(struct survey *s, const struct arguments *a, const char *broken
 		survey_power(s, (enum power)i);
 	if (s->lost)
 		broken = "no memory";
+	if (!broken)
+		survey_buildkit(s, &a->sources);
 	if (a->json)
 		print_json(s, broken);
 	else
@@ -398,6 +427,10 @@ const struct command check_command = {
 		"  --fail-on escape  return status 1 if a direct way to root stays open\n"
 		"  --json            print JSON\n"
 		"  --env-file FILE   read the flags from FILE, not from the environment\n"
+		"\n"
+		"Without POLICY and --env-file it also looks, as root, at this host's dockerd, and lists\n"
+		"BuildKit over HTTP/2 where dockerd 29.2 or later serves that: no plugin is asked there.\n"
+		"Elsewhere that is unknown, and changes no status.\n"
 		"\n"
 		"Status 0: the settings are valid; 1: a finding in the settings or the policy file, or\n"
 		"what --fail-on names.\n",

@@ -8,6 +8,8 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/reference.h"
 #include "dsp/core/policy/access_query.h"
+#include "dsp/core/policy/escalation.h"
+#include "dsp/dockerd/dockerd_http2.h"
 #include "dsp/explain/simulate.h"
 
 struct arguments {
@@ -25,6 +27,9 @@ struct question {
 	json_t *list;
 	bool any;     /* at least one user may */
 	bool carried; /* some operation can be asked for it */
+	enum buildkit buildkit;
+	char over_http2
+		[400]; /* that no rule closes it over HTTP/2; empty: it is closed, or not meant */
 };
 
 /* --- the detail ------------------------------------------------------------------------*/
@@ -258,6 +263,39 @@ static void query_operations(struct question *q)
 		query_operation(q, NULL, 0);
 }
 
+/* Whether BuildKit gives what is in question. */
+static bool is_of_buildkit(const struct question *q)
+{
+	size_t count;
+	const struct route *route = route_rows(&count);
+
+	if (q->query.power != POWER_COUNT)
+		return escalation_buildkit_gives(q->query.power);
+	for (; count > 0; count--, route++) {
+		for (size_t i = 0; span_equal(q->operation, span_of(route->name)) &&
+			i < ROUTE_POWERS_MOST && route->powers[i] != POWER_COUNT;
+			i++) {
+			if (route->powers[i] != POWER_PRUNE &&
+				escalation_buildkit_gives(route->powers[i]))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Over HTTP/2 a client may reach BuildKit, whatever the answers say. */
+static void query_buildkit(struct question *q, const struct sources *sources)
+{
+	char version[32] = "";
+
+	q->buildkit = BUILDKIT_ASKED;
+	if (is_of_buildkit(q))
+		q->buildkit = sources->policy || sources->env_file
+			? BUILDKIT_UNKNOWN
+			: dockerd_http2_find(NULL, version, sizeof(version));
+	escalation_buildkit_write(q->buildkit, version, q->over_http2, sizeof(q->over_http2));
+}
+
 static void print_lines(const json_t *list, bool allowed)
 {
 	size_t i;
@@ -281,12 +319,16 @@ static void print_lines(const json_t *list, bool allowed)
 static int show(struct question *q, bool json)
 {
 	if (json) {
-		json_auto_t *o = json_pack("{s:b, s:O}", "allowed", q->any, "answers", q->list);
+		json_auto_t *o = json_pack("{s:b, s:O, s:{s:s, s:s}}", "allowed", q->any, "answers",
+			q->list, "buildkit", "state", escalation_buildkit_name(q->buildkit), "text",
+			q->over_http2);
 
 		output_json(o);
 	} else {
 		print_lines(q->list, true);
 		print_lines(q->list, false);
+		if (q->over_http2[0] != '\0')
+			output_wrapped(0, q->over_http2);
 	}
 	return q->any ? EXIT_FINE : EXIT_FINDINGS;
 }
@@ -347,6 +389,7 @@ static int answer(struct question *q, const struct arguments *a)
 		rc = command_usage("who-can", "%s", e.text);
 	} else {
 		query_operations(q);
+		query_buildkit(q, &a->sources);
 		rc = q->carried ? show(q, a->json)
 				: command_usage("who-can", "no request can ask for %s with %s",
 					  a->what, a->on);

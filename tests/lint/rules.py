@@ -13,7 +13,8 @@ import sys
 FLOORS = [
     ["report"],
     ["cli", "doctor", "learn"],
-    ["dockerd", "explain"],
+    ["explain"],
+    ["dockerd"],
     ["daemon"],
     ["audit"],
     ["config", "core/record"],

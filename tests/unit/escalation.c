@@ -55,6 +55,22 @@ static void profiles(void **state)
 	assert_true(count_direct("DSP_PROFILE=tecnativa\nCONTAINERS=1\nPOST=1") > 5);
 }
 
+static void buildkit(void **state)
+{
+	char text[400];
+
+	(void)state;
+	assert_true(escalation_buildkit_gives(POWER_TAG));
+	assert_false(escalation_buildkit_gives(POWER_CREATE));
+	escalation_buildkit_write(BUILDKIT_ASKED, "29.7.2", text, sizeof(text));
+	assert_string_equal(text, "");
+	escalation_buildkit_write(BUILDKIT_UNASKED, "29.7.2", text, sizeof(text));
+	assert_non_null(strstr(text, "HTTP/2: dockerd 29.7.2 asks no plugin"));
+	assert_non_null(strstr(text, "dsp enable --http1 --restart closes that"));
+	escalation_buildkit_write(BUILDKIT_UNKNOWN, "", text, sizeof(text));
+	assert_non_null(strstr(text, "dockerd 29.2 and later ask no plugin"));
+}
+
 /* Each direct power that hardened closes is open again with its flag, where that can be used. */
 static void each_flag(void **state)
 {
@@ -150,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(profiles),
+		cmocka_unit_test(buildkit),
 		cmocka_unit_test(each_flag),
 		cmocka_unit_test(what_it_takes),
 		cmocka_unit_test(reasons),

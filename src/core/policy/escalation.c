@@ -329,3 +329,39 @@ void escalation_write(const struct policy *policy, enum power p, const struct es
 		found->item->below && found->item->text.n > 1 ? "/" : "",
 		found->item->below ? "**" : "", how ? ": " : "", how ? how : "");
 }
+
+/* --- BuildKit over HTTP/2 ----------------------------------------------------------------------*/
+
+#define CLOSES_HTTP2 "dsp enable --http1 --restart closes that"
+
+const char *escalation_buildkit_name(enum buildkit b)
+{
+	static const char *const names[] = { "unknown", "unasked", "asked" };
+
+	return names[b];
+}
+
+bool escalation_buildkit_gives(enum power p)
+{
+	return p == POWER_BUILD || p == POWER_BUILD_OPTIONS || p == POWER_TAG ||
+		p == POWER_IMAGE_EXPORT || p == POWER_PRUNE;
+}
+
+void escalation_buildkit_write(enum buildkit b, const char *version, char *out, size_t cap)
+{
+	static const char what[] =
+		"build with the host's network, overwrite any image name, and read any image";
+	struct line l;
+
+	line_init(&l, out, cap);
+	if (b == BUILDKIT_UNASKED)
+		line_add(&l,
+			"every client of Docker's socket can %s, by BuildKit over HTTP/2: dockerd %s "
+			"asks no plugin about it; " CLOSES_HTTP2,
+			what, version[0] != '\0' ? version : "here");
+	else if (b == BUILDKIT_UNKNOWN)
+		line_add(&l,
+			"dockerd 29.2 and later ask no plugin about BuildKit over HTTP/2: every client "
+			"of Docker's socket can %s there; " CLOSES_HTTP2,
+			what);
+}

@@ -43,6 +43,24 @@ void escalation_write(const struct policy *policy, enum power p, const struct es
  */
 const char *escalation_of_item(enum list_kind k, const struct pattern *p, size_t subject);
 
+/*
+ * Whether a client reaches BuildKit without a request that dockerd asks a plugin about: over
+ * HTTP/2, which dockerd 29.2 and later serve. What a policy closes does not matter there.
+ */
+enum buildkit { BUILDKIT_UNKNOWN, BUILDKIT_UNASKED, BUILDKIT_ASKED };
+
+/* "unknown", "unasked", "asked" */
+const char *escalation_buildkit_name(enum buildkit b);
+
+/* Whether BuildKit gives a client this power. */
+bool escalation_buildkit_gives(enum power p);
+
+/*
+ * Writes who can do what by that, and how to close it; "": BUILDKIT_ASKED. version: of dockerd,
+ * such as "29.7.2"; empty: unknown.
+ */
+void escalation_buildkit_write(enum buildkit b, const char *version, char *out, size_t cap);
+
 /* Whether a request of this route can ask for p; ret: the powers that it then asks for at least. */
 bool escalation_can_ask(const struct route *route, enum power p, struct powerset *ret);
 
