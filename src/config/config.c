@@ -32,11 +32,20 @@ static const char *variable(char *const *environment, const char *name)
 	return NULL;
 }
 
+static int copy_loaded(struct span loaded, char **text, size_t *len, struct err *e)
+{
+	*text = mem_copy(loaded.s ? loaded.s : "", loaded.n);
+	*len = loaded.n;
+	return *text ? 0 : FAIL(e, ENOMEM, "the settings");
+}
+
 /* Settings in force must be in files that no other user can write. */
 static int read_env_file(const struct sources *sources, char **text, size_t *len, struct err *e)
 {
 	struct file_text read;
 
+	if (sources->loaded && sources->loaded->has_env_file)
+		return copy_loaded(sources->loaded->env_file, text, len, e);
 	if (!sources->in_force)
 		return file_read(sources->env_file, ENV_FILE_MOST, text, len, e);
 	if (trusted_file_read(sources->env_file, ENV_FILE_MOST, &read, e) != 0)
@@ -46,8 +55,7 @@ static int read_env_file(const struct sources *sources, char **text, size_t *len
 	return 0;
 }
 
-static int read_settings(
-	struct config *c, const struct sources *sources, char **text, struct err *e)
+static int read_settings(struct config *c, const struct sources *sources, struct err *e)
 {
 	char *const *environment = sources->environment ? sources->environment : environ;
 	struct settings *s = &c->settings;
@@ -65,10 +73,10 @@ static int read_settings(
 		return -1;
 	if (!env_file)
 		return 0;
-	if (read_env_file(sources, text, &len, e) != 0)
-		return -1;
 	c->env_findings.file = env_file;
-	c->env_findings.text = (struct span){ *text, len };
+	if (read_env_file(sources, &c->env_text, &len, e) != 0)
+		return -1;
+	c->env_findings.text = (struct span){ c->env_text, len };
 	digest_write(c->env_findings.text, c->env_digest);
 	return env_file_parse(s, &c->env_findings, e);
 }
@@ -88,17 +96,34 @@ bool sources_parse(struct sources *s, int option, const char *value)
 	return true;
 }
 
-/* The socket's path as it is from "/": its directory is one of those that keep dsp in force. */
-static const char *from_root(const char *socket, char *out, size_t cap)
+const char *config_absolute(const char *path, char *out, size_t cap)
 {
 	char directory[512];
 	struct line l;
 
-	if (socket[0] == '/' || !getcwd(directory, sizeof(directory)))
-		return socket;
+	if (path[0] == '/' || !getcwd(directory, sizeof(directory)))
+		return path;
 	line_init(&l, out, cap);
-	line_add(&l, "%s/%s", directory, socket);
+	line_add(&l, "%s/%s", directory, path);
 	return out;
+}
+
+bool config_is_setting(struct span name)
+{
+	return flag_find(name) < FLAG_COUNT || span_starts(name, SPAN("DSP_")) ||
+		span_starts(name, SPAN("ALLOW_"));
+}
+
+const char *config_flag_source(const struct config *c, size_t flag)
+{
+	struct span value = c->settings.given[flag];
+
+	if (value.n == 0)
+		return "policy file";
+	return c->env_text && value.s >= c->env_text &&
+			value.s < c->env_text + c->env_findings.text.n
+		? "env file"
+		: "environment";
 }
 
 static const char *word_of(enum setting s)
@@ -135,15 +160,20 @@ static void merge(struct config *c, const struct policy_file *f)
 		s->mode = f->mode;
 }
 
-static int read_policy(struct config *c, const char *path, struct err *e)
+static int read_policy(
+	struct config *c, const char *path, const struct loaded_texts *loaded, struct err *e)
 {
 	struct policy_file file;
-	struct file_text read;
+	struct file_text read = { .text = NULL };
 
-	if (trusted_file_read(path, POLICY_FILE_MOST, &read, e) != 0)
-		return -1;
-	c->policy_text = read.text;
 	c->findings.file = path;
+	if (loaded && loaded->has_policy) {
+		if (copy_loaded(loaded->policy, &read.text, &read.n, e) != 0)
+			return -1;
+	} else if (trusted_file_read(path, POLICY_FILE_MOST, &read, e) != 0) {
+		return -1;
+	}
+	c->policy_text = read.text;
 	c->findings.text = (struct span){ read.text, read.n };
 	digest_write(c->findings.text, c->digest);
 	if (policy_file_parse(&file, &c->findings) == 0)
@@ -186,18 +216,17 @@ static int check_socket(const struct config *c, const struct sources *sources, s
 		sources->socket ? "--socket" : "DSP_SOCKET", given, sources->inherited);
 }
 
-static int read_all_sources(
-	struct config *c, const struct sources *sources, char **text, struct err *e)
+static int read_all_sources(struct config *c, const struct sources *sources, struct err *e)
 {
 	const char *policy = sources->policy;
-	int rc = read_settings(c, sources, text, e);
+	int rc = read_settings(c, sources, e);
 
 	choose_socket(c, sources);
 	if (rc != 0 || check_socket(c, sources, e) != 0)
 		return -1;
 	if (!policy && c->settings.policy[0])
 		policy = c->settings.policy;
-	return policy ? read_policy(c, policy, e) : 0;
+	return policy ? read_policy(c, policy, sources->loaded, e) : 0;
 }
 
 /* dockerd's data directory is what daemon.json says, where DSP_DATA_ROOT does not. */
@@ -228,7 +257,6 @@ static void choose_data_root(struct settings *s)
 int config_read(const struct sources *sources, struct config **ret, struct err *e)
 {
 	struct config *c = mem_array(1, sizeof(*c));
-	AUTO_MEM char *text = NULL;
 	char absolute[1024];
 
 	*ret = c;
@@ -239,12 +267,16 @@ int config_read(const struct sources *sources, struct config **ret, struct err *
 	c->settings.deny_when_broken = sources->managed;
 	memcpy(c->digest, "-", sizeof("-"));
 	memcpy(c->env_digest, "-", sizeof("-"));
-	if (read_all_sources(c, sources, &text, e) != 0)
+	if (read_all_sources(c, sources, e) != 0)
 		return -1;
 	settings_finish(&c->settings);
-	choose_data_root(&c->settings);
-	policy_compile(&c->settings, from_root(c->socket, absolute, sizeof(absolute)), c->rules,
-		&c->policy);
+	if (sources->loaded && sources->loaded->data_root)
+		text_copy(span_of(sources->loaded->data_root), c->settings.data_root,
+			sizeof(c->settings.data_root));
+	else
+		choose_data_root(&c->settings);
+	policy_compile(&c->settings, config_absolute(c->socket, absolute, sizeof(absolute)),
+		c->rules, &c->policy);
 	settings_review(&c->settings, &c->policy);
 	c->policy.mounts_invisible = sources->managed;
 	return review(c, e);
@@ -257,6 +289,7 @@ void config_free(struct config *c)
 	findings_free(&c->findings);
 	findings_free(&c->env_findings);
 	rules_free(c->rules);
+	mem_free(c->env_text);
 	mem_free(c->policy_text);
 	mem_free(c);
 }

@@ -9,6 +9,7 @@
 #include "dsp/protocol/protocol.h"
 #include "metrics_text.h"
 #include "service.h"
+#include "settings_reply.h"
 #include "status.h"
 
 /* --- dockerd's ---------------------------------------------------------------------------------*/
@@ -85,6 +86,14 @@ static enum answer show_status(void *ctx, struct call *call)
 	return ANSWER_NOW;
 }
 
+static enum answer show_settings(void *ctx, struct call *call)
+{
+	const struct service *service = ctx;
+
+	reply_text(&call->reply, settings_reply_write(service->snapshot));
+	return ANSWER_NOW;
+}
+
 static enum answer reload(void *ctx, struct call *call)
 {
 	const struct service *service = ctx;
@@ -133,6 +142,7 @@ static const struct endpoint endpoints[] = {
 	{ ENDPOINT_RESPONSE, 0, record_response, parse_response, drop_response, NULL },
 	{ ENDPOINT_ACTIVATE, 0, activate, NULL, NULL, NULL },
 	{ ENDPOINT_STATUS, 0, show_status, NULL, NULL, NULL },
+	{ ENDPOINT_SETTINGS, 0, show_settings, NULL, NULL, NULL },
 	{ ENDPOINT_RELOAD, 0, reload, NULL, NULL, NULL },
 	{ ENDPOINT_METRICS, 0, show_open_metrics, NULL, NULL, NULL },
 	{ ENDPOINT_METRICS_TEXT, 0, show_text_metrics, NULL, NULL, NULL },

@@ -1,13 +1,16 @@
 #include "snapshot.h"
 
 #include "dsp/core/base/mem.h"
+#include "dsp/system/clock.h"
 
 struct snapshot *snapshot_new(struct config *config)
 {
 	struct snapshot *s = mem_alloc(sizeof(*s));
 
 	if (s)
-		*s = (struct snapshot){ .config = config, .generation = 1, .holders = 1 };
+		*s = (struct snapshot){
+			.config = config, .generation = 1, .since_us = clock_date_us(), .holders = 1
+		};
 	return s;
 }
 

@@ -5,11 +5,14 @@
 #ifndef DSP_SNAPSHOT_H
 #define DSP_SNAPSHOT_H
 
+#include <stdint.h>
+
 #include "dsp/config/config.h"
 
 struct snapshot {
 	struct config *config; /* owned */
 	unsigned generation;   /* 1 at the start; one more with each reload */
+	uint64_t since_us;     /* when it was made, since 1970 */
 	unsigned holders;
 };
 

@@ -34,7 +34,8 @@ static bool is_lookup_process(pid_t pid)
 		span_starts((struct span){ text, n }, SPAN("dsp-lookups"));
 }
 
-pid_t dsp_process_next(pid_t after)
+/* The process with the lowest number above `after` that passes the test; 0: none. */
+static pid_t find_next(pid_t after, bool (*passes)(pid_t pid))
 {
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
@@ -44,13 +45,32 @@ pid_t dsp_process_next(pid_t after)
 	while (proc && (entry = readdir(proc)) != NULL) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (pid > after && (next == 0 || pid < next) && is_dspd(pid) &&
-			!is_lookup_process(pid))
+		if (pid > after && (next == 0 || pid < next) && passes(pid))
 			next = pid;
 	}
 	if (proc)
 		(void)closedir(proc);
 	return next;
+}
+
+static bool is_main_process(pid_t pid)
+{
+	return is_dspd(pid) && !is_lookup_process(pid);
+}
+
+static bool has_name(pid_t pid)
+{
+	return proc_file_is_program(pid, "dspd");
+}
+
+pid_t dsp_process_next(pid_t after)
+{
+	return find_next(after, is_main_process);
+}
+
+bool dsp_process_any(void)
+{
+	return find_next(0, has_name) != 0;
 }
 
 /* --- its arguments and variables ---------------------------------------------------------------*/

@@ -3,13 +3,13 @@
 #include <stdio.h>
 
 #include "dsp/config/command.h"
-#include "dsp/config/config.h"
 #include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/core/policy/message.h"
 #include "dsp/dockerd/dockerd_http2.h"
+#include "dsp/dockerd/installed_settings.h"
 #include "dsp/host/mount_lookup.h"
 
 enum { NAMED = 4 }; /* subjects in one line; the others are counted */
@@ -23,7 +23,8 @@ struct way {
 };
 
 struct survey {
-	const struct config *config;
+	struct config *config; /* NULL: out of memory */
+	const char *broken;    /* why dspd cannot use them; NULL: they are valid */
 	struct way *ways;
 	size_t count;
 	size_t room;
@@ -67,10 +68,10 @@ static void add_json(struct survey *s, enum power p, size_t id, const struct esc
 }
 
 /* BuildKit over HTTP/2, which no flag and no rule closes. */
-static void survey_buildkit(struct survey *s, const struct sources *sources)
+static void survey_buildkit(struct survey *s, const struct settings_choice *choice)
 {
 	/* Files that are named are perhaps for another host. */
-	if (!sources->policy && !sources->env_file)
+	if (!choice->no_config && !choice->sources.policy && !choice->sources.env_file)
 		s->buildkit = dockerd_http2_find(NULL, s->dockerd, sizeof(s->dockerd));
 	escalation_buildkit_write(s->buildkit, s->dockerd, s->over_http2, sizeof(s->over_http2));
 	if (s->direct && s->buildkit == BUILDKIT_UNASKED)
@@ -230,11 +231,12 @@ static void add_findings_json(json_t *list, const struct findings *all)
 	}
 }
 
-static void print_json(const struct survey *s, const char *broken)
+static json_t *survey_json(const struct survey *s)
 {
 	const struct config *c = s->config;
+	const char *broken = s->broken;
 	json_t *findings = json_array();
-	json_auto_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O, s:{s:s, s:s?, s:s}}", "errors",
+	json_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O, s:{s:s, s:s?, s:s}}", "errors",
 		broken ? json_pack("[s]", broken) : json_array(), "findings", findings, "profile",
 		c && !broken ? profile_info(c->policy.profile)->name : NULL, "notices",
 		c ? c->settings.notices : NULL, "escapes", s->direct, "through_others",
@@ -245,7 +247,7 @@ static void print_json(const struct survey *s, const char *broken)
 		add_findings_json(findings, &c->env_findings);
 		add_findings_json(findings, &c->findings);
 	}
-	output_json(o);
+	return o;
 }
 
 static void print_findings(const struct findings *all)
@@ -266,9 +268,10 @@ static void print_fault(const char *label, const char *text)
 	output_wrapped(strlen(label), text);
 }
 
-static void print_text(const struct survey *s, const char *broken)
+static void print_survey(const struct survey *s)
 {
 	const struct config *c = s->config;
+	const char *broken = s->broken;
 	char text[80];
 
 	if (c) {
@@ -340,22 +343,108 @@ static int check_links(struct config *c, struct err *e)
 	return rc;
 }
 
+/* --- what is in force, and what is on disk -----------------------------------------------------*/
+
 struct arguments {
-	struct sources sources;
+	struct settings_choice settings;
 	bool fail_on_escape;
 	bool json;
 };
 
-static const struct option options[] = { SOURCES_OPTIONS,
+static void survey(
+	struct survey *s, struct config *c, const char *broken, const struct arguments *a)
+{
+	static struct err e;
+
+	*s = (struct survey){ .config = c, .broken = broken };
+	if (!broken && !c->policy.mounts_invisible && check_links(c, &e) != 0)
+		s->broken = e.text;
+	if (a->json) {
+		s->direct = json_array();
+		s->through_others = json_array();
+	}
+	for (size_t i = 0; !s->broken && i < POWER_COUNT; i++)
+		survey_power(s, (enum power)i);
+	if (s->lost)
+		s->broken = "no memory";
+	if (!s->broken)
+		survey_buildkit(s, &a->settings);
+}
+
+static void survey_free(struct survey *s)
+{
+	json_decref(s->direct);
+	json_decref(s->through_others);
+	mem_free(s->ways);
+}
+
+static bool fails(const struct survey *s, const struct arguments *a)
+{
+	return s->broken || (s->config && s->config->findings.count > 0) ||
+		(a->fail_on_escape && count_direct(s) > 0);
+}
+
+/* Whether a reload would put other settings in force. */
+static bool differs(const struct config *in_force, const struct config *disk)
+{
+	return !disk || strcmp(in_force->digest, disk->digest) != 0 ||
+		strcmp(in_force->env_digest, disk->env_digest) != 0;
+}
+
+/* disk: NULL: it is as in force, or not known. */
+static void print_surveys(const struct installed_settings *settings, const struct survey *s,
+	const struct survey *disk, bool json)
+{
+	if (json) {
+		json_auto_t *o = survey_json(s);
+
+		(void)json_object_set_new(o, "settings", installed_settings_json(settings));
+		(void)json_object_set_new(o, "on_disk", disk ? survey_json(disk) : json_object());
+		output_json(o);
+		return;
+	}
+	installed_settings_print(settings);
+	if (disk) {
+		output_wrapped(0,
+			disk->broken ? "On disk, and not in force: dsp reload refuses it."
+				     : "On disk, and not yet in force: run dsp reload.");
+		print_survey(disk);
+		output_wrapped(0, "In force:");
+	}
+	print_survey(s);
+}
+
+static int check(struct installed_settings *settings, const char *broken, const struct arguments *a)
+{
+	AUTO_CONFIG struct config *on_disk = NULL;
+	struct survey disk = { .config = NULL };
+	struct survey s;
+	struct err e;
+	int rc = installed_settings_read_disk(settings, &on_disk, &e);
+	bool both = rc <= 0 && differs(settings->config, on_disk);
+	int status;
+
+	survey(&s, settings->config, broken, a);
+	if (both)
+		survey(&disk, on_disk, rc != 0 ? e.text : NULL, a);
+	print_surveys(settings, &s, both ? &disk : NULL, a->json);
+	status = fails(&s, a) || (both && fails(&disk, a)) ? EXIT_FINDINGS : EXIT_FINE;
+	survey_free(&s);
+	survey_free(&disk);
+	return status;
+}
+
+static const struct option options[] = { SETTINGS_OPTIONS,
 	{ "fail-on", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
 	{ NULL, 0, NULL, 0 } };
 
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
+	struct sources *sources = &a->settings.sources;
 	int o;
 
 	while ((o = command_option(&check_command, argc, argv)) != -1) {
-		if (sources_parse(&a->sources, o, optarg))
+		if (settings_choice_parse(&a->settings, o, optarg))
 			continue;
 		if (o == 'f' && strcmp(optarg, "escape") == 0)
 			a->fail_on_escape = true;
@@ -367,66 +456,51 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 		else
 			return EXIT_USAGE;
 	}
-	if (argc - optind > 1 || (optind < argc && a->sources.policy))
+	if (argc - optind > 1 || (optind < argc && sources->policy))
 		return command_usage("check", "%s: not expected", argv[argc - 1]);
 	if (optind < argc)
-		a->sources.policy = argv[optind];
+		sources->policy = argv[optind];
 	return 0;
-}
-
-static int check(struct survey *s, const struct arguments *a, const char *broken)
-{
-	for (size_t i = 0; !broken && i < POWER_COUNT; i++)
-		survey_power(s, (enum power)i);
-	if (s->lost)
-		broken = "no memory";
-	if (!broken)
-		survey_buildkit(s, &a->sources);
-	if (a->json)
-		print_json(s, broken);
-	else
-		print_text(s, broken);
-	if (broken || (s->config && s->config->findings.count > 0) ||
-		(a->fail_on_escape && count_direct(s) > 0))
-		return EXIT_FINDINGS;
-	return EXIT_FINE;
 }
 
 static int run_check(int argc, char **argv)
 {
 	struct arguments a = { .json = false };
-	AUTO_CONFIG struct config *c = NULL;
-	struct survey s = { .config = NULL };
+	AUTO_SETTINGS struct installed_settings *s = NULL;
+	enum settings_result result;
+	const struct config *c;
+	const char *broken = NULL;
 	struct err e;
 	int rc = parse_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;
-	rc = config_read(&a.sources, &c, &e);
-	if (rc == 0 && !c->policy.mounts_invisible)
-		rc = check_links(c, &e);
-	s.config = c;
-	if (a.json) {
-		s.direct = json_array();
-		s.through_others = json_array();
+	result = installed_settings_read(&a.settings, &s, &e);
+	if (s)
+		installed_settings_warn("check", s);
+	if (!s || result == SETTINGS_CLOSED) {
+		(void)fprintf(stderr, "dsp check: %s\n", e.text);
+		return EXIT_USAGE;
 	}
-	rc = check(&s, &a, rc != 0 ? e.text : NULL);
-	json_decref(s.direct);
-	json_decref(s.through_others);
-	mem_free(s.ways);
-	return rc;
+	c = s->config;
+	if (result == SETTINGS_BROKEN)
+		broken = e.text;
+	else if (c && c->policy.broken[0])
+		broken = c->policy.broken;
+	return check(s, broken, &a);
 }
 
 const struct command check_command = {
 	.name = "check",
-	.arguments = "[POLICY] [--fail-on escape] [--json] [--env-file FILE]",
+	.arguments = "[POLICY] [--fail-on escape] [--json] [--env-file FILE] [--no-config]",
 	.run = run_check,
 	.options = options,
 	.summary = "check the settings and the policy file; list the ways to root that stay open",
-	.help = "  POLICY            the policy file (or --policy FILE, DSP_POLICY)\n"
+	.help = "  POLICY            this policy file in place of the installed one (or --policy FILE)\n"
 		"  --fail-on escape  return status 1 if a direct way to root stays open\n"
 		"  --json            print JSON\n"
-		"  --env-file FILE   read the flags from FILE, not from the environment\n"
+		"  --env-file FILE   this env file in place of the installed one\n"
+		"  --no-config       this shell's environment in place of the installed dsp's settings\n"
 		"\n"
 		"Without POLICY and --env-file it also looks, as root, at this host's dockerd, and lists\n"
 		"BuildKit over HTTP/2 where dockerd 29.2 or later serves that: no plugin is asked there.\n"

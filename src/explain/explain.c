@@ -291,30 +291,34 @@ static void print_text(const json_t *o)
 	print_line(o, "message", "message");
 }
 
-static int show(const struct policy *policy, const struct simulation *j, bool json, struct err *e)
+static int show(
+	const struct installed_settings *s, const struct simulation *j, bool json, struct err *e)
 {
-	json_auto_t *o = explain_account(policy, j);
+	json_auto_t *o = json_pack("{s:o}", "settings", installed_settings_json(s));
+	json_auto_t *account = explain_account(&s->config->policy, j);
 
-	if (!o)
+	if (!o || json_object_update(o, account) != 0)
 		return FAIL(e, 0, "no memory");
-	if (json)
+	if (json) {
 		output_json(o);
-	else
+	} else {
+		installed_settings_print(s);
 		print_text(o);
+	}
 	return j->decision.verdict == VERDICT_ALLOW ? EXIT_FINE : EXIT_FINDINGS;
 }
 
-int explain_request(const struct policy *policy, struct question_text question, const char *as,
-	bool json, struct err *e)
+int explain_request(const struct installed_settings *settings, struct question_text question,
+	const char *as, bool json, struct err *e)
 {
 	AUTO_MEM struct simulation *j = mem_array(1, sizeof(*j));
 	int rc;
 
 	if (!j)
 		return FAIL(e, 0, "no memory");
-	rc = simulate(policy, question, as, j, e);
+	rc = simulate(&settings->config->policy, question, as, j, e);
 	if (rc == 0)
-		rc = show(policy, j, json, e);
+		rc = show(settings, j, json, e);
 	simulation_free(j);
 	return rc;
 }

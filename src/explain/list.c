@@ -8,6 +8,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/policy/decide.h"
+#include "dsp/dockerd/installed_settings.h"
 
 enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN, FORM_NAMES };
 
@@ -86,7 +87,8 @@ static json_t *list_powers(const struct config *c)
 
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		const struct power_info *p = power_info((enum power)i);
-		bool closed = c && powerset_has(&c->policy.closed, (enum power)i);
+		bool closed = c &&
+			(c->policy.broken[0] || powerset_has(&c->policy.closed, (enum power)i));
 
 		(void)json_array_append_new(rows,
 			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s}", "power", p->name,
@@ -259,15 +261,21 @@ static void choose_keys(const struct listing *list, bool current, const char **r
 	ret[n] = NULL;
 }
 
-static void print_listing(const struct listing *list, enum form form, const struct config *c)
+/* s: NULL: the list is not one of settings. */
+static void print_listing(
+	const struct listing *list, enum form form, const struct installed_settings *s)
 {
+	const struct config *c = s ? s->config : NULL;
 	const char *keys[TABLE_COLUMNS + 1];
 	json_auto_t *rows = list->make(c);
-	json_auto_t *o = json_pack("{s:O}", list->name, rows);
+	json_auto_t *o = json_pack(
+		"{s:o*, s:O}", "settings", s ? installed_settings_json(s) : NULL, list->name, rows);
 	const json_t *row;
 	size_t i;
 
 	choose_keys(list, c != NULL, keys);
+	if (s && form == FORM_TEXT)
+		installed_settings_print(s);
 	if (form == FORM_JSON)
 		output_json(o);
 	else if (form == FORM_MARKDOWN)
@@ -282,16 +290,15 @@ static void print_listing(const struct listing *list, enum form form, const stru
 
 static const struct option options[] = { { "current", no_argument, NULL, 'c' },
 	{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' },
-	{ "names", no_argument, NULL, 'n' }, SOURCES_OPTIONS, { NULL, 0, NULL, 0 } };
+	{ "names", no_argument, NULL, 'n' }, SETTINGS_OPTIONS, { NULL, 0, NULL, 0 } };
 
 static int run_list(int argc, char **argv)
 {
-	AUTO_CONFIG struct config *c = NULL;
 	const struct listing *list;
 	enum form form = FORM_TEXT;
-	struct sources sources = { .policy = NULL };
+	struct settings_choice choice = { .no_config = false };
+	AUTO_SETTINGS struct installed_settings *s = NULL;
 	bool current = false;
-	struct err e;
 	int o;
 
 	while ((o = command_option(&list_command, argc, argv)) != -1) {
@@ -303,7 +310,7 @@ static int run_list(int argc, char **argv)
 			form = FORM_MARKDOWN;
 		else if (o == 'n')
 			form = FORM_NAMES;
-		else if (!sources_parse(&sources, o, optarg))
+		else if (!settings_choice_parse(&choice, o, optarg))
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
@@ -311,18 +318,16 @@ static int run_list(int argc, char **argv)
 	list = find_listing(argv[optind]);
 	if (!list)
 		return EXIT_USAGE;
-	if ((current || list->of_settings) && config_read(&sources, &c, &e) != 0) {
-		(void)fprintf(stderr, "dsp list: %s\n", e.text);
-		return EXIT_BROKEN;
-	}
-	print_listing(list, form, c);
-	return EXIT_FINE;
+	o = current || list->of_settings ? installed_settings_open("list", &choice, &s) : 0;
+	if (o == 0)
+		print_listing(list, form, s);
+	return o;
 }
 
 const struct command list_command = {
 	.name = "list",
 	.arguments =
-		"flags|operations|powers|profiles|users|rules [--current] [--json|--markdown|--names] [--policy FILE] [--env-file FILE]",
+		"flags|operations|powers|profiles|users|rules [--current] [--json|--markdown|--names] [--policy FILE] [--env-file FILE] [--no-config]",
 	.run = run_list,
 	.options = options,
 	.summary =
@@ -331,6 +336,7 @@ const struct command list_command = {
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"
 		"  --names          print the names alone, one a line, for scripts\n"
-		"  --policy FILE    the policy file (DSP_POLICY)\n"
-		"  --env-file FILE  read the flags from FILE, not from the environment\n",
+		"  --policy FILE    this policy file in place of the installed one\n"
+		"  --env-file FILE  this env file in place of the installed one\n"
+		"  --no-config      this shell's environment in place of the installed dsp's settings\n",
 };

@@ -3,12 +3,12 @@
 #include <stdio.h>
 
 #include "dsp/config/command.h"
-#include "dsp/config/config.h"
 #include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/policy_reader.h"
+#include "dsp/dockerd/installed_settings.h"
 #include "dsp/explain/simulate.h"
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/file.h"
@@ -17,7 +17,8 @@ enum { FILE_MOST = 8 << 20, SHOWN = 128 };
 
 /* A file of tests while it is read and run. */
 struct suite {
-	const struct policy *policy;
+	const struct installed_settings *settings;
+	const struct policy *policy; /* of these */
 	struct policy_reader reader;
 	struct findings findings;
 	struct mem_list memory; /* strings for the questions */
@@ -272,12 +273,14 @@ static void print_results(const struct suite *s, bool passed)
 static void print_suite(const struct suite *s, bool json)
 {
 	if (json) {
-		json_auto_t *o = json_pack("{s:I, s:I, s:O}", "passed", (json_int_t)s->passed,
+		json_auto_t *o = json_pack("{s:o, s:I, s:I, s:O}", "settings",
+			installed_settings_json(s->settings), "passed", (json_int_t)s->passed,
 			"failed", (json_int_t)s->failed, "tests", s->results);
 
 		output_json(o);
 		return;
 	}
+	installed_settings_print(s->settings);
 	print_results(s, false);
 	print_results(s, true);
 	(void)printf("%zu passed, %zu failed\n", s->passed, s->failed);
@@ -320,10 +323,13 @@ static void print_findings(struct findings *all)
 		(void)fprintf(stderr, "dsp test: out of memory\n");
 }
 
-static int test(const struct policy *policy, const char *path, bool json)
+static int test(const struct installed_settings *settings, const char *path, bool json)
 {
 	json_auto_t *results = json_array();
-	struct suite s = { .policy = policy, .findings = { .file = path }, .results = results };
+	struct suite s = { .settings = settings,
+		.policy = &settings->config->policy,
+		.findings = { .file = path },
+		.results = results };
 	AUTO_MEM char *text = NULL;
 	AUTO_MEM char *copy = NULL;
 	struct err e;
@@ -346,42 +352,40 @@ static int test(const struct policy *policy, const char *path, bool json)
 	return rc;
 }
 
-static const struct option options[] = { SOURCES_OPTIONS, { "json", no_argument, NULL, 'j' },
+static const struct option options[] = { SETTINGS_OPTIONS, { "json", no_argument, NULL, 'j' },
 	{ NULL, 0, NULL, 0 } };
 
 static int run_tests_of_file(int argc, char **argv)
 {
-	AUTO_CONFIG struct config *c = NULL;
-	struct sources sources = { .policy = NULL };
+	struct settings_choice choice = { .no_config = false };
+	AUTO_SETTINGS struct installed_settings *s = NULL;
 	bool json = false;
-	struct err e;
 	int o;
 
 	while ((o = command_option(&test_command, argc, argv)) != -1) {
 		if (o == 'j')
 			json = true;
-		else if (!sources_parse(&sources, o, optarg))
+		else if (!settings_choice_parse(&choice, o, optarg))
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
 		return command_usage("test", "write the name of one FILE of tests");
-	if (config_read(&sources, &c, &e) != 0) {
-		(void)fprintf(stderr, "dsp test: %s\n", e.text);
-		return EXIT_BROKEN;
-	}
-	return test(&c->policy, argv[optind], json);
+	o = installed_settings_open("test", &choice, &s);
+	return o != 0 ? o : test(s, argv[optind], json);
 }
 
 const struct command test_command = {
 	.name = "test",
-	.arguments = "FILE [--json] [--policy FILE] [--socket PATH] [--env-file FILE]",
+	.arguments =
+		"FILE [--json] [--policy FILE] [--socket PATH] [--env-file FILE] [--no-config]",
 	.run = run_tests_of_file,
 	.options = options,
 	.summary = "run the tests of a policy file: requests, each with the decision it must get",
 	.help = "  --json           print JSON\n"
-		"  --policy FILE    the policy file (DSP_POLICY)\n"
-		"  --socket PATH    the plugin socket; its file name is the name of the plugin\n"
-		"  --env-file FILE  read the flags from FILE, not from the environment\n"
+		"  --policy FILE    this policy file in place of the installed one\n"
+		"  --socket PATH    the socket of the dspd to ask; its file name is the name of the plugin\n"
+		"  --env-file FILE  this env file in place of the installed one\n"
+		"  --no-config      this shell's environment in place of the installed dsp's settings\n"
 		"  --managed        decide as the managed plugin, which cannot see mount sources\n"
 		"\n"
 		"FILE is a JSON list of objects. Each has name, method, target and expect (\"allow\" or\n"

@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "dsp/config/command.h"
-#include "dsp/config/config.h"
 #include "dsp/config/output.h"
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/base/text.h"
@@ -10,19 +9,21 @@
 #include "dsp/core/policy/access_query.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/dockerd/dockerd_http2.h"
+#include "dsp/dockerd/installed_settings.h"
 #include "dsp/explain/simulate.h"
 
 struct arguments {
 	const char *what;
 	const char *on;
-	struct sources sources;
+	struct settings_choice settings;
 	bool json;
 };
 
 /* The operation and power in question, and the answers so far. */
 struct question {
-	const struct policy *policy;
-	struct span operation; /* empty: every one that can carry the power */
+	const struct installed_settings *settings;
+	const struct policy *policy; /* of these */
+	struct span operation;       /* empty: every one that can carry the power */
 	struct access_query query;
 	json_t *list;
 	bool any;     /* at least one user may */
@@ -284,13 +285,14 @@ static bool is_of_buildkit(const struct question *q)
 }
 
 /* Over HTTP/2 a client may reach BuildKit, whatever the answers say. */
-static void query_buildkit(struct question *q, const struct sources *sources)
+static void query_buildkit(struct question *q, const struct settings_choice *choice)
 {
 	char version[32] = "";
 
 	q->buildkit = BUILDKIT_ASKED;
 	if (is_of_buildkit(q))
-		q->buildkit = sources->policy || sources->env_file
+		q->buildkit = choice->no_config || choice->sources.policy ||
+				choice->sources.env_file
 			? BUILDKIT_UNKNOWN
 			: dockerd_http2_find(NULL, version, sizeof(version));
 	escalation_buildkit_write(q->buildkit, version, q->over_http2, sizeof(q->over_http2));
@@ -319,12 +321,14 @@ static void print_lines(const json_t *list, bool allowed)
 static int show(struct question *q, bool json)
 {
 	if (json) {
-		json_auto_t *o = json_pack("{s:b, s:O, s:{s:s, s:s}}", "allowed", q->any, "answers",
-			q->list, "buildkit", "state", escalation_buildkit_name(q->buildkit), "text",
+		json_auto_t *o = json_pack("{s:o, s:b, s:O, s:{s:s, s:s}}", "settings",
+			installed_settings_json(q->settings), "allowed", q->any, "answers", q->list,
+			"buildkit", "state", escalation_buildkit_name(q->buildkit), "text",
 			q->over_http2);
 
 		output_json(o);
 	} else {
+		installed_settings_print(q->settings);
 		print_lines(q->list, true);
 		print_lines(q->list, false);
 		if (q->over_http2[0] != '\0')
@@ -348,7 +352,7 @@ static bool parse_name(struct question *q, struct span name, struct nearest *s)
 	return operation_find(name) != OPERATION_COUNT;
 }
 
-static const struct option options[] = { SOURCES_OPTIONS, { "on", required_argument, NULL, 'o' },
+static const struct option options[] = { SETTINGS_OPTIONS, { "on", required_argument, NULL, 'o' },
 	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 
 static int parse_arguments(struct arguments *a, int argc, char **argv)
@@ -360,7 +364,7 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 			a->on = optarg;
 		else if (o == 'j')
 			a->json = true;
-		else if (!sources_parse(&a->sources, o, optarg))
+		else if (!settings_choice_parse(&a->settings, o, optarg))
 			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
@@ -389,7 +393,7 @@ static int answer(struct question *q, const struct arguments *a)
 		rc = command_usage("who-can", "%s", e.text);
 	} else {
 		query_operations(q);
-		query_buildkit(q, &a->sources);
+		query_buildkit(q, &a->settings);
 		rc = q->carried ? show(q, a->json)
 				: command_usage("who-can", "no request can ask for %s with %s",
 					  a->what, a->on);
@@ -403,11 +407,10 @@ static int answer(struct question *q, const struct arguments *a)
 static int run_who_can(int argc, char **argv)
 {
 	struct arguments a = { .what = NULL };
-	AUTO_CONFIG struct config *c = NULL;
+	AUTO_SETTINGS struct installed_settings *settings = NULL;
 	json_auto_t *list = json_array();
 	struct question q = { .query = { .power = POWER_COUNT }, .list = list };
 	struct nearest s;
-	struct err e;
 	int rc = parse_arguments(&a, argc, argv);
 
 	if (rc != 0)
@@ -420,25 +423,27 @@ static int run_who_can(int argc, char **argv)
 			a.what, (int)s.word.n, s.word.s);
 		return EXIT_USAGE;
 	}
-	if (config_read(&a.sources, &c, &e) != 0) {
-		(void)fprintf(stderr, "dsp who-can: %s\n", e.text);
-		return EXIT_BROKEN;
-	}
-	q.policy = &c->policy;
+	rc = installed_settings_open("who-can", &a.settings, &settings);
+	if (rc != 0)
+		return rc;
+	q.settings = settings;
+	q.policy = &settings->config->policy;
 	return answer(&q, &a);
 }
 
 const struct command who_can_command = {
 	.name = "who-can",
-	.arguments = "OPERATION|POWER [--on DETAIL] [--json] [--policy FILE] [--env-file FILE]",
+	.arguments =
+		"OPERATION|POWER [--on DETAIL] [--json] [--policy FILE] [--env-file FILE] [--no-config]",
 	.run = run_who_can,
 	.options = options,
 	.summary = "list who may use an operation or a power, and by which rule or flag",
 	.help = "  --on DETAIL      with this mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or\n"
 		"                   image; other kinds need their name: network:x, volume:x\n"
 		"  --json           print JSON\n"
-		"  --policy FILE    the policy file (DSP_POLICY)\n"
-		"  --env-file FILE  read the flags from FILE, not from the environment\n"
+		"  --policy FILE    this policy file in place of the installed one\n"
+		"  --env-file FILE  this env file in place of the installed one\n"
+		"  --no-config      this shell's environment in place of the installed dsp's settings\n"
 		"  --managed        decide as the managed plugin, which cannot see mount sources\n"
 		"\n"
 		"Status 0: at least one user may; 1: no user may; 78: the settings are broken.\n",

@@ -13,8 +13,8 @@
 #include "dsp/system/file.h"
 #include "dsp/system/unix_socket.h"
 
-/* dockerd reports much about a host with many plugins; no reply that is asked for is larger. */
-enum { REPLY_MOST = 4 << 20 };
+/* The largest reply is dspd's: an env file and a policy file of full size, in base64. */
+enum { REPLY_MOST = 8 << 20 };
 
 static int connect_to(const char *path, struct err *e)
 {

@@ -1,8 +1,8 @@
 #include <stdio.h>
 
 #include "dsp/config/command.h"
-#include "dsp/config/config.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/dockerd/installed_settings.h"
 #include "dsp/explain/explain.h"
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/file.h"
@@ -19,7 +19,7 @@ struct arguments {
 	const char *as;     /* a subject of the policy file */
 	const char *logged; /* a line of an audit log, its id, or "-" */
 	char *log;          /* the audit log that has it; NULL: that of this host */
-	struct sources sources;
+	struct settings_choice settings;
 	bool json;
 	const char *headers[HEADERS_MOST + 1]; /* ends with NULL */
 	size_t header_count;
@@ -59,14 +59,14 @@ static int parse_option(struct arguments *a, int option)
 		a->json = true;
 		return 0;
 	default:
-		return sources_parse(&a->sources, option, optarg) ? 0 : EXIT_USAGE;
+		return settings_choice_parse(&a->settings, option, optarg) ? 0 : EXIT_USAGE;
 	}
 }
 
 static const struct option options[] = { { "body", required_argument, NULL, 'b' },
 	{ "header", required_argument, NULL, 'h' }, { "user", required_argument, NULL, 'u' },
 	{ "request", required_argument, NULL, 'r' }, { "as", required_argument, NULL, 'a' },
-	{ "log", required_argument, NULL, 'l' }, SOURCES_OPTIONS,
+	{ "log", required_argument, NULL, 'l' }, SETTINGS_OPTIONS,
 	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 
 /* One word: a line of an audit log, an id as "661260842fa7e-2", or "-". */
@@ -135,7 +135,7 @@ static int fail(int status, const char *text)
 	return status;
 }
 
-static int read_and_explain(const struct arguments *a, const struct config *c)
+static int read_and_explain(const struct arguments *a, const struct installed_settings *s)
 {
 	AUTO_MEM char *question = NULL;
 	size_t len = 0;
@@ -150,8 +150,7 @@ static int read_and_explain(const struct arguments *a, const struct config *c)
 	}
 	if (!question)
 		return fail(EXIT_USAGE, e.text);
-	rc = explain_request(
-		&c->policy, (struct question_text){ question, len }, a->as, a->json, &e);
+	rc = explain_request(s, (struct question_text){ question, len }, a->as, a->json, &e);
 	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
 }
 
@@ -191,24 +190,24 @@ static int explain_logged(const struct arguments *a, const struct config *c, con
 static int run_explain(int argc, char **argv)
 {
 	struct arguments a = { .method = NULL };
-	AUTO_CONFIG struct config *c = NULL;
+	AUTO_SETTINGS struct installed_settings *s = NULL;
 	struct err e;
 	int rc = parse_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;
-	rc = config_read(&a.sources, &c, &e);
-	if (a.logged)
-		return explain_logged(&a, rc == 0 ? c : NULL, e.text);
-	if (rc != 0)
-		return fail(EXIT_BROKEN, e.text);
-	return read_and_explain(&a, c);
+	if (a.logged) {
+		rc = installed_settings_read(&a.settings, &s, &e);
+		return explain_logged(&a, rc == SETTINGS_VALID ? s->config : NULL, e.text);
+	}
+	rc = installed_settings_open("explain", &a.settings, &s);
+	return rc != 0 ? rc : read_and_explain(&a, s);
 }
 
 const struct command explain_command = {
 	.name = "explain",
 	.arguments =
-		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as USER] [--policy FILE] [--env-file FILE] [--json] | ID|LINE|- [--log FILE] [--as USER] [--json]",
+		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as USER] [--policy FILE] [--env-file FILE] [--no-config] [--json] | ID|LINE|- [--log FILE] [--as USER] [--json]",
 	.run = run_explain,
 	.options = options,
 	.summary = "show how dsp decides a request, or why it decided one of the audit log",
@@ -218,9 +217,10 @@ const struct command explain_command = {
 		"  --as USER        decide as for this user of the policy file, or anonymous\n"
 		"  --request FILE   read a recorded AuthZReq instead of METHOD and TARGET\n"
 		"  --log FILE       the audit log that has ID (default: that of this host)\n"
-		"  --socket PATH    the plugin socket; its file name is the name of the plugin\n"
-		"  --policy FILE    the policy file (DSP_POLICY)\n"
-		"  --env-file FILE  read the flags from FILE, not from the environment\n"
+		"  --socket PATH    the socket of the dspd to ask; its file name is the name of the plugin\n"
+		"  --policy FILE    this policy file in place of the installed one\n"
+		"  --env-file FILE  this env file in place of the installed one\n"
+		"  --no-config      this shell's environment in place of the installed dsp's settings\n"
 		"  --managed        decide as the managed plugin, which cannot see mount sources\n"
 		"  --json           print JSON\n"
 		"\n"

@@ -38,7 +38,8 @@ WITHOUT_DAEMON = (
     ("token", "new", "anna"), ("token", "hash"),
     ("version",), ("doctor", "--list"), ("doctor",), ("enable", "--dry-run"), ("disable", "--dry-run"),
 )
-WITH_DAEMON = (("status",), ("reload",), ("health",), ("metrics",))
+WITH_DAEMON = (("status",), ("reload",), ("health",), ("metrics",), ("check", "--fail-on", "escape"),
+               ("explain", "GET", "/version"), ("list", "rules"))
 
 
 def question(user, method, target, body=None):

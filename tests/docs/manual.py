@@ -143,7 +143,7 @@ def check_env_file(known, results):
         f.write("\n".join(line[1:] if re.match(r"#[A-Z]", line) else line for line in lines))
         f.flush()
         for what in ("powers", "operations"):
-            one, other = (run(dsp.DSP, "list", what, "--current", *more)
+            one, other = (run(dsp.DSP, "list", what, "--current", "--markdown", *more)
                           for more in ((), ("--env-file", f.name)))
             results.check(f"env file: without its comments it changes no {what}",
                           one.stdout and one.stdout == other.stdout, other.stderr)

@@ -99,7 +99,7 @@ def check_rules(name, trail, questions, others, results):
         check = subprocess.run([dsp.DSP, "check", policy], env=dsp.clean_environment(),
                                check=False, capture_output=True, text=True)
         # Who gives names to images can give any name: it says so, and it is so.
-        weak = [line for line in (check.stdout + check.stderr).splitlines() if policy in line
+        weak = [line for line in (check.stdout + check.stderr).splitlines() if policy + ":" in line
                 and not ("by tag" in line and any("/tag" in q["RequestUri"] for q in questions))]
         results.check(f"suggest: {name}: dsp check", check.returncode in (0, 1) and not weak, weak)
         test = subprocess.run([dsp.DSP, "test", "--policy", policy, tests], check=False,

@@ -9,6 +9,15 @@
 #include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/settings.h"
 
+/* What another process read; its spans outlive the call. */
+struct loaded_texts {
+	bool has_env_file;
+	bool has_policy;
+	struct span env_file;
+	struct span policy;
+	const char *data_root;
+};
+
 /* Where the settings come from, as the command line says; each may be NULL. */
 struct sources {
 	const char *env_file;
@@ -18,6 +27,7 @@ struct sources {
 	bool managed;             /* as a managed plugin: nothing of the host can be seen */
 	char *const *environment; /* of another process; NULL: our own */
 	const char *inherited; /* the path of a socket that was handed over: no other is served */
+	const struct loaded_texts *loaded; /* in place of the files that env_file and policy name */
 };
 
 /* The options of every command that reads settings, for getopt_long. */
@@ -37,8 +47,9 @@ struct config {
 	char socket[256];
 	struct policy policy;
 	struct findings findings;     /* of the policy file: warnings too */
-	struct findings env_findings; /* of the env file; its text is gone */
-	char *policy_text;            /* the file, as it is; NULL: there is none */
+	struct findings env_findings; /* of the env file; file is NULL if there is none */
+	char *env_text;               /* the env file, as it is; NULL: there is none */
+	char *policy_text;            /* the policy file, likewise */
 	char digest[72];              /* "sha256:..." of it, or "-" */
 	char env_digest[72];          /* and of the env file */
 	struct rules *rules;
@@ -52,6 +63,15 @@ struct config {
 MUST_USE int config_read(const struct sources *sources, struct config **ret, struct err *e);
 
 void config_free(struct config *c);
+
+/* Whether config_read reads a variable of this name in the environment as a setting. */
+bool config_is_setting(struct span name);
+
+/* The path as it is from "/", in out unless it is so already. Returns it. */
+const char *config_absolute(const char *path, char *out, size_t cap);
+
+/* Where a flag that is set was set: "environment", "env file" or "policy file". */
+const char *config_flag_source(const struct config *c, size_t flag);
 
 static inline void config_free_auto(struct config **variable)
 {

@@ -27,4 +27,7 @@ void dsp_process_free(struct dsp_process *p);
 /* The process with the lowest number above `after` that is a dspd of our PID namespace; 0: none. */
 pid_t dsp_process_next(pid_t after);
 
+/* Whether a process with the name of dspd runs, in whatever namespace: any user can see that. */
+bool dsp_process_any(void);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "dsp/dockerd/installed_settings.h"
 #include "dsp/explain/simulate.h"
 
 /* All that decided a request, as an object; the caller calls json_decref. NULL: no memory. */
@@ -13,7 +14,7 @@ json_t *explain_account(const struct policy *policy, const struct simulation *j)
  * Decides a question as simulate does, and prints the account, as text or as JSON. Returns
  * EXIT_FINE where it is allowed, else EXIT_FINDINGS; -1 and e.
  */
-MUST_USE int explain_request(const struct policy *policy, struct question_text question,
-	const char *as, bool json, struct err *e);
+MUST_USE int explain_request(const struct installed_settings *settings,
+	struct question_text question, const char *as, bool json, struct err *e);
 
 #endif

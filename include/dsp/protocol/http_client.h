@@ -1,6 +1,6 @@
 /*
  * One HTTP request over a unix socket, from dsp's commands to dspd and dockerd. The server may be
- * slow, hung or another program: every wait ends, and every response is bounded (4 MiB).
+ * slow, hung or another program: every wait ends, and every response is bounded (8 MiB).
  */
 #ifndef DSP_HTTP_CLIENT_H
 #define DSP_HTTP_CLIENT_H

@@ -12,6 +12,7 @@
 
 /* dsp's own, for the tool. */
 #define ENDPOINT_STATUS "/Dsp.Status"
+#define ENDPOINT_SETTINGS "/Dsp.Settings" /* what the settings in force were made of */
 #define ENDPOINT_RELOAD "/Dsp.Reload"
 #define ENDPOINT_METRICS "/Dsp.Metrics"          /* OpenMetrics */
 #define ENDPOINT_METRICS_TEXT "/Dsp.MetricsText" /* Prometheus' text format */

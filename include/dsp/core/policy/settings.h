@@ -49,7 +49,7 @@ struct settings {
 	enum mode mode;
 	struct audit_settings audit;
 	char names[256];               /* of this plugin, comma separated; empty: not given */
-	struct span given[FLAG_COUNT]; /* values as written; borrowed while settings are parsed */
+	struct span given[FLAG_COUNT]; /* values as written, in the texts that were parsed */
 	char notices[4096];            /* lines for the administrator that are not errors */
 	struct line notice_line;       /* over notices */
 	char ignored_names[256];       /* settings of the proxies that mean nothing to dsp */

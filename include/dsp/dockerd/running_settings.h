@@ -1,0 +1,39 @@
+/* What the settings of a running dspd were made of, as it reports it on its socket. */
+#ifndef DSP_RUNNING_SETTINGS_H
+#define DSP_RUNNING_SETTINGS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "dsp/config/config.h"
+#include "dsp/core/base/mem_list.h"
+
+struct running_settings {
+	char version[40]; /* of the dspd; empty: unknown */
+	pid_t pid;
+	uint64_t since;         /* in force since: seconds since 1970 */
+	const char *broken;     /* why dspd denies every request; empty: the settings are valid */
+	struct sources sources; /* config_read with them gives what is in force */
+	struct loaded_texts loaded;
+	struct mem_list memory; /* of what the above point to */
+};
+
+enum running_result {
+	RUNNING_KNOWN, /* ret has the settings in force */
+	RUNNING_OLD,   /* a dspd answers, and cannot report them; ret has its version */
+	RUNNING_NOT,   /* no process listens on the socket; e says so */
+	RUNNING_MUTE,  /* e says why there is no answer: no right, a time-out, ... */
+};
+
+/*
+ * Asks the dspd on the socket, within some seconds. The answer may come from any program:
+ * config_read must still parse the settings. The caller calls running_settings_free in any case.
+ */
+enum running_result running_settings_ask(
+	const char *socket, struct running_settings *ret, struct err *e);
+
+void running_settings_free(struct running_settings *r);
+
+#endif

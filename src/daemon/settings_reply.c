@@ -1,0 +1,63 @@
+#include "settings_reply.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+#include "dsp/core/base/b64.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/version.h"
+
+/* Any bytes; NULL without memory, and then the reply cannot be packed. */
+static json_t *base64(struct span bytes)
+{
+	AUTO_MEM char *text = b64_encode(bytes);
+
+	return text ? json_string(text) : NULL;
+}
+
+static json_t *path_or_null(const char *path)
+{
+	char absolute[1024];
+
+	return path ? base64(span_of(config_absolute(path, absolute, sizeof(absolute))))
+		    : json_null();
+}
+
+static json_t *text_or_null(const char *text, size_t n)
+{
+	return text ? base64((struct span){ text, n }) : json_null();
+}
+
+/* The variables of this process that are settings: the others are none of the reader's business. */
+static json_t *environment(void)
+{
+	json_t *list = json_array();
+
+	for (char *const *at = environ; list && *at; at++) {
+		struct span all = span_of(*at);
+		struct span name = { all.s, span_find(all, '=') };
+
+		if (config_is_setting(name) && json_array_append_new(list, base64(all)) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+char *settings_reply_write(const struct snapshot *s)
+{
+	const struct config *c = s->config;
+	json_auto_t *o = json_pack(
+		"{s:s, s:i, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+		DSP_VERSION, "pid", (int)getpid(), "generation", (json_int_t)s->generation, "since",
+		(json_int_t)(s->since_us / 1000000), "managed", c->policy.mounts_invisible,
+		"broken", base64(span_of(c->policy.broken)), "socket", path_or_null(c->socket),
+		"environment", environment(), "env_file", path_or_null(c->env_findings.file),
+		"policy_file", path_or_null(c->findings.file), "env_text",
+		text_or_null(c->env_text, c->env_findings.text.n), "policy_text",
+		text_or_null(c->policy_text, c->findings.text.n), "data_root",
+		base64(span_of(c->policy.data_root)));
+
+	return o ? json_dumps(o, JSON_COMPACT) : NULL;
+}
