@@ -30,6 +30,17 @@ static bool is_json(const char *type)
 	return type[n] == '\0' || (type[n] == ';' && strchr(type + n, '=') != NULL);
 }
 
+bool simulate_shows_body(const char *target, const char *const *headers, size_t n)
+{
+	enum { SHOWN_BELOW = 1 << 20 };
+	struct span path = { target, strcspn(target, "?#") };
+
+	/* Some versions look at the end of the path, some at that of the target. */
+	return n > 0 && n < SHOWN_BELOW && !span_ends(path, SPAN("/auth")) &&
+		!span_ends(span_of(target), SPAN("/auth")) &&
+		is_json(header_value(headers, "Content-Type"));
+}
+
 char *simulate_question(const struct client_request *a, struct err *e)
 {
 	const char *headers[CLIENT_HEADERS_MOST + 3] = { NULL };

@@ -191,6 +191,35 @@ static int read_table(pid_t process, char **ret, size_t *len)
 	return path_error_is_answer(errno) ? proc_file_read(HANDED_TABLE, ret, len) : -1;
 }
 
+int listening_table_read(struct listening_table *ret)
+{
+	*ret = (struct listening_table){ .text = NULL };
+	if (proc_file_read("/proc/self/net/unix", &ret->text, &ret->n) != 0)
+		return -1;
+	ret->n = keep_listening(ret->text, ret->n, NULL);
+	return 0;
+}
+
+void listening_table_each(
+	const struct listening_table *table, void (*report)(void *ctx, const char *path), void *ctx)
+{
+	struct span rest = { table->text, table->n };
+
+	while (rest.n > 0) {
+		char path[sizeof(struct sockaddr_un)];
+		unsigned long inode;
+
+		text_copy(parse_unix_line(proc_file_line(&rest), &inode), path, sizeof(path));
+		report(ctx, path);
+	}
+}
+
+void listening_table_free(struct listening_table *table)
+{
+	mem_free(table->text);
+	table->text = NULL;
+}
+
 enum listening listening_sockets_access(pid_t process)
 {
 	AUTO_MEM char *table = NULL;

@@ -4,6 +4,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/dockerd/installed_settings.h"
 #include "dsp/explain/explain.h"
+#include "dsp/explain/explain_client.h"
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/file.h"
 #include "explain_line.h"
@@ -18,6 +19,7 @@ struct arguments {
 	const char *request_file;
 	const char *as;     /* a subject of the policy file */
 	const char *logged; /* a line of an audit log, its id, or "-" */
+	char **client;      /* a program with its arguments, ends with NULL */
 	char *log;          /* the audit log that has it; NULL: that of this host */
 	struct settings_choice settings;
 	bool json;
@@ -69,6 +71,12 @@ static const struct option options[] = { { "body", required_argument, NULL, 'b' 
 	{ "log", required_argument, NULL, 'l' }, SETTINGS_OPTIONS,
 	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 
+/* Whether an option gives a part of a request. */
+static bool has_parts(const struct arguments *a)
+{
+	return a->body_file || a->header_count > 0 || a->user;
+}
+
 /* One word: a line of an audit log, an id as "661260842fa7e-2", or "-". */
 static int parse_logged(struct arguments *a, const char *word)
 {
@@ -81,9 +89,45 @@ static int parse_logged(struct arguments *a, const char *word)
 			"%s: not the id of a line of the audit log; or write METHOD and TARGET, "
 			"such as POST /containers/web/kill",
 			word);
-	if (a->body_file || a->header_count > 0 || a->user)
+	if (has_parts(a))
 		return command_usage("explain", "a line of the audit log holds the whole request");
 	a->logged = word;
+	return 0;
+}
+
+/* All behind the first "--" is the client's, its options too. Returns how many words are ours. */
+static int cut_client(struct arguments *a, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") != 0)
+			continue;
+		a->client = argv + i + 1;
+		argv[i] = NULL;
+		return i;
+	}
+	return argc;
+}
+
+/* The words that are no options: METHOD and TARGET, or what stands in their place. */
+static int parse_words(struct arguments *a, int count, char **words)
+{
+	if (a->client) {
+		if (a->client[0] && count == 0 && !has_parts(a) && !a->log)
+			return 0;
+		return command_usage("explain",
+			"behind -- stands a client alone, such as docker run nginx; before it no METHOD "
+			"and TARGET");
+	}
+	if (count == 1)
+		return parse_logged(a, words[0]);
+	if (count != 2)
+		return command_usage("explain",
+			"write METHOD and TARGET, such as POST /containers/web/kill, or the id of a line "
+			"of the audit log");
+	if (a->log)
+		return command_usage("explain", "--log is for the id of a line of that log");
+	a->method = words[0];
+	a->target = words[1];
 	return 0;
 }
 
@@ -91,26 +135,16 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
 	int o;
 
+	argc = cut_client(a, argc, argv);
 	while ((o = command_option(&explain_command, argc, argv)) != -1) {
 		if (parse_option(a, o) != 0)
 			return EXIT_USAGE;
 	}
-	if (a->request_file) {
-		if (optind != argc || a->body_file || a->header_count > 0 || a->user)
-			return command_usage("explain",
-				"--request stands alone: its file holds the whole request");
-		return 0;
-	}
-	if (argc - optind == 1)
-		return parse_logged(a, argv[optind]);
-	if (argc - optind != 2)
-		return command_usage("explain",
-			"write METHOD and TARGET, such as POST /containers/web/kill, or the id of "
-			"a line of the audit log");
-	if (a->log)
-		return command_usage("explain", "--log is for the id of a line of that log");
-	a->method = argv[optind];
-	a->target = argv[optind + 1];
+	if (!a->request_file)
+		return parse_words(a, argc - optind, argv + optind);
+	if (optind != argc || has_parts(a) || a->client)
+		return command_usage(
+			"explain", "--request stands alone: its file holds the whole request");
 	return 0;
 }
 
@@ -162,8 +196,9 @@ static int find_logged(const struct arguments *a, const struct audit_logs *logs,
 	return logged_decision_find(logs, strcmp(a->logged, "-") == 0 ? NULL : a->logged, d, e);
 }
 
-/* c: NULL if the settings are broken, for the reason. */
-static int explain_logged(const struct arguments *a, const struct config *c, const char *broken)
+/* s: NULL if the settings are broken or closed, for the reason. */
+static int explain_logged(
+	const struct arguments *a, const struct installed_settings *s, const char *broken)
 {
 	static char standard_input[] = "-";
 	char *path = strcmp(a->logged, "-") == 0 ? standard_input : a->log;
@@ -174,7 +209,7 @@ static int explain_logged(const struct arguments *a, const struct config *c, con
 	int rc = find_logged(a, &logs, &d, &e);
 
 	if (rc > 0)
-		rc = logged_decision_explain(&d, c ? &c->policy : NULL, broken, a->as, a->json, &e);
+		rc = logged_decision_explain(&d, s, broken, a->as, a->json, &e);
 	else if (rc == 0) {
 		audit_logs_where(&logs, where, sizeof(where));
 		rc = FAIL(&e, 0, "%s has no decision%s%s; --log FILE names another audit log",
@@ -198,19 +233,22 @@ static int run_explain(int argc, char **argv)
 		return rc;
 	if (a.logged) {
 		rc = installed_settings_read(&a.settings, &s, &e);
-		return explain_logged(&a, rc == SETTINGS_VALID ? s->config : NULL, e.text);
+		return explain_logged(&a, rc == SETTINGS_VALID ? s : NULL, e.text);
 	}
 	rc = installed_settings_open("explain", &a.settings, &s);
-	return rc != 0 ? rc : read_and_explain(&a, s);
+	if (rc != 0 || !a.client)
+		return rc != 0 ? rc : read_and_explain(&a, s);
+	rc = explain_client(s, a.client, a.as, a.json, &e);
+	return rc < 0 ? fail(EXIT_USAGE, e.text) : rc;
 }
 
 const struct command explain_command = {
 	.name = "explain",
 	.arguments =
-		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as USER] [--policy FILE] [--env-file FILE] [--no-config] [--json] | ID|LINE|- [--log FILE] [--as USER] [--json]",
+		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as USER] [--policy FILE] [--env-file FILE] [--no-config] [--json] | ID|LINE|- [--log FILE] [--as USER] [--json] | [--as USER] [--json] -- CLIENT [ARGUMENT]...",
 	.run = run_explain,
 	.options = options,
-	.summary = "show how dsp decides a request, or why it decided one of the audit log",
+	.summary = "show how dsp decides a request, one of the audit log, or those of a client",
 	.help = "  --body FILE      the body; without --header it is JSON, with its length\n"
 		"  --header 'K: V'  a header as the client sends it; may be repeated\n"
 		"  --user NAME      the name in the client's TLS certificate\n"
@@ -230,5 +268,12 @@ const struct command explain_command = {
 		"ID is the id of a line of the audit log (the reference of a denial), LINE is a whole\n"
 		"line, - reads lines and explains the first decision: who asked for what, what decided,\n"
 		"what would allow it, how it ended, and what the settings of today decide.\n"
-		"Status 0: explained; 1: no such line, and where dsp looked for it.\n",
+		"Status 0: explained; 1: no such line, and where dsp looked for it.\n"
+		"\n"
+		"CLIENT is a program such as docker, docker compose or a script. It runs without a network\n"
+		"and without this host's sockets; DOCKER_HOST leads it to dsp, which answers in dockerd's\n"
+		"place: every image is there, nothing else but what the client makes. Nothing reaches\n"
+		"Docker. Denied requests get the denial; what dsp cannot act out gets status 501.\n"
+		"Status 0: each request would be allowed; 1: one would be denied, or there was none; 2: the\n"
+		"client did not run; 78: the settings are broken.\n",
 };

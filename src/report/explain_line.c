@@ -323,19 +323,28 @@ static void print_account(const struct logged_decision *d, const json_t *o)
 	print_today(json_object_get(o, "today"), audit_entry_text(&d->entry, "message"));
 }
 
-int logged_decision_explain(const struct logged_decision *d, const struct policy *policy,
-	const char *doubt, const char *as, bool json, struct err *e)
+int logged_decision_explain(const struct logged_decision *d,
+	const struct installed_settings *settings, const char *doubt, const char *as, bool json,
+	struct err *e)
 {
-	json_t *today = make_today(d, policy, doubt, as, e);
+	json_t *today = make_today(d, settings ? &settings->config->policy : NULL, doubt, as, e);
 	json_auto_t *o = today ? make_account(d, today) : NULL;
+	char text[TEXT_ROOM];
 
 	if (!today)
 		return -1;
 	if (!o)
 		return FAIL(e, ENOMEM, "the line");
-	if (json)
+	if (settings)
+		(void)json_object_set_new(o, "settings", installed_settings_json(settings));
+	if (json) {
 		output_json(o);
-	else
-		print_account(d, o);
+		return 0;
+	}
+	print_account(d, o);
+	if (!settings)
+		return 0;
+	installed_settings_write(settings, text, sizeof(text));
+	print_text("", text);
 	return 0;
 }

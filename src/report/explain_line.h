@@ -3,7 +3,7 @@
 #define DSP_EXPLAIN_LINE_H
 
 #include "dsp/audit/audit_log.h"
-#include "dsp/core/policy/policy.h"
+#include "dsp/dockerd/installed_settings.h"
 
 /* A decision of an audit log. */
 struct logged_decision {
@@ -28,10 +28,12 @@ MUST_USE int logged_decision_parse(const char *where, const char *line,
 void logged_decision_free(struct logged_decision *d);
 
 /*
- * Prints it, as text or as JSON, with what policy decides today; NULL: it is broken, as doubt says.
+ * Prints it, as text or as JSON, with what these settings decide today; NULL: there are none, for
+ * which doubt is the reason.
  * as: decide today as for this user of the policy file; or NULL. -1 and e.
  */
-MUST_USE int logged_decision_explain(const struct logged_decision *d, const struct policy *policy,
-	const char *doubt, const char *as, bool json, struct err *e);
+MUST_USE int logged_decision_explain(const struct logged_decision *d,
+	const struct installed_settings *settings, const char *doubt, const char *as, bool json,
+	struct err *e);
 
 #endif

@@ -27,7 +27,7 @@ WITHOUT_DAEMON = (
     ("check", "policy.json"), ("check", "wrong.json"), ("check",),
     ("explain", "POST", "/containers/create", "--as", "ci", "--body", "create.json", "--policy", "policy.json"),
     ("explain", "GET", "/info"), ("explain", "POST", "/containers/web/kill"),
-    ("explain", "ID", "--log", "log", "--policy", "policy.json"),
+    ("explain", "ID", "--log", "log", "--policy", "policy.json"), ("explain", "--", "/usr/bin/docker", "version"),
     ("test", "tests.json", "--policy", "policy.json"),
     ("who-can", "host_mounts", "--policy", "policy.json"), ("who-can", "exec"),
     ("suggest", "log"), ("suggest", "log", "--policy", "--accept", "privileged,host_mounts"),
@@ -86,8 +86,11 @@ class Place:
         return [dsp.DSP, *(self.path(w) if w in own else self.id if w == "ID" else w for w in call), *more]
 
     def run(self, call, *more, stdout=subprocess.PIPE):
+        words = self.words(call)
+        end = words.index("--") if "--" in words else len(words)
+        words[end:end] = more
         with open(self.path("word"), "rb") as word:
-            return subprocess.run([*self.words(call), *more], stdin=word, stdout=stdout, stderr=subprocess.PIPE,
+            return subprocess.run(words, stdin=word, stdout=stdout, stderr=subprocess.PIPE,
                                   text=True, check=False, timeout=60, env=dsp.clean_environment())
 
     def __enter__(self):

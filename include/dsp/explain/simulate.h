@@ -35,6 +35,13 @@ struct client_request {
 char *simulate_question(const struct client_request *a, struct err *e)
 	__attribute__((warn_unused_result));
 
+/*
+ * Whether dockerd shows a body of n bytes to a plugin: of the media type application/json, shorter
+ * than 1 MiB (4 MiB from 29.3 on), and not of a login, whose target ends in /auth (moby
+ * pkg/authorization/authz.go: sendBody, drainBody). headers: as above.
+ */
+bool simulate_shows_body(const char *target, const char *const *headers, size_t n);
+
 /* The bytes of an AuthZReq. Parsing changes them in place. */
 struct question_text {
 	char *text;

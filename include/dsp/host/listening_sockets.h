@@ -2,6 +2,7 @@
 #ifndef DSP_LISTENING_SOCKETS_H
 #define DSP_LISTENING_SOCKETS_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "dsp/core/base/err.h"
@@ -40,6 +41,21 @@ MUST_USE int listening_sockets_has(pid_t process, const char *path);
  */
 void listening_sockets_tcp(
 	pid_t process, pid_t holder, void (*report)(void *ctx, const char *address), void *ctx);
+
+/* All unix sockets that listen in this network name space, as text of the kernel's table. */
+struct listening_table {
+	char *text; /* owned */
+	size_t n;
+};
+
+/* -1 and errno. Afterwards the caller calls listening_table_free. */
+MUST_USE int listening_table_read(struct listening_table *ret);
+
+/* Calls report with the absolute path of each. */
+void listening_table_each(const struct listening_table *table,
+	void (*report)(void *ctx, const char *path), void *ctx);
+
+void listening_table_free(struct listening_table *table);
 
 /* How well the sockets of a process can be known. */
 enum listening listening_sockets_access(pid_t process);
