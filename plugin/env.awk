@@ -67,7 +67,7 @@ END {
 	say("Flags and settings of dsp, the Docker authorization plugin: NAME=value lines, see dspd(8).")
 	say("As installed each is a comment: what is not set is as the profile says. Values are 1 0 true" \
 		" false yes no on off; empty is the same as unset.")
-	say("After a change: dsp check --env-file /etc/dsp/dsp.env, then dsp reload.")
+	say("After a change: dsp check, then dsp reload.")
 	heading("Settings")
 	say("dsp.service sets DSP_ON_BROKEN=deny and DSP_POLICY=/etc/dsp/policy.json. A setting has one" \
 		" value: other ones for these belong into a drop-in (systemctl edit dsp.service), not here.")

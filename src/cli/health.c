@@ -43,7 +43,8 @@ static const char *asked_text(enum probe_result asked, const struct err *e)
 {
 	if (asked == PROBE_ASKED)
 		return "dockerd asks it";
-	return e->code == EPERM ? "run as root to check that dockerd asks it" : "no dockerd runs";
+	return e->code == EPERM ? "run as root to check that dockerd asks it"
+				: "no dockerd runs on this machine, so nothing asks it";
 }
 
 static int check_health(const char *host, const char *socket, struct health *h)
@@ -74,13 +75,13 @@ static int check_health(const char *host, const char *socket, struct health *h)
 		return set_critical(h, "cannot find out whether dockerd asks dspd", e.text);
 	text_escape(span_of(text_of(o, "version")), version, sizeof(version));
 	text_escape(span_of(text_of(o, "profile")), profile, sizeof(profile));
-	h->ok = true;
+	h->ok = h->asked == PROBE_ASKED || e.code == EPERM;
 	(void)snprintf(h->text, sizeof(h->text), "dsp %s, profile %s, generation %lld; %s%s",
 		version, profile, (long long)json_integer_value(json_object_get(o, "generation")),
 		asked_text(h->asked, &e),
 		strcmp(text_of(o, "mode"), "monitor") == 0 ? "; MONITOR MODE: nothing is denied"
 							   : "");
-	return EXIT_FINE;
+	return h->ok ? EXIT_FINE : EXIT_FINDINGS;
 }
 
 static void print_health(const struct health *h, bool json)
@@ -139,7 +140,7 @@ const struct command health_command = {
 		"The command sends one ping to dockerd, which must arrive at dspd; only root can. If no\n"
 		"answer comes back, a request of the last minute proves that dockerd asks. It waits 2\n"
 		"seconds for dspd and some more for dockerd; dsp doctor finds the cause.\n"
-		"Status 0: dspd works and dockerd asks it, perhaps in monitor mode, which the line says; or\n"
-		"no dockerd runs. 1: dspd does not answer, has broken settings or cannot write its audit\n"
-		"log, or dockerd does not ask it.\n",
+		"Status 0: dspd works and dockerd asks it, perhaps in monitor mode, which the line says. 1:\n"
+		"dspd does not answer, has broken settings or cannot write its audit log, or dockerd does\n"
+		"not ask it, or no dockerd runs.\n",
 };

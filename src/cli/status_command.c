@@ -11,6 +11,7 @@
 #include "dsp/dockerd/dockerd_api.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
+#include "dsp/system/clock.h"
 
 enum {
 	WAIT_MS = 5000,
@@ -121,22 +122,91 @@ static void print_lookups(const json_t *o)
 			number_of(o, "failures"), number_of(o, "restarts"), text_of(o, "trouble"));
 }
 
+/* "in force    2026-11-29T17:08:48Z" */
+static void print_date(const char *label, const json_t *o, const char *key, const char *more)
+{
+	char date[CLOCK_TEXT_ROOM];
+	long long at = number_of(o, key);
+
+	if (at <= 0)
+		return;
+	clock_write((uint64_t)at * 1000000, date);
+	print_line(label, "%.19sZ%s", date, more);
+}
+
+/* The time since the start, where that is at least an hour. */
+static void print_start(const json_t *o)
+{
+	long long hours = ((long long)(clock_date_us() / 1000000) - number_of(o, "started")) / 3600;
+	char text[64] = "";
+
+	if (hours > 0)
+		(void)snprintf(text, sizeof(text), ", up %lld d %lld h", hours / 24, hours % 24);
+	print_date("started", o, "started", text);
+}
+
+/* "ALLOW_EXEC=1 (env file), DSP_PROFILE=hardened (policy file)" */
+static void print_flags(const json_t *list)
+{
+	char text[2000];
+	struct line l;
+	const json_t *v;
+	size_t i;
+
+	line_init(&l, text, sizeof(text));
+	json_array_foreach (list, i, v)
+		line_add(&l, "%s%s=%s (%s)", i > 0 ? ", " : "", text_of(v, "flag"),
+			text_of(v, "value"), text_of(v, "source"));
+	if (json_is_array(list))
+		print_line("flags", "%s", l.n > 0 ? text : "none is set");
+}
+
+static void print_asked(const json_t *o)
+{
+	const json_t *asked = json_object_get(o, "asked");
+	const json_t *requests = json_object_get(o, "requests");
+
+	if (json_is_boolean(asked))
+		print_line("asked", "%s",
+			json_is_true(asked) ? "yes, dockerd asks this dspd"
+					    : "NO: dockerd does not ask this dspd; run dsp doctor");
+	else if (asked)
+		print_line("asked", "unknown: %s", text_of(o, "asked_error"));
+	print_date("last asked", o, "last_request", "");
+	if (requests)
+		print_line("requests", "%lld allowed (%lld only by monitor mode), %lld denied",
+			number_of(requests, "allowed"), number_of(requests, "monitored"),
+			number_of(requests, "denied"));
+}
+
 static void print_state(const json_t *o)
 {
 	const char *policy = text_of(o, "policy");
 
 	print_faults(o);
 	print_line("version", "%s", text_of(o, "version"));
+	print_start(o);
+	print_date("in force", o, "since", "");
 	print_line("generation", "%lld", number_of(o, "generation"));
 	print_line("policy", "%s", strcmp(policy, "-") == 0 ? "none" : policy);
 	print_line("profile", "%s", text_of(o, "profile"));
 	print_line("mode", "%s", text_of(o, "mode"));
+	print_flags(json_object_get(o, "flags"));
 	print_line("rules", "%lld", number_of(o, "rules"));
+	print_asked(o);
 	if (json_object_get(o, "audit"))
 		print_audit(json_object_get(o, "audit"));
 	print_lookups(json_object_get(o, "lookups"));
 	if (json_is_true(json_object_get(json_object_get(o, "watch"), "on")))
 		print_line("watched", "by dsp watch");
+}
+
+static json_t *shown_text(const char *text)
+{
+	char shown[400];
+
+	text_escape(span_of(text), shown, sizeof(shown));
+	return json_string(shown);
 }
 
 static int fail(const struct arguments *a, const char *text, const char *hint)
@@ -149,40 +219,58 @@ static int fail(const struct arguments *a, const char *text, const char *hint)
 	return EXIT_FINDINGS;
 }
 
-/* Proves that dockerd asks this dspd: sends dockerd a ping that dspd must see. */
-static int show_asked(const struct arguments *a)
+/* Sends dockerd a ping that dspd must see, and adds to o what came of it. */
+static enum probe_result add_asked(const struct arguments *a, json_t *o, struct err *e)
+{
+	enum probe_result probe = dockerd_asks(NULL, a->socket, e);
+
+	if (probe == PROBE_NOT_ASKED)
+		err_set(e, 0, "dockerd does not ask this dspd; run dsp doctor");
+	(void)json_object_set_new(o, "asked",
+		probe == PROBE_UNKNOWN ? json_null() : json_boolean(probe == PROBE_ASKED));
+	(void)json_object_set_new(
+		o, "asked_error", probe == PROBE_ASKED ? json_null() : shown_text(e->text));
+	return probe;
+}
+
+static int end_asked(const struct arguments *a, enum probe_result probe, const struct err *e)
+{
+	if (probe == PROBE_ASKED || !a->asked)
+		return EXIT_FINE;
+	(void)fprintf(stderr, "dsp %s: %s\n", a->command, e->text);
+	return EXIT_UNPROTECTED;
+}
+
+/* What a reload that was refused leaves in force. */
+static const char *what_stays(const struct arguments *a)
 {
 	struct err e;
-	enum probe_result probe = dockerd_asks(NULL, a->socket, &e);
+	json_auto_t *o = http_client_ask_dsp(a->socket, ENDPOINT_STATUS, WAIT_MS, NULL, &e);
 
-	if (probe == PROBE_ASKED)
-		return EXIT_FINE;
-	if (probe == PROBE_NOT_ASKED)
-		err_set(&e, 0, "dockerd does not ask this dspd; run dsp doctor");
-	(void)fail(a, e.text, "");
-	return EXIT_UNPROTECTED;
+	return json_is_true(json_object_get(o, "broken")) ? "; dsp still denies every request"
+							  : "; the old settings stay in force";
 }
 
 static int show(const struct arguments *a, const char *endpoint)
 {
+	enum probe_result probe = PROBE_ASKED;
 	struct err e;
 	int status = 0;
 	json_auto_t *o = http_client_ask_dsp(a->socket, endpoint, WAIT_MS, &status, &e);
 
 	if (!o)
 		return fail(a, e.text, command_hint(&e));
-	if (status != 200) {
-		err_set(&e, 0, "%s%s", text_of(o, "Err"),
-			status == 409 ? "; the old settings stay in force" : "");
-		return fail(a, e.text, "");
-	}
+	if (status != 200)
+		return fail(a, text_of(o, "Err"), status == 409 ? what_stays(a) : "");
+	if (strcmp(endpoint, ENDPOINT_STATUS) == 0)
+		probe = add_asked(a, o, &e);
 	if (a->json)
 		output_json(o);
 	else
 		print_state(o);
 	if (json_is_true(json_object_get(o, "broken")))
 		return EXIT_FINDINGS;
-	return a->asked ? show_asked(a) : EXIT_FINE;
+	return end_asked(a, probe, &e);
 }
 
 static int parse_arguments(struct arguments *a, const struct command *c, int argc, char **argv)
@@ -230,14 +318,14 @@ const struct command status_command = {
 	.run = run_status,
 	.options = status_options,
 	.summary = "show the settings in force and the state of the running dspd",
-	.help = "  --asked        also check that dockerd asks this dspd: send dockerd a ping, which\n"
-		"                 must arrive at dspd; only root can\n"
+	.help = "  --asked        return status 3 if dockerd does not ask this dspd, or none runs\n"
 		"  --socket PATH  the socket of dspd (DSP_SOCKET; default " SETTINGS_SOCKET ",\n"
 		"                 or that of the managed plugin dsp)\n"
 		"  --json         print JSON\n"
 		"\n"
+		"As root the command sends dockerd a ping, which must arrive at dspd.\n"
 		"Status 0: dspd runs; 1: dspd does not answer, or denies every request because its\n"
-		"settings are broken; 3: dspd runs, and dockerd does not ask it.\n",
+		"settings are broken; with --asked, 3: dspd runs, and dockerd does not ask it.\n",
 };
 
 const struct command reload_command = {

@@ -114,16 +114,28 @@ bool config_is_setting(struct span name)
 		span_starts(name, SPAN("ALLOW_"));
 }
 
-const char *config_flag_source(const struct config *c, size_t flag)
+/* Whether the policy file sets it. */
+static bool policy_sets(const struct config *c, size_t flag)
+{
+	const struct settings *s = &c->settings;
+
+	if (flag == flag_find(SPAN("DSP_PROFILE")))
+		return s->profile_given;
+	if (flag == flag_find(SPAN("DSP_MODE")))
+		return s->mode != MODE_UNSET;
+	return s->flags[flag] != SETTING_UNSET;
+}
+
+enum config_source config_flag_source(const struct config *c, size_t flag)
 {
 	struct span value = c->settings.given[flag];
 
 	if (value.n == 0)
-		return "policy file";
+		return policy_sets(c, flag) ? CONFIG_POLICY_FILE : CONFIG_NOWHERE;
 	return c->env_text && value.s >= c->env_text &&
 			value.s < c->env_text + c->env_findings.text.n
-		? "env file"
-		: "environment";
+		? CONFIG_ENV_FILE
+		: CONFIG_ENVIRONMENT;
 }
 
 static const char *word_of(enum setting s)

@@ -68,7 +68,10 @@ static int reload_settings(struct daemon *d, struct err *e)
 	return 0;
 fail:
 	config_free(c);
-	log_fault("reload: %s; the old settings stay in force", e->text);
+	log_fault("reload: %s; %s", e->text,
+		d->service.snapshot->config->policy.broken[0] != '\0'
+			? "dsp still denies every request"
+			: "the old settings stay in force");
 	return -1;
 }
 

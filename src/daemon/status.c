@@ -88,6 +88,73 @@ static json_t *watched(const struct recent_decisions *recent)
 		(json_int_t)recent->decisions);
 }
 
+/* --- flags -------------------------------------------------------------------------------------*/
+
+static const char *source_of(const struct config *c, size_t flag)
+{
+	switch (config_flag_source(c, flag)) {
+	case CONFIG_ENVIRONMENT:
+		return "environment";
+	case CONFIG_ENV_FILE:
+		return "env file";
+	case CONFIG_POLICY_FILE:
+		return "policy file";
+	case CONFIG_NOWHERE:
+		break;
+	}
+	return NULL;
+}
+
+static const char *value_of(const struct config *c, size_t flag, char *out, size_t cap)
+{
+	const struct settings *s = &c->settings;
+
+	if (s->given[flag].n > 0) {
+		text_copy(s->given[flag], out, cap);
+		return out;
+	}
+	if (flag == flag_find(SPAN("DSP_PROFILE")))
+		return profile_info(c->policy.profile)->name;
+	if (flag == flag_find(SPAN("DSP_MODE")))
+		return c->policy.monitor ? "monitor" : "enforce";
+	return s->flags[flag] == SETTING_ON ? "1" : "0";
+}
+
+/* What is set, in the order of flags.tab. Of broken settings nothing is in force. */
+static json_t *flags(const struct config *c)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < FLAG_COUNT && c->policy.broken[0] == '\0'; i++) {
+		const char *source = source_of(c, i);
+		char text[512];
+
+		if (source &&
+			json_array_append_new(list,
+				json_pack("{s:s, s:o, s:s}", "flag", flag_at(i)->name, "value",
+					any_text(value_of(c, i, text, sizeof(text))), "source",
+					source)) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+/* monitored: those allowed ones that are denied without monitor mode. */
+static json_t *counts(const struct metrics *m)
+{
+	json_int_t allowed = 0;
+	json_int_t denied = 0;
+
+	for (size_t i = 0; m && i < OPERATION_COUNT + 2; i++) {
+		allowed += (json_int_t)m->operations[i][METRICS_ALLOW];
+		denied += (json_int_t)m->operations[i][METRICS_DENY];
+	}
+	return json_pack("{s:I, s:I, s:I}", "allowed", allowed, "denied", denied, "monitored",
+		m ? (json_int_t)m->would_deny : 0);
+}
+
 char *status_write(const struct state_view *view)
 {
 	const struct config *c = view->snapshot->config;
@@ -95,16 +162,19 @@ char *status_write(const struct state_view *view)
 	size_t rules = p->file_rules ? p->file_rules->count : 0;
 	const struct metrics *m = view->sinks->metrics;
 	json_int_t last = m ? (json_int_t)(m->last_us / 1000000) : 0;
+	json_int_t start = m ? (json_int_t)(m->start_us / 1000000) : 0;
 	json_auto_t *o = json_pack(
-		"{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:o, s:b, s:o, s:I, s:o, s:o, s:o, s:o}",
+		"{s:s, s:i, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:b, s:o, s:I, s:o, "
+		"s:o, s:o, s:o, s:o}",
 		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
-		(json_int_t)view->snapshot->generation, "policy", c->digest, "env_file",
+		(json_int_t)view->snapshot->generation, "started", start, "since",
+		(json_int_t)(view->snapshot->since_us / 1000000), "policy", c->digest, "env_file",
 		c->env_digest, "profile", profile_info(p->profile)->name, "mode",
-		p->monitor ? "monitor" : "enforce", "rules", (json_int_t)rules, "names",
-		any_text(p->names), "broken", p->broken[0] != '\0', "reason", any_text(p->broken),
-		"last_request", last, "probes", probes(view->probes), "audit",
-		audit_log(view->sinks->audit), "watch", watched(view->sinks->recent), "lookups",
-		lookups(view->lookups));
+		p->monitor ? "monitor" : "enforce", "flags", flags(c), "rules", (json_int_t)rules,
+		"names", any_text(p->names), "broken", p->broken[0] != '\0', "reason",
+		any_text(p->broken), "last_request", last, "requests", counts(m), "probes",
+		probes(view->probes), "audit", audit_log(view->sinks->audit), "watch",
+		watched(view->sinks->recent), "lookups", lookups(view->lookups));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

@@ -248,16 +248,14 @@ void doctor_check_on_disk(const struct doctor *d, struct check_result *result)
 		check_result_add(result, CHECK_WARNING,
 			"%s: dsp reload refuses it, and after the next start dsp denies every request",
 			d->config_error.text);
-		check_result_advise(result, "correct it; dsp check%s%s%s%s lists all errors",
-			d->process.env_file[0] ? " --env-file " : "", d->process.env_file,
-			policy_path(d)[0] ? " " : "", policy_path(d));
+		check_result_advise(result, "correct it; dsp check lists all errors");
 		return;
 	}
 	if (d->config->findings.count > 0) {
 		check_result_add(result, CHECK_NOTE, "dsp check has %zu warning%s about %s",
 			d->config->findings.count, d->config->findings.count == 1 ? "" : "s",
 			policy_path(d));
-		check_result_advise(result, "dsp check %s", policy_path(d));
+		check_result_advise(result, "dsp check");
 	}
 	check_result_add(result, CHECK_OK, "the files on disk are valid");
 }

@@ -236,8 +236,7 @@ void doctor_check_open_ways(const struct doctor *d, struct check_result *result)
 		check_result_add(result, CHECK_NOTE,
 			"profile %s; only the managed plugin knows its settings",
 			json_string_value(json_object_get(d->status, "profile")));
-		check_result_advise(
-			result, "docker plugin inspect %s; dsp check with the same flags", d->name);
+		check_result_advise(result, "dsp check lists the ways to root that are open");
 		return;
 	}
 	if (!d->config_ok) {

@@ -506,6 +506,6 @@ const struct command check_command = {
 		"BuildKit over HTTP/2 where dockerd 29.2 or later serves that: no plugin is asked there.\n"
 		"Elsewhere that is unknown, and changes no status.\n"
 		"\n"
-		"Status 0: the settings are valid; 1: a finding in the settings or the policy file, or\n"
-		"what --fail-on names.\n",
+		"Status 0: the settings are valid; 1: a finding in the settings or the policy file, in force or\n"
+		"on disk, or what --fail-on names; 2: this user cannot read the installed settings.\n",
 };

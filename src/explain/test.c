@@ -393,5 +393,6 @@ const struct command test_command = {
 		"certificate), token, headers (an object), body (JSON, or a string for any bytes), and\n"
 		"what the decision must be besides: reason, rule (null: none), powers. A request that only\n"
 		"monitor mode allows is a \"deny\".\n"
-		"Status 0: all passed; 1: some failed; 2: FILE is wrong; 78: the settings are broken.\n",
+		"Status 0: all passed; 1: some failed; 2: FILE is wrong, or this user cannot\n"
+		"read the installed settings; 78: they are broken.\n",
 };

@@ -446,5 +446,6 @@ const struct command who_can_command = {
 		"  --no-config      this shell's environment in place of the installed dsp's settings\n"
 		"  --managed        decide as the managed plugin, which cannot see mount sources\n"
 		"\n"
-		"Status 0: at least one user may; 1: no user may; 78: the settings are broken.\n",
+		"Status 0: at least one user may; 1: no user may; 2: this user cannot read the installed\n"
+		"settings; 78: they are broken.\n",
 };

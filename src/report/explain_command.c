@@ -263,7 +263,7 @@ const struct command explain_command = {
 		"  --json           print JSON\n"
 		"\n"
 		"Without --body, dsp adds Content-Length: 0, unless a --header has a length or Transfer-Encoding.\n"
-		"Status 0: allowed; 1: denied; 78: the settings are broken.\n"
+		"Status 0: allowed; 1: denied; 2: this user cannot read the installed settings; 78: they are broken.\n"
 		"\n"
 		"ID is the id of a line of the audit log (the reference of a denial), LINE is a whole\n"
 		"line, - reads lines and explains the first decision: who asked for what, what decided,\n"

@@ -21,7 +21,8 @@ def write(path, policy):
 
 def dsp(*words, env=None):
     """(status, stdout, stderr) of a command."""
-    end = subprocess.run([DSP, *words], env=lib.clean_environment(env), check=False,
+    flags = {"DOCKER_HOST": os.environ["DOCKER_HOST"], **(env or {})}
+    end = subprocess.run([DSP, *words], env=lib.clean_environment(flags), check=False,
                          capture_output=True, text=True, timeout=30)
     return end.returncode, end.stdout, end.stderr
 

@@ -326,11 +326,12 @@ def health():
         holds(out.startswith("CRITICAL: dspd does not answer: "), out)
         with serve(where):
             status, out, err = dsp("health", "--socket", path)
-            same((status, err), (0, ""), "health")
-            holds(re.fullmatch(r"OK: dsp [0-9.]+, profile guard, generation 1; no dockerd runs\n", out), out)
+            same((status, err), (1, ""), "health")
+            holds(re.fullmatch(r"CRITICAL: dsp [0-9.]+, profile guard, generation 1; no dockerd runs on this machine, "
+                               r"so nothing asks it\n", out), out)
         with serve(where, flags={"DSP_MODE": "monitor"}):
             status, out, _ = dsp("health", "--socket", path)
-            holds(status == 0 and out.endswith("; MONITOR MODE: nothing is denied\n"), out)
+            holds(status == 1 and out.endswith("; MONITOR MODE: nothing is denied\n"), out)
         with serve(where, flags={"DSP_ON_BROKEN": "deny", "ALLOW_EXEC": "\x1b[2Jmaybe"}):
             status, out, _ = dsp("health", "--socket", path)
             holds(status == 1 and out.startswith("CRITICAL: dsp denies every request because its settings are broken") and out[:-1].isprintable(), out)
@@ -341,11 +342,13 @@ def health():
                 os.unlink(os.path.join(trail, name))
             os.rmdir(trail)
             server.call("/AuthZPlugin.AuthZReq", question("GET", "/_ping"))
-            eventually(lambda: dsp("health", "--socket", path)[0] == 1, "the trail is not seen to be stuck")
+            eventually(lambda: dsp("health", "--socket", path)[1].startswith("CRITICAL: dspd cannot"),
+                       "the trail is not seen to be stuck")
             holds("dspd cannot write the audit log" in dsp("health", "--socket", path)[1], "what it says")
             same(total(numbers(path), "dsp_audit_stuck"), 1, "dsp_audit_stuck")
             os.mkdir(trail)
-            eventually(lambda: dsp("health", "--socket", path)[0] == 0, "the trail does not mend")
+            eventually(lambda: dsp("health", "--socket", path)[1].startswith("CRITICAL: dsp "),
+                       "the trail does not mend")
         silent(path)
 
 

@@ -70,8 +70,9 @@ bool config_is_setting(struct span name);
 /* The path as it is from "/", in out unless it is so already. Returns it. */
 const char *config_absolute(const char *path, char *out, size_t cap);
 
-/* Where a flag that is set was set: "environment", "env file" or "policy file". */
-const char *config_flag_source(const struct config *c, size_t flag);
+/* Where a flag or setting was set. */
+enum config_source { CONFIG_NOWHERE, CONFIG_ENVIRONMENT, CONFIG_ENV_FILE, CONFIG_POLICY_FILE };
+enum config_source config_flag_source(const struct config *c, size_t flag);
 
 static inline void config_free_auto(struct config **variable)
 {
