@@ -12,6 +12,7 @@ import effects
 import enable
 import examples
 import glass
+import http2
 import killed
 import lab
 import lifecycle
@@ -49,6 +50,7 @@ SUITES = {
     'enable-long': enable.run_long,
     'examples': examples.run,
     'glass': glass.run,
+    'http2': http2.run,
     'lifecycle': lifecycle.run,
     'lists': lists.run,
     'lookups': lookups.run,
