@@ -36,6 +36,15 @@ struct survey {
 	json_t *through_others; /* ways through what containers and images hold already */
 };
 
+struct arguments {
+	struct settings_choice settings;
+	bool fail_on_escape;
+	bool json;
+	/* Of this host's dockerd, if the settings are those of the dsp that is installed here. */
+	enum buildkit buildkit;
+	char dockerd[32]; /* its version; empty: unknown */
+};
+
 static void write_subject(const struct config *c, size_t id, char *out, size_t cap)
 {
 	struct subject subject = subject_at(c->policy.file_rules, id);
@@ -68,11 +77,10 @@ static void add_json(struct survey *s, enum power p, size_t id, const struct esc
 }
 
 /* BuildKit over HTTP/2, which no flag and no rule closes. */
-static void survey_buildkit(struct survey *s, const struct settings_choice *choice)
+static void survey_buildkit(struct survey *s, const struct arguments *a)
 {
-	/* Files that are named are perhaps for another host. */
-	if (!choice->no_config && !choice->sources.policy && !choice->sources.env_file)
-		s->buildkit = dockerd_http2_find(NULL, s->dockerd, sizeof(s->dockerd));
+	s->buildkit = a->buildkit;
+	text_copy(span_of(a->dockerd), s->dockerd, sizeof(s->dockerd));
 	escalation_buildkit_write(s->buildkit, s->dockerd, s->over_http2, sizeof(s->over_http2));
 	if (s->direct && s->buildkit == BUILDKIT_UNASKED)
 		(void)json_array_append_new(s->direct,
@@ -345,12 +353,6 @@ static int check_links(struct config *c, struct err *e)
 
 /* --- what is in force, and what is on disk -----------------------------------------------------*/
 
-struct arguments {
-	struct settings_choice settings;
-	bool fail_on_escape;
-	bool json;
-};
-
 static void survey(
 	struct survey *s, struct config *c, const char *broken, const struct arguments *a)
 {
@@ -368,7 +370,7 @@ static void survey(
 	if (s->lost)
 		s->broken = "no memory";
 	if (!s->broken)
-		survey_buildkit(s, &a->settings);
+		survey_buildkit(s, a);
 }
 
 static void survey_free(struct survey *s)
@@ -482,6 +484,8 @@ static int run_check(int argc, char **argv)
 		(void)fprintf(stderr, "dsp check: %s\n", e.text);
 		return EXIT_USAGE;
 	}
+	if (s->origin != SETTINGS_OF_SHELL)
+		a.buildkit = dockerd_http2_find(NULL, a.dockerd, sizeof(a.dockerd));
 	c = s->config;
 	if (result == SETTINGS_BROKEN)
 		broken = e.text;
@@ -502,9 +506,9 @@ const struct command check_command = {
 		"  --env-file FILE   this env file in place of the installed one\n"
 		"  --no-config       this shell's environment in place of the installed dsp's settings\n"
 		"\n"
-		"Without POLICY and --env-file it also looks, as root, at this host's dockerd, and lists\n"
-		"BuildKit over HTTP/2 where dockerd 29.2 or later serves that: no plugin is asked there.\n"
-		"Elsewhere that is unknown, and changes no status.\n"
+		"Where dsp is installed it also looks, as root, at this host's dockerd, and lists BuildKit\n"
+		"over HTTP/2 where dockerd 29.2 or later serves that: no plugin is asked there. With\n"
+		"--no-config, or without an installed dsp, that is unknown, and changes no status.\n"
 		"\n"
 		"Status 0: the settings are valid; 1: a finding in the settings or the policy file, in force or\n"
 		"on disk, or what --fail-on names; 2: this user cannot read the installed settings.\n",

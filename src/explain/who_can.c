@@ -285,14 +285,13 @@ static bool is_of_buildkit(const struct question *q)
 }
 
 /* Over HTTP/2 a client may reach BuildKit, whatever the answers say. */
-static void query_buildkit(struct question *q, const struct settings_choice *choice)
+static void query_buildkit(struct question *q)
 {
 	char version[32] = "";
 
 	q->buildkit = BUILDKIT_ASKED;
 	if (is_of_buildkit(q))
-		q->buildkit = choice->no_config || choice->sources.policy ||
-				choice->sources.env_file
+		q->buildkit = q->settings->origin == SETTINGS_OF_SHELL
 			? BUILDKIT_UNKNOWN
 			: dockerd_http2_find(NULL, version, sizeof(version));
 	escalation_buildkit_write(q->buildkit, version, q->over_http2, sizeof(q->over_http2));
@@ -393,7 +392,7 @@ static int answer(struct question *q, const struct arguments *a)
 		rc = command_usage("who-can", "%s", e.text);
 	} else {
 		query_operations(q);
-		query_buildkit(q, &a->settings);
+		query_buildkit(q);
 		rc = q->carried ? show(q, a->json)
 				: command_usage("who-can", "no request can ask for %s with %s",
 					  a->what, a->on);

@@ -40,7 +40,9 @@ def read_cases():
 
 def decisions(lab):
     """How many requests dsp was asked about."""
-    return json.loads(lab.inside('/run/lab/dsp status --json').text)['audit']['decisions']
+    # dsp status would have dockerd ask.
+    said = lab.inside('curl -s --unix-socket /run/docker/plugins/dsp.sock -d "" http://d/Dsp.Status')
+    return json.loads(said.text)['audit']['decisions']
 
 
 def fate(lab, script):
@@ -66,7 +68,7 @@ def requests(lab, report):
 def reports(lab, report):
     """What dsp doctor and dsp check say of it, under settings that close builds."""
     checks = {one['id']: one for one in json.loads(lab.inside('/run/lab/dsp doctor --json').text)['checks']}
-    said = lab.inside('DSP_PROFILE=hardened /run/lab/dsp check --json --fail-on escape')
+    said = lab.inside('/run/lab/dsp check --json --fail-on escape')
     found = json.loads(said.text)
     with report.case('dsp doctor'):
         check(checks['grpc']['state'] == ('ok' if CURED else 'fault'), str(checks['grpc']))

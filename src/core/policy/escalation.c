@@ -356,12 +356,12 @@ void escalation_buildkit_write(enum buildkit b, const char *version, char *out, 
 	line_init(&l, out, cap);
 	if (b == BUILDKIT_UNASKED)
 		line_add(&l,
-			"every client of Docker's socket can %s, by BuildKit over HTTP/2: dockerd %s "
+			"every client of dockerd can %s, by BuildKit over HTTP/2: dockerd %s "
 			"asks no plugin about it; " CLOSES_HTTP2,
 			what, version[0] != '\0' ? version : "here");
 	else if (b == BUILDKIT_UNKNOWN)
 		line_add(&l,
-			"dockerd 29.2 and later ask no plugin about BuildKit over HTTP/2: every client "
-			"of Docker's socket can %s there; " CLOSES_HTTP2,
+			"dockerd 29.2 and later ask no plugin about BuildKit over HTTP/2: every client of "
+			"dockerd can %s there; " CLOSES_HTTP2,
 			what);
 }
