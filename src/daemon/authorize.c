@@ -132,6 +132,7 @@ static void conclude(const struct service *service, struct exchange *x)
 	struct reply *reply = &x->call->reply;
 	char message[MESSAGE_MOST] = "";
 	const struct refusal *refusal;
+	struct nearest_rule near = { .rule = NULL };
 	struct decision d;
 	struct err e;
 
@@ -140,14 +141,17 @@ static void conclude(const struct service *service, struct exchange *x)
 		return;
 	}
 	d = decide(&c->policy, &x->subject, &x->facts);
-	if (d.verdict != VERDICT_ALLOW || d.monitored)
-		message_write(&c->policy, &x->subject, &x->facts, &d, message);
+	if (d.verdict != VERDICT_ALLOW || d.monitored) {
+		nearest_rule_find(&c->policy, &x->subject, &x->facts, &d, &near);
+		message_write(&c->policy, &x->subject, &x->facts, &d, &near, message);
+	}
 	/* The one thing that comes back: an audit log that must be kept and cannot. */
 	refusal = sinks_record(&service->sinks,
 		&(struct decision_event){ .request = &x->request,
 			.subject = &x->subject,
 			.facts = &x->facts,
 			.decision = &d,
+			.near = &near,
 			.message = message[0] != '\0' ? message : NULL,
 			.policy = &c->policy,
 			.generation = x->snapshot->generation,

@@ -169,6 +169,20 @@ static json_t *rules_json(const struct policy *policy, const struct simulation *
 	return list;
 }
 
+static json_t *lacks_json(const struct nearest_rule *near)
+{
+	json_t *list = json_array();
+	char text[LACK_MOST];
+
+	for (size_t i = 0; near->rule && i < near->count; i++) {
+		lack_write(&near->lacks[i], text);
+		(void)json_array_append_new(list, json_string(text));
+	}
+	if (near->more)
+		(void)json_array_append_new(list, json_string("and more"));
+	return list;
+}
+
 json_t *explain_account(const struct policy *policy, const struct simulation *j)
 {
 	const struct facts *f = &j->facts;
@@ -179,7 +193,7 @@ json_t *explain_account(const struct policy *policy, const struct simulation *j)
 
 	return json_pack(
 		"{s:b, s:s, s:b, s:s, s:s, s:o?, s:s?, s:s, s:s, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:s?}",
+		"s:o, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:o?, s:o, s:s?}",
 		"allow", allow, "verdict", allow ? "allow" : "deny", "monitored", d->monitored,
 		"reason", d->reason, "decided_by", decider_name(d->by), "rule",
 		d->rule ? escaped(d->rule->name) : NULL, "flag",
@@ -192,8 +206,9 @@ json_t *explain_account(const struct policy *policy, const struct simulation *j)
 		escaped(j->request.target), "path", escaped(f->target.path), "name",
 		escaped(f->name), "reading", reading_name(f->reading), "doubt",
 		f->reading == READING_EXACT ? NULL : f->doubt.text, "user",
-		escaped(j->request.user), "subject", subject_json(&j->subject), "message",
-		denied ? j->message : NULL);
+		escaped(j->request.user), "subject", subject_json(&j->subject), "nearest_rule",
+		j->near.rule ? escaped(j->near.rule->name) : NULL, "lacks", lacks_json(&j->near),
+		"message", denied ? j->message : NULL);
 }
 
 /* "  no shells in prod: is not for this user" */
@@ -288,6 +303,9 @@ static void print_text(const json_t *o)
 	print_line(o, "decided by", "decided_by");
 	print_line(o, "rule", "rule");
 	print_line(o, "flag", "flag");
+	print_line(o, "nearest", "nearest_rule");
+	if (json_array_size(json_object_get(o, "lacks")) > 0)
+		print_list("lacks", json_object_get(o, "lacks"));
 	print_line(o, "message", "message");
 }
 

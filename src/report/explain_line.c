@@ -119,10 +119,12 @@ static json_t *decide_today(const struct logged_decision *d, const struct observ
 		: now.monitored                            ? "would"
 							   : "allow";
 	bool closed = strcmp(verdict, "allow") != 0;
+	struct nearest_rule near;
 	char message[MESSAGE_MOST];
 	char rule[128] = "";
 
-	message_write(policy, subject, &s->facts, &now, message);
+	nearest_rule_find(policy, subject, &s->facts, &now, &near);
+	message_write(policy, subject, &s->facts, &now, &near, message);
 	if (now.rule)
 		text_escape(now.rule->name, rule, sizeof(rule));
 	return json_pack("{s:s, s:b, s:s, s:s?, s:s?, s:s?, s:s?}", "verdict", verdict, "differs",

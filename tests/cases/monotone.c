@@ -5,9 +5,11 @@
  *
  *   monotone ROUNDS SEED
  *
- * Prints a line for each list: its name, how many denials were tried, how many allows were lost,
- * and a line that begins with "broken" for each policy that is not monotone. The one exception is
- * that of ":ro": without a read-write item beside or above it, it covers more (is_excepted).
+ * The nearest rule of each denial is tried too: with what it lacks it matches, without one of these
+ * things it does not. Prints a line for each list: its name, how many denials were tried, how many
+ * allows were lost; for "nearest": how many rules were tried, how many lack several things; and a
+ * line that begins with "broken" for each policy that is wrong. The one exception is that of ":ro":
+ * without a read-write item beside or above it, it covers more (is_excepted).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +18,10 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
-#include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/env_file.h"
+#include "dsp/core/policy/nearest_rule.h"
 #include "dsp/core/policy/policy_file.h"
+#include "dsp/core/policy/rule_match.h"
 #include "dsp/protocol/envelope.h"
 
 enum { QUESTIONS_MOST = 20000, ITEMS_MOST = 48, ITEM_ROOM = 160, RULES_MOST = 4, LIST_MOST = 4 };
@@ -60,9 +63,8 @@ struct compiled {
 
 static struct question *questions[QUESTIONS_MOST];
 static size_t question_count;
-static size_t tried[LIST_COUNT];
-static size_t lost[LIST_COUNT];
-static size_t broken;
+static size_t tried[LIST_COUNT], lost[LIST_COUNT];
+static size_t nearest_tried, nearest_several, broken;
 static uint64_t state;
 
 static _Noreturn void die(const char *what)
@@ -355,6 +357,88 @@ static size_t subject_of(size_t user)
 	return user == 0 ? (size_t)SUBJECT_ANONYMOUS : SUBJECT_FIRST + user - 1;
 }
 
+/* Whether thing k of the nearest rule is this item of a list. */
+static bool is_item(const struct nearest_rule *near, size_t k, const struct attribute *d)
+{
+	return k < near->count && near->lacks[k].power == POWER_COUNT && near->lacks[k].item == d;
+}
+
+/* The request without what lists lack, but for thing `without`, which may be of two lists. */
+static void take_out(const struct facts *facts, const struct nearest_rule *near, size_t without,
+	struct facts *ret)
+{
+	*ret = *facts;
+	ret->attributes = (struct attributes){ .items = mem_array(facts->attributes.count + 1,
+						       sizeof(struct attribute)) };
+	for (size_t i = 0; ret->attributes.items && i < facts->attributes.count; i++) {
+		const struct attribute *d = &facts->attributes.items[i];
+		bool covered = false;
+
+		for (size_t k = 0; k < near->count; k++)
+			covered = covered || is_item(near, k, d);
+		if (!covered || is_item(near, without, d))
+			ret->attributes.items[ret->attributes.count++] = *d;
+	}
+	ret->incomplete = without < near->count && near->lacks[without].power == POWER_COUNT &&
+		!near->lacks[without].item;
+}
+
+/* The power that a thing gives a rule, which a list of its kind would cover. */
+static enum power power_of(const struct lack *l)
+{
+	if (l->power != POWER_COUNT)
+		return l->power;
+	return l->item ? list_power(l->list) : POWER_COUNT;
+}
+
+/* The nearest rule, with all that it lacks but the thing `without`. */
+static enum match_result match_with(const struct policy *policy, const struct facts *facts,
+	const struct nearest_rule *near, size_t subject, size_t without)
+{
+	struct rule rule = *near->rule;
+	struct powerset powers = decide_powers(policy, facts);
+	enum power left_out = POWER_COUNT;
+	struct facts changed;
+	enum match_result result;
+
+	take_out(facts, near, without, &changed);
+	/* A new list covers what is in it, and not the power. */
+	if (without < near->count && near->lacks[without].power == POWER_COUNT)
+		left_out = power_of(&near->lacks[without]);
+	for (size_t k = 0; k < near->count; k++) {
+		enum power power = power_of(&near->lacks[k]);
+
+		if (k != without && power != POWER_COUNT && power != left_out)
+			powerset_add(&rule.powers, power);
+	}
+	result = rule_match(&rule, subject, &changed, &powers).result;
+	mem_free(changed.attributes.items);
+	return result;
+}
+
+static void try_nearest(const struct compiled *c, const struct facts *facts,
+	const struct subject *subject, const struct decision *d)
+{
+	struct nearest_rule near;
+
+	nearest_rule_find(&c->policy, subject, facts, d, &near);
+	if (!near.rule || near.more)
+		return;
+	nearest_tried++;
+	nearest_several += near.count > 1;
+	for (size_t without = 0; without <= near.count; without++) {
+		enum match_result result = match_with(
+			&c->policy, facts, &near, subject->id, without);
+
+		if ((result == MATCH_YES) == (without == near.count) && near.count > 0)
+			continue;
+		if (broken++ < 10)
+			(void)printf("broken nearest: %.*s without %zu of %zu: %s\n",
+				(int)near.rule->name.n, near.rule->name.s, without, near.count,
+				c->text);
+	}
+}
+
 static bool allows(struct compiled *c, struct question *q, size_t user)
 {
 	struct span_list paths = rules_paths(c->file.rules);
@@ -371,6 +455,8 @@ static bool allows(struct compiled *c, struct question *q, size_t user)
 	facts.rule_paths = looked_up;
 	facts.rule_path_count = paths.count;
 	d = decide(&c->policy, &subject, &facts);
+	if (d.verdict != VERDICT_ALLOW)
+		try_nearest(c, &facts, &subject, &d);
 	mem_list_free(&facts.attributes.texts);
 	return d.verdict == VERDICT_ALLOW;
 }
@@ -503,6 +589,7 @@ int main(int argc, char **argv)
 		play();
 	for (size_t k = 0; k < LIST_COUNT; k++)
 		(void)printf("%s %zu %zu\n", list_name((enum list_kind)k), tried[k], lost[k]);
+	(void)printf("nearest %zu %zu\n", nearest_tried, nearest_several);
 	for (size_t i = 0; i < question_count; i++) {
 		facts_free(&questions[i]->facts);
 		mem_free(questions[i]->text);

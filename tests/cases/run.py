@@ -47,7 +47,7 @@ import matrix  # noqa: E402
 import reader  # noqa: E402
 import reading  # noqa: E402
 
-MESSAGE_MOST = 207
+MESSAGE_MOST = 319
 SECRET = "s3cr3t"
 LANES = 3       # starts and commands at once, beside the questions
 SAMPLE = 8      # of so many settings one is served too,
@@ -149,7 +149,7 @@ class Desk:
     """Where questions under one column of settings are asked: of asker, and of a server if the column is served."""
 
     def __init__(self, column, asker, tmp, served):
-        self.column, self.asker = column, asker
+        self.column, self.asker, self.tmp = column, asker, tmp
         # What a daemon does with broken settings is a matter of its start.
         self.is_broken = "DSP_ON_BROKEN" in column.flags
         self.server = Server(column, tmp) if served or self.is_broken else None
@@ -204,19 +204,49 @@ def advice(message):
     return [one for one in found if one]
 
 
+def with_rule(desk, rule):
+    """The flags by which a policy file is read that has one more rule."""
+    with open(desk.column.flags["DSP_POLICY"], encoding="utf-8") as f:
+        policy = json.load(f)
+    policy["rules"].insert(0, {"name": "proposal", **rule})
+    path = os.path.join(desk.tmp, "proposal.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(policy, f)
+    os.chmod(path, 0o600)
+    return {"DSP_POLICY": path}
+
+
+def too_wide(flags, account):
+    """The flags among these that open more than the request asks for."""
+    needed = {f"ALLOW_{power.upper()}" for power in [*account["powers"], *account["closed"]]}
+    return [flag for flag in flags if flag not in needed and (needed or flag.startswith("ALLOW_"))]
+
+
 def wrong_advice(case, desk, account, told):
-    """Follows what the message says: the request is then allowed, or refused for another reason."""
-    ways = advice(told)
+    """Follows what the message says: the request is then allowed. In a proxy's profile, and of a request that dsp cannot
+    read, another step may deny it."""
+    proxy = account["profile"] in ("tecnativa", "linuxserver") or account["reading"] != "exact"
+    if told.startswith('rule "') and account["nearest_rule"] is not None:
+        return "" if told.startswith(f'rule "{account["nearest_rule"]}"') and account["lacks"] else \
+            f"the nearest rule is {account['nearest_rule']}, which lacks {account['lacks']}: {told}"
+    if "sudo mkdir -p" in told or "see dsp-policy(5)" in told:
+        return ""
+    ways = advice(told.rpartition("; ")[2])
+    rule = re.search(r'a rule for (.+?) opens it: ("allow".*)$', told)
+    if rule:
+        ways = [with_rule(desk, {"who": [rule[1]], **json.loads("{" + rule[2] + "}")})]
     if not ways and "no flag opens it" not in told and "send the method in capitals" not in told and \
-            account["reason"] not in ("unreadable", "unroutable", "readonly", "rule", "otherwise"):
+            account["reason"] not in ("unreadable", "unroutable", "rule", "otherwise"):
         return f"the message does not say what would allow it: {told}"
     for flags in ways:
         after, why = desk.explain(case.question, flags).account()
         if why:
             return f"{flags} of the message: {why}"
-        if not after["allow"] and (after["reason"], after["decided_by"]) == (
-                account["reason"], account["decided_by"]):
+        if not after["allow"] and (not proxy or (after["reason"], after["decided_by"]) == (
+                account["reason"], account["decided_by"])) and " more " not in told:
             return f"{flags} does not open it: {after['message']}"
+        if not proxy and not rule and too_wide(flags, account):
+            return f"the message proposes {too_wide(flags, account)}, which is more than the request asks for: {told}"
     return ""
 
 

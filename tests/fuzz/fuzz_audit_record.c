@@ -121,6 +121,7 @@ static void check_decision(
 {
 	static struct audit_record_line line;
 	struct rule rule = { .name = texts->rule };
+	struct nearest_rule near = { .rule = &rule, .more = true };
 	struct subject subject = subject_identify(NULL, request);
 	struct audit_record_head head = { .id = "5f-1", .time = "1970-01-01T00:00:00.000001Z" };
 	struct facts facts;
@@ -129,6 +130,7 @@ static void check_decision(
 		.subject = &subject,
 		.facts = &facts,
 		.decision = &d,
+		.near = &near,
 		.message = texts->message,
 		.policy = policy,
 		.generation = 7,
@@ -142,7 +144,10 @@ static void check_decision(
 	d = decide(policy, &subject, &facts);
 	/* Read through event. */
 	/* cppcheck-suppress unreadVariable */
-	d.rule = d.monitored_rule = &rule;
+	d.monitored_rule = &rule;
+	for (size_t i = 0; i < facts.attributes.count && near.count < LACKS_MOST; i++)
+		near.lacks[near.count++] = (struct lack){ POWER_COUNT, LIST_MOUNTS,
+			&facts.attributes.items[i] };
 	audit_record_decision(&head, &event, &line);
 	json = check_line(&line);
 	check_text(json, "method", request->method);
@@ -152,7 +157,8 @@ static void check_decision(
 		check_text(json, "path", facts.target.path);
 	if (facts.name.n > 0)
 		check_text(json, "name", facts.name);
-	check_text(json, "rule", texts->rule);
+	check_text(json, "nearest_rule", texts->rule);
+	check_text(json, "monitored_rule", texts->rule);
 	check_text(json, "message", span_of(texts->message));
 	check_details(json, &facts.attributes);
 	json_decref(json);

@@ -127,11 +127,13 @@ static void check_decision(const struct policy *policy, const struct request *rq
 	struct subject anonymous = subject_at(NULL, SUBJECT_ANONYMOUS);
 	struct powerset closed = powerset_both(&facts->powers, &policy->closed);
 	char message[MESSAGE_MOST];
+	struct nearest_rule near;
 
 	CHECK(d->verdict == VERDICT_ALLOW || d->verdict == VERDICT_DENY);
 	CHECK((d->verdict == VERDICT_ALLOW) == (d->reason[0] == '\0'));
 	memset(message, 0x7f, sizeof(message));
-	message_write(policy, &anonymous, facts, d, message);
+	nearest_rule_find(policy, &anonymous, facts, d, &near);
+	message_write(policy, &anonymous, facts, d, &near, message);
 	CHECK(memchr(message, '\0', sizeof(message)) != NULL && fuzz_printable(message));
 	CHECK(message[0] != '\0');
 	if (d->verdict == VERDICT_ALLOW) {

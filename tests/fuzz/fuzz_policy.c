@@ -192,16 +192,26 @@ static void check_rule(const struct world *world, const struct decision *d,
 	}
 }
 
+static void check_message(const struct world *world, const struct decision *d,
+	const struct subject *subject, const struct request_for *rq)
+{
+	char message[MESSAGE_MOST];
+	struct nearest_rule near;
+
+	nearest_rule_find(&world->policy, subject, &rq->facts, d, &near);
+	CHECK(!near.rule || (near.count > 0 && bit_of(near.rule->who, subject->id)));
+	message_write(&world->policy, subject, &rq->facts, d, &near, message);
+	CHECK(message[0] != '\0' && fuzz_printable(message));
+}
+
 static void check_decision(
 	const struct world *world, const struct subject *subject, const struct request_for *rq)
 {
 	struct decision d = decide(&world->policy, subject, &rq->facts);
-	char message[MESSAGE_MOST];
 
 	CHECK(d.verdict == VERDICT_ALLOW || d.verdict == VERDICT_DENY);
 	CHECK(!d.monitored || (world->policy.monitor && d.verdict == VERDICT_ALLOW));
-	message_write(&world->policy, subject, &rq->facts, &d, message);
-	CHECK(message[0] != '\0' && fuzz_printable(message));
+	check_message(world, &d, subject, rq);
 	if (d.monitored_rule)
 		CHECK(d.monitored_rule->deny && d.monitored_rule->monitor);
 	if (d.by == DECIDED_BY_FILE)

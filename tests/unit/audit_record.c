@@ -22,6 +22,7 @@ static void record(struct world *w, const struct question *q, struct answer *a)
 		.subject = &a->subject,
 		.facts = &a->facts,
 		.decision = &a->decision,
+		.near = &a->near,
 		.message = a->message,
 		.policy = &w->policy,
 		.generation = 2,
@@ -65,6 +66,41 @@ static void decision(void **state)
 		     "{\"kind\":\"network\",\"field\":\"NetworkMode\",\"text\":\"bridge\","
 		     "\"implied\":true}]}\n");
 	assert_memory_equal(line.text + line.stable, ",\"type\"", 7);
+	answer_free(&a);
+	world_close(&w);
+}
+
+/* A denial by the policy file has the nearest rule, and what it lacks, as far as there is room. */
+static void nearest(void **state)
+{
+	static const char file[] =
+		"{'rules': [{'name': 'a \\\\ b', 'who': ['*'], 'allow': ['container_create'],"
+		"'powers': ['create'], 'images': ['x.org/*']}], 'otherwise': 'deny'}";
+	static struct world w;
+	static struct answer a;
+	char body[4000];
+	char image[200];
+	struct question q = { "POST", "/containers/create",
+		"{'Image': 'nginx', 'HostConfig': {'Privileged': true}}", NULL, NULL };
+	struct line l;
+
+	(void)state;
+	world_open(&w, "", file);
+	record(&w, &q, &a);
+	assert_non_null(strstr(line.text,
+		",\"decided_by\":\"otherwise\",\"reason\":\"otherwise\",\"nearest_rule\":\"a \\\\\\\\ b\","
+		"\"lacks\":[\"power privileged\",\"image docker.io/library/nginx:latest\"],\"message\""));
+	answer_free(&a);
+	memset(image, 'i', sizeof(image));
+	line_init(&l, body, sizeof(body));
+	line_add(&l, "{'Image': '%.*s', 'HostConfig': {'Binds': [", (int)sizeof(image), image);
+	for (int i = 0; i < 20; i++)
+		line_add(&l, "%s'/%.*s%d:/t'", i > 0 ? "," : "", 60, image, i);
+	line_add(&l, "]}}");
+	assert_false(l.cut);
+	q.body = body;
+	record(&w, &q, &a);
+	assert_non_null(strstr(line.text, "],\"lacks_more\":true,\"message\""));
 	answer_free(&a);
 	world_close(&w);
 }
@@ -215,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decision),
+		cmocka_unit_test(nearest),
 		cmocka_unit_test(unseen_powers),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(other_lines),

@@ -8,6 +8,9 @@ static const char rules[] =
 	"{'rules': [{'name': 'no kills', 'who': ['*'], 'deny': ['container_kill'],"
 	"            'message': 'ask the on-call'},"
 	"           {'name': 'a', 'who': ['*'], 'allow': ['system_*']}], 'otherwise': 'deny'}";
+static const char profile[] =
+	"{'rules': [{'name': 'b', 'who': ['*'], 'allow': ['container_delete'], 'powers': ['stop']}],"
+	" 'otherwise': 'profile'}";
 
 static const struct row {
 	const char *flags, *file;
@@ -33,10 +36,10 @@ static const struct row {
 		"image_list is in section IMAGES: IMAGES is 0; IMAGES=1 opens it" },
 	{ "DSP_PROFILE=readonly", NULL, { "POST", "/containers/a/wait", NULL, NULL, NULL },
 		"container_wait on \"a\" is a write, and profile readonly allows only reads; "
-		"another DSP_PROFILE opens it" },
+		"no flag opens it, but a rule of a policy file can" },
 	{ "DSP_PROFILE=tecnativa", NULL, { "GET", "/nowhere", NULL, NULL, NULL },
 		"unknown is closed (path \"/nowhere\"): profile tecnativa has no rule for it; "
-		"DSP_PROFILE=guard with ALLOW_UNKNOWN=1 opens it" },
+		"no flag opens it, but a rule of a policy file can" },
 	{ "", NULL, { "POST", "/plugins/pull?remote=dsp&name=dsp", "[]", NULL, NULL },
 		"plugin_control is closed (plugin_pull): dockerd would ask a managed plugin "
 		"\"dsp\" instead of this one; no flag opens it" },
@@ -47,7 +50,7 @@ static const struct row {
 		"no rule of the policy file allows container_stop on \"web\" to cn:anna; it "
 		"asks for stop" },
 	{ "POST=0", NULL, { "POST", "/containers/a/stop", NULL, NULL, NULL },
-		"container_stop on \"a\" is a write: POST is 0; POST=1 or ALLOW_STOP=1 opens it" },
+		"container_stop on \"a\" is a write: POST is 0; ALLOW_STOP=1 opens it" },
 	{ "", NULL, { "GET", "/a/../b", NULL, NULL, NULL },
 		"cannot route this request: its path is not clean (//, /./ or /../); send it as the API documents it" },
 	{ "", NULL, { "POST", create, "{'Image': 1", NULL, NULL },
@@ -62,6 +65,40 @@ static const struct row {
 		{ "POST", "/containers/a/kill", NULL, NULL, NULL },
 		"kill is closed (container_kill on \"a\"): ALLOW_KILL is 0; ALLOW_KILL=1 lifts this" },
 	{ "", rules, { "GET", "/info", NULL, NULL, NULL }, "allowed" },
+	/* What opens least: a power's flag before a section's or POST, a rule before a flag. */
+	{ "CONTAINERS=0", NULL, { "POST", "/containers/a/stop", NULL, NULL, NULL },
+		"container_stop on \"a\" is in section CONTAINERS: CONTAINERS is 0; ALLOW_STOP=1 "
+		"opens it" },
+	{ "POST=0\nALLOW_HOST_MOUNTS=0", NULL,
+		{ "POST", create, "{'HostConfig': {'Binds': ['/etc:/host']}}", NULL, NULL },
+		"host_mounts is closed (container_create: /etc -> /host (rw)): ALLOW_HOST_MOUNTS is "
+		"0; ALLOW_CREATE=1 ALLOW_HOST_MOUNTS=1 open it" },
+	{ "POST=0\nCONTAINERS=0", NULL, { "POST", "/containers/a/wait", NULL, NULL, NULL },
+		"container_wait on \"a\" is a write: POST is 0; POST=1 CONTAINERS=1 open it" },
+	{ "DSP_PROFILE=readonly", NULL, { "POST", "/containers/a/restart", NULL, NULL, NULL },
+		"restart is closed (container_restart on \"a\"): ALLOW_RESTART is not set; "
+		"ALLOW_RESTART=1 opens it" },
+	{ "DSP_PROFILE=linuxserver", NULL, { "POST", "/containers/a/stop", NULL, NULL, NULL },
+		"container_stop on \"a\" is a write: POST is not set; ALLOW_STOP=1 opens it" },
+	{ "DSP_PROFILE=linuxserver", NULL, { "POST", "/containers/a/restart", NULL, NULL, NULL },
+		"container_restart on \"a\" is a write: POST is not set; ALLOW_RESTARTS=1 opens it" },
+	{ "DSP_PROFILE=tecnativa\nPOST=1", NULL, { "POST", "/containers/a/stop", NULL, NULL, NULL },
+		"container_stop on \"a\" is in section CONTAINERS: CONTAINERS is not set; "
+		"ALLOW_STOP=1 opens it" },
+	{ "DSP_PROFILE=hardened", profile,
+		{ "POST", create, "{'HostConfig': {'Binds': ['/etc:/host']}}", NULL, NULL },
+		"host_mounts is closed (container_create: /etc -> /host (rw)): ALLOW_HOST_MOUNTS is "
+		"not set; a rule for anonymous opens it: \"allow\": [\"container_create\"], "
+		"\"powers\": [\"create\"], \"mounts\": [\"/etc\"]" },
+	{ "", profile, { "POST", "/containers/web/kill", NULL, "anna", NULL },
+		"kill is closed (container_kill on \"web\"): ALLOW_KILL is not set; a rule for "
+		"cn:anna opens it: \"allow\": [\"container_kill\"], \"powers\": [\"kill\"]" },
+	{ "", profile, { "DELETE", "/containers/web", NULL, NULL, NULL },
+		"rule \"b\" does not cover power delete (anonymous, container_delete on \"web\"); "
+		"profile guard closes delete" },
+	{ "ALLOW_DELETE=0", profile, { "DELETE", "/containers/web", NULL, NULL, NULL },
+		"rule \"b\" does not cover power delete (anonymous, container_delete on \"web\"); "
+		"ALLOW_DELETE is 0" },
 	{ "", rules, { "GET", "/info", NULL, NULL, "x" },
 		"no user has the token in X-Dsp-Token: send one that the policy file has, or "
 		"none; no flag opens it" },
@@ -96,7 +133,7 @@ static void broken(void **state)
 	reason[sizeof(reason) - 1] = '\0';
 	policy_broken(reason, &p);
 	d = decide(&p, &anonymous, &facts);
-	message_write(&p, &anonymous, &facts, &d, text);
+	message_write(&p, &anonymous, &facts, &d, &(struct nearest_rule){ .rule = NULL }, text);
 	assert_int_equal(strlen(text), MESSAGE_MOST - 1);
 	assert_memory_equal(text, "denies every request because its settings are broken: x", 54);
 }

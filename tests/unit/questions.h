@@ -21,6 +21,7 @@ struct answer {
 	struct subject subject;
 	struct facts facts;
 	struct decision decision;
+	struct nearest_rule near;
 	char message[MESSAGE_MOST];
 	char *body; /* base64, decoded in place */
 };
@@ -60,7 +61,8 @@ static inline void world_ask(struct world *w, const struct question *q, struct a
 {
 	world_read(w, q, a);
 	a->decision = decide(&w->policy, &a->subject, &a->facts);
-	message_write(&w->policy, &a->subject, &a->facts, &a->decision, a->message);
+	nearest_rule_find(&w->policy, &a->subject, &a->facts, &a->decision, &a->near);
+	message_write(&w->policy, &a->subject, &a->facts, &a->decision, &a->near, a->message);
 }
 
 static inline void answer_free(struct answer *a)

@@ -13,6 +13,7 @@ struct simulation {
 	struct mount_lookup *lookup;
 	struct subject subject;
 	struct decision decision;
+	struct nearest_rule near;
 	char message[MESSAGE_MOST]; /* of a denial, also of one that is only recorded */
 };
 

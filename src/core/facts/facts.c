@@ -288,6 +288,14 @@ bool attribute_is_usual(const struct attribute *a)
 	return a->implied && (a->kind == ATTRIBUTE_CAPABILITY || a->kind == ATTRIBUTE_RUNTIME);
 }
 
+bool attribute_is_missing(const struct attribute *a)
+{
+	const struct mount_info *info = a->mount_info;
+
+	return a->kind == ATTRIBUTE_MOUNT && info && info->path[0] && !info->visible &&
+		!info->unknown && !info->maybe_socket && info->inode == 0;
+}
+
 /* --- mounts ------------------------------------------------------------------------------------*/
 
 static const struct mount_info invisible = {

@@ -6,10 +6,14 @@
 static void ask(const struct policy *policy, const struct subject *subject,
 	const struct facts *facts, struct access_answer *ret)
 {
+	struct nearest_rule near;
+
 	ret->decision = decide(policy, subject, facts);
 	ret->message[0] = '\0';
-	if (ret->decision.verdict != VERDICT_ALLOW || ret->decision.monitored)
-		message_write(policy, subject, facts, &ret->decision, ret->message);
+	if (ret->decision.verdict == VERDICT_ALLOW && !ret->decision.monitored)
+		return;
+	nearest_rule_find(policy, subject, facts, &ret->decision, &near);
+	message_write(policy, subject, facts, &ret->decision, &near, ret->message);
 }
 
 /* Decides the same request with the item that the first word of a list stands for. */

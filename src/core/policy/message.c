@@ -1,6 +1,7 @@
 #include "dsp/core/policy/message.h"
 
 #include "dsp/core/base/text.h"
+#include "way.h"
 
 enum {
 	NAME_MOST = 70,  /* room for a container's full id */
@@ -13,6 +14,7 @@ struct message {
 	const struct subject *subject;
 	const struct facts *facts;
 	const struct decision *decision;
+	const struct nearest_rule *near;
 };
 
 /* Room in a line whose end is composed first, since the end must not be cut. */
@@ -47,39 +49,6 @@ static const char *flag_state(const struct message *m, size_t flag)
 	if (m->policy->flags[flag] == SETTING_UNSET)
 		return "not set";
 	return m->policy->flags[flag] == SETTING_ON ? "1" : "0";
-}
-
-/*
- * "ALLOW_STOP=1 ALLOW_KILL=1 and 3 more": the flags that open these powers, as many as fit into
- * room. In a proxy profile the flag that closed a power must change, since a name for several
- * powers is a rule of its own there.
- */
-static void add_flags(
-	const struct message *m, struct line *l, const struct powerset *set, size_t room)
-{
-	enum { MORE = sizeof(" and 99 more") - 1 };
-	const struct policy *policy = m->policy;
-	size_t last = FLAG_COUNT;
-	size_t start = l->n;
-	size_t left = 0;
-
-	for (size_t i = 0; i < POWER_COUNT; i++) {
-		size_t flag = flag_of_power((enum power)i);
-
-		if (!powerset_has(set, (enum power)i))
-			continue;
-		if (policy_is_proxy(policy) && policy->decided_by_flag[i] != FLAG_COUNT)
-			flag = policy->decided_by_flag[i];
-		if (flag == last)
-			continue;
-		if (left > 0 || l->n - start + strlen(flag_at(flag)->name) + MORE > room)
-			left++;
-		else
-			line_add(l, "%s%s=1", last != FLAG_COUNT ? " " : "", flag_at(flag)->name);
-		last = flag;
-	}
-	if (left > 0)
-		line_add(l, " and %zu more", left);
 }
 
 static const struct attribute *attribute_of(const struct attributes *all, enum power p)
@@ -139,12 +108,79 @@ static void add_attribute(const struct message *m, const struct budget *b)
 		line_add(b->line, ": %.*s...", (int)(room - strlen(": ...")), text);
 }
 
+/* --- rules of the policy file ------------------------------------------------------------------*/
+
+/* Adds "image x, power exec and 3 more": what fits before a line's end. */
+static void add_lacks(const struct nearest_rule *near, const struct budget *b)
+{
+	enum { MORE = sizeof(", and more than 99 more") - 1, THING_LEAST = 24 };
+	size_t left = near->count;
+	char text[LACK_MOST];
+
+	for (size_t i = 0; i < near->count; i++) {
+		size_t room = budget_left(b);
+
+		lack_write(&near->lacks[i], text);
+		room = room > MORE ? room - MORE : 0;
+		if (i == 0 && strlen(text) > room && room >= THING_LEAST)
+			memcpy(text + room - strlen("..."), "...", sizeof("..."));
+		if (strlen(text) + strlen(", ") > room && i > 0)
+			break;
+		line_add(b->line, "%s%s", i > 0 ? ", " : "", text);
+		left--;
+	}
+	if (left > 0 || near->more)
+		line_add(b->line, " and %s%zu more", near->more ? "at least " : "",
+			left + near->more);
+}
+
+/* Why flags and profile do not allow it either; NULL: they are not asked. */
+static void add_flags_reason(const struct message *m, struct line *l)
+{
+	const struct decision *d = m->decision;
+
+	if (d->by == DECIDED_BY_DEFAULT)
+		return;
+	if (d->flag < FLAG_COUNT)
+		line_add(l, "; %s is %s", flag_at(d->flag)->name, flag_state(m, d->flag));
+	else if (d->by == DECIDED_BY_POWER)
+		line_add(l, "; profile %s closes %s", profile_info(m->policy->profile)->name,
+			d->reason);
+	else
+		line_add(l, "; profile %s denies it", profile_info(m->policy->profile)->name);
+}
+
+/* 'rule "anna runs" does not cover image registry/web/app:1 (anna, container_create)' */
+static void write_nearest(const struct message *m, struct line *l)
+{
+	char end_text[MESSAGE_MOST];
+	char text[NAME_MOST];
+	struct line end;
+
+	line_init(&end, end_text, sizeof(end_text));
+	subject_write(m->subject, text, NAME_SHORT);
+	line_add(&end, " (%s, ", text);
+	add_operation(m, &end, NAME_SHORT);
+	line_add(&end, ")");
+	add_flags_reason(m, &end);
+	text_escape(m->near->rule->name, text, sizeof(text));
+	line_add(l, "rule \"%s\" does not cover ", text);
+	add_lacks(m->near, &(struct budget){ l, end.n });
+	line_add(l, "%s", end_text);
+}
+
 /* --- closed powers -----------------------------------------------------------------------------*/
 
-/* Reserves room in this order: the flags to set, the powers' names, the first item. */
+/* Adds what would allow it, in at most room bytes where that is possible. */
+static void add_way(const struct message *m, struct line *l, size_t room)
+{
+	way_add(m->policy, m->subject, m->facts, m->decision, l, room);
+}
+
+/* Reserves room in this order: what opens it, the powers' names, the first item. */
 static void write_several(const struct message *m, struct line *l)
 {
-	enum { FLAGS_ROOM = 112, HEAD_ROOM = 60 };
+	enum { WAY_ROOM = 200, HEAD_ROOM = 60 };
 	char end_text[MESSAGE_MOST];
 	char names_text[MESSAGE_MOST];
 	struct line end;
@@ -153,8 +189,7 @@ static void write_several(const struct message *m, struct line *l)
 
 	line_init(&end, end_text, sizeof(end_text));
 	line_add(&end, "): profile %s; ", profile_info(m->policy->profile)->name);
-	add_flags(m, &end, &m->decision->closed, FLAGS_ROOM);
-	line_add(&end, policy_is_proxy(m->policy) ? " lifts this" : " open it");
+	add_way(m, &end, WAY_ROOM);
 	line_init(&names, names_text, sizeof(names_text));
 	n = powers_write(&m->decision->closed, ", ", &names);
 	if (end.n + names.n + HEAD_ROOM > MESSAGE_MOST)
@@ -166,9 +201,10 @@ static void write_several(const struct message *m, struct line *l)
 	line_add(l, "%s", end_text);
 }
 
-/* Reserves room in this order: the flag to set, the operation, the first item. */
+/* Reserves room in this order: what opens it, the operation, the first item. */
 static void write_one(const struct message *m, struct line *l)
 {
+	enum { WAY_ROOM = 150 };
 	const struct powerset *closed = &m->decision->closed;
 	size_t flag = m->decision->flag;
 	char end_text[MESSAGE_MOST];
@@ -182,8 +218,7 @@ static void write_one(const struct message *m, struct line *l)
 	line_add(&end, "): %s is %s; ", flag_at(flag)->name, flag_state(m, flag));
 	if (powerset_has(closed, POWER_BUILD_OPTIONS))
 		line_add(&end, "if you accept that, ");
-	add_flags(m, &end, closed, MESSAGE_MOST);
-	line_add(&end, policy_is_proxy(m->policy) ? " lifts this" : " opens it");
+	add_way(m, &end, WAY_ROOM);
 	line_add(l, "%s is closed (", m->decision->reason);
 	add_operation(m, l, NAME_MOST);
 	add_attribute(m, &(struct budget){ l, end.n });
@@ -201,8 +236,8 @@ static void write_closed(const struct message *m, struct line *l)
 		line_add(l, "%s is closed (", m->decision->reason);
 		add_operation(m, l, NAME_MOST);
 		line_add(l,
-			"): profile %s has no rule for it; DSP_PROFILE=guard with "
-			"ALLOW_UNKNOWN=1 opens it",
+			"): profile %s has no rule for it; no flag opens it, but a rule of a policy "
+			"file can",
 			profile_info(m->policy->profile)->name);
 	} else if (powerset_count(&m->decision->closed) == 1) {
 		write_one(m, l);
@@ -282,6 +317,7 @@ static void write_rule_of_file(const struct message *m, struct line *l)
 	line_add(l, ": %s", text);
 }
 
+/* No rule is near: none is for this user and this operation. */
 static void write_default(const struct message *m, struct line *l)
 {
 	struct powerset powers = decide_powers(m->policy, m->facts);
@@ -305,19 +341,15 @@ static void write_proxy_rule(const struct message *m, struct line *l)
 
 	line_add(l, "%s is closed (", m->decision->reason);
 	add_operation(m, l, NAME_MOST);
-	line_add(l, "): %s is %s; %s=1 lifts this rule of profile %s", flag_at(flag)->name,
-		flag_state(m, flag), flag_at(flag)->name, profile_info(m->policy->profile)->name);
+	line_add(l, "): %s is %s; ", flag_at(flag)->name, flag_state(m, flag));
+	add_way(m, l, MESSAGE_MOST / 2);
 }
 
 static void write_post(const struct message *m, struct line *l)
 {
 	add_operation(m, l, NAME_MOST);
-	line_add(l, " is a write: POST is %s; POST=1", flag_state(m, FLAG_POST));
-	if (!policy_is_proxy(m->policy) && !powerset_empty(&m->facts->powers)) {
-		line_add(l, " or ");
-		add_flags(m, l, &m->facts->powers, MESSAGE_MOST / 2);
-	}
-	line_add(l, " opens it");
+	line_add(l, " is a write: POST is %s; ", flag_state(m, FLAG_POST));
+	add_way(m, l, MESSAGE_MOST / 2);
 }
 
 static void write_section(const struct message *m, struct line *l)
@@ -326,20 +358,19 @@ static void write_section(const struct message *m, struct line *l)
 
 	add_operation(m, l, NAME_MOST);
 	if (flag == FLAG_COUNT)
-		line_add(l,
-			" is in no section, and profile %s denies it; DSP_PROFILE=guard opens it",
+		line_add(l, " is in no section, and profile %s denies it; ",
 			profile_info(m->policy->profile)->name);
 	else
-		line_add(l, " is in section %s: %s is %s; %s=1 opens it", flag_at(flag)->name,
-			flag_at(flag)->name, flag_state(m, flag), flag_at(flag)->name);
+		line_add(l, " is in section %s: %s is %s; ", flag_at(flag)->name,
+			flag_at(flag)->name, flag_state(m, flag));
+	add_way(m, l, MESSAGE_MOST / 2);
 }
 
 static void write_readonly(const struct message *m, struct line *l)
 {
 	add_operation(m, l, NAME_MOST);
-	line_add(l,
-		" is a write, and profile readonly allows only reads; another DSP_PROFILE opens "
-		"it");
+	line_add(l, " is a write, and profile readonly allows only reads; ");
+	add_way(m, l, MESSAGE_MOST / 2);
 }
 
 static void write_allowed(const struct message *m, struct line *l)
@@ -349,7 +380,8 @@ static void write_allowed(const struct message *m, struct line *l)
 }
 
 void message_write(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, const struct decision *d, char out[MESSAGE_MOST])
+	const struct facts *facts, const struct decision *d, const struct nearest_rule *near,
+	char out[MESSAGE_MOST])
 {
 	static void (*const writers[])(const struct message *, struct line *) = {
 		[DECIDED_BY_BROKEN] = write_broken,
@@ -366,9 +398,12 @@ void message_write(const struct policy *policy, const struct subject *subject,
 		[DECIDED_BY_READONLY] = write_readonly,
 		[DECIDED_BY_PROFILE] = write_allowed,
 	};
-	const struct message m = { policy, subject, facts, d };
+	const struct message m = { policy, subject, facts, d, near };
 	struct line l;
 
 	line_init(&l, out, MESSAGE_MOST);
-	writers[d->by](&m, &l);
+	if (near->rule)
+		write_nearest(&m, &l);
+	else
+		writers[d->by](&m, &l);
 }

@@ -321,6 +321,14 @@ static bool any_pattern(const struct asked *q, const struct list *list, enum lis
 	return false;
 }
 
+bool rule_list_covers(const struct list *list, enum list_kind k, size_t subject,
+	const struct facts *facts, const struct attribute *d)
+{
+	const struct asked q = { subject, facts };
+
+	return any_pattern(&q, list, k, d, covers);
+}
+
 /*
  * Whether a request asks for a power of deny rule r, where it lists some. A volume that is mounted
  * by its name and may be a path of the host counts where r has a list of paths.

@@ -12,7 +12,8 @@ enum {
 	NAME_ROOM = 256,
 	SUBJECT_ROOM = 320,
 	RULE_ROOM = 256,
-	MESSAGE_ROOM = 1024,
+	LACKS_ROOM = 500,
+	MESSAGE_ROOM = 700,
 	DETAIL_ROOM = 256,
 	TAIL_ROOM = 192, /* for the end of the line: details_left_out, cut */
 	CUT_MOST = 12,
@@ -225,6 +226,31 @@ static void add_request(struct draft *d, const struct decision_event *e)
 
 /* --- the decision ------------------------------------------------------------------------------*/
 
+/* Adds the nearest rule and what it lacks: as many things as their room holds. */
+static void add_nearest(struct draft *d, const struct nearest_rule *near)
+{
+	bool more = near->more;
+	char text[LACK_MOST];
+	size_t start;
+
+	add_text(d, "nearest_rule", near->rule->name, RULE_ROOM);
+	json_writer_key(&d->s, "lacks");
+	start = d->s.n;
+	json_writer_raw(&d->s, SPAN("["));
+	for (size_t i = 0; i < near->count; i++) {
+		more = more || d->s.n - start > LACKS_ROOM - LACK_MOST;
+		if (d->s.n - start > LACKS_ROOM - LACK_MOST)
+			break;
+		if (i > 0)
+			json_writer_raw(&d->s, SPAN(","));
+		lack_write(&near->lacks[i], text);
+		(void)json_writer_string(&d->s, span_of(text), LACK_MOST);
+	}
+	json_writer_raw(&d->s, SPAN("]"));
+	if (more)
+		json_writer_raw(&d->s, SPAN(",\"lacks_more\":true"));
+}
+
 static void add_decision(struct draft *d, const struct decision_event *e)
 {
 	const struct decision *decision = e->decision;
@@ -244,6 +270,8 @@ static void add_decision(struct draft *d, const struct decision_event *e)
 		add_powers(d, "closed", &decision->closed);
 	if (decision->rule)
 		add_text(d, "rule", decision->rule->name, RULE_ROOM);
+	if (e->near && e->near->rule)
+		add_nearest(d, e->near);
 	if (decision->monitored_rule)
 		add_text(d, "monitored_rule", decision->monitored_rule->name, RULE_ROOM);
 }

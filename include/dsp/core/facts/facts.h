@@ -85,6 +85,9 @@ MUST_USE int facts_set_data_root(struct facts *f, struct span data_root, struct 
 /* Whether text is a path of the host that is to be looked up: of a mount, or a device. */
 bool attribute_is_source(const struct attribute *a);
 
+/* Whether dsp has seen that nothing is at the source of a mount. */
+bool attribute_is_missing(const struct attribute *a);
+
 /* Whether it is what a container has that asks for nothing: default capabilities and runtime. */
 bool attribute_is_usual(const struct attribute *a);
 

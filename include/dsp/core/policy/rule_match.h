@@ -27,4 +27,8 @@ struct rule_match {
 struct rule_match rule_match(const struct rule *r, size_t subject, const struct facts *facts,
 	const struct powerset *powers);
 
+/* Whether one of the words of an allow rule's list covers an item, for this subject. */
+bool rule_list_covers(const struct list *list, enum list_kind k, size_t subject,
+	const struct facts *facts, const struct attribute *d);
+
 #endif

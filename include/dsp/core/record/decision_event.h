@@ -13,6 +13,7 @@
 #include "dsp/core/facts/facts.h"
 #include "dsp/core/parse/request.h"
 #include "dsp/core/policy/decide.h"
+#include "dsp/core/policy/nearest_rule.h"
 #include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/subject.h"
 
@@ -32,6 +33,7 @@ struct decision_event {
 	const struct subject *subject;   /* not NULL when request is not */
 	const struct facts *facts;       /* the same */
 	const struct decision *decision; /* NULL: there is none, and there is a refusal */
+	const struct nearest_rule *near; /* of a denial; NULL: it was not looked for */
 	const struct refusal *refusal;   /* NULL: the decision stands */
 	const char *message;             /* of the decision, for the client; NULL: there is none */
 	const struct policy *policy;

@@ -1,0 +1,169 @@
+#include "dsp/core/policy/nearest_rule.h"
+
+#include "dsp/core/base/text.h"
+#include "dsp/core/policy/rule_match.h"
+#include "way.h"
+
+/* At most so many comparisons for one denial: some milliseconds, however many rules there are. */
+enum { WORK_MOST = 500000 };
+
+/* The request, and what has been spent on it. */
+struct search {
+	size_t subject;
+	const struct facts *facts;
+	struct powerset powers;              /* that it asks for */
+	struct powerset by_list[LIST_COUNT]; /* of those: what items of such a list can cover */
+	const struct attribute *missing;     /* a mount source at which nothing is; or NULL */
+	size_t work;
+};
+
+static void add(
+	struct nearest_rule *n, enum power power, enum list_kind k, const struct attribute *item)
+{
+	if (n->count < LACKS_MOST)
+		n->lacks[n->count++] = (struct lack){ power, k, item };
+	else
+		n->more = true;
+}
+
+/* Whether a list has something to cover in an item: not what each container has anyway. */
+static bool must_cover(enum list_kind k, const struct attribute *d)
+{
+	return list_concerns(k, d) && !(k == LIST_CAPABILITIES && d->implied);
+}
+
+static void begin(
+	struct search *s, const struct policy *policy, size_t subject, const struct facts *facts)
+{
+	*s = (struct search){ subject, facts, decide_powers(policy, facts),
+		.missing = way_missing_source(facts) };
+	for (size_t i = 0; i < facts->attributes.count * LIST_COUNT; i++) {
+		const struct attribute *d = &facts->attributes.items[i / LIST_COUNT];
+		enum list_kind k = (enum list_kind)(i % LIST_COUNT);
+
+		if (list_power(k) != POWER_COUNT && d->power == list_power(k) && must_cover(k, d))
+			powerset_add(&s->by_list[k], d->power);
+	}
+}
+
+/*
+ * Adds the items of a kind that a rule does not cover. A rule without such a list counts as one
+ * whose list is empty, when the request needs its power.
+ */
+static void add_items(struct search *s, struct nearest_rule *n, enum list_kind k)
+{
+	const struct list *list = &n->rule->lists[k];
+	const struct attributes *all = &s->facts->attributes;
+
+	for (size_t i = 0; i < all->count && !n->more; i++) {
+		const struct attribute *d = &all->items[i];
+		bool concerned = must_cover(k, d);
+
+		s->work += concerned ? 1 + list->count : 1;
+		if (concerned && !rule_list_covers(list, k, s->subject, s->facts, d))
+			add(n, POWER_COUNT, k, d);
+	}
+	if (list->given && s->facts->incomplete)
+		add(n, POWER_COUNT, k, NULL);
+}
+
+/* What allow rule r lacks to allow the request: powers, then items of its lists. */
+static void compare(struct search *s, const struct rule *r, struct nearest_rule *ret)
+{
+	struct powerset missing = powerset_less(&s->powers, &r->powers);
+	bool listed[LIST_COUNT];
+
+	*ret = (struct nearest_rule){ .rule = r };
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		struct powerset needed = powerset_both(&s->by_list[k], &missing);
+
+		/* A new list would have to cover what dsp is not shown; the power does. */
+		listed[k] = r->lists[k].given ||
+			(!powerset_empty(&needed) && !s->facts->incomplete);
+		if (listed[k])
+			missing = powerset_less(&missing, &s->by_list[k]);
+	}
+	for (size_t p = 0; p < POWER_COUNT; p++) {
+		if (powerset_has(&missing, (enum power)p))
+			add(ret, (enum power)p, LIST_COUNT,
+				p == POWER_DOCKER_SOCKET ? s->missing : NULL);
+	}
+	for (size_t k = 0; k < LIST_COUNT && !ret->more; k++) {
+		if (listed[k])
+			add_items(s, ret, (enum list_kind)k);
+	}
+}
+
+/* Whether one more thing in an allow rule could change the decision. */
+static bool can_change(const struct decision *d)
+{
+	switch (d->by) {
+	case DECIDED_BY_DEFAULT:
+	case DECIDED_BY_POWER:
+	case DECIDED_BY_RULE:
+	case DECIDED_BY_POST:
+	case DECIDED_BY_SECTION:
+	case DECIDED_BY_READONLY:
+		return d->verdict != VERDICT_ALLOW || d->monitored;
+	case DECIDED_BY_BROKEN:
+	case DECIDED_BY_OWN_NAME:
+	case DECIDED_BY_IDENTITY:
+	case DECIDED_BY_READING:
+	case DECIDED_BY_FILE:
+	case DECIDED_BY_GRANT:
+	case DECIDED_BY_PROFILE:
+		break;
+	}
+	return false;
+}
+
+void nearest_rule_find(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, const struct decision *d, struct nearest_rule *ret)
+{
+	const struct rules *rules = policy->file_rules;
+	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
+	struct search s;
+
+	*ret = (struct nearest_rule){ .rule = NULL };
+	if (!rules || !can_change(d) || facts->reading != READING_EXACT)
+		return;
+	begin(&s, policy, subject->id, facts);
+	for (size_t i = 0; i < rules->count && s.work < WORK_MOST; i++) {
+		const struct rule *r = &rules->items[i];
+		struct nearest_rule n;
+
+		if (r->deny || !bit_of(r->operations, operation) || !bit_of(r->who, subject->id))
+			continue;
+		compare(&s, r, &n);
+		if (!ret->rule || n.count + n.more < ret->count + ret->more)
+			*ret = n;
+	}
+}
+
+void lack_write(const struct lack *l, char out[LACK_MOST])
+{
+	const struct attribute *d = l->item;
+	struct line line;
+	char text[LACK_MOST];
+
+	line_init(&line, out, LACK_MOST);
+	if (l->power != POWER_COUNT && d) {
+		line_add(&line, "a mount source that is missing (");
+		way_add_mkdir(d, &line);
+		line_add(&line, ")");
+	} else if (l->power != POWER_COUNT) {
+		line_add(&line, "power %s", power_info(l->power)->name);
+	} else if (!d) {
+		line_add(&line, "%s that dsp is not shown", list_name(l->list));
+	} else if (d->kind == ATTRIBUTE_OPTION || d->text.n == 0 || d->whole) {
+		attribute_write(d, text, sizeof(text));
+		line_add_cut(&line, span_of(text));
+	} else {
+		if (d->kind == ATTRIBUTE_MOUNT)
+			attribute_write(d, text, sizeof(text));
+		else
+			text_escape(d->text, text, sizeof(text));
+		line_add(&line, "%s ", attribute_kind_name(d->kind));
+		line_add_cut(&line, span_of(text));
+	}
+}
