@@ -265,7 +265,7 @@ void installed_settings_warn(const char *command, const struct installed_setting
 			"dsp %s: warning: this shell's %s: not used, because a dsp is installed; "
 			"--no-config uses the shell's environment\n",
 			command, s->unused);
-	if (s->origin == SETTINGS_IN_FORCE && strcmp(s->in_force.version, DSP_VERSION) != 0)
+	if (s->running == RUNNING_KNOWN && strcmp(s->in_force.version, DSP_VERSION) != 0)
 		(void)fprintf(stderr,
 			"dsp %s: warning: the running dspd is version %s and this dsp %s, so they "
 			"may decide differently; systemctl restart dsp.service\n",

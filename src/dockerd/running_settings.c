@@ -7,7 +7,7 @@
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 
-enum { ASK_MS = 3000, VARIABLES_MOST = 1024 };
+enum { ASK_MS = 2000, VARIABLES_MOST = 1024 };
 
 /* The bytes that a member holds in base64, terminated; NULL: it is no base64, or no memory. */
 static char *decode(struct mem_list *memory, const json_t *member, size_t *n)

@@ -84,8 +84,54 @@ def reloads(machine, report):
         check("failed" not in machine.show("dsp.service", "StatusText"), machine.show("dsp.service", "StatusText"))
 
 
+def truth(machine, report):
+    """dsp's commands speak of the settings in force, and of those on disk where they differ."""
+    env = machine.read(ENV)
+    with report.case("DSP_PROFILE=hardened and dsp reload: dsp who-can privileged says what clients meet"):
+        before = machine.run("dsp", "who-can", "privileged")
+        check(before.status == 0 and "allow" in before.text, before.text)
+        machine.write(ENV, env + "\nDSP_PROFILE=hardened\n")
+        check(machine.run("dsp", "who-can", "privileged").text == before.text, "it is said before it is in force")
+        machine.works("dsp", "reload")
+        said = machine.run("dsp", "who-can", "privileged")
+        check(said.status == 1 and not re.search("^allow", said.text, re.M), said.text)
+        check(said.text.startswith("settings: %s and %s, in force since 20" % (ENV, POLICY)), said.text)
+        flags = machine.works("dsp", "status")
+        check("DSP_PROFILE=hardened (env file)" in flags and "yes, dockerd asks" in flags, flags)
+    with report.case("a mistake on disk: dsp check names it, and the others speak of what is in force"):
+        machine.write(ENV, env + "\nDSP_PROFILE=hardened\nALLOW_KILL=maybe\n")
+        said = machine.run("dsp", "check")
+        check(said.status == 1 and re.search(r"%s:\d+:1: error: ALLOW_KILL=maybe" % ENV, said.text), said.text)
+        check(machine.run("dsp", "who-can", "privileged").status == 1, "what is in force")
+    with report.case("a drop-in that is not in force yet; and dsp stopped: the unit says what is on disk"):
+        machine.write(ENV, env)
+        machine.write("/etc/dsp/other.env", "DSP_PROFILE=readonly\n")
+        machine.works("mkdir", "-p", "/etc/systemd/system/dsp.service.d")
+        machine.write("/etc/systemd/system/dsp.service.d/other.conf",
+                      "[Service]\nExecStart=\nExecStart=/usr/bin/dspd --env-file /etc/dsp/other.env\n")
+        machine.systemctl("daemon-reload")
+        check(machine.run("dsp", "who-can", "privileged").text.startswith("settings: %s and" % ENV), "the running one")
+        machine.systemctl("stop", "dsp.socket", "dsp.service")
+        said = machine.run("dsp", "who-can", "privileged")
+        check(said.status == 1 and said.text.startswith("settings: /etc/dsp/other.env and %s on disk, not yet" % POLICY),
+              said.text)
+        machine.works("rm", "-r", "/etc/systemd/system/dsp.service.d", "/etc/dsp/other.env")
+        machine.systemctl("daemon-reload")
+        machine.systemctl("start", "dsp.socket", "dsp.service")
+        wait_for(machine.asks_dsp, "dsp is not back")
+    with report.case("another user: what the files say, or the sentence that says how to see them"):
+        user = ("setpriv", "--reuid", "nobody", "--clear-groups", "dsp", "who-can", "privileged")
+        said = machine.run(*user)
+        check(said.status == 0 and "not known to be in force" in said.text, said.text)
+        machine.works("chmod", "o-r", ENV)
+        said = machine.run(*user)
+        check(said.status == 2 and "sudo" in said.text and said.text.count("\n") <= 1, said.text)
+        machine.works("chmod", "o+r", ENV)
+
+
 def run(machine, report):
     restarts(machine, report)
     upgrade(machine, report)
     half(machine, report)
     reloads(machine, report)
+    truth(machine, report)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """dsp status and dsp reload: what they ask of a dsp that serves, and of what is none."""
+import base64
 import json
 import os
 import socket
@@ -192,10 +193,59 @@ def silence():
         holds(4 < time.monotonic() - began < 20, "the wait")
 
 
+def answer_always(listener, answer):
+    """The same bytes to everyone, until the listener is closed."""
+    while True:
+        try:
+            answer_once(listener, answer)
+        except OSError:
+            return
+
+
+def b64(text):
+    return base64.b64encode(text).decode()
+
+
+def strange_settings():
+    """Settings in force that no dspd reports: no command answers by them, and each says so in one line."""
+    good = {"version": "0.1.0", "pid": 1, "generation": 1, "since": 1, "managed": False, "broken": "", "socket": b64(b"/x"),
+            "environment": [], "env_file": b64(b"/e"), "env_text": b64(b"ALLOW_EXEC=1\n"), "policy_file": None,
+            "policy_text": None, "data_root": ""}
+    same(ask_strange(good)[0], 0, "as a dspd reports them")
+    for change in ({"broken": None}, {"broken": 1}, {"broken": "="}, {"socket": b64(b"/a\0b")}, {"socket": None},
+                   {"environment": {}}, {"environment": [1]}, {"environment": [b64(b"A=1\0")]},
+                   {"environment": [b64(b"A=1")] * 1025}, {"since": "1"}, {"since": -1}, {"since": 1 << 60},
+                   {"env_file": None}, {"env_file": []}, {"env_text": "ALLOW"}, {"env_text": 7}, {"data_root": None},
+                   {"policy_text": b64(b"{}")}, {"version": None}, {"version": ""}):
+        status, out, err = ask_strange({**good, **change})
+        same((status, out), (2, ""), f"{change}: {err}")
+        holds(err.count("\n") == 1 and err[:-1].isprintable() and "cannot read the settings" in err, err)
+    for change in ({"env_text": b64(b"ALLOW_EXEC=perhaps\n")}, {"policy_file": b64(b"/p"), "policy_text": b64(b"{\xff")},
+                   {"env_text": b64(b"\0" * 4000)}):
+        status, out, err = ask_strange({**good, **change})
+        same((status, out), (78, ""), f"{change}: {err}")
+        holds("cannot read the settings in force" in err, err)
+    status, _, err = ask_strange({**good, "version": "\x1b[2J9"})
+    holds(status == 0 and err.replace("\n", "").isprintable() and "may decide differently" in err, err)
+    status, _, err = ask_strange({**good, "more": "x" * (9 << 20)})
+    holds(status == 2 and "Message too long" in err, err)
+
+
+def ask_strange(reply):
+    with directory() as where, socket.socket(socket.AF_UNIX) as s:
+        path = os.path.join(where, "other.sock")
+        s.bind(path)
+        s.listen()
+        answer = b"HTTP/1.1 200 OK\r\n\r\n" + json.dumps(reply).encode()
+        threading.Thread(target=answer_always, args=(s, answer), daemon=True).start()
+        return dsp("who-can", "exec", "--socket", path)
+
+
 def wrong_use():
     for words in (("status", "x"), ("reload", "x"), ("status", "--sockets", "x"), ("reload", "--socket")):
         same(dsp(*words)[0], 2, " ".join(words))
 
 
 if __name__ == "__main__":
-    sys.exit(run([states, no_policy, reloads, audit_files, odd_paths, broken, probes, nobody, others, silence, wrong_use]))
+    sys.exit(run([states, no_policy, reloads, audit_files, odd_paths, broken, probes, nobody, others, silence,
+                  strange_settings, wrong_use]))
