@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "activation.h"
 #include "authorize.h"
 #include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/system/activation.h"
 #include "dsp/system/journal.h"
 #include "dsp/system/log.h"
 #include "dsp/system/signals.h"

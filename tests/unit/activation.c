@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/activation.h"
 #include "daemon/notify.h"
+#include "dsp/system/activation.h"
 
 enum { HANDED = 3 };
 

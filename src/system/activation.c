@@ -1,4 +1,4 @@
-#include "activation.h"
+#include "dsp/system/activation.h"
 
 #include <errno.h>
 #include <fcntl.h>

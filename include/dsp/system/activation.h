@@ -1,7 +1,7 @@
 /*
  * Socket activation: the listening socket that a service manager made and hands over as descriptor
- * 3, announced by LISTEN_PID and LISTEN_FDS (sd_listen_fds(3)). dspd trusts the manager for the
- * modes of the socket, and checks that dockerd can reach it: a stream, listening, at a path.
+ * 3, announced by LISTEN_PID and LISTEN_FDS (sd_listen_fds(3)). The manager is trusted for the
+ * modes of the socket, which must be one that clients can reach: a stream, listening, at a path.
  */
 #ifndef DSP_ACTIVATION_H
 #define DSP_ACTIVATION_H
@@ -18,7 +18,7 @@ struct activation {
 /*
  * Call it once, before anything else: it removes the variables from the environment. Returns 1 and
  * *ret: the service manager hands over a socket. 0: it hands over none, or one for another process.
- * -1 and e: dspd cannot use the socket.
+ * -1 and e: the socket cannot be used.
  */
 MUST_USE int activation_receive(struct activation *ret, struct err *e);
 
