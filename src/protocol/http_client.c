@@ -81,6 +81,7 @@ static int parse_reply(struct http_reply *r, size_t n)
 struct http_request {
 	const char *method;
 	const char *target;
+	const char *header; /* a line that ends with CRLF, or empty */
 	unsigned wait_ms;
 };
 
@@ -90,9 +91,10 @@ static int exchange(
 	uint64_t until = clock_now() + q->wait_ms;
 	struct file_text reply = { .text = NULL };
 	struct http_reply r;
-	char request[512];
+	char request[768];
 	int n = snprintf(request, sizeof(request),
-		"%s %s HTTP/1.0\r\nHost: dsp\r\nContent-Length: 0\r\n\r\n", q->method, q->target);
+		"%s %s HTTP/1.0\r\nHost: dsp\r\n%sContent-Length: 0\r\n\r\n", q->method, q->target,
+		q->header);
 	AUTO_FD int fd = -1;
 	int rc = -1;
 
@@ -119,42 +121,28 @@ static int exchange(
 int http_client_get(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
 	struct err *e)
 {
-	return exchange(path, &(struct http_request){ "GET", target, wait_ms }, ret, e);
+	return exchange(path, &(struct http_request){ "GET", target, "", wait_ms }, ret, e);
+}
+
+int http_client_get_as(const char *path, const char *target, const char *token, unsigned wait_ms,
+	struct http_reply *ret, struct err *e)
+{
+	char header[128];
+	int n = snprintf(header, sizeof(header), "X-Dsp-Token: %s\r\n", token);
+
+	if (n < 0 || (size_t)n >= sizeof(header))
+		return FAIL(e, EMSGSIZE, "%s: the token is too long", path);
+	return exchange(path, &(struct http_request){ "GET", target, header, wait_ms }, ret, e);
 }
 
 int http_client_post(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
 	struct err *e)
 {
-	return exchange(path, &(struct http_request){ "POST", target, wait_ms }, ret, e);
+	return exchange(path, &(struct http_request){ "POST", target, "", wait_ms }, ret, e);
 }
 
 void http_reply_free(struct http_reply *r)
 {
 	mem_free(r->text);
 	*r = (struct http_reply){ 0, NULL, NULL, 0 };
-}
-
-json_t *http_client_ask_dsp(
-	const char *path, const char *target, unsigned wait_ms, int *status, struct err *e)
-{
-	struct http_reply r;
-	json_t *o;
-
-	if (http_client_post(path, target, wait_ms, &r, e) != 0)
-		return NULL;
-	if (status)
-		*status = r.status;
-	o = http_reply_json(&r);
-	if (!json_is_object(o) || (!status && r.status != 200)) {
-		json_decref(o);
-		o = NULL;
-		err_set(e, 0, "%s: a program other than dspd listens there", path);
-	}
-	http_reply_free(&r);
-	return o;
-}
-
-json_t *http_reply_json(const struct http_reply *r)
-{
-	return json_loadb(r->body, r->len, 0, NULL);
 }

@@ -151,6 +151,28 @@ def add_settings(corpus):
         corpus.add("settings", ("e\n" + words.replace(" ", "\0")).encode())
 
 
+def add_resolve(corpus):
+    """Requests to dsp-resolve, what dockerd says, and answers: fuzz_resolve.c has what the first byte means."""
+    token = b"0123456789abcdef" * 4
+    kinds = [
+        (b"container registry.corp:5000/web", {"Id": "a" * 64, "Name": "/web", "Image": "sha256:1", "Config": {
+            "Image": "web:1", "Labels": {"team": "red", "quote": "\"\\\n\u00e9"}}},
+         {"id": "a" * 64, "name": "web", "image": "web:1", "image_id": "sha256:1", "labels": {"team": "red"}}),
+        (b"exec e1", {"ID": "e1", "ContainerID": "c1"}, {"id": "e1", "container": "c1"}),
+        (b"network n", {"Id": "n1", "Name": "n", "Labels": None}, {"id": "n1", "name": "n"}),
+        (b"volume v", {"Name": "v", "Labels": {"a": ""}}, {"name": "v", "labels": {"a": ""}}),
+        (b"image a/b@sha256:0", {"Id": "sha256:1", "Config": {"Labels": {}}}, {"id": "sha256:1", "labels": {}}),
+        (b"info", {"DefaultRuntime": "runc", "Driver": "vfs", "SecurityOptions": ["name=seccomp,profile=builtin"]},
+         {"default_runtime": "runc", "seccomp": "builtin", "storage_driver": "vfs"}),
+        (b"version", {"Version": "28.5.2", "ApiVersion": "1.51"}, {"version": "28.5.2", "api_version": "1.51"}),
+    ]
+    for kind, (request, said, answer) in enumerate(kinds):
+        corpus.add("resolve", bytes([kind]) + token + b" " + request)
+        corpus.add("resolve", bytes([kind + len(kinds)]) + json.dumps(said).encode())
+        for line in answer, {"missing": True}, {"error": "dockerd answers 500"}:
+            corpus.add("resolve", bytes([kind + 2 * len(kinds)]) + json.dumps(line).encode())
+
+
 def write_dictionaries(directory):
     parts = {part for row in rows_of("routes") for part in row[1].split("/") if part[:1] not in "{"}
     flags = [row[0] for row in rows_of("flags")]
@@ -167,6 +189,7 @@ def write_dictionaries(directory):
         "audit_record": ["/" + part for part in sorted(parts)],
         "authz_response": [],
         "watch_view": [],
+        "resolve": [],
         "daemon_json": [],
         "units": [],
         "audit_reader": [f'\\"{name}\\"' for name in sorted({row[2] for row in rows_of("routes")})
@@ -194,6 +217,7 @@ def main():
     add_dockerd(corpus)
     add_policies(corpus)
     add_trails(corpus)
+    add_resolve(corpus)
     write_dictionaries(sys.argv[1])
 
 

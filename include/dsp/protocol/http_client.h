@@ -1,6 +1,7 @@
 /*
- * One HTTP request over a unix socket, from dsp's commands to dspd and dockerd. The server may be
- * slow, hung or another program: every wait ends, and every response is bounded (8 MiB).
+ * One HTTP request over a unix socket, from dsp's commands to dspd and dockerd, and from
+ * dsp-resolve to dockerd. The server may be slow, hung or another program: every wait ends, and
+ * every response is bounded (8 MiB).
  */
 #ifndef DSP_HTTP_CLIENT_H
 #define DSP_HTTP_CLIENT_H
@@ -27,6 +28,10 @@ MUST_USE int http_client_get(const char *path, const char *target, unsigned wait
 	struct http_reply *ret, struct err *e);
 MUST_USE int http_client_post(const char *path, const char *target, unsigned wait_ms,
 	struct http_reply *ret, struct err *e);
+
+/* The same, with a token in X-Dsp-Token. */
+MUST_USE int http_client_get_as(const char *path, const char *target, const char *token,
+	unsigned wait_ms, struct http_reply *ret, struct err *e);
 
 void http_reply_free(struct http_reply *r);
 
