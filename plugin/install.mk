@@ -76,7 +76,8 @@ $(UNITS:%=$(SHIP)/%): $(SHIP)/%: plugin/systemd/% FORCE
 # --- MODE:SOURCE:TARGET for install.sh ---------------------------------------------------------
 
 in = $(foreach file,$(2),644:$(file):$(1)/$(notdir $(file)))
-FILES = 755:$(B)/dspd:$(bindir)/dspd 755:$(B)/dsp:$(bindir)/dsp 755:plugin/named-by-docker.sh:$(privatedir)/named-by-docker.sh \
+FILES = 755:$(B)/dspd:$(bindir)/dspd 755:$(B)/dsp:$(bindir)/dsp 755:$(B)/dsp-resolve:$(bindir)/dsp-resolve \
+	755:plugin/named-by-docker.sh:$(privatedir)/named-by-docker.sh \
 	conf:$(SHIP)/dsp.env:/etc/dsp/dsp.env conf:plugin/policy.json:/etc/dsp/policy.json \
 	644:plugin/systemd/dsp.sysusers:$(sysusersdir)/dsp.conf \
 	644:$(SHIP)/dsp.bash:$(bashdir)/dsp 644:$(SHIP)/dsp.zsh:$(zshdir)/_dsp \

@@ -179,6 +179,18 @@ static void print_asked(const json_t *o)
 			number_of(requests, "denied"));
 }
 
+static void print_resolver(const json_t *o)
+{
+	const char *seccomp = text_of(o, "seccomp");
+
+	if (strcmp(text_of(o, "state"), "known") == 0)
+		print_line("dockerd", "%s, default runtime %s, seccomp profile %s",
+			text_of(o, "version"), text_of(o, "default_runtime"),
+			seccomp[0] != '\0' ? seccomp : "none");
+	else if (strcmp(text_of(o, "state"), "failed") == 0)
+		print_line("dsp-resolve", "does not answer: %s", text_of(o, "trouble"));
+}
+
 static void print_state(const json_t *o)
 {
 	const char *policy = text_of(o, "policy");
@@ -197,6 +209,7 @@ static void print_state(const json_t *o)
 	if (json_object_get(o, "audit"))
 		print_audit(json_object_get(o, "audit"));
 	print_lookups(json_object_get(o, "lookups"));
+	print_resolver(json_object_get(o, "resolver"));
 	if (json_is_true(json_object_get(json_object_get(o, "watch"), "on")))
 		print_line("watched", "by dsp watch");
 }

@@ -19,6 +19,11 @@ struct exchange {
 	struct subject subject;
 	struct facts facts;
 	struct mount_lookup *lookup; /* of its mount sources; NULL: it has none */
+	/* While it waits for what dsp-resolve says of dockerd. */
+	LIST_ENTRY(exchange) waiting_link;
+	bool waiting;
+	uint64_t deadline;
+	struct daemon_facts daemon; /* a copy: it may change while the mounts are looked up */
 };
 
 static struct exchange *exchange_begin(
@@ -83,6 +88,69 @@ static void deny_repeated(const struct service *service, struct call *call)
 	log_line("denied request: %s", refusal.message);
 	record_refusal(service, call, &refusal);
 	reply_deny(&call->reply, refusal.message);
+}
+
+/* --- dsp-resolve's own requests ----------------------------------------------------------------*/
+
+/* The GETs that dsp-resolve sends to dockerd; RESOLVE_KINDS: it sends no such request. */
+static enum resolve_kind kind_of(const struct facts *f)
+{
+	static const enum operation operations[RESOLVE_KINDS] = {
+		[RESOLVE_CONTAINER] = OP_CONTAINER_INSPECT,
+		[RESOLVE_EXEC] = OP_EXEC_INSPECT,
+		[RESOLVE_NETWORK] = OP_NETWORK_INSPECT,
+		[RESOLVE_VOLUME] = OP_VOLUME_INSPECT,
+		[RESOLVE_IMAGE] = OP_IMAGE_INSPECT,
+		[RESOLVE_INFO] = OP_SYSTEM_INFO,
+		[RESOLVE_VERSION] = OP_SYSTEM_VERSION,
+	};
+	enum resolve_kind kind = RESOLVE_CONTAINER;
+
+	if (!f->route || f->reading != READING_EXACT ||
+		!span_equal(f->target.query, SPAN(RESOLVE_QUERY)))
+		return RESOLVE_KINDS;
+	while (kind < RESOLVE_KINDS && f->route->operation != operations[kind])
+		kind++;
+	return kind;
+}
+
+/*
+ * Whether dsp-resolve sent the request for this dspd: it carries this process's token, and is one
+ * of the seven reads. Such a request is allowed without a rule, waits for nothing, and is not in
+ * the audit log. With the token and anything else it is a request like any other, of an unknown
+ * token. -1 and e: no memory.
+ */
+static int is_own(struct service *service, const struct exchange *x, struct err *e)
+{
+	const struct request *rq = &x->request;
+	enum resolve_kind kind = RESOLVE_KINDS;
+	struct facts f;
+	int rc;
+
+	if (!service->resolver || !rq->has_token || rq->body64 || rq->user.n > 0 ||
+		!span_equal(rq->method, SPAN("GET")) ||
+		!resolver_has_token(service->resolver, rq->token))
+		return 0;
+	rc = facts_parse(rq, &f, e);
+	if (rc == 0)
+		kind = kind_of(&f);
+	facts_free(&f);
+	if (rc != 0 || kind == RESOLVE_KINDS)
+		return rc;
+	dockerd_facts_seen(service->dockerds, x->call->peer, kind);
+	service->own_requests += sinks_want_outcomes(&service->sinks);
+	return 1;
+}
+
+bool authorize_own_outcome(struct service *service, const struct request_outcome *outcome)
+{
+	static const struct span mark = SPAN_INIT("?" RESOLVE_QUERY);
+
+	if (service->own_requests == 0 || !span_equal(outcome->method, SPAN("GET")) ||
+		!span_ends(outcome->target, mark))
+		return false;
+	service->own_requests--;
+	return true;
 }
 
 /* --- mount sources -----------------------------------------------------------------------------*/
@@ -166,13 +234,55 @@ static void conclude(const struct service *service, struct exchange *x)
 		reply_deny(reply, message);
 }
 
+/* What is known of the dockerd that asks. False: dsp-resolve is being asked. */
+static bool know_dockerd(struct service *service, struct exchange *x)
+{
+	const char *path = x->snapshot->config->policy.resolver;
+	const struct daemon_facts *known;
+
+	if (!dockerd_facts_get(service->dockerds, x->call->peer, path, &known)) {
+		if (clock_now() < x->deadline)
+			return false;
+		/* It is not known, and each fact is the one that closes more. */
+		x->daemon = (struct daemon_facts){ .known = false };
+		x->request.daemon = &x->daemon;
+	} else if (known) {
+		x->daemon = *known;
+		x->request.daemon = &x->daemon;
+	}
+	return true;
+}
+
+/* All that comes when dockerd is known. ANSWER_NOW: x has ended. */
+static enum answer go_on(struct service *service, struct exchange *x)
+{
+	struct call *call = x->call;
+	struct err e;
+	int later = -1;
+
+	if (facts_parse(&x->request, &x->facts, &e) == 0) {
+		probe_record(&service->probes, &x->facts);
+		later = look_up_mounts(service, x, &e);
+	}
+	if (later > 0) {
+		call->state = x;
+		return ANSWER_LATER;
+	}
+	if (later == 0)
+		conclude(service, x);
+	else
+		fail(service, call, REFUSED_FAILURE, &e);
+	exchange_end(x);
+	return ANSWER_NOW;
+}
+
 enum answer authorize(void *ctx, struct call *call)
 {
 	struct service *service = ctx;
 	enum refused_by failure = REFUSED_FAILURE;
 	struct exchange *x;
 	struct err e;
-	int later;
+	int own;
 
 	if (call->len == 0) {
 		deny_repeated(service, call);
@@ -185,33 +295,58 @@ enum answer authorize(void *ctx, struct call *call)
 		failure = REFUSED_QUESTION;
 		goto fail;
 	}
-	x->subject = subject_identify(x->snapshot->config->policy.file_rules, &x->request);
-	if (facts_parse(&x->request, &x->facts, &e) != 0)
+	own = is_own(service, x, &e);
+	if (own < 0)
 		goto fail;
-	probe_record(&service->probes, &x->facts);
-	later = look_up_mounts(service, x, &e);
-	if (later < 0)
-		goto fail;
-	if (later) {
-		call->state = x;
-		return ANSWER_LATER;
+	if (own) {
+		reply_allow(&call->reply);
+		exchange_end(x);
+		return ANSWER_NOW;
 	}
-	conclude(service, x);
-	exchange_end(x);
-	return ANSWER_NOW;
+	x->subject = subject_identify(x->snapshot->config->policy.file_rules, &x->request);
+	if (!facts_depend_on_daemon(&x->request))
+		return go_on(service, x);
+	x->deadline = clock_now() + RESOLVER_MS;
+	if (know_dockerd(service, x))
+		return go_on(service, x);
+	x->waiting = true;
+	LIST_INSERT_HEAD(&service->waiting, x, waiting_link);
+	call->state = x;
+	return ANSWER_LATER;
 fail:
 	fail(service, call, failure, &e);
 	exchange_end(x);
 	return ANSWER_NOW;
 }
 
+/* A request that waits for dsp-resolve no longer; NULL: there is none. */
+static struct exchange *next_known(struct service *service)
+{
+	struct exchange *x;
+
+	(void)dockerd_facts_receive(service->dockerds);
+	LIST_FOREACH (x, &service->waiting, waiting_link) {
+		if (!know_dockerd(service, x))
+			continue;
+		LIST_REMOVE(x, waiting_link);
+		x->waiting = false;
+		return x;
+	}
+	return NULL;
+}
+
 struct call *authorize_next_answer(void *ctx)
 {
-	const struct service *service = ctx;
+	struct service *service = ctx;
 	struct lookup_result result;
 	struct exchange *x;
 	struct call *call;
 
+	while ((x = next_known(service)) != NULL) {
+		call = x->call;
+		if (go_on(service, x) == ANSWER_NOW)
+			return call;
+	}
 	if (!lookup_pool_next(service->pool, &result))
 		return NULL;
 	x = result.tag;
@@ -228,14 +363,29 @@ struct call *authorize_next_answer(void *ctx)
 int authorize_answer_timeout(void *ctx)
 {
 	const struct service *service = ctx;
+	const struct exchange *x;
+	uint64_t now = clock_now();
+	int wait = lookup_pool_timeout(service->pool);
 
-	return lookup_pool_timeout(service->pool);
+	if (service->resolver) {
+		int more = resolver_timeout(service->resolver);
+
+		if (more >= 0)
+			wait = clock_earlier(wait, 0, (uint64_t)more);
+	}
+	LIST_FOREACH (x, &service->waiting, waiting_link)
+		wait = clock_earlier(wait, now, x->deadline);
+	return wait;
 }
 
 void authorize_drop(void *ctx, struct call *call)
 {
 	const struct service *service = ctx;
+	struct exchange *x = call->state;
 
-	lookup_pool_cancel(service->pool, call->state);
-	exchange_end(call->state);
+	if (x->waiting)
+		LIST_REMOVE(x, waiting_link);
+	else
+		lookup_pool_cancel(service->pool, x);
+	exchange_end(x);
 }

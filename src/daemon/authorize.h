@@ -1,16 +1,22 @@
 /*
- * The way of a request: read it, look up its mount sources, conclude. A request with mounts is
- * answered when their sources have been looked up, or when that takes too long. Nothing above this
+ * The way of a request: read it, look up its mount sources, conclude. A request that depends on
+ * dockerd's defaults, or has mounts, is answered when they have been looked up, or when that takes
+ * too long. Nothing above this
  * file can turn a denial into an allow, and nothing below knows of HTTP.
  */
 #ifndef DSP_AUTHORIZE_H
 #define DSP_AUTHORIZE_H
 
+#include "dsp/core/record/audit_record.h"
 #include "server.h"
+#include "service.h"
 
 /* POST /AuthZPlugin.AuthZReq; ctx is a service. As struct endpoint has them. */
 enum answer authorize(void *ctx, struct call *call);
 void authorize_drop(void *ctx, struct call *call);
+
+/* Whether what became of a request is that of one of dsp-resolve's, which no log has. */
+bool authorize_own_outcome(struct service *service, const struct request_outcome *outcome);
 
 /* The answers that come later; as struct server_options has them, for a service with a pool. */
 struct call *authorize_next_answer(void *ctx);

@@ -17,8 +17,10 @@
 /* Once from each dockerd, when it first has something to ask. */
 static enum answer activate(void *ctx, struct call *call)
 {
-	const struct service *service = ctx;
+	struct service *service = ctx;
 
+	service->own_requests = 0;
+	dockerd_facts_forget(service->dockerds);
 	sinks_dockerd_restarted(&service->sinks);
 	reply_static(&call->reply, 200, SPAN("{\"Implements\":[\"authz\"]}"));
 	return ANSWER_NOW;
@@ -48,12 +50,12 @@ static void drop_response(void *ctx, struct call *call)
 /* AuthZRes comes after the action. It can protect nothing, so it is always allowed. */
 static enum answer record_response(void *ctx, struct call *call)
 {
-	const struct service *service = ctx;
+	struct service *service = ctx;
 	struct request_outcome outcome;
+	bool read = call->state && authz_response_end(call->state, &outcome);
 
-	if (call->state)
-		sinks_record_outcome(&service->sinks,
-			authz_response_end(call->state, &outcome) ? &outcome : NULL);
+	if (call->state && !(read && authorize_own_outcome(service, &outcome)))
+		sinks_record_outcome(&service->sinks, read ? &outcome : NULL);
 	drop_response(ctx, call);
 	reply_allow(&call->reply);
 	return ANSWER_NOW;
@@ -66,6 +68,7 @@ static struct state_view view_of(const struct service *service)
 	return (struct state_view){ .snapshot = service->snapshot,
 		.sinks = &service->sinks,
 		.probes = &service->probes,
+		.dockerds = service->dockerds,
 		.connections = service->connections };
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "authorize.h"
@@ -32,6 +33,7 @@ struct daemon {
 	struct activation handed;      /* one that the service manager made */
 	struct notify notify;          /* the service manager */
 	char *socket_dir;              /* owned */
+	int wake;                      /* readable when an answer may have come; -1: none */
 	bool lookups_ended;
 	struct recent_decisions recent;
 	struct service service;
@@ -225,7 +227,23 @@ static char *find_socket_dir(const char *socket, struct err *e)
 	return real;
 }
 
-/* The threads that look up mount sources. A managed plugin sees none of the host's files. */
+/* One descriptor for the answers of look-ups and of dsp-resolve. */
+static int join_wake_ups(struct daemon *d, struct err *e)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	d->wake = epoll_create1(EPOLL_CLOEXEC);
+	if (d->wake < 0 ||
+		epoll_ctl(d->wake, EPOLL_CTL_ADD, lookup_pool_fd(d->service.pool), &event) != 0 ||
+		epoll_ctl(d->wake, EPOLL_CTL_ADD, resolver_fd(d->service.resolver), &event) != 0)
+		return FAIL(e, errno, "epoll");
+	return 0;
+}
+
+/*
+ * The threads that look up mount sources, and the client of dsp-resolve. A managed plugin sees none
+ * of the host's files, and has no dsp-resolve.
+ */
 static int start_lookups(struct daemon *d, struct err *e)
 {
 	if (d->sources.managed)
@@ -236,7 +254,13 @@ static int start_lookups(struct daemon *d, struct err *e)
 		return -1;
 	d->service.socket_dir = span_of(d->socket_dir);
 	d->service.pool = lookup_pool_new(lookup_process_run, e);
-	return d->service.pool ? 0 : -1;
+	if (!d->service.pool)
+		return -1;
+	d->service.resolver = resolver_new(e);
+	if (!d->service.resolver)
+		return -1;
+	d->service.dockerds = dockerd_facts_new(d->service.resolver, e);
+	return d->service.dockerds ? join_wake_ups(d, e) : -1;
 }
 
 /* The audit thread last: it must inherit the signal mask and the sandbox. */
@@ -269,7 +293,7 @@ static int run(struct daemon *d, struct err *e)
 	if (d->service.pool) {
 		o.next_answer = authorize_next_answer;
 		o.answer_timeout = authorize_answer_timeout;
-		o.wake_fd = lookup_pool_fd(d->service.pool);
+		o.wake_fd = d->wake;
 	}
 	return server_run(&o, e);
 }
@@ -278,6 +302,10 @@ static void end(struct daemon *d)
 {
 	lookup_process_stop();
 	lookup_pool_close(d->service.pool);
+	dockerd_facts_free(d->service.dockerds);
+	resolver_free(d->service.resolver);
+	if (d->wake >= 0)
+		(void)close(d->wake);
 	audit_stop(d->service.sinks.audit);
 	mem_free(d->service.sinks.metrics);
 	recent_decisions_free(&d->recent);
@@ -288,7 +316,7 @@ static void end(struct daemon *d)
 
 int serve(const struct sources *sources)
 {
-	struct daemon d = { .sources = *sources, .listener.fd = -1, .notify.fd = -1 };
+	struct daemon d = { .sources = *sources, .listener.fd = -1, .notify.fd = -1, .wake = -1 };
 	struct config *config = NULL;
 	int status = EXIT_FINDINGS;
 	struct err e;

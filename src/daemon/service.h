@@ -2,6 +2,9 @@
 #ifndef DSP_SERVICE_H
 #define DSP_SERVICE_H
 
+#include <sys/queue.h>
+
+#include "dockerd_facts.h"
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 #include "dsp/host/lookup_pool.h"
@@ -10,6 +13,7 @@
 #include "snapshot.h"
 
 struct daemon;
+struct exchange;
 
 struct service {
 	struct daemon *daemon;     /* whom these parts belong to; for reload */
@@ -17,8 +21,13 @@ struct service {
 	/* Reads the settings and puts them in force. -1 and e: the old ones stay. NULL: never. */
 	int (*reload)(struct daemon *daemon, struct err *e);
 	struct lookup_pool *pool; /* borrowed; NULL: mount sources are not looked up */
-	struct span socket_dir;   /* of the plugin socket; borrowed */
-	struct sinks sinks;       /* borrowed */
+	/* dsp-resolve, what it said of each dockerd, and the requests that wait; NULL: none. */
+	struct resolver *resolver;
+	struct dockerd_facts *dockerds; /* owned, as resolver is */
+	LIST_HEAD(, exchange) waiting;
+	unsigned own_requests;  /* of dsp-resolve, whose outcome is to come */
+	struct span socket_dir; /* of the plugin socket; borrowed */
+	struct sinks sinks;     /* borrowed */
 	struct probes probes;
 	unsigned connections; /* open ones; the server keeps the number current */
 };

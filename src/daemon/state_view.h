@@ -2,6 +2,7 @@
 #ifndef DSP_STATE_VIEW_H
 #define DSP_STATE_VIEW_H
 
+#include "dockerd_facts.h"
 #include "lookup_process.h"
 #include "probe.h"
 #include "sinks.h"
@@ -11,6 +12,7 @@ struct state_view {
 	const struct snapshot *snapshot;
 	const struct sinks *sinks;
 	const struct probes *probes;
+	const struct dockerd_facts *dockerds;
 	unsigned connections;                       /* open ones */
 	const struct lookup_process_state *lookups; /* NULL: a managed plugin has no such process */
 };

@@ -79,6 +79,23 @@ static json_t *lookups(const struct lookup_process_state *s)
 		(json_int_t)s->failures, "trouble", any_text(s->trouble));
 }
 
+/* The dockerd whose state was set last; what it said only while that is known. */
+static json_t *resolver(const struct dockerd_facts *d, const char *path)
+{
+	static const struct daemon_facts nothing = { .known = false };
+	const struct known_dockerd *last = dockerd_facts_last(d);
+	enum dockerd_state state = last ? last->state : DOCKERD_NEW;
+	const struct daemon_facts *f = state == DOCKERD_KNOWN ? &last->facts : &nothing;
+
+	if (!d || path[0] == '\0')
+		return json_null();
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "socket", any_text(path),
+		"state", dockerd_state_name(state), "trouble", any_text(last ? last->trouble : ""),
+		"version", any_text(f->version), "api_version", any_text(f->api_version),
+		"default_runtime", any_text(f->default_runtime), "seccomp", any_text(f->seccomp),
+		"storage_driver", any_text(f->storage_driver));
+}
+
 static json_t *watched(const struct recent_decisions *recent)
 {
 	if (!recent)
@@ -165,7 +182,7 @@ char *status_write(const struct state_view *view)
 	json_int_t start = m ? (json_int_t)(m->start_us / 1000000) : 0;
 	json_auto_t *o = json_pack(
 		"{s:s, s:i, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:b, s:o, s:I, s:o, "
-		"s:o, s:o, s:o, s:o}",
+		"s:o, s:o, s:o, s:o, s:o}",
 		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
 		(json_int_t)view->snapshot->generation, "started", start, "since",
 		(json_int_t)(view->snapshot->since_us / 1000000), "policy", c->digest, "env_file",
@@ -174,7 +191,8 @@ char *status_write(const struct state_view *view)
 		"names", any_text(p->names), "broken", p->broken[0] != '\0', "reason",
 		any_text(p->broken), "last_request", last, "requests", counts(m), "probes",
 		probes(view->probes), "audit", audit_log(view->sinks->audit), "watch",
-		watched(view->sinks->recent), "lookups", lookups(view->lookups));
+		watched(view->sinks->recent), "lookups", lookups(view->lookups), "resolver",
+		resolver(view->dockerds, p->resolver));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

@@ -18,6 +18,8 @@ static const char *const names[UNIT_COUNT] = {
 	[UNIT_SOCKET] = "dsp.socket",
 	[UNIT_SERVICE] = "dsp.service",
 	[UNIT_DOCKER] = "docker.service",
+	[UNIT_RESOLVE_SOCKET] = "dsp-resolve.socket",
+	[UNIT_RESOLVE] = "dsp-resolve.service",
 };
 
 /* In the order in which systemd searches. */
@@ -121,12 +123,12 @@ static bool ask_systemd(struct unit *units)
 		"NeedDaemonReload,MainPID";
 	enum { ROOM = 16 << 10 };
 	AUTO_MEM char *text = mem_alloc(ROOM);
-	const char *const argv[] = { "/usr/bin/systemctl", "show", properties, names[0], names[1],
-		names[2], NULL };
+	const char *argv[3 + UNIT_COUNT + 1] = { "/usr/bin/systemctl", "show", properties };
 	struct span rest;
 	struct err e;
 	size_t at = 0;
 
+	memcpy(argv + 3, names, sizeof(names));
 	if (!text || subprocess_run(argv, SYSTEMCTL_MS, text, ROOM, &e) != 0)
 		return false;
 	rest = span_of(text);

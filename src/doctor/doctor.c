@@ -135,6 +135,10 @@ static const struct check checks[] = {
 		"dspd sees mount sources as dockerd does: its look-up process runs, and can search "
 		"every directory (CAP_DAC_READ_SEARCH)",
 		"run dspd by dsp.service as it was shipped" },
+	{ "resolver", doctor_check_resolver,
+		"dspd knows dockerd's default runtime and seccomp profile: dsp-resolve answers it, as "
+		"its own user without privileges, on a socket that only dspd can use",
+		"systemctl status dsp-resolve.socket dsp-resolve.service" },
 	{ "data-root", doctor_check_data_root,
 		"dsp knows dockerd's data directory, where volumes and the state of a swarm are",
 		"name it in DSP_DATA_ROOT" },

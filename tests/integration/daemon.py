@@ -7,6 +7,7 @@ import sys
 import alarms
 import broken
 import clients
+import defaults
 import defence
 import effects
 import enable
@@ -39,6 +40,7 @@ SUITES = {
     'refused': refused.run,
     'page-tls': page_tls.run,
     'plugins': plugins.run,
+    'defaults': defaults.run,
     'defence': defence.run,
     'policy': policy.run,
     'powers': powers.run,

@@ -156,16 +156,18 @@ install_units() {
 	shift
 	find "$root/etc/systemd/system" "$units/" -name '*.wants' -exec rm -rf {} +
 	rm -rf "$root/lib/systemd/system-generators" "$root/etc/systemd/system-generators" "$root/etc/fstab"
-	rm -rf "$root"/{etc,lib}/systemd/system/dsp.*
+	rm -rf "$root"/{etc,lib}/systemd/system/dsp{,-resolve}.*
 	printf '%s\n' '[Unit]' 'AllowIsolate=yes' 'DefaultDependencies=no' \
 		'Wants=systemd-journald.socket systemd-journald.service' > "$units/lab.target"
-	install -m 755 "$DSP" "${DSP}d" "$root/usr/bin/"
-	cp "$tree"/plugin/systemd/dsp.{socket,service} "$tree"/plugin/systemd/dsp-doctor.{service,timer} "$units/"
+	install -m 755 "$DSP" "${DSP}d" "$DSP-resolve" "$root/usr/bin/"
+	cp "$tree"/plugin/systemd/dsp{,-resolve}.{socket,service} "$tree"/plugin/systemd/dsp-doctor.{service,timer} "$units/"
 	for drop_in; do
 		install -D -m 644 "$tree/plugin/systemd/drop-ins/$drop_in" \
 			"$root/etc/systemd/system/dsp.service.d/$drop_in"
 	done
-	sed -i '/^_dsp:/d' "$root/etc/passwd" "$root/etc/group"
+	sed -i '/^_dsp\(-resolve\)\?:/d; /^docker:/d' "$root/etc/passwd" "$root/etc/group"
+	echo '_dsp-resolve:x:64998:64998::/nonexistent:/usr/sbin/nologin' >> "$root/etc/passwd"
+	printf '%s\n' '_dsp-resolve:x:64998:' 'docker:x:64997:' >> "$root/etc/group"
 	echo '_dsp:x:64999:64999::/nonexistent:/usr/sbin/nologin' >> "$root/etc/passwd"
 	echo '_dsp:x:64999:' >> "$root/etc/group"
 	rm -rf "$root/etc/dsp"

@@ -97,11 +97,32 @@ def variant(name, drop_ins, capabilities, wanted):
             text = system.journal()
             holds("notice: dspd cannot see which sockets are dockerd's" in text, text)
         if name == "shipped":
+            with case("resolver"):
+                resolver(system)
             with case("look-ups"):
                 lookups(system)
             with case("volumes"):
                 volumes(system)
             life(system)
+
+
+def resolver(system):
+    """dsp.service brings dsp-resolve's socket, for dspd's user alone; what runs behind it can do nothing but ask."""
+    same(system.run("stat", "-c", "%a %U", "/run/dsp-resolve.sock")[1].strip(), "600 _dsp", "mode")
+    pid = system.show("MainPID", "dsp-resolve.service")
+    holds(pid != "0", "no dsp-resolve, although a create was decided")
+    found = status_of(system, pid)
+    same(found["Uid"].split(), ["64998"] * 4, "user")
+    same(sorted(found["Groups"].split()), ["64997", "64998"], "groups")
+    for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb", "CapInh"):
+        same(int(found[name], 16), 0, name)
+    same((found["NoNewPrivs"], found["Seccomp"]), ("1", "2"), "NoNewPrivs, Seccomp")
+    # No dockerd is here, or one that does not speak HTTP.
+    said = json.loads(system.run("dsp", "status", "--json")[1])["resolver"]
+    same(said["state"], "failed", str(said))
+    same(system.run("systemctl", "status", "dsp-resolve.socket", "dsp-resolve.service")[0], 0, "status of the units")
+    same(system.run("systemctl", "kill", "-s", "KILL", "dsp-resolve.service")[0], 0, "kill")
+    until(lambda: system.show("MainPID", "dsp-resolve.service") not in ("0", pid), "it is not started again")
 
 
 def lookups(system):

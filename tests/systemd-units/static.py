@@ -16,6 +16,7 @@ from manager import Manager  # noqa: E402
 
 UNITS = os.path.join(ROOT, "plugin", "systemd")
 SERVICE, SOCKET = "dsp.service", "dsp.socket"
+RESOLVE, RESOLVE_SOCKET = "dsp-resolve.service", "dsp-resolve.socket"
 
 # A drop-in, the most exposure with it in tenths, and which points stay open.
 ALWAYS = {"RootDirectoryOrRootImage", "RestrictAddressFamilies_AF_UNIX", "DeviceAllow", "SystemCallFilter_privileged"}
@@ -29,6 +30,10 @@ VARIANTS = [
 # What makes the sandbox, but is no point of systemd-analyze's.
 UNCOUNTED = {"AmbientCapabilities", "DevicePolicy", "KeyringMode", "PrivateIPC", "PrivateTmp", "PrivateUsers", "ReadOnlyPaths",
              "SystemCallErrorNumber"}
+
+# Of dsp-resolve.service: the same without the host's files, and Docker's group.
+RESOLVE_OPEN = {"RootDirectoryOrRootImage", "RestrictAddressFamilies_AF_UNIX", "DeviceAllow", "PrivateUsers",
+                "SupplementaryGroups"}
 
 results = Results()
 
@@ -47,9 +52,10 @@ def unit_directory(service, drop_in=None):
     """The units as installed, but for the program: this tree's."""
     where = tempfile.mkdtemp(prefix="dsp-units-")
     try:
-        for name, text in ((SERVICE, service), (SOCKET, read(SOCKET))):
+        for name, text in ((SERVICE, service), *((name, read(name)) for name in (SOCKET, RESOLVE, RESOLVE_SOCKET))):
             with open(os.path.join(where, name), "w", encoding="utf-8") as f:
-                f.write(text.replace("/usr/bin/dspd", DSPD).replace("/usr/bin/dsp ", DSP + " "))
+                f.write(text.replace("/usr/bin/dspd", DSPD).replace("/usr/bin/dsp ", DSP + " ")
+                        .replace("/usr/bin/dsp-resolve\n", DSP + "-resolve\n"))
         if drop_in:
             os.mkdir(os.path.join(where, SERVICE + ".d"))
             shutil.copy(os.path.join(UNITS, "drop-ins", drop_in), os.path.join(where, SERVICE + ".d"))
@@ -65,7 +71,8 @@ def analyze(*words):
 
 def verify(where):
     """An unknown key is a warning only: what it says counts, not its status."""
-    said = analyze("verify", "--man=no", os.path.join(where, SOCKET), os.path.join(where, SERVICE))
+    said = analyze("verify", "--man=no", *(os.path.join(where, name) for name in (
+        SOCKET, SERVICE, RESOLVE_SOCKET, RESOLVE)))
     return " ".join((said.stdout + said.stderr).split()) or (f"status {said.returncode}" if said.returncode else "")
 
 
@@ -74,9 +81,9 @@ def gate(where, tenths):
     return said.returncode == 0, (said.stdout + said.stderr).strip().split("\n")[-1]
 
 
-def open_points(where):
+def open_points(where, unit=SERVICE):
     """Each point that counts against the unit, and how much."""
-    said = analyze("security", "--offline=true", "--json=short", os.path.join(where, SERVICE))
+    said = analyze("security", "--offline=true", "--json=short", os.path.join(where, unit))
     return {point["json_field"]: point["exposure"] for point in json.loads(said.stdout) if point["exposure"]}
 
 
@@ -136,6 +143,23 @@ def check_the_command():
         shutil.rmtree(where)
 
 
+def check_resolver():
+    """Only dspd's user reaches it, its sandbox has the holes that it needs, and it follows dsp.service."""
+    service, socket = read(RESOLVE), read(RESOLVE_SOCKET)
+    with unit_directory(read(SERVICE)) as where:
+        found = set(open_points(where, RESOLVE))
+        results.check("units.open.resolve", found == RESOLVE_OPEN, f"{sorted(found)}, wanted {sorted(RESOLVE_OPEN)}")
+    for key, text, wanted in (("SocketUser", socket, ["_dsp"]), ("SocketMode", socket, ["0600"]),
+                              ("PartOf", socket, [SERVICE]), ("PartOf", service, [SERVICE]),
+                              ("SupplementaryGroups", service, ["docker"]), ("User", service, ["_dsp-resolve"]),
+                              ("Wants", read(SERVICE), [RESOLVE_SOCKET])):
+        results.check(f"units.resolve.{key}.{wanted[0]}.{text is service}", values(text, key) == wanted,
+                      str(values(text, key)))
+    with open(os.path.join(ROOT, "src", "core", "tables", "flags.tab"), encoding="utf-8") as f:
+        default = [line.split("\t")[2] for line in f if line.startswith("DSP_RESOLVER\t")]
+    results.check("units.resolve.socket-is-the-default", values(socket, "ListenStream") == default, default)
+
+
 def check_docker_side():
     """Nothing here may make docker.service depend on dsp: Requires= would take it down with the socket."""
     found = [os.path.join(d, f) for d, _, files in os.walk(UNITS) for f in files if "docker." in f or "docker." in d]
@@ -152,6 +176,7 @@ def main():
         check_variant(*variant)
     check_the_checks()
     check_the_command()
+    check_resolver()
     check_docker_side()
     return results.end()
 

@@ -94,6 +94,8 @@ static void own(void **state)
 		"/var/run/docker/plugins/x",
 		"/etc/dsp",
 		"/etc/dsp/policy.json",
+		"/var/run/dsp-resolve.sock",
+		"/etc/systemd/system/dsp-resolve.service.d/x.conf",
 		"/etc/docker",
 		"/etc/docker/daemon.json",
 		"/usr/libexec/docker/nri-plugins/10-x",
@@ -137,10 +139,11 @@ static void own(void **state)
 
 static void own_programs(void **state)
 {
-	static const char *const all[] = { "/usr/bin/dsp", "/usr/local/bin/dsp", "/usr/bin/dspd",
-		"/usr/local/bin/dspd", "/usr/bin/dockerd", "/usr/sbin/dockerd", "/sbin/dockerd",
-		"/usr/local/bin/dockerd", "/usr/bin/containerd", "/usr/bin/containerd-shim-runc-v2",
-		"/bin/runc", "/usr/local/sbin/runc", "/usr/bin/dockerd/x" };
+	static const char *const all[] = { "/usr/bin/dsp", "/usr/bin/dsp-resolve",
+		"/usr/local/bin/dsp", "/usr/bin/dspd", "/usr/local/bin/dspd", "/usr/bin/dockerd",
+		"/usr/sbin/dockerd", "/sbin/dockerd", "/usr/local/bin/dockerd",
+		"/usr/bin/containerd", "/usr/bin/containerd-shim-runc-v2", "/bin/runc",
+		"/usr/local/sbin/runc", "/usr/bin/dockerd/x" };
 	static const char *const none[] = { "/usr", "/usr/bin", "/bin", "/usr/local/bin",
 		"/usr/bin/docker", "/usr/bin/dspx", "/usr/bin/ctr", "/usr/bin/xdockerd",
 		"/usr/bin/x/dockerd", "/srv/bin/dockerd" };

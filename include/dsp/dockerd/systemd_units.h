@@ -11,7 +11,14 @@
 
 #include "dsp/core/base/span.h"
 
-enum { UNIT_SOCKET, UNIT_SERVICE, UNIT_DOCKER, UNIT_COUNT };
+enum {
+	UNIT_SOCKET,
+	UNIT_SERVICE,
+	UNIT_DOCKER,
+	UNIT_RESOLVE_SOCKET,
+	UNIT_RESOLVE,
+	UNIT_COUNT,
+};
 
 struct unit {
 	const char *name;

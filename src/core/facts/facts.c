@@ -235,6 +235,7 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	ret->attributes = (struct attributes){ .count = 0 };
 	ret->reading = READING_EXACT;
 	ret->doubt.text[0] = '\0';
+	ret->daemon = rq->daemon;
 	ret->advice = NULL;
 	ret->big = NULL;
 	ret->body = NULL;
@@ -265,6 +266,29 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	if (needed && ret->route->operation != OP_SYSTEM_AUTH)
 		doubt_missing_body(rq, ret);
 	return 0;
+}
+
+bool facts_depend_on_daemon(const struct request *rq)
+{
+	char room[512];
+	struct target target;
+	const struct route *route;
+	struct span name;
+	struct err e;
+
+	if (!span_equal(rq->method, SPAN("POST")))
+		return false;
+	if (rq->target.n > sizeof(room))
+		return true;
+	if (target_parse(rq->method, rq->target, room, &target, &e) != 0)
+		return false;
+	route = route_find(route_method(rq->method), &target, &name);
+	if (!route)
+		return false;
+	return route->operation == OP_CONTAINER_CREATE || route->operation == OP_CONTAINER_START ||
+		route->operation == OP_SERVICE_CREATE || route->operation == OP_SERVICE_UPDATE ||
+		route->operation == OP_IMAGE_BUILD || route->operation == OP_SESSION_START ||
+		route->operation == OP_GRPC;
 }
 
 void facts_free(struct facts *f)

@@ -6,6 +6,7 @@ static const struct span run_alias = SPAN_INIT("/var/run");
 static const struct span own_directories[] = {
 	SPAN_INIT("/run/docker/plugins"),
 	SPAN_INIT("/etc/dsp"),
+	SPAN_INIT("/run/dsp-resolve.sock"),
 	SPAN_INIT("/etc/docker"),
 	/* Plugins of NRI, which dockerd 29 and containerd run as root, and what configures them. */
 	SPAN_INIT("/usr/libexec/docker/nri-plugins"),
@@ -56,6 +57,8 @@ static const struct span unit_sources[] = {
 static const struct span units[] = {
 	SPAN_INIT("dsp.service"),
 	SPAN_INIT("dsp.socket"),
+	SPAN_INIT("dsp-resolve.service"),
+	SPAN_INIT("dsp-resolve.socket"),
 	SPAN_INIT("docker.service"),
 	SPAN_INIT("docker.socket"),
 	SPAN_INIT("service"),
@@ -73,6 +76,7 @@ static const struct span program_directories[] = {
 };
 static const struct span programs[] = {
 	SPAN_INIT("dspd"),
+	SPAN_INIT("dsp-resolve"),
 	SPAN_INIT("dsp"),
 	SPAN_INIT("dockerd"),
 	SPAN_INIT("containerd"),

@@ -69,7 +69,9 @@ static enum depth read_depth(
 		return DEPTH_TOP;
 	if (json_value_true(body_get(options, "readonlyforcerecursive")))
 		return DEPTH_WHOLE;
-	return runtime.n > 0 && !span_equal(runtime, SPAN("runc")) ? DEPTH_TOP : DEPTH_BY_KERNEL;
+	if (runtime.n == 0)
+		runtime = daemon_default_runtime(f->daemon);
+	return span_equal(runtime, SPAN("runc")) ? DEPTH_BY_KERNEL : DEPTH_TOP;
 }
 
 /*

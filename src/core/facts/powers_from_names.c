@@ -6,29 +6,38 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/reference.h"
 
+/* A path, and the major version of dockerd from which it may be in the list. */
+struct default_path {
+	const char *path;
+	unsigned since;
+};
+
 /*
  * What a container does not see, and sees read-only, by default (oci/defaults.go): the longest list
- * of all versions, 28.5.2's. It also masks a directory of each processor, which 20.10 does not.
+ * of all versions, 28.5.2's. 20.10.24 has neither powercap (23.0.8, 24.0.7) nor interrupts (28.0,
+ * and later releases of 25.0). 28 also masks a directory of each processor, which 20.10 does not.
  */
-static const char *const masked[] = { "/proc/asound", "/proc/acpi", "/proc/interrupts",
-	"/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-	"/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap", NULL };
-static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-	"/proc/sysrq-trigger", NULL };
+static const struct default_path masked[] = { { "/proc/asound", 0 }, { "/proc/acpi", 0 },
+	{ "/proc/interrupts", 25 }, { "/proc/kcore", 0 }, { "/proc/keys", 0 },
+	{ "/proc/latency_stats", 0 }, { "/proc/timer_list", 0 }, { "/proc/timer_stats", 0 },
+	{ "/proc/sched_debug", 0 }, { "/proc/scsi", 0 }, { "/sys/firmware", 0 },
+	{ "/sys/devices/virtual/powercap", 23 }, { NULL, 0 } };
+static const struct default_path readonly[] = { { "/proc/bus", 0 }, { "/proc/fs", 0 },
+	{ "/proc/irq", 0 }, { "/proc/sys", 0 }, { "/proc/sysrq-trigger", 0 }, { NULL, 0 } };
 
 /* What strconv.ParseBool takes for true. */
 static const char go_true[] = "1,t,T,TRUE,true,True";
 static const char go_false[] = "0,f,F,FALSE,false,False";
 
 /* Whether a security option asks for what Docker does anyway (daemon_unix.go). */
-static bool is_default_option(struct span key, struct span val)
+static bool is_default_option(const struct facts *f, struct span key, struct span val)
 {
 	if (span_equal(key, SPAN("no-new-privileges")))
 		return text_in_list(val, go_true);
 	if (span_equal(key, SPAN("writable-cgroups")))
 		return text_in_list(val, go_false);
 	if (span_equal(key, SPAN("seccomp")))
-		return span_equal(val, SPAN("builtin"));
+		return span_equal(val, SPAN("builtin")) && !daemon_seccomp_is_stricter(f->daemon);
 	return span_equal(key, SPAN("apparmor")) && span_equal(val, SPAN("docker-default"));
 }
 
@@ -45,7 +54,7 @@ static int add_security_option(struct facts *f, const struct power_rule *rule, s
 	if (sign == option.n)
 		sign = span_find(option, ':');
 	val = span_after(option, sign < option.n ? sign + 1 : sign);
-	if (is_default_option((struct span){ option.s, sign }, val))
+	if (is_default_option(f, (struct span){ option.s, sign }, val))
 		return 0;
 	if (val.n > SHOWN || span_find(val, '{') < val.n)
 		item.text.n = sign;
@@ -80,16 +89,57 @@ static bool list_has(json_ref list, struct span word)
  */
 int powers_from_lacks(struct facts *f, const struct power_rule *rule, const struct body_node *node)
 {
-	const char *const *wanted = span_equal(span_of(rule->arg), SPAN("masked")) ? masked
-										   : readonly;
+	const struct default_path *wanted = span_equal(span_of(rule->arg), SPAN("masked"))
+		? masked
+		: readonly;
 
-	for (; *wanted; wanted++) {
-		struct attribute item = { .text = span_of(*wanted) };
+	for (; wanted->path; wanted++) {
+		struct attribute item = { .text = span_of(wanted->path) };
 
-		if (!list_has(node->value, item.text))
+		if (!daemon_is_older(f->daemon, wanted->since) && !list_has(node->value, item.text))
 			return power_rule_apply(f, rule, item);
 	}
 	return 0;
+}
+
+/* A runtime other than the default: the power only where it may confine less. */
+int powers_from_runtime(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct attribute item = { .text = json_value_text(node->value) };
+	struct power_rule named = *rule;
+
+	if (item.text.n == 0)
+		return 0;
+	if (daemon_runtime_is_weaker(f->daemon, item.text, rule->arg))
+		return power_rule_apply(f, rule, item);
+	/* For lists of runtimes; runc has rows of its own. */
+	named.power = POWER_COUNT;
+	return text_in_list(item.text, rule->arg) ? 0 : power_rule_apply(f, &named, item);
+}
+
+/*
+ * The runtime of what names none. A build may use runc beside dockerd's default, and a service runs
+ * on a node that may have another.
+ */
+int powers_from_default_runtime(
+	struct facts *f, const struct power_rule *rule, const struct body_node *node)
+{
+	struct attribute item = { .text = daemon_default_runtime(f->daemon), .implied = true };
+	bool is_container = f->route->operation == OP_CONTAINER_CREATE ||
+		f->route->operation == OP_CONTAINER_START;
+
+	(void)node;
+	if (item.text.n == 0) {
+		item.text = SPAN("*");
+		item.whole = true;
+	} else if (!is_container && !span_equal(item.text, SPAN("runc"))) {
+		struct attribute other = { .text = SPAN("runc"), .implied = true };
+
+		if (power_rule_apply(f, rule, other) != 0)
+			return -1;
+	}
+	return power_rule_apply(f, rule, item);
 }
 
 /* --- networks and volumes ----------------------------------------------------------------------*/

@@ -6,6 +6,8 @@
 
 power_test_fn powers_from_security;
 power_test_fn powers_from_lacks;
+power_test_fn powers_from_runtime;
+power_test_fn powers_from_default_runtime;
 power_test_fn powers_from_network;
 power_test_fn powers_from_host_network;
 power_test_fn powers_from_networks;

@@ -161,6 +161,7 @@ void policy_compile(
 		.profile = s->profile, .monitor = s->mode == MODE_MONITOR, .file_rules = rules
 	};
 	text_copy(span_of(s->data_root), ret->data_root, sizeof(ret->data_root));
+	text_copy(span_of(s->resolver), ret->resolver, sizeof(ret->resolver));
 	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) : 0 }, ret->socket_dir,
 		sizeof(ret->socket_dir));
 	policy_socket_name(socket, name, sizeof(name));

@@ -37,7 +37,7 @@ bool profile_find(struct span name, enum profile *ret)
 
 void settings_init(struct settings *s)
 {
-	*s = (struct settings){ .profile = PROFILE_GUARD };
+	*s = (struct settings){ .profile = PROFILE_GUARD, .resolver = SETTINGS_RESOLVER };
 	audit_settings_init(&s->audit);
 	line_init(&s->notice_line, s->notices, sizeof(s->notices));
 	line_init(&s->ignored, s->ignored_names, sizeof(s->ignored_names));
@@ -145,6 +145,17 @@ static int parse_data_root(struct settings *s, struct span value, struct err *e)
 	return copy_text(s->data_root, sizeof(s->data_root), "DSP_DATA_ROOT", value, e);
 }
 
+static int parse_resolver(struct settings *s, struct span value, struct err *e)
+{
+	if (span_equal(value, SPAN("off"))) {
+		s->resolver[0] = '\0';
+		return 0;
+	}
+	if (!path_is_clean(value) || value.n < 2)
+		return FAIL(e, 0, "DSP_RESOLVER: use the absolute path of a socket, or off");
+	return copy_text(s->resolver, sizeof(s->resolver), "DSP_RESOLVER", value, e);
+}
+
 /* A row of flags.tab that is a setting has a row here, or begins with DSP_AUDIT. */
 static const struct {
 	struct span name;
@@ -156,6 +167,7 @@ static const struct {
 	{ SPAN_INIT("DSP_MODE"), parse_mode },
 	{ SPAN_INIT("DSP_POLICY"), parse_policy },
 	{ SPAN_INIT("DSP_DATA_ROOT"), parse_data_root },
+	{ SPAN_INIT("DSP_RESOLVER"), parse_resolver },
 	{ SPAN_INIT("DSP_SOCKET"), parse_socket },
 };
 

@@ -10,6 +10,7 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/json_value.h"
 #include "dsp/core/facts/attributes.h"
+#include "dsp/core/facts/daemon_facts.h"
 #include "dsp/core/facts/powers.h"
 #include "dsp/core/facts/route.h"
 #include "dsp/core/parse/request.h"
@@ -59,7 +60,8 @@ struct facts {
 	enum reading reading;
 	/* What is wrong, "its body ...": reading is not exact, or no route has such a method. */
 	struct err doubt;
-	const char *advice; /* static: what the client can do about that; or NULL */
+	const struct daemon_facts *daemon; /* of the request; borrowed */
+	const char *advice;                /* static: what the client can do about that; or NULL */
 
 	/* Memory that the spans above may point into, freed by facts_free. */
 	char small[512];
@@ -68,13 +70,16 @@ struct facts {
 };
 
 /*
- * Parses rq into ret. The body of rq is decoded in place, and rq's text must outlive ret. 0 also
- * when the request is unroutable or unreadable; -1 and e only without memory. Call facts_free in
- * any case. Do not copy ret: it points into itself.
+ * Parses rq into ret. The body of rq is decoded in place; rq's text and rq->daemon must outlive
+ * ret. 0 also when the request is unroutable or unreadable; -1 and e only without memory. Call
+ * facts_free in any case. Do not copy ret: it points into itself.
  */
 MUST_USE int facts_parse(const struct request *rq, struct facts *ret, struct err *e);
 
 void facts_free(struct facts *f);
+
+/* Whether facts of rq may depend on rq->daemon: it makes a container, or runs one by a build. */
+bool facts_depend_on_daemon(const struct request *rq);
 
 /*
  * Says where dockerd's data directory is, a clean path; empty: the usual one, as facts_parse takes

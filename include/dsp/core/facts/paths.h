@@ -28,7 +28,8 @@ bool path_within(struct span path, struct span dir);
 /*
  * Whether a clean path is, or is below, what dsp needs to stay in force: socket_dir (the directory
  * of dsp's socket), the configuration of plugins (NRI's too), dsp and Docker, the units of dsp and
- * docker with their drop-ins, and the programs dsp, dspd, dockerd, containerd and runc.
+ * docker with their drop-ins, and the programs dsp, dspd, dsp-resolve, dockerd, containerd and
+ * runc.
  */
 bool path_is_dsp_file(struct span path, struct span socket_dir);
 

@@ -10,6 +10,8 @@
 
 #include "dsp/core/base/span.h"
 
+struct daemon_facts;
+
 struct request {
 	struct span method;
 	struct span target;
@@ -24,6 +26,9 @@ struct request {
 	/* X-Dsp-Token: a secret, never logged. */
 	bool has_token;
 	struct span token;
+
+	/* What is known of the dockerd that asks; NULL: dsp guesses. Borrowed. */
+	const struct daemon_facts *daemon;
 
 	char *body64; /* valid base64 of body64_len bytes; NULL: dockerd showed no body */
 	size_t body64_len;

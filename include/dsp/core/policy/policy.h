@@ -38,6 +38,7 @@ struct policy {
 	char names[528];                /* of this plugin, comma separated */
 	char socket_dir[256];           /* the directory of this plugin's socket */
 	char data_root[256];            /* dockerd's data directory; empty: the usual one */
+	char resolver[108];             /* dsp-resolve's socket; empty: dspd does not ask */
 	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */
 	bool monitor;                   /* would-be denials are recorded and allowed */
 	const struct rules *file_rules; /* of the policy file, borrowed; NULL: there is none */

@@ -37,6 +37,7 @@ const struct profile_info *profile_info(enum profile p);
 bool profile_find(struct span name, enum profile *ret);
 
 #define SETTINGS_SOCKET "/run/docker/plugins/dsp.sock"
+#define SETTINGS_RESOLVER "/run/dsp-resolve.sock"
 
 struct settings {
 	enum setting flags[FLAG_COUNT]; /* sections, POST, groups, powers */
@@ -46,6 +47,7 @@ struct settings {
 	char socket[256];    /* empty: not given */
 	char policy[256];    /* the policy file; empty: none */
 	char data_root[256]; /* dockerd's data directory; empty: not given */
+	char resolver[108];  /* dsp-resolve's socket; empty: off */
 	enum mode mode;
 	struct audit_settings audit;
 	char names[256];               /* of this plugin, comma separated; empty: not given */
