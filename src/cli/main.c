@@ -35,12 +35,13 @@ static const struct command help_command = {
 /* The commands by what people want to do. */
 static const struct group {
 	const char *title;
-	const struct command *commands[9]; /* ends with NULL */
+	const struct command *commands[10]; /* ends with NULL */
 } groups[] = {
 	{ "Set up", { &enable_command, &disable_command, &doctor_command } },
 	{ "Write rules",
 		{ &check_command, &explain_command, &test_command, &who_can_command,
-			&suggest_command, &import_command, &list_command, &token_command } },
+			&allowed_command, &suggest_command, &import_command, &list_command,
+			&token_command } },
 	{ "Look",
 		{ &status_command, &watch_command, &report_command, &metrics_command,
 			&health_command } },
@@ -53,10 +54,12 @@ static const struct guess {
 	const char *command;
 } guesses[] = {
 	{ "add", "enable" },
-	{ "allowed", "explain" },
 	{ "analyze", "report" },
 	{ "audit", "report" },
 	{ "can", "who-can" },
+	{ "may", "allowed" },
+	{ "permissions", "allowed" },
+	{ "rights", "allowed" },
 	{ "can-i", "who-can" },
 	{ "config", "check" },
 	{ "convert", "import" },

@@ -1,14 +1,13 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "access_answers.h"
 #include "dsp/config/command.h"
 #include "dsp/config/output.h"
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/reference.h"
-#include "dsp/core/policy/access_query.h"
 #include "dsp/core/policy/escalation.h"
-#include "dsp/dockerd/dockerd_http2.h"
 #include "dsp/dockerd/installed_settings.h"
 #include "dsp/explain/simulate.h"
 
@@ -118,77 +117,6 @@ static int make_detail(struct span on, enum list_kind kind, struct facts *facts,
 
 /* --- the answers -----------------------------------------------------------------------*/
 
-/* The first of a rule's mounts that makes subject root, and why. */
-static void write_mount_way(const struct rule *rule, size_t subject, struct line *l)
-{
-	const struct list *list = &rule->lists[LIST_MOUNTS];
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct pattern *p = &list->items[i];
-		const char *why = escalation_of_item(LIST_MOUNTS, p, subject);
-		char path[64];
-
-		if (!why)
-			continue;
-		text_escape(p->text, path, sizeof(path));
-		line_add(l, "; its \"%s%s\" is a direct way to root: %s", path,
-			!p->below               ? ""
-				: p->text.n > 1 ? "/**"
-						: "**",
-			why);
-		return;
-	}
-}
-
-/* "rule "x", within its images, mounts". */
-static void write_rule(const struct rule *rule, struct line *l)
-{
-	const char *before = ", within its ";
-	char name[96];
-
-	text_escape(rule->name, name, sizeof(name));
-	line_add(l, "rule \"%s\"", name);
-	for (size_t k = 0; k < LIST_COUNT; k++) {
-		if (!rule->lists[k].given)
-			continue;
-		line_add(l, "%s%s", before, list_name((enum list_kind)k));
-		before = ", ";
-	}
-}
-
-static bool is_about_mounts(const struct access_query *query)
-{
-	return query->power == POWER_HOST_MOUNTS ||
-		(query->with && powerset_has(&query->with->powers, POWER_HOST_MOUNTS));
-}
-
-static void write_why(const struct question *q, size_t subject, const struct access_answer *g,
-	char *out, size_t cap)
-{
-	bool may = g->decision.verdict == VERDICT_ALLOW;
-	const struct decision *d = &g->decision;
-	enum power p = q->query.power;
-	size_t flag = d->flag;
-	struct line l;
-
-	line_init(&l, out, cap);
-	if (p != POWER_COUNT && d->by == DECIDED_BY_GRANT && flag == FLAG_COUNT)
-		flag = q->policy->decided_by_flag[p];
-	if (d->monitored)
-		line_add(&l, "only monitor mode allows it: %s", g->message);
-	else if (!may)
-		line_add(&l, "%s", g->message);
-	else if (d->rule)
-		write_rule(d->rule, &l);
-	else if (flag < FLAG_COUNT)
-		line_add(&l, "%s is %s", flag_at(flag)->name,
-			q->policy->flags[flag] == SETTING_ON ? "1" : "not 0");
-	else
-		line_add(&l, "profile %s leaves it open", profile_info(q->policy->profile)->name);
-	if (may && d->rule && is_about_mounts(&q->query))
-		write_mount_way(d->rule, subject, &l);
-}
-
 static void add(struct question *q, const struct subject *subject, const struct route *route,
 	const struct access_answer *g)
 {
@@ -202,7 +130,7 @@ static void add(struct question *q, const struct subject *subject, const struct 
 		subject_write(subject, who, sizeof(who));
 	else
 		(void)snprintf(who, sizeof(who), "everyone");
-	write_why(q, subject->id, g, why, sizeof(why));
+	access_write_why(q->policy, subject->id, &q->query, g, why, sizeof(why));
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	q->any = q->any || may;
@@ -210,12 +138,6 @@ static void add(struct question *q, const struct subject *subject, const struct 
 		json_pack("{s:s, s:s, s:b, s:b, s:s?, s:s}", "subject", who, "operation",
 			route ? route->name : "unknown", "allowed", may, "monitored",
 			g->decision.monitored, "rule", rule ? name : NULL, "why", why));
-}
-
-/* Of routes that share a name one is enough: that which is allowed, or else the first. */
-static bool is_better(const struct access_answer *g, const struct access_answer *best)
-{
-	return best->decision.verdict != VERDICT_ALLOW && g->decision.verdict == VERDICT_ALLOW;
 }
 
 /* An operation, by all its routes, for all subjects. */
@@ -227,19 +149,8 @@ static void query_operation(struct question *q, const struct route *first, size_
 	for (size_t i = 0; i < subjects; i++) {
 		struct subject subject = subject_at(rules, i);
 		struct access_answer best;
-		struct access_answer g;
-		bool asked = false;
+		bool asked = access_best(q->policy, &subject, first, count, &q->query, &best);
 
-		for (size_t r = 0; r < (first ? count : 1); r++) {
-			if (first && first[r].operation != first->operation)
-				continue;
-			if (!access_query_answer(
-				    q->policy, &subject, first ? &first[r] : NULL, &q->query, &g))
-				continue;
-			if (!asked || is_better(&g, &best))
-				best = g;
-			asked = true;
-		}
 		if (asked)
 			add(q, &subject, first, &best);
 		q->carried = q->carried || asked;
@@ -289,11 +200,9 @@ static void query_buildkit(struct question *q)
 {
 	char version[32] = "";
 
-	q->buildkit = BUILDKIT_ASKED;
-	if (is_of_buildkit(q))
-		q->buildkit = q->settings->origin == SETTINGS_OF_SHELL
-			? BUILDKIT_UNKNOWN
-			: dockerd_http2_find(NULL, version, sizeof(version));
+	q->buildkit = is_of_buildkit(q)
+		? access_find_buildkit(q->settings, version, sizeof(version))
+		: BUILDKIT_ASKED;
 	escalation_buildkit_write(q->buildkit, version, q->over_http2, sizeof(q->over_http2));
 }
 

@@ -30,6 +30,7 @@ WITHOUT_DAEMON = (
     ("explain", "ID", "--log", "log", "--policy", "policy.json"), ("explain", "--", "/usr/bin/docker", "version"),
     ("test", "tests.json", "--policy", "policy.json"),
     ("who-can", "host_mounts", "--policy", "policy.json"), ("who-can", "exec"),
+    ("allowed", "--as", "ci", "--policy", "policy.json"), ("allowed",),
     ("suggest", "log"), ("suggest", "log", "--policy", "--accept", "privileged,host_mounts"),
     ("suggest", "log", "--tests", "made.json", "--include-denied"),
     ("list", "flags", "--current"), ("list", "operations", "--current"), ("list", "powers", "--current"),

@@ -16,7 +16,7 @@ DOCUMENTS = ("README.md", *map("plugin/man/{}.md".format, manual.page_names()))
 # Blocks that tests/integration/glass.py and tests/systemd-machine/failures.py run as they stand.
 RUN_ELSEWHERE = re.compile(r"^<!-- (?:run|systemd): \S+ -->\n+```sh\n.*?^```$", re.M | re.S)
 # What changes nothing and asks no daemon.
-HARMLESS = re.compile(r"(echo '[^']*' \| )?dsp (check|explain|who-can|list|test|help|version|suggest|import|report|token)\b[^|&;]*$"
+HARMLESS = re.compile(r"(echo '[^']*' \| )?dsp (check|explain|who-can|allowed|list|test|help|version|suggest|import|report|token)\b[^|&;]*$"
                       r"|echo [A-Z_]+=\w+ >> /etc/dsp/dsp.env$|jq -r '[^']*' /var/log/dsp/\S+ \| sort \| uniq -c$")
 PLACES = ("/etc/dsp/", "/var/log/dsp/")
 

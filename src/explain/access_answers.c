@@ -1,0 +1,107 @@
+#include "access_answers.h"
+
+#include "dsp/core/base/text.h"
+#include "dsp/dockerd/dockerd_http2.h"
+
+/* Of routes that share a name one is enough: that which is allowed, or else the first. */
+static bool is_better(const struct access_answer *g, const struct access_answer *best)
+{
+	return best->decision.verdict != VERDICT_ALLOW && g->decision.verdict == VERDICT_ALLOW;
+}
+
+bool access_best(const struct policy *policy, const struct subject *subject,
+	const struct route *first, size_t count, const struct access_query *query,
+	struct access_answer *ret)
+{
+	struct access_answer g;
+	bool asked = false;
+
+	for (size_t r = 0; r < (first ? count : 1); r++) {
+		if (first && first[r].operation != first->operation)
+			continue;
+		if (!access_query_answer(policy, subject, first ? &first[r] : NULL, query, &g))
+			continue;
+		if (!asked || is_better(&g, ret))
+			*ret = g;
+		asked = true;
+	}
+	return asked;
+}
+
+/* The first of a rule's mounts that makes subject root, and why. */
+static void write_mount_way(const struct rule *rule, size_t subject, struct line *l)
+{
+	const struct list *list = &rule->lists[LIST_MOUNTS];
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct pattern *p = &list->items[i];
+		const char *why = escalation_of_item(LIST_MOUNTS, p, subject);
+		char path[64];
+
+		if (!why)
+			continue;
+		text_escape(p->text, path, sizeof(path));
+		line_add(l, "; its \"%s%s\" is a direct way to root: %s", path,
+			!p->below               ? ""
+				: p->text.n > 1 ? "/**"
+						: "**",
+			why);
+		return;
+	}
+}
+
+/* "rule "x", within its images, mounts". */
+static void write_rule(const struct rule *rule, struct line *l)
+{
+	const char *before = ", within its ";
+	char name[96];
+
+	text_escape(rule->name, name, sizeof(name));
+	line_add(l, "rule \"%s\"", name);
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		if (!rule->lists[k].given)
+			continue;
+		line_add(l, "%s%s", before, list_name((enum list_kind)k));
+		before = ", ";
+	}
+}
+
+static bool is_about_mounts(const struct access_query *query)
+{
+	return query->power == POWER_HOST_MOUNTS ||
+		(query->with && powerset_has(&query->with->powers, POWER_HOST_MOUNTS));
+}
+
+void access_write_why(const struct policy *policy, size_t subject, const struct access_query *query,
+	const struct access_answer *g, char *out, size_t cap)
+{
+	bool may = g->decision.verdict == VERDICT_ALLOW;
+	const struct decision *d = &g->decision;
+	enum power p = query->power;
+	size_t flag = d->flag;
+	struct line l;
+
+	line_init(&l, out, cap);
+	if (p != POWER_COUNT && d->by == DECIDED_BY_GRANT && flag == FLAG_COUNT)
+		flag = policy->decided_by_flag[p];
+	if (d->monitored)
+		line_add(&l, "only monitor mode allows it: %s", g->message);
+	else if (!may)
+		line_add(&l, "%s", g->message);
+	else if (d->rule)
+		write_rule(d->rule, &l);
+	else if (flag < FLAG_COUNT)
+		line_add(&l, "%s is %s", flag_at(flag)->name,
+			policy->flags[flag] == SETTING_ON ? "1" : "not 0");
+	else
+		line_add(&l, "profile %s leaves it open", profile_info(policy->profile)->name);
+	if (may && d->rule && is_about_mounts(query))
+		write_mount_way(d->rule, subject, &l);
+}
+
+enum buildkit access_find_buildkit(
+	const struct installed_settings *settings, char *version, size_t cap)
+{
+	return settings->origin == SETTINGS_OF_SHELL ? BUILDKIT_UNKNOWN
+						     : dockerd_http2_find(NULL, version, cap);
+}
