@@ -26,9 +26,17 @@ enum {
 	ACCEPTING = 0x10000, /* __SO_ACCEPTCON in Flags of /proc/net/unix: it listens */
 };
 
-/* The socket table of the process's name space, and its descriptors. */
+/* A socket that listens at a path. */
+struct listener {
+	unsigned long inode;
+	struct span path;
+};
+
+/* The listeners of the process's name space, and its descriptors. */
 struct search {
-	struct span table;
+	char *text;             /* of the table */
+	struct listener *items; /* sorted by inode */
+	size_t count;
 	DIR *files;
 	int found;
 	void (*report)(void *ctx, const char *path);
@@ -62,45 +70,59 @@ static struct span parse_unix_line(struct span line, unsigned long *inode)
 	return line;
 }
 
-static void report_inode(struct search *s, unsigned long inode)
+static int compare_inodes(const void *left, const void *right)
 {
-	struct span rest = s->table;
+	const struct listener *a = left;
+	const struct listener *b = right;
 
-	while (rest.n > 0) {
-		char path[sizeof(struct sockaddr_un)];
-		unsigned long other;
-		struct span found = parse_unix_line(proc_file_line(&rest), &other);
-
-		if (found.n == 0 || other != inode)
-			continue;
-		text_copy(found, path, sizeof(path));
-		s->report(s->ctx, path);
-		s->found++;
-		return;
-	}
+	return a->inode < b->inode ? -1 : a->inode > b->inode;
 }
 
 /*
- * Keeps only lines of sockets that listen, at any path or at one: dockerd has many descriptors, and
- * each is looked up here.
+ * Sorts the sockets that listen, at any path or at one: dockerd has many descriptors, and each is
+ * looked up among them. -1 and errno: no memory.
  */
-static size_t keep_listening(char *text, size_t len, const char *at)
+static int index_listeners(struct search *s, size_t len, const char *at)
 {
-	struct span rest = { text, len };
-	size_t kept = 0;
+	struct span rest = { s->text, len };
+	size_t lines = 0;
 
-	while (rest.n > 0) {
-		struct span line = proc_file_line(&rest);
-		unsigned long inode;
-		struct span found = parse_unix_line(line, &inode);
-
-		if (found.n == 0 || (at && !span_equal(found, span_of(at))))
-			continue;
-		memmove(text + kept, line.s, line.n);
-		kept += line.n;
-		text[kept++] = '\n';
+	for (size_t i = 0; i < len; i++)
+		lines += s->text[i] == '\n';
+	s->items = mem_array(lines + 1, sizeof(*s->items));
+	if (!s->items) {
+		errno = ENOMEM;
+		return -1;
 	}
-	return kept;
+	while (rest.n > 0 && s->count <= lines) {
+		struct listener *one = &s->items[s->count];
+
+		one->path = parse_unix_line(proc_file_line(&rest), &one->inode);
+		s->count += one->path.n > 0 && (!at || span_equal(one->path, span_of(at)));
+	}
+	if (s->count > 0)
+		qsort(s->items, s->count, sizeof(*s->items), compare_inodes);
+	return 0;
+}
+
+static void report_listener(struct search *s, const struct listener *one)
+{
+	char path[sizeof(struct sockaddr_un)];
+
+	text_copy(one->path, path, sizeof(path));
+	s->report(s->ctx, path);
+	s->found++;
+}
+
+static void report_inode(struct search *s, unsigned long inode)
+{
+	const struct listener key = { .inode = inode };
+	const struct listener *one = NULL;
+
+	if (s->count > 0)
+		one = bsearch(&key, s->items, s->count, sizeof(key), compare_inodes);
+	if (one)
+		report_listener(s, one);
 }
 
 /* enum listening; -1 and errno. */
@@ -139,19 +161,11 @@ static void report_named(struct search *s)
 {
 	static const struct span names[] = { SPAN_INIT("/docker.sock"),
 		SPAN_INIT("/containerd.sock"), SPAN_INIT("/containerd.sock.ttrpc") };
-	struct span rest = s->table;
 
-	while (rest.n > 0 && s->found < MOST_SOCKETS) {
-		char path[sizeof(struct sockaddr_un)];
-		unsigned long inode;
-		struct span found = parse_unix_line(proc_file_line(&rest), &inode);
-
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			if (!span_ends(found, names[i]))
-				continue;
-			text_copy(found, path, sizeof(path));
-			s->report(s->ctx, path);
-			s->found++;
+	for (size_t i = 0; i < s->count && s->found < MOST_SOCKETS; i++) {
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+			if (span_ends(s->items[i].path, names[k]))
+				report_listener(s, &s->items[i]);
 		}
 	}
 }
@@ -162,17 +176,14 @@ static void report_named(struct search *s)
  */
 static int report_of_root(struct search *s)
 {
-	struct span rest = s->table;
 	int seen = 0;
 
-	while (rest.n > 0) {
+	for (size_t i = 0; i < s->count; i++) {
 		char path[sizeof(struct sockaddr_un)];
-		unsigned long inode;
-		struct span found = parse_unix_line(proc_file_line(&rest), &inode);
 		struct stat st;
 
-		text_copy(found, path, sizeof(path));
-		if (found.n == 0 || (stat(path, &st) == 0 && st.st_uid != 0))
+		text_copy(s->items[i].path, path, sizeof(path));
+		if (stat(path, &st) == 0 && st.st_uid != 0)
 			continue;
 		if (++seen > MOST_OF_ROOT)
 			return LISTENING_UNKNOWN;
@@ -236,36 +247,50 @@ enum listening listening_sockets_access(pid_t process)
 	return LISTENING_KNOWN;
 }
 
-/* own: only sockets of the process, and none when these are unknown. */
-static int find_sockets(
-	pid_t process, bool own, void (*report)(void *ctx, const char *path), void *ctx)
+static void search_free(struct search *s)
 {
-	struct search s = { .report = report, .ctx = ctx };
-	AUTO_MEM char *table = NULL;
-	int known = LISTENING_GUESSED;
+	int code = errno;
+
+	if (s->files)
+		(void)closedir(s->files);
+	mem_free(s->items);
+	mem_free(s->text);
+	errno = code;
+}
+
+/*
+ * Reads the listeners, at any path or at one, and opens the process's descriptors; s->files is NULL
+ * where that may not be. -1 and errno: not read. The caller calls search_free in any case.
+ */
+static int search_begin(struct search *s, pid_t process, const char *at)
+{
 	char path[64];
 	size_t len;
-	int code;
 
-	if (read_table(process, &table, &len) != 0)
-		return path_error_is_answer(errno) ? LISTENING_UNKNOWN : -1;
-	s.table = (struct span){ table, keep_listening(table, len, NULL) };
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
-	s.files = opendir(path);
-	if (!s.files && !path_error_is_answer(errno))
+	if (read_table(process, &s->text, &len) != 0 || index_listeners(s, len, at) != 0)
 		return -1;
-	if (s.files) {
-		known = search_files(&s);
-		code = errno;
-		(void)closedir(s.files);
-		errno = code;
-	}
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
+	s->files = s->count > 0 || !at ? opendir(path) : NULL;
+	return 0;
+}
+
+/* own: only sockets of the process, and none when these are unknown. */
+static int find_sockets(struct search *s, pid_t process, bool own)
+{
+	int known = LISTENING_GUESSED;
+
+	if (search_begin(s, process, NULL) != 0)
+		return path_error_is_answer(errno) ? LISTENING_UNKNOWN : -1;
+	if (!s->files && !path_error_is_answer(errno))
+		return -1;
+	if (s->files)
+		known = search_files(s);
 	if (known == LISTENING_GUESSED && own)
 		return LISTENING_UNKNOWN;
 	if (known == LISTENING_GUESSED)
-		known = report_of_root(&s);
+		known = report_of_root(s);
 	if (!own && known >= 0)
-		report_named(&s);
+		report_named(s);
 	return known;
 }
 
@@ -278,20 +303,11 @@ static void ignore_path(void *ctx, const char *path)
 int listening_sockets_has(pid_t process, const char *path)
 {
 	struct search s = { .report = ignore_path };
-	AUTO_MEM char *table = NULL;
-	char files[64];
-	size_t len;
-	int known;
+	int known = -1;
 
-	if (read_table(process, &table, &len) != 0)
-		return -1;
-	s.table = (struct span){ table, keep_listening(table, len, path) };
-	(void)snprintf(files, sizeof(files), "/proc/%d/fd", (int)process);
-	s.files = s.table.n > 0 ? opendir(files) : NULL;
-	if (!s.files)
-		return -1;
-	known = search_files(&s);
-	(void)closedir(s.files);
+	if (search_begin(&s, process, path) == 0 && s.files)
+		known = search_files(&s);
+	search_free(&s);
 	if (s.found > 0)
 		return 1;
 	return known == LISTENING_KNOWN ? 0 : -1;
@@ -299,12 +315,20 @@ int listening_sockets_has(pid_t process, const char *path)
 
 int listening_sockets_own(pid_t process, void (*report)(void *ctx, const char *path), void *ctx)
 {
-	return find_sockets(process, true, report, ctx);
+	struct search s = { .report = report, .ctx = ctx };
+	int known = find_sockets(&s, process, true);
+
+	search_free(&s);
+	return known;
 }
 
 int listening_sockets_all(pid_t process, void (*report)(void *ctx, const char *path), void *ctx)
 {
-	return find_sockets(process, false, report, ctx);
+	struct search s = { .report = report, .ctx = ctx };
+	int known = find_sockets(&s, process, false);
+
+	search_free(&s);
+	return known;
 }
 
 /* --- TCP ---------------------------------------------------------------------------------------*/
