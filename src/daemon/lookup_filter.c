@@ -28,6 +28,7 @@ static const int allowed[] = {
 	/* its sockets, the table of mounts, the log */
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(read),
+	SCMP_SYS(lseek),
 	SCMP_SYS(write),
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),

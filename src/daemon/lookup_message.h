@@ -2,11 +2,12 @@
  * What dspd and its look-up process say to each other. Both are one program, so numbers stand as
  * the machine has them.
  *
- * dspd sends one byte for each look-up on the control socket (SOCK_SEQPACKET), and with it
- * (SCM_RIGHTS) one end of a stream socket of its own, and /proc/self/mountinfo, if there is one.
- * On that stream dspd writes one lookup_request with its texts. The look-up process answers with
- * lookup_reply records, all of one size: one LOOKUP_BEGUN at once; for each source in its order
- * LOOKUP_SOURCE and then LOOKUP_FOUND; at last one LOOKUP_ENDED. It closes the stream then.
+ * dspd sends one byte on the control socket (SOCK_SEQPACKET) for each process that it wants for
+ * look-ups, and with it (SCM_RIGHTS) one end of a stream socket of its own, and
+ * /proc/self/mountinfo, if there is one. The answer on that stream is one LOOKUP_BEGUN at once.
+ * Then, for one look-up after the other, dspd writes one lookup_request with its texts. The answer
+ * is lookup_reply records, all of one size: for each source in its order LOOKUP_SOURCE and then
+ * LOOKUP_FOUND; at last one LOOKUP_ENDED. Who does not want to go on closes the stream.
  *
  * dspd takes each other order, number, flag or text for a failure, as it does the end of a stream
  * that is not complete: the look-up is a denial.
@@ -18,12 +19,13 @@
 
 /* Followed by: the directory, the sockets' paths, and each source as a uint32_t and its bytes. */
 struct lookup_request {
-	int32_t docker;   /* the dockerd that asks; 0: unknown */
-	int32_t known;    /* enum listening */
-	uint32_t dir;     /* bytes: the directory of dsp's socket */
-	uint32_t sockets; /* bytes: paths of sockets, each with its NUL */
-	uint32_t sources; /* bytes */
-	uint32_t count;   /* of the sources */
+	int32_t docker;      /* the dockerd that asks; 0: unknown */
+	int32_t known;       /* enum listening */
+	uint32_t dir;        /* bytes: the directory of dsp's socket */
+	uint32_t sockets;    /* bytes: paths of sockets, each with its NUL */
+	uint32_t sources;    /* bytes */
+	uint32_t count;      /* of the sources */
+	uint32_t all_mounts; /* mount_lookup_set_all_mounts */
 };
 
 enum { LOOKUP_REQUEST_MOST = 8 << 20 }; /* bytes after the head */

@@ -35,8 +35,10 @@ static atomic_uint number;
 static atomic_uint failures;
 static atomic_ulong begun; /* look-ups that began there */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static char trouble[160]; /* guarded by mutex */
-static pid_t keeper;      /* the same; reaped at the end alone: no other process gets its signals */
+static char trouble[160];      /* guarded by mutex */
+static int idle[POOL_THREADS]; /* streams to processes that wait for a look-up; guarded by mutex */
+static size_t idle_count;      /* the same */
+static pid_t keeper; /* the same; reaped at the end alone: no other process gets its signals */
 
 /* --- the start ---------------------------------------------------------------------------------*/
 
@@ -186,21 +188,80 @@ static int wait_for_begin(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none)) == 0 ? 0 : errno;
 }
 
-static int look_up(struct mount_lookup *l, struct host_tables *tables)
+/* A stream to a process that waits for a look-up; -1: none does. The last one used comes first. */
+static int take_idle(void)
 {
-	AUTO_FD int fd = -1;
-	int code;
+	int fd = -1;
 
-	if (host_tables_read(mount_lookup_docker(l), tables) != 0)
+	(void)pthread_mutex_lock(&mutex);
+	if (idle_count > 0)
+		fd = idle[--idle_count];
+	(void)pthread_mutex_unlock(&mutex);
+	return fd;
+}
+
+static void keep_idle(int fd)
+{
+	(void)pthread_mutex_lock(&mutex);
+	if (idle_count < sizeof(idle) / sizeof(idle[0])) {
+		idle[idle_count++] = fd;
+		fd = -1;
+	}
+	(void)pthread_mutex_unlock(&mutex);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* A stream to a new process in *fd. Returns 0, or an errno value. */
+static int begin(struct host_tables *tables, int *fd)
+{
+	if (host_tables_open_mounts(tables) != 0)
 		return errno;
-	fd = open_stream(tables);
-	if (fd < 0)
+	*fd = open_stream(tables);
+	if (*fd < 0)
 		return errno;
 	/* First of all: a long request would wait without end for a process that hangs. */
-	code = wait_for_begin(fd);
-	if (code == 0)
-		code = lookup_stream_send(fd, l, tables);
+	return wait_for_begin(*fd);
+}
+
+static int ask(int fd, struct mount_lookup *l, const struct host_tables *tables)
+{
+	int code = lookup_stream_send(fd, l, tables);
+
 	return code == 0 ? lookup_stream_receive(fd, l) : code;
+}
+
+/* Whether a process that waited has ended before it had the request: another can have it. */
+static bool has_gone(int code, const struct mount_lookup *l)
+{
+	return (code == EPIPE || code == ECONNRESET) && mount_lookup_position(l).source.n == 0;
+}
+
+static int look_up(struct mount_lookup *l, struct host_tables *tables)
+{
+	AUTO_FD int fd = take_idle();
+	int code;
+
+	if (host_tables_recall(mount_lookup_docker(l), tables) != 0)
+		return errno;
+	code = fd >= 0 ? ask(fd, l, tables) : EPIPE;
+	while (has_gone(code, l)) {
+		file_close_auto(&fd);
+		fd = take_idle();
+		if (fd < 0)
+			break;
+		code = ask(fd, l, tables);
+	}
+	if (fd < 0) {
+		code = begin(tables, &fd);
+		if (code == 0)
+			code = ask(fd, l, tables);
+	}
+	if (code == 0) {
+		keep_idle(fd);
+		fd = -1;
+	}
+	return code;
 }
 
 void lookup_process_run(struct mount_lookup *l)
@@ -250,6 +311,8 @@ void lookup_process_stop(void)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
+	for (int fd = take_idle(); fd >= 0; fd = take_idle())
+		(void)close(fd);
 	/* The process ends when it sees this, and the keeper, which waits for it, then. */
 	if (control >= 0)
 		(void)shutdown(control, SHUT_RDWR);

@@ -1,8 +1,10 @@
 /*
  * The process that looks up mount sources. It alone may search every directory of the host
  * (CAP_DAC_READ_SEARCH), where dspd has that right at its start; it can read no file, and has few
- * system calls. A keeper starts it, and again when it ends; it makes a child for each look-up, so
- * that one that hangs or breaks is no other's trouble. All of them end with dspd.
+ * system calls. A keeper starts it, and again when it ends; it makes a child for each look-up that
+ * finds no child waiting, so that one that hangs or breaks is no other's trouble. A child waits for
+ * the next look-up, and keeps what it knows of the host (host/host_view.h); POOL_THREADS of them at
+ * most. All of them end with dspd.
  */
 #ifndef DSP_LOOKUP_PROCESS_H
 #define DSP_LOOKUP_PROCESS_H

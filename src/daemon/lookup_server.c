@@ -21,7 +21,11 @@
 #include "dsp/system/log.h"
 #include "lookup_message.h"
 
-enum { PAUSE_MS = 100 };
+enum {
+	PAUSE_MS = 100,
+	DEADLINE_S = POOL_DEADLINE_MS / 1000,
+	RETIRES_S = 1, /* of computing, in all its look-ups */
+};
 
 /* --- one look-up -------------------------------------------------------------------------------*/
 
@@ -77,31 +81,23 @@ static bool read_bytes(int fd, void *to, size_t n)
 	return true;
 }
 
-/* NULL: this is no request. */
-static struct mount_lookup *read_request(int fd, struct host_tables *tables)
+/* NULL: this is no request. tables point into rest. */
+static struct mount_lookup *parse_request(
+	const struct lookup_request *r, struct span rest, struct host_tables *tables)
 {
-	struct lookup_request r;
-	struct mount_lookup *l;
-	struct span rest;
+	struct mount_lookup *l = mount_lookup_new((struct span){ rest.s, r->dir }, r->docker);
 	struct err e;
-	char *text;
 
-	if (!read_bytes(fd, &r, sizeof(r)) || r.dir > LOOKUP_REQUEST_MOST ||
-		r.sockets > LOOKUP_REQUEST_MOST || r.sources > LOOKUP_REQUEST_MOST)
-		return NULL;
-	rest.n = (size_t)r.dir + r.sockets + r.sources;
-	rest.s = text = mem_alloc(rest.n + 1);
-	if (!text || !read_bytes(fd, text, rest.n))
-		return NULL;
+	rest = span_after(rest, r->dir);
+	tables->known = r->known;
+	tables->sockets = (struct span){ rest.s, r->sockets };
 	/* Each path ends there. */
-	if (r.sockets > 0 && text[(size_t)r.dir + r.sockets - 1] != '\0')
+	if (!l || (r->sockets > 0 && rest.s[r->sockets - 1] != '\0'))
 		return NULL;
-	l = mount_lookup_new((struct span){ text, r.dir }, r.docker);
-	rest = span_after(rest, r.dir);
-	tables->known = r.known;
-	tables->sockets = (struct span){ rest.s, r.sockets };
-	rest = span_after(rest, r.sockets);
-	for (uint32_t i = 0; l && i < r.count; i++) {
+	if (r->all_mounts)
+		mount_lookup_set_all_mounts(l);
+	rest = span_after(rest, r->sockets);
+	for (uint32_t i = 0; i < r->count; i++) {
 		uint32_t n;
 
 		if (rest.n < sizeof(n))
@@ -115,25 +111,53 @@ static struct mount_lookup *read_request(int fd, struct host_tables *tables)
 	return l;
 }
 
-/*
- * In a process of its own, whose end frees all. Links that lead through links keep a processor busy
- * for minutes: one that has computed for as long as a request waits ends. One that waits for a file
- * system goes on, so that others are not sent after it.
- */
-static _Noreturn void serve_one(int fd, int mounts, unsigned number)
+/* One look-up. What cannot go on ends the process, and with it all that it has. */
+static void serve_request(int fd, struct host_tables *tables, struct host_view **host)
 {
-	const struct rlimit most = { POOL_DEADLINE_MS / 1000, POOL_DEADLINE_MS / 1000 };
-	struct host_tables tables = { .mounts = mounts };
-	struct span none = { NULL, 0 };
+	struct lookup_request r;
 	struct mount_lookup *l;
-	int code = EPROTO;
+	struct span text;
+	AUTO_MEM char *room = NULL;
+	struct span none = { NULL, 0 };
+	int code;
+
+	if (!read_bytes(fd, &r, sizeof(r)) || r.dir > LOOKUP_REQUEST_MOST ||
+		r.sockets > LOOKUP_REQUEST_MOST || r.sources > LOOKUP_REQUEST_MOST)
+		_exit(EXIT_SUCCESS);
+	text.n = (size_t)r.dir + r.sockets + r.sources;
+	text.s = room = mem_alloc(text.n + 1);
+	if (!room || !read_bytes(fd, room, text.n))
+		_exit(EXIT_FAILURE);
+	l = parse_request(&r, text, tables);
+	code = l ? mount_lookup_inspect(l, tables, host, report, &fd) : EPROTO;
+	mount_lookup_release(l);
+	if (reply(fd, LOOKUP_ENDED, (size_t)code, NULL, none) != 0 || code != 0)
+		_exit(EXIT_FAILURE);
+}
+
+/*
+ * In a process of its own, for one look-up after the other: what is known of the host is kept for
+ * the next one (host/host_view.h). Links that lead through links keep a processor busy for minutes:
+ * each look-up may compute for as long as a request waits, and a process that has computed for a
+ * second ends after its look-up, so that the limit is never what others have left. One that waits
+ * for a file system goes on, so that others are not sent after it.
+ */
+static _Noreturn void serve(int fd, int mounts, unsigned number)
+{
+	const struct rlimit most = { RETIRES_S + DEADLINE_S, RETIRES_S + DEADLINE_S };
+	struct host_tables tables = { .mounts = mounts };
+	struct host_view *host = NULL;
+	struct span none = { NULL, 0 };
+	struct timespec used = { .tv_sec = 0 };
 
 	if (setrlimit(RLIMIT_CPU, &most) != 0 || reply(fd, LOOKUP_BEGUN, number, NULL, none) != 0)
 		_exit(EXIT_FAILURE);
-	l = read_request(fd, &tables);
-	if (l)
-		code = mount_lookup_inspect(l, &tables, report, &fd);
-	_exit(reply(fd, LOOKUP_ENDED, (size_t)code, NULL, none) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	while (used.tv_sec < RETIRES_S) {
+		serve_request(fd, &tables, &host);
+		if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
+			_exit(EXIT_FAILURE);
+	}
+	_exit(EXIT_SUCCESS);
 }
 
 /* --- the look-up process -----------------------------------------------------------------------*/
@@ -198,7 +222,7 @@ static _Noreturn void serve_all(int control, unsigned number)
 		if (child == 0) {
 			end_with(self);
 			(void)close(control);
-			serve_one(fds[0], fds[1], number);
+			serve(fds[0], fds[1], number);
 		}
 		close_both(fds);
 		/* Without memory for a child dspd sees a stream that ends. */

@@ -15,7 +15,8 @@ static char *write_request(
 		.known = tables->known,
 		.dir = (uint32_t)dir.n,
 		.sockets = (uint32_t)tables->sockets.n,
-		.count = (uint32_t)mount_lookup_count(l) };
+		.count = (uint32_t)mount_lookup_count(l),
+		.all_mounts = mount_lookup_all_mounts(l) };
 	char *text;
 	char *to;
 

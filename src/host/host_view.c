@@ -16,7 +16,9 @@
 #include "dsp/system/file.h"
 #include "dsp/system/path_walk.h"
 #include "host_object.h"
+#include "mount_proof.h"
 #include "mount_table.h"
+#include "witness.h"
 
 enum {
 	PLACES_MOST = 320, /* dsp's own, and as many sockets as listening_sockets.c finds */
@@ -53,7 +55,17 @@ struct host_view {
 	int error;                 /* the first one of a look-up; 0: none */
 	bool sockets_unknown;      /* the sockets on which dockerd listens are unknown */
 	struct host_object object; /* the one found last */
+	struct host_object other;  /* for the proofs of a mount's texts */
 	char place[MOUNT_PLACE_ROOM];
+
+	/* For the next requests. */
+	struct witnesses witnesses;
+	unsigned renewed; /* how often it was found to be right; 0: it was read for this request */
+	pid_t docker;
+	int file; /* of mounts; the caller's */
+	int known;
+	char *listeners; /* the sockets that the caller knew of; mem_free */
+	size_t listeners_size;
 };
 
 /* Records that a look-up failed. What says something about a path is no failure. */
@@ -178,7 +190,7 @@ static void record_identity(struct host_view *h, struct object_set *k, const str
 
 static void find_object(struct host_view *h, const char *path)
 {
-	host_object_find(&h->object, path);
+	witness_find(&h->witnesses, &h->object, path);
 	record_error(h, h->object.error);
 }
 
@@ -248,9 +260,26 @@ static void record_programs(struct host_view *h, pid_t docker)
 		record_files(h, &h->own, path);
 }
 
-static void read_host(struct host_view *h, pid_t docker, const struct host_tables *tables)
+/* Adds what proves to later requests the texts that places and marks were made of. */
+static void prove_mounts(struct host_view *h)
 {
-	struct span rest = tables->sockets;
+	for (size_t i = 0; i < h->mounts.count; i++) {
+		const struct mount *one = &h->mounts.items[i];
+		bool proven = true;
+
+		if (one->used)
+			proven = mount_proof_texts(&h->mounts, one, &h->witnesses, &h->other);
+		if (one->marked && proven)
+			proven = mount_proof_point(&h->mounts, one, &h->witnesses, &h->other);
+		h->witnesses.partial = h->witnesses.partial || !proven;
+	}
+	host_object_close(&h->other);
+	witness_sort(&h->witnesses);
+}
+
+static void read_host(struct host_view *h)
+{
+	struct span rest = { h->listeners, h->listeners_size };
 	const struct span *paths;
 	size_t count;
 	mode_t mode;
@@ -261,7 +290,7 @@ static void read_host(struct host_view *h, pid_t docker, const struct host_table
 		record_files(h, &h->own, paths[i].s);
 	if (h->socket_dir.n > 1)
 		record_files(h, &h->own, h->socket_dir.s);
-	record_programs(h, docker);
+	record_programs(h, h->docker);
 	paths = path_containerd_directories(&count);
 	for (size_t i = 0; i < count; i++)
 		record_files(h, &h->containerd, paths[i].s);
@@ -270,41 +299,13 @@ static void read_host(struct host_view *h, pid_t docker, const struct host_table
 		record_socket(h, paths[i].s);
 	while (rest.n > 0)
 		record_socket(h, span_cut(&rest, '\0').s);
-	h->sockets_unknown = tables->known == LISTENING_UNKNOWN;
+	h->sockets_unknown = h->known == LISTENING_UNKNOWN;
 	mark_exposed(h);
+	prove_mounts(h);
 	host_object_close(&h->object);
 	identities_sort(&h->own.ids);
 	identities_sort(&h->sockets.ids);
 	identities_sort(&h->containerd.ids);
-}
-
-struct host_view *host_view_read(
-	struct span socket_dir, pid_t docker, const struct host_tables *tables)
-{
-	struct host_view *h = mem_array(1, sizeof(*h));
-	char *dir = mem_alloc(socket_dir.n + 2);
-	int code = ENOMEM;
-
-	if (h)
-		h->object.fd = -1;
-	if (!h || !dir || mount_table_read(tables->mounts, &h->mounts) != 0) {
-		code = h && dir ? errno : ENOMEM;
-		mem_free(dir);
-		host_view_free(h);
-		errno = code;
-		return NULL;
-	}
-	h->socket_dir = (struct span){ dir, path_clean(socket_dir, dir) };
-	dir[h->socket_dir.n] = '\0';
-	read_host(h, docker, tables);
-	if (h->error == 0)
-		h->error = h->mounts.error;
-	if (h->error == 0)
-		return h;
-	code = h->error;
-	host_view_free(h);
-	errno = code;
-	return NULL;
 }
 
 static void object_set_free(struct object_set *k)
@@ -314,33 +315,123 @@ static void object_set_free(struct object_set *k)
 	mem_free(k->ids.items);
 }
 
+/* Frees what was read of the host. */
+static void clear(struct host_view *h)
+{
+	host_object_close(&h->object);
+	host_object_close(&h->other);
+	object_set_free(&h->own);
+	object_set_free(&h->sockets);
+	object_set_free(&h->containerd);
+	h->own.place_count = h->sockets.place_count = h->containerd.place_count = 0;
+	h->own.ids = h->sockets.ids = h->containerd.ids = (struct identities){ .items = NULL };
+	mount_table_free(&h->mounts);
+	witness_free(&h->witnesses);
+	h->error = 0;
+	h->renewed = 0;
+}
+
+/* Reads the host, again too. -1 and errno: it is not known. */
+static int read_again(struct host_view *h)
+{
+	clear(h);
+	/* Before the table: what changes from here on shows at the next request. */
+	(void)mount_table_is_current(h->file);
+	if (mount_table_read(h->file, &h->mounts) != 0)
+		return -1;
+	read_host(h);
+	errno = h->error != 0 ? h->error : h->mounts.error;
+	return errno == 0 ? 0 : -1;
+}
+
+static struct host_view *view_new(
+	struct span socket_dir, pid_t docker, const struct host_tables *tables)
+{
+	struct host_view *h = mem_array(1, sizeof(*h));
+	char *dir = mem_alloc(socket_dir.n + 2);
+	char *listeners = mem_copy(tables->sockets.s, tables->sockets.n);
+
+	if (!h || !dir || !listeners) {
+		mem_free(h);
+		mem_free(dir);
+		mem_free(listeners);
+		errno = ENOMEM;
+		return NULL;
+	}
+	h->object.fd = h->other.fd = -1;
+	h->socket_dir = (struct span){ dir, path_clean(socket_dir, dir) };
+	dir[h->socket_dir.n] = '\0';
+	h->docker = docker;
+	h->file = tables->mounts;
+	h->known = tables->known;
+	h->listeners = listeners;
+	h->listeners_size = tables->sockets.n;
+	return h;
+}
+
+struct host_view *host_view_read(
+	struct span socket_dir, pid_t docker, const struct host_tables *tables)
+{
+	struct host_view *h = view_new(socket_dir, docker, tables);
+	int code;
+
+	if (!h || read_again(h) == 0)
+		return h;
+	code = errno;
+	host_view_free(h);
+	errno = code;
+	return NULL;
+}
+
+/* Whether it is a view for these. */
+static bool is_for(const struct host_view *h, struct span socket_dir, pid_t docker,
+	const struct host_tables *tables)
+{
+	return h->docker == docker && h->file == tables->mounts && h->known == tables->known &&
+		span_equal((struct span){ h->listeners, h->listeners_size }, tables->sockets) &&
+		span_equal(h->socket_dir, socket_dir);
+}
+
+int host_view_renew(struct host_view **h, struct span socket_dir, pid_t docker,
+	const struct host_tables *tables, bool all_mounts)
+{
+	/* The events of mounts come first: a walk may meet what is mounted since. */
+	if (*h && !all_mounts && is_for(*h, socket_dir, docker, tables) &&
+		mount_table_is_current((*h)->file) && witness_holds(&(*h)->witnesses)) {
+		(*h)->renewed++;
+		return 0;
+	}
+	host_view_free(*h);
+	*h = host_view_read(socket_dir, docker, tables);
+	return *h ? 0 : -1;
+}
+
 void host_view_free(struct host_view *h)
 {
 	if (!h)
 		return;
-	host_object_close(&h->object);
-	object_set_free(&h->own);
-	object_set_free(&h->sockets);
-	object_set_free(&h->containerd);
-	mount_table_free(&h->mounts);
+	clear(h);
+	mem_free(h->listeners);
 	mem_free((void *)(uintptr_t)h->socket_dir.s);
 	mem_free(h);
 }
 
 /* --- a source ----------------------------------------------------------------------------------*/
 
-static bool is_below(struct host_view *h, const struct object_set *k, mode_t mode)
+/* Enters what the directories from the object up to the root are. */
+static void inspect_above(struct host_view *h, mode_t mode, struct mount_info *ret)
 {
 	struct identity id;
 	size_t steps;
 	AUTO_FD int fd = directory_of(h, mode, &steps);
 
 	for (; fd >= 0 && steps > 0; steps--) {
-		if (identify(h, fd, &id, &mode) && identities_has(&k->ids, &id))
-			return true;
+		if (identify(h, fd, &id, &mode)) {
+			ret->dsp_file = ret->dsp_file || identities_has(&h->own.ids, &id);
+			ret->socket = ret->socket || identities_has(&h->containerd.ids, &id);
+		}
 		fd = parent_of(h, fd);
 	}
-	return false;
 }
 
 static void inspect_place(struct host_view *h, struct mount_info *ret)
@@ -382,8 +473,7 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 		ret->minor = minor(id.node);
 		ret->dsp_file = ret->dsp_file || identities_has(&h->own.ids, &id);
 	}
-	ret->dsp_file = ret->dsp_file || is_below(h, &h->own, mode);
-	ret->socket = ret->socket || is_below(h, &h->containerd, mode);
+	inspect_above(h, mode, ret);
 	inspect_place(h, ret);
 }
 
@@ -394,12 +484,46 @@ static bool is_missing(const struct host_object *o)
 		(o->error == ENOENT || o->error == ENOTDIR || o->error == ELOOP);
 }
 
+/*
+ * Whether the texts of the mount that the object is on are known to be right for this request. A
+ * table that lacks the mount is older than that.
+ */
+static bool is_proven(struct host_view *h)
+{
+	struct mount *at;
+
+	if (h->renewed == 0 || h->object.fd < 0)
+		return true;
+	at = mount_table_of(&h->mounts, h->object.fd, h->object.path);
+	if (!at)
+		return false;
+	if (at->proven != h->renewed && !mount_proof_texts(&h->mounts, at, NULL, &h->other))
+		return false;
+	host_object_close(&h->other);
+	at->proven = h->renewed;
+	return true;
+}
+
+/* Finds path, with a view of the host that is right for it. -1 and errno: the host is not known. */
+static int find_source(struct host_view *h, const char *path)
+{
+	host_object_find(&h->object, path);
+	if (!is_proven(h)) {
+		if (read_again(h) != 0)
+			return -1;
+		host_object_find(&h->object, path);
+	}
+	record_error(h, h->object.error);
+	return 0;
+}
+
 int host_view_inspect(struct host_view *h, const char *path, struct mount_info *ret)
 {
 	struct host_object *o = &h->object;
 	bool process;
 
-	find_object(h, path);
+	if (find_source(h, path) != 0)
+		return -1;
 	process = o->fd >= 0 && mount_table_is_process(&h->mounts, o->fd, o->path);
 	*ret = (struct mount_info){
 		.visible = o->plain && !process,

@@ -24,6 +24,7 @@ struct mount_lookup {
 	atomic_uint owners;
 	atomic_size_t at; /* the source that is inspected, from 1; 0: none */
 	pid_t docker;
+	bool all_mounts;
 	bool complete;
 	int error;       /* why it is not */
 	size_t error_at; /* the source */
@@ -70,6 +71,16 @@ void mount_lookup_release(struct mount_lookup *l)
 	host_view_free(l->host);
 	mem_free((void *)(uintptr_t)l->socket_dir.s);
 	mem_free(l);
+}
+
+void mount_lookup_set_all_mounts(struct mount_lookup *l)
+{
+	l->all_mounts = true;
+}
+
+bool mount_lookup_all_mounts(const struct mount_lookup *l)
+{
+	return l->all_mounts;
 }
 
 /* --- the sources -------------------------------------------------------------------------------*/
@@ -280,30 +291,6 @@ static bool has_source(const struct facts *facts, bool devices)
 	return false;
 }
 
-int mount_lookup_collect(struct facts *facts, struct span_list paths, struct span socket_dir,
-	unsigned kinds, pid_t docker, struct mount_lookup **ret, struct err *e)
-{
-	bool devices = kinds >> ATTRIBUTE_DEVICE & 1;
-
-	if (facts->reading != READING_EXACT ||
-		(!has_source(facts, devices) && !compares(facts, paths.count, kinds)))
-		return 0;
-	*ret = mount_lookup_new(socket_dir, docker);
-	if (!*ret)
-		return FAIL(e, ENOMEM, "a request's mounts");
-	if (add_sources(*ret, facts, devices, e) != 0)
-		return -1;
-	if (facts->reading != READING_EXACT ||
-		(add_rule_paths(*ret, facts, paths, e) == 0 &&
-			add_docker_paths(*ret, facts, kinds, e) == 0 &&
-			add_volumes(*ret, facts, kinds, e) == 0))
-		return 0;
-	if (e->code != 0)
-		return -1;
-	set_unreadable(facts, e, "name fewer paths in deny rules");
-	return 0;
-}
-
 /* Linux 5.12 has mount_setattr, with which a mount becomes read-only with all below. */
 static bool kernel_reaches_below(void)
 {
@@ -316,6 +303,44 @@ static bool kernel_reaches_below(void)
 	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own text */
 	return sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
 		(major > 5 || (major == 5 && minor >= 12));
+}
+
+/* Whether a mount may be read-only without what is mounted below it (attribute_only_reads). */
+static bool asks_below(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		const struct attribute *d = &facts->attributes.items[i];
+
+		if (attribute_is_source(d) && d->read_only && d->depth != DEPTH_WHOLE &&
+			(d->depth != DEPTH_BY_KERNEL || !kernel_reaches_below()))
+			return true;
+	}
+	return false;
+}
+
+int mount_lookup_collect(struct facts *facts, struct span_list paths, struct span socket_dir,
+	unsigned kinds, pid_t docker, struct mount_lookup **ret, struct err *e)
+{
+	bool devices = kinds >> ATTRIBUTE_DEVICE & 1;
+
+	if (facts->reading != READING_EXACT ||
+		(!has_source(facts, devices) && !compares(facts, paths.count, kinds)))
+		return 0;
+	*ret = mount_lookup_new(socket_dir, docker);
+	if (!*ret)
+		return FAIL(e, ENOMEM, "a request's mounts");
+	(*ret)->all_mounts = (kinds & COMPARES_READ_ONLY) != 0 && asks_below(facts);
+	if (add_sources(*ret, facts, devices, e) != 0)
+		return -1;
+	if (facts->reading != READING_EXACT ||
+		(add_rule_paths(*ret, facts, paths, e) == 0 &&
+			add_docker_paths(*ret, facts, kinds, e) == 0 &&
+			add_volumes(*ret, facts, kinds, e) == 0))
+		return 0;
+	if (e->code != 0)
+		return -1;
+	set_unreadable(facts, e, "name fewer paths in deny rules");
+	return 0;
 }
 
 void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts)
@@ -429,26 +454,36 @@ void mount_lookup_run(struct mount_lookup *l)
 	int code = host_tables_read(l->docker, &l->tables) == 0 ? 0 : errno;
 
 	if (code == 0)
-		code = mount_lookup_inspect(l, &l->tables, NULL, NULL);
+		code = mount_lookup_inspect(l, &l->tables, NULL, NULL, NULL);
 	host_tables_free(&l->tables);
 	mount_lookup_end(l, code);
 }
 
 int mount_lookup_inspect(struct mount_lookup *l, const struct host_tables *tables,
-	int (*report)(void *ctx, const struct lookup_step *step), void *ctx)
+	struct host_view **kept, int (*report)(void *ctx, const struct lookup_step *step),
+	void *ctx)
 {
-	l->host = host_view_read(l->socket_dir, l->docker, tables);
-	if (!l->host)
+	struct host_view *host;
+
+	if (kept && host_view_renew(kept, l->socket_dir, l->docker, tables, l->all_mounts) != 0)
+		return errno;
+	if (!kept)
+		l->host = host_view_read(l->socket_dir, l->docker, tables);
+	host = kept ? *kept : l->host;
+	if (!host)
 		return errno;
 	for (size_t i = 0; i < l->count; i++) {
 		struct source *s = l->sources[i];
 		struct lookup_step step = { .index = i };
 
-		s->mount = step.mount = host_view_mount_point(l->host, s->clean);
+		step.mount = host_view_mount_point(host, s->clean);
+		/* It lives as long as l->host; a view that is kept may be read again. */
+		if (!kept)
+			s->mount = step.mount;
 		atomic_store(&l->at, i + 1);
 		if (report && report(ctx, &step) != 0)
 			return errno;
-		if (inspect_source(l->host, s) != 0)
+		if (inspect_source(host, s) != 0)
 			return errno;
 		step.found = &s->mount_info;
 		l->found = i + 1;

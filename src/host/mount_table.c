@@ -2,8 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
@@ -50,7 +54,7 @@ static bool parse_line(struct mount_table *m, struct span line, struct mount *re
 	size_t colon;
 
 	ret->id = parse_number(proc_file_word(&line));
-	(void)proc_file_word(&line);
+	ret->parent = parse_number(proc_file_word(&line));
 	device = proc_file_word(&line);
 	colon = span_find(device, ':');
 	if (colon == device.n)
@@ -69,43 +73,111 @@ static bool parse_line(struct mount_table *m, struct span line, struct mount *re
 	return ret->root.n > 0 && ret->point.n > 0;
 }
 
+static int compare_ids(const void *left, const void *right)
+{
+	const struct mount *a = left;
+	const struct mount *b = right;
+
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* A slash comes before all else, so that a directory's own come right after it. */
+static int compare_paths(struct span a, struct span b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+
+	for (size_t i = 0; i < n; i++) {
+		if (a.s[i] == b.s[i])
+			continue;
+		if (a.s[i] == '/' || b.s[i] == '/')
+			return a.s[i] == '/' ? -1 : 1;
+		return (unsigned char)a.s[i] < (unsigned char)b.s[i] ? -1 : 1;
+	}
+	return a.n < b.n ? -1 : a.n > b.n;
+}
+
+static int compare_points(const void *left, const void *right)
+{
+	const struct mount *const *a = left;
+	const struct mount *const *b = right;
+
+	return compare_paths((*a)->point, (*b)->point);
+}
+
+static int parse_table(struct mount_table *m, struct span text)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		lines += text.s[i] == '\n';
+	m->items = mem_array(lines + 1, sizeof(*m->items));
+	m->by_path = mem_array(lines + 1, sizeof(const struct mount *));
+	if (!m->items || !m->by_path) {
+		errno = ENOMEM;
+		return -1;
+	}
+	while (text.n > 0 && m->count <= lines) {
+		if (parse_line(m, proc_file_line(&text), &m->items[m->count]))
+			m->count++;
+	}
+	if (m->count == 0)
+		return 0;
+	qsort(m->items, m->count, sizeof(*m->items), compare_ids);
+	for (size_t i = 0; i < m->count; i++)
+		m->by_path[i] = &m->items[i];
+	qsort(m->by_path, m->count, sizeof(const struct mount *), compare_points);
+	return 0;
+}
+
 int mount_table_read(int fd, struct mount_table *ret)
 {
-	struct span rest = { NULL, 0 };
-	size_t lines = 0;
+	size_t n;
 
 	*ret = (struct mount_table){ .items = NULL };
 	if (fd < 0)
 		return 0;
-	if (proc_file_read_open(fd, &ret->text, &rest.n) != 0)
+	if (lseek(fd, 0, SEEK_SET) != 0 || proc_file_read_open(fd, &ret->text, &n) != 0)
 		return -1;
-	rest.s = ret->text;
-	for (size_t i = 0; i < rest.n; i++)
-		lines += rest.s[i] == '\n';
-	ret->items = mem_array(lines + 1, sizeof(*ret->items));
-	if (!ret->items) {
-		mount_table_free(ret);
-		errno = ENOMEM;
-		return -1;
-	}
-	while (rest.n > 0 && ret->count <= lines) {
-		if (parse_line(ret, proc_file_line(&rest), &ret->items[ret->count]))
-			ret->count++;
-	}
-	return 0;
+	if (parse_table(ret, (struct span){ ret->text, n }) == 0)
+		return 0;
+	mount_table_free(ret);
+	errno = ENOMEM;
+	return -1;
+}
+
+bool mount_table_is_current(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLPRI };
+
+	return fd >= 0 && poll(&p, 1, 0) == 0;
 }
 
 void mount_table_free(struct mount_table *m)
 {
 	mem_free(m->items);
+	mem_free((void *)m->by_path);
 	mem_free(m->text);
 	*m = (struct mount_table){ .items = NULL };
 }
 
-/* The mount of fd: by its id, or before Linux 5.8 by the text of its path. */
-static const struct mount *find_mount(struct mount_table *m, int fd, struct span path)
+static struct mount *find(const struct mount_table *m, uint64_t id)
 {
-	const struct mount *best = NULL;
+	const struct mount key = { .id = id };
+
+	if (m->count == 0)
+		return NULL;
+	return bsearch(&key, m->items, m->count, sizeof(key), compare_ids);
+}
+
+const struct mount *mount_table_find(const struct mount_table *m, uint64_t id)
+{
+	return find(m, id);
+}
+
+/* By its id, or before Linux 5.8 by the text of its path. */
+struct mount *mount_table_of(struct mount_table *m, int fd, struct span path)
+{
+	struct mount *best = NULL;
 	struct statx st;
 	bool known;
 
@@ -115,13 +187,12 @@ static const struct mount *find_mount(struct mount_table *m, int fd, struct span
 		return NULL;
 	}
 	known = (st.stx_mask & STATX_MNT_ID) != 0;
+	if (known)
+		return find(m, st.stx_mnt_id);
 	for (size_t i = 0; i < m->count; i++) {
-		const struct mount *one = &m->items[i];
+		struct mount *one = &m->items[i];
 
-		if (known && one->id == st.stx_mnt_id)
-			return one;
-		if (!known && path_within(path, one->point) &&
-			(!best || one->point.n >= best->point.n))
+		if (path_within(path, one->point) && (!best || one->point.n >= best->point.n))
 			best = one;
 	}
 	return best;
@@ -130,7 +201,7 @@ static const struct mount *find_mount(struct mount_table *m, int fd, struct span
 bool mount_table_place(struct mount_table *m, int fd, struct span path, char room[MOUNT_PLACE_ROOM],
 	struct mount_place *ret)
 {
-	const struct mount *at = find_mount(m, fd, path);
+	struct mount *at = mount_table_of(m, fd, path);
 	size_t n;
 
 	if (!at || !path_within(path, at->point))
@@ -147,6 +218,7 @@ bool mount_table_place(struct mount_table *m, int fd, struct span path, char roo
 	n += path.n;
 	if (n == 0)
 		room[n++] = '/';
+	at->used = true;
 	*ret = (struct mount_place){ at->major, at->minor, { room, n } };
 	return true;
 }
@@ -181,10 +253,29 @@ void mount_table_mark(struct mount_table *m, const struct mount_place *place)
 	}
 }
 
+/* The first place in by_path whose point does not come before path. */
+static size_t lower_bound(const struct mount_table *m, struct span path)
+{
+	size_t first = 0;
+	size_t end = m->count;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (compare_paths(m->by_path[middle]->point, path) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first;
+}
+
 bool mount_table_shows_marked(const struct mount_table *m, struct span path)
 {
-	for (size_t i = 0; i < m->count; i++) {
-		if (m->items[i].marked && path_within(m->items[i].point, path))
+	size_t i = lower_bound(m, path);
+
+	for (; i < m->count && path_within(m->by_path[i]->point, path); i++) {
+		if (m->by_path[i]->marked)
 			return true;
 	}
 	return false;
@@ -192,18 +283,16 @@ bool mount_table_shows_marked(const struct mount_table *m, struct span path)
 
 bool mount_table_holds(const struct mount_table *m, struct span path)
 {
-	for (size_t i = 0; i < m->count; i++) {
-		struct span point = m->items[i].point;
+	size_t i = lower_bound(m, path);
 
-		if (point.n > path.n && path_within(point, path))
-			return true;
-	}
-	return m->count == 0;
+	while (i < m->count && span_equal(m->by_path[i]->point, path))
+		i++;
+	return m->count == 0 || (i < m->count && path_within(m->by_path[i]->point, path));
 }
 
 bool mount_table_is_process(struct mount_table *m, int fd, struct span path)
 {
-	const struct mount *at = find_mount(m, fd, path);
+	const struct mount *at = mount_table_of(m, fd, path);
 
 	if (!at || !at->process || !path_within(path, at->point))
 		return false;
@@ -213,13 +302,13 @@ bool mount_table_is_process(struct mount_table *m, int fd, struct span path)
 
 struct span mount_table_point(const struct mount_table *m, struct span path)
 {
-	struct span best = { NULL, 0 };
+	for (; path.n > 1; path.n--) {
+		size_t i = lower_bound(m, path);
 
-	for (size_t i = 0; i < m->count; i++) {
-		const struct mount *one = &m->items[i];
-
-		if (one->point.n > 1 && one->point.n > best.n && path_within(path, one->point))
-			best = one->point;
+		if (i < m->count && span_equal(m->by_path[i]->point, path))
+			return m->by_path[i]->point;
+		while (path.n > 1 && path.s[path.n - 1] != '/')
+			path.n--;
 	}
-	return best;
+	return (struct span){ NULL, 0 };
 }

@@ -15,16 +15,20 @@ enum { MOUNT_PLACE_ROOM = 16384 };
 
 struct mount {
 	uint64_t id;
+	uint64_t parent;
 	unsigned major;
 	unsigned minor;
 	struct span root;  /* the path in its file system that is mounted */
 	struct span point; /* where it is mounted */
 	bool process;      /* a procfs */
 	bool marked;       /* by mount_table_mark */
+	bool used;         /* its texts are part of a place that mount_table_place gave */
+	unsigned proven;   /* for the caller: when its texts were last found to be right */
 };
 
 struct mount_table {
-	struct mount *items;
+	struct mount *items;          /* by id */
+	const struct mount **by_path; /* by point: what is below one comes right after it */
 	size_t count;
 	char *text;
 	int error; /* of statx(2), the first one; 0: none. What was found since says nothing */
@@ -38,16 +42,31 @@ struct mount_place {
 };
 
 /*
- * Reads /proc/self/mountinfo, which is open at fd. -1: there is no /proc, and the table is empty.
- * -1 and errno: not read. The caller calls mount_table_free.
+ * Reads /proc/self/mountinfo, which is open at fd, from its beginning. -1: there is no /proc, and
+ * the table is empty. -1 and errno: not read. The caller calls mount_table_free.
  */
 MUST_USE int mount_table_read(int fd, struct mount_table *ret);
+
+/*
+ * Whether nothing was mounted, moved or unmounted since the last call with this descriptor, or
+ * since it was opened (proc(5): poll reports it as POLLPRI). Call it before mount_table_read too: a
+ * change while the table is read shows at the next call. A directory that is renamed above a mount
+ * changes texts of the table, and is no event. Descriptors that share one open file share one
+ * answer.
+ */
+bool mount_table_is_current(int fd);
+
+/* The mount of an id; NULL: none. */
+const struct mount *mount_table_find(const struct mount_table *m, uint64_t id);
 
 void mount_table_free(struct mount_table *m);
 
 /* The place of path, which is fd's real path or below it; ret->path points into room. */
 bool mount_table_place(struct mount_table *m, int fd, struct span path, char room[MOUNT_PLACE_ROOM],
 	struct mount_place *ret);
+
+/* The mount of fd, whose real path is path; NULL: none. */
+struct mount *mount_table_of(struct mount_table *m, int fd, struct span path);
 
 bool mount_place_within(const struct mount_place *a, const struct mount_place *b);
 

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -31,6 +32,7 @@
 #include "dsp/core/policy/decide.h"
 #include "dsp/host/mount_lookup.h"
 #include "dsp/protocol/envelope.h"
+#include "host/host_view.h"
 
 #define TOP "/run/faults"
 
@@ -75,6 +77,8 @@ WRAP(int, statx, -1, (int fd, const char *path, int flags, unsigned mask, struct
 	(fd, path, flags, mask, st))
 WRAP(ssize_t, readlink, -1, (const char *path, char *to, size_t n), (path, to, n))
 WRAP(ssize_t, readlinkat, -1, (int dir, const char *path, char *to, size_t n), (dir, path, to, n))
+WRAP(off_t, lseek, -1, (int fd, off_t to, int whence), (fd, to, whence))
+WRAP(int, poll, -1, (struct pollfd * p, nfds_t n, int ms), (p, n, ms))
 WRAP(ssize_t, read, -1, (int fd, void *to, size_t n), (fd, to, n))
 WRAP(DIR *, opendir, NULL, (const char *path), (path))
 WRAP(struct dirent *, readdir, NULL, (DIR * dir), (dir))
@@ -191,6 +195,35 @@ static void read_policies(void)
 
 /* --- questions ---------------------------------------------------------------------------------*/
 
+/* How a look-up knows the host: it reads all, or a view is kept, and is there, or is not yet. */
+enum view { VIEW_READ, VIEW_KEPT, VIEW_NEW, VIEWS };
+
+static const char *const views[VIEWS] = { "read", "kept", "new" };
+static enum view view;
+static struct host_view *kept;
+static struct host_tables tables;
+
+static void run(struct mount_lookup *l)
+{
+	int code;
+
+	calls = 0;
+	counting = true;
+	if (view == VIEW_READ) {
+		mount_lookup_run(l);
+		counting = false;
+		return;
+	}
+	code = mount_lookup_inspect(l, &tables, &kept, NULL, NULL);
+	counting = false;
+	mount_lookup_end(l, code);
+	/* As the look-up process, which ends then. */
+	if (code != 0) {
+		host_view_free(kept);
+		kept = NULL;
+	}
+}
+
 /* Which of the policies allow it; bits. */
 static unsigned ask(const char *source)
 {
@@ -216,10 +249,7 @@ static unsigned ask(const char *source)
 			SPAN(TOP "/own"), 0, getpid(), &l, &e) != 0 ||
 		!l)
 		die(source);
-	calls = 0;
-	counting = true;
-	mount_lookup_run(l);
-	counting = false;
+	run(l);
 	mount_lookup_attach(l, &facts);
 	if (facts_add_mount_powers(&facts, SPAN(TOP "/own"), &e) != 0)
 		die(source);
@@ -240,35 +270,59 @@ struct counts {
 	size_t wrong;
 };
 
+static void check(const char *source, size_t at, const char *when, unsigned allowed,
+	unsigned healthy, struct counts *n)
+{
+	n->asked++;
+	if ((allowed & ~healthy) == 0 || n->wrong++ >= 10)
+		return;
+	(void)printf("# %s, view %s: call %zu (%s) fails with %s: %s allowed by %x, healthy %x\n",
+		source, views[view], at, failed, strerrorname_np(fails_with), when, allowed,
+		healthy);
+}
+
+/* One fault; and with a view that is kept, the answer after it. */
+static void ask_with_fault(
+	const char *source, size_t at, int error, unsigned healthy, struct counts *n)
+{
+	unsigned allowed;
+
+	if (view == VIEW_NEW) {
+		host_view_free(kept);
+		kept = NULL;
+	}
+	fails_at = at;
+	fails_with = error;
+	allowed = ask(source);
+	fails_at = 0;
+	check(source, at, "it is", allowed, healthy, n);
+	if (view != VIEW_READ)
+		check(source, at, "the next is", ask(source), healthy, n);
+}
+
 static void ask_with_faults(const char *source, size_t step, struct counts *n)
 {
 	static size_t turn;
 	unsigned healthy = ask(source);
-	size_t all = calls;
+	size_t all;
 
+	/* The calls of a look-up whose view is there, or is not. */
+	if (view == VIEW_NEW) {
+		host_view_free(kept);
+		kept = NULL;
+	}
+	if (ask(source) != healthy)
+		n->wrong++;
+	all = calls;
 	for (size_t at = 1 + turn % step; at <= all; at += step) {
 		size_t first = step == 1 ? 0 : turn++ % ERRORS;
 		size_t end = step == 1 ? (size_t)ERRORS : first + 1;
 
-		for (size_t i = first; i < end; i++) {
-			unsigned allowed;
-
-			fails_at = at;
-			fails_with = errors[i];
-			allowed = ask(source);
-			fails_at = 0;
-			n->asked++;
-			if ((allowed & ~healthy) == 0)
-				continue;
-			if (n->wrong++ < 10)
-				(void)printf("# %s: call %zu (%s) fails with %s: allowed by %x, "
-					     "healthy %x\n",
-					source, at, failed, strerrorname_np(errors[i]), allowed,
-					healthy);
-		}
+		for (size_t i = first; i < end; i++)
+			ask_with_fault(source, at, errors[i], healthy, n);
 	}
 	/* Each kind of denial and allow must be among the healthy answers. */
-	(void)printf("# %s: %zu calls, healthy %x\n", source, all, healthy);
+	(void)printf("# %s: view %s, %zu calls, healthy %x\n", source, views[view], all, healthy);
 }
 
 int main(int argc, char **argv)
@@ -283,10 +337,14 @@ int main(int argc, char **argv)
 	}
 	make_host();
 	read_policies();
+	must(host_tables_read(getpid(), &tables), "tables");
 	for (size_t i = 0; i < SOURCES; i++) {
 		struct counts n = { 0 };
 
-		ask_with_faults(sources[i], step, &n);
+		for (size_t k = 0; k < VIEWS; k++) {
+			view = (enum view)k;
+			ask_with_faults(sources[i], step, &n);
+		}
 		if (n.wrong > 0)
 			status = EXIT_FAILURE;
 		(void)printf("%s %zu - %s: %zu faults, %zu wrong allows\n",

@@ -11,7 +11,7 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 
-enum { TABLES_SOCKETS_MOST = 320 };
+enum { TABLES_SOCKETS_MOST = 320, SOCKETS_MS = 1000 };
 
 struct host_tables {
 	int mounts;          /* /proc/self/mountinfo, to be read once; -1: there is no /proc */
@@ -24,6 +24,18 @@ struct host_tables {
  * in any case. -1 and errno: a system call failed, or no memory.
  */
 MUST_USE int host_tables_read(pid_t docker, struct host_tables *ret);
+
+/* Opens ret->mounts alone. -1 and errno, as above. */
+MUST_USE int host_tables_open_mounts(struct host_tables *ret);
+
+/*
+ * As host_tables_read, without the mounts, and the sockets may have been read for an earlier call.
+ * dockerd opens the sockets of its API when it starts, before it can ask anything: what proves them
+ * is that the same process still runs (pidfd_open(2)). Other processes may listen later, dockerd on
+ * its sockets of a swarm too; so the sockets are read again when they are older than SOCKETS_MS,
+ * and than it takes to keep this below 2 % of a processor. From any thread.
+ */
+MUST_USE int host_tables_recall(pid_t docker, struct host_tables *ret);
 
 void host_tables_free(struct host_tables *t);
 

@@ -20,6 +20,7 @@ enum {
 	LOOKUP_MOUNTS_MOST = 4096,  /* of one request: bounds the work that a client can ask for */
 };
 
+struct host_view;
 struct mount_lookup;
 
 /*
@@ -29,6 +30,14 @@ struct mount_lookup;
  */
 struct mount_lookup *mount_lookup_new(struct span socket_dir, pid_t docker)
 	__attribute__((warn_unused_result));
+
+/*
+ * Whether what is mounted below the sources is asked for: then the table of mounts is read for this
+ * look-up alone. Without it holds_mounts of struct mount_info may be older than a directory
+ * that was renamed above a mount.
+ */
+void mount_lookup_set_all_mounts(struct mount_lookup *l);
+bool mount_lookup_all_mounts(const struct mount_lookup *l);
 
 /* Adds a source, once. -1 and e: too many (code 0), or no memory. */
 MUST_USE int mount_lookup_add(struct mount_lookup *l, struct span source, struct err *e);
@@ -95,11 +104,13 @@ struct lookup_step {
 };
 
 /*
- * Inspects the sources in their order. A report that is not 0, with errno, ends it. Returns 0, or
- * an errno value.
+ * Inspects the sources in their order. A report that is not 0, with errno, ends it. kept: NULL, or
+ * the view of the host that an earlier look-up left, NULL at first; it is renewed, and the caller
+ * keeps it, and tables->mounts, until the process ends. Returns 0, or an errno value.
  */
 MUST_USE int mount_lookup_inspect(struct mount_lookup *l, const struct host_tables *tables,
-	int (*report)(void *ctx, const struct lookup_step *step), void *ctx);
+	struct host_view **kept, int (*report)(void *ctx, const struct lookup_step *step),
+	void *ctx);
 
 /* Enters a step that the other process reports. EPROTO: it is not the next one; or ENOMEM; or 0. */
 MUST_USE int mount_lookup_step(struct mount_lookup *l, const struct lookup_step *step);

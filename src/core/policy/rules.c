@@ -79,6 +79,10 @@ unsigned rules_compared_kinds(const struct rules *rules)
 	for (size_t i = 0; rules && i < rules->count; i++) {
 		const struct rule *r = &rules->items[i];
 
+		for (size_t k = 0; k < r->lists[LIST_MOUNTS].count; k++) {
+			if (r->lists[LIST_MOUNTS].items[k].read_only)
+				kinds |= COMPARES_READ_ONLY;
+		}
 		if (r->lists[LIST_DEVICES].given)
 			kinds |= 1u << ATTRIBUTE_DEVICE;
 		if (r->deny && r->lists[LIST_MOUNTS].given)

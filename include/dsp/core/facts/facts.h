@@ -16,6 +16,9 @@
 #include "dsp/core/parse/request.h"
 #include "dsp/core/parse/target.h"
 
+/* Of what rules compare, beside a bit for each kind of attributes: whether a mount is read-only. */
+enum { COMPARES_READ_ONLY = 1 << 30 };
+
 enum reading {
 	READING_EXACT,
 	READING_UNROUTABLE, /* dockerd would refuse or redirect the target */

@@ -88,7 +88,8 @@ struct span_list rules_paths(const struct rules *rules);
 
 /*
  * The kinds of attributes, a bit for each, that rules compare with what is on the host: devices,
- * names of volumes and networks in deny rules, and what is mounted by them. rules may be NULL.
+ * names of volumes and networks in deny rules, and what is mounted by them; COMPARES_READ_ONLY:
+ * whether a mount is read-only. rules may be NULL.
  */
 unsigned rules_compared_kinds(const struct rules *rules);
 

@@ -1,0 +1,49 @@
+/*
+ * What look-ups met on their way: each directory, link and file by its real path, and where a way
+ * ended. Where all of it is still so, the same look-ups lead to the same objects: a look-up depends
+ * on nothing else. Each is asked of the kernel again; no time, size or event stands for an answer.
+ *
+ * A directory, a file: the same device and inode on the same mount. A link: the same text. What was
+ * not there or not visible: the same error. A link of /proc/PID: the same text and the same object.
+ */
+#ifndef DSP_WITNESS_H
+#define DSP_WITNESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsp/core/base/err.h"
+#include "dsp/core/base/span.h"
+#include "host_object.h"
+
+struct witness {
+	char *path; /* owned, as text is */
+	char *text; /* of a link; NULL: no link */
+	int error;  /* of what is not there; 0: it is */
+	bool magic; /* a link of /proc/PID, which is followed */
+	uint64_t mount;
+	uint64_t inode;
+	uint32_t major;
+	uint32_t minor;
+};
+
+struct witnesses {
+	struct witness *items;
+	size_t count;
+	size_t room;
+	bool partial; /* something cannot be asked again: these prove nothing */
+};
+
+/* As host_object_find, and adds what it met to w. */
+void witness_find(struct witnesses *w, struct host_object *o, const char *path);
+
+/* Leaves each one once. Call it when all are added. */
+void witness_sort(struct witnesses *w);
+
+/* Whether all is still as it was. May block on a hung file system. */
+bool witness_holds(const struct witnesses *w);
+
+void witness_free(struct witnesses *w);
+
+#endif
