@@ -205,10 +205,7 @@ static int read_table(pid_t process, char **ret, size_t *len)
 int listening_table_read(struct listening_table *ret)
 {
 	*ret = (struct listening_table){ .text = NULL };
-	if (proc_file_read("/proc/self/net/unix", &ret->text, &ret->n) != 0)
-		return -1;
-	ret->n = keep_listening(ret->text, ret->n, NULL);
-	return 0;
+	return proc_file_read("/proc/self/net/unix", &ret->text, &ret->n);
 }
 
 void listening_table_each(
@@ -219,9 +216,11 @@ void listening_table_each(
 	while (rest.n > 0) {
 		char path[sizeof(struct sockaddr_un)];
 		unsigned long inode;
+		struct span found = parse_unix_line(proc_file_line(&rest), &inode);
 
-		text_copy(parse_unix_line(proc_file_line(&rest), &inode), path, sizeof(path));
-		report(ctx, path);
+		text_copy(found, path, sizeof(path));
+		if (found.n > 0)
+			report(ctx, path);
 	}
 }
 

@@ -42,7 +42,7 @@ MUST_USE int listening_sockets_has(pid_t process, const char *path);
 void listening_sockets_tcp(
 	pid_t process, pid_t holder, void (*report)(void *ctx, const char *address), void *ctx);
 
-/* All unix sockets that listen in this network name space, as text of the kernel's table. */
+/* The unix sockets of this network name space, as text of the kernel's table. */
 struct listening_table {
 	char *text; /* owned */
 	size_t n;
@@ -51,7 +51,7 @@ struct listening_table {
 /* -1 and errno. Afterwards the caller calls listening_table_free. */
 MUST_USE int listening_table_read(struct listening_table *ret);
 
-/* Calls report with the absolute path of each. */
+/* Calls report with the absolute path of each that listens. */
 void listening_table_each(const struct listening_table *table,
 	void (*report)(void *ctx, const char *path), void *ctx);
 
