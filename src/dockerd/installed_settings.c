@@ -225,6 +225,12 @@ static enum settings_result read_installed(
 	if (s->running == RUNNING_KNOWN && !chosen)
 		return read_in_force(choice, s, e);
 	on_disk = find_disk(s, &disk);
+	if (s->running == RUNNING_NOT && s->process.pid != 0) {
+		s->running = RUNNING_MUTE;
+		(void)snprintf(s->why, sizeof(s->why),
+			"%s; dspd (process %d) listens on another socket: name it with --socket",
+			asked.text, (int)s->process.pid);
+	}
 	if (on_disk || s->running == RUNNING_KNOWN) {
 		result = read_disk(choice, on_disk ? &disk : NULL, s, e);
 		return result == SETTINGS_CLOSED ? set_closed(s, e->text, e) : result;

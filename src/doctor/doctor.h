@@ -17,6 +17,7 @@
 #include "dsp/dockerd/dockerd_http2.h"
 #include "dsp/dockerd/dockerd_process.h"
 #include "dsp/dockerd/dsp_process.h"
+#include "dsp/dockerd/running_settings.h"
 #include "dsp/dockerd/systemd_units.h"
 
 /* What the survey found. */
@@ -35,6 +36,8 @@ struct doctor {
 	struct config *config; /* its settings as they are on the disk; NULL: out of memory */
 	bool config_ok;        /* they are valid; else see config_error */
 	struct err config_error;
+	struct running_settings running;
+	struct config *in_force; /* the settings of the running dspd; NULL: unknown or broken */
 
 	struct dockerd *dockerd; /* NULL: see dockerd_error */
 	struct err dockerd_error;
@@ -61,6 +64,9 @@ int doctor_managed(const struct doctor *d, const char *name, struct err *e);
 
 /* The socket of the managed plugin dsp; false: dockerd does not tell it. */
 bool doctor_managed_socket(const struct doctor *d, char *out, size_t cap);
+
+/* The settings in force or, if they are unknown, those on disk; NULL: neither can be read. */
+const struct config *doctor_config(const struct doctor *d);
 
 /* Whether daemon.json, or the command line of dockerd, names the plugin. */
 bool doctor_in_file(const struct doctor *d);

@@ -244,7 +244,8 @@ void doctor_check_settings(const struct doctor *d, struct check_result *result)
 /* A deny rule may have its own mode. */
 static void report_monitor_rules(const struct doctor *d, struct check_result *result)
 {
-	const struct rules *rules = d->config_ok ? d->config->policy.file_rules : NULL;
+	const struct config *c = doctor_config(d);
+	const struct rules *rules = c ? c->policy.file_rules : NULL;
 	size_t count = 0;
 
 	for (size_t i = 0; rules && i < rules->count; i++)

@@ -228,32 +228,26 @@ void doctor_check_one_dsp(const struct doctor *d, struct check_result *result)
 
 void doctor_check_open_ways(const struct doctor *d, struct check_result *result)
 {
+	const struct config *c = doctor_config(d);
 	struct subject anyone;
 	struct escalation found;
 	size_t open = 0;
 
-	if (d->managed) {
-		check_result_add(result, CHECK_NOTE,
-			"profile %s; only the managed plugin knows its settings",
-			json_string_value(json_object_get(d->status, "profile")));
-		check_result_advise(result, "dsp check lists the ways to root that are open");
-		return;
-	}
-	if (!d->config_ok) {
+	if (!c) {
 		check_result_add(result, CHECK_UNKNOWN, "cannot read the settings");
 		return;
 	}
-	anyone = subject_at(d->config->policy.file_rules, SUBJECT_ANONYMOUS);
+	anyone = subject_at(c->policy.file_rules, SUBJECT_ANONYMOUS);
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		if (power_info((enum power)i)->root == ROOT_DIRECT &&
-			escalation_find(&d->config->policy, &anyone, (enum power)i, &found))
+			escalation_find(&c->policy, &anyone, (enum power)i, &found))
 			open++;
 	}
 	if (open > 0) {
 		check_result_add(result, CHECK_NOTE,
 			"profile %s leaves %zu direct ways to root on the host open to every client of "
 			"Docker's socket",
-			profile_info(d->config->policy.profile)->name, open);
+			profile_info(c->policy.profile)->name, open);
 		check_result_advise(result, "dsp check lists them");
 	} else {
 		check_result_add(

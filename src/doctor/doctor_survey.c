@@ -109,6 +109,25 @@ static void inspect_settings(struct doctor *d)
 		d->config_ok = config_read(&sources, &d->config, &d->config_error) == 0;
 }
 
+static void inspect_in_force(struct doctor *d)
+{
+	struct err silent;
+
+	if (d->status && running_settings_ask(d->socket, &d->running, &silent) == RUNNING_KNOWN &&
+		(config_read(&d->running.sources, &d->in_force, &silent) != 0 ||
+			d->running.broken[0] != '\0')) {
+		config_free(d->in_force);
+		d->in_force = NULL;
+	}
+}
+
+const struct config *doctor_config(const struct doctor *d)
+{
+	if (d->in_force)
+		return d->in_force;
+	return d->config_ok ? d->config : NULL;
+}
+
 void doctor_survey(struct doctor *d)
 {
 	bool given = d->socket[0] != '\0';
@@ -135,6 +154,7 @@ void doctor_survey(struct doctor *d)
 			(pid_t)json_integer_value(json_object_get(d->status, "pid")),
 			&d->units[UNIT_SERVICE]);
 	inspect_settings(d);
+	inspect_in_force(d);
 }
 
 void doctor_free(struct doctor *d)
@@ -143,6 +163,8 @@ void doctor_free(struct doctor *d)
 	daemon_config_free(&d->file);
 	dsp_process_free(&d->process);
 	config_free(d->config);
+	config_free(d->in_force);
+	running_settings_free(&d->running);
 	dockerd_free(d->dockerd);
 }
 

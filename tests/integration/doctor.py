@@ -465,7 +465,9 @@ def files(w, report):
         w.expect(1, warnings=['data-root'], words=['DSP_DATA_ROOT=%s/data' % w.lab.directory])
     with report.case('a policy file that was changed and not read'):
         w.sh('echo "{\\"profile\\":\\"hardened\\"}" > /etc/dsp/policy.json')
-        w.expect(1, warnings=['pending'], words=['dsp reload'])
+        found = w.expect(1, warnings=['pending'], words=['dsp reload'])
+        ways = found.checks['open-ways']
+        check(ways['state'] == 'note' and 'profile guard' in ways['text'], 'not what is in force: %s' % ways)
         w.sh('/run/lab/dsp reload')
         w.expect(0)
         w.sh('cp -p /run/lab/policy /etc/dsp/policy.json; /run/lab/dsp reload')

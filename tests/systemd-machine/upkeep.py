@@ -120,7 +120,7 @@ def truth(machine, report):
         machine.systemctl("start", "dsp.socket", "dsp.service")
         wait_for(machine.asks_dsp, "dsp is not back")
     with report.case("another user: what the files say, or the sentence that says how to see them"):
-        user = ("setpriv", "--reuid", "nobody", "--clear-groups", "dsp", "who-can", "privileged")
+        user = ("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "dsp", "who-can", "privileged")
         said = machine.run(*user)
         check(said.status == 0 and "not known to be in force" in said.text, said.text)
         machine.works("chmod", "o-r", ENV)
