@@ -106,7 +106,7 @@ struct reading {
 	audit_log_use *use;
 	void *context;
 	unsigned *truncated;
-	size_t entries;
+	size_t lines; /* that were read */
 };
 
 /* Reads a log to its end, and closes it. */
@@ -115,8 +115,8 @@ static int read_all(struct reading *r, struct audit_reader *reader, struct err *
 	struct audit_entry entry;
 	int rc;
 
+	audit_reader_only(reader, r->logs->having);
 	while ((rc = audit_reader_next(reader, &entry, e)) > 0) {
-		r->entries++;
 		if (!is_in_period(r->logs, entry.time))
 			json_decref(entry.object);
 		else if (r->use(r->context, &entry, e) != 0) {
@@ -125,6 +125,7 @@ static int read_all(struct reading *r, struct audit_reader *reader, struct err *
 		}
 	}
 	*r->truncated += audit_reader_truncated(reader);
+	r->lines += audit_reader_lines(reader);
 	audit_reader_close(reader);
 	return rc;
 }
@@ -143,16 +144,21 @@ static int read_rotated(struct reading *r, const char *path, struct err *e)
 {
 	char name[PATH_ROOM + 12]; /* ".4294967295" */
 	unsigned oldest = 0;
+	bool rotated;
 	int rc = 0;
 
 	do
 		(void)snprintf(name, sizeof(name), "%s.%u", path, ++oldest);
 	while (access(name, F_OK) == 0);
+	rotated = oldest > 1;
 	while (rc == 0 && --oldest > 0) {
 		(void)snprintf(name, sizeof(name), "%s.%u", path, oldest);
 		rc = read_path(r, name, e);
 	}
-	return rc == 0 ? read_path(r, path, e) : rc;
+	/* Just after a rotation, dspd has not made the file yet. */
+	if (rc == 0 && (!rotated || access(path, F_OK) == 0))
+		rc = read_path(r, path, e);
+	return rc;
 }
 
 /* Writes "--since=2026-11-25 00:00:00 UTC" of the first characters of a time. */
@@ -191,7 +197,7 @@ static int read_journal(struct reading *r, const char *field, struct err *e)
 	if (rc == 0 && status != 0)
 		return FAIL(e, 0, "%s ended with status %d; name an audit log, or try sudo",
 			argv[0], status);
-	if (rc == 0 && r->entries == 0 && geteuid() != 0)
+	if (rc == 0 && r->lines == 0 && geteuid() != 0)
 		return FAIL(e, 0,
 			"the journal has no audit log of dsp.service that you can read: try sudo");
 	return rc;

@@ -20,7 +20,8 @@ enum {
 };
 
 struct audit_reader {
-	const char *path; /* borrowed */
+	const char *path;   /* borrowed */
+	const char *having; /* borrowed; NULL: each line */
 	FILE *file;
 	size_t number;
 	uint64_t size; /* of the file in bytes; 0: not known */
@@ -45,6 +46,7 @@ static int open_stream(const char *path, FILE *file, struct audit_reader **ret, 
 		return -1;
 	}
 	r->path = path;
+	r->having = NULL;
 	r->file = file;
 	r->number = 0;
 	r->size = 0;
@@ -90,6 +92,17 @@ void audit_reader_close(struct audit_reader *r)
 unsigned audit_reader_truncated(const struct audit_reader *r)
 {
 	return r->truncated;
+}
+
+void audit_reader_only(struct audit_reader *r, const char *having)
+{
+	r->having = having;
+}
+
+size_t audit_reader_lines(const struct audit_reader *r)
+{
+	/* The end counts too. */
+	return r->number > 0 ? r->number - 1 : 0;
 }
 
 /* --- what a line must hold ---------------------------------------------------------------------*/
@@ -323,7 +336,8 @@ int audit_reader_next(struct audit_reader *r, struct audit_entry *ret, struct er
 	int rc;
 
 	while ((rc = read_line(r, &text.n, e)) > 0) {
-		if (span_starts(text, SPAN(log_prefix)))
+		if (span_starts(text, SPAN(log_prefix)) ||
+			(r->having && !memmem(text.s, text.n, r->having, strlen(r->having))))
 			continue;
 		if (audit_entry_parse(r->path, r->number, text, ret, e) == 0)
 			return 1;

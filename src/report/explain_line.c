@@ -57,6 +57,7 @@ static const char *decision_of(const struct audit_entry *l)
 int logged_decision_find(const struct audit_logs *logs, const char *reference,
 	struct logged_decision *ret, struct err *e)
 {
+	struct audit_logs only = *logs;
 	struct search s = { .found = ret };
 	unsigned truncated = 0;
 	const char *of;
@@ -65,7 +66,8 @@ int logged_decision_find(const struct audit_logs *logs, const char *reference,
 	text_copy(span_of(reference), s.reference, sizeof(s.reference));
 	/* A repeat may name an outcome, and that a decision. */
 	for (int i = 0; i < 3; i++) {
-		if (audit_logs_read(logs, search_entry, &s, &truncated, e) != 0)
+		only.having = reference ? s.reference : NULL;
+		if (audit_logs_read(&only, search_entry, &s, &truncated, e) != 0)
 			return -1;
 		of = ret->entry.object ? decision_of(&ret->entry) : NULL;
 		if (!of)
@@ -310,7 +312,8 @@ static void print_account(const struct logged_decision *d, const json_t *o)
 	static const char *const request[][2] = { { "operation", "operation" },
 		{ "powers", "powers" }, { NULL, NULL } };
 	static const char *const cause[][2] = { { "decided by", "decided_by" }, { "rule", "rule" },
-		{ "log only", "monitored_rule" }, { "flag", "flag" }, { "closed", "closed" },
+		{ "log only", "monitored_rule" }, { "nearest rule", "nearest_rule" },
+		{ "lacks", "lacks" }, { "flag", "flag" }, { "closed", "closed" },
 		{ "message", "message" }, { "profile", "profile" }, { "policy", "policy" },
 		{ NULL, NULL } };
 

@@ -52,7 +52,19 @@ def explain(*words, give=None, flags=None, status=0):
     return done
 
 
-def recorded(where):
+def check_running(results, socket, log):
+    """Without --log: the file of the running dspd and those that were rotated; its settings in force."""
+    with open(log, encoding="utf-8") as f:
+        first = json.loads(f.readline())
+    os.rename(log, log + ".1")
+    text = explain(first["id"], flags={"DSP_SOCKET": socket}).stdout
+    results.check("the running dspd's log, also a rotated file of it", first["id"] in text and "in force since" in text, text)
+    done = explain("0123456789abc-9", flags={"DSP_SOCKET": socket}, status=1)
+    results.check("an unknown id: the running dspd's file is named", f"{log} and its older files" in done.stderr, done.stderr)
+    os.rename(log + ".1", log)
+
+
+def recorded(where, results):
     """A policy file, an audit log of a real dspd, and its decisions."""
     policy, log = os.path.join(where, "policy.json"), os.path.join(where, "audit.jsonl")
     with open(policy, "w", encoding="utf-8") as f:
@@ -65,6 +77,9 @@ def recorded(where):
         for _ in range(3):
             peer.ask(question(*REQUESTS[2]))
         peer.call("/AuthZPlugin.AuthZRes", json.dumps({**question(*REQUESTS[4]), "ResponseStatusCode": 201}))
+        while not os.path.exists(log) or "outcome" not in open(log, encoding="utf-8").read():
+            pass        # It is written a moment later.
+        check_running(results, server.socket, log)
     with open(log, encoding="utf-8") as f:
         return policy, log, [json.loads(line) for line in f]
 
@@ -150,7 +165,7 @@ def check_rest(results, policy, log, lines):
 def main():
     results = dsp.Results()
     with tempfile.TemporaryDirectory(prefix="dsp-explain-") as where:
-        policy, log, all_lines = recorded(where)
+        policy, log, all_lines = recorded(where, results)
         lines = [line for line in all_lines if line["type"] == "decision"][:len(REQUESTS)]
         check_lines(results, policy, log, lines)
         check_belonging(results, policy, log, lines, all_lines)

@@ -118,6 +118,11 @@ def read_again(host):
             text = host.do("sh", "-c", f"dsp {program} {more}")
             holds(words in text, f"{program} {more}: {text[:1000]}")
     holds("no decision" in host.do("dsp", "report", "--since", "2099"), "decisions of the future")
+    line = host.records("decision")[0]
+    text = host.do("dsp", "explain", line["id"])
+    holds(line["id"] in text and line["target"] in text and "in force since" in text, f"explain an id: {text}")
+    status, text = host.system.run("dsp", "explain", "0123456789abc-1")
+    same((status, "the journal of dsp.service has no decision 0123456789abc-1" in text), (1, True), text)
 
 
 def not_limited(host):

@@ -18,6 +18,7 @@ struct audit_logs {
 	/* The first characters of times as an audit log has them (UTC), or empty. */
 	char since[AUDIT_MOMENT_ROOM]; /* only entries from then on */
 	char until[AUDIT_MOMENT_ROOM]; /* and before then */
+	const char *having; /* only lines that have this text, others are not parsed; NULL: all */
 };
 
 /*

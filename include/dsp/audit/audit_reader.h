@@ -39,6 +39,9 @@ MUST_USE int audit_reader_open_fd(
 
 void audit_reader_close(struct audit_reader *r);
 
+/* Skips, unparsed, the lines that do not have this text, which must outlive r; NULL: skips none. */
+void audit_reader_only(struct audit_reader *r, const char *having);
+
 /*
  * Reads the next line. 1: *ret has it. 0: the end. -1 and e ("FILE:LINE: ..."): not a line of an
  * audit log, or one of an unknown version. Skips log lines ("dsp: ..."), which standard error mixes
@@ -55,6 +58,9 @@ MUST_USE int audit_entry_parse(
  * killed dspd left and the next dspd ended.
  */
 unsigned audit_reader_truncated(const struct audit_reader *r);
+
+/* How many lines were read up to the end, whatever was in them. */
+size_t audit_reader_lines(const struct audit_reader *r);
 
 /* Whether text is the start of a line that dspd writes, and not all of it. */
 bool audit_entry_is_truncated(struct span text);
