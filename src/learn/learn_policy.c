@@ -497,7 +497,7 @@ static int fill_draft(struct policy_draft *p, struct observations *all,
 		if (trim_rule(p, all, i, e) != 0)
 			return -1;
 	}
-	policy_draft_merge(p);
+	policy_draft_merge(p, all);
 	policy_draft_name(p);
 	if (policy_draft_compile(p, e) != 0)
 		return -1;

@@ -58,9 +58,9 @@ struct powerset policy_draft_possible_powers(const struct route *route);
 /*
  * Merges rules of one user where no operation of one can ask for a power that only the other
  * allows, and the lists are the same or say nothing of what one of them allows. Together they allow
- * what they allowed before, and no more.
+ * what they allowed before, all of the observations too, and no more.
  */
-void policy_draft_merge(struct policy_draft *p);
+void policy_draft_merge(struct policy_draft *p, const struct observations *all);
 
 /* Names each rule by its user and what it allows. */
 void policy_draft_name(struct policy_draft *p);

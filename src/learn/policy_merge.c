@@ -87,10 +87,20 @@ static bool asks_for_none(const struct route *route, const void *powers)
 	return powerset_empty(&gain);
 }
 
-/* Whether no request of a route has anything that a list speaks of. */
-static bool has_no_items(const struct route *route, const void *unused)
+/*
+ * Whether no request of a route has anything that a list speaks of, and none of the observations
+ * hid what it has: a rule with a list does not allow those.
+ */
+static bool has_no_items(const struct route *route, const void *observations)
 {
-	(void)unused;
+	const struct observations *all = observations;
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct facts *f = &all->items[i]->facts;
+
+		if (f->incomplete && f->route && f->route->operation == route->operation)
+			return false;
+	}
 	for (unsigned k = 0; k < LIST_COUNT; k++) {
 		if (power_rules_have_kind(route, list_attribute((enum list_kind)k)))
 			return false;
@@ -114,13 +124,13 @@ static bool gains_nothing(const json_t *rule, const struct powerset *more)
 }
 
 /* Whether the lists of another rule limit nothing that this rule allows. */
-static bool needs_no_lists(const json_t *rule)
+static bool needs_no_lists(const json_t *rule, const struct observations *all)
 {
 	for (unsigned k = 0; k < LIST_COUNT; k++) {
 		if (json_object_get(rule, list_name((enum list_kind)k)))
 			return false;
 	}
-	return all_routes(rule, has_no_items, NULL);
+	return all_routes(rule, has_no_items, all);
 }
 
 static bool has_same_lists(const json_t *a, const json_t *b)
@@ -136,7 +146,7 @@ static bool has_same_lists(const json_t *a, const json_t *b)
 }
 
 /* Whether one rule for the requests of both allows no more than the two do. */
-static bool can_merge(const json_t *a, const json_t *b)
+static bool can_merge(const json_t *a, const json_t *b, const struct observations *all)
 {
 	struct powerset powers_a = powers_of(a);
 	struct powerset powers_b = powers_of(b);
@@ -145,7 +155,7 @@ static bool can_merge(const json_t *a, const json_t *b)
 	if (powerset_empty(&powers_a) != powerset_empty(&powers_b) ||
 		!json_equal(json_object_get(a, "who"), json_object_get(b, "who")))
 		return false;
-	if (!has_same_lists(a, b) && !needs_no_lists(a) && !needs_no_lists(b))
+	if (!has_same_lists(a, b) && !needs_no_lists(a, all) && !needs_no_lists(b, all))
 		return false;
 	return gains_nothing(a, &powers_b) && gains_nothing(b, &powers_a);
 }
@@ -209,7 +219,7 @@ static bool has_name(const json_t *rules, const char *name, size_t before)
 
 /* --- both --------------------------------------------------------------------------------------*/
 
-void policy_draft_merge(struct policy_draft *p)
+void policy_draft_merge(struct policy_draft *p, const struct observations *all)
 {
 	json_t *rules = json_object_get(p->root, "rules");
 
@@ -219,7 +229,7 @@ void policy_draft_merge(struct policy_draft *p)
 		for (size_t k = i + 1; k < json_array_size(rules);) {
 			const json_t *other = json_array_get(rules, k);
 
-			if (!can_merge(rule, other)) {
+			if (!can_merge(rule, other, all)) {
 				k++;
 				continue;
 			}

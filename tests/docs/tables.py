@@ -107,8 +107,9 @@ def tools_table():
         before = need["TOOL"]
         rows.append([tool, need["DOING"], tool_flags(need["GUARD"].split()),
                      tool_flags(need["TECNATIVA"].split()),
-                     code(need["LINUXSERVER"]) if need["LINUXSERVER"] else "", need["SEEN"]])
-    return table(["tool", "doing", "guard", "tecnativa", "linuxserver besides", "seen"], rows)
+                     code(need["LINUXSERVER"]) if need["LINUXSERVER"] else "",
+                     code(need["SMALLEST"].replace(" ", " + ", 1)), need["SEEN"]])
+    return table(["tool", "doing", "guard", "tecnativa", "linuxserver besides", "smallest", "seen"], rows)
 
 
 def tools_short():

@@ -43,6 +43,11 @@ def recorded(call):
     return q
 
 
+def recorded_names():
+    """The names of the recorded sessions."""
+    return sorted(os.path.basename(path)[:-len(".calls")] for path in glob.glob(RECORDED))
+
+
 def uses(other_words=None):
     """The questions of each group of calls: those of tools.tsv, and the recorded sessions by their names.
 
@@ -63,7 +68,15 @@ def uses(other_words=None):
     return groups
 
 
+def smallest(need):
+    """The smallest profile that serves a tool, and the flags that it needs there."""
+    profile, *flags = need["SMALLEST"].split()
+    return profile, flags
+
+
 def flags_of(need, profile):
+    if profile not in PROFILES:
+        return smallest(need)[1]
     flags = need["GUARD" if profile == "guard" else "TECNATIVA"].split()
     return flags + need["LINUXSERVER"].split() if profile == "linuxserver" else flags
 
@@ -91,8 +104,11 @@ def check(results):
     with ask.Ask() as asker:
         for need in needs:
             calls = [call for use in need["CALLS"].split() for call in groups[use]]
-            for profile in PROFILES:
+            for profile in (*PROFILES, smallest(need)[0]):
                 check_need(need, profile, calls, asker, results)
+            name = f"{need['TOOL']}, {need['DOING']}"
+            results.check(f"{name}: readonly where that is enough", need["SMALLEST"] == "readonly" or
+                          refused(calls, "readonly", [], asker), "readonly allows all of it")
     used = {use for need in needs for use in need["CALLS"].split()}
     results.check("every group of calls belongs to a tool", used == set(groups),
                   ", ".join(sorted(set(groups) ^ used)))

@@ -29,6 +29,7 @@ import proxies
 import refused
 import sessions
 import swarm
+import tools_live
 import trail
 import upgrade
 import vectors
@@ -61,6 +62,7 @@ SUITES = {
     'killed': killed.run,
     'sessions': sessions.run,
     'swarm': swarm.run,
+    'tools': tools_live.run,
     'trail': trail.run,
     'upgrade': upgrade.run,
     'vectors': vectors.run,

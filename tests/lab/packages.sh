@@ -11,6 +11,7 @@ build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev libseccomp
 plugin='dpkg-dev'
 long='debootstrap curl'
 daemons='debootstrap curl patchelf'
+tools='python3-docker ansible zabbix-agent2 netdata-plugins-bash'
 lab='busybox-static procps'
 daemon='docker.io'
 tests='perl libcmocka-dev openssl util-linux python3 haproxy valgrind docker-compose clang libclang-rt-14-dev systemd strace python3-jsonschema prometheus prometheus-node-exporter python3-prometheus-client chromium'
@@ -82,8 +83,8 @@ main() {
 	case $1 in
 	run) wanted="$build $lab" ;;
 	check) wanted="$build $plugin $lab $tests $go $deb $documents $lint" ;;
-	long) wanted="$build $plugin $lab $tests $go $deb $documents $lint $lint_long $long" ;;
-	daemons) wanted="$build $lab $tests $daemons" ;;
+	long) wanted="$build $plugin $lab $tests $go $deb $documents $lint $lint_long $long $tools" ;;
+	daemons) wanted="$build $lab $tests $daemons $tools" ;;
 	plugin) wanted="$build $plugin" ;;
 	lint) wanted="$build $lint $lint_long" ;;
 	deb) wanted="$build $deb" ;;
