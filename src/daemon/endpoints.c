@@ -93,7 +93,8 @@ static enum answer show_settings(void *ctx, struct call *call)
 {
 	const struct service *service = ctx;
 
-	reply_text(&call->reply, settings_reply_write(service->snapshot));
+	reply_text(&call->reply,
+		settings_reply_write(service->snapshot, dockerd_facts_last(service->dockerds)));
 	return ANSWER_NOW;
 }
 

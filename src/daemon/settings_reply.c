@@ -45,11 +45,23 @@ static json_t *environment(void)
 	return list;
 }
 
-char *settings_reply_write(const struct snapshot *s)
+static json_t *dockerd_or_null(const struct known_dockerd *k)
+{
+	bool known = k && k->state == DOCKERD_KNOWN;
+
+	if (!known && !(k && k->state == DOCKERD_FAILED))
+		return json_null();
+	return json_pack("{s:b, s:o, s:o, s:o}", "known", known, "default_runtime",
+		base64(span_of(known ? k->facts.default_runtime : "")), "seccomp",
+		base64(span_of(known ? k->facts.seccomp : "")), "version",
+		base64(span_of(known ? k->facts.version : "")));
+}
+
+char *settings_reply_write(const struct snapshot *s, const struct known_dockerd *dockerd)
 {
 	const struct config *c = s->config;
 	json_auto_t *o = json_pack(
-		"{s:s, s:i, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+		"{s:s, s:i, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
 		DSP_VERSION, "pid", (int)getpid(), "generation", (json_int_t)s->generation, "since",
 		(json_int_t)(s->since_us / 1000000), "managed", c->policy.mounts_invisible,
 		"broken", base64(span_of(c->policy.broken)), "socket", path_or_null(c->socket),
@@ -57,7 +69,7 @@ char *settings_reply_write(const struct snapshot *s)
 		"policy_file", path_or_null(c->findings.file), "env_text",
 		text_or_null(c->env_text, c->env_findings.text.n), "policy_text",
 		text_or_null(c->policy_text, c->findings.text.n), "data_root",
-		base64(span_of(c->policy.data_root)));
+		base64(span_of(c->policy.data_root)), "dockerd", dockerd_or_null(dockerd));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

@@ -79,11 +79,21 @@ static bool find_disk(struct installed_settings *s, struct sources *ret)
 
 /* --- which settings ----------------------------------------------------------------------------*/
 
+/* What the running dspd knows of dockerd counts for other settings of it too. */
+static void learn_dockerd(struct installed_settings *s)
+{
+	s->config->daemon = s->in_force.daemon;
+	if (s->in_force.asked_dockerd)
+		s->config->policy.daemon = &s->config->daemon;
+}
+
 static enum settings_result read_config(
 	const struct sources *sources, struct installed_settings *s, struct err *e)
 {
-	if (config_read(sources, &s->config, e) == 0)
+	if (config_read(sources, &s->config, e) == 0) {
+		learn_dockerd(s);
 		return SETTINGS_VALID;
+	}
 	/* Root's files, and not the user's own that an option names. */
 	return e->code == EACCES && geteuid() != 0 && s->origin == SETTINGS_ON_DISK
 		? SETTINGS_CLOSED
@@ -99,8 +109,10 @@ static enum settings_result read_in_force(
 
 	s->origin = SETTINGS_IN_FORCE;
 	sources.managed = sources.managed || choice->sources.managed;
-	if (config_read(&sources, &s->config, &own) == 0 && broken[0] == '\0')
+	if (config_read(&sources, &s->config, &own) == 0 && broken[0] == '\0') {
+		learn_dockerd(s);
 		return SETTINGS_VALID;
+	}
 	if (!s->config || broken[0] == '\0') {
 		err_set(e, 0,
 			"this dsp (%s) cannot read the settings in force of the running dspd (%s): %s",

@@ -68,6 +68,31 @@ static bool decode_environment(struct running_settings *r, const json_t *list)
 	return all != NULL;
 }
 
+static bool decode_fact(struct running_settings *r, const json_t *member, char *to, size_t cap)
+{
+	const char *text = decode_text(&r->memory, member);
+
+	if (!text || strlen(text) >= cap)
+		return false;
+	text_copy(span_of(text), to, cap);
+	return true;
+}
+
+/* What dspd knows of dockerd; null: it guesses. */
+static bool decode_dockerd(struct running_settings *r, const json_t *o)
+{
+	struct daemon_facts *d = &r->daemon;
+
+	r->asked_dockerd = !json_is_null(o);
+	if (!r->asked_dockerd)
+		return true;
+	d->known = json_is_true(json_object_get(o, "known"));
+	return decode_fact(r, json_object_get(o, "default_runtime"), d->default_runtime,
+		       sizeof(d->default_runtime)) &&
+		decode_fact(r, json_object_get(o, "seccomp"), d->seccomp, sizeof(d->seccomp)) &&
+		decode_fact(r, json_object_get(o, "version"), d->version, sizeof(d->version));
+}
+
 /* False: the answer has not this form. */
 static bool parse(struct running_settings *r, const json_t *o)
 {
@@ -84,6 +109,7 @@ static bool parse(struct running_settings *r, const json_t *o)
 	r->loaded.data_root = decode_text(&r->memory, json_object_get(o, "data_root"));
 	return json_is_integer(since) && r->since < (uint64_t)1 << 40 && r->broken &&
 		r->sources.socket && r->loaded.data_root &&
+		decode_dockerd(r, json_object_get(o, "dockerd")) &&
 		decode_environment(r, json_object_get(o, "environment")) &&
 		decode_file(r, o, env_file, &r->sources.env_file, &r->loaded.has_env_file,
 			&r->loaded.env_file) &&

@@ -107,8 +107,10 @@ int simulate(const struct policy *policy, struct question_text question, const c
 	struct simulation *ret, struct err *e)
 {
 	*ret = (struct simulation){ .lookup = NULL };
-	if (envelope_parse(question.text, question.n, &ret->request, e) != 0 ||
-		choose_subject(policy, as, ret, e) != 0 ||
+	if (envelope_parse(question.text, question.n, &ret->request, e) != 0)
+		return -1;
+	ret->request.daemon = policy->daemon;
+	if (choose_subject(policy, as, ret, e) != 0 ||
 		facts_parse(&ret->request, &ret->facts, e) != 0 ||
 		simulate_mounts(policy, &ret->facts, &ret->lookup, e) != 0)
 		return -1;

@@ -131,6 +131,25 @@ def what_dockerd_says_counts():
         same(len(resolver.lines), 2, "requests to dsp-resolve")
 
 
+def explain_knows_what_dspd_knows():
+    with resolved(info={**INFO, "default_runtime": "runsc"}) as (server, resolver), directory() as where:
+        def explained(runtime):
+            path = os.path.join(where, "body.json")
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump({"Image": "x", "HostConfig": {"Runtime": runtime}}, f)
+            said = subprocess.run([DSP, "explain", "--json", "--socket", server.path, "POST", "/v1.41/containers/create",
+                                   "--body", path], check=False, stdout=subprocess.PIPE, text=True).stdout
+            return json.loads(said)["verdict"]
+        same(explained("runc"), "allow", "before dspd has asked")
+        for runtime, wanted in ("runc", "deny"), ("runsc", "allow"), ("kata", "deny"):
+            same(verdict(server, {"Runtime": runtime}) is True, wanted == "allow", runtime)
+            same(explained(runtime), wanted, f"explain of {runtime}")
+        resolver.answers["info"] = b""
+        server.call("/Plugin.Activate", b"")
+        is_weaker(server, {"Runtime": "runsc"}, "runtime")
+        same(explained("runsc"), "deny", "explain, where dsp-resolve fails")
+
+
 def ordinary_defaults_close_nothing():
     with resolved() as (server, _):
         same(verdict(server, {"Runtime": "runc"}), True, "runc")
@@ -544,7 +563,8 @@ def dspd_and_it_together():
                 process.kill()
 
 
-TESTS = [what_dockerd_says_counts, ordinary_defaults_close_nothing, masked_paths_by_version, without_a_resolver_dspd_guesses,
+TESTS = [what_dockerd_says_counts, explain_knows_what_dspd_knows,
+         ordinary_defaults_close_nothing, masked_paths_by_version, without_a_resolver_dspd_guesses,
          it_is_asked_when_it_comes, only_what_depends_on_it_asks, a_crowd_is_one_request, a_new_dockerd_is_asked_anew,
          a_silent_resolver_holds_nobody_up, each_wrong_answer_closes, another_dockerd_does_not_count, one_that_dies_closes,
          a_client_that_leaves_is_dropped, the_token_opens_seven_reads, the_token_is_nobodys, the_token_is_nowhere,

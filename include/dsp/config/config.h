@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "dsp/core/base/err.h"
+#include "dsp/core/facts/daemon_facts.h"
 #include "dsp/core/policy/findings.h"
 #include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/settings.h"
@@ -46,6 +47,7 @@ struct config {
 	struct settings settings;
 	char socket[256];
 	struct policy policy;
+	struct daemon_facts daemon;   /* what policy.daemon points to */
 	struct findings findings;     /* of the policy file: warnings too */
 	struct findings env_findings; /* of the env file; file is NULL if there is none */
 	char *env_text;               /* the env file, as it is; NULL: there is none */

@@ -17,7 +17,9 @@ struct running_settings {
 	const char *broken;     /* why dspd denies every request; empty: the settings are valid */
 	struct sources sources; /* config_read with them gives what is in force */
 	struct loaded_texts loaded;
-	struct mem_list memory; /* of what the above point to */
+	bool asked_dockerd;         /* by dsp-resolve; false: dspd guesses its defaults */
+	struct daemon_facts daemon; /* if asked_dockerd */
+	struct mem_list memory;     /* of what the above point to */
 };
 
 enum running_result {

@@ -12,6 +12,8 @@
 #include "proxies_tab.h"
 #include "routes_tab.h"
 
+struct daemon_facts;
+
 enum proxy_rule_kind { PROXY_WRITES, PROXY_GRANT, PROXY_DENY, PROXY_CLOSE, PROXY_SECTIONS };
 
 /* One rule of a HAProxy proxy: a row of proxies.tab. */
@@ -35,10 +37,12 @@ struct policy {
 	const struct proxy_rule *proxy_rules[PROXY_RULES_MOST];
 	uint16_t proxy_rule_flags[PROXY_RULES_MOST];
 	size_t proxy_rule_count;
-	char names[528];                /* of this plugin, comma separated */
-	char socket_dir[256];           /* the directory of this plugin's socket */
-	char data_root[256];            /* dockerd's data directory; empty: the usual one */
-	char resolver[108];             /* dsp-resolve's socket; empty: dspd does not ask */
+	char names[528];      /* of this plugin, comma separated */
+	char socket_dir[256]; /* the directory of this plugin's socket */
+	char data_root[256];  /* dockerd's data directory; empty: the usual one */
+	char resolver[108];   /* dsp-resolve's socket; empty: dspd does not ask */
+	/* For the tool: what the running dspd knows of dockerd. NULL: dsp guesses. Borrowed. */
+	const struct daemon_facts *daemon;
 	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */
 	bool monitor;                   /* would-be denials are recorded and allowed */
 	const struct rules *file_rules; /* of the policy file, borrowed; NULL: there is none */
