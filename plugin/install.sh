@@ -170,7 +170,7 @@ say_next() {
 		echo "  dsp enable    # Docker asks dsp from then on"
 	else
 		echo "Installed; what runs is still the version before. As root:"
-		echo "  systemctl daemon-reload && systemctl restart dsp.service"
+		echo "  systemd-sysusers && systemctl daemon-reload && systemctl restart dsp.service"
 	fi
 }
 

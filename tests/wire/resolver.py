@@ -229,6 +229,7 @@ def a_silent_resolver_holds_nobody_up():
         same((status, said["Allow"]), (200, False), "the answer")
         holds(1.9 < time.monotonic() - begun < 6, f"{time.monotonic() - begun} s")
         same(state(server)["state"], "failed", "state")
+        holds(said["Msg"].endswith("; dockerd's defaults are not known now: dsp doctor says why"), said["Msg"])
         begun = time.monotonic()
         same(verdict(server, {}), True, "what does not depend on it")
         holds(time.monotonic() - begun < 1, "the next request waits again")

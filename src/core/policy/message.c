@@ -379,6 +379,23 @@ static void write_allowed(const struct message *m, struct line *l)
 	line_add(l, "allowed");
 }
 
+/* Whether a power or a thing of the request may count only because dockerd could not be asked. */
+static bool depends_on_unknown(const struct facts *facts, const struct decision *d)
+{
+	bool by_rules = d->by == DECIDED_BY_FILE || d->by == DECIDED_BY_DEFAULT;
+
+	if (!facts->daemon || facts->daemon->known)
+		return false;
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		const struct attribute *a = &facts->attributes.items[i];
+
+		if (a->power == POWER_UNCONFINED || a->power == POWER_RUNTIME ||
+			(a->kind == ATTRIBUTE_RUNTIME && a->whole && by_rules))
+			return true;
+	}
+	return false;
+}
+
 void message_write(const struct policy *policy, const struct subject *subject,
 	const struct facts *facts, const struct decision *d, const struct nearest_rule *near,
 	char out[MESSAGE_MOST])
@@ -406,4 +423,6 @@ void message_write(const struct policy *policy, const struct subject *subject,
 		write_nearest(&m, &l);
 	else
 		writers[d->by](&m, &l);
+	if (d->verdict != VERDICT_ALLOW && depends_on_unknown(facts, d))
+		line_add(&l, "; dockerd's defaults are not known now: dsp doctor says why");
 }
