@@ -20,6 +20,7 @@ struct audit {
 	uint64_t queued; /* decisions whose line waits or was written */
 	uint64_t outcomes[AUDIT_OUTCOMES];
 	struct pending_requests *pending;
+	char reference[AUDIT_RECORD_ID_ROOM]; /* of the last decision */
 };
 
 /* --- decisions ---------------------------------------------------------------------------------*/
@@ -128,12 +129,14 @@ const struct refusal *audit_decision(struct audit *a, const struct decision_even
 	const char *id = NULL;
 
 	a->counts.decisions++;
+	a->reference[0] = '\0';
 	if (is_wanted(a, event)) {
 		if (decision_event_allows(event))
 			cannot_keep = must_deny(a, s);
 		if (cannot_keep)
 			e.refusal = cannot_keep;
 		id = put_decision(a, &s->queue, &e);
+		text_copy(span_of(id ? id : ""), a->reference, sizeof(a->reference));
 	} else {
 		a->counts.unlogged++;
 	}
@@ -141,6 +144,11 @@ const struct refusal *audit_decision(struct audit *a, const struct decision_even
 		pending_requests_add(a->pending, e.request, id);
 	audit_writer_unlock(a->writer);
 	return cannot_keep;
+}
+
+const char *audit_reference(const struct audit *a)
+{
+	return a->reference;
 }
 
 /* --- outcomes ----------------------------------------------------------------------------------*/

@@ -138,6 +138,8 @@ static const struct member {
 	{ "closed", KIND_WORDS },
 	{ "rule", KIND_TEXT },
 	{ "monitored_rule", KIND_TEXT },
+	{ "nearest_rule", KIND_TEXT },
+	{ "lacks", KIND_WORDS },
 	{ "message", KIND_TEXT },
 	{ "mode", KIND_TEXT },
 	{ "profile", KIND_TEXT },

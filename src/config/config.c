@@ -123,6 +123,8 @@ static bool policy_sets(const struct config *c, size_t flag)
 		return s->profile_given;
 	if (flag == flag_find(SPAN("DSP_MODE")))
 		return s->mode != MODE_UNSET;
+	if (flag == flag_find(SPAN("DSP_DENIALS")))
+		return s->denials != DENIALS_UNSET;
 	return s->flags[flag] != SETTING_UNSET;
 }
 
@@ -141,6 +143,23 @@ enum config_source config_flag_source(const struct config *c, size_t flag)
 static const char *word_of(enum setting s)
 {
 	return s == SETTING_ON ? "1" : "0";
+}
+
+/* Mode and denials. */
+static void merge_words(struct config *c, const struct policy_file *f)
+{
+	struct settings *s = &c->settings;
+
+	if (f->mode != MODE_UNSET && s->mode != MODE_UNSET && s->mode != f->mode)
+		findings_error(&c->findings, f->mode_at,
+			"the mode here is not that of DSP_MODE; remove one of them");
+	if (f->mode != MODE_UNSET)
+		s->mode = f->mode;
+	if (f->denials != DENIALS_UNSET && s->denials != DENIALS_UNSET && s->denials != f->denials)
+		findings_error(&c->findings, f->denials_at,
+			"denials here is not DSP_DENIALS; remove one of them");
+	if (f->denials != DENIALS_UNSET)
+		s->denials = f->denials;
 }
 
 /* Adds the settings of the policy file to the others, which they must not contradict. */
@@ -165,11 +184,7 @@ static void merge(struct config *c, const struct policy_file *f)
 		s->profile = f->profile;
 		s->profile_given = true;
 	}
-	if (f->mode != MODE_UNSET && s->mode != MODE_UNSET && s->mode != f->mode)
-		findings_error(&c->findings, f->mode_at,
-			"the mode here is not that of DSP_MODE; remove one of them");
-	if (f->mode != MODE_UNSET)
-		s->mode = f->mode;
+	merge_words(c, f);
 }
 
 static int read_policy(

@@ -194,6 +194,17 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 
 /* --- the way of a request ----------------------------------------------------------------------*/
 
+/* message: NULL where clients read references only. */
+static void deny_client(const struct service *service, struct reply *reply,
+	const struct decision *d, const char *message)
+{
+	char text[MESSAGE_MOST];
+
+	if (!message)
+		message_write_short(d, sinks_reference(&service->sinks), text);
+	reply_deny(reply, message ? message : text);
+}
+
 static void conclude(const struct service *service, struct exchange *x)
 {
 	const struct config *c = x->snapshot->config;
@@ -231,7 +242,7 @@ static void conclude(const struct service *service, struct exchange *x)
 	else if (d.verdict == VERDICT_ALLOW)
 		reply_allow(reply);
 	else
-		reply_deny(reply, message);
+		deny_client(service, reply, &d, c->policy.short_denials ? NULL : message);
 }
 
 /* What is known of the dockerd that asks. False: dsp-resolve is being asked. */

@@ -194,6 +194,7 @@ static int load(struct daemon *d, struct config **ret, struct err *e)
 	}
 	log_fault("%s", e->text);
 	policy_broken(e->text, &(*ret)->policy);
+	(*ret)->policy.short_denials = (*ret)->settings.denials == DENIALS_SHORT;
 	return 0;
 }
 

@@ -133,6 +133,11 @@ const struct refusal *sinks_record(const struct sinks *s, const struct decision_
 	return e.refusal;
 }
 
+const char *sinks_reference(const struct sinks *s)
+{
+	return s->audit ? audit_reference(s->audit) : "";
+}
+
 bool sinks_want_outcomes(const struct sinks *s)
 {
 	for (size_t i = 0; i < SINKS; i++) {

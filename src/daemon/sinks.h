@@ -22,6 +22,9 @@ struct sinks {
  */
 const struct refusal *sinks_record(const struct sinks *s, const struct decision_event *event);
 
+/* The id of the line of the audit log for the last event; empty: there is none. */
+const char *sinks_reference(const struct sinks *s);
+
 /* True if a sink needs to know what became of requests (AuthZRes). */
 bool sinks_want_outcomes(const struct sinks *s);
 

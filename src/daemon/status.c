@@ -134,6 +134,8 @@ static const char *value_of(const struct config *c, size_t flag, char *out, size
 		return profile_info(c->policy.profile)->name;
 	if (flag == flag_find(SPAN("DSP_MODE")))
 		return c->policy.monitor ? "monitor" : "enforce";
+	if (flag == flag_find(SPAN("DSP_DENIALS")))
+		return c->policy.short_denials ? "short" : "full";
 	return s->flags[flag] == SETTING_ON ? "1" : "0";
 }
 

@@ -13,11 +13,12 @@ const char *remedy_text(enum remedy remedy)
 {
 	static const char *const texts[] = {
 		[REMEDY_FLAG] = "a flag:",
+		[REMEDY_ADDITION] = "more in rule",
 		[REMEDY_RULE] = "a rule for",
+		[REMEDY_COMMAND] = "a command:",
 		[REMEDY_CHANGE] = "another rule than",
 		[REMEDY_READABLE] = "a form that dsp can parse",
 		[REMEDY_TOKEN] = "a token that a user in the policy file has, or none",
-		[REMEDY_PROFILE] = "another profile",
 		[REMEDY_SETTINGS] = "valid settings: sudo dsp check",
 		[REMEDY_RECORD] = "an audit log that dspd can write",
 		[REMEDY_OTHER] = "no setting allows it",
@@ -26,19 +27,41 @@ const char *remedy_text(enum remedy remedy)
 	return texts[remedy];
 }
 
-/* Writes the flag that decided, or the flags of the closed powers. */
-static void write_flags(const struct audit_entry *l, struct line *text)
+/* What a message proposes: "POST=1", "a rule for anna", "no flag"; empty: nothing. */
+static struct span proposal(const struct audit_entry *l)
 {
-	const char *name = audit_entry_text(l, "flag");
+	static const char *const ends[] = { " opens it", " open it", " opens this alone",
+		" lifts this" };
+	const char *message = audit_entry_text(l, "message");
+	const char *start = message;
 
-	if (name[0])
-		line_add(text, "%s=1", name);
-	for (size_t i = 0; !name[0] && audit_entry_word(l, "closed", i); i++) {
+	for (const char *next = message; (next = strstr(next, "; ")); next += 2)
+		start = next + 2;
+	for (size_t i = 0; start > message && i < sizeof(ends) / sizeof(ends[0]); i++) {
+		const char *end = strstr(start, ends[i]);
+
+		if (end)
+			return (struct span){ start, (size_t)(end - start) };
+	}
+	return (struct span){ NULL, 0 };
+}
+
+/* Writes the flags of the closed powers, or what the message proposes, or the flag that decided. */
+static void write_flags(const struct audit_entry *l, struct span proposed, struct line *text)
+{
+	bool closed = audit_entry_word(l, "closed", 0) != NULL;
+
+	for (size_t i = 0; audit_entry_word(l, "closed", i); i++) {
 		enum power p = power_find(span_of(audit_entry_word(l, "closed", i)));
 
 		if (p != POWER_COUNT)
 			line_add(text, "%s%s=1", text->n > 0 ? " " : "", power_info(p)->flag);
 	}
+	if (closed)
+		return;
+	line_add_cut(text, proposed);
+	if (text->n == 0 && audit_entry_text(l, "flag")[0])
+		line_add(text, "%s=1", audit_entry_text(l, "flag"));
 }
 
 /* Writes what a rule must allow: "container_create (create, host_mounts)". */
@@ -54,6 +77,43 @@ static void write_rule(const struct audit_entry *l, struct line *text)
 		line_add(text, ")");
 }
 
+/* Writes the nearest rule and what it lacks: "anna runs: image x.org/a:1, power exec". */
+static void write_addition(const struct audit_entry *l, struct line *text)
+{
+	const char *thing;
+
+	line_add_cut(text, span_of(audit_entry_text(l, "nearest_rule")));
+	for (size_t i = 0; (thing = audit_entry_word(l, "lacks", i)); i++)
+		line_add(text, "%s%s", i == 0 ? ": " : ", ", thing);
+	if (json_is_true(json_object_get(l->object, "lacks_more")))
+		line_add(text, ", ...");
+}
+
+/* What flags can do: themselves, or where the message proposes something narrower, that. */
+static enum remedy write_setting(const struct audit_entry *l, struct line *text)
+{
+	static const char mkdir[] = "sudo mkdir -p ";
+	struct span proposed = proposal(l);
+	const char *command = strstr(audit_entry_text(l, "message"), mkdir);
+
+	/* Docker's socket counts only since nothing is at a mount source. */
+	if (command && audit_entry_word(l, "closed", 0) && !audit_entry_word(l, "closed", 1) &&
+		!audit_entry_has(l, "powers", "docker_socket")) {
+		line_add(text, "%s%.*s", mkdir, (int)strcspn(command + strlen(mkdir), " "),
+			command + strlen(mkdir));
+		return REMEDY_COMMAND;
+	}
+	if (span_starts(proposed, SPAN("a rule")) || span_starts(proposed, SPAN("no flag"))) {
+		write_rule(l, text);
+		return REMEDY_RULE;
+	}
+	write_flags(l, proposed, text);
+	if (text->n > 0)
+		return REMEDY_FLAG;
+	write_rule(l, text);
+	return REMEDY_RULE;
+}
+
 enum remedy denial_remedy(const struct audit_entry *l, char *out, size_t cap)
 {
 	static const struct {
@@ -63,7 +123,7 @@ enum remedy denial_remedy(const struct audit_entry *l, char *out, size_t cap)
 		{ "power", REMEDY_FLAG }, { "post", REMEDY_FLAG }, { "section", REMEDY_FLAG },
 		{ "proxy_rule", REMEDY_FLAG }, { "reading", REMEDY_READABLE },
 		{ "question", REMEDY_READABLE }, { "identity", REMEDY_TOKEN },
-		{ "readonly", REMEDY_PROFILE }, { "broken", REMEDY_SETTINGS },
+		{ "readonly", REMEDY_RULE }, { "broken", REMEDY_SETTINGS },
 		{ "audit", REMEDY_RECORD } };
 	const char *decided_by = audit_entry_text(l, "decided_by");
 	const char *monitored = audit_entry_text(l, "monitored_rule");
@@ -75,14 +135,18 @@ enum remedy denial_remedy(const struct audit_entry *l, char *out, size_t cap)
 		if (strcmp(rows[i].decided_by, decided_by) == 0)
 			remedy = rows[i].remedy;
 	}
+	if (!monitored[0] && audit_entry_text(l, "nearest_rule")[0]) {
+		write_addition(l, &text);
+		return REMEDY_ADDITION;
+	}
 	if (remedy == REMEDY_CHANGE)
 		line_add_cut(
 			&text, span_of(monitored[0] ? monitored : audit_entry_text(l, "rule")));
 	else if (remedy == REMEDY_RULE)
 		write_rule(l, &text);
 	else if (remedy == REMEDY_FLAG)
-		write_flags(l, &text);
-	return remedy == REMEDY_FLAG && text.n == 0 ? REMEDY_PROFILE : remedy;
+		return write_setting(l, &text);
+	return remedy;
 }
 
 /* --- what was asked for ------------------------------------------------------------------------*/

@@ -10,11 +10,12 @@
 /* What would allow a denied request. The values stand in the keys of report's remedies. */
 enum remedy {
 	REMEDY_FLAG,     /* flags: the text names them */
+	REMEDY_ADDITION, /* the text is the nearest rule, and what it lacks */
 	REMEDY_RULE,     /* no rule allows it: the text is what a rule would have to allow */
+	REMEDY_COMMAND,  /* the text is a command that makes what is missing */
 	REMEDY_CHANGE,   /* a rule denies it: the text is its name */
 	REMEDY_READABLE, /* dsp could not read the request */
 	REMEDY_TOKEN,    /* the client's token, or token and certificate, are wrong */
-	REMEDY_PROFILE,  /* no flag of the profile allows it */
 	REMEDY_SETTINGS, /* the settings were broken */
 	REMEDY_RECORD,   /* the audit log could not be written */
 	REMEDY_OTHER,    /* nothing does */

@@ -192,7 +192,7 @@ def wrong_form(message):
         return "its message begins with dsp's name"
     if SECRET in message:
         return "its message tells a secret"
-    if "=1" in message and not re.search(r"(opens? it|lifts this( rule of profile \w+)?)$", message):
+    if "=1" in message and not re.search(r"(opens? it|opens this alone|lifts this( rule of profile \w+)?)$", message):
         return f"its message has lost its end: {message}"
     return ""
 

@@ -219,6 +219,55 @@ def who():
     holds(found[6]["policy"].startswith("sha256:"), found[6]["policy"])
 
 
+SHORT = r"denied%s \(reference ([0-9a-f]+-[0-9]+); your administrator can run: dsp explain \1\)"
+NO_LINE = "denied (your administrator's audit log has no line for it)"
+RULES = {"denials": "short", "otherwise": "deny", "rules": [
+    {"name": "no kills", "who": ["*"], "deny": ["container_kill"], "message": "ask the \"on-call\""},
+    {"name": "runs", "who": ["*"], "allow": ["container_create"], "powers": ["create"], "images": ["x.org/*"]}]}
+
+
+def short(server, said, *asked, **more):
+    """The reference of a denial."""
+    status, reply = ask(server, *asked, **more)
+    match = re.fullmatch(SHORT % re.escape(said), reply.get("Msg", ""))
+    holds(status == 200 and reply["Allow"] is False and match, f"{status} {reply}")
+    return match.group(1)
+
+
+def references():
+    """With short denials a client reads the id of the line that has the cause, and nothing of it."""
+    with trail() as (server, path):
+        holds("ALLOW_EXEC=1" in ask(server, "POST", "/containers/a/exec", b"{}")[1]["Msg"], "full is the default")
+    with trail({"DSP_DENIALS": "short"}) as (server, path):
+        first = short(server, "", "POST", "/containers/a/exec", b"{}")
+        same(short(server, "", "POST", "/containers/a/exec", b"{}"), first, "a repeat's reference")
+        other = short(server, "", "GET", "/a/../b")
+        settled(server)
+        found = {e["id"]: e["message"] for e in read(path) if e["type"] == "decision"}
+        same([found[first], found[other]],
+             ['exec is closed (container_exec_create on "a"): ALLOW_EXEC is not set; ALLOW_EXEC=1 opens it',
+              "cannot route this request: its path is not clean (//, /./ or /../); send it as the API documents it"])
+        told = subprocess.run([DSP, "explain", first, "--log", path], capture_output=True, check=False, text=True)
+        holds("ALLOW_EXEC=1" in told.stdout, told)
+        stop(server)
+    with trail({"DSP_DENIALS": "short", "DSP_AUDIT": "off"}) as (server, path):
+        same(ask(server, "POST", "/containers/a/exec", b"{}")[1], {"Allow": False, "Msg": NO_LINE})
+    with trail({"DSP_DENIALS": "short", "DSP_ON_BROKEN": "deny", "ALLOW_EXEC": "x"}) as (server, path):
+        holds("broken" not in ask(server, "GET", "/info")[1]["Msg"], "the settings' mistake stays here")
+    with directory() as where:
+        policy = os.path.join(where, "policy.json")
+        with open(policy, "w", encoding="utf-8") as f:
+            json.dump(RULES, f)
+        with trail(arguments=["--policy", policy]) as (server, path):
+            killed = short(server, r': ask the \"on-call\"', "POST", "/containers/a/kill")
+            near = short(server, "", "POST", "/containers/create", b'{"Image":"nginx"}')
+            same(ask(server, "POST", "/containers/create", b'{"Image":"x.org/a"}'), ALLOW)
+            settled(server)
+            found = {e["id"]: e for e in read(path)}
+            same([found[killed]["rule"], found[near]["nearest_rule"], found[near]["lacks"]],
+                 ["no kills", "runs", ["image docker.io/library/nginx:latest"]])
+
+
 def digest(token):
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -920,7 +969,7 @@ def native_journal():
         server.alive()
 
 
-CHECK = [lines, which, who, injections, outcomes, outcomes_in_order, outcomes_in_pieces, count_distinct, count_alike,
+CHECK = [lines, which, who, references, injections, outcomes, outcomes_in_order, outcomes_in_pieces, count_distinct, count_alike,
          repeat_before_silence, slow_reader, rotated, directory_gone, denied_without, hung_disk_denies,
          hung_open_denies, failing_sync_denies, failing_sync_goes_on, queue_full_denies, disk_full, emptied,
          reader_gone, hangs, not_a_file, half_a_line, hangup, standard_error, native_journal]

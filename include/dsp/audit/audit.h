@@ -65,6 +65,12 @@ void audit_configure(struct audit *a, const struct audit_settings *settings);
 const struct refusal *audit_decision(struct audit *a, const struct decision_event *event);
 
 /*
+ * The id of the line that records the last decision: its own, or the one that it repeats. Empty: no
+ * line does. Valid until the next decision.
+ */
+const char *audit_reference(const struct audit *a);
+
+/*
  * Records the outcome of a request (AuthZRes), if the settings ask for it. Sets o->decision and
  * o->pair for the line; the caller must not use them. NULL: the message could not be read.
  */

@@ -426,3 +426,21 @@ void message_write(const struct policy *policy, const struct subject *subject,
 	if (d->verdict != VERDICT_ALLOW && depends_on_unknown(facts, d))
 		line_add(&l, "; dockerd's defaults are not known now: dsp doctor says why");
 }
+
+void message_write_short(const struct decision *d, const char *reference, char out[MESSAGE_MOST])
+{
+	char text[160];
+	struct line l;
+
+	line_init(&l, out, MESSAGE_MOST);
+	line_add(&l, "denied");
+	if (d->rule && d->rule->message.n > 0) {
+		text_escape(d->rule->message, text, sizeof(text));
+		line_add(&l, ": %s", text);
+	}
+	if (reference && reference[0])
+		line_add(&l, " (reference %s; your administrator can run: dsp explain %s)",
+			reference, reference);
+	else
+		line_add(&l, " (your administrator's audit log has no line for it)");
+}

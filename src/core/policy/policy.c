@@ -157,9 +157,10 @@ void policy_compile(
 	const char *slash = strrchr(socket, '/');
 	char name[sizeof(s->socket)];
 
-	*ret = (struct policy){
-		.profile = s->profile, .monitor = s->mode == MODE_MONITOR, .file_rules = rules
-	};
+	*ret = (struct policy){ .profile = s->profile,
+		.monitor = s->mode == MODE_MONITOR,
+		.short_denials = s->denials == DENIALS_SHORT,
+		.file_rules = rules };
 	text_copy(span_of(s->data_root), ret->data_root, sizeof(ret->data_root));
 	text_copy(span_of(s->resolver), ret->resolver, sizeof(ret->resolver));
 	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) : 0 }, ret->socket_dir,

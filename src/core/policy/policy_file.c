@@ -64,6 +64,19 @@ static void parse_mode(struct policy_parser *p, json_ref v)
 			p->reader.findings, v->at, "mode must be \"enforce\" or \"monitor\"");
 }
 
+static void parse_denials(struct policy_parser *p, json_ref v)
+{
+	if (!v)
+		return;
+	p->file->denials_at = v->at;
+	if (span_equal(json_value_text(v), SPAN("full")))
+		p->file->denials = DENIALS_FULL;
+	else if (span_equal(json_value_text(v), SPAN("short")))
+		p->file->denials = DENIALS_SHORT;
+	else
+		findings_error(p->reader.findings, v->at, "denials must be \"full\" or \"short\"");
+}
+
 /* The verdict for requests that no rule matches: "otherwise". */
 static void parse_default(struct policy_parser *p, json_ref v, json_ref rules)
 {
@@ -273,7 +286,7 @@ static json_ref object_member(
 static int parse_top(struct policy_parser *p, json_ref top)
 {
 	static const char *const keys[] = { "profile", "flags", "users", "groups", "rules",
-		"otherwise", "mode", NULL };
+		"otherwise", "mode", "denials", NULL };
 	json_ref rules = json_value_member(top, "rules");
 	json_ref flags;
 	json_ref users;
@@ -285,6 +298,7 @@ static int parse_top(struct policy_parser *p, json_ref top)
 	for (json_ref m = json_value_first(flags); m; m = json_value_next(flags, m))
 		parse_flag(p, m);
 	parse_mode(p, json_value_member(top, "mode"));
+	parse_denials(p, json_value_member(top, "denials"));
 	users = object_member(p, top, "users", "an object");
 	groups = object_member(p, top, "groups", "an object");
 	if (rules && !policy_reader_expect(&p->reader, rules, JSON_VALUE_LIST, "a list of rules"))

@@ -128,6 +128,17 @@ static int parse_mode(struct settings *s, struct span value, struct err *e)
 	return FAIL(e, 0, "DSP_MODE=%s: use enforce or monitor", shown);
 }
 
+static int parse_denials(struct settings *s, struct span value, struct err *e)
+{
+	char shown[40];
+
+	s->denials = span_equal(value, SPAN("short")) ? DENIALS_SHORT : DENIALS_FULL;
+	if (s->denials == DENIALS_SHORT || span_equal(value, SPAN("full")))
+		return 0;
+	text_escape(value, shown, sizeof(shown));
+	return FAIL(e, 0, "DSP_DENIALS=%s: use full or short", shown);
+}
+
 static int parse_socket(struct settings *s, struct span value, struct err *e)
 {
 	return copy_text(s->socket, sizeof(s->socket), "DSP_SOCKET", value, e);
@@ -165,6 +176,7 @@ static const struct {
 	{ SPAN_INIT("DSP_NAME"), parse_names },
 	{ SPAN_INIT("DSP_ON_BROKEN"), parse_on_broken },
 	{ SPAN_INIT("DSP_MODE"), parse_mode },
+	{ SPAN_INIT("DSP_DENIALS"), parse_denials },
 	{ SPAN_INIT("DSP_POLICY"), parse_policy },
 	{ SPAN_INIT("DSP_DATA_ROOT"), parse_data_root },
 	{ SPAN_INIT("DSP_RESOLVER"), parse_resolver },

@@ -264,7 +264,12 @@ static void add_setting(const struct denial *q, struct line *l, size_t room)
 	struct line wide;
 
 	line_init(&wide, wide_text, sizeof(wide_text));
-	if (!powerset_empty(&powers)) {
+	if (proxy && d->by == DECIDED_BY_POST && !powerset_empty(&q->powers) &&
+		grant_flag(q) == FLAG_COUNT) {
+		line_add(l, "DSP_PROFILE=readonly with ");
+		(void)add_flags(q->policy, l, &q->powers, room);
+		line_add(l, " opens this alone");
+	} else if (!powerset_empty(&powers)) {
 		bool several = add_flags(q->policy, l, &powers, room) > 1;
 
 		line_add(l, proxy ? " lifts this" : several ? " open it" : " opens it");

@@ -15,4 +15,11 @@ void message_write(const struct policy *policy, const struct subject *subject,
 	const struct facts *facts, const struct decision *d, const struct nearest_rule *near,
 	char out[MESSAGE_MOST]);
 
+/*
+ * Writes what a denied client reads where clients read no causes: the message of the rule that
+ * denies, which is for clients, and reference, the id of a line of the audit log; NULL or empty:
+ * there is no such line.
+ */
+void message_write_short(const struct decision *d, const char *reference, char out[MESSAGE_MOST]);
+
 #endif

@@ -44,6 +44,7 @@ struct policy {
 	/* For the tool: what the running dspd knows of dockerd. NULL: dsp guesses. Borrowed. */
 	const struct daemon_facts *daemon;
 	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */
+	bool short_denials;             /* clients read a reference instead of the cause */
 	bool monitor;                   /* would-be denials are recorded and allowed */
 	const struct rules *file_rules; /* of the policy file, borrowed; NULL: there is none */
 	char broken[320];               /* not empty: every request is denied, for this reason */

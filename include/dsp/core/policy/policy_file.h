@@ -18,6 +18,8 @@ struct policy_file {
 	size_t flags_at[FLAG_COUNT];
 	enum mode mode; /* MODE_UNSET: not given */
 	size_t mode_at;
+	enum denials denials; /* DENIALS_UNSET: not given */
+	size_t denials_at;
 	struct rules *rules; /* to be freed with rules_free; never NULL after a 0 */
 };
 

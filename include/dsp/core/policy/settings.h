@@ -26,6 +26,9 @@ enum { PROFILE_COUNT = PROFILE_HARDENED + 1 };
 
 enum mode { MODE_UNSET, MODE_ENFORCE, MODE_MONITOR };
 
+/* What a denied client reads: the cause, or the id of the line of the audit log that has it. */
+enum denials { DENIALS_UNSET, DENIALS_FULL, DENIALS_SHORT };
+
 struct profile_info {
 	const char *name;
 	const char *what;
@@ -49,6 +52,7 @@ struct settings {
 	char data_root[256]; /* dockerd's data directory; empty: not given */
 	char resolver[108];  /* dsp-resolve's socket; empty: off */
 	enum mode mode;
+	enum denials denials;
 	struct audit_settings audit;
 	char names[256];               /* of this plugin, comma separated; empty: not given */
 	struct span given[FLAG_COUNT]; /* values as written, in the texts that were parsed */
