@@ -275,7 +275,7 @@ def mount_lists(users, report):
         check('etc' in shown.split(), shown)
     with report.case('mounts: an exact item refuses what is below at the create'):
         m.allow('{top}/dev')
-        refused(m.swap()[0], 'host_mounts')
+        refused(m.swap()[0], 'does not cover mount')
     with report.case('mounts: nor for reading, or beside a ":ro" item'):
         m.allow('{top}/dev', '{top}:ro')
         refused(m.ci('create', '-v', '{top}/dev/sub:/h:ro', 'bb'))
