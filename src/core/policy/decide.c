@@ -154,17 +154,17 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 	struct powerset possible = powers;
 	const struct rules *rules = policy->file_rules;
 	bool exact = facts->reading == READING_EXACT;
+	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
 
 	/* A deny rule also matches what the request may ask for. */
 	powerset_add_all(&possible, &facts->maybe);
-	for (size_t i = 0; rules && i < rules->count; i++) {
+	for (size_t i = rules_next(rules, subject->id, operation, 0); rules && i < rules->count;
+		i = rules_next(rules, subject->id, operation, i + 1)) {
 		const struct rule *rule = &rules->items[i];
 		enum match_result result = rule_match(
 			rule, subject->id, facts, rule->deny ? &possible : &powers)
 						   .result;
 
-		if (result == MATCH_NOT_SUBJECT || result == MATCH_NOT_OPERATION)
-			continue;
 		if (!exact && (!rule->deny || rule_has_lists(rule)))
 			return NULL;
 		if (result != MATCH_YES)

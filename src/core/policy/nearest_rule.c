@@ -128,11 +128,13 @@ void nearest_rule_find(const struct policy *policy, const struct subject *subjec
 	if (!rules || !can_change(d) || facts->reading != READING_EXACT)
 		return;
 	begin(&s, policy, subject->id, facts);
-	for (size_t i = 0; i < rules->count && s.work < WORK_MOST; i++) {
+	for (size_t i = rules_next(rules, subject->id, operation, 0);
+		i < rules->count && s.work < WORK_MOST;
+		i = rules_next(rules, subject->id, operation, i + 1)) {
 		const struct rule *r = &rules->items[i];
 		struct nearest_rule n;
 
-		if (r->deny || !bit_of(r->operations, operation) || !bit_of(r->who, subject->id))
+		if (r->deny)
 			continue;
 		compare(&s, r, &n);
 		if (!ret->rule || n.count + n.more < ret->count + ret->more)

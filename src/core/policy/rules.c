@@ -72,29 +72,6 @@ bool list_item_is_id(enum list_kind k, struct span text)
 	return k == LIST_VOLUMES && is_swarm_id(text);
 }
 
-unsigned rules_compared_kinds(const struct rules *rules)
-{
-	unsigned kinds = 0;
-
-	for (size_t i = 0; rules && i < rules->count; i++) {
-		const struct rule *r = &rules->items[i];
-
-		for (size_t k = 0; k < r->lists[LIST_MOUNTS].count; k++) {
-			if (r->lists[LIST_MOUNTS].items[k].read_only)
-				kinds |= COMPARES_READ_ONLY;
-		}
-		if (r->lists[LIST_DEVICES].given)
-			kinds |= 1u << ATTRIBUTE_DEVICE;
-		if (r->deny && r->lists[LIST_MOUNTS].given)
-			kinds |= 1u << ATTRIBUTE_MOUNT;
-		if (r->deny && r->lists[LIST_VOLUMES].given)
-			kinds |= 1u << ATTRIBUTE_VOLUME;
-		if (r->deny && r->lists[LIST_NETWORKS].given)
-			kinds |= 1u << ATTRIBUTE_NETWORK;
-	}
-	return kinds;
-}
-
 bool rule_has_lists(const struct rule *rule)
 {
 	for (size_t k = 0; k < LIST_COUNT; k++) {

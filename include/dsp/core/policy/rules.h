@@ -10,6 +10,7 @@
 
 #include "dsp/core/base/bits.h"
 #include "dsp/core/base/digest.h"
+#include "dsp/core/base/err.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/facts/facts.h"
@@ -81,7 +82,22 @@ struct rules {
 	struct rule *items;
 	bool default_deny;      /* "otherwise" is "deny" */
 	struct span_list paths; /* of the mounts and devices in deny rules, in their order */
+	/* What rules_index makes; NULL before: then the next two functions walk the rules. */
+	struct rule_index *index;
 };
+
+/*
+ * Makes the index; the rules do not change after it. It takes up to a bit for each rule and
+ * subject, and for each rule and operation. -1: no memory.
+ */
+MUST_USE int rules_index(struct rules *rules);
+
+/*
+ * The first rule from `from` on that is for this subject and this operation (OPERATION_COUNT: one
+ * that dsp does not know); rules->count: there is none. All others would be MATCH_NOT_SUBJECT or
+ * MATCH_NOT_OPERATION. rules may be NULL: 0.
+ */
+size_t rules_next(const struct rules *rules, size_t subject, size_t operation, size_t from);
 
 /* The paths of deny rules, to be looked up with the mounts of a request. rules may be NULL. */
 struct span_list rules_paths(const struct rules *rules);

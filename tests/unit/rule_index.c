@@ -1,0 +1,173 @@
+/* The index of rules by subject and operation: it finds the rules that a plain walk finds, in the
+ * same order, and decides as without it. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dsp/core/policy/decide.h"
+#include "dsp/core/policy/policy_file.h"
+
+enum { USERS = 70, GROUPS = 4, POLICIES = 300 };
+
+static uint64_t state = 88172645463325252U;
+
+static unsigned any(unsigned n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (unsigned)(state >> 33) % n;
+}
+
+static void write_who(FILE *f)
+{
+	switch (any(6)) {
+	case 0:
+		(void)fputs("\"*\"", f);
+		break;
+	case 1:
+		(void)fputs("\"anonymous\"", f);
+		break;
+	case 2:
+		(void)fprintf(f, "\"@g%u\"", any(GROUPS));
+		break;
+	case 3:
+		(void)fprintf(f, "\"u%u\", \"@g%u\"", any(USERS), any(GROUPS));
+		break;
+	default:
+		(void)fprintf(f, "\"u%u\"", any(USERS));
+		break;
+	}
+}
+
+static void write_rule(FILE *f, unsigned i)
+{
+	static const char *const operations[] = { "*", "read", "container_*", "container_kill",
+		"container_create", "section:images", "unknown", "image_*", "system_ping" };
+	static const char *const rest[] = { "", "", ", \"powers\": [\"kill\"]",
+		", \"powers\": [\"*\"]", ", \"images\": [\"docker.io/library/*\"]",
+		", \"mounts\": [\"/srv\"]" };
+	bool deny = any(2);
+
+	(void)fprintf(f, "%s{\"name\": \"r%u\", \"who\": [", i > 0 ? ", " : "", i);
+	write_who(f);
+	(void)fprintf(f, "], \"%s\": [\"%s\"]%s%s}", deny ? "deny" : "allow",
+		operations[any(sizeof(operations) / sizeof(operations[0]))],
+		rest[any(sizeof(rest) / sizeof(rest[0]))],
+		deny && any(4) == 0 ? ", \"mode\": \"monitor\"" : "");
+}
+
+static char *write_policy(void)
+{
+	unsigned rules = any(3) ? any(10) : any(150);
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	assert_non_null(f);
+	(void)fputs("{\"users\": {", f);
+	for (unsigned i = 0; i < USERS; i++)
+		(void)fprintf(
+			f, "%s\"u%u\": {\"common_names\": [\"u%u\"]}", i > 0 ? ", " : "", i, i);
+	(void)fputs("}, \"groups\": {", f);
+	for (unsigned i = 0; i < GROUPS; i++)
+		(void)fprintf(f, "%s\"g%u\": [\"u%u\", \"u%u\"]", i > 0 ? ", " : "", i, i, i + 63);
+	(void)fputs("}, \"rules\": [", f);
+	for (unsigned i = 0; i < rules; i++)
+		write_rule(f, i);
+	(void)fprintf(f, "], \"otherwise\": \"%s\"}", any(2) ? "deny" : "profile");
+	(void)fclose(f);
+	return text;
+}
+
+/* Each rule that the index gives is the next one of those that are for both. */
+static void same_rules(const struct rules *rules, size_t subject, size_t operation)
+{
+	size_t given = rules_next(rules, subject, operation, 0);
+
+	for (size_t i = 0; i < rules->count; i++) {
+		if (!bit_of(rules->items[i].who, subject) ||
+			!bit_of(rules->items[i].operations, operation))
+			continue;
+		assert_int_equal(given, i);
+		given = rules_next(rules, subject, operation, given + 1);
+	}
+	assert_int_equal(given, rules->count);
+	assert_int_equal(rules_next(rules, subject, operation, rules->count + 1), rules->count);
+}
+
+/* What a decision says, of a request as its method and target have it. */
+static struct decision decide_one(const struct policy *policy, const struct facts *facts, size_t id)
+{
+	struct subject subject = subject_at(policy->file_rules, id);
+
+	return decide(policy, &subject, facts);
+}
+
+static void same_decisions(struct policy *policy, struct rules *rules, size_t subject)
+{
+	static const char *const targets[] = { "/containers/a/kill", "/containers/create",
+		"/no/such/route", "/images/a/push", "/containers/a/kill?signal=%00" };
+	struct rule_index *index = rules->index;
+
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		struct request rq = { .method = SPAN("POST"), .target = span_of(targets[i]) };
+		struct decision with;
+		struct decision without;
+		struct facts facts;
+		struct err e;
+
+		assert_int_equal(facts_parse(&rq, &facts, &e), 0);
+		with = decide_one(policy, &facts, subject);
+		rules->index = NULL;
+		without = decide_one(policy, &facts, subject);
+		rules->index = index;
+		assert_int_equal(with.verdict, without.verdict);
+		assert_int_equal(with.by, without.by);
+		assert_ptr_equal(with.rule, without.rule);
+		assert_ptr_equal(with.monitored_rule, without.monitored_rule);
+		assert_string_equal(with.reason, without.reason);
+		facts_free(&facts);
+	}
+}
+
+static void random_policies(void **unused)
+{
+	static struct settings settings;
+	static struct policy policy;
+	size_t allowed = 0;
+
+	(void)unused;
+	settings_init(&settings);
+	settings_finish(&settings);
+	for (unsigned i = 0; i < POLICIES; i++) {
+		char *text = write_policy();
+		struct findings findings = { .file = "policy", .text = span_of(text) };
+		struct policy_file file = { .rules = NULL };
+
+		assert_int_equal(policy_file_parse(&file, &findings), 0);
+		assert_false(findings_fatal(&findings));
+		policy_compile(&settings, SETTINGS_SOCKET, file.rules, &policy);
+		if (file.rules->count > 0)
+			assert_non_null(file.rules->index);
+		for (size_t subject = 0; subject < file.rules->subject_count; subject++) {
+			for (size_t o = 0; o < RULE_OPERATIONS; o++)
+				same_rules(file.rules, subject, o);
+			same_decisions(&policy, file.rules, subject);
+			allowed++;
+		}
+		findings_free(&findings);
+		rules_free(file.rules);
+		free(text);
+	}
+	assert_true(allowed > POLICIES);
+	assert_int_equal(rules_next(NULL, 0, 0, 0), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(random_policies) };
+
+	return cmocka_run_group_tests_name("rule_index", tests, NULL, NULL);
+}
