@@ -17,7 +17,10 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import dsp  # noqa: E402
 import tap  # noqa: E402
 
-DOCKER, COMPOSE = "/usr/bin/docker", "/usr/bin/docker-compose"
+# Those of this machine, or of the daemon that tests/daemons runs the suite for: with compose and buildx as plugins.
+PROGRAMS = os.environ.get("LAB_PROGRAMS", "/usr/bin")
+DOCKER, COMPOSE = os.path.join(PROGRAMS, "docker"), "/usr/bin/docker-compose"
+PLUGINS = [os.path.join(PROGRAMS, name) for name in ("docker-compose", "docker-buildx")] if "LAB_PROGRAMS" in os.environ else []
 VECTORS = os.path.join(HERE, "..", "vectors", "vectors.jsonl")
 # Shown to a plugin by dockerd 29.3 and later alone.
 OTHERWISE = {"create-1mib-29"}
@@ -25,7 +28,7 @@ COMPOSE_FILE = """
 version: "2.4"
 services:
   db: { image: "postgres:16", volumes: [ "data:/data" ] }
-  web: { image: nginx, depends_on: [ db ], ports: [ "8080:80" ], volumes: [ "/etc:/host:ro" ] }
+  web: { image: nginx, build: ., depends_on: [ db ], ports: [ "8080:80" ], volumes: [ "/etc:/host:ro" ] }
 volumes: { data: {} }
 """
 POLICY = {"users": {"ci": {"common_names": ["ci"]}},
@@ -57,6 +60,22 @@ CLIENTS = [
     ((COMPOSE, "up", "-d"), {"DSP_PROFILE": "hardened"}, 1, [("deny", "container_create")], ["/etc -> /host (ro)"]),
     (("sh", "-c", "exit 3"), {}, 1, [], ["sh ended with status 3. It asked Docker for nothing."]),
 ]
+# The same of compose 2 and buildx.
+CLIENTS_OF_PLUGINS = [
+    ((DOCKER, "compose", "up", "-d"), {}, 0, [("allow", one) for one in (
+        "network_create", "volume_create", "container_create", "container_start")], ["publish_ports"]),
+    ((DOCKER, "compose", "up"), {}, 0, [("allow", "container_attach"), ("allow", "system_events"), ("allow", "container_start")],
+     ["exited with code 0"]),
+    ((DOCKER, "compose", "up"), {"DSP_PROFILE": "hardened"}, 1, [("deny", "container_create")], ["/etc -> /host (ro)"]),
+    ((DOCKER, "compose", "run", "--rm", "db", "sh"), {}, 0, [("allow", "container_create"), ("allow", "container_start")], []),
+    ((DOCKER, "compose", "down"), {}, 0, [("allow", "container_list")], []),
+    ((DOCKER, "buildx", "build", "."), {}, 0, [("allow", "grpc")], ["dsp ended it at the build"]),
+    ((DOCKER, "buildx", "build", "."), {"DSP_PROFILE": "hardened"}, 1, [("deny", "grpc")], ["ALLOW_BUILD_OPTIONS=1"]),
+    ((DOCKER, "compose", "build"), {}, 0, [("allow", "grpc")], ["dsp ended it at the build"]),
+]
+# A value for each variable of a path, and what some operations need besides.
+BODIES = {"container_create": {"Image": "x"}, "container_exec_create": {"Cmd": ["x"]}, "network_create": {"Name": "n"},
+          "network_connect": {"Container": "c"}, "network_disconnect": {"Container": "c"}, "plugin_set": []}
 
 
 class Counter:
@@ -107,11 +126,17 @@ def places():
 def check_clients(results, where, counter):
     with open(os.path.join(where, "docker-compose.yml"), "w", encoding="utf-8") as f:
         f.write(COMPOSE_FILE)
-    for words, flags, status, wanted, texts in CLIENTS:
+    with open(os.path.join(where, "Dockerfile"), "w", encoding="utf-8") as f:
+        f.write("FROM busybox\n")
+    config = os.path.join(where, "config")
+    os.makedirs(os.path.join(config, "cli-plugins"))
+    for plugin in PLUGINS:
+        os.symlink(plugin, os.path.join(config, "cli-plugins", os.path.basename(plugin)))
+    for words, flags, status, wanted, texts in CLIENTS + (CLIENTS_OF_PLUGINS if PLUGINS else []):
         flags = {**flags, "DOCKER_HOST": counter.addresses()[0], "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": where,
-                 "DOCKER_CONTEXT": "nowhere"}
+                 "DOCKER_CONTEXT": "nowhere", "DOCKER_CONFIG": config}
         run = Explained(words, flags, cwd=where)
-        name = f"{' '.join((os.path.basename(words[0]), *words[1:]))} with {list(flags.items())[:-4]}"
+        name = f"{' '.join((os.path.basename(words[0]), *words[1:]))} with {list(flags.items())[:-5]}"
         missing = [one for one in wanted if one not in run.decided()]
         results.check(f"{name}: the requests", not missing and run.status == status,
                       f"{run.status} {missing}\n{run.out}{run.err}")
@@ -234,6 +259,32 @@ def check_vectors(results, where):
         results.check(f"{name}: as dspd decides", agree != (name in OTHERWISE), f"{status}, {vectors[name]['expect']}")
 
 
+def check_operations(results, where):
+    """A request by each operation: the recorder answers each, and goes on."""
+    listed = json.loads(subprocess.run([dsp.DSP, "list", "operations", "--json"], capture_output=True, check=True,
+                                       env=dsp.clean_environment()).stdout)["operations"]
+    requests, sent, policy = (os.path.join(where, name) for name in ("requests.jsonl", "answered.json", "all.json"))
+    with open(requests, "w", encoding="utf-8") as f:
+        for number, row in enumerate(listed):
+            headers, body = [], BODIES.get(row["operation"], {})
+            if row["access"] == "write" and row["method"] in ("POST", "PUT"):
+                headers = [["Content-Type", "application/json"]]
+            method = "GET" if row["method"] == "any" else row["method"]
+            f.write(json.dumps({"id": f"{row['operation']} {number}", "request": {
+                "method": method, "target": re.sub(r"\{[^}]*\}", "x", row["path"]), "headers": headers, "chunked": False,
+                "body": json.dumps(body) if headers else ""}}) + "\n")
+    with open(policy, "w", encoding="utf-8") as f:
+        json.dump({"rules": [{"name": "all", "who": ["*"], "allow": ["*"], "powers": ["*"]}], "otherwise": "deny"}, f)
+    os.chmod(policy, 0o600)
+    run = Explained((sys.executable, os.path.join(HERE, "send.py"), requests, sent), options=("--json", "--policy", policy))
+    with open(sent, encoding="utf-8") as f:
+        statuses = json.load(f)
+    wrong = {name: status for name, status in statuses.items() if status not in (101, 200, 201, 204, 403, 404, 501)}
+    allowed = [name for name, status in statuses.items() if status in (101, 200, 201, 204)]
+    results.check(f"{len(statuses)} operations are answered, {len(allowed)} as if done", len(statuses) > 120 and len(allowed) > 60 and
+                  not wrong and run.status in (0, 1) and json.loads(run.out)["lost"] == 0, f"{run.status} {wrong} {run.err}")
+
+
 def main():
     results = dsp.Results()
     with tempfile.TemporaryDirectory(prefix="dsp-client-") as where:
@@ -252,6 +303,7 @@ def main():
         check_place(results, where)
         check_output(results, where, counter)
         check_vectors(results, where)
+        check_operations(results, where)
         results.check("no connection to any Docker", counter.count == 0, counter.count)
         tap.note("sockets were tried: " + ", ".join(counter.addresses()))
     return results.end()
