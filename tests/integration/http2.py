@@ -16,6 +16,8 @@ from works import DOCKERFILE, files
 
 CASES = os.path.join(HERE, 'http2.cases')
 CURED = 'http2server=0' in os.environ.get('GODEBUG', '')
+CERTIFICATES = os.environ.get('LAB_TLS')
+S_CLIENT = 'openssl s_client -tls1_2 -cert {0}/portainer/cert.pem -key {0}/portainer/key.pem'.format(CERTIFICATES)
 # Of BuildKit: tests/lab/daemon.sh makes them where it can.
 BUILDCTL, BUILDKITD = PROGRAMS + '/buildctl', PROGRAMS + '/buildkitd'
 BUILDER = 'moby/buildkit:buildx-stable-1'
@@ -138,6 +140,19 @@ def builds(lab, report):
             is_denied(lab, env, words, here)
 
 
+def over_tls(lab, report):
+    """With TLS dockerd 29.7 chooses HTTP/1.1, with the cure and without."""
+    with report.case('TLS: HTTP/2 is not chosen'):
+        if not CERTIFICATES:
+            raise Skipped('no certificates')
+        said = lab.inside('%s -connect 127.0.0.1:2376 -alpn h2 < /dev/null' % S_CLIENT)
+        check('no application protocol' in said.text, said.text)
+        said = lab.inside('%s -connect 127.0.0.1:2376 -alpn h2,http/1.1 < /dev/null' % S_CLIENT)
+        check('ALPN protocol: http/1.1' in said.text, said.text)
+        checks = {one['id']: one for one in json.loads(lab.inside('/run/lab/dsp doctor --json').text)['checks']}
+        check('2376' not in checks['grpc']['text'], str(checks['grpc']))
+
+
 # --- with programs of BuildKit itself ----------------------------------------------------------
 
 def buildctl(lab, report):
@@ -204,6 +219,7 @@ def run(lab, report):
     lab.dsp(CLOSED)
     requests(lab, report)
     reports(lab, report)
+    over_tls(lab, report)
     buildctl(lab, report)
     if CURED:
         builds(lab, report)
