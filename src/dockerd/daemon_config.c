@@ -10,13 +10,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/base/text.h"
-
-/*
- * dockerd 23 decodes the file by its byte order mark, parses it to its end, and takes an empty one.
- * Older ones stop behind the first value (moby daemon/config/config.go). 20.10 is also the version
- * whose keys daemon_keys.c has.
- */
-enum { STRICT = 230000, KEYS_KNOWN = 201000 };
+#include "dsp/core/facts/versions.h"
 
 struct reader {
 	const struct dockerd *d;
@@ -25,9 +19,13 @@ struct reader {
 	struct daemon_config *to;
 };
 
+/*
+ * dockerd 23 decodes the file by its byte order mark, parses it to its end, and takes an empty one.
+ * Older ones stop behind the first value (moby daemon/config/config.go).
+ */
 static bool is_old(const struct reader *r)
 {
-	return r->version > 0 && r->version < STRICT;
+	return r->version > 0 && !version_has(VERSION_STRICT_FILE, r->version);
 }
 
 /* Adds an issue; the advice comes with config_advise. */
@@ -241,7 +239,7 @@ static void check_name(struct reader *r, const char *name, const struct daemon_k
 	}
 	if (resembles_plugins(name))
 		near = SPAN(DOCKERD_PLUGINS_KEY);
-	else if (!is_old(r) || r->version < KEYS_KNOWN)
+	else if (!version_has(VERSION_KEY_TABLE, r->version))
 		return;
 	if (key)
 		return;
@@ -274,7 +272,8 @@ static void check_key(struct reader *r, const char *name, json_t *value)
 		check_conflict(r, name, key);
 	}
 	if (!key || daemon_key_accepts(key, value) ||
-		((!is_old(r) || r->version < KEYS_KNOWN) && strcmp(name, DOCKERD_PLUGINS_KEY) != 0))
+		(!version_has(VERSION_KEY_TABLE, r->version) &&
+			strcmp(name, DOCKERD_PLUGINS_KEY) != 0))
 		return;
 	add_issue(r, CONFIG_REFUSED, "\"%.60s\" is not %s: dockerd refuses to reload and to start",
 		name, daemon_key_kind(key->kind));

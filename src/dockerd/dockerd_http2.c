@@ -11,6 +11,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/versions.h"
 #include "dsp/dockerd/systemd_units.h"
 #include "dsp/host/listening_sockets.h"
 #include "dsp/system/file.h"
@@ -156,10 +157,9 @@ void dockerd_http2_inspect(const struct dockerd *d, const json_t *file, struct d
 
 enum buildkit dockerd_http2_judge(const struct dockerd *d, const struct dockerd_http2 *h)
 {
-	enum { UNASKED = 290200 };
 	long version = dockerd_version(d);
 
-	if (version > 0 && version < UNASKED)
+	if (version > 0 && !version_has(VERSION_BUILDKIT_HTTP2, version))
 		return BUILDKIT_ASKED;
 	if (h->served > 0)
 		return BUILDKIT_UNASKED;

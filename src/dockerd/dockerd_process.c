@@ -14,6 +14,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/span.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/versions.h"
 #include "dsp/host/listening_sockets.h"
 #include "dsp/system/proc_file.h"
 #include "dsp/system/subprocess.h"
@@ -258,19 +259,7 @@ static const char *program_of(const struct dockerd *d, char *out, size_t cap)
 
 long dockerd_version(const struct dockerd *d)
 {
-	const char *at = d ? d->version : "";
-	long number = 0;
-
-	for (int i = 0; i < 3; i++) {
-		char *end;
-		long part = strtol(at, &end, 10);
-
-		if (end == at || part < 0 || part > 99)
-			return i == 0 ? 0 : number;
-		number += part * (i == 0 ? 10000 : i == 1 ? 100 : 1);
-		at = *end == '.' ? end + 1 : end;
-	}
-	return number;
+	return d ? version_number(d->version) : 0;
 }
 
 /*
@@ -295,7 +284,7 @@ static void copy_reason(char *output, const char *path, char *reason, size_t cap
 
 int dockerd_validate(const struct dockerd *d, const char *path, char *reason, size_t cap)
 {
-	enum { VALIDATES = 230000, OUTPUT = 64 << 10 };
+	enum { OUTPUT = 64 << 10 };
 	AUTO_MEM char *output = mem_alloc(OUTPUT);
 	/* Of a process that runs: the words of a unit may hold variables. */
 	size_t words = d->pid != 0 && d->count > 0 ? d->count - 1 : 0;
@@ -305,7 +294,7 @@ int dockerd_validate(const struct dockerd *d, const char *path, char *reason, si
 	struct err e;
 	int rc = -1;
 
-	if (output && argv && program && dockerd_version(d) >= VALIDATES) {
+	if (output && argv && program && version_has(VERSION_VALIDATE, dockerd_version(d))) {
 		argv[0] = program;
 		for (size_t i = 0; i < words; i++)
 			argv[i + 1] = d->arguments[i + 1];

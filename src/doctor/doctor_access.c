@@ -6,6 +6,7 @@
 
 #include "doctor.h"
 #include "dsp/core/base/mem.h"
+#include "dsp/core/facts/versions.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/host/listening_sockets.h"
 #include "dsp/system/proc_file.h"
@@ -22,16 +23,14 @@ static bool report_unknown_version(const struct doctor *d, struct check_result *
 
 void doctor_check_version(const struct doctor *d, struct check_result *result)
 {
-	/* The versions that src/core/tables/routes.tab describes. */
-	enum { OLDEST = 170500, NEWEST = 299900 };
 	long version = dockerd_version(d->dockerd);
 
 	if (report_unknown_version(d, result))
 		return;
-	if (version < OLDEST)
+	if (version < version_since(VERSION_KNOWN))
 		check_result_add(result, CHECK_WARNING,
 			"%s is older than 17.05, the oldest that dsp knows", d->dockerd->version);
-	else if (version > NEWEST)
+	else if (version > version_until(VERSION_KNOWN))
 		check_result_add(result, CHECK_NOTE,
 			"%s is newer than 29, the newest that dsp knows: dsp denies requests that are new "
 			"in it (power unknown)",
@@ -42,15 +41,13 @@ void doctor_check_version(const struct doctor *d, struct check_result *result)
 
 void doctor_check_bodies(const struct doctor *d, struct check_result *result)
 {
-	enum { SHOWS_ALL = 290301 };
-
 	if (report_unknown_version(d, result))
 		return;
-	if (dockerd_version(d->dockerd) < SHOWS_ALL)
+	if (version_has(VERSION_HIDDEN_BODIES, dockerd_version(d->dockerd)))
 		check_result_add(result, CHECK_NOTE,
 			"%s hides bodies of 1 MiB and more from plugins (CVE-2026-34040), and before "
-			"23.0.15, 25.0.6, 26.1.5 and 27.1.1, unless patched, also chunked ones "
-			"(CVE-2024-41110); dsp denies what it is not shown",
+			"23.0.15, 25.0.6, 26.1.5 and 27.1.1 also chunked ones (CVE-2024-41110), unless "
+			"its packager has patched that, as Debian has; dsp denies what it is not shown",
 			d->dockerd->version);
 	else
 		check_result_add(

@@ -33,6 +33,7 @@ import tools_live
 import trail
 import upgrade
 import vectors
+import versions
 import works
 
 SUITES = {
@@ -66,6 +67,7 @@ SUITES = {
     'trail': trail.run,
     'upgrade': upgrade.run,
     'vectors': vectors.run,
+    'versions': versions.run,
 }
 
 if __name__ == '__main__':

@@ -69,18 +69,18 @@ static void versions(void **state)
 		"99999999999999999999.1", "-1.0", "0x1.0", "20-dev.1" };
 
 	(void)state;
-	assert_false(daemon_is_older(NULL, 23));
-	assert_false(daemon_is_older(&failed, 23));
+	assert_false(daemon_is_older(NULL, 230000));
+	assert_false(daemon_is_older(&failed, 230000));
 	for (size_t i = 0; i < sizeof(older) / sizeof(older[0]); i++) {
 		const struct daemon_facts d = daemon_with("runc", "", older[i]);
 
-		assert_true(daemon_is_older(&d, 23));
+		assert_true(daemon_is_older(&d, 230000));
 		assert_false(daemon_is_older(&d, 0));
 	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		const struct daemon_facts d = daemon_with("runc", "", others[i]);
 
-		assert_false(daemon_is_older(&d, 23));
+		assert_false(daemon_is_older(&d, 230000));
 	}
 }
 

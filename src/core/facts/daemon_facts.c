@@ -1,6 +1,7 @@
 #include "dsp/core/facts/daemon_facts.h"
 
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/versions.h"
 
 /*
  * Runtimes that confine no more than runc does: runc with a vendor's hook, and programs that do the
@@ -39,14 +40,9 @@ struct span daemon_default_runtime(const struct daemon_facts *d)
 	return d ? span_of(d->default_runtime) : SPAN("runc");
 }
 
-bool daemon_is_older(const struct daemon_facts *d, unsigned major)
+bool daemon_is_older(const struct daemon_facts *d, long version)
 {
-	unsigned n = 0;
-	size_t digits = 0;
+	long own = d && d->known ? version_number(d->version) : 0;
 
-	if (!d || !d->known)
-		return false;
-	for (; digits < 4 && d->version[digits] >= '0' && d->version[digits] <= '9'; digits++)
-		n = n * 10 + (unsigned)(d->version[digits] - '0');
-	return digits > 0 && d->version[digits] == '.' && n < major;
+	return own > 0 && own < version;
 }

@@ -4,26 +4,21 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/versions.h"
 #include "dsp/core/parse/reference.h"
 
-/* A path, and the major version of dockerd from which it may be in the list. */
+/*
+ * What a container does not see, and sees read-only, by default. dockerd also masks a directory of
+ * each processor, from 28.0.2 on.
+ */
 struct default_path {
 	const char *path;
-	unsigned since;
+	long since; /* the first version of dockerd */
 };
 
-/*
- * What a container does not see, and sees read-only, by default (oci/defaults.go): the longest list
- * of all versions, 28.5.2's. 20.10.24 has neither powercap (23.0.8, 24.0.7) nor interrupts (28.0,
- * and later releases of 25.0). 28 also masks a directory of each processor, which 20.10 does not.
- */
-static const struct default_path masked[] = { { "/proc/asound", 0 }, { "/proc/acpi", 0 },
-	{ "/proc/interrupts", 25 }, { "/proc/kcore", 0 }, { "/proc/keys", 0 },
-	{ "/proc/latency_stats", 0 }, { "/proc/timer_list", 0 }, { "/proc/timer_stats", 0 },
-	{ "/proc/sched_debug", 0 }, { "/proc/scsi", 0 }, { "/sys/firmware", 0 },
-	{ "/sys/devices/virtual/powercap", 23 }, { NULL, 0 } };
-static const struct default_path readonly[] = { { "/proc/bus", 0 }, { "/proc/fs", 0 },
-	{ "/proc/irq", 0 }, { "/proc/sys", 0 }, { "/proc/sysrq-trigger", 0 }, { NULL, 0 } };
+#define DEFAULT_PATH(path, since) { path, since },
+static const struct default_path masked[] = { VERSIONS_MASKED(DEFAULT_PATH){ NULL, 0 } };
+static const struct default_path readonly[] = { VERSIONS_READONLY(DEFAULT_PATH){ NULL, 0 } };
 
 /* What strconv.ParseBool takes for true. */
 static const char go_true[] = "1,t,T,TRUE,true,True";

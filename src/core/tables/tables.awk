@@ -184,6 +184,30 @@ function meaning_row() {
 	rows = rows sprintf("\tX(MEANING_%s, %s, %s) \\\n", toupper($1), quoted($2), quoted($3))
 }
 
+# "29.2.0" -> 290200
+function version(text, none,    part) {
+	if (text == "-") return none
+	if (split(text, part, ".") != 3 || text !~ /^[0-9]+\.[0-9]+\.[0-9]+$/) fail("no version: " text)
+	return part[1] * 10000 + part[2] * 100 + part[3]
+}
+
+# Facts that code asks for become rows, paths that dockerd hides lists.
+function version_row(    since, until) {
+	unique("row", $1 " " $2)
+	since = version($3, 0)
+	until = version($4, 999999)
+	if (since > until) fail("it ends before it begins")
+	if ($1 == "dockerd") {
+		enums = enums "\t" id("VERSION_", $2) ",\n"
+		rows = rows sprintf("\tX(%s, %d, %d) \\\n", id("VERSION_", $2), since, until)
+	} else if ($1 ~ /^(masked|readonly)$/) {
+		if ($2 !~ /^\/[a-z\/_-]+$/) fail("no path: " $2)
+		paths[$1] = paths[$1] sprintf(" \\\n\tX(%s, %d)", quoted($2), since)
+	} else if ($1 != "body") {
+		fail("unknown kind " $1)
+	}
+}
+
 # NAME_RANGES(X): each struct's or operation's first row, and the one after its last.
 function print_ranges(name, ids, first, count, kind, wanted,    i, n, out) {
 	for (i = 1; i <= count; i++)
@@ -196,12 +220,13 @@ BEGIN {
 	FS = "\t"
 	columns["routes"] = 13; columns["powers"] = 8; columns["flags"] = 5
 	columns["proxies"] = 4; columns["fields"] = 4; columns["power_rules"] = 6
-	columns["metrics"] = 5; columns["meanings"] = 3
+	columns["metrics"] = 5; columns["meanings"] = 3; columns["versions"] = 5
 	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
 	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
 	first["flags"] = "enum section {"; last["flags"] = "SECTION_NONE"
 	first["fields"] = "enum struct_id {\n\tSTRUCT_NONE,"; last["fields"] = "STRUCT_COUNT"
 	first["power_rules"] = "enum power_test {"; last["power_rules"] = "POWER_TEST_COUNT"
+	first["versions"] = "enum version_fact {"; last["versions"] = "VERSION_FACT_COUNT"
 	first["metrics"] = "enum metric {"; last["metrics"] = "METRIC_COUNT"
 	if (!(table in columns)) { print "unknown table " table > "/dev/stderr"; failed = 1; exit 1 }
 }
@@ -216,6 +241,7 @@ table == "fields" { field_row() }
 table == "power_rules" { power_rule_row() }
 table == "metrics" { metric_row() }
 table == "meanings" { meaning_row() }
+table == "versions" { version_row() }
 END {
 	if (failed) exit 1
 	printf "/* Made from src/core/tables/%s.tab: change that. */\n", table
@@ -229,6 +255,9 @@ END {
 			struct_ids[i] = id("STRUCT_", structs[i])
 		print_ranges("STRUCT_RANGES", struct_ids, struct_first, struct_count, structs, "")
 	}
+	if (table == "versions")
+		for (kind in paths)
+			printf "#define VERSIONS_%s(X)%s\n", toupper(kind), paths[kind]
 	if (table == "power_rules") {
 		print "#define POWER_TESTS(X)" test_functions "\n"
 		group_first[group_count + 1] = rule_count

@@ -33,7 +33,7 @@ bool daemon_seccomp_is_stricter(const struct daemon_facts *d);
 /* The runtime of containers that name none; empty: not known. */
 struct span daemon_default_runtime(const struct daemon_facts *d);
 
-/* Whether dockerd's version is known, and below this major version. */
-bool daemon_is_older(const struct daemon_facts *d, unsigned major);
+/* Whether dockerd's version is known, and below this one: 290301 for 29.3.1. */
+bool daemon_is_older(const struct daemon_facts *d, long version);
 
 #endif
