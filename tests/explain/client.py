@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """dsp explain -- CLIENT: what real clients ask for is recorded and decided as dspd would, and reaches no Docker."""
 import glob
+import hashlib
 import json
 import os
 import pty
@@ -199,6 +200,14 @@ def check_output(results, where, counter):
     results.check("without --as: anonymous", run.status == 1 and "deny" in run.out, run.out)
     run = Explained((DOCKER, "run", "nginx"), options=("--policy", policy, "--as", "bert"))
     results.check("--as: no such user", run.status == 1 and 'no user "bert"' in run.out + run.err, run.out + run.err)
+    token, config = "0123456789abcdef0123456789abcdef", os.path.join(where, "with-token")
+    os.mkdir(config)
+    with open(os.path.join(config, "config.json"), "w", encoding="utf-8") as f:
+        json.dump({"HttpHeaders": {"X-Dsp-Token": token}}, f)
+    with open(policy, "w", encoding="utf-8") as f:
+        json.dump({**POLICY, "users": {"ci": {"tokens": ["sha256:" + hashlib.sha256(token.encode()).hexdigest()]}}}, f)
+    run = Explained((DOCKER, "run", "nginx"), {"DOCKER_CONFIG": config}, options=("--policy", policy))
+    results.check("a token in the client's configuration names the user", run.status == 0 and 'rule "ci runs"' in run.out, run.out)
     run = Explained((DOCKER, "ps"), options=("--json",))
     value = json.loads(run.out)
     one = json.loads(subprocess.run([dsp.DSP, "explain", "--json", "GET", "/info"], capture_output=True, check=True,
