@@ -218,7 +218,7 @@ check_unused() {
 	for enabled in /etc/systemd/system/*.wants/dsp.{socket,service}; do
 		[ -L "$enabled" ] || continue
 		echo "dsp is not removed: its units are enabled. First:" >&2
-		echo "  systemctl disable --now dsp.socket dsp.service dsp-doctor.timer" >&2
+		echo "  systemctl disable --now dsp.socket dsp.service dsp-resolve.socket dsp-doctor.timer" >&2
 		exit 1
 	done
 }

@@ -230,7 +230,7 @@ def check_services(root, packages, results):
     for words, wanted in (
             (("-i", packages[0]), ["start dsp.socket", "start dsp.service"]),
             (("-i", packages[1]), ["start dsp.socket", "restart dsp.service"]),
-            (("-P", None), ["stop dsp.service", "stop dsp.socket"])):
+            (("-P", None), ["stop dsp.service", "stop dsp.socket", "stop dsp-resolve.socket"])):
         told = root.dpkg(words[0], root.put(words[1]) if words[1] else "dsp")[1]
         asked = asked_of_systemd(root)
         results.check(f"root: systemd is asked to {', '.join(wanted)}", asked == wanted, f"{asked} {told}")
