@@ -205,10 +205,12 @@ void dockerd_facts_receive(struct dockerd_facts *d)
 	}
 }
 
-void dockerd_facts_forget(struct dockerd_facts *d)
+void dockerd_facts_forget(struct dockerd_facts *d, pid_t dockerd)
 {
-	for (size_t i = 0; d && i < DOCKERDS_MOST; i++)
-		d->known[i].at = 0;
+	for (size_t i = 0; d && i < DOCKERDS_MOST; i++) {
+		if (d->known[i].pid == dockerd)
+			d->known[i].at = 0;
+	}
 }
 
 const struct known_dockerd *dockerd_facts_last(const struct dockerd_facts *d)

@@ -53,8 +53,8 @@ void dockerd_facts_seen(struct dockerd_facts *d, pid_t dockerd, enum resolve_kin
 /* Takes what dsp-resolve answered. */
 void dockerd_facts_receive(struct dockerd_facts *d);
 
-/* A dockerd has started: all is asked for again. */
-void dockerd_facts_forget(struct dockerd_facts *d);
+/* A dockerd activates the plugin, as after its start: what it said before counts no more. */
+void dockerd_facts_forget(struct dockerd_facts *d, pid_t dockerd);
 
 /* The dockerd whose state was set last; NULL: none. */
 const struct known_dockerd *dockerd_facts_last(const struct dockerd_facts *d);

@@ -14,13 +14,13 @@
 
 /* --- dockerd's ---------------------------------------------------------------------------------*/
 
-/* Once from each dockerd, when it first has something to ask. */
+/* Once from each dockerd, when it first has something to ask; and from dsp doctor. */
 static enum answer activate(void *ctx, struct call *call)
 {
 	struct service *service = ctx;
 
 	service->own_requests = 0;
-	dockerd_facts_forget(service->dockerds);
+	dockerd_facts_forget(service->dockerds, call->peer);
 	sinks_dockerd_restarted(&service->sinks);
 	reply_static(&call->reply, 200, SPAN("{\"Implements\":[\"authz\"]}"));
 	return ANSWER_NOW;

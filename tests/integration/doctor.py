@@ -589,6 +589,51 @@ def units(w, report):
 
 # --- the rest -------------------------------------------------------------------------------------
 
+def resolver(w, report):
+    """dsp-resolve as dsp-resolve.socket has it, but for what is wrong."""
+    def listen(program):
+        w.sh('(systemd-socket-activate -l /run/dsp-resolve.sock %s > /dev/null 2>&1 & echo $! > /run/lab/resolve.pid)' % program)
+        wait_for(lambda: w.lab.inside('chmod 600 /run/dsp-resolve.sock').status == 0, 'no socket of dsp-resolve')
+
+    def end():
+        w.lab.inside('kill -KILL $(cat /run/lab/resolve.pid); rm -f /run/dsp-resolve.sock')
+
+    def create():
+        w.lab.raw('POST', '/containers/create', body={'Image': 'none', 'HostConfig': {'Runtime': 'runc'}})
+
+    w.well()
+    with report.case('it is not there: a note'):
+        found = w.expect(0)
+        check(found.checks['resolver']['state'] == 'note' and 'does not exist' in str(found.checks['resolver']), str(found))
+    w.sh('cp %s-resolve /run/lab/dsp-resolve' % os.path.abspath(os.environ.get('DSP', ROOT + '/build/dsp')))
+    listen('/run/lab/dsp-resolve')
+    try:
+        with report.case('it answers'):
+            check('at the next request' in w.expect(0).checks['resolver']['text'], 'dspd has asked already')
+            create()
+            found = w.expect(0)
+            check('default runtime runc' in found.checks['resolver']['text'], found.checks['resolver'])
+        with report.case('every user can ask it'):
+            w.sh('chmod 666 /run/dsp-resolve.sock')
+            w.expect(1, warnings=['resolver'], words=['mode 666', 'chmod 600 /run/dsp-resolve.sock'])
+    finally:
+        end()
+    w.dsp()
+    listen('/bin/true')
+    try:
+        with report.case('it gives no answer'):
+            create()
+            w.expect(1, warnings=['resolver'], words=['does not answer'])
+    finally:
+        end()
+    w.well()
+    with report.case('it is off'):
+        w.dsp('DSP_RESOLVER=off')
+        found = w.expect(0)
+        check('DSP_RESOLVER=off' in found.checks['resolver']['text'], str(found))
+    w.well()
+
+
 def the_rest(w, report):
     with report.case('without root: it says what it could not look at'):
         found = w.look(before='setpriv --reuid 65534 --regid 65534 --clear-groups')
@@ -605,7 +650,7 @@ def the_rest(w, report):
 
 
 GROUPS = (not_asked, command_line, daemon_json, others, spec_file, namesakes, sick, sockets, listeners, files,
-          audit_log, second_dockerd, units,
+          audit_log, second_dockerd, units, resolver,
           the_rest)
 
 
