@@ -32,6 +32,7 @@ static struct span proposal(const struct audit_entry *l)
 {
 	static const char *const ends[] = { " opens it", " open it", " opens this alone",
 		" lifts this" };
+	static const char warning[] = "if you accept that, ";
 	const char *message = audit_entry_text(l, "message");
 	const char *start = message;
 
@@ -40,8 +41,11 @@ static struct span proposal(const struct audit_entry *l)
 	for (size_t i = 0; start > message && i < sizeof(ends) / sizeof(ends[0]); i++) {
 		const char *end = strstr(start, ends[i]);
 
-		if (end)
+		if (end) {
+			if (strncmp(start, warning, strlen(warning)) == 0)
+				start += strlen(warning);
 			return (struct span){ start, (size_t)(end - start) };
+		}
 	}
 	return (struct span){ NULL, 0 };
 }
@@ -49,9 +53,11 @@ static struct span proposal(const struct audit_entry *l)
 /* Writes the flags of the closed powers, or what the message proposes, or the flag that decided. */
 static void write_flags(const struct audit_entry *l, struct span proposed, struct line *text)
 {
-	bool closed = audit_entry_word(l, "closed", 0) != NULL;
+	/* What is closed for buildx's builder is not what a build needs (policy/way.h). */
+	bool closed = audit_entry_word(l, "closed", 0) != NULL &&
+		!span_starts(span_of(audit_entry_text(l, "message")), SPAN("buildx makes"));
 
-	for (size_t i = 0; audit_entry_word(l, "closed", i); i++) {
+	for (size_t i = 0; closed && audit_entry_word(l, "closed", i); i++) {
 		enum power p = power_find(span_of(audit_entry_word(l, "closed", i)));
 
 		if (p != POWER_COUNT)

@@ -222,6 +222,17 @@ def too_wide(flags, account):
     return [flag for flag in flags if flag not in needed and (needed or flag.startswith("ALLOW_"))]
 
 
+def wrong_build_advice(desk, told):
+    """A denial of buildx's builder says what the build needs: with that, dsp allows each step of a build by BuildKit."""
+    for flags in advice(told.rpartition("; ")[2]):
+        for path in ("/grpc", "/session"):
+            build = {"RequestMethod": "POST", "RequestUri": path, "RequestHeaders": {"Content-Length": "0"}}
+            after, why = desk.explain(build, flags).account()
+            if why or not after["allow"]:
+                return f"{flags} does not open POST {path}: {why or after['message']}"
+    return ""
+
+
 def wrong_advice(case, desk, account, told):
     """Follows what the message says: the request is then allowed. In a proxy's profile, and of a request that dsp cannot
     read, another step may deny it."""
@@ -229,6 +240,8 @@ def wrong_advice(case, desk, account, told):
     if told.startswith('rule "') and account["nearest_rule"] is not None:
         return "" if told.startswith(f'rule "{account["nearest_rule"]}"') and account["lacks"] else \
             f"the nearest rule is {account['nearest_rule']}, which lacks {account['lacks']}: {told}"
+    if told.startswith("buildx makes this builder"):
+        return "" if proxy else wrong_build_advice(desk, told)
     if "sudo mkdir -p" in told or "see dsp-policy(5)" in told:
         return ""
     ways = advice(told.rpartition("; ")[2])

@@ -232,7 +232,7 @@ def closed_builds(lab, report):
         return
     here = files(lab, 'closed', Dockerfile='FROM bb\nRUN true\n')
     lab.works('tag', 'bb', 'moby/buildkit:buildx-stable-1')    # there is no registry
-    for settings, flag in (('ALLOW_BUILD=0', 'ALLOW_PRIVILEGED=0'), 'ALLOW_PRIVILEGED'), (('DSP_PROFILE=hardened',), 'ALLOW_PRIVILEGED'):
+    for settings, flag in (('ALLOW_BUILD=0', 'ALLOW_PRIVILEGED=0'), 'ALLOW_BUILD'), (('DSP_PROFILE=hardened',), 'ALLOW_BUILD_OPTIONS'):
         with report.case('%s: buildx makes no builder' % ' '.join(settings)):
             lab.dsp(*settings)
             said = lab.docker('buildx', 'build', here)

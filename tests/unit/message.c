@@ -3,11 +3,16 @@
 
 #include "dsp/core/base/text.h"
 
+#define BUILDER "{'Image': 'moby/buildkit:buildx-stable-1', 'HostConfig': {'Privileged': true}}"
+
 static const char create[] = "/containers/create";
 static const char rules[] =
 	"{'rules': [{'name': 'no kills', 'who': ['*'], 'deny': ['container_kill'],"
 	"            'message': 'ask the on-call'},"
 	"           {'name': 'a', 'who': ['*'], 'allow': ['system_*']}], 'otherwise': 'deny'}";
+static const char builds[] =
+	"{'rules': [{'name': 'b', 'who': ['*'], 'allow': ['session_start', 'container_create'],"
+	"            'powers': ['create', 'build']}], 'otherwise': 'deny'}";
 static const char profile[] =
 	"{'rules': [{'name': 'b', 'who': ['*'], 'allow': ['container_delete'], 'powers': ['stop']}],"
 	" 'otherwise': 'profile'}";
@@ -65,6 +70,34 @@ static const struct row {
 		{ "POST", "/containers/a/kill", NULL, NULL, NULL },
 		"kill is closed (container_kill on \"a\"): ALLOW_KILL is 0; ALLOW_KILL=1 lifts this" },
 	{ "", rules, { "GET", "/info", NULL, NULL, NULL }, "allowed" },
+	/* buildx's builder: what the build itself needs. */
+	{ "DSP_PROFILE=hardened", NULL, { "POST", create, BUILDER, NULL, NULL },
+		"buildx makes this builder where dsp denies the build itself: build_options is "
+		"closed (session_start: a build by BuildKit): ALLOW_BUILD_OPTIONS is not set; if "
+		"you accept that, ALLOW_BUILD_OPTIONS=1 opens it" },
+	{ "DSP_PROFILE=hardened\nALLOW_BUILD_OPTIONS=1", NULL,
+		{ "POST", create, BUILDER, NULL, NULL },
+		"privileged is closed (container_create): ALLOW_PRIVILEGED is not set; "
+		"ALLOW_PRIVILEGED=1 opens it" },
+	{ "ALLOW_PRIVILEGED=0\nGRPC=0", NULL,
+		{ "POST", "/containers/create?platform=x&name=buildx_buildkit_b0",
+			"{'Image': 'own/buildkit', 'HostConfig': {'Privileged': true}}", NULL,
+			NULL },
+		"buildx makes this builder where dsp denies the build itself: grpc is in section "
+		"GRPC: GRPC is 0; ALLOW_IMAGE_EXPORT=1 ALLOW_BUILD=1 ALLOW_BUILD_OPTIONS=1 "
+		"ALLOW_TAG=1 open it" },
+	{ "ALLOW_BUILD=0", NULL,
+		{ "POST", "/containers/buildx_buildkit_default/exec", "{}", NULL, NULL },
+		"buildx makes this builder where dsp denies the build itself: build is closed "
+		"(session_start: a build by BuildKit): ALLOW_BUILD is 0; ALLOW_BUILD=1 opens it" },
+	{ "", rules, { "POST", create, BUILDER, "anna", NULL },
+		"buildx makes this builder where dsp denies the build itself: no rule of the policy "
+		"file allows session_start to cn:anna; it asks for image_export, build, "
+		"build_options, tag" },
+	{ "", builds, { "POST", create, BUILDER, NULL, NULL },
+		"buildx makes this builder where dsp denies the build itself: rule \"b\" does not "
+		"cover power image_export, power build_options, power tag (anonymous, "
+		"session_start)" },
 	/* What opens least: a power's flag before a section's or POST, a rule before a flag. */
 	{ "CONTAINERS=0", NULL, { "POST", "/containers/a/stop", NULL, NULL, NULL },
 		"container_stop on \"a\" is in section CONTAINERS: CONTAINERS is 0; ALLOW_STOP=1 "

@@ -373,6 +373,17 @@ static void write_readonly(const struct message *m, struct line *l)
 	add_way(m, l, MESSAGE_MOST / 2);
 }
 
+/* "buildx makes this builder where dsp denies the build itself: ", and the denial of that. */
+static void write_builder(const struct message *m, const struct facts *build,
+	const struct decision *d, struct line *l)
+{
+	char text[MESSAGE_MOST];
+
+	message_write(m->policy, m->subject, build, d, m->near, text);
+	line_add(l, "buildx makes this builder where dsp denies the build itself: ");
+	line_add_cut(l, span_of(text));
+}
+
 static void write_allowed(const struct message *m, struct line *l)
 {
 	(void)m;
@@ -416,10 +427,14 @@ void message_write(const struct policy *policy, const struct subject *subject,
 		[DECIDED_BY_PROFILE] = write_allowed,
 	};
 	const struct message m = { policy, subject, facts, d, near };
+	struct facts build;
+	struct decision of_build;
 	struct line l;
 
 	line_init(&l, out, MESSAGE_MOST);
-	if (near->rule)
+	if (d->verdict != VERDICT_ALLOW && way_of_build(policy, subject, facts, &build, &of_build))
+		write_builder(&m, &build, &of_build, &l);
+	else if (near->rule)
 		write_nearest(&m, &l);
 	else
 		writers[d->by](&m, &l);

@@ -122,8 +122,14 @@ void nearest_rule_find(const struct policy *policy, const struct subject *subjec
 {
 	const struct rules *rules = policy->file_rules;
 	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
+	struct facts build;
+	struct decision of_build;
 	struct search s;
 
+	if (way_of_build(policy, subject, facts, &build, &of_build)) {
+		nearest_rule_find(policy, subject, &build, &of_build, ret);
+		return;
+	}
 	*ret = (struct nearest_rule){ .rule = NULL };
 	if (!rules || !can_change(d) || facts->reading != READING_EXACT)
 		return;

@@ -11,6 +11,59 @@ struct denial {
 	struct powerset powers; /* that it asks for, once no source is missing */
 };
 
+/* --- buildx's builder --------------------------------------------------------------------------*/
+
+static bool is_builder(const struct facts *facts)
+{
+	struct span query = facts->target.query;
+
+	if (!facts->route)
+		return false;
+	if (facts->route->operation == OP_CONTAINER_EXEC_CREATE ||
+		facts->route->operation == OP_CONTAINER_ARCHIVE_PUT)
+		return span_starts(facts->name, SPAN("buildx_buildkit_"));
+	if (facts->route->operation != OP_CONTAINER_CREATE ||
+		!powerset_has(&facts->powers, POWER_PRIVILEGED))
+		return false;
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		const struct attribute *d = &facts->attributes.items[i];
+
+		if (d->kind == ATTRIBUTE_IMAGE &&
+			(span_starts(d->text, SPAN("docker.io/moby/buildkit:")) ||
+				span_starts(d->text, SPAN("docker.io/moby/buildkit@"))))
+			return true;
+	}
+	while (query.n > 0) {
+		struct span pair = span_cut(&query, '&');
+
+		if (span_starts(pair, SPAN("name=buildx_buildkit_")))
+			return true;
+	}
+	return false;
+}
+
+bool way_of_build(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, struct facts *build, struct decision *d)
+{
+	size_t count;
+	const struct route *route = route_rows(&count);
+
+	if (facts->reading != READING_EXACT || !is_builder(facts))
+		return false;
+	for (; count > 0; count--, route++) {
+		if (route->operation != OP_GRPC && route->operation != OP_SESSION_START)
+			continue;
+		*build = (struct facts){ .route = route,
+			.powers = route_powers(route),
+			.plain_name = true,
+			.reading = READING_EXACT };
+		*d = decide(policy, subject, build);
+		if (d->verdict != VERDICT_ALLOW || d->monitored)
+			return true;
+	}
+	return false;
+}
+
 /* --- a mount source that is missing ------------------------------------------------------------*/
 
 const struct attribute *way_missing_source(const struct facts *facts)

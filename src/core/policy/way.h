@@ -14,6 +14,15 @@
 void way_add(const struct policy *policy, const struct subject *subject, const struct facts *facts,
 	const struct decision *d, struct line *l, size_t room);
 
+/*
+ * Whether a denied request is one for buildx's builder. buildx (docker 23 and later) makes that
+ * privileged container where dockerd refuses a build by BuildKit, and does not print the refusal
+ * (buildx driver/docker-container). If so and dsp denies such a build too, sets the facts of that
+ * build, which own nothing, and the decision about it.
+ */
+bool way_of_build(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, struct facts *build, struct decision *d);
+
 /* The mount source at which nothing is, so that Docker's socket could come there; or NULL. */
 const struct attribute *way_missing_source(const struct facts *facts);
 
