@@ -175,6 +175,10 @@ def command_line(w, report):
         text = w.lab.inside('/run/lab/dsp doctor').text
         states = re.findall(r'^(FAULT|unknown|note|ok) ', text, re.M)
         check(states == sorted(states, key=('FAULT', 'unknown', 'note', 'ok').index), 'not the worst first: ' + text)
+    with report.case('no dockerd runs: health and status say what doctor says'):
+        for words, wanted in ('health', 1), ('status --asked', 3):
+            said = w.lab.inside('/run/lab/dsp ' + words)
+            check(said.status == wanted and 'no dockerd runs' in said.text, said.text)
     with report.case('flag alone, and a SIGHUP: dropped'):
         w.chain(None)
         w.lab.start_dockerd('--authorization-plugin', 'dsp')

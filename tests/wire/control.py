@@ -39,6 +39,13 @@ def states():
                          "mode        enforce\n", "rules       1\n"):
                 holds(word in text, f"{word!r} is not in {text!r}")
             holds("MONITOR" not in text, text)
+            with server.connect() as peer:
+                peer.ask({"RequestMethod": "GET", "RequestUri": "/info"})
+                peer.ask({"RequestMethod": "POST", "RequestUri": "/containers/a/kill"})
+            status, text, _ = dsp("status", "--socket", server.socket)
+            for word in ("flags       DSP_PROFILE=hardened (policy file)\n", "asked       unknown: ",
+                         "requests    1 allowed (0 only by monitor mode), 1 denied\n", "last asked  20", "started     20"):
+                holds(word in text, f"{word!r} is not in {text!r}")
             status, text, _ = dsp("status", "--json", env={"DSP_SOCKET": server.socket})
             same(status, 0, "status")
             same({k: json.loads(text)[k] for k in ("generation", "mode", "rules", "broken")},
@@ -113,6 +120,9 @@ def broken():
             status, text, _ = dsp("status", "--socket", server.socket)
             same(status, 1, "status")
             holds("BROKEN SETTINGS: dsp denies every request" in text, text)
+            status, _, err = dsp("reload", "--socket", server.socket)
+            same(status, 1, "a reload that mends nothing")
+            holds("ALLOW_EXEC=maybe" in err and err.endswith("; dsp still denies every request\n"), err)
 
 
 def probes():
@@ -210,13 +220,16 @@ def strange_settings():
     """Settings in force that no dspd reports: no command answers by them, and each says so in one line."""
     good = {"version": "0.1.0", "pid": 1, "generation": 1, "since": 1, "managed": False, "broken": "", "socket": b64(b"/x"),
             "environment": [], "env_file": b64(b"/e"), "env_text": b64(b"ALLOW_EXEC=1\n"), "policy_file": None,
-            "policy_text": None, "data_root": ""}
-    same(ask_strange(good)[0], 0, "as a dspd reports them")
+            "policy_text": None, "data_root": "", "dockerd": None}
+    facts = {"known": True, "default_runtime": b64(b"runc"), "seccomp": "", "version": b64(b"29.0")}
+    for dockerd in (None, facts):
+        same(ask_strange({**good, "dockerd": dockerd})[0], 0, "as a dspd reports them")
     for change in ({"broken": None}, {"broken": 1}, {"broken": "="}, {"socket": b64(b"/a\0b")}, {"socket": None},
                    {"environment": {}}, {"environment": [1]}, {"environment": [b64(b"A=1\0")]},
                    {"environment": [b64(b"A=1")] * 1025}, {"since": "1"}, {"since": -1}, {"since": 1 << 60},
                    {"env_file": None}, {"env_file": []}, {"env_text": "ALLOW"}, {"env_text": 7}, {"data_root": None},
-                   {"policy_text": b64(b"{}")}, {"version": None}, {"version": ""}):
+                   {"policy_text": b64(b"{}")}, {"version": None}, {"version": ""},
+                   {"dockerd": 1}, {"dockerd": {"known": True}}, {"dockerd": {**facts, "seccomp": b64(b"x" * 5000)}}):
         status, out, err = ask_strange({**good, **change})
         same((status, out), (2, ""), f"{change}: {err}")
         holds(err.count("\n") == 1 and err[:-1].isprintable() and "cannot read the settings" in err, err)
