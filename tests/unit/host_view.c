@@ -264,6 +264,130 @@ static int changes_are_seen(void)
 	return 0;
 }
 
+/* --- one change each ---------------------------------------------------------------------------*/
+
+/* What is there before, what changes, and which source shows it. An argument may be NULL. */
+static const struct scenario {
+	const char *name;
+	const char *bound[2]; /* the first is mounted on the second, before */
+	const char *from;     /* renamed to, or made a link to, or mounted on to */
+	const char *to;
+	enum { RENAMES, LINKS, BINDS, UNMOUNTS } does;
+	const char *source;
+	bool all_mounts;
+} scenarios[] = {
+	{ "a socket's directory is mounted below", { NULL, NULL }, "/run/docker", W "/a/c", BINDS,
+		W "/a", false },
+	{ "and unmounted", { "/run/docker", W "/a/c" }, W "/a/c", NULL, UNMOUNTS, W "/a", false },
+	{ "a directory above such a mount is renamed", { "/run/docker", W "/a/c/d" }, W "/a/c",
+		W "/b/c", RENAMES, W "/b", false },
+	{ "a directory that is mounted for plugins is renamed", { W "/x", "/run/docker" }, W "/x",
+		W "/b/x", RENAMES, W "/b", false },
+	{ "what a source is mounted from is renamed", { W "/a", W "/m" }, W "/a", W "/b/a", RENAMES,
+		W "/m", false },
+	{ "where a source is mounted is renamed", { W "/b", W "/a/c" }, W "/a", W "/y", RENAMES,
+		W "/y/c", false },
+	{ "a mount comes below a source by a rename", { W "/m", W "/a/c/d" }, W "/a/c", W "/b/c",
+		RENAMES, W "/b", true },
+	{ "dsp's directory becomes a link", { NULL, NULL }, W "/own", W "/b", LINKS, W "/b",
+		false },
+	{ "a link to dsp's directory leads elsewhere", { NULL, W "/own" }, W "/own", W "/b", LINKS,
+		W "/b", false },
+	{ "a socket moves", { NULL, NULL }, "/run/docker.sock", W "/b/docker.sock", RENAMES,
+		"/run/docker.sock", false },
+	{ "Docker's directory goes", { NULL, NULL }, "/run/docker", W "/b/old", RENAMES,
+		"/run/docker", false },
+	{ "dsp's directory comes back by another name", { NULL, NULL }, W "/own", W "/b/own",
+		RENAMES, W "/b/own", false },
+};
+
+static void set_scene(const struct scenario *s)
+{
+	while (umount2("/run", MNT_DETACH) == 0)
+		;
+	(void)mount("dsp", "/run", "tmpfs", 0, NULL);
+	make_world();
+	(void)mkdir(W "/x", 0700);
+	(void)mkdir(W "/x/plugins", 0700);
+	if (s->bound[0])
+		(void)mount(s->bound[0], s->bound[1], NULL, MS_BIND, NULL);
+	else if (s->bound[1])
+		(void)(rename(s->bound[1], W "/was") || symlink(W "/a", s->bound[1]));
+}
+
+static int do_change(const struct scenario *s)
+{
+	switch (s->does) {
+	case RENAMES:
+		return rename(s->from, s->to);
+	case LINKS:
+		if (unlink(s->from) != 0 && rename(s->from, W "/away") != 0)
+			return -1;
+		return symlink(s->to, s->from);
+	case BINDS:
+		return mount(s->from, s->to, NULL, MS_BIND, NULL);
+	case UNMOUNTS:
+		break;
+	}
+	return umount2(s->from, MNT_DETACH);
+}
+
+/* Whether the answers by the kept view and without one are the same; text: the one that is right. */
+static bool same_answer(struct host_view **view, const struct host_tables *tables,
+	const struct scenario *s, char text[700])
+{
+	struct mount_lookup *l[2];
+	char texts[2][700];
+	struct err e;
+
+	for (size_t i = 0; i < 2; i++) {
+		l[i] = mount_lookup_new(SPAN(W "/own"), 0);
+		assert_non_null(l[i]);
+		assert_int_equal(mount_lookup_add(l[i], span_of(s->source), &e), 0);
+		if (s->all_mounts)
+			mount_lookup_set_all_mounts(l[i]);
+		if (i == 0)
+			mount_lookup_end(
+				l[i], mount_lookup_inspect(l[i], tables, view, NULL, NULL));
+		else
+			mount_lookup_run(l[i]);
+		assert_non_null(mount_lookup_find(l[i], span_of(s->source)));
+		(void)snprintf(texts[i], sizeof(texts[i]), "%s",
+			describe(mount_lookup_find(l[i], span_of(s->source)), s->all_mounts));
+		mount_lookup_release(l[i]);
+	}
+	memcpy(text, texts[1], sizeof(texts[1]));
+	return strcmp(texts[0], texts[1]) == 0;
+}
+
+static int each_change_is_seen(void)
+{
+	struct host_view *view = NULL;
+	struct host_tables tables = { .known = LISTENING_KNOWN };
+
+	MUST(has_mounts());
+	tables.mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+		const struct scenario *s = &scenarios[i];
+		char before[700];
+		char after[700];
+
+		set_scene(s);
+		/* The second one keeps the view. */
+		MUST(same_answer(&view, &tables, s, before));
+		MUST(same_answer(&view, &tables, s, before));
+		if (do_change(s) != 0)
+			fail_msg("%s: %s", s->name, strerror(errno));
+		if (!same_answer(&view, &tables, s, after))
+			fail_msg("%s: it is not seen", s->name);
+		/* A scenario that changes no answer would show nothing. */
+		if (strcmp(before, after) == 0)
+			fail_msg("%s: it changes nothing: %s", s->name, after);
+	}
+	host_view_free(view);
+	return 0;
+}
+
 /* Without a change the view is kept: that is what it is for. */
 static int nothing_is_read_twice(void)
 {
@@ -300,6 +424,12 @@ static void changes(void **unused)
 {
 	(void)unused;
 	in_own_mounts(changes_are_seen);
+}
+
+static void each(void **unused)
+{
+	(void)unused;
+	in_own_mounts(each_change_is_seen);
 }
 
 static void kept(void **unused)
@@ -392,6 +522,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kept),
+		cmocka_unit_test(each),
 		cmocka_unit_test(changes),
 		cmocka_unit_test(restarted),
 	};
