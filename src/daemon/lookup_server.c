@@ -29,8 +29,15 @@ enum {
 
 /* --- one look-up -------------------------------------------------------------------------------*/
 
-static int reply(int fd, enum lookup_reply_kind kind, size_t number, const struct mount_info *found,
-	struct span path)
+/* Where replies go; one may wait here for the next, which follows at once. */
+struct answer {
+	int fd;
+	size_t count;
+	struct lookup_reply replies[2];
+};
+
+static void add_reply(struct answer *a, enum lookup_reply_kind kind, size_t number,
+	const struct mount_info *found, struct span path)
 {
 	struct lookup_reply r = { .kind = kind, .number = (uint32_t)number };
 
@@ -53,20 +60,39 @@ static int reply(int fd, enum lookup_reply_kind kind, size_t number, const struc
 			(found->maybe_socket ? LOOKUP_FLAG_MAYBE_SOCKET : 0U) |
 			(found->holds_mounts ? LOOKUP_FLAG_HOLDS_MOUNTS : 0U);
 	text_copy(path, r.path, sizeof(r.path));
-	return file_write_all(fd, (const char *)&r, sizeof(r));
+	a->replies[a->count++] = r;
 }
 
+static int send_replies(struct answer *a)
+{
+	size_t n = a->count * sizeof(a->replies[0]);
+
+	a->count = 0;
+	return file_write_all(a->fd, (const char *)a->replies, n);
+}
+
+static int reply(int fd, enum lookup_reply_kind kind, size_t number)
+{
+	struct answer a = { .fd = fd };
+
+	add_reply(&a, kind, number, NULL, (struct span){ NULL, 0 });
+	return send_replies(&a);
+}
+
+/* What was found waits for the next step: it begins at once, or the look-up ends. */
 static int report(void *ctx, const struct lookup_step *step)
 {
-	const int *fd = ctx;
+	struct answer *a = ctx;
 	/* A part of a mount point would be another one. */
 	struct span none = { NULL, 0 };
 
-	if (step->found)
-		return reply(
-			*fd, LOOKUP_FOUND, step->index, step->found, span_of(step->found->path));
-	return reply(*fd, LOOKUP_SOURCE, step->index, NULL,
+	if (step->found) {
+		add_reply(a, LOOKUP_FOUND, step->index, step->found, span_of(step->found->path));
+		return 0;
+	}
+	add_reply(a, LOOKUP_SOURCE, step->index, NULL,
 		step->mount.n < sizeof(step->found->path) ? step->mount : none);
+	return send_replies(a);
 }
 
 static bool read_bytes(int fd, void *to, size_t n)
@@ -118,7 +144,7 @@ static void serve_request(int fd, struct host_tables *tables, struct host_view *
 	struct mount_lookup *l;
 	struct span text;
 	AUTO_MEM char *room = NULL;
-	struct span none = { NULL, 0 };
+	struct answer a = { .fd = fd };
 	int code;
 
 	if (!read_bytes(fd, &r, sizeof(r)) || r.dir > LOOKUP_REQUEST_MOST ||
@@ -129,9 +155,10 @@ static void serve_request(int fd, struct host_tables *tables, struct host_view *
 	if (!room || !read_bytes(fd, room, text.n))
 		_exit(EXIT_FAILURE);
 	l = parse_request(&r, text, tables);
-	code = l ? mount_lookup_inspect(l, tables, host, report, &fd) : EPROTO;
+	code = l ? mount_lookup_inspect(l, tables, host, report, &a) : EPROTO;
 	mount_lookup_release(l);
-	if (reply(fd, LOOKUP_ENDED, (size_t)code, NULL, none) != 0 || code != 0)
+	add_reply(&a, LOOKUP_ENDED, (size_t)code, NULL, (struct span){ NULL, 0 });
+	if (send_replies(&a) != 0 || code != 0)
 		_exit(EXIT_FAILURE);
 }
 
@@ -147,10 +174,9 @@ static _Noreturn void serve(int fd, int mounts, unsigned number)
 	const struct rlimit most = { RETIRES_S + DEADLINE_S, RETIRES_S + DEADLINE_S };
 	struct host_tables tables = { .mounts = mounts };
 	struct host_view *host = NULL;
-	struct span none = { NULL, 0 };
 	struct timespec used = { .tv_sec = 0 };
 
-	if (setrlimit(RLIMIT_CPU, &most) != 0 || reply(fd, LOOKUP_BEGUN, number, NULL, none) != 0)
+	if (setrlimit(RLIMIT_CPU, &most) != 0 || reply(fd, LOOKUP_BEGUN, number) != 0)
 		_exit(EXIT_FAILURE);
 	while (used.tv_sec < RETIRES_S) {
 		serve_request(fd, &tables, &host);

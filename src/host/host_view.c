@@ -55,6 +55,7 @@ struct host_view {
 	int error;                 /* the first one of a look-up; 0: none */
 	bool sockets_unknown;      /* the sockets on which dockerd listens are unknown */
 	struct host_object object; /* the one found last */
+	struct mount *at;          /* of a source: its mount; NULL: not known */
 	struct host_object other;  /* for the proofs of a mount's texts */
 	char place[MOUNT_PLACE_ROOM];
 
@@ -155,10 +156,10 @@ static int directory_of(struct host_view *h, mode_t mode, size_t *steps)
 	return fd;
 }
 
-/* Closes fd, and opens the next directory up; -1: there is none. */
-static int parent_of(struct host_view *h, int fd)
+/* Closes fd, and opens a directory above it, such as ".."; -1: there is none. */
+static int move_up(struct host_view *h, int fd, const char *path)
 {
-	int up = path_open_at(fd, "..", O_PATH | O_CLOEXEC);
+	int up = path_open_at(fd, path, O_PATH | O_CLOEXEC);
 
 	if (up < 0)
 		record_error(h, errno);
@@ -173,7 +174,8 @@ static void record_place(struct host_view *h, struct object_set *k)
 	struct mount_place place;
 
 	if (k->place_count == PLACES_MOST ||
-		!mount_table_place(&h->mounts, h->object.fd, h->object.path, h->place, &place))
+		!mount_table_place(mount_table_of(&h->mounts, h->object.fd, h->object.path),
+			h->object.path, h->place, &place))
 		return;
 	place.path.s = mem_copy(place.path.s, place.path.n);
 	if (place.path.s)
@@ -238,7 +240,7 @@ static void record_socket(struct host_view *h, const char *path)
 	for (; fd >= 0 && steps > 0; steps--) {
 		if (identify(h, fd, &id, &mode))
 			record_identity(h, &h->sockets, &id);
-		fd = parent_of(h, fd);
+		fd = move_up(h, fd, "..");
 	}
 }
 
@@ -418,19 +420,41 @@ void host_view_free(struct host_view *h)
 
 /* --- a source ----------------------------------------------------------------------------------*/
 
-/* Enters what the directories from the object up to the root are. */
+static void inspect_directory(
+	const struct host_view *h, const struct identity *id, struct mount_info *ret)
+{
+	ret->dsp_file = ret->dsp_file || identities_has(&h->own.ids, id);
+	ret->socket = ret->socket || identities_has(&h->containerd.ids, id);
+}
+
+/*
+ * Enters what the directories from the object up to the root are; the kernel goes up from an open
+ * one, whatever the names are by then.
+ */
 static void inspect_above(struct host_view *h, mode_t mode, struct mount_info *ret)
 {
+	enum { LEVELS = 8 };
+	static const char up[] = "../../../../../../../..";
+	char path[sizeof(up)];
 	struct identity id;
+	struct stat st;
 	size_t steps;
 	AUTO_FD int fd = directory_of(h, mode, &steps);
 
-	for (; fd >= 0 && steps > 0; steps--) {
-		if (identify(h, fd, &id, &mode)) {
-			ret->dsp_file = ret->dsp_file || identities_has(&h->own.ids, &id);
-			ret->socket = ret->socket || identities_has(&h->containerd.ids, &id);
+	if (fd >= 0 && steps > 0 && identify(h, fd, &id, &mode))
+		inspect_directory(h, &id, ret);
+	for (size_t level = 1; fd >= 0 && steps > 1; steps--, level++) {
+		text_copy((struct span){ up, level * 3 - 1 }, path, sizeof(path));
+		if (fstatat(fd, path, &st, AT_NO_AUTOMOUNT) != 0) {
+			record_error(h, errno);
+			return;
 		}
-		fd = parent_of(h, fd);
+		id = (struct identity){ st.st_dev, st.st_ino, st.st_rdev };
+		inspect_directory(h, &id, ret);
+		if (level < LEVELS)
+			continue;
+		level = 0;
+		fd = move_up(h, fd, path);
 	}
 }
 
@@ -438,7 +462,7 @@ static void inspect_place(struct host_view *h, struct mount_info *ret)
 {
 	struct mount_place at;
 
-	if (!mount_table_place(&h->mounts, h->object.fd, h->object.path, h->place, &at))
+	if (!mount_table_place(h->at, h->object.path, h->place, &at))
 		return;
 	mount_place_write(&at, ret->place, sizeof(ret->place));
 	for (size_t i = 0; i < h->own.place_count; i++)
@@ -490,28 +514,36 @@ static bool is_missing(const struct host_object *o)
  */
 static bool is_proven(struct host_view *h)
 {
-	struct mount *at;
+	bool proven;
 
 	if (h->renewed == 0 || h->object.fd < 0)
 		return true;
-	at = mount_table_of(&h->mounts, h->object.fd, h->object.path);
-	if (!at)
+	if (!h->at)
 		return false;
-	if (at->proven != h->renewed && !mount_proof_texts(&h->mounts, at, NULL, &h->other))
-		return false;
+	if (h->at->proven == h->renewed)
+		return true;
+	proven = mount_proof_texts(&h->mounts, h->at, NULL, &h->other);
 	host_object_close(&h->other);
-	at->proven = h->renewed;
-	return true;
+	h->at->proven = proven ? h->renewed : 0;
+	return proven;
+}
+
+static void find_with_mount(struct host_view *h, const char *path)
+{
+	struct host_object *o = &h->object;
+
+	host_object_find(o, path);
+	h->at = o->fd >= 0 ? mount_table_of(&h->mounts, o->fd, o->path) : NULL;
 }
 
 /* Finds path, with a view of the host that is right for it. -1 and errno: the host is not known. */
 static int find_source(struct host_view *h, const char *path)
 {
-	host_object_find(&h->object, path);
+	find_with_mount(h, path);
 	if (!is_proven(h)) {
 		if (read_again(h) != 0)
 			return -1;
-		host_object_find(&h->object, path);
+		find_with_mount(h, path);
 	}
 	record_error(h, h->object.error);
 	return 0;
@@ -524,7 +556,7 @@ int host_view_inspect(struct host_view *h, const char *path, struct mount_info *
 
 	if (find_source(h, path) != 0)
 		return -1;
-	process = o->fd >= 0 && mount_table_is_process(&h->mounts, o->fd, o->path);
+	process = mount_is_process(h->at, o->path);
 	*ret = (struct mount_info){
 		.visible = o->plain && !process,
 		.socket = path_holds_socket(o->path) ||

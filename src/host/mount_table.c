@@ -198,10 +198,9 @@ struct mount *mount_table_of(struct mount_table *m, int fd, struct span path)
 	return best;
 }
 
-bool mount_table_place(struct mount_table *m, int fd, struct span path, char room[MOUNT_PLACE_ROOM],
-	struct mount_place *ret)
+bool mount_table_place(
+	struct mount *at, struct span path, char room[MOUNT_PLACE_ROOM], struct mount_place *ret)
 {
-	struct mount *at = mount_table_of(m, fd, path);
 	size_t n;
 
 	if (!at || !path_within(path, at->point))
@@ -290,10 +289,8 @@ bool mount_table_holds(const struct mount_table *m, struct span path)
 	return m->count == 0 || (i < m->count && path_within(m->by_path[i]->point, path));
 }
 
-bool mount_table_is_process(struct mount_table *m, int fd, struct span path)
+bool mount_is_process(const struct mount *at, struct span path)
 {
-	const struct mount *at = mount_table_of(m, fd, path);
-
 	if (!at || !at->process || !path_within(path, at->point))
 		return false;
 	path = span_after(path, at->point.n > 1 ? at->point.n : 0);

@@ -61,9 +61,9 @@ const struct mount *mount_table_find(const struct mount_table *m, uint64_t id);
 
 void mount_table_free(struct mount_table *m);
 
-/* The place of path, which is fd's real path or below it; ret->path points into room. */
-bool mount_table_place(struct mount_table *m, int fd, struct span path, char room[MOUNT_PLACE_ROOM],
-	struct mount_place *ret);
+/* The place of path, on a mount; ret->path points into room. at: NULL is fine, and false. */
+bool mount_table_place(
+	struct mount *at, struct span path, char room[MOUNT_PLACE_ROOM], struct mount_place *ret);
 
 /* The mount of fd, whose real path is path; NULL: none. */
 struct mount *mount_table_of(struct mount_table *m, int fd, struct span path);
@@ -82,8 +82,8 @@ bool mount_table_shows_marked(const struct mount_table *m, struct span path);
 /* Whether something is mounted below path, or that is not known. */
 bool mount_table_holds(const struct mount_table *m, struct span path);
 
-/* Whether fd is a process's directory in a procfs, or below one; path is fd's real path. */
-bool mount_table_is_process(struct mount_table *m, int fd, struct span path);
+/* Whether path, on a mount, is a process's directory in a procfs, or below one. at may be NULL. */
+bool mount_is_process(const struct mount *at, struct span path);
 
 /* The mount point at or above path, by its text; empty: the root, or none. */
 struct span mount_table_point(const struct mount_table *m, struct span path);

@@ -72,6 +72,8 @@ WRAP(int, __open_2, -1, (const char *path, int flags), (path, flags))
 WRAP(int, __openat_2, -1, (int dir, const char *path, int flags), (dir, path, flags))
 WRAP(int, fstat, -1, (int fd, struct stat *st), (fd, st))
 WRAP(int, stat, -1, (const char *path, struct stat *st), (path, st))
+WRAP(int, fstatat, -1, (int dir, const char *path, struct stat *st, int flags),
+	(dir, path, st, flags))
 WRAP(int, fstatfs, -1, (int fd, struct statfs *fs), (fd, fs))
 WRAP(int, statx, -1, (int fd, const char *path, int flags, unsigned mask, struct statx *st),
 	(fd, path, flags, mask, st))

@@ -332,7 +332,7 @@ static int do_change(const struct scenario *s)
 	return umount2(s->from, MNT_DETACH);
 }
 
-/* Whether the answers by the kept view and without one are the same; text: the one that is right. */
+/* Whether the kept view and a new one give the same answer; text: the one that is right. */
 static bool same_answer(struct host_view **view, const struct host_tables *tables,
 	const struct scenario *s, char text[700])
 {
