@@ -51,10 +51,11 @@ static json_t *dockerd_or_null(const struct known_dockerd *k)
 
 	if (!known && !(k && k->state == DOCKERD_FAILED))
 		return json_null();
-	return json_pack("{s:b, s:o, s:o, s:o}", "known", known, "default_runtime",
+	return json_pack("{s:b, s:o, s:o, s:o, s:o}", "known", known, "default_runtime",
 		base64(span_of(known ? k->facts.default_runtime : "")), "seccomp",
 		base64(span_of(known ? k->facts.seccomp : "")), "version",
-		base64(span_of(known ? k->facts.version : "")));
+		base64(span_of(known ? k->facts.version : "")), "api_version",
+		base64(span_of(known ? k->facts.api_version : "")));
 }
 
 char *settings_reply_write(const struct snapshot *s, const struct known_dockerd *dockerd)

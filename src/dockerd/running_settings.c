@@ -90,7 +90,9 @@ static bool decode_dockerd(struct running_settings *r, const json_t *o)
 	return decode_fact(r, json_object_get(o, "default_runtime"), d->default_runtime,
 		       sizeof(d->default_runtime)) &&
 		decode_fact(r, json_object_get(o, "seccomp"), d->seccomp, sizeof(d->seccomp)) &&
-		decode_fact(r, json_object_get(o, "version"), d->version, sizeof(d->version));
+		decode_fact(r, json_object_get(o, "version"), d->version, sizeof(d->version)) &&
+		decode_fact(r, json_object_get(o, "api_version"), d->api_version,
+			sizeof(d->api_version));
 }
 
 /* False: the answer has not this form. */

@@ -12,8 +12,8 @@
 #include "dsp/protocol/envelope.h"
 
 enum {
-	KEPT_MOST = 1 << 20,  /* bytes of a body: dockerd shows a plugin no longer one */
-	REQUESTS_MOST = 1000, /* that differ */
+	KEPT_MOST = ENVELOPE_BODY_MOST, /* bytes of a body: dockerd shows a plugin no longer one */
+	REQUESTS_MOST = 1000,           /* that differ */
 	HEADER_ROOM = 1024,
 	POOL_BYTES = 128 << 10, /* of a connection: for a request's head */
 };
@@ -191,7 +191,8 @@ static int decide_exchange(struct recorder *r, struct MHD_Connection *c, const c
 	int rc = -1;
 
 	read_headers(c, &h);
-	shown = simulate_shows_body(x->target, (const char *const *)h.items, x->sent);
+	shown = simulate_shows_body(
+		r->policy->daemon, x->target, (const char *const *)h.items, x->sent);
 	question = envelope_request(span_of(method), span_of(x->target), (struct span){ NULL, 0 },
 		(const char *const *)h.items, shown ? &body : NULL);
 	free_headers(&h);
@@ -306,7 +307,6 @@ static const struct {
 	const char *name;
 	const char *value;
 } common[] = {
-	{ "Api-Version", STAND_IN_API },
 	{ "Ostype", "linux" },
 	{ "Server", "dsp explain (linux)" },
 	{ "Docker-Experimental", "false" },
@@ -351,6 +351,7 @@ static enum MHD_Result send_answer(
 
 	if (!made)
 		return MHD_NO;
+	(void)MHD_add_response_header(made, "Api-Version", r->stand_in.api);
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
 		(void)MHD_add_response_header(made, common[i].name, common[i].value);
 	rc = MHD_queue_response(c, a->status, made);
@@ -393,7 +394,7 @@ int recorder_begin(struct recorder *r, int listener, const struct policy *policy
 	struct err *e)
 {
 	*r = (struct recorder){ .policy = policy, .as = as, .requests = json_array() };
-	if (stand_in_init(&r->stand_in, e) != 0)
+	if (stand_in_init(&r->stand_in, policy->daemon, e) != 0)
 		return -1;
 	r->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME, 0,
 		NULL, NULL, on_request, r, MHD_OPTION_LISTEN_SOCKET, listener,

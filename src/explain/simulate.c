@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "dsp/core/base/mem.h"
+#include "dsp/core/facts/versions.h"
 #include "dsp/protocol/envelope.h"
 
 /* The value of the first header of a name, the one that dockerd uses; NULL: there is none. */
@@ -30,13 +31,16 @@ static bool is_json(const char *type)
 	return type[n] == '\0' || (type[n] == ';' && strchr(type + n, '=') != NULL);
 }
 
-bool simulate_shows_body(const char *target, const char *const *headers, size_t n)
+bool simulate_shows_body(
+	const struct daemon_facts *d, const char *target, const char *const *headers, size_t n)
 {
-	enum { SHOWN_BELOW = 1 << 20 };
+	long version = d && d->known ? version_number(d->version) : 0;
+	bool hides = version == 0 || version_has(VERSION_HIDDEN_BODIES, version);
+	size_t most = hides ? ((size_t)1 << 20) - 1 : (size_t)ENVELOPE_BODY_MOST;
 	struct span path = { target, strcspn(target, "?#") };
 
 	/* Some versions look at the end of the path, some at that of the target. */
-	return n > 0 && n < SHOWN_BELOW && !span_ends(path, SPAN("/auth")) &&
+	return n > 0 && n <= most && !span_ends(path, SPAN("/auth")) &&
 		!span_ends(span_of(target), SPAN("/auth")) &&
 		is_json(header_value(headers, "Content-Type"));
 }

@@ -8,7 +8,9 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
-#define ENGINE "29.7.2"
+/* The newest (moby daemon/config: MaxAPIVersion). */
+#define NEWEST_API "1.56"
+#define NEWEST "29.7.2"
 #define NOT_SENT "dsp explain: recorded, not sent to Docker"
 #define IMAGE_ID "sha256:d500000000000000000000000000000000000000000000000000000000000000"
 #define TIME "2020-01-01T00:00:00Z"
@@ -286,27 +288,25 @@ static json_t *version(struct stand_in *s, const struct facts *facts, json_t *bo
 {
 	struct utsname u;
 
-	(void)s;
 	(void)facts;
 	(void)body;
 	return json_pack("{s:{s:s}, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Platform",
-		"Name", "dsp explain", "Version", ENGINE, "ApiVersion", STAND_IN_API,
-		"MinAPIVersion", "1.24", "GitCommit", "", "GoVersion", "", "Os", "linux", "Arch",
-		architecture(&u), "KernelVersion", u.release, "BuildTime", TIME);
+		"Name", "dsp explain", "Version", s->version, "ApiVersion", s->api, "MinAPIVersion",
+		"1.24", "GitCommit", "", "GoVersion", "", "Os", "linux", "Arch", architecture(&u),
+		"KernelVersion", u.release, "BuildTime", TIME);
 }
 
 static json_t *info(struct stand_in *s, const struct facts *facts, json_t *body)
 {
 	struct utsname u;
 
-	(void)s;
 	(void)facts;
 	(void)body;
 	(void)architecture(&u);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:{s:s}, "
 		"s:{s:{s:s}}, s:s, s:[s], s:[], s:[], s:{s:[], s:[], s:[]}, s:{s:{}}}",
-		"ID", "dsp-explain", "Name", "dsp-explain", "ServerVersion", ENGINE, "OSType",
+		"ID", "dsp-explain", "Name", "dsp-explain", "ServerVersion", s->version, "OSType",
 		"linux", "OperatingSystem", "dsp explain", "Architecture", u.machine,
 		"KernelVersion", u.release, "Driver", "overlay2", "CgroupDriver", "systemd",
 		"CgroupVersion", "2", "DockerRootDir", "/var/lib/docker", "NCPU", 1, "MemTotal",
@@ -433,9 +433,12 @@ static const struct row {
 	{ .operation = "plugin_list", 200, "[]" },
 };
 
-int stand_in_init(struct stand_in *s, struct err *e)
+int stand_in_init(struct stand_in *s, const struct daemon_facts *d, struct err *e)
 {
-	*s = (struct stand_in){ json_object(), json_object(), json_object(), json_array(), 0 };
+	bool known = d && d->known && d->api_version[0] && d->version[0];
+
+	*s = (struct stand_in){ json_object(), json_object(), json_object(), json_array(), 0,
+		known ? d->api_version : NEWEST_API, known ? d->version : NEWEST };
 	return s->containers && s->networks && s->volumes && s->events
 		? 0
 		: FAIL(e, ENOMEM, "the stand-in");

@@ -11,12 +11,6 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/facts/facts.h"
 
-/*
- * The newest API that clients know (moby daemon/config: MaxAPIVersion of 29.7): a client takes its
- * own newest version, or what DOCKER_API_VERSION says.
- */
-#define STAND_IN_API "1.56"
-
 /* What the client made: objects by their id. */
 struct stand_in {
 	json_t *containers;
@@ -24,6 +18,8 @@ struct stand_in {
 	json_t *volumes;
 	json_t *events; /* what GET /events sends, in its order */
 	unsigned made;
+	const char *api; /* the version of the API, and dockerd's: borrowed */
+	const char *version;
 };
 
 struct stand_in_answer {
@@ -34,8 +30,12 @@ struct stand_in_answer {
 	bool last;    /* it would wait for an answer that dsp cannot give, or take another way */
 };
 
-/* -1 and e: no memory. Call stand_in_free in any case. */
-MUST_USE int stand_in_init(struct stand_in *s, struct err *e);
+/*
+ * d: of the dockerd whose place it takes, which must outlive s; NULL: not known, and then it is the
+ * newest, so that a client takes its own newest API, or what DOCKER_API_VERSION says. -1 and e: no
+ * memory. Call stand_in_free in any case.
+ */
+MUST_USE int stand_in_init(struct stand_in *s, const struct daemon_facts *d, struct err *e);
 void stand_in_free(struct stand_in *s);
 
 /*

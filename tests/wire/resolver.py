@@ -150,6 +150,17 @@ def explain_knows_what_dspd_knows():
         same(explained("runsc"), "deny", "explain, where dsp-resolve fails")
 
 
+def explain_acts_as_this_dockerd():
+    """A client gets the version of the dockerd that dspd knows, and takes its API."""
+    with resolved(version={**VERSION, "version": "24.0.7", "api_version": "1.43"}) as (server, _):
+        words = [DSP, "explain", "--socket", server.path, "--", "/usr/bin/docker", "version", "--format",
+                 "{{.Server.Version}} {{.Server.APIVersion}}"]
+        holds("29.7.2 1.56" in subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True).stdout, "before dspd has asked")
+        verdict(server, {"Runtime": "runc"})
+        said = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True).stdout
+        holds("24.0.7 1.43\n" in said, said)
+
+
 def ordinary_defaults_close_nothing():
     with resolved() as (server, _):
         same(verdict(server, {"Runtime": "runc"}), True, "runc")
@@ -564,7 +575,7 @@ def dspd_and_it_together():
                 process.kill()
 
 
-TESTS = [what_dockerd_says_counts, explain_knows_what_dspd_knows,
+TESTS = [what_dockerd_says_counts, explain_knows_what_dspd_knows, explain_acts_as_this_dockerd,
          ordinary_defaults_close_nothing, masked_paths_by_version, without_a_resolver_dspd_guesses,
          it_is_asked_when_it_comes, only_what_depends_on_it_asks, a_crowd_is_one_request, a_new_dockerd_is_asked_anew,
          a_silent_resolver_holds_nobody_up, each_wrong_answer_closes, another_dockerd_does_not_count, one_that_dies_closes,

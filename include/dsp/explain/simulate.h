@@ -2,6 +2,7 @@
 #ifndef DSP_SIMULATE_H
 #define DSP_SIMULATE_H
 
+#include "dsp/core/facts/daemon_facts.h"
 #include "dsp/core/parse/request.h"
 #include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/message.h"
@@ -38,10 +39,12 @@ char *simulate_question(const struct client_request *a, struct err *e)
 
 /*
  * Whether dockerd shows a body of n bytes to a plugin: of the media type application/json, shorter
- * than 1 MiB (4 MiB from 29.3 on), and not of a login, whose target ends in /auth (moby
- * pkg/authorization/authz.go: sendBody, drainBody). headers: as above.
+ * than 1 MiB (4 MiB and one byte in versions that hide none), and not of a login, whose target ends
+ * in /auth (moby pkg/authorization/authz.go: sendBody, drainBody). headers: as above. d: NULL for
+ * an unknown dockerd.
  */
-bool simulate_shows_body(const char *target, const char *const *headers, size_t n);
+bool simulate_shows_body(
+	const struct daemon_facts *d, const char *target, const char *const *headers, size_t n);
 
 /* The bytes of an AuthZReq. Parsing changes them in place. */
 struct question_text {
