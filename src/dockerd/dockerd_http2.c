@@ -24,19 +24,24 @@ enum { PATHS_MOST = 16 };
 
 /* --- one listener ------------------------------------------------------------------------------*/
 
-static void try_listener(struct dockerd_http2 *h, int fd, const char *name, int (*probe)(int fd))
+/* rc: as http2_probe_plain has it, or another negative number. */
+static void add_listener(struct dockerd_http2 *h, const char *name, int rc)
 {
-	int rc = -1;
-
-	if (fd >= 0) {
-		rc = probe(fd);
-		(void)close(fd);
-	}
 	h->tried += rc >= 0;
 	if (rc < 0 && h->silent++ == 0)
 		text_copy(span_of(name), h->silent_at, sizeof(h->silent_at));
 	if (rc == 1 && h->served++ == 0)
 		text_copy(span_of(name), h->served_at, sizeof(h->served_at));
+}
+
+/* Closes fd. -1: it is not connected. */
+static int try_connection(int fd, int (*probe)(int fd))
+{
+	int rc = fd >= 0 ? probe(fd) : -1;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
 }
 
 /* Connects to "host:port"; an empty host or the wildcard is this machine. -1: it cannot. */
@@ -75,7 +80,6 @@ static int connect_tcp(const char *address)
 
 struct listeners {
 	struct dockerd_http2 *result;
-	bool tls;                    /* TCP listeners speak it */
 	char paths[PATHS_MOST][128]; /* that were tried; a socket may be named twice */
 	size_t count;
 };
@@ -88,15 +92,17 @@ static void try_unix(struct listeners *l, const char *path)
 	}
 	if (l->count < PATHS_MOST)
 		text_copy(span_of(path), l->paths[l->count++], sizeof(l->paths[0]));
-	try_listener(l->result, unix_socket_connect(path), path, http2_probe_plain);
+	add_listener(l->result, path, try_connection(unix_socket_connect(path), http2_probe_plain));
 }
 
 static void try_tcp(void *ctx, const char *address)
 {
 	struct listeners *l = ctx;
+	int rc = try_connection(connect_tcp(address), http2_probe_tls);
 
-	try_listener(l->result, connect_tcp(address), address,
-		l->tls ? http2_probe_tls : http2_probe_plain);
+	if (rc == -2)
+		rc = try_connection(connect_tcp(address), http2_probe_plain);
+	add_listener(l->result, address, rc);
 }
 
 /* A value of --host, or of the list "hosts". */
@@ -112,26 +118,10 @@ static void try_host(struct listeners *l, const char *host)
 		try_tcp(l, host); /* moby opts/hosts.go */
 }
 
-/* Whether dockerd's TCP listeners speak TLS. */
-static bool has_tls(const struct dockerd *d, const json_t *file)
-{
-	static const char *const keys[] = { "tls", "tlsverify" };
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		size_t at = 0;
-		const char *value = dockerd_options_next(d, keys[i], &at);
-
-		if ((value && strcmp(value, "false") != 0 && strcmp(value, "0") != 0) ||
-			json_object_get(file, keys[i]))
-			return true;
-	}
-	return dockerd_variable(d, "DOCKER_TLS_VERIFY", NULL, 0);
-}
-
 void dockerd_http2_inspect(const struct dockerd *d, const json_t *file, struct dockerd_http2 *ret)
 {
 	const json_t *hosts = json_object_get(file, "hosts");
-	struct listeners l = { .result = ret, .tls = has_tls(d, file) };
+	struct listeners l = { .result = ret };
 	char value[512] = "";
 	const char *host;
 	size_t at = 0;

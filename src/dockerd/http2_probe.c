@@ -123,9 +123,11 @@ int http2_probe_tls(int fd)
 	if (!send_all(fd, hello, sizeof(hello), until) ||
 		receive(fd, record, RECORD_HEAD, until) != 1)
 		return -1;
+	if ((record[0] != ALERT && record[0] != HANDSHAKE) || record[1] != 3)
+		return -2;
 	n = (size_t)record[3] << 8 | record[4];
 	n = n < MOST ? n : MOST; /* the ServerHello is the first in it, and short */
-	if (record[1] != 3 || receive(fd, body, n, until) != 1)
+	if (receive(fd, body, n, until) != 1)
 		return -1;
 	if (record[0] == ALERT && n == 2 && body[1] == NO_PROTOCOL)
 		return 0;

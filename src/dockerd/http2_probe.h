@@ -10,8 +10,8 @@ int http2_probe_plain(int fd);
 
 /*
  * The same for a server with TLS: offers it TLS 1.2 with HTTP/2 alone (RFC 7301), where its choice
- * stands in the clear, so that no certificate is needed. 0: it chooses no HTTP/2. -1: it answers in
- * another way, such as that it has no TLS 1.2.
+ * stands in the clear, so that no certificate is needed. 0: it chooses no HTTP/2. -1: it does not
+ * answer, or has no TLS 1.2. -2: it has no TLS.
  */
 int http2_probe_tls(int fd);
 

@@ -89,7 +89,7 @@ static void report_http2(const struct doctor *d, struct check_result *result)
 			"restart dockerd, whose unit turns HTTP/2 off already: "
 			"systemctl restart docker");
 	else if (d->systemd)
-		check_result_advise(result, "dsp enable --http1; then systemctl restart docker");
+		check_result_advise(result, "dsp enable --http1 --restart");
 }
 
 void doctor_check_grpc(const struct doctor *d, struct check_result *result)

@@ -65,7 +65,7 @@ static void tls(void **state)
 	assert_int_equal(found(http2_probe_tls, "\x15\3\3\0\2\2\x78", 7), 0);
 	/* A server without TLS 1.2; one without TLS; one that closes. */
 	assert_int_equal(found(http2_probe_tls, "\x15\3\3\0\2\2\x46", 7), -1);
-	assert_int_equal(found(http2_probe_tls, "HTTP/1.0 400 Bad Request\r\n\r\n", 28), -1);
+	assert_int_equal(found(http2_probe_tls, "HTTP/1.1 400 Bad Request\r\n\r\n", 28), -2);
 	assert_int_equal(found(http2_probe_tls, "", 0), -1);
 	/* Cut off: unknown. */
 	for (size_t n = 0; n < 103; n++)
@@ -74,7 +74,7 @@ static void tls(void **state)
 	for (size_t i = 3; i < 103; i++) {
 		memcpy(record, chosen, sizeof(chosen));
 		record[i] = (char)0xff;
-		assert_in_range(found(http2_probe_tls, record, sizeof(chosen) - 1) + 1, 0, 2);
+		assert_in_range(found(http2_probe_tls, record, sizeof(chosen) - 1) + 2, 0, 3);
 	}
 }
 
