@@ -121,27 +121,38 @@ static const char *put_decision(
 	return head.id;
 }
 
+/* Remembers an allowed request until its AuthZRes comes. id: of its line; NULL: it has none. */
+static void add_pending(struct audit *a, const struct decision_event *e, const char *id)
+{
+	if (decision_event_allows(e) && wants_outcomes(a))
+		pending_requests_add(a->pending, e->request, id);
+}
+
+/* The lock, an id and a time are only for a decision that gets a line. */
 const struct refusal *audit_decision(struct audit *a, const struct decision_event *event)
 {
-	struct audit_shared *s = audit_writer_lock(a->writer);
-	struct decision_event e = *event;
 	const struct refusal *cannot_keep = NULL;
-	const char *id = NULL;
+	struct decision_event e;
+	struct audit_shared *s;
+	const char *id;
 
 	a->counts.decisions++;
 	a->reference[0] = '\0';
-	if (is_wanted(a, event)) {
-		if (decision_event_allows(event))
-			cannot_keep = must_deny(a, s);
-		if (cannot_keep)
-			e.refusal = cannot_keep;
-		id = put_decision(a, &s->queue, &e);
-		text_copy(span_of(id ? id : ""), a->reference, sizeof(a->reference));
-	} else {
+	if (!is_wanted(a, event)) {
 		a->counts.unlogged++;
+		add_pending(a, event, NULL);
+		return NULL;
 	}
-	if (decision_event_allows(&e) && wants_outcomes(a))
-		pending_requests_add(a->pending, e.request, id);
+	s = audit_writer_lock(a->writer);
+	e = *event;
+	if (decision_event_allows(event))
+		cannot_keep = must_deny(a, s);
+	if (cannot_keep)
+		e.refusal = cannot_keep;
+	/* The id may be one of the queue's, so it is used before the lock is gone. */
+	id = put_decision(a, &s->queue, &e);
+	text_copy(span_of(id ? id : ""), a->reference, sizeof(a->reference));
+	add_pending(a, &e, id);
 	audit_writer_unlock(a->writer);
 	return cannot_keep;
 }
@@ -256,9 +267,17 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 	return a;
 }
 
+/* Where lines go: to the journal, or nowhere, if the settings leave that open. */
+static enum audit_to resolve(const struct audit *a, const struct audit_settings *settings)
+{
+	if (settings->to != AUDIT_TO_AUTO)
+		return settings->to;
+	return a->in_journal ? AUDIT_TO_JOURNAL : AUDIT_TO_NOWHERE;
+}
+
 int audit_start(struct audit *a, struct err *e)
 {
-	return audit_writer_start(a->writer, e);
+	return a->to == AUDIT_TO_NOWHERE ? 0 : audit_writer_start(a->writer, e);
 }
 
 int audit_try(struct audit *a, const struct audit_settings *settings, struct err *e)
@@ -266,6 +285,8 @@ int audit_try(struct audit *a, const struct audit_settings *settings, struct err
 	struct audit_file file = { .path = settings->path, .fd = -1 };
 	struct err why;
 
+	if (resolve(a, settings) != AUDIT_TO_NOWHERE && audit_writer_start(a->writer, e) != 0)
+		return -1;
 	if (settings->to != AUDIT_TO_FILE ||
 		(a->settings.to == AUDIT_TO_FILE && strcmp(a->settings.path, settings->path) == 0))
 		return 0;
@@ -279,8 +300,7 @@ void audit_configure(struct audit *a, const struct audit_settings *settings)
 {
 	struct audit_settings resolved = *settings;
 
-	if (settings->to == AUDIT_TO_AUTO)
-		resolved.to = a->in_journal ? AUDIT_TO_JOURNAL : AUDIT_TO_NOWHERE;
+	resolved.to = resolve(a, settings);
 	a->settings = *settings;
 	a->to = resolved.to;
 	audit_writer_configure(a->writer, &resolved);

@@ -252,7 +252,7 @@ struct audit_writer *audit_writer_new(struct err *e)
 
 int audit_writer_start(struct audit_writer *w, struct err *e)
 {
-	int rc = pthread_create(&w->thread, NULL, run, w);
+	int rc = w->started ? 0 : pthread_create(&w->thread, NULL, run, w);
 
 	if (rc != 0)
 		return FAIL(e, rc, "a thread for the audit log");

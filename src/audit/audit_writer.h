@@ -29,7 +29,7 @@ const char *audit_shared_trouble(const struct audit_shared *s);
 /* NULL and e. Nothing is written before audit_writer_start. */
 struct audit_writer *audit_writer_new(struct err *e) __attribute__((warn_unused_result));
 
-/* Starts the thread, which inherits the signal mask and the sandbox. -1 and e. */
+/* Starts the thread, once. It inherits the signal mask and the sandbox. -1 and e. */
 MUST_USE int audit_writer_start(struct audit_writer *w, struct err *e);
 
 /* Between these two calls the thread waits: be quick. Unlocking wakes it for lines and repeats. */

@@ -45,12 +45,12 @@ struct audit_state {
 struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* Starts the thread, which inherits the signal mask and the sandbox. -1 and e. */
+/* Starts the thread, if lines are kept. It inherits the signal mask and the sandbox. -1 and e. */
 MUST_USE int audit_start(struct audit *a, struct err *e);
 
 /*
- * Whether lines could be written with these settings: opens, and perhaps creates, a file to which
- * they do not go now. It may block on a hung file system. -1 and e.
+ * Whether lines could be written with these settings: starts the thread if none runs, and opens, and
+ * perhaps creates, a file to which lines do not go now. It may block on a hung file system. -1 and e.
  */
 MUST_USE int audit_try(struct audit *a, const struct audit_settings *settings, struct err *e);
 
