@@ -12,6 +12,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/system/activation.h"
+#include "dsp/system/clock.h"
 #include "dsp/system/journal.h"
 #include "dsp/system/log.h"
 #include "dsp/system/signals.h"
@@ -24,7 +25,11 @@
 #include "service.h"
 #include "settings_log.h"
 
-enum { BUDGET = 64 << 20, REQUEST_SECONDS = 30 };
+enum {
+	BUDGET = 64 << 20,
+	REQUEST_SECONDS = 30,
+	LOOK_MS = 500, /* each look is a system call, and there may be one for each request */
+};
 
 struct daemon {
 	struct sources sources;
@@ -34,6 +39,7 @@ struct daemon {
 	struct notify notify;          /* the service manager */
 	char *socket_dir;              /* owned */
 	int wake;                      /* readable when an answer may have come; -1: none */
+	uint64_t look_at;              /* whether the look-up process runs: not before */
 	bool lookups_ended;
 	struct recent_decisions recent;
 	struct service service;
@@ -117,7 +123,12 @@ static void on_stop(void *ctx)
  */
 static void watch_lookups(struct daemon *d)
 {
-	if (d->lookups_ended || d->sources.managed || lookup_process_state().running)
+	uint64_t now = clock_about();
+
+	if (d->lookups_ended || d->sources.managed || now < d->look_at)
+		return;
+	d->look_at = now + LOOK_MS;
+	if (lookup_process_state().running)
 		return;
 	d->lookups_ended = true;
 	log_fault("the look-up process cannot be restarted: dspd denies every mount of the host%s",
