@@ -127,7 +127,7 @@ static int is_own(struct service *service, const struct exchange *x, struct err 
 	struct facts f;
 	int rc;
 
-	if (!service->resolver || !rq->has_token || rq->body64 || rq->user.n > 0 ||
+	if (!service->resolver || !rq->has_token || rq->body || rq->user.n > 0 ||
 		!span_equal(rq->method, SPAN("GET")) ||
 		!resolver_has_token(service->resolver, rq->token))
 		return 0;

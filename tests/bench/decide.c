@@ -148,12 +148,11 @@ static double median(const struct policy *policy, const struct request *rq,
 
 static void measure(const struct kind *kind, size_t rules, size_t users, size_t rounds)
 {
-	/* {"Image":"img","HostConfig":{"Binds":["/srv:/x"]}} */
-	char body[] = "eyJJbWFnZSI6ImltZyIsIkhvc3RDb25maWciOnsiQmluZHMiOlsiL3NydjoveCJdfX0=";
+	char body[] = "{\"Image\":\"img\",\"HostConfig\":{\"Binds\":[\"/srv:/x\"]}}";
 	struct request rq = { .method = SPAN("POST"),
 		.target = SPAN("/v1.41/containers/create"),
-		.body64 = body,
-		.body64_len = strlen(body) };
+		.body = body,
+		.body_len = strlen(body) };
 	static const struct mount_info seen = {
 		.visible = true, .node = 'd', .path = "/srv", .file_system = 1, .inode = 7
 	};

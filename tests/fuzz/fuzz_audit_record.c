@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dsp/core/base/b64.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/message.h"
@@ -193,7 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct request request = { .has_content_type = true,
 		.content_type = SPAN("application/json") };
 	struct texts texts;
-	char *body64;
+	char *body;
 
 	settings_init(&settings);
 	policy_compile(&settings, SETTINGS_SOCKET, NULL, &policy);
@@ -203,12 +202,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	texts.rule = fuzz_line(text, &text);
 	texts.message = fuzz_room(MESSAGE_MOST);
 	text_copy(fuzz_line(text, &text), texts.message, MESSAGE_MOST);
-	body64 = text.n > 0 ? b64_encode(text) : NULL;
-	request.body64 = body64;
-	request.body64_len = body64 ? strlen(body64) : 0;
+	body = text.n > 0 ? fuzz_copy(text) : NULL;
+	request.body = body;
+	request.body_len = text.n;
 	check_outcome(&request);
 	check_decision(&policy, &request, &texts);
-	mem_free(body64);
+	free(body);
 	free(texts.message);
 	return 0;
 }

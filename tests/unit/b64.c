@@ -83,9 +83,15 @@ static void every_length_there_and_back(void **state)
 		assert_int_equal(strlen(own), len);
 		assert_memory_equal(own, text, len);
 		mem_free(own);
+		assert_int_equal(b64_encoded_length(n), len);
 		in_place = exactly(text, len);
 		assert_true(b64_valid((struct span){ in_place, len }));
 		back = b64_decode(in_place, len);
+		assert_int_equal(back, n);
+		assert_memory_equal(in_place, bytes, n);
+		free(in_place);
+		in_place = exactly(text, len);
+		assert_true(b64_decode_strict(in_place, len, &back));
 		assert_int_equal(back, n);
 		assert_memory_equal(in_place, bytes, n);
 		free(in_place);
@@ -101,14 +107,19 @@ static void extreme_bytes(void **state)
 		for (size_t n = 0; n < 20; n++) {
 			unsigned char bytes[20];
 			char text[40];
+			char again[40];
 			size_t len;
 			size_t back;
 
 			memset(bytes, fills[f], sizeof(bytes));
 			len = encode(bytes, n, text);
+			memcpy(again, text, len);
 			back = b64_decode(text, len);
 			assert_int_equal(back, n);
 			assert_memory_equal(text, bytes, n);
+			assert_true(b64_decode_strict(again, len, &back));
+			assert_int_equal(back, n);
+			assert_memory_equal(again, bytes, n);
 		}
 	}
 }
@@ -118,6 +129,7 @@ static void a_large_text_in_place(void **state)
 	enum { LARGE = (4 << 20) + 1 };
 	unsigned char *bytes = (unsigned char *)exactly(NULL, LARGE);
 	char *text = exactly(NULL, 4 * (LARGE / 3 + 1));
+	char *again;
 	size_t len;
 	size_t back;
 
@@ -125,11 +137,31 @@ static void a_large_text_in_place(void **state)
 	fill(bytes, LARGE);
 	len = encode(bytes, LARGE, text);
 	assert_true(b64_valid((struct span){ text, len }));
+	again = exactly(text, len);
 	back = b64_decode(text, len);
 	assert_int_equal(back, LARGE);
 	assert_memory_equal(text, bytes, LARGE);
+	assert_true(b64_decode_strict(again, len, &back));
+	assert_int_equal(back, LARGE);
+	assert_memory_equal(again, bytes, LARGE);
+	free(again);
 	free(text);
 	free(bytes);
+}
+
+/* Both ways to check a text, of which one decodes it at once. */
+static bool is_valid(const char *text, size_t n)
+{
+	char *copy = exactly(text, n);
+	bool valid = b64_valid((struct span){ copy, n });
+	size_t len = b64_decoded_length((struct span){ copy, n });
+	size_t back;
+
+	assert_int_equal(b64_decode_strict(copy, n, &back), valid);
+	if (valid)
+		assert_int_equal(back, len);
+	free(copy);
+	return valid;
 }
 
 static void invalid_texts(void **state)
@@ -143,15 +175,15 @@ static void invalid_texts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		if (b64_valid(span_of(texts[i])))
+		if (is_valid(texts[i], strlen(texts[i])))
 			fail_msg("taken: %s", texts[i]);
 	}
-	assert_false(b64_valid((struct span){ "AA\0A", 4 }));
-	assert_false(b64_valid((struct span){ "AAA\0", 4 }));
-	assert_true(b64_valid((struct span){ NULL, 0 }));
-	assert_true(b64_valid(SPAN("AAAA")));
-	assert_true(b64_valid(SPAN("Zg==")));
-	assert_true(b64_valid(SPAN("Zm8=")));
+	assert_false(is_valid("AA\0A", 4));
+	assert_false(is_valid("AAA\0", 4));
+	assert_true(is_valid(NULL, 0));
+	assert_true(is_valid("AAAA", 4));
+	assert_true(is_valid("Zg==", 4));
+	assert_true(is_valid("Zm8=", 4));
 }
 
 /* Valid texts with a byte or two changed, cut, or made longer. */
@@ -163,7 +195,6 @@ static void nearly_valid_texts(void **state)
 		char text[48];
 		size_t n = die(sizeof(bytes));
 		size_t len;
-		char *copy;
 
 		fill(bytes, n);
 		len = encode(bytes, n, text);
@@ -172,9 +203,7 @@ static void nearly_valid_texts(void **state)
 						       : (unsigned char)"A=/+ \n-_"[die(8)]);
 		if (die(8) == 0)
 			len -= die(len + 1);
-		copy = exactly(text, len);
-		assert_int_equal(b64_valid((struct span){ copy, len }), is_encoded(copy, len));
-		free(copy);
+		assert_int_equal(is_valid(text, len), is_encoded(text, len));
 	}
 }
 

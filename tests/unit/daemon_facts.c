@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dsp/core/base/b64.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/facts/facts.h"
 #include "dsp/core/facts/power_rules.h"
@@ -95,9 +94,9 @@ static void describe(const struct daemon_facts *daemon, const char *target, cons
 
 	rq.has_content_type = true;
 	rq.content_type = SPAN("application/json");
-	rq.body64 = b64_encode(span_of(body));
-	assert_non_null(rq.body64);
-	rq.body64_len = strlen(rq.body64);
+	rq.body = mem_copy(body, strlen(body));
+	assert_non_null(rq.body);
+	rq.body_len = strlen(rq.body);
 	assert_int_equal(facts_parse(&rq, &f, &e), 0);
 	out[0] = '\0';
 	for (size_t i = 0; i < f.attributes.count; i++) {
@@ -110,7 +109,7 @@ static void describe(const struct daemon_facts *daemon, const char *target, cons
 		assert_true(n < cap);
 	}
 	facts_free(&f);
-	mem_free(rq.body64);
+	mem_free(rq.body);
 }
 
 static void attributes(void **state)

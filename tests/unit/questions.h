@@ -4,7 +4,6 @@
 
 #include "world.h"
 
-#include "dsp/core/base/b64.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/policy/message.h"
 
@@ -23,7 +22,7 @@ struct answer {
 	struct decision decision;
 	struct nearest_rule near;
 	char message[MESSAGE_MOST];
-	char *body; /* base64, decoded in place */
+	char *body; /* parsed in place */
 };
 
 /* The facts of a question. Mount sources are judged by their text, or are not visible. */
@@ -43,12 +42,8 @@ static inline void world_read(struct world *w, const struct question *q, struct 
 	rq->content_length = SPAN("0");
 	if (q->body) {
 		rq->has_content_length = false;
-		char *json = quoted(q->body);
-
-		rq->body64 = a->body = b64_encode(span_of(json));
-		assert_non_null(a->body);
-		rq->body64_len = strlen(a->body);
-		free(json);
+		rq->body = a->body = quoted(q->body);
+		rq->body_len = strlen(a->body);
 	}
 	assert_int_equal(facts_parse(rq, &a->facts, &e), 0);
 	if (w->policy.mounts_invisible)
@@ -68,7 +63,7 @@ static inline void world_ask(struct world *w, const struct question *q, struct a
 static inline void answer_free(struct answer *a)
 {
 	facts_free(&a->facts);
-	mem_free(a->body);
+	free(a->body);
 }
 
 #endif

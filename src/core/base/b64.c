@@ -1,12 +1,14 @@
 /*
  * The only file that uses libb64. Its decoder skips what is not base64 and accepts any length, so
- * callers check a text with b64_valid before they decode it.
+ * callers check a text with b64_valid before they decode it. A body of 70 KB cost 0.2 ms that way,
+ * half of its whole decision, so bodies have a decoder of their own.
  */
 #include "dsp/core/base/b64.h"
 
 #include <b64/cdecode.h>
 #include <b64/cencode.h>
 #include <limits.h>
+#include <stdint.h>
 
 #include "dsp/core/base/mem.h"
 
@@ -66,6 +68,44 @@ bool b64_valid(struct span text)
 size_t b64_decoded_length(struct span text)
 {
 	return text.n / 4 * 3 - padding(text);
+}
+
+size_t b64_encoded_length(size_t n)
+{
+	return (n + 2) / 3 * 4;
+}
+
+/* What is written stays behind what is read: three bytes for each four. */
+bool b64_decode_strict(char *text, size_t n, size_t *ret)
+{
+	size_t pad = padding((struct span){ text, n });
+	char last[4] = { 'A', 'A', 'A', 'A' }; /* zeroes in the place of '=' */
+	char *out = text;
+	uint32_t bits = 0;
+
+	if (n % 4 != 0)
+		return false;
+	if (n > 0)
+		memcpy(last, text + n - 4, 4 - pad);
+	for (size_t i = 0; i < n; i += 4) {
+		const char *s = i + 4 < n ? text + i : last;
+		uint32_t a = (uint32_t)sextet(s[0]);
+		uint32_t b = (uint32_t)sextet(s[1]);
+		uint32_t c = (uint32_t)sextet(s[2]);
+		uint32_t d = (uint32_t)sextet(s[3]);
+
+		if ((a | b | c | d) > 63) /* one is -1: not of the alphabet */
+			return false;
+		bits = a << 18 | b << 12 | c << 6 | d;
+		*out++ = (char)(bits >> 16);
+		*out++ = (char)(bits >> 8);
+		*out++ = (char)bits;
+	}
+	/* An encoder leaves the bits of absent bytes 0. */
+	if ((bits & ((1U << 8 * pad) - 1)) != 0)
+		return false;
+	*ret = (size_t)(out - text) - pad;
+	return true;
 }
 
 /*

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <strings.h>
 
-#include "dsp/core/base/b64.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
@@ -42,7 +41,7 @@ static bool has_empty_body(const struct request *rq)
  */
 static bool has_no_body(const struct request *rq)
 {
-	return !rq->body64 &&
+	return !rq->body &&
 		(has_empty_body(rq) || (!rq->has_content_length && !rq->has_content_type));
 }
 
@@ -104,7 +103,7 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 		return true;
 	}
 	/* dockerd shows the last Content-Type, and reads a form where the first one says so. */
-	if ((body == BODY_NONE || body == BODY_JSON_OPTIONAL) && !rq->body64 &&
+	if ((body == BODY_NONE || body == BODY_JSON_OPTIONAL) && !rq->body &&
 		rq->has_content_type && takes_form) {
 		if (form_is_ignored(f))
 			return false;
@@ -126,9 +125,8 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 static int parse_body(const struct request *rq, struct facts *f, struct err *e)
 {
 	struct body_form form = { f->route->top, f->route->schema };
-	size_t n = b64_decode(rq->body64, rq->body64_len);
 
-	if (body_parse(rq->body64, n, form, &f->body, &f->doubt) != 0) {
+	if (body_parse(rq->body, rq->body_len, form, &f->body, &f->doubt) != 0) {
 		if (f->doubt.code == ENOMEM)
 			return FAIL(e, ENOMEM, "a request's body");
 		mark_unreadable(f, NULL);
@@ -260,7 +258,7 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 		return 0;
 	body = ret->route->body;
 	needed = body == BODY_JSON || (body == BODY_JSON_OR_NONE && !has_no_body(rq));
-	if (rq->body64 && (needed || body == BODY_JSON_OPTIONAL))
+	if (rq->body && (needed || body == BODY_JSON_OPTIONAL))
 		return parse_body(rq, ret, e);
 	/* From 23.0.15 on dockerd keeps login bodies, which hold a password, to itself. */
 	if (needed && ret->route->operation != OP_SYSTEM_AUTH)

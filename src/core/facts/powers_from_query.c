@@ -32,7 +32,7 @@ static bool may_be_replaced(const struct facts *f, const struct request *rq)
 	/* A build with a multipart body needs no Content-Type: only an empty body rules it out. */
 	if (f->route->operation == OP_IMAGE_BUILD)
 		return true;
-	return !form_is_ignored(f) && rq->has_content_type && !rq->body64;
+	return !form_is_ignored(f) && rq->has_content_type && !rq->body;
 }
 
 /* POST /images/create pulls or imports, as the query says; both where dsp cannot tell. */

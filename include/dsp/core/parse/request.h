@@ -1,6 +1,6 @@
 /*
  * One API request as dockerd shows it to a plugin. All spans point into the text of the AuthZReq
- * message; only body64 may be changed, once, by decoding it in place.
+ * message. The text of body may be changed, by parsing it in place.
  */
 #ifndef DSP_REQUEST_H
 #define DSP_REQUEST_H
@@ -30,8 +30,8 @@ struct request {
 	/* What is known of the dockerd that asks; NULL: dsp guesses. Borrowed. */
 	const struct daemon_facts *daemon;
 
-	char *body64; /* valid base64 of body64_len bytes; NULL: dockerd showed no body */
-	size_t body64_len;
+	char *body; /* body_len bytes, at least one; NULL: dockerd showed no body */
+	size_t body_len;
 };
 
 #endif
