@@ -44,8 +44,8 @@ LIBRARIES = {
 
 # The core computes: of the system it knows types, strings, sorting and snprintf.
 CORE_SYSTEM = {
-    "arpa/inet.h", "errno.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
-    "string.h", "strings.h",
+    "arpa/inet.h", "endian.h", "errno.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h",
+    "stdlib.h", "string.h", "strings.h",
 }
 
 ANYWHERE = ("strcpy stpcpy strcat sprintf vsprintf gets atoi atol system popen strtok alloca tmpnam mktemp")

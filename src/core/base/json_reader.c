@@ -125,6 +125,8 @@ bool json_reader_string(struct json_reader *r, struct span *ret)
 	if (!json_reader_accept(r, '"'))
 		return false;
 	begin = r->at;
+	for (size_t n = 8; n == 8 && r->end - r->at >= 8; r->at += n)
+		n = text_plain8(r->at);
 	while (r->at < r->end && is_plain(*r->at))
 		r->at++;
 	for (out = r->at; out && r->at < r->end && *r->at != '"';) {

@@ -124,32 +124,14 @@ static size_t encode(struct span text, char out[5], size_t *taken)
 	return 5;
 }
 
-/*
- * Whether none of eight bytes needs an escape: printable ASCII, no quote, no backslash. In each of
- * the terms the highest bit of a byte is the answer, and no byte carries into the next.
- */
-static bool are_plain(const char *bytes)
-{
-	const uint64_t one = 0x0101010101010101U;
-	const uint64_t high = one * 0x80;
-	uint64_t all;
-	uint64_t quote, backslash;
-
-	memcpy(&all, bytes, sizeof(all));
-	quote = (all ^ one * '"') | high;
-	backslash = (all ^ one * '\\') | high;
-	return (((all | high) - one * 0x20) & (quote - one) & (backslash - one) &
-		       ~((all & ~high) + one) & ~all & high) == high;
-}
-
 /* How many bytes at the start of text need no escape; at most `most`. */
 static size_t plain_run(struct span text, size_t most)
 {
 	size_t n = 0;
 
 	most = most < text.n ? most : text.n;
-	while (most - n >= sizeof(uint64_t) && are_plain(text.s + n))
-		n += sizeof(uint64_t);
+	for (size_t plain = 8; plain == 8 && most - n >= 8; n += plain)
+		plain = text_plain8(text.s + n);
 	while (n < most && text.s[n] >= 0x20 && text.s[n] < 0x7f && text.s[n] != '"' &&
 		text.s[n] != '\\')
 		n++;

@@ -2,6 +2,7 @@
 #ifndef DSP_TEXT_H
 #define DSP_TEXT_H
 
+#include <endian.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +42,28 @@ void text_hex_write(unsigned char byte, char out[2]);
 
 /* The bytes of the UTF-8 character at the start of s; 0: not UTF-8 (RFC 3629). s is not empty. */
 size_t text_utf8(struct span s);
+
+/*
+ * How many of eight bytes, from the first on, need no escape in JSON: printable ASCII, no quote, no
+ * backslash. In each of the terms the highest bit of a byte is the answer, and no byte carries into
+ * the next; the first byte is the lowest.
+ */
+static inline size_t text_plain8(const char *bytes)
+{
+	const uint64_t one = 0x0101010101010101U;
+	const uint64_t high = one * 0x80;
+	uint64_t all;
+	uint64_t quote, backslash, other;
+
+	memcpy(&all, bytes, sizeof(all));
+	all = le64toh(all);
+	quote = (all ^ one * '"') | high;
+	backslash = (all ^ one * '\\') | high;
+	other = ~(((all | high) - one * 0x20) & (quote - one) & (backslash - one) &
+			~((all & ~high) + one) & ~all) &
+		high;
+	return other == 0 ? 8 : (size_t)__builtin_ctzll(other) / 8;
+}
 
 /* A line that grows in a fixed buffer. A part that does not fit is left out whole. */
 struct line {
