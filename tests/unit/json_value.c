@@ -188,6 +188,12 @@ static void depth_and_number_are_bounded(void **state)
 	text[2 * MOST] = ']';
 	assert_int_equal(json_value_parse(text, 2 * MOST + 1, &top, &where, &why), -1);
 	assert_string_equal(why.text, "holds too many values");
+	/* Commas in a string are none of them. */
+	memset(text, ',', 2 * MOST + 1);
+	text[0] = text[2 * MOST] = '"';
+	assert_int_equal(json_value_parse(text, 2 * MOST + 1, &top, &where, &why), 0);
+	assert_int_equal(top->text.n, 2 * MOST - 1);
+	mem_free(top);
 	free(text);
 }
 

@@ -9,6 +9,8 @@
 enum {
 	MOST_DEPTH = 64,       /* no real client nests as deep; dockerd reads 10000 levels */
 	MOST_VALUES = 1 << 18, /* bounds the memory of a tree, at 48 bytes a value */
+	VALUE_TEXT = 16,       /* bytes of text for each value: most bodies need no more room */
+	LEAST_ROOM = 8,
 };
 
 struct parser {
@@ -18,7 +20,28 @@ struct parser {
 	size_t count;
 	size_t room;
 	const char *wrong; /* what is wrong, when it is not the syntax */
+	bool no_memory;
 };
+
+/* Makes room for `most` values, or so many as a tree may have. All pointers to values change. */
+static bool make_room(struct parser *p, size_t most)
+{
+	size_t room = most < MOST_VALUES ? most : MOST_VALUES;
+	struct json_value *values;
+
+	if (p->count == MOST_VALUES) {
+		p->wrong = "holds too many values";
+		return false;
+	}
+	values = mem_resize(p->values, room * sizeof(*values));
+	if (!values) {
+		p->no_memory = true;
+		return false;
+	}
+	p->values = values;
+	p->room = room;
+	return true;
+}
 
 /* NOLINTBEGIN(misc-no-recursion): MOST_DEPTH bounds it. */
 static bool parse_value(struct parser *p, struct span key, int depth);
@@ -84,13 +107,14 @@ static bool parse_word(struct parser *p, struct json_value *v)
 static bool parse_value(struct parser *p, struct span key, int depth)
 {
 	size_t at = p->count;
-	struct json_value *v = p->values + at;
 	char c = json_reader_peek(&p->reader);
+	struct json_value *v;
 	bool fine;
 
-	if (at == p->room)
+	if (at == p->room && !make_room(p, 2 * p->room))
 		return false;
 	p->count++;
+	v = p->values + at;
 	*v = (struct json_value){ .key = key, .at = (unsigned)(p->reader.at - p->text) };
 	if (depth > MOST_DEPTH && (c == '{' || c == '[')) {
 		p->wrong = "is nested too deep";
@@ -104,42 +128,28 @@ static bool parse_value(struct parser *p, struct span key, int depth)
 		fine = parse_string(p, v);
 	else
 		fine = parse_word(p, v);
+	v = p->values + at;
 	v->size = (unsigned)(p->count - at);
 	v->end = (unsigned)(p->reader.at - p->text);
 	return fine;
 }
 /* NOLINTEND(misc-no-recursion) */
 
-/* A bound for the number of values in a text: each but the first follows one of these bytes. */
-static size_t most_values(const char *text, size_t n)
-{
-	size_t most = 1;
-
-	for (size_t i = 0; i < n; i++)
-		most += text[i] == ',' || text[i] == '[' || text[i] == '{';
-	return most;
-}
-
 int json_value_parse(char *text, size_t n, struct json_value **ret, size_t *where, struct err *why)
 {
 	static const struct span none = { NULL, 0 };
-	struct parser p = {
-		.reader = { text, text + n }, .text = text, .room = most_values(text, n)
-	};
+	struct parser p = { .reader = { text, text + n }, .text = text };
 	bool parsed;
 
 	*where = 0;
-	if (p.room > MOST_VALUES)
-		return FAIL(why, 0, "holds too many values");
-	p.values = mem_alloc(p.room * sizeof(*p.values));
-	if (!p.values)
-		return FAIL(why, ENOMEM, "no memory to read it");
-	parsed = parse_value(&p, none, 1);
+	parsed = make_room(&p, LEAST_ROOM + n / VALUE_TEXT) && parse_value(&p, none, 1);
 	if (parsed && json_reader_at_end(&p.reader)) {
 		*ret = p.values;
 		return 0;
 	}
 	mem_free(p.values);
+	if (p.no_memory)
+		return FAIL(why, ENOMEM, "no memory to read it");
 	if (parsed)
 		p.wrong = "goes on after its JSON value";
 	else if (!p.wrong && p.reader.at < p.reader.end &&
