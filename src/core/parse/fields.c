@@ -17,19 +17,21 @@ static const struct {
 } ranges[STRUCT_COUNT] = { STRUCT_RANGES(RANGE) };
 
 /* Cuts one character off key and returns it folded; of other characters one byte, as it is. */
-static char fold_byte(struct span *key)
+static inline char fold_byte(struct span *key)
 {
 	char c = key->s[0];
 	size_t used = 1;
 
 	if (c >= 'A' && c <= 'Z') {
 		c = (char)(c - 'A' + 'a');
-	} else if (span_starts(*key, SPAN("\xc5\xbf"))) {
-		c = 's';
-		used = 2;
-	} else if (span_starts(*key, SPAN("\xe2\x84\xaa"))) {
-		c = 'k';
-		used = 3;
+	} else if ((unsigned char)c >= 0x80) {
+		if (span_starts(*key, SPAN("\xc5\xbf"))) {
+			c = 's';
+			used = 2;
+		} else if (span_starts(*key, SPAN("\xe2\x84\xaa"))) {
+			c = 'k';
+			used = 3;
+		}
 	}
 	*key = span_after(*key, used);
 	return c;
