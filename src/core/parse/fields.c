@@ -7,6 +7,7 @@
 		.type = (ty),                                                                      \
 		.of = (sub) },
 
+/* Those of one struct stand by the lengths of their names, after the struct that it includes. */
 static const struct field rows[] = { FIELDS_ROWS(ROW) };
 
 #define RANGE(st, from, to) [st] = { (from), (to) },
@@ -65,15 +66,26 @@ int field_compare(struct span a, struct span b)
 /* NOLINTNEXTLINE(misc-no-recursion): no struct includes one that includes it. */
 static const struct field *find_folded(enum struct_id id, struct span folded)
 {
-	const struct field *include = NULL;
+	const struct field *first = rows + ranges[id].first;
+	const struct field *end = rows + ranges[id].end;
+	const struct field *f = first;
 
-	for (size_t i = ranges[id].first; i < ranges[id].end; i++) {
-		if (rows[i].type == TYPE_INCLUDE)
-			include = &rows[i];
-		else if (span_equal(rows[i].folded, folded))
-			return &rows[i];
+	const struct field *after = end;
+
+	/* To the first row whose name is not shorter: it stands between f and after. */
+	while (f < after) {
+		const struct field *middle = f + (after - f) / 2;
+
+		if (middle->folded.n < folded.n)
+			f = middle + 1;
+		else
+			after = middle;
 	}
-	return include ? find_folded(include->of, folded) : NULL;
+	for (; f < end && f->folded.n == folded.n; f++) {
+		if (f->type != TYPE_INCLUDE && memcmp(f->folded.s, folded.s, folded.n) == 0)
+			return f;
+	}
+	return first < end && first->type == TYPE_INCLUDE ? find_folded(first->of, folded) : NULL;
 }
 
 const struct field *fields_of_struct(enum struct_id id, size_t *count)

@@ -113,7 +113,9 @@ function proxy_row() {
 		list("OP_", "OPERATION_COUNT", $4, 3))
 }
 
-function field_row(    of) {
+# The rows of a struct stand by the lengths of their names, the included struct first: field_find
+# searches them so.
+function field_row(    of, len, at) {
 	unique("field", $1 "." tolower($2))
 	if ($3 !~ /^(bool|string|strings|words|object|list|map|texts|lists|known|include)$/) fail("unknown type " $3)
 	of = $4 == "-" ? "STRUCT_NONE" : id("STRUCT_", $4)
@@ -124,8 +126,13 @@ function field_row(    of) {
 		structs[++struct_count] = $1
 		struct_first[struct_count] = field_count
 	}
-	field_count++
-	rows = rows sprintf("\tX(%s, %s, %s, %s, %s) \\\n", id("STRUCT_", $1), quoted(tolower($2)),
+	len = $3 == "include" ? 0 : length($2)
+	for (at = ++field_count; at > struct_first[struct_count] + 1 && field_length[at - 1] > len; at--) {
+		field_length[at] = field_length[at - 1]
+		field_rows[at] = field_rows[at - 1]
+	}
+	field_length[at] = len
+	field_rows[at] = sprintf("\tX(%s, %s, %s, %s, %s) \\\n", id("STRUCT_", $1), quoted(tolower($2)),
 		quoted($2), id("TYPE_", $3), of)
 }
 
@@ -247,6 +254,8 @@ END {
 	printf "/* Made from src/core/tables/%s.tab: change that. */\n", table
 	printf "#ifndef DSP_%s_TAB_H\n#define DSP_%s_TAB_H\n\n", toupper(table), toupper(table)
 	if (table in first) print first[table] "\n" enums "\t" last[table] ",\n};\n"
+	for (i = 1; i <= field_count; i++)
+		rows = rows field_rows[i]
 	sub(/ \\\n$/, "\n", rows)
 	print "#define " toupper(table) "_ROWS(X) \\\n" rows
 	if (table == "fields") {
