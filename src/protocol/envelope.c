@@ -6,6 +6,7 @@
 
 #include "dsp/core/base/b64.h"
 #include "dsp/core/base/json_reader.h"
+#include "dsp/core/base/json_writer.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
@@ -169,18 +170,30 @@ int envelope_parse(char *message, size_t len, struct request *ret, struct err *e
 	return 0;
 }
 
+/* An object that begins with head, up to the value of its last member: text. */
+static char *write_object(struct span head, const char *text)
+{
+	struct span value = span_of(text);
+	struct json_writer w = { .cap = head.n + 2 + value.n * JSON_WRITER_EXACT_MOST + 1 };
+
+	w.out = mem_alloc(w.cap + 1);
+	if (!w.out)
+		return NULL;
+	json_writer_raw(&w, head);
+	json_writer_exact(&w, value);
+	json_writer_raw(&w, SPAN("}"));
+	w.out[w.n] = '\0';
+	return w.out;
+}
+
 char *envelope_denial(const char *message)
 {
-	json_auto_t *json = json_pack("{s:b, s:s}", "Allow", 0, "Msg", message);
-
-	return json_dumps(json, JSON_COMPACT);
+	return write_object(SPAN("{\"Allow\":false,\"Msg\":"), message);
 }
 
 char *envelope_error(const char *text)
 {
-	json_auto_t *json = json_pack("{s:s}", "Err", text);
-
-	return json_dumps(json, JSON_COMPACT);
+	return write_object(SPAN("{\"Err\":"), text);
 }
 
 /* A JSON string of in, with U+FFFD for each byte that is not UTF-8. */

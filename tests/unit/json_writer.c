@@ -1,9 +1,11 @@
 /* Strings of JSON: which bytes stand for themselves, wherever in a text they are. */
 #include "unit.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "dsp/core/base/json_writer.h"
+#include "dsp/core/base/text.h"
 
 enum { LENGTH = 20 };
 
@@ -77,11 +79,57 @@ static void cut_where_it_is_full(void **state)
 	}
 }
 
+/* Read by jansson, the string is the text, with U+FFFD for each byte that is not UTF-8. */
+static void exact_strings_are_read_back(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *means;
+	} pieces[] = { { "a", "a" }, { "plain words", "plain words" }, { "\"", "\"" },
+		{ "\\", "\\" }, { "\n", "\n" }, { "\x01", "\x01" }, { "\x1f", "\x1f" },
+		{ "\x7f", "\x7f" }, { "/", "/" }, { "\xc3\xa9", "\xc3\xa9" },
+		{ "\xe2\x80\xa8", "\xe2\x80\xa8" }, { "\xf0\x9f\x90\xb3", "\xf0\x9f\x90\xb3" },
+		{ "\xff", "\xef\xbf\xbd" },
+		{ "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" } };
+
+	(void)state;
+	for (size_t round = 0; round < 20000; round++) {
+		char text[128];
+		char means[128];
+		char out[sizeof(text) * JSON_WRITER_EXACT_MOST + 2];
+		struct line all;
+		struct line meant;
+		struct json_writer w = { .out = out };
+		json_t *read;
+
+		line_init(&all, text, sizeof(text));
+		line_init(&meant, means, sizeof(means));
+		for (size_t i = die(10); i > 0; i--) {
+			size_t piece = die(sizeof(pieces) / sizeof(pieces[0]));
+
+			line_add_cut(&all, span_of(pieces[piece].text));
+			line_add_cut(&meant, span_of(pieces[piece].means));
+		}
+		w.cap = all.n * JSON_WRITER_EXACT_MOST + 2;
+		json_writer_exact(&w, span_of(text));
+		assert_false(w.full);
+		read = json_loadb(out, w.n, JSON_DECODE_ANY, NULL);
+		assert_non_null(read);
+		assert_string_equal(json_string_value(read), means);
+		json_decref(read);
+		/* Less room than it needs, by a byte or more: nothing is added. */
+		w = (struct json_writer){ .out = out, .cap = die(w.n) };
+		json_writer_exact(&w, span_of(text));
+		assert_true(w.full && w.n == 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_byte_in_each_place),
 		cmocka_unit_test(cut_where_it_is_full),
+		cmocka_unit_test(exact_strings_are_read_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

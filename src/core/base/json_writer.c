@@ -175,6 +175,47 @@ bool json_writer_string(struct json_writer *w, struct span text, size_t most)
 	return whole;
 }
 
+/* The first character of text, or its first byte, as JSON; *taken: how many bytes of text it is. */
+static struct span exact_form(struct span text, char escape[6], size_t *taken)
+{
+	unsigned char c = (unsigned char)text.s[0];
+
+	*taken = text_utf8(text);
+	if (*taken == 0) {
+		*taken = 1;
+		return SPAN("\xef\xbf\xbd");
+	}
+	if (c >= 0x20 && c != '"' && c != '\\')
+		return (struct span){ text.s, *taken };
+	escape[0] = '\\';
+	escape[1] = (char)c;
+	if (c >= 0x20)
+		return (struct span){ escape, 2 };
+	memcpy(escape, "\\u00", 4);
+	text_hex_write(c, escape + 4);
+	return (struct span){ escape, 6 };
+}
+
+void json_writer_exact(struct json_writer *w, struct span text)
+{
+	size_t before = w->n;
+	char escape[6];
+
+	json_writer_raw(w, SPAN("\""));
+	while (text.n > 0) {
+		size_t taken = plain_run(text, text.n);
+		struct span form = { text.s, taken };
+
+		if (taken == 0)
+			form = exact_form(text, escape, &taken);
+		json_writer_raw(w, form);
+		text = span_after(text, taken);
+	}
+	json_writer_raw(w, SPAN("\""));
+	if (w->full)
+		w->n = before;
+}
+
 bool json_writer_text(struct json_writer *w, const char *key, struct span text, size_t most)
 {
 	json_writer_key(w, key);

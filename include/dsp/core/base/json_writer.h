@@ -33,6 +33,13 @@ void json_writer_word(struct json_writer *w, const char *key, const char *word);
 /* Adds text as a string of at most `most` bytes between its quotes. False: the text was cut. */
 bool json_writer_string(struct json_writer *w, struct span text, size_t most);
 
+/*
+ * Adds text as a string of JSON that stands for exactly its characters, with U+FFFD for each byte
+ * that is not UTF-8; all or nothing. At most JSON_WRITER_EXACT_MOST bytes for each of text, and two.
+ */
+enum { JSON_WRITER_EXACT_MOST = 6 };
+void json_writer_exact(struct json_writer *w, struct span text);
+
 /* Adds a member whose value is such a string. */
 bool json_writer_text(struct json_writer *w, const char *key, struct span text, size_t most);
 
