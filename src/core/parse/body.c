@@ -80,19 +80,56 @@ static int compare_exact(const void *left, const void *right)
 	return a->key.n > 0 ? memcmp(a->key.s, b->key.s, a->key.n) : 0;
 }
 
-/*
- * Refuses an object in which two keys are the same: as they are in a map, folded elsewhere. Sorts
- * them, so that many keys cost n log n; nearly all objects are small and need no memory.
- */
+enum {
+	FEW_KEYS = 96, /* nearly all objects have no more: a HostConfig has some 70 */
+	SLOTS = 256,
+};
+
+typedef int (*key_compare)(const void *left, const void *right);
+
+/* Whether two of at most FEW_KEYS keys are the same. */
+static bool few_have_twins(const struct known_key *keys, size_t n, key_compare compare)
+{
+	unsigned char slots[SLOTS] = {
+		0
+	}; /* by hash, or the next that is free: key + 1; 0: free */
+
+	for (size_t i = 0; i < n; i++) {
+		size_t slot = keys[i].hash % SLOTS;
+
+		for (; slots[slot] > 0; slot = (slot + 1) % SLOTS) {
+			if (compare(&keys[slots[slot] - 1], &keys[i]) == 0)
+				return true;
+		}
+		slots[slot] = (unsigned char)(i + 1);
+	}
+	return false;
+}
+
+/* The same for any number, in any order of them; n log n, whatever the client chose. */
+static bool many_have_twins(struct known_key *keys, size_t n, key_compare compare)
+{
+	qsort(keys, n, sizeof(*keys), compare);
+	for (size_t i = 1; i < n; i++) {
+		if (compare(&keys[i - 1], &keys[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Refuses an object in which two keys are the same: as they are in a map, folded elsewhere. */
 static int check_keys(json_ref object, bool is_map, const struct place *at, struct err *why)
 {
-	int (*compare)(const void *, const void *) = is_map ? compare_exact : compare_folded;
-	struct known_key few[48];
+	key_compare compare = is_map ? compare_exact : compare_folded;
+	struct known_key few[FEW_KEYS];
 	AUTO_MEM struct known_key *many = NULL;
 	struct known_key *keys = few;
 	size_t n = 0;
+	bool twins;
 
-	if (object->count > sizeof(few) / sizeof(few[0])) {
+	if (object->count < 2)
+		return 0;
+	if (object->count > FEW_KEYS) {
 		many = mem_array(object->count, sizeof(*many));
 		if (!many)
 			return FAIL(why, ENOMEM, "its body");
@@ -102,15 +139,11 @@ static int check_keys(json_ref object, bool is_map, const struct place *at, stru
 		keys[n].key = m->key;
 		keys[n++].hash = is_map ? text_hash(m->key) : hash_folded(m->key);
 	}
-	qsort(keys, n, sizeof(*keys), compare);
-	for (size_t i = 1; i < n; i++) {
-		if (compare(&keys[i - 1], &keys[i]) == 0)
-			return fail_at(at,
-				is_map ? "has a key twice"
-				       : "has two keys that dockerd reads as one",
-				why);
-	}
-	return 0;
+	twins = many ? many_have_twins(keys, n, compare) : few_have_twins(keys, n, compare);
+	if (!twins)
+		return 0;
+	return fail_at(
+		at, is_map ? "has a key twice" : "has two keys that dockerd reads as one", why);
 }
 
 /* Whether v is a list or an object whose values are of one kind; null is of every kind. */
