@@ -44,6 +44,9 @@ void nearest_try(struct nearest *n, struct span known)
 
 	if (n->name.n > LONGEST || known.n > LONGEST)
 		return;
+	/* Each byte that one of them has more is an edit. */
+	if (n->name.n + n->edits <= known.n || known.n + n->edits <= n->name.n)
+		return;
 	edits = distance(n->name, known);
 	if (edits < n->edits) {
 		n->edits = edits;
