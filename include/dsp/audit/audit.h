@@ -49,8 +49,9 @@ struct audit *audit_new(const struct audit_settings *settings, struct err *e)
 MUST_USE int audit_start(struct audit *a, struct err *e);
 
 /*
- * Whether lines could be written with these settings: starts the thread if none runs, and opens, and
- * perhaps creates, a file to which lines do not go now. It may block on a hung file system. -1 and e.
+ * Whether lines could be written with these settings: starts the thread if none runs, and opens,
+ * and perhaps creates, a file to which lines do not go now. It may block on a hung file system. -1
+ * and e.
  */
 MUST_USE int audit_try(struct audit *a, const struct audit_settings *settings, struct err *e);
 

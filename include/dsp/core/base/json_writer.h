@@ -35,7 +35,8 @@ bool json_writer_string(struct json_writer *w, struct span text, size_t most);
 
 /*
  * Adds text as a string of JSON that stands for exactly its characters, with U+FFFD for each byte
- * that is not UTF-8; all or nothing. At most JSON_WRITER_EXACT_MOST bytes for each of text, and two.
+ * that is not UTF-8; all or nothing. It takes at most JSON_WRITER_EXACT_MOST bytes for each of
+ * text, and two.
  */
 enum { JSON_WRITER_EXACT_MOST = 6 };
 void json_writer_exact(struct json_writer *w, struct span text);
