@@ -20,6 +20,7 @@ import lifecycle
 import lists
 import lookups
 import managed
+import moby
 import names
 import page_tls
 import plugins
@@ -59,6 +60,7 @@ SUITES = {
     'lists': lists.run,
     'lookups': lookups.run,
     'managed': managed.run,
+    'moby': moby.run,
     'names': names.run,
     'killed': killed.run,
     'sessions': sessions.run,

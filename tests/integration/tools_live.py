@@ -113,7 +113,7 @@ def ansible(lab, report):
     def play(value):
         here = files(lab, 'ansible', **{'play.yml': PLAYBOOK.format(value=value)})
         return lab.command('/usr/bin/ansible-playbook', '-i', 'localhost,', 'play.yml', cwd=here, seconds=180, env={
-            'ANSIBLE_LOCAL_TEMP': here, 'ANSIBLE_NOCOLOR': '1', 'HOME': here})
+            'ANSIBLE_LOCAL_TEMP': here, 'ANSIBLE_REMOTE_TMP': here, 'ANSIBLE_NOCOLOR': '1', 'HOME': here})
 
     if not there('/usr/bin/ansible-playbook', report):
         return
