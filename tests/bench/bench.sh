@@ -26,6 +26,7 @@ scenarios=(
 	"exec        exec        1  0  exec create (denied)"
 	"create-4k   create-4k   1  0  container create, 4 KB"
 	"create-70k  create-70k  1  0  container create, 70 KB"
+	"create-70n  create-70n  1  0  container create, 70 KB, no binds"
 	"mix         mix         8  0  API mix, 8 connections"
 	"distinct    distinct    8  0  no two calls alike, 8 connections"
 )
@@ -37,9 +38,11 @@ trails=(
 )
 # scenario, peer, at most: CPU time per call of dsp over the peer's
 limits=(
-	"small-1    bare  2.2"
-	"small-8    bare  2.8"
+	"small-1    bare  1.8"
+	"small-8    bare  2.5"
 	"small-new  bare  2.0"
+	"exec       bare  3.0"
+	"create-70n bare  35"
 	"small-1    go    0.4"
 	"small-8    go    0.4"
 	"small-new  go    0.4"

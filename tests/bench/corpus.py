@@ -146,6 +146,13 @@ def creates(count, *size):
     return [("/containers/create?name=app%d" % i, create_body(*size)) for i in range(count)]
 
 
+def without_binds(bodies):
+    """No mount source is looked up for these."""
+    for _, body in bodies:
+        body["HostConfig"]["Binds"] = None
+    return bodies
+
+
 def distinct():
     """Calls of which no two are the same, within any second."""
     return [asks("POST", "/containers/%064x/stop" % i) for i in range(50000)]
@@ -179,6 +186,7 @@ def main():
     write(out / "exec", execs())
     write(out / "create-4k", [asks("POST", *c) for c in creates(8, 12, 8, 18)])
     write(out / "create-70k", [asks("POST", *c) for c in creates(4, 420, 420, 40)])
+    write(out / "create-70n", [asks("POST", *c) for c in without_binds(creates(4, 420, 420, 40))])
     write(out / "mix", api_mix())
     write(out / "distinct", distinct())
 
