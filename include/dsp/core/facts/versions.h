@@ -6,7 +6,7 @@
 
 #include "versions_tab.h"
 
-/* A version as a number: 290301 for "29.3.1" and "29.3.1+dfsg1"; 0: it is none. */
+/* A version as a number: 290301 for "29.3.1" and "29.3.1+dfsg1"; 0: not a version. */
 long version_number(const char *text);
 
 /* Whether dockerd of this version does it: 290301 for 29.3.1. False: the version is 0, unknown. */
