@@ -10,16 +10,19 @@ static bool is_better(const struct access_answer *g, const struct access_answer 
 }
 
 bool access_best(const struct policy *policy, const struct subject *subject,
-	const struct route *first, size_t count, const struct access_query *query,
-	struct access_answer *ret)
+	const struct route *first, const struct access_query *query, struct access_answer *ret)
 {
 	struct access_answer g;
 	bool asked = false;
+	size_t count = 1;
+	const struct route *last = first ? route_rows(&count) + count : NULL;
 
-	for (size_t r = 0; r < (first ? count : 1); r++) {
-		if (first && first[r].operation != first->operation)
+	for (const struct route *r = first; count > 0; r++, count--) {
+		if (first && r == last)
+			break;
+		if (first && r->operation != first->operation)
 			continue;
-		if (!access_query_answer(policy, subject, first ? &first[r] : NULL, query, &g))
+		if (!access_query_answer(policy, subject, first ? r : NULL, query, &g))
 			continue;
 		if (!asked || is_better(&g, ret))
 			*ret = g;
@@ -73,30 +76,28 @@ static bool is_about_mounts(const struct access_query *query)
 }
 
 void access_write_why(const struct policy *policy, size_t subject, const struct access_query *query,
-	const struct access_answer *g, char *out, size_t cap)
+	const struct access_answer *g, struct line *l)
 {
 	bool may = g->decision.verdict == VERDICT_ALLOW;
 	const struct decision *d = &g->decision;
 	enum power p = query->power;
 	size_t flag = d->flag;
-	struct line l;
 
-	line_init(&l, out, cap);
 	if (p != POWER_COUNT && d->by == DECIDED_BY_GRANT && flag == FLAG_COUNT)
 		flag = policy->decided_by_flag[p];
 	if (d->monitored)
-		line_add(&l, "only monitor mode allows it: %s", g->message);
+		line_add(l, "only monitor mode allows it: %s", g->message);
 	else if (!may)
-		line_add(&l, "%s", g->message);
+		line_add(l, "%s", g->message);
 	else if (d->rule)
-		write_rule(d->rule, &l);
+		write_rule(d->rule, l);
 	else if (flag < FLAG_COUNT)
-		line_add(&l, "%s is %s", flag_at(flag)->name,
+		line_add(l, "%s is %s", flag_at(flag)->name,
 			policy->flags[flag] == SETTING_ON ? "1" : "not 0");
 	else
-		line_add(&l, "profile %s leaves it open", profile_info(policy->profile)->name);
+		line_add(l, "profile %s leaves it open", profile_info(policy->profile)->name);
 	if (may && d->rule && is_about_mounts(query))
-		write_mount_way(d->rule, subject, &l);
+		write_mount_way(d->rule, subject, l);
 }
 
 enum buildkit access_find_buildkit(

@@ -2,22 +2,21 @@
 #ifndef DSP_ACCESS_ANSWERS_H
 #define DSP_ACCESS_ANSWERS_H
 
+#include "dsp/core/base/text.h"
 #include "dsp/core/policy/access_query.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/dockerd/installed_settings.h"
 
 /*
- * The best answer of the routes that share the operation of first, which is a row of the table with
- * count rows from it on; NULL: a route that the table does not know. False: none of them can ask
- * for that.
+ * The best answer of the routes that share the operation of first, the first row of the table that
+ * has it; NULL: a route that the table does not know. False: none of them can ask for that.
  */
 bool access_best(const struct policy *policy, const struct subject *subject,
-	const struct route *first, size_t count, const struct access_query *query,
-	struct access_answer *ret);
+	const struct route *first, const struct access_query *query, struct access_answer *ret);
 
-/* Writes why: "rule "x", within its images", the flag or profile that opens it, or the denial. */
+/* Adds why: "rule "x", within its images", the flag or profile that opens it, or the denial. */
 void access_write_why(const struct policy *policy, size_t subject, const struct access_query *query,
-	const struct access_answer *g, char *out, size_t cap);
+	const struct access_answer *g, struct line *l);
 
 /* Whether the installed dockerd lets clients reach BuildKit unasked, and its version. */
 enum buildkit access_find_buildkit(

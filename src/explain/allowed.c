@@ -24,6 +24,12 @@ struct account {
 	json_t *limits;
 	enum buildkit buildkit;
 	char over_http2[WHY_ROOM];
+
+	/* The power that is looked for, and what was found so far. */
+	struct access_query query;
+	struct access_answer best;
+	bool asked;
+	json_t *given_by; /* operations */
 };
 
 /* --- the answers -------------------------------------------------------------------------------*/
@@ -35,21 +41,23 @@ static json_t *answer_json(
 	const struct rule *rule = g->decision.rule;
 	char why[WHY_ROOM];
 	char name[96];
+	struct line l;
 
-	access_write_why(a->policy, a->subject.id, query, g, why, sizeof(why));
+	line_init(&l, why, sizeof(why));
+	access_write_why(a->policy, a->subject.id, query, g, &l);
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	return json_pack("{s:b, s:b, s:s?, s:s}", "allowed", g->decision.verdict == VERDICT_ALLOW,
 		"monitored", g->decision.monitored, "rule", rule ? name : NULL, "why", why);
 }
 
-static void add_operation(struct account *a, const struct route *route, size_t count)
+static void add_operation(struct account *a, const struct route *route)
 {
 	const struct access_query query = { .power = POWER_COUNT };
 	struct access_answer g;
 	json_t *o;
 
-	if (!access_best(a->policy, &a->subject, route, count, &query, &g))
+	if (!access_best(a->policy, &a->subject, route, &query, &g))
 		return;
 	o = answer_json(a, &query, &g);
 	(void)json_object_set_new(o, "operation", json_string(route ? route->name : "unknown"));
@@ -63,8 +71,8 @@ static void add_operation(struct account *a, const struct route *route, size_t c
 }
 
 /* Calls visit for the first row of each operation, and for routes that the table does not know. */
-static void each_operation(struct account *a,
-	void (*visit)(struct account *a, const struct route *route, size_t count))
+static void each_operation(
+	struct account *a, void (*visit)(struct account *a, const struct route *route))
 {
 	bool done[OPERATION_COUNT] = { false };
 	size_t count;
@@ -72,53 +80,45 @@ static void each_operation(struct account *a,
 
 	for (; count > 0; count--, route++) {
 		if (!done[route->operation])
-			visit(a, route, count);
+			visit(a, route);
 		done[route->operation] = true;
 	}
-	visit(a, NULL, 0);
+	visit(a, NULL);
 }
 
-/* A power: by the first operation that gives it, or that denies it if none does. */
+/* Keeps the first operation that gives the power, or that denies it if none does. */
+static void try_power(struct account *a, const struct route *route)
+{
+	struct access_answer g;
+	bool may;
+
+	if (!access_best(a->policy, &a->subject, route, &a->query, &g))
+		return;
+	may = g.decision.verdict == VERDICT_ALLOW;
+	if (may)
+		(void)json_array_append_new(
+			a->given_by, json_string(route ? route->name : "unknown"));
+	if (!a->asked || (may && a->best.decision.verdict != VERDICT_ALLOW))
+		a->best = g;
+	a->asked = true;
+}
+
 static void add_power(struct account *a, enum power p)
 {
-	const struct access_query query = { .power = p };
-	json_t *operations = json_array();
-	bool done[OPERATION_COUNT] = { false };
-	struct access_answer best;
-	struct access_answer g;
-	bool asked = false;
-	size_t count;
-	const struct route *route = route_rows(&count);
 	json_t *o;
 
-	for (; count > 0 || route; count--, route++) {
-		const struct route *first = count > 0 ? route : NULL;
-		bool may;
-
-		if (first && done[first->operation])
-			continue;
-		if (first)
-			done[first->operation] = true;
-		if (access_best(a->policy, &a->subject, first, count, &query, &g)) {
-			may = g.decision.verdict == VERDICT_ALLOW;
-			if (may)
-				(void)json_array_append_new(
-					operations, json_string(first ? first->name : "unknown"));
-			if (!asked || (may && best.decision.verdict != VERDICT_ALLOW))
-				best = g;
-			asked = true;
-		}
-		if (!first)
-			break;
-	}
-	if (!asked) {
-		json_decref(operations);
+	a->query.power = p;
+	a->asked = false;
+	a->given_by = json_array();
+	each_operation(a, try_power);
+	if (!a->asked) {
+		json_decref(a->given_by);
 		return;
 	}
-	o = answer_json(a, &query, &best);
+	o = answer_json(a, &a->query, &a->best);
 	(void)json_object_set_new(o, "power", json_string(power_info(p)->name));
 	(void)json_object_set_new(o, "root", json_string(root_name(power_info(p)->root)));
-	(void)json_object_set_new(o, "operations", operations);
+	(void)json_object_set_new(o, "operations", a->given_by);
 	(void)json_array_append_new(a->powers, o);
 }
 

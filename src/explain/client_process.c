@@ -167,11 +167,12 @@ static int set_environment(const struct client_place *p)
 	char host[64];
 
 	(void)snprintf(host, sizeof(host), "unix://%s", p->socket);
-	/* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
-	for (const char *const *name = others; *name; name++)
+	for (const char *const *name = others; *name; name++) {
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 		(void)unsetenv(*name);
+	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	return setenv("DOCKER_HOST", host, 1);
-	/* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 /* The child's errors: what could not be done, and why. */
@@ -193,7 +194,7 @@ static _Noreturn void run_child(const struct client_place *p, const struct liste
 	if (f.isolated) {
 		(void)sigemptyset(&none);
 		(void)signal(SIGPIPE, SIG_DFL);
-		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 		(void)execvp(argv[0], argv);
 	}
 	f.code = errno;

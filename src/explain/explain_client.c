@@ -70,16 +70,23 @@ static int serve_client(struct recorder *r, int signals, pid_t client)
 	return 0;
 }
 
+/* What a client runs beside. */
+struct session {
+	struct recorder recorder;
+	struct client_place place;
+	int signals;
+};
+
 /* Runs the client to its end; *status as a shell has it. -1 and e. */
-static int run_client(struct recorder *r, const struct client_place *place, int signals,
-	char *const *argv, bool json, int *status, struct err *e)
+static int run_client(
+	struct session *s, char *const *argv, bool quiet_output, int *status, struct err *e)
 {
-	pid_t client = client_process_start(place, argv, json, e);
+	pid_t client = client_process_start(&s->place, argv, quiet_output, e);
 	int code = 0;
 
 	if (client < 0)
 		return -1;
-	if (serve_client(r, signals, client) != 0) {
+	if (serve_client(&s->recorder, s->signals, client) != 0) {
 		err_set(e, errno, "%s", argv[0]);
 		(void)kill(client, SIGKILL);
 		code = -1;
@@ -188,25 +195,24 @@ static int show(const struct installed_settings *s, const struct recorder *r, co
 int explain_client(const struct installed_settings *settings, char *const *argv, const char *as,
 	bool json, struct err *e)
 {
-	int signals = signals_open(e);
-	struct recorder r = { .policy = NULL };
-	struct client_place place = { .listener = -1 };
+	struct session s = { .place = { .listener = -1 }, .signals = signals_open(e) };
 	int status = 0;
-	int rc = signals;
+	int rc = s.signals;
 
 	if (rc >= 0)
-		rc = client_place_make(&place, e);
+		rc = client_place_make(&s.place, e);
 	if (rc >= 0)
-		rc = recorder_begin(&r, place.listener, &settings->config->policy, as, e);
-	if (r.mhd)
-		place.listener = -1; /* the recorder closes it */
+		rc = recorder_begin(
+			&s.recorder, s.place.listener, &settings->config->policy, as, e);
+	if (s.recorder.mhd)
+		s.place.listener = -1; /* the recorder closes it */
 	if (rc >= 0)
-		rc = run_client(&r, &place, signals, argv, json, &status, e);
-	client_place_remove(&place);
+		rc = run_client(&s, argv, json, &status, e);
+	client_place_remove(&s.place);
 	if (rc >= 0)
-		rc = show(settings, &r, argv[0], status, json);
-	recorder_end(&r);
-	if (signals >= 0)
-		(void)close(signals);
+		rc = show(settings, &s.recorder, argv[0], status, json);
+	recorder_end(&s.recorder);
+	if (s.signals >= 0)
+		(void)close(s.signals);
 	return rc;
 }

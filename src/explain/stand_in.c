@@ -84,7 +84,7 @@ static json_t *values(const json_t *made)
 }
 
 /* What a create asked for, or an empty object. */
-static json_t *part(const json_t *body, const char *member)
+static json_t *part_of(const json_t *body, const char *member)
 {
 	json_t *o = json_object_get(body, member);
 
@@ -103,7 +103,7 @@ static json_t *container(const char *id, const char *name, json_t *config)
 		"Running", config ? 0 : 1, "Paused", 0, "Restarting", 0, "Dead", 0, "Pid", 1,
 		"ExitCode", 0, "Error", "", "StartedAt", TIME, "FinishedAt", TIME, "Health",
 		"Status", "healthy", "FailingStreak", 0, "Log", "HostConfig",
-		part(config, "HostConfig"), "Config",
+		part_of(config, "HostConfig"), "Config",
 		config ? json_copy(config)
 		       : json_pack("{s:{}, s:s, s:[]}", "Labels", "Image", "", "Env"),
 		"NetworkSettings", "Networks", "Ports", "Mounts", "RestartCount", 0, "Platform",
@@ -209,8 +209,9 @@ static json_t *list_containers(struct stand_in *s, const struct facts *facts, js
 				text_of(config, "Image"), "ImageID", IMAGE_ID, "Command", "true",
 				"Created", 0, "State",
 				text_of(json_object_get(o, "State"), "Status"), "Status", "",
-				"Ports", "Mounts", "Labels", part(config, "Labels"), "HostConfig",
-				"NetworkMode", "default", "NetworkSettings", "Networks"));
+				"Ports", "Mounts", "Labels", part_of(config, "Labels"),
+				"HostConfig", "NetworkMode", "default", "NetworkSettings",
+				"Networks"));
 	}
 	return list;
 }
@@ -228,7 +229,7 @@ static json_t *create_network(struct stand_in *s, const struct facts *facts, jso
 			"Id", id, "Name", text_of(body, "Name"), "Created", TIME, "Scope", "local",
 			"Driver", "bridge", "EnableIPv6", 0, "Internal", 0, "Attachable", 0, "IPAM",
 			"Driver", "default", "Config", "Containers", "Options",
-			part(body, "Options"), "Labels", part(body, "Labels")));
+			part_of(body, "Options"), "Labels", part_of(body, "Labels")));
 	return json_pack("{s:s, s:s}", "Id", id, "Warning", "");
 }
 
@@ -242,7 +243,7 @@ static json_t *create_volume(struct stand_in *s, const struct facts *facts, json
 	make_id(s, id);
 	made = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "Name", name[0] ? name : id,
 		"CreatedAt", TIME, "Driver", "local", "Mountpoint", "/", "Scope", "local", "Labels",
-		part(body, "Labels"), "Options", part(body, "DriverOpts"));
+		part_of(body, "Labels"), "Options", part_of(body, "DriverOpts"));
 	(void)json_object_set(s->volumes, id, made);
 	return made;
 }

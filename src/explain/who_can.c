@@ -125,12 +125,14 @@ static void add(struct question *q, const struct subject *subject, const struct 
 	char name[96];
 	char who[128];
 	char why[400];
+	struct line l;
 
 	if (q->policy->file_rules)
 		subject_write(subject, who, sizeof(who));
 	else
 		(void)snprintf(who, sizeof(who), "everyone");
-	access_write_why(q->policy, subject->id, &q->query, g, why, sizeof(why));
+	line_init(&l, why, sizeof(why));
+	access_write_why(q->policy, subject->id, &q->query, g, &l);
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	q->any = q->any || may;
@@ -141,7 +143,7 @@ static void add(struct question *q, const struct subject *subject, const struct 
 }
 
 /* An operation, by all its routes, for all subjects. */
-static void query_operation(struct question *q, const struct route *first, size_t count)
+static void query_operation(struct question *q, const struct route *first)
 {
 	const struct rules *rules = q->policy->file_rules;
 	size_t subjects = rules ? rules->subject_count : 1;
@@ -149,7 +151,7 @@ static void query_operation(struct question *q, const struct route *first, size_
 	for (size_t i = 0; i < subjects; i++) {
 		struct subject subject = subject_at(rules, i);
 		struct access_answer best;
-		bool asked = access_best(q->policy, &subject, first, count, &q->query, &best);
+		bool asked = access_best(q->policy, &subject, first, &q->query, &best);
 
 		if (asked)
 			add(q, &subject, first, &best);
@@ -169,10 +171,10 @@ static void query_operations(struct question *q)
 		if (!meant || done[route->operation])
 			continue;
 		done[route->operation] = true;
-		query_operation(q, route, count);
+		query_operation(q, route);
 	}
 	if (q->operation.n == 0 || span_equal(q->operation, SPAN("unknown")))
-		query_operation(q, NULL, 0);
+		query_operation(q, NULL);
 }
 
 /* Whether BuildKit gives what is in question. */

@@ -196,9 +196,9 @@ static int find_logged(const struct arguments *a, const struct audit_logs *logs,
 	return logged_decision_find(logs, strcmp(a->logged, "-") == 0 ? NULL : a->logged, d, e);
 }
 
-/* s: NULL if the settings are broken or closed, for the reason. */
+/* s: NULL if the settings are broken or closed, for the reason; else reason is not set. */
 static int explain_logged(
-	const struct arguments *a, const struct installed_settings *s, const char *broken)
+	const struct arguments *a, const struct installed_settings *s, struct err *reason)
 {
 	static char standard_input[] = "-";
 	char *path = strcmp(a->logged, "-") == 0 ? standard_input : a->log;
@@ -208,9 +208,10 @@ static int explain_logged(
 	struct err e;
 	int rc = find_logged(a, &logs, &d, &e);
 
-	if (rc > 0)
-		rc = logged_decision_explain(&d, s, broken, a->as, a->json, &e);
-	else if (rc == 0) {
+	if (rc > 0) {
+		rc = logged_decision_explain(&d, s, a->as, a->json, reason);
+		e = *reason;
+	} else if (rc == 0) {
 		audit_logs_where(&logs, where, sizeof(where));
 		rc = FAIL(&e, 0, "%s has no decision%s%s; --log FILE names another audit log",
 			where, path == standard_input ? "" : " ",
@@ -226,14 +227,15 @@ static int run_explain(int argc, char **argv)
 {
 	struct arguments a = { .method = NULL };
 	AUTO_SETTINGS struct installed_settings *s = NULL;
-	struct err e;
+	struct err e = { .code = 0 };
 	int rc = parse_arguments(&a, argc, argv);
 
 	if (rc != 0)
 		return rc;
 	if (a.logged) {
-		rc = installed_settings_read(&a.settings, &s, &e);
-		return explain_logged(&a, rc == SETTINGS_VALID ? s : NULL, e.text);
+		enum settings_result known = installed_settings_read(&a.settings, &s, &e);
+
+		return explain_logged(&a, known == SETTINGS_VALID ? s : NULL, &e);
 	}
 	rc = installed_settings_open("explain", &a.settings, &s);
 	if (rc != 0 || !a.client)

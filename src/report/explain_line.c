@@ -145,9 +145,9 @@ static void restore_path(const struct audit_entry *l, struct observation *s, cha
 	s->facts.target.path = (struct span){ room, audit_unescape(room, room) };
 }
 
-/* NULL and e: no memory, or no such user. */
-static json_t *make_today(const struct logged_decision *d, const struct policy *policy,
-	const char *doubt, const char *as, struct err *e)
+/* NULL and e: no memory, or no such user. policy: NULL for the reason that e has. */
+static json_t *make_today(
+	const struct logged_decision *d, const struct policy *policy, const char *as, struct err *e)
 {
 	struct observations *all = policy ? observations_new() : NULL;
 	struct observation *s;
@@ -157,7 +157,7 @@ static json_t *make_today(const struct logged_decision *d, const struct policy *
 	json_t *today = NULL;
 
 	if (!policy)
-		return today_unknown(doubt);
+		return today_unknown(e->text);
 	if (id == SIZE_MAX) {
 		err_set(e, 0, "no user \"%s\" in the policy file; dsp list users shows all", as);
 	} else if (!all) {
@@ -329,10 +329,9 @@ static void print_account(const struct logged_decision *d, const json_t *o)
 }
 
 int logged_decision_explain(const struct logged_decision *d,
-	const struct installed_settings *settings, const char *doubt, const char *as, bool json,
-	struct err *e)
+	const struct installed_settings *settings, const char *as, bool json, struct err *e)
 {
-	json_t *today = make_today(d, settings ? &settings->config->policy : NULL, doubt, as, e);
+	json_t *today = make_today(d, settings ? &settings->config->policy : NULL, as, e);
 	json_auto_t *o = today ? make_account(d, today) : NULL;
 	char text[TEXT_ROOM];
 

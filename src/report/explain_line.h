@@ -28,12 +28,10 @@ MUST_USE int logged_decision_parse(const char *where, const char *line,
 void logged_decision_free(struct logged_decision *d);
 
 /*
- * Prints it, as text or as JSON, with what these settings decide today; NULL: there are none, for
- * which doubt is the reason.
- * as: decide today as for this user of the policy file; or NULL. -1 and e.
+ * Prints it, as text or as JSON, with what these settings decide today; NULL: there are none, and e
+ * has the reason. as: decide today as for this user of the policy file; or NULL. -1 and e.
  */
 MUST_USE int logged_decision_explain(const struct logged_decision *d,
-	const struct installed_settings *settings, const char *doubt, const char *as, bool json,
-	struct err *e);
+	const struct installed_settings *settings, const char *as, bool json, struct err *e);
 
 #endif
