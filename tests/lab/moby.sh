@@ -30,6 +30,7 @@ command -v go > /dev/null || cannot "there is no go to compile the tests with"
 export GOFLAGS=-buildvcs=false GOTOOLCHAIN=local CGO_ENABLED=1
 if [ ! -d "$source" ]; then
 	directory=$(cd / && go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') || cannot "$module cannot be had"
+	mkdir -p "$daemons"
 	cp -r "$directory" "$source.new"
 	chmod -R u+w "$source.new"
 	[ -e "$source.new/go.mod" ] || for file in mod sum; do mv "$source.new/vendor.$file" "$source.new/go.$file"; done
