@@ -292,6 +292,15 @@ static const struct option options[] = { { "current", no_argument, NULL, 'c' },
 	{ "json", no_argument, NULL, 'j' }, { "markdown", no_argument, NULL, 'm' },
 	{ "names", no_argument, NULL, 'n' }, SETTINGS_OPTIONS, { NULL, 0, NULL, 0 } };
 
+static enum form form_of(int option)
+{
+	if (option == 'j')
+		return FORM_JSON;
+	if (option == 'm')
+		return FORM_MARKDOWN;
+	return option == 'n' ? FORM_NAMES : FORM_TEXT;
+}
+
 static int run_list(int argc, char **argv)
 {
 	const struct listing *list;
@@ -302,14 +311,14 @@ static int run_list(int argc, char **argv)
 	int o;
 
 	while ((o = command_option(&list_command, argc, argv)) != -1) {
-		if (o == 'c')
+		enum form wanted = form_of(o);
+
+		if (form != FORM_TEXT && wanted != FORM_TEXT && wanted != form)
+			return command_usage("list", "use one of --json, --markdown and --names");
+		if (wanted != FORM_TEXT)
+			form = wanted;
+		else if (o == 'c')
 			current = true;
-		else if (o == 'j')
-			form = FORM_JSON;
-		else if (o == 'm')
-			form = FORM_MARKDOWN;
-		else if (o == 'n')
-			form = FORM_NAMES;
 		else if (!settings_choice_parse(&choice, o, optarg))
 			return EXIT_USAGE;
 	}

@@ -249,13 +249,17 @@ static int show(struct question *q, bool json)
 
 /* --- the command -----------------------------------------------------------------------*/
 
-/* What is not a power may be an operation. */
+/* What is not a power, nor the flag of one, may be an operation. */
 static bool parse_name(struct question *q, struct span name, struct nearest *s)
 {
 	*s = nearest_to(name, 0);
 	powers_suggest(s);
 	operations_suggest(s);
 	q->query.power = power_find(name);
+	for (size_t i = 0; i < POWER_COUNT && q->query.power == POWER_COUNT; i++) {
+		if (span_equal(name, span_of(power_info((enum power)i)->flag)))
+			q->query.power = (enum power)i;
+	}
 	if (q->query.power != POWER_COUNT)
 		return true;
 	q->operation = name;

@@ -34,6 +34,9 @@ const char *suggest_parse_option(struct suggest_options *o, int option, const ch
 	switch (option) {
 	case SUGGEST_FLAGS:
 	case SUGGEST_POLICY:
+		if (o->form_given && o->policy != (option == SUGGEST_POLICY))
+			return "use --flags or --policy, not both";
+		o->form_given = true;
 		o->policy = option == SUGGEST_POLICY;
 		return NULL;
 	case SUGGEST_PROFILE:

@@ -7,6 +7,7 @@
 struct suggest_options {
 	struct learn_options wanted;
 	bool profile_given; /* else the profile of the log */
+	bool form_given;    /* --flags or --policy */
 	bool policy;        /* a policy file rather than flags */
 	bool json;
 	bool include_denied;

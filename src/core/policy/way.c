@@ -1,6 +1,7 @@
 #include "way.h"
 
 #include "dsp/core/base/text.h"
+#include "dsp/core/parse/reference.h"
 
 /* The denied request. */
 struct denial {
@@ -342,9 +343,17 @@ void way_add(const struct policy *policy, const struct subject *subject, const s
 	const struct decision *d, struct line *l, size_t room)
 {
 	const struct attribute *missing = way_missing_source(facts);
+	struct span plugin = reference_familiar(facts->name);
 	struct decision rest = *d;
 	struct denial q = { policy, subject, facts, &rest, decide_powers(policy, facts) };
 
+	if (policy->mounts_invisible && powerset_has(&d->closed, POWER_PLUGIN_CONTROL) &&
+		policy_owns_name(policy, plugin)) {
+		line_add(l,
+			"this is dsp itself: plugin/managed/upgrade.sh on the host changes it "
+			"(dsp-managed(7))");
+		return;
+	}
 	if (missing && powerset_has(&d->closed, POWER_DOCKER_SOCKET)) {
 		struct powerset socket = { { 0 } };
 
