@@ -221,7 +221,8 @@ def strange_settings():
     good = {"version": "0.1.0", "pid": 1, "generation": 1, "since": 1, "managed": False, "broken": "", "socket": b64(b"/x"),
             "environment": [], "env_file": b64(b"/e"), "env_text": b64(b"ALLOW_EXEC=1\n"), "policy_file": None,
             "policy_text": None, "data_root": "", "dockerd": None}
-    facts = {"known": True, "default_runtime": b64(b"runc"), "seccomp": "", "version": b64(b"29.0")}
+    facts = {"known": True, "default_runtime": b64(b"runc"), "seccomp": "", "version": b64(b"29.0"),
+             "api_version": b64(b"1.52")}
     for dockerd in (None, facts):
         same(ask_strange({**good, "dockerd": dockerd})[0], 0, "as a dspd reports them")
     for change in ({"broken": None}, {"broken": 1}, {"broken": "="}, {"socket": b64(b"/a\0b")}, {"socket": None},
