@@ -142,8 +142,7 @@ static int is_process_link(int fd, const char *name)
  * with O_PATH alone the walk would go on in the empty directory below. -1 and errno: EIO when such
  * a directory cannot be mounted now, which says nothing about the next try.
  */
-static int open_component(
-	const struct path_walk *w, int dir, const char *name, int flags, struct stat *st)
+static int open_component(int dir, const char *name, int flags, struct stat *st)
 {
 	int fd = path_open_at(dir, name, flags | O_DIRECTORY);
 	bool entered = fd >= 0;
@@ -152,11 +151,7 @@ static int open_component(
 		fd = path_open_at(dir, name, flags);
 	if (fd < 0)
 		return -1;
-	/* It is a directory, and nobody asks for more. */
-	if (entered && !w->check) {
-		*st = (struct stat){ .st_mode = S_IFDIR };
-		return fd;
-	}
+	/* A directory of a hidden process (hidepid) opens; this finds that it is not there. */
 	if (fstat(fd, st) == 0) {
 		if (entered || !S_ISDIR(st->st_mode))
 			return fd;
@@ -178,7 +173,7 @@ static int step(struct path_walk *w, struct span part, struct span after)
 		return -1;
 	}
 	text_copy(part, name, sizeof(name));
-	fd = open_component(w, w->fd, name, INSPECT | O_NOFOLLOW, &st);
+	fd = open_component(w->fd, name, INSPECT | O_NOFOLLOW, &st);
 	if (fd >= 0 && S_ISLNK(st.st_mode)) {
 		int magic = w->through_magic ? is_process_link(w->fd, name) : 0;
 		int rc = magic != 0 || check(w, fd, &st, after) != 0 ? -1 : follow(w, fd, after);
@@ -188,7 +183,7 @@ static int step(struct path_walk *w, struct span part, struct span after)
 			return rc;
 		/* Its text is a name for people; the kernel alone knows where it leads. */
 		w->magic = true;
-		fd = open_component(w, w->fd, name, INSPECT, &st);
+		fd = open_component(w->fd, name, INSPECT, &st);
 	}
 	if (fd < 0)
 		return -1;

@@ -92,12 +92,14 @@ def check_works(stage, results):
                          check=False, cwd=stage, capture_output=True, text=True,
                          env=dsp.clean_environment())
     results.check("install: the installed settings are those of the default",
-                  run.returncode == 0 and run.stdout.startswith("The settings are valid: profile guard.\n")
+                  run.returncode == 0 and run.stdout.startswith("settings: etc/dsp/dsp.env and etc/dsp/policy.json\n"
+                                                                 "The settings are valid: profile guard.\n")
                   and "policy.json:" not in run.stdout + run.stderr, run.stdout + run.stderr)
+    # The first line says where the settings come from; the rest must be the same.
     other = [subprocess.run([program, "list", what, "--current", *more], check=False, cwd=stage,
-                            capture_output=True, text=True, env=dsp.clean_environment()).stdout
+                            capture_output=True, text=True, env=dsp.clean_environment()).stdout.partition("\n")[2]
              for what in ("powers", "operations")
-             for more in ((), ("--policy", "etc/dsp/policy.json", "--env-file", "etc/dsp/dsp.env"))]
+             for more in (("--no-config",), ("--policy", "etc/dsp/policy.json", "--env-file", "etc/dsp/dsp.env"))]
     results.check("install: they change nothing", other[0] and other[0] == other[1]
                   and other[2] and other[2] == other[3], "the lists differ")
 
