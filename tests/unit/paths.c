@@ -181,6 +181,8 @@ static void holds(void **state)
 		"/run/containerd/containerd.sock",
 		"/run/docker/containerd",
 		"/run/docker/containerd/docker-containerd.sock",
+		"/run/docker/swarm",
+		"/run/docker/swarm/control.sock",
 		"/run/containerd/fifo/x",
 		"/var/run/docker/containerd/y",
 		"/var/run/docker",
