@@ -70,6 +70,13 @@ static const struct row {
 		{ "POST", "/containers/a/kill", NULL, NULL, NULL },
 		"kill is closed (container_kill on \"a\"): ALLOW_KILL is 0; ALLOW_KILL=1 lifts this" },
 	{ "", rules, { "GET", "/info", NULL, NULL, NULL }, "allowed" },
+	{ "DSP_PROFILE=hardened", NULL,
+		{ "POST", create,
+			"{'HostConfig': {'DeviceRequests': [{'Count': -1, 'Capabilities': "
+			"[['gpu']]}]}}",
+			NULL, NULL },
+		"devices is closed (container_create: device request gpu:all): ALLOW_DEVICES is not "
+		"set; ALLOW_DEVICES=1 opens it" },
 	/* buildx's builder: what the build itself needs. */
 	{ "DSP_PROFILE=hardened", NULL, { "POST", create, BUILDER, NULL, NULL },
 		"buildx makes this builder where dsp denies the build itself: build_options is "

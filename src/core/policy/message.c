@@ -102,7 +102,11 @@ static void add_attribute(const struct message *m, const struct budget *b)
 	if (!found)
 		return;
 	attribute_write(found, text, sizeof(text));
-	if (strlen(text) + 2 <= room)
+	/* What docker run --gpus asks for. */
+	if (span_equal(found->field, SPAN("DeviceRequests")) &&
+		strlen(": device request ") + strlen(text) <= room)
+		line_add(b->line, ": device request %s", text);
+	else if (strlen(text) + 2 <= room)
 		line_add(b->line, ": %s", text);
 	else if (room >= ROOM_LEAST)
 		line_add(b->line, ": %.*s...", (int)(room - strlen(": ...")), text);
