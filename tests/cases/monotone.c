@@ -24,6 +24,8 @@
 #include "dsp/core/policy/rule_match.h"
 #include "dsp/protocol/envelope.h"
 
+#include "core/policy/way.h"
+
 enum { QUESTIONS_MOST = 20000, ITEMS_MOST = 48, ITEM_ROOM = 160, RULES_MOST = 4, LIST_MOST = 4 };
 
 /* A request, and for each list the items that may have to do with it. */
@@ -416,12 +418,17 @@ static enum match_result match_with(const struct policy *policy, const struct fa
 	return result;
 }
 
+/* The rule for a container of buildx's builder is the one nearest to the build itself. */
 static void try_nearest(const struct compiled *c, const struct facts *facts,
 	const struct subject *subject, const struct decision *d)
 {
 	struct nearest_rule near;
+	static struct facts build;
+	struct decision of_build;
 
 	nearest_rule_find(&c->policy, subject, facts, d, &near);
+	if (way_of_build(&c->policy, subject, facts, &build, &of_build))
+		facts = &build;
 	if (!near.rule || near.more)
 		return;
 	nearest_tried++;
@@ -430,12 +437,11 @@ static void try_nearest(const struct compiled *c, const struct facts *facts,
 		enum match_result result = match_with(
 			&c->policy, facts, &near, subject->id, without);
 
-		if ((result == MATCH_YES) == (without == near.count) && near.count > 0)
+		if (((result == MATCH_YES) == (without == near.count) && near.count > 0) ||
+			broken++ >= 10)
 			continue;
-		if (broken++ < 10)
-			(void)printf("broken nearest: %.*s without %zu of %zu: %s\n",
-				(int)near.rule->name.n, near.rule->name.s, without, near.count,
-				c->text);
+		(void)printf("broken nearest: %.*s without %zu of %zu: %s\n",
+			(int)near.rule->name.n, near.rule->name.s, without, near.count, c->text);
 	}
 }
 
@@ -590,10 +596,5 @@ int main(int argc, char **argv)
 	for (size_t k = 0; k < LIST_COUNT; k++)
 		(void)printf("%s %zu %zu\n", list_name((enum list_kind)k), tried[k], lost[k]);
 	(void)printf("nearest %zu %zu\n", nearest_tried, nearest_several);
-	for (size_t i = 0; i < question_count; i++) {
-		facts_free(&questions[i]->facts);
-		mem_free(questions[i]->text);
-		mem_free(questions[i]);
-	}
 	return broken > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
