@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -104,9 +105,15 @@ static void cover_usual(struct cover *c)
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	/* NOLINTEND(concurrency-mt-unsafe) */
 	char path[256];
+	glob_t rootless;
 
 	for (const char *const *s = usual; *s; s++)
 		cover_socket(c, *s);
+	if (glob("/run/user/*/docker.sock", 0, NULL, &rootless) == 0) {
+		for (size_t i = 0; i < rootless.gl_pathc; i++)
+			cover_socket(c, rootless.gl_pathv[i]);
+		globfree(&rootless);
+	}
 	if (host && strncmp(host, prefix, sizeof(prefix) - 1) == 0 &&
 		mount(c->place->socket, host + sizeof(prefix) - 1, NULL, MS_BIND, NULL) != 0 &&
 		errno != ENOENT)

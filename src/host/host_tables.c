@@ -138,8 +138,9 @@ static void remember(pid_t docker, int process, uint64_t until, const struct hos
 
 int host_tables_recall(pid_t docker, struct host_tables *ret)
 {
-	enum { SHARE = 50 };
+	enum { SHARE = 50, MOST_MS = 5000 };
 	uint64_t begun = clock_now();
+	uint64_t keep;
 	int process;
 
 	*ret = (struct host_tables){ .mounts = -1, .known = LISTENING_KNOWN };
@@ -155,8 +156,9 @@ int host_tables_recall(pid_t docker, struct host_tables *ret)
 		errno = code;
 		return -1;
 	}
+	keep = SOCKETS_MS + SHARE * (clock_now() - begun);
 	if (process >= 0)
-		remember(docker, process, begun + SOCKETS_MS + SHARE * (clock_now() - begun), ret);
+		remember(docker, process, begun + (keep < MOST_MS ? keep : MOST_MS), ret);
 	return 0;
 }
 

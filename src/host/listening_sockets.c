@@ -26,7 +26,10 @@ enum {
 	ACCEPTING = 0x10000, /* __SO_ACCEPTCON in Flags of /proc/net/unix: it listens */
 };
 
-/* A socket that listens at a path. */
+/*
+ * A line of the table for a socket that listens at a path. The kernel writes names as they are, so
+ * a line break in a name makes a line of its own: every line of an inode counts, not one of them.
+ */
 struct listener {
 	unsigned long inode;
 	struct span path;
@@ -39,6 +42,7 @@ struct search {
 	size_t count;
 	DIR *files;
 	int found;
+	bool relative; /* one of the process's own is at a relative path, so it may be anywhere */
 	void (*report)(void *ctx, const char *path);
 	void *ctx;
 };
@@ -65,7 +69,7 @@ static struct span parse_unix_line(struct span line, unsigned long *inode)
 	(void)proc_file_word(&line);
 	(void)proc_file_word(&line);
 	*inode = parse_number(proc_file_word(&line), 10);
-	if ((parse_number(flags, 16) & ACCEPTING) == 0 || line.n == 0 || line.s[0] != '/')
+	if ((parse_number(flags, 16) & ACCEPTING) == 0 || line.n == 0 || line.s[0] == '@')
 		line.n = 0;
 	return line;
 }
@@ -105,6 +109,11 @@ static int index_listeners(struct search *s, size_t len, const char *at)
 	return 0;
 }
 
+static bool is_absolute(const struct listener *one)
+{
+	return one->path.s[0] == '/';
+}
+
 static void report_listener(struct search *s, const struct listener *one)
 {
 	char path[sizeof(struct sockaddr_un)];
@@ -121,8 +130,14 @@ static void report_inode(struct search *s, unsigned long inode)
 
 	if (s->count > 0)
 		one = bsearch(&key, s->items, s->count, sizeof(key), compare_inodes);
-	if (one)
-		report_listener(s, one);
+	while (one && one > s->items && one[-1].inode == inode)
+		one--;
+	for (; one && one < s->items + s->count && one->inode == inode; one++) {
+		if (!is_absolute(one))
+			s->relative = true;
+		else if (s->found < MOST_SOCKETS)
+			report_listener(s, one);
+	}
 }
 
 /* enum listening; -1 and errno. */
@@ -139,7 +154,7 @@ static int search_files(struct search *s)
 		/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
 		entry = readdir(s->files);
 		if (!entry)
-			return errno == 0 ? LISTENING_KNOWN : -1;
+			return errno != 0 ? -1 : s->relative ? LISTENING_UNKNOWN : LISTENING_KNOWN;
 		if (entry->d_name[0] == '.')
 			continue;
 		n = readlinkat(dirfd(s->files), entry->d_name, link, sizeof(link));
@@ -156,18 +171,51 @@ static int search_files(struct search *s)
 	return LISTENING_UNKNOWN;
 }
 
-/* Whichever process listens: containerd is another one, and its directory can be configured. */
-static void report_named(struct search *s)
+/* Whether root owns the socket at a path, or who owns it is not known. */
+static bool is_of_root(const struct listener *one)
+{
+	char path[sizeof(struct sockaddr_un)];
+	struct stat st;
+
+	text_copy(one->path, path, sizeof(path));
+	return stat(path, &st) != 0 || st.st_uid == 0;
+}
+
+static bool is_named(const struct listener *one)
 {
 	static const struct span names[] = { SPAN_INIT("/docker.sock"),
 		SPAN_INIT("/containerd.sock"), SPAN_INIT("/containerd.sock.ttrpc") };
 
-	for (size_t i = 0; i < s->count && s->found < MOST_SOCKETS; i++) {
-		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
-			if (span_ends(s->items[i].path, names[k]))
-				report_listener(s, &s->items[i]);
+	for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+		if (span_ends(one->path, names[k]))
+			return is_absolute(one);
+	}
+	return false;
+}
+
+/*
+ * Whichever process listens: containerd is another one, and its directory can be configured. Other
+ * users' sockets do not take the room of root's.
+ */
+static int report_named(struct search *s, int known)
+{
+	int of_root = 0;
+	int of_others = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct listener *one = &s->items[i];
+
+		if (!is_named(one))
+			continue;
+		if (is_of_root(one)) {
+			if (++of_root > MOST_OF_ROOT)
+				return LISTENING_UNKNOWN;
+			report_listener(s, one);
+		} else if (++of_others <= MOST_SOCKETS) {
+			report_listener(s, one);
 		}
 	}
+	return known;
 }
 
 /*
@@ -179,15 +227,11 @@ static int report_of_root(struct search *s)
 	int seen = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
-		char path[sizeof(struct sockaddr_un)];
-		struct stat st;
-
-		text_copy(s->items[i].path, path, sizeof(path));
-		if (stat(path, &st) == 0 && st.st_uid != 0)
+		if (!is_absolute(&s->items[i]) || !is_of_root(&s->items[i]))
 			continue;
 		if (++seen > MOST_OF_ROOT)
 			return LISTENING_UNKNOWN;
-		s->report(s->ctx, path);
+		report_listener(s, &s->items[i]);
 	}
 	return LISTENING_GUESSED;
 }
@@ -219,7 +263,7 @@ void listening_table_each(
 		struct span found = parse_unix_line(proc_file_line(&rest), &inode);
 
 		text_copy(found, path, sizeof(path));
-		if (found.n > 0)
+		if (found.n > 0 && path[0] == '/')
 			report(ctx, path);
 	}
 }
@@ -288,9 +332,7 @@ static int find_sockets(struct search *s, pid_t process, bool own)
 		return LISTENING_UNKNOWN;
 	if (known == LISTENING_GUESSED)
 		known = report_of_root(s);
-	if (!own && known >= 0)
-		report_named(s);
-	return known;
+	return own || known < 0 ? known : report_named(s, known);
 }
 
 static void ignore_path(void *ctx, const char *path)

@@ -50,6 +50,7 @@ static struct witness ask(int dir, const char *path, int flags)
 	/* Before Linux 5.8 a mount has no id here. */
 	if (!(st.stx_mask & STATX_MNT_ID))
 		ret.error = ENOSYS;
+	ret.type = st.stx_mode & S_IFMT;
 	ret.mount = st.stx_mnt_id;
 	ret.inode = st.stx_ino;
 	ret.major = st.stx_dev_major;
@@ -59,8 +60,8 @@ static struct witness ask(int dir, const char *path, int flags)
 
 static bool same(const struct witness *a, const struct witness *b)
 {
-	return a->error == b->error && a->mount == b->mount && a->inode == b->inode &&
-		a->major == b->major && a->minor == b->minor;
+	return a->error == b->error && a->type == b->type && a->mount == b->mount &&
+		a->inode == b->inode && a->major == b->major && a->minor == b->minor;
 }
 
 /* The text of the link at path, of dir; owned; NULL: it has none. */

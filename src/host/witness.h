@@ -3,8 +3,9 @@
  * ended. Where all of it is still so, the same look-ups lead to the same objects: a look-up depends
  * on nothing else. Each is asked of the kernel again; no time, size or event stands for an answer.
  *
- * A directory, a file: the same device and inode on the same mount. A link: the same text. What was
- * not there or not visible: the same error. A link of /proc/PID: the same text and the same object.
+ * A directory, a file: the same device, inode and type of file on the same mount. A link: the same
+ * text. What was not there or not visible: the same error. A link of /proc/PID: the same text and
+ * the same object.
  */
 #ifndef DSP_WITNESS_H
 #define DSP_WITNESS_H
@@ -18,10 +19,11 @@
 #include "host_object.h"
 
 struct witness {
-	char *path; /* owned, as text is */
-	char *text; /* of a link; NULL: no link */
-	int error;  /* of what is not there; 0: it is */
-	bool magic; /* a link of /proc/PID, which is followed */
+	char *path;    /* owned, as text is */
+	char *text;    /* of a link; NULL: no link */
+	int error;     /* of what is not there; 0: it is */
+	bool magic;    /* a link of /proc/PID, which is followed */
+	uint32_t type; /* of the file: a link can get the inode of what it replaces */
 	uint64_t mount;
 	uint64_t inode;
 	uint32_t major;

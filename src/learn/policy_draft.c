@@ -112,20 +112,17 @@ const char *observation_unnameable(const struct observation *s)
 	return NULL;
 }
 
-/* The resolved source; with ":rw" where it would be read with another end. */
+/* The resolved source, as a list of mounts has it. */
 static bool mount_pattern(const struct attribute *d, char *out)
 {
 	struct span path = d->mount_info ? span_of(d->mount_info->path) : (struct span){ NULL, 0 };
-	const char *end = span_ends(path, SPAN(":ro")) || span_ends(path, SPAN(":rw")) ? ":rw" : "";
 
 	if (d->kind != ATTRIBUTE_MOUNT || path.n == 0 || !path_is_clean(path) ||
 		!d->mount_info->visible || !is_text(path) ||
 		path.n + 1 >= sizeof(d->mount_info->path))
 		return false;
-	(void)snprintf(out, PATTERN_ROOM, "%s%s", path.s,
-		attribute_only_reads(d)                ? ":ro"
-			: span_ends(path, SPAN("/**")) ? "/"
-						       : end);
+	(void)snprintf(
+		out, PATTERN_ROOM, "%s%s", path.s, rule_mount_end(path, attribute_only_reads(d)));
 	return true;
 }
 

@@ -461,6 +461,44 @@ static void subjects(void **state)
 	world_close(&w);
 }
 
+/* An item that is written for a path means this path, also where its name ends like an item. */
+static void mount_ends(void **state)
+{
+	static const struct {
+		const char *path;
+		bool read_only;
+		const char *end;
+	} rows[] = {
+		{ "/srv", false, "" },
+		{ "/srv", true, ":ro" },
+		{ "/srv/**", false, "/" },
+		{ "/srv/**", true, "/:ro" },
+		{ "/srv/a:ro", false, ":rw" },
+		{ "/srv/a:ro", true, ":ro" },
+		{ "/srv/a:rw", false, ":rw" },
+	};
+	static struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *end = rule_mount_end(span_of(rows[i].path), rows[i].read_only);
+		const struct pattern *item;
+		char file[256];
+
+		assert_string_equal(end, rows[i].end);
+		(void)snprintf(file, sizeof(file),
+			"{'rules': [{'name': 'r', 'who': ['*'], 'allow': ['*'], "
+			"'powers': ['create'], 'mounts': ['%s%s']}], 'otherwise': 'profile'}",
+			rows[i].path, end);
+		world_open(&w, "", file);
+		item = &w.file.rules->items[0].lists[LIST_MOUNTS].items[0];
+		assert_true(span_equal(item->text, span_of(rows[i].path)));
+		assert_int_equal(item->below, false);
+		assert_int_equal(item->read_only, rows[i].read_only);
+		world_close(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +509,7 @@ int main(void)
 		cmocka_unit_test(devices_on_the_host),
 		cmocka_unit_test(linked_root),
 		cmocka_unit_test(subjects),
+		cmocka_unit_test(mount_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 enum listening {
 	LISTENING_KNOWN,
 	LISTENING_GUESSED, /* its descriptors may not be read: all sockets on which root listens */
-	LISTENING_UNKNOWN, /* nor may its table of sockets; or there are too many */
+	LISTENING_UNKNOWN, /* nor may its table of sockets; too many; at a relative path */
 };
 
 /*

@@ -36,7 +36,8 @@ static const struct span sockets[] = {
 	SPAN_INIT("/run/containerd/containerd.sock"),
 	SPAN_INIT("/run/docker/containerd/containerd.sock"),
 	SPAN_INIT("/run/docker/containerd/docker-containerd.sock"),
-	/* dockerd listens there once its node is in a swarm, and asks no plugin about it. */
+	/* dockerd listens in it once its node is in a swarm, and asks no plugin about that. */
+	SPAN_INIT("/run/docker/swarm"),
 	SPAN_INIT("/run/docker/swarm/control.sock"),
 	SPAN_INIT("/run/docker/plugins"),
 };

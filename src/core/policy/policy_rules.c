@@ -179,6 +179,17 @@ static const char *parse_mount(struct policy_parser *p, struct span text, struct
 	return "write the path without \"//\", \"/./\", \"/../\"";
 }
 
+const char *rule_mount_end(struct span path, bool read_only)
+{
+	bool slash = span_ends(path, SPAN("/**"));
+
+	if (read_only)
+		return slash ? "/:ro" : ":ro";
+	if (slash)
+		return "/";
+	return span_ends(path, SPAN(":ro")) || span_ends(path, SPAN(":rw")) ? ":rw" : "";
+}
+
 static const char *parse_image(struct policy_parser *p, struct span text, struct pattern *ret)
 {
 	(void)p;

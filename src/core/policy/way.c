@@ -132,7 +132,7 @@ static bool add_mounts(const struct facts *facts, struct line *l)
 			continue;
 		path = rule_path_of(d);
 		line_add(l, "%s\"%.*s%s\"", count++ == 0 ? ", \"mounts\": [" : ", ", (int)path.n,
-			path.s ? path.s : "", attribute_only_reads(d) ? ":ro" : "");
+			path.s ? path.s : "", rule_mount_end(path, attribute_only_reads(d)));
 		if (path.n == 0 || d->kind != ATTRIBUTE_MOUNT || l->cut) {
 			count = 0;
 			break;

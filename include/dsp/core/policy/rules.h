@@ -113,6 +113,12 @@ unsigned rules_compared_kinds(const struct rules *rules);
 bool rule_has_lists(const struct rule *rule);
 
 /*
+ * What follows a path in a list of mounts, so that the item means this one path: ":ro" if it is
+ * read-only, and what keeps a path that itself ends in a word of the list from being read as one.
+ */
+const char *rule_mount_end(struct span path, bool read_only);
+
+/*
  * The subject of this name: a user, "anonymous" or "cn:x"; SIZE_MAX: there is none. rules may be
  * NULL.
  */
