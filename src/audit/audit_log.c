@@ -30,7 +30,7 @@ static void write_moment(time_t ago, bool midnight, char out[AUDIT_MOMENT_ROOM])
 		out[strlen("2026-11-25")] = '\0';
 }
 
-/* "90m", "2h", "7d" in seconds; 0: it is none of them. */
+/* Parses "90m", "2h", "7d" into seconds; 0: text has another form. */
 static time_t parse_duration(const char *text)
 {
 	static const struct {

@@ -22,7 +22,7 @@ void import_add(struct import *to, struct span name, struct span value);
 /* Adds NAME=value, or NAME alone. */
 void import_add_pair(struct import *to, struct span pair);
 
-/* Adds a note of what could not be carried over. */
+/* Adds a note about a setting that dsp cannot carry over. */
 void import_note(struct import *to, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /*

@@ -1,4 +1,4 @@
-/* dsp import: a dsp.env of what a socket proxy is started with. */
+/* dsp import: makes a dsp.env from the settings that start a socket proxy. */
 #include <stdio.h>
 
 #include "dsp/config/command.h"

@@ -232,7 +232,7 @@ static int fail(const struct arguments *a, const char *text, const char *hint)
 	return EXIT_FINDINGS;
 }
 
-/* Sends dockerd a ping that dspd must see, and adds to o what came of it. */
+/* Sends dockerd a ping that dspd must see, and adds the result to o. */
 static enum probe_result add_asked(const struct arguments *a, json_t *o, struct err *e)
 {
 	enum probe_result probe = dockerd_asks(NULL, a->socket, e);

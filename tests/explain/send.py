@@ -3,37 +3,13 @@
 
     send.py VECTORS OUTPUT
 """
-import base64
 import json
 import os
 import socket
 import sys
 
-
-def bytes_of(row, name):
-    """A field of a vector that is a text, or base64."""
-    if name + "_b64" in row:
-        return base64.b64decode(row[name + "_b64"])
-    return row.get(name, "").encode()
-
-
-def raw_request(request):
-    """As tests/integration/vectors_live.py sends it."""
-    body = bytes_of(request, "body") + b" " * request.get("pad_blanks", 0)
-    headers = [": ".join(header).encode() for header in request["headers"]]
-    given = {name.lower() for name, _ in request["headers"]}
-    if "host" not in given:
-        headers.insert(0, b"Host: docker")
-    if "connection" not in given:
-        headers.append(b"Connection: close")
-    if request["chunked"]:
-        if "transfer-encoding" not in given:
-            headers.append(b"Transfer-Encoding: chunked")
-        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
-    elif body and "content-length" not in given:
-        headers.append(b"Content-Length: %d" % len(body))
-    start = b"%s %s %s" % (request["method"].encode(), bytes_of(request, "target"), b"HTTP/1.1")
-    return b"\r\n".join([start, *headers, b"", body])
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from vector import raw_request  # noqa: E402
 
 
 def status_of(path, request):

@@ -5,7 +5,6 @@ changes. What guard allows is not denied.
 HTTP/2 is off (GODEBUG=http2server=0 in the table of suites): over it dockerd 29 answers BuildKit's requests unasked.
 """
 
-import base64
 import http.client
 import json
 import os
@@ -13,6 +12,7 @@ import socket
 import subprocess
 
 from lab import DENIED, HERE, Skipped, check
+from vector import bytes_of, raw_request
 
 VECTORS = os.path.join(HERE, '..', 'vectors', 'vectors.jsonl')
 # The containers that the vectors name.
@@ -21,33 +21,6 @@ LISTS = '/containers/json?all=1', '/images/json?all=1', '/networks', '/plugins'
 # What the first swarm_init makes in its own time.
 OF_SWARM = 'docker_gwbridge', 'ingress'
 KEYS = 'Id', 'Name', 'Names', 'State', 'RepoTags', 'Enabled', 'Settings'
-
-
-def bytes_of(row, name):
-    """A field of a vector that is a text, or base64."""
-    if name + '_b64' in row:
-        return base64.b64decode(row[name + '_b64'])
-    return row.get(name, '').encode()
-
-
-def raw_request(request):
-    """The bytes of an HTTP/1.x request. The sender was curl-like: one request, then the end."""
-    body = bytes_of(request, 'body') + b' ' * request.get('pad_blanks', 0)
-    headers = [': '.join(header).encode() for header in request['headers']]
-    given = {name.lower() for name, _ in request['headers']}
-    if 'host' not in given:
-        headers.insert(0, b'Host: docker')
-    if 'connection' not in given:
-        headers.append(b'Connection: close')
-    if request['chunked']:
-        if 'transfer-encoding' not in given:
-            headers.append(b'Transfer-Encoding: chunked')
-        body = b'%x\r\n%s\r\n0\r\n\r\n' % (len(body), body) if body else b'0\r\n\r\n'
-    elif body and 'content-length' not in given:
-        headers.append(b'Content-Length: %d' % len(body))
-    start = b'%s %s %s' % (request['method'].encode(), bytes_of(request, 'target'),
-                           request.get('protocol', 'HTTP/1.1').encode())
-    return b'\r\n'.join([start, *headers, b'', body])
 
 
 def send_http2(path, request):

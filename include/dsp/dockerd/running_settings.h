@@ -19,7 +19,7 @@ struct running_settings {
 	struct loaded_texts loaded;
 	bool asked_dockerd;         /* by dsp-resolve; false: dspd guesses its defaults */
 	struct daemon_facts daemon; /* if asked_dockerd */
-	struct mem_list memory;     /* of what the above point to */
+	struct mem_list memory;     /* owns what the members above point to */
 };
 
 enum running_result {

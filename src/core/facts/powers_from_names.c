@@ -114,8 +114,8 @@ int powers_from_runtime(
 }
 
 /*
- * The runtime of what names none. A build may use runc beside dockerd's default, and a service runs
- * on a node that may have another.
+ * The runtime of a request that names none. A build may use runc beside dockerd's default, and a
+ * service runs on a node that may have another.
  */
 int powers_from_default_runtime(
 	struct facts *f, const struct power_rule *rule, const struct body_node *node)
