@@ -39,7 +39,8 @@ LIBRARIES = {
     "b64/*": ["src/core/base/b64.c"],
     "nettle/*": ["src/core/base/digest.c"],
     "yaml.h": ["src/cli/import_yaml.c"],
-    "seccomp.h": ["src/daemon/seccomp.c", "src/daemon/lookup_filter.c", "src/resolve/resolve_filter.c"],
+    "seccomp.h": ["src/daemon/seccomp.c", "src/daemon/lookup_filter.c", "src/resolve/resolve_filter.c",
+                  "src/system/syscall_filter.c"],
 }
 
 # The core computes: of the system it knows types, strings, sorting and snprintf.
