@@ -12,6 +12,8 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/span.h"
+#include "dsp/core/facts/mount_info.h"
+#include "dsp/core/facts/object_info.h"
 #include "dsp/core/facts/powers.h"
 
 enum attribute_kind {
@@ -39,33 +41,6 @@ enum attribute_kind {
 /* "option", "mount", ... */
 const char *attribute_kind_name(enum attribute_kind kind);
 
-/* A mount's source as the host's files have it (host/mount_lookup.h). */
-struct mount_info {
-	bool visible;  /* path is the source; else it is the nearest visible parent, and the rest */
-	bool socket;   /* it is, or holds, Docker's or containerd's socket */
-	bool dsp_file; /* it is, or is below, what keeps dsp in force */
-	bool device;   /* it is a device, or holds devices */
-	bool unknown; /* it may be anything: dsp may not look there, or each process sees another */
-	bool maybe_socket; /* or hold one: on which sockets dockerd listens is not known */
-	bool holds_mounts; /* something is mounted below it, or that is not known */
-	char node;         /* 'b', 'c': a device with these numbers; 'd': a directory; 0: neither */
-	unsigned major, minor;
-	char path[256]; /* resolved, terminated, cut where it is longer; empty: not known */
-	/*
-	 * The place in its file system, "8:1/dir", which is the same under each path where that is
-	 * mounted. Terminated; empty: not known, or too long.
-	 */
-	char place[256];
-	uint64_t file_system, inode; /* its inode there, which hard links share; 0: not known */
-};
-
-/* How far down a read-only mount is read-only, where something is mounted below its source. */
-enum depth {
-	DEPTH_WHOLE,     /* nothing below can be written */
-	DEPTH_BY_KERNEL, /* nothing, with Linux 5.12 or later (mount_setattr) */
-	DEPTH_TOP,       /* each mount below its source stays writable */
-};
-
 struct attribute {
 	enum power power; /* that it gives; POWER_COUNT: none */
 	enum attribute_kind kind;
@@ -86,6 +61,8 @@ struct attribute {
 	struct span clean; /* of a mount: text as path_clean makes it; of a volume: its options */
 	struct span target, propagation;     /* of a mount; propagation may be empty: not given */
 	const struct mount_info *mount_info; /* NULL: not looked up; not owned */
+	/* Of a container, network or volume. NULL: not looked up; not owned. */
+	const struct object_info *object;
 };
 
 struct attributes {
