@@ -24,13 +24,13 @@ enum attribute_kind {
 	ATTRIBUTE_IMAGE,     /* canonical reference; maybe_id, all_tags */
 	ATTRIBUTE_NAMESPACE, /* whose: "host", "container:x" */
 	ATTRIBUTE_NETWORK,   /* "bridge" is the default network; maybe_id */
-	ATTRIBUTE_VOLUME,    /* a named volume */
+	ATTRIBUTE_VOLUME,    /* a named volume; empty: made without a name */
 	ATTRIBUTE_PORT,      /* 127.0.0.1:80:8080/tcp, as far as it is given */
 	ATTRIBUTE_RUNTIME,
 	ATTRIBUTE_SYSCTL,
-	ATTRIBUTE_DRIVER, /* of volumes, logs, networks */
-	ATTRIBUTE_CONTAINER,
-	ATTRIBUTE_PATH, /* in a container, or the directory of a checkpoint: not mounted */
+	ATTRIBUTE_DRIVER,    /* of volumes, logs, networks */
+	ATTRIBUTE_CONTAINER, /* a name or id alone: without "container:", ":ro", alias */
+	ATTRIBUTE_PATH,      /* in a container, or the directory of a checkpoint: not mounted */
 	ATTRIBUTE_USER,
 	/* These may hold secrets: dsp explain shows them, messages and logs never do. */
 	ATTRIBUTE_COMMAND,
@@ -47,14 +47,17 @@ struct attribute {
 	bool read_only;
 	enum depth depth; /* of a read-only mount */
 	/* In how many ways the thing may be another than text says; rule_match.c reads them. */
-	bool maybe_id;     /* of an image or a network: text may be an id instead of a name */
-	bool maybe_swarm;  /* of a network or volume: in a swarm text may be the start of an id */
-	bool mounted;      /* of a volume: by its name, whatever it was made of */
-	bool all_tags;     /* of an image: text is a repository, and each tag of it is meant */
-	bool whole;        /* anything of its kind may be meant; text is "*" */
-	bool implied;      /* the request does not say it: dockerd takes it by default */
-	bool any_file;     /* of a mount: any file of the host may be there, as on a disk */
-	bool anywhere;     /* of a mount: dsp cannot know its source, as of a template */
+	bool maybe_id;    /* of an image or a network: text may be an id instead of a name */
+	bool maybe_swarm; /* of a network or volume: in a swarm text may be the start of an id */
+	bool mounted;     /* of a volume: by its name, whatever it was made of */
+	bool all_tags;    /* of an image: text is a repository, and each tag of it is meant */
+	bool whole;       /* anything of its kind may be meant; text is "*" */
+	bool listing;     /* whole, and only shown: as in a list, in events, in what df counts */
+	bool made;        /* the request makes it and gives it this name; empty: dockerd's choice */
+	bool exec;        /* of a container: text is the id of an exec, whose container is meant */
+	bool implied;     /* the request does not say it: dockerd takes it by default */
+	bool any_file;    /* of a mount: any file of the host may be there, as on a disk */
+	bool anywhere;    /* of a mount: dsp cannot know its source, as of a template */
 	struct span field; /* the name of the body's field or the query's parameter; static */
 	struct span text;
 	struct span plain; /* of an image: text as reference_plain writes it */

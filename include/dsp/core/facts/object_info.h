@@ -22,6 +22,20 @@ struct object_label {
 	struct span key, value;
 };
 
+/*
+ * Of its labels, dsp knows those in the list for certain: such a key has this value and no other. A
+ * key that stands twice where they come from, or has no text as its value, is not in the list.
+ * labels_unsure: it may have further labels, of keys that are not in the list, with any value. So
+ * allow compares with the list alone, and deny takes each other key for one that may be there.
+ *
+ * OBJECT_MADE: the labels are those of the request. A container also gets its image's labels of
+ * other keys (moby daemon/commit.go merge), which the request does not show: its labels are unsure.
+ * It has no owner yet: the user who makes it will own it. Its name may be empty: dockerd makes one
+ * up then, "brave_curie" or 64 hex digits, which is no other thing's.
+ *
+ * The new name of a rename is the container of the rename: the same state, id, labels, owner and
+ * trouble, under its new name.
+ */
 struct object_info {
 	enum object_state state;
 	struct span id;    /* 64 hex digits; of a volume its name */
@@ -29,7 +43,7 @@ struct object_info {
 	struct span image; /* of a container: as its create named it, in canonical form */
 	const struct object_label *labels;
 	size_t label_count;
-	bool labels_unsure; /* a key stands there twice, or dsp does not see all of them */
+	bool labels_unsure; /* it may have others of other keys */
 	struct span owner;  /* "alice", "cn:x", "anonymous", "@group"; empty: nobody owns it */
 	bool owner_unsure;  /* the owners cannot be read now */
 	const char *trouble;
