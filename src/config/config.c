@@ -281,6 +281,20 @@ static void choose_data_root(struct settings *s)
 	mem_free(file);
 }
 
+/* A container that could write these would change what dsp decides. */
+static void add_own_files(struct config *c, const struct sources *sources)
+{
+	const char *policy = sources->policy ? sources->policy : c->settings.policy;
+	const char *const files[] = { policy, sources->env_file };
+	char absolute[512];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (files[i] && files[i][0])
+			policy_add_own_path(&c->policy,
+				span_of(config_absolute(files[i], absolute, sizeof(absolute))));
+	}
+}
+
 int config_read(const struct sources *sources, struct config **ret, struct err *e)
 {
 	struct config *c = mem_array(1, sizeof(*c));
@@ -306,6 +320,7 @@ int config_read(const struct sources *sources, struct config **ret, struct err *
 		c->rules, &c->policy);
 	settings_review(&c->settings, &c->policy);
 	c->policy.mounts_invisible = sources->managed;
+	add_own_files(c, sources);
 	return review(c, e);
 }
 

@@ -180,8 +180,9 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 		facts_hide_mounts(&x->facts);
 	if (invisible || !service->pool)
 		return 0;
-	if (mount_lookup_collect(&x->facts, rules_paths(policy->file_rules), service->socket_dir,
-		    rules_compared_kinds(policy->file_rules), x->call->peer, &x->lookup, e) != 0)
+	if (mount_lookup_collect(&x->facts, rules_paths(policy->file_rules),
+		    policy_own_paths(policy), rules_compared_kinds(policy->file_rules),
+		    x->call->peer, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;
@@ -215,7 +216,7 @@ static void conclude(const struct service *service, struct exchange *x)
 	struct decision d;
 	struct err e;
 
-	if (facts_add_mount_powers(&x->facts, span_of(c->policy.socket_dir), &e) != 0) {
+	if (facts_add_mount_powers(&x->facts, policy_own_paths(&c->policy), &e) != 0) {
 		fail(service, x->call, REFUSED_FAILURE, &e);
 		return;
 	}

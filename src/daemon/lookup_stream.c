@@ -10,7 +10,7 @@
 static char *write_request(
 	const struct mount_lookup *l, const struct host_tables *tables, size_t *n)
 {
-	struct span dir = mount_lookup_socket_dir(l);
+	struct span dir = mount_lookup_own_paths(l);
 	struct lookup_request head = { .docker = mount_lookup_docker(l),
 		.known = tables->known,
 		.dir = (uint32_t)dir.n,

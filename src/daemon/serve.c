@@ -37,7 +37,6 @@ struct daemon {
 	struct plugin_socket listener; /* our own socket; or */
 	struct activation handed;      /* one that the service manager made */
 	struct notify notify;          /* the service manager */
-	char *socket_dir;              /* owned */
 	int wake;                      /* readable when an answer may have come; -1: none */
 	uint64_t look_at;              /* whether the look-up process runs: not before */
 	bool lookups_ended;
@@ -218,27 +217,6 @@ static int bind_socket(struct daemon *d, struct err *e)
 	return plugin_socket_open(d->socket, &d->listener, e);
 }
 
-/*
- * The real path of the socket's directory; its text where dspd may not enter it, or it is gone, as
- * can be with a socket from the service manager. The caller frees it with mem_free. NULL and e:
- * unknown.
- */
-static char *find_socket_dir(const char *socket, struct err *e)
-{
-	const char *slash = strrchr(socket, '/');
-	char dir[256];
-	char *real;
-
-	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) + 1 : 0 }, dir,
-		sizeof(dir));
-	real = realpath(slash ? dir : ".", NULL);
-	if (!real && (errno == EACCES || errno == ENOENT) && dir[0] == '/')
-		real = mem_copy(dir, strlen(dir));
-	if (!real)
-		err_set(e, errno, "%s", slash ? dir : ".");
-	return real;
-}
-
 /* One descriptor for the answers of look-ups and of dsp-resolve. */
 static int join_wake_ups(struct daemon *d, struct err *e)
 {
@@ -261,10 +239,6 @@ static int start_lookups(struct daemon *d, struct err *e)
 	if (d->sources.managed)
 		return 0;
 	log_host_view(lookup_process_state().sees_all);
-	d->socket_dir = find_socket_dir(d->socket, e);
-	if (!d->socket_dir)
-		return -1;
-	d->service.socket_dir = span_of(d->socket_dir);
 	d->service.pool = lookup_pool_new(lookup_process_run, e);
 	if (!d->service.pool)
 		return -1;
@@ -323,7 +297,6 @@ static void end(struct daemon *d)
 	recent_decisions_free(&d->recent);
 	plugin_socket_close(&d->listener);
 	snapshot_release(d->service.snapshot);
-	mem_free(d->socket_dir);
 }
 
 int serve(const struct sources *sources)

@@ -25,9 +25,8 @@ struct service {
 	struct resolver *resolver;
 	struct dockerd_facts *dockerds; /* owned, as resolver is */
 	LIST_HEAD(, exchange) waiting;
-	unsigned own_requests;  /* of dsp-resolve, whose outcome is to come */
-	struct span socket_dir; /* of the plugin socket; borrowed */
-	struct sinks sinks;     /* borrowed */
+	unsigned own_requests; /* of dsp-resolve, whose outcome is to come */
+	struct sinks sinks;    /* borrowed */
 	struct probes probes;
 	unsigned connections; /* open ones; the server keeps the number current */
 };

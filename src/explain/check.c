@@ -325,7 +325,7 @@ static void check_link(struct config *c, const struct rule *rule, const struct p
 static int check_links(struct config *c, struct err *e)
 {
 	const struct rules *rules = c->policy.file_rules;
-	struct mount_lookup *l = mount_lookup_new(span_of(c->policy.socket_dir), 0);
+	struct mount_lookup *l = mount_lookup_new(policy_own_paths(&c->policy), 0);
 	int rc = l ? 0 : FAIL(e, ENOMEM, "the mounts of rules");
 
 	/* First all are added, then each is asked for; those that are too many are left out. */

@@ -94,17 +94,16 @@ int simulate_mounts(
 		return -1;
 	if (policy->mounts_invisible) {
 		facts_hide_mounts(facts);
-		return facts_add_mount_powers(facts, span_of(policy->socket_dir), e);
+		return facts_add_mount_powers(facts, policy_own_paths(policy), e);
 	}
-	if (mount_lookup_collect(facts, rules_paths(policy->file_rules),
-		    span_of(policy->socket_dir), rules_compared_kinds(policy->file_rules), 0, ret,
-		    e) != 0)
+	if (mount_lookup_collect(facts, rules_paths(policy->file_rules), policy_own_paths(policy),
+		    rules_compared_kinds(policy->file_rules), 0, ret, e) != 0)
 		return -1;
 	if (*ret && facts->reading == READING_EXACT) {
 		mount_lookup_run(*ret);
 		mount_lookup_attach(*ret, facts);
 	}
-	return facts_add_mount_powers(facts, span_of(policy->socket_dir), e);
+	return facts_add_mount_powers(facts, policy_own_paths(policy), e);
 }
 
 int simulate(const struct policy *policy, struct question_text question, const char *as,

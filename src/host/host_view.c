@@ -51,7 +51,7 @@ struct host_view {
 	struct object_set sockets;    /* ids has the directories above the sockets too */
 	struct object_set containerd; /* directories in which all counts as a socket */
 	struct identity root;
-	struct span socket_dir;    /* clean; mem_free */
+	struct span own_paths;     /* each terminated; mem_free */
 	int error;                 /* the first one of a look-up; 0: none */
 	bool sockets_unknown;      /* the sockets on which dockerd listens are unknown */
 	struct host_object object; /* the one found last */
@@ -290,8 +290,8 @@ static void read_host(struct host_view *h)
 	paths = path_dsp_directories(&count);
 	for (size_t i = 0; i < count; i++)
 		record_files(h, &h->own, paths[i].s);
-	if (h->socket_dir.n > 1)
-		record_files(h, &h->own, h->socket_dir.s);
+	for (struct span own = h->own_paths; own.n > 0;)
+		record_files(h, &h->own, span_cut(&own, '\0').s);
 	record_programs(h, h->docker);
 	paths = path_containerd_directories(&count);
 	for (size_t i = 0; i < count; i++)
@@ -347,22 +347,21 @@ static int read_again(struct host_view *h)
 }
 
 static struct host_view *view_new(
-	struct span socket_dir, pid_t docker, const struct host_tables *tables)
+	struct span own_paths, pid_t docker, const struct host_tables *tables)
 {
 	struct host_view *h = mem_array(1, sizeof(*h));
-	char *dir = mem_alloc(socket_dir.n + 2);
+	char *own = mem_copy(own_paths.s, own_paths.n);
 	char *listeners = mem_copy(tables->sockets.s, tables->sockets.n);
 
-	if (!h || !dir || !listeners) {
+	if (!h || !own || !listeners) {
 		mem_free(h);
-		mem_free(dir);
+		mem_free(own);
 		mem_free(listeners);
 		errno = ENOMEM;
 		return NULL;
 	}
 	h->object.fd = h->other.fd = -1;
-	h->socket_dir = (struct span){ dir, path_clean(socket_dir, dir) };
-	dir[h->socket_dir.n] = '\0';
+	h->own_paths = (struct span){ own, own_paths.n };
 	h->docker = docker;
 	h->file = tables->mounts;
 	h->known = tables->known;
@@ -372,9 +371,9 @@ static struct host_view *view_new(
 }
 
 struct host_view *host_view_read(
-	struct span socket_dir, pid_t docker, const struct host_tables *tables)
+	struct span own_paths, pid_t docker, const struct host_tables *tables)
 {
-	struct host_view *h = view_new(socket_dir, docker, tables);
+	struct host_view *h = view_new(own_paths, docker, tables);
 	int code;
 
 	if (!h || read_again(h) == 0)
@@ -386,25 +385,25 @@ struct host_view *host_view_read(
 }
 
 /* Whether it is a view for these. */
-static bool is_for(const struct host_view *h, struct span socket_dir, pid_t docker,
+static bool is_for(const struct host_view *h, struct span own_paths, pid_t docker,
 	const struct host_tables *tables)
 {
 	return h->docker == docker && h->file == tables->mounts && h->known == tables->known &&
 		span_equal((struct span){ h->listeners, h->listeners_size }, tables->sockets) &&
-		span_equal(h->socket_dir, socket_dir);
+		span_equal(h->own_paths, own_paths);
 }
 
-int host_view_renew(struct host_view **h, struct span socket_dir, pid_t docker,
+int host_view_renew(struct host_view **h, struct span own_paths, pid_t docker,
 	const struct host_tables *tables, bool all_mounts)
 {
 	/* The events of mounts come first: a walk may meet what is mounted since. */
-	if (*h && !all_mounts && is_for(*h, socket_dir, docker, tables) &&
+	if (*h && !all_mounts && is_for(*h, own_paths, docker, tables) &&
 		mount_table_is_current((*h)->file) && witness_holds(&(*h)->witnesses)) {
 		(*h)->renewed++;
 		return 0;
 	}
 	host_view_free(*h);
-	*h = host_view_read(socket_dir, docker, tables);
+	*h = host_view_read(own_paths, docker, tables);
 	return *h ? 0 : -1;
 }
 
@@ -414,7 +413,7 @@ void host_view_free(struct host_view *h)
 		return;
 	clear(h);
 	mem_free(h->listeners);
-	mem_free((void *)(uintptr_t)h->socket_dir.s);
+	mem_free((void *)(uintptr_t)h->own_paths.s);
 	mem_free(h);
 }
 
@@ -561,7 +560,7 @@ int host_view_inspect(struct host_view *h, const char *path, struct mount_info *
 		.visible = o->plain && !process,
 		.socket = path_holds_socket(o->path) ||
 			mount_table_shows_marked(&h->mounts, o->path),
-		.dsp_file = path_is_dsp_file(o->path, h->socket_dir),
+		.dsp_file = path_is_dsp_file(o->path, h->own_paths),
 		.device = path_within(o->path, SPAN("/dev")),
 		.unknown = process ? !o->there : !o->plain && !is_missing(o),
 		.holds_mounts = mount_table_holds(&h->mounts, o->path),

@@ -30,11 +30,11 @@
 struct host_view;
 
 /*
- * socket_dir: the directory of dsp's socket. docker: the dockerd that asks; 0: unknown. tables: the
- * mounts and its listening sockets. The caller frees it with host_view_free. NULL and errno: no
- * memory, or a system call failed.
+ * own_paths: dsp's own, each clean and terminated. docker: the dockerd that asks; 0: unknown.
+ * tables: the mounts and its listening sockets. The caller frees it with host_view_free. NULL and
+ * errno: no memory, or a system call failed.
  */
-struct host_view *host_view_read(struct span socket_dir, pid_t docker,
+struct host_view *host_view_read(struct span own_paths, pid_t docker,
 	const struct host_tables *tables) __attribute__((warn_unused_result));
 
 /*
@@ -44,7 +44,7 @@ struct host_view *host_view_read(struct span socket_dir, pid_t docker,
  * what is mounted below a source matters: no call can prove that a mount is not there. -1 and
  * errno: not read, and *h is NULL.
  */
-MUST_USE int host_view_renew(struct host_view **h, struct span socket_dir, pid_t docker,
+MUST_USE int host_view_renew(struct host_view **h, struct span own_paths, pid_t docker,
 	const struct host_tables *tables, bool all_mounts);
 
 void host_view_free(struct host_view *h);

@@ -31,16 +31,16 @@ struct mount_lookup {
 	size_t found;    /* how many sources were inspected */
 	struct host_tables tables;
 	struct host_view *host; /* lives with the look-up: other threads may read a mount's name */
-	struct span socket_dir;
+	struct span own_paths;
 	size_t count;
 	struct source *sources[LOOKUP_SOURCES_MOST];
 	struct source *sorted[LOOKUP_SOURCES_MOST]; /* the same, by text */
 };
 
-struct mount_lookup *mount_lookup_new(struct span socket_dir, pid_t docker)
+struct mount_lookup *mount_lookup_new(struct span own_paths, pid_t docker)
 {
 	struct mount_lookup *l = mem_array(1, sizeof(*l));
-	char *dir = mem_copy(socket_dir.s, socket_dir.n);
+	char *dir = mem_copy(own_paths.s, own_paths.n);
 
 	if (!l || !dir) {
 		mem_free(l);
@@ -50,7 +50,7 @@ struct mount_lookup *mount_lookup_new(struct span socket_dir, pid_t docker)
 	atomic_init(&l->owners, 1);
 	l->docker = docker;
 	l->tables.mounts = -1;
-	l->socket_dir = (struct span){ dir, socket_dir.n };
+	l->own_paths = (struct span){ dir, own_paths.n };
 	return l;
 }
 
@@ -69,7 +69,7 @@ void mount_lookup_release(struct mount_lookup *l)
 	}
 	host_tables_free(&l->tables);
 	host_view_free(l->host);
-	mem_free((void *)(uintptr_t)l->socket_dir.s);
+	mem_free((void *)(uintptr_t)l->own_paths.s);
 	mem_free(l);
 }
 
@@ -318,7 +318,7 @@ static bool asks_below(const struct facts *facts)
 	return false;
 }
 
-int mount_lookup_collect(struct facts *facts, struct span_list paths, struct span socket_dir,
+int mount_lookup_collect(struct facts *facts, struct span_list paths, struct span own_paths,
 	unsigned kinds, pid_t docker, struct mount_lookup **ret, struct err *e)
 {
 	bool devices = kinds >> ATTRIBUTE_DEVICE & 1;
@@ -326,7 +326,7 @@ int mount_lookup_collect(struct facts *facts, struct span_list paths, struct spa
 	if (facts->reading != READING_EXACT ||
 		(!has_source(facts, devices) && !compares(facts, paths.count, kinds)))
 		return 0;
-	*ret = mount_lookup_new(socket_dir, docker);
+	*ret = mount_lookup_new(own_paths, docker);
 	if (!*ret)
 		return FAIL(e, ENOMEM, "a request's mounts");
 	(*ret)->all_mounts = (kinds & COMPARES_READ_ONLY) != 0 && asks_below(facts);
@@ -465,10 +465,10 @@ int mount_lookup_inspect(struct mount_lookup *l, const struct host_tables *table
 {
 	struct host_view *host;
 
-	if (kept && host_view_renew(kept, l->socket_dir, l->docker, tables, l->all_mounts) != 0)
+	if (kept && host_view_renew(kept, l->own_paths, l->docker, tables, l->all_mounts) != 0)
 		return errno;
 	if (!kept)
-		l->host = host_view_read(l->socket_dir, l->docker, tables);
+		l->host = host_view_read(l->own_paths, l->docker, tables);
 	host = kept ? *kept : l->host;
 	if (!host)
 		return errno;
@@ -528,9 +528,9 @@ void mount_lookup_end(struct mount_lookup *l, int code)
 
 /* --- for another process -----------------------------------------------------------------------*/
 
-struct span mount_lookup_socket_dir(const struct mount_lookup *l)
+struct span mount_lookup_own_paths(const struct mount_lookup *l)
 {
-	return l->socket_dir;
+	return l->own_paths;
 }
 
 pid_t mount_lookup_docker(const struct mount_lookup *l)

@@ -86,8 +86,6 @@ static json_t *take_settings(struct asked *a, json_t *settings)
 		    settings, "{s:o, s:s}", "environment", &environment, "socket", &a->socket) != 0)
 		die("settings");
 	put_environment(environment);
-	a->service.socket_dir = (struct span){ a->socket,
-		(size_t)(strrchr(a->socket, '/') - a->socket) };
 	a->service.snapshot = read_settings(a->socket, &e);
 	return json_pack("{s:s?}", "broken", a->service.snapshot ? NULL : e.text);
 }

@@ -194,7 +194,7 @@ static void run(struct config *config, struct span question)
 		CHECK(ask(config, question) == (question.n == 0 ? 0 : -1));
 	} else {
 		CHECK(facts_parse(&request, &facts, &e) == 0);
-		CHECK(facts_add_mount_powers(&facts, span_of(policy->socket_dir), &e) == 0);
+		CHECK(facts_add_mount_powers(&facts, policy_own_paths(policy), &e) == 0);
 		struct subject subject = subject_identify(NULL, &request);
 
 		d = decide(policy, &subject, &facts);

@@ -94,6 +94,7 @@ static void own(void **state)
 		"/var/run/docker/plugins/x",
 		"/etc/dsp",
 		"/etc/dsp/policy.json",
+		"/var/lib/dsp/owners.db",
 		"/var/run/dsp-resolve.sock",
 		"/etc/systemd/system/dsp-resolve.service.d/x.conf",
 		"/etc/docker",
@@ -165,6 +166,8 @@ static void own_socket(void **state)
 	assert_true(path_is_dsp_file(SPAN("/var/run/x/y"), SPAN("/run/x")));
 	assert_false(path_is_dsp_file(SPAN("/srv"), SPAN("/")));
 	assert_false(path_is_dsp_file(SPAN("/srv"), SPAN("")));
+	assert_true(path_is_dsp_file(SPAN("/srv/p.json"), SPAN("/srv/dsp\0/srv/p.json")));
+	assert_false(path_is_dsp_file(SPAN("/srv/p.jso"), SPAN("/srv/dsp\0/srv/p.json")));
 }
 
 static void holds(void **state)

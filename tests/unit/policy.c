@@ -19,6 +19,22 @@ static void compile(const char *flags, const char *socket, struct policy *ret)
 	policy_compile(&settings, socket, NULL, ret);
 }
 
+/* Those that do not fit are left out, and no other with them. */
+static void own_paths(void **state)
+{
+	static struct policy p;
+	char path[sizeof(p.own_paths)] = "/";
+
+	(void)state;
+	compile("", "/run/dsp.sock", &p);
+	policy_add_own_path(&p, SPAN("/srv//a/../b"));
+	policy_add_own_path(&p, SPAN(""));
+	memset(path + 1, 'x', sizeof(path) - 2);
+	policy_add_own_path(&p, (struct span){ path, sizeof(path) - 1 });
+	policy_add_own_path(&p, SPAN("/c"));
+	assert_true(span_equal(policy_own_paths(&p), SPAN("/run\0/srv/b\0/c\0")));
+}
+
 static void names(void **state)
 {
 	static const struct {
@@ -38,7 +54,7 @@ static void names(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		compile(table[i].flags, table[i].socket, &p);
 		assert_string_equal(p.names, table[i].names);
-		assert_string_equal(p.socket_dir, table[i].dir);
+		assert_string_equal(p.own_paths, table[i].dir);
 	}
 	assert_true(policy_owns_name(&p, SPAN("one")));
 	assert_true(policy_owns_name(&p, SPAN("a/two")));
@@ -153,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
+		cmocka_unit_test(own_paths),
 		cmocka_unit_test(powers),
 		cmocka_unit_test(every_power),
 		cmocka_unit_test(proxies),

@@ -48,7 +48,7 @@ static inline void world_read(struct world *w, const struct question *q, struct 
 	assert_int_equal(facts_parse(rq, &a->facts, &e), 0);
 	if (w->policy.mounts_invisible)
 		facts_hide_mounts(&a->facts);
-	assert_int_equal(facts_add_mount_powers(&a->facts, span_of(w->policy.socket_dir), &e), 0);
+	assert_int_equal(facts_add_mount_powers(&a->facts, policy_own_paths(&w->policy), &e), 0);
 	a->subject = subject_identify(w->file.rules, rq);
 }
 

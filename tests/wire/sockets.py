@@ -147,5 +147,24 @@ def an_inode_that_comes_back():
         raise Skip("this file system gives no inode twice")
 
 
+def own_files_elsewhere():
+    """The policy file and the env file are dsp's own wherever they are, under each of their names; a file beside is not."""
+    with directory() as where:
+        os.chmod(where, 0o700)
+        files = {"policy.json": '{"rules": [{"name": "all", "who": ["*"], "allow": ["*"], "powers": ["*"]}], "otherwise": "deny"}',
+                 "dsp.env": "", "beside": ""}
+        for name, text in files.items():
+            with open(f"{where}/{name}", "w", encoding="utf-8") as f:
+                f.write(text)
+            os.chmod(f"{where}/{name}", 0o600)
+        os.symlink(where + "/policy.json", where + "/link")
+        os.link(where + "/dsp.env", where + "/hard")
+        with served({"DSP_POLICY": where + "/policy.json"}, options=("--env-file", where + "/dsp.env")) as server:
+            for name in ("policy.json", "dsp.env", "link", "hard"):
+                refused(server, f"{where}/{name}", "dsp_files")
+            with server.connect() as peer:
+                same(peer.ask(create(where + "/beside")), ALLOW, "a file beside")
+
+
 if __name__ == "__main__":
-    sys.exit(run([lines_that_are_forged, a_relative_path, many_of_others, an_inode_that_comes_back]))
+    sys.exit(run([lines_that_are_forged, a_relative_path, many_of_others, an_inode_that_comes_back, own_files_elsewhere]))

@@ -174,11 +174,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def served(flags=None, wrapper=(), program=None, start_seconds=30):
+def served(flags=None, wrapper=(), program=None, start_seconds=30, options=()):
     """A dsp with a socket in a directory of its own."""
     with directory() as where:
         path = os.path.join(where, "dsp.sock")
-        command = [*wrapper, program or DSPD, "--socket", path]
+        command = [*wrapper, program or DSPD, "--socket", path, *options]
         with Server(command, path, flags, start_seconds=start_seconds) as server:
             yield server
 

@@ -24,11 +24,11 @@ struct host_view;
 struct mount_lookup;
 
 /*
- * A look-up without sources; it copies all that it is given. socket_dir: the directory of dsp's
- * socket. docker: the dockerd that asks, or 0. The caller calls mount_lookup_release. NULL: no
- * memory.
+ * A look-up without sources; it copies all that it is given. own_paths: dsp's own
+ * (policy_own_paths). docker: the dockerd that asks, or 0. The caller calls mount_lookup_release.
+ * NULL: no memory.
  */
-struct mount_lookup *mount_lookup_new(struct span socket_dir, pid_t docker)
+struct mount_lookup *mount_lookup_new(struct span own_paths, pid_t docker)
 	__attribute__((warn_unused_result));
 
 /*
@@ -63,7 +63,7 @@ const struct mount_info *mount_lookup_find(const struct mount_lookup *l, struct 
  * memory.
  */
 MUST_USE int mount_lookup_collect(struct facts *facts, struct span_list paths,
-	struct span socket_dir, unsigned kinds, pid_t docker, struct mount_lookup **ret,
+	struct span own_paths, unsigned kinds, pid_t docker, struct mount_lookup **ret,
 	struct err *e);
 
 /*
@@ -93,7 +93,7 @@ struct span mount_lookup_first(const struct mount_lookup *l);
  * which reports each step. What it is asked for, and the steps that it reports:
  */
 pid_t mount_lookup_docker(const struct mount_lookup *l);
-struct span mount_lookup_socket_dir(const struct mount_lookup *l);
+struct span mount_lookup_own_paths(const struct mount_lookup *l);
 size_t mount_lookup_count(const struct mount_lookup *l);
 struct span mount_lookup_source(const struct mount_lookup *l, size_t i);
 

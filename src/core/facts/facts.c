@@ -363,7 +363,7 @@ static void add_possible_powers(struct facts *f, const struct mount_info *info, 
  * The text of a mount's source or what was found there gives a power: either is enough. A
  * checkpoint's directory is mounted nowhere: dockerd writes and deletes there, or lists the names.
  */
-static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
+static int add_mount_powers(struct facts *f, size_t at, struct span own_paths)
 {
 	static const struct mount_info not_looked_up = { .visible = true };
 	struct attribute mount = f->attributes.items[at];
@@ -387,19 +387,19 @@ static int add_mount_powers(struct facts *f, size_t at, struct span socket_dir)
 		rc |= add_mount_power(f, &mount, POWER_DOCKER_SOCKET);
 	if (mounted && (info->device || path_within(path, SPAN("/dev"))))
 		rc |= add_mount_power(f, &mount, POWER_DEVICES);
-	if (info->dsp_file || path_is_dsp_file(path, socket_dir) || path_within(path, plugins) ||
+	if (info->dsp_file || path_is_dsp_file(path, own_paths) || path_within(path, plugins) ||
 		path_within(span_of(info->path), plugins))
 		rc |= add_mount_power(f, &mount, POWER_DSP_FILES);
 	return rc;
 }
 
-int facts_add_mount_powers(struct facts *f, struct span socket_dir, struct err *e)
+int facts_add_mount_powers(struct facts *f, struct span own_paths, struct err *e)
 {
 	size_t count = f->attributes.count;
 
 	for (size_t i = 0; i < count; i++) {
 		if (f->attributes.items[i].kind == ATTRIBUTE_MOUNT &&
-			!f->attributes.items[i].whole && add_mount_powers(f, i, socket_dir) != 0)
+			!f->attributes.items[i].whole && add_mount_powers(f, i, own_paths) != 0)
 			return FAIL(e, ENOMEM, "a request's mounts");
 	}
 	return 0;

@@ -6,6 +6,8 @@ static const struct span run_alias = SPAN_INIT("/var/run");
 static const struct span own_directories[] = {
 	SPAN_INIT("/run/docker/plugins"),
 	SPAN_INIT("/etc/dsp"),
+	/* Who owns which container. */
+	SPAN_INIT("/var/lib/dsp"),
 	SPAN_INIT("/run/dsp-resolve.sock"),
 	SPAN_INIT("/etc/docker"),
 	/* Plugins of NRI, which dockerd 29 and containerd run as root, and what configures them. */
@@ -244,12 +246,16 @@ static bool is_program(struct span path)
 	return false;
 }
 
-bool path_is_dsp_file(struct span path, struct span socket_dir)
+bool path_is_dsp_file(struct span path, struct span own_paths)
 {
 	path = without_alias(path);
-	/* A socket in "/" does not make everything dsp's own. */
-	if (socket_dir.n > 1 && path_within(path, without_alias(socket_dir)))
-		return true;
+	while (own_paths.n > 0) {
+		struct span own = span_cut(&own_paths, '\0');
+
+		/* A socket in "/" does not make everything dsp's own. */
+		if (own.n > 1 && path_within(path, without_alias(own)))
+			return true;
+	}
 	for (size_t i = 0; i < COUNT(own_directories); i++) {
 		if (path_within(path, own_directories[i]))
 			return true;

@@ -1,6 +1,7 @@
 #include "dsp/core/policy/policy.h"
 
 #include "dsp/core/base/text.h"
+#include "dsp/core/facts/paths.h"
 #include "dsp/core/parse/reference.h"
 
 #define ROW(pf, kd, fl, o1, o2, o3)                                                                \
@@ -151,6 +152,18 @@ static void add_own_name(struct policy *p, struct span name)
 	line_add(&l, "%s%.*s", l.n > 0 ? "," : "", (int)name.n, name.s);
 }
 
+void policy_add_own_path(struct policy *p, struct span path)
+{
+	if (path.n == 0 || path.n >= sizeof(p->own_paths) - p->own_paths_size)
+		return;
+	p->own_paths_size += path_clean(path, p->own_paths + p->own_paths_size) + 1;
+}
+
+struct span policy_own_paths(const struct policy *p)
+{
+	return (struct span){ p->own_paths, p->own_paths_size };
+}
+
 void policy_compile(
 	const struct settings *s, const char *socket, const struct rules *rules, struct policy *ret)
 {
@@ -163,8 +176,7 @@ void policy_compile(
 		.file_rules = rules };
 	text_copy(span_of(s->data_root), ret->data_root, sizeof(ret->data_root));
 	text_copy(span_of(s->resolver), ret->resolver, sizeof(ret->resolver));
-	text_copy((struct span){ socket, slash ? (size_t)(slash - socket) : 0 }, ret->socket_dir,
-		sizeof(ret->socket_dir));
+	policy_add_own_path(ret, (struct span){ socket, slash ? (size_t)(slash - socket) : 0 });
 	policy_socket_name(socket, name, sizeof(name));
 	text_copy(span_of(s->names), ret->names, sizeof(ret->names));
 	add_own_name(ret, span_of(name));

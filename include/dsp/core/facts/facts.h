@@ -104,9 +104,9 @@ void facts_hide_mounts(struct facts *f);
 
 /*
  * Adds the powers that the sources of mounts give (docker_socket, devices, dsp_files), by their
- * text and by their mount_info, where they have one. socket_dir: the directory of dsp's own socket.
+ * text and by their mount_info, where they have one. own_paths: dsp's own, each terminated.
  * -1 and e only without memory.
  */
-MUST_USE int facts_add_mount_powers(struct facts *f, struct span socket_dir, struct err *e);
+MUST_USE int facts_add_mount_powers(struct facts *f, struct span own_paths, struct err *e);
 
 #endif

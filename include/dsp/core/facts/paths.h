@@ -26,12 +26,12 @@ bool path_goes_up(struct span path);
 bool path_within(struct span path, struct span dir);
 
 /*
- * Whether a clean path is, or is below, what dsp needs to stay in force: socket_dir (the directory
- * of dsp's socket), the configuration of plugins (NRI's too), dsp and Docker, the units of dsp and
- * docker with their drop-ins, and the programs dsp, dspd, dsp-resolve, dockerd, containerd and
- * runc.
+ * Whether a clean path is, or is below, what dsp needs to stay in force: own_paths (of this
+ * dsp: its socket's directory, its policy file and env file; each is terminated), the configuration
+ * of plugins (NRI's too), dsp and Docker, the units of dsp and docker with their drop-ins, and the
+ * programs dsp, dspd, dsp-resolve, dockerd, containerd and runc.
  */
-bool path_is_dsp_file(struct span path, struct span socket_dir);
+bool path_is_dsp_file(struct span path, struct span own_paths);
 
 /*
  * Whether who can write at a clean path, and below it, changes what the host's root runs or whom

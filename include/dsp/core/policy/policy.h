@@ -38,9 +38,10 @@ struct policy {
 	uint16_t proxy_rule_flags[PROXY_RULES_MOST];
 	size_t proxy_rule_count;
 	char names[528];      /* of this plugin, comma separated */
-	char socket_dir[256]; /* the directory of this plugin's socket */
-	char data_root[256];  /* dockerd's data directory; empty: the usual one */
-	char resolver[108];   /* dsp-resolve's socket; empty: dspd does not ask */
+	char own_paths[1536]; /* what dsp_files guards of this dsp; each is terminated */
+	size_t own_paths_size;
+	char data_root[256]; /* dockerd's data directory; empty: the usual one */
+	char resolver[108];  /* dsp-resolve's socket; empty: dspd does not ask */
 	/* For the tool: what the running dspd knows of dockerd. NULL: dsp guesses. Borrowed. */
 	const struct daemon_facts *daemon;
 	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */
@@ -62,6 +63,14 @@ void policy_compile(const struct settings *s, const char *socket, const struct r
 
 /* A policy that denies every request, with text as the reason. */
 void policy_broken(const char *text, struct policy *ret);
+
+/*
+ * Adds a path to those that containers must not have, beside the directory of the socket: the
+ * policy file, the env file. "" and what does not fit are left out. Those that dsp_files has: each
+ * is terminated.
+ */
+void policy_add_own_path(struct policy *p, struct span path);
+struct span policy_own_paths(const struct policy *p);
 
 /* Whether the profile is one of the two proxies'. */
 bool policy_is_proxy(const struct policy *p);
