@@ -69,7 +69,7 @@ FLAGS_CC := $(W_CLANG) $(H_CLANG)
 endif
 
 FLAGS := -std=c17 -D_GNU_SOURCE -Iinclude -I$(B)/gen -O2 -g -Werror $(W_COMMON) $(H_COMMON)
-LIBS := -lmicrohttpd -ljansson -lb64 -lnettle -lseccomp -pthread
+LIBS := -lmicrohttpd -ljansson -lb64 -lnettle -lseccomp -lsqlite3 -pthread
 # dsp import alone reads YAML.
 TOOL_LIBS := -lyaml
 ifeq ($(SANITIZE),)
@@ -94,7 +94,7 @@ GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/report_css.h
 # dockerd for dspd. The core computes and does nothing else.
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(sort $(wildcard $(1:%=src/%/*.c)))))
 CORE := $(call objects,core/base core/parse core/facts core/policy core/record)
-COMMON := $(call objects,system protocol host config audit)
+COMMON := $(call objects,system protocol host config audit owners)
 DSPD := $(call objects,daemon)
 TOOL := $(call objects,dockerd explain doctor learn report cli)
 RESOLVE := $(call objects,resolve)
@@ -125,7 +125,7 @@ $(B)/%.a:
 	$(Q)$(AR) rcs $@ $^
 
 # What the compiler must find, said in one line and not in a hundred.
-HEADERS := microhttpd.h jansson.h b64/cdecode.h nettle/sha2.h seccomp.h yaml.h
+HEADERS := microhttpd.h jansson.h b64/cdecode.h nettle/sha2.h seccomp.h sqlite3.h yaml.h
 $(B)/gen/found:
 	@mkdir -p $(@D)
 	@printf '\#include <%s>\n' $(HEADERS) | $(CC) -E -x c - > /dev/null 2> $@.why || { cat $@.why >&2; \

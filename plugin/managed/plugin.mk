@@ -1,5 +1,5 @@
 # The managed plugin. Included by the top-level Makefile.
-#   make plugin                   build/plugin, for docker plugin create: one static program, 1.5 MB
+#   make plugin                   build/plugin, for docker plugin create: one static program, 3.5 MB
 #   make plugin ROOTFS=dynamic    the same with Debian's shared libraries, 9 MB: nothing is fetched
 
 ROOTFS ?= static
@@ -12,10 +12,13 @@ $(MHD): plugin/managed/microhttpd.sh
 	@mkdir -p $(@D)
 	$(Q)plugin/progress.sh "building libmicrohttpd" $(@D)/log plugin/managed/microhttpd.sh $(@D)
 
+# SQLite could load extensions, which a static program cannot: the calls end the process.
+NO_DLOPEN := $(foreach f,dlopen dlsym dlclose dlerror,-Wl,--wrap=$(f),--defsym=__wrap_$(f)=abort)
+
 $(B)/static/dspd: $(B)/src/daemon/main.o $(B)/libdsp-daemon.a $(B)/libdsp-common.a $(B)/libdsp-core.a $(MHD)
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(patsubst -pie,-static-pie,$(LINK)) -o $@ $^ $(filter-out -lmicrohttpd,$(LIBS))
+	$(Q)$(CC) $(patsubst -pie,-static-pie,$(LINK)) $(NO_DLOPEN) -o $@ $^ $(filter-out -lmicrohttpd,$(LIBS)) -lm
 $(B)/dynamic/dspd: $(B)/dspd
 	@mkdir -p $(@D)
 	$(Q)cp $< $@

@@ -19,7 +19,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 # What dsp's package depends on is here before: packages.sh of a machine would fetch it.
-packages='systemd systemd-sysv dbus docker.io iptables procps libb64-0d libjansson4 libmicrohttpd12 libnettle8 libseccomp2 libyaml-0-2'
+packages='systemd systemd-sysv dbus docker.io iptables procps libb64-0d libjansson4 libmicrohttpd12 libnettle8 libseccomp2 libsqlite3-0 libyaml-0-2'
 
 fail() {
 	echo "failed $*"

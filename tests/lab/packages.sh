@@ -7,7 +7,7 @@
 # packages are installed, and what was there before comes back afterwards, also on interruption.
 set -euo pipefail
 
-build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev libseccomp-dev libyaml-dev nettle-dev lowdown'
+build='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libb64-dev libseccomp-dev libsqlite3-dev libyaml-dev nettle-dev lowdown'
 plugin='dpkg-dev'
 long='debootstrap curl'
 daemons='debootstrap curl patchelf'
