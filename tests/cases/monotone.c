@@ -66,6 +66,7 @@ struct compiled {
 static struct question *questions[QUESTIONS_MOST];
 static size_t question_count;
 static size_t tried[LIST_COUNT], lost[LIST_COUNT];
+static bool any_concerned[LIST_COUNT];
 static size_t nearest_tried, nearest_several, broken;
 static uint64_t state;
 
@@ -239,6 +240,7 @@ static void make_items(struct question *q)
 				add_items_of(q, k, d);
 		}
 		q->concerned[k] = q->count[k] > 0;
+		any_concerned[k] = any_concerned[k] || q->concerned[k];
 		for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 			add_item(q, k, span_of(more[i]), "");
 	}
@@ -335,7 +337,7 @@ static void make_rule(struct draft_rule *r, const struct question *q)
 	r->operation = any(8) > 0 ? q->facts.route->name : any(2) ? "*" : "container_*";
 	r->powers = any(3) > 0 ? 0 : (unsigned)any(256);
 	for (size_t k = 0; k < LIST_COUNT; k++) {
-		r->given[k] = q->count[k] > 0 && any(q->concerned[k] ? 2 : 16) == 0;
+		r->given[k] = any_concerned[k] && any(q->concerned[k] ? 2 : 16) == 0;
 		r->count[k] = r->given[k] ? any(LIST_MOST) : 0;
 		for (size_t i = 0; i < r->count[k]; i++)
 			r->items[k][i] = any_item(q, k);
@@ -451,10 +453,9 @@ static bool allows(struct compiled *c, struct question *q, size_t user)
 	struct subject subject = subject_at(c->file.rules, subject_of(user));
 	struct rule_path looked_up[RULES_MOST * LIST_MOST];
 	struct facts facts = q->facts;
-	struct attributes memory = { .count = 0 };
 	struct decision d;
 
-	facts.attributes.texts = memory.texts;
+	facts.attributes.texts = (struct mem_list){ .first = NULL };
 	for (size_t i = 0; i < paths.count; i++)
 		looked_up[i] = (struct rule_path){ paths.items[i],
 			find_info(&facts, paths.items[i]) };
@@ -562,8 +563,7 @@ static void play(void)
 	const char *removed;
 	size_t user = any(3);
 	size_t k;
-	bool was;
-	bool is;
+	bool was, is;
 
 	if (compile_draft(&before, &d, q) && change(&d, q, &k, &removed)) {
 		if (!compile_draft(&after, &d, q))
@@ -593,7 +593,7 @@ int main(int argc, char **argv)
 		die("no questions");
 	for (size_t i = 0; i < rounds; i++)
 		play();
-	for (size_t k = 0; k < LIST_COUNT; k++)
+	for (size_t k = 0; k < LIST_COUNT && any_concerned[k]; k++)
 		(void)printf("%s %zu %zu\n", list_name((enum list_kind)k), tried[k], lost[k]);
 	(void)printf("nearest %zu %zu\n", nearest_tried, nearest_several);
 	return broken > 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -205,13 +205,13 @@ static void add_certificates(struct policy_parser *p, json_ref list)
 /* g->members has room for every subject. */
 static void parse_group(struct policy_parser *p, json_ref v)
 {
-	struct policy_group *g = &p->groups[p->group_count];
+	struct rule_group *g = &p->rules->groups[p->rules->group_count];
 
 	if (!check_name(p, v) ||
 		!policy_reader_expect(&p->reader, v, JSON_VALUE_LIST, "a list of users"))
 		return;
 	g->name = v->key;
-	p->group_count++;
+	p->rules->group_count++;
 	for (json_ref e = json_value_first(v); e; e = json_value_next(v, e)) {
 		size_t subject;
 		struct nearest near;
@@ -236,11 +236,11 @@ static int parse_groups(struct policy_parser *p, json_ref v)
 
 	if (!v || v->count == 0)
 		return 0;
-	p->groups = mem_list_alloc(&p->rules->memory, v->count * sizeof(*p->groups));
-	if (!p->groups)
+	p->rules->groups = mem_list_alloc(&p->rules->memory, v->count * sizeof(*p->rules->groups));
+	if (!p->rules->groups)
 		return -1;
 	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
-		struct policy_group *g = &p->groups[p->group_count];
+		struct rule_group *g = &p->rules->groups[p->rules->group_count];
 
 		g->members = mem_list_alloc(&p->rules->memory, words * sizeof(uint64_t));
 		if (!g->members)

@@ -1,21 +1,14 @@
-/* What the two halves of the policy file's parser share: the file's top, and its rules. */
+/* What the parts of the policy file's parser share: the file's top, its rules, words of lists. */
 #ifndef DSP_POLICY_PARSER_H
 #define DSP_POLICY_PARSER_H
 
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/core/policy/policy_reader.h"
 
-struct policy_group {
-	struct span name;
-	uint64_t *members; /* a bit for each subject */
-};
-
 struct policy_parser {
 	struct policy_reader reader;
 	struct policy_file *file;
 	struct rules *rules; /* of file; owns what is parsed */
-	size_t group_count;
-	struct policy_group *groups;
 };
 
 /*
@@ -23,5 +16,16 @@ struct policy_parser {
  * findings->lost.
  */
 void policy_rules_parse(struct policy_parser *p, json_ref list);
+
+/*
+ * Parses a word of a list of containers, networks or volumes that speaks of what the thing is
+ * (object_rules.h) into ret->object. In other lists, and for a plain name, it leaves that NULL;
+ * *text is the name then. Returns NULL, or what is wrong, and what is near.
+ */
+const char *object_words_parse(struct policy_parser *p, enum list_kind k, struct span *text,
+	struct rule *rule, struct pattern *ret, struct nearest *near);
+
+/* Parses the "owner" of a rule whose operations and users are known. */
+void object_words_parse_owner(struct policy_parser *p, json_ref v, struct rule *rule);
 
 #endif

@@ -24,7 +24,9 @@ static void add_group(struct policy_parser *p, json_ref v, struct rule *rule)
 	struct nearest near = nearest_to(name, 0);
 	size_t words = bits_words(p->rules->subject_count);
 
-	for (const struct policy_group *g = p->groups; g < p->groups + p->group_count; g++) {
+	for (size_t i = 0; i < p->rules->group_count; i++) {
+		const struct rule_group *g = &p->rules->groups[i];
+
 		if (span_equal(g->name, name)) {
 			for (size_t w = 0; w < words; w++)
 				rule->who[w] |= g->members[w];
@@ -323,7 +325,8 @@ static void parse_list(struct policy_parser *p, json_ref v, enum list_kind k, st
 		[LIST_NETWORKS] = parse_network,
 		[LIST_VOLUMES] = parse_word,
 		[LIST_RUNTIMES] = parse_word,
-		[LIST_PORTS] = parse_port };
+		[LIST_PORTS] = parse_port,
+		[LIST_CONTAINERS] = parse_word };
 	struct list *list = &rule->lists[k];
 
 	list->given = v && v->kind == JSON_VALUE_LIST;
@@ -335,14 +338,19 @@ static void parse_list(struct policy_parser *p, json_ref v, enum list_kind k, st
 		}
 	}
 	for (json_ref e = NULL; (e = policy_reader_next_string(&p->reader, v, e));) {
-		const char *wrong = parsers[k](p, e->text, &list->items[list->count]);
+		struct pattern *item = &list->items[list->count];
+		struct nearest near = { .edits = 0 };
+		struct span text = e->text;
+		const char *wrong = object_words_parse(p, k, &text, rule, item, &near);
 
+		if (!wrong && !item->object)
+			wrong = parsers[k](p, text, item);
 		if (wrong) {
-			reject(p, e, wrong, NULL);
+			reject(p, e, wrong, &near);
 			continue;
 		}
 		if (k == LIST_IMAGES && rule->deny)
-			make_plain(p, &list->items[list->count]);
+			make_plain(p, item);
 		list->count++;
 	}
 }
@@ -378,7 +386,7 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 {
 	static const char *const keys[] = { "name", "who", "allow", "deny", "powers", "mounts",
 		"images", "capabilities", "devices", "networks", "volumes", "runtimes", "ports",
-		"message", "mode", NULL };
+		"containers", "owner", "message", "mode", NULL };
 	struct findings *f = p->reader.findings;
 	json_ref allow = json_value_member(v, "allow");
 	json_ref deny = json_value_member(v, "deny");
@@ -410,6 +418,8 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 	for (size_t k = 0; k < LIST_COUNT; k++)
 		parse_list(p, json_value_member(v, list_name((enum list_kind)k)), (enum list_kind)k,
 			rule);
+	if (json_value_member(v, "owner"))
+		object_words_parse_owner(p, json_value_member(v, "owner"), rule);
 	rule->flawed = f->count > found;
 }
 
@@ -438,6 +448,7 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 			break;
 		if (policy_reader_expect(&p->reader, v, JSON_VALUE_OBJECT, "an object: a rule")) {
 			parse_rule(p, v, rule);
+			rules->asks_about |= rule->asks_about;
 			rules->count++;
 		}
 	}

@@ -5,7 +5,9 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/power_rules.h"
+#include "image_rules.h"
 #include "mount_rules.h"
+#include "object_rules.h"
 #include "port_rules.h"
 
 /* Whom and what a rule is compared with. */
@@ -125,38 +127,32 @@ static bool covers_name(const struct pattern *p, const struct attribute *d)
 	return d->maybe_id ? span_equal(p->text, d->text) : glob_matches(p->text, d->text);
 }
 
-/* All tags of a repository: "REPOSITORY:" and whatever follows, or the repository as it is. */
-static bool covers_image(const struct pattern *p, const struct attribute *d)
+/* "*" alone, of things that have names. */
+static bool is_any(enum list_kind k, const struct pattern *p)
 {
-	struct span front = { p->text.s, p->text.n - 1 };
+	bool named = k == LIST_IMAGES || k == LIST_NETWORKS || k == LIST_VOLUMES ||
+		k == LIST_CONTAINERS;
 
-	if (!d->all_tags || d->maybe_id)
-		return covers_name(p, d);
-	if (!span_ends(p->text, SPAN("*")))
-		return span_equal(p->text, d->text);
-	/* What is before the last star must match the repository, and at most the colon. */
-	if (span_ends(front, SPAN(":")) &&
-		glob_matches((struct span){ front.s, front.n - 1 }, d->text))
-		return true;
-	return glob_matches(p->text, d->text);
+	return named && span_equal(p->text, SPAN("*"));
 }
 
 /*
  * What allow makes of the forms of an item: a pattern covers it only when it covers everything that
- * the item may be. "*" alone is every image, network or volume.
+ * the item may be. "*" alone is every image, network, volume or container.
  */
 static bool covers(
 	const struct asked *q, enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
-	bool named = k == LIST_IMAGES || k == LIST_NETWORKS || k == LIST_VOLUMES;
-
-	if (named && d->kind == list_attribute(k) && span_equal(p->text, SPAN("*")))
+	if (is_any(k, p) && d->kind == list_attribute(k))
 		return true;
+	if (p->object)
+		return d->kind == list_attribute(k) &&
+			object_rules_covers(p->object, d, q->subject);
 	switch (k) {
 	case LIST_MOUNTS:
 		return mount_rules_covers(p, d, q->subject);
 	case LIST_IMAGES:
-		return d->kind == ATTRIBUTE_IMAGE && !d->whole && covers_image(p, d);
+		return d->kind == ATTRIBUTE_IMAGE && !d->whole && image_rules_covers(p->text, d);
 	case LIST_NETWORKS:
 		return d->kind == ATTRIBUTE_NETWORK && !d->whole && covers_name(p, d);
 	case LIST_CAPABILITIES:
@@ -169,6 +165,7 @@ static bool covers(
 		return port_rules_covers(p, d);
 	case LIST_VOLUMES:
 		return d->kind == ATTRIBUTE_VOLUME && !d->whole && covers_name(p, d);
+	case LIST_CONTAINERS:
 	case LIST_COUNT:
 		break;
 	}
@@ -176,32 +173,6 @@ static bool covers(
 }
 
 /* --- deny rules: a pattern touches an item -----------------------------------------------------*/
-
-/*
- * An image by its tag may be any digest of its repository, one by its digest any tag of it, and any
- * of them may have an image's id. A registry has more than one name: deny goes by the plain one.
- */
-static bool touches_image(const struct pattern *p, const struct attribute *d)
-{
-	struct span text = d->plain.n > 0 ? d->plain : d->text;
-	struct span name = { text.s, span_find(text, '@') }; /* with its tag */
-	struct span listed = { p->text.s, span_find(p->text, '@') };
-	size_t at = name.n;
-
-	if (d->kind != ATTRIBUTE_IMAGE)
-		return false;
-	if (glob_matches(p->text, text) || glob_matches(listed, name))
-		return true;
-	while (at > 0 && name.s[at - 1] != ':' && name.s[at - 1] != '/')
-		at--;
-	if (at > 0 && name.s[at - 1] == ':')
-		name.n = at - 1;
-	if (listed.n < p->text.n)
-		return glob_matches(listed, name);
-	/* Where no tag decides, some tag may be listed. */
-	return (d->all_tags || span_find(text, '@') < text.n) &&
-		glob_may_match(p->text, name, ':', "/:@");
-}
 
 /* Whether source holds the directory of volumes, or is below that of the listed volume. */
 static bool is_of_volume(struct span glob, struct span source, struct span volumes)
@@ -223,20 +194,22 @@ static bool holds_volume(
 {
 	const struct rule_path *volumes = &facts->docker_paths[DOCKER_VOLUMES];
 	const struct mount_info *info = d->mount_info;
+	/* What a volume below the path is, dsp does not ask. */
+	struct span glob = p->object ? SPAN("*") : p->text;
 
 	if (d->any_file || (info && info->unknown))
 		return true;
 	if (d->kind != ATTRIBUTE_MOUNT)
 		return false;
 	/* The usual directory counts too: a dockerd whose command line dsp does not see has it. */
-	if (is_of_volume(p->text, source_of(d), volumes->text) ||
-		is_of_volume(p->text, d->clean, volumes->text) ||
-		is_of_volume(p->text, source_of(d), docker_path_usual(DOCKER_VOLUMES)))
+	if (is_of_volume(glob, source_of(d), volumes->text) ||
+		is_of_volume(glob, d->clean, volumes->text) ||
+		is_of_volume(glob, source_of(d), docker_path_usual(DOCKER_VOLUMES)))
 		return true;
 	/* The same directory under another path, as where it is mounted twice. */
 	return info && volumes->info &&
-		(is_of_volume(p->text, span_of(info->path), span_of(volumes->info->path)) ||
-			is_of_volume(p->text, span_of(info->place), span_of(volumes->info->place)));
+		(is_of_volume(glob, span_of(info->path), span_of(volumes->info->path)) ||
+			is_of_volume(glob, span_of(info->place), span_of(volumes->info->place)));
 }
 
 /*
@@ -278,17 +251,23 @@ static bool may_hold(enum list_kind k, const struct attribute *d)
 static bool touches(
 	const struct asked *q, enum list_kind k, const struct pattern *p, const struct attribute *d)
 {
+	/* A list that shows things touches none. */
+	if (d->listing)
+		return false;
 	if (d->whole)
 		return true;
 	if (may_hold(k, d))
 		return k == LIST_MOUNTS ? mounts_any(d) : holds_volume(p, d, q->facts);
+	if (p->object)
+		return d->kind != list_attribute(k) ||
+			object_rules_touches(p->object, d, q->subject);
 	if (list_item_is_id(k, p->text))
 		return true;
 	switch (k) {
 	case LIST_MOUNTS:
 		return mount_rules_touches(p, d, q->facts);
 	case LIST_IMAGES:
-		return d->maybe_id || touches_image(p, d);
+		return d->maybe_id || image_rules_touches(p->text, d);
 	case LIST_CAPABILITIES:
 		return touches_capability(p, d);
 	case LIST_DEVICES:
@@ -297,6 +276,8 @@ static bool touches(
 		return port_rules_touches(p, d);
 	case LIST_RUNTIMES:
 		return touches_runtime(p, d);
+	case LIST_CONTAINERS:
+		return true; /* "*" */
 	case LIST_VOLUMES:
 	case LIST_NETWORKS:
 	case LIST_COUNT:
@@ -351,6 +332,23 @@ static bool has_power(
 	return false;
 }
 
+/* Whether a request may name containers in a way that makes no attribute. */
+static bool hides_containers(enum list_kind k, const struct facts *facts)
+{
+	const struct route *r = facts->route;
+
+	return k == LIST_CONTAINERS && r && r->section != SECTION_IMAGES &&
+		!power_rules_have_kind(r, ATTRIBUTE_CONTAINER);
+}
+
+/* Whether a request may name things of a kind that dsp is not shown. */
+static bool hides(const struct rule *r, enum list_kind k, const struct facts *facts)
+{
+	return hides_containers(k, facts) ||
+		(facts->incomplete && facts->route && r->lists[k].count > 0 &&
+			power_rules_have_kind(facts->route, list_attribute(k)));
+}
+
 static struct rule_match match_deny(
 	const struct rule *r, const struct asked *q, const struct powerset *powers)
 {
@@ -360,11 +358,9 @@ static struct rule_match match_deny(
 		return (struct rule_match){ .result = MATCH_NOT_POWERS };
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		enum list_kind kind = (enum list_kind)k;
-		bool any = !r->lists[k].given;
-
 		/* What dsp is not shown may name anything that such a request can name. */
-		if (facts->incomplete && facts->route && r->lists[k].count > 0)
-			any = any || power_rules_have_kind(facts->route, list_attribute(kind));
+		bool any = !r->lists[k].given || hides(r, kind, facts);
+
 		for (size_t i = 0; i < facts->attributes.count && !any; i++) {
 			const struct attribute *d = &facts->attributes.items[i];
 			bool mount = kind == LIST_DEVICES &&
@@ -403,7 +399,7 @@ static bool covers_all(const struct asked *q, const struct list *list, enum list
 		if (power != POWER_COUNT && d->power == power)
 			powerset_add(covered, power);
 	}
-	return !facts->incomplete;
+	return !facts->incomplete && !hides_containers(k, facts);
 }
 
 static struct rule_match match_allow(

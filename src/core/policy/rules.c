@@ -8,7 +8,7 @@
 const char *list_name(enum list_kind k)
 {
 	static const char *const names[LIST_COUNT] = { "mounts", "images", "capabilities",
-		"devices", "networks", "volumes", "runtimes", "ports" };
+		"devices", "networks", "volumes", "runtimes", "ports", "containers" };
 
 	return names[k];
 }
@@ -17,7 +17,7 @@ enum power list_power(enum list_kind k)
 {
 	static const enum power powers[LIST_COUNT] = { POWER_HOST_MOUNTS, POWER_COUNT,
 		POWER_CAPABILITIES, POWER_DEVICES, POWER_NETWORK_CONNECT, POWER_COUNT,
-		POWER_RUNTIME, POWER_PUBLISH_PORTS };
+		POWER_RUNTIME, POWER_PUBLISH_PORTS, POWER_COUNT };
 
 	return powers[k];
 }
@@ -26,7 +26,7 @@ enum attribute_kind list_attribute(enum list_kind k)
 {
 	static const enum attribute_kind kinds[LIST_COUNT] = { ATTRIBUTE_MOUNT, ATTRIBUTE_IMAGE,
 		ATTRIBUTE_CAPABILITY, ATTRIBUTE_DEVICE, ATTRIBUTE_NETWORK, ATTRIBUTE_VOLUME,
-		ATTRIBUTE_RUNTIME, ATTRIBUTE_PORT };
+		ATTRIBUTE_RUNTIME, ATTRIBUTE_PORT, ATTRIBUTE_CONTAINER };
 
 	return kinds[k];
 }
@@ -148,6 +148,27 @@ size_t rules_find_token(const struct rules *rules, const unsigned char digest[DI
 		found = bsearch(&key, rules->tokens, rules->token_count, sizeof(*rules->tokens),
 			compare_tokens);
 	return found && digest_equal(found->digest, digest) ? found->subject : SIZE_MAX;
+}
+
+unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation)
+{
+	unsigned kinds = 0;
+
+	if (!rules || rules->asks_about == 0)
+		return 0;
+	for (size_t i = rules_next(rules, subject, operation, 0); i < rules->count;
+		i = rules_next(rules, subject, operation, i + 1))
+		kinds |= rules->items[i].asks_about;
+	return kinds;
+}
+
+bool rules_speak_of_owners(const struct rules *rules)
+{
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		if (rules->items[i].speaks_of_owners)
+			return true;
+	}
+	return false;
 }
 
 struct span_list rules_paths(const struct rules *rules)

@@ -13,50 +13,7 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/span.h"
-#include "dsp/core/facts/facts.h"
-#include "dsp/core/policy/list_kind.h"
-#include "routes_tab.h"
-
-/* Subjects are numbers: these, then users in the order of the file, then names of certificates. */
-enum { SUBJECT_ANONYMOUS, SUBJECT_UNKNOWN_CERTIFICATE, SUBJECT_FIRST };
-
-/* One word of a list. */
-struct pattern {
-	struct span text; /* a path, a glob; of a port: the address before it, or empty */
-	bool read_only;   /* of a mount: only mounts that are read-only */
-	bool below;       /* of a read-write mount: covers what is below text too */
-	size_t path;      /* of a path in a deny rule: its place in the paths of the rules */
-	/*
-	 * Of a mount in an allow rule, a bit for each subject; NULL: none. In beside: the subject
-	 * may also write at, above or below text; in under: above it.
-	 */
-	uint64_t *beside;
-	uint64_t *under;
-	unsigned first; /* ports of the host */
-	unsigned last;
-};
-
-struct list {
-	bool given;
-	size_t count;
-	struct pattern *items;
-};
-
-enum { RULE_OPERATIONS = OPERATION_COUNT + 1 }; /* the last: a route that dsp does not know */
-
-struct rule {
-	struct span name;
-	struct span message; /* for the client that it denies; or empty */
-	bool deny;
-	bool monitor;  /* a deny rule that is recorded, and denies nothing */
-	uint64_t *who; /* a bit for each subject */
-	uint64_t operations[(RULE_OPERATIONS + 63) / 64];
-	bool powers_given;
-	struct powerset powers;
-	struct list lists[LIST_COUNT];
-	size_t at;   /* offset in the file, in bytes */
-	bool flawed; /* it has a mistake, which was reported */
-};
+#include "dsp/core/policy/rule.h"
 
 struct common_name {
 	struct span name;
@@ -66,6 +23,11 @@ struct common_name {
 struct token {
 	unsigned char digest[DIGEST_SIZE];
 	size_t subject;
+};
+
+struct rule_group {
+	struct span name;
+	uint64_t *members; /* a bit for each subject */
 };
 
 struct rules {
@@ -78,6 +40,9 @@ struct rules {
 	struct common_name *names; /* sorted */
 	size_t token_count;
 	struct token *tokens; /* sorted */
+	size_t group_count;
+	struct rule_group *groups;
+	unsigned asks_about; /* of all rules */
 	size_t count;
 	struct rule *items;
 	bool default_deny;      /* "otherwise" is "deny" */
@@ -109,14 +74,14 @@ struct span_list rules_paths(const struct rules *rules);
  */
 unsigned rules_compared_kinds(const struct rules *rules);
 
-/* Whether a rule has a list of items, such as mounts. */
-bool rule_has_lists(const struct rule *rule);
-
 /*
- * What follows a path in a list of mounts, so that the item means this one path: ":ro" if it is
- * read-only, and what keeps a path that itself ends in a word of the list from being read as one.
+ * The kinds of attributes, a bit (1u << ATTRIBUTE_CONTAINER, ...) for each, of which a rule for
+ * this subject and operation compares what dockerd says of the thing. rules may be NULL: none.
  */
-const char *rule_mount_end(struct span path, bool read_only);
+unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation);
+
+/* Whether a rule compares who owns a thing, or says who shall. rules may be NULL: none does. */
+bool rules_speak_of_owners(const struct rules *rules);
 
 /*
  * The subject of this name: a user, "anonymous" or "cn:x"; SIZE_MAX: there is none. rules may be
