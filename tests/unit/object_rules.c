@@ -281,45 +281,69 @@ static void each_word(void **state)
 	}
 }
 
+static const struct {
+	const char *rule;
+	unsigned kinds; /* for ana and container_stop */
+	bool owners;
+} askers[] = {
+	{ "'who': ['ana'], 'allow': ['*'], 'containers': ['*']", 0, false },
+	{ "'who': ['ana'], 'allow': ['*'], 'networks': ['x', 'name:own'], 'volumes': ['a*']", 0,
+		false },
+	{ "'who': ['ana'], 'allow': ['*'], 'containers': ['name:x']", 1u << ATTRIBUTE_CONTAINER,
+		false },
+	{ "'who': ['ana'], 'allow': ['*'], 'volumes': ['x', 'own'], 'networks': ['label:a']",
+		1u << ATTRIBUTE_VOLUME | 1u << ATTRIBUTE_NETWORK, true },
+	{ "'who': ['bob'], 'allow': ['*'], 'containers': ['own']", 0, true },
+	{ "'who': ['ana'], 'deny': ['container_kill'], 'containers': ['own']", 0, true },
+	{ "'who': ['ana'], 'deny': ['*'], 'containers': ['own:bob']", 1u << ATTRIBUTE_CONTAINER,
+		true },
+	{ "'who': ['ana'], 'deny': ['*'], 'mode': 'monitor', 'containers': ['label:a']",
+		1u << ATTRIBUTE_CONTAINER, false },
+	{ "'who': ['ana'], 'allow': ['container_create'], 'owner': 'inherit'", 0, true },
+	/* A rule before it decides every request of these users and this operation. */
+	{ "'who': ['@red'], 'allow': ['*'], 'powers': ['*']}, {'name': 'o', "
+	  "'who': ['*'], 'allow': ['*'], 'containers': ['label:a']",
+		0, false },
+	{ "'who': ['@red'], 'deny': ['container_*']}, {'name': 'o', "
+	  "'who': ['*'], 'allow': ['*'], 'containers': ['label:a']",
+		0, false },
+	/* Not of all these users, or not every request. */
+	{ "'who': ['bob'], 'allow': ['*'], 'powers': ['*']}, {'name': 'o', "
+	  "'who': ['*'], 'allow': ['*'], 'containers': ['label:a']",
+		1u << ATTRIBUTE_CONTAINER, false },
+	{ "'who': ['@red'], 'allow': ['*'], 'powers': ['stop']}, {'name': 'o', "
+	  "'who': ['*'], 'allow': ['*'], 'containers': ['label:a']",
+		1u << ATTRIBUTE_CONTAINER, false },
+	{ "'who': ['@red'], 'deny': ['*'], 'powers': ['stop']}, {'name': 'o', "
+	  "'who': ['*'], 'allow': ['*'], 'containers': ['label:a']",
+		1u << ATTRIBUTE_CONTAINER, false },
+	{ "'who': ['@red'], 'deny': ['*'], 'mode': 'monitor'}, {'name': 'o', "
+	  "'who': ['*'], 'allow': ['*'], 'containers': ['label:a']",
+		1u << ATTRIBUTE_CONTAINER, false },
+	{ "'who': ['@red'], 'allow': ['*'], 'powers': ['*'], 'images': ['*']}, {'name': 'o', "
+	  "'who': ['*'], 'allow': ['*'], 'containers': ['label:a']",
+		1u << ATTRIBUTE_CONTAINER, false },
+	{ "'who': ['ana'], 'allow': ['*'], 'owner': '@red'", 0, true },
+};
+
 /* Only a word that speaks of what a thing is has dockerd asked. */
 static void asked(void **state)
 {
-	static const struct {
-		const char *rule;
-		unsigned kinds; /* for ana and container_stop */
-		bool owners;
-	} rows[] = {
-		{ "'who': ['ana'], 'allow': ['*'], 'containers': ['*']", 0, false },
-		{ "'who': ['ana'], 'allow': ['*'], 'networks': ['x', 'name:own'], 'volumes': ['a*']",
-			0, false },
-		{ "'who': ['ana'], 'allow': ['*'], 'containers': ['name:x']",
-			1u << ATTRIBUTE_CONTAINER, false },
-		{ "'who': ['ana'], 'allow': ['*'], 'volumes': ['x', 'own'], 'networks': ['label:a']",
-			1u << ATTRIBUTE_VOLUME | 1u << ATTRIBUTE_NETWORK, true },
-		{ "'who': ['bob'], 'allow': ['*'], 'containers': ['own']", 0, true },
-		{ "'who': ['ana'], 'deny': ['container_kill'], 'containers': ['own']", 0, true },
-		{ "'who': ['ana'], 'deny': ['*'], 'containers': ['own:bob']",
-			1u << ATTRIBUTE_CONTAINER, true },
-		{ "'who': ['ana'], 'deny': ['*'], 'mode': 'monitor', 'containers': ['label:a']",
-			1u << ATTRIBUTE_CONTAINER, false },
-		{ "'who': ['ana'], 'allow': ['container_create'], 'owner': 'inherit'", 0, true },
-		{ "'who': ['ana'], 'allow': ['*'], 'owner': '@red'", 0, true },
-	};
 	static struct world w;
 
 	(void)state;
 	assert_int_equal(rules_ask_about(NULL, 0, OP_CONTAINER_STOP), 0);
 	assert_false(rules_speak_of_owners(NULL));
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(askers) / sizeof(askers[0]); i++) {
 		char file[1024];
 
 		(void)snprintf(file, sizeof(file), "%s{'name': 'r', %s}], 'otherwise': 'deny'}",
-			head, rows[i].rule);
+			head, askers[i].rule);
 		world_open(&w, "", file);
 		assert_int_equal(
 			rules_ask_about(w.file.rules, subject_of(&w, "ana"), OP_CONTAINER_STOP),
-			rows[i].kinds);
-		assert_int_equal(rules_speak_of_owners(w.file.rules), rows[i].owners);
+			askers[i].kinds);
+		assert_int_equal(rules_speak_of_owners(w.file.rules), askers[i].owners);
 		world_close(&w);
 	}
 }
@@ -345,12 +369,54 @@ static void held_volumes(void **state)
 	world_close(&w);
 }
 
+/* What a denied user reads of the thing. */
+static void lacks(void **state)
+{
+	static const struct {
+		const char *word;
+		const struct object_info *object;
+		const char *text, *lack;
+	} rows[] = {
+		{ "own", &of_bob, "web", "container web (owned by bob)" },
+		{ "own", &of_bob, "3f2a", "container 3f2a (web, owned by bob)" },
+		{ "own:@red", &of_nobody, "web", "container web (owned by nobody)" },
+		{ "own", &unsure_owner, "web", "container web (its owner is not known)" },
+		{ "label:x", &of_bob, "web", "container web" },
+		{ "name:x", &of_bob, "3f2a", "container 3f2a (web)" },
+		{ "own", NULL, "web", "container web (dsp does not know what it is)" },
+		{ "label:x", &unknown, "web", "container web (dsp does not know what it is)" },
+		{ "own", &missing, "web", "container web (there is none)" },
+		{ "name:x", &made, "web", "container web" },
+	};
+	static struct world w;
+	char text[LACK_MOST];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row row = { "containers", rows[i].word, NULL, "", NO, NO, "" };
+		struct attribute d = { .power = POWER_COUNT,
+			.kind = ATTRIBUTE_CONTAINER,
+			.text = span_of(rows[i].text),
+			.object = rows[i].object };
+
+		open_row(&w, &row);
+		lack_write(&(struct lack){ .power = POWER_COUNT,
+				   .list = LIST_CONTAINERS,
+				   .item = &d,
+				   .by = &w.file.rules->items[ALLOW].lists[LIST_CONTAINERS] },
+			text);
+		assert_string_equal(text, rows[i].lack);
+		world_close(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_word),
 		cmocka_unit_test(asked),
 		cmocka_unit_test(held_volumes),
+		cmocka_unit_test(lacks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

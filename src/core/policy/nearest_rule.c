@@ -2,6 +2,7 @@
 
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/rule_match.h"
+#include "object_rules.h"
 #include "way.h"
 
 /* At most so many comparisons for one denial: some milliseconds, however many rules there are. */
@@ -17,13 +18,18 @@ struct search {
 	size_t work;
 };
 
+static void add_lack(struct nearest_rule *n, struct lack lack)
+{
+	if (n->count < LACKS_MOST)
+		n->lacks[n->count++] = lack;
+	else
+		n->more = true;
+}
+
 static void add(
 	struct nearest_rule *n, enum power power, enum list_kind k, const struct attribute *item)
 {
-	if (n->count < LACKS_MOST)
-		n->lacks[n->count++] = (struct lack){ power, k, item };
-	else
-		n->more = true;
+	add_lack(n, (struct lack){ .power = power, .list = k, .item = item });
 }
 
 /* Whether a list has something to cover in an item: not what each container has anyway. */
@@ -61,7 +67,9 @@ static void add_items(struct search *s, struct nearest_rule *n, enum list_kind k
 
 		s->work += concerned ? 1 + list->count : 1;
 		if (concerned && !rule_list_covers(list, k, s->subject, s->facts, d))
-			add(n, POWER_COUNT, k, d);
+			add_lack(n,
+				(struct lack){
+					.power = POWER_COUNT, .list = k, .item = d, .by = list });
 	}
 	if (list->given && s->facts->incomplete)
 		add(n, POWER_COUNT, k, NULL);
@@ -173,5 +181,6 @@ void lack_write(const struct lack *l, char out[LACK_MOST])
 			text_escape(d->text, text, sizeof(text));
 		line_add(&line, "%s ", attribute_kind_name(d->kind));
 		line_add_cut(&line, span_of(text));
+		object_rules_write(l->by, d, &line);
 	}
 }

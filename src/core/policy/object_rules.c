@@ -205,3 +205,52 @@ bool object_rules_touches(const struct object_item *o, const struct attribute *d
 	}
 	return true;
 }
+
+/* --- in words ----------------------------------------------------------------------------------*/
+
+static bool has_word(const struct list *list, bool own)
+{
+	for (size_t i = 0; list && i < list->count; i++) {
+		const struct object_item *o = list->items[i].object;
+
+		if (o && (!own || o->word == OBJECT_OWN))
+			return true;
+	}
+	return false;
+}
+
+static void write_owner(const struct object_info *info, struct line *l)
+{
+	char owner[64];
+
+	text_escape(info->owner, owner, sizeof(owner));
+	if (info->owner_unsure)
+		line_add(l, "its owner is not known");
+	else
+		line_add(l, "owned by %s", info->owner.n > 0 ? owner : "nobody");
+}
+
+void object_rules_write(const struct list *list, const struct attribute *d, struct line *l)
+{
+	const struct object_info *info = d->object;
+	bool own = has_word(list, true);
+	char name[64];
+
+	if (!has_word(list, false) || (info && info->state == OBJECT_MADE))
+		return;
+	if (!info || info->state != OBJECT_FOUND) {
+		line_add(l,
+			info && info->state == OBJECT_MISSING ? " (there is none)"
+							      : " (dsp does not know what it is)");
+		return;
+	}
+	text_escape(info->name, name, sizeof(name));
+	if (own || !span_equal(info->name, d->text))
+		line_add(l, " (");
+	if (!span_equal(info->name, d->text))
+		line_add(l, "%s%s", name, own ? ", " : ")");
+	if (own) {
+		write_owner(info, l);
+		line_add(l, ")");
+	}
+}

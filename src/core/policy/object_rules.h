@@ -5,6 +5,7 @@
 #ifndef DSP_OBJECT_RULES_H
 #define DSP_OBJECT_RULES_H
 
+#include "dsp/core/base/text.h"
 #include "dsp/core/policy/rules.h"
 
 enum object_word {
@@ -37,5 +38,11 @@ bool object_rules_covers(const struct object_item *o, const struct attribute *d,
 
 /* Whether the thing is, or may be, one that a word of a deny rule means. */
 bool object_rules_touches(const struct object_item *o, const struct attribute *d, size_t subject);
+
+/*
+ * Adds what a thing is that the words of an allow rule's list do not cover: " (web, owned by bob)",
+ * " (dsp does not know what it is)". Nothing where the words are plain names. list may be NULL.
+ */
+void object_rules_write(const struct list *list, const struct attribute *d, struct line *l);
 
 #endif

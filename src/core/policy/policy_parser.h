@@ -28,4 +28,7 @@ const char *object_words_parse(struct policy_parser *p, enum list_kind k, struct
 /* Parses the "owner" of a rule whose operations and users are known. */
 void object_words_parse_owner(struct policy_parser *p, json_ref v, struct rule *rule);
 
+/* Finds out which rules decide all requests of an operation, when all are parsed. */
+void rules_settle(struct rules *rules);
+
 #endif

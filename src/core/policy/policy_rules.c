@@ -459,4 +459,5 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 			"the allow rules have more than %d mounts", MOUNT_ITEMS_MOST);
 	else if (mount_rules_relate(rules) != 0 || rules_index(rules) != 0)
 		p->reader.findings->lost = true;
+	rules_settle(rules);
 }

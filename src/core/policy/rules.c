@@ -150,27 +150,6 @@ size_t rules_find_token(const struct rules *rules, const unsigned char digest[DI
 	return found && digest_equal(found->digest, digest) ? found->subject : SIZE_MAX;
 }
 
-unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation)
-{
-	unsigned kinds = 0;
-
-	if (!rules || rules->asks_about == 0)
-		return 0;
-	for (size_t i = rules_next(rules, subject, operation, 0); i < rules->count;
-		i = rules_next(rules, subject, operation, i + 1))
-		kinds |= rules->items[i].asks_about;
-	return kinds;
-}
-
-bool rules_speak_of_owners(const struct rules *rules)
-{
-	for (size_t i = 0; rules && i < rules->count; i++) {
-		if (rules->items[i].speaks_of_owners)
-			return true;
-	}
-	return false;
-}
-
 struct span_list rules_paths(const struct rules *rules)
 {
 	return rules ? rules->paths : (struct span_list){ NULL, 0 };

@@ -24,6 +24,7 @@ struct lack {
 	 * mount whose source is missing, and without which no power is needed; else NULL.
 	 */
 	const struct attribute *item;
+	const struct list *by; /* the rule's list, which does not cover the item; or NULL */
 };
 
 struct nearest_rule {

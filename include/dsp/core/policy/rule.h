@@ -55,8 +55,10 @@ struct rule {
 	struct span owner;
 	unsigned asks_about;   /* as rules_ask_about */
 	bool speaks_of_owners; /* it has an "own" or an owner */
-	size_t at;             /* offset in the file, in bytes */
-	bool flawed;           /* it has a mistake, which was reported */
+	/* Where rules ask: the operations of which it decides each request of its users. */
+	uint64_t settled[(RULE_OPERATIONS + 63) / 64];
+	size_t at;   /* offset in the file, in bytes */
+	bool flawed; /* it has a mistake, which was reported */
 };
 
 /* Whether a rule has a list of items, such as mounts. */

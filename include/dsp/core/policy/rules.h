@@ -76,7 +76,8 @@ unsigned rules_compared_kinds(const struct rules *rules);
 
 /*
  * The kinds of attributes, a bit (1u << ATTRIBUTE_CONTAINER, ...) for each, of which a rule for
- * this subject and operation compares what dockerd says of the thing. rules may be NULL: none.
+ * this subject and operation compares what dockerd says of the thing: none where a rule before it
+ * decides every such request. rules may be NULL: none.
  */
 unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation);
 

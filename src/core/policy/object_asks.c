@@ -1,0 +1,60 @@
+/* Of which things dockerd is asked what they are: only where a rule of the policy compares it. */
+#include "dsp/core/policy/escalation.h"
+#include "dsp/core/policy/rules.h"
+#include "policy_parser.h"
+
+/* Whether a rule of no lists allows, or denies, every request of an operation. */
+static bool settles(const struct rule *r, size_t operation, const struct powerset *possible)
+{
+	if (rule_has_lists(r) || r->monitor || !bit_of(r->operations, operation))
+		return false;
+	return r->deny ? !r->powers_given : powerset_within(possible, &r->powers);
+}
+
+void rules_settle(struct rules *rules)
+{
+	struct powerset possible[RULE_OPERATIONS] = { { { 0 } } };
+	size_t count;
+	const struct route *route = route_rows(&count);
+
+	if (rules->asks_about == 0)
+		return;
+	powerset_add(&possible[OPERATION_COUNT], POWER_UNKNOWN);
+	for (; count > 0; count--, route++) {
+		struct powerset powers = escalation_possible_powers(route);
+
+		powerset_add_all(&possible[route->operation], &powers);
+	}
+	for (size_t i = 0; i < rules->count; i++) {
+		struct rule *r = &rules->items[i];
+
+		for (size_t o = 0; o < RULE_OPERATIONS; o++) {
+			if (settles(r, o, &possible[o]))
+				bit_set(r->settled, o);
+		}
+	}
+}
+
+unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation)
+{
+	unsigned kinds = 0;
+
+	if (!rules || rules->asks_about == 0)
+		return 0;
+	for (size_t i = rules_next(rules, subject, operation, 0); i < rules->count;
+		i = rules_next(rules, subject, operation, i + 1)) {
+		if (bit_of(rules->items[i].settled, operation))
+			break;
+		kinds |= rules->items[i].asks_about;
+	}
+	return kinds;
+}
+
+bool rules_speak_of_owners(const struct rules *rules)
+{
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		if (rules->items[i].speaks_of_owners)
+			return true;
+	}
+	return false;
+}
