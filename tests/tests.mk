@@ -152,7 +152,8 @@ $(B)/cases/monotone: $(B)/tests/cases/monotone.o $(ARCHIVES)
 
 # --- faults: look-ups in which a system call fails ----------------------------------------------
 
-FAULTS := open openat __open_2 __openat_2 fstat stat fstatat fstatfs statx readlink readlinkat lseek poll read opendir readdir
+FAULTS := open openat __open_2 __openat_2 fstat stat fstatat fstatfs statx readlink readlinkat lseek poll read opendir readdir \
+	inotify_init1 inotify_add_watch
 $(B)/faults/lookups: $(B)/tests/faults/lookups.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 
 #include "dsp/system/syscall_filter.h"
@@ -18,6 +19,8 @@ static const int allowed[] = {
 	SCMP_SYS(fstatfs),
 	SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat),
+	SCMP_SYS(inotify_init1),
+	SCMP_SYS(uname),
 	/* requests; the table of mounts */
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(lseek),
@@ -30,6 +33,9 @@ static const int allowed[] = {
 static const struct syscall_condition conditions[] = {
 	{ SCMP_SYS(openat), 2, O_PATH, O_PATH },
 	{ SCMP_SYS(open), 1, O_PATH, O_PATH },
+	/* Which names come and go, but not who uses a file. */
+	{ SCMP_SYS(inotify_add_watch), 2, ~(uint32_t)(IN_CREATE | IN_DELETE | IN_MOVE | IN_ONLYDIR),
+		0 },
 	{ SCMP_SYS(kill), 1, UINT64_MAX, SIGKILL },
 	{ SCMP_SYS(prlimit64), 1, UINT64_MAX, RLIMIT_CPU },
 };

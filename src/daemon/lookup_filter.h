@@ -6,7 +6,8 @@
 
 /*
  * For this process and all that it starts, for good. Files can be opened with O_PATH alone: what
- * they contain cannot be read.
+ * they contain cannot be read. Of a directory that can be searched, the names that come and go can
+ * be read (inotify(7)).
  */
 MUST_USE int lookup_filter_install(struct err *e);
 

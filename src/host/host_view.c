@@ -398,7 +398,8 @@ int host_view_renew(struct host_view **h, struct span own_paths, pid_t docker,
 {
 	/* The events of mounts come first: a walk may meet what is mounted since. */
 	if (*h && !all_mounts && is_for(*h, own_paths, docker, tables) &&
-		mount_table_is_current((*h)->file) && witness_holds(&(*h)->witnesses)) {
+		mount_table_is_current((*h)->file) &&
+		witness_holds(&(*h)->witnesses, &(*h)->mounts)) {
 		(*h)->renewed++;
 		return 0;
 	}

@@ -9,8 +9,8 @@
  *   table of mounts        poll(2) on /proc/self/mountinfo: no mount, move or unmount since
  *   its texts              the kernel walks those that an answer depends on (mount_proof.h)
  *   own files, sockets,    each directory, link and file on their ways is asked for again, and what
- *   directories above,     was not there too (witness.h)
- *   their places
+ *   directories above,     was not there too; or the kernel reports no event of the directory in
+ *   their places           which it is, or would be (witness.h)
  *   dockerd, its sockets   they are compared with what the caller found out for this request
  *
  * Where one of them cannot be proved, all is read again, as without a view. A source itself is

@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <sys/utsname.h>
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
+#include "dsp/system/kernel.h"
 #include "host_view.h"
 
 struct source {
@@ -294,15 +293,7 @@ static bool has_source(const struct facts *facts, bool devices)
 /* Linux 5.12 has mount_setattr, with which a mount becomes read-only with all below. */
 static bool kernel_reaches_below(void)
 {
-	struct utsname name;
-	unsigned major = 0;
-	unsigned minor = 0;
-
-	if (uname(&name) != 0)
-		return false;
-	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own text */
-	return sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-		(major > 5 || (major == 5 && minor >= 12));
+	return kernel_is_at_least(5, 12);
 }
 
 /* Whether a mount may be read-only without what is mounted below it (attribute_only_reads). */

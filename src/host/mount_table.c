@@ -46,6 +46,23 @@ static struct span unescape(char *text, size_t n)
 	return (struct span){ text, to };
 }
 
+/*
+ * Whether each change of such a file system's names goes through this kernel, and through its own
+ * inodes: not one of a network, of a program, of others below it (overlay), or of the kernel's.
+ */
+static bool is_local(struct span type)
+{
+	static const struct span types[] = { SPAN_INIT("ext2"), SPAN_INIT("ext3"),
+		SPAN_INIT("ext4"), SPAN_INIT("xfs"), SPAN_INIT("btrfs"), SPAN_INIT("f2fs"),
+		SPAN_INIT("tmpfs") };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (span_equal(type, types[i]))
+			return true;
+	}
+	return false;
+}
+
 /* "36 35 98:0 /root /point options... - type source options" */
 static bool parse_line(struct mount_table *m, struct span line, struct mount *ret)
 {
@@ -68,7 +85,9 @@ static bool parse_line(struct mount_table *m, struct span line, struct mount *re
 	do
 		word = proc_file_word(&line);
 	while (word.n > 0 && !span_equal(word, SPAN("-")));
-	ret->process = span_equal(proc_file_word(&line), SPAN("proc"));
+	word = proc_file_word(&line);
+	ret->process = span_equal(word, SPAN("proc"));
+	ret->local = is_local(word);
 	ret->marked = false;
 	return ret->root.n > 0 && ret->point.n > 0;
 }

@@ -21,6 +21,7 @@ struct mount {
 	struct span root;  /* the path in its file system that is mounted */
 	struct span point; /* where it is mounted */
 	bool process;      /* a procfs */
+	bool local;        /* of a kind of file system that this kernel alone changes */
 	bool marked;       /* by mount_table_mark */
 	bool used;         /* its texts are part of a place that mount_table_place gave */
 	unsigned proven;   /* for the caller: when its texts were last found to be right */

@@ -2,17 +2,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/system/file.h"
+#include "dsp/system/kernel.h"
 #include "dsp/system/path_walk.h"
 
 enum {
 	MOST = 8192,
 	ROOM = 1024, /* of a path or a link: longer ones are not kept */
+	EVENTS = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR,
 };
 
 static void add(struct witnesses *w, struct span path, struct witness one)
@@ -201,19 +208,144 @@ static bool has_text(const struct witness *one)
 		memcmp(room, one->text, n) == 0;
 }
 
-bool witness_holds(const struct witnesses *w)
+/* Whether it is as it was. */
+static bool is_same(const struct witness *one)
 {
-	for (size_t i = 0; i < w->count && !w->partial; i++) {
-		const struct witness *one = &w->items[i];
-		struct witness now;
+	struct witness now;
 
-		if (one->text && !has_text(one))
-			return false;
-		/* A link is its text. */
-		if (one->text && !one->magic)
-			continue;
-		now = ask(AT_FDCWD, one->path, one->magic ? 0 : AT_SYMLINK_NOFOLLOW);
-		if (!same(one, &now))
+	if (one->text && !has_text(one))
+		return false;
+	/* A link is its text. */
+	if (one->text && !one->magic)
+		return true;
+	now = ask(AT_FDCWD, one->path, one->magic ? 0 : AT_SYMLINK_NOFOLLOW);
+	return same(one, &now);
+}
+
+/* --- events ------------------------------------------------------------------------------------*/
+
+static void stop_watching(struct witnesses *w)
+{
+	if (w->watching)
+		(void)close(w->events);
+	w->watching = false;
+	for (size_t i = 0; i < w->count; i++)
+		w->items[i].watched = w->items[i].quiet = false;
+}
+
+static bool is_local(const struct mount_table *t, const struct witness *one)
+{
+	const struct mount *m = mount_table_find(t, one->mount);
+
+	return m && m->local;
+}
+
+/* Watches the directory one, if that is what its path leads to. */
+static bool watch_directory(const struct witnesses *w, const struct witness *one)
+{
+	char link[32];
+	struct witness now;
+	AUTO_FD int fd = path_open_at(
+		AT_FDCWD, one->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	now = ask(fd, "", AT_EMPTY_PATH);
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return same(one, &now) && inotify_add_watch(w->events, link, EVENTS) >= 0;
+}
+
+static const struct witness *directory_of(const struct witnesses *w, const struct witness *one)
+{
+	const char *slash = strrchr(one->path, '/');
+	char path[ROOM];
+	const struct witness key = { .path = path };
+
+	if (slash[1] == '\0' || (size_t)(slash - one->path) >= sizeof(path))
+		return NULL;
+	text_copy((struct span){ one->path, slash > one->path ? (size_t)(slash - one->path) : 1 },
+		path, sizeof(path));
+	return bsearch(&key, w->items, w->count, sizeof(key), compare);
+}
+
+/*
+ * Watches what can be watched; without that all is asked for each time. Before Linux 5.17 a name
+ * may be found for a moment after the event of its removal.
+ */
+static void start_watching(struct witnesses *w, const struct mount_table *t)
+{
+	w->events = kernel_is_at_least(5, 17) ? inotify_init1(IN_NONBLOCK | IN_CLOEXEC) : -1;
+	w->watching = w->events >= 0;
+	for (size_t i = 0; i < w->count && w->watching; i++) {
+		struct witness *one = &w->items[i];
+
+		one->watched = S_ISDIR(one->type) && !one->magic && is_local(t, one) &&
+			watch_directory(w, one);
+	}
+	for (size_t i = 0; i < w->count && w->watching; i++) {
+		struct witness *one = &w->items[i];
+		const struct witness *in = one->magic ? NULL : directory_of(w, one);
+
+		one->quiet = in && in->watched &&
+			(one->error == ENOENT || one->text ||
+				(one->error == 0 && is_local(t, one)));
+	}
+}
+
+/*
+ * Whether an event of such a name may be one of what was met: a directory may ignore the case, and
+ * other characters than ASCII have more than one case.
+ */
+static bool is_met(const struct witnesses *w, const char *name)
+{
+	for (size_t i = 0; name[i] != '\0'; i++) {
+		if ((unsigned char)name[i] >= 0x80)
+			return true;
+	}
+	for (size_t i = 0; i < w->count; i++) {
+		if (strcasecmp(strrchr(w->items[i].path, '/') + 1, name) == 0)
+			return true;
+	}
+	return name[0] == '\0';
+}
+
+/*
+ * Whether nothing that was met had an event since the last call. Where a watch has ended, or others
+ * make events faster than they are read, all watches end.
+ */
+static bool read_events(struct witnesses *w)
+{
+	enum { READS_MOST = 16 };
+	char room[2048];
+	bool quiet = true;
+	ssize_t n = 1;
+
+	for (int times = 0; n > 0 && times < READS_MOST; times++) {
+		struct inotify_event event;
+
+		n = read(w->events, room, sizeof(room));
+		for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(event) + event.len)) {
+			memcpy(&event, room + at, sizeof(event));
+			if (event.mask & (IN_IGNORED | IN_UNMOUNT | IN_Q_OVERFLOW)) {
+				stop_watching(w);
+				return false;
+			}
+			quiet = quiet && event.len > 0 && !is_met(w, room + at + sizeof(event));
+		}
+	}
+	if (n >= 0 || errno != EAGAIN)
+		stop_watching(w);
+	return w->watching && quiet;
+}
+
+bool witness_holds(struct witnesses *w, const struct mount_table *t)
+{
+	bool quiet = w->watching && read_events(w);
+
+	if (!w->watching && !w->partial)
+		start_watching(w, t);
+	for (size_t i = 0; i < w->count && !w->partial; i++) {
+		if (!(quiet && w->items[i].quiet) && !is_same(&w->items[i]))
 			return false;
 	}
 	return !w->partial;
@@ -221,6 +353,7 @@ bool witness_holds(const struct witnesses *w)
 
 void witness_free(struct witnesses *w)
 {
+	stop_watching(w);
 	for (size_t i = 0; i < w->count; i++)
 		witness_clear(&w->items[i]);
 	mem_free(w->items);

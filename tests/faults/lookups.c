@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -81,6 +82,8 @@ WRAP(ssize_t, readlink, -1, (const char *path, char *to, size_t n), (path, to, n
 WRAP(ssize_t, readlinkat, -1, (int dir, const char *path, char *to, size_t n), (dir, path, to, n))
 WRAP(off_t, lseek, -1, (int fd, off_t to, int whence), (fd, to, whence))
 WRAP(int, poll, -1, (struct pollfd * p, nfds_t n, int ms), (p, n, ms))
+WRAP(int, inotify_init1, -1, (int flags), (flags))
+WRAP(int, inotify_add_watch, -1, (int fd, const char *path, uint32_t mask), (fd, path, mask))
 WRAP(ssize_t, read, -1, (int fd, void *to, size_t n), (fd, to, n))
 WRAP(DIR *, opendir, NULL, (const char *path), (path))
 WRAP(struct dirent *, readdir, NULL, (DIR * dir), (dir))

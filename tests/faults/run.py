@@ -14,11 +14,11 @@ BUILD = os.path.join(ROOT, "build")
 OBJECTS = ["host/" + name for name in (
     "host_object", "host_tables", "host_view", "listening_sockets", "mount_lookup", "mount_proof", "mount_table",
     "witness")] + [
-    "system/path_walk", "system/proc_file"]
+    "system/kernel", "system/path_walk", "system/proc_file"]
 # No system call, or one that never fails, or whose failure changes nothing.
 HARMLESS = set("""_GLOBAL_OFFSET_TABLE_ __errno_location __isoc99_sscanf __memcpy_chk __memmove_chk __snprintf_chk
     __stack_chk_fail bsearch close closedir dirfd inet_ntop memchr memcmp memcpy memmove pidfd_open pthread_mutex_lock
-    pthread_mutex_unlock qsort strchr strcmp strlen strncmp strtoul uname""".split())
+    pthread_mutex_unlock qsort strcasecmp strchr strcmp strlen strncmp strrchr strtoul uname""".split())
 
 
 def symbols(*words):

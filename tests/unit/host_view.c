@@ -9,10 +9,13 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -247,7 +250,9 @@ static int changes_are_seen(void)
 				any(2) ? "/run" : "/run/docker", any_path(), NULL, MS_BIND, NULL);
 			(void)snprintf(what, sizeof(what), "round %u: all new", i);
 		}
-		(void)look(&view, mounts, what);
+		/* The first one reads all, the next one begins to watch. */
+		for (unsigned n = any(4); n > 0; n--)
+			(void)look(&view, mounts, what);
 		for (unsigned n = 1 + any(2); n > 0; n--) {
 			const char *a = any_path();
 			const char *b = any_path();
@@ -373,9 +378,9 @@ static int each_change_is_seen(void)
 		char after[700];
 
 		set_scene(s);
-		/* The second one keeps the view. */
-		MUST(same_answer(&view, &tables, s, before));
-		MUST(same_answer(&view, &tables, s, before));
+		/* The second one keeps the view, and begins to watch; the third one only waits. */
+		for (int n = 0; n < 3; n++)
+			MUST(same_answer(&view, &tables, s, before));
 		if (do_change(s) != 0)
 			fail_msg("%s: %s", s->name, strerror(errno));
 		if (!same_answer(&view, &tables, s, after))
@@ -386,6 +391,27 @@ static int each_change_is_seen(void)
 	}
 	host_view_free(view);
 	return 0;
+}
+
+/* In a child: from here on there is no inotify, as where a user has all instances. */
+static bool forbid_watching(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_inotify_init1, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EMFILE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static int each_change_is_seen_without_events(void)
+{
+	MUST(forbid_watching());
+	return each_change_is_seen();
 }
 
 /* Without a change the view is kept: that is what it is for. */
@@ -430,6 +456,12 @@ static void each(void **unused)
 {
 	(void)unused;
 	in_own_mounts(each_change_is_seen);
+}
+
+static void each_without_events(void **unused)
+{
+	(void)unused;
+	in_own_mounts(each_change_is_seen_without_events);
 }
 
 static void kept(void **unused)
@@ -523,6 +555,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kept),
 		cmocka_unit_test(each),
+		cmocka_unit_test(each_without_events),
 		cmocka_unit_test(changes),
 		cmocka_unit_test(restarted),
 	};

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -44,6 +45,19 @@ static bool kills(void (*call)(void))
 
 #define REFUSED(call) MUST((call) < 0 && errno == EPERM)
 
+/* What is opened, read or written is nothing for a look-up. */
+static int watches_names_alone(void)
+{
+	int events = inotify_init1(IN_CLOEXEC);
+
+	MUST(events >= 0);
+	MUST(inotify_add_watch(events, "/tmp", IN_CREATE | IN_DELETE | IN_MOVE | IN_ONLYDIR) >= 0);
+	REFUSED(inotify_add_watch(events, "/tmp", IN_CREATE | IN_OPEN));
+	REFUSED(inotify_add_watch(events, "/etc/passwd", IN_MODIFY));
+	REFUSED(inotify_add_watch(events, "/etc/passwd", IN_ALL_EVENTS));
+	return 0;
+}
+
 static int reads_nothing(void)
 {
 	char bytes[200] = "";
@@ -67,8 +81,7 @@ static int reads_nothing(void)
 	REFUSED(syscall(SYS_io_uring_setup, 1, bytes));
 	REFUSED(syscall(SYS_open_tree, AT_FDCWD, "/tmp", 1));
 	REFUSED(syscall(SYS_fanotify_init, 0, 0));
-	REFUSED(syscall(SYS_inotify_init1, 0));
-	return 0;
+	return watches_names_alone();
 }
 
 static int changes_nothing(void)
