@@ -83,8 +83,8 @@ FILES = 755:$(B)/dspd:$(bindir)/dspd 755:$(B)/dsp:$(bindir)/dsp 755:$(B)/dsp-res
 	644:$(SHIP)/dsp.bash:$(bashdir)/dsp 644:$(SHIP)/dsp.zsh:$(zshdir)/_dsp \
 	644:$(SHIP)/dsp.fish:$(fishdir)/dsp.fish $(call in,$(unitdir),$(UNITS:%=$(SHIP)/%)) \
 	$(foreach page,$(PAGES),$(call in,$(mandir)/man$(subst .,,$(suffix $(page))),$(MAN)/$(page))) \
-	$(call in,$(docdir),$(DOCUMENTS) plugin/audit.schema.json plugin/prometheus-rules.yml \
-		plugin/grafana-dashboard.json) \
+	$(call in,$(docdir),$(DOCUMENTS) plugin/audit.schema.json plugin/policy.schema.json \
+		plugin/prometheus-rules.yml plugin/grafana-dashboard.json) \
 	$(call in,$(docdir)/policies,$(wildcard plugin/policies/*)) \
 	$(call in,$(docdir)/drop-ins,$(wildcard plugin/systemd/drop-ins/*))
 

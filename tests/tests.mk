@@ -117,12 +117,13 @@ dockerd-parser: packages-check
 	@$(MAKE) --no-print-directory $(B)/dockerd-parser/facts $(B)/dockerd-parser/dockerd
 	$(B)/dockerd-parser/dockerd -facts $(B)/dockerd-parser/facts -n "$(or $(N),200000)" -seed "$(or $(SEED),1)"
 
-# --- docs: the tables of README.md, the manual and config.json, made from what the program prints ---------------------------
+# --- docs: the tables of README.md, the manual, config.json and policy.schema.json, made from what the program prints ---------------------------
 
 .PHONY: docs
 docs: all
 	DSP=$(B)/dsp tests/docs/tables.py write
 	DSP=$(B)/dsp tests/docs/manifest.py write
+	DSP=$(B)/dsp tests/docs/policy_schema.py write
 
 # --- unit: one program for each file, under the sanitizers -------------------------------------
 

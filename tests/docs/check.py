@@ -10,6 +10,7 @@ import documents  # noqa: E402
 import examples  # noqa: E402
 import manifest  # noqa: E402
 import manual  # noqa: E402
+import policy_schema  # noqa: E402
 import readme  # noqa: E402
 import shown  # noqa: E402
 import tables  # noqa: E402
@@ -22,6 +23,7 @@ def main():
     results = dsp.Results()
     tables.check(results)
     manifest.check(results)
+    policy_schema.check(results)
     documents.check(results)
     manual.check(results)
     readme.check(results)

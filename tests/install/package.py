@@ -30,7 +30,8 @@ MODES = {
     "./usr/share/bash-completion/completions/dsp": "-rw-r--r--",
     "./usr/share/doc/dsp/policies/ci.json": "-rw-r--r--",
     "./usr/share/doc/dsp/prometheus-rules.yml": "-rw-r--r--", "./usr/share/doc/dsp/grafana-dashboard.json": "-rw-r--r--",
-    "./usr/share/doc/dsp/audit.schema.json": "-rw-r--r--", "./usr/share/man/man5/dsp-audit.5.gz": "-rw-r--r--",
+    "./usr/share/doc/dsp/audit.schema.json": "-rw-r--r--", "./usr/share/doc/dsp/policy.schema.json": "-rw-r--r--",
+    "./usr/share/man/man5/dsp-audit.5.gz": "-rw-r--r--",
 }
 # What dpkg and its triggers write for themselves, and what Debian keeps: a user once made.
 BOOKS = re.compile(r"/(var/(lib/dpkg|lib/systemd/deb-systemd-[a-z-]*|cache/(man|ldconfig)|log)(/|$)"

@@ -36,7 +36,8 @@ EXPECTED = {
     "usr/local/share/doc/dsp/README.md": 0o644, "usr/local/share/doc/dsp/SECURITY.md": 0o644,
     "usr/local/share/doc/dsp/policies/ci.json": 0o644,
     "usr/local/share/doc/dsp/prometheus-rules.yml": 0o644, "usr/local/share/doc/dsp/grafana-dashboard.json": 0o644,
-    "usr/local/share/doc/dsp/audit.schema.json": 0o644, "usr/local/share/man/man5/dsp-audit.5": 0o644,
+    "usr/local/share/doc/dsp/audit.schema.json": 0o644, "usr/local/share/doc/dsp/policy.schema.json": 0o644,
+    "usr/local/share/man/man5/dsp-audit.5": 0o644,
     "usr/local/share/man/man7/dsp-migrate.7": 0o644, "usr/local/share/man/man7/dsp-tls.7": 0o644,
 }
 

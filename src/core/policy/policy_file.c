@@ -5,6 +5,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/subject.h"
+#include "policy_keys_tab.h"
 #include "policy_parser.h"
 
 /* --- profile, flags, mode ----------------------------------------------------------------------*/
@@ -160,7 +161,7 @@ static void add_common_name(struct policy_parser *p, json_ref v, size_t subject)
 
 static void parse_user(struct policy_parser *p, json_ref v)
 {
-	static const char *const keys[] = { "common_names", "tokens", NULL };
+	static const char *const keys[] = { POLICY_KEYS_USER };
 	json_ref names = json_value_member(v, "common_names");
 	json_ref tokens = json_value_member(v, "tokens");
 	size_t subject = p->rules->subject_count;
@@ -285,14 +286,16 @@ static json_ref object_member(
 
 static int parse_top(struct policy_parser *p, json_ref top)
 {
-	static const char *const keys[] = { "profile", "flags", "users", "groups", "rules",
-		"otherwise", "mode", "denials", NULL };
+	static const char *const keys[] = { POLICY_KEYS_FILE };
 	json_ref rules = json_value_member(top, "rules");
+	json_ref schema = json_value_member(top, "$schema");
 	json_ref flags;
 	json_ref users;
 	json_ref groups;
 
 	policy_reader_check_keys(&p->reader, top, keys);
+	if (schema)
+		(void)policy_reader_expect(&p->reader, schema, JSON_VALUE_STRING, "a text");
 	parse_profile(p, json_value_member(top, "profile"));
 	flags = object_member(p, top, "flags", "an object of flags");
 	for (json_ref m = json_value_first(flags); m; m = json_value_next(flags, m))

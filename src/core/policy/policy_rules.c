@@ -7,6 +7,7 @@
 #include "dsp/core/parse/address.h"
 #include "dsp/core/parse/reference.h"
 #include "mount_rules.h"
+#include "policy_keys_tab.h"
 #include "policy_parser.h"
 
 /* Reports what is wrong with a string of a rule. */
@@ -347,6 +348,7 @@ static void parse_list(struct policy_parser *p, json_ref v, enum list_kind k, st
 			wrong = parsers[k](p, text, item);
 		if (wrong) {
 			reject(p, e, wrong, &near);
+			*item = (struct pattern){ .object = NULL }; /* for the next word */
 			continue;
 		}
 		if (k == LIST_IMAGES && rule->deny)
@@ -384,9 +386,7 @@ static void parse_texts(struct policy_parser *p, json_ref v, struct rule *rule)
 
 static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 {
-	static const char *const keys[] = { "name", "who", "allow", "deny", "powers", "mounts",
-		"images", "capabilities", "devices", "networks", "volumes", "runtimes", "ports",
-		"containers", "owner", "message", "mode", NULL };
+	static const char *const keys[] = { POLICY_KEYS_RULE };
 	struct findings *f = p->reader.findings;
 	json_ref allow = json_value_member(v, "allow");
 	json_ref deny = json_value_member(v, "deny");

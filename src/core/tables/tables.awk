@@ -191,6 +191,14 @@ function meaning_row() {
 	rows = rows sprintf("\tX(MEANING_%s, %s, %s) \\\n", toupper($1), quoted($2), quoted($3))
 }
 
+# POLICY_KEYS_RULE: the keys of a rule as the elements of an array that ends with NULL.
+function policy_key_row() {
+	unique("key", $1 " " $2)
+	if ($1 !~ /^(file|user|rule)$/) fail("unknown object " $1)
+	keys[$1] = keys[$1] quoted($2) ", "
+	rows = rows sprintf("\tX(%s, %s, %s, %s) \\\n", quoted($1), quoted($2), quoted($3), quoted($4))
+}
+
 # "29.2.0" -> 290200
 function version(text, none,    part) {
 	if (text == "-") return none
@@ -228,6 +236,7 @@ BEGIN {
 	columns["routes"] = 13; columns["powers"] = 8; columns["flags"] = 5
 	columns["proxies"] = 4; columns["fields"] = 4; columns["power_rules"] = 6
 	columns["metrics"] = 5; columns["meanings"] = 3; columns["versions"] = 5
+	columns["policy_keys"] = 4
 	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
 	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
 	first["flags"] = "enum section {"; last["flags"] = "SECTION_NONE"
@@ -249,6 +258,7 @@ table == "power_rules" { power_rule_row() }
 table == "metrics" { metric_row() }
 table == "meanings" { meaning_row() }
 table == "versions" { version_row() }
+table == "policy_keys" { policy_key_row() }
 END {
 	if (failed) exit 1
 	printf "/* Made from src/core/tables/%s.tab: change that. */\n", table
@@ -264,6 +274,8 @@ END {
 			struct_ids[i] = id("STRUCT_", structs[i])
 		print_ranges("STRUCT_RANGES", struct_ids, struct_first, struct_count, structs, "")
 	}
+	for (object in keys)
+		printf "#define POLICY_KEYS_%s %sNULL\n", toupper(object), keys[object]
 	if (table == "versions")
 		for (kind in paths)
 			printf "#define VERSIONS_%s(X)%s\n", toupper(kind), paths[kind]
