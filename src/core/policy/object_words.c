@@ -104,7 +104,7 @@ static const char *parse_word(
 	return NULL;
 }
 
-/* A word that is none: "labels:x", "image:x" of a network, a container's name alone. */
+/* A word that dsp does not have: "labels:x", "image:x" of a network, a container's name alone. */
 static const char *parse_other(enum list_kind k, struct span text, struct nearest *near)
 {
 	size_t colon = span_find(text, ':');

@@ -1,5 +1,5 @@
 /*
- * What stands behind a mount's source: as the host's files have it (host/mount_lookup.h).
+ * What is at a mount's source, as the host's files have it (host/mount_lookup.h).
  */
 #ifndef DSP_MOUNT_INFO_H
 #define DSP_MOUNT_INFO_H

@@ -1,7 +1,7 @@
 /*
  * What a container, network or volume is that a request names: what dockerd says of it, or, where
- * the request makes it, what the request asks for. It stands behind an attribute, as mount_info
- * does behind a mount.
+ * the request makes it, what the request asks for. An attribute points to it, as a mount does
+ * to its mount_info.
  */
 #ifndef DSP_OBJECT_INFO_H
 #define DSP_OBJECT_INFO_H
