@@ -1,6 +1,7 @@
 #include "host_object.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "dsp/core/facts/paths.h"
@@ -29,10 +30,53 @@ static struct span join(struct host_object *o, struct span base, struct span res
 	return (struct span){ o->clean, n };
 }
 
+/* Asks what fd is. -1: that failed; o->error says why, and it is an answer about no path. */
+static int inspect_fd(struct host_object *o)
+{
+	if (statx(o->fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE | STATX_INO | STATX_MNT_ID,
+		    &o->st) == 0)
+		return 0;
+	o->error = path_error_is_answer(errno) ? EIO : errno;
+	host_object_close(o);
+	o->there = false;
+	return -1;
+}
+
+/*
+ * Has the kernel go the whole way. Where the real path is the same text, no link was on it, and a
+ * walk leads there too. False: only a walk can say more. In /proc a link may lead to itself.
+ */
+static bool find_at_once(struct host_object *o, const char *path)
+{
+	bool entered;
+
+	if (o->walk.check || path_within(span_of(path), SPAN("/proc")))
+		return false;
+	/* What is mounted when it is entered, is (path_walk.c). */
+	o->fd = path_open_at(AT_FDCWD, path, O_PATH | O_CLOEXEC | O_DIRECTORY);
+	entered = o->fd >= 0;
+	if (!entered && errno == ENOTDIR)
+		o->fd = path_open_at(AT_FDCWD, path, O_PATH | O_CLOEXEC);
+	if (o->fd < 0)
+		return false;
+	o->base = path_walk_real(o->fd, o->real, sizeof(o->real));
+	if (!span_equal(o->base, span_of(path)) || inspect_fd(o) != 0 || S_ISLNK(o->st.stx_mode) ||
+		S_ISDIR(o->st.stx_mode) != entered)
+		return false;
+	o->there = o->plain = true;
+	o->magic = false;
+	o->error = 0;
+	o->path = o->base;
+	return true;
+}
+
 void host_object_find(struct host_object *o, const char *path)
 {
 	struct path_walk *w = &o->walk;
 
+	host_object_close(o);
+	if (find_at_once(o, path))
+		return;
 	host_object_close(o);
 	o->base = (struct span){ NULL, 0 };
 	w->through_magic = true;
@@ -42,7 +86,7 @@ void host_object_find(struct host_object *o, const char *path)
 	w->fd = -1;
 	path_walk_close(w);
 	o->magic = w->magic;
-	if (o->fd >= 0) {
+	if (o->fd >= 0 && inspect_fd(o) == 0) {
 		o->base = path_walk_real(o->fd, o->real, sizeof(o->real));
 		if (o->base.n == 0 && (o->error == 0 || !path_error_is_answer(errno)))
 			o->error = errno;

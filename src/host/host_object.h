@@ -3,6 +3,7 @@
 #define DSP_HOST_OBJECT_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "dsp/core/base/span.h"
 #include "dsp/system/path_walk.h"
@@ -15,6 +16,7 @@ struct host_object {
 	int error;        /* why it was not reached, or its real path is not known; 0: neither */
 	struct span base; /* the real path of fd; empty: not known */
 	struct span path; /* base and the rest that is not there; clean; cut to PATH_WALK_ROOM */
+	struct statx st;  /* of fd, where it is open: type, inode, device and mount */
 
 	char real[PATH_WALK_ROOM];  /* base stands here */
 	char clean[PATH_WALK_ROOM]; /* and path, where it is not base */

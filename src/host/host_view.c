@@ -78,17 +78,23 @@ static void record_error(struct host_view *h, int code)
 
 /* --- identities --------------------------------------------------------------------------------*/
 
-static bool identify(struct host_view *h, int fd, struct identity *ret, mode_t *mode)
+/* Of a directory: fd, or what is found from it at a path such as "..". */
+static bool identify(struct host_view *h, int fd, const char *path, struct identity *ret)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0) {
+	if (fstatat(fd, path, &st, AT_EMPTY_PATH | AT_NO_AUTOMOUNT) != 0) {
 		record_error(h, errno);
 		return false;
 	}
 	*ret = (struct identity){ st.st_dev, st.st_ino, st.st_rdev };
-	*mode = st.st_mode;
 	return true;
+}
+
+static struct identity identity_of(const struct host_object *o)
+{
+	return (struct identity){ makedev(o->st.stx_dev_major, o->st.stx_dev_minor), o->st.stx_ino,
+		makedev(o->st.stx_rdev_major, o->st.stx_rdev_minor) };
 }
 
 static int compare(const void *left, const void *right)
@@ -127,27 +133,30 @@ static void identities_sort(struct identities *set)
 		qsort(set->items, set->count, sizeof(*set->items), compare);
 }
 
-/*
- * Opens the directory that the object is or stands in; the caller closes it. steps gets how many
- * directories there are from it to the root, itself included.
- */
-static int directory_of(struct host_view *h, mode_t mode, size_t *steps)
+/* How many directories there are from the object's, or its own, to the root, itself included. */
+static size_t count_directories(const struct host_object *o)
+{
+	size_t n = o->base.n > 0 ? 1 : UNKNOWN_DEPTH;
+
+	for (size_t i = 1; i < o->base.n; i++)
+		n += o->base.s[i] == '/' || i == 1;
+	return n - (!S_ISDIR(o->st.stx_mode) && n > 1);
+}
+
+/* Opens the directory that the object is or stands in; the caller closes it. -1: it is not open. */
+static int open_directory(struct host_view *h)
 {
 	const struct host_object *o = &h->object;
 	char *path = h->place;
 	size_t n = o->base.n;
 	int fd = -1;
 
-	*steps = n > 0 ? 1 : UNKNOWN_DEPTH;
-	for (size_t i = 1; i < n; i++)
-		*steps += o->base.s[i] == '/' || i == 1;
-	while (!S_ISDIR(mode) && n > 0 && o->base.s[n - 1] != '/')
+	while (n > 0 && o->base.s[n - 1] != '/')
 		n--;
 	errno = n < sizeof(h->place) ? ENOENT : ENAMETOOLONG;
-	if (S_ISDIR(mode)) {
+	if (S_ISDIR(o->st.stx_mode)) {
 		fd = path_open_at(o->fd, ".", O_PATH | O_CLOEXEC);
 	} else if (n > 0 && n < sizeof(h->place)) {
-		*steps -= *steps > 1;
 		text_copy((struct span){ o->base.s, n }, path, sizeof(h->place));
 		fd = path_open_at(AT_FDCWD, path, O_PATH | O_CLOEXEC);
 	}
@@ -156,14 +165,15 @@ static int directory_of(struct host_view *h, mode_t mode, size_t *steps)
 	return fd;
 }
 
-/* Closes fd, and opens a directory above it, such as ".."; -1: there is none. */
-static int move_up(struct host_view *h, int fd, const char *path)
+/* Opens a directory above fd, such as "..", in the place of *own. -1: it cannot be opened. */
+static int move_up(struct host_view *h, int fd, const char *path, int *own)
 {
 	int up = path_open_at(fd, path, O_PATH | O_CLOEXEC);
 
 	if (up < 0)
 		record_error(h, errno);
-	(void)close(fd);
+	file_close_auto(own);
+	*own = up;
 	return up;
 }
 
@@ -174,7 +184,7 @@ static void record_place(struct host_view *h, struct object_set *k)
 	struct mount_place place;
 
 	if (k->place_count == PLACES_MOST ||
-		!mount_table_place(mount_table_of(&h->mounts, h->object.fd, h->object.path),
+		!mount_table_place(mount_table_of(&h->mounts, &h->object.st, h->object.path),
 			h->object.path, h->place, &place))
 		return;
 	place.path.s = mem_copy(place.path.s, place.path.n);
@@ -196,25 +206,18 @@ static void find_object(struct host_view *h, const char *path)
 	record_error(h, h->object.error);
 }
 
-static bool find(struct host_view *h, const char *path, struct identity *id, mode_t *mode)
-{
-	find_object(h, path);
-	/* A link to a missing file is found as the parent of that file: not what was meant. */
-	return h->object.there && identify(h, h->object.fd, id, mode);
-}
-
 static void record_files(struct host_view *h, struct object_set *k, const char *path)
 {
 	struct identity id;
-	mode_t mode;
 
 	find_object(h, path);
 	if (h->object.fd < 0)
 		return;
+	id = identity_of(&h->object);
 	if (!h->object.there) {
 		/* It may exist, in a directory that dsp must not enter. */
 		record_place(h, k);
-	} else if (identify(h, h->object.fd, &id, &mode) && compare(&id, &h->root) != 0) {
+	} else if (compare(&id, &h->root) != 0) {
 		/* Not the root, even if a path leads there: all would be of this kind. */
 		record_identity(h, k, &id);
 		record_place(h, k);
@@ -224,23 +227,24 @@ static void record_files(struct host_view *h, struct object_set *k, const char *
 static void record_socket(struct host_view *h, const char *path)
 {
 	struct identity id;
-	mode_t mode;
-	size_t steps;
 	AUTO_FD int fd = -1;
 
-	if (!find(h, path, &id, &mode)) {
+	find_object(h, path);
+	/* A link to a missing file is found as the parent of that file: not what was meant. */
+	if (!h->object.there) {
 		/* In a directory that dsp must not enter: at least its place. */
 		if (h->object.error == EACCES && h->object.fd >= 0)
 			record_place(h, &h->sockets);
 		return;
 	}
+	id = identity_of(&h->object);
 	record_identity(h, &h->sockets, &id);
 	record_place(h, &h->sockets);
-	fd = directory_of(h, mode, &steps);
-	for (; fd >= 0 && steps > 0; steps--) {
-		if (identify(h, fd, &id, &mode))
+	fd = open_directory(h);
+	for (size_t n = count_directories(&h->object); fd >= 0 && n > 0; n--) {
+		if (identify(h, fd, "", &id))
 			record_identity(h, &h->sockets, &id);
-		fd = move_up(h, fd, "..");
+		(void)move_up(h, fd, "..", &fd);
 	}
 }
 
@@ -284,9 +288,10 @@ static void read_host(struct host_view *h)
 	struct span rest = { h->listeners, h->listeners_size };
 	const struct span *paths;
 	size_t count;
-	mode_t mode;
 
-	(void)find(h, "/", &h->root, &mode);
+	find_object(h, "/");
+	if (h->object.there)
+		h->root = identity_of(&h->object);
 	paths = path_dsp_directories(&count);
 	for (size_t i = 0; i < count; i++)
 		record_files(h, &h->own, paths[i].s);
@@ -342,7 +347,7 @@ static int read_again(struct host_view *h)
 	if (mount_table_read(h->file, &h->mounts) != 0)
 		return -1;
 	read_host(h);
-	errno = h->error != 0 ? h->error : h->mounts.error;
+	errno = h->error;
 	return errno == 0 ? 0 : -1;
 }
 
@@ -431,30 +436,33 @@ static void inspect_directory(
  * Enters what the directories from the object up to the root are; the kernel goes up from an open
  * one, whatever the names are by then.
  */
-static void inspect_above(struct host_view *h, mode_t mode, struct mount_info *ret)
+static void inspect_above(struct host_view *h, struct mount_info *ret)
 {
 	enum { LEVELS = 8 };
 	static const char up[] = "../../../../../../../..";
 	char path[sizeof(up)];
-	struct identity id;
-	struct stat st;
-	size_t steps;
-	AUTO_FD int fd = directory_of(h, mode, &steps);
+	size_t steps = count_directories(&h->object);
+	struct identity id = identity_of(&h->object);
+	int fd = h->object.fd;
+	AUTO_FD int own = -1;
 
-	if (fd >= 0 && steps > 0 && identify(h, fd, &id, &mode))
-		inspect_directory(h, &id, ret);
-	for (size_t level = 1; fd >= 0 && steps > 1; steps--, level++) {
-		text_copy((struct span){ up, level * 3 - 1 }, path, sizeof(path));
-		if (fstatat(fd, path, &st, AT_NO_AUTOMOUNT) != 0) {
-			record_error(h, errno);
+	if (!S_ISDIR(h->object.st.stx_mode)) {
+		fd = own = open_directory(h);
+		if (fd < 0 || !identify(h, fd, "", &id))
 			return;
-		}
-		id = (struct identity){ st.st_dev, st.st_ino, st.st_rdev };
+	}
+	inspect_directory(h, &id, ret);
+	for (size_t level = 1; steps > 1; steps--, level++) {
+		text_copy((struct span){ up, level * 3 - 1 }, path, sizeof(path));
+		if (!identify(h, fd, path, &id))
+			return;
 		inspect_directory(h, &id, ret);
 		if (level < LEVELS)
 			continue;
 		level = 0;
-		fd = move_up(h, fd, path);
+		fd = move_up(h, fd, path, &own);
+		if (fd < 0)
+			return;
 	}
 }
 
@@ -475,11 +483,9 @@ static void inspect_place(struct host_view *h, struct mount_info *ret)
 
 static void inspect_object(struct host_view *h, struct mount_info *ret)
 {
-	struct identity id;
-	mode_t mode;
+	struct identity id = identity_of(&h->object);
+	mode_t mode = h->object.st.stx_mode;
 
-	if (!identify(h, h->object.fd, &id, &mode))
-		return;
 	/* Anything but a regular file may be, or contain, the socket. */
 	if (h->sockets_unknown && !S_ISREG(mode)) {
 		ret->visible = false;
@@ -497,7 +503,7 @@ static void inspect_object(struct host_view *h, struct mount_info *ret)
 		ret->minor = minor(id.node);
 		ret->dsp_file = ret->dsp_file || identities_has(&h->own.ids, &id);
 	}
-	inspect_above(h, mode, ret);
+	inspect_above(h, ret);
 	inspect_place(h, ret);
 }
 
@@ -533,7 +539,7 @@ static void find_with_mount(struct host_view *h, const char *path)
 	struct host_object *o = &h->object;
 
 	host_object_find(o, path);
-	h->at = o->fd >= 0 ? mount_table_of(&h->mounts, o->fd, o->path) : NULL;
+	h->at = o->fd >= 0 ? mount_table_of(&h->mounts, &o->st, o->path) : NULL;
 }
 
 /* Finds path, with a view of the host that is right for it. -1 and errno: the host is not known. */
@@ -577,7 +583,7 @@ int host_view_inspect(struct host_view *h, const char *path, struct mount_info *
 	if (o->fd >= 0)
 		inspect_object(h, ret);
 	host_object_close(o);
-	errno = h->error != 0 ? h->error : h->mounts.error;
+	errno = h->error;
 	return errno == 0 ? 0 : -1;
 }
 

@@ -1,7 +1,6 @@
 #include "mount_table.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -194,20 +193,12 @@ const struct mount *mount_table_find(const struct mount_table *m, uint64_t id)
 }
 
 /* By its id, or before Linux 5.8 by the text of its path. */
-struct mount *mount_table_of(struct mount_table *m, int fd, struct span path)
+struct mount *mount_table_of(struct mount_table *m, const struct statx *st, struct span path)
 {
 	struct mount *best = NULL;
-	struct statx st;
-	bool known;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) != 0) {
-		if (m->error == 0)
-			m->error = errno;
-		return NULL;
-	}
-	known = (st.stx_mask & STATX_MNT_ID) != 0;
-	if (known)
-		return find(m, st.stx_mnt_id);
+	if (st->stx_mask & STATX_MNT_ID)
+		return find(m, st->stx_mnt_id);
 	for (size_t i = 0; i < m->count; i++) {
 		struct mount *one = &m->items[i];
 

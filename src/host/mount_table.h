@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
@@ -32,7 +33,6 @@ struct mount_table {
 	const struct mount **by_path; /* by point: what is below one comes right after it */
 	size_t count;
 	char *text;
-	int error; /* of statx(2), the first one; 0: none. What was found since says nothing */
 };
 
 /* A path inside a file system, wherever that is mounted. */
@@ -66,8 +66,8 @@ void mount_table_free(struct mount_table *m);
 bool mount_table_place(
 	struct mount *at, struct span path, char room[MOUNT_PLACE_ROOM], struct mount_place *ret);
 
-/* The mount of fd, whose real path is path; NULL: none. */
-struct mount *mount_table_of(struct mount_table *m, int fd, struct span path);
+/* The mount of a file with these properties, whose real path is path; NULL: none. */
+struct mount *mount_table_of(struct mount_table *m, const struct statx *st, struct span path);
 
 bool mount_place_within(const struct mount_place *a, const struct mount_place *b);
 
