@@ -94,6 +94,8 @@ static void print_faults(const json_t *o)
 {
 	const char *trouble = json_string_value(
 		json_object_get(json_object_get(o, "audit"), "trouble"));
+	const char *owners = json_string_value(
+		json_object_get(json_object_get(o, "owners"), "trouble"));
 	const json_t *lookups = json_object_get(o, "lookups");
 
 	if (strcmp(text_of(o, "mode"), "monitor") == 0)
@@ -106,6 +108,8 @@ static void print_faults(const json_t *o)
 	}
 	if (trouble && trouble[0] != '\0')
 		print_fault("AUDIT LOG: ", trouble);
+	if (owners && owners[0] != '\0')
+		print_fault("OWNERS: ", owners);
 	if (json_is_object(lookups) && !json_is_true(json_object_get(lookups, "running")))
 		print_fault("LOOK-UPS HAVE ENDED: ",
 			"dsp denies every mount of the host; systemctl restart dsp");
@@ -191,6 +195,13 @@ static void print_resolver(const json_t *o)
 		print_line("dsp-resolve", "does not answer: %s", text_of(o, "trouble"));
 }
 
+static void print_owners(const json_t *o)
+{
+	if (json_is_true(json_object_get(o, "on")))
+		print_line("owners", "%lld things have one, in %s", number_of(o, "count"),
+			text_of(o, "path"));
+}
+
 static void print_state(const json_t *o)
 {
 	const char *policy = text_of(o, "policy");
@@ -210,6 +221,7 @@ static void print_state(const json_t *o)
 		print_audit(json_object_get(o, "audit"));
 	print_lookups(json_object_get(o, "lookups"));
 	print_resolver(json_object_get(o, "resolver"));
+	print_owners(json_object_get(o, "owners"));
 	if (json_is_true(json_object_get(json_object_get(o, "watch"), "on")))
 		print_line("watched", "by dsp watch");
 }

@@ -8,6 +8,7 @@
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/clock.h"
 #include "dsp/system/log.h"
+#include "ownership.h"
 #include "service.h"
 
 /* A request until its answer. */
@@ -206,13 +207,14 @@ static void deny_client(const struct service *service, struct reply *reply,
 	reply_deny(reply, message ? message : text);
 }
 
-static void conclude(const struct service *service, struct exchange *x)
+static void conclude(struct service *service, struct exchange *x)
 {
 	const struct config *c = x->snapshot->config;
 	struct reply *reply = &x->call->reply;
 	char message[MESSAGE_MOST] = "";
 	const struct refusal *refusal;
 	struct nearest_rule near = { .rule = NULL };
+	struct decision_event event;
 	struct decision d;
 	struct err e;
 
@@ -225,19 +227,22 @@ static void conclude(const struct service *service, struct exchange *x)
 		nearest_rule_find(&c->policy, &x->subject, &x->facts, &d, &near);
 		message_write(&c->policy, &x->subject, &x->facts, &d, &near, message);
 	}
-	/* The one thing that comes back: an audit log that must be kept and cannot. */
-	refusal = sinks_record(&service->sinks,
-		&(struct decision_event){ .request = &x->request,
-			.subject = &x->subject,
-			.facts = &x->facts,
-			.decision = &d,
-			.near = &near,
-			.message = message[0] != '\0' ? message : NULL,
-			.policy = &c->policy,
-			.generation = x->snapshot->generation,
-			.digest = c->digest,
-			.request_bytes = x->call->len,
-			.duration_us = clock_us() - x->begun_us });
+	event = (struct decision_event){ .request = &x->request,
+		.subject = &x->subject,
+		.facts = &x->facts,
+		.decision = &d,
+		.near = &near,
+		.message = message[0] != '\0' ? message : NULL,
+		.policy = &c->policy,
+		.generation = x->snapshot->generation,
+		.digest = c->digest,
+		.request_bytes = x->call->len };
+	event.refusal = ownership_refusal(service, &event);
+	event.duration_us = clock_us() - x->begun_us;
+	/* What comes back: that, or an audit log that must be kept and cannot. */
+	refusal = sinks_record(&service->sinks, &event);
+	if (!refusal && d.verdict == VERDICT_ALLOW)
+		ownership_expect(service, &event);
 	if (refusal)
 		reply_deny(reply, refusal->message);
 	else if (d.verdict == VERDICT_ALLOW)

@@ -4,10 +4,13 @@
 
 #include "authorize.h"
 #include "dsp/core/base/mem.h"
-#include "dsp/core/record/authz_response.h"
+#include "dsp/owners/owners.h"
 #include "dsp/protocol/envelope.h"
 #include "dsp/protocol/protocol.h"
+#include "dsp/system/clock.h"
 #include "metrics_text.h"
+#include "own_reply.h"
+#include "ownership.h"
 #include "service.h"
 #include "settings_reply.h"
 #include "status.h"
@@ -27,35 +30,63 @@ static enum answer activate(void *ctx, struct call *call)
 }
 
 /* AuthZRes may be of any size; only a few of its bytes are kept. */
+static struct response *begin_response(struct call *call)
+{
+	struct response *r = mem_alloc(sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->call = call;
+	r->waits = r->is_own = false;
+	r->more = (struct authz_more){ .wanted = false };
+	return r;
+}
+
 static void parse_response(void *ctx, struct call *call, const char *bytes, size_t n)
 {
 	const struct service *service = ctx;
+	bool owners = owners_on(service->owners);
+	struct response *r = call->state;
 
-	if (!call->state && sinks_want_outcomes(&service->sinks)) {
-		call->state = mem_alloc(sizeof(struct authz_response));
-		if (call->state)
-			authz_response_begin(call->state);
+	if (!r && (owners || sinks_want_outcomes(&service->sinks))) {
+		call->state = r = begin_response(call);
+		if (r)
+			authz_response_begin(&r->parsed, owners ? &r->more : NULL);
 	}
-	if (call->state)
-		authz_response_parse(call->state, (struct span){ bytes, n });
+	if (r)
+		authz_response_parse(&r->parsed, (struct span){ bytes, n });
 }
 
 static void drop_response(void *ctx, struct call *call)
 {
+	struct response *r = call->state;
+
 	(void)ctx;
-	mem_free(call->state);
 	call->state = NULL;
+	if (!r)
+		return;
+	ownership_forget(r);
+	authz_more_free(&r->more);
+	mem_free(r);
 }
 
-/* AuthZRes comes after the action. It can protect nothing, so it is always allowed. */
+/*
+ * AuthZRes comes after the action. It can protect nothing, so it is always allowed; that of a
+ * create waits until its owner is on the disk.
+ */
 static enum answer record_response(void *ctx, struct call *call)
 {
 	struct service *service = ctx;
+	struct response *r = call->state;
 	struct request_outcome outcome;
-	bool read = call->state && authz_response_end(call->state, &outcome);
+	bool read = r && authz_response_end(&r->parsed, &outcome);
+	bool own = read && authorize_own_outcome(service, &outcome);
+	bool waits = read && !own && ownership_record(service, &outcome, r);
 
-	if (call->state && !(read && authorize_own_outcome(service, &outcome)))
+	if (r && !own)
 		sinks_record_outcome(&service->sinks, read ? &outcome : NULL);
+	if (waits)
+		return ANSWER_LATER;
 	drop_response(ctx, call);
 	reply_allow(&call->reply);
 	return ANSWER_NOW;
@@ -69,6 +100,7 @@ static struct state_view view_of(const struct service *service)
 		.sinks = &service->sinks,
 		.probes = &service->probes,
 		.dockerds = service->dockerds,
+		.owners = service->owners,
 		.connections = service->connections };
 }
 
@@ -141,6 +173,39 @@ static enum answer watch(void *ctx, struct call *call)
 	return ANSWER_NOW;
 }
 
+static void reply_own(const struct service *service, struct reply *reply, uint64_t ticket)
+{
+	reply_text(reply, own_reply_changed(service, ticket));
+}
+
+/* A change is answered when it is on the disk, or cannot be written. */
+static enum answer own(void *ctx, struct call *call)
+{
+	struct service *service = ctx;
+	struct response *r = begin_response(call);
+	uint64_t ticket = 0;
+	char *text = NULL;
+	struct err e;
+
+	if (!r || own_reply(service, span_of(call->argument), &text, &ticket, &e) != 0) {
+		reply_error(&call->reply,
+			!r || e.code == ENOMEM     ? 500
+				: e.code == EINVAL ? 400
+						   : 409,
+			r ? e.text : "out of memory");
+	} else if (text) {
+		reply_text(&call->reply, text);
+	} else if (ownership_wait(service, r, ticket)) {
+		r->is_own = true;
+		call->state = r;
+		return ANSWER_LATER;
+	} else {
+		reply_own(service, &call->reply, ticket);
+	}
+	mem_free(r);
+	return ANSWER_NOW;
+}
+
 static const struct endpoint endpoints[] = {
 	{ ENDPOINT_REQUEST, ENVELOPE_MOST, authorize, NULL, authorize_drop, NULL },
 	{ ENDPOINT_RESPONSE, 0, record_response, parse_response, drop_response, NULL },
@@ -150,8 +215,36 @@ static const struct endpoint endpoints[] = {
 	{ ENDPOINT_RELOAD, 0, reload, NULL, NULL, NULL },
 	{ ENDPOINT_METRICS, 0, show_open_metrics, NULL, NULL, NULL },
 	{ ENDPOINT_METRICS_TEXT, 0, show_text_metrics, NULL, NULL, NULL },
+	{ ENDPOINT_OWN, 0, own, NULL, drop_response, "do" },
 	{ ENDPOINT_WATCH, 0, watch, NULL, NULL, "after" },
 };
+
+/* --- answers that come later -------------------------------------------------------------------*/
+
+struct call *endpoints_next_answer(void *ctx)
+{
+	struct service *service = ctx;
+	struct response *r = ownership_next(service);
+	struct call *call;
+
+	if (!r)
+		return authorize_next_answer(ctx);
+	call = r->call;
+	if (r->is_own)
+		reply_own(service, &call->reply, r->ticket);
+	else
+		reply_allow(&call->reply);
+	drop_response(ctx, call);
+	return call;
+}
+
+int endpoints_answer_timeout(void *ctx)
+{
+	int wait = authorize_answer_timeout(ctx);
+	int more = ownership_timeout(ctx);
+
+	return more >= 0 ? clock_earlier(wait, 0, (uint64_t)more) : wait;
+}
 
 const struct endpoint *endpoints_all(size_t *count)
 {

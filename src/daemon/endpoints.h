@@ -10,4 +10,8 @@
 /* The ctx of all of them is a struct service. */
 const struct endpoint *endpoints_all(size_t *count);
 
+/* For server_options: the answers that come later. */
+struct call *endpoints_next_answer(void *ctx);
+int endpoints_answer_timeout(void *ctx);
+
 #endif

@@ -249,6 +249,15 @@ static void write_audit_log(struct page *p, struct audit *audit)
 	value(p, METRIC_AUDIT_STUCK, s.trouble[0] != '\0');
 }
 
+static void write_owners(struct page *p, struct owners *owners)
+{
+	struct owners_state s = owners_state(owners);
+
+	value(p, METRIC_OWNERS, s.count);
+	value(p, METRIC_OWNERS_WAITING, s.waiting);
+	value(p, METRIC_OWNERS_STUCK, s.on && (!s.known || s.trouble[0] != '\0'));
+}
+
 char *metrics_write(const struct state_view *view, enum metrics_form form)
 {
 	struct page p = { .form = form };
@@ -258,6 +267,8 @@ char *metrics_write(const struct state_view *view, enum metrics_form form)
 	write_durations(&p, view->sinks->metrics);
 	if (view->sinks->audit)
 		write_audit_log(&p, view->sinks->audit);
+	if (view->owners)
+		write_owners(&p, view->owners);
 	if (form == METRICS_OPEN)
 		add(&p, "# EOF\n");
 	if (!p.failed)

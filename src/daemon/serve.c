@@ -7,10 +7,11 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "authorize.h"
 #include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/owners/expected.h"
+#include "dsp/owners/owners.h"
 #include "dsp/system/activation.h"
 #include "dsp/system/clock.h"
 #include "dsp/system/journal.h"
@@ -20,6 +21,7 @@
 #include "failed_start.h"
 #include "lookup_process.h"
 #include "notify.h"
+#include "ownership.h"
 #include "plugin_socket.h"
 #include "sandbox.h"
 #include "service.h"
@@ -72,6 +74,9 @@ static int reload_settings(struct daemon *d, struct err *e)
 	snapshot_replace(&d->service.snapshot, next);
 	audit_configure(d->service.sinks.audit, &c->settings.audit);
 	log_settings(next);
+	/* Without a thread dspd denies what makes something. */
+	if (ownership_configure(&d->service, e) != 0)
+		log_fault("reload: %s", e->text);
 	return 0;
 fail:
 	config_free(c);
@@ -217,7 +222,7 @@ static int bind_socket(struct daemon *d, struct err *e)
 	return plugin_socket_open(d->socket, &d->listener, e);
 }
 
-/* One descriptor for the answers of look-ups and of dsp-resolve. */
+/* One descriptor for the answers of look-ups, of dsp-resolve, and of the file of the owners. */
 static int join_wake_ups(struct daemon *d, struct err *e)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -225,14 +230,26 @@ static int join_wake_ups(struct daemon *d, struct err *e)
 	d->wake = epoll_create1(EPOLL_CLOEXEC);
 	if (d->wake < 0 ||
 		epoll_ctl(d->wake, EPOLL_CTL_ADD, lookup_pool_fd(d->service.pool), &event) != 0 ||
-		epoll_ctl(d->wake, EPOLL_CTL_ADD, resolver_fd(d->service.resolver), &event) != 0)
+		epoll_ctl(d->wake, EPOLL_CTL_ADD, resolver_fd(d->service.resolver), &event) != 0 ||
+		epoll_ctl(d->wake, EPOLL_CTL_ADD, owners_fd(d->service.owners), &event) != 0)
 		return FAIL(e, errno, "epoll");
 	return 0;
 }
 
+static int start_owners(struct service *service, struct err *e)
+{
+	service->owners = owners_new(e);
+	if (!service->owners)
+		return -1;
+	service->expected = expected_new();
+	if (!service->expected)
+		return FAIL(e, ENOMEM, "the owners");
+	return ownership_configure(service, e);
+}
+
 /*
- * The threads that look up mount sources, and the client of dsp-resolve. A managed plugin sees none
- * of the host's files, and has no dsp-resolve.
+ * The threads that look up mount sources, the client of dsp-resolve, and the owners. A managed
+ * plugin sees none of the host's files, has no dsp-resolve, and keeps no owners.
  */
 static int start_lookups(struct daemon *d, struct err *e)
 {
@@ -246,7 +263,9 @@ static int start_lookups(struct daemon *d, struct err *e)
 	if (!d->service.resolver)
 		return -1;
 	d->service.dockerds = dockerd_facts_new(d->service.resolver, e);
-	return d->service.dockerds ? join_wake_ups(d, e) : -1;
+	if (!d->service.dockerds || start_owners(&d->service, e) != 0)
+		return -1;
+	return join_wake_ups(d, e);
 }
 
 /* The audit thread last: it must inherit the signal mask and the sandbox. */
@@ -277,8 +296,8 @@ static int run(struct daemon *d, struct err *e)
 
 	o.endpoints = endpoints_all(&o.count);
 	if (d->service.pool) {
-		o.next_answer = authorize_next_answer;
-		o.answer_timeout = authorize_answer_timeout;
+		o.next_answer = endpoints_next_answer;
+		o.answer_timeout = endpoints_answer_timeout;
 		o.wake_fd = d->wake;
 	}
 	return server_run(&o, e);
@@ -290,6 +309,8 @@ static void end(struct daemon *d)
 	lookup_pool_close(d->service.pool);
 	dockerd_facts_free(d->service.dockerds);
 	resolver_free(d->service.resolver);
+	owners_free(d->service.owners);
+	expected_free(d->service.expected);
 	if (d->wake >= 0)
 		(void)close(d->wake);
 	audit_stop(d->service.sinks.audit);

@@ -14,6 +14,9 @@
 
 struct daemon;
 struct exchange;
+struct expected;
+struct owners;
+struct response;
 
 struct service {
 	struct daemon *daemon;     /* whom these parts belong to; for reload */
@@ -25,6 +28,10 @@ struct service {
 	struct resolver *resolver;
 	struct dockerd_facts *dockerds; /* owned, as resolver is */
 	LIST_HEAD(, exchange) waiting;
+	/* Who owns what; NULL: a managed plugin records no owners. */
+	struct owners *owners;
+	struct expected *expected; /* owned, as owners is */
+	LIST_HEAD(, response) settling;
 	unsigned own_requests; /* of dsp-resolve, whose outcome is to come */
 	struct sinks sinks;    /* borrowed */
 	struct probes probes;

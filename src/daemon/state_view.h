@@ -3,6 +3,7 @@
 #define DSP_STATE_VIEW_H
 
 #include "dockerd_facts.h"
+#include "dsp/owners/owners.h"
 #include "lookup_process.h"
 #include "probe.h"
 #include "sinks.h"
@@ -13,6 +14,7 @@ struct state_view {
 	const struct sinks *sinks;
 	const struct probes *probes;
 	const struct dockerd_facts *dockerds;
+	struct owners *owners;                      /* NULL: a managed plugin keeps none */
 	unsigned connections;                       /* open ones */
 	const struct lookup_process_state *lookups; /* NULL: a managed plugin has no such process */
 };

@@ -96,6 +96,19 @@ static json_t *resolver(const struct dockerd_facts *d, const char *path)
 		"storage_driver", any_text(f->storage_driver));
 }
 
+static json_t *owners(struct owners *all)
+{
+	struct owners_state s;
+
+	if (!all)
+		return json_null();
+	s = owners_state(all);
+	return json_pack("{s:b, s:b, s:o, s:I, s:I, s:I, s:o}", "on", s.on, "known", s.known,
+		"path", any_text(s.path), "count", (json_int_t)s.count, "waiting",
+		(json_int_t)s.waiting, "failures", (json_int_t)s.failures, "trouble",
+		any_text(s.trouble));
+}
+
 static json_t *watched(const struct recent_decisions *recent)
 {
 	if (!recent)
@@ -184,7 +197,7 @@ char *status_write(const struct state_view *view)
 	json_int_t start = m ? (json_int_t)(m->start_us / 1000000) : 0;
 	json_auto_t *o = json_pack(
 		"{s:s, s:i, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:b, s:o, s:I, s:o, "
-		"s:o, s:o, s:o, s:o, s:o}",
+		"s:o, s:o, s:o, s:o, s:o, s:o}",
 		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
 		(json_int_t)view->snapshot->generation, "started", start, "since",
 		(json_int_t)(view->snapshot->since_us / 1000000), "policy", c->digest, "env_file",
@@ -194,7 +207,7 @@ char *status_write(const struct state_view *view)
 		any_text(p->broken), "last_request", last, "requests", counts(m), "probes",
 		probes(view->probes), "audit", audit_log(view->sinks->audit), "watch",
 		watched(view->sinks->recent), "lookups", lookups(view->lookups), "resolver",
-		resolver(view->dockerds, p->resolver));
+		resolver(view->dockerds, p->resolver), "owners", owners(view->owners));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

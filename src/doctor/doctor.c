@@ -139,6 +139,9 @@ static const struct check checks[] = {
 		"dspd knows dockerd's default runtime and seccomp profile: dsp-resolve answers it, as "
 		"its own user without privileges, on a socket that only dspd can use",
 		"systemctl status dsp-resolve.socket dsp-resolve.service" },
+	{ "owners", doctor_check_owners,
+		"dspd has read the owners of containers, networks and volumes, and can write them",
+		"free the disk or repair the file, which dspd then finds out; dspd(8), OWNERS" },
 	{ "data-root", doctor_check_data_root,
 		"dsp knows dockerd's data directory, where volumes and the state of a swarm are",
 		"name it in DSP_DATA_ROOT" },

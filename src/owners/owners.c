@@ -365,7 +365,7 @@ bool owners_can_record(struct owners *o, const char **why)
 	lock(o);
 	trouble = trouble_of(o);
 	if (trouble[0] == '\0' && o->rows.count >= OWNERS_MOST)
-		trouble = "too many things have an owner; see: dsp own list";
+		trouble = "too many things have an owner";
 	if (trouble[0] == '\0' && !o->known)
 		trouble = "the file is not open yet";
 	text_copy(span_of(trouble), o->why, sizeof(o->why));

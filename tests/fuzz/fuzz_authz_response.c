@@ -14,7 +14,14 @@
 static bool scan(
 	struct span text, size_t step, struct authz_response *s, struct request_outcome *ret)
 {
-	authz_response_begin(s);
+	struct authz_more more = { .wanted = false };
+	struct span token;
+	bool readable;
+	size_t n;
+	char *body;
+	bool has;
+
+	authz_response_begin(s, &more);
 	while (text.n > 0) {
 		struct span piece = { text.s, step < text.n ? step : text.n };
 		char *copy = fuzz_copy(piece);
@@ -23,7 +30,14 @@ static bool scan(
 		free(copy);
 		text = span_after(text, piece.n);
 	}
-	return authz_response_end(s, ret);
+	readable = authz_response_end(s, ret);
+	CHECK(more.wanted || (more.headers.n == 0 && more.body.n == 0));
+	if (!authz_more_token(&more, &has, &token))
+		CHECK(more.headers.n > 0);
+	if (authz_more_body(&more, &body, &n))
+		CHECK(n <= more.body.n);
+	authz_more_free(&more);
+	return readable;
 }
 
 static void check_string(const json_t *o, const char *key, struct span got)

@@ -199,12 +199,14 @@ def check_gone(root, package, results):
     root.write("/etc/dsp/mine.test.json", "[]\n")
     os.makedirs(root.path("/var/log/dsp"), exist_ok=True)
     root.write("/var/log/dsp/audit.log", "{}\n")
+    os.makedirs(root.path("/var/lib/dsp"), exist_ok=True)
+    root.write("/var/lib/dsp/owners.db", "x")
     status, told = root.dpkg("-P", "dsp")
     results.check("root: purged", status == 0 and root.do("dpkg-query", "-W", "dsp")[0] != 0, told)
     os.remove(root.path("/etc/docker/daemon.json"))
     left = {path for path in root.changes() - root.base if not BOOKS.match(path)}
     results.check("root: a purge leaves nothing", not left, sorted(left))
-    there = [path for path in ("/etc/dsp", "/var/log/dsp", "/usr/lib/dsp", "/usr/share/doc/dsp")
+    there = [path for path in ("/etc/dsp", "/var/log/dsp", "/var/lib/dsp", "/usr/lib/dsp", "/usr/share/doc/dsp")
              if os.path.exists(root.path(path))]
     results.check("root: no directory either", not there, there)
     results.check("root: the user stays, as Debian has it", root.do("getent", "passwd", "_dsp")[0] == 0, "")

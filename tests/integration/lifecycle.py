@@ -24,7 +24,7 @@ BOOKS = (r'/etc/(passwd|shadow|group|gshadow|subuid|subgid)-?:|/etc/\.pwd\.lock:
 def tree(lab):
     """{path: what it is} of everything that a package could have touched, but for the books."""
     said = lab.inside(r"find /etc /usr/bin /usr/sbin /usr/lib/dsp /usr/lib/systemd /usr/lib/sysusers.d "
-                      r"/usr/share/doc/dsp /usr/share/man /usr/share/bash-completion /var/log/dsp "
+                      r"/usr/share/doc/dsp /usr/share/man /usr/share/bash-completion /var/log/dsp /var/lib/dsp "
                       r"-printf '%p: %y %m %U:%G %s %l\n' 2> /dev/null | grep -v '^/etc/docker: '")
     lines = [line for line in said.text.splitlines() if not re.match(BOOKS, line)]
     # A directory's size and a file's are not the same kind of thing.
@@ -205,7 +205,7 @@ def run(lab, report):
             raise Skipped('this kernel gives no overlays')
         packages = build(lab)
         # A dsp that the machine has is not there in the lab.
-        lab.inside('dpkg --force-all -P dsp; rm -rf /etc/dsp /var/log/dsp')
+        lab.inside('dpkg --force-all -P dsp; rm -rf /etc/dsp /var/log/dsp /var/lib/dsp')
     if not packages:
         return
     live(lab, report, None, packages)

@@ -154,7 +154,8 @@ def remove(machine, report):
         machine.works("dpkg", "-P", "dsp")
         left = files(machine) - machine.before
         check(not left, sorted(left))
-        check(machine.run("test", "-e", "/var/log/dsp").status != 0, "its log directory is left")
+        for path in ("/var/log/dsp", "/var/lib/dsp"):
+            check(machine.run("test", "-e", path).status != 0, path + " is left")
         check(machine.run("test", "-e", "/run/docker/plugins/dsp.sock").status != 0, "the socket is still there")
         text = machine.systemctl("list-units", "--all", "--no-legend", "dsp*")
         check(not text, text)

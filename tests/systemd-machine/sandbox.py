@@ -66,6 +66,8 @@ def views(machine):
         check("Read-only file system" in said.text or "No such file" in said.text, path + ": " + said.text)
     said = in_its_place(machine, "sh", "-c", "echo > /var/log/dsp/x && rm /var/log/dsp/x")
     check(said.status == 0, "its log directory: " + said.text)
+    said = in_its_place(machine, "sh", "-c", "echo > /var/lib/dsp/x && rm /var/lib/dsp/x")
+    check(said.status == 0, "its state directory: " + said.text)
     said = machine.run("nsenter", "-t", machine.main_pid(), "-n", "ls", "/sys/class/net")
     text = machine.works("readlink", "/proc/%s/ns/net" % machine.main_pid(), "/proc/1/ns/net").split()
     check(text[0] != text[1], "no network of its own")

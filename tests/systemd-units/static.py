@@ -113,7 +113,7 @@ def check_the_checks():
         shipped = open_points(where)
     lines = service[service.index("User=_dsp"):service.index("[Install]")].strip().split("\n")
     for line in [x for x in lines if re.match(r"[A-Z]\w*=", x) and x.split("=")[0] not in UNCOUNTED]:
-        if line.startswith(("LogsDirectory", "TemporaryFileSystem", "BindReadOnlyPaths")):
+        if line.startswith(("LogsDirectory", "StateDirectory", "TemporaryFileSystem", "BindReadOnlyPaths")):
             continue
         with unit_directory(service.replace(line + "\n", "")) as where:
             results.check(f"units.open.finds.{line}", open_points(where) != shipped, "without it nothing changes")

@@ -8,7 +8,7 @@ static bool parse(const char *text, size_t n, struct authz_response *s, struct r
 {
 	struct span rest = span_of(text);
 
-	authz_response_begin(s);
+	authz_response_begin(s, NULL);
 	while (rest.n > 0) {
 		struct span piece = { rest.s, rest.n < n ? rest.n : n };
 
@@ -66,7 +66,7 @@ static void a_long_body_is_skipped(void **state)
 
 	(void)state;
 	memset(piece, 'x', sizeof(piece));
-	authz_response_begin(&s);
+	authz_response_begin(&s, NULL);
 	authz_response_parse(
 		&s, SPAN("{\"RequestMethod\":\"POST\",\"RequestUri\":\"/a\",\"RequestBody\":\""));
 	for (int i = 0; i < 100; i++)
@@ -121,6 +121,103 @@ static void id_of_a_new_container(void **state)
 	}
 }
 
+#define MORE(target, headers, status, body)                                                        \
+	"{\"RequestMethod\":\"POST\",\"RequestUri\":\"" target "\"," headers                       \
+	"\"ResponseStatusCode\":" status ",\"ResponseBody\":\"" body "\",\"ResponseHeaders\":{}}"
+
+/* Who made it, and what: of creates and prunes alone. */
+static const struct {
+	const char *text;
+	const char *token; /* NULL: it cannot be found out */
+	const char *body;  /* NULL: likewise */
+} more_rows[] = {
+	{ MORE("/v1.41/volumes/create",
+		  "\"RequestHeaders\":{\"A\":\"}{\",\"X-Dsp-Token\":\"t\\u0031\"},", "201",
+		  "eyJOYW1lIjoiYSJ9"),
+		"t1", "{\"Name\":\"a\"}" },
+	{ MORE("/networks/create", "\"RequestHeaders\":{},", "201", "e30="), "", "{}" },
+	{ MORE("/networks/create", "", "201", "e30="), "", "{}" },
+	{ MORE("/volumes/prune?x=1", "\"RequestHeaders\":{\"B\":\"c\"},", "200", "e30="), "",
+		"{}" },
+	{ MORE("/volumes/create", "\"RequestHeaders\":{\"X-Dsp-Token\":1},", "201", "e30="), NULL,
+		"{}" },
+	{ MORE("/volumes/create",
+		  "\"RequestHeaders\":{\"X-Dsp-Token\":\"a\",\"X-Dsp-Token\":\"b\"},", "201",
+		  "e30="),
+		NULL, "{}" },
+	{ MORE("/volumes/create", "\"RequestHeaders\":{\"a\":[{}]},", "409", "e30="), "", NULL },
+	{ MORE("/volumes/create", "\"RequestHeaders\":{},", "201", "e3"), "", NULL },
+	{ MORE("/volumes/create", "\"RequestHeaders\":{},", "201", ""), "", NULL },
+	{ MORE("/volumes/x", "\"RequestHeaders\":{\"X-Dsp-Token\":\"a\"},", "201", "e30="), "",
+		NULL },
+};
+
+static void more_of_what_makes_things(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(more_rows) / sizeof(more_rows[0]); i++) {
+		for (size_t n = 1; n < 400; n += 7) {
+			static struct authz_response s;
+			struct authz_more more = { .wanted = false };
+			struct span rest = span_of(more_rows[i].text);
+			struct request_outcome o;
+			struct span token;
+			size_t body_n;
+			char *body;
+			bool has;
+
+			authz_response_begin(&s, &more);
+			for (; rest.n > 0; rest = span_after(rest, rest.n < n ? rest.n : n))
+				authz_response_parse(
+					&s, (struct span){ rest.s, rest.n < n ? rest.n : n });
+			assert_true(authz_response_end(&s, &o));
+			assert_int_equal(
+				authz_more_token(&more, &has, &token), more_rows[i].token != NULL);
+			if (more_rows[i].token) {
+				assert_int_equal(has, more_rows[i].token[0] != '\0');
+				assert_true(span_equal(token, span_of(more_rows[i].token)));
+			}
+			assert_int_equal(
+				authz_more_body(&more, &body, &body_n), more_rows[i].body != NULL);
+			if (more_rows[i].body)
+				assert_true(span_equal(
+					(struct span){ body, body_n }, span_of(more_rows[i].body)));
+			authz_more_free(&more);
+		}
+	}
+}
+
+/* Headers before the target: dsp would not know whether they matter. Too many of them: lost. */
+static void more_that_cannot_be_kept(void **state)
+{
+	static struct authz_response s;
+	static char piece[1 << 16];
+	struct authz_more more = { .wanted = false };
+	struct request_outcome o;
+	struct span token;
+	bool has;
+
+	(void)state;
+	authz_response_begin(&s, &more);
+	authz_response_parse(&s,
+		SPAN("{\"RequestMethod\":\"POST\",\"RequestHeaders\":{},"
+		     "\"RequestUri\":\"/volumes/create\",\"ResponseStatusCode\":201}"));
+	assert_false(authz_response_end(&s, &o));
+	authz_more_free(&more);
+	more = (struct authz_more){ .wanted = false };
+	memset(piece, 'x', sizeof(piece));
+	authz_response_begin(&s, &more);
+	authz_response_parse(&s,
+		SPAN("{\"RequestMethod\":\"POST\",\"RequestUri\":\"/volumes/create\","
+		     "\"RequestHeaders\":{\"a\":\""));
+	for (int i = 0; i < 20; i++)
+		authz_response_parse(&s, (struct span){ piece, sizeof(piece) });
+	authz_response_parse(&s, SPAN("\"},\"ResponseStatusCode\":201}"));
+	assert_true(authz_response_end(&s, &o));
+	assert_false(authz_more_token(&more, &has, &token));
+	authz_more_free(&more);
+}
+
 static void no_status(void **state)
 {
 	static struct authz_response s;
@@ -155,7 +252,7 @@ static void what_cannot_be_parsed(void **state)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		assert_false(parse(texts[i], 3, &s, &o));
 	memset(longer, 'x', sizeof(longer));
-	authz_response_begin(&s);
+	authz_response_begin(&s, NULL);
 	authz_response_parse(&s, SPAN("{\"RequestMethod\":\"GET\",\"RequestUri\":\""));
 	authz_response_parse(&s, (struct span){ longer, sizeof(longer) });
 	authz_response_parse(&s, SPAN("\"}"));
@@ -169,6 +266,8 @@ int main(void)
 		cmocka_unit_test(any_order),
 		cmocka_unit_test(a_long_body_is_skipped),
 		cmocka_unit_test(id_of_a_new_container),
+		cmocka_unit_test(more_of_what_makes_things),
+		cmocka_unit_test(more_that_cannot_be_kept),
 		cmocka_unit_test(no_status),
 		cmocka_unit_test(what_cannot_be_parsed),
 	};

@@ -37,7 +37,9 @@ bool profile_find(struct span name, enum profile *ret)
 
 void settings_init(struct settings *s)
 {
-	*s = (struct settings){ .profile = PROFILE_GUARD, .resolver = SETTINGS_RESOLVER };
+	*s = (struct settings){
+		.profile = PROFILE_GUARD, .resolver = SETTINGS_RESOLVER, .owners = SETTINGS_OWNERS
+	};
 	audit_settings_init(&s->audit);
 	line_init(&s->notice_line, s->notices, sizeof(s->notices));
 	line_init(&s->ignored, s->ignored_names, sizeof(s->ignored_names));
@@ -167,6 +169,13 @@ static int parse_resolver(struct settings *s, struct span value, struct err *e)
 	return copy_text(s->resolver, sizeof(s->resolver), "DSP_RESOLVER", value, e);
 }
 
+static int parse_owners(struct settings *s, struct span value, struct err *e)
+{
+	if (!path_is_clean(value) || value.n < 2)
+		return FAIL(e, 0, "DSP_OWNERS: not an absolute path without \".\" and \"..\"");
+	return copy_text(s->owners, sizeof(s->owners), "DSP_OWNERS", value, e);
+}
+
 /* A row of flags.tab that is a setting has a row here, or begins with DSP_AUDIT. */
 static const struct {
 	struct span name;
@@ -180,6 +189,7 @@ static const struct {
 	{ SPAN_INIT("DSP_POLICY"), parse_policy },
 	{ SPAN_INIT("DSP_DATA_ROOT"), parse_data_root },
 	{ SPAN_INIT("DSP_RESOLVER"), parse_resolver },
+	{ SPAN_INIT("DSP_OWNERS"), parse_owners },
 	{ SPAN_INIT("DSP_SOCKET"), parse_socket },
 };
 

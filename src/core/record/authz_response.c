@@ -2,13 +2,25 @@
 
 #include "dsp/core/base/b64.h"
 #include "dsp/core/base/json_reader.h"
+#include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
 enum state { BEGIN, KEY, IN_KEY, COLON, VALUE, STRING, NUMBER, OTHER, ENDED };
 
-enum { FIELD_BODY = -3, FIELD_NOTHING, FIELD_STATUS, FIELD_METHOD, FIELD_TARGET, FIELD_USER };
+enum {
+	FIELD_HEADERS = -4,
+	FIELD_BODY,
+	FIELD_NOTHING,
+	FIELD_STATUS,
+	FIELD_METHOD,
+	FIELD_TARGET,
+	FIELD_USER
+};
 
 enum { STATUS_MOST = 999, STATUS_CREATED = 201, ID_DIGITS = 64 };
+
+/* dockerd shows plugins no more than 64 KiB of a response; in base64 they are these. */
+enum { MORE_MOST = 88 << 10, MORE_ROOM = 256 };
 
 static const struct span names[AUTHZ_RESPONSE_TEXTS] = {
 	[FIELD_METHOD] = SPAN_INIT("RequestMethod"),
@@ -16,8 +28,9 @@ static const struct span names[AUTHZ_RESPONSE_TEXTS] = {
 	[FIELD_USER] = SPAN_INIT("User"),
 };
 
-void authz_response_begin(struct authz_response *s)
+void authz_response_begin(struct authz_response *s, struct authz_more *more)
 {
+	s->more = more;
 	s->state = BEGIN;
 	s->escaped = s->in_string = s->failed = s->enough = s->done = false;
 	s->depth = s->key_n = 0;
@@ -37,6 +50,22 @@ static void append(struct authz_response *s, char c)
 		s->text[s->n++] = c;
 }
 
+static void keep(struct authz_text *t, char c)
+{
+	if (t->n == t->room && !t->lost) {
+		size_t room = t->room > 0 ? t->room * 2 : MORE_ROOM;
+		char *text = room <= 2 * (size_t)MORE_MOST ? mem_resize(t->text, room) : NULL;
+
+		t->lost = !text;
+		if (text) {
+			t->text = text;
+			t->room = room;
+		}
+	}
+	if (!t->lost)
+		t->text[t->n++] = c;
+}
+
 /* The field that a key names. A key that comes twice makes the message unreadable. */
 static int field_of(struct authz_response *s)
 {
@@ -50,7 +79,18 @@ static int field_of(struct authz_response *s)
 	}
 	if (span_equal(key, SPAN("ResponseBody")) && s->body_n == 0)
 		return FIELD_BODY;
+	if (span_equal(key, SPAN("RequestHeaders"))) {
+		/* Who sent the request is known only if its target came before. */
+		s->failed = s->failed || (s->more && s->at[FIELD_TARGET] == 0);
+		return FIELD_HEADERS;
+	}
 	return span_equal(key, SPAN("ResponseStatusCode")) ? FIELD_STATUS : FIELD_NOTHING;
+}
+
+/* Whether the value at hand is headers that are kept. */
+static bool wants_headers(const struct authz_response *s)
+{
+	return s->field == FIELD_HEADERS && s->more && s->more->wanted;
 }
 
 static void begin_value(struct authz_response *s, char c)
@@ -61,6 +101,10 @@ static void begin_value(struct authz_response *s, char c)
 	s->in_string = false;
 	if (s->field == FIELD_STATUS)
 		s->status = 0;
+	if (wants_headers(s)) {
+		s->failed = s->failed || c != '{' || s->more->headers.n > 0;
+		keep(&s->more->headers, c);
+	}
 	if (c == '"') {
 		s->state = STRING;
 		if (s->field >= 0) {
@@ -75,15 +119,36 @@ static void begin_value(struct authz_response *s, char c)
 	}
 }
 
-/* Whether it is the answer to a create, whose body has the container's id. */
-static bool is_create(const struct authz_response *s)
+/* Whether the path ends so. dsp allows no path in which dockerd would repair something. */
+static bool is_path(const struct authz_response *s, struct span end)
 {
-	static const char end[] = "/containers/create";
 	struct span target = { s->text + s->at[FIELD_TARGET] + 1, 0 };
 
 	target.n = s->end[FIELD_TARGET] - s->at[FIELD_TARGET] - 2;
 	target.n = span_find(target, '?');
-	return s->status == STATUS_CREATED && span_ends(target, SPAN(end));
+	return span_ends(target, end);
+}
+
+/* Whether it is the answer to a create, whose body has the container's id. */
+static bool is_create(const struct authz_response *s)
+{
+	return s->status == STATUS_CREATED && is_path(s, SPAN("/containers/create"));
+}
+
+static void set_wanted(struct authz_response *s)
+{
+	static const struct span ends[] = { SPAN_INIT("/containers/create"),
+		SPAN_INIT("/networks/create"), SPAN_INIT("/volumes/create"),
+		SPAN_INIT("/containers/prune"), SPAN_INIT("/volumes/prune") };
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		s->more->wanted = s->more->wanted || is_path(s, ends[i]);
+}
+
+/* Whether the whole body of the response is kept. */
+static bool keeps_body(const struct authz_response *s)
+{
+	return s->more && s->more->wanted && s->enough && s->status / 100 == 2;
 }
 
 /* dockerd writes the status after the other fields, and the response's body after the status. */
@@ -91,7 +156,7 @@ static void end_value(struct authz_response *s, char c)
 {
 	if (s->state == NUMBER) {
 		s->enough = s->at[FIELD_METHOD] > 0 && s->at[FIELD_TARGET] > 0;
-		s->done = s->enough && !is_create(s);
+		s->done = s->enough && !is_create(s) && !keeps_body(s);
 	}
 	s->state = c == '}' ? ENDED : KEY;
 }
@@ -116,6 +181,8 @@ static void parse_digit(struct authz_response *s, char c)
 /* Anything but a string or the status ends where its brackets are closed. */
 static void skip_byte(struct authz_response *s, char c)
 {
+	if (s->depth > 0 && wants_headers(s))
+		keep(&s->more->headers, c);
 	if (s->in_string) {
 		s->in_string = s->escaped || c != '"';
 		s->escaped = !s->escaped && c == '\\';
@@ -137,10 +204,15 @@ static void parse_char(struct authz_response *s, char c)
 		append(s, c);
 	else if (s->field == FIELD_BODY && s->body_n < sizeof(s->body))
 		s->body[s->body_n++] = c;
-	s->done = s->enough && s->body_n == sizeof(s->body);
+	if (s->field == FIELD_BODY && keeps_body(s) && c != '"')
+		keep(&s->more->body, c);
+	else
+		s->done = s->enough && s->body_n == sizeof(s->body);
 	if (!s->escaped && c == '"') {
 		if (s->field >= 0)
 			s->end[s->field] = s->n;
+		if (s->field == FIELD_TARGET && s->more)
+			set_wanted(s);
 		s->state = OTHER;
 		s->depth = 0;
 	}
@@ -210,7 +282,8 @@ static size_t skippable(const struct authz_response *s, struct span piece)
 {
 	struct span part = piece;
 
-	bool kept = s->field >= 0 || (s->field == FIELD_BODY && s->body_n < sizeof(s->body));
+	bool kept = s->field >= 0 ||
+		(s->field == FIELD_BODY && (s->body_n < sizeof(s->body) || keeps_body(s)));
 
 	if (s->state != STRING || kept || s->escaped)
 		return 0;
@@ -263,4 +336,46 @@ bool authz_response_end(struct authz_response *s, struct request_outcome *ret)
 	}
 	ret->status = s->status >= 100 && s->status <= STATUS_MOST ? s->status : 0;
 	return ret->method.n > 0 && ret->target.n > 0;
+}
+
+/* --- more --------------------------------------------------------------------------------------*/
+
+bool authz_more_token(struct authz_more *more, bool *has, struct span *token)
+{
+	struct json_reader r = { more->headers.text, more->headers.text + more->headers.n };
+	bool first = true;
+	struct span key;
+	int step;
+
+	*has = false;
+	*token = (struct span){ NULL, 0 };
+	if (more->headers.lost)
+		return false;
+	if (more->headers.n == 0)
+		return true;
+	while ((step = json_reader_member(&r, &first, &key)) > 0) {
+		bool is_token = span_equal(key, SPAN("X-Dsp-Token"));
+
+		if (is_token && *has)
+			return false;
+		if (is_token ? json_reader_peek(&r) != '"' || !json_reader_string(&r, token)
+			     : !json_reader_skip(&r))
+			return false;
+		*has = *has || is_token;
+	}
+	return step == 0 && json_reader_at_end(&r);
+}
+
+bool authz_more_body(struct authz_more *more, char **body, size_t *n)
+{
+	*body = more->body.text;
+	*n = 0;
+	return !more->body.lost && more->body.n > 0 &&
+		b64_decode_strict(more->body.text, more->body.n, n);
+}
+
+void authz_more_free(struct authz_more *more)
+{
+	mem_free(more->headers.text);
+	mem_free(more->body.text);
 }

@@ -28,7 +28,8 @@ const char *decision_event_decided_by(const struct decision_event *e)
 	static const char *const refused[] = { [REFUSED_QUESTION] = "question",
 		[REFUSED_REPEATED] = "question",
 		[REFUSED_FAILURE] = "failure",
-		[REFUSED_AUDIT] = "audit" };
+		[REFUSED_AUDIT] = "audit",
+		[REFUSED_OWNERS] = "owners" };
 
 	return e->refusal ? refused[e->refusal->by] : words[e->decision->by];
 }

@@ -41,6 +41,7 @@ bool profile_find(struct span name, enum profile *ret);
 
 #define SETTINGS_SOCKET "/run/docker/plugins/dsp.sock"
 #define SETTINGS_RESOLVER "/run/dsp-resolve.sock"
+#define SETTINGS_OWNERS "/var/lib/dsp/owners.db"
 
 struct settings {
 	enum setting flags[FLAG_COUNT]; /* sections, POST, groups, powers */
@@ -51,6 +52,7 @@ struct settings {
 	char policy[256];    /* the policy file; empty: none */
 	char data_root[256]; /* dockerd's data directory; empty: not given */
 	char resolver[108];  /* dsp-resolve's socket; empty: off */
+	char owners[256];    /* the file of the owners */
 	enum mode mode;
 	enum denials denials;
 	struct audit_settings audit;

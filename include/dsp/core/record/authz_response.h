@@ -1,7 +1,7 @@
 /*
  * What became of a request (AuthZRes), parsed piece by piece as its bytes come: the bodies in it
- * may be of any size, and nothing of them is kept but the id of a new container. Pure. What cannot
- * be parsed is no outcome, and never an error.
+ * may be of any size, and nothing of them is kept but the id of a new container, and what struct
+ * authz_more asks for. Pure. What cannot be parsed is no outcome, and never an error.
  *
  * Keeping the first bytes for json_reader would need as many as a whole request: dockerd writes the
  * request's body before the status (moby pkg/authorization/api.go), so with a body of 4 MiB the
@@ -23,7 +23,22 @@ enum {
 	AUTHZ_RESPONSE_BODY = 96 /* {"Id":"64 digits" in base64 */
 };
 
+/* A text that grows, up to a limit. */
+struct authz_text {
+	char *text;
+	size_t n, room;
+	bool lost; /* it is longer than the limit, or there was no memory */
+};
+
+/* Of a request that makes a container, a network or a volume, or prunes: who sent it, what came. */
+struct authz_more {
+	bool wanted;               /* it is such a request; else nothing is kept */
+	struct authz_text headers; /* RequestHeaders, an object as JSON; empty: there are none */
+	struct authz_text body;    /* ResponseBody, in base64 */
+};
+
 struct authz_response {
+	struct authz_more *more; /* borrowed; NULL: not wanted */
 	int state;
 	bool escaped;   /* a backslash was the last byte of a string */
 	bool in_string; /* of a value that is skipped */
@@ -43,8 +58,11 @@ struct authz_response {
 	char text[AUTHZ_RESPONSE_ROOM]; /* as JSON has them */
 };
 
-/* Starts a message. */
-void authz_response_begin(struct authz_response *s);
+/*
+ * Starts a message. more (may be NULL) is zeroed, outlives s, and gets what it asks for; the caller
+ * calls authz_more_free.
+ */
+void authz_response_begin(struct authz_response *s, struct authz_more *more);
 
 /* Parses the next bytes of it. */
 void authz_response_parse(struct authz_response *s, struct span piece);
@@ -54,5 +72,16 @@ void authz_response_parse(struct authz_response *s, struct span piece);
  * are decoded in place. False: it could not be parsed, or a field is longer than is kept.
  */
 bool authz_response_end(struct authz_response *s, struct request_outcome *ret);
+
+/*
+ * The value of X-Dsp-Token in the kept headers; empty: there is none. False: the headers cannot be
+ * parsed, or are not kept as a whole. Only once: they are decoded in place.
+ */
+bool authz_more_token(struct authz_more *more, bool *has, struct span *token);
+
+/* The response's body, decoded in place, once. False: it is not kept as a whole, or not base64. */
+bool authz_more_body(struct authz_more *more, char **body, size_t *n);
+
+void authz_more_free(struct authz_more *more);
 
 #endif

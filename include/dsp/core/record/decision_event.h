@@ -24,6 +24,7 @@ struct refusal {
 		REFUSED_REPEATED, /* it came without its text */
 		REFUSED_FAILURE,  /* memory ran out */
 		REFUSED_AUDIT,    /* the audit log cannot be kept */
+		REFUSED_OWNERS,   /* the owner of what it would make cannot be recorded */
 	} by;
 	const char *message; /* for the client */
 };

@@ -1,0 +1,56 @@
+/*
+ * Allowed requests that make, remove or rename something, until dockerd says what became of them
+ * (AuthZRes); and the containers that were removed or renamed in the last ten minutes. For one
+ * thread, in memory alone: a dspd that starts knows of none.
+ */
+#ifndef DSP_EXPECTED_H
+#define DSP_EXPECTED_H
+
+#include "dsp/core/facts/attributes.h"
+
+struct expected;
+
+enum expected_text {
+	/* What AuthZRes repeats. */
+	EXPECTED_METHOD,
+	EXPECTED_TARGET,
+	EXPECTED_USER, /* of the certificate */
+	/* What it means. */
+	EXPECTED_SUBJECT, /* the user, as an owner */
+	EXPECTED_OWNER,   /* who shall own what it makes, or owns what it removes or renames */
+	EXPECTED_NAME,    /* of the container or volume; may be empty */
+	EXPECTED_ID,      /* of what it removes; empty: not known */
+	EXPECTED_TEXTS,
+};
+
+/* An allowed request. Its texts are borrowed where it is handed over, and copied. */
+struct expectation {
+	enum attribute_kind kind;
+	struct span texts[EXPECTED_TEXTS];
+	bool fresh; /* of a volume: dockerd had none of this name, and no other request makes it */
+};
+
+struct expected *expected_new(void) __attribute__((warn_unused_result));
+void expected_free(struct expected *x);
+
+/* Without memory it is not remembered. now: clock_now. */
+void expected_add(struct expected *x, const struct expectation *e, uint64_t now);
+
+/*
+ * Ends the request that has all texts of e that are not empty, the oldest of several. Sets e; its
+ * spans live until the next call. False: there is none, or there are several that do not mean the
+ * same, and e is as it was.
+ */
+bool expected_end(struct expected *x, struct expectation *e);
+
+/* Remembers a container that the subject removed or renamed. */
+void expected_add_departed(struct expected *x, const struct expectation *e, uint64_t now);
+
+/*
+ * The owner of the last container of this name that the subject removed or renamed within ten
+ * minutes; it may be empty. False: there is none.
+ */
+bool expected_find_departed(const struct expected *x, struct span name, struct span subject,
+	uint64_t now, struct span *owner);
+
+#endif

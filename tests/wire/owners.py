@@ -1,0 +1,354 @@
+#!/usr/bin/env python3
+"""Who owns what requests make: what dspd records of AuthZRes, what survives kill -9, and what it denies while the file
+of the owners cannot be written."""
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+from wire import DSP, DSPD, Server, directory, eventually, holds, post, run, same
+
+TOKENS = {"alice": "a" * 32, "bob": "b" * 32, "mover": "m" * 32}
+POLICY = {
+    "profile": "guard",
+    "users": {name: {"tokens": ["sha256:" + hashlib.sha256(token.encode()).hexdigest()]}
+              for name, token in TOKENS.items()} | {"carol": {"common_names": ["carol"]}},
+    "otherwise": "deny",
+    "groups": {"red": ["bob", "carol"]},
+    "rules": [
+        {"name": "own", "who": ["alice"], "allow": ["container_*", "network_*", "volume_*"],
+         "powers": ["create", "delete", "rename", "network_create"], "containers": ["own"], "networks": ["own", "bridge"],
+         "volumes": ["own"]},
+        {"name": "red", "who": ["@red"], "allow": ["container_create", "network_create"],
+         "powers": ["create", "network_create"], "owner": "@red"},
+        {"name": "mover", "who": ["mover"], "allow": ["container_create", "container_delete", "container_rename"],
+         "powers": ["create", "delete", "rename"], "owner": "inherit"},
+        {"name": "rest", "who": ["anonymous"], "allow": ["*"],
+         "powers": ["create", "delete", "prune"]},
+    ],
+}
+
+
+def identity(n):
+    return f"{n:064x}"
+
+
+def fields(method, target, user=None, body=None):
+    headers = {"User-Agent": "Docker-Client/28.5.2", "Content-Type": "application/json"}
+    asked = {}
+    if user in TOKENS:
+        headers["X-Dsp-Token"] = TOKENS[user]
+    elif user:
+        asked["User"] = user
+    asked |= {"RequestMethod": method, "RequestUri": target}
+    if body is not None:
+        text = json.dumps(body).encode()
+        headers["Content-Length"] = str(len(text))
+        asked["RequestBody"] = base64.b64encode(text).decode()
+    return asked | {"RequestHeaders": headers}
+
+
+def answered(asked, status, body):
+    """AuthZRes as dockerd writes it (moby pkg/authorization/api.go)."""
+    text = json.dumps(body).encode() if body is not None else b""
+    return asked | {"ResponseStatusCode": status, "ResponseBody": base64.b64encode(text).decode(),
+                    "ResponseHeaders": {"Content-Type": "application/json"}}
+
+
+def text(message):
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+class Owned(Server):
+    """A dspd with a policy that speaks of owners."""
+
+    def __init__(self, where, policy=None):
+        self.where = where
+        self.file = os.path.join(where, "owners.db")
+        self.policy = os.path.join(where, "policy.json")
+        self.write(policy or POLICY)
+        path = os.path.join(where, "dsp.sock")
+        super().__init__([DSPD, "--socket", path, "--policy", self.policy], path,
+                         {"DSP_OWNERS": self.file, "DSP_RESOLVER": "off"})
+
+    def write(self, policy):
+        with open(self.policy, "w", encoding="utf-8") as f:
+            json.dump(policy, f)
+        os.chmod(self.policy, 0o600)
+
+    def asks(self, asked):
+        status, reply = self.call("/AuthZPlugin.AuthZReq", text(asked))
+        same(status, 200, "status of AuthZReq")
+        return reply
+
+    def serves(self):
+        same(self.asks(fields("GET", "/_ping")), {"Allow": True}, "the answer afterwards")
+
+    def tells(self, asked, status, body):
+        same(self.call("/AuthZPlugin.AuthZRes", text(answered(asked, status, body))), (200, {"Allow": True}),
+             "the reply to AuthZRes")
+
+    def makes(self, what, n, user, name=None):
+        """A create of a container or network, from question to answer."""
+        target = f"/v1.41/{what}s/create" + (f"?name={name}" if name else "")
+        asked = fields("POST", target, user, {"Image": "busybox"} if what == "container" else {"Name": "n"})
+        same(self.asks(asked), {"Allow": True}, f"the create of {user}")
+        self.tells(asked, 201, {"Id": identity(n), "Warnings": []})
+
+    def metrics(self):
+        """NAME: value of the metrics without labels."""
+        end = subprocess.run([DSP, "metrics", "--socket", self.path], capture_output=True, text=True, check=False,
+                             timeout=30)
+        return dict(line.split(" ") for line in end.stdout.splitlines() if not line.startswith("#") and "{" not in line)
+
+    def own(self, command):
+        return self.call("/Dsp.Own?do=" + urllib.parse.quote(command), b"")
+
+    def owners(self):
+        status, reply = self.own("list")
+        same(status, 200, "status of list")
+        return {(row["kind"], row["id"]): row["owner"] for row in reply["owners"]}
+
+    def owner(self, n, kind="container"):
+        return self.owners().get((kind, identity(n)))
+
+
+@contextlib.contextmanager
+def owned(policy=None):
+    with directory() as where, Owned(where, policy) as server:
+        yield server
+
+
+def makers_own():
+    with owned() as server:
+        server.makes("container", 1, "alice", "web")
+        server.makes("network", 2, "bob")
+        server.makes("container", 3, "bob", "red-1")
+        server.makes("container", 4, "carol")
+        server.makes("container", 5, None)
+        same(server.owners(), {("container", identity(1)): "alice", ("network", identity(2)): "@red",
+                               ("container", identity(3)): "@red", ("container", identity(4)): "@red",
+                               ("container", identity(5)): "anonymous"}, "owners")
+
+
+def what_makes_nothing():
+    with owned() as server:
+        asked = fields("POST", "/containers/create", "alice", {"Image": "x"})
+        for status, body in ((409, {"message": "x"}), (400, None), (201, None), (201, {"Id": "x"}), (201, [1]),
+                             (200, {"Id": identity(7)[:-1]})):
+            server.asks(asked)
+            server.tells(asked, status, body)
+        # Other requests whose answers look alike.
+        for method, target in (("POST", "/containers/web/start"), ("GET", "/containers/create"),
+                               ("POST", "/exec/create"), ("POST", "/containers/web/exec?x=/containers/create")):
+            server.tells(fields(method, target, "alice"), 201, {"Id": identity(8)})
+        # A token that no user has: dspd never allowed that.
+        wrong = fields("POST", "/containers/create", "alice", {"Image": "x"})
+        wrong["RequestHeaders"]["X-Dsp-Token"] = "wrong" * 8
+        server.tells(wrong, 201, {"Id": identity(9)})
+        same(server.owners(), {}, "owners")
+        server.serves()
+
+
+def large_requests():
+    """The body of a request may be large, and headers too: then nobody owns what was made."""
+    with owned() as server:
+        asked = fields("POST", "/containers/create", "alice", {"Image": "x", "Env": ["A=" + "x" * 3000000]})
+        server.tells(asked, 201, {"Id": identity(1), "Warnings": ["w" * 40000]})
+        asked = fields("POST", "/containers/create", "alice", {"Image": "x"})
+        asked["RequestHeaders"]["X-Long"] = "x" * 400000
+        server.tells(asked, 201, {"Id": identity(2)})
+        asked = fields("POST", "/containers/create", "alice", {"Image": "x"})
+        server.tells(asked, 201, {"Id": identity(3), "Warnings": ["w" * 100000]})
+        same(server.owners(), {("container", identity(1)): "alice"}, "owners")
+        holds("nobody owns the container" in server.said(), server.said())
+
+
+def restart_in_between():
+    """dspd allowed the request, ended, and hears of its outcome after a restart."""
+    with directory() as where:
+        with Owned(where) as server:
+            asked = {user: fields("POST", "/containers/create?name=web", user, {"Image": "x"})
+                     for user in ("alice", "bob", "mover", None)}
+            for question in asked.values():
+                server.asks(question)
+            server.kill()
+        with Owned(where) as server:
+            for n, question in enumerate(asked.values()):
+                server.tells(question, 201, {"Id": identity(n)})
+            same([server.owner(n) for n in range(4)], ["alice", "@red", "mover", "anonymous"], "owners")
+        with Owned(where) as server:
+            same(len(server.owners()), 4, "owners after another restart")
+
+
+def removal():
+    with owned() as server:
+        for n in (1, 2, 3):
+            server.makes("container", n, "alice")
+        for n, status in ((1, 204), (2, 409), (3, 404)):
+            asked = fields("DELETE", "/containers/" + identity(n), None)
+            same(server.asks(asked), {"Allow": True}, "delete")
+            server.tells(asked, status, None)
+        same([server.owner(n) for n in (1, 2, 3)], [None, "alice", "alice"], "owners")
+        asked = fields("POST", "/containers/prune", None)
+        server.asks(asked)
+        server.tells(asked, 200, {"ContainersDeleted": [identity(2), identity(77)], "SpaceReclaimed": 0})
+        same([server.owner(n) for n in (2, 3)], [None, "alice"], "owners")
+
+
+def policies_without_owners():
+    """Nothing is recorded, and no file is made, before a rule speaks of owners."""
+    plain = {"profile": "guard", "rules": [{"name": "r", "who": ["*"], "deny": ["*_prune"]}]}
+    with owned(plain) as server:
+        server.makes("container", 1, None)
+        holds(not os.path.exists(server.file), "there is a file")
+        same(server.own("give container " + identity(1) + " anonymous")[0], 409, "status of give")
+        server.write(POLICY)
+        same(server.call("/Dsp.Reload", b"")[0], 200, "status of reload")
+        server.makes("container", 2, None)
+        server.write(plain)
+        same(server.call("/Dsp.Reload", b"")[0], 200, "status of reload")
+        server.makes("container", 3, None)
+        same([server.owner(n) for n in (1, 2, 3)], [None, "anonymous", None], "owners")
+
+
+def given_and_forgotten():
+    with owned() as server:
+        same(server.own(f"give container {identity(1)} alice"), (200, {"changed": True, "saved": True, "trouble": ""}),
+             "give")
+        same(server.own("give volume data @red")[0], 200, "give")
+        same(server.own(f"give container {identity(1)} nobody-known")[0], 400, "give to an unknown user")
+        same(server.own("give container web alice")[0], 400, "give of a name")
+        same(server.own("give image x alice")[0], 400, "give of an image")
+        same(server.own(f"forget container {identity(2)}"),
+             (200, {"changed": False, "saved": True, "trouble": ""}), "forget of nobody's")
+        same(server.owners(), {("container", identity(1)): "alice", ("volume", "data"): "@red"}, "owners")
+        same(server.own("forget volume data")[1]["changed"], True, "forget")
+        same(server.own("")[0], 400, "nothing")
+        same(server.own("drop everything")[0], 400, "another word")
+        same(server.owners(), {("container", identity(1)): "alice"}, "owners")
+
+
+def broken_files():
+    """A file that cannot be used: dspd serves, makes nothing whose owner is lost, and finds out when it is repaired."""
+    with directory() as where:
+        with Owned(where) as server:
+            server.makes("container", 1, "alice")
+        with open(os.path.join(where, "owners.db"), "r+b") as f:
+            whole = f.read()
+            f.truncate(5000)
+        with Owned(where) as server:
+            asked = fields("POST", "/containers/create", "alice", {"Image": "x"})
+            reply = server.asks(asked)
+            same(reply["Allow"], False, "a create")
+            holds("the owner of what this request makes cannot be recorded" in reply["Msg"], reply["Msg"])
+            same(server.asks(fields("POST", "/containers/create", None, {"Image": "x"}))["Allow"], False,
+                 "a create by another")
+            server.serves()
+            same(server.metrics()["dsp_owners_stuck"], "1", "dsp_owners_stuck")
+            state = server.own("list")[1]
+            same((state["known"], state["owners"]), (False, []), "state")
+            with open(server.file, "r+b") as f:
+                f.write(whole)
+            eventually(lambda: server.asks(asked)["Allow"], "not found out")
+            same(server.owner(1), "alice", "the owner")
+            same((server.metrics()["dsp_owners_stuck"], server.metrics()["dsp_owners"]), ("0", "1"), "metrics")
+
+
+def full_disk():
+    """A write that fails after the act: known, waits, and is written when there is room."""
+    with directory() as where:
+        small = os.path.join(where, "small")
+        os.mkdir(small)
+        with mounted(small), Owned(where) as server:
+            pass
+        with mounted(small):
+            with Owned(small) as server:
+                server.makes("container", 1, "alice")
+                big = os.path.join(small, "big")
+                with contextlib.suppress(OSError), open(big, "wb", buffering=0) as f:
+                    while f.write(bytes(4096)):
+                        pass
+                asked = fields("POST", "/containers/create", "alice", {"Image": "x"})
+                made = 1
+                while not server.own("list")[1]["waiting"]:
+                    made += 1
+                    holds(made < 2000, "the disk is not full")
+                    server.tells(asked, 201, {"Id": identity(made)})
+                same(server.owner(made), "alice", "the owner that waits")
+                same(server.asks(asked)["Allow"], False, "a create meanwhile")
+                os.unlink(big)
+                eventually(lambda: server.asks(asked)["Allow"], "not found out")
+            with Owned(small) as server:
+                same(len(server.owners()), made, "owners on the disk")
+
+
+@contextlib.contextmanager
+def mounted(path):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=192k", "none", path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", path], check=True)
+
+
+def kills():
+    """kill -9 at random moments of a load of creates: whose AuthZRes was answered has its owner afterwards."""
+    rounds = int(os.environ.get("OWNERS_KILLS", "15"))
+    dice = random.Random(int(os.environ.get("OWNERS_SEED", "1")))
+    owners = {}
+    last = [0]
+    with directory() as where:
+        for _ in range(rounds):
+            with Owned(where) as server:
+                stop = threading.Event()
+                threads = [threading.Thread(target=make_for_ever, args=(server, user, owners, last, stop))
+                           for user in ("alice", "bob", "carol", None)]
+                for thread in threads:
+                    thread.start()
+                stop.wait(dice.random() * 0.3)
+                server.process.kill()
+                stop.set()
+                for thread in threads:
+                    thread.join()
+                server.process.wait()
+        with Owned(where) as server:
+            known = read_all(server)
+    holds(len(owners) > rounds, f"only {len(owners)} were made")
+    for n, owner in owners.items():
+        same(known.get(identity(n)), owner, f"the owner of {n}")
+
+
+def make_for_ever(server, user, owners, last, stop):
+    shall = {"bob": "@red", "carol": "@red", None: "anonymous"}.get(user, user)
+    with contextlib.suppress(OSError, ValueError), server.connect() as peer:
+        while not stop.is_set():
+            last[0] += 1
+            n = last[0] * 4 + ("alice", "bob", "carol", None).index(user)
+            asked = fields("POST", f"/containers/create?name=c{n}", user, {"Image": "x"})
+            peer.ask(post("/AuthZPlugin.AuthZReq", text(asked)))
+            if peer.ask(post("/AuthZPlugin.AuthZRes", text(answered(asked, 201, {"Id": identity(n)}))))[0] == 200:
+                owners[n] = shall
+
+
+def read_all(server):
+    """The owners of all containers, page by page."""
+    known = {}
+    command = "list"
+    while command:
+        _, reply = server.own(command)
+        known |= {row["id"]: row["owner"] for row in reply["owners"]}
+        last = reply["owners"][-1] if reply["owners"] else None
+        command = f"list {last['kind']} {last['id']}" if reply["more"] else None
+    return known
+
+
+if __name__ == "__main__":
+    sys.exit(run([makers_own, what_makes_nothing, large_requests, restart_in_between, removal, policies_without_owners,
+                  given_and_forgotten, broken_files, full_disk, kills]))
