@@ -54,7 +54,7 @@ static json_t *details_json(const struct attributes *details)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < details->count; i++) {
-		if (!attribute_is_usual(&details->items[i]))
+		if (attribute_is_detail(&details->items[i]))
 			(void)json_array_append_new(list, detail_json(&details->items[i]));
 	}
 	return list;

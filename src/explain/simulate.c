@@ -115,7 +115,8 @@ int simulate(const struct policy *policy, struct question_text question, const c
 	ret->request.daemon = policy->daemon;
 	if (choose_subject(policy, as, ret, e) != 0 ||
 		facts_parse(&ret->request, &ret->facts, e) != 0 ||
-		simulate_mounts(policy, &ret->facts, &ret->lookup, e) != 0)
+		simulate_mounts(policy, &ret->facts, &ret->lookup, e) != 0 ||
+		facts_describe_made(&ret->facts, e) != 0)
 		return -1;
 	ret->decision = decide(policy, &ret->subject, &ret->facts);
 	nearest_rule_find(policy, &ret->subject, &ret->facts, &ret->decision, &ret->near);

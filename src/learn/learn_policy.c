@@ -132,7 +132,7 @@ static unsigned unnameable_lists(const struct observation *s)
 	for (size_t i = 0; i < s->facts.attributes.count; i++) {
 		const struct attribute *d = &s->facts.attributes.items[i];
 
-		for (unsigned k = 0; k < LIST_COUNT; k++) {
+		for (unsigned k = 0; k < LISTS_SUGGESTED; k++) {
 			if (list_concerns((enum list_kind)k, d) &&
 				(!is_limited(s, d) || !list_pattern((enum list_kind)k, d, room)))
 				lists |= 1U << k;
@@ -169,7 +169,7 @@ static void add_items(const struct group *g, const struct observation *s)
 	for (size_t i = 0; i < s->facts.attributes.count; i++) {
 		const struct attribute *d = &s->facts.attributes.items[i];
 
-		for (unsigned k = 0; k < LIST_COUNT; k++) {
+		for (unsigned k = 0; k < LISTS_SUGGESTED; k++) {
 			/* The default runtime alone makes no list: see add_rules. */
 			if (k == LIST_RUNTIMES && d->implied)
 				continue;

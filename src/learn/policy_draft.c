@@ -101,7 +101,7 @@ const char *observation_unnameable(const struct observation *s)
 		const struct attribute *d = &s->facts.attributes.items[i];
 		bool star = !d->whole && span_find(d->text, '*') < d->text.n;
 
-		for (unsigned k = 0; k < LIST_COUNT; k++) {
+		for (unsigned k = 0; k < LISTS_SUGGESTED; k++) {
 			bool mount = d->kind == ATTRIBUTE_MOUNT && k == LIST_MOUNTS;
 
 			if (list_concerns((enum list_kind)k, d) &&

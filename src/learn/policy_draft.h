@@ -30,6 +30,10 @@ bool policy_draft_allows(const struct policy_draft *p, const struct observation 
 
 enum { PATTERN_ROOM = 512 };
 
+/* Suggestions have all lists but containers: a rule without one may reach any container. */
+enum { LISTS_SUGGESTED = LIST_CONTAINERS };
+_Static_assert(LIST_CONTAINERS + 1 == LIST_COUNT, "containers are the last list");
+
 /* Writes the item of a list that covers d and nothing else. False: there is no such item. */
 bool list_pattern(enum list_kind k, const struct attribute *d, char out[PATTERN_ROOM]);
 

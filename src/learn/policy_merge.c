@@ -101,7 +101,7 @@ static bool has_no_items(const struct route *route, const void *observations)
 		if (f->incomplete && f->route && f->route->operation == route->operation)
 			return false;
 	}
-	for (unsigned k = 0; k < LIST_COUNT; k++) {
+	for (unsigned k = 0; k < LISTS_SUGGESTED; k++) {
 		if (power_rules_have_kind(route, list_attribute((enum list_kind)k)))
 			return false;
 	}

@@ -105,7 +105,7 @@ static void check_details(const json_t *line, const struct attributes *details)
 		enum attribute_kind kind = details->items[i].kind;
 
 		wanted += kind != ATTRIBUTE_COMMAND && kind != ATTRIBUTE_ENVIRONMENT &&
-			kind != ATTRIBUTE_HEALTHCHECK && !attribute_is_usual(&details->items[i]);
+			kind != ATTRIBUTE_HEALTHCHECK && attribute_is_detail(&details->items[i]);
 	}
 	CHECK(shown + (size_t)json_integer_value(left_out) == wanted);
 }

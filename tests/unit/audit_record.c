@@ -127,7 +127,7 @@ static void unseen_powers(void **state)
 
 		world_open(&w, "", NULL);
 		world_ask(&w, &q, &a);
-		a.facts.attributes.items[0].mount_info = i == 0 ? &missing : &unseen;
+		a.facts.attributes.items[1].mount_info = i == 0 ? &missing : &unseen;
 		assert_int_equal(facts_add_mount_powers(&a.facts, SPAN("/run/dsp"), &e), 0);
 		audit_record_decision(&head, &event, &line);
 		assert_non_null(strstr(line.text, "\"mounts_unseen\":true"));

@@ -38,7 +38,7 @@ static char *parse(const struct sample *s, struct facts *f)
 	return rq.body;
 }
 
-/* "power power; kind text, kind text": all powers, and all attributes but those of a default. */
+/* "power power; kind text, kind text": all powers, and all details but those of a default. */
 static void describe(const struct facts *f, char *out, size_t cap)
 {
 	const char *separator = "; ";
@@ -48,7 +48,7 @@ static void describe(const struct facts *f, char *out, size_t cap)
 	line_init(&l, out, cap);
 	(void)powers_write(&f->powers, " ", &l);
 	for (size_t i = 0; i < f->attributes.count; i++) {
-		if (f->attributes.items[i].implied)
+		if (f->attributes.items[i].implied || !attribute_is_detail(&f->attributes.items[i]))
 			continue;
 		attribute_write(&f->attributes.items[i], text, sizeof(text));
 		line_add(&l, "%s%s", separator, text);
@@ -107,64 +107,63 @@ static void queries(void **state)
 
 #define PRIVILEGED "Privileged, any capability, any device"
 
+static const struct {
+	const char *host_config, *facts;
+} host_configs[] = {
+	{ "", "create" },
+	{ "\"Privileged\":true", "create privileged; " PRIVILEGED },
+	{ "\"Privileged\":false", "create" },
+	{ "\"privileged\":true", "create privileged; " PRIVILEGED },
+	{ "\"CgroupParent\":\"/a\"", "create cgroup_parent; CgroupParent /a" },
+	{ "\"PidMode\":\"host\"", "create host_pid; PidMode host" },
+	{ "\"PidMode\":\"private\"", "create" },
+	{ "\"PidMode\":\"container:a\"", "create join_container; PidMode container:a, PidMode a" },
+	{ "\"Runtime\":\"runc\"", "create; Runtime runc" },
+	{ "\"Runtime\":\"x\"", "create runtime; Runtime x, any device" },
+	{ "\"Links\":[\"a\",\"b:c\"]", "create join_container; Links a, Links b" },
+	{ "\"Devices\":[{\"PathOnHost\":\"/dev/sda\"}]", "create devices; /dev/sda" },
+	{ "\"Sysctls\":{\"a.b\":\"1\"}", "create sysctls; a.b" },
+	{ "\"LogConfig\":{\"Type\":\"syslog\",\"Config\":{\"tag\":\"a\",\"address\":\"b\"}}",
+		"create log_driver; Type syslog, Config address" },
+	{ "\"PortBindings\":{\"80/tcp\":[{\"HostIp\":\"::1\",\"HostPort\":\"8\"},{}]}",
+		"create publish_ports; ::1:8:80/tcp, 80/tcp" },
+	{ "\"PortBindings\":{\"80/tcp\":[]}", "create publish_ports; 80/tcp" },
+	{ "\"NetworkMode\":\"host\"",
+		"create host_network; NetworkMode host, any port, NetworkMode host" },
+	{ "\"NetworkMode\":\"mine\"", "create; NetworkMode mine" },
+	{ "\"Binds\":[\"/a:/b:ro,rslave\",\"vol:/c\",\"/d\"]",
+		"create host_mounts; /a -> /b (ro), Binds vol" },
+	{ "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"/b\"}]",
+		"create host_mounts; /a -> /b (rw)" },
+	{ "\"Mounts\":[{\"Type\":\"volume\",\"Source\":\"a\"}]", "create; Source a" },
+	{ "\"Mounts\":[{\"Type\":\"image\",\"Source\":\"x\"}]",
+		"create; docker.io/library/x:latest" },
+	{ "\"Tmpfs\":{\"/sys\":\"remount,rw\",\"/t\":\"size=1m\"}",
+		"create unconfined; Tmpfs /sys" },
+	{ "\"CapAdd\":[\"chown\",\"\\u017fys_admin\",\"\\u0131pc_lock\"]",
+		"create capabilities; CAP_SYS_ADMIN, CAP_IPC_LOCK" },
+	{ "\"SecurityOpt\":[\"no-new-privileges\",\"seccomp=builtin\",\"label:disable\"]",
+		"create unconfined; SecurityOpt label:disable" },
+	{ "\"SecurityOpt\":[\"seccomp={\\\"x\\\":1}\"]", "create unconfined; SecurityOpt seccomp" },
+	{ "\"ReadonlyPaths\":[]", "create unconfined; ReadonlyPaths /proc/bus" },
+	{ "\"ReadonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\","
+	  "\"/proc/sysrq-trigger\"]",
+		"create" },
+};
+
 static void bodies_of_containers(void **state)
 {
-	static const struct {
-		const char *host_config, *facts;
-	} rows[] = {
-		{ "", "create" },
-		{ "\"Privileged\":true", "create privileged; " PRIVILEGED },
-		{ "\"Privileged\":false", "create" },
-		{ "\"privileged\":true", "create privileged; " PRIVILEGED },
-		{ "\"CgroupParent\":\"/a\"", "create cgroup_parent; CgroupParent /a" },
-		{ "\"PidMode\":\"host\"", "create host_pid; PidMode host" },
-		{ "\"PidMode\":\"private\"", "create" },
-		{ "\"PidMode\":\"container:a\"", "create join_container; PidMode container:a" },
-		{ "\"Runtime\":\"runc\"", "create; Runtime runc" },
-		{ "\"Runtime\":\"x\"", "create runtime; Runtime x, any device" },
-		{ "\"Links\":[\"a\",\"b:c\"]", "create join_container; Links a, Links b:c" },
-		{ "\"Devices\":[{\"PathOnHost\":\"/dev/sda\"}]", "create devices; /dev/sda" },
-		{ "\"Sysctls\":{\"a.b\":\"1\"}", "create sysctls; a.b" },
-		{ "\"LogConfig\":{\"Type\":\"syslog\",\"Config\":{\"tag\":\"a\",\"address\":\"b\"}}",
-			"create log_driver; Type syslog, Config address" },
-		{ "\"PortBindings\":{\"80/tcp\":[{\"HostIp\":\"::1\",\"HostPort\":\"8\"},{}]}",
-			"create publish_ports; ::1:8:80/tcp, 80/tcp" },
-		{ "\"PortBindings\":{\"80/tcp\":[]}", "create publish_ports; 80/tcp" },
-		{ "\"NetworkMode\":\"host\"",
-			"create host_network; NetworkMode host, any port, NetworkMode host" },
-		{ "\"NetworkMode\":\"mine\"", "create; NetworkMode mine" },
-		{ "\"Binds\":[\"/a:/b:ro,rslave\",\"vol:/c\",\"/d\"]",
-			"create host_mounts; /a -> /b (ro), Binds vol" },
-		{ "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"/b\"}]",
-			"create host_mounts; /a -> /b (rw)" },
-		{ "\"Mounts\":[{\"Type\":\"volume\",\"Source\":\"a\"}]", "create; Source a" },
-		{ "\"Mounts\":[{\"Type\":\"image\",\"Source\":\"x\"}]",
-			"create; docker.io/library/x:latest" },
-		{ "\"Tmpfs\":{\"/sys\":\"remount,rw\",\"/t\":\"size=1m\"}",
-			"create unconfined; Tmpfs /sys" },
-		{ "\"CapAdd\":[\"chown\",\"\\u017fys_admin\",\"\\u0131pc_lock\"]",
-			"create capabilities; CAP_SYS_ADMIN, CAP_IPC_LOCK" },
-		{ "\"SecurityOpt\":[\"no-new-privileges\",\"seccomp=builtin\",\"label:disable\"]",
-			"create unconfined; SecurityOpt label:disable" },
-		{ "\"SecurityOpt\":[\"seccomp={\\\"x\\\":1}\"]",
-			"create unconfined; SecurityOpt seccomp" },
-		{ "\"ReadonlyPaths\":[]", "create unconfined; ReadonlyPaths /proc/bus" },
-		{ "\"ReadonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\","
-		  "\"/proc/sysrq-trigger\"]",
-			"create" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(host_configs) / sizeof(host_configs[0]); i++) {
 		struct sample s = { "POST", "/containers/create", json, NULL };
 		char body[256];
 		struct line l;
 
 		line_init(&l, body, sizeof(body));
-		line_add(&l, "{\"HostConfig\":{%s}}", rows[i].host_config);
+		line_add(&l, "{\"HostConfig\":{%s}}", host_configs[i].host_config);
 		assert_false(l.cut);
 		s.body = body;
-		assert_facts(&s, rows[i].facts);
+		assert_facts(&s, host_configs[i].facts);
 	}
 }
 
@@ -314,8 +313,9 @@ static void assert_mount(
 	line_add(&l, "{\"HostConfig\":{\"Binds\":[\"%s:/t\"]}}", source);
 	s.body = text;
 	body = parse(&s, &f);
-	assert_int_equal(f.attributes.count, 4); /* and default network, capabilities, runtime */
-	f.attributes.items[0].mount_info = info;
+	/* Its missing name; and default network, capabilities, runtime. */
+	assert_int_equal(f.attributes.count, 5);
+	f.attributes.items[1].mount_info = info;
 	assert_int_equal(facts_add_mount_powers(&f, SPAN("/run/own"), &e), 0);
 	line_init(&l, text, sizeof(text));
 	(void)powers_write(&f.powers, " ", &l);
@@ -356,8 +356,8 @@ static void hidden_mounts(void **state)
 
 	(void)state;
 	facts_hide_mounts(&f);
-	assert_null(f.attributes.items[0].mount_info);
-	assert_false(f.attributes.items[1].mount_info->visible);
+	assert_null(f.attributes.items[1].mount_info);
+	assert_false(f.attributes.items[2].mount_info->visible);
 	assert_int_equal(facts_add_mount_powers(&f, SPAN("/run/own"), &e), 0);
 	assert_true(f.invisible_mount);
 	facts_free(&f);

@@ -123,7 +123,7 @@ static void missing_source(void **state)
 		q.body = body;
 		world_open(&w, "DSP_PROFILE=hardened\nALLOW_HOST_MOUNTS=1", NULL);
 		world_read(&w, &q, &a);
-		a.facts.attributes.items[0].mount_info = &rows[i].info;
+		a.facts.attributes.items[1].mount_info = &rows[i].info;
 		assert_int_equal(facts_add_mount_powers(&a.facts, SPAN("/run/dsp"), &e), 0);
 		a.decision = decide(&w.policy, &a.subject, &a.facts);
 		nearest_rule_find(&w.policy, &a.subject, &a.facts, &a.decision, &a.near);

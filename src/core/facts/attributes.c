@@ -3,10 +3,13 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
+/* So many need less than 1032 bytes, which glibc's malloc has at hand. */
+enum { FEW = 7 };
+
 int attributes_add(struct attributes *a, const struct attribute *item)
 {
 	if (a->count == a->room) {
-		size_t room = a->room > 0 ? 2 * a->room : 8;
+		size_t room = a->room > 0 ? 2 * a->room : FEW;
 		struct attribute *more = mem_resize(a->items, room * sizeof(*more));
 
 		if (!more)
@@ -116,6 +119,10 @@ void attribute_write(const struct attribute *a, char *out, size_t cap)
 	line_init(&l, out, cap);
 	if (a->whole && (a->text.n == 0 || span_equal(a->text, SPAN("*")))) {
 		line_add(&l, "any %s", attribute_kind_name(a->kind));
+		return;
+	}
+	if (a->made && a->text.n == 0) {
+		line_add(&l, "%s without a name", attribute_kind_name(a->kind));
 		return;
 	}
 	if (a->kind == ATTRIBUTE_MOUNT) {

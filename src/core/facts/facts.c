@@ -121,11 +121,23 @@ static bool headers_in_doubt(const struct request *rq, struct facts *f)
 
 /* --- from a request to facts -------------------------------------------------------------------*/
 
-/* The JSON body of an operation that takes one. -1: no memory. */
+/* A JSON body, as far as the operation takes one. -1: no memory. */
 static int parse_body(const struct request *rq, struct facts *f, struct err *e)
 {
 	struct body_form form = { f->route->top, f->route->schema };
+	enum body_kind body = f->route->body;
+	bool needed = body == BODY_JSON || (body == BODY_JSON_OR_NONE && !has_no_body(rq));
 
+	if (body == BODY_JSON_OR_NONE && !needed)
+		return powers_from_body(f) == 0 ? 0 : FAIL(e, ENOMEM, "a request's body");
+	if (!needed && body != BODY_JSON_OPTIONAL)
+		return 0;
+	if (!rq->body) {
+		/* From 23.0.15 on dockerd keeps login bodies, which hold a password, to itself. */
+		if (needed && f->route->operation != OP_SYSTEM_AUTH)
+			doubt_missing_body(rq, f);
+		return 0;
+	}
 	if (body_parse(rq->body, rq->body_len, form, &f->body, &f->doubt) != 0) {
 		if (f->doubt.code == ENOMEM)
 			return FAIL(e, ENOMEM, "a request's body");
@@ -218,8 +230,6 @@ int facts_set_data_root(struct facts *f, struct span data_root, struct err *e)
 int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 {
 	char *room = ret->small;
-	enum body_kind body;
-	bool needed;
 
 	ret->route = NULL;
 	ret->target = (struct target){ .query = { NULL, 0 } };
@@ -256,14 +266,7 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	}
 	if (headers_in_doubt(rq, ret) || !ret->route)
 		return 0;
-	body = ret->route->body;
-	needed = body == BODY_JSON || (body == BODY_JSON_OR_NONE && !has_no_body(rq));
-	if (rq->body && (needed || body == BODY_JSON_OPTIONAL))
-		return parse_body(rq, ret, e);
-	/* From 23.0.15 on dockerd keeps login bodies, which hold a password, to itself. */
-	if (needed && ret->route->operation != OP_SYSTEM_AUTH)
-		doubt_missing_body(rq, ret);
-	return 0;
+	return parse_body(rq, ret, e);
 }
 
 bool facts_depend_on_daemon(const struct request *rq)
@@ -308,6 +311,13 @@ bool attribute_is_source(const struct attribute *a)
 bool attribute_is_usual(const struct attribute *a)
 {
 	return a->implied && (a->kind == ATTRIBUTE_CAPABILITY || a->kind == ATTRIBUTE_RUNTIME);
+}
+
+bool attribute_is_detail(const struct attribute *a)
+{
+	if (a->kind == ATTRIBUTE_CONTAINER && a->in_target)
+		return false;
+	return !attribute_is_usual(a) && !(a->made && a->text.n == 0);
 }
 
 bool attribute_is_missing(const struct attribute *a)

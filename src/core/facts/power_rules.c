@@ -99,6 +99,25 @@ bool power_rules_have_kind(const struct route *route, enum attribute_kind kind)
 	return any_of_kind(rules, count, kind) || struct_has_kind(route->schema, kind);
 }
 
+bool power_rules_can_hide(const struct route *route, enum attribute_kind kind, enum power power)
+{
+	size_t count;
+	const struct power_rule *rule = power_rules_of_operation(route->operation, &count);
+
+	if (route->schema != STRUCT_NONE)
+		return true;
+	for (; count > 0; count--, rule++) {
+		/* ARG of a name in the path may be a parameter: an image's tag. */
+		bool named = rule->where != WHERE_ALWAYS &&
+			(rule->where != WHERE_PATH || strcmp(rule->arg, "-") != 0);
+
+		if ((named && rule->kind == kind && !rule->quiet) || rule->all_of != STRUCT_NONE ||
+			(named && rule->power == power && power != POWER_COUNT))
+			return true;
+	}
+	return false;
+}
+
 bool power_rules_mean_any(const struct route *route, enum attribute_kind kind)
 {
 	size_t count;
@@ -115,6 +134,7 @@ int power_rule_apply(struct facts *f, const struct power_rule *rule, struct attr
 {
 	item.field = rule->name;
 	item.power = rule->power;
+	item.in_target = rule->where != WHERE_FIELD;
 	if (item.kind == ATTRIBUTE_OPTION)
 		item.kind = rule->kind;
 	if (rule->power != POWER_COUNT)

@@ -6,6 +6,7 @@
 #include "dsp/core/parse/fields.h"
 #include "power_tests.h"
 #include "powers_from_capabilities.h"
+#include "powers_from_containers.h"
 #include "powers_from_devices.h"
 #include "powers_from_mounts.h"
 #include "powers_from_names.h"
@@ -76,14 +77,6 @@ static int powers_from_negative(
 	if (!span_starts(json_value_number(node->value), SPAN("-")))
 		return 0;
 	return powers_from_number(f, rule, node);
-}
-
-static int powers_from_container(
-	struct facts *f, const struct power_rule *rule, const struct body_node *node)
-{
-	struct span text = json_value_text(node->value);
-
-	return add_if(span_starts(text, SPAN("container:")), f, rule, text);
 }
 
 static int powers_from_key(
@@ -376,7 +369,7 @@ static json_ref member_at(json_ref object, const char *path)
 	return object;
 }
 
-/* Applies the rules for fields that are not given, or empty. */
+/* Applies the rules for fields that are not given, or empty; of an empty body only its own. */
 static int apply_rules_of_absence(struct facts *f)
 {
 	static const struct body_node nothing = { .value = NULL };
@@ -388,6 +381,8 @@ static int apply_rules_of_absence(struct facts *f)
 
 		if (rule->where != WHERE_NO_FIELD)
 			continue;
+		if (rule->parent[0] != '\0' && !(f->body && f->body->count > 0))
+			continue;
 		v = body_get(member_at(f->body, rule->parent), rule->key.s);
 		if (json_value_empty(v) && power_rule_test(f, rule, &nothing) != 0)
 			return -1;
@@ -398,9 +393,9 @@ static int apply_rules_of_absence(struct facts *f)
 int powers_from_body(struct facts *f)
 {
 	/* dockerd up to 25 takes a whole HostConfig with a start of the old form. */
-	if (f->route->operation == OP_CONTAINER_START && f->body->count > 0)
+	if (f->route->operation == OP_CONTAINER_START && f->body && f->body->count > 0)
 		powerset_add(&f->powers, POWER_CREATE);
 	if (walk_struct(f, f->route->schema, f->body, NULL) != 0)
 		return -1;
-	return f->body && f->body->count > 0 ? apply_rules_of_absence(f) : 0;
+	return apply_rules_of_absence(f);
 }

@@ -5,7 +5,8 @@
 #include "dsp/core/facts/facts.h"
 
 /*
- * Adds those of f->body, which was parsed; the attributes point into its text. -1 without memory.
+ * Adds those of f->body, which was parsed; NULL: there is none. The attributes point into its text.
+ * -1 without memory.
  */
 MUST_USE int powers_from_body(struct facts *f);
 

@@ -238,7 +238,12 @@ int powers_from_leaves_dir(
 		.any_file = true,
 		.anywhere = true };
 
-	return path_goes_up(item.text) ? power_rule_apply(f, rule, item) : 0;
+	if (!path_goes_up(item.text))
+		return 0;
+	/* There may be the checkpoint of any container. */
+	if (rule->kind == ATTRIBUTE_CONTAINER)
+		return powers_from_whole(f, rule, node);
+	return power_rule_apply(f, rule, item);
 }
 
 /* --- volumes of the local driver ---------------------------------------------------------------*/

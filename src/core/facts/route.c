@@ -98,9 +98,11 @@ static bool match_segments(const struct route *r, struct span rest, struct span 
 
 static bool match(const struct route *r, struct span path, struct span *name)
 {
+	size_t n = r->head.n;
 	struct span rest;
 
-	if (!span_starts(path, r->head))
+	/* Most rows differ in the last byte of the head. */
+	if (path.n < n || path.s[n - 1] != r->head.s[n - 1] || !span_starts(path, r->head))
 		return false;
 	rest = span_after(path, r->head.n);
 	*name = (struct span){ rest.s, 0 };

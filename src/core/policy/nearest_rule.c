@@ -32,12 +32,6 @@ static void add(
 	add_lack(n, (struct lack){ .power = power, .list = k, .item = item });
 }
 
-/* Whether a list has something to cover in an item: not what each container has anyway. */
-static bool must_cover(enum list_kind k, const struct attribute *d)
-{
-	return list_concerns(k, d) && !(k == LIST_CAPABILITIES && d->implied);
-}
-
 static void begin(
 	struct search *s, const struct policy *policy, size_t subject, const struct facts *facts)
 {
@@ -47,7 +41,8 @@ static void begin(
 		const struct attribute *d = &facts->attributes.items[i / LIST_COUNT];
 		enum list_kind k = (enum list_kind)(i % LIST_COUNT);
 
-		if (list_power(k) != POWER_COUNT && d->power == list_power(k) && must_cover(k, d))
+		if (list_power(k) != POWER_COUNT && d->power == list_power(k) &&
+			list_must_cover(k, d))
 			powerset_add(&s->by_list[k], d->power);
 	}
 }
@@ -63,7 +58,7 @@ static void add_items(struct search *s, struct nearest_rule *n, enum list_kind k
 
 	for (size_t i = 0; i < all->count && !n->more; i++) {
 		const struct attribute *d = &all->items[i];
-		bool concerned = must_cover(k, d);
+		bool concerned = list_must_cover(k, d);
 
 		s->work += concerned ? 1 + list->count : 1;
 		if (concerned && !rule_list_covers(list, k, s->subject, s->facts, d))
@@ -71,7 +66,7 @@ static void add_items(struct search *s, struct nearest_rule *n, enum list_kind k
 				(struct lack){
 					.power = POWER_COUNT, .list = k, .item = d, .by = list });
 	}
-	if (list->given && s->facts->incomplete)
+	if (list->given && rule_list_is_blind(k, s->facts))
 		add(n, POWER_COUNT, k, NULL);
 }
 
@@ -87,7 +82,8 @@ static void compare(struct search *s, const struct rule *r, struct nearest_rule 
 
 		/* A new list would have to cover what dsp is not shown; the power does. */
 		listed[k] = r->lists[k].given ||
-			(!powerset_empty(&needed) && !s->facts->incomplete);
+			(!powerset_empty(&needed) &&
+				!rule_list_is_blind((enum list_kind)k, s->facts));
 		if (listed[k])
 			missing = powerset_less(&missing, &s->by_list[k]);
 	}

@@ -332,21 +332,19 @@ static bool has_power(
 	return false;
 }
 
-/* Whether a request may name containers in a way that makes no attribute. */
-static bool hides_containers(enum list_kind k, const struct facts *facts)
+bool rule_list_is_blind(enum list_kind k, const struct facts *facts)
 {
-	const struct route *r = facts->route;
-
-	return k == LIST_CONTAINERS && r && r->section != SECTION_IMAGES &&
-		!power_rules_have_kind(r, ATTRIBUTE_CONTAINER);
+	return facts->incomplete &&
+		(!facts->route ||
+			power_rules_can_hide(facts->route, list_attribute(k), list_power(k)));
 }
 
-/* Whether a request may name things of a kind that dsp is not shown. */
-static bool hides(const struct rule *r, enum list_kind k, const struct facts *facts)
+/* Whether deny has a list look at an attribute: a device may be a mount's source too. */
+static bool deny_concerns(enum list_kind k, const struct attribute *d)
 {
-	return hides_containers(k, facts) ||
-		(facts->incomplete && facts->route && r->lists[k].count > 0 &&
-			power_rules_have_kind(facts->route, list_attribute(k)));
+	bool mount = k == LIST_DEVICES && (d->kind == ATTRIBUTE_MOUNT || d->any_file);
+
+	return mount || may_hold(k, d) || list_concerns(k, d);
 }
 
 static struct rule_match match_deny(
@@ -359,14 +357,13 @@ static struct rule_match match_deny(
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		enum list_kind kind = (enum list_kind)k;
 		/* What dsp is not shown may name anything that such a request can name. */
-		bool any = !r->lists[k].given || hides(r, kind, facts);
+		bool any = !r->lists[k].given ||
+			(r->lists[k].count > 0 && rule_list_is_blind(kind, facts));
 
 		for (size_t i = 0; i < facts->attributes.count && !any; i++) {
 			const struct attribute *d = &facts->attributes.items[i];
-			bool mount = kind == LIST_DEVICES &&
-				(d->kind == ATTRIBUTE_MOUNT || d->any_file);
 
-			any = (mount || may_hold(kind, d) || list_concerns(kind, d)) &&
+			any = deny_concerns(kind, d) &&
 				any_pattern(q, &r->lists[k], kind, d, touches);
 		}
 		if (!any)
@@ -389,17 +386,14 @@ static bool covers_all(const struct asked *q, const struct list *list, enum list
 	for (size_t i = 0; i < facts->attributes.count; i++) {
 		const struct attribute *d = &facts->attributes.items[i];
 
-		/* What a container has anyway needs no item. */
-		if (k == LIST_CAPABILITIES && d->implied)
-			continue;
-		if (list_concerns(k, d) && !any_pattern(q, list, k, d, covers)) {
+		if (list_must_cover(k, d) && !any_pattern(q, list, k, d, covers)) {
 			ret->item = d;
 			return false;
 		}
 		if (power != POWER_COUNT && d->power == power)
 			powerset_add(covered, power);
 	}
-	return !facts->incomplete && !hides_containers(k, facts);
+	return !rule_list_is_blind(k, facts);
 }
 
 static struct rule_match match_allow(

@@ -44,6 +44,15 @@ bool list_concerns(enum list_kind k, const struct attribute *d)
 		d->kind == list_attribute(k);
 }
 
+bool list_must_cover(enum list_kind k, const struct attribute *d)
+{
+	if (k == LIST_CAPABILITIES && d->implied)
+		return false;
+	if (k != LIST_CONTAINERS && d->made && d->text.n == 0)
+		return false;
+	return list_concerns(k, d);
+}
+
 /* 25 letters and digits, or 12 of them with both. */
 static bool is_swarm_id(struct span text)
 {

@@ -360,7 +360,7 @@ static void add_details(struct draft *d, const struct attributes *details)
 		size_t before = d->s.n;
 
 		if (may_hold_secrets(details->items[i].kind) ||
-			attribute_is_usual(&details->items[i]))
+			!attribute_is_detail(&details->items[i]))
 			continue;
 		if (left_out == 0 && shown > 0)
 			json_writer_raw(&d->s, SPAN(","));

@@ -148,9 +148,9 @@ function power_rule_row(    query, in_id, key, all, where, parent) {
 	if (where == "ALWAYS") key = $6
 	parent = ""
 	if (where == "NO_FIELD") {
-		if (key !~ /^[A-Za-z]+(\.[A-Za-z]+)+$/) fail("not !Struct.Field: " $2)
+		if (key !~ /^[A-Za-z]+(\.[A-Za-z]+)*$/) fail("not !Field or !Struct.Field: " $2)
 		parent = key
-		sub(/\.[A-Za-z]+$/, "", parent)
+		sub(/\.?[A-Za-z]+$/, "", parent)
 		sub(/^.*\./, "", key)
 	}
 	if (where == "FIELD" && key !~ /^[A-Za-z]+$/) fail("no field: " $2)

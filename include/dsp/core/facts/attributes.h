@@ -54,6 +54,7 @@ struct attribute {
 	bool whole;       /* anything of its kind may be meant; text is "*" */
 	bool listing;     /* whole, and only shown: as in a list, in events, in what df counts */
 	bool made;        /* the request makes it and gives it this name; empty: dockerd's choice */
+	bool in_target;   /* the request names it in its path or query, or nowhere */
 	bool exec;        /* of a container: text is the id of an exec, whose container is meant */
 	bool implied;     /* the request does not say it: dockerd takes it by default */
 	bool any_file;    /* of a mount: any file of the host may be there, as on a disk */

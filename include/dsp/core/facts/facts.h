@@ -99,8 +99,23 @@ bool attribute_is_missing(const struct attribute *a);
 /* Whether it is what a container has that asks for nothing: default capabilities and runtime. */
 bool attribute_is_usual(const struct attribute *a);
 
+/*
+ * Whether it belongs to the details of a request, in the audit log and dsp explain: not what is
+ * usual, not what is made without a name, and of containers only what the body names: the rest
+ * stands in the target.
+ */
+bool attribute_is_detail(const struct attribute *a);
+
 /* Marks the sources of all mounts as invisible: dsp cannot look any of them up. */
 void facts_hide_mounts(struct facts *f);
+
+/*
+ * Fills attribute.object where the request makes the thing: OBJECT_MADE, with name, labels and
+ * image as the request asks for them. The new name of a rename gets the object of its container,
+ * so call it when that was looked up. The object_info live with f. -1 and e only
+ * without memory.
+ */
+MUST_USE int facts_describe_made(struct facts *f, struct err *e);
 
 /*
  * Adds the powers that the sources of mounts give (docker_socket, devices, dsp_files), by their

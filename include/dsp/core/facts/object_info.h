@@ -38,9 +38,10 @@ struct object_label {
  */
 struct object_info {
 	enum object_state state;
-	struct span id;    /* 64 hex digits; of a volume its name */
-	struct span name;  /* without the slash; empty: not known, as where dockerd makes one up */
-	struct span image; /* of a container: as its create named it, in canonical form */
+	struct span id;   /* 64 hex digits; of a volume its name */
+	struct span name; /* without the slash; empty: not known, as where dockerd makes one up */
+	/* Of a container: as its create named it, in canonical form; empty: not known, or an id. */
+	struct span image;
 	const struct object_label *labels;
 	size_t label_count;
 	bool labels_unsure; /* it may have others of other keys */

@@ -17,15 +17,16 @@ enum power_where {
 	WHERE_EACH_QUERY, /* each value of a parameter */
 	WHERE_PATH,       /* the path's variable */
 	WHERE_NO_QUERY,   /* nowhere: a parameter is not given, or empty */
-	WHERE_NO_FIELD,   /* nowhere: a field of the body, in parent, is not given, or empty */
+	WHERE_NO_FIELD,   /* nowhere: a field of parent is not given, or empty */
 	WHERE_ALWAYS,     /* nowhere: every request of the operation */
 };
 
 struct power_rule {
 	enum power_where where;
-	const char *parent;   /* of WHERE_NO_FIELD: the field that holds the field, in lower case */
-	struct span key;      /* the parameter's name, or the field's in lower case */
-	struct span name;     /* the name as it is written, terminated */
+	const char
+		*parent;  /* of WHERE_NO_FIELD: what holds the field, in lower case; "": the body */
+	struct span key;  /* the parameter's name, or the field's in lower case */
+	struct span name; /* the name as it is written, terminated */
 	enum power_test test; /* that the value must pass */
 	const char *arg;      /* of the test */
 	enum power power;     /* POWER_COUNT: none, the rule only adds an attribute */
@@ -47,6 +48,12 @@ struct powerset power_rules_all_powers(enum struct_id id);
 
 /* Whether a request of this route can have attributes of a kind. */
 bool power_rules_have_kind(const struct route *route, enum attribute_kind kind);
+
+/*
+ * Whether the query or the body of a request of this route can name a thing of a kind, or give a
+ * power by one (POWER_COUNT: any kind's): what dsp is not shown of an incomplete request may.
+ */
+bool power_rules_can_hide(const struct route *route, enum attribute_kind kind, enum power power);
 
 /* Whether every request of this route may mean anything of a kind, as a prune does. */
 bool power_rules_mean_any(const struct route *route, enum attribute_kind kind);

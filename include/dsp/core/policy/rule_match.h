@@ -31,4 +31,10 @@ struct rule_match rule_match(const struct rule *r, size_t subject, const struct 
 bool rule_list_covers(const struct list *list, enum list_kind k, size_t subject,
 	const struct facts *facts, const struct attribute *d);
 
+/*
+ * Whether a request may name things that a list of this kind speaks of, in what dsp is not shown:
+ * then no allow list covers it.
+ */
+bool rule_list_is_blind(enum list_kind k, const struct facts *facts);
+
 #endif
