@@ -145,8 +145,9 @@ static void check_decision(
 	/* cppcheck-suppress unreadVariable */
 	d.monitored_rule = &rule;
 	for (size_t i = 0; i < facts.attributes.count && near.count < LACKS_MOST; i++)
-		near.lacks[near.count++] = (struct lack){ POWER_COUNT, LIST_MOUNTS,
-			&facts.attributes.items[i] };
+		near.lacks[near.count++] = (struct lack){ .power = POWER_COUNT,
+			.list = LIST_MOUNTS,
+			.item = &facts.attributes.items[i] };
 	audit_record_decision(&head, &event, &line);
 	json = check_line(&line);
 	check_text(json, "method", request->method);
