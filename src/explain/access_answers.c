@@ -67,6 +67,9 @@ static void write_rule(const struct rule *rule, struct line *l)
 		line_add(l, "%s%s", before, list_name((enum list_kind)k));
 		before = ", ";
 	}
+	if (rule->conditions)
+		line_add(l, "; it requires ");
+	conditions_write(rule->conditions, l);
 }
 
 static bool is_about_mounts(const struct access_query *query)

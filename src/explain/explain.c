@@ -114,7 +114,8 @@ static void add_exact(const struct list *list, const struct attribute *d, struct
 }
 
 /* Writes why a rule did or did not match. */
-static void match_text(const struct rule_match *f, const struct rule *rule, char *out, size_t cap)
+static void match_text(const struct rule_match *f, const struct rule *rule,
+	const struct facts *facts, char *out, size_t cap)
 {
 	char item[128] = "";
 	struct line l;
@@ -123,6 +124,10 @@ static void match_text(const struct rule_match *f, const struct rule *rule, char
 	switch (f->result) {
 	case MATCH_YES:
 		line_add(&l, rule->monitor ? "matches, and only logs" : "matches");
+		if (f->condition.state != CONDITION_MET) {
+			line_add(&l, ": ");
+			condition_write_state(&f->condition, facts, &l);
+		}
 		return;
 	case MATCH_NOT_SUBJECT:
 		line_add(&l, "is not for this user");
@@ -138,6 +143,14 @@ static void match_text(const struct rule_match *f, const struct rule *rule, char
 			!rule->deny && !f->item ? "what dsp cannot see in the request" : "");
 		if (!rule->deny && f->item && f->list == LIST_MOUNTS)
 			add_exact(&rule->lists[LIST_MOUNTS], f->item, &l);
+		return;
+	case MATCH_NOT_CONDITIONS:
+		if (rule->deny) {
+			line_add(&l, "the request meets its unless");
+			return;
+		}
+		line_add(&l, "its require is not met: ");
+		condition_write_state(&f->condition, facts, &l);
 		return;
 	case MATCH_NOT_POWERS:
 		break;
@@ -159,7 +172,7 @@ static json_t *rules_json(const struct policy *policy, const struct simulation *
 		struct rule_match f = rule_match(rule, j->subject.id, &j->facts, &powers);
 		char why[256];
 
-		match_text(&f, rule, why, sizeof(why));
+		match_text(&f, rule, &j->facts, why, sizeof(why));
 		(void)json_array_append_new(list,
 			json_pack("{s:o, s:s, s:b, s:s}", "rule", escaped(rule->name), "kind",
 				rule->deny ? "deny" : "allow", "matches", f.result == MATCH_YES,

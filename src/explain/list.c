@@ -12,7 +12,7 @@
 
 enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN, FORM_NAMES };
 
-#define LISTS "flags, operations, powers, profiles, users, rules"
+#define LISTS "flags, operations, powers, profiles, conditions, users, rules"
 
 /* A list: its columns, which are members of each row, and how its rows are made. */
 struct listing {
@@ -106,7 +106,8 @@ static const char *route_verdict(const struct config *c, const struct route *rou
 	struct facts facts = { .route = route,
 		.plain_name = true,
 		.powers = route_powers(route),
-		.reading = READING_EXACT };
+		.reading = READING_EXACT,
+		.hypothetical = true };
 
 	struct subject anonymous = subject_at(c->policy.file_rules, SUBJECT_ANONYMOUS);
 
@@ -163,6 +164,33 @@ static json_t *list_profiles(const struct config *c)
 					: current ? "current"
 						  : "",
 				"what", p->what));
+	}
+	return rows;
+}
+
+static const char *const condition_keys[] = { "condition", "written", "run", "compose", "what",
+	NULL };
+
+static json_t *list_conditions(const struct config *c)
+{
+	static const char *const values[] = { [CONDITION_VALUE_SIZE] = "\"2g\"",
+		[CONDITION_VALUE_SWAP] = "\"2g\", \"none\"",
+		[CONDITION_VALUE_CPUS] = "1.5",
+		[CONDITION_VALUE_COUNT] = "512",
+		[CONDITION_VALUE_FLAG] = "true",
+		[CONDITION_VALUE_WORDS] = "a word or a list",
+		[CONDITION_VALUE_LABELS] = "an object",
+		[CONDITION_VALUE_PIN] = "a word" };
+	json_t *rows = json_array();
+
+	(void)c;
+	for (size_t i = 0; i < CONDITION_COUNT; i++) {
+		const struct condition_info *info = condition_info((enum condition)i);
+
+		(void)json_array_append_new(rows,
+			json_pack("{s:s, s:s, s:s, s:s, s:s}", "condition", info->name, "written",
+				values[info->value], "run", info->run, "compose", info->compose,
+				"what", info->what));
 	}
 	return rows;
 }
@@ -227,6 +255,7 @@ static const struct listing listings[] = {
 	{ "operations", operation_keys, list_operations, false },
 	{ "powers", power_keys, list_powers, false },
 	{ "profiles", profile_keys, list_profiles, false },
+	{ "conditions", condition_keys, list_conditions, false },
 	{ "users", user_keys, list_users, true },
 	{ "rules", rule_keys, list_rules, true },
 };
@@ -336,11 +365,11 @@ static int run_list(int argc, char **argv)
 const struct command list_command = {
 	.name = "list",
 	.arguments =
-		"flags|operations|powers|profiles|users|rules [--current] [--json|--markdown|--names] [--policy FILE] [--env-file FILE] [--no-config]",
+		"flags|operations|powers|profiles|conditions|users|rules [--current] [--json|--markdown|--names] [--policy FILE] [--env-file FILE] [--no-config]",
 	.run = run_list,
 	.options = options,
 	.summary =
-		"list flags, operations, powers, profiles; or the users and rules of a policy file",
+		"list flags, operations, powers, profiles, conditions; users and rules of a policy file",
 	.help = "  --current        add what the current settings make of each\n"
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"

@@ -84,7 +84,36 @@ def members(of):
 def rule():
     either = [{"required": ["allow"]}, {"required": ["deny"]}]
     return {**members("rule"), "required": ["name", "who"], "oneOf": either,
-            "dependencies": {"message": ["deny"], "mode": ["deny"], "owner": ["allow"]}}
+            "dependencies": {"message": ["deny"], "mode": ["deny"], "owner": ["allow"], "require": ["allow"],
+                             "unless": ["deny"]}}
+
+
+def word_or_list(element):
+    return {"anyOf": [element, items(element, 1)]}
+
+
+# The values of conditions, by their keys where words are compared, else by how they are written.
+VALUES = {
+    "user": lambda: word_or_list(text(r"^((?!non-)[\s\S]+|non-root)$")),
+    "cap_drop": lambda: word_or_list(text(r"^(ALL|(CAP_)?[A-Z_]+)$")),
+    "pinned": lambda: one_of(("tag", "digest")),
+    "restart": lambda: word_or_list(text(r"^(no|always|unless-stopped|on-failure(:0*[1-9][0-9]{0,8})?)$")),
+    "runtime": lambda: word_or_list(text(r"[\s\S]")),
+    '"2g"': lambda: {"anyOf": [{"type": "integer", "minimum": 0}, text(r"^[0-9]+[bkmgtBKMGT]?$")]},
+    '"2g", "none"': lambda: {"anyOf": [{"type": "integer", "minimum": 0}, text(r"^([0-9]+[bkmgtBKMGT]?|none)$")]},
+    "1.5": lambda: {"anyOf": [{"type": "number", "minimum": 0}, text(r"^[0-9]+(\.[0-9]+)?$")]},
+    "512": lambda: {"anyOf": [{"type": "integer", "minimum": 0}, text(r"^[0-9]+$")]},
+    "true": lambda: {"const": True},
+    "an object": lambda: {"type": "object", "minProperties": 1, "propertyNames": {"minLength": 1},
+                          "additionalProperties": word_or_list(text(r"^((?!\$)[\s\S]+|\$user)$"))},
+}
+
+
+def conditions():
+    return {"type": "object", "additionalProperties": False, "minProperties": 1,
+            "properties": {c["condition"]: {"description": c["what"],
+                                            "allOf": [(VALUES.get(c["condition"]) or VALUES[c["written"]])()]}
+                           for c in listing("conditions")}}
 
 
 # What the words of the column VALUE mean.
@@ -96,6 +125,7 @@ FORMS = {
     "users": lambda: named({**members("user"), "anyOf": [{"required": ["common_names"]}, {"required": ["tokens"]}]}),
     "groups": lambda: named(items(text(f"^(?!anonymous$){NAME}$"))),
     "rules": lambda: items(rule()),
+    "conditions": conditions,
     "otherwise": lambda: one_of(("deny", "profile")),
     "mode": lambda: one_of(("enforce", "monitor")),
     "denials": lambda: one_of(("full", "short")),

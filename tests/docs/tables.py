@@ -90,6 +90,12 @@ def three_powers():
     return table(["power", "flag", "routes that carry it"], rows)
 
 
+def conditions():
+    rows = [[code(c["condition"]), cell(c["written"]), cell(c["what"]), code(c["run"]), code(c["compose"])]
+            for c in listing("conditions")]
+    return table(["key", "value", "is met if", "docker run", "compose"], rows)
+
+
 def profiles():
     rows = [[code(p["profile"]), cell(p["what"])] for p in listing("profiles")]
     return table(["profile", "what an unset flag means"], rows)
@@ -233,7 +239,7 @@ def json_keys():
 TABLES = {
     "three-powers": three_powers, "sections": sections, "groups": groups,
     "settings": settings, "powers": powers,
-    "profiles": profiles, "tools": tools_table, "tools-short": tools_short,
+    "profiles": profiles, "conditions": conditions, "tools": tools_table, "tools-short": tools_short,
     "differences": differences, "differences-never-asked": unasked,
     "commands": commands, "daemon": daemon, "checks": checks, "metrics": metrics,
     "operations": operations, "json": json_keys,

@@ -24,7 +24,8 @@ WORDS = 1500
 MUTANTS = 150
 # What a schema cannot see: names that refer to others, what stands twice, globs, addresses, the order of a range.
 UNSEEN = ("is there twice", "has this token too", "is a name of", "no such user", "no such group", "no such word", "makes nothing", "is for", "matches no operation",
-          "another rule has this name", "never applies", "must be an address", "write a port as", "no client can be")
+          "another rule has this name", "never applies", "must be an address", "write a port as", "no client can be",
+          "it is never met", "it is out of range", "Linux has no such")
 # The characters of which words of a list are made, and words that they hold.
 LISTS = {
     "mounts": ["/", "//", ".", "..", "a", ":ro", ":rw", "/**", "*", ""],

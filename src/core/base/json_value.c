@@ -179,6 +179,28 @@ struct span json_value_number(json_ref v)
 	return v && v->kind == JSON_VALUE_NUMBER ? v->text : (struct span){ NULL, 0 };
 }
 
+bool json_value_integer(json_ref v, int64_t *ret)
+{
+	struct span digits = json_value_number(v);
+	bool negative = span_starts(digits, SPAN("-"));
+	int64_t n = 0; /* negated: there is one negative number more than positive ones */
+
+	digits = span_after(digits, negative);
+	if (digits.n == 0)
+		return false;
+	for (size_t i = 0; i < digits.n; i++) {
+		int digit = digits.s[i] - '0';
+
+		if (digit < 0 || digit > 9 || n < (INT64_MIN + digit) / 10)
+			return false;
+		n = n * 10 - digit;
+	}
+	if (!negative && n == INT64_MIN)
+		return false;
+	*ret = negative ? n : -n;
+	return true;
+}
+
 bool json_value_empty(json_ref v)
 {
 	struct span digits = json_value_number(v);

@@ -355,20 +355,6 @@ static int walk_struct(
 }
 /* NOLINTEND(misc-no-recursion) */
 
-/* The value at a path of fields: "tasktemplate.containerspec"; NULL: there is none. */
-static json_ref member_at(json_ref object, const char *path)
-{
-	struct span rest = span_of(path);
-
-	while (rest.n > 0) {
-		char name[64];
-
-		text_copy(span_cut(&rest, '.'), name, sizeof(name));
-		object = body_get(object, name);
-	}
-	return object;
-}
-
 /* Applies the rules for fields that are not given, or empty; of an empty body only its own. */
 static int apply_rules_of_absence(struct facts *f)
 {
@@ -383,7 +369,7 @@ static int apply_rules_of_absence(struct facts *f)
 			continue;
 		if (rule->parent[0] != '\0' && !(f->body && f->body->count > 0))
 			continue;
-		v = body_get(member_at(f->body, rule->parent), rule->key.s);
+		v = body_get(body_get_at(f->body, span_of(rule->parent)), rule->key.s);
 		if (json_value_empty(v) && power_rule_test(f, rule, &nothing) != 0)
 			return -1;
 	}

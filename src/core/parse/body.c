@@ -281,3 +281,14 @@ json_ref body_get(json_ref object, const char *name)
 	}
 	return NULL;
 }
+
+json_ref body_get_at(json_ref object, struct span path)
+{
+	while (path.n > 0) {
+		char name[64];
+
+		text_copy(span_cut(&path, '.'), name, sizeof(name));
+		object = body_get(object, name);
+	}
+	return object;
+}

@@ -104,7 +104,9 @@ static bool powers_of(
 bool access_query_answer(const struct policy *policy, const struct subject *subject,
 	const struct route *route, const struct access_query *query, struct access_answer *ret)
 {
-	struct facts facts = { .route = route, .plain_name = true, .reading = READING_EXACT };
+	struct facts facts = {
+		.route = route, .plain_name = true, .reading = READING_EXACT, .hypothetical = true
+	};
 	struct attribute any;
 
 	if (!powers_of(route, query, &facts.powers))

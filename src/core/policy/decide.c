@@ -143,12 +143,12 @@ static struct decision decide_by_flags(const struct policy *policy, const struct
 /* --- the policy file ---------------------------------------------------------------------------*/
 
 /*
- * The first rule that matches, or NULL; monitoring rules are passed over, and *monitored is the
- * first of them. Of an unreadable request dsp knows what route and query say: that can be enough
- * for a denial, never for an allow.
+ * The first rule that matches, or NULL; monitoring rules are passed over, and ret->monitored_rule
+ * is the first of them. Of an unreadable request dsp knows what route and query say: that can be
+ * enough for a denial, never for an allow.
  */
 static const struct rule *first_rule(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, const struct rule **monitored)
+	const struct facts *facts, struct decision *ret)
 {
 	struct powerset powers = decide_powers(policy, facts);
 	struct powerset possible = powers;
@@ -161,18 +161,19 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 	for (size_t i = rules_next(rules, subject->id, operation, 0); rules && i < rules->count;
 		i = rules_next(rules, subject->id, operation, i + 1)) {
 		const struct rule *rule = &rules->items[i];
-		enum match_result result = rule_match(
-			rule, subject->id, facts, rule->deny ? &possible : &powers)
-						   .result;
+		struct rule_match match = rule_match(
+			rule, subject->id, facts, rule->deny ? &possible : &powers);
 
 		if (!exact && (!rule->deny || rule_has_lists(rule)))
 			return NULL;
-		if (result != MATCH_YES)
+		if (match.result != MATCH_YES)
 			continue;
-		if (!rule->monitor)
+		if (!rule->monitor) {
+			ret->condition = match.condition;
 			return rule;
-		if (!*monitored)
-			*monitored = rule;
+		}
+		if (!ret->monitored_rule)
+			ret->monitored_rule = rule;
 	}
 	return NULL;
 }
@@ -180,8 +181,8 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 static struct decision decide_by_file(
 	const struct policy *policy, const struct subject *subject, const struct facts *facts)
 {
-	const struct rule *monitored = NULL;
-	const struct rule *rule = first_rule(policy, subject, facts, &monitored);
+	struct decision matched = { .rule = NULL };
+	const struct rule *rule = first_rule(policy, subject, facts, &matched);
 	struct decision d;
 
 	if (rule && rule->deny)
@@ -193,7 +194,8 @@ static struct decision decide_by_file(
 	else
 		d = decide_by_flags(policy, facts);
 	d.rule = rule;
-	d.monitored_rule = monitored;
+	d.condition = matched.condition;
+	d.monitored_rule = matched.monitored_rule;
 	return d;
 }
 

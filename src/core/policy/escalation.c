@@ -76,7 +76,9 @@ struct powerset escalation_possible_powers(const struct route *route)
 bool escalation_by_route(const struct policy *policy, const struct subject *subject,
 	const struct route *route, enum power p, struct decision *ret)
 {
-	struct facts facts = { .route = route, .plain_name = true, .reading = READING_EXACT };
+	struct facts facts = {
+		.route = route, .plain_name = true, .reading = READING_EXACT, .hypothetical = true
+	};
 
 	if (!route)
 		powerset_add(&facts.powers, POWER_UNKNOWN);
@@ -241,10 +243,11 @@ static bool find_by_item(const struct policy *policy, const struct subject *subj
 	const struct route *route, enum power p, struct escalation *ret)
 {
 	const struct rules *rules = policy->file_rules;
-	struct item_request rq = {
-		.facts = { .route = route, .plain_name = true, .reading = READING_EXACT },
-		.info = { .visible = true }
-	};
+	struct item_request rq = { .facts = { .route = route,
+					   .plain_name = true,
+					   .reading = READING_EXACT,
+					   .hypothetical = true },
+		.info = { .visible = true } };
 
 	ret->list = list_of_power(p);
 	if (ret->list == LIST_COUNT || !escalation_can_ask(route, p, &rq.facts.powers))

@@ -154,14 +154,41 @@ static void add_flags_reason(const struct message *m, struct line *l)
 		line_add(l, "; profile %s denies it", profile_info(m->policy->profile)->name);
 }
 
+/* 'limits: memory is not limited (container_create); give at most 4g: docker run --memory, ...' */
+static void write_condition(const struct message *m, const struct rule *rule,
+	const struct condition_verdict *condition, struct line *l)
+{
+	char text[NAME_MOST];
+
+	text_escape(rule->name, text, sizeof(text));
+	line_add(l, "%s: ", text);
+	condition_write_state(condition, m->facts, l);
+	line_add(l, " (");
+	subject_write(m->subject, text, NAME_SHORT);
+	if (!rule->deny)
+		line_add(l, "%s, ", text);
+	add_operation(m, l, NAME_SHORT);
+	line_add(l, ")");
+	if (condition->state != CONDITION_MISSING && condition->state != CONDITION_BEYOND)
+		return;
+	line_add(l, "; ");
+	condition_write_give(rule->conditions, condition, l);
+}
+
 /* 'rule "anna runs" does not cover image registry/web/app:1 (anna, container_create)' */
 static void write_nearest(const struct message *m, struct line *l)
 {
+	const struct lack *first = &m->near->lacks[0];
 	char end_text[MESSAGE_MOST];
 	char text[NAME_MOST];
 	struct line end;
 
 	line_init(&end, end_text, sizeof(end_text));
+	if (m->near->count == 1 && first->conditions) {
+		write_condition(m, m->near->rule, &first->condition, l);
+		add_flags_reason(m, l);
+		return;
+	}
 	subject_write(m->subject, text, NAME_SHORT);
 	line_add(&end, " (%s, ", text);
 	add_operation(m, &end, NAME_SHORT);
@@ -312,9 +339,13 @@ static void write_rule_of_file(const struct message *m, struct line *l)
 		line_add(l, "allowed");
 		return;
 	}
-	text_escape(rule->name, text, NAME_MOST);
-	line_add(l, "rule \"%s\" of the policy file denies ", text);
-	add_operation(m, l, NAME_SHORT);
+	if (m->decision->condition.state != CONDITION_MET) {
+		write_condition(m, rule, &m->decision->condition, l);
+	} else {
+		text_escape(rule->name, text, NAME_MOST);
+		line_add(l, "rule \"%s\" of the policy file denies ", text);
+		add_operation(m, l, NAME_SHORT);
+	}
 	if (rule->message.n == 0)
 		return;
 	text_escape(rule->message, text, sizeof(text));

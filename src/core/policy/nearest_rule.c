@@ -70,10 +70,11 @@ static void add_items(struct search *s, struct nearest_rule *n, enum list_kind k
 		add(n, POWER_COUNT, k, NULL);
 }
 
-/* What allow rule r lacks to allow the request: powers, then items of its lists. */
+/* What allow rule r lacks to allow the request: powers, items of its lists, a condition. */
 static void compare(struct search *s, const struct rule *r, struct nearest_rule *ret)
 {
 	struct powerset missing = powerset_less(&s->powers, &r->powers);
+	struct condition_verdict condition = conditions_judge(r->conditions, s->facts, s->subject);
 	bool listed[LIST_COUNT];
 
 	*ret = (struct nearest_rule){ .rule = r };
@@ -96,6 +97,12 @@ static void compare(struct search *s, const struct rule *r, struct nearest_rule 
 		if (listed[k])
 			add_items(s, ret, (enum list_kind)k);
 	}
+	if (condition.state != CONDITION_MET)
+		add_lack(ret,
+			(struct lack){ .power = POWER_COUNT,
+				.list = LIST_COUNT,
+				.conditions = r->conditions,
+				.condition = condition });
 }
 
 /* Whether one more thing in an allow rule could change the decision. */
@@ -165,6 +172,9 @@ void lack_write(const struct lack *l, char out[LACK_MOST])
 		line_add(&line, ")");
 	} else if (l->power != POWER_COUNT) {
 		line_add(&line, "power %s", power_info(l->power)->name);
+	} else if (l->conditions) {
+		line_add(&line, "a request without %s ", condition_info(l->condition.key)->name);
+		condition_write_value(l->conditions, l->condition.key, &line);
 	} else if (!d) {
 		line_add(&line, "%s that dsp is not shown", list_name(l->list));
 	} else if (d->kind == ATTRIBUTE_OPTION || d->text.n == 0 || d->whole) {

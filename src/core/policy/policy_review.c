@@ -5,6 +5,7 @@
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/power_rules.h"
+#include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/escalation.h"
 #include "review.h"
 
@@ -204,6 +205,29 @@ static void check_list(struct review *r, const struct rule *rule, enum list_kind
 		rule->deny ? "the rule matches nothing: none of its operations has any %s"
 			   : "its %s have no effect: none of its operations has any",
 		list_name(k));
+}
+
+/* Conditions on what no operation of a rule makes. */
+static void check_conditions(struct review *r, const struct rule *rule)
+{
+	bool any = false;
+
+	for (size_t k = 0; rule->conditions && k < CONDITION_COUNT; k++) {
+		bool concerns = false;
+
+		for (size_t o = 0; o < OPERATION_COUNT; o++)
+			concerns = concerns ||
+				(bit_of(rule->operations, o) &&
+					condition_concerns((enum condition)k, o));
+		any = any || (concerns && rule->conditions->of[k].given);
+		if (!concerns && rule->conditions->of[k].given)
+			findings_warning(r->findings, rule->at,
+				"its %s has no effect: it concerns none of its operations",
+				condition_info((enum condition)k)->name);
+	}
+	if (rule->conditions && rule->deny && !any)
+		findings_warning(r->findings, rule->at,
+			"the rule matches nothing: its unless concerns none of its operations");
 }
 
 /* A deny rule with powers that none of its operations can ask for matches nothing. */
@@ -413,6 +437,7 @@ static void check_rule(struct review *r, size_t i, bool complete, uint64_t *aske
 	for (size_t k = 0; k < LIST_COUNT; k++)
 		check_list(r, rule, (enum list_kind)k);
 	check_items(r, rule);
+	check_conditions(r, rule);
 	if (!rule->deny) {
 		check_allow(r, rule);
 		check_whole(r, rule);

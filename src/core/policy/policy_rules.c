@@ -6,6 +6,7 @@
 #include "dsp/core/facts/route.h"
 #include "dsp/core/parse/address.h"
 #include "dsp/core/parse/reference.h"
+#include "dsp/core/policy/conditions.h"
 #include "mount_rules.h"
 #include "policy_keys_tab.h"
 #include "policy_parser.h"
@@ -384,6 +385,28 @@ static void parse_texts(struct policy_parser *p, json_ref v, struct rule *rule)
 		findings_error(f, mode->at, "mode must be \"enforce\" or \"monitor\"");
 }
 
+/*
+ * "require" and "unless". A start with a body (API 1.23 and earlier) replaces what the create said:
+ * a deny rule for creates is one for such starts. Other starts meet each condition.
+ */
+static void parse_conditions(struct policy_parser *p, json_ref v, struct rule *rule)
+{
+	json_ref require = json_value_member(v, "require");
+	json_ref unless = json_value_member(v, "unless");
+
+	if (require && rule->deny)
+		findings_error(p->reader.findings, policy_reader_key_at(&p->reader, require),
+			"only an allow rule can have require; a deny rule can have unless");
+	else if (unless && !rule->deny)
+		findings_error(p->reader.findings, policy_reader_key_at(&p->reader, unless),
+			"only a deny rule can have unless; an allow rule can have require");
+	else if (require || unless)
+		rule->conditions = conditions_parse(
+			&p->reader, p->rules, require ? require : unless);
+	if (rule->conditions && rule->deny && bit_of(rule->operations, OP_CONTAINER_CREATE))
+		bit_set(rule->operations, OP_CONTAINER_START);
+}
+
 static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 {
 	static const char *const keys[] = { POLICY_KEYS_RULE };
@@ -420,6 +443,7 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 			rule);
 	if (json_value_member(v, "owner"))
 		object_words_parse_owner(p, json_value_member(v, "owner"), rule);
+	parse_conditions(p, v, rule);
 	rule->flawed = f->count > found;
 }
 

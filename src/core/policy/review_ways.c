@@ -1,4 +1,5 @@
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/escalation.h"
 #include "review.h"
 
@@ -77,6 +78,70 @@ static void check_token(struct review *r, const struct rule *rule)
 			"\"anonymous\" to who",
 			name, review_operation_name(r, o));
 		return;
+	}
+}
+
+/* --- conditions --------------------------------------------------------------------------------*/
+
+/* Whether a rule that applies has a condition of this key. */
+static bool bounds(const struct rule *rule, enum condition key)
+{
+	return rule && !rule->monitor && rule->conditions && rule->conditions->of[key].given;
+}
+
+/* Whether subject may do an operation that no rule bounds by this key. */
+static bool is_unbounded(
+	const struct review *r, enum condition key, size_t operation, size_t subject)
+{
+	struct decision d;
+
+	if (!may(r, subject, &r->shapes[operation], POWER_COUNT, &d) || bounds(d.rule, key))
+		return false;
+	for (size_t i = 0; (i = rules_next(r->rules, subject, operation, i)) < r->rules->count;
+		i++) {
+		if (r->rules->items[i].deny && bounds(&r->rules->items[i], key))
+			return false;
+	}
+	return true;
+}
+
+/* Finds a subject of rule who may make or change the same by another operation. */
+static bool find_way_around(
+	struct review *r, const struct rule *rule, enum condition key, size_t operation)
+{
+	char name[SHOWN];
+
+	if (bit_of(rule->operations, operation) || !condition_concerns(key, operation))
+		return false;
+	for (size_t id = 0; id < r->rules->subject_count; id++) {
+		if (!bit_of(rule->who, id) || !is_unbounded(r, key, operation, id))
+			continue;
+		text_escape(r->rules->subjects[id], name, sizeof(name));
+		findings_warning(r->findings, rule->at,
+			"%s can avoid its %s by %s: name that operation in the rule too", name,
+			condition_info(key)->name, review_operation_name(r, operation));
+		return true;
+	}
+	return false;
+}
+
+/* A bound of a create alone is none, where an update or a service may have more. */
+static void check_conditions(struct review *r, const struct rule *rule)
+{
+	static const enum operation operations[] = { OP_CONTAINER_UPDATE, OP_CONTAINER_CREATE,
+		OP_SERVICE_CREATE, OP_SERVICE_UPDATE, OP_CONTAINER_EXEC_CREATE };
+	enum { COUNT = sizeof(operations) / sizeof(operations[0]) };
+
+	if (!rule->conditions || rule->monitor ||
+		(!bit_of(rule->operations, OP_CONTAINER_CREATE) &&
+			!bit_of(rule->operations, OP_SERVICE_CREATE)))
+		return;
+	for (size_t i = 0; i < (size_t)CONDITION_COUNT * COUNT; i++) {
+		enum condition key = (enum condition)(i / COUNT);
+
+		if (rule->conditions->of[key].given &&
+			find_way_around(r, rule, key, operations[i % COUNT]))
+			return;
 	}
 }
 
@@ -221,4 +286,5 @@ void review_ways(struct review *r, const struct rule *rule, uint64_t *asked)
 	check_images(r, rule, asked);
 	check_mounts(r, rule);
 	check_other_ways(r, rule);
+	check_conditions(r, rule);
 }

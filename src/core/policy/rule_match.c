@@ -423,10 +423,17 @@ struct rule_match rule_match(const struct rule *r, size_t subject, const struct 
 {
 	const struct asked q = { subject, facts };
 	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
+	struct rule_match match;
 
 	if (!bit_of(r->who, subject))
 		return (struct rule_match){ .result = MATCH_NOT_SUBJECT };
 	if (!bit_of(r->operations, operation))
 		return (struct rule_match){ .result = MATCH_NOT_OPERATION };
-	return r->deny ? match_deny(r, &q, powers) : match_allow(r, &q, powers);
+	match = r->deny ? match_deny(r, &q, powers) : match_allow(r, &q, powers);
+	if (match.result != MATCH_YES || !r->conditions)
+		return match;
+	match.condition = conditions_judge(r->conditions, facts, subject);
+	if ((match.condition.state == CONDITION_MET) == r->deny)
+		match.result = MATCH_NOT_CONDITIONS;
+	return match;
 }

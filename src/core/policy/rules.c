@@ -87,7 +87,7 @@ bool rule_has_lists(const struct rule *rule)
 		if (rule->lists[k].given)
 			return true;
 	}
-	return false;
+	return rule->conditions != NULL;
 }
 
 size_t rules_find_subject(const struct rules *rules, struct span name)

@@ -57,7 +57,8 @@ bool way_of_build(const struct policy *policy, const struct subject *subject,
 		*build = (struct facts){ .route = route,
 			.powers = route_powers(route),
 			.plain_name = true,
-			.reading = READING_EXACT };
+			.reading = READING_EXACT,
+			.hypothetical = true };
 		*d = decide(policy, subject, build);
 		if (d->verdict != VERDICT_ALLOW || d->monitored)
 			return true;

@@ -223,6 +223,38 @@ function version_row(    since, until) {
 	}
 }
 
+# "Labels@1.41" -> "labels", 41; "-" -> NULL, 0
+function place(text,    at, since) {
+	since = 0
+	if ((at = index(text, "@1.")) > 0) {
+		since = substr(text, at + 3)
+		text = substr(text, 1, at - 1)
+	}
+	if (text != "-" && text !~ /^[A-Za-z]+(\.[A-Za-z]+)*$/) fail("no field: " text)
+	return (text == "-" ? "NULL" : quoted(tolower(text))) ", " since
+}
+
+# "OPERATION:FIELD,OPERATION:FIELD" -> two pairs
+function others(text,    n, pair, part, i, out) {
+	n = text == "-" ? 0 : split(text, pair, ",")
+	if (n > 2) fail("more than 2 other operations")
+	for (i = 1; i <= 2; i++) {
+		if (i <= n && split(pair[i], part, ":") != 2) fail("not OPERATION:FIELD: " pair[i])
+		out = out (i > 1 ? ", " : "") (i <= n ? id("OP_", part[1]) ", " quoted(tolower(part[2])) : \
+			"OPERATION_COUNT, NULL")
+	}
+	return out
+}
+
+function require_row() {
+	unique("condition", $1)
+	if ($2 !~ /^(size|swap|cpus|count|flag|words|labels|pin)$/) fail("unknown value " $2)
+	enums = enums "\t" id("CONDITION_", $1) ",\n"
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("CONDITION_", $1), \
+		quoted($1), id("CONDITION_VALUE_", $2), place($3), place($4), place($5), others($6), quoted($7), \
+		quoted($8), quoted($9), quoted($10), quoted($11), quoted($12))
+}
+
 # NAME_RANGES(X): each struct's or operation's first row, and the one after its last.
 function print_ranges(name, ids, first, count, kind, wanted,    i, n, out) {
 	for (i = 1; i <= count; i++)
@@ -237,12 +269,14 @@ BEGIN {
 	columns["proxies"] = 4; columns["fields"] = 4; columns["power_rules"] = 6
 	columns["metrics"] = 5; columns["meanings"] = 3; columns["versions"] = 5
 	columns["policy_keys"] = 4
+	columns["require"] = 12
 	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
 	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
 	first["flags"] = "enum section {"; last["flags"] = "SECTION_NONE"
 	first["fields"] = "enum struct_id {\n\tSTRUCT_NONE,"; last["fields"] = "STRUCT_COUNT"
 	first["power_rules"] = "enum power_test {"; last["power_rules"] = "POWER_TEST_COUNT"
 	first["versions"] = "enum version_fact {"; last["versions"] = "VERSION_FACT_COUNT"
+	first["require"] = "enum condition {"; last["require"] = "CONDITION_COUNT"
 	first["metrics"] = "enum metric {"; last["metrics"] = "METRIC_COUNT"
 	if (!(table in columns)) { print "unknown table " table > "/dev/stderr"; failed = 1; exit 1 }
 }
@@ -259,6 +293,7 @@ table == "metrics" { metric_row() }
 table == "meanings" { meaning_row() }
 table == "versions" { version_row() }
 table == "policy_keys" { policy_key_row() }
+table == "require" { require_row() }
 END {
 	if (failed) exit 1
 	printf "/* Made from src/core/tables/%s.tab: change that. */\n", table

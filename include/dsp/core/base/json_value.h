@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
@@ -52,6 +53,12 @@ struct span json_value_text(json_ref v);
 
 /* A number as it is written; empty for everything else. */
 struct span json_value_number(json_ref v);
+
+/*
+ * Whether v is a number that Go decodes into an int64 (encoding/json, strconv.ParseInt): digits
+ * with or without a minus, no fraction, no exponent, within 64 bits.
+ */
+bool json_value_integer(json_ref v, int64_t *ret);
 
 /* Whether v is absent, null, false, a zero, or a string, a list or an object with nothing in it. */
 bool json_value_empty(json_ref v);

@@ -55,6 +55,11 @@ struct facts {
 	 * may replace the query, or a service returns to its earlier specification.
 	 */
 	bool incomplete;
+	/*
+	 * It stands for each request that asks for these powers and attributes, whatever its body
+	 * says besides: no client sent it, and each condition of a rule is met.
+	 */
+	bool hypothetical;
 	bool invisible_mount;  /* a mount has a source that dsp does not see; or nothing is there */
 	struct powerset maybe; /* that sources give, if they are what dsp cannot see */
 	struct rule_path *rule_paths; /* in the order of the rules; lives with the attributes */

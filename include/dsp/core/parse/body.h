@@ -32,4 +32,7 @@ MUST_USE int body_parse(
 /* The member of object whose key Go folds to name (lower case); NULL: none, or it is no object. */
 json_ref body_get(json_ref object, const char *name);
 
+/* The member at a path of such names, "tasktemplate.containerspec"; NULL: there is none. */
+json_ref body_get_at(json_ref object, struct span path);
+
 #endif

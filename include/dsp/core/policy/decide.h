@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "dsp/core/facts/facts.h"
+#include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/subject.h"
 
@@ -40,6 +41,7 @@ struct decision {
 	const struct rule *rule; /* DECIDED_BY_FILE; else NULL. Borrowed from the policy */
 	/* The first monitoring rule that would have denied; or NULL. Borrowed from the policy. */
 	const struct rule *monitored_rule;
+	struct condition_verdict condition; /* of a denial by a rule with "unless"; else met */
 	bool monitored; /* an allow that would be a denial, but the policy only monitors */
 };
 

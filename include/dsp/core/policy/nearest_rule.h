@@ -18,13 +18,15 @@ enum {
 struct lack {
 	/* That powers must have, where no list can cover it; POWER_COUNT: it is of a list. */
 	enum power power;
-	enum list_kind list; /* where power is POWER_COUNT */
+	enum list_kind list; /* where power is POWER_COUNT, and conditions NULL */
 	/*
 	 * Borrowed from the facts. Of a list; NULL: what dsp is not shown. Of docker_socket: the
 	 * mount whose source is missing, and without which no power is needed; else NULL.
 	 */
 	const struct attribute *item;
 	const struct list *by; /* the rule's list, which does not cover the item; or NULL */
+	const struct conditions *conditions; /* one of these is not met; else NULL. Of the rule */
+	struct condition_verdict condition;  /* the one */
 };
 
 struct nearest_rule {

@@ -57,11 +57,13 @@ struct rule {
 	bool speaks_of_owners; /* it has an "own" or an owner */
 	/* Where rules ask: the operations of which it decides each request of its users. */
 	uint64_t settled[(RULE_OPERATIONS + 63) / 64];
+	/* allow: all must be met; deny: the rule denies where one is not. NULL: none. */
+	const struct conditions *conditions;
 	size_t at;   /* offset in the file, in bytes */
 	bool flawed; /* it has a mistake, which was reported */
 };
 
-/* Whether a rule has a list of items, such as mounts. */
+/* Whether a rule has a list of items, such as mounts, or conditions. */
 bool rule_has_lists(const struct rule *rule);
 
 /*

@@ -3,6 +3,7 @@
 #define DSP_RULE_MATCH_H
 
 #include "dsp/core/facts/facts.h"
+#include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/rules.h"
 
 enum match_result {
@@ -11,6 +12,7 @@ enum match_result {
 	MATCH_NOT_OPERATION,
 	MATCH_NOT_POWERS, /* allow: it does not grant each power asked for; deny: none of its is */
 	MATCH_NOT_LIST,   /* allow: a list does not cover an item; deny: it touches none */
+	MATCH_NOT_CONDITIONS, /* allow: one is not met; deny: all are */
 };
 
 struct rule_match {
@@ -18,6 +20,7 @@ struct rule_match {
 	struct powerset missing;      /* MATCH_NOT_POWERS of an allow rule */
 	enum list_kind list;          /* MATCH_NOT_LIST */
 	const struct attribute *item; /* of an allow rule's list, or NULL; borrowed from facts */
+	struct condition_verdict condition; /* of the rule's conditions, where it has any */
 };
 
 /*

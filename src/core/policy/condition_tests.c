@@ -1,0 +1,383 @@
+#include "condition_tests.h"
+
+#include "dsp/core/base/json_value.h"
+#include "dsp/core/parse/body.h"
+
+/*
+ * A number that is not given is 0 to dockerd. False: it is no integer of 64 bits as Go reads one,
+ * and dockerd refuses the body.
+ */
+static bool number_of(json_ref v, int64_t *ret)
+{
+	*ret = 0;
+	return !json_value_given(v) || json_value_integer(v, ret);
+}
+
+/* A limit of which 0 means none. An update with 0 leaves it as it is. */
+static enum condition_state test_limit(const struct condition_case *c)
+{
+	int64_t n;
+
+	if (!number_of(c->value, &n))
+		return CONDITION_BEYOND;
+	if (n == 0)
+		return c->form == FORM_UPDATE ? CONDITION_MET : CONDITION_MISSING;
+	return n > 0 && n <= c->bound->most ? CONDITION_MET : CONDITION_BEYOND;
+}
+
+/* An update with 0 or less takes the limit away (moby postContainerUpdate). */
+static enum condition_state test_pids(const struct condition_case *c)
+{
+	if (c->form == FORM_UPDATE && json_value_given(c->value) && json_value_empty(c->value))
+		return CONDITION_BEYOND;
+	return test_limit(c);
+}
+
+/*
+ * MemorySwap is memory and swap together: unset it becomes twice the memory, and -1 is no limit.
+ * "none": both are the same, in an update too, whose memory alone would leave room between them.
+ */
+static enum condition_state test_swap(const struct condition_case *c)
+{
+	json_ref memory_field = body_get(c->holder, "memory");
+	int64_t memory;
+	int64_t both;
+
+	if (c->bound->most > 0)
+		return test_limit(c);
+	if (!number_of(memory_field, &memory) || !number_of(c->value, &both))
+		return CONDITION_BEYOND;
+	if (c->form == FORM_UPDATE && memory == 0 && both == 0)
+		return CONDITION_MET;
+	if (both == 0)
+		return CONDITION_MISSING;
+	return both > 0 && memory == both ? CONDITION_MET : CONDITION_BEYOND;
+}
+
+/* A quota for each period: 100 ms where none is given, but an update does not change it then. */
+static enum condition_state test_quota(
+	const struct condition_case *c, int64_t quota, int64_t period)
+{
+	enum { USUAL_PERIOD = 100000, BILLION = 1000000000 };
+
+	if (period == 0 && c->form == FORM_CREATE)
+		period = USUAL_PERIOD;
+	if (quota < 0 || quota > INT64_MAX / BILLION || period <= 0)
+		return CONDITION_BEYOND;
+	/* Rounded up: a little more than the bound is more. */
+	return (quota * BILLION - 1) / period < c->bound->most ? CONDITION_MET : CONDITION_BEYOND;
+}
+
+/*
+ * NanoCpus, or a quota. A quota that stands beside NanoCpus replaces it (moby getCPUResources).
+ * What the container has already, an update cannot know: a period alone, or a quota without its
+ * period, may mean any number of CPUs.
+ */
+static enum condition_state test_cpus(const struct condition_case *c)
+{
+	int64_t nano, quota, period;
+
+	if (c->form == FORM_SERVICE)
+		return test_limit(c);
+	if (!number_of(c->value, &nano) || !number_of(body_get(c->holder, "cpuquota"), &quota) ||
+		!number_of(body_get(c->holder, "cpuperiod"), &period))
+		return CONDITION_BEYOND;
+	if (nano != 0)
+		return quota == 0 && period == 0 ? test_limit(c) : CONDITION_BEYOND;
+	if (quota != 0)
+		return test_quota(c, quota, period);
+	if (c->form == FORM_UPDATE)
+		return period == 0 ? CONDITION_MET : CONDITION_BEYOND;
+	return CONDITION_MISSING;
+}
+
+/* Digits alone, from 1 to the highest user id (moby sys/user: strconv.Atoi, maxID). */
+static bool is_user_number(struct span text)
+{
+	int64_t n = 0;
+
+	if (text.n == 0)
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.s[i] < '0' || text.s[i] > '9' || n > INT32_MAX)
+			return false;
+		n = n * 10 + (text.s[i] - '0');
+	}
+	return n > 0 && n <= INT32_MAX;
+}
+
+static enum condition_state test_user(const struct condition_case *c)
+{
+	struct span text = json_value_text(c->value);
+	struct span name = { text.s, span_find(text, ':') };
+
+	if (text.n == 0)
+		return CONDITION_MISSING;
+	for (size_t i = 0; i < c->bound->count; i++) {
+		struct span word = c->bound->words[i].text;
+
+		if (span_equal(word, SPAN("non-root"))
+				? is_user_number(name)
+				: span_equal(word, text) || span_equal(word, name))
+			return CONDITION_MET;
+	}
+	return CONDITION_BEYOND;
+}
+
+static enum condition_state test_true(const struct condition_case *c)
+{
+	return json_value_true(c->value) ? CONDITION_MET : CONDITION_MISSING;
+}
+
+/* The last of several counts (moby parseSecurityOpt): each that speaks of it must set it. */
+static enum condition_state test_no_new_privileges(const struct condition_case *c)
+{
+	enum condition_state ret = CONDITION_MISSING;
+
+	if (c->form == FORM_SERVICE)
+		return test_true(c);
+	for (json_ref e = json_value_first(c->value); e; e = json_value_next(c->value, e)) {
+		struct span text = json_value_text(e);
+
+		if (!span_starts(text, SPAN("no-new-privileges")))
+			continue;
+		if (!text_in_list(text,
+			    "no-new-privileges,no-new-privileges=true,no-new-privileges:true"))
+			return CONDITION_BEYOND;
+		ret = CONDITION_MET;
+	}
+	return ret;
+}
+
+/*
+ * Writes a capability as dockerd does, CAP_NET_RAW or ALL (moby caps.NormalizeLegacyCapabilities),
+ * in at most cap bytes. False: it is none of ASCII, or too long.
+ */
+static bool write_capability(struct span text, char *out, size_t cap)
+{
+	char upper[32];
+	struct line l;
+
+	for (size_t i = 0; i < text.n && i < sizeof(upper); i++) {
+		char ch = text.s[i];
+
+		if (ch <= ' ' || ch > '~')
+			return false;
+		upper[i] = (char)(ch >= 'a' && ch <= 'z' ? ch - 'a' + 'A' : ch);
+	}
+	if (text.n == 0 || text.n >= sizeof(upper))
+		return false;
+	text = (struct span){ upper, text.n };
+	line_init(&l, out, cap);
+	line_add(&l, "%s%.*s",
+		span_equal(text, SPAN("ALL")) || span_starts(text, SPAN("CAP_")) ? "" : "CAP_",
+		(int)text.n, text.s);
+	return true;
+}
+
+/* Whether a list of a body has a capability, in any spelling; unsure: a spelling that is odd. */
+static bool has_capability(json_ref list, struct span name, bool unsure)
+{
+	char text[48];
+
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
+		if (!write_capability(json_value_text(e), text, sizeof(text))) {
+			if (unsure)
+				return true;
+		} else if (span_equal(span_of(text), name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A capability that is added comes back; a privileged container has them all. */
+static enum condition_state test_cap_drop(const struct condition_case *c)
+{
+	bool service = c->form == FORM_SERVICE;
+	json_ref add = body_get(c->holder, service ? "capabilityadd" : "capadd");
+	bool all = has_capability(c->value, SPAN("ALL"), false);
+
+	if (json_value_empty(c->value))
+		return CONDITION_MISSING;
+	if (has_capability(add, SPAN("ALL"), true) ||
+		json_value_true(body_get(c->holder, "privileged")) ||
+		!json_value_empty(body_get(c->holder, "capabilities")))
+		return CONDITION_BEYOND;
+	for (size_t i = 0; i < c->bound->count; i++) {
+		struct span name = c->bound->words[i].text;
+
+		if ((!all && !has_capability(c->value, name, false)) ||
+			has_capability(add, name, true))
+			return CONDITION_BEYOND;
+	}
+	return CONDITION_MET;
+}
+
+/* Whether a label has one of the values that words first and on name for it. */
+static bool has_value(const struct condition_case *c, size_t first, struct span value)
+{
+	const struct condition_word *words = c->bound->words;
+
+	for (size_t i = first; i < c->bound->count && span_equal(words[i].key, words[first].key);
+		i++) {
+		bool meets = span_equal(words[i].text, value);
+
+		if (span_equal(words[i].text, SPAN("*")))
+			meets = value.n > 0;
+		else if (span_equal(words[i].text, SPAN("$user")))
+			meets = c->user.n > 0 && span_equal(c->user, value);
+		if (meets)
+			return true;
+	}
+	return false;
+}
+
+static enum condition_state test_map(const struct condition_case *c, json_ref map)
+{
+	const struct condition_word *words = c->bound->words;
+
+	for (size_t i = 0; i < c->bound->count; i++) {
+		json_ref v = json_value_first(map);
+
+		if (i > 0 && span_equal(words[i].key, words[i - 1].key))
+			continue;
+		while (v && !span_equal(v->key, words[i].key))
+			v = json_value_next(map, v);
+		if (!v || v->kind != JSON_VALUE_STRING)
+			return CONDITION_MISSING;
+		if (!has_value(c, i, v->text))
+			return CONDITION_BEYOND;
+	}
+	return CONDITION_MET;
+}
+
+/* Those of a service are its own, and its containers'. */
+static enum condition_state test_labels(const struct condition_case *c)
+{
+	enum condition_state ret = test_map(c, c->value);
+	json_ref task = body_get(c->holder, "tasktemplate");
+
+	if (ret != CONDITION_MET || c->form != FORM_SERVICE)
+		return ret;
+	return test_map(c, body_get(body_get(task, "containerspec"), "labels"));
+}
+
+static bool is_id(struct span hex)
+{
+	enum { ID = 64 };
+
+	return hex.n == ID && text_is_hex(hex);
+}
+
+/* The name of an image that an import makes is not that of what it holds. */
+static bool is_pinned(const struct attribute *image, bool by_digest)
+{
+	struct span text = image->text;
+	struct span digest = span_after(text, span_find(text, '@'));
+	struct span name = text; /* of 64 hex digits: dockerd takes it for an id */
+
+	if (image->whole || image->all_tags || image->power == POWER_IMAGE_IMPORT)
+		return false;
+	if (span_starts(text, SPAN("sha256:")))
+		return is_id(span_after(text, strlen("sha256:")));
+	if (digest.n > 0)
+		return span_starts(digest, SPAN("@sha256:")) &&
+			is_id(span_after(digest, strlen("@sha256:")));
+	if (!span_ends(text, SPAN(":latest")))
+		return !by_digest;
+	name.n -= strlen(":latest");
+	return image->maybe_id && span_starts(name, SPAN("docker.io/library/")) &&
+		is_id(span_after(name, strlen("docker.io/library/")));
+}
+
+/* Every image of the request, those of mounts too. */
+static enum condition_state test_pinned(const struct condition_case *c)
+{
+	const struct attributes *all = &c->facts->attributes;
+	bool by_digest = span_equal(c->bound->words[0].text, SPAN("digest"));
+	enum condition_state ret = CONDITION_MISSING;
+
+	for (size_t i = 0; i < all->count; i++) {
+		if (all->items[i].kind != ATTRIBUTE_IMAGE)
+			continue;
+		if (!is_pinned(&all->items[i], by_digest))
+			return CONDITION_BEYOND;
+		ret = CONDITION_MET;
+	}
+	return ret;
+}
+
+/* A policy and how often at most; 0: any number of times. */
+static bool has_restart(const struct condition_case *c, struct span name, int64_t most)
+{
+	for (size_t i = 0; i < c->bound->count; i++) {
+		const struct condition_word *word = &c->bound->words[i];
+
+		if (span_equal(word->text, name) &&
+			(word->most == 0 || (most > 0 && most <= word->most)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * No policy is "no"; of an update it leaves the policy as it is. A service restarts its tasks
+ * always where it has none, and counts within a window, where it has one.
+ */
+static enum condition_state test_restart(const struct condition_case *c)
+{
+	bool service = c->form == FORM_SERVICE;
+	struct span name = json_value_text(body_get(c->value, service ? "condition" : "name"));
+	json_ref count = body_get(c->value, service ? "maxattempts" : "maximumretrycount");
+	int64_t most;
+
+	if (!number_of(count, &most))
+		return CONDITION_BEYOND;
+	if (name.n == 0 && c->form == FORM_UPDATE)
+		return CONDITION_MET;
+	if (service && !json_value_empty(body_get(c->value, "window")))
+		most = 0;
+	if (service)
+		name = name.n == 0 || span_equal(name, SPAN("any")) ? SPAN("always")
+			: span_equal(name, SPAN("none"))            ? SPAN("no")
+								    : name;
+	else if (name.n == 0)
+		name = SPAN("no");
+	return has_restart(c, name, most) ? CONDITION_MET : CONDITION_BEYOND;
+}
+
+static enum condition_state test_runtime(const struct condition_case *c)
+{
+	struct span name = json_value_text(c->value);
+	bool given = name.n > 0;
+
+	if (!given && c->facts->daemon && c->facts->daemon->known)
+		name = daemon_default_runtime(c->facts->daemon);
+	for (size_t i = 0; i < c->bound->count; i++) {
+		if (name.n > 0 && span_equal(c->bound->words[i].text, name))
+			return CONDITION_MET;
+	}
+	return given ? CONDITION_BEYOND : CONDITION_MISSING;
+}
+
+enum condition_state condition_test(enum condition key, const struct condition_case *c)
+{
+	static enum condition_state (*const tests[CONDITION_COUNT])(
+		const struct condition_case *) = {
+		[CONDITION_USER] = test_user,
+		[CONDITION_MEMORY] = test_limit,
+		[CONDITION_SWAP] = test_swap,
+		[CONDITION_CPUS] = test_cpus,
+		[CONDITION_PIDS] = test_pids,
+		[CONDITION_READ_ONLY] = test_true,
+		[CONDITION_NO_NEW_PRIVILEGES] = test_no_new_privileges,
+		[CONDITION_CAP_DROP] = test_cap_drop,
+		[CONDITION_LABELS] = test_labels,
+		[CONDITION_PINNED] = test_pinned,
+		[CONDITION_RESTART] = test_restart,
+		[CONDITION_RUNTIME] = test_runtime,
+	};
+
+	return tests[key](c);
+}

@@ -1,0 +1,29 @@
+/* The tests of the keys of require.tab: whether a body's field meets a condition. */
+#ifndef DSP_CONDITION_TESTS_H
+#define DSP_CONDITION_TESTS_H
+
+#include "dsp/core/policy/conditions.h"
+
+enum condition_form {
+	FORM_NONE, /* the key does not concern the request */
+	FORM_CREATE,
+	FORM_UPDATE, /* what it does not give stays as it is */
+	FORM_SERVICE,
+	FORM_OTHER,
+	FORM_REPLACED,
+};
+
+/* What a test looks at. */
+struct condition_case {
+	const struct condition_bound *bound;
+	const struct facts *facts;
+	enum condition_form form;
+	json_ref holder; /* the object that holds the field; NULL: there is none */
+	json_ref value;  /* of the field; NULL: it is not given */
+	struct span user;
+};
+
+/* The test of a key. */
+enum condition_state condition_test(enum condition key, const struct condition_case *c);
+
+#endif

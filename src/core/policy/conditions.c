@@ -1,0 +1,274 @@
+#include "dsp/core/policy/conditions.h"
+
+#include "condition_tests.h"
+#include "dsp/core/parse/body.h"
+
+#define ROW(                                                                                       \
+	ke, na, va, cr, cr_at, up, up_at, se, se_at, op1, fi1, op2, fi2, ru, co, mi, be, gi, wh)   \
+	[ke] = { .name = (na),                                                                     \
+		.value = (va),                                                                     \
+		.create = (cr),                                                                    \
+		.update = (up),                                                                    \
+		.service = (se),                                                                   \
+		.service_since = (se_at),                                                          \
+		.others = { { (op1), (fi1) }, { (op2), (fi2) } },                                  \
+		.run = (ru),                                                                       \
+		.compose = (co),                                                                   \
+		.missing = (mi),                                                                   \
+		.beyond = (be),                                                                    \
+		.give = (gi),                                                                      \
+		.what = (wh) },
+
+static const struct condition_info rows[CONDITION_COUNT] = { REQUIRE_ROWS(ROW) };
+
+const struct condition_info *condition_info(enum condition key)
+{
+	return &rows[key];
+}
+
+/* --- whether a request meets conditions --------------------------------------------------------*/
+
+/* In which form a request of an operation has a key's field, and where. */
+static enum condition_form form_of(
+	const struct condition_info *info, size_t operation, const char **field)
+{
+	switch (operation) {
+	case OP_CONTAINER_CREATE:
+		*field = info->create;
+		return FORM_CREATE;
+	case OP_CONTAINER_UPDATE:
+		*field = info->update;
+		return info->update ? FORM_UPDATE : FORM_NONE;
+	case OP_SERVICE_CREATE:
+	case OP_SERVICE_UPDATE:
+		*field = info->service;
+		return FORM_SERVICE;
+	case OP_CONTAINER_START:
+		return FORM_REPLACED;
+	default:
+		break;
+	}
+	for (size_t i = 0; i < sizeof(info->others) / sizeof(info->others[0]); i++) {
+		*field = info->others[i].field;
+		if (*field && operation == (size_t)info->others[i].operation)
+			return FORM_OTHER;
+	}
+	return FORM_NONE;
+}
+
+bool condition_concerns(enum condition key, size_t operation)
+{
+	const char *field;
+
+	return form_of(&rows[key], operation, &field) != FORM_NONE;
+}
+
+/* Whether a service's tasks are containers, of this specification. */
+static bool makes_containers(json_ref spec)
+{
+	json_ref task = body_get(spec, "tasktemplate");
+	json_ref container = body_get(task, "containerspec");
+	json_ref runtime = body_get(task, "runtime");
+
+	return container && container->kind == JSON_VALUE_OBJECT &&
+		(json_value_empty(runtime) ||
+			span_equal(json_value_text(runtime), SPAN("container")));
+}
+
+static enum condition_state judge(
+	enum condition key, const struct facts *facts, struct condition_case *c)
+{
+	const struct condition_info *info = &rows[key];
+	const char *name = NULL;
+	struct span field;
+	size_t parent;
+
+	c->form = form_of(info, facts->route->operation, &name);
+	if (c->form == FORM_NONE)
+		return CONDITION_MET;
+	/* An old form of start may bring a whole HostConfig, and has none of the other fields. */
+	if (c->form == FORM_REPLACED)
+		return powerset_has(&facts->powers, POWER_CREATE) ? CONDITION_REPLACED
+								  : CONDITION_MET;
+	if (facts->incomplete || facts->reading != READING_EXACT)
+		return CONDITION_REPLACED;
+	if (!name || (c->form == FORM_SERVICE && !makes_containers(facts->body)))
+		return CONDITION_NEVER;
+	if (c->form == FORM_SERVICE && info->service_since > 0 &&
+		!target_has_version(&facts->target, info->service_since))
+		return CONDITION_TOO_OLD;
+	field = span_of(name);
+	for (parent = field.n; parent > 0 && field.s[parent - 1] != '.';)
+		parent--;
+	name = field.s + parent;
+	c->holder = body_get_at(facts->body, (struct span){ field.s, parent > 0 ? parent - 1 : 0 });
+	c->value = body_get(c->holder, name);
+	return condition_test(key, c);
+}
+
+struct condition_verdict conditions_judge(
+	const struct conditions *c, const struct facts *facts, size_t subject)
+{
+	struct condition_verdict ret = { CONDITION_COUNT, CONDITION_MET };
+	struct span user = { NULL, 0 };
+
+	if (!c || facts->hypothetical || !facts->route)
+		return ret;
+	if (c->subjects && subject != SUBJECT_UNKNOWN_CERTIFICATE)
+		user = c->subjects[subject];
+	for (size_t k = 0; k < CONDITION_COUNT && ret.state == CONDITION_MET; k++) {
+		struct condition_case at = { &c->of[k], facts, FORM_NONE, NULL, NULL, user };
+
+		if (!c->of[k].given)
+			continue;
+		ret.state = judge((enum condition)k, facts, &at);
+		if (ret.state != CONDITION_MET)
+			ret.key = (enum condition)k;
+	}
+	return ret;
+}
+
+/* --- words -------------------------------------------------------------------------------------*/
+
+/* 4g where it is a whole number of gigabytes, and so on. */
+static void write_size(int64_t n, struct line *l)
+{
+	static const char units[] = "bkmgt";
+	size_t unit = 0;
+
+	while (n > 0 && n % 1024 == 0 && units[unit + 1] != '\0') {
+		n /= 1024;
+		unit++;
+	}
+	line_add(l, unit > 0 ? "%lld%c" : "%lld", (long long)n, units[unit]);
+}
+
+/* Billionths, without zeros at the end. */
+static void write_cpus(int64_t n, struct line *l)
+{
+	enum { BILLION = 1000000000 };
+	char text[32];
+	struct line digits;
+
+	line_init(&digits, text, sizeof(text));
+	line_add(&digits, "%lld.%09lld", (long long)(n / BILLION), (long long)(n % BILLION));
+	while (text[digits.n - 1] == '0')
+		text[--digits.n] = '\0';
+	if (text[digits.n - 1] == '.')
+		text[--digits.n] = '\0';
+	line_add(l, "%s", text);
+}
+
+static void write_words(const struct condition_bound *bound, struct line *l)
+{
+	const struct condition_word *words = bound->words;
+
+	for (size_t i = 0; i < bound->count; i++) {
+		bool same = i > 0 && span_equal(words[i].key, words[i - 1].key);
+		char text[64];
+
+		if (i > 0)
+			line_add(l, same ? " or " : ", ");
+		text_escape(words[i].key, text, sizeof(text));
+		if (words[i].key.n > 0)
+			line_add(l, "%s=", text);
+		text_escape(words[i].text, text, sizeof(text));
+		line_add(l, "%s", text);
+		if (words[i].most > 0)
+			line_add(l, ":%lld", (long long)words[i].most);
+	}
+}
+
+void condition_write_value(const struct conditions *c, enum condition key, struct line *l)
+{
+	const struct condition_bound *bound = &c->of[key];
+
+	switch (rows[key].value) {
+	case CONDITION_VALUE_SIZE:
+		write_size(bound->most, l);
+		return;
+	case CONDITION_VALUE_SWAP:
+		if (bound->most > 0)
+			write_size(bound->most, l);
+		else
+			line_add(l, "none");
+		return;
+	case CONDITION_VALUE_CPUS:
+		write_cpus(bound->most, l);
+		return;
+	case CONDITION_VALUE_COUNT:
+		line_add(l, "%lld", (long long)bound->most);
+		return;
+	case CONDITION_VALUE_FLAG:
+		line_add(l, "true");
+		return;
+	case CONDITION_VALUE_WORDS:
+	case CONDITION_VALUE_LABELS:
+	case CONDITION_VALUE_PIN:
+		break;
+	}
+	write_words(bound, l);
+}
+
+void conditions_write(const struct conditions *c, struct line *l)
+{
+	bool first = true;
+
+	for (size_t k = 0; c && k < CONDITION_COUNT; k++) {
+		if (!c->of[k].given)
+			continue;
+		line_add(l, "%s%s", first ? "" : ", ", rows[k].name);
+		first = false;
+		if (rows[k].value == CONDITION_VALUE_FLAG)
+			continue;
+		line_add(l, " ");
+		condition_write_value(c, (enum condition)k, l);
+	}
+}
+
+void condition_write_state(
+	const struct condition_verdict *v, const struct facts *facts, struct line *l)
+{
+	const struct condition_info *info = &rows[v->key];
+	bool start = facts->route && facts->route->operation == OP_CONTAINER_START;
+
+	switch (v->state) {
+	case CONDITION_MET:
+		return;
+	case CONDITION_MISSING:
+		line_add(l, "%s", info->missing);
+		return;
+	case CONDITION_BEYOND:
+		line_add(l, "%s", info->beyond);
+		return;
+	case CONDITION_NEVER:
+		line_add(l, "%s is required, which a service cannot have", info->name);
+		return;
+	case CONDITION_TOO_OLD:
+		line_add(l,
+			"dockerd may drop %s from a request without /v1.%u or later in its path",
+			info->name, info->service_since);
+		return;
+	case CONDITION_REPLACED:
+		break;
+	}
+	line_add(l, "%s is required, and %s", info->name,
+		start ? "a start with a body can undo it"
+		      : "dsp is not shown all that the request asks for");
+}
+
+void condition_write_give(
+	const struct conditions *c, const struct condition_verdict *v, struct line *l)
+{
+	const struct condition_info *info = &rows[v->key];
+	const char *percent = strchr(info->give, '%');
+
+	if (v->state != CONDITION_MISSING && v->state != CONDITION_BEYOND)
+		return;
+	line_add_cut(l,
+		(struct span){ info->give,
+			percent ? (size_t)(percent - info->give) : strlen(info->give) });
+	if (percent)
+		condition_write_value(c, v->key, l);
+	line_add(l, ": docker run %s, compose %s", info->run, info->compose);
+}

@@ -1,0 +1,314 @@
+#include <stdlib.h>
+
+#include "dsp/core/facts/power_rules.h"
+#include "dsp/core/policy/conditions.h"
+
+enum {
+	BILLION = 1000000000,
+	LEAST_MEMORY = 4 * 1024 * 1024, /* dockerd takes no less; newer ones want 6 MiB */
+	LEAST_CPUS = BILLION / 100,     /* of a period of 100 ms the kernel wants 1 ms */
+	MOST_CPUS = 100000,
+};
+
+static const int64_t MOST_NUMBER = INT64_MAX / 16;
+
+struct parser {
+	struct policy_reader *reader;
+	struct mem_list *memory;
+	enum condition key;
+	struct condition_bound *bound;
+	struct condition_word *words; /* of bound: room for all of the value */
+};
+
+/* Reports what is wrong with a value, with the key's name. */
+static void reject(struct parser *p, json_ref v, const char *what)
+{
+	findings_error(p->reader->findings, v->at, "%s: %s", condition_info(p->key)->name, what);
+}
+
+/* --- numbers -----------------------------------------------------------------------------------*/
+
+/* Cuts digits off text; the number is negative where there is none, or it is above most. */
+static int64_t cut_number(struct span *text, int64_t most)
+{
+	int64_t n = text->n > 0 ? 0 : -1;
+	size_t digits = 0;
+
+	for (; digits < text->n && text->s[digits] >= '0' && text->s[digits] <= '9'; digits++) {
+		if (n >= 0)
+			n = n * 10 + (text->s[digits] - '0');
+		if (n > most)
+			n = -1;
+	}
+	*text = span_after(*text, digits);
+	return digits > 0 ? n : -1;
+}
+
+/* A number as it is written, or a string. */
+static struct span text_of(json_ref v)
+{
+	return v->kind == JSON_VALUE_STRING ? v->text : json_value_number(v);
+}
+
+/* "512m", "2g", 1073741824: powers of 1024, as docker run writes them. */
+static void parse_size(struct parser *p, json_ref v)
+{
+	static const char units[] = "bkmgt";
+	struct span text = text_of(v);
+	bool digits = text.n > 0 && text.s[0] >= '0' && text.s[0] <= '9';
+	int64_t n = cut_number(&text, MOST_NUMBER);
+	char letter = text.n > 0 ? (char)(text.s[0] | 0x20) : units[0];
+	const char *unit = letter != '\0' ? strchr(units, letter) : NULL;
+
+	if (!digits || text.n > 1 || !unit) {
+		reject(p, v, "write a size as \"512m\" or \"2g\"");
+		return;
+	}
+	for (; unit > units && n >= 0; unit--)
+		n = n > MOST_NUMBER / 1024 ? -1 : n * 1024;
+	p->bound->most = n;
+	if (n < 0)
+		reject(p, v, "it is out of range");
+	else if (n < LEAST_MEMORY)
+		reject(p, v, "it is never met: dockerd allows no limit below 4m");
+}
+
+/* 2, 1.5: in billionths. */
+static void parse_cpus(struct parser *p, json_ref v)
+{
+	struct span text = text_of(v);
+	bool digits = text.n > 0 && text.s[0] >= '0' && text.s[0] <= '9';
+	int64_t n = cut_number(&text, MOST_CPUS);
+	struct span fraction = span_after(text, span_starts(text, SPAN(".")));
+	bool point = fraction.n < text.n;
+	struct span rest = fraction;
+	int64_t part = point ? cut_number(&rest, BILLION - 1) : 0;
+	size_t places = fraction.n - rest.n;
+
+	if (!digits || rest.n > 0 || (point && places == 0)) {
+		reject(p, v, "write a number of CPUs as 2 or 1.5");
+		return;
+	}
+	if (n < 0 || places > 9) {
+		reject(p, v, "it is out of range");
+		return;
+	}
+	for (; point && places < 9; places++)
+		part *= 10;
+	p->bound->most = n * BILLION + part;
+	if (p->bound->most < LEAST_CPUS)
+		reject(p, v, "it is never met: there is no limit below 0.01 CPUs");
+}
+
+static void parse_count(struct parser *p, json_ref v)
+{
+	struct span text = text_of(v);
+	bool digits = text.n > 0 && text.s[0] >= '0' && text.s[0] <= '9';
+
+	p->bound->most = cut_number(&text, INT32_MAX);
+	if (!digits || text.n > 0)
+		reject(p, v, "write a number such as 512");
+	else if (p->bound->most < 0)
+		reject(p, v, "it is out of range");
+	else if (p->bound->most == 0)
+		reject(p, v, "it is never met: a limit of 0 is none");
+}
+
+/* --- words -------------------------------------------------------------------------------------*/
+
+/* Adds a word, which is copied. key: of labels. */
+static struct condition_word *add_word(struct parser *p, struct span key, struct span text)
+{
+	struct condition_word *word = &p->words[p->bound->count++];
+
+	*word = (struct condition_word){ .key = key, .text = text };
+	return word;
+}
+
+/* What is wrong with a word of a key; NULL: nothing. May change the word. */
+typedef const char *parse_word(struct parser *p, struct condition_word *word);
+
+static const char *parse_user(struct parser *p, struct condition_word *word)
+{
+	(void)p;
+	return span_starts(word->text, SPAN("non-")) && !span_equal(word->text, SPAN("non-root"))
+		? "write \"non-root\", or users"
+		: NULL;
+}
+
+static const char *parse_capability(struct parser *p, struct condition_word *word)
+{
+	struct span name = word->text;
+	size_t prefix = span_starts(name, SPAN("CAP_")) ? 0 : strlen("CAP_");
+	char *text = mem_list_alloc(p->memory, prefix + name.n + 1);
+
+	if (!text) {
+		p->reader->findings->lost = true;
+		return NULL;
+	}
+	if (span_equal(name, SPAN("ALL")))
+		return NULL;
+	memcpy(text, "CAP_", prefix);
+	memcpy(text + prefix, name.s, name.n);
+	word->text = (struct span){ text, prefix + name.n };
+	if (span_find(word->text, '*') < word->text.n || !power_rules_has_capability(word->text))
+		return "Linux has no such capability: write one as NET_RAW, or ALL";
+	return NULL;
+}
+
+static const char *parse_restart(struct parser *p, struct condition_word *word)
+{
+	static const char how[] = "write no, always, unless-stopped, on-failure or on-failure:5";
+	struct span count = span_after(word->text, span_find(word->text, ':'));
+	struct span digits = count;
+
+	(void)p;
+	word->text.n -= count.n;
+	if (count.n == 0)
+		return text_in_list(word->text, "no,always,unless-stopped,on-failure") ? NULL : how;
+	digits = span_after(digits, 1);
+	word->most = cut_number(&digits, BILLION - 1);
+	return span_equal(word->text, SPAN("on-failure")) && digits.n == 0 && word->most > 0 ? NULL
+											     : how;
+}
+
+static const char *parse_plain(struct parser *p, struct condition_word *word)
+{
+	(void)p;
+	(void)word;
+	return NULL;
+}
+
+static const char *parse_pin(struct parser *p, struct condition_word *word)
+{
+	(void)p;
+	return text_in_list(word->text, "tag,digest") ? NULL : "write \"tag\" or \"digest\"";
+}
+
+static const char *parse_label(struct parser *p, struct condition_word *word)
+{
+	(void)p;
+	return span_starts(word->text, SPAN("$")) && !span_equal(word->text, SPAN("$user"))
+		? "the only variable is \"$user\""
+		: NULL;
+}
+
+/* A word, or a list of words that is not empty. */
+static void add_words(struct parser *p, struct span key, json_ref v, parse_word *parse)
+{
+	json_ref e = v->kind == JSON_VALUE_STRING ? v : json_value_first(v);
+
+	if (v->kind != JSON_VALUE_STRING && v->kind != JSON_VALUE_LIST) {
+		reject(p, v, "write a word, or a list of words");
+		return;
+	}
+	if (!e)
+		reject(p, v, "the list is empty, and never met");
+	for (; e; e = v->kind == JSON_VALUE_LIST ? json_value_next(v, e) : NULL) {
+		const char *wrong;
+
+		if (!policy_reader_expect(p->reader, e, JSON_VALUE_STRING, "a string"))
+			continue;
+		wrong = parse(p, add_word(p, key, e->text));
+		if (e->text.n == 0)
+			wrong = "it cannot be empty";
+		if (wrong)
+			reject(p, e, wrong);
+	}
+}
+
+static void parse_labels(struct parser *p, json_ref v)
+{
+	if (v->kind != JSON_VALUE_OBJECT || v->count == 0) {
+		reject(p, v,
+			"write labels as { \"team\": [\"red\", \"blue\"], \"owner\": \"$user\" }");
+		return;
+	}
+	policy_reader_check_keys(p->reader, v, NULL);
+	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
+		if (m->key.n == 0)
+			reject(p, m, "a label cannot be empty");
+		else
+			add_words(p, m->key, m, parse_label);
+	}
+}
+
+static void parse_words(struct parser *p, json_ref v)
+{
+	static parse_word *const parsers[CONDITION_COUNT] = {
+		[CONDITION_USER] = parse_user,
+		[CONDITION_CAP_DROP] = parse_capability,
+		[CONDITION_RESTART] = parse_restart,
+		[CONDITION_RUNTIME] = parse_plain,
+		[CONDITION_PINNED] = parse_pin,
+	};
+
+	if (condition_info(p->key)->value == CONDITION_VALUE_PIN && v->kind == JSON_VALUE_LIST)
+		reject(p, v, "write \"tag\" or \"digest\"");
+	else
+		add_words(p, (struct span){ NULL, 0 }, v, parsers[p->key]);
+}
+
+/* --- the whole ---------------------------------------------------------------------------------*/
+
+static void parse_swap(struct parser *p, json_ref v)
+{
+	if (!span_equal(json_value_text(v), SPAN("none")))
+		parse_size(p, v);
+}
+
+static void parse_flag(struct parser *p, json_ref v)
+{
+	if (!json_value_true(v))
+		reject(p, v, "it can only be true: leave it out otherwise");
+}
+
+static void parse_value(struct parser *p, json_ref v)
+{
+	static void (*const parsers[])(struct parser *, json_ref) = {
+		[CONDITION_VALUE_SIZE] = parse_size,
+		[CONDITION_VALUE_SWAP] = parse_swap,
+		[CONDITION_VALUE_CPUS] = parse_cpus,
+		[CONDITION_VALUE_COUNT] = parse_count,
+		[CONDITION_VALUE_FLAG] = parse_flag,
+		[CONDITION_VALUE_WORDS] = parse_words,
+		[CONDITION_VALUE_LABELS] = parse_labels,
+		[CONDITION_VALUE_PIN] = parse_words,
+	};
+
+	p->bound->given = true;
+	p->bound->words = p->words = mem_list_alloc(p->memory, v->size * sizeof(*p->words));
+	if (!p->words)
+		p->reader->findings->lost = true;
+	else
+		parsers[condition_info(p->key)->value](p, v);
+}
+
+const struct conditions *conditions_parse(
+	struct policy_reader *reader, struct rules *rules, json_ref object)
+{
+	const char *names[CONDITION_COUNT + 1] = { NULL };
+	struct conditions *ret;
+
+	if (!policy_reader_expect(reader, object, JSON_VALUE_OBJECT, "an object: conditions"))
+		return NULL;
+	for (size_t k = 0; k < CONDITION_COUNT; k++)
+		names[k] = condition_info((enum condition)k)->name;
+	policy_reader_check_keys(reader, object, names);
+	if (object->count == 0)
+		findings_error(reader->findings, object->at, "it is empty: name a condition");
+	ret = mem_list_alloc(&rules->memory, sizeof(*ret));
+	if (!ret) {
+		reader->findings->lost = true;
+		return NULL;
+	}
+	ret->subjects = rules->subjects;
+	for (size_t k = 0; k < CONDITION_COUNT; k++) {
+		struct parser p = { reader, &rules->memory, (enum condition)k, &ret->of[k], NULL };
+		json_ref v = json_value_member(object, names[k]);
+
+		if (v)
+			parse_value(&p, v);
+	}
+	return ret;
+}
