@@ -8,6 +8,7 @@
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/clock.h"
 #include "dsp/system/log.h"
+#include "object_lookup.h"
 #include "ownership.h"
 #include "service.h"
 
@@ -19,10 +20,13 @@ struct exchange {
 	struct request request;
 	struct subject subject;
 	struct facts facts;
-	struct mount_lookup *lookup; /* of its mount sources; NULL: it has none */
-	/* While it waits for what dsp-resolve says of dockerd. */
+	struct mount_lookup *lookup;   /* of its mount sources; NULL: it has none */
+	bool in_pool;                  /* the pool has that look-up in hand */
+	unsigned kinds;                /* that dockerd is asked about; a bit for each */
+	struct object_lookup *objects; /* of what it names; NULL: it needs none */
+	/* While it waits for what dsp-resolve says, first of dockerd, then of these. */
 	LIST_ENTRY(exchange) waiting_link;
-	bool waiting;
+	enum { WAITS_NOT, WAITS_FOR_DOCKERD, WAITS_FOR_OBJECTS } waits;
 	uint64_t deadline;
 	struct daemon_facts daemon; /* a copy: it may change while the mounts are looked up */
 };
@@ -47,6 +51,7 @@ static void exchange_end(struct exchange *x)
 {
 	if (!x)
 		return;
+	object_lookup_free(x->objects);
 	facts_free(&x->facts);
 	mount_lookup_release(x->lookup);
 	snapshot_release(x->snapshot);
@@ -104,24 +109,26 @@ static enum resolve_kind kind_of(const struct facts *f)
 		[RESOLVE_IMAGE] = OP_IMAGE_INSPECT,
 		[RESOLVE_INFO] = OP_SYSTEM_INFO,
 		[RESOLVE_VERSION] = OP_SYSTEM_VERSION,
+		[RESOLVE_IDS] = OP_CONTAINER_LIST,
 	};
 	enum resolve_kind kind = RESOLVE_CONTAINER;
 
-	if (!f->route || f->reading != READING_EXACT ||
-		!span_equal(f->target.query, SPAN(RESOLVE_QUERY)))
+	if (!f->route || f->reading != READING_EXACT)
 		return RESOLVE_KINDS;
-	while (kind < RESOLVE_KINDS && f->route->operation != operations[kind])
+	while (kind < RESOLVE_KINDS &&
+		(f->route->operation != operations[kind] ||
+			!span_equal(f->target.query, resolve_query(kind))))
 		kind++;
 	return kind;
 }
 
 /*
  * Whether dsp-resolve sent the request for this dspd: it carries this process's token, and is one
- * of the seven reads. Such a request is allowed without a rule, waits for nothing, and is not in
+ * of its reads. Such a request is allowed without a rule, waits for nothing, and is not in
  * the audit log. With the token and anything else it is a request like any other, of an unknown
  * token. -1 and e: no memory.
  */
-static int is_own(struct service *service, const struct exchange *x, struct err *e)
+static int is_own(const struct service *service, const struct exchange *x, struct err *e)
 {
 	const struct request *rq = &x->request;
 	enum resolve_kind kind = RESOLVE_KINDS;
@@ -135,23 +142,25 @@ static int is_own(struct service *service, const struct exchange *x, struct err 
 	rc = facts_parse(rq, &f, e);
 	if (rc == 0)
 		kind = kind_of(&f);
+	if (kind < RESOLVE_KINDS)
+		object_asks_seen(service->objects, kind, f.name, x->call->peer);
 	facts_free(&f);
 	if (rc != 0 || kind == RESOLVE_KINDS)
 		return rc;
 	dockerd_facts_seen(service->dockerds, x->call->peer, kind);
-	service->own_requests += sinks_want_outcomes(&service->sinks);
 	return 1;
 }
 
-bool authorize_own_outcome(struct service *service, const struct request_outcome *outcome)
+bool authorize_own_outcome(const struct service *service, const struct request_outcome *outcome,
+	struct authz_more *more)
 {
-	static const struct span mark = SPAN_INIT("?" RESOLVE_QUERY);
+	struct span token;
+	bool has;
 
-	if (service->own_requests == 0 || !span_equal(outcome->method, SPAN("GET")) ||
-		!span_ends(outcome->target, mark))
-		return false;
-	service->own_requests--;
-	return true;
+	return service->resolver && more->wanted && span_equal(outcome->method, SPAN("GET")) &&
+		span_ends(outcome->target, SPAN(RESOLVE_QUERY)) &&
+		authz_more_token(more, &has, &token) && has &&
+		resolver_has_token(service->resolver, token);
 }
 
 /* --- mount sources -----------------------------------------------------------------------------*/
@@ -168,10 +177,12 @@ static void mark_source_unreadable(struct facts *facts, struct span source)
 	facts->advice = "try again, or mount another file system";
 }
 
-/* 1: the answer comes later. 0: the facts are complete, or say why not. -1 and e: no memory. */
+/* 0: x->in_pool, or the facts are complete, or say why not. -1 and e: no memory. */
 static int look_up_mounts(const struct service *service, struct exchange *x, struct err *e)
 {
 	const struct policy *policy = &x->snapshot->config->policy;
+	unsigned compared = rules_compared_kinds(policy->file_rules) |
+		object_lookup_compares(&x->facts, x->kinds);
 	bool invisible = policy->mounts_invisible;
 	struct span blocked_by;
 
@@ -182,15 +193,63 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 	if (invisible || !service->pool)
 		return 0;
 	if (mount_lookup_collect(&x->facts, rules_paths(policy->file_rules),
-		    policy_own_paths(policy), rules_compared_kinds(policy->file_rules),
-		    x->call->peer, &x->lookup, e) != 0)
+		    policy_own_paths(policy), compared, x->call->peer, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;
-	if (lookup_pool_submit(service->pool, x->lookup, x, &blocked_by) == 0)
-		return 1;
-	mark_source_unreadable(
-		&x->facts, blocked_by.n > 0 ? blocked_by : mount_lookup_first(x->lookup));
+	x->in_pool = lookup_pool_submit(service->pool, x->lookup, x, &blocked_by) == 0;
+	if (!x->in_pool)
+		mark_source_unreadable(
+			&x->facts, blocked_by.n > 0 ? blocked_by : mount_lookup_first(x->lookup));
+	return 0;
+}
+
+/* --- what the request names --------------------------------------------------------------------*/
+
+static void wait_for(struct service *service, struct exchange *x, int what, uint64_t deadline)
+{
+	x->waits = what;
+	x->deadline = deadline;
+	LIST_INSERT_HEAD(&service->waiting, x, waiting_link);
+}
+
+static void wait_no_more(struct exchange *x)
+{
+	if (x->waits != WAITS_NOT)
+		LIST_REMOVE(x, waiting_link);
+	x->waits = WAITS_NOT;
+}
+
+/*
+ * The kinds of what dockerd is asked about, a bit for each. Who makes a volume owns it only where
+ * there was none.
+ */
+static unsigned objects_needed(const struct exchange *x)
+{
+	const struct rules *rules = x->snapshot->config->policy.file_rules;
+	const struct route *route = x->facts.route;
+	size_t operation = route ? (size_t)route->operation : (size_t)OPERATION_COUNT;
+	unsigned kinds = rules_ask_about(rules, x->subject.id, operation);
+
+	if (operation == OP_VOLUME_CREATE && rules_speak_of_owners(rules))
+		kinds |= 1u << ATTRIBUTE_VOLUME;
+	return kinds;
+}
+
+/* As look_up_mounts: x waits for the objects, or need not. Names of volumes: the swarm's too. */
+static int look_up_objects(struct service *service, struct exchange *x, struct err *e)
+{
+	const struct policy *policy = &x->snapshot->config->policy;
+	const struct object_source source = { service->objects, policy->resolver, x->call->peer,
+		service->owners };
+
+	if (x->kinds == 0)
+		return 0;
+	object_lookup_predefined(&x->facts);
+	if (object_lookup_begin(&source, &x->facts, x->kinds, &x->objects, e) != 0)
+		return -1;
+	if (x->objects && !object_lookup_step(x->objects))
+		wait_for(service, x, WAITS_FOR_OBJECTS, object_lookup_deadline(x->objects));
 	return 0;
 }
 
@@ -218,7 +277,8 @@ static void conclude(struct service *service, struct exchange *x)
 	struct decision d;
 	struct err e;
 
-	if (facts_add_mount_powers(&x->facts, policy_own_paths(&c->policy), &e) != 0) {
+	if ((x->kinds != 0 && facts_describe_made(&x->facts, &e) != 0) ||
+		facts_add_mount_powers(&x->facts, policy_own_paths(&c->policy), &e) != 0) {
 		fail(service, x->call, REFUSED_FAILURE, &e);
 		return;
 	}
@@ -270,25 +330,40 @@ static bool know_dockerd(struct service *service, struct exchange *x)
 	return true;
 }
 
+/* ANSWER_NOW: x has ended. What made the facts unreadable is not waited with. */
+static enum answer conclude_if_known(struct service *service, struct exchange *x)
+{
+	bool exact = x->facts.reading == READING_EXACT;
+
+	if (exact && (x->in_pool || x->waits != WAITS_NOT)) {
+		x->call->state = x;
+		return ANSWER_LATER;
+	}
+	if (x->in_pool)
+		lookup_pool_cancel(service->pool, x);
+	if (exact && x->objects)
+		object_lookup_attach(x->objects, &x->facts);
+	wait_no_more(x);
+	conclude(service, x);
+	exchange_end(x);
+	return ANSWER_NOW;
+}
+
 /* All that comes when dockerd is known. ANSWER_NOW: x has ended. */
 static enum answer go_on(struct service *service, struct exchange *x)
 {
-	struct call *call = x->call;
 	struct err e;
-	int later = -1;
 
-	if (facts_parse(&x->request, &x->facts, &e) == 0) {
-		probe_record(&service->probes, &x->facts);
-		later = look_up_mounts(service, x, &e);
-	}
-	if (later > 0) {
-		call->state = x;
-		return ANSWER_LATER;
-	}
-	if (later == 0)
-		conclude(service, x);
-	else
-		fail(service, call, REFUSED_FAILURE, &e);
+	if (facts_parse(&x->request, &x->facts, &e) != 0)
+		goto fail;
+	probe_record(&service->probes, &x->facts);
+	x->kinds = objects_needed(x);
+	if (look_up_objects(service, x, &e) != 0 || look_up_mounts(service, x, &e) != 0)
+		goto fail;
+	return conclude_if_known(service, x);
+fail:
+	fail(service, x->call, REFUSED_FAILURE, &e);
+	wait_no_more(x);
 	exchange_end(x);
 	return ANSWER_NOW;
 }
@@ -326,8 +401,7 @@ enum answer authorize(void *ctx, struct call *call)
 	x->deadline = clock_now() + RESOLVER_MS;
 	if (know_dockerd(service, x))
 		return go_on(service, x);
-	x->waiting = true;
-	LIST_INSERT_HEAD(&service->waiting, x, waiting_link);
+	wait_for(service, x, WAITS_FOR_DOCKERD, x->deadline);
 	call->state = x;
 	return ANSWER_LATER;
 fail:
@@ -336,45 +410,70 @@ fail:
 	return ANSWER_NOW;
 }
 
+/* Hands what dsp-resolve answered to those that asked. */
+static void receive(struct service *service)
+{
+	struct resolver_result r;
+
+	while (service->resolver && resolver_next(service->resolver, &r)) {
+		if (r.tag == service->dockerds)
+			dockerd_facts_take(service->dockerds, &r);
+		else
+			object_asks_take(service->objects, &r);
+	}
+}
+
 /* A request that waits for dsp-resolve no longer; NULL: there is none. */
 static struct exchange *next_known(struct service *service)
 {
 	struct exchange *x;
 
-	(void)dockerd_facts_receive(service->dockerds);
+	receive(service);
 	LIST_FOREACH (x, &service->waiting, waiting_link) {
-		if (!know_dockerd(service, x))
-			continue;
-		LIST_REMOVE(x, waiting_link);
-		x->waiting = false;
-		return x;
+		if (x->waits == WAITS_FOR_DOCKERD ? know_dockerd(service, x)
+						  : object_lookup_step(x->objects))
+			break;
 	}
-	return NULL;
+	return x;
+}
+
+/* The next look-up of mounts that has ended; NULL: none. */
+static struct exchange *next_looked_up(struct service *service)
+{
+	struct lookup_result result;
+	struct exchange *x;
+
+	if (!lookup_pool_next(service->pool, &result))
+		return NULL;
+	x = result.tag;
+	x->in_pool = false;
+	if (!result.in_time)
+		mark_source_unreadable(&x->facts, result.source);
+	else
+		mount_lookup_attach(x->lookup, &x->facts);
+	return x;
 }
 
 struct call *authorize_next_answer(void *ctx)
 {
 	struct service *service = ctx;
-	struct lookup_result result;
 	struct exchange *x;
 	struct call *call;
 
 	while ((x = next_known(service)) != NULL) {
+		bool parsed = x->waits == WAITS_FOR_OBJECTS;
+
 		call = x->call;
-		if (go_on(service, x) == ANSWER_NOW)
+		wait_no_more(x);
+		if ((parsed ? conclude_if_known(service, x) : go_on(service, x)) == ANSWER_NOW)
 			return call;
 	}
-	if (!lookup_pool_next(service->pool, &result))
-		return NULL;
-	x = result.tag;
-	call = x->call;
-	if (!result.in_time)
-		mark_source_unreadable(&x->facts, result.source);
-	else
-		mount_lookup_attach(x->lookup, &x->facts);
-	conclude(service, x);
-	exchange_end(x);
-	return call;
+	while ((x = next_looked_up(service)) != NULL) {
+		call = x->call;
+		if (conclude_if_known(service, x) == ANSWER_NOW)
+			return call;
+	}
+	return NULL;
 }
 
 int authorize_answer_timeout(void *ctx)
@@ -400,9 +499,8 @@ void authorize_drop(void *ctx, struct call *call)
 	const struct service *service = ctx;
 	struct exchange *x = call->state;
 
-	if (x->waiting)
-		LIST_REMOVE(x, waiting_link);
-	else
+	wait_no_more(x);
+	if (x->in_pool)
 		lookup_pool_cancel(service->pool, x);
 	exchange_end(x);
 }

@@ -185,24 +185,19 @@ static void conclude(struct dockerd_facts *d)
 	set_state(d, by, DOCKERD_KNOWN, "");
 }
 
-void dockerd_facts_receive(struct dockerd_facts *d)
+void dockerd_facts_take(struct dockerd_facts *d, const struct resolver_result *r)
 {
-	struct resolver_result r;
-
-	while (d && resolver_next(d->resolver, &r)) {
-		if (r.answer.result != RESOLVE_FOUND)
-			text_copy(span_of(r.answer.result == RESOLVE_FAILED
-						  ? r.answer.trouble
-						  : "dockerd has no such endpoint"),
-				d->trouble, sizeof(d->trouble));
-		else if (!take_answer(r.kind, &r.answer, &d->coming))
-			text_copy(SPAN("dockerd's answer has too long a text"), d->trouble,
-				sizeof(d->trouble));
-		d->waiting -= d->waiting > 0;
-		if (d->waiting > 0)
-			continue;
+	if (r->answer.result != RESOLVE_FOUND)
+		text_copy(span_of(r->answer.result == RESOLVE_FAILED
+					  ? r->answer.trouble
+					  : "dockerd has no such endpoint"),
+			d->trouble, sizeof(d->trouble));
+	else if (!take_answer(r->kind, &r->answer, &d->coming))
+		text_copy(SPAN("dockerd's answer has too long a text"), d->trouble,
+			sizeof(d->trouble));
+	d->waiting -= d->waiting > 0;
+	if (d->waiting == 0)
 		conclude(d);
-	}
 }
 
 void dockerd_facts_forget(struct dockerd_facts *d, pid_t dockerd)

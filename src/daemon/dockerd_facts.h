@@ -41,7 +41,7 @@ void dockerd_facts_free(struct dockerd_facts *d);
 
 /*
  * What is known of a dockerd: *ret, or NULL where dsp guesses. False: dsp-resolve is being asked;
- * call it again after dockerd_facts_receive. path: of dsp-resolve's socket; empty: off. d may be
+ * call it again after dockerd_facts_take. path: of dsp-resolve's socket; empty: off. d may be
  * NULL here and below: dsp guesses.
  */
 bool dockerd_facts_get(
@@ -50,8 +50,8 @@ bool dockerd_facts_get(
 /* dockerd asked about a request of dsp-resolve. */
 void dockerd_facts_seen(struct dockerd_facts *d, pid_t dockerd, enum resolve_kind kind);
 
-/* Takes what dsp-resolve answered. */
-void dockerd_facts_receive(struct dockerd_facts *d);
+/* Takes what dsp-resolve answered, where the answer's tag is d. */
+void dockerd_facts_take(struct dockerd_facts *d, const struct resolver_result *r);
 
 /* A dockerd activates the plugin, as after its start: what it said before counts no more. */
 void dockerd_facts_forget(struct dockerd_facts *d, pid_t dockerd);

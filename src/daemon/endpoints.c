@@ -22,7 +22,6 @@ static enum answer activate(void *ctx, struct call *call)
 {
 	struct service *service = ctx;
 
-	service->own_requests = 0;
 	dockerd_facts_forget(service->dockerds, call->peer);
 	sinks_dockerd_restarted(&service->sinks);
 	reply_static(&call->reply, 200, SPAN("{\"Implements\":[\"authz\"]}"));
@@ -50,8 +49,12 @@ static void parse_response(void *ctx, struct call *call, const char *bytes, size
 
 	if (!r && (owners || sinks_want_outcomes(&service->sinks))) {
 		call->state = r = begin_response(call);
-		if (r)
-			authz_response_begin(&r->parsed, owners ? &r->more : NULL);
+		if (r) {
+			/* Those of dsp-resolve are known by their token. */
+			r->more.makers = owners;
+			r->more.target_end = service->resolver ? SPAN(RESOLVE_QUERY) : SPAN("");
+			authz_response_begin(&r->parsed, &r->more);
+		}
 	}
 	if (r)
 		authz_response_parse(&r->parsed, (struct span){ bytes, n });
@@ -80,7 +83,7 @@ static enum answer record_response(void *ctx, struct call *call)
 	struct response *r = call->state;
 	struct request_outcome outcome;
 	bool read = r && authz_response_end(&r->parsed, &outcome);
-	bool own = read && authorize_own_outcome(service, &outcome);
+	bool own = read && authorize_own_outcome(service, &outcome, &r->more);
 	bool waits = read && !own && ownership_record(service, &outcome, r);
 
 	if (r && !own)
@@ -97,6 +100,7 @@ static enum answer record_response(void *ctx, struct call *call)
 static struct state_view view_of(const struct service *service)
 {
 	return (struct state_view){ .snapshot = service->snapshot,
+		.objects = service->objects ? object_asks_counts(service->objects) : NULL,
 		.sinks = &service->sinks,
 		.probes = &service->probes,
 		.dockerds = service->dockerds,

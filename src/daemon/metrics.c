@@ -6,6 +6,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/system/clock.h"
+#include "object_lookup.h"
 
 /* A decision takes microseconds, one that looks up mount sources up to POOL_DEADLINE_MS. */
 static const uint32_t bounds[METRICS_BUCKETS - 1] = { 10, 25, 50, 100, 250, 500, 1000, 2500, 5000,
@@ -120,6 +121,14 @@ static void count_refusal(struct metrics *m, const struct decision_event *e)
 	m->doubts[doubts[e->refusal->by]]++;
 }
 
+/* Why a request is unreadable, by the code of the error. */
+static enum metrics_doubt doubt_of(int code)
+{
+	if (code == ETIMEDOUT)
+		return DOUBT_MOUNT_TIMEOUT;
+	return code == OBJECT_UNKNOWN_CODE ? DOUBT_OBJECT : DOUBT_UNREADABLE;
+}
+
 void metrics_decision(struct metrics *m, const struct decision_event *e)
 {
 	const struct decision *d = e->decision;
@@ -145,6 +154,5 @@ void metrics_decision(struct metrics *m, const struct decision_event *e)
 	if (e->facts->reading == READING_UNROUTABLE)
 		m->doubts[DOUBT_UNROUTABLE]++;
 	else if (e->facts->reading == READING_UNREADABLE)
-		m->doubts[e->facts->doubt.code == ETIMEDOUT ? DOUBT_MOUNT_TIMEOUT
-							    : DOUBT_UNREADABLE]++;
+		m->doubts[doubt_of(e->facts->doubt.code)]++;
 }

@@ -8,6 +8,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/version.h"
 #include "metrics.h"
+#include "object_asks.h"
 
 enum { FIRST_ROOM = 32 << 10, LINE_MOST = 512 };
 
@@ -198,6 +199,7 @@ static void write_decisions(struct page *p, const struct metrics *m)
 	static const char *const doubts[] = { [DOUBT_UNROUTABLE] = "unroutable",
 		[DOUBT_UNREADABLE] = "unreadable",
 		[DOUBT_MOUNT_TIMEOUT] = "mount_timeout",
+		[DOUBT_OBJECT] = "object",
 		[DOUBT_QUESTION] = "question",
 		[DOUBT_REPEATED] = "repeated",
 		[DOUBT_FAILURE] = "failure" };
@@ -235,6 +237,16 @@ static void write_durations(struct page *p, const struct metrics *m)
 	add(p, "%s_count %" PRIu64 "\n", metric_info(p->now)->name, sum);
 }
 
+static void write_objects(struct page *p, const struct object_ask_counts *c)
+{
+	head(p, METRIC_OBJECT_ASKS);
+	sample(p, "result", "found", c->found);
+	sample(p, "result", "missing", c->missing);
+	sample(p, "result", "failed", c->failed);
+	head(p, METRIC_OBJECT_ASKS_SECONDS);
+	seconds(p, "_total", c->us);
+}
+
 static void write_audit_log(struct page *p, struct audit *audit)
 {
 	struct audit_state s = audit_state(audit);
@@ -265,6 +277,8 @@ char *metrics_write(const struct state_view *view, enum metrics_form form)
 	write_state(&p, view);
 	write_decisions(&p, view->sinks->metrics);
 	write_durations(&p, view->sinks->metrics);
+	if (view->objects)
+		write_objects(&p, view->objects);
 	if (view->sinks->audit)
 		write_audit_log(&p, view->sinks->audit);
 	if (view->owners)

@@ -369,7 +369,7 @@ bool ownership_record(
 
 	if (!owners_on(service->owners) || read)
 		return false;
-	if (r->more.wanted && outcome->status / 100 == 2 &&
+	if (r->more.body_wanted && outcome->status / 100 == 2 &&
 		span_equal(outcome->method, SPAN("POST")))
 		return ownership_wait(service, r, record_more(service, outcome, r));
 	return ownership_wait(service, r, record_known(service, outcome));

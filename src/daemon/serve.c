@@ -263,7 +263,8 @@ static int start_lookups(struct daemon *d, struct err *e)
 	if (!d->service.resolver)
 		return -1;
 	d->service.dockerds = dockerd_facts_new(d->service.resolver, e);
-	if (!d->service.dockerds || start_owners(&d->service, e) != 0)
+	d->service.objects = object_asks_new(d->service.resolver, e);
+	if (!d->service.dockerds || !d->service.objects || start_owners(&d->service, e) != 0)
 		return -1;
 	return join_wake_ups(d, e);
 }
@@ -307,6 +308,7 @@ static void end(struct daemon *d)
 {
 	lookup_process_stop();
 	lookup_pool_close(d->service.pool);
+	object_asks_free(d->service.objects);
 	dockerd_facts_free(d->service.dockerds);
 	resolver_free(d->service.resolver);
 	owners_free(d->service.owners);

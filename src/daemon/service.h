@@ -8,6 +8,7 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 #include "dsp/host/lookup_pool.h"
+#include "object_asks.h"
 #include "probe.h"
 #include "sinks.h"
 #include "snapshot.h"
@@ -27,13 +28,13 @@ struct service {
 	/* dsp-resolve, what it said of each dockerd, and the requests that wait; NULL: none. */
 	struct resolver *resolver;
 	struct dockerd_facts *dockerds; /* owned, as resolver is */
+	struct object_asks *objects;    /* owned; what it is asked about containers and others */
 	LIST_HEAD(, exchange) waiting;
 	/* Who owns what; NULL: a managed plugin records no owners. */
 	struct owners *owners;
 	struct expected *expected; /* owned, as owners is */
 	LIST_HEAD(, response) settling;
-	unsigned own_requests; /* of dsp-resolve, whose outcome is to come */
-	struct sinks sinks;    /* borrowed */
+	struct sinks sinks; /* borrowed */
 	struct probes probes;
 	unsigned connections; /* open ones; the server keeps the number current */
 };

@@ -15,6 +15,7 @@ struct state_view {
 	const struct probes *probes;
 	const struct dockerd_facts *dockerds;
 	struct owners *owners;                      /* NULL: a managed plugin keeps none */
+	const struct object_ask_counts *objects;    /* NULL: a managed plugin has no dsp-resolve */
 	unsigned connections;                       /* open ones */
 	const struct lookup_process_state *lookups; /* NULL: a managed plugin has no such process */
 };

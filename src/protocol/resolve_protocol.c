@@ -6,6 +6,10 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
+/*
+ * Of ids that begin with a text dsp-resolve asks for the whole list: a filter by id gives nothing
+ * where two ids begin with it (moby daemon/list.go, filterByNameIDMatches).
+ */
 static const struct {
 	struct span name;
 	const char *target; /* the reference stands for %s */
@@ -17,6 +21,7 @@ static const struct {
 	[RESOLVE_IMAGE] = { SPAN_INIT("image"), "/images/%s/json" },
 	[RESOLVE_INFO] = { SPAN_INIT("info"), "/info%s" },
 	[RESOLVE_VERSION] = { SPAN_INIT("version"), "/version%s" },
+	[RESOLVE_IDS] = { SPAN_INIT("ids"), "/containers/json" },
 };
 
 const char *resolve_kind_name(enum resolve_kind kind)
@@ -27,6 +32,11 @@ const char *resolve_kind_name(enum resolve_kind kind)
 static bool has_reference(enum resolve_kind kind)
 {
 	return kind != RESOLVE_INFO && kind != RESOLVE_VERSION;
+}
+
+struct span resolve_query(enum resolve_kind kind)
+{
+	return kind == RESOLVE_IDS ? SPAN("all=1&" RESOLVE_QUERY) : SPAN(RESOLVE_QUERY);
 }
 
 /* --- requests ----------------------------------------------------------------------------------*/
@@ -94,13 +104,15 @@ int resolve_request_parse(struct span line, struct resolve_request *ret)
 
 void resolve_target_write(const struct resolve_request *q, char out[RESOLVE_TARGET_ROOM])
 {
-	const char *form = kinds[q->kind].target;
-	size_t before = span_find(span_of(form), '%');
+	struct span form = span_of(kinds[q->kind].target);
+	size_t before = span_find(form, '%');
 	struct line l;
 
 	line_init(&l, out, RESOLVE_TARGET_ROOM);
-	line_add_cut(&l, (struct span){ form, before });
-	line_add(&l, "%s%s?" RESOLVE_QUERY, q->reference, form + before + 2);
+	line_add_cut(&l, (struct span){ form.s, before });
+	if (before < form.n)
+		line_add(&l, "%s%s", q->reference, form.s + before + 2);
+	line_add(&l, "?%s", resolve_query(q->kind).s);
 }
 
 /* --- what an answer has ------------------------------------------------------------------------*/
@@ -130,6 +142,8 @@ static const struct answer_text answer_texts[] = {
 	{ RESOLVE_INFO, RESOLVE_STORAGE_DRIVER, "storage_driver", "Driver", false },
 	{ RESOLVE_VERSION, RESOLVE_DOCKER_VERSION, "version", "Version", true },
 	{ RESOLVE_VERSION, RESOLVE_API_VERSION, "api_version", "ApiVersion", true },
+	{ RESOLVE_IDS, RESOLVE_ID, "id", "Id", true },
+	{ RESOLVE_IDS, RESOLVE_OTHER_ID, "other", "Id", false },
 };
 
 enum { ANSWER_TEXTS = sizeof(answer_texts) / sizeof(answer_texts[0]), TEXT_MOST = 4096 };
@@ -270,6 +284,33 @@ static bool write_answer(struct json_writer *w, enum resolve_kind kind, json_ref
 	return !w->full;
 }
 
+/* The first two ids of a list that begin with the reference. False: it is no list of containers. */
+static bool write_ids(struct json_writer *w, const struct resolve_request *q, json_ref top)
+{
+	static const char *const keys[] = { "id", "other" };
+	size_t found = 0;
+
+	json_writer_raw(w, SPAN("{"));
+	if (top->kind != JSON_VALUE_LIST)
+		return false;
+	for (json_ref thing = json_value_first(top); thing; thing = json_value_next(top, thing)) {
+		struct span id;
+		json_ref v;
+
+		if (thing->kind != JSON_VALUE_OBJECT || !find_value(thing, "Id", &v))
+			return false;
+		id = json_value_text(v);
+		if (id.n == 0 || id.n > TEXT_MOST)
+			return false;
+		if (found == 2 || !span_starts(id, span_of(q->reference)))
+			continue;
+		json_writer_key(w, keys[found++]);
+		write_string(w, id);
+	}
+	json_writer_raw(w, found > 0 ? SPAN("}\n") : SPAN("\"missing\":true}\n"));
+	return true;
+}
+
 size_t resolve_answer_write_error(const char *text, char *out)
 {
 	struct json_writer w = { .out = out, .cap = RESOLVE_ANSWER_MOST };
@@ -280,7 +321,8 @@ size_t resolve_answer_write_error(const char *text, char *out)
 	return w.n;
 }
 
-size_t resolve_answer_write(enum resolve_kind kind, int status, char *body, size_t n, char *out)
+size_t resolve_answer_write(
+	const struct resolve_request *q, int status, char *body, size_t n, char *out)
 {
 	struct json_writer w = { .out = out, .cap = RESOLVE_ANSWER_MOST };
 	struct json_value *values = NULL;
@@ -289,7 +331,7 @@ size_t resolve_answer_write(enum resolve_kind kind, int status, char *body, size
 	size_t where;
 	bool fine;
 
-	if (status == 404) {
+	if (status == 404 && q->kind != RESOLVE_IDS) {
 		json_writer_raw(&w, SPAN("{\"missing\":true}\n"));
 		return w.n;
 	}
@@ -300,7 +342,8 @@ size_t resolve_answer_write(enum resolve_kind kind, int status, char *body, size
 	if (json_value_parse(body, n, &values, &where, &e) != 0)
 		return resolve_answer_write_error(
 			"dockerd's answer is not JSON, or too large", out);
-	fine = write_answer(&w, kind, values);
+	fine = q->kind == RESOLVE_IDS ? write_ids(&w, q, values)
+				      : write_answer(&w, q->kind, values);
 	mem_free(values);
 	return fine
 		? w.n

@@ -51,7 +51,7 @@ static size_t answer(const struct resolve_request *q, const char *docker, char *
 	if (http_client_get_as(docker, target, q->token, RESOLVE_DOCKER_MS, &r, &e) != 0)
 		return resolve_answer_write_error(e.text, out);
 	/* The reply's text is ours: its body may be parsed in place. */
-	n = resolve_answer_write(q->kind, r.status, r.text + (r.body - r.text), r.len, out);
+	n = resolve_answer_write(q, r.status, r.text + (r.body - r.text), r.len, out);
 	http_reply_free(&r);
 	return n;
 }

@@ -14,7 +14,7 @@
 static bool scan(
 	struct span text, size_t step, struct authz_response *s, struct request_outcome *ret)
 {
-	struct authz_more more = { .wanted = false };
+	struct authz_more more = { .makers = true, .target_end = SPAN_INIT("=1") };
 	struct span token;
 	bool readable;
 	size_t n;

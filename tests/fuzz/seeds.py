@@ -165,6 +165,7 @@ def add_resolve(corpus):
         (b"info", {"DefaultRuntime": "runc", "Driver": "vfs", "SecurityOptions": ["name=seccomp,profile=builtin"]},
          {"default_runtime": "runc", "seccomp": "builtin", "storage_driver": "vfs"}),
         (b"version", {"Version": "28.5.2", "ApiVersion": "1.51"}, {"version": "28.5.2", "api_version": "1.51"}),
+        (b"ids ca", [{"Id": "ca1"}, {"Id": "b"}, {"Id": "ca2"}], {"id": "ca1", "other": "ca2"}),
     ]
     for kind, (request, said, answer) in enumerate(kinds):
         corpus.add("resolve", bytes([kind]) + token + b" " + request)

@@ -158,7 +158,7 @@ static void more_of_what_makes_things(void **state)
 	for (size_t i = 0; i < sizeof(more_rows) / sizeof(more_rows[0]); i++) {
 		for (size_t n = 1; n < 400; n += 7) {
 			static struct authz_response s;
-			struct authz_more more = { .wanted = false };
+			struct authz_more more = { .makers = true };
 			struct span rest = span_of(more_rows[i].text);
 			struct request_outcome o;
 			struct span token;
@@ -192,7 +192,7 @@ static void more_that_cannot_be_kept(void **state)
 {
 	static struct authz_response s;
 	static char piece[1 << 16];
-	struct authz_more more = { .wanted = false };
+	struct authz_more more = { .makers = true };
 	struct request_outcome o;
 	struct span token;
 	bool has;
@@ -204,7 +204,7 @@ static void more_that_cannot_be_kept(void **state)
 		     "\"RequestUri\":\"/volumes/create\",\"ResponseStatusCode\":201}"));
 	assert_false(authz_response_end(&s, &o));
 	authz_more_free(&more);
-	more = (struct authz_more){ .wanted = false };
+	more = (struct authz_more){ .makers = true };
 	memset(piece, 'x', sizeof(piece));
 	authz_response_begin(&s, &more);
 	authz_response_parse(&s,

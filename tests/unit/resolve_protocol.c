@@ -49,8 +49,9 @@ static void requests_come_through(void **state)
 		assert_int_equal(resolve_request_parse((struct span){ line, n - 1 }, &read), 0);
 		assert_memory_equal(&read, &q, sizeof(q));
 		resolve_target_write(&q, target);
-		assert_true(span_ends(span_of(target), SPAN("?" RESOLVE_QUERY)));
-		assert_true(strstr(target, q.reference) != NULL);
+		assert_true(span_ends(span_of(target), resolve_query(q.kind)));
+		assert_true(target[strlen(target) - resolve_query(q.kind).n - 1] == '?');
+		assert_true(strstr(target, q.reference) != NULL || kind == RESOLVE_IDS);
 		if (named) {
 			q.reference[3] = ' ';
 			assert_int_equal(resolve_request_write(&q, line), 0);
@@ -58,20 +59,28 @@ static void requests_come_through(void **state)
 	}
 }
 
-static struct resolve_answer answer_to(
-	enum resolve_kind kind, int status, const char *body, char *line)
+static struct resolve_answer answer_about(
+	enum resolve_kind kind, const char *reference, int status, const char *body, char *line)
 {
+	struct resolve_request q = { .kind = kind };
 	char *copy = mem_copy(body, strlen(body));
 	struct resolve_answer a;
 	size_t n;
 
 	assert_non_null(copy);
-	n = resolve_answer_write(kind, status, copy, strlen(body), line);
+	(void)snprintf(q.reference, sizeof(q.reference), "%s", reference);
+	n = resolve_answer_write(&q, status, copy, strlen(body), line);
 	mem_free(copy);
 	assert_true(n > 0 && n <= RESOLVE_ANSWER_MOST && line[n - 1] == '\n');
 	assert_null(memchr(line, '\n', n - 1));
 	resolve_answer_parse(kind, line, n - 1, &a);
 	return a;
+}
+
+static struct resolve_answer answer_to(
+	enum resolve_kind kind, int status, const char *body, char *line)
+{
+	return answer_about(kind, "x", status, body, line);
 }
 
 static void answers_come_through(void **state)
@@ -109,6 +118,45 @@ static void answers_come_through(void **state)
 	assert_int_equal(a.result, RESOLVE_FOUND);
 	assert_int_equal(a.texts[RESOLVE_SECCOMP].n, 0);
 	resolve_answer_free(&a);
+	free(line);
+}
+
+/* Of a list dspd gets the first two ids that begin with what it asked for. */
+static void ids_come_through(void **state)
+{
+	static const char list[] =
+		"[{\"Id\":\"ca1\",\"Names\":[]},{\"Id\":\"1ca\"},{\"Id\":\"ca2\"},"
+		"{\"Id\":\"ca3\"}]";
+	static const char *const wrong[] = { "{}", "null", "[1]", "[{}]", "[{\"Id\":\"\"}]",
+		"[{\"Id\":1}]", "[{\"Id\":\"ca\",\"Id\":\"b\"}]", "[{\"Id\":\"ca1\"},[]]" };
+	char *line = malloc(RESOLVE_ANSWER_MOST);
+	struct resolve_answer a;
+
+	(void)state;
+	assert_non_null(line);
+	a = answer_about(RESOLVE_IDS, "ca", 200, list, line);
+	assert_int_equal(a.result, RESOLVE_FOUND);
+	assert_true(span_equal(a.texts[RESOLVE_ID], SPAN("ca1")));
+	assert_true(span_equal(a.texts[RESOLVE_OTHER_ID], SPAN("ca2")));
+	resolve_answer_free(&a);
+	a = answer_about(RESOLVE_IDS, "ca3", 200, list, line);
+	assert_int_equal(a.result, RESOLVE_FOUND);
+	assert_true(span_equal(a.texts[RESOLVE_ID], SPAN("ca3")));
+	assert_int_equal(a.texts[RESOLVE_OTHER_ID].n, 0);
+	resolve_answer_free(&a);
+	for (size_t i = 0; i < 2; i++) {
+		a = answer_about(RESOLVE_IDS, "b", 200, i == 0 ? list : "[]", line);
+		assert_int_equal(a.result, RESOLVE_MISSING);
+		resolve_answer_free(&a);
+	}
+	a = answer_about(RESOLVE_IDS, "b", 404, list, line);
+	assert_int_equal(a.result, RESOLVE_FAILED);
+	resolve_answer_free(&a);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		a = answer_about(RESOLVE_IDS, "ca", 200, wrong[i], line);
+		assert_int_equal(a.result, RESOLVE_FAILED);
+		resolve_answer_free(&a);
+	}
 	free(line);
 }
 
@@ -155,6 +203,7 @@ int main(void)
 		cmocka_unit_test(references),
 		cmocka_unit_test(requests_come_through),
 		cmocka_unit_test(answers_come_through),
+		cmocka_unit_test(ids_come_through),
 		cmocka_unit_test(wrong_answers_fail),
 	};
 

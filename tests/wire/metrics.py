@@ -120,8 +120,8 @@ def sums():
         same(total(v, "dsp_powers_total", power="privileged", verdict="deny"), 4, "privileged")
         same(total(v, "dsp_powers_total", power="kill"), 6, "kill")
         same([total(v, "dsp_unreadable_total", reason=r) for r in
-              ("unroutable", "unreadable", "question", "repeated", "failure", "mount_timeout")],
-             [2, 3, 2, 1, 0, 0], "unreadable")
+              ("unroutable", "unreadable", "question", "repeated", "failure", "mount_timeout", "object")],
+             [2, 3, 2, 1, 0, 0, 0], "unreadable")
         same(total(v, "dsp_decisions_total", operation="unknown"), 2, "unknown")
         same(total(v, "dsp_decisions_total", operation="none"), 5, "none")
         buckets = sorted((float(dict(labels)["le"]), n) for (name, labels), n in v.items() if name.endswith("_bucket"))

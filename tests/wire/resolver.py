@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+from resolver_lab import Resolver, listening, own
 from wire import DSP, directory, eventually, holds, post, question, request, run, same, served, die_with_parent
 
 RESOLVE = DSP + "-resolve"
@@ -25,67 +26,6 @@ HAND_OVER = 'exec 3<&"$HELD"; unset HELD; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
 def create(host_config):
     body = json.dumps({"Image": "x", "HostConfig": host_config}).encode()
     return request(question("POST", "/v1.41/containers/create", body))
-
-
-def own(token, target, method="GET", body=None, user=None):
-    text = json.loads(question(method, target, body, {"X-Dsp-Token": token}))
-    if user:
-        text["User"] = user
-    return request(json.dumps(text).encode())
-
-
-def listening(path, owner=None):
-    s = socket.socket(socket.AF_UNIX)
-    s.bind(path)
-    os.chmod(path, 0o600)
-    if owner is None:
-        s.listen(64)
-    return s
-
-
-class Resolver:
-    """A dsp-resolve of this test's: says what it is told to, and lets dockerd ask dspd about it as a real one does."""
-
-    def __init__(self, path, answers, ask_dspd=True):
-        self.socket = listening(path)
-        self.answers = answers  # KIND: an object, raw bytes, or None for silence
-        self.ask_dspd = ask_dspd
-        self.dspd = None
-        self.lines = []
-        self.kept = []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                peer, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.answer, args=(peer,), daemon=True).start()
-
-    def answer(self, peer):
-        line = b""
-        while not line.endswith(b"\n"):
-            line += peer.recv(4096)
-        self.lines.append(line.decode())
-        token, kind = line.decode().split()[:2]
-        if self.ask_dspd:
-            with self.dspd.connect() as dockerd:
-                same(dockerd.ask(own(token, f"/{kind}?dsp-resolve=1")), ALLOW, "dspd's answer about its own request")
-        said = self.answers[kind]
-        if said is None:
-            self.kept.append(peer)
-            return
-        with peer, contextlib.suppress(OSError):
-            peer.sendall(said if isinstance(said, bytes) else json.dumps(said).encode() + b"\n")
-
-    @property
-    def token(self):
-        return self.lines[0].split()[0]
-
-    def close(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
 
 
 @contextlib.contextmanager
@@ -288,7 +228,7 @@ def a_client_that_leaves_is_dropped():
 
 # --- the token -----------------------------------------------------------------------------------
 
-def the_token_opens_seven_reads():
+def the_token_opens_eight_reads():
     fine = ["/containers/x/json", "/exec/x/json", "/networks/x", "/volumes/x", "/images/a/b:c/json", "/info", "/version"]
     with resolved(flags={"DSP_PROFILE": "tecnativa", "ALLOW_CREATE": "1", "CONTAINERS": "1", "POST": "1"}) as (server, resolver):
         same(verdict(server, {"Runtime": "runc"}), True, "runc")
@@ -298,6 +238,7 @@ def the_token_opens_seven_reads():
                 return peer.ask(own(*words, **more))[1]["Allow"]
             for target in fine:
                 same(allowed(token, target + "?dsp-resolve=1"), True, target)
+            same(allowed(token, "/containers/json?all=1&dsp-resolve=1"), True, "the ids")
             # Containers and version are open in this profile, whoever asks.
             for target in fine[1:-1]:
                 for other in (target, target + "?dsp-resolve=2", target + "?dsp-resolve=1&size=1", target + "?size=1"):
@@ -334,14 +275,16 @@ def the_token_is_nowhere():
             token = resolver.token
             holds(len(token) == 64 and len(set(token)) > 8, token)
             peer.ask(own(token, "/secrets?dsp-resolve=1"))
-            # What became of dsp-resolve's request is as little in the log as the request.
-            outcome = json.loads(question("GET", "/info?dsp-resolve=1"))
-            outcome["ResponseStatusCode"] = 200
-            peer.ask(post("/AuthZPlugin.AuthZRes", json.dumps(outcome).encode()))
+            # What became of dsp-resolve's request is as little in the log as the request; but that of a client's is.
+            for target, header in ("/info?dsp-resolve=1", {"X-Dsp-Token": token}), ("/version?dsp-resolve=1", {}):
+                outcome = json.loads(question("GET", target, headers=header))
+                outcome["ResponseStatusCode"] = 200
+                peer.ask(post("/AuthZPlugin.AuthZRes", json.dumps(outcome).encode()))
             texts = [subprocess.run([DSP, command, "--socket", server.path], check=False, stdout=subprocess.PIPE,
                                     text=True).stdout for command in ("status", "metrics")]
             holds("runc" in texts[0] and "dsp_" in texts[1], texts)
             eventually(lambda: os.path.exists(log) and "/secrets" in open(log, encoding="utf-8").read(), "no audit log")
+            eventually(lambda: "/version?dsp-resolve=1" in open(log, encoding="utf-8").read(), "no line of a client's request")
             with open(log, encoding="utf-8") as f:
                 audit = f.read()
             for name in "environ", "cmdline":
@@ -579,7 +522,7 @@ TESTS = [what_dockerd_says_counts, explain_knows_what_dspd_knows, explain_acts_a
          ordinary_defaults_close_nothing, masked_paths_by_version, without_a_resolver_dspd_guesses,
          it_is_asked_when_it_comes, only_what_depends_on_it_asks, a_crowd_is_one_request, a_new_dockerd_is_asked_anew,
          a_silent_resolver_holds_nobody_up, each_wrong_answer_closes, another_dockerd_does_not_count, one_that_dies_closes,
-         a_client_that_leaves_is_dropped, the_token_opens_seven_reads, the_token_is_nobodys, the_token_is_nowhere,
+         a_client_that_leaves_is_dropped, the_token_opens_eight_reads, the_token_is_nobodys, the_token_is_nowhere,
          each_dspd_has_its_own_token, a_socket_of_another_user_gets_no_token, each_kind_is_one_get, no_other_request_is_sent,
          hostile_answers_are_errors, a_dockerd_that_hangs_ends, it_can_open_and_start_nothing, dspd_and_it_together]
 

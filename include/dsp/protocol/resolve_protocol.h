@@ -13,7 +13,7 @@
 #include "dsp/core/base/json_value.h"
 #include "dsp/core/base/span.h"
 
-/* The query of dsp-resolve's requests to dockerd, by which logs and dspd recognise them. */
+/* The end of the query of dsp-resolve's requests to dockerd, by which logs recognise them. */
 #define RESOLVE_QUERY "dsp-resolve=1"
 
 enum resolve_kind {
@@ -24,6 +24,7 @@ enum resolve_kind {
 	RESOLVE_IMAGE,
 	RESOLVE_INFO,
 	RESOLVE_VERSION,
+	RESOLVE_IDS, /* of containers: those that begin with the reference */
 	RESOLVE_KINDS,
 };
 
@@ -40,6 +41,9 @@ struct resolve_request {
 	char token[RESOLVE_TOKEN + 1];
 	char reference[RESOLVE_REFERENCE_MOST + 1]; /* empty for info and version */
 };
+
+/* The whole query of a kind's requests to dockerd. */
+struct span resolve_query(enum resolve_kind kind);
 
 /*
  * Whether a text can be asked for: 1 to 255 of a-z A-Z 0-9 . _ - : / @ +, with no empty part, no
@@ -58,6 +62,7 @@ void resolve_target_write(const struct resolve_request *q, char out[RESOLVE_TARG
 
 enum resolve_text {
 	RESOLVE_ID,
+	RESOLVE_OTHER_ID, /* of RESOLVE_IDS, where there is more than one */
 	RESOLVE_NAME,
 	RESOLVE_IMAGE_NAME, /* as the container's create named it */
 	RESOLVE_IMAGE_ID,
@@ -71,11 +76,12 @@ enum resolve_text {
 };
 
 /*
- * Writes the answer from what dockerd said: status, and its body of n bytes, which is changed.
+ * Writes the answer to q from what dockerd said: status, and its body of n bytes, which is changed.
  * out gets RESOLVE_ANSWER_MOST bytes at most; returns the length, with its newline. A body that is
  * not what moby's API has gives an answer with "error".
  */
-size_t resolve_answer_write(enum resolve_kind kind, int status, char *body, size_t n, char *out);
+size_t resolve_answer_write(
+	const struct resolve_request *q, int status, char *body, size_t n, char *out);
 
 /* An answer with "error" alone. */
 size_t resolve_answer_write_error(const char *text, char *out);
@@ -83,7 +89,7 @@ size_t resolve_answer_write_error(const char *text, char *out);
 struct resolve_answer {
 	enum resolve_result {
 		RESOLVE_FAILED,  /* see trouble; also of an answer that cannot be parsed */
-		RESOLVE_MISSING, /* dockerd knows no such thing */
+		RESOLVE_MISSING, /* dockerd knows no such thing, or no such id */
 		RESOLVE_FOUND,
 	} result;
 	struct span texts[RESOLVE_TEXTS]; /* empty: not given. They point into the line */

@@ -77,7 +77,7 @@ int facts_describe_made(struct facts *f, struct err *e)
 	for (size_t i = 0; i < f->attributes.count; i++) {
 		struct attribute *d = &f->attributes.items[i];
 
-		if (d->made && describe(f, d) != 0)
+		if (d->made && !d->object && describe(f, d) != 0)
 			return FAIL(e, ENOMEM, "what a request makes");
 	}
 	return 0;

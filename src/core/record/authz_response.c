@@ -81,7 +81,7 @@ static int field_of(struct authz_response *s)
 		return FIELD_BODY;
 	if (span_equal(key, SPAN("RequestHeaders"))) {
 		/* Who sent the request is known only if its target came before. */
-		s->failed = s->failed || (s->more && s->at[FIELD_TARGET] == 0);
+		s->failed = s->failed || (s->more && s->more->makers && s->at[FIELD_TARGET] == 0);
 		return FIELD_HEADERS;
 	}
 	return span_equal(key, SPAN("ResponseStatusCode")) ? FIELD_STATUS : FIELD_NOTHING;
@@ -141,14 +141,20 @@ static void set_wanted(struct authz_response *s)
 		SPAN_INIT("/networks/create"), SPAN_INIT("/volumes/create"),
 		SPAN_INIT("/containers/prune"), SPAN_INIT("/volumes/prune") };
 
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		s->more->wanted = s->more->wanted || is_path(s, ends[i]);
+	struct authz_more *more = s->more;
+	struct span target = { s->text + s->at[FIELD_TARGET] + 1, 0 };
+
+	target.n = s->end[FIELD_TARGET] - s->at[FIELD_TARGET] - 2;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && more->makers; i++)
+		more->body_wanted = more->body_wanted || is_path(s, ends[i]);
+	more->wanted = more->body_wanted ||
+		(more->target_end.n > 0 && span_ends(target, more->target_end));
 }
 
 /* Whether the whole body of the response is kept. */
 static bool keeps_body(const struct authz_response *s)
 {
-	return s->more && s->more->wanted && s->enough && s->status / 100 == 2;
+	return s->more && s->more->body_wanted && s->enough && s->status / 100 == 2;
 }
 
 /* dockerd writes the status after the other fields, and the response's body after the status. */

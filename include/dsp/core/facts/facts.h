@@ -16,8 +16,11 @@
 #include "dsp/core/parse/request.h"
 #include "dsp/core/parse/target.h"
 
-/* Of what rules compare, beside a bit for each kind of attributes: whether a mount is read-only. */
-enum { COMPARES_READ_ONLY = 1 << 30 };
+/*
+ * Of what rules compare, beside a bit for each kind of attributes: whether a mount is read-only,
+ * and whether dockerd is in a swarm.
+ */
+enum { COMPARES_READ_ONLY = 1 << 30, COMPARES_SWARM = 1 << 29 };
 
 enum reading {
 	READING_EXACT,
@@ -115,9 +118,9 @@ bool attribute_is_detail(const struct attribute *a);
 void facts_hide_mounts(struct facts *f);
 
 /*
- * Fills attribute.object where the request makes the thing: OBJECT_MADE, with name, labels and
- * image as the request asks for them. The new name of a rename gets the object of its container,
- * so call it when that was looked up. The object_info live with f. -1 and e only
+ * Fills attribute.object, unless it is set, where the request makes the thing: OBJECT_MADE, with
+ * name, labels and image as the request asks for them. The new name of a rename gets what its
+ * container is, so call it when that was looked up. The object_info live with f. -1 and e only
  * without memory.
  */
 MUST_USE int facts_describe_made(struct facts *f, struct err *e);

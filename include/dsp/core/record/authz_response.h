@@ -30,9 +30,13 @@ struct authz_text {
 	bool lost; /* it is longer than the limit, or there was no memory */
 };
 
-/* Of a request that makes a container, a network or a volume, or prunes: who sent it, what came. */
+/* More of a request: who sent it, and, of those that make or prune, what came. */
 struct authz_more {
-	bool wanted;               /* it is such a request; else nothing is kept */
+	/* What the caller asks for. */
+	bool makers; /* requests that make a container, a network or a volume, or prune */
+	struct span target_end; /* those whose target ends so, but for what came; empty: none */
+	/* What it is: neither, and nothing is kept. */
+	bool wanted, body_wanted;
 	struct authz_text headers; /* RequestHeaders, an object as JSON; empty: there are none */
 	struct authz_text body;    /* ResponseBody, in base64 */
 };
@@ -59,8 +63,8 @@ struct authz_response {
 };
 
 /*
- * Starts a message. more (may be NULL) is zeroed, outlives s, and gets what it asks for; the caller
- * calls authz_more_free.
+ * Starts a message. more (may be NULL) is zeroed but for what it asks for, outlives s, and gets
+ * that; the caller calls authz_more_free.
  */
 void authz_response_begin(struct authz_response *s, struct authz_more *more);
 
