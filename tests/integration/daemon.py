@@ -22,6 +22,7 @@ import lookups
 import managed
 import moby
 import names
+import objects
 import page_tls
 import plugins
 import policy
@@ -62,6 +63,7 @@ SUITES = {
     'managed': managed.run,
     'moby': moby.run,
     'names': names.run,
+    'objects': objects.run,
     'killed': killed.run,
     'sessions': sessions.run,
     'swarm': swarm.run,
