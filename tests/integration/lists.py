@@ -58,7 +58,8 @@ def start(lab, path):
 
 def run(lab, report):
     rows = forms.rows_of(os.path.join(HERE, '..', 'cases', 'forms.tsv'))
-    policy = forms.ask_all([forms.Form(*row) for row in rows])
+    # What a container is, dsp-resolve would ask: the suite resolver has one.
+    policy = forms.ask_all([form for form in (forms.Form(*row) for row in rows) if form.list != 'containers'])
     volume = {'Image': 'i:1', 'HostConfig': {'Binds': ['%s/data/volumes/data/_data:/d' % lab.directory]}}
     policy.ask(forms.Form('', 'volumes', '', '', '', '', 'POST /containers/create', json.dumps(volume)),
                'a volume below the data-root of daemon.json', True, ['data'], 'deny')

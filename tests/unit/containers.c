@@ -79,6 +79,11 @@ static const struct {
 	{ "POST", "/commit?container=web&repo=x", NULL, "web" },
 	{ "POST", "/commit?container=/web&container=b", "{}", "web" },
 	{ "POST", "/containers/prune", NULL, "any" },
+	/* The containers of its tasks. */
+	{ "DELETE", "/services/a", NULL, "any" },
+	{ "POST", "/services/a/update", "{'Name': 'a'}", "any" },
+	{ "GET", "/tasks/a/logs?stdout=1", NULL, "any" },
+	{ "POST", "/services/create", "{'Name': 'a'}", "" },
 	{ "GET", "/containers/json?all=1", NULL, "list" },
 	{ "GET", "/events", NULL, "list" },
 	{ "GET", "/system/df", NULL, "list" },

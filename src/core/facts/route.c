@@ -98,11 +98,16 @@ static bool match_segments(const struct route *r, struct span rest, struct span 
 
 static bool match(const struct route *r, struct span path, struct span *name)
 {
-	size_t n = r->head.n;
+	size_t head = r->head.n;
+	size_t end = r->middle.n;
 	struct span rest;
 
-	/* Most rows differ in the last byte of the head. */
-	if (path.n < n || path.s[n - 1] != r->head.s[n - 1] || !span_starts(path, r->head))
+	/* Most rows differ in the last byte of the head, or of the end. */
+	if (path.n < head || path.s[head - 1] != r->head.s[head - 1])
+		return false;
+	if (r->first != VAR_SEGMENT && end > 0 && path.s[path.n - 1] != r->middle.s[end - 1])
+		return false;
+	if (!span_starts(path, r->head))
 		return false;
 	rest = span_after(path, r->head.n);
 	*name = (struct span){ rest.s, 0 };
