@@ -45,7 +45,7 @@ static const struct group {
 	{ "Look",
 		{ &status_command, &watch_command, &report_command, &metrics_command,
 			&health_command } },
-	{ "Other", { &reload_command, &version_command, &help_command } },
+	{ "Other", { &own_command, &reload_command, &version_command, &help_command } },
 };
 
 /* Commands that other tools have, or that people try: what dsp has in their place. */
@@ -59,6 +59,8 @@ static const struct guess {
 	{ "can", "who-can" },
 	{ "may", "allowed" },
 	{ "permissions", "allowed" },
+	{ "owner", "own" },
+	{ "chown", "own give" },
 	{ "rights", "allowed" },
 	{ "can-i", "who-can" },
 	{ "config", "check" },

@@ -285,7 +285,7 @@ static void choose_data_root(struct settings *s)
 static void add_own_files(struct config *c, const struct sources *sources)
 {
 	const char *policy = sources->policy ? sources->policy : c->settings.policy;
-	const char *const files[] = { policy, sources->env_file };
+	const char *const files[] = { policy, sources->env_file, c->settings.owners };
 	char absolute[512];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -293,6 +293,9 @@ static void add_own_files(struct config *c, const struct sources *sources)
 			policy_add_own_path(&c->policy,
 				span_of(config_absolute(files[i], absolute, sizeof(absolute))));
 	}
+	/* SQLite makes it beside the owners. */
+	(void)snprintf(absolute, sizeof(absolute), "%s-journal", c->settings.owners);
+	policy_add_own_path(&c->policy, span_of(absolute));
 }
 
 int config_read(const struct sources *sources, struct config **ret, struct err *e)

@@ -24,6 +24,7 @@ static enum answer activate(void *ctx, struct call *call)
 
 	dockerd_facts_forget(service->dockerds, call->peer);
 	sinks_dockerd_restarted(&service->sinks);
+	ownership_dockerd_restarted(service);
 	reply_static(&call->reply, 200, SPAN("{\"Implements\":[\"authz\"]}"));
 	return ANSWER_NOW;
 }

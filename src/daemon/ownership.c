@@ -145,6 +145,7 @@ static void set_made(struct expectation *x, const struct service *service,
 	const struct rule *rule = e->decision->rule;
 	struct span name = a ? a->text : (struct span){ NULL, 0 };
 
+	x->makes = true;
 	x->texts[EXPECTED_OWNER] = owner_by_rule(service,
 		rule ? rule->owner : (struct span){ NULL, 0 }, x->texts[EXPECTED_SUBJECT], name);
 	if (x->kind != ATTRIBUTE_VOLUME)
@@ -192,6 +193,17 @@ void ownership_expect(struct service *service, const struct decision_event *e)
 	else
 		set_known(&x, service, e->facts, a);
 	expected_add(service->expected, &x, clock_now());
+}
+
+bool ownership_may_come(const struct service *service, enum attribute_kind kind)
+{
+	return service->expected && expected_makes(service->expected, kind, clock_now());
+}
+
+void ownership_dockerd_restarted(struct service *service)
+{
+	if (service->expected)
+		expected_clear(service->expected);
 }
 
 /* --- AuthZRes ----------------------------------------------------------------------------------*/

@@ -39,6 +39,15 @@ const struct refusal *ownership_refusal(struct service *service, const struct de
 void ownership_expect(struct service *service, const struct decision_event *e);
 
 /*
+ * Whether a thing of this kind may have been made a moment ago, whose owner dspd does not know yet:
+ * its create was allowed, and the AuthZRes has not come.
+ */
+bool ownership_may_come(const struct service *service, enum attribute_kind kind);
+
+/* dockerd activates dsp again: no AuthZRes of before will come. */
+void ownership_dockerd_restarted(struct service *service);
+
+/*
  * Records what became of a request. True: the response waits for the disk, and ownership_next
  * returns it.
  */

@@ -6,7 +6,7 @@
 
 enum {
 	ENTRIES_MOST = 1024, /* of each list: beyond, the oldest is dropped */
-	DEPARTED_MS = 10 * 60 * 1000,
+	OLD_MS = 10 * 60 * 1000,
 };
 
 struct entry {
@@ -164,6 +164,25 @@ bool expected_end(struct expected *x, struct expectation *e)
 	return same;
 }
 
+bool expected_makes(const struct expected *x, enum attribute_kind kind, uint64_t now)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH_REVERSE(entry, &x->pending.entries, entries, link)
+	{
+		if (now - entry->at > OLD_MS)
+			break;
+		if (entry->e.makes && entry->e.kind == kind)
+			return true;
+	}
+	return false;
+}
+
+void expected_clear(struct expected *x)
+{
+	clear(&x->pending);
+}
+
 /* --- containers that are gone ------------------------------------------------------------------*/
 
 void expected_add_departed(struct expected *x, const struct expectation *e, uint64_t now)
@@ -179,7 +198,7 @@ bool expected_find_departed(const struct expected *x, struct span name, struct s
 
 	TAILQ_FOREACH_REVERSE(entry, &x->departed.entries, entries, link)
 	{
-		if (now - entry->at > DEPARTED_MS)
+		if (now - entry->at > OLD_MS)
 			break;
 		if (span_equal(entry->e.texts[EXPECTED_NAME], name) &&
 			span_equal(entry->e.texts[EXPECTED_SUBJECT], subject)) {

@@ -15,6 +15,7 @@ POLICY = {
                "mounts": ["/srv/ci", "/srv/cache/**"]},
               {"name": "never on fridays", "who": ["*"], "deny": ["volume_delete"]}],
 }
+OWNERS = {**POLICY, "rules": [{"name": "ci makes", "who": ["ci"], "allow": ["*"], "owner": "inherit"}]}
 TESTS = [
     {"name": "ci runs its image", "as": "ci", "method": "POST", "target": "/containers/create",
      "body": {"Image": "busybox", "HostConfig": {"Binds": ["/srv/ci:/work"]}}, "expect": "allow"},
@@ -39,7 +40,9 @@ WITHOUT_DAEMON = (
     ("token", "new", "anna"), ("token", "hash"),
     ("version",), ("doctor", "--list"), ("doctor",), ("enable", "--dry-run"), ("disable", "--dry-run"),
 )
-WITH_DAEMON = (("status",), ("reload",), ("health",), ("metrics",), ("check", "--fail-on", "escape"),
+THING = "container:" + 64 * "a"
+WITH_OWNERS = (("own", "give", THING, "ci"), ("own", "list"), ("own", "show", THING), ("own", "forget", THING))
+WITH_DAEMON = (*WITH_OWNERS, ("status",), ("reload",), ("health",), ("metrics",), ("check", "--fail-on", "escape"),
                ("explain", "GET", "/version"), ("list", "rules"))
 
 
@@ -61,6 +64,9 @@ class Place:
             self.write(name, json.dumps(value))
         self.write("wrong.json", '{ "rules": [ { "name": "a", "permit": [] } ] }')
         self.write("word", "0123456789abcdef0123\n")
+        self.write("owners.json", json.dumps(OWNERS))
+        self.owning = dsp.Serve(where, {"DSP_POLICY": self.path("owners.json"), "DSP_OWNERS": self.path("owners.db")},
+                                name="own.sock")
         self.server = dsp.Serve(where, {"DSP_AUDIT": self.path("log"), "DSP_AUDIT_LOG": "all"})
         with self.server.connect() as connection:
             for one in (("ci", "GET", "/info"), ("ci", "POST", "/containers/create", CREATE),
@@ -83,7 +89,8 @@ class Place:
     def words(self, call):
         """A call's command line."""
         own = ("policy.json", "wrong.json", "tests.json", "create.json", "log", "made.json")
-        more = ("--socket", self.server.socket) if call in WITH_DAEMON else ()
+        server = self.owning if call in WITH_OWNERS else self.server
+        more = ("--socket", server.socket) if call in WITH_DAEMON else ()
         return [dsp.DSP, *(self.path(w) if w in own else self.id if w == "ID" else w for w in call), *more]
 
     def run(self, call, *more, stdout=subprocess.PIPE):
@@ -99,3 +106,4 @@ class Place:
 
     def __exit__(self, *_):
         self.server.stop()
+        self.owning.stop()

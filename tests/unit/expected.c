@@ -114,6 +114,25 @@ static void the_oldest_are_dropped(void **state)
 	expected_free(x);
 }
 
+static void says_what_is_being_made(void **state)
+{
+	struct expected *x = expected_new();
+	struct expectation e = made("/a", "alice", "alice");
+
+	(void)state;
+	expected_add(x, &e, 1000);
+	assert_false(expected_makes(x, ATTRIBUTE_CONTAINER, 1000));
+	e.makes = true;
+	expected_add(x, &e, 1000);
+	assert_true(expected_makes(x, ATTRIBUTE_CONTAINER, 601000));
+	assert_false(expected_makes(x, ATTRIBUTE_CONTAINER, 601001));
+	assert_false(expected_makes(x, ATTRIBUTE_NETWORK, 1000));
+	expected_clear(x);
+	assert_false(expected_makes(x, ATTRIBUTE_CONTAINER, 1000));
+	assert_null(end(x, "/a", "alice"));
+	expected_free(x);
+}
+
 static const char *departed(struct expected *x, const char *name, const char *subject, uint64_t now)
 {
 	static char owner[32];
@@ -157,6 +176,7 @@ int main(void)
 		cmocka_unit_test(each_ends_once),
 		cmocka_unit_test(several_meanings_are_none),
 		cmocka_unit_test(two_that_make_one_volume_own_nothing),
+		cmocka_unit_test(says_what_is_being_made),
 		cmocka_unit_test(the_oldest_are_dropped),
 		cmocka_unit_test(the_last_of_a_name_for_ten_minutes),
 	};

@@ -22,9 +22,8 @@ POLICY = {
     "otherwise": "deny",
     "groups": {"red": ["bob", "carol"]},
     "rules": [
-        {"name": "own", "who": ["alice"], "allow": ["container_*", "network_*", "volume_*"],
-         "powers": ["create", "delete", "rename", "network_create"], "containers": ["own"], "networks": ["own", "bridge"],
-         "volumes": ["own"]},
+        {"name": "makes", "who": ["alice"], "allow": ["container_create"], "powers": ["create"]},
+        {"name": "own", "who": ["alice"], "allow": ["container_delete"], "powers": ["delete"], "containers": ["own"]},
         {"name": "red", "who": ["@red"], "allow": ["container_create", "network_create"],
          "powers": ["create", "network_create"], "owner": "@red"},
         {"name": "mover", "who": ["mover"], "allow": ["container_create", "container_delete", "container_rename"],

@@ -6,6 +6,9 @@
 #ifndef DSP_EXPECTED_H
 #define DSP_EXPECTED_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "dsp/core/facts/attributes.h"
 
 struct expected;
@@ -27,6 +30,7 @@ enum expected_text {
 struct expectation {
 	enum attribute_kind kind;
 	struct span texts[EXPECTED_TEXTS];
+	bool makes;
 	bool fresh; /* of a volume: dockerd had none of this name, and no other request makes it */
 };
 
@@ -42,6 +46,12 @@ void expected_add(struct expected *x, const struct expectation *e, uint64_t now)
  * same, and e is as it was.
  */
 bool expected_end(struct expected *x, struct expectation *e);
+
+/* Whether a request that makes such a thing was added within ten minutes, and has not ended. */
+bool expected_makes(const struct expected *x, enum attribute_kind kind, uint64_t now);
+
+/* Drops all requests: dockerd restarted, and none of them will end. */
+void expected_clear(struct expected *x);
 
 /* Remembers a container that the subject removed or renamed. */
 void expected_add_departed(struct expected *x, const struct expectation *e, uint64_t now);
