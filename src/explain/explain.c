@@ -117,7 +117,7 @@ static void add_exact(const struct list *list, const struct attribute *d, struct
 static void match_text(const struct rule_match *f, const struct rule *rule,
 	const struct facts *facts, char *out, size_t cap)
 {
-	char item[128] = "";
+	char item[LACK_MOST] = "";
 	struct line l;
 
 	line_init(&l, out, cap);
@@ -136,7 +136,13 @@ static void match_text(const struct rule_match *f, const struct rule *rule,
 		line_add(&l, "is not for this operation");
 		return;
 	case MATCH_NOT_LIST:
-		if (f->item)
+		if (f->item && rule->asks_about & 1u << f->item->kind)
+			lack_write(&(struct lack){ .power = POWER_COUNT,
+					   .list = f->list,
+					   .item = f->item,
+					   .by = &rule->lists[f->list] },
+				item);
+		else if (f->item)
 			attribute_write(f->item, item, sizeof(item));
 		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
 			rule->deny ? "match the request" : "cover ", item,
@@ -340,14 +346,14 @@ static int show(
 }
 
 int explain_request(const struct installed_settings *settings, struct question_text question,
-	const char *as, bool json, struct err *e)
+	const char *as, const struct target_objects *objects, bool json, struct err *e)
 {
 	AUTO_MEM struct simulation *j = mem_array(1, sizeof(*j));
 	int rc;
 
 	if (!j)
 		return FAIL(e, 0, "no memory");
-	rc = simulate(&settings->config->policy, question, as, j, e);
+	rc = simulate(&settings->config->policy, question, as, objects, j, e);
 	if (rc == 0)
 		rc = show(settings, j, json, e);
 	simulation_free(j);

@@ -198,7 +198,7 @@ static int decide_exchange(struct recorder *r, struct MHD_Connection *c, const c
 	free_headers(&h);
 	if (j && question)
 		rc = simulate(r->policy, (struct question_text){ question, strlen(question) },
-			r->as, j, &r->fault);
+			r->as, NULL, j, &r->fault);
 	else
 		err_set(&r->fault, ENOMEM, "a request");
 	if (rc == 0)

@@ -107,7 +107,7 @@ int simulate_mounts(
 }
 
 int simulate(const struct policy *policy, struct question_text question, const char *as,
-	struct simulation *ret, struct err *e)
+	const struct target_objects *objects, struct simulation *ret, struct err *e)
 {
 	*ret = (struct simulation){ .lookup = NULL };
 	if (envelope_parse(question.text, question.n, &ret->request, e) != 0)
@@ -115,6 +115,7 @@ int simulate(const struct policy *policy, struct question_text question, const c
 	ret->request.daemon = policy->daemon;
 	if (choose_subject(policy, as, ret, e) != 0 ||
 		facts_parse(&ret->request, &ret->facts, e) != 0 ||
+		target_objects_attach(objects, &ret->facts, e) != 0 ||
 		simulate_mounts(policy, &ret->facts, &ret->lookup, e) != 0 ||
 		facts_describe_made(&ret->facts, e) != 0)
 		return -1;

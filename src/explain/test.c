@@ -28,7 +28,7 @@ struct suite {
 };
 
 static const char *const keys[] = { "name", "as", "user", "token", "method", "target", "headers",
-	"body", "expect", "reason", "rule", "powers", NULL };
+	"body", "expect", "reason", "rule", "powers", "target_is", NULL };
 
 /* --- reading --------------------------------------------------------------------------------*/
 
@@ -117,6 +117,19 @@ static void check_subject(struct suite *s, json_ref v)
 		findings_error(&s->findings, v->at, "the policy file has no user of this name");
 }
 
+/* What the things are that the request names; NULL: it does not say, or has a mistake. */
+static struct target_objects *parse_objects(struct suite *s, json_ref test)
+{
+	json_ref v = json_value_member(test, "target_is");
+	struct target_objects *ret;
+	struct err e;
+
+	if (!v || target_objects_parse(json_value_source(v, s->findings.text.s), &ret, &e) == 0)
+		return v ? ret : NULL;
+	findings_error(&s->findings, v->at, "%s", e.text);
+	return NULL;
+}
+
 static void check_test(struct suite *s, json_ref test)
 {
 	json_ref expect = json_value_member(test, "expect");
@@ -134,6 +147,7 @@ static void check_test(struct suite *s, json_ref test)
 	check_headers(s, json_value_member(test, "headers"));
 	check_rule(s, json_value_member(test, "rule"));
 	check_powers(s, json_value_member(test, "powers"));
+	target_objects_free(parse_objects(s, test));
 	if (!has(s, test, "expect", true))
 		return;
 	if (!span_equal(expect->text, SPAN("allow")) && !span_equal(expect->text, SPAN("deny")))
@@ -229,13 +243,14 @@ static void run_test(struct suite *s, json_ref test)
 	struct err e;
 	struct line l;
 	AUTO_MEM char *question = NULL;
+	struct target_objects *objects = parse_objects(s, test);
 
 	question = make_question(s, test, &e);
 	line_init(&l, why, sizeof(why));
 	text_escape(json_value_text(json_value_member(test, "name")), name, sizeof(name));
 	if (question && j) {
 		if (simulate(s->policy, (struct question_text){ question, strlen(question) },
-			    subject, j, &e) == 0)
+			    subject, objects, j, &e) == 0)
 			compare(test, j, &l);
 		else
 			line_add(&l, "; %s", e.text);
@@ -243,6 +258,7 @@ static void run_test(struct suite *s, json_ref test)
 	} else {
 		line_add(&l, "; %s", j ? e.text : "no memory");
 	}
+	target_objects_free(objects);
 	s->passed += l.n == 0;
 	s->failed += l.n > 0;
 	(void)json_array_append_new(s->results,
@@ -391,8 +407,9 @@ const struct command test_command = {
 		"FILE is a JSON list of objects. Each has name, method, target and expect (\"allow\" or\n"
 		"\"deny\"). It may have as (a user of the policy file, or anonymous), user (the name in a\n"
 		"certificate), token, headers (an object), body (JSON, or a string for any bytes), and\n"
-		"what the decision must be besides: reason, rule (null: none), powers. A request that only\n"
-		"monitor mode allows is a \"deny\".\n"
+		"what the decision must be besides: reason, rule (null: none), powers; and target_is, which\n"
+		"says what the containers, networks and volumes are, as dsp explain --target does. A\n"
+		"request that only monitor mode allows is a \"deny\".\n"
 		"Status 0: all passed; 1: some failed; 2: FILE is wrong, or this user cannot\n"
 		"read the installed settings; 78: they are broken.\n",
 };

@@ -32,6 +32,73 @@ struct question {
 		[400]; /* that no rule closes it over HTTP/2; empty: it is closed, or not meant */
 };
 
+/* --- what a container, network or volume is ------------------------------------------------*/
+
+/* Whether text begins with a word of what a thing is. */
+static bool is_description(struct span on)
+{
+	return span_starts(on, SPAN("owner=")) || span_starts(on, SPAN("name=")) ||
+		span_starts(on, SPAN("label:")) || span_starts(on, SPAN("image="));
+}
+
+static bool is_object(enum list_kind kind)
+{
+	return kind == LIST_CONTAINERS || kind == LIST_NETWORKS || kind == LIST_VOLUMES;
+}
+
+static int parse_part(struct span part, struct object_info *info, struct object_label *labels,
+	struct facts *facts, struct err *e)
+{
+	const struct span none = { NULL, 0 };
+	struct span key = span_cut(&part, '=');
+	char *text;
+
+	if (span_equal(key, SPAN("owner"))) {
+		info->owner = part;
+		info->owner_unsure = false;
+	} else if (span_equal(key, SPAN("name"))) {
+		info->name = part;
+	} else if (span_equal(key, SPAN("image"))) {
+		text = attributes_alloc(&facts->attributes, reference_canonical_most(part, none));
+		if (!text)
+			return FAIL(e, 0, "no memory");
+		info->image = (struct span){ text, reference_canonical(part, none, text) };
+	} else if (span_starts(key, SPAN("label:"))) {
+		labels[info->label_count++] =
+			(struct object_label){ span_after(key, strlen("label:")), part };
+	} else {
+		return FAIL(e, 0, "--on: write owner=USER,name=NAME,label:KEY=VALUE,image=NAME");
+	}
+	return 0;
+}
+
+/* "owner=bob,name=web,label:k=v", or a name alone: what is not said may be anything. */
+static int describe(struct span on, struct attribute *d, struct facts *facts, struct err *e)
+{
+	void *memory = attributes_alloc(&facts->attributes,
+		sizeof(struct object_info) + (on.n + 1) * sizeof(struct object_label));
+	struct object_info *info = memory;
+	struct object_label *labels;
+
+	if (!memory)
+		return FAIL(e, 0, "no memory");
+	labels = (void *)(info + 1);
+	*info = (struct object_info){
+		.state = OBJECT_FOUND, .labels = labels, .labels_unsure = true, .owner_unsure = true
+	};
+	d->object = info;
+	if (!is_description(on)) {
+		info->name = d->text = on;
+		return 0;
+	}
+	while (on.n > 0) {
+		if (parse_part(span_cut(&on, ','), info, labels, facts, e) != 0)
+			return -1;
+	}
+	d->text = info->name.n > 0 ? info->name : SPAN("...");
+	return 0;
+}
+
 /* --- the detail ------------------------------------------------------------------------*/
 
 static bool is_port(struct span s)
@@ -54,6 +121,8 @@ static enum list_kind parse_kind(struct span *on, enum power power)
 			return (enum list_kind)k;
 		}
 	}
+	if (is_description(*on))
+		return LIST_CONTAINERS;
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		if (power != POWER_COUNT && list_power((enum list_kind)k) == power)
 			return (enum list_kind)k;
@@ -108,8 +177,12 @@ static int make_detail(struct span on, enum list_kind kind, struct facts *facts,
 	if (on.n == 0 || (kind == LIST_MOUNTS && on.s[0] != '/'))
 		return FAIL(e, 0,
 			"--on: write a mount as an absolute path, or KIND:NAME such as network:web");
-	if (write_detail(facts, kind, on, &d, e) != 0)
+	if (kind == LIST_CONTAINERS || (is_object(kind) && is_description(on))) {
+		if (describe(on, &d, facts, e) != 0)
+			return -1;
+	} else if (write_detail(facts, kind, on, &d, e) != 0) {
 		return -1;
+	}
 	if (d.power != POWER_COUNT)
 		powerset_add(&facts->powers, d.power);
 	return attributes_add(&facts->attributes, &d) == 0 ? 0 : FAIL(e, 0, "no memory");
@@ -353,7 +426,9 @@ const struct command who_can_command = {
 	.options = options,
 	.summary = "list who may use an operation or a power, and by which rule or flag",
 	.help = "  --on DETAIL      with this mount (/srv/x, /srv/x:ro), device, CAP_NAME, port or\n"
-		"                   image; other kinds need their name: network:x, volume:x\n"
+		"                   image; other kinds need their name: network:x, volume:x,\n"
+		"                   container:x; or what a container is, as far as you know:\n"
+		"                   owner=bob,name=web,label:team=red,image=nginx (volume:owner=bob)\n"
 		"  --json           print JSON\n"
 		"  --policy FILE    this policy file in place of the installed one\n"
 		"  --env-file FILE  this env file in place of the installed one\n"

@@ -17,10 +17,11 @@ struct arguments {
 	const char *user;
 	const char *body_file;
 	const char *request_file;
-	const char *as;     /* a subject of the policy file */
-	const char *logged; /* a line of an audit log, its id, or "-" */
-	char **client;      /* a program with its arguments, ends with NULL */
-	char *log;          /* the audit log that has it; NULL: that of this host */
+	const char *as;      /* a subject of the policy file */
+	const char *objects; /* what the things are that it names, as JSON */
+	const char *logged;  /* a line of an audit log, its id, or "-" */
+	char **client;       /* a program with its arguments, ends with NULL */
+	char *log;           /* the audit log that has it; NULL: that of this host */
 	struct settings_choice settings;
 	bool json;
 	const char *headers[HEADERS_MOST + 1]; /* ends with NULL */
@@ -57,6 +58,9 @@ static int parse_option(struct arguments *a, int option)
 	case 'l':
 		a->log = optarg;
 		return 0;
+	case 't':
+		a->objects = optarg;
+		return 0;
 	case 'j':
 		a->json = true;
 		return 0;
@@ -68,8 +72,8 @@ static int parse_option(struct arguments *a, int option)
 static const struct option options[] = { { "body", required_argument, NULL, 'b' },
 	{ "header", required_argument, NULL, 'h' }, { "user", required_argument, NULL, 'u' },
 	{ "request", required_argument, NULL, 'r' }, { "as", required_argument, NULL, 'a' },
-	{ "log", required_argument, NULL, 'l' }, SETTINGS_OPTIONS,
-	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	{ "log", required_argument, NULL, 'l' }, { "target", required_argument, NULL, 't' },
+	SETTINGS_OPTIONS, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 
 /* Whether an option gives a part of a request. */
 static bool has_parts(const struct arguments *a)
@@ -89,7 +93,7 @@ static int parse_logged(struct arguments *a, const char *word)
 			"%s: not the id of a line of the audit log; or write METHOD and TARGET, "
 			"such as POST /containers/web/kill",
 			word);
-	if (has_parts(a))
+	if (has_parts(a) || a->objects)
 		return command_usage("explain", "a line of the audit log holds the whole request");
 	a->logged = word;
 	return 0;
@@ -112,7 +116,7 @@ static int cut_client(struct arguments *a, int argc, char **argv)
 static int parse_words(struct arguments *a, int count, char **words)
 {
 	if (a->client) {
-		if (a->client[0] && count == 0 && !has_parts(a) && !a->log)
+		if (a->client[0] && count == 0 && !has_parts(a) && !a->log && !a->objects)
 			return 0;
 		return command_usage("explain",
 			"behind -- stands a client alone, such as docker run nginx; before it no METHOD "
@@ -172,6 +176,7 @@ static int fail(int status, const char *text)
 static int read_and_explain(const struct arguments *a, const struct installed_settings *s)
 {
 	AUTO_MEM char *question = NULL;
+	struct target_objects *objects = NULL;
 	size_t len = 0;
 	struct err e;
 	int rc;
@@ -184,7 +189,11 @@ static int read_and_explain(const struct arguments *a, const struct installed_se
 	}
 	if (!question)
 		return fail(EXIT_USAGE, e.text);
-	rc = explain_request(s, (struct question_text){ question, len }, a->as, a->json, &e);
+	if (a->objects && target_objects_parse(span_of(a->objects), &objects, &e) != 0)
+		return command_usage("explain", "--target: %s", e.text);
+	rc = explain_request(
+		s, (struct question_text){ question, len }, a->as, objects, a->json, &e);
+	target_objects_free(objects);
 	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
 }
 
@@ -247,7 +256,7 @@ static int run_explain(int argc, char **argv)
 const struct command explain_command = {
 	.name = "explain",
 	.arguments =
-		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as USER] [--policy FILE] [--env-file FILE] [--no-config] [--json] | ID|LINE|- [--log FILE] [--as USER] [--json] | [--as USER] [--json] -- CLIENT [ARGUMENT]...",
+		"METHOD TARGET [--body FILE|-] [--header 'K: V']... [--user NAME|--as USER] [--target JSON] [--policy FILE] [--env-file FILE] [--no-config] [--json] | ID|LINE|- [--log FILE] [--as USER] [--json] | [--as USER] [--json] -- CLIENT [ARGUMENT]...",
 	.run = run_explain,
 	.options = options,
 	.summary = "show how dsp decides a request, one of the audit log, or those of a client",
@@ -256,6 +265,10 @@ const struct command explain_command = {
 		"  --user NAME      the name in the client's TLS certificate\n"
 		"  --as USER        decide as for this user of the policy file, or anonymous\n"
 		"  --request FILE   read a recorded AuthZReq instead of METHOD and TARGET\n"
+		"  --target JSON    what the containers, networks and volumes are that the request names:\n"
+		"                   {\"name\":\"web\",\"owner\":\"bob\",\"labels\":{\"a\":\"b\"},\"image\":\"nginx\"},\n"
+		"                   or a list of such, with kind (container, network, volume) and ref (as\n"
+		"                   the request names it); {\"missing\":true}: there is none\n"
 		"  --log FILE       the audit log that has ID (default: that of this host)\n"
 		"  --socket PATH    the socket of the dspd to ask; its file name is the name of the plugin\n"
 		"  --policy FILE    this policy file in place of the installed one\n"

@@ -15,6 +15,7 @@ json_t *explain_account(const struct policy *policy, const struct simulation *j)
  * EXIT_FINE where it is allowed, else EXIT_FINDINGS; -1 and e.
  */
 MUST_USE int explain_request(const struct installed_settings *settings,
-	struct question_text question, const char *as, bool json, struct err *e);
+	struct question_text question, const char *as, const struct target_objects *objects,
+	bool json, struct err *e);
 
 #endif

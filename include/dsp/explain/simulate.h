@@ -6,6 +6,7 @@
 #include "dsp/core/parse/request.h"
 #include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/message.h"
+#include "dsp/explain/target_objects.h"
 #include "dsp/host/mount_lookup.h"
 
 struct simulation {
@@ -54,11 +55,12 @@ struct question_text {
 
 /*
  * Parses and decides a question, whose bytes must outlive ret. as: the name of a subject of the
- * policy file, whoever the request says it is from; or NULL. Call simulation_free in any case. -1
- * and e: it is no AuthZReq, there is no such subject, or memory ran out.
+ * policy file, whoever the request says it is from; or NULL. objects: what the things are that it
+ * names, which must outlive ret; or NULL. Call simulation_free in any case. -1 and e: it is no
+ * AuthZReq, there is no such subject, or memory ran out.
  */
 MUST_USE int simulate(const struct policy *policy, struct question_text question, const char *as,
-	struct simulation *ret, struct err *e);
+	const struct target_objects *objects, struct simulation *ret, struct err *e);
 
 /*
  * Looks up the mount sources of facts on this host and adds the powers that they give. *ret (or

@@ -234,6 +234,7 @@ void object_rules_write(const struct list *list, const struct attribute *d, stru
 {
 	const struct object_info *info = d->object;
 	bool own = has_word(list, true);
+	bool named;
 	char name[64];
 
 	if (!has_word(list, false) || (info && info->state == OBJECT_MADE))
@@ -245,12 +246,11 @@ void object_rules_write(const struct list *list, const struct attribute *d, stru
 		return;
 	}
 	text_escape(info->name, name, sizeof(name));
-	if (own || !span_equal(info->name, d->text))
-		line_add(l, " (");
-	if (!span_equal(info->name, d->text))
-		line_add(l, "%s%s", name, own ? ", " : ")");
-	if (own) {
+	named = info->name.n > 0 && !span_equal(info->name, d->text);
+	if (own || named)
+		line_add(l, " (%s%s", named ? name : "", named && own ? ", " : "");
+	if (own)
 		write_owner(info, l);
+	if (own || named)
 		line_add(l, ")");
-	}
 }
