@@ -25,6 +25,7 @@
 #include "dsp/protocol/envelope.h"
 
 #include "core/policy/way.h"
+#include "monotone_things.h"
 
 enum { QUESTIONS_MOST = 20000, ITEMS_MOST = 48, ITEM_ROOM = 160, RULES_MOST = 4, LIST_MOST = 4 };
 
@@ -66,7 +67,6 @@ struct compiled {
 static struct question *questions[QUESTIONS_MOST];
 static size_t question_count;
 static size_t tried[LIST_COUNT], lost[LIST_COUNT];
-static bool any_concerned[LIST_COUNT];
 static size_t nearest_tried, nearest_several, broken;
 static uint64_t state;
 
@@ -228,7 +228,8 @@ static void make_items(struct question *q)
 	static const char *const more[] = { "*", "/", "/:ro", "/srv", "/srv:ro", "/srv/**",
 		"docker.io/library/*", "CAP_SYS_ADMIN", "CAP_*", "ALL", "/dev/null", "/dev/*",
 		"8000-8999", "80", "127.0.0.1:8080", "front", "host", "none", "bridge", "runc",
-		"data*", "gpu:all", "gpu:0" };
+		"data*", "gpu:all", "gpu:0", "own", "own:u", "own:v", "name:web", "label:team",
+		"label:team=red", "image:docker.io/library/*" };
 
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		for (size_t i = 0; i < q->facts.attributes.count; i++) {
@@ -240,31 +241,9 @@ static void make_items(struct question *q)
 				add_items_of(q, k, d);
 		}
 		q->concerned[k] = q->count[k] > 0;
-		any_concerned[k] = any_concerned[k] || q->concerned[k];
 		for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 			add_item(q, k, span_of(more[i]), "");
 	}
-}
-
-/* What is at a path, the same for each policy: some lead elsewhere, some are not seen. */
-static const struct mount_info *find_info(struct facts *f, struct span path)
-{
-	static const char *const elsewhere[] = { "/", "/srv", "/srv/x", "/run/docker.sock",
-		"/data/l" };
-	void *memory = attributes_alloc(&f->attributes, sizeof(struct mount_info));
-	struct mount_info *info = memory;
-	unsigned hash = 5381;
-
-	if (!info)
-		die("no memory");
-	for (size_t i = 0; i < path.n; i++)
-		hash = hash * 33 + (unsigned char)path.s[i];
-	*info = (struct mount_info){
-		.visible = hash % 7 != 0, .unknown = hash % 11 == 0, .holds_mounts = hash % 3 == 0
-	};
-	text_copy(hash % 5 == 0 ? span_of(elsewhere[hash % 25 / 5]) : path, info->path,
-		sizeof(info->path));
-	return info;
 }
 
 /* Without a question that dsp reads exactly: false, and q is to be freed. */
@@ -285,7 +264,11 @@ static bool read_question(struct question *q, const char *line)
 
 		if (d->kind == ATTRIBUTE_MOUNT)
 			d->mount_info = find_info(&q->facts, d->clean);
+		else if (!d->made)
+			d->object = find_object(d);
 	}
+	if (facts_describe_made(&q->facts, &e) != 0)
+		die("no memory");
 	return q->facts.reading == READING_EXACT && q->facts.route && q->facts.attributes.count > 0;
 }
 
@@ -337,7 +320,7 @@ static void make_rule(struct draft_rule *r, const struct question *q)
 	r->operation = any(8) > 0 ? q->facts.route->name : any(2) ? "*" : "container_*";
 	r->powers = any(3) > 0 ? 0 : (unsigned)any(256);
 	for (size_t k = 0; k < LIST_COUNT; k++) {
-		r->given[k] = any_concerned[k] && any(q->concerned[k] ? 2 : 16) == 0;
+		r->given[k] = any(q->concerned[k] ? 2 : 16) == 0;
 		r->count[k] = r->given[k] ? any(LIST_MOST) : 0;
 		for (size_t i = 0; i < r->count[k]; i++)
 			r->items[k][i] = any_item(q, k);
@@ -593,7 +576,7 @@ int main(int argc, char **argv)
 		die("no questions");
 	for (size_t i = 0; i < rounds; i++)
 		play();
-	for (size_t k = 0; k < LIST_COUNT && any_concerned[k]; k++)
+	for (size_t k = 0; k < LIST_COUNT; k++)
 		(void)printf("%s %zu %zu\n", list_name((enum list_kind)k), tried[k], lost[k]);
 	(void)printf("nearest %zu %zu\n", nearest_tried, nearest_several);
 	return broken > 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -118,7 +118,8 @@ void attribute_write(const struct attribute *a, char *out, size_t cap)
 
 	line_init(&l, out, cap);
 	if (a->whole && (a->text.n == 0 || span_equal(a->text, SPAN("*")))) {
-		line_add(&l, "any %s", attribute_kind_name(a->kind));
+		line_add(&l, a->listing ? "a list of all %ss" : "any %s",
+			attribute_kind_name(a->kind));
 		return;
 	}
 	if (a->made && a->text.n == 0) {

@@ -118,16 +118,26 @@ bool power_rules_can_hide(const struct route *route, enum attribute_kind kind, e
 	return false;
 }
 
-bool power_rules_mean_any(const struct route *route, enum attribute_kind kind)
+static bool always(const struct route *route, enum power_test test, enum attribute_kind kind)
 {
 	size_t count;
 	const struct power_rule *rule = power_rules_of_operation(route->operation, &count);
 
 	for (; count > 0; count--, rule++) {
-		if (rule->where == WHERE_ALWAYS && rule->test == TEST_WHOLE && rule->kind == kind)
+		if (rule->where == WHERE_ALWAYS && rule->test == test && rule->kind == kind)
 			return true;
 	}
 	return false;
+}
+
+bool power_rules_mean_any(const struct route *route, enum attribute_kind kind)
+{
+	return always(route, TEST_WHOLE, kind);
+}
+
+bool power_rules_list_all(const struct route *route, enum attribute_kind kind)
+{
+	return always(route, TEST_LISTING, kind);
 }
 
 int power_rule_apply(struct facts *f, const struct power_rule *rule, struct attribute item)

@@ -86,6 +86,10 @@ static bool powers_of(
 		return !query->with &&
 			(query->power == POWER_UNKNOWN || query->power == POWER_COUNT);
 	}
+	if (query->with && query->with->attributes.count > 0 &&
+		query->with->attributes.items[0].kind == ATTRIBUTE_CONTAINER &&
+		!power_rules_have_kind(route, ATTRIBUTE_CONTAINER))
+		return false;
 	*ret = route_powers(route);
 	if (query->power != POWER_COUNT && !escalation_can_ask(route, query->power, ret))
 		return false;
@@ -113,11 +117,14 @@ bool access_query_answer(const struct policy *policy, const struct subject *subj
 		return false;
 	if (query->with) {
 		facts.attributes = query->with->attributes;
-		/* A prune means the thing, but also all others of its kind. */
-		if (route && facts.attributes.count == 1 &&
-			power_rules_mean_any(route, facts.attributes.items[0].kind)) {
+		/* A prune means the thing, but also all others of its kind; a list shows them. */
+		if (route && facts.attributes.count == 1) {
 			any = facts.attributes.items[0];
-			any.whole = true;
+			any.listing = power_rules_list_all(route, any.kind);
+			any.whole = any.listing || any.whole ||
+				power_rules_mean_any(route, any.kind);
+			if (any.whole)
+				any.text = SPAN("*");
 			facts.attributes.items = &any;
 		}
 		facts.invisible_mount = query->with->invisible_mount;

@@ -438,6 +438,7 @@ static void check_rule(struct review *r, size_t i, bool complete, uint64_t *aske
 		check_list(r, rule, (enum list_kind)k);
 	check_items(r, rule);
 	check_conditions(r, rule);
+	review_objects(r, rule);
 	if (!rule->deny) {
 		check_allow(r, rule);
 		check_whole(r, rule);

@@ -44,4 +44,7 @@ const char *review_operation_name(const struct review *r, size_t operation);
  */
 void review_ways(struct review *r, const struct rule *rule, uint64_t *asked);
 
+/* Reports words of containers, networks and volumes that cannot mean what they say. */
+void review_objects(struct review *r, const struct rule *rule);
+
 #endif

@@ -58,6 +58,9 @@ bool power_rules_can_hide(const struct route *route, enum attribute_kind kind, e
 /* Whether every request of this route may mean anything of a kind, as a prune does. */
 bool power_rules_mean_any(const struct route *route, enum attribute_kind kind);
 
+/* Whether every request of this route shows all things of a kind, and does nothing to them. */
+bool power_rules_list_all(const struct route *route, enum attribute_kind kind);
+
 /* The first of Docker's default capabilities that a glob matches; empty: none. */
 struct span power_rules_default_capability(struct span glob);
 
