@@ -113,6 +113,19 @@ static void add_exact(const struct list *list, const struct attribute *d, struct
 	}
 }
 
+/* The thing that a list does not cover, and what it is where the rule compares that. */
+static void write_item(const struct rule_match *f, const struct rule *rule, char out[LACK_MOST])
+{
+	if (f->item && rule->asks_about & 1u << f->item->kind)
+		lack_write(&(struct lack){ .power = POWER_COUNT,
+				   .list = f->list,
+				   .item = f->item,
+				   .by = &rule->lists[f->list] },
+			out);
+	else if (f->item)
+		attribute_write(f->item, out, LACK_MOST);
+}
+
 /* Writes why a rule did or did not match. */
 static void match_text(const struct rule_match *f, const struct rule *rule,
 	const struct facts *facts, char *out, size_t cap)
@@ -136,14 +149,7 @@ static void match_text(const struct rule_match *f, const struct rule *rule,
 		line_add(&l, "is not for this operation");
 		return;
 	case MATCH_NOT_LIST:
-		if (f->item && rule->asks_about & 1u << f->item->kind)
-			lack_write(&(struct lack){ .power = POWER_COUNT,
-					   .list = f->list,
-					   .item = f->item,
-					   .by = &rule->lists[f->list] },
-				item);
-		else if (f->item)
-			attribute_write(f->item, item, sizeof(item));
+		write_item(f, rule, item);
 		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
 			rule->deny ? "match the request" : "cover ", item,
 			!rule->deny && !f->item ? "what dsp cannot see in the request" : "");

@@ -230,27 +230,30 @@ static void write_owner(const struct object_info *info, struct line *l)
 		line_add(l, "owned by %s", info->owner.n > 0 ? owner : "nobody");
 }
 
+static void write_found(const struct object_info *info, struct span text, bool own, struct line *l)
+{
+	bool named = info->name.n > 0 && !span_equal(info->name, text);
+	char name[64];
+
+	if (!own && !named)
+		return;
+	text_escape(info->name, name, sizeof(name));
+	line_add(l, " (%s%s", named ? name : "", named && own ? ", " : "");
+	if (own)
+		write_owner(info, l);
+	line_add(l, ")");
+}
+
 void object_rules_write(const struct list *list, const struct attribute *d, struct line *l)
 {
 	const struct object_info *info = d->object;
-	bool own = has_word(list, true);
-	bool named;
-	char name[64];
 
-	if (!has_word(list, false) || (info && info->state == OBJECT_MADE))
+	if (!has_word(list, false))
 		return;
-	if (!info || info->state != OBJECT_FOUND) {
-		line_add(l,
-			info && info->state == OBJECT_MISSING ? " (there is none)"
-							      : " (dsp does not know what it is)");
-		return;
-	}
-	text_escape(info->name, name, sizeof(name));
-	named = info->name.n > 0 && !span_equal(info->name, d->text);
-	if (own || named)
-		line_add(l, " (%s%s", named ? name : "", named && own ? ", " : "");
-	if (own)
-		write_owner(info, l);
-	if (own || named)
-		line_add(l, ")");
+	if (!info || info->state == OBJECT_UNKNOWN)
+		line_add(l, " (dsp does not know what it is)");
+	else if (info->state == OBJECT_MISSING)
+		line_add(l, " (there is none)");
+	else if (info->state == OBJECT_FOUND)
+		write_found(info, d->text, has_word(list, true), l);
 }
