@@ -35,13 +35,13 @@ static const struct command help_command = {
 /* The commands by what people want to do. */
 static const struct group {
 	const char *title;
-	const struct command *commands[10]; /* ends with NULL */
+	const struct command *commands[12]; /* ends with NULL */
 } groups[] = {
 	{ "Set up", { &enable_command, &disable_command, &doctor_command } },
 	{ "Write rules",
 		{ &check_command, &explain_command, &test_command, &who_can_command,
-			&allowed_command, &suggest_command, &import_command, &list_command,
-			&token_command } },
+			&allowed_command, &diff_command, &suggest_command, &import_command,
+			&list_command, &token_command } },
 	{ "Look",
 		{ &status_command, &watch_command, &report_command, &metrics_command,
 			&health_command } },
@@ -66,7 +66,7 @@ static const struct guess {
 	{ "config", "check" },
 	{ "convert", "import" },
 	{ "debug", "doctor" },
-	{ "diff", "enable --dry-run" },
+	{ "compare", "diff" },
 	{ "events", "watch" },
 	{ "flags", "list flags" },
 	{ "generate", "suggest" },

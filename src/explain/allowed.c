@@ -122,25 +122,6 @@ static void add_power(struct account *a, enum power p)
 	(void)json_array_append_new(a->powers, o);
 }
 
-/* Writes an item as a policy file has it: "/srv/x:ro", "127.0.0.1:80-90". */
-static void write_item(enum list_kind k, const struct pattern *p, char *out, size_t cap)
-{
-	char text[200];
-	struct line l;
-
-	line_init(&l, out, cap);
-	text_escape(p->text, text, sizeof(text));
-	if (k == LIST_MOUNTS)
-		line_add(&l, "%s%s%s", text, p->below ? (p->text.n > 1 ? "/**" : "**") : "",
-			p->read_only ? ":ro" : "");
-	else if (k != LIST_PORTS)
-		line_add(&l, "%s", text);
-	else if (p->first == p->last)
-		line_add(&l, "%s%s%u", text, text[0] ? ":" : "", p->first);
-	else
-		line_add(&l, "%s%s%u-%u", text, text[0] ? ":" : "", p->first, p->last);
-}
-
 /* The lists of the rules for this user. */
 static void add_limits(struct account *a)
 {
@@ -156,7 +137,7 @@ static void add_limits(struct account *a)
 			continue;
 		items = json_array();
 		for (size_t n = 0; n < rule->lists[k].count; n++) {
-			write_item(k, &rule->lists[k].items[n], text, sizeof(text));
+			list_item_write(k, &rule->lists[k].items[n], text, sizeof(text));
 			(void)json_array_append_new(items, json_string(text));
 		}
 		text_escape(rule->name, text, sizeof(text));

@@ -54,6 +54,9 @@ struct subject observation_subject(const struct observation *s, const struct rul
 	struct subject unnamed = subject_at(rules, SUBJECT_UNKNOWN_CERTIFICATE);
 	size_t id = rules ? rules_find_subject(rules, s->subject) : SIZE_MAX;
 
+	/* A certificate that was nobody's may be a user's by these rules. */
+	if (rules && id == SIZE_MAX && span_starts(s->subject, SPAN("cn:")))
+		id = rules_find_common_name(rules, span_after(s->subject, strlen("cn:")));
 	if (id != SIZE_MAX)
 		return subject_at(rules, id);
 	unnamed.name = s->subject;

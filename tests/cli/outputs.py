@@ -16,6 +16,7 @@ POLICY = {
               {"name": "never on fridays", "who": ["*"], "deny": ["volume_delete"]}],
 }
 OWNERS = {**POLICY, "rules": [{"name": "ci makes", "who": ["ci"], "allow": ["*"], "owner": "inherit"}]}
+OTHER = {**POLICY, "rules": [{**POLICY["rules"][0], "powers": ["create", "host_mounts", "exec", "kill"], "mounts": ["/srv/ci", "/etc"]}]}
 TESTS = [
     {"name": "ci runs its image", "as": "ci", "method": "POST", "target": "/containers/create",
      "body": {"Image": "busybox", "HostConfig": {"Binds": ["/srv/ci:/work"]}}, "expect": "allow"},
@@ -32,6 +33,7 @@ WITHOUT_DAEMON = (
     ("test", "tests.json", "--policy", "policy.json"),
     ("who-can", "host_mounts", "--policy", "policy.json"), ("who-can", "exec"),
     ("allowed", "--as", "ci", "--policy", "policy.json"), ("allowed",),
+    ("diff", "policy.json", "other.json", "--trail", "log"), ("diff", "policy.json", "policy.json"),
     ("suggest", "log"), ("suggest", "log", "--policy", "--accept", "privileged,host_mounts"),
     ("suggest", "log", "--tests", "made.json", "--include-denied"),
     ("list", "flags", "--current"), ("list", "operations", "--current"), ("list", "powers", "--current"),
@@ -60,7 +62,7 @@ class Place:
 
     def __init__(self, where):
         self.where = where
-        for name, value in (("policy.json", POLICY), ("tests.json", TESTS), ("create.json", CREATE)):
+        for name, value in (("policy.json", POLICY), ("other.json", OTHER), ("tests.json", TESTS), ("create.json", CREATE)):
             self.write(name, json.dumps(value))
         self.write("wrong.json", '{ "rules": [ { "name": "a", "permit": [] } ] }')
         self.write("word", "0123456789abcdef0123\n")
@@ -88,7 +90,7 @@ class Place:
 
     def words(self, call):
         """A call's command line."""
-        own = ("policy.json", "wrong.json", "tests.json", "create.json", "log", "made.json")
+        own = ("policy.json", "other.json", "wrong.json", "tests.json", "create.json", "log", "made.json")
         server = self.owning if call in WITH_OWNERS else self.server
         more = ("--socket", server.socket) if call in WITH_DAEMON else ()
         return [dsp.DSP, *(self.path(w) if w in own else self.id if w == "ID" else w for w in call), *more]

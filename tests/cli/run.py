@@ -23,7 +23,7 @@ WIDE = (("list", "flags", "--current"), ("list", "operations", "--current"), ("l
         ("list", "profiles"), ("check",), ("check", "wrong.json"), ("help",), ("help", "watch"), ("help", "test"),
         ("doctor", "-h"), ("who-can", "host_mounts", "--policy", "policy.json"),
         ("explain", "POST", "/containers/create", "--as", "ci", "--body", "create.json", "--policy", "policy.json"),
-        ("allowed", "--as", "ci", "--policy", "policy.json"), ("explain", "ID", "--log", "log", "--policy", "policy.json"), ("test", "tests.json", "--policy", "policy.json"),
+        ("allowed", "--as", "ci", "--policy", "policy.json"), ("diff", "policy.json", "other.json"), ("explain", "ID", "--log", "log", "--policy", "policy.json"), ("test", "tests.json", "--policy", "policy.json"),
         ("status",))
 COLOURED = (("list", "powers"), ("explain", "GET", "/info"), ("test", "tests.json", "--policy", "policy.json"),
             ("who-can", "exec"), ("check", "wrong.json"))

@@ -30,6 +30,7 @@ struct command {
 extern const struct command explain_command;
 extern const struct command allowed_command;
 extern const struct command check_command;
+extern const struct command diff_command;
 extern const struct command list_command;
 extern const struct command who_can_command;
 extern const struct command test_command;

@@ -4,13 +4,13 @@
 #include "dsp/core/facts/power_rules.h"
 
 static void ask(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, struct access_answer *ret)
+	const struct facts *facts, bool quiet, struct access_answer *ret)
 {
 	struct nearest_rule near;
 
 	ret->decision = decide(policy, subject, facts);
 	ret->message[0] = '\0';
-	if (ret->decision.verdict == VERDICT_ALLOW && !ret->decision.monitored)
+	if (quiet || (ret->decision.verdict == VERDICT_ALLOW && !ret->decision.monitored))
 		return;
 	nearest_rule_find(policy, subject, facts, &ret->decision, &near);
 	message_write(policy, subject, facts, &ret->decision, &near, ret->message);
@@ -18,7 +18,7 @@ static void ask(const struct policy *policy, const struct subject *subject,
 
 /* Decides the same request with the item that the first word of a list stands for. */
 static struct access_answer ask_with_item(const struct policy *policy,
-	const struct subject *subject, enum list_kind k, const struct pattern *p,
+	const struct subject *subject, enum list_kind k, const struct pattern *p, bool quiet,
 	struct facts *facts)
 {
 	struct access_answer ret;
@@ -42,7 +42,7 @@ static struct access_answer ask_with_item(const struct policy *policy,
 		item.mount_info = &mount;
 	}
 	facts->attributes = (struct attributes){ .items = &item, .count = 1 };
-	ask(policy, subject, facts, &ret);
+	ask(policy, subject, facts, quiet, &ret);
 	facts->attributes = (struct attributes){ .count = 0 };
 	return ret;
 }
@@ -51,7 +51,7 @@ static struct access_answer ask_with_item(const struct policy *policy,
  * A rule with a list allows nothing without an item: tries an item of each list that covers one of
  * the powers asked for, until its rule allows the request.
  */
-static void try_lists(const struct policy *policy, const struct subject *subject,
+static void try_lists(const struct policy *policy, const struct subject *subject, bool quiet,
 	struct facts *facts, struct access_answer *ret)
 {
 	const struct rules *rules = policy->file_rules;
@@ -65,7 +65,7 @@ static void try_lists(const struct policy *policy, const struct subject *subject
 		if (rule->deny || list->count == 0 || list_power(k) == POWER_COUNT ||
 			!powerset_has(&facts->powers, list_power(k)))
 			continue;
-		tried = ask_with_item(policy, subject, k, &list->items[0], facts);
+		tried = ask_with_item(policy, subject, k, &list->items[0], quiet, facts);
 		if (tried.decision.rule == rule && tried.decision.verdict == VERDICT_ALLOW) {
 			*ret = tried;
 			return;
@@ -130,8 +130,8 @@ bool access_query_answer(const struct policy *policy, const struct subject *subj
 		facts.invisible_mount = query->with->invisible_mount;
 		facts.maybe = query->with->maybe;
 	}
-	ask(policy, subject, &facts, ret);
+	ask(policy, subject, &facts, query->quiet, ret);
 	if (!query->with && (ret->decision.verdict != VERDICT_ALLOW || ret->decision.monitored))
-		try_lists(policy, subject, &facts, ret);
+		try_lists(policy, subject, query->quiet, &facts, ret);
 	return true;
 }

@@ -81,6 +81,24 @@ bool list_item_is_id(enum list_kind k, struct span text)
 	return k == LIST_VOLUMES && is_swarm_id(text);
 }
 
+void list_item_write(enum list_kind k, const struct pattern *p, char *out, size_t cap)
+{
+	char text[200];
+	struct line l;
+
+	line_init(&l, out, cap);
+	text_escape(p->text, text, sizeof(text));
+	if (k == LIST_MOUNTS)
+		line_add(&l, "%s%s%s", text, p->below ? (p->text.n > 1 ? "/**" : "**") : "",
+			p->read_only ? ":ro" : "");
+	else if (k != LIST_PORTS)
+		line_add(&l, "%s", text);
+	else if (p->first == p->last)
+		line_add(&l, "%s%s%u", text, text[0] ? ":" : "", p->first);
+	else
+		line_add(&l, "%s%s%u-%u", text, text[0] ? ":" : "", p->first, p->last);
+}
+
 bool rule_has_lists(const struct rule *rule)
 {
 	for (size_t k = 0; k < LIST_COUNT; k++) {

@@ -63,6 +63,9 @@ struct rule {
 	bool flawed; /* it has a mistake, which was reported */
 };
 
+/* Writes an item as a policy file has it: "/srv/x:ro", "127.0.0.1:80-90"; terminated. */
+void list_item_write(enum list_kind k, const struct pattern *p, char *out, size_t cap);
+
 /* Whether a rule has a list of items, such as mounts, or conditions. */
 bool rule_has_lists(const struct rule *rule);
 

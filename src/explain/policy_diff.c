@@ -1,0 +1,339 @@
+#include "dsp/explain/policy_diff.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "access_answers.h"
+#include "dsp/core/base/mem.h"
+#include "dsp/core/base/text.h"
+#include "dsp/core/facts/power_rules.h"
+#include "dsp/core/policy/escalation.h"
+
+/* --- the clients -------------------------------------------------------------------------------*/
+
+static bool is_same(const struct subject *a, const struct subject *b)
+{
+	return a->id == b->id && a->doubt == b->doubt;
+}
+
+static void add_client(
+	struct diff_client *all, size_t *count, struct subject old, struct subject new)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (is_same(&all[i].old, &old) && is_same(&all[i].new, &new))
+			return;
+	}
+	all[(*count)++] = (struct diff_client){ old, new };
+}
+
+static struct subject by_certificate(const struct policy *policy, struct span name)
+{
+	const struct request rq = { .user = name };
+
+	return subject_identify(policy->file_rules, &rq);
+}
+
+/* digest: NULL: of a token that no user has. */
+static struct subject by_token(const struct policy *policy, const unsigned char *digest)
+{
+	const struct rules *rules = policy->file_rules;
+	size_t id = rules && digest ? rules_find_token(rules, digest) : SIZE_MAX;
+	struct subject s = subject_at(rules, id != SIZE_MAX ? id : SUBJECT_ANONYMOUS);
+
+	/* Without a policy file there are no tokens, and dsp reads none. */
+	if (rules && id == SIZE_MAX)
+		s.doubt = SUBJECT_UNKNOWN_TOKEN;
+	return s;
+}
+
+static void add_clients_of(const struct policy_pair *pair, const struct rules *of,
+	struct diff_client *all, size_t *count)
+{
+	for (size_t i = 0; of && i < of->name_count; i++)
+		add_client(all, count, by_certificate(pair->old, of->names[i].name),
+			by_certificate(pair->new, of->names[i].name));
+	for (size_t i = 0; of && i < of->token_count; i++)
+		add_client(all, count, by_token(pair->old, of->tokens[i].digest),
+			by_token(pair->new, of->tokens[i].digest));
+}
+
+static size_t count_names(const struct rules *rules)
+{
+	return rules ? rules->name_count + rules->token_count : 0;
+}
+
+/* In the order of the users in the files. */
+static int compare_clients(const void *left, const void *right)
+{
+	const struct diff_client *a = left;
+	const struct diff_client *b = right;
+
+	if (a->old.id != b->old.id)
+		return a->old.id < b->old.id ? -1 : 1;
+	if (a->new.id != b->new.id)
+		return a->new.id < b->new.id ? -1 : 1;
+	return 0;
+}
+
+size_t diff_clients(const struct policy_pair *pair, struct diff_client **ret)
+{
+	const struct rules *old = pair->old->file_rules;
+	const struct rules *new = pair->new->file_rules;
+	struct subject unknown = { .id = SUBJECT_UNKNOWN_CERTIFICATE,
+		.name = SPAN("unknown certificate"),
+		.is_unknown_certificate = true };
+	size_t count = 0;
+
+	*ret = mem_array(count_names(old) + count_names(new) + 3, sizeof(**ret));
+	if (!*ret)
+		return SIZE_MAX;
+	add_client(*ret, &count, subject_at(old, SUBJECT_ANONYMOUS),
+		subject_at(new, SUBJECT_ANONYMOUS));
+	add_clients_of(pair, old, *ret, &count);
+	add_clients_of(pair, new, *ret, &count);
+	add_client(*ret, &count, unknown, unknown);
+	add_client(*ret, &count, by_token(pair->old, NULL), by_token(pair->new, NULL));
+	qsort(*ret, count, sizeof(**ret), compare_clients);
+	return count;
+}
+
+static void write_subject(const struct subject *s, char *out, size_t cap)
+{
+	if (s->doubt == SUBJECT_UNKNOWN_TOKEN)
+		text_copy(SPAN("unknown token"), out, cap);
+	else if (s->is_unknown_certificate)
+		text_copy(SPAN("unknown certificate"), out, cap);
+	else
+		subject_write(s, out, cap);
+}
+
+void diff_client_write(const struct diff_client *c, char *out, size_t cap)
+{
+	bool known = !c->old.is_unknown_certificate && c->old.doubt == SUBJECT_SURE &&
+		c->old.id != SUBJECT_ANONYMOUS;
+	char old[128];
+	char new[128];
+	struct line l;
+
+	write_subject(&c->old, old, sizeof(old));
+	write_subject(&c->new, new, sizeof(new));
+	line_init(&l, out, cap);
+	if (strcmp(old, new) == 0)
+		line_add(&l, "%s", old);
+	else if (known)
+		line_add(&l, "%s (now: %s)", old, new);
+	else
+		line_add(&l, "%s (before: %s)", new, old);
+}
+
+/* --- the decisions -----------------------------------------------------------------------------*/
+
+enum diff_state diff_state(const struct decision *d)
+{
+	if (d->verdict != VERDICT_ALLOW)
+		return DIFF_DENY;
+	return d->monitored ? DIFF_WOULD : DIFF_ALLOW;
+}
+
+const char *diff_state_name(enum diff_state state)
+{
+	static const char *const names[] = { "deny", "would", "allow" };
+
+	return names[state];
+}
+
+static void compare(const struct policy_pair *pair, const struct access_query *query,
+	struct diff_change *change, diff_visit *visit, void *context)
+{
+	struct access_answer old;
+	struct access_answer new;
+
+	/* Whether a request can ask for that is the route's, and the same for both. */
+	if (!access_best(pair->old, &change->client->old, change->route, query, &old) ||
+		!access_best(pair->new, &change->client->new, change->route, query, &new) ||
+		diff_state(&old.decision) == diff_state(&new.decision))
+		return;
+	change->old = &old.decision;
+	change->new = &new.decision;
+	visit(context, change);
+}
+
+/* The next first row of an operation; NULL: no more. done: one for each operation. */
+static const struct route *next_operation(size_t *at, bool *done)
+{
+	size_t count;
+	const struct route *rows = route_rows(&count);
+
+	for (; *at < count; (*at)++) {
+		if (done[rows[*at].operation])
+			continue;
+		done[rows[*at].operation] = true;
+		return &rows[(*at)++];
+	}
+	return NULL;
+}
+
+void diff_powers(const struct policy_pair *pair, const struct diff_client *client,
+	diff_visit *visit, void *context)
+{
+	struct diff_change change = { .client = client };
+	bool done[OPERATION_COUNT] = { false };
+	size_t at = 0;
+
+	do {
+		change.route = next_operation(&at, done);
+		for (size_t p = 0; p <= POWER_COUNT; p++) {
+			/* First the operation by itself. */
+			const struct access_query query = {
+				.power = p == 0 ? POWER_COUNT : (enum power)(p - 1), .quiet = true
+			};
+
+			change.power = query.power;
+			compare(pair, &query, &change, visit, context);
+		}
+	} while (change.route);
+}
+
+/* --- the items ---------------------------------------------------------------------------------*/
+
+/* A request for the thing that an item stands for. */
+struct item_facts {
+	struct facts facts;
+	struct attribute item;
+	struct mount_info mount;
+	char port[96];
+};
+
+static void make_facts(enum list_kind k, const struct pattern *p, struct item_facts *ret)
+{
+	struct line l;
+
+	*ret = (struct item_facts){ .facts = { .reading = READING_EXACT } };
+	ret->item = (struct attribute){ .power = list_power(k),
+		.kind = list_attribute(k),
+		.text = p->text,
+		.clean = p->text,
+		.read_only = p->read_only };
+	if (k == LIST_PORTS) {
+		line_init(&l, ret->port, sizeof(ret->port));
+		if (p->text.n > 0)
+			line_add(&l, "%.*s:", (int)p->text.n, p->text.s);
+		line_add(&l, "%u:%u/tcp", p->first, p->first);
+		ret->item.text = (struct span){ ret->port, l.n };
+	}
+	if (k == LIST_MOUNTS) {
+		ret->mount.visible = true;
+		text_copy(p->text, ret->mount.path, sizeof(ret->mount.path));
+		ret->item.mount_info = &ret->mount;
+	}
+	if (list_power(k) != POWER_COUNT)
+		powerset_add(&ret->facts.powers, list_power(k));
+	ret->facts.attributes = (struct attributes){ .items = &ret->item, .count = 1 };
+}
+
+static bool is_same_item(const struct pattern *a, const struct pattern *b)
+{
+	return span_equal(a->text, b->text) && a->read_only == b->read_only &&
+		a->below == b->below && a->first == b->first && a->last == b->last;
+}
+
+/* The item of this number in the lists of both policies; NULL: no more. */
+static const struct pattern *item_at(const struct policy_pair *pair, enum list_kind k, size_t at)
+{
+	const struct rules *both[] = { pair->old->file_rules, pair->new->file_rules };
+
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t r = 0; both[i] && r < both[i]->count; r++) {
+			const struct list *list = &both[i]->items[r].lists[k];
+
+			if (at < list->count)
+				return &list->items[at];
+			at -= list->count;
+		}
+	}
+	return NULL;
+}
+
+static bool was_before(
+	const struct policy_pair *pair, enum list_kind k, const struct pattern *p, size_t at)
+{
+	for (size_t i = 0; i < at; i++) {
+		if (is_same_item(item_at(pair, k, i), p))
+			return true;
+	}
+	return false;
+}
+
+static void compare_item(const struct policy_pair *pair, struct diff_change *change,
+	diff_visit *visit, void *context)
+{
+	bool done[OPERATION_COUNT] = { false };
+	struct item_facts request;
+	const struct access_query query = {
+		.power = POWER_COUNT, .with = &request.facts, .quiet = true
+	};
+	size_t at = 0;
+
+	make_facts(change->list, change->item, &request);
+	while ((change->route = next_operation(&at, done))) {
+		if (power_rules_have_kind(change->route, list_attribute(change->list)))
+			compare(pair, &query, change, visit, context);
+	}
+}
+
+void diff_items(const struct policy_pair *pair, const struct diff_client *client, diff_visit *visit,
+	void *context)
+{
+	struct diff_change change = { .client = client, .power = POWER_COUNT };
+
+	for (size_t k = 0; k < LIST_COUNT; k++) {
+		change.list = (enum list_kind)k;
+		for (size_t at = 0; (change.item = item_at(pair, change.list, at)); at++) {
+			if (!change.item->object && !was_before(pair, change.list, change.item, at))
+				compare_item(pair, &change, visit, context);
+		}
+	}
+}
+
+/* --- why ---------------------------------------------------------------------------------------*/
+
+static void write_denial(const struct policy *policy, const struct decision *d, struct line *l)
+{
+	if (d->by == DECIDED_BY_BROKEN)
+		line_add(l, "the settings are broken: %s", policy->broken);
+	else if (d->by == DECIDED_BY_DEFAULT)
+		line_add(l, "no rule allows it");
+	else if (d->by == DECIDED_BY_IDENTITY)
+		line_add(l, "dsp does not know the token");
+	else if (d->by == DECIDED_BY_POWER && d->flag < FLAG_COUNT)
+		line_add(l, "%s is closed", flag_at(d->flag)->name);
+	else if (d->flag < FLAG_COUNT)
+		line_add(l, "%s is 0", flag_at(d->flag)->name);
+	else
+		line_add(l, "profile %s denies it", profile_info(policy->profile)->name);
+}
+
+void diff_why(
+	const struct policy *policy, enum power p, const struct decision *d, char *out, size_t cap)
+{
+	enum diff_state state = diff_state(d);
+	char name[96];
+	struct line l;
+
+	line_init(&l, out, cap);
+	if (state == DIFF_WOULD)
+		line_add(&l, "only monitor mode allows it: ");
+	if (d->rule) {
+		text_escape(d->rule->name, name, sizeof(name));
+		line_add(&l, "rule \"%s\" %s it", name, state == DIFF_ALLOW ? "allows" : "denies");
+	} else if (state != DIFF_ALLOW) {
+		write_denial(policy, d, &l);
+	} else if (d->flag < FLAG_COUNT) {
+		line_add(&l, "%s is %s", flag_at(d->flag)->name,
+			policy->flags[d->flag] == SETTING_ON ? "1" : "not 0");
+	} else if (p != POWER_COUNT) {
+		escalation_reason(policy, p, d, out, cap);
+	} else {
+		line_add(&l, "profile %s leaves it open", profile_info(policy->profile)->name);
+	}
+}
