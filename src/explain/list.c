@@ -8,11 +8,12 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/policy/decide.h"
+#include "dsp/core/policy/object_words.h"
 #include "dsp/dockerd/installed_settings.h"
 
 enum form { FORM_TEXT, FORM_JSON, FORM_MARKDOWN, FORM_NAMES };
 
-#define LISTS "flags, operations, powers, profiles, conditions, users, rules"
+#define LISTS "flags, operations, powers, profiles, conditions, words, users, rules"
 
 /* A list: its columns, which are members of each row, and how its rows are made. */
 struct listing {
@@ -195,6 +196,22 @@ static json_t *list_conditions(const struct config *c)
 	return rows;
 }
 
+static const char *const word_keys[] = { "word", "lists", "what", NULL };
+
+static json_t *list_words(const struct config *c)
+{
+	json_t *list = json_array();
+	size_t count;
+	const struct object_word_info *rows = object_word_rows(&count);
+
+	(void)c;
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(list,
+			json_pack("{s:s, s:s, s:s}", "word", rows[i].form, "lists", rows[i].lists,
+				"what", rows[i].what));
+	return list;
+}
+
 static const char *const user_keys[] = { "user", "known_by", NULL };
 
 static json_t *list_users(const struct config *c)
@@ -256,6 +273,7 @@ static const struct listing listings[] = {
 	{ "powers", power_keys, list_powers, false },
 	{ "profiles", profile_keys, list_profiles, false },
 	{ "conditions", condition_keys, list_conditions, false },
+	{ "words", word_keys, list_words, false },
 	{ "users", user_keys, list_users, true },
 	{ "rules", rule_keys, list_rules, true },
 };
@@ -365,11 +383,11 @@ static int run_list(int argc, char **argv)
 const struct command list_command = {
 	.name = "list",
 	.arguments =
-		"flags|operations|powers|profiles|conditions|users|rules [--current] [--json|--markdown|--names] [--policy FILE] [--env-file FILE] [--no-config]",
+		"flags|operations|powers|profiles|conditions|words|users|rules [--current] [--json|--markdown|--names] [--policy FILE] [--env-file FILE] [--no-config]",
 	.run = run_list,
 	.options = options,
 	.summary =
-		"list flags, operations, powers, profiles, conditions; users and rules of a policy file",
+		"list flags, operations, powers, profiles, conditions, words of lists; users and rules",
 	.help = "  --current        add what the current settings make of each\n"
 		"  --json           print JSON\n"
 		"  --markdown       print a Markdown table\n"

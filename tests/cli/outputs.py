@@ -37,7 +37,7 @@ WITHOUT_DAEMON = (
     ("suggest", "log"), ("suggest", "log", "--policy", "--accept", "privileged,host_mounts"),
     ("suggest", "log", "--tests", "made.json", "--include-denied"),
     ("list", "flags", "--current"), ("list", "operations", "--current"), ("list", "powers", "--current"),
-    ("list", "profiles", "--current"), ("list", "flags"), ("list", "operations"), ("list", "powers"), ("list", "conditions"),
+    ("list", "profiles", "--current"), ("list", "flags"), ("list", "operations"), ("list", "powers"), ("list", "conditions"), ("list", "words"),
     ("list", "users", "--policy", "policy.json"), ("list", "rules", "--policy", "policy.json"), ("list", "users"),
     ("token", "new", "anna"), ("token", "hash"),
     ("version",), ("doctor", "--list"), ("doctor",), ("enable", "--dry-run"), ("disable", "--dry-run"),

@@ -203,7 +203,7 @@ def values(shell, known):
         ("explain", "--as", ""): users, ("explain", "--as", "c"): {"cleo"}, ("watch", "--user", ""): users,
         ("watch", "--rule", ""): rules,
         ("explain", "--policy", os.path.join(dsp.ROOT, "plugin", "policies", "ci.json"), "--as", ""): known["ci"],
-        ("list", ""): {"flags", "operations", "powers", "profiles", "conditions", "users", "rules"},
+        ("list", ""): {"flags", "operations", "powers", "profiles", "conditions", "words", "users", "rules"},
         ("help", ""): set(known["commands"]), ("token", ""): {"new", "hash"},
         ("who-can", ""): known["operations"] | powers,
     }

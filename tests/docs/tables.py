@@ -96,6 +96,11 @@ def conditions():
     return table(["key", "value", "is met if", "docker run", "compose"], rows)
 
 
+def words():
+    rows = [[code(w["word"]), cell(w["what"]), w["lists"]] for w in listing("words")]
+    return table(["word", "means", "of"], rows)
+
+
 def profiles():
     rows = [[code(p["profile"]), cell(p["what"])] for p in listing("profiles")]
     return table(["profile", "what an unset flag means"], rows)
@@ -239,7 +244,7 @@ def json_keys():
 TABLES = {
     "three-powers": three_powers, "sections": sections, "groups": groups,
     "settings": settings, "powers": powers,
-    "profiles": profiles, "conditions": conditions, "tools": tools_table, "tools-short": tools_short,
+    "profiles": profiles, "conditions": conditions, "words": words, "tools": tools_table, "tools-short": tools_short,
     "differences": differences, "differences-never-asked": unasked,
     "commands": commands, "daemon": daemon, "checks": checks, "metrics": metrics,
     "operations": operations, "json": json_keys,

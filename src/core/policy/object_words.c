@@ -1,3 +1,5 @@
+#include "dsp/core/policy/object_words.h"
+
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/parse/reference.h"
 #include "object_rules.h"
@@ -14,6 +16,29 @@ static const struct {
 };
 
 enum { WORDS = sizeof(words) / sizeof(words[0]) };
+
+static const char all_three[] = "containers, networks, volumes";
+
+static const struct object_word_info rows[] = {
+	{ "name:NAME", all_three,
+		"its name, with *; networks and volumes need name: only where the name looks like a "
+		"word" },
+	{ "label:KEY", all_three, "it has this label, with any value" },
+	{ "label:KEY=VALUE", all_three, "it has this label with this value; no *" },
+	{ "image:NAME", "containers",
+		"the image that its create named, as a canonical name with *" },
+	{ "own", all_three, "the user who sends the request owns it, alone or in a group" },
+	{ "own:USER", all_three,
+		"this user owns it, alone or in a group; also anonymous, and cn:NAME of a who" },
+	{ "own:@GROUP", all_three, "the group owns it, or a member of the group" },
+	{ "*", all_three, "any, also one of which dsp knows nothing" },
+};
+
+const struct object_word_info *object_word_rows(size_t *count)
+{
+	*count = sizeof(rows) / sizeof(rows[0]);
+	return rows;
+}
 
 /* --- own ---------------------------------------------------------------------------------------*/
 
