@@ -9,10 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
+
+import jsonschema
 
 from resolver_lab import ALLOW, Resolver
-from wire import DSP, directory, eventually, holds, question, request, run, same, served
+from wire import DSP, ROOT, directory, eventually, holds, question, request, run, same, served
 
+with open(os.path.join(ROOT, "plugin", "audit.schema.json"), encoding="utf-8") as schema_file:
+    SCHEMA = jsonschema.Draft7Validator(json.load(schema_file))
 ID, OTHER = "c0ffee" + "1" * 58, "beef" + "2" * 60
 RED, BLUE = {"team": "red"}, {"team": "blue"}
 TOKENS = {"ann": "ann-1234567890123456", "bob": "bob-1234567890123456"}
@@ -355,11 +360,39 @@ def it_is_counted():
         holds(metric(server, "dsp_object_asks_seconds_total") > 0, "no time")
 
 
+def it_is_in_the_audit_log():
+    with directory() as where:
+        log = os.path.join(where, "audit.jsonl")
+        rules = [{"name": "own", "who": ["ann"], "allow": ["*"], "powers": ["*"],
+                  "containers": ["own", "own:bob"], "volumes": ["own"], "networks": ["own"]}]
+        with guarded(rules=rules, flags={"DSP_AUDIT": log, "DSP_AUDIT_LOG": "all"}) as (server, _):
+            same(server.call("/Dsp.Own?do=" + urllib.parse.quote(f"give container {ID} bob"), b"")[0], 200, "give")
+            same(verdict(server, "POST", f"/containers/{ID[:12]}/kill"), True, "of bob")
+            same(verdict(server, "POST", f"/exec/{'e' * 64}/start", {"Detach": True}), True, "of bob, by an exec")
+            same(verdict(server, "POST", "/containers/create?name=new", {"Image": "x", "HostConfig": {"NetworkMode": "none"}}) is True,
+                 False, "a create")
+            denied(server, "DELETE", "/volumes/data")
+            verdict(server, "GET", "/_ping")
+            read = lambda: [json.loads(line) for line in open(log, encoding="utf-8")] if os.path.exists(log) else []
+            eventually(lambda: len(read()) >= 5, "too few lines")
+            lines = {line["operation"]: line for line in read() if line["type"] == "decision"}
+            for line in lines.values():
+                SCHEMA.validate(line)
+            for operation, wanted in (("container_kill", (ID, "web", "bob")), ("exec_start", (ID, "web", "bob")),
+                                      ("container_create", (None, "new", None)), ("volume_delete", (None, "data", None)),
+                                      ("system_ping", (None, None, None))):
+                same(tuple(lines[operation].get(key) for key in ("target_id", "target_name", "owner")), wanted, operation)
+            said = subprocess.run([DSP, "explain", "--no-config", "--log", log, lines["container_kill"]["id"]], check=False,
+                                  stdout=subprocess.PIPE, text=True).stdout
+            for words in "what it names web", f"its id        {ID}", "its owner     bob":
+                holds(words in said, said)
+
+
 TESTS = [each_place_is_asked, what_needs_none_asks_nothing, predefined_networks_are_not_asked_for,
          equal_references_are_one_request, more_than_32_are_denied, what_a_text_means, names_that_dockerd_keeps, what_is_not_there, execs_of_others, each_wrong_answer_denies,
          a_silent_one_denies_after_two_seconds, both_steps_share_two_seconds, none_denies, another_dockerd_does_not_count,
          one_that_cannot_be_asked_for, a_crowd_is_one_request, an_answer_is_never_older_than_the_request,
-         different_ones_at_once, clients_that_leave, mounts_and_objects_together, it_is_counted]
+         different_ones_at_once, clients_that_leave, mounts_and_objects_together, it_is_counted, it_is_in_the_audit_log]
 
 if __name__ == "__main__":
     sys.exit(run(TESTS))

@@ -10,6 +10,8 @@ enum {
 	TARGET_ROOM = 1536,
 	PATH_ROOM = 768,
 	NAME_ROOM = 256,
+	ID_ROOM = 64,
+	THING_ROOM = 128, /* for a name that dockerd says, and an owner */
 	SUBJECT_ROOM = 320,
 	RULE_ROOM = 256,
 	LACKS_ROOM = 500,
@@ -197,6 +199,35 @@ static void add_subject(struct draft *d, const struct subject *subject)
 	add_text(d, "subject", (struct span){ name, prefix + n }, SUBJECT_ROOM);
 }
 
+/* What the request is about, as it was found out or will be made. NULL: that was not needed. */
+static const struct object_info *target_of(const struct attributes *all)
+{
+	const struct object_info *made = NULL;
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct attribute *a = &all->items[i];
+
+		if (a->object && a->in_target && !a->implied && !a->made)
+			return a->object;
+		if (a->object && a->made && !made)
+			made = a->object;
+	}
+	return made;
+}
+
+static void add_object(struct draft *d, const struct object_info *o)
+{
+	if (!o)
+		return;
+	/* Of a volume the id is the name. */
+	if (o->id.n > 0 && !span_equal(o->id, o->name))
+		add_text(d, "target_id", o->id, ID_ROOM);
+	if (o->name.n > 0)
+		add_text(d, "target_name", o->name, THING_ROOM);
+	if (o->owner.n > 0)
+		add_text(d, "owner", o->owner, THING_ROOM);
+}
+
 static void add_request(struct draft *d, const struct decision_event *e)
 {
 	static const char *const readings[] = { [READING_EXACT] = "exact",
@@ -213,6 +244,7 @@ static void add_request(struct draft *d, const struct decision_event *e)
 	json_writer_word(&d->s, "operation", decision_event_operation(f));
 	if (f->name.n > 0)
 		add_text(d, "name", f->name, NAME_ROOM);
+	add_object(d, target_of(&f->attributes));
 	json_writer_word(&d->s, "access", f->route && !f->route->write ? "read" : "write");
 	json_writer_word(&d->s, "reading", readings[f->reading]);
 	if (f->incomplete)
