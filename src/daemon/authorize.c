@@ -220,20 +220,15 @@ static void wait_no_more(struct exchange *x)
 	x->waits = WAITS_NOT;
 }
 
-/*
- * The kinds of what dockerd is asked about, a bit for each. Who makes a volume owns it only where
- * there was none.
- */
+/* The kinds of what dockerd is asked about, a bit for each: by rules, and to know owners. */
 static unsigned objects_needed(const struct exchange *x)
 {
 	const struct rules *rules = x->snapshot->config->policy.file_rules;
 	const struct route *route = x->facts.route;
 	size_t operation = route ? (size_t)route->operation : (size_t)OPERATION_COUNT;
-	unsigned kinds = rules_ask_about(rules, x->subject.id, operation);
 
-	if (operation == OP_VOLUME_CREATE && rules_speak_of_owners(rules))
-		kinds |= 1u << ATTRIBUTE_VOLUME;
-	return kinds;
+	return rules_ask_about(rules, x->subject.id, operation) |
+		ownership_asks_about(rules, x->subject.id, operation);
 }
 
 /* As look_up_mounts: x waits for the objects, or need not. Names of volumes: the swarm's too. */

@@ -14,6 +14,8 @@ enum { SETTLE_MS = 5000 };
 /* In the place of an id: of a volume for which the client gave no name. */
 static const struct span any_name = SPAN_INIT("*");
 
+static const struct span inherit = SPAN_INIT("inherit");
+
 int ownership_configure(struct service *service, struct err *e)
 {
 	const struct config *c = service->snapshot->config;
@@ -22,6 +24,23 @@ int ownership_configure(struct service *service, struct err *e)
 		return 0;
 	return owners_configure(service->owners, c->settings.owners,
 		rules_speak_of_owners(c->policy.file_rules), e);
+}
+
+unsigned ownership_asks_about(const struct rules *rules, size_t subject, size_t operation)
+{
+	size_t i = 0;
+
+	if (!rules_speak_of_owners(rules))
+		return 0;
+	if (operation == OP_VOLUME_CREATE)
+		return 1U << ATTRIBUTE_VOLUME;
+	if (operation != OP_CONTAINER_DELETE && operation != OP_CONTAINER_RENAME)
+		return 0;
+	for (; (i = rules_next(rules, subject, OP_CONTAINER_CREATE, i)) < rules->count; i++) {
+		if (span_equal(rules->items[i].owner, inherit))
+			return 1U << ATTRIBUTE_CONTAINER;
+	}
+	return 0;
 }
 
 /* --- what a request makes, removes or renames --------------------------------------------------*/
@@ -102,7 +121,7 @@ static struct span owner_by_rule(
 {
 	struct span owner = subject;
 
-	if (span_equal(given, SPAN("inherit")))
+	if (span_equal(given, inherit))
 		(void)expected_find_departed(service->expected, name, subject, clock_now(), &owner);
 	else if (given.n > 0)
 		owner = given;

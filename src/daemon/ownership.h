@@ -30,6 +30,13 @@ struct response {
 MUST_USE int ownership_configure(struct service *service, struct err *e);
 
 /*
+ * The kinds of things, a bit for each, that dockerd is asked about to know owners: a volume that is
+ * made, for it may be there; a container that is removed or renamed by a user whose creates inherit
+ * owners.
+ */
+unsigned ownership_asks_about(const struct rules *rules, size_t subject, size_t operation);
+
+/*
  * Why an allowed request must be denied: it makes something whose owner could not be recorded.
  * NULL: it need not. The refusal lives until the next call.
  */

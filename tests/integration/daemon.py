@@ -23,6 +23,7 @@ import managed
 import moby
 import names
 import objects
+import owned
 import page_tls
 import plugins
 import policy
@@ -64,6 +65,7 @@ SUITES = {
     'moby': moby.run,
     'names': names.run,
     'objects': objects.run,
+    'owned': owned.run,
     'killed': killed.run,
     'sessions': sessions.run,
     'swarm': swarm.run,

@@ -2,7 +2,7 @@
 """What systemd does for dsp, for the tests: it holds the socket, starts dsp on it, hears its signs of life, kills it
 when they stay away, and starts it again when it has ended.
 
-    manager.py [--watchdog SECONDS] [--kill COUNT] SOCKET EVENTS COMMAND...
+    manager.py [--watchdog SECONDS] [--kill COUNT [--longest SECONDS]] SOCKET EVENTS COMMAND...
 
 As a program it ends with SIGTERM, or when it has killed the command COUNT times; each event is a line of JSON.
 """
@@ -165,6 +165,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--watchdog", type=float, default=0.0)
     parser.add_argument("--kill", type=int, default=0)
+    parser.add_argument("--longest", type=float, default=0.05)
     parser.add_argument("socket")
     parser.add_argument("events")
     parser.add_argument("command", nargs=argparse.REMAINDER)
@@ -176,7 +177,7 @@ def main():
         signal.signal(signal.SIGTERM, lambda *_: done.set())
         with manager:
             if a.kill:
-                manager.kill(a.kill)
+                manager.kill(a.kill, longest=a.longest)
                 manager.tell("killed", a.kill)
             while not done.wait(1):
                 pass
