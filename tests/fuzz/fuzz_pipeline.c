@@ -180,6 +180,27 @@ static int ask(struct config *config, struct span question)
 	return allow;
 }
 
+/* What is made is described, each of its labels once, and nothing else is. */
+static void check_made(const struct facts *facts)
+{
+	enum { LABELS = 64 };
+	bool rename = facts->route && facts->route->operation == OP_CONTAINER_RENAME;
+
+	for (size_t i = 0; i < facts->attributes.count; i++) {
+		const struct attribute *a = &facts->attributes.items[i];
+		const struct object_info *made = a->object;
+
+		CHECK((made != NULL) == (a->made && !rename));
+		if (!made)
+			continue;
+		CHECK(made->state == OBJECT_MADE && span_equal(made->name, a->text));
+		for (size_t m = 0; m < made->label_count && m < LABELS; m++) {
+			for (size_t n = 0; n < m && facts->reading == READING_EXACT; n++)
+				CHECK(!span_equal(made->labels[m].key, made->labels[n].key));
+		}
+	}
+}
+
 static void run(struct config *config, struct span question)
 {
 	const struct policy *policy = &config->policy;
@@ -195,6 +216,8 @@ static void run(struct config *config, struct span question)
 	} else {
 		CHECK(facts_parse(&request, &facts, &e) == 0);
 		CHECK(facts_add_mount_powers(&facts, policy_own_paths(policy), &e) == 0);
+		CHECK(facts_describe_made(&facts, &e) == 0);
+		check_made(&facts);
 		struct subject subject = subject_identify(NULL, &request);
 
 		d = decide(policy, &subject, &facts);
