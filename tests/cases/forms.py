@@ -39,6 +39,11 @@ NO_CONTAINER = {
     "ExecCreate.Container": "docker-py repeats the path; dockerd has no such field",
 }
 
+# What a name may stand for: the user's own container, and somebody else's.
+MINE = {"name": "mine", "owner": "", "labels": {"team": "red"}, "image": "x:1"}
+OTHER = {"name": "other", "owner": "u0", "labels": {"team": "blue"}, "image": "y:1"}
+REFERENCES = {"container_name", "container_names", "container_mode", "exec_id", "link_parent"}
+
 Form = collections.namedtuple("Form", "row list deny allow near apart request body")
 
 
@@ -65,10 +70,14 @@ class Policy:
         self.tests = []  # named after their user
         self.names = []
 
-    def ask(self, form, name, deny, items, expect):
+    def ask(self, form, name, deny, items, expect, named=None):
+        """named: what is behind the name that the form has, and OTHERS' owner is the user himself."""
         user = f"u{len(self.users)}"
         method, target = form.request.split()
         test = {"name": user, "as": user, "method": method, "target": target, "expect": expect}
+        if named:
+            ref = "0123" if "exec_id" in form.row else "web"
+            test["target_is"] = [{"ref": ref, **named, "owner": named["owner"] or user}, {**MINE, "owner": user}]
         if form.body == "tar":
             test["headers"] = {"Content-Type": "application/x-tar", "Content-Length": "1024"}
         elif form.body != "-":
@@ -108,6 +117,25 @@ def ask_all(forms):
         for items in lists(form.near):
             policy.ask(form, f"{what}: allow {' '.join(items)} does not cover", False, items, "deny")
     return policy
+
+
+def ask_known(policy, forms):
+    """Each name of a container, where it is the user's own and all else is, and where it is somebody else's."""
+    for n, form in enumerate(forms):
+        if form.list != "containers" or form.row.split()[2] not in REFERENCES:
+            continue
+        what = f"{n} {form.list} {form.request} {form.body}"
+        # A create also names what it makes.
+        made = ["name:n"] if "name=n" in form.request else []
+        for word in "own", "label:team=red", "name:mine", "image:docker.io/library/x:*":
+            policy.ask(form, f"{what}: {word} covers its own", False, [word, *made], "allow", MINE)
+            policy.ask(form, f"{what}: {word} does not cover another's", False, [word, *made], "deny", OTHER)
+        for word in "own:u0", "label:team=blue", "name:other", "image:docker.io/library/y:1":
+            policy.ask(form, f"{what}: deny {word} matches", True, [word], "deny", OTHER)
+        for word in "own:u0", "label:team=blue", "name:other":
+            # Its image's labels are not known, nor its image where the create names none.
+            apart = "deny" if made and word.startswith("label") else "allow"
+            policy.ask(form, f"{what}: deny {word} and its own", True, [word], apart, MINE)
 
 
 def check_rows(forms):
@@ -152,6 +180,7 @@ def main():
     check_rows(forms)
     check_fields()
     policy = ask_all(forms)
+    ask_known(policy, forms)
     text = policy.run()
     if " passed, " not in text:
         tap.failed("forms: dsp test runs", text)
