@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "check_entries.h"
 #include "dsp/config/command.h"
 #include "dsp/config/output.h"
 #include "dsp/core/base/mem.h"
@@ -227,6 +228,21 @@ static void print_through_others(const struct survey *s)
 	output_wrapped(2, text);
 }
 
+/* "Who can enter which containers:", a line for each rule. */
+static void print_entries(const struct config *c)
+{
+	json_auto_t *entries = check_entries(&c->policy);
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (entries, i, v) {
+		if (i == 0)
+			output_wrapped(0, "Who can enter which containers:");
+		(void)printf("  ");
+		output_wrapped(4, json_string_value(json_object_get(v, "text")));
+	}
+}
+
 static void add_findings_json(json_t *list, const struct findings *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
@@ -244,12 +260,14 @@ static json_t *survey_json(const struct survey *s)
 	const struct config *c = s->config;
 	const char *broken = s->broken;
 	json_t *findings = json_array();
-	json_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O, s:{s:s, s:s?, s:s}}", "errors",
+	json_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O, s:o, s:{s:s, s:s?, s:s}}", "errors",
 		broken ? json_pack("[s]", broken) : json_array(), "findings", findings, "profile",
 		c && !broken ? profile_info(c->policy.profile)->name : NULL, "notices",
 		c ? c->settings.notices : NULL, "escapes", s->direct, "through_others",
-		s->through_others, "buildkit", "state", escalation_buildkit_name(s->buildkit),
-		"dockerd", s->dockerd[0] != '\0' ? s->dockerd : NULL, "text", s->over_http2);
+		s->through_others, "entries",
+		c && !broken ? check_entries(&c->policy) : json_array(), "buildkit", "state",
+		escalation_buildkit_name(s->buildkit), "dockerd",
+		s->dockerd[0] != '\0' ? s->dockerd : NULL, "text", s->over_http2);
 
 	if (c) {
 		add_findings_json(findings, &c->env_findings);
@@ -300,6 +318,7 @@ static void print_survey(const struct survey *s)
 	output_wrapped(0, text);
 	print_direct(s);
 	print_through_others(s);
+	print_entries(c);
 	if (s->buildkit == BUILDKIT_UNKNOWN)
 		output_wrapped(0, s->over_http2);
 }

@@ -16,6 +16,8 @@ POLICY = {
               {"name": "never on fridays", "who": ["*"], "deny": ["volume_delete"]}],
 }
 OWNERS = {**POLICY, "rules": [{"name": "ci makes", "who": ["ci"], "allow": ["*"], "owner": "inherit"}]}
+WHOSE = {**POLICY, "rules": [{"name": "ci enters", "who": ["ci"], "allow": ["container_exec_create"], "powers": ["exec"],
+                               "containers": ["own", "label:ci"]}]}
 OTHER = {**POLICY, "rules": [{**POLICY["rules"][0], "powers": ["create", "host_mounts", "exec", "kill"], "mounts": ["/srv/ci", "/etc"]}]}
 TESTS = [
     {"name": "ci runs its image", "as": "ci", "method": "POST", "target": "/containers/create",
@@ -26,7 +28,7 @@ TESTS = [
 CREATE = {"Image": "busybox", "HostConfig": {"Binds": ["/srv/ci:/work", "/etc:/etc:ro"], "Privileged": True}}
 # Words of a call; a name that stands in the directory becomes its path.
 WITHOUT_DAEMON = (
-    ("check", "policy.json"), ("check", "wrong.json"), ("check",),
+    ("check", "policy.json"), ("check", "wrong.json"), ("check", "whose.json"), ("check",),
     ("explain", "POST", "/containers/create", "--as", "ci", "--body", "create.json", "--policy", "policy.json"),
     ("explain", "GET", "/info"), ("explain", "POST", "/containers/web/kill"),
     ("explain", "ID", "--log", "log", "--policy", "policy.json"), ("explain", "--", "/usr/bin/docker", "version"),
@@ -62,7 +64,7 @@ class Place:
 
     def __init__(self, where):
         self.where = where
-        for name, value in (("policy.json", POLICY), ("other.json", OTHER), ("tests.json", TESTS), ("create.json", CREATE)):
+        for name, value in (("policy.json", POLICY), ("other.json", OTHER), ("whose.json", WHOSE), ("tests.json", TESTS), ("create.json", CREATE)):
             self.write(name, json.dumps(value))
         self.write("wrong.json", '{ "rules": [ { "name": "a", "permit": [] } ] }')
         self.write("word", "0123456789abcdef0123\n")
@@ -90,7 +92,7 @@ class Place:
 
     def words(self, call):
         """A call's command line."""
-        own = ("policy.json", "other.json", "wrong.json", "tests.json", "create.json", "log", "made.json")
+        own = ("policy.json", "other.json", "wrong.json", "whose.json", "tests.json", "create.json", "log", "made.json")
         server = self.owning if call in WITH_OWNERS else self.server
         more = ("--socket", server.socket) if call in WITH_DAEMON else ()
         return [dsp.DSP, *(self.path(w) if w in own else self.id if w == "ID" else w for w in call), *more]
