@@ -7,6 +7,7 @@ import sys
 import alarms
 import broken
 import clients
+import conditions
 import defaults
 import defence
 import effects
@@ -50,6 +51,7 @@ SUITES = {
     'policy': policy.run,
     'powers': powers.run,
     'clients': clients.run,
+    'conditions': conditions.run,
     'proxies': proxies.run,
     'broken': broken.run,
     'effects': effects.run,

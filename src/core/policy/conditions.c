@@ -75,33 +75,55 @@ static bool makes_containers(json_ref spec)
 			span_equal(json_value_text(runtime), SPAN("container")));
 }
 
+/* Without one dockerd up to 26.1 takes the fields of the body itself for those of a HostConfig. */
+static bool has_host_config(json_ref body)
+{
+	json_ref host = body_get(body, "hostconfig");
+
+	return host && host->kind == JSON_VALUE_OBJECT;
+}
+
+/* Why a field of a body cannot meet a key, whatever it says; CONDITION_MET: it can. */
+static enum condition_state check_form(const struct condition_info *info, const struct facts *facts,
+	enum condition_form form, const char *field)
+{
+	bool service = form == FORM_SERVICE;
+
+	if (facts->incomplete || facts->reading != READING_EXACT)
+		return CONDITION_REPLACED;
+	if (!field || (service && !makes_containers(facts->body)))
+		return CONDITION_NEVER;
+	if (service && info->service_since > 0 &&
+		!target_has_version(&facts->target, info->service_since))
+		return CONDITION_TOO_OLD;
+	if (span_starts(span_of(field), SPAN("hostconfig.")) && !has_host_config(facts->body))
+		return CONDITION_MISSING;
+	return CONDITION_MET;
+}
+
 static enum condition_state judge(
 	enum condition key, const struct facts *facts, struct condition_case *c)
 {
-	const struct condition_info *info = &rows[key];
 	const char *name = NULL;
-	struct span field;
-	size_t parent;
+	enum condition_state state;
+	struct span holder;
 
-	c->form = form_of(info, facts->route->operation, &name);
+	c->form = form_of(&rows[key], facts->route->operation, &name);
 	if (c->form == FORM_NONE)
 		return CONDITION_MET;
 	/* An old form of start may bring a whole HostConfig, and has none of the other fields. */
 	if (c->form == FORM_REPLACED)
 		return powerset_has(&facts->powers, POWER_CREATE) ? CONDITION_REPLACED
 								  : CONDITION_MET;
-	if (facts->incomplete || facts->reading != READING_EXACT)
-		return CONDITION_REPLACED;
-	if (!name || (c->form == FORM_SERVICE && !makes_containers(facts->body)))
-		return CONDITION_NEVER;
-	if (c->form == FORM_SERVICE && info->service_since > 0 &&
-		!target_has_version(&facts->target, info->service_since))
-		return CONDITION_TOO_OLD;
-	field = span_of(name);
-	for (parent = field.n; parent > 0 && field.s[parent - 1] != '.';)
-		parent--;
-	name = field.s + parent;
-	c->holder = body_get_at(facts->body, (struct span){ field.s, parent > 0 ? parent - 1 : 0 });
+	state = check_form(&rows[key], facts, c->form, name);
+	if (state != CONDITION_MET)
+		return state;
+	holder = span_of(name);
+	while (holder.n > 0 && holder.s[holder.n - 1] != '.')
+		holder.n--;
+	name += holder.n;
+	holder.n -= holder.n > 0;
+	c->holder = body_get_at(facts->body, holder);
 	c->value = body_get(c->holder, name);
 	return condition_test(key, c);
 }
