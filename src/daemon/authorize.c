@@ -405,8 +405,7 @@ fail:
 	return ANSWER_NOW;
 }
 
-/* Hands what dsp-resolve answered to those that asked. */
-static void receive(struct service *service)
+void authorize_receive(struct service *service)
 {
 	struct resolver_result r;
 
@@ -423,7 +422,7 @@ static struct exchange *next_known(struct service *service)
 {
 	struct exchange *x;
 
-	receive(service);
+	authorize_receive(service);
 	LIST_FOREACH (x, &service->waiting, waiting_link) {
 		if (x->waits == WAITS_FOR_DOCKERD ? know_dockerd(service, x)
 						  : object_lookup_step(x->objects))

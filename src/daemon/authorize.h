@@ -23,4 +23,7 @@ bool authorize_own_outcome(const struct service *service, const struct request_o
 struct call *authorize_next_answer(void *ctx);
 int authorize_answer_timeout(void *ctx);
 
+/* Hands what dsp-resolve answered to those that asked. */
+void authorize_receive(struct service *service);
+
 #endif

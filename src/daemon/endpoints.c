@@ -192,6 +192,8 @@ static enum answer own(void *ctx, struct call *call)
 	char *text = NULL;
 	struct err e;
 
+	if (span_equal(span_of(call->argument), SPAN("sweep")))
+		owner_sweep_begin(service);
 	if (!r || own_reply(service, span_of(call->argument), &text, &ticket, &e) != 0) {
 		reply_error(&call->reply,
 			!r || e.code == ENOMEM     ? 500

@@ -1,5 +1,6 @@
 /*
- * What /Dsp.Own answers. Its parameter "do" is one of:
+ * What /Dsp.Own answers. Its parameter "do" is one of these, or "sweep", for tests: a pass of
+ * owner_sweep.h begins.
  *
  *   list [KIND ID]         the things that have an owner, behind that one, at most OWN_PAGE of them
  *   give KIND ID OWNER     OWNER owns it from now on

@@ -145,10 +145,16 @@ static unsigned on_tick(void *ctx)
 {
 	struct daemon *d = daemon_of(ctx);
 	unsigned alive = d->notify.fd >= 0 ? notify_alive(&d->notify) : 0;
-	unsigned recent = recent_decisions_tick(&d->recent);
+	const unsigned waits[] = { alive, recent_decisions_tick(&d->recent),
+		owner_sweep_step(&d->service) };
+	unsigned wait = 0;
 
 	watch_lookups(d);
-	return alive == 0 || (recent > 0 && recent < alive) ? recent : alive;
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		if (waits[i] > 0 && (wait == 0 || waits[i] < wait))
+			wait = waits[i];
+	}
+	return wait;
 }
 
 /* --- steps of the start ------------------------------------------------------------------------*/
@@ -309,6 +315,7 @@ static void end(struct daemon *d)
 	lookup_process_stop();
 	lookup_pool_close(d->service.pool);
 	object_asks_free(d->service.objects);
+	owner_sweep_end(&d->service);
 	dockerd_facts_free(d->service.dockerds);
 	resolver_free(d->service.resolver);
 	owners_free(d->service.owners);

@@ -9,6 +9,7 @@
 #include "dsp/core/base/span.h"
 #include "dsp/host/lookup_pool.h"
 #include "object_asks.h"
+#include "owner_sweep.h"
 #include "probe.h"
 #include "sinks.h"
 #include "snapshot.h"
@@ -34,6 +35,7 @@ struct service {
 	struct owners *owners;
 	struct expected *expected; /* owned, as owners is */
 	LIST_HEAD(, response) settling;
+	struct owner_sweep sweep;
 	struct sinks sinks; /* borrowed */
 	struct probes probes;
 	unsigned connections; /* open ones; the server keeps the number current */

@@ -61,6 +61,18 @@ const struct owner_row *owner_rows_find(
 	return at ? *at : NULL;
 }
 
+bool owner_rows_set_missing(
+	struct owner_rows *rows, enum attribute_kind kind, struct span id, bool missing)
+{
+	const struct owned wanted = { .kind = kind, .id = id };
+	struct owner_row *const *at = tfind(&wanted, &rows->root, compare);
+	bool before = at && (*at)->thing.missing;
+
+	if (at)
+		(*at)->thing.missing = missing;
+	return before;
+}
+
 bool owner_rows_remove(struct owner_rows *rows, enum attribute_kind kind, struct span id)
 {
 	const struct owned wanted = { .kind = kind, .id = id };

@@ -27,6 +27,10 @@ void owner_rows_merge(struct owner_rows *rows, struct owner_rows *more);
 const struct owner_row *owner_rows_find(
 	const struct owner_rows *rows, enum attribute_kind kind, struct span id);
 
+/* Notes whether dockerd has it. Returns what was noted before; false where nobody owns it. */
+bool owner_rows_set_missing(
+	struct owner_rows *rows, enum attribute_kind kind, struct span id, bool missing);
+
 /* False: it has none. */
 bool owner_rows_remove(struct owner_rows *rows, enum attribute_kind kind, struct span id);
 

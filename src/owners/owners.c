@@ -320,6 +320,12 @@ uint64_t owners_gone(struct owners *o, enum attribute_kind kind, struct span id)
 	return owners_give(o, kind, id, (struct span){ NULL, 0 }, &e);
 }
 
+void owners_seen(struct owners *o, enum attribute_kind kind, struct span id, bool there)
+{
+	if (owner_rows_set_missing(&o->rows, kind, id, !there) && !there)
+		(void)owners_gone(o, kind, id);
+}
+
 bool owners_is_settled(struct owners *o, uint64_t ticket, bool *saved)
 {
 	bool settled;

@@ -12,6 +12,9 @@ from lab import DENIED, check, tap, wait_for
 from objects import SLEEP, Client, targets, token_of
 
 KILLS = int(os.environ.get('OWNED_KILLS', '25'))
+# A pass of what dspd does by itself twice an hour.
+SWEEP = ('python3 -c \'import socket; s = socket.socket(socket.AF_UNIX); s.connect("/run/docker/plugins/dsp.sock"); '
+         's.sendall(b"POST /Dsp.Own?do=sweep HTTP/1.0\\r\\n\\r\\n"); print(s.recv(4096).decode())\'')
 USERS = 'alice', 'bob', 'red1', 'red2', 'mover', 'root'
 MINE = {'containers': ['own'], 'networks': ['own', 'none', 'bridge'], 'volumes': ['own']}
 
@@ -209,6 +212,23 @@ def commands(o, report):
         o.remove('web')
 
 
+def sweep(o, report):
+    """What removes itself has no request that says so."""
+    with report.case('a container that removes itself'):
+        stays = o.make('alice', 'stays')
+        number = o.make('alice', 'goes', AutoRemove=True)
+        check(o.ask('root', 'POST', '/containers/%s/kill' % number).status == 204, 'it was not killed')
+        wait_for(lambda: o.ask('root', 'GET', '/containers/%s/json' % number).status == 404, 'it is still there')
+        check(o.owners() == {stays: 'alice', number: 'alice'}, o.owners())
+
+        def swept():
+            said = o.lab.inside(SWEEP)
+            check('"saved":true' in said.text.replace(' ', ''), said.text)
+            return o.owners() == {stays: 'alice'}
+        wait_for(swept, 'its owner is still there')
+        o.remove('stays')
+
+
 def restarts(o, report):
     with report.case('owners survive a restart of dspd'):
         number = o.make('alice', 'web')
@@ -281,7 +301,7 @@ def run(lab, report):
     o.serve()
     start_resolver(lab)
     try:
-        for suite in to_each_his_own, volumes, groups, recreation, commands, restarts, storm:
+        for suite in to_each_his_own, volumes, groups, recreation, commands, sweep, restarts, storm:
             suite(o, report)
     finally:
         lab.inside('kill $(cat /run/lab/resolve.pid); rm -f /run/dsp-resolve.sock')

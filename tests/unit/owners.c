@@ -180,6 +180,25 @@ static void refuses_what_is_no_owner_and_no_id(void **state)
 	owners_free(o);
 }
 
+static void drops_what_is_missing_twice(void **state)
+{
+	struct owners *o = started(path);
+
+	(void)state;
+	assert_true(give(o, 1, "alice"));
+	owners_seen(o, ATTRIBUTE_CONTAINER, id_of(1), false);
+	owners_seen(o, ATTRIBUTE_CONTAINER, id_of(1), true);
+	owners_seen(o, ATTRIBUTE_CONTAINER, id_of(1), false);
+	owners_seen(o, ATTRIBUTE_CONTAINER, id_of(2), false);
+	assert_owner(o, 1, "alice");
+	owners_seen(o, ATTRIBUTE_CONTAINER, id_of(1), false);
+	assert_owner(o, 1, "");
+	owners_free(o);
+	o = started(path);
+	assert_owner(o, 1, "");
+	owners_free(o);
+}
+
 struct page {
 	size_t most;
 	size_t count;
@@ -511,6 +530,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(is_known_after_a_start),
 		TEST(refuses_what_is_no_owner_and_no_id),
+		TEST(drops_what_is_missing_twice),
 		TEST(lists_page_by_page),
 		TEST(opens_no_other_file),
 		TEST(trusts_its_own_file_alone),

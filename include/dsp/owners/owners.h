@@ -72,6 +72,12 @@ uint64_t owners_give(struct owners *o, enum attribute_kind kind, struct span id,
 uint64_t owners_gone(struct owners *o, enum attribute_kind kind, struct span id);
 
 /*
+ * dockerd was asked about a thing: whether it is there. What was not there twice in a row loses its
+ * owner.
+ */
+void owners_seen(struct owners *o, enum attribute_kind kind, struct span id, bool there);
+
+/*
  * Whether a ticket waits no longer: what it stands for is on the disk, or writing it has failed and
  * is tried again. *saved (may be NULL): it is on the disk.
  */
@@ -99,7 +105,8 @@ struct owned {
 	enum attribute_kind kind;
 	struct span id;
 	struct span owner;
-	uint64_t at; /* since when: seconds since 1970 */
+	uint64_t at;  /* since when: seconds since 1970 */
+	bool missing; /* dockerd did not have it when it was asked last */
 };
 
 /*
