@@ -185,7 +185,7 @@ void lack_write(const struct lack *l, char out[LACK_MOST])
 			attribute_write(d, text, sizeof(text));
 		else
 			text_escape(d->text, text, sizeof(text));
-		line_add(&line, "%s ", attribute_kind_name(d->kind));
+		line_add(&line, d->exec ? "%s of exec " : "%s ", attribute_kind_name(d->kind));
 		line_add_cut(&line, span_of(text));
 		object_rules_write(l->by, d, &line);
 	}
