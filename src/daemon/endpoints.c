@@ -135,16 +135,43 @@ static enum answer show_settings(void *ctx, struct call *call)
 	return ANSWER_NOW;
 }
 
+/* Answered when the settings that are read from now on are in force, or cannot be. */
 static enum answer reload(void *ctx, struct call *call)
 {
 	const struct service *service = ctx;
 	struct err e;
 
-	if (service->reload && service->reload(service->daemon, &e) != 0) {
-		reply_error(&call->reply, 409, e.text);
-		return ANSWER_NOW;
-	}
-	return show_status(ctx, call);
+	if (!service->reload)
+		return show_status(ctx, call);
+	if (reload_ask(service->reload, call, &e) == 0)
+		return ANSWER_LATER;
+	reply_error(&call->reply, 409, e.text);
+	return ANSWER_NOW;
+}
+
+static void drop_reload(void *ctx, struct call *call)
+{
+	const struct service *service = ctx;
+
+	reload_drop(service->reload, call);
+}
+
+/* A call that asked for a reload, answered; NULL: none. */
+static struct call *answer_reload(struct service *service)
+{
+	const char *trouble;
+	struct call *call;
+
+	if (!service->reload)
+		return NULL;
+	do
+		call = reload_next_call(service->reload, &trouble);
+	while (!call && service->put_in_force(service->daemon));
+	if (call && trouble)
+		reply_error(&call->reply, 409, trouble);
+	else if (call)
+		(void)show_status(service, call);
+	return call;
 }
 
 static enum answer show_open_metrics(void *ctx, struct call *call)
@@ -219,7 +246,7 @@ static const struct endpoint endpoints[] = {
 	{ ENDPOINT_ACTIVATE, 0, activate, NULL, NULL, NULL },
 	{ ENDPOINT_STATUS, 0, show_status, NULL, NULL, NULL },
 	{ ENDPOINT_SETTINGS, 0, show_settings, NULL, NULL, NULL },
-	{ ENDPOINT_RELOAD, 0, reload, NULL, NULL, NULL },
+	{ ENDPOINT_RELOAD, 0, reload, NULL, drop_reload, NULL },
 	{ ENDPOINT_METRICS, 0, show_open_metrics, NULL, NULL, NULL },
 	{ ENDPOINT_METRICS_TEXT, 0, show_text_metrics, NULL, NULL, NULL },
 	{ ENDPOINT_OWN, 0, own, NULL, drop_response, "do" },
@@ -231,9 +258,13 @@ static const struct endpoint endpoints[] = {
 struct call *endpoints_next_answer(void *ctx)
 {
 	struct service *service = ctx;
-	struct response *r = ownership_next(service);
-	struct call *call;
+	struct call *call = answer_reload(service);
+	struct response *r;
 
+	/* A managed plugin waits for nothing else. */
+	if (call || !service->pool)
+		return call;
+	r = ownership_next(service);
 	if (!r)
 		return authorize_next_answer(ctx);
 	call = r->call;
@@ -247,7 +278,8 @@ struct call *endpoints_next_answer(void *ctx)
 
 int endpoints_answer_timeout(void *ctx)
 {
-	int wait = authorize_answer_timeout(ctx);
+	const struct service *service = ctx;
+	int wait = service->pool ? authorize_answer_timeout(ctx) : -1;
 	int more = ownership_timeout(ctx);
 
 	return more >= 0 ? clock_earlier(wait, 0, (uint64_t)more) : wait;

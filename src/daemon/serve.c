@@ -56,20 +56,16 @@ static void notify_state(struct daemon *d, const char *trouble)
 	notify_ready(&d->notify, text);
 }
 
-static int reload_settings(struct daemon *d, struct err *e)
+/* For every request that comes from now on. */
+static int put_config_in_force(struct daemon *d, struct config *c, struct err *e)
 {
-	struct config *c = NULL;
 	struct snapshot *next;
 
-	if (config_read(&d->sources, &c, e) != 0)
-		goto fail;
 	if (audit_try(d->service.sinks.audit, &c->settings.audit, e) != 0)
-		goto fail;
-	next = snapshot_new(c);
-	if (!next) {
-		err_set(e, ENOMEM, "the settings");
-		goto fail;
-	}
+		return -1;
+	next = snapshot_new(c, d->service.reload);
+	if (!next)
+		return FAIL(e, ENOMEM, "the settings");
 	log_notices(c);
 	snapshot_replace(&d->service.snapshot, next);
 	audit_configure(d->service.sinks.audit, &c->settings.audit);
@@ -78,25 +74,6 @@ static int reload_settings(struct daemon *d, struct err *e)
 	if (ownership_configure(&d->service, e) != 0)
 		log_fault("reload: %s", e->text);
 	return 0;
-fail:
-	config_free(c);
-	log_fault("reload: %s; %s", e->text,
-		d->service.snapshot->config->policy.broken[0] != '\0'
-			? "dsp still denies every request"
-			: "the old settings stay in force");
-	return -1;
-}
-
-/* Reads and checks everything first. Then it is in force for every request that comes. */
-static int reload(struct daemon *d, struct err *e)
-{
-	int rc;
-
-	notify_reloading(&d->notify);
-	rc = reload_settings(d, e);
-	d->service.sinks.metrics->reloads[rc == 0]++;
-	notify_state(d, rc != 0 ? e->text : NULL);
-	return rc;
 }
 
 static struct daemon *daemon_of(void *ctx)
@@ -106,11 +83,43 @@ static struct daemon *daemon_of(void *ctx)
 	return service->daemon;
 }
 
+/* What came of a reload, whose error is e where rc is -1. */
+static void conclude_reload(struct daemon *d, int rc, const struct err *e)
+{
+	if (rc != 0)
+		log_fault("reload: %s; %s", e->text,
+			d->service.snapshot->config->policy.broken[0] != '\0'
+				? "dsp still denies every request"
+				: "the old settings stay in force");
+	reload_conclude(d->service.reload, rc != 0 ? e : NULL);
+	notify_reloading(&d->notify);
+	d->service.sinks.metrics->reloads[rc == 0]++;
+	notify_state(d, rc != 0 ? e->text : NULL);
+}
+
+static bool put_in_force(struct daemon *d)
+{
+	struct config *c;
+	struct err e;
+	int rc = -1;
+
+	if (!reload_next(d->service.reload, &c, &e))
+		return false;
+	if (c)
+		rc = put_config_in_force(d, c, &e);
+	if (c && rc != 0)
+		config_free(c);
+	conclude_reload(d, rc, &e);
+	return true;
+}
+
 static void on_hangup(void *ctx)
 {
+	struct daemon *d = daemon_of(ctx);
 	struct err e;
 
-	(void)reload(daemon_of(ctx), &e);
+	if (reload_ask(d->service.reload, NULL, &e) != 0)
+		conclude_reload(d, -1, &e);
 }
 
 static void on_stop(void *ctx)
@@ -219,6 +228,28 @@ static int load(struct daemon *d, struct config **ret, struct err *e)
 	return 0;
 }
 
+/* One descriptor for the answers that come later. */
+static int join_wake_up(struct daemon *d, int fd, struct err *e)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (d->wake < 0)
+		d->wake = epoll_create1(EPOLL_CLOEXEC);
+	if (d->wake < 0 || epoll_ctl(d->wake, EPOLL_CTL_ADD, fd, &event) != 0)
+		return FAIL(e, errno, "epoll");
+	return 0;
+}
+
+/* Puts the first settings in force; they can be read again. -1 and e: config stays the caller's. */
+static int begin_settings(struct daemon *d, struct config *config, struct err *e)
+{
+	d->service.reload = reload_new(&d->sources, e);
+	if (!d->service.reload || join_wake_up(d, reload_fd(d->service.reload), e) != 0)
+		return -1;
+	d->service.snapshot = snapshot_new(config, d->service.reload);
+	return d->service.snapshot ? 0 : FAIL(e, ENOMEM, "the settings");
+}
+
 /* Binds dspd's own socket, unless it got one. From here on a stop removes its name. */
 static int bind_socket(struct daemon *d, struct err *e)
 {
@@ -226,20 +257,6 @@ static int bind_socket(struct daemon *d, struct err *e)
 	if (d->sources.inherited || d->listener.fd >= 0)
 		return 0;
 	return plugin_socket_open(d->socket, &d->listener, e);
-}
-
-/* One descriptor for the answers of look-ups, of dsp-resolve, and of the file of the owners. */
-static int join_wake_ups(struct daemon *d, struct err *e)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-
-	d->wake = epoll_create1(EPOLL_CLOEXEC);
-	if (d->wake < 0 ||
-		epoll_ctl(d->wake, EPOLL_CTL_ADD, lookup_pool_fd(d->service.pool), &event) != 0 ||
-		epoll_ctl(d->wake, EPOLL_CTL_ADD, resolver_fd(d->service.resolver), &event) != 0 ||
-		epoll_ctl(d->wake, EPOLL_CTL_ADD, owners_fd(d->service.owners), &event) != 0)
-		return FAIL(e, errno, "epoll");
-	return 0;
 }
 
 static int start_owners(struct service *service, struct err *e)
@@ -272,7 +289,10 @@ static int start_lookups(struct daemon *d, struct err *e)
 	d->service.objects = object_asks_new(d->service.resolver, e);
 	if (!d->service.dockerds || !d->service.objects || start_owners(&d->service, e) != 0)
 		return -1;
-	return join_wake_ups(d, e);
+	if (join_wake_up(d, lookup_pool_fd(d->service.pool), e) != 0 ||
+		join_wake_up(d, resolver_fd(d->service.resolver), e) != 0)
+		return -1;
+	return join_wake_up(d, owners_fd(d->service.owners), e);
 }
 
 /* The audit thread last: it must inherit the signal mask and the sandbox. */
@@ -299,14 +319,12 @@ static int run(struct daemon *d, struct err *e)
 		.request_seconds = REQUEST_SECONDS,
 		.on_stop = on_stop,
 		.on_hangup = on_hangup,
-		.on_tick = on_tick };
+		.on_tick = on_tick,
+		.next_answer = endpoints_next_answer,
+		.answer_timeout = endpoints_answer_timeout,
+		.wake_fd = d->wake };
 
 	o.endpoints = endpoints_all(&o.count);
-	if (d->service.pool) {
-		o.next_answer = endpoints_next_answer;
-		o.answer_timeout = endpoints_answer_timeout;
-		o.wake_fd = d->wake;
-	}
 	return server_run(&o, e);
 }
 
@@ -327,6 +345,7 @@ static void end(struct daemon *d)
 	recent_decisions_free(&d->recent);
 	plugin_socket_close(&d->listener);
 	snapshot_release(d->service.snapshot);
+	reload_free(d->service.reload);
 }
 
 int serve(const struct sources *sources)
@@ -337,7 +356,7 @@ int serve(const struct sources *sources)
 	struct err e;
 
 	d.service.daemon = &d;
-	d.service.reload = reload;
+	d.service.put_in_force = put_in_force;
 	if (open_standard_files(&e) != 0)
 		goto fail;
 	/* First of all: dspd itself must not have the look-ups' right. */
@@ -353,11 +372,8 @@ int serve(const struct sources *sources)
 	status = EXIT_FINDINGS;
 	log_notices(config);
 	memcpy(d.socket, config->socket, sizeof(d.socket));
-	d.service.snapshot = snapshot_new(config);
-	if (!d.service.snapshot) {
-		err_set(&e, ENOMEM, "the settings");
+	if (begin_settings(&d, config, &e) != 0)
 		goto fail;
-	}
 	config = NULL;
 	if (bind_socket(&d, &e) != 0)
 		goto fail;

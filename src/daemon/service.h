@@ -11,6 +11,7 @@
 #include "object_asks.h"
 #include "owner_sweep.h"
 #include "probe.h"
+#include "reload.h"
 #include "sinks.h"
 #include "snapshot.h"
 
@@ -21,10 +22,11 @@ struct owners;
 struct response;
 
 struct service {
-	struct daemon *daemon;     /* whom these parts belong to; for reload */
+	struct daemon *daemon;     /* whom these parts belong to; for put_in_force */
 	struct snapshot *snapshot; /* in force; held */
-	/* Reads the settings and puts them in force. -1 and e: the old ones stay. NULL: never. */
-	int (*reload)(struct daemon *daemon, struct err *e);
+	struct reload *reload;     /* owned; NULL: the settings are never read again */
+	/* Puts settings in force that were read; false: none were. */
+	bool (*put_in_force)(struct daemon *daemon);
 	struct lookup_pool *pool; /* borrowed; NULL: mount sources are not looked up */
 	/* dsp-resolve, what it said of each dockerd, and the requests that wait; NULL: none. */
 	struct resolver *resolver;

@@ -2,15 +2,18 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/system/clock.h"
+#include "reload.h"
 
-struct snapshot *snapshot_new(struct config *config)
+struct snapshot *snapshot_new(struct config *config, struct reload *reload)
 {
 	struct snapshot *s = mem_alloc(sizeof(*s));
 
 	if (s)
-		*s = (struct snapshot){
-			.config = config, .generation = 1, .since_us = clock_date_us(), .holders = 1
-		};
+		*s = (struct snapshot){ .config = config,
+			.generation = 1,
+			.since_us = clock_date_us(),
+			.holders = 1,
+			.reload = reload };
 	return s;
 }
 
@@ -24,7 +27,7 @@ void snapshot_release(struct snapshot *s)
 {
 	if (!s || --s->holders > 0)
 		return;
-	config_free(s->config);
+	reload_discard(s->reload, s->config);
 	mem_free(s);
 }
 

@@ -9,15 +9,19 @@
 
 #include "dsp/config/config.h"
 
+struct reload;
+
 struct snapshot {
 	struct config *config; /* owned */
 	unsigned generation;   /* 1 at the start; one more with each reload */
 	uint64_t since_us;     /* when it was made, since 1970 */
 	unsigned holders;
+	struct reload *reload; /* whose thread frees it; borrowed; NULL: the last holder does */
 };
 
 /* Owns config from now on, with one holder: the caller. NULL: no memory, and config stays. */
-struct snapshot *snapshot_new(struct config *config) __attribute__((warn_unused_result));
+struct snapshot *snapshot_new(struct config *config, struct reload *reload)
+	__attribute__((warn_unused_result));
 
 /* One more holder. Returns s. */
 struct snapshot *snapshot_hold(struct snapshot *s);

@@ -67,7 +67,7 @@ static struct snapshot *read_settings(const char *socket, struct err *e)
 		config_free(c);
 		return NULL;
 	}
-	snapshot = snapshot_new(c);
+	snapshot = snapshot_new(c, NULL);
 	if (!snapshot)
 		die("snapshot");
 	return snapshot;

@@ -338,9 +338,10 @@ def nobody_reads():
             while True:
                 other.sendto(b"x", os.path.join(where, "notify"))
         with notified(where, os.path.join(where, "notify")) as (path, process):
-            for _ in range(20):
+            for i in range(20):
                 same(ask(path), ALLOW, "the answer")
                 process.send_signal(signal.SIGHUP)
+                eventually(lambda n=i + 2: f"generation {n}" in said(where), "a reload is not logged")
             inbox.settimeout(10)
             text = "x"
             while not text.startswith("READY=1"):

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -98,6 +99,55 @@ def audit_files():
             os.mkdir(log + "2")
             write(env, f"DSP_AUDIT={log}2\nDSP_AUDIT_LOG=all\n")
             same(dsp("reload", "--socket", server.socket)[0], 0, "the log that is in force")
+
+
+def long_policy(verb, text=""):
+    """A policy whose reading takes a while, and that says last what is allowed."""
+    rules = [{"name": f"rule {i}", "who": [f"user{i % 1000}"], "allow": ["container_create"], "images": [f"r/{i}"]}
+             for i in range(8000)]
+    rules.append({"name": "last", "who": ["*"], "allow": [f"container_{verb}"], "powers": [verb]})
+    users = {f"user{i}": {"common_names": [f"name{i}"]} for i in range(1000)}
+    return json.dumps({"users": users, "rules": rules, "otherwise": "deny"}) + text
+
+
+def long_reloads():
+    """No call waits for a policy file that is long to read; a reload in between reads the file once more."""
+    def allowed(peer):
+        return [peer.ask({"RequestMethod": "POST", "RequestUri": f"/containers/a/{verb}"})[0]
+                for verb in ("kill", "stop", "pause")]
+
+    with directory() as where:
+        policy = os.path.join(where, "policy.json")
+        write(policy, long_policy("kill"))
+        with lib.Serve(where, arguments=["--policy", policy]) as server, server.connect() as peer:
+            same(allowed(peer), [True, False, False], "at first")
+            write(policy, long_policy("stop"))
+            server.process.send_signal(signal.SIGHUP)
+            times, got = [], [True, False, False]
+            while got == [True, False, False]:
+                begun = time.monotonic()
+                got = allowed(peer)
+                times.append(time.monotonic() - begun)
+            holds(len(times) > 20, f"{len(times)} times three calls were answered while the policy was read")
+            print(f"# {len(times)} times three calls in {sum(times):.2f} s of a reload, {max(times) * 1000:.1f} ms at most")
+            while got != [False, True, False]:
+                got = allowed(peer)
+            # The first of these reads a file that is then another one.
+            server.process.send_signal(signal.SIGHUP)
+            write(policy, long_policy("pause"))
+            same(dsp("reload", "--socket", server.socket)[0], 0, "a reload behind another")
+            same(allowed(peer), [False, False, True], "after it")
+            server.process.send_signal(signal.SIGHUP)
+            write(policy, long_policy("kill", "x"))
+            status, _, err = dsp("reload", "--socket", server.socket)
+            holds(status == 1 and "old settings stay" in err, err)
+            same(allowed(peer), [False, False, True], "after a bad one")
+            # A client that goes, and an end, while it is read.
+            write(policy, long_policy("kill"))
+            with socket.socket(socket.AF_UNIX) as gone:
+                gone.connect(server.socket)
+                gone.sendall(b"POST /Dsp.Reload HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n")
+                same(allowed(peer)[2], True, "a call behind the reload")
 
 
 def odd_paths():
@@ -261,5 +311,5 @@ def wrong_use():
 
 
 if __name__ == "__main__":
-    sys.exit(run([states, no_policy, reloads, audit_files, odd_paths, broken, probes, nobody, others, silence,
+    sys.exit(run([states, no_policy, reloads, long_reloads, audit_files, odd_paths, broken, probes, nobody, others, silence,
                   strange_settings, wrong_use]))
