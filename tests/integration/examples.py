@@ -1,4 +1,5 @@
-"""The example policies do what plugin/policies/README.md says, sentence by sentence (examples.cases)."""
+"""The example policies do what plugin/policies/README.md says, sentence by sentence (examples.cases), and keep their users
+apart (tests/policy-examples/attacks.tsv)."""
 
 import io
 import json
@@ -6,13 +7,19 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import tarfile
 
 import dsp
+from defaults import start_resolver
 from lab import DENIED, DOCKER, HERE, MANAGED, check
 
+sys.path.insert(0, os.path.join(HERE, '..', 'policy-examples'))
+import attacks  # noqa: E402 (the path is known only now)
+
 POLICIES = os.path.join(HERE, '..', '..', 'plugin', 'policies')
-DIRECTORIES = 'web/below', 'db', 'red/below', 'blue', 'shared/below'
+DIRECTORIES = 'web/below', 'db', 'red/below', 'blue', 'green', 'shared/below'
+SLEEP = ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done']
 
 
 def told():
@@ -44,8 +51,9 @@ def read_cases():
 class Example:
     """One policy in force, whose users have tokens."""
 
-    def __init__(self, lab, name):
+    def __init__(self, lab, name, victim):
         self.lab = lab
+        self.victim = victim
         self.path = lab.directory + '/policy/example.json'
         self.context = lab.directory + '/context'
         self.tokens = {}
@@ -58,7 +66,7 @@ class Example:
         with open(self.path, 'w', encoding='utf-8') as out:
             json.dump(policy, out)
         os.chmod(self.path, 0o644)
-        lab.dsp('--policy', self.path)
+        lab.dsp('--policy', self.path, 'DSP_OWNERS=%s/owners.db' % lab.directory)
 
     def archive(self):
         made = io.BytesIO()
@@ -88,8 +96,15 @@ class Example:
         said = self.lab.command(DOCKER, '--config', config, *shlex.split(words.replace('{context}', self.context)))
         return str(said.status), said.text
 
+    def number(self, name):
+        """The id of a container, whoever may inspect it."""
+        listed = json.loads(self.raw(next(iter(self.tokens)), 'GET', '/containers/json?all=1')[1])
+        return next(one['Id'] for one in listed if '/' + name in one['Names'])
+
     def say(self, words):
         """(status, text) of what a line asks."""
+        words = words.replace('{exec}', self.victim[1])
+        words = re.sub(r'\{id:(.+?)\}', lambda named: self.number(named[1]), words)
         user, what, *rest = words.split(None, 2)
         if user == 'dsp':
             end = subprocess.run([dsp.DSP, *words.split()[1:], '--policy', self.path], text=True, check=False,
@@ -112,9 +127,69 @@ class Example:
         for sign, pattern in zip(patterns[::2], patterns[1::2]):
             check((re.search(pattern, text) is not None) == (sign == '~'), '%s: %s' % (line, text))
 
+    def made(self, user, target, body):
+        """The id, or else the name, of what a user makes."""
+        status, text = self.raw(user, 'POST', target, json.dumps(body))
+        check(status == '201', '%s: POST %s: %s %s' % (user, target, status, text))
+        return json.loads(text).get('Id') or body['Name']
+
+    def things(self, user, prefix, labels):
+        """A running container, an exec in it, a network and a volume of a user's."""
+        container = self.made(user, '/containers/create?name=%sdb' % prefix,
+                              {'Cmd': SLEEP, 'Labels': labels, 'HostConfig': {'NetworkMode': 'none'}})
+        check(self.raw(user, 'POST', '/containers/%s/start' % container)[0] == '204', 'it does not start')
+        return (container, self.made(user, '/containers/%s/exec' % container, {'Cmd': ['true']}),
+                self.made(user, '/networks/create', {'Name': prefix + 'net', 'Internal': True}) and prefix + 'net',
+                self.made(user, '/volumes/create', {'Name': prefix + 'data'}))
+
+    def attack(self, name, row, things, labels=None):
+        """Whether dsp denies a line of attacks.tsv about these things; None: it does not show."""
+        body = attacks.named(row['BODY'], *things) if row['BODY'] != '-' else None
+        if labels and row['TARGET'] == '/containers/create':
+            body = json.dumps({**json.loads(body), 'Labels': labels})
+        _, text = self.raw(attacks.OWN[name][0], row['METHOD'], attacks.named(row['TARGET'], *things), body)
+        return DENIED in text if row['METHOD'] != 'HEAD' else None
+
+    def own(self, name):
+        user, prefix, labels = attacks.OWN[name]
+        maker = user if attacks.is_owner(name) else 'admin'
+        things = self.things(maker, prefix, labels)
+        for row in attacks.rows():
+            if row['WHAT'] == 'wait' and maker == 'admin':
+                continue    # for the end, which no line before it brought
+            denied = self.attack(name, row, things, labels)
+            check(denied in (None, name not in row['OWN'].split()), '%s: denied is %s' % (row['WHAT'], denied))
+        for kind, thing in zip(('containers', 'networks', 'volumes'), (things[0], *things[2:])):
+            self.raw(maker, 'DELETE', '/%s/%s?force=1' % (kind, thing))
+
+    def state(self):
+        """That of prod-db, which only a policy's admin may inspect: by the lists."""
+        listed = json.loads(self.raw(next(iter(self.tokens)), 'GET', '/containers/json?all=1')[1])
+        return next((one['Id'], one['State'], one['Names'], one['Created']) for one in listed if one['Id'] == self.victim[0])
+
+    def theirs(self, name):
+        container, *others = self.victim
+        before = self.state()
+        for row in attacks.rows():
+            for text in 'prod-db', container, container[:12]:
+                denied = self.attack(name, row, (text, *others))
+                check(denied in (None, name not in row['THEIRS'].split()), '%s of %s: denied is %s' % (row['WHAT'], text, denied))
+        check(self.state() == before, 'something happened to the container')
+
+
+def victim(lab):
+    """What is there before the policies: nobody's."""
+    lab.start_container('prod-db')
+    made = [json.loads(lab.raw('POST', target, body=body).text)
+            for target, body in (('/containers/prod-db/exec', {'Cmd': ['true']}), ('/networks/create', {'Name': 'prod-net', 'Internal': True}),
+                                 ('/volumes/create', {'Name': 'prod-data'}))]
+    check('Id' in made[0] and 'Id' in made[1] and 'Name' in made[2], made)
+    return lab.works('inspect', '-f', '{{.Id}}', 'prod-db').strip(), made[0]['Id'], 'prod-net', 'prod-data'
+
 
 def prepare(lab):
-    lab.dsp('ALLOW_DELETE=1')
+    lab.dsp('ALLOW_DELETE=1', 'ALLOW_EXEC=1')
+    start_resolver(lab)
     os.makedirs(lab.directory + '/policy', exist_ok=True)
     context = lab.directory + '/context'
     os.makedirs(context, exist_ok=True)
@@ -122,7 +197,7 @@ def prepare(lab):
         out.write('FROM bb\nLABEL a=b\n')
     for name in ('victim', 'other-victim'):
         lab.start_container(name, '-e', 'SECRET=seen')
-    made = lab.inside('mount -t tmpfs srv /srv && mkdir -p %s && chmod 777 /srv/red /srv/blue && '
+    made = lab.inside('mount -t tmpfs srv /srv && mkdir -p %s && chmod 777 /srv/red /srv/blue /srv/green && '
                       'echo a shared note > /srv/shared/below/note' % ' '.join('/srv/' + one for one in DIRECTORIES))
     check(made.status == 0, made.text)
 
@@ -136,12 +211,19 @@ def run(lab, report):
             check(list(cases.get(name, ())) == sentences.get(name, []),
                   '%s: %s, not %s' % (name, list(cases.get(name, ())), sentences.get(name)))
     prepare(lab)
+    others = victim(lab)
     for name, said in cases.items():
-        example = Example(lab, name)
+        example = Example(lab, name, others)
         for sentence, lines in said.items():
             with report.case('%s: %s' % (name, sentence)):
                 check(lines, 'nothing shows it')
                 for line in lines:
                     example.run(line)
+        if name in attacks.OWN:
+            with report.case("%s: what is another's" % name):
+                example.theirs(name)
+            with report.case("%s: what is one's own" % name):
+                example.own(name)
+    lab.inside('kill $(cat /run/lab/resolve.pid); rm -f /run/dsp-resolve.sock')
     lab.dsp('ALLOW_DELETE=1')
     lab.inside('umount /srv')
