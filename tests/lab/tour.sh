@@ -11,6 +11,7 @@ docker=/usr/bin/docker
 lab=
 ready=
 staying=
+user=
 
 # --- the lab ---------------------------------------------------------------
 
@@ -50,6 +51,47 @@ restart_dsp() {
 	answer
 }
 
+# A shell command inside the lab.
+inside() {
+	echo "run $*" >&"$to_lab"
+	answer
+	[ "$reply" = "ok 0" ] || broken "in the lab: $*: $(cat "$ready/run.out")"
+}
+
+# As dsp-resolve.socket does: dspd asks dsp-resolve what a request names.
+start_resolver() {
+	inside "cp '${DSP:-$here/../../build/dsp}-resolve' /run/lab/ && (systemd-socket-activate -l /run/dsp-resolve.sock" \
+		"/run/lab/dsp-resolve < /dev/null > /run/lab/resolve.log 2>&1 &)"
+	inside "until [ -S /run/dsp-resolve.sock ]; do sleep 0.05; done"
+}
+
+# Makes a token, which user's docker then sends. Prints the hash.
+make_token() {
+	local text
+
+	text=$("${DSP:-$here/../../build/dsp}" token new "$1")
+	mkdir -p "$ready/$1"
+	sed -n 's/.*\({ "HttpHeaders".*\)/\1/p' <<< "$text" > "$ready/$1/config.json"
+	grep -o 'sha256:[0-9a-f]*' <<< "$text"
+}
+
+write_policy() {
+	cat > "$ready/policy.json" <<- END
+		{
+		  "users": { "ana": { "tokens": ["$(make_token ana)"] }, "ben": { "tokens": ["$(make_token ben)"] } },
+		  "rules": [
+		    { "name": "both look", "who": ["ana", "ben"], "allow": ["container_list", "section:ping"] },
+		    { "name": "only mine", "who": ["ana", "ben"], "allow": ["container_*", "exec_*", "volume_create"],
+		      "powers": ["create", "start", "stop", "delete", "exec", "attach", "archive_read",
+		        "join_container", "volumes_from", "volume_create"],
+		      "containers": ["own"], "volumes": ["own"] }
+		  ],
+		  "otherwise": "deny"
+		}
+	END
+	sed 's/"sha256:[^"]*"/"sha256:..."/g; s/^/  /' "$ready/policy.json"
+}
+
 end_lab() {
 	trap '' INT TERM HUP
 	if [ -n "$lab" ]; then
@@ -70,9 +112,9 @@ title() {
 	echo "$*"
 }
 
-# Runs docker as a reader would, shows the command and what it says. Sets status and said.
+# Runs docker as a reader would, as the user in $user, shows the command and what it says. Sets status and said.
 run() {
-	local word shown=
+	local word shown='' config=$DOCKER_CONFIG
 
 	for word; do
 		case $word in
@@ -80,9 +122,10 @@ run() {
 		esac
 		shown+=" $word"
 	done
-	echo "  \$ docker$shown"
+	echo "  $user\$ docker$shown"
 	status=0
-	said=$($docker "$@" 2>&1) || status=$?
+	[ -z "$user" ] || config=$ready/$user
+	said=$($docker --config "$config" "$@" 2>&1) || status=$?
 	[ -z "$said" ] || printf '  %s\n' "${said//$'\n'/$'\n  '}"
 }
 
@@ -91,16 +134,16 @@ works() {
 	[ $status = 0 ] || broken "docker $1 should work, and ended with status $status"
 }
 
-# refused FLAG WORD...
+# refused WHY WORD...: the message has WHY
 refused() {
-	local flag=$1
+	local why=$1
 
 	shift
 	run "$@"
 	[ $status != 0 ] || broken "docker $1 should be refused, and worked"
 	case $said in
-	*"authorization denied by plugin dsp"*"$flag=1"*) ;;
-	*) broken "docker $1 should be refused with a message that names $flag" ;;
+	*"authorization denied by plugin dsp"*"$why"*) ;;
+	*) broken "docker $1 should be refused with a message that has $why" ;;
 	esac
 }
 
@@ -132,9 +175,9 @@ tour() {
 	[ "$said" = "hello from web" ] || broken "the log of the container is not there"
 
 	title "dsp refuses three things by default, and says which flag would allow them:"
-	refused ALLOW_EXEC exec web touch /tmp/was-here
-	refused ALLOW_KILL kill web
-	refused ALLOW_DELETE rm -f web
+	refused ALLOW_EXEC=1 exec web touch /tmp/was-here
+	refused ALLOW_KILL=1 kill web
+	refused ALLOW_DELETE=1 rm -f web
 	[ "$(state web)" = running ] || broken "the container should still be running"
 	case $($docker diff web) in
 	*was-here*) broken "the refused exec left a file in the container" ;;
@@ -149,12 +192,36 @@ tour() {
 	until_is exited state web || broken "the killed container is still there"
 	works rm web
 	until_is "" state web || broken "the removed container is still there"
+	teams
+}
+
+# Two users, of whom each has what he made.
+teams() {
+	title "dsp again, with a policy file for two users. What ana makes is hers, and none of ben's business:"
+	start_resolver
+	write_policy
+	restart_dsp "--policy $ready/policy.json" "DSP_OWNERS=$ready/owners.db"
+	user=ana
+	works volume create data
+	works run -d --name shop -v data:/d bb sh -c 'echo 42 > /d/price; exec sleep 100000'
+	works exec shop cat /d/price
+	user=ben
+	refused "owned by ana" stop shop
+	refused "owned by ana" exec shop sh
+	refused "owned by ana" cp shop:/d/price -
+	refused "owned by ana" run --rm --pid "container:$($docker --config "$ready/ana" ps -q --no-trunc)" bb ps
+	refused "owned by ana" run --rm -v data:/d bb cat /d/price
+	refused "owned by ana" run --rm --volumes-from shop bb cat /d/price
+	user=ana
+	works stop -t 0 shop
+	works rm shop
+	user=
 }
 
 # The container again and the default settings, until somebody ends it.
 stay() {
-	$docker run -d --name web bb sh -c 'echo hello from web; exec sleep 100000' > /dev/null
 	restart_dsp
+	$docker run -d --name web bb sh -c 'echo hello from web; exec sleep 100000' > /dev/null
 	title "The daemon stays for you to play with: container web, image bb, dsp's default settings."
 	echo "In another terminal, as root:"
 	echo
