@@ -1,6 +1,7 @@
 """What is made of the tables and of the help: manual pages, completions, env file. They tell of all that
 the program knows, and of nothing else."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -191,8 +192,10 @@ def split_at(shell, option, begun):
 
 def values(shell, known):
     """Calls, with what may stand at their end: from the tables and from the policy file."""
-    users = {"anonymous", "ana", "ben", "cleo", "dan", "admin"}
-    powers, rules = known["powers"], {"the admin does all", "both teams look", "team red", "team blue"}
+    with open(os.path.join(dsp.ROOT, "plugin", "policies", "lab.json"), encoding="utf-8") as f:
+        lab = json.load(f)
+    users, rules = {"anonymous", *lab["users"]}, {rule["name"] for rule in lab["rules"]}
+    powers = known["powers"]
     return {
         ("watch", "--power", ""): powers, ("watch", "--power", "ex"): {"exec", "export"},
         ("watch", *split_at(shell, "--power", "ex")): {"exec", "export"},

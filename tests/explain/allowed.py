@@ -71,7 +71,7 @@ def check_against_explain(results, asker, name, policy, flags, told):
     """A request by each operation that needs no body: explain allows it just where dsp allowed lists the operation."""
     patterns = {row["operation"]: row for row in read("list", "operations")["operations"]}
     lists = [rule for rule in (json.load(open(policy, encoding="utf-8"))["rules"] if policy else ()) if
-             set(rule) & {"mounts", "images", "capabilities", "devices", "networks", "volumes", "runtimes", "ports"}]
+             set(rule) & {"mounts", "images", "capabilities", "devices", "networks", "volumes", "runtimes", "ports", "containers"}]
     for user, account in told.items():
         wrong, count = [], 0
         for row in account["operations"]:

@@ -65,7 +65,7 @@ start_resolver() {
 	inside "until [ -S /run/dsp-resolve.sock ]; do sleep 0.05; done"
 }
 
-# Makes a token, which user's docker then sends. Prints the hash.
+# Makes a token, which the docker of this user then sends. Prints its hash.
 make_token() {
 	local text
 
