@@ -6,6 +6,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/meanings.h"
 #include "dsp/core/policy/settings.h"
+#include "dsp/core/policy/settings_review.h"
 #include "dsp/system/file.h"
 #include "import.h"
 
@@ -309,6 +310,25 @@ static int fail(const char *file, const char *text)
 	return EXIT_USAGE;
 }
 
+/* What dsp check says of these settings, as comments. */
+static void print_notices(struct output *o)
+{
+	AUTO_MEM struct policy *policy = mem_array(1, sizeof(*policy));
+	struct span rest;
+
+	if (!policy)
+		return;
+	settings_finish(o->settings);
+	policy_compile(o->settings, SETTINGS_SOCKET, NULL, policy);
+	settings_review(o->settings, policy);
+	rest = span_of(o->settings->notices);
+	while (rest.n > 0) {
+		struct span line = span_cut(&rest, '\n');
+
+		(void)printf("# %.*s\n", (int)line.n, line.s);
+	}
+}
+
 static void print_all(struct output *o, const char *file)
 {
 	struct choice choice = choose(o->from);
@@ -327,6 +347,7 @@ static void print_all(struct output *o, const char *file)
 		print_variable(o, one);
 	json_array_foreach (o->from->notes, i, one)
 		(void)printf("# %s\n", json_string_value(one));
+	print_notices(o);
 }
 
 static int import(const char *file, const char *service)
