@@ -61,15 +61,16 @@ static int read_settings(struct config *c, const struct sources *sources, struct
 	struct settings *s = &c->settings;
 	const char *broken = variable(environment, "DSP_ON_BROKEN");
 	const char *env_file = sources->env_file;
+	int rc = 0;
 	size_t len;
 
-	/* First of all: it says what an error in the others leads to. */
-	if (broken &&
-		settings_parse(s, SPAN("DSP_ON_BROKEN"), span_of(broken), SOURCE_ENVIRONMENT, e) !=
-			0)
-		return -1;
-	if (settings_parse_environment(
-		    s, environment, env_file ? SOURCE_ENVIRONMENT_DSP : SOURCE_ENVIRONMENT, e) != 0)
+	/* First of all: it says what an error in the others leads to. Its own is found again. */
+	if (broken)
+		rc = settings_parse(
+			s, SPAN("DSP_ON_BROKEN"), span_of(broken), SOURCE_ENVIRONMENT, e);
+	if (settings_parse_environment(s, environment,
+		    env_file ? SOURCE_ENVIRONMENT_DSP : SOURCE_ENVIRONMENT, e) != 0 ||
+		rc != 0)
 		return -1;
 	if (!env_file)
 		return 0;

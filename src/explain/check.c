@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "check_entries.h"
 #include "dsp/config/command.h"
@@ -255,13 +256,29 @@ static void add_findings_json(json_t *list, const struct findings *all)
 	}
 }
 
+/* All errors of the environment, else the one that is known. */
+static json_t *errors_json(const struct survey *s)
+{
+	json_t *list = json_array();
+	struct span rest = span_of(s->config ? s->config->settings.errors : "");
+
+	while (s->broken && rest.n > 0) {
+		struct span one = span_cut(&rest, '\n');
+
+		(void)json_array_append_new(list, json_stringn(one.s, one.n));
+	}
+	if (s->broken && json_array_size(list) == 0)
+		(void)json_array_append_new(list, json_string(s->broken));
+	return list;
+}
+
 static json_t *survey_json(const struct survey *s)
 {
 	const struct config *c = s->config;
 	const char *broken = s->broken;
 	json_t *findings = json_array();
 	json_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O, s:o, s:{s:s, s:s?, s:s}}", "errors",
-		broken ? json_pack("[s]", broken) : json_array(), "findings", findings, "profile",
+		errors_json(s), "findings", findings, "profile",
 		c && !broken ? profile_info(c->policy.profile)->name : NULL, "notices",
 		c ? c->settings.notices : NULL, "escapes", s->direct, "through_others",
 		s->through_others, "entries",
@@ -305,8 +322,14 @@ static void print_survey(const struct survey *s)
 		print_findings(&c->findings);
 	}
 	if (broken) {
-		if (!c || c->findings.count + c->env_findings.count == 0)
-			print_fault("error: ", broken);
+		json_auto_t *errors = errors_json(s);
+		const json_t *one;
+		size_t i;
+
+		json_array_foreach (errors, i, one) {
+			if (!c || c->findings.count + c->env_findings.count == 0)
+				print_fault("error: ", json_string_value(one));
+		}
 		return;
 	}
 	if (c->policy.monitor)
@@ -323,24 +346,56 @@ static void print_survey(const struct survey *s)
 		output_wrapped(0, s->over_http2);
 }
 
-/* --- mounts of allow rules that are links on this host -----------------------------------------*/
+/* --- mounts of rules that are links on this host -----------------------------------------------*/
+
+/* Whether the path itself is a link, not only a directory above it. */
+static bool is_link(struct span path)
+{
+	char text[1024];
+	struct stat st;
+
+	text_copy(path, text, sizeof(text));
+	return path.n < sizeof(text) && lstat(text, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Whether a list has this path, so that it holds whatever a link leads to. */
+static bool has_path(const struct list *list, struct span path)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (span_equal(list->items[i].text, path))
+			return true;
+	}
+	return false;
+}
 
 static void check_link(struct config *c, const struct rule *rule, const struct pattern *p,
 	const struct mount_info *info)
 {
+	struct span target = span_of(info ? info->path : "");
 	char text[96];
 	char path[96];
 
-	if (!info || !info->visible || span_equal(p->text, span_of(info->path)))
+	if (!info || !info->visible || span_equal(p->text, target))
+		return;
+	if (rule->deny && (!is_link(p->text) || has_path(&rule->lists[LIST_MOUNTS], target)))
 		return;
 	text_escape(p->text, text, sizeof(text));
-	text_escape(span_of(info->path), path, sizeof(path));
-	findings_warning(&c->findings, rule->at,
-		"the mount \"%s\" covers nothing, because it is a link to %s; write that path",
-		text, path);
+	text_escape(target, path, sizeof(path));
+	if (rule->deny)
+		findings_warning(&c->findings, rule->at,
+			"the mount \"%s\" is a link to %s, which the rule denies only as long as the "
+			"link leads there; add that path",
+			text, path);
+	else
+		findings_warning(&c->findings, rule->at,
+			"the mount \"%s\" covers nothing, because it is a link to %s; write that path",
+			text, path);
 }
 
-/* An allow rule compares its mounts with sources in which no link is left. -1 and e: no memory. */
+/*
+ * An allow rule compares its mounts with sources in which no link is left, a deny rule also with
+ * what its mounts lead to at each request. -1 and e: no memory.
+ */
 static int check_links(struct config *c, struct err *e)
 {
 	const struct rules *rules = c->policy.file_rules;
@@ -353,7 +408,7 @@ static int check_links(struct config *c, struct err *e)
 			const struct rule *rule = &rules->items[i];
 			const struct list *list = &rule->lists[LIST_MOUNTS];
 
-			for (size_t k = 0; !rule->deny && rc == 0 && k < list->count; k++) {
+			for (size_t k = 0; rc == 0 && k < list->count; k++) {
 				const struct pattern *p = &list->items[k];
 
 				if (pass == 1)

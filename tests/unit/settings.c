@@ -157,6 +157,25 @@ static void an_environment(void **state)
 	assert_memory_equal(e.text, "POST=1=1", 8);
 }
 
+/* All errors of an environment are there, the first one with how many follow. */
+static void an_environment_with_errors(void **state)
+{
+	static char first[] = "ALLOW_EXCE=1";
+	static char fine[] = "ALLOW_KILL=1";
+	static char second[] = "DSP_MODE=x";
+	char *bad[] = { first, fine, second, NULL };
+	struct err e;
+
+	(void)state;
+	settings_init(&s);
+	assert_int_equal(settings_parse_environment(&s, bad, SOURCE_ENVIRONMENT, &e), -1);
+	assert_memory_equal(e.text, "ALLOW_EXCE: ", 12);
+	assert_non_null(strstr(e.text, " (and 1 more: run dsp check)"));
+	assert_memory_equal(s.errors, "ALLOW_EXCE: ", 12);
+	assert_non_null(strstr(s.errors, "\nDSP_MODE=x"));
+	assert_int_equal(s.flags[flag_of_power(POWER_KILL)], SETTING_ON);
+}
+
 /* A file of any bytes: it ends, within its bytes, and an error is one line with a place. */
 static void files_of_any_bytes(void **state)
 {
@@ -188,6 +207,7 @@ int main(void)
 		cmocka_unit_test_setup(empty_names_and_values, start),
 		cmocka_unit_test_setup(only_so_many_notices, start),
 		cmocka_unit_test_setup(an_environment, start),
+		cmocka_unit_test(an_environment_with_errors),
 		cmocka_unit_test_setup(files_of_any_bytes, start),
 	};
 

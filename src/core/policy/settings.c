@@ -42,6 +42,7 @@ void settings_init(struct settings *s)
 	};
 	audit_settings_init(&s->audit);
 	line_init(&s->notice_line, s->notices, sizeof(s->notices));
+	line_init(&s->error_line, s->errors, sizeof(s->errors));
 	line_init(&s->ignored, s->ignored_names, sizeof(s->ignored_names));
 }
 
@@ -294,17 +295,25 @@ int settings_parse(struct settings *s, struct span name, struct span value,
 int settings_parse_environment(
 	struct settings *s, char *const *environment, enum settings_source source, struct err *e)
 {
+	size_t errors = 0;
+	struct err one;
+
 	for (; *environment; environment++) {
 		struct span all = span_of(*environment);
 		size_t sign = span_find(all, '=');
 		struct span name = { all.s, sign };
 
-		if (sign == all.n)
+		if (sign == all.n ||
+			settings_parse(s, name, span_after(all, sign + 1), source, &one) == 0)
 			continue;
-		if (settings_parse(s, name, span_after(all, sign + 1), source, e) != 0)
-			return -1;
+		if (errors++ == 0)
+			*e = one;
+		line_add(&s->error_line, "%s\n", one.text);
 	}
-	return 0;
+	one = *e;
+	if (errors > 1)
+		err_set(e, 0, "%.280s (and %zu more: run dsp check)", one.text, errors - 1);
+	return errors == 0 ? 0 : -1;
 }
 
 void settings_finish(struct settings *s)

@@ -60,6 +60,8 @@ struct settings {
 	struct span given[FLAG_COUNT]; /* values as written, in the texts that were parsed */
 	char notices[4096];            /* lines for the administrator that are not errors */
 	struct line notice_line;       /* over notices */
+	char errors[4096];             /* lines: all errors of an environment */
+	struct line error_line;        /* over errors */
 	char ignored_names[256];       /* settings of the proxies that mean nothing to dsp */
 	struct line ignored;           /* over ignored_names */
 };
@@ -79,7 +81,10 @@ enum settings_source {
 MUST_USE int settings_parse(struct settings *s, struct span name, struct span value,
 	enum settings_source source, struct err *e);
 
-/* Parses an environment (NAME=value strings, NULL at the end) up to the first error. */
+/*
+ * Parses an environment (NAME=value strings, NULL at the end). -1 and e: the first error, and how
+ * many more there are; s->errors has all.
+ */
 MUST_USE int settings_parse_environment(
 	struct settings *s, char *const *environment, enum settings_source source, struct err *e);
 
