@@ -122,7 +122,7 @@ def ask_all(forms):
 def ask_known(policy, forms):
     """Each name of a container, where it is the user's own and all else is, and where it is somebody else's."""
     for n, form in enumerate(forms):
-        if form.list != "containers" or form.row.split()[2] not in REFERENCES:
+        if form.list != "containers" or form.row.split()[2] not in REFERENCES or form.allow == "-":
             continue
         what = f"{n} {form.list} {form.request} {form.body}"
         # A create also names what it makes.

@@ -39,6 +39,11 @@ static void kinds(void **state)
 		{ "container_create", ATTRIBUTE_DEVICE, true, false },
 		{ "service_create", ATTRIBUTE_MOUNT, true, false },
 		{ "container_stop", ATTRIBUTE_IMAGE, false, false },
+		{ "container_stop", ATTRIBUTE_CONTAINER, true, false },
+		{ "container_prune", ATTRIBUTE_CONTAINER, true, true },
+		{ "container_list", ATTRIBUTE_CONTAINER, true, false },
+		{ "service_delete", ATTRIBUTE_CONTAINER, true, true },
+		{ "image_list", ATTRIBUTE_CONTAINER, false, false },
 	};
 
 	(void)state;
@@ -47,6 +52,42 @@ static void kinds(void **state)
 
 		if (power_rules_have_kind(route, rows[i].kind) != rows[i].have ||
 			power_rules_mean_any(route, rows[i].kind) != rows[i].any)
+			fail_msg("%s: %s", rows[i].operation, attribute_kind_name(rows[i].kind));
+	}
+}
+
+/* What a form that dsp is not shown may name: not the path's thing, nor what is meant anyway. */
+static void hidden(void **state)
+{
+	static const struct {
+		const char *operation;
+		enum attribute_kind kind;
+		enum power power;
+		bool hidden;
+	} rows[] = {
+		{ "container_kill", ATTRIBUTE_CONTAINER, POWER_COUNT, false },
+		{ "container_archive_put", ATTRIBUTE_CONTAINER, POWER_COUNT, false },
+		{ "container_archive_put", ATTRIBUTE_PATH, POWER_COUNT, true },
+		{ "container_commit", ATTRIBUTE_CONTAINER, POWER_COUNT, true },
+		{ "container_commit", ATTRIBUTE_IMAGE, POWER_COUNT, true },
+		{ "container_commit", ATTRIBUTE_NETWORK, POWER_COUNT, false },
+		{ "container_start", ATTRIBUTE_MOUNT, POWER_HOST_MOUNTS, true },
+		{ "checkpoint_delete", ATTRIBUTE_OPTION, POWER_CHECKPOINT, true },
+		{ "image_build", ATTRIBUTE_CONTAINER, POWER_COUNT, true },
+		{ "image_build", ATTRIBUTE_VOLUME, POWER_COUNT, false },
+		{ "image_load", ATTRIBUTE_IMAGE, POWER_COUNT, false },
+		{ "image_prune", ATTRIBUTE_IMAGE, POWER_COUNT, false },
+		/* The tag stands in the query. */
+		{ "image_push", ATTRIBUTE_IMAGE, POWER_COUNT, true },
+		{ "image_pull", ATTRIBUTE_IMAGE, POWER_COUNT, true },
+		{ "service_update", ATTRIBUTE_MOUNT, POWER_HOST_MOUNTS, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct route *route = route_of(rows[i].operation);
+
+		if (power_rules_can_hide(route, rows[i].kind, rows[i].power) != rows[i].hidden)
 			fail_msg("%s: %s", rows[i].operation, attribute_kind_name(rows[i].kind));
 	}
 }
@@ -73,6 +114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(hidden),
 		cmocka_unit_test(all_powers),
 	};
 
