@@ -638,6 +638,34 @@ def resolver(w, report):
     w.well()
 
 
+def owners(w, report):
+    policy = {'users': {'anna': {'common_names': ['anna']}},
+              'rules': [{'name': 'mine', 'who': ['anna'], 'allow': ['container_*'], 'powers': ['stop'], 'containers': ['own']},
+                        {'name': 'rest', 'who': ['anonymous'], 'allow': ['*'], 'powers': ['*']}],
+              'otherwise': 'deny'}
+    with open(w.lab.directory + '/owners.json', 'w', encoding='utf-8') as file:
+        json.dump(policy, file)
+    w.sh('cp -p /etc/dsp/policy.json /run/lab/policy; cp %s/owners.json /etc/dsp/policy.json; echo x > /run/lab/owners.db'
+         % w.lab.directory)
+    w.dsp('DSP_OWNERS=/run/lab/owners.db')
+    with report.case('the owners cannot be read'):
+        found = w.look()
+        check(found.bad()['owners'] == 'fault', str(found))
+        check('/run/lab/owners.db' in str(found) and 'no rule with "own" matches' in str(found).replace('No rule', 'no rule'), str(found))
+    with report.case('the file is repaired while dspd runs'):
+        w.sh('rm /run/lab/owners.db')
+        wait_for(lambda: w.look().checks['owners']['state'] == 'ok', 'dspd does not find out', 40)
+        check('0 things have an owner' in w.look().checks['owners']['text'], str(w.look().checks['owners']))
+    with report.case('the owners cannot be written'):
+        w.sh('mv /run/lab/owners.db /run/lab/other.db; docker network create x; true')
+        wait_for(lambda: w.look().bad().get('owners') == 'fault', 'no fault', 40)
+        check('lost if dspd ends' in str(w.look()), str(w.look()))
+        w.sh('mv /run/lab/other.db /run/lab/owners.db')
+        wait_for(lambda: w.look().checks['owners']['state'] == 'ok', 'dspd does not find out', 40)
+        w.sh('docker network rm x; cp -p /run/lab/policy /etc/dsp/policy.json')
+    w.dsp()
+
+
 def the_rest(w, report):
     with report.case('without root: it says what it could not look at'):
         found = w.look(before='setpriv --reuid 65534 --regid 65534 --clear-groups')
@@ -654,7 +682,7 @@ def the_rest(w, report):
 
 
 GROUPS = (not_asked, command_line, daemon_json, others, spec_file, namesakes, sick, sockets, listeners, files,
-          audit_log, second_dockerd, units, resolver,
+          audit_log, second_dockerd, units, resolver, owners,
           the_rest)
 
 
