@@ -165,7 +165,9 @@ for size in 4 64; do "$build/bench/body" "$size"; done
 printf '\nA decision under a policy file:\n'
 for rules in 10 1000 10000; do "$build/bench/decide" "$rules" 1000 21; done
 printf '\nA container create of 4 KB with two mounts, as the host grows:\n'
-"$here/host.py" "$dsp" "$dir/corpus/create-4k" "$rounds"
+"$here/host.py" "${dsp}d" "$dir/corpus/create-4k" "$rounds"
+printf '\nThe start, and how long a call waits:\n'
+"$here/waits.py" "${dsp}d" "$build/bench/bare" "$dir/corpus"
 printf '\n%s cores, Linux %s, medians of %s rounds of %s s\n\n' \
 	"$(nproc)" "$(uname -r)" "$rounds" "$seconds"
 awk -v strict="${BENCH_STRICT:-0}" -f "$here/report.awk" "$dir/all"
