@@ -68,10 +68,12 @@ def check_settings(document, results):
         results.check(f"{document.name} policy {number}", status == 0, told)
 
 
-def request(user, method, target, expect, body=None):
-    """A test of dsp test."""
+def request(user, method, target, expect, body=None, owner=None):
+    """A test of dsp test; of an owner, where one is given, is each thing that the request names."""
     test = {"name": f"{user}: {method} {target} {json.dumps(body)}", "as": user, "method": method,
             "target": target, "expect": "allow" if expect else "deny"}
+    if owner is not None:
+        test["target_is"] = [{"kind": kind, "owner": owner} for kind in ("container", "network", "volume")]
     return {**test, "body": body} if body is not None else test
 
 
@@ -208,23 +210,59 @@ def check_migrate(results):
 
 # --- README -------------------------------------------------------------------------------------------------------
 
+def keeps_apart(user, other, results, name, policy, image="nginx", volume="data"):
+    """What a user does with what is the user's, and not with what is another's or nobody's."""
+    rows = [("POST", "/containers/web/stop", None), ("POST", "/containers/web/exec", {"Cmd": ["sh"]}), ("DELETE", "/containers/web?force=1", None),
+            ("POST", "/exec/5f1c/start", {}), ("GET", "/containers/web/json", None), ("GET", "/containers/web/logs?stdout=1", None)]
+    mine, theirs = (("POST", "/containers/create", {"Image": image, "HostConfig": {"Binds": [source + ":/d"]}}) for source in (volume, "data"))
+    joins = [("POST", "/containers/create", {"Image": image, "HostConfig": more})
+             for more in ({"PidMode": "container:web"}, {"NetworkMode": "container:web"}, {"VolumesFrom": ["web"]}, {"Links": ["web:w"]})]
+    kept = [("POST", "/commit?container=web", {}), ("GET", "/containers/web/archive?path=/", None), ("GET", "/containers/web/export", None),
+            ("POST", "/containers/prune", None), ("POST", "/volumes/prune", None)]
+    check_decisions(name, policy, [
+        *(request(user, method, target, True, body, user) for method, target, body in (*rows, mine)),
+        *(request(user, method, target, False, body, owner) for method, target, body in (*rows, theirs, *joins, *kept)
+          for owner in (other, "")),
+        request(user, "GET", "/containers/json", True)], results)
+
+
 def check_readme_policy(results):
     policy = fences(documents.Document("README.md").text, "json")[0]
     run_image = {"Image": "registry.example.org/shop/web:3"}
     check_decisions("README.md: its policy decides as it says", policy, [
-        request("shop", "POST", "/containers/create", True, run_image),
-        request("shop", "POST", "/containers/create", True, {"Image": "postgres:16"}),
-        request("shop", "POST", "/containers/create", False, {"Image": "postgres:17"}),
-        request("shop", "POST", "/containers/create", False, {"Image": "alpine"}),
-        request("shop", "POST", "/containers/create", False, {**run_image, "HostConfig": {"Privileged": True}}),
-        request("shop", "POST", "/images/create?fromImage=postgres&tag=16", True),
-        request("shop", "POST", "/images/create?fromImage=alpine&tag=3", False),
-        request("shop", "POST", "/containers/web/start", True),
-        request("shop", "POST", "/containers/web/exec", False, {"Cmd": ["true"]}),
-        request("shop", "GET", "/containers/web/logs?stdout=1", True),
+        request("red", "POST", "/containers/create", True, run_image),
+        request("red", "POST", "/containers/create", True, {"Image": "postgres:16"}),
+        request("red", "POST", "/containers/create", False, {"Image": "postgres:17"}),
+        request("red", "POST", "/containers/create", False, {"Image": "alpine"}),
+        request("red", "POST", "/containers/create", False, {**run_image, "HostConfig": {"Privileged": True}}),
+        request("red", "POST", "/containers/create", False, {**run_image, "HostConfig": {"NetworkMode": "others"}}),
+        request("red", "POST", "/volumes/create", True, {"Name": "data"}),
+        request("red", "POST", "/images/create?fromImage=postgres&tag=16", True),
+        request("red", "POST", "/images/create?fromImage=alpine&tag=3", False),
+        request("red", "POST", "/containers/web/start", True, None, "red"),
         request("portainer", "POST", "/containers/web/exec", True, {"Cmd": ["true"]}),
         request("admin", "DELETE", "/containers/web", True),
         request("anonymous", "GET", "/containers/json", False),
+    ], results)
+    for user, other in ("red", "blue"), ("blue", "red"):
+        keeps_apart(user, other, results, f"README.md: {user} keeps to its own", policy, "postgres:16")
+
+
+def check_two_teams(results):
+    """dsp-policy(5): two teams, and a tool that goes by a label."""
+    page = documents.Document("plugin/man/dsp-policy.5.md").text
+    policy = fences(section(page, "CONTAINERS, NETWORKS, VOLUMES"), "json")[0]
+    image = {"Image": "nginx"}
+    for user, volume, other in ("ben", "red-data", "@blue"), ("ben", "red-data", "cleo"), ("cleo", "blue-data", "@red"), ("cleo", "blue-data", "ana"):
+        keeps_apart(user, other, results, f"dsp-policy(5): {user} keeps off what {other} owns", policy, volume=volume)
+    check_decisions("dsp-policy(5): its two teams", policy, [
+        request("ben", "POST", "/containers/web/exec", True, {"Cmd": ["sh"]}, "@red"),
+        request("ben", "DELETE", "/containers/web", True, None, "@red"),
+        *(request(user, "POST", "/containers/create", expect, {**image, "HostConfig": more}) for user, expect, more in (
+            ("ana", True, {"Binds": ["red-data:/d"]}), ("cleo", False, {"Binds": ["red-data:/d"]}),
+            ("ana", True, {"NetworkMode": "red-net"}), ("cleo", False, {"NetworkMode": "red-net"}))),
+        {**request("autoheal", "POST", "/containers/web/restart", True), "target_is": {"labels": {"autoheal": "true"}}},
+        {**request("autoheal", "POST", "/containers/web/restart", False), "target_is": {"labels": {}}},
     ], results)
 
 
@@ -259,5 +297,6 @@ def check(results):
     for name in documents.DOCUMENTS:
         check_settings(documents.Document(name), results)
     check_readme_policy(results)
+    check_two_teams(results)
     check_ten_minutes(results)
     check_migrate(results)
