@@ -520,6 +520,8 @@ int learn_policy(struct observations *all, const struct learn_options *w, json_t
 	const json_t *rule;
 	size_t i;
 
+	if (rc == 0 && w->containers)
+		rc = learn_containers(p, all, w->containers, e);
 	for (i = 0; rc == 0 && i < all->count; i++) {
 		struct powerset powers = decide_powers(&p->policy, &all->items[i]->facts);
 
@@ -534,8 +536,9 @@ int learn_policy(struct observations *all, const struct learn_options *w, json_t
 		}
 		observations_note(all,
 			"rules limit operations, powers and the items of lists. They do not limit "
-			"the names of containers, what a container runs, or which images, networks "
-			"and volumes a user inspects");
+			"%swhat a container runs, or which images, networks and volumes a user "
+			"inspects",
+			w->containers ? "" : "the names of containers (--containers does), ");
 		*ret = json_incref(root);
 	}
 	policy_draft_free(p);

@@ -27,6 +27,8 @@ void observations_free(struct observations *all)
 		return;
 	for (size_t i = 0; i < all->count; i++) {
 		attributes_free(&all->items[i]->facts.attributes);
+		json_decref(all->items[i]->names);
+		json_decref(all->items[i]->owners);
 		mem_free(all->items[i]->key);
 	}
 	mem_free(all->items);
@@ -332,6 +334,60 @@ static void count_decision(struct observations *all, const struct audit_entry *l
 	text_copy(span_of(profile), all->profile, sizeof(all->profile));
 }
 
+/* The plain value of ?name in a target, as of a create; out is empty where there is none. */
+static void read_name_query(const char *target, char *out, size_t cap)
+{
+	const char *at = strstr(target, "?name=");
+
+	if (!at)
+		at = strstr(target, "&name=");
+	text_copy(at ? (struct span){ at + strlen("?name="), strcspn(at + strlen("?name="), "&%+") }
+		     : (struct span){ NULL, 0 },
+		out, cap);
+}
+
+/* Adds the name of a container, where a policy file can write it. */
+static int add_name(struct observation *s, const char *name, bool may_be_id)
+{
+	if (name[0] == '\0' || (may_be_id && text_is_hex(span_of(name))) ||
+		!route_is_plain(span_of(name))) {
+		s->unnamed = true;
+		return 0;
+	}
+	if (!s->names)
+		s->names = json_object();
+	return json_object_set_new(s->names, name, json_true());
+}
+
+/* Notes which container a line is about, as far as it says that. -1: no memory. */
+static int add_container(struct observation *s, const struct audit_entry *l)
+{
+	const struct route *route = s->facts.route;
+	const char *target = audit_entry_text(l, "target_name");
+	const char *owner = audit_entry_text(l, "owner");
+	char name[256];
+
+	if (!route || !power_rules_have_kind(route, ATTRIBUTE_CONTAINER) ||
+		(route->section != SECTION_CONTAINERS && route->section != SECTION_EXEC &&
+			route->section != SECTION_COMMIT))
+		return 0;
+	if (owner[0] != '\0') {
+		if (!s->owners)
+			s->owners = json_object();
+		if (json_object_set_new(s->owners, owner, json_true()) != 0)
+			return -1;
+	}
+	read_name_query(audit_entry_text(l, "target"), name, sizeof(name));
+	if (route->operation == OP_CONTAINER_CREATE)
+		return add_name(s, name, false);
+	if (route->operation == OP_CONTAINER_RENAME && add_name(s, name, false) != 0)
+		return -1;
+	if (target[0] != '\0')
+		return add_name(s, target, false);
+	/* The id of an exec: its create names the container. */
+	return route->section == SECTION_EXEC ? 0 : add_name(s, audit_entry_text(l, "name"), true);
+}
+
 static int add_decision(
 	struct observations *all, const struct audit_entry *l, const char *user, struct err *e)
 {
@@ -345,6 +401,8 @@ static int add_decision(
 	if (!other && (!denied || all->include_denied)) {
 		if (find_observation(all, l, &s, e) != 0)
 			return -1;
+		if (add_container(s, l) != 0)
+			return FAIL(e, ENOMEM, "an audit log");
 		s->times++;
 		all->cut += json_object_get(l->object, "cut") || !s->complete;
 	}

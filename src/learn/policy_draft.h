@@ -66,6 +66,13 @@ struct powerset policy_draft_possible_powers(const struct route *route);
  */
 void policy_draft_merge(struct policy_draft *p, const struct observations *all);
 
+/*
+ * Gives each rule that names containers a list of them: "name" (those of the log), or a word as
+ * "own". What shows or means all containers goes to a rule without one. -1 and e: the word is none.
+ */
+MUST_USE int learn_containers(
+	struct policy_draft *p, struct observations *all, const char *word, struct err *e);
+
 /* Names each rule by its user and what it allows. */
 void policy_draft_name(struct policy_draft *p);
 

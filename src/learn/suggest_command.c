@@ -56,6 +56,11 @@ const char *suggest_parse_option(struct suggest_options *o, int option, const ch
 	case SUGGEST_USERS:
 		o->users = value;
 		return NULL;
+	case SUGGEST_CONTAINERS:
+		o->wanted.containers = value;
+		return strcmp(value, "label") == 0
+			? "the audit log has no labels: write label:KEY=VALUE"
+			: NULL;
 	case SUGGEST_TESTS:
 		o->tests = value;
 		return NULL;
@@ -186,6 +191,8 @@ static int make_result(
 			o->user ? " for " : "", o->user ? o->user : "");
 	if (all->count == 0)
 		return FAIL(e, 0, "every request was denied: --include-denied allows them");
+	if (o->wanted.containers && !o->policy)
+		return FAIL(e, 0, "--containers is for --policy: no flag speaks of containers");
 	if (!o->profile_given && !profile_find(span_of(all->profile), &o->wanted.profile))
 		return FAIL(e, 0,
 			"this dsp does not know the profile of the log: name one with --profile");
@@ -375,7 +382,7 @@ static int run_suggest(int argc, char **argv)
 const struct command suggest_command = {
 	.name = "suggest",
 	.arguments =
-		"[-o FILE] [--since TIME] [--until TIME] [--flags|--policy] [--profile PROFILE] [--user USER] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--tests FILE] [--json] [LOG|-]...",
+		"[-o FILE] [--since TIME] [--until TIME] [--flags|--policy] [--profile PROFILE] [--user USER] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--containers WORD] [--tests FILE] [--json] [LOG|-]...",
 	.run = run_suggest,
 	.options = options,
 	.summary = "write the smallest flags or policy file that allow what an audit log recorded",
@@ -392,6 +399,8 @@ const struct command suggest_command = {
 		"  --accept POWER,...  allow these powers although each is a direct way to root\n"
 		"  --include-denied   allow denied requests too\n"
 		"  --exact            do not widen lists of images and mounts\n"
+		"  --containers WORD  give rules a list of containers: name (of those in the log), own, or\n"
+		"                     another word, as label:team=red\n"
 		"  --tests FILE       write tests of the suggestion to FILE, for dsp test\n"
 		"  --json             print JSON\n"
 		"\n"

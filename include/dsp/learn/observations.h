@@ -22,8 +22,12 @@ struct observation {
 	struct span target;
 	char known_by[24]; /* how dsp identified the subject: "certificate", ... */
 	uint64_t times;
-	bool complete;           /* the line had all details, none of them cut */
-	bool subject_cut;        /* the line had only the beginning of the subject */
+	bool complete;    /* the line had all details, none of them cut */
+	bool subject_cut; /* the line had only the beginning of the subject */
+	/* Of the containers that it named, in all its lines, as keys; NULL: none. */
+	json_t *names;
+	json_t *owners;          /* as far as the log says */
+	bool unnamed;            /* a line has an id alone, or no name */
 	const char *unallowable; /* why no settings can allow it; NULL: some can */
 	size_t rule;             /* the place of the rule that allows it, in a policy draft */
 };
@@ -85,6 +89,7 @@ struct learn_options {
 	struct powerset accepted; /* direct ways to root that may be opened */
 	const json_t *users;      /* "users" of a policy file, or NULL; borrowed */
 	bool exact;               /* do not widen lists */
+	const char *containers;   /* a word for lists of containers, "name"; NULL: no such lists */
 };
 
 /*

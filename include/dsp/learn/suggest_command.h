@@ -29,8 +29,9 @@ enum suggest_option {
 	SUGGEST_USERS,
 	SUGGEST_TESTS,
 	SUGGEST_JSON,
+	SUGGEST_CONTAINERS,
 	SUGGEST_OUTPUT = 'o',
-	SUGGEST_SINCE = SUGGEST_JSON + 1, /* these two are of dsp suggest alone */
+	SUGGEST_SINCE = SUGGEST_CONTAINERS + 1, /* these two are of dsp suggest alone */
 	SUGGEST_UNTIL,
 };
 
@@ -45,6 +46,7 @@ enum suggest_option {
 		{ "user", required_argument, NULL, SUGGEST_USER },                                 \
 		{ "users", required_argument, NULL, SUGGEST_USERS },                               \
 		{ "tests", required_argument, NULL, SUGGEST_TESTS },                               \
+		{ "containers", required_argument, NULL, SUGGEST_CONTAINERS },                     \
 		{ "output", required_argument, NULL, SUGGEST_OUTPUT },                             \
 	{                                                                                          \
 		"json", no_argument, NULL, SUGGEST_JSON                                            \
