@@ -178,9 +178,11 @@ static json_t *list_conditions(const struct config *c)
 		[CONDITION_VALUE_SWAP] = "\"2g\", \"none\"",
 		[CONDITION_VALUE_CPUS] = "1.5",
 		[CONDITION_VALUE_COUNT] = "512",
+		[CONDITION_VALUE_NUMBER] = "10",
 		[CONDITION_VALUE_FLAG] = "true",
 		[CONDITION_VALUE_WORDS] = "a word or a list",
 		[CONDITION_VALUE_LABELS] = "an object",
+		[CONDITION_VALUE_LIMITS] = "an object of numbers",
 		[CONDITION_VALUE_PIN] = "a word" };
 	json_t *rows = json_array();
 

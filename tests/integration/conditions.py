@@ -51,6 +51,21 @@ FIELDS = {
         {'Name': 'on-failure', 'MaximumRetryCount': 4}, {'MaximumRetryCount': 2})]),
     'Runtime': (False, ['"runc"', '"runc"', '"runc"', '""', 'null', '"io.containerd.runc.v2"', '"RUNC"']),
 }
+FIELDS.update({
+    'ShmSize': (False, around(MEMORY, 1 << 20)),
+    'Ulimits': (False, [json.dumps(u) for u in (
+        [{'Name': 'nofile', 'Hard': 1024, 'Soft': 512}], [{'Name': 'nofile', 'Hard': 1024}], [{'name': 'NOFILE', 'hard': 1024, 'soft': 1024}],
+        [{'Name': 'nofile', 'Hard': 1025, 'Soft': 1}], [{'Name': 'nofile', 'Hard': -1, 'Soft': -1}], [], None, [None],
+        [{'Name': 'nofile', 'Hard': 1024, 'Soft': 1}, {'Name': 'nofile', 'Hard': 4096, 'Soft': 1}],
+        [{'Name': 'nofile', 'Hard': 1024, 'Soft': 1}, {'Name': 'nproc', 'Hard': 4096, 'Soft': 1}], [{'Name': 'nofile', 'Hard': 1e3, 'Soft': 1}])]),
+    'LogConfig': (False, [json.dumps(c) for c in (
+        {'Config': {'max-size': '1m'}}, {'Type': 'json-file', 'config': {'max-size': '1m', 'max-file': '2'}}, {'Config': {'Max-Size': '1m'}},
+        {'Config': {'max-size': ''}}, {'Config': {}}, {'Type': 'none'}, {'Type': 'local', 'Config': {'max-size': '2m'}}, None, {'Config': None})]),
+    'PortBindings': (False, [json.dumps(b) for b in (
+        {}, None, {'80/tcp': [{'HostPort': '8080'}]}, {'80/tcp': []}, {'80/tcp': None, '81/tcp': None}, {'80/tcp': [{}, {}, {}]},
+        {'80/tcp': [{}], '81/udp': [{}]}, {'80/tcp': [{}], '81/udp': [{}], '82': [{}]}, {'80-90/tcp': [{}]}, {'80/tcp': [{'HostPort': '8000-8010'}]})]),
+    'PublishAllPorts': (False, ['false', 'false', 'null', 'true']),
+})
 USERS = ['1000', '1000', '1000', 'app', 'app:app', '1', '1:1', '01', '0', '00', '+1', '+0', '-1', ' 1', '1 ', '1000:0',
          '0:1000', ':1000', 'root', 'nobody', 'app', 'app:x', 'App', '', '2147483647', '2147483648', '4294967296',
          '4294967297', '18446744073709551617', '0x1', '1_0', '1e1', '\uff11', None]
@@ -60,6 +75,9 @@ LABELS = [*[{'team': 'red', 'owner': '{user}'}] * 8, {'team': 'blue', 'owner': '
 TOP = {
     'User': [json.dumps(u) for u in USERS] + ['1000', '[]'],
     'Labels': [json.dumps(labels) for labels in LABELS],
+    'Healthcheck': [json.dumps(h) for h in (
+        {'Test': ['CMD', 'true']}, {'test': ['CMD-SHELL', 'true']}, {'Test': ['NONE']}, {'Test': []}, {'Test': ['CMD']}, None, {},
+        {'Test': ['cmd', 'true']}, {'Test': ['NONE', 'true']}, {'Interval': 1000000000}, {'Test': ['CMD', 'true'], 'Interval': 2000000000})],
     'Image': ['"bb:1"', '"bb:1"', '"bb"', '"bb:latest"', '"{id}"', '"sha256:{id}"', '"sha256:{short}"', '"{short}"', '""', 'null'],
 }
 
@@ -91,6 +109,16 @@ def seen_user(text):
     return name == 'app' or (name.isascii() and name.isdigit() and 0 < int(name) < 1 << 31)
 
 
+def seen_ulimits(host):
+    """dockerd's own ones of daemon.json would come beside these."""
+    found = [(u['Name'].lower(), u['Hard']) for u in host['Ulimits'] or []]
+    return bool(found) and all(name == 'nofile' and 0 <= hard <= 1024 for name, hard in found)
+
+
+def seen_ports(host):
+    return not host['PublishAllPorts'] and sum(max(1, len(b or [])) for b in (host['PortBindings'] or {}).values()) <= 2
+
+
 # Of each condition: its value, and whether what inspect shows meets it (of a container of this user).
 KEYS = {
     'memory': ('64m', lambda c, user: 0 < c['HostConfig']['Memory'] <= MEMORY),
@@ -107,6 +135,11 @@ KEYS = {
     'user': (['non-root', 'app'], lambda c, user: seen_user(c['Config']['User'])),
     'labels': ({'team': ['red', 'blue'], 'owner': '$user'}, lambda c, user: (c['Config']['Labels'] or {}).get('team') in (
         'red', 'blue') and c['Config']['Labels'].get('owner') == user),
+    'healthcheck': (True, lambda c, user: ((c['Config'].get('Healthcheck') or {}).get('Test') or [''])[0] in ('CMD', 'CMD-SHELL')),
+    'ulimits': ({'nofile': 1024}, lambda c, user: seen_ulimits(c['HostConfig'])),
+    'shm': ('64m', lambda c, user: 0 < c['HostConfig']['ShmSize'] <= MEMORY),
+    'log': (['max-size'], lambda c, user: bool((c['HostConfig']['LogConfig']['Config'] or {}).get('max-size'))),
+    'ports_max': (2, lambda c, user: seen_ports(c['HostConfig'])),
     'pinned': ('tag', lambda c, user: c['Config']['Image'] == 'bb:1' or '{id}' in c['Config']['Image']),
 }
 # Of the API: dockerd drops some fields from requests of earlier ones.
@@ -116,7 +149,8 @@ MEANT = {
     'memory': ['Memory'], 'swap': ['Memory', 'MemorySwap'], 'swap-none': ['Memory', 'MemorySwap'],
     'cpus': ['NanoCpus', 'CpuQuota', 'CpuPeriod'], 'pids': ['PidsLimit'], 'read_only': ['ReadonlyRootfs'],
     'no_new_privileges': ['SecurityOpt'], 'cap_drop': ['CapDrop', 'CapAdd', 'Privileged'], 'restart': ['RestartPolicy'],
-    'runtime': ['Runtime'], 'user': ['User'], 'labels': ['Labels'], 'pinned': ['Image'],
+    'healthcheck': ['Healthcheck'], 'ulimits': ['Ulimits'], 'shm': ['ShmSize'], 'log': ['LogConfig'],
+    'ports_max': ['PortBindings', 'PublishAllPorts'], 'runtime': ['Runtime'], 'user': ['User'], 'labels': ['Labels'], 'pinned': ['Image'],
 }
 # Members of a HostConfig that meet a condition: from there updates go on.
 GOOD = {
@@ -240,6 +274,11 @@ SERVICE = {
     CONTAINER + 'CapabilityDrop': FIELDS['CapDrop'][1],
     CONTAINER + 'CapabilityAdd': FIELDS['CapAdd'][1],
     CONTAINER + 'Image': TOP['Image'],
+    CONTAINER + 'Healthcheck': TOP['Healthcheck'],
+    CONTAINER + 'Ulimits': FIELDS['Ulimits'][1],
+    'TaskTemplate.LogDriver': ['{"Name": "json-file", "Options": {"max-size": "1m"}}', '{"Options": {"max-size": "1m"}}', '{}', 'null',
+                               '{"Name": "json-file", "options": {"max-Size": "1m"}}'],
+    'EndpointSpec.Ports': [json.dumps([{'TargetPort': 80 + n} for n in range(count)]) for count in range(4)] + ['null', '[null]'],
 }
 
 
@@ -275,7 +314,13 @@ SERVICE_KEYS = {
     'user': ([CONTAINER + 'User'], lambda s, t, c, user: seen_user(c.get('User') or '')),
     'labels': (['Labels', CONTAINER + 'Labels'], lambda s, t, c, user: seen_labels(s, user)),
     'pinned': ([CONTAINER + 'Image'], lambda s, t, c, user: c['Image'] in ('bb:1', '{id}', 'sha256:{id}')),
+    'healthcheck': ([CONTAINER + 'Healthcheck'], lambda s, t, c, user: (
+        (c.get('Healthcheck') or {}).get('Test') or [''])[0] in ('CMD', 'CMD-SHELL')),
+    'ulimits': ([CONTAINER + 'Ulimits'], lambda s, t, c, user: seen_ulimits({'Ulimits': c.get('Ulimits')})),
+    'log': (['TaskTemplate.LogDriver'], lambda s, t, c, user: bool(((t.get('LogDriver') or {}).get('Options') or {}).get('max-size'))),
+    'ports_max': (['EndpointSpec.Ports'], lambda s, t, c, user: len((s.get('EndpointSpec') or {}).get('Ports') or []) <= 2),
     # A service cannot have these.
+    'shm': ([CONTAINER + 'User'], lambda s, t, c, user: False),
     'swap': (['TaskTemplate.Resources.Limits.MemoryBytes'], lambda s, t, c, user: False),
     'runtime': (['TaskTemplate.Runtime'], lambda s, t, c, user: False),
 }

@@ -1,5 +1,7 @@
 #include "condition_tests.h"
 
+#include <strings.h>
+
 #include "dsp/core/base/json_value.h"
 #include "dsp/core/parse/body.h"
 
@@ -149,11 +151,13 @@ static enum condition_state test_no_new_privileges(const struct condition_case *
 	return ret;
 }
 
+enum { CAPABILITY_MOST = 40 };
+
 /*
  * Writes a capability as dockerd does, CAP_NET_RAW or ALL (moby caps.NormalizeLegacyCapabilities),
- * in at most cap bytes. False: it is none of ASCII, or too long.
+ * terminated. False: it is none of ASCII, or too long.
  */
-static bool write_capability(struct span text, char *out, size_t cap)
+static bool write_capability(struct span text, char out[CAPABILITY_MOST])
 {
 	char upper[32];
 	struct line l;
@@ -168,7 +172,7 @@ static bool write_capability(struct span text, char *out, size_t cap)
 	if (text.n == 0 || text.n >= sizeof(upper))
 		return false;
 	text = (struct span){ upper, text.n };
-	line_init(&l, out, cap);
+	line_init(&l, out, CAPABILITY_MOST);
 	line_add(&l, "%s%.*s",
 		span_equal(text, SPAN("ALL")) || span_starts(text, SPAN("CAP_")) ? "" : "CAP_",
 		(int)text.n, text.s);
@@ -178,10 +182,10 @@ static bool write_capability(struct span text, char *out, size_t cap)
 /* Whether a list of a body has a capability, in any spelling; unsure: a spelling that is odd. */
 static bool has_capability(json_ref list, struct span name, bool unsure)
 {
-	char text[48];
+	char text[CAPABILITY_MOST];
 
 	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
-		if (!write_capability(json_value_text(e), text, sizeof(text))) {
+		if (!write_capability(json_value_text(e), text)) {
 			if (unsure)
 				return true;
 		} else if (span_equal(span_of(text), name)) {
@@ -205,8 +209,12 @@ static enum condition_state test_cap_drop(const struct condition_case *c)
 		!json_value_empty(body_get(c->holder, "capabilities")))
 		return CONDITION_BEYOND;
 	for (size_t i = 0; i < c->bound->count; i++) {
-		struct span name = c->bound->words[i].text;
+		char text[CAPABILITY_MOST];
+		struct span name;
 
+		if (!write_capability(c->bound->words[i].text, text))
+			return CONDITION_BEYOND;
+		name = span_of(text);
 		if ((!all && !has_capability(c->value, name, false)) ||
 			has_capability(add, name, true))
 			return CONDITION_BEYOND;
@@ -361,6 +369,80 @@ static enum condition_state test_runtime(const struct condition_case *c)
 	return given ? CONDITION_BEYOND : CONDITION_MISSING;
 }
 
+/* Of an image's own dsp does not know whether there is one: it must be a command of the request. */
+static enum condition_state test_healthcheck(const struct condition_case *c)
+{
+	json_ref test = body_get(c->value, "test");
+	struct span how = json_value_text(json_value_first(test));
+
+	if (json_value_empty(test))
+		return CONDITION_MISSING;
+	return test->kind == JSON_VALUE_LIST && test->count > 1 &&
+			text_in_list(how, "CMD,CMD-SHELL")
+		? CONDITION_MET
+		: CONDITION_BEYOND;
+}
+
+/* Where a ulimit stands in the words; their count: nowhere. dockerd takes capitals too. */
+static size_t find_ulimit(const struct condition_case *c, struct span name)
+{
+	size_t i = 0;
+
+	while (i < c->bound->count &&
+		!(c->bound->words[i].key.n == name.n &&
+			strncasecmp(c->bound->words[i].key.s, name.s, name.n) == 0))
+		i++;
+	return i;
+}
+
+/* -1 is no limit. One of a name may stand there twice. */
+static enum condition_state test_ulimits(const struct condition_case *c)
+{
+	uint64_t seen = 0;
+
+	for (json_ref e = json_value_first(c->value); e; e = json_value_next(c->value, e)) {
+		size_t i = find_ulimit(c, json_value_text(body_get(e, "name")));
+		int64_t hard, soft;
+
+		if (i == c->bound->count || !number_of(body_get(e, "hard"), &hard) ||
+			!number_of(body_get(e, "soft"), &soft) || soft < 0 || soft > hard ||
+			hard > c->bound->words[i].most)
+			return CONDITION_BEYOND;
+		seen |= (uint64_t)1 << i;
+	}
+	return seen == ((uint64_t)1 << c->bound->count) - 1 ? CONDITION_MET : CONDITION_MISSING;
+}
+
+static enum condition_state test_log(const struct condition_case *c)
+{
+	for (size_t i = 0; i < c->bound->count; i++) {
+		json_ref v = json_value_first(c->value);
+
+		while (v && !span_equal(v->key, c->bound->words[i].text))
+			v = json_value_next(c->value, v);
+		if (json_value_text(v).n == 0)
+			return CONDITION_MISSING;
+	}
+	return CONDITION_MET;
+}
+
+/* Each binding is one port; a port without one gets one from dockerd. */
+static enum condition_state test_ports(const struct condition_case *c)
+{
+	enum json_value_kind kind = c->form == FORM_SERVICE ? JSON_VALUE_LIST : JSON_VALUE_OBJECT;
+	int64_t count = 0;
+
+	if (!json_value_empty(body_get(c->holder, "publishallports")))
+		return CONDITION_BEYOND;
+	if (!json_value_given(c->value))
+		return CONDITION_MET;
+	if (c->value->kind != kind)
+		return CONDITION_BEYOND;
+	for (json_ref e = json_value_first(c->value); e; e = json_value_next(c->value, e))
+		count += e->kind == JSON_VALUE_LIST && e->count > 1 ? e->count : 1;
+	return count <= c->bound->most ? CONDITION_MET : CONDITION_BEYOND;
+}
+
 enum condition_state condition_test(enum condition key, const struct condition_case *c)
 {
 	static enum condition_state (*const tests[CONDITION_COUNT])(
@@ -377,6 +459,11 @@ enum condition_state condition_test(enum condition key, const struct condition_c
 		[CONDITION_PINNED] = test_pinned,
 		[CONDITION_RESTART] = test_restart,
 		[CONDITION_RUNTIME] = test_runtime,
+		[CONDITION_HEALTHCHECK] = test_healthcheck,
+		[CONDITION_ULIMITS] = test_ulimits,
+		[CONDITION_SHM] = test_limit,
+		[CONDITION_LOG] = test_log,
+		[CONDITION_PORTS_MAX] = test_ports,
 	};
 
 	return tests[key](c);

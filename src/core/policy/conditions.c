@@ -196,8 +196,9 @@ static void write_words(const struct condition_bound *bound, struct line *l)
 			line_add(l, "%s=", text);
 		text_escape(words[i].text, text, sizeof(text));
 		line_add(l, "%s", text);
-		if (words[i].most > 0)
-			line_add(l, ":%lld", (long long)words[i].most);
+		if (words[i].most > 0 || words[i].text.n == 0)
+			line_add(l, "%s%lld", words[i].text.n > 0 ? ":" : "",
+				(long long)words[i].most);
 	}
 }
 
@@ -219,6 +220,7 @@ void condition_write_value(const struct conditions *c, enum condition key, struc
 		write_cpus(bound->most, l);
 		return;
 	case CONDITION_VALUE_COUNT:
+	case CONDITION_VALUE_NUMBER:
 		line_add(l, "%lld", (long long)bound->most);
 		return;
 	case CONDITION_VALUE_FLAG:
@@ -226,6 +228,7 @@ void condition_write_value(const struct conditions *c, enum condition key, struc
 		return;
 	case CONDITION_VALUE_WORDS:
 	case CONDITION_VALUE_LABELS:
+	case CONDITION_VALUE_LIMITS:
 	case CONDITION_VALUE_PIN:
 		break;
 	}

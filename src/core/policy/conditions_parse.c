@@ -69,7 +69,9 @@ static void parse_size(struct parser *p, json_ref v)
 	p->bound->most = n;
 	if (n < 0)
 		reject(p, v, "it is out of range");
-	else if (n < LEAST_MEMORY)
+	else if (n == 0)
+		reject(p, v, "it is never met: a limit of 0 is none");
+	else if (n < LEAST_MEMORY && p->key != CONDITION_SHM)
 		reject(p, v, "it is never met: dockerd allows no limit below 4m");
 }
 
@@ -110,7 +112,7 @@ static void parse_count(struct parser *p, json_ref v)
 		reject(p, v, "write a number such as 512");
 	else if (p->bound->most < 0)
 		reject(p, v, "it is out of range");
-	else if (p->bound->most == 0)
+	else if (p->bound->most == 0 && condition_info(p->key)->value == CONDITION_VALUE_COUNT)
 		reject(p, v, "it is never met: a limit of 0 is none");
 }
 
@@ -138,22 +140,19 @@ static const char *parse_user(struct parser *p, struct condition_word *word)
 
 static const char *parse_capability(struct parser *p, struct condition_word *word)
 {
-	struct span name = word->text;
-	size_t prefix = span_starts(name, SPAN("CAP_")) ? 0 : strlen("CAP_");
-	char *text = mem_list_alloc(p->memory, prefix + name.n + 1);
+	char text[64];
+	struct line l;
 
-	if (!text) {
-		p->reader->findings->lost = true;
+	(void)p;
+	if (span_equal(word->text, SPAN("ALL")))
 		return NULL;
-	}
-	if (span_equal(name, SPAN("ALL")))
-		return NULL;
-	memcpy(text, "CAP_", prefix);
-	memcpy(text + prefix, name.s, name.n);
-	word->text = (struct span){ text, prefix + name.n };
-	if (span_find(word->text, '*') < word->text.n || !power_rules_has_capability(word->text))
-		return "Linux has no such capability: write one as NET_RAW, or ALL";
-	return NULL;
+	line_init(&l, text, sizeof(text));
+	line_add(&l, "%s%.*s", span_starts(word->text, SPAN("CAP_")) ? "" : "CAP_",
+		(int)word->text.n, word->text.s);
+	return l.cut || span_find(word->text, '*') < word->text.n ||
+			!power_rules_has_capability(span_of(text))
+		? "Linux has no such capability: write one as NET_RAW, or ALL"
+		: NULL;
 }
 
 static const char *parse_restart(struct parser *p, struct condition_word *word)
@@ -233,6 +232,33 @@ static void parse_labels(struct parser *p, json_ref v)
 	}
 }
 
+/* The names of Linux (go-units ulimit.go). Their bits are in a word of 64 (test_ulimits). */
+static const char ulimits[] = "core,cpu,data,fsize,locks,memlock,msgqueue,nice,nofile,nproc,rss,"
+			      "rtprio,rttime,sigpending,stack";
+
+static void parse_limits(struct parser *p, json_ref v)
+{
+	if (v->kind != JSON_VALUE_OBJECT || v->count == 0) {
+		reject(p, v, "write limits as { \"nofile\": 1024, \"nproc\": 512 }");
+		return;
+	}
+	policy_reader_check_keys(p->reader, v, NULL);
+	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
+		struct span text = text_of(m);
+
+		if (!text_in_list(m->key, ulimits)) {
+			findings_error(p->reader->findings, policy_reader_key_at(p->reader, m),
+				"ulimits: Linux has no such ulimit");
+			continue;
+		}
+		add_word(p, m->key, (struct span){ NULL, 0 })->most = cut_number(&text, INT32_MAX);
+		if (m->kind != JSON_VALUE_NUMBER || text.n > 0)
+			reject(p, m, "write a number such as 1024");
+		else if (p->words[p->bound->count - 1].most < 0)
+			reject(p, m, "it is out of range");
+	}
+}
+
 static void parse_words(struct parser *p, json_ref v)
 {
 	static parse_word *const parsers[CONDITION_COUNT] = {
@@ -240,6 +266,7 @@ static void parse_words(struct parser *p, json_ref v)
 		[CONDITION_CAP_DROP] = parse_capability,
 		[CONDITION_RESTART] = parse_restart,
 		[CONDITION_RUNTIME] = parse_plain,
+		[CONDITION_LOG] = parse_plain,
 		[CONDITION_PINNED] = parse_pin,
 	};
 
@@ -270,9 +297,11 @@ static void parse_value(struct parser *p, json_ref v)
 		[CONDITION_VALUE_SWAP] = parse_swap,
 		[CONDITION_VALUE_CPUS] = parse_cpus,
 		[CONDITION_VALUE_COUNT] = parse_count,
+		[CONDITION_VALUE_NUMBER] = parse_count,
 		[CONDITION_VALUE_FLAG] = parse_flag,
 		[CONDITION_VALUE_WORDS] = parse_words,
 		[CONDITION_VALUE_LABELS] = parse_labels,
+		[CONDITION_VALUE_LIMITS] = parse_limits,
 		[CONDITION_VALUE_PIN] = parse_words,
 	};
 

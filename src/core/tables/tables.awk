@@ -248,7 +248,7 @@ function others(text,    n, pair, part, i, out) {
 
 function require_row() {
 	unique("condition", $1)
-	if ($2 !~ /^(size|swap|cpus|count|flag|words|labels|pin)$/) fail("unknown value " $2)
+	if ($2 !~ /^(size|swap|cpus|count|number|flag|words|labels|limits|pin)$/) fail("unknown value " $2)
 	enums = enums "\t" id("CONDITION_", $1) ",\n"
 	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("CONDITION_", $1), \
 		quoted($1), id("CONDITION_VALUE_", $2), place($3), place($4), place($5), others($6), quoted($7), \

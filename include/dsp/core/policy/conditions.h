@@ -20,14 +20,16 @@
 
 /* How the value of a key is written. */
 enum condition_value {
-	CONDITION_VALUE_SIZE,  /* "512m": bytes */
-	CONDITION_VALUE_SWAP,  /* a size, or "none" */
-	CONDITION_VALUE_CPUS,  /* 1.5 */
-	CONDITION_VALUE_COUNT, /* 100 */
-	CONDITION_VALUE_FLAG,  /* true */
-	CONDITION_VALUE_WORDS, /* a word, or a list of words */
+	CONDITION_VALUE_SIZE,   /* "512m": bytes */
+	CONDITION_VALUE_SWAP,   /* a size, or "none" */
+	CONDITION_VALUE_CPUS,   /* 1.5 */
+	CONDITION_VALUE_COUNT,  /* 100 */
+	CONDITION_VALUE_NUMBER, /* the same, or 0 */
+	CONDITION_VALUE_FLAG,   /* true */
+	CONDITION_VALUE_WORDS,  /* a word, or a list of words */
 	CONDITION_VALUE_LABELS,
-	CONDITION_VALUE_PIN, /* "tag", "digest" */
+	CONDITION_VALUE_LIMITS, /* an object of numbers */
+	CONDITION_VALUE_PIN,    /* "tag", "digest" */
 };
 
 /* A row of require.tab. Fields are paths in a body, in lower case; NULL: there is none. */
@@ -49,9 +51,9 @@ const struct condition_info *condition_info(enum condition key);
 
 /* A word of a key's value. */
 struct condition_word {
-	struct span key;  /* of labels: the label's name; else empty */
-	struct span text; /* of labels: one of its values */
-	int64_t most;     /* of restart: how many times; 0: any number */
+	struct span key;  /* of labels and ulimits: the name; else empty */
+	struct span text; /* of labels: one of its values; of ulimits: empty */
+	int64_t most;     /* of ulimits; of restart: how many times, 0: any number */
 };
 
 struct condition_bound {
