@@ -181,8 +181,6 @@ static void mark_source_unreadable(struct facts *facts, struct span source)
 static int look_up_mounts(const struct service *service, struct exchange *x, struct err *e)
 {
 	const struct policy *policy = &x->snapshot->config->policy;
-	unsigned compared = rules_compared_kinds(policy->file_rules) |
-		object_lookup_compares(&x->facts, x->kinds);
 	bool invisible = policy->mounts_invisible;
 	struct span blocked_by;
 
@@ -193,7 +191,8 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 	if (invisible || !service->pool)
 		return 0;
 	if (mount_lookup_collect(&x->facts, rules_paths(policy->file_rules),
-		    policy_own_paths(policy), compared, x->call->peer, &x->lookup, e) != 0)
+		    policy_own_paths(policy), rules_compared_kinds(policy->file_rules),
+		    x->call->peer, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;

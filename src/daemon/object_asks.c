@@ -113,7 +113,7 @@ struct object_ask *object_asks_ask(
 	a->owners = 1;
 	a->kind = kind;
 	TAILQ_INSERT_TAIL(&s->all, a, link);
-	if (!resolve_reference_is_valid(reference)) {
+	if (kind != RESOLVE_INFO && !resolve_reference_is_valid(reference)) {
 		fail(s, a, "dsp cannot ask for such a name; use the id");
 		return a;
 	}

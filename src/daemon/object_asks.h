@@ -53,6 +53,7 @@ void object_asks_free(struct object_asks *s);
 
 /*
  * The ask of this kind and reference, a new one or one that is on its way; the caller releases it.
+ * RESOLVE_INFO has an empty reference.
  * path: of dsp-resolve's socket. A failure to ask is an ask that has ended. NULL: no memory.
  */
 struct object_ask *object_asks_ask(struct object_asks *s, const char *path, enum resolve_kind kind,

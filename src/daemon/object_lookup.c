@@ -25,6 +25,7 @@ struct object_lookup {
 	struct object_source source;
 	unsigned kinds;
 	uint64_t deadline;
+	struct object_ask *swarm; /* whether dockerd is in one; NULL: that does not matter */
 	size_t count;
 	struct object objects[OBJECTS_MOST];
 };
@@ -64,6 +65,17 @@ static bool is_asked(const struct attribute *d, unsigned kinds)
 {
 	return (kinds >> d->kind & 1) && !d->whole && !d->listing && d->text.n > 0 &&
 		(!d->made || d->kind == ATTRIBUTE_VOLUME) && !predefined(d);
+}
+
+/*
+ * The manager of a swarm removes a cluster volume of this name, or whose id begins with it, where
+ * the host has no volume of this name or force is set (moby api/server/router/volume, from 23 on).
+ * A network's name may be the start of the id of a swarm's network.
+ */
+static bool may_be_of_swarm(const struct attribute *d)
+{
+	return (d->kind == ATTRIBUTE_VOLUME && !d->mounted && !d->made) ||
+		(d->kind == ATTRIBUTE_NETWORK && d->maybe_swarm);
 }
 
 static struct object *find(struct object_lookup *l, const struct attribute *d)
@@ -144,6 +156,11 @@ int object_lookup_begin(const struct object_source *source, struct facts *facts,
 	l->deadline = clock_now() + OBJECTS_MS;
 	for (size_t i = 0; i < l->count; i++)
 		begin(l, &l->objects[i]);
+	for (size_t i = 0; i < l->count && !l->swarm; i++) {
+		if (may_be_of_swarm(&l->objects[i].named))
+			l->swarm = object_asks_ask(
+				source->asks, source->path, RESOLVE_INFO, (struct span){ "", 0 });
+	}
 	*ret = l;
 	return 0;
 }
@@ -152,6 +169,7 @@ void object_lookup_free(struct object_lookup *l)
 {
 	if (!l)
 		return;
+	object_asks_release(l->source.asks, l->swarm);
 	for (size_t i = 0; i < l->count; i++) {
 		struct object *o = &l->objects[i];
 
@@ -272,7 +290,7 @@ static void step_ids(struct object_lookup *l, struct object *o)
 bool object_lookup_step(struct object_lookup *l)
 {
 	bool late = clock_now() >= l->deadline;
-	bool ended = true;
+	bool ended = late || !l->swarm || l->swarm->state == ASK_ENDED;
 
 	for (size_t i = 0; i < l->count; i++) {
 		struct object *o = &l->objects[i];
@@ -298,43 +316,22 @@ uint64_t object_lookup_deadline(const struct object_lookup *l)
 	return l->deadline;
 }
 
-/* --- swarms ------------------------------------------------------------------------------------*/
+/* --- what comes of it --------------------------------------------------------------------------*/
 
-/*
- * The manager of a swarm removes a cluster volume of this name, or whose id begins with it, where
- * the host has no volume of this name or force is set (moby api/server/router/volume, from 23 on).
- * A network's name may be the start of the id of a swarm's network.
- */
-static bool may_be_of_cluster(const struct attribute *d)
+/* Where it is not known, it may be in one. */
+static bool in_swarm(const struct object_lookup *l)
 {
-	return (d->kind == ATTRIBUTE_VOLUME && !d->mounted && !d->made) ||
-		(d->kind == ATTRIBUTE_NETWORK && d->maybe_swarm);
-}
+	const struct object_ask *a = l->swarm;
 
-unsigned object_lookup_compares(const struct facts *facts, unsigned kinds)
-{
-	const struct attributes *all = &facts->attributes;
-
-	for (size_t i = 0; i < all->count; i++) {
-		if (is_asked(&all->items[i], kinds) && may_be_of_cluster(&all->items[i]))
-			return COMPARES_SWARM;
-	}
-	return 0;
+	return !a || a->state != ASK_ENDED || a->result != RESOLVE_FOUND ||
+		a->seen_by != l->source.dockerd ||
+		!span_equal(a->texts[RESOLVE_SWARM], SPAN("inactive"));
 }
 
 static bool is_by_id(const struct attribute *d, const struct object *o)
 {
 	return d->kind != ATTRIBUTE_VOLUME && span_equal(o->info.id, d->text);
 }
-
-static bool in_swarm(const struct facts *facts)
-{
-	const struct mount_info *state = facts->docker_paths[DOCKER_SWARM].info;
-
-	return !state || state->unknown || state->inode != 0;
-}
-
-/* --- what comes of it --------------------------------------------------------------------------*/
 
 /* 'what container "web" is could not be found out: ...' */
 static void doubt(struct facts *facts, const struct object *o, const char *why)
@@ -396,8 +393,11 @@ void object_lookup_attach(struct object_lookup *l, struct facts *facts)
 		set_owner(l, o);
 		if (!d->made || o->info.state != OBJECT_MISSING)
 			d->object = &o->info;
-		if (may_be_of_cluster(d) && !is_by_id(d, o) && in_swarm(facts))
-			doubt(facts, o, "in a swarm the name may mean another; use the full id");
+		if (is_fine(d, o) && may_be_of_swarm(d) && !is_by_id(d, o) && in_swarm(l))
+			doubt(facts, o,
+				d->kind == ATTRIBUTE_VOLUME
+					? "in a swarm its name may be that of a cluster volume"
+					: "in a swarm the name may mean another; use the full id");
 		else if (!is_fine(d, o))
 			doubt(facts, o, o->info.trouble);
 	}

@@ -39,9 +39,6 @@ struct object_source {
 MUST_USE int object_lookup_begin(const struct object_source *source, struct facts *facts,
 	unsigned kinds, struct object_lookup **ret, struct err *e);
 
-/* COMPARES_SWARM where object_lookup_attach needs to know whether dockerd is in a swarm; else 0. */
-unsigned object_lookup_compares(const struct facts *facts, unsigned kinds);
-
 /* Sets attribute.object of the networks that each dockerd has: they are never asked for. */
 void object_lookup_predefined(struct facts *facts);
 

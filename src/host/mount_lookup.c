@@ -197,8 +197,6 @@ static int add_rule_paths(
 /* Whether a request names what rules compare with the host, besides the sources of its mounts. */
 static bool compares(const struct facts *facts, size_t paths, unsigned kinds)
 {
-	if (kinds & COMPARES_SWARM)
-		return true;
 	for (size_t i = 0; i < facts->attributes.count; i++) {
 		const struct attribute *d = &facts->attributes.items[i];
 
@@ -216,7 +214,7 @@ static bool compares(const struct facts *facts, size_t paths, unsigned kinds)
 static int add_docker_paths(
 	struct mount_lookup *l, const struct facts *facts, unsigned kinds, struct err *e)
 {
-	const unsigned named = 1u << ATTRIBUTE_VOLUME | 1u << ATTRIBUTE_NETWORK | COMPARES_SWARM;
+	const unsigned named = 1u << ATTRIBUTE_VOLUME | 1u << ATTRIBUTE_NETWORK;
 
 	for (size_t i = 0; i < DOCKER_PATHS && (kinds & named); i++) {
 		if (mount_lookup_add(l, facts->docker_paths[i].text, e) != 0)

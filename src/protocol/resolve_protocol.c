@@ -140,6 +140,7 @@ static const struct answer_text answer_texts[] = {
 	{ RESOLVE_INFO, RESOLVE_DEFAULT_RUNTIME, "default_runtime", "DefaultRuntime", true },
 	{ RESOLVE_INFO, RESOLVE_SECCOMP, "seccomp", "SecurityOptions", false },
 	{ RESOLVE_INFO, RESOLVE_STORAGE_DRIVER, "storage_driver", "Driver", false },
+	{ RESOLVE_INFO, RESOLVE_SWARM, "swarm", "Swarm.LocalNodeState", false },
 	{ RESOLVE_VERSION, RESOLVE_DOCKER_VERSION, "version", "Version", true },
 	{ RESOLVE_VERSION, RESOLVE_API_VERSION, "api_version", "ApiVersion", true },
 	{ RESOLVE_IDS, RESOLVE_ID, "id", "Id", true },

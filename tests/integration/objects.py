@@ -198,6 +198,32 @@ def networks_and_volumes(teams, report):
             check(teams.may(team, 'DELETE', '/volumes/%s_vol' % team).status == 204, 'it was not removed')
 
 
+def in_a_swarm(teams, report):
+    """There a name may be a cluster volume's, or the start of the id of a swarm's network."""
+    with report.case('in a swarm'):
+        teams.may('red', 'POST', '/volumes/create', {'Name': 'red_vol', 'Labels': {'team': 'red'}})
+        made = {name: json.loads(teams.may('red', 'POST', '/networks/create', {'Name': name, 'Labels': {'team': 'red'}}).text)['Id']
+                for name in ('rednet', 'red_net')}
+        for name in 'rednet', 'red_net', made['rednet']:
+            teams.may('red', 'GET', '/networks/' + name)
+        body = {'ListenAddr': '127.0.0.1:2377', 'AdvertiseAddr': '127.0.0.1'}
+        reply = teams.ask('root', 'POST', '/swarm/init', body)
+        check(reply.status == 200, '%d %s' % reply)
+        try:
+            teams.may_not('red', 'DELETE', '/volumes/red_vol', why='in a swarm')
+            teams.may_not('blue', 'DELETE', '/volumes/red_vol', why='in a swarm')
+            teams.may_not('red', 'GET', '/networks/rednet', why='in a swarm')
+            for name in 'red_net', made['rednet']:
+                teams.may('red', 'GET', '/networks/' + name)
+            mounted = {'Image': 'bb', 'Labels': {'team': 'red'}, 'HostConfig': {'NetworkMode': 'none', 'Binds': ['red_vol:/v']}}
+            teams.remove(json.loads(teams.may('red', 'POST', '/containers/create', mounted).text)['Id'])
+        finally:
+            check(teams.ask('root', 'POST', '/swarm/leave?force=1').status == 200, 'it stays in the swarm')
+        for name in made:
+            check(teams.ask('root', 'DELETE', '/networks/' + name).status == 204, name)
+        check(teams.ask('root', 'DELETE', '/volumes/red_vol').status == 204, 'red_vol')
+
+
 # --- names that change ---------------------------------------------------------------------------
 
 def hex_names(teams, report):
@@ -352,7 +378,7 @@ def run(lab, report):
     lab.dsp('--policy', teams.policy)
     start_resolver(lab)
     try:
-        for suite in by_every_text, execs, joins, networks_and_volumes, hex_names, rename_loop, recreate, failing:
+        for suite in by_every_text, execs, joins, networks_and_volumes, in_a_swarm, hex_names, rename_loop, recreate, failing:
             suite(teams, report)
     finally:
         lab.inside('kill $(cat /run/lab/resolve.pid); rm -f /run/dsp-resolve.sock')

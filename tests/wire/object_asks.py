@@ -37,7 +37,7 @@ def thing(name, labels=None, number=ID):
 def answers(**more):
     return {"container": thing("web"), "network": thing("net_1"), "volume": {"name": "data", "labels": RED},
             "exec": {"id": "e" * 64, "container": ID}, "ids": {"missing": True},
-            "info": {"default_runtime": "runc"}, "version": {"version": "28.5.2", "api_version": "1.51"}, **more}
+            "info": {"default_runtime": "runc", "swarm": "inactive"}, "version": {"version": "28.5.2", "api_version": "1.51"}, **more}
 
 
 @contextlib.contextmanager
@@ -90,7 +90,7 @@ def each_place_is_asked():
             ("POST", "/commit?container=web&repo=x", {}, {"container web"}),
             ("DELETE", "/networks/net_1", None, {"network net_1"}),
             ("POST", "/networks/net_1/connect", {"Container": "web"}, {"network net_1", "container web"}),
-            ("DELETE", "/volumes/data", None, {"volume data"}),
+            ("DELETE", "/volumes/data", None, {"volume data", "info"}),
             ("POST", "/containers/create", create,
              {"network net_1", "volume data", "container " + ID, "container " + ID[:12], "info", "version"})):
         for labels, allowed in (RED, True), (BLUE, False):
@@ -180,6 +180,24 @@ def names_that_dockerd_keeps():
         denied(server, "DELETE", "/networks/ab", "may be the start of another's id")
 
 
+def names_in_a_swarm():
+    for info, allowed in (({"swarm": "inactive"}, True), ({"swarm": "active"}, False), ({"swarm": "pending"}, False), ({}, False)):
+        said = answers(network=thing("net"), info={"default_runtime": "runc", **info})
+        with guarded(said) as (server, resolver):
+            for who in TOKENS:
+                for method, target in ("DELETE", "/networks/net"), ("DELETE", "/volumes/data"):
+                    got = verdict(server, method, target, who=who)
+                    same(got is True, allowed, f"{target} with {info}: {got}")
+                    holds(allowed or "in a swarm" in got, got)
+                same(verdict(server, "DELETE", "/networks/" + ID, who=who), True, "by its id")
+            resolver.answers["network"] = thing("net_1")
+            del resolver.lines[:]
+            same(verdict(server, "DELETE", "/networks/net_1"), True, "a name that is no id")
+            same(resolver.asked(), ["network net_1"], "requests")
+    with guarded(answers(info=b"")) as (server, _):
+        denied(server, "DELETE", "/volumes/data", "in a swarm")
+
+
 def what_is_not_there():
     gone = {"missing": True}
     with guarded(answers(container=gone, network=gone, volume=gone, exec=gone)) as (server, _):
@@ -246,9 +264,11 @@ def none_denies():
         resolver.close()
         for who in TOKENS:
             denied(server, "POST", "/containers/web/kill", "could not be found out", who=who)
-    with guarded(flags={"DSP_RESOLVER": "off"}) as (server, _):
-        for who in TOKENS:
-            denied(server, "POST", "/containers/web/kill", "without dsp-resolve", who=who)
+    try:
+        with guarded(flags={"DSP_RESOLVER": "off"}):
+            raise AssertionError("it starts with DSP_RESOLVER=off")
+    except AssertionError as why:
+        holds("DSP_RESOLVER is off" in str(why), why)
 
 
 def another_dockerd_does_not_count():
@@ -389,7 +409,7 @@ def it_is_in_the_audit_log():
 
 
 TESTS = [each_place_is_asked, what_needs_none_asks_nothing, predefined_networks_are_not_asked_for,
-         equal_references_are_one_request, more_than_32_are_denied, what_a_text_means, names_that_dockerd_keeps, what_is_not_there, execs_of_others, each_wrong_answer_denies,
+         equal_references_are_one_request, more_than_32_are_denied, what_a_text_means, names_that_dockerd_keeps, names_in_a_swarm, what_is_not_there, execs_of_others, each_wrong_answer_denies,
          a_silent_one_denies_after_two_seconds, both_steps_share_two_seconds, none_denies, another_dockerd_does_not_count,
          one_that_cannot_be_asked_for, a_crowd_is_one_request, an_answer_is_never_older_than_the_request,
          different_ones_at_once, clients_that_leave, mounts_and_objects_together, it_is_counted, it_is_in_the_audit_log]

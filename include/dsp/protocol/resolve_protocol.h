@@ -70,6 +70,7 @@ enum resolve_text {
 	RESOLVE_DEFAULT_RUNTIME,
 	RESOLVE_SECCOMP, /* profile: builtin, default, unconfined or a path; empty: none */
 	RESOLVE_STORAGE_DRIVER,
+	RESOLVE_SWARM, /* whether dockerd is in a swarm: "inactive", "active", ... */
 	RESOLVE_DOCKER_VERSION,
 	RESOLVE_API_VERSION,
 	RESOLVE_TEXTS,

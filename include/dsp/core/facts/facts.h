@@ -16,11 +16,8 @@
 #include "dsp/core/parse/request.h"
 #include "dsp/core/parse/target.h"
 
-/*
- * Of what rules compare, beside a bit for each kind of attributes: whether a mount is read-only,
- * and whether dockerd is in a swarm.
- */
-enum { COMPARES_READ_ONLY = 1 << 30, COMPARES_SWARM = 1 << 29 };
+/* Of what rules compare, beside a bit for each kind of attributes: whether a mount is read-only. */
+enum { COMPARES_READ_ONLY = 1 << 30 };
 
 enum reading {
 	READING_EXACT,
