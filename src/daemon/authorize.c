@@ -324,6 +324,20 @@ static bool know_dockerd(struct service *service, struct exchange *x)
 	return true;
 }
 
+/* The kinds of which something may have been made whose owner is not known yet; a bit for each. */
+static unsigned coming(const struct service *service)
+{
+	static const enum attribute_kind kinds[] = { ATTRIBUTE_CONTAINER, ATTRIBUTE_NETWORK,
+		ATTRIBUTE_VOLUME };
+	unsigned ret = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (ownership_may_come(service, kinds[i]))
+			ret |= 1u << kinds[i];
+	}
+	return ret;
+}
+
 /* ANSWER_NOW: x has ended. What made the facts unreadable is not waited with. */
 static enum answer conclude_if_known(struct service *service, struct exchange *x)
 {
@@ -336,7 +350,7 @@ static enum answer conclude_if_known(struct service *service, struct exchange *x
 	if (x->in_pool)
 		lookup_pool_cancel(service->pool, x);
 	if (exact && x->objects)
-		object_lookup_attach(x->objects, &x->facts);
+		object_lookup_attach(x->objects, coming(service), &x->facts);
 	wait_no_more(x);
 	conclude(service, x);
 	exchange_end(x);

@@ -117,50 +117,63 @@ static void begin(struct object_lookup *l, struct object *o)
 		ask(l, o, &o->inspect, RESOLVE_VOLUME, o->named.text);
 }
 
-int object_lookup_begin(const struct object_source *source, struct facts *facts, unsigned kinds,
-	struct object_lookup **ret, struct err *e)
+/* Adds what d names. -1 and e: no memory, or (code 0) too many, or dsp-resolve cannot be asked. */
+static int add(const struct object_source *source, struct object_lookup **l,
+	const struct attribute *d, const char **advice, struct err *e)
 {
-	const struct attributes *all = &facts->attributes;
-	struct object_lookup *l = NULL;
-
-	*ret = NULL;
-	for (size_t i = 0; i < all->count && facts->reading == READING_EXACT; i++) {
-		const struct attribute *d = &all->items[i];
-
-		if (!is_asked(d, kinds) || (l && find(l, d)))
-			continue;
-		if (!source->asks || source->path[0] == '\0') {
-			err_set(e, 0, "dsp cannot find out what it names without dsp-resolve");
-			set_unreadable(
-				facts, e, "set DSP_RESOLVER, or take out the rules that need it");
-			break;
-		}
-		if (!l)
-			l = mem_array(1, sizeof(*l));
-		if (!l)
-			return FAIL(e, ENOMEM, "what a request names");
-		if (l->count == OBJECTS_MOST) {
-			err_set(e, 0, "it names more than %d containers, networks and volumes",
-				OBJECTS_MOST);
-			set_unreadable(facts, e, "name fewer");
-			break;
-		}
-		l->objects[l->count++].named = *d;
+	if (!source->asks || source->path[0] == '\0') {
+		*advice = "set DSP_RESOLVER, or take out the rules that need it";
+		return FAIL(e, 0, "dsp cannot find out what it names without dsp-resolve");
 	}
-	if (!l || facts->reading != READING_EXACT) {
-		mem_free(l);
-		return 0;
+	if (!*l)
+		*l = mem_array(1, sizeof(**l));
+	if (!*l)
+		return FAIL(e, ENOMEM, "what a request names");
+	if ((*l)->count == OBJECTS_MOST) {
+		*advice = "name fewer";
+		return FAIL(e, 0, "it names more than %d containers, networks and volumes",
+			OBJECTS_MOST);
 	}
-	l->source = *source;
-	l->kinds = kinds;
+	(*l)->objects[(*l)->count++].named = *d;
+	return 0;
+}
+
+static void begin_all(struct object_lookup *l)
+{
 	l->deadline = clock_now() + OBJECTS_MS;
 	for (size_t i = 0; i < l->count; i++)
 		begin(l, &l->objects[i]);
 	for (size_t i = 0; i < l->count && !l->swarm; i++) {
 		if (may_be_of_swarm(&l->objects[i].named))
-			l->swarm = object_asks_ask(
-				source->asks, source->path, RESOLVE_INFO, (struct span){ "", 0 });
+			l->swarm = object_asks_ask(l->source.asks, l->source.path, RESOLVE_INFO,
+				(struct span){ "", 0 });
 	}
+}
+
+int object_lookup_begin(const struct object_source *source, struct facts *facts, unsigned kinds,
+	struct object_lookup **ret, struct err *e)
+{
+	const struct attributes *all = &facts->attributes;
+	struct object_lookup *l = NULL;
+	const char *advice;
+
+	*ret = NULL;
+	for (size_t i = 0; i < all->count && facts->reading == READING_EXACT; i++) {
+		const struct attribute *d = &all->items[i];
+
+		if (!is_asked(d, kinds) || (l && find(l, d)) || add(source, &l, d, &advice, e) == 0)
+			continue;
+		mem_free(l);
+		if (e->code == ENOMEM)
+			return -1;
+		set_unreadable(facts, e, advice);
+		return 0;
+	}
+	if (!l)
+		return 0;
+	l->source = *source;
+	l->kinds = kinds;
+	begin_all(l);
 	*ret = l;
 	return 0;
 }
@@ -362,12 +375,16 @@ static bool is_fine(const struct attribute *d, const struct object *o)
 }
 
 /* Only now: it lives until the owners change. */
-static void set_owner(const struct object_lookup *l, struct object *o)
+static void set_owner(const struct object_lookup *l, unsigned coming, struct object *o)
 {
+	bool known = owners_healthy(l->source.owners);
+
 	o->info.owner = (struct span){ NULL, 0 };
-	o->info.owner_unsure = !owners_healthy(l->source.owners);
-	if (o->info.state == OBJECT_FOUND && !o->info.owner_unsure)
-		(void)owners_find(l->source.owners, o->named.kind, o->info.id, &o->info.owner);
+	if (o->info.state == OBJECT_FOUND && known &&
+		owners_find(l->source.owners, o->named.kind, o->info.id, &o->info.owner))
+		o->info.owner_unsure = false;
+	else
+		o->info.owner_unsure = !known || (coming >> o->named.kind & 1);
 }
 
 void object_lookup_predefined(struct facts *facts)
@@ -380,7 +397,7 @@ void object_lookup_predefined(struct facts *facts)
 	}
 }
 
-void object_lookup_attach(struct object_lookup *l, struct facts *facts)
+void object_lookup_attach(struct object_lookup *l, unsigned coming, struct facts *facts)
 {
 	struct attributes *all = &facts->attributes;
 
@@ -390,7 +407,7 @@ void object_lookup_attach(struct object_lookup *l, struct facts *facts)
 
 		if (!o)
 			continue;
-		set_owner(l, o);
+		set_owner(l, coming, o);
 		if (!d->made || o->info.state != OBJECT_MISSING)
 			d->object = &o->info;
 		if (is_fine(d, o) && may_be_of_swarm(d) && !is_by_id(d, o) && in_swarm(l))

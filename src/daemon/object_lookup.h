@@ -51,10 +51,11 @@ uint64_t object_lookup_deadline(const struct object_lookup *l);
 /*
  * Puts what was found behind the attributes, where facts are exact: it lives with l, owners until
  * they change. The name of a
- * volume that is to be made gets it where there is such a volume already. What was not
+ * volume that is to be made gets it where there is such a volume already. coming: a bit for each
+ * kind of which something may have been made whose owner is not known yet. What was not
  * found out makes facts unreadable. After the look-up has ended, and that of mounts too.
  */
-void object_lookup_attach(struct object_lookup *l, struct facts *facts);
+void object_lookup_attach(struct object_lookup *l, unsigned coming, struct facts *facts);
 
 /* Also before it has ended. NULL is fine. */
 void object_lookup_free(struct object_lookup *l);

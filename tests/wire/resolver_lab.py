@@ -53,7 +53,12 @@ class Resolver:
                 peer, _ = self.socket.accept()
             except OSError:
                 return
-            threading.Thread(target=self.answer, args=(peer,), daemon=True).start()
+            threading.Thread(target=self.answer_one, args=(peer,), daemon=True).start()
+
+    def answer_one(self, peer):
+        """dspd may end meanwhile."""
+        with contextlib.suppress(OSError):
+            self.answer(peer)
 
     def asked(self):
         """KIND and REFERENCE of each request."""
