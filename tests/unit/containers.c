@@ -70,10 +70,12 @@ static const struct {
 	{ "POST", "/containers/web/rename?name=%2Fnew", NULL, "web new:new" },
 	/* strings.TrimSpace, of Unicode too */
 	{ "POST", "/containers/web/rename?name=%20new%C2%A0", NULL, "web new:new" },
+	{ "POST", "/containers/web/rename?name=%C2%A0new%09", NULL, "web new:new" },
 	{ "POST", "/containers/web/rename?name=a&name=b", NULL, "web new:a" },
 	{ "POST", "/containers/web/rename", NULL, "web" },
 	{ "POST", "/containers/create?name=web", "{'Image': 'x'}", "new:web" },
 	{ "POST", "/containers/create?name=/web", "{'Image': 'x'}", "new:web" },
+	{ "POST", "/containers/create?name=%20web", "{'Image': 'x'}", "new: web" },
 	{ "POST", "/containers/create", "{'Image': 'x'}", "new:" },
 	{ "POST", "/containers/create?name=", "{'name': 'x'}", "new:" },
 	{ "POST", "/commit?container=web&repo=x", NULL, "web" },
@@ -90,6 +92,7 @@ static const struct {
 	{ "POST", "/build?networkmode=container:web", NULL, "web" },
 	{ "POST", "/build?networkmode=host", NULL, "" },
 	{ "POST", "/networks/n/connect", "{'Container': '/web'}", "web" },
+	{ "POST", "/networks/n/connect", "{'Container': ''}", "" },
 	{ "POST", "/networks/n/connect",
 		"{'container': 'web', 'EndpointConfig': {'Links': ['db:a', 'c']}}", "web db c" },
 	{ "POST", "/networks/n/disconnect", "{'Container': 'web', 'Force': true}", "web" },
@@ -192,6 +195,7 @@ static void made(void **state)
 		{ "/volumes/create", "{'Name': ''}", "volume , , unsure" },
 		{ "/volumes/create", NULL, "volume , , unsure" },
 		{ "/networks/create", "{'Name': 'n', 'Labels': {'a': 'b'}}", "network n, , a=b" },
+		{ "/networks/create", "{'Name': '/n'}", "network /n, ," },
 		{ "/networks/create", "{}", "network , ," },
 	};
 
@@ -237,6 +241,7 @@ static void renamed(void **state)
 	assert_int_equal(new->state, OBJECT_FOUND);
 	assert_true(span_equal(new->name, SPAN("new")) && span_equal(new->id, web.id) &&
 		span_equal(new->owner, SPAN("bob")) && new->labels == &label);
+	assert_true(new->label_count == 1 && !new->labels_unsure);
 	release(&p);
 }
 
