@@ -1,7 +1,7 @@
 # Targets that test, measure and show dsp. Included by the top-level Makefile.
 
-.PHONY: packages-run packages-check packages-long packages-daemons packages-lint packages-plugin packages-deb
-packages-run packages-check packages-long packages-daemons packages-lint packages-plugin packages-deb: packages-%:
+.PHONY: packages-run packages-check packages-long packages-daemons packages-bench packages-lint packages-plugin packages-deb
+packages-run packages-check packages-long packages-daemons packages-bench packages-lint packages-plugin packages-deb: packages-%:
 	tests/lab/packages.sh $*
 
 # The sub-makes begin only when the packages are there: the compiler may be one of them.
@@ -46,11 +46,17 @@ $(BENCH_CORE): $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libdsp-core.a
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
+-include $(BENCH:$(B)/bench/%=$(B)/tests/bench/%.d) $(BENCH_CORE:$(B)/bench/%=$(B)/tests/bench/%.d)
 
-.PHONY: bench
+.PHONY: bench bench-plots
 bench: packages-check
 	@$(MAKE) --no-print-directory all $(BENCH) $(BENCH_CORE)
 	tests/bench/bench.sh $(B) "$(ROUNDS)" "$(SECONDS)"
+
+# What a call costs against the files, listeners and mounts of a host, rules, connections: SVG in build/bench/plots.
+bench-plots: packages-bench
+	@$(MAKE) --no-print-directory all $(BENCH) $(BENCH_CORE)
+	tests/bench/plots.py $(B) $(B)/bench/plots $(ROUNDS)
 
 # --- lint: make lint, or make lint STEP=tidy --------------------------------------------------
 

@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 NONE = "nothing"
 # files of dockerd, listeners of others, mounts
@@ -89,9 +88,16 @@ def read_reply(peer):
     return body
 
 
+def wait_for(path):
+    """Until something listens there: in a loop, since milliseconds count."""
+    while True:
+        with socket.socket(socket.AF_UNIX) as s:
+            if s.connect_ex(path) == 0:
+                return
+
+
 def answer_orders(server, path, requests, orders, results):
-    while not os.path.exists(path):
-        time.sleep(0.01)
+    wait_for(path)
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(path)
     with os.fdopen(orders) as lines:

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
-from host import cpu_us, libc, must, read_corpus, read_reply, tree  # noqa: E402
+from host import cpu_us, libc, must, read_corpus, read_reply, tree, wait_for  # noqa: E402
 from hung import CAN_MOUNT, Hung, create  # noqa: E402  (it gives this process its own mounts)
 
 IDLE, MOUNTS = 5000, 100
@@ -41,14 +41,6 @@ def started(*command):
             yield process
         finally:
             process.terminate()
-
-
-def wait_for(path):
-    """Until something listens there: in a loop, since milliseconds count."""
-    while True:
-        with socket.socket(socket.AF_UNIX) as s:
-            if s.connect_ex(path) == 0:
-                return
 
 
 def connect(path):

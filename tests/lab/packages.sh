@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for a purpose:
 #
-#   packages.sh run | check | long | daemons | lint | plugin | deb
+#   packages.sh run | check | long | daemons | bench | lint | plugin | deb
 #
 # Nothing is removed or upgraded, and no service is started: a policy-rc.d says no to that while
 # packages are installed, and what was there before comes back afterwards, also on interruption.
@@ -17,6 +17,7 @@ daemon='docker.io'
 tests='perl libcmocka-dev openssl util-linux python3 haproxy valgrind docker-compose clang libclang-rt-14-dev strace python3-jsonschema prometheus prometheus-node-exporter python3-prometheus-client chromium'
 go='golang-go golang-github-gorilla-mux-dev golang-github-docker-docker-dev'
 deb='dpkg-dev debhelper'
+bench='gnuplot-nox'
 documents='man-db mandoc zsh fish lintian jq'
 lint='clang-format pmccabe codespell shellcheck python3'
 lint_long='clang clang-tidy cppcheck libcmocka-dev'
@@ -26,7 +27,7 @@ saved=$policy.before-dsp
 mark='# written by tests/lab/packages.sh of dsp for the time of an installation'
 
 usage() {
-	echo "usage: packages.sh run | check | long | daemons | lint | plugin | deb" >&2
+	echo "usage: packages.sh run | check | long | daemons | bench | lint | plugin | deb" >&2
 	exit 2
 }
 
@@ -85,6 +86,7 @@ main() {
 	check) wanted="$build $plugin $lab $tests $go $deb $documents $lint" ;;
 	long) wanted="$build $plugin $lab $tests $go $deb $documents $lint $lint_long $long $tools" ;;
 	daemons) wanted="$build $lab $tests $daemons $tools" ;;
+	bench) wanted="$build $lab $tests $bench" ;;
 	plugin) wanted="$build $plugin" ;;
 	lint) wanted="$build $lint $lint_long" ;;
 	deb) wanted="$build $deb" ;;
