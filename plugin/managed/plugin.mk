@@ -1,6 +1,6 @@
 # The managed plugin. Included by the top-level Makefile.
-#   make plugin                   build/plugin, for docker plugin create: one static program, 3.5 MB
-#   make plugin ROOTFS=dynamic    the same with Debian's shared libraries, 9 MB: nothing is fetched
+#   make plugin                   build/plugin, for docker plugin create: one static program, 3.3 MB
+#   make plugin ROOTFS=dynamic    the same with Debian's shared libraries, 12 MB: nothing is fetched
 
 ROOTFS ?= static
 PLUGIN := $(B)/plugin

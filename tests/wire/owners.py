@@ -74,7 +74,7 @@ class Owned(Server):
         self.write(policy or POLICY)
         path = os.path.join(where, "dsp.sock")
         super().__init__([DSPD, "--socket", path, "--policy", self.policy], path,
-                         {"DSP_OWNERS": self.file, "DSP_RESOLVER": "off"})
+                         {"DSP_OWNERS": self.file, "DSP_RESOLVER": os.path.join(where, "none.sock")})
 
     def write(self, policy):
         with open(self.policy, "w", encoding="utf-8") as f:
