@@ -168,6 +168,8 @@ printf '\nA container create of 4 KB with two mounts, as the host grows:\n'
 "$here/host.py" "${dsp}d" "$dir/corpus/create-4k" "$rounds"
 printf '\nThe start, and how long a call waits:\n'
 "$here/waits.py" "${dsp}d" "$build/bench/bare" "$dir/corpus"
+printf '\nA request whose rule needs to know which container it names, by dsp-resolve:\n'
+"$here/objects.py" "${dsp}d"
 printf '\n%s cores, Linux %s, medians of %s rounds of %s s\n\n' \
 	"$(nproc)" "$(uname -r)" "$rounds" "$seconds"
 awk -v strict="${BENCH_STRICT:-0}" -f "$here/report.awk" "$dir/all"
