@@ -95,8 +95,7 @@ static bool decode_dockerd(struct running_settings *r, const json_t *o)
 			sizeof(d->api_version));
 }
 
-/* False: the answer has not this form. */
-static bool parse(struct running_settings *r, const json_t *o)
+bool running_settings_parse(const json_t *o, struct running_settings *r)
 {
 	static const char *const env_file[] = { "env_file", "env_text" };
 	static const char *const policy[] = { "policy_file", "policy_text" };
@@ -155,7 +154,7 @@ enum running_result running_settings_ask(
 	copy_version(ret, o);
 	if (status == 404)
 		return ask_status(socket, ret, e);
-	if (status == 200 && ret->version[0] && parse(ret, o))
+	if (status == 200 && ret->version[0] && running_settings_parse(o, ret))
 		return RUNNING_KNOWN;
 	err_set(e, 0, "%s: the answer is not that of a dspd of this version", socket);
 	return ret->version[0] ? RUNNING_OLD : RUNNING_MUTE;

@@ -141,6 +141,23 @@ def add_dockerd(corpus):
                b'{"msg":"conflict labels for a=1"}\n')
 
 
+def add_running_settings(corpus):
+    """Answers of a dspd to a tool: valid, of broken settings, with what is not in it."""
+    def b64(text):
+        return base64.b64encode(text).decode()
+
+    whole = {"version": "0.1.0", "pid": 7, "since": 1764403200, "managed": False, "broken": b64(b""), "socket": b64(b"/run/dsp.sock"),
+             "data_root": b64(b"/var/lib/docker"), "environment": [b64(b"ALLOW_EXEC=1"), b64(b"DSP_MODE=enforce")],
+             "env_file": b64(b"/etc/dsp/dsp.env"), "env_text": b64(b"ALLOW_KILL=1\n"), "policy_file": b64(b"/etc/dsp/policy.json"),
+             "policy_text": b64(b"{}\0"), "dockerd": {"known": True, "default_runtime": b64(b"runc"), "seccomp": b64(b"builtin"),
+                                                     "version": b64(b"28.5.2"), "api_version": b64(b"1.51")}}
+    corpus.add("running_settings", json.dumps(whole).encode())
+    for key in whole:
+        for value in None, [], "QQ==", "QR==", "YQBi", "x", 1 << 41, {"known": False}:
+            corpus.add("running_settings", json.dumps({**whole, key: value}).encode())
+        corpus.add("running_settings", json.dumps({k: v for k, v in whole.items() if k != key}).encode())
+
+
 def add_settings(corpus):
     for i, row in enumerate(rows_of("flags")):
         value = ["1", "0", "yes", "'off'", "", "maybe"][i % 6]
@@ -192,6 +209,7 @@ def write_dictionaries(directory):
         "watch_view": [],
         "resolve": [],
         "daemon_json": [],
+        "running_settings": [],
         "units": [],
         "audit_reader": [f'\\"{name}\\"' for name in sorted({row[2] for row in rows_of("routes")})
                   + [row[0] for row in rows_of("powers")]],
@@ -215,6 +233,7 @@ def main():
                 number += 1
                 add_question(corpus, question, number, operations, vector.get("intent"))
     add_settings(corpus)
+    add_running_settings(corpus)
     add_dockerd(corpus)
     add_policies(corpus)
     add_trails(corpus)

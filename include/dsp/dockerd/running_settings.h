@@ -36,6 +36,13 @@ enum running_result {
 enum running_result running_settings_ask(
 	const char *socket, struct running_settings *ret, struct err *e);
 
+/*
+ * Parses the answer, which may come from any program; *ret begins empty, and owns all that it then
+ * points to. False: the answer has not this form. The caller calls running_settings_free in any
+ * case.
+ */
+bool running_settings_parse(const json_t *answer, struct running_settings *ret);
+
 void running_settings_free(struct running_settings *r);
 
 #endif
