@@ -39,6 +39,7 @@ static const struct {
 	{ LIST_VOLUMES, POWER_COUNT, ATTRIBUTE_VOLUME },
 	{ LIST_RUNTIMES, POWER_RUNTIME, ATTRIBUTE_RUNTIME },
 	{ LIST_PORTS, POWER_PUBLISH_PORTS, ATTRIBUTE_PORT },
+	{ LIST_CONTAINERS, POWER_COUNT, ATTRIBUTE_CONTAINER },
 };
 
 /* A policy, and the rules of its file as another reader of JSON has them; NULL: it does not. */
@@ -119,6 +120,9 @@ static bool means(const struct pattern *p, const struct request_for *rq)
 	const struct attribute *item = &rq->item;
 	struct span path = span_of(rq->mount_info.path);
 
+	/* dockerd was not asked what the thing is. */
+	if (p->object)
+		return false;
 	if (rq->list == LIST_MOUNTS)
 		return rq->mount_info.visible && is_below(path, p->text) &&
 			(item->read_only || !p->read_only);
