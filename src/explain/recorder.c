@@ -179,12 +179,25 @@ static void record(struct recorder *r, const struct exchange *x, const struct si
 	*ret = (struct stand_in_answer){ .status = 403, .text = stand_in_error(text) };
 }
 
+/* What the client made: dsp-resolve would say it. NULL and r->fault. */
+static struct target_objects *made_objects(struct recorder *r)
+{
+	json_auto_t *list = stand_in_objects(&r->stand_in, r->owner);
+	AUTO_MEM char *text = json_dumps(list, JSON_COMPACT);
+	struct target_objects *ret = NULL;
+
+	if (!text || target_objects_parse(span_of(text), &ret, &r->fault) != 0)
+		return NULL;
+	return ret;
+}
+
 /* Decides what a plugin would be shown. -1 and r->fault. */
 static int decide_exchange(struct recorder *r, struct MHD_Connection *c, const char *method,
 	const struct exchange *x, struct stand_in_answer *ret)
 {
 	AUTO_MEM struct simulation *j = mem_array(1, sizeof(*j));
 	AUTO_MEM char *question = NULL;
+	struct target_objects *objects = made_objects(r);
 	struct span body = { x->body, x->n };
 	struct headers h;
 	bool shown;
@@ -196,15 +209,18 @@ static int decide_exchange(struct recorder *r, struct MHD_Connection *c, const c
 	question = envelope_request(span_of(method), span_of(x->target), (struct span){ NULL, 0 },
 		(const char *const *)h.items, shown ? &body : NULL);
 	free_headers(&h);
-	if (j && question)
+	if (j && question && objects)
 		rc = simulate(r->policy, (struct question_text){ question, strlen(question) },
-			r->as, NULL, j, &r->fault);
+			r->as, objects, j, &r->fault);
 	else
 		err_set(&r->fault, ENOMEM, "a request");
-	if (rc == 0)
+	if (rc == 0) {
+		subject_write(&j->subject, r->owner, sizeof(r->owner));
 		record(r, x, j, ret);
+	}
 	if (j)
 		simulation_free(j);
+	target_objects_free(objects);
 	return rc;
 }
 

@@ -20,6 +20,7 @@ struct recorder {
 	const char *as; /* decide as for this user of the policy file; or NULL */
 	struct stand_in stand_in;
 	json_t *requests; /* an account of each (explain_account), with "times" */
+	char owner[128];  /* who the client is, and so owns what it makes */
 	size_t count;     /* of all requests */
 	size_t denied;    /* of those */
 	size_t lost;      /* not recorded: there were too many, or dsp could not decide */

@@ -332,6 +332,59 @@ static json_t *inspect_image(struct stand_in *s, const struct facts *facts, json
 		"Env", "Labels", "RootFS", "Type", "layers", "Layers", "Metadata");
 }
 
+/* --- execs -------------------------------------------------------------------------------------*/
+
+static json_t *create_exec(struct stand_in *s, const struct facts *facts, json_t *body)
+{
+	json_t *made = find_made(s->containers, facts->name);
+	char id[ID_ROOM];
+
+	(void)body;
+	make_id(s, id);
+	if (made)
+		(void)json_object_set(s->execs, id, made);
+	return json_pack("{s:s}", "Id", id);
+}
+
+/* --- what they are -----------------------------------------------------------------------------*/
+
+/* Adds what each of some objects is, by its id, the first digits of that, and its name. */
+static void add_objects(json_t *list, const char *kind, const json_t *made, const char *owner)
+{
+	const char *id;
+	json_t *o;
+
+	json_object_foreach ((json_t *)(uintptr_t)made, id, o) {
+		const char *name = text_of(o, "Name");
+		const json_t *config = json_object_get(o, "Config");
+		json_t *labels = json_object_get(config ? config : o, "Labels");
+		char start[13];
+
+		name += name[0] == '/';
+		text_copy((struct span){ id, 12 }, start, sizeof(start));
+		for (size_t i = 0; i < 3; i++) {
+			const char *const refs[] = { id, start, name };
+
+			(void)json_array_append_new(list,
+				json_pack("{s:s, s:s, s:s, s:s, s:O*, s:s*}", "kind", kind, "ref",
+					refs[i], "name", name, "owner", owner, "labels",
+					json_is_object(labels) ? labels : NULL, "image",
+					config ? text_of(config, "Image") : NULL));
+		}
+	}
+}
+
+json_t *stand_in_objects(const struct stand_in *s, const char *owner)
+{
+	json_t *list = json_array();
+
+	add_objects(list, "container", s->containers, owner);
+	add_objects(list, "container", s->execs, owner);
+	add_objects(list, "network", s->networks, owner);
+	add_objects(list, "volume", s->volumes, owner);
+	return list;
+}
+
 /* --- the table ---------------------------------------------------------------------------------*/
 
 static json_t *make_named(struct stand_in *s, const struct facts *facts, json_t *body)
@@ -381,7 +434,7 @@ static const struct row {
 	{ .operation = "container_top", 200, "{\"Titles\":[],\"Processes\":[]}" },
 	{ .operation = "container_archive_stat", 200 },
 	{ .operation = "container_archive_put", 200 },
-	{ .operation = "container_exec_create", 201, .make = make_named },
+	{ .operation = "container_exec_create", 201, .make = create_exec },
 	{ .operation = "container_commit", 201, .make = make_named },
 	{ .operation = "container_prune", 200, "{\"ContainersDeleted\":[],\"SpaceReclaimed\":0}" },
 	{ .operation = "exec_start", 101, .streams = true },
@@ -438,9 +491,9 @@ int stand_in_init(struct stand_in *s, const struct daemon_facts *d, struct err *
 {
 	bool known = d && d->known && d->api_version[0] && d->version[0];
 
-	*s = (struct stand_in){ json_object(), json_object(), json_object(), json_array(), 0,
-		known ? d->api_version : NEWEST_API, known ? d->version : NEWEST };
-	return s->containers && s->networks && s->volumes && s->events
+	*s = (struct stand_in){ json_object(), json_object(), json_object(), json_object(),
+		json_array(), 0, known ? d->api_version : NEWEST_API, known ? d->version : NEWEST };
+	return s->containers && s->networks && s->volumes && s->execs && s->events
 		? 0
 		: FAIL(e, ENOMEM, "the stand-in");
 }
@@ -450,6 +503,7 @@ void stand_in_free(struct stand_in *s)
 	json_decref(s->containers);
 	json_decref(s->networks);
 	json_decref(s->volumes);
+	json_decref(s->execs);
 	json_decref(s->events);
 }
 

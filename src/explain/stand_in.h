@@ -16,6 +16,7 @@ struct stand_in {
 	json_t *containers;
 	json_t *networks;
 	json_t *volumes;
+	json_t *execs;  /* the containers of execs, by the ids of these */
 	json_t *events; /* what GET /events sends, in its order */
 	unsigned made;
 	const char *api; /* the version of the API, and dockerd's: borrowed */
@@ -44,6 +45,12 @@ void stand_in_free(struct stand_in *s);
  */
 void stand_in_answer(struct stand_in *s, const struct facts *facts, struct span body,
 	struct stand_in_answer *ret);
+
+/*
+ * What the containers, networks and volumes are that the client made, for target_objects_parse:
+ * owner owns them. The caller calls json_decref.
+ */
+json_t *stand_in_objects(const struct stand_in *s, const char *owner);
 
 /* {"message":text}, dockerd's form of an error; freed with mem_free. NULL: no memory. */
 char *stand_in_error(const char *text) __attribute__((warn_unused_result));

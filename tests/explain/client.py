@@ -165,6 +165,21 @@ def check_isolation(results, where, counter, prefix=()):
     results.check(f"{who}: a program of one's own connects to no socket of this host", counter.count == 0, run.out + run.err)
 
 
+def check_owners(results, where):
+    """What the client made is its own; of what it did not make, dsp knows nothing."""
+    policy = {**POLICY, "rules": [{"name": "own", "who": ["ci"], "allow": ["read", "container_*", "exec_*", "network_*"],
+                                   "powers": ["*"], "containers": ["own"], "networks": ["own"]}]}
+    path = os.path.join(where, "own.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(policy, f)
+    script = f"{DOCKER} network create n; {DOCKER} run -d --network n --name web nginx; {DOCKER} exec web id; {DOCKER} stop db"
+    run = Explained(("sh", "-c", script), options=("--as", "ci", "--policy", path))
+    wanted = [("allow", one) for one in ("network_create", "container_create", "container_start", "container_exec_create", "exec_start")]
+    results.check("own: what the client made", all(one in run.decided() for one in wanted), run.out + run.err)
+    results.check("own: what it did not make", ("deny", "container_stop") in run.decided() and
+                  "container db (dsp does not know what it is)" in run.out, run.out + run.err)
+
+
 def check_place(results, where):
     """The directory and the socket: their modes, and that they are gone afterwards, whatever ends dsp."""
     before = places()
@@ -309,6 +324,7 @@ def main():
         check_isolation(results, where, counter)
         if os.geteuid() == 0:
             check_isolation(results, where, counter, ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))
+        check_owners(results, where)
         check_place(results, where)
         check_output(results, where, counter)
         check_vectors(results, where)
