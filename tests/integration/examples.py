@@ -12,7 +12,8 @@ import tarfile
 
 import dsp
 from defaults import start_resolver
-from lab import DENIED, DOCKER, HERE, MANAGED, check
+from lab import COMPOSE, DENIED, DOCKER, HERE, MANAGED, Skipped, check
+from works import COMPOSE_FILE, files
 
 sys.path.insert(0, os.path.join(HERE, '..', 'policy-examples'))
 import attacks  # noqa: E402 (the path is known only now)
@@ -88,12 +89,24 @@ class Example:
             reply = self.lab.raw(method, target, headers)
         return str(reply.status), reply.text
 
-    def docker(self, user, words):
+    def config(self, user):
+        """A directory with the user's configuration of the docker CLI."""
         config = self.lab.directory + '/config-of-an-example'
         os.makedirs(config, exist_ok=True)
         with open(config + '/config.json', 'w', encoding='utf-8') as out:
             json.dump({'HttpHeaders': {'X-Dsp-Token': self.tokens[user]}}, out)
-        said = self.lab.command(DOCKER, '--config', config, *shlex.split(words.replace('{context}', self.context)))
+        return config
+
+    def docker(self, user, words):
+        said = self.lab.command(DOCKER, '--config', self.config(user), *shlex.split(words.replace('{context}', self.context)))
+        return str(said.status), said.text
+
+    def compose(self, user, words):
+        if not os.path.exists(COMPOSE):
+            raise Skipped('there is no ' + COMPOSE)
+        text = COMPOSE_FILE.format(network='' if self.lab.bridge else 'network_mode: none')
+        said = self.lab.command(COMPOSE, '--ansi', 'never', *words.split(), seconds=120, env={'DOCKER_CONFIG': self.config(user)},
+                                cwd=files(self.lab, 'shop', **{'docker-compose.yml': text}))
         return str(said.status), said.text
 
     def number(self, name):
@@ -112,6 +125,8 @@ class Example:
             return str(end.returncode), end.stdout
         if what == 'docker':
             return self.docker(user, rest[0])
+        if what == 'compose':
+            return self.compose(user, rest[0])
         return self.raw(user, what, *rest[0].split(None, 1))
 
     def run(self, line):
@@ -147,20 +162,24 @@ class Example:
         body = attacks.named(row['BODY'], *things) if row['BODY'] != '-' else None
         if labels and row['TARGET'] == '/containers/create':
             body = json.dumps({**json.loads(body), 'Labels': labels})
-        _, text = self.raw(attacks.OWN[name][0], row['METHOD'], attacks.named(row['TARGET'], *things), body)
-        return DENIED in text if row['METHOD'] != 'HEAD' else None
+        status, text = self.raw(attacks.OWN[name][0], row['METHOD'], attacks.named(row['TARGET'], *things), body)
+        if row['METHOD'] == 'HEAD' or (status == '404' and 'page not found' in text):    # no such route: nobody was asked
+            return None
+        return DENIED in text
 
     def own(self, name):
         user, prefix, labels = attacks.OWN[name]
         maker = user if attacks.is_owner(name) else 'admin'
         things = self.things(maker, prefix, labels)
-        for row in attacks.rows():
-            if row['WHAT'] == 'wait' and maker == 'admin':
-                continue    # for the end, which no line before it brought
-            denied = self.attack(name, row, things, labels)
-            check(denied in (None, name not in row['OWN'].split()), '%s: denied is %s' % (row['WHAT'], denied))
-        for kind, thing in zip(('containers', 'networks', 'volumes'), (things[0], *things[2:])):
-            self.raw(maker, 'DELETE', '/%s/%s?force=1' % (kind, thing))
+        try:
+            for row in attacks.rows():
+                if row['WHAT'] == 'wait' and maker == 'admin':
+                    continue    # for the end, which no line before it brought
+                denied = self.attack(name, row, things, labels)
+                check(denied in (None, name not in row['OWN'].split()), '%s: denied is %s' % (row['WHAT'], denied))
+        finally:
+            for kind, thing in zip(('containers', 'networks', 'volumes'), (things[0], *things[2:])):
+                self.raw(maker, 'DELETE', '/%s/%s?force=1' % (kind, thing))
 
     def state(self):
         """That of prod-db, which only a policy's admin may inspect: by the lists."""
