@@ -88,10 +88,10 @@ def port_parts(text):
 
 
 def range_within(inner, outer):
-    """Whether the ports are among those, where '' is any."""
+    """Whether the ports are among those, where '' and 0 are any."""
     first, _, last = outer.partition('-')
     begin, _, end = inner.partition('-')
-    return not outer or (inner != '' and int(first) <= int(begin) and int(end or begin) <= int(last or first))
+    return outer in ('', '0') or (inner != '' and int(first) <= int(begin) and int(end or begin) <= int(last or first))
 
 
 def port_within(shown, asked):
