@@ -95,16 +95,44 @@ static int report(void *ctx, const struct lookup_step *step)
 	return send_replies(a);
 }
 
-static bool read_bytes(int fd, void *to, size_t n)
+/* Reads up to most bytes, at least n. Returns how many; 0: dspd is gone. */
+static size_t read_bytes(int fd, char *to, size_t n, size_t most)
 {
-	for (size_t at = 0; at < n;) {
-		ssize_t got = read(fd, (char *)to + at, n - at);
+	size_t at = 0;
+
+	while (at < n) {
+		ssize_t got = read(fd, to + at, most - at);
 
 		if (got <= 0 && !(got < 0 && errno == EINTR))
-			return false;
+			return 0;
 		at += got > 0 ? (size_t)got : 0;
 	}
-	return true;
+	return at;
+}
+
+/* The request in *r, and its texts, which the caller frees. NULL: this is no request. */
+static char *read_request(int fd, struct lookup_request *r, size_t *n)
+{
+	char first[2048];
+	size_t got = read_bytes(fd, first, sizeof(*r), sizeof(first));
+	char *room;
+
+	if (got == 0)
+		_exit(EXIT_SUCCESS);
+	memcpy(r, first, sizeof(*r));
+	got -= sizeof(*r);
+	if (r->dir > LOOKUP_REQUEST_MOST || r->sockets > LOOKUP_REQUEST_MOST ||
+		r->sources > LOOKUP_REQUEST_MOST)
+		return NULL;
+	*n = (size_t)r->dir + r->sockets + r->sources;
+	room = got <= *n ? mem_alloc(*n + 1) : NULL;
+	if (!room)
+		return NULL;
+	memcpy(room, first + sizeof(*r), got);
+	if (got == *n || read_bytes(fd, room + got, *n - got, *n - got) > 0)
+		return room;
+	mem_free(room);
+	return NULL;
 }
 
 /* NULL: this is no request. tables point into rest. */
@@ -147,12 +175,8 @@ static void serve_request(int fd, struct host_tables *tables, struct host_view *
 	struct answer a = { .fd = fd };
 	int code;
 
-	if (!read_bytes(fd, &r, sizeof(r)) || r.dir > LOOKUP_REQUEST_MOST ||
-		r.sockets > LOOKUP_REQUEST_MOST || r.sources > LOOKUP_REQUEST_MOST)
-		_exit(EXIT_SUCCESS);
-	text.n = (size_t)r.dir + r.sockets + r.sources;
-	text.s = room = mem_alloc(text.n + 1);
-	if (!room || !read_bytes(fd, room, text.n))
+	text.s = room = read_request(fd, &r, &text.n);
+	if (!room)
 		_exit(EXIT_FAILURE);
 	l = parse_request(&r, text, tables);
 	code = l ? mount_lookup_inspect(l, tables, host, report, &a) : EPROTO;

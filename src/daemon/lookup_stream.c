@@ -58,56 +58,86 @@ int lookup_stream_send(int fd, const struct mount_lookup *l, const struct host_t
 	return 0;
 }
 
-int lookup_stream_reply(int fd, struct lookup_reply *r)
+/* As much as has come, at least one reply. Returns their number; 0: failed, and *code says why. */
+static size_t receive(int fd, struct lookup_reply *replies, size_t most, int *code)
 {
-	for (size_t at = 0; at < sizeof(*r);) {
-		ssize_t n = recv(fd, (char *)r + at, sizeof(*r) - at, 0);
+	const size_t size = sizeof(replies[0]);
+	size_t at = 0;
 
-		if (n == 0)
-			return EPIPE;
-		if (n < 0 && errno != EINTR)
-			return errno == EAGAIN ? ETIMEDOUT : errno;
+	while (at == 0 || at % size != 0) {
+		ssize_t n = recv(fd, (char *)replies + at, most * size - at, 0);
+
+		*code = n == 0 ? EPIPE : errno == EAGAIN ? ETIMEDOUT : errno;
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return 0;
 		at += n > 0 ? (size_t)n : 0;
 	}
-	if (r->flags & ~(uint32_t)LOOKUP_FLAGS || (r->node != 0 && !strchr("bcd", (int)r->node)) ||
-		!memchr(r->path, '\0', sizeof(r->path)) ||
-		!memchr(r->place, '\0', sizeof(r->place)))
+	*code = 0;
+	return at / size;
+}
+
+static bool is_in_order(const struct lookup_reply *r)
+{
+	return (r->flags & ~(uint32_t)LOOKUP_FLAGS) == 0 &&
+		(r->node == 0 || strchr("bcd", (int)r->node)) &&
+		memchr(r->path, '\0', sizeof(r->path)) && memchr(r->place, '\0', sizeof(r->place));
+}
+
+int lookup_stream_reply(int fd, struct lookup_reply *r)
+{
+	int code;
+
+	if (receive(fd, r, 1, &code) == 0)
+		return code;
+	return is_in_order(r) ? 0 : EPROTO;
+}
+
+/* Enters one reply in l. */
+static int enter(struct mount_lookup *l, const struct lookup_reply *r)
+{
+	struct mount_info found;
+	struct lookup_step step;
+
+	if (r->kind != LOOKUP_SOURCE && r->kind != LOOKUP_FOUND)
 		return EPROTO;
-	return 0;
+	found = (struct mount_info){ .visible = r->flags & LOOKUP_FLAG_VISIBLE,
+		.socket = r->flags & LOOKUP_FLAG_SOCKET,
+		.dsp_file = r->flags & LOOKUP_FLAG_DSP_FILE,
+		.device = r->flags & LOOKUP_FLAG_DEVICE,
+		.unknown = r->flags & LOOKUP_FLAG_UNKNOWN,
+		.maybe_socket = r->flags & LOOKUP_FLAG_MAYBE_SOCKET,
+		.holds_mounts = r->flags & LOOKUP_FLAG_HOLDS_MOUNTS,
+		.node = (char)r->node,
+		.major = r->major,
+		.minor = r->minor,
+		.file_system = r->file_system,
+		.inode = r->inode };
+	memcpy(found.path, r->path, sizeof(found.path));
+	memcpy(found.place, r->place, sizeof(found.place));
+	step = (struct lookup_step){ .index = r->number, .mount = span_of(r->path) };
+	if (r->kind == LOOKUP_FOUND)
+		step.found = &found;
+	return mount_lookup_step(l, &step);
 }
 
 int lookup_stream_receive(int fd, struct mount_lookup *l)
 {
 	for (;;) {
-		struct lookup_reply r;
-		struct mount_info found;
-		struct lookup_step step;
-		int code = lookup_stream_reply(fd, &r);
+		struct lookup_reply replies[4];
+		int code;
+		size_t count = receive(fd, replies, sizeof(replies) / sizeof(replies[0]), &code);
 
-		if (code != 0)
-			return code;
-		if (r.kind == LOOKUP_ENDED)
-			return r.number <= 4095 ? (int)r.number : EPROTO;
-		if (r.kind != LOOKUP_SOURCE && r.kind != LOOKUP_FOUND)
-			return EPROTO;
-		found = (struct mount_info){ .visible = r.flags & LOOKUP_FLAG_VISIBLE,
-			.socket = r.flags & LOOKUP_FLAG_SOCKET,
-			.dsp_file = r.flags & LOOKUP_FLAG_DSP_FILE,
-			.device = r.flags & LOOKUP_FLAG_DEVICE,
-			.unknown = r.flags & LOOKUP_FLAG_UNKNOWN,
-			.maybe_socket = r.flags & LOOKUP_FLAG_MAYBE_SOCKET,
-			.holds_mounts = r.flags & LOOKUP_FLAG_HOLDS_MOUNTS,
-			.node = (char)r.node,
-			.major = r.major,
-			.minor = r.minor,
-			.file_system = r.file_system,
-			.inode = r.inode };
-		memcpy(found.path, r.path, sizeof(found.path));
-		memcpy(found.place, r.place, sizeof(found.place));
-		step = (struct lookup_step){ .index = r.number, .mount = span_of(r.path) };
-		if (r.kind == LOOKUP_FOUND)
-			step.found = &found;
-		code = mount_lookup_step(l, &step);
+		for (size_t i = 0; i < count && code == 0; i++) {
+			const struct lookup_reply *r = &replies[i];
+
+			if (!is_in_order(r))
+				return EPROTO;
+			/* Behind it nothing comes before the next request. */
+			if (r->kind == LOOKUP_ENDED)
+				return i + 1 == count && r->number <= 4095 ? (int)r->number
+									   : EPROTO;
+			code = enter(l, r);
+		}
 		if (code != 0)
 			return code;
 	}

@@ -229,6 +229,8 @@ bool resolver_next(struct resolver *r, struct resolver_result *ret)
 	struct ask *a;
 
 	drop_reported(r);
+	if (TAILQ_EMPTY(&r->asks))
+		return false;
 	read_all(r);
 	TAILQ_FOREACH (a, &r->asks, link) {
 		if (a->ended || a->deadline <= now)

@@ -39,6 +39,7 @@ struct lookup_pool {
 	struct jobs queue;
 	struct jobs running;
 	struct jobs done;
+	bool signalled; /* event is readable, or will be */
 	size_t queued;
 	size_t threads;
 	size_t idle;
@@ -160,8 +161,10 @@ static void finish(struct lookup_pool *p, struct job *j)
 		return;
 	}
 	TAILQ_INSERT_TAIL(&p->done, j, link);
-	if (!p->closed)
+	if (!p->closed && !p->signalled) {
+		p->signalled = true;
 		(void)!write(p->event, &one, sizeof(one));
+	}
 }
 
 static void *run_jobs(void *arg)
@@ -354,8 +357,10 @@ bool lookup_pool_next(struct lookup_pool *p, struct lookup_result *ret)
 	uint64_t count;
 	bool taken;
 
-	(void)!read(p->event, &count, sizeof(count));
 	lock(p);
+	if (p->signalled)
+		(void)!read(p->event, &count, sizeof(count));
+	p->signalled = false;
 	start_threads(p, now);
 	taken = next_result(p, ret, now);
 	unlock(p);
