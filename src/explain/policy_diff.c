@@ -231,37 +231,59 @@ static void make_facts(enum list_kind k, const struct pattern *p, struct item_fa
 	ret->facts.attributes = (struct attributes){ .items = &ret->item, .count = 1 };
 }
 
-static bool is_same_item(const struct pattern *a, const struct pattern *b)
+/* An item of a list, once. */
+struct listed_item {
+	enum list_kind list;
+	const struct pattern *item;
+};
+
+static int compare_texts(struct span a, struct span b)
 {
-	return span_equal(a->text, b->text) && a->read_only == b->read_only &&
-		a->below == b->below && a->first == b->first && a->last == b->last;
+	if (a.n != b.n)
+		return a.n < b.n ? -1 : 1;
+	return a.n > 0 ? memcmp(a.s, b.s, a.n) : 0;
 }
 
-/* The item of this number in the lists of both policies; NULL: no more. */
-static const struct pattern *item_at(const struct policy_pair *pair, enum list_kind k, size_t at)
+static int compare_numbers(size_t a, size_t b)
 {
-	const struct rules *both[] = { pair->old->file_rules, pair->new->file_rules };
+	return a < b ? -1 : a > b;
+}
 
-	for (size_t i = 0; i < 2; i++) {
-		for (size_t r = 0; both[i] && r < both[i]->count; r++) {
-			const struct list *list = &both[i]->items[r].lists[k];
+static int compare_listed(const void *left, const void *right)
+{
+	const struct listed_item *a = left;
+	const struct listed_item *b = right;
+	int rc = compare_numbers(a->list, b->list);
 
-			if (at < list->count)
-				return &list->items[at];
-			at -= list->count;
+	if (rc == 0)
+		rc = compare_texts(a->item->text, b->item->text);
+	if (rc == 0)
+		rc = compare_numbers(a->item->read_only, b->item->read_only);
+	if (rc == 0)
+		rc = compare_numbers(a->item->below, b->item->below);
+	if (rc == 0)
+		rc = compare_numbers(a->item->first, b->item->first);
+	return rc != 0 ? rc : compare_numbers(a->item->last, b->item->last);
+}
+
+/* Adds all items but words such as own to ret, or only counts them; returns how many. */
+static size_t add_items(const struct rules *rules, struct listed_item *ret)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; rules && i < rules->count * LIST_COUNT; i++) {
+		enum list_kind k = (enum list_kind)(i % LIST_COUNT);
+		const struct list *list = &rules->items[i / LIST_COUNT].lists[k];
+
+		for (size_t n = 0; n < list->count; n++) {
+			if (list->items[n].object)
+				continue;
+			if (ret)
+				ret[count] = (struct listed_item){ k, &list->items[n] };
+			count++;
 		}
 	}
-	return NULL;
-}
-
-static bool was_before(
-	const struct policy_pair *pair, enum list_kind k, const struct pattern *p, size_t at)
-{
-	for (size_t i = 0; i < at; i++) {
-		if (is_same_item(item_at(pair, k, i), p))
-			return true;
-	}
-	return false;
+	return count;
 }
 
 static void compare_item(const struct policy_pair *pair, struct diff_change *change,
@@ -281,18 +303,28 @@ static void compare_item(const struct policy_pair *pair, struct diff_change *cha
 	}
 }
 
-void diff_items(const struct policy_pair *pair, const struct diff_client *client, diff_visit *visit,
-	void *context)
+int diff_items(const struct policy_pair *pair, const struct diff_client *clients, size_t count,
+	diff_visit *visit, void *context)
 {
-	struct diff_change change = { .client = client, .power = POWER_COUNT };
+	const struct rules *old = pair->old->file_rules;
+	const struct rules *new = pair->new->file_rules;
+	size_t items = add_items(old, NULL) + add_items(new, NULL);
+	AUTO_MEM struct listed_item *all = mem_array(items + 1, sizeof(*all));
+	struct diff_change change = { .power = POWER_COUNT };
 
-	for (size_t k = 0; k < LIST_COUNT; k++) {
-		change.list = (enum list_kind)k;
-		for (size_t at = 0; (change.item = item_at(pair, change.list, at)); at++) {
-			if (!change.item->object && !was_before(pair, change.list, change.item, at))
-				compare_item(pair, &change, visit, context);
-		}
+	if (!all)
+		return -1;
+	(void)add_items(new, all + add_items(old, all));
+	qsort(all, items, sizeof(*all), compare_listed);
+	for (size_t i = 0; i < items; i++) {
+		if (i > 0 && compare_listed(&all[i - 1], &all[i]) == 0)
+			continue;
+		change.list = all[i].list;
+		change.item = all[i].item;
+		for (change.client = clients; change.client < clients + count; change.client++)
+			compare_item(pair, &change, visit, context);
 	}
+	return 0;
 }
 
 /* --- why ---------------------------------------------------------------------------------------*/

@@ -121,7 +121,7 @@ static void check_subject(struct suite *s, json_ref v)
 static struct target_objects *parse_objects(struct suite *s, json_ref test)
 {
 	json_ref v = json_value_member(test, "target_is");
-	struct target_objects *ret;
+	struct target_objects *ret = NULL;
 	struct err e;
 
 	if (!v || target_objects_parse(json_value_source(v, s->findings.text.s), &ret, &e) == 0)

@@ -112,12 +112,11 @@ static int compare(struct account *a, const struct config *old, const struct con
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		diff_powers(&a->pair, &clients[i], add_change, a);
-		diff_items(&a->pair, &clients[i], add_item, a);
 		for (size_t p = 0; p < POWER_COUNT; p++)
 			add_way(a, &clients[i], (enum power)p);
 	}
 	a->files = diff_files(old, new);
-	return 0;
+	return diff_items(&a->pair, clients, count, add_item, a);
 }
 
 static bool is_same(const struct account *a)

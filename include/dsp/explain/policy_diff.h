@@ -56,10 +56,10 @@ void diff_powers(const struct policy_pair *pair, const struct diff_client *clien
 
 /*
  * Decides each operation that can name an item with each item of the lists of both policies, but
- * words for objects such as own.
+ * words for objects such as own; for each of so many clients. -1: no memory.
  */
-void diff_items(const struct policy_pair *pair, const struct diff_client *client, diff_visit *visit,
-	void *context);
+MUST_USE int diff_items(const struct policy_pair *pair, const struct diff_client *clients,
+	size_t count, diff_visit *visit, void *context);
 
 /* Writes the rule, flag or step that decided; terminated. */
 void diff_why(
