@@ -125,12 +125,12 @@ enum remedy denial_remedy(const struct audit_entry *l, char *out, size_t cap)
 	static const struct {
 		const char *decided_by;
 		enum remedy remedy;
-	} rows[] = { { "rule", REMEDY_CHANGE }, { "otherwise", REMEDY_RULE },
-		{ "power", REMEDY_FLAG }, { "post", REMEDY_FLAG }, { "section", REMEDY_FLAG },
-		{ "proxy_rule", REMEDY_FLAG }, { "reading", REMEDY_READABLE },
-		{ "question", REMEDY_READABLE }, { "identity", REMEDY_TOKEN },
-		{ "readonly", REMEDY_RULE }, { "broken", REMEDY_SETTINGS },
-		{ "audit", REMEDY_RECORD } };
+	} rows[] = { { "rule", REMEDY_CHANGE }, { "require", REMEDY_RULE },
+		{ "otherwise", REMEDY_RULE }, { "power", REMEDY_FLAG }, { "post", REMEDY_FLAG },
+		{ "section", REMEDY_FLAG }, { "proxy_rule", REMEDY_FLAG },
+		{ "reading", REMEDY_READABLE }, { "question", REMEDY_READABLE },
+		{ "identity", REMEDY_TOKEN }, { "readonly", REMEDY_RULE },
+		{ "broken", REMEDY_SETTINGS }, { "audit", REMEDY_RECORD } };
 	const char *decided_by = audit_entry_text(l, "decided_by");
 	const char *monitored = audit_entry_text(l, "monitored_rule");
 	enum remedy remedy = monitored[0] ? REMEDY_CHANGE : REMEDY_OTHER;

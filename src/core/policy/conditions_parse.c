@@ -14,7 +14,6 @@ static const int64_t MOST_NUMBER = INT64_MAX / 16;
 
 struct parser {
 	struct policy_reader *reader;
-	struct mem_list *memory;
 	enum condition key;
 	struct condition_bound *bound;
 	struct condition_word *words; /* of bound: room for all of the value */
@@ -306,7 +305,7 @@ static void parse_value(struct parser *p, json_ref v)
 	};
 
 	p->bound->given = true;
-	p->bound->words = p->words = mem_list_alloc(p->memory, v->size * sizeof(*p->words));
+	p->bound->words = p->words;
 	if (!p->words)
 		p->reader->findings->lost = true;
 	else
@@ -333,11 +332,100 @@ const struct conditions *conditions_parse(
 	}
 	ret->subjects = rules->subjects;
 	for (size_t k = 0; k < CONDITION_COUNT; k++) {
-		struct parser p = { reader, &rules->memory, (enum condition)k, &ret->of[k], NULL };
+		struct parser p = { reader, (enum condition)k, &ret->of[k], NULL };
 		json_ref v = json_value_member(object, names[k]);
 
-		if (v)
-			parse_value(&p, v);
+		if (!v)
+			continue;
+		p.words = mem_list_alloc(&rules->memory, v->size * sizeof(*p.words));
+		parse_value(&p, v);
 	}
 	return ret;
+}
+
+/* --- DSP_REQUIRE -------------------------------------------------------------------------------*/
+
+enum { NODES = 16 }; /* a list, and its words */
+
+/* A value as it would stand in a policy file: true, a word, or a list of words. */
+static json_ref make_value(enum condition_value kind, struct span text, struct json_value *nodes)
+{
+	bool list = kind == CONDITION_VALUE_WORDS && span_find(text, ',') < text.n;
+	size_t n = list;
+
+	nodes[0] = (struct json_value){ .text = text, .size = 1, .kind = JSON_VALUE_STRING };
+	if (kind == CONDITION_VALUE_FLAG)
+		nodes[0].kind = text.n == 0 || span_equal(text, SPAN("true")) ? JSON_VALUE_TRUE
+									      : JSON_VALUE_FALSE;
+	for (; list && text.n > 0 && n < NODES; n++)
+		nodes[n] = (struct json_value){
+			.text = span_cut(&text, ','), .size = 1, .kind = JSON_VALUE_STRING
+		};
+	if (list)
+		nodes[0] = (struct json_value){ .size = (unsigned)n,
+			.count = (unsigned)(n - 1) & 0xff,
+			.kind = JSON_VALUE_LIST };
+	return nodes;
+}
+
+/* The key of this name; CONDITION_COUNT: there is none. */
+static enum condition find_key(struct span name)
+{
+	size_t k = 0;
+
+	while (k < CONDITION_COUNT &&
+		!span_equal(name, span_of(condition_info((enum condition)k)->name)))
+		k++;
+	return (enum condition)k;
+}
+
+/* Parses one KEY=VALUE, whose words begin at p->words. */
+static int parse_pair(
+	struct parser *p, struct conditions *ret, struct span pair, size_t room, struct err *e)
+{
+	struct json_value nodes[NODES];
+	struct span name = { pair.s, span_find(pair, '=') };
+	struct span text = span_after(pair, name.n + (name.n < pair.n));
+	char shown[40];
+	json_ref v;
+
+	text_escape(name, shown, sizeof(shown));
+	p->key = find_key(name);
+	if (p->key == CONDITION_COUNT)
+		return FAIL(
+			e, 0, "DSP_REQUIRE: no condition \"%s\": see dsp list conditions", shown);
+	p->bound = &ret->of[p->key];
+	if (p->bound->given)
+		return FAIL(e, 0, "DSP_REQUIRE: %s is there twice", shown);
+	if (condition_info(p->key)->value == CONDITION_VALUE_LABELS ||
+		condition_info(p->key)->value == CONDITION_VALUE_LIMITS)
+		return FAIL(e, 0, "DSP_REQUIRE: %s can only be in a rule of a policy file", shown);
+	v = make_value(condition_info(p->key)->value, text, nodes);
+	if (v->size == NODES || v->size > room)
+		return FAIL(e, 0, "DSP_REQUIRE: %s has too many words", shown);
+	parse_value(p, v);
+	p->words += p->bound->count;
+	if (p->reader->findings->count > 0)
+		return FAIL(e, 0, "DSP_REQUIRE: %s", p->reader->findings->items[0].text);
+	return p->reader->findings->lost ? FAIL(e, 0, "DSP_REQUIRE: no memory") : 0;
+}
+
+int conditions_parse_text(struct span text, struct condition_word words[CONDITION_WORDS_MOST],
+	struct conditions *ret, struct err *e)
+{
+	struct findings findings = { .file = "DSP_REQUIRE", .text = text };
+	struct policy_reader reader = { &findings, text.s };
+	struct parser p = { &reader, CONDITION_COUNT, NULL, words };
+	int rc = 0;
+
+	*ret = (struct conditions){ .subjects = NULL };
+	while (rc == 0 && text.n > 0) {
+		struct span pair = span_cut(&text, ' ');
+
+		if (pair.n > 0)
+			rc = parse_pair(
+				&p, ret, pair, (size_t)(words + CONDITION_WORDS_MOST - p.words), e);
+	}
+	findings_free(&findings);
+	return rc;
 }

@@ -135,6 +135,13 @@ static struct decision decide_by_flags(const struct policy *policy, const struct
 			return d;
 		}
 	}
+	if (policy->requires) {
+		struct decision required = deny(DECIDED_BY_REQUIRE, "require", FLAG_COUNT);
+
+		required.condition = conditions_judge(&policy->require, facts, SUBJECT_ANONYMOUS);
+		if (required.condition.state != CONDITION_MET)
+			return required;
+	}
 	if (policy_is_proxy(policy))
 		return decide_by_proxy_rules(policy, facts);
 	return decide_by_profile(policy, facts->route, &powers);
@@ -194,7 +201,8 @@ static struct decision decide_by_file(
 	else
 		d = decide_by_flags(policy, facts);
 	d.rule = rule;
-	d.condition = matched.condition;
+	if (rule)
+		d.condition = matched.condition;
 	d.monitored_rule = matched.monitored_rule;
 	return d;
 }
@@ -258,6 +266,8 @@ const char *decider_name(enum decider by)
 		return "otherwise";
 	case DECIDED_BY_POWER:
 		return "closed power";
+	case DECIDED_BY_REQUIRE:
+		return "DSP_REQUIRE";
 	case DECIDED_BY_GRANT:
 		return "grant";
 	case DECIDED_BY_RULE:

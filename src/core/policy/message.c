@@ -155,24 +155,24 @@ static void add_flags_reason(const struct message *m, struct line *l)
 }
 
 /* 'limits: memory is not limited (container_create); give at most 4g: docker run --memory, ...' */
-static void write_condition(const struct message *m, const struct rule *rule,
+static void write_condition(const struct message *m, struct span name, const struct conditions *of,
 	const struct condition_verdict *condition, struct line *l)
 {
 	char text[NAME_MOST];
 
-	text_escape(rule->name, text, sizeof(text));
+	text_escape(name, text, sizeof(text));
 	line_add(l, "%s: ", text);
 	condition_write_state(condition, m->facts, l);
 	line_add(l, " (");
 	subject_write(m->subject, text, NAME_SHORT);
-	if (!rule->deny)
+	if (m->near->rule)
 		line_add(l, "%s, ", text);
 	add_operation(m, l, NAME_SHORT);
 	line_add(l, ")");
 	if (condition->state != CONDITION_MISSING && condition->state != CONDITION_BEYOND)
 		return;
 	line_add(l, "; ");
-	condition_write_give(rule->conditions, condition, l);
+	condition_write_give(of, condition, l);
 }
 
 /* 'rule "anna runs" does not cover image registry/web/app:1 (anna, container_create)' */
@@ -185,7 +185,7 @@ static void write_nearest(const struct message *m, struct line *l)
 
 	line_init(&end, end_text, sizeof(end_text));
 	if (m->near->count == 1 && first->conditions) {
-		write_condition(m, m->near->rule, &first->condition, l);
+		write_condition(m, m->near->rule->name, first->conditions, &first->condition, l);
 		add_flags_reason(m, l);
 		return;
 	}
@@ -340,7 +340,7 @@ static void write_rule_of_file(const struct message *m, struct line *l)
 		return;
 	}
 	if (m->decision->condition.state != CONDITION_MET) {
-		write_condition(m, rule, &m->decision->condition, l);
+		write_condition(m, rule->name, rule->conditions, &m->decision->condition, l);
 	} else {
 		text_escape(rule->name, text, NAME_MOST);
 		line_add(l, "rule \"%s\" of the policy file denies ", text);
@@ -419,6 +419,12 @@ static void write_builder(const struct message *m, const struct facts *build,
 	line_add_cut(l, span_of(text));
 }
 
+static void write_require(const struct message *m, struct line *l)
+{
+	write_condition(m, SPAN("DSP_REQUIRE"), &m->policy->require, &m->decision->condition, l);
+	line_add(l, "; no flag opens it, but a rule of a policy file can");
+}
+
 static void write_allowed(const struct message *m, struct line *l)
 {
 	(void)m;
@@ -454,6 +460,7 @@ void message_write(const struct policy *policy, const struct subject *subject,
 		[DECIDED_BY_FILE] = write_rule_of_file,
 		[DECIDED_BY_DEFAULT] = write_default,
 		[DECIDED_BY_POWER] = write_closed,
+		[DECIDED_BY_REQUIRE] = write_require,
 		[DECIDED_BY_GRANT] = write_allowed,
 		[DECIDED_BY_RULE] = write_proxy_rule,
 		[DECIDED_BY_POST] = write_post,

@@ -111,6 +111,7 @@ static bool can_change(const struct decision *d)
 	switch (d->by) {
 	case DECIDED_BY_DEFAULT:
 	case DECIDED_BY_POWER:
+	case DECIDED_BY_REQUIRE:
 	case DECIDED_BY_RULE:
 	case DECIDED_BY_POST:
 	case DECIDED_BY_SECTION:

@@ -169,6 +169,7 @@ void policy_compile(
 {
 	const char *slash = strrchr(socket, '/');
 	char name[sizeof(s->socket)];
+	struct err e;
 
 	*ret = (struct policy){ .profile = s->profile,
 		.monitor = s->mode == MODE_MONITOR,
@@ -176,6 +177,12 @@ void policy_compile(
 		.file_rules = rules };
 	text_copy(span_of(s->data_root), ret->data_root, sizeof(ret->data_root));
 	text_copy(span_of(s->resolver), ret->resolver, sizeof(ret->resolver));
+	text_copy(span_of(s->require), ret->require_text, sizeof(ret->require_text));
+	ret->requires = s->require[0] != '\0';
+	if (ret->requires &&
+		conditions_parse_text(
+			span_of(ret->require_text), ret->require_words, &ret->require, &e) != 0)
+		text_copy(span_of(e.text), ret->broken, sizeof(ret->broken));
 	policy_add_own_path(ret, (struct span){ socket, slash ? (size_t)(slash - socket) : 0 });
 	policy_socket_name(socket, name, sizeof(name));
 	text_copy(span_of(s->names), ret->names, sizeof(ret->names));

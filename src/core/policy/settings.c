@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "dsp/core/facts/paths.h"
+#include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/meanings.h"
 
 static const struct profile_info profiles[PROFILE_COUNT] = {
@@ -177,6 +178,16 @@ static int parse_owners(struct settings *s, struct span value, struct err *e)
 	return copy_text(s->owners, sizeof(s->owners), "DSP_OWNERS", value, e);
 }
 
+static int parse_require(struct settings *s, struct span value, struct err *e)
+{
+	struct condition_word words[CONDITION_WORDS_MOST];
+	struct conditions parsed;
+
+	if (conditions_parse_text(value, words, &parsed, e) != 0)
+		return -1;
+	return copy_text(s->require, sizeof(s->require), "DSP_REQUIRE", value, e);
+}
+
 /* A row of flags.tab that is a setting has a row here, or begins with DSP_AUDIT. */
 static const struct {
 	struct span name;
@@ -192,6 +203,7 @@ static const struct {
 	{ SPAN_INIT("DSP_RESOLVER"), parse_resolver },
 	{ SPAN_INIT("DSP_OWNERS"), parse_owners },
 	{ SPAN_INIT("DSP_SOCKET"), parse_socket },
+	{ SPAN_INIT("DSP_REQUIRE"), parse_require },
 };
 
 /* --- one NAME=value ----------------------------------------------------------------------------*/

@@ -19,6 +19,7 @@ const char *decision_event_decided_by(const struct decision_event *e)
 		[DECIDED_BY_FILE] = "rule",
 		[DECIDED_BY_DEFAULT] = "otherwise",
 		[DECIDED_BY_POWER] = "power",
+		[DECIDED_BY_REQUIRE] = "require",
 		[DECIDED_BY_GRANT] = "grant",
 		[DECIDED_BY_RULE] = "proxy_rule",
 		[DECIDED_BY_POST] = "post",

@@ -101,6 +101,14 @@ bool condition_concerns(enum condition key, size_t operation);
 const struct conditions *conditions_parse(
 	struct policy_reader *reader, struct rules *rules, json_ref object);
 
+/*
+ * Parses "memory=4g user=non-root,app read_only", the value of DSP_REQUIRE, which must outlive ret,
+ * as words must. All keys but labels and ulimits. -1 and e: what is wrong with it.
+ */
+enum { CONDITION_WORDS_MOST = 24 };
+MUST_USE int conditions_parse_text(struct span text,
+	struct condition_word words[CONDITION_WORDS_MOST], struct conditions *ret, struct err *e);
+
 /* Adds the value of a key, as a policy file has it: "2g", "red or blue", "true". */
 void condition_write_value(const struct conditions *c, enum condition key, struct line *l);
 

@@ -23,6 +23,7 @@ enum decider {
 	DECIDED_BY_FILE,     /* a rule of the policy file matches */
 	DECIDED_BY_DEFAULT,  /* no rule of the policy file matches, and "otherwise" is "deny" */
 	DECIDED_BY_POWER,    /* a power is closed */
+	DECIDED_BY_REQUIRE,  /* the request does not meet DSP_REQUIRE */
 	DECIDED_BY_GRANT,    /* every power's flag is 1; in a proxy profile: a grant rule */
 	DECIDED_BY_RULE,     /* a proxy's rule denies the operation */
 	DECIDED_BY_POST,     /* writes are closed */
@@ -41,7 +42,7 @@ struct decision {
 	const struct rule *rule; /* DECIDED_BY_FILE; else NULL. Borrowed from the policy */
 	/* The first monitoring rule that would have denied; or NULL. Borrowed from the policy. */
 	const struct rule *monitored_rule;
-	struct condition_verdict condition; /* of a denial by a rule with "unless"; else met */
+	struct condition_verdict condition; /* of a denial by "unless" or DSP_REQUIRE; else met */
 	bool monitored; /* an allow that would be a denial, but the policy only monitors */
 };
 

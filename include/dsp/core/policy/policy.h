@@ -7,6 +7,7 @@
 
 #include "dsp/core/base/span.h"
 #include "dsp/core/facts/powers.h"
+#include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/rules.h"
 #include "dsp/core/policy/settings.h"
 #include "proxies_tab.h"
@@ -42,6 +43,11 @@ struct policy {
 	size_t own_paths_size;
 	char data_root[256]; /* dockerd's data directory; empty: the usual one */
 	char resolver[108];  /* dsp-resolve's socket; empty: dspd does not ask */
+	/* DSP_REQUIRE: what a request must meet where no rule decides; the policy is not copied. */
+	bool requires;
+	struct conditions require;
+	struct condition_word require_words[CONDITION_WORDS_MOST];
+	char require_text[256];
 	/* For the tool: what the running dspd knows of dockerd. NULL: dsp guesses. Borrowed. */
 	const struct daemon_facts *daemon;
 	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */

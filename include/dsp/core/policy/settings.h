@@ -52,6 +52,7 @@ struct settings {
 	char policy[256];    /* the policy file; empty: none */
 	char data_root[256]; /* dockerd's data directory; empty: not given */
 	char resolver[108];  /* dsp-resolve's socket; empty: off */
+	char require[256];   /* conditions, as conditions_parse_text takes them; empty: none */
 	char owners[256];    /* the file of the owners */
 	enum mode mode;
 	enum denials denials;
