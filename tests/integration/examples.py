@@ -119,6 +119,9 @@ class Example:
         words = words.replace('{exec}', self.victim[1])
         words = re.sub(r'\{id:(.+?)\}', lambda named: self.number(named[1]), words)
         user, what, *rest = words.split(None, 2)
+        if user == 'owner':
+            text = self.lab.inside('/run/lab/dsp own list').text
+            return next((line.split()[-2] for line in text.splitlines() if self.number(what)[:12] in line), 'nobody'), text
         if user == 'dsp':
             end = subprocess.run([dsp.DSP, *words.split()[1:], '--policy', self.path], text=True, check=False,
                                  env=dsp.clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
