@@ -340,9 +340,9 @@ static uint64_t record_pruned(struct service *service, json_ref answer)
 static uint64_t record_more(
 	struct service *service, const struct request_outcome *o, struct response *r)
 {
-	struct span path = { o->target.s, span_find(o->target, '?') };
-	bool container = span_ends(path, SPAN("/containers/create"));
-	bool network = span_ends(path, SPAN("/networks/create"));
+	static const enum attribute_kind kinds[] = { [AUTHZ_MAKES_CONTAINER] = ATTRIBUTE_CONTAINER,
+		[AUTHZ_MAKES_NETWORK] = ATTRIBUTE_NETWORK,
+		[AUTHZ_MAKES_VOLUME] = ATTRIBUTE_VOLUME };
 	struct json_value *answer = NULL;
 	uint64_t ticket;
 	size_t where;
@@ -353,13 +353,10 @@ static uint64_t record_more(
 	if (!authz_more_body(&r->more, &body, &n) ||
 		json_value_parse(body, n, &answer, &where, &e) != 0)
 		answer = NULL;
-	if (span_ends(path, SPAN("/prune")))
+	if (r->more.deed == AUTHZ_PRUNES)
 		ticket = record_pruned(service, answer);
 	else
-		ticket = record_made(service, o, r, answer,
-			container         ? ATTRIBUTE_CONTAINER
-				: network ? ATTRIBUTE_NETWORK
-					  : ATTRIBUTE_VOLUME);
+		ticket = record_made(service, o, r, answer, kinds[r->more.deed]);
 	mem_free(answer);
 	return ticket;
 }
@@ -400,7 +397,7 @@ bool ownership_record(
 
 	if (!owners_on(service->owners) || read)
 		return false;
-	if (r->more.body_wanted && outcome->status / 100 == 2 &&
+	if (r->more.deed != AUTHZ_OTHER && outcome->status / 100 == 2 &&
 		span_equal(outcome->method, SPAN("POST")))
 		return ownership_wait(service, r, record_more(service, outcome, r));
 	return ownership_wait(service, r, record_known(service, outcome));

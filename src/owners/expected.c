@@ -6,6 +6,7 @@
 
 enum {
 	ENTRIES_MOST = 1024, /* of each list: beyond, the oldest is dropped */
+	TEXTS_MOST = 16384,  /* bytes of an entry */
 	OLD_MS = 10 * 60 * 1000,
 };
 
@@ -75,6 +76,9 @@ static void add(struct list *list, const struct expectation *e, uint64_t now)
 
 	for (size_t i = 0; i < EXPECTED_TEXTS; i++)
 		n += e->texts[i].n;
+	/* dspd cannot parse an AuthZRes with a target as long as that. */
+	if (n > TEXTS_MOST)
+		return;
 	entry = mem_alloc(sizeof(*entry) + n + 1);
 	if (!entry)
 		return;

@@ -347,7 +347,7 @@ void owners_receive(struct owners *o)
 {
 	uint64_t count;
 
-	if (read(o->fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
+	if (!o->started || read(o->fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
 		return;
 	lock(o);
 	adopt(o);

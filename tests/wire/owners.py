@@ -136,6 +136,15 @@ def makers_own():
                                ("container", identity(5)): "anonymous"}, "owners")
 
 
+def spelled_otherwise():
+    """A path with letters as %XX is the same to dockerd."""
+    with owned() as server:
+        asked = fields("POST", "/v1.41/%63ontainers/cre%61te?name=web", "alice", {"Image": "busybox"})
+        same(server.asks(asked), {"Allow": True}, "the create")
+        server.tells(asked, 201, {"Id": identity(1)})
+        same(server.owner(1), "alice", "the owner")
+
+
 def what_makes_nothing():
     with owned() as server:
         asked = fields("POST", "/containers/create", "alice", {"Image": "x"})
@@ -349,5 +358,5 @@ def read_all(server):
 
 
 if __name__ == "__main__":
-    sys.exit(run([makers_own, what_makes_nothing, large_requests, restart_in_between, removal, policies_without_owners,
+    sys.exit(run([makers_own, spelled_otherwise, what_makes_nothing, large_requests, restart_in_between, removal, policies_without_owners,
                   given_and_forgotten, broken_files, full_disk, kills]))

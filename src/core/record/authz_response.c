@@ -4,6 +4,7 @@
 #include "dsp/core/base/json_reader.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/parse/target.h"
 
 enum state { BEGIN, KEY, IN_KEY, COLON, VALUE, STRING, NUMBER, OTHER, ENDED };
 
@@ -135,26 +136,49 @@ static bool is_create(const struct authz_response *s)
 	return s->status == STATUS_CREATED && is_path(s, SPAN("/containers/create"));
 }
 
+/*
+ * By the path as dockerd reads it: a client may write any letter of it as %XX. What is longer than
+ * any way to write these paths is none of them.
+ */
+static enum authz_deed deed_of(struct span target)
+{
+	static const struct {
+		struct span end;
+		enum authz_deed deed;
+	} rows[] = {
+		{ SPAN_INIT("/containers/create"), AUTHZ_MAKES_CONTAINER },
+		{ SPAN_INIT("/networks/create"), AUTHZ_MAKES_NETWORK },
+		{ SPAN_INIT("/volumes/create"), AUTHZ_MAKES_VOLUME },
+		{ SPAN_INIT("/containers/prune"), AUTHZ_PRUNES },
+		{ SPAN_INIT("/volumes/prune"), AUTHZ_PRUNES },
+	};
+	char plain[128];
+	struct span path = { target.s, span_find(target, '?') };
+	long n = path.n <= sizeof(plain) ? target_unescape(path, plain) : -1;
+
+	for (size_t i = 0; n > 0 && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (span_ends((struct span){ plain, (size_t)n }, rows[i].end))
+			return rows[i].deed;
+	}
+	return AUTHZ_OTHER;
+}
+
 static void set_wanted(struct authz_response *s)
 {
-	static const struct span ends[] = { SPAN_INIT("/containers/create"),
-		SPAN_INIT("/networks/create"), SPAN_INIT("/volumes/create"),
-		SPAN_INIT("/containers/prune"), SPAN_INIT("/volumes/prune") };
-
 	struct authz_more *more = s->more;
 	struct span target = { s->text + s->at[FIELD_TARGET] + 1, 0 };
 
 	target.n = s->end[FIELD_TARGET] - s->at[FIELD_TARGET] - 2;
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && more->makers; i++)
-		more->body_wanted = more->body_wanted || is_path(s, ends[i]);
-	more->wanted = more->body_wanted ||
+	if (more->makers)
+		more->deed = deed_of(target);
+	more->wanted = more->deed != AUTHZ_OTHER ||
 		(more->target_end.n > 0 && span_ends(target, more->target_end));
 }
 
 /* Whether the whole body of the response is kept. */
 static bool keeps_body(const struct authz_response *s)
 {
-	return s->more && s->more->body_wanted && s->enough && s->status / 100 == 2;
+	return s->more && s->more->deed != AUTHZ_OTHER && s->enough && s->status / 100 == 2;
 }
 
 /* dockerd writes the status after the other fields, and the response's body after the status. */

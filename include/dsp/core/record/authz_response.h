@@ -30,13 +30,23 @@ struct authz_text {
 	bool lost; /* it is longer than the limit, or there was no memory */
 };
 
+/* What a request does to things that have an owner. */
+enum authz_deed {
+	AUTHZ_OTHER,
+	AUTHZ_MAKES_CONTAINER,
+	AUTHZ_MAKES_NETWORK,
+	AUTHZ_MAKES_VOLUME,
+	AUTHZ_PRUNES,
+};
+
 /* More of a request: who sent it, and, of those that make or prune, what came. */
 struct authz_more {
 	/* What the caller asks for. */
 	bool makers; /* requests that make a container, a network or a volume, or prune */
 	struct span target_end; /* those whose target ends so, but for what came; empty: none */
-	/* What it is: neither, and nothing is kept. */
-	bool wanted, body_wanted;
+	/* What it is. */
+	enum authz_deed deed;      /* the response's body is kept, unless AUTHZ_OTHER */
+	bool wanted;               /* else nothing is kept */
 	struct authz_text headers; /* RequestHeaders, an object as JSON; empty: there are none */
 	struct authz_text body;    /* ResponseBody, in base64 */
 };
