@@ -13,6 +13,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 
+shopt -s nullglob
 mkdir "$work/seeds"
 tests/fuzz/seeds.py "$work/seeds"
 for source in tests/fuzz/fuzz_*.c; do
