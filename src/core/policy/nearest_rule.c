@@ -129,6 +129,7 @@ static bool can_change(const struct decision *d)
 	return false;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): once, since a build needs no other builder. */
 void nearest_rule_find(const struct policy *policy, const struct subject *subject,
 	const struct facts *facts, const struct decision *d, struct nearest_rule *ret)
 {
