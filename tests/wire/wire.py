@@ -142,10 +142,10 @@ class Server:
         same(self.call("/AuthZPlugin.AuthZReq", question("GET", "/_ping")),
              (200, {"Allow": True}), "the answer afterwards")
 
-    def rss(self):
-        """Kilobytes, counted in the page tables: status may be off by some hundred on many processors."""
+    def rss(self, which="Rss"):
+        """Kilobytes, counted in the page tables: status may be off by some hundred on many processors. Anonymous: its own."""
         with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as f:
-            return next(int(x.split()[1]) for x in f if x.startswith("Rss:"))
+            return next(int(x.split()[1]) for x in f if x.startswith(f"{which}:"))
 
     def files(self):
         """The numbers of its open descriptors."""
