@@ -103,6 +103,40 @@ void access_write_why(const struct policy *policy, size_t subject, const struct 
 		write_mount_way(d->rule, subject, l);
 }
 
+/* Whether a condition of these concerns an operation. */
+static bool concern(const struct conditions *c, size_t operation)
+{
+	for (size_t k = 0; c && k < CONDITION_COUNT; k++) {
+		if (c->of[k].given && condition_concerns((enum condition)k, operation))
+			return true;
+	}
+	return false;
+}
+
+void access_write_bounds(const struct policy *policy, size_t subject, size_t operation,
+	const struct decision *d, struct line *l)
+{
+	const struct rules *rules = policy->file_rules;
+	size_t count = rules ? rules->count : 0;
+	char name[96];
+
+	for (size_t i = rules_next(rules, subject, operation, 0);
+		i < count && &rules->items[i] != d->rule;
+		i = rules_next(rules, subject, operation, i + 1)) {
+		const struct rule *rule = &rules->items[i];
+
+		if (!rule->deny || rule->monitor || !concern(rule->conditions, operation))
+			continue;
+		text_escape(rule->name, name, sizeof(name));
+		line_add(l, "; rule \"%s\" requires ", name);
+		conditions_write(rule->conditions, l);
+	}
+	if (d->rule || !policy->requires || !concern(&policy->require, operation))
+		return;
+	line_add(l, "; DSP_REQUIRE requires ");
+	conditions_write(&policy->require, l);
+}
+
 enum buildkit access_find_buildkit(
 	const struct installed_settings *settings, char *version, size_t cap)
 {

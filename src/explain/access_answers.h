@@ -18,6 +18,10 @@ bool access_best(const struct policy *policy, const struct subject *subject,
 void access_write_why(const struct policy *policy, size_t subject, const struct access_query *query,
 	const struct access_answer *g, struct line *l);
 
+/* Adds what an allowed request of an operation must have besides: by "unless", and DSP_REQUIRE. */
+void access_write_bounds(const struct policy *policy, size_t subject, size_t operation,
+	const struct decision *d, struct line *l);
+
 /* Whether the installed dockerd lets clients reach BuildKit unasked, and its version. */
 enum buildkit access_find_buildkit(
 	const struct installed_settings *settings, char *version, size_t cap);

@@ -206,6 +206,8 @@ static void add(struct question *q, const struct subject *subject, const struct 
 		(void)snprintf(who, sizeof(who), "everyone");
 	line_init(&l, why, sizeof(why));
 	access_write_why(q->policy, subject->id, &q->query, g, &l);
+	if (may && route)
+		access_write_bounds(q->policy, subject->id, route->operation, &g->decision, &l);
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	q->any = q->any || may;
