@@ -219,26 +219,41 @@ static void wait_no_more(struct exchange *x)
 	x->waits = WAITS_NOT;
 }
 
+static size_t operation_of(const struct exchange *x)
+{
+	return x->facts.route ? (size_t)x->facts.route->operation : (size_t)OPERATION_COUNT;
+}
+
 /* The kinds of what dockerd is asked about, a bit for each: by rules, and to know owners. */
 static unsigned objects_needed(const struct exchange *x)
 {
 	const struct rules *rules = x->snapshot->config->policy.file_rules;
-	const struct route *route = x->facts.route;
-	size_t operation = route ? (size_t)route->operation : (size_t)OPERATION_COUNT;
+	size_t operation = operation_of(x);
 
 	return rules_ask_about(rules, x->subject.id, operation) |
 		ownership_asks_about(rules, x->subject.id, operation);
+}
+
+/* Whether only rules that record what they would deny compare what is asked about. */
+static bool may_fail(const struct exchange *x)
+{
+	const struct rules *rules = x->snapshot->config->policy.file_rules;
+	size_t operation = operation_of(x);
+
+	return !rules_decide_by_objects(rules, x->subject.id, operation) &&
+		ownership_asks_about(rules, x->subject.id, operation) == 0;
 }
 
 /* As look_up_mounts: x waits for the objects, or need not. Names of volumes: the swarm's too. */
 static int look_up_objects(struct service *service, struct exchange *x, struct err *e)
 {
 	const struct policy *policy = &x->snapshot->config->policy;
-	const struct object_source source = { service->objects, policy->resolver, x->call->peer,
-		service->owners };
+	struct object_source source = { service->objects, policy->resolver, x->call->peer,
+		service->owners, false };
 
 	if (x->kinds == 0)
 		return 0;
+	source.may_fail = may_fail(x);
 	object_lookup_predefined(&x->facts);
 	if (object_lookup_begin(&source, &x->facts, x->kinds, &x->objects, e) != 0)
 		return -1;

@@ -166,7 +166,8 @@ int object_lookup_begin(const struct object_source *source, struct facts *facts,
 		mem_free(l);
 		if (e->code == ENOMEM)
 			return -1;
-		set_unreadable(facts, e, advice);
+		if (!source->may_fail)
+			set_unreadable(facts, e, advice);
 		return 0;
 	}
 	if (!l)
@@ -410,6 +411,8 @@ void object_lookup_attach(struct object_lookup *l, unsigned coming, struct facts
 		set_owner(l, coming, o);
 		if (!d->made || o->info.state != OBJECT_MISSING)
 			d->object = &o->info;
+		if (l->source.may_fail)
+			continue;
 		if (is_fine(d, o) && may_be_of_swarm(d) && !is_by_id(d, o) && in_swarm(l))
 			doubt(facts, o,
 				d->kind == ATTRIBUTE_VOLUME

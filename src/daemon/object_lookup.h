@@ -28,6 +28,7 @@ struct object_source {
 	const char *path;         /* of dsp-resolve's socket; empty: off */
 	pid_t dockerd;            /* whose request it is */
 	struct owners *owners;    /* NULL: none are known */
+	bool may_fail; /* only rules that record need it: a failure makes nothing unreadable */
 };
 
 /*

@@ -272,6 +272,16 @@ def none_denies():
         holds("DSP_RESOLVER is off" in str(why), why)
 
 
+def rules_that_record_deny_nothing():
+    monitor = {"name": "watched", "who": ["ann"], "deny": ["container_kill"], "mode": "monitor", "containers": ["label:team=blue"]}
+    rules = [monitor, {"name": "all", "who": ["ann"], "allow": ["*"], "powers": ["*"]}]
+    for found in thing("web"), thing("web", BLUE), {"missing": True}, {"error": "no"}, None:
+        with guarded(answers(container=found), rules=rules) as (server, resolver):
+            same(verdict(server, "POST", "/containers/web/kill"), True, found)
+            same(resolver.asked(), ["container web"], "requests")
+            same("monitored container_kill" in server.said(), not found or found.get("labels") != RED, f"{found}: {server.said()}")
+
+
 def another_dockerd_does_not_count():
     with guarded(ask_dspd=False) as (server, _):
         for who in TOKENS:
@@ -434,7 +444,7 @@ def what_is_being_made_may_be_anybodys():
 
 TESTS = [each_place_is_asked, what_needs_none_asks_nothing, predefined_networks_are_not_asked_for,
          equal_references_are_one_request, more_than_32_are_denied, what_a_text_means, names_that_dockerd_keeps, names_in_a_swarm, what_is_not_there, execs_of_others, each_wrong_answer_denies,
-         a_silent_one_denies_after_two_seconds, both_steps_share_two_seconds, none_denies, another_dockerd_does_not_count,
+         a_silent_one_denies_after_two_seconds, both_steps_share_two_seconds, none_denies, rules_that_record_deny_nothing, another_dockerd_does_not_count,
          one_that_cannot_be_asked_for, a_crowd_is_one_request, an_answer_is_never_older_than_the_request,
          different_ones_at_once, clients_that_leave, mounts_and_objects_together, it_is_counted, it_is_in_the_audit_log,
          what_is_being_made_may_be_anybodys]

@@ -35,7 +35,9 @@ void rules_settle(struct rules *rules)
 	}
 }
 
-unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation)
+/* monitors: of the rules that only record, too. */
+static unsigned ask_about(
+	const struct rules *rules, size_t subject, size_t operation, bool monitors)
 {
 	unsigned kinds = 0;
 
@@ -45,9 +47,20 @@ unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t opera
 		i = rules_next(rules, subject, operation, i + 1)) {
 		if (bit_of(rules->items[i].settled, operation))
 			break;
-		kinds |= rules->items[i].asks_about;
+		if (monitors || !rules->items[i].monitor)
+			kinds |= rules->items[i].asks_about;
 	}
 	return kinds;
+}
+
+unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation)
+{
+	return ask_about(rules, subject, operation, true);
+}
+
+bool rules_decide_by_objects(const struct rules *rules, size_t subject, size_t operation)
+{
+	return ask_about(rules, subject, operation, false) != 0;
 }
 
 bool rules_speak_of_owners(const struct rules *rules)

@@ -81,6 +81,9 @@ unsigned rules_compared_kinds(const struct rules *rules);
  */
 unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation);
 
+/* Whether one of these rules decides; else all of them only record what they would deny. */
+bool rules_decide_by_objects(const struct rules *rules, size_t subject, size_t operation);
+
 /* Whether a rule compares who owns a thing, or says who shall. rules may be NULL: none does. */
 bool rules_speak_of_owners(const struct rules *rules);
 
