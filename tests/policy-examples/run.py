@@ -16,7 +16,7 @@ import dsp  # noqa: E402
 import tools  # noqa: E402
 
 POLICIES = os.path.join(dsp.ROOT, "plugin", "policies")
-CLEAN_OF_ESCAPES = {"agent"}
+CLEAN_OF_ESCAPES = {"agent", "portainer-teams"}
 COMPOSE = ("docker-compose", "compose", "compose-attach", "compose-change", "compose-exec", "compose-kill", "compose-down")
 # Who is in a policy, and the recorded sessions (tests/suggest/sessions) that it lets through.
 TOOLS = {
