@@ -130,6 +130,10 @@ static struct asked {
 	struct powerset powers;
 } asked[ROUTES_MOST][POWER_COUNT + 1];
 
+/* Whether a row is the first of its operation; the next one of the operation, or 0. */
+static bool first[ROUTES_MOST];
+static size_t next[ROUTES_MOST];
+
 static void compute_asked(void)
 {
 	size_t count;
@@ -137,6 +141,15 @@ static void compute_asked(void)
 
 	assert_true(count <= ROUTES_MOST);
 	for (size_t i = 0; i < count; i++) {
+		first[i] = true;
+		next[i] = 0;
+		for (size_t other = 0; other < count; other++) {
+			if (other == i || rows[other].operation != rows[i].operation)
+				continue;
+			first[i] = first[i] && other > i;
+			if (other > i && next[i] == 0)
+				next[i] = other;
+		}
 		for (size_t p = 0; p < POWER_COUNT; p++)
 			asked[i][p].can = escalation_can_ask(
 				&rows[i], (enum power)p, &asked[i][p].powers);
@@ -190,17 +203,13 @@ static int state_of(const struct policy *policy, const struct subject *subject, 
 	enum power p, struct attribute *item)
 {
 	size_t count;
-	const struct route *rows = route_rows(&count);
 	int best = state_by(policy, subject, row, p, item);
 
-	for (size_t i = row + 1; i < count && row < count; i++) {
-		int other = rows[i].operation == rows[row].operation
-			? state_by(policy, subject, i, p, item)
-			: -1;
+	(void)route_rows(&count);
+	for (size_t i = row < count ? next[row] : 0; i > 0; i = next[i]) {
+		int other = state_by(policy, subject, i, p, item);
 
-		if (other > DIFF_DENY && best <= DIFF_DENY)
-			best = other;
-		else if (best < 0)
+		if ((other > DIFF_DENY && best <= DIFF_DENY) || best < 0)
 			best = other;
 	}
 	return best;
@@ -269,26 +278,15 @@ static const struct diff_client *client_of(const struct diff_client *all, size_t
 	return NULL;
 }
 
-static bool is_first(const struct route *route)
-{
-	size_t count;
-
-	for (const struct route *r = route_rows(&count); r < route; r++) {
-		if (r->operation == route->operation)
-			return false;
-	}
-	return true;
-}
-
 static size_t check_powers(
 	const struct policy_pair *pair, const struct subject *old, const struct subject *new)
 {
 	size_t changed = 0;
 	size_t count;
-	const struct route *rows = route_rows(&count);
 
+	(void)route_rows(&count);
 	for (size_t i = 0; i <= count; i++) {
-		for (size_t p = 0; p <= POWER_COUNT && (i == count || is_first(&rows[i])); p++) {
+		for (size_t p = 0; p <= POWER_COUNT && (i == count || first[i]); p++) {
 			int before = state_of(pair->old, old, i, (enum power)p, NULL);
 			int after = state_of(pair->new, new, i, (enum power)p, NULL);
 
@@ -343,7 +341,7 @@ static size_t check_item(const struct policy_pair *pair, const struct subject *o
 		int before;
 		int after;
 
-		if (!is_first(&rows[r]) || !power_rules_have_kind(&rows[r], list_attribute(k)))
+		if (!first[r] || !power_rules_have_kind(&rows[r], list_attribute(k)))
 			continue;
 		before = state_of(pair->old, old, r, list_power(k), &thing.d);
 		after = state_of(pair->new, new, r, list_power(k), &thing.d);
@@ -385,6 +383,7 @@ static size_t check_pair(bool with_lists)
 	size_t changed = 0;
 	size_t count;
 	static char text[8000];
+	bool done[3 * CLIENTS] = { false };
 
 	make_policy(text, sizeof(text), with_lists);
 	world_open(&old, "", text);
@@ -394,12 +393,16 @@ static size_t check_pair(bool with_lists)
 	old.policy.monitor = old.file.mode == MODE_MONITOR;
 	new.policy.monitor = new.file.mode == MODE_MONITOR;
 	count = diff_clients(&pair, &clients);
-	assert_int_not_equal(count, SIZE_MAX);
+	assert_true(count <= sizeof(done));
 	for (size_t i = 0; i < CLIENTS; i++) {
 		struct subject before = subject_of(pair.old, i);
 		struct subject after = subject_of(pair.new, i);
 		const struct diff_client *client = client_of(clients, count, &before, &after);
 
+		/* Another name or token of the same subjects. */
+		if (done[client - clients])
+			continue;
+		done[client - clients] = true;
 		memset(&listed, 0, sizeof(listed));
 		if (with_lists) {
 			assert_int_equal(diff_items(&pair, client, 1, list_change, NULL), 0);
@@ -420,7 +423,6 @@ static void agrees_over_powers(void **state)
 	size_t changed = 0;
 
 	(void)state;
-	compute_asked();
 	for (size_t i = 0; i < PAIRS; i++)
 		changed += check_pair(false);
 	assert_true(changed > 10000);
@@ -441,5 +443,6 @@ int main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(agrees_over_powers),
 		cmocka_unit_test(agrees_over_items) };
 
+	compute_asked();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
