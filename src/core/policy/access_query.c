@@ -21,7 +21,9 @@ static struct access_answer ask_with_item(const struct policy *policy,
 	const struct subject *subject, enum list_kind k, const struct pattern *p, bool quiet,
 	struct facts *facts)
 {
+	const struct attributes before = facts->attributes;
 	struct access_answer ret;
+	struct attribute items[2];
 	struct attribute item = { .power = list_power(k),
 		.kind = list_attribute(k),
 		.text = p->text,
@@ -41,9 +43,13 @@ static struct access_answer ask_with_item(const struct policy *policy,
 		text_copy(item.text, mount.path, sizeof(mount.path));
 		item.mount_info = &mount;
 	}
-	facts->attributes = (struct attributes){ .items = &item, .count = 1 };
+	items[0] = item;
+	if (before.count > 0)
+		items[1] = before.items[0];
+	facts->attributes = (struct attributes){ .items = items,
+		.count = before.count > 0 ? 2 : 1 };
 	ask(policy, subject, facts, quiet, &ret);
-	facts->attributes = (struct attributes){ .count = 0 };
+	facts->attributes = before;
 	return ret;
 }
 
@@ -129,6 +135,15 @@ bool access_query_answer(const struct policy *policy, const struct subject *subj
 		}
 		facts.invisible_mount = query->with->invisible_mount;
 		facts.maybe = query->with->maybe;
+	} else if (route &&
+		(power_rules_list_all(route, ATTRIBUTE_CONTAINER) ||
+			power_rules_mean_any(route, ATTRIBUTE_CONTAINER))) {
+		any = (struct attribute){ .power = POWER_COUNT,
+			.kind = ATTRIBUTE_CONTAINER,
+			.text = SPAN("*"),
+			.whole = true,
+			.listing = power_rules_list_all(route, ATTRIBUTE_CONTAINER) };
+		facts.attributes = (struct attributes){ .items = &any, .count = 1 };
 	}
 	ask(policy, subject, &facts, query->quiet, ret);
 	if (!query->with && (ret->decision.verdict != VERDICT_ALLOW || ret->decision.monitored))
