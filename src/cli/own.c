@@ -321,7 +321,6 @@ const struct command own_command = {
 		"REF is a name, an id, or at least 12 digits of one. Where a container, a network and a\n"
 		"volume have the same name, write container:NAME, network:NAME or volume:NAME.\n"
 		"\n"
-		"For root. The command asks dockerd for names, as a client without a name. If the policy\n"
-		"denies that, write whole ids. dspd records owners while a rule of the policy file\n"
-		"speaks of owners.\n",
+		"For root. The command asks dockerd for names, which dspd allows whatever the policy\n"
+		"says. dspd records owners while a rule of the policy file speaks of owners.\n",
 };

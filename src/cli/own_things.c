@@ -9,6 +9,7 @@
 #include "dsp/dockerd/dockerd_api.h"
 #include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
+#include "dsp/protocol/resolve_protocol.h"
 
 enum { WAIT_MS = 15000, PREFIX_LEAST = 12, COMMAND_MOST = 1200 };
 
@@ -20,9 +21,9 @@ static const struct inventory {
 	const char *id;
 	const char *name; /* NULL: the first of "Names", without its slash */
 } inventories[] = {
-	{ "container", "/containers/json?all=1", NULL, "Id", NULL },
-	{ "network", "/networks", NULL, "Id", "Name" },
-	{ "volume", "/volumes", "Volumes", "Name", "Name" },
+	{ "container", "/containers/json?all=1&" RESOLVE_QUERY, NULL, "Id", NULL },
+	{ "network", "/networks?" RESOLVE_QUERY, NULL, "Id", "Name" },
+	{ "volume", "/volumes?" RESOLVE_QUERY, "Volumes", "Name", "Name" },
 };
 
 enum { INVENTORIES = sizeof(inventories) / sizeof(inventories[0]) };
@@ -96,8 +97,8 @@ static json_t *describe(const struct inventory *i, const json_t *thing)
 		json_object_get(thing, "Labels"));
 }
 
-static int read_inventory(
-	const struct dockerd *d, const struct inventory *i, json_t *ret, struct err *e)
+static int read_inventory(const struct dockerd *d, const struct inventory *i, const char *token,
+	json_t *ret, struct err *e)
 {
 	json_auto_t *answer = NULL;
 	const json_t *list;
@@ -105,7 +106,7 @@ static int read_inventory(
 	size_t at;
 	int status;
 
-	if (dockerd_api_get(d, i->target, &status, &answer, e) != 0)
+	if (dockerd_api_get_as(d, i->target, token, &status, &answer, e) != 0)
 		return -1;
 	if (status != 200)
 		return FAIL(e, 0, "dockerd answers %s with %d: %s", i->target, status,
@@ -116,15 +117,18 @@ static int read_inventory(
 	return 0;
 }
 
-static int read_dockerd(json_t *ret, struct err *e)
+/* By dspd's token, whatever the policy says of clients without a name. */
+static int read_dockerd(const char *socket, json_t *ret, struct err *e)
 {
+	json_auto_t *reply = own_ask(socket, "token", e);
+	const char *token = json_string_value(json_object_get(reply, "token"));
 	struct dockerd *d = NULL;
 	int rc = dockerd_find(NULL, &d, e);
 
 	if (rc == 0 && d->pid == 0)
 		rc = FAIL(e, 0, "no dockerd runs");
 	for (size_t i = 0; i < INVENTORIES && rc == 0; i++)
-		rc = read_inventory(d, &inventories[i], ret, e);
+		rc = read_inventory(d, &inventories[i], token, ret, e);
 	dockerd_free(d);
 	return rc;
 }
@@ -167,7 +171,7 @@ int own_things_read(const char *socket, struct own_things *ret, struct err *e)
 	if (!ret->state)
 		return -1;
 	ret->list = json_array();
-	ret->asked = read_dockerd(ret->list, &ret->why) == 0;
+	ret->asked = read_dockerd(socket, ret->list, &ret->why) == 0;
 	if (!ret->asked)
 		(void)json_array_clear(ret->list);
 	join(ret->list, owners);

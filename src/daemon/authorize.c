@@ -122,16 +122,25 @@ static enum resolve_kind kind_of(const struct facts *f)
 	return kind;
 }
 
+/* Two more lists, with which dsp own finds the names of what has an owner. */
+static bool is_list_for_own(const struct facts *f)
+{
+	return f->route && f->reading == READING_EXACT &&
+		(f->route->operation == OP_NETWORK_LIST || f->route->operation == OP_VOLUME_LIST) &&
+		span_equal(f->target.query, SPAN(RESOLVE_QUERY));
+}
+
 /*
- * Whether dsp-resolve sent the request for this dspd: it carries this process's token, and is one
- * of its reads. Such a request is allowed without a rule, waits for nothing, and is not in
- * the audit log. With the token and anything else it is a request like any other, of an unknown
- * token. -1 and e: no memory.
+ * Whether dsp-resolve, or root's dsp own, sent the request for this dspd: it carries this process's
+ * token, and is one of their reads. Such a request is allowed without a rule, waits for nothing,
+ * and is not in the audit log. With the token and anything else it is a request like any other, of
+ * an unknown token. -1 and e: no memory.
  */
 static int is_own(const struct service *service, const struct exchange *x, struct err *e)
 {
 	const struct request *rq = &x->request;
 	enum resolve_kind kind = RESOLVE_KINDS;
+	bool list = false;
 	struct facts f;
 	int rc;
 
@@ -140,13 +149,15 @@ static int is_own(const struct service *service, const struct exchange *x, struc
 		!resolver_has_token(service->resolver, rq->token))
 		return 0;
 	rc = facts_parse(rq, &f, e);
-	if (rc == 0)
+	if (rc == 0) {
 		kind = kind_of(&f);
+		list = is_list_for_own(&f);
+	}
 	if (kind < RESOLVE_KINDS)
 		object_asks_seen(service->objects, kind, f.name, x->call->peer);
 	facts_free(&f);
 	if (rc != 0 || kind == RESOLVE_KINDS)
-		return rc;
+		return rc == 0 ? list : rc;
 	dockerd_facts_seen(service->dockerds, x->call->peer, kind);
 	return 1;
 }

@@ -45,9 +45,13 @@ static bool add_row(void *ctx, const struct owned *thing)
 		json_array_size(rows) <= OWN_PAGE;
 }
 
-/* One row more than a page shows that there are more. */
-static char *list(const struct service *service, enum attribute_kind kind, struct span id)
+/* Behind a thing, "KIND ID"; else from the first on. One row more than a page: there are more. */
+static char *list(const struct service *service, struct span behind)
 {
+	struct span kind_name = span_cut(&behind, ' ');
+	enum attribute_kind kind = ATTRIBUTE_CONTAINER;
+	bool valid = find_kind(kind_name, &kind) && owned_id_is_valid(kind, behind);
+	struct span id = valid ? behind : (struct span){ NULL, 0 };
 	struct owners_state s = owners_state(service->owners);
 	json_t *rows = json_array();
 	bool more;
@@ -61,6 +65,14 @@ static char *list(const struct service *service, enum attribute_kind kind, struc
 		"path", any_text(span_of(s.path)), "trouble", any_text(span_of(s.trouble)), "count",
 		(json_int_t)s.count, "waiting", (json_int_t)s.waiting, "more", more, "owners",
 		rows);
+	return o ? json_dumps(o, JSON_COMPACT) : NULL;
+}
+
+/* Whoever can open the plugin socket is root. */
+static char *token(const struct service *service)
+{
+	json_auto_t *o = json_pack("{s:s}", "token", resolver_token(service->resolver));
+
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }
 
@@ -90,31 +102,21 @@ static int give(const struct service *service, enum attribute_kind kind, struct 
 	return *ticket > 0 ? 0 : -1;
 }
 
-int own_reply(const struct service *service, struct span what, char **text, uint64_t *ticket,
-	struct err *e)
+/* give, forget and sweep: where owners are recorded. */
+static int change(const struct service *service, struct span verb, struct span what,
+	uint64_t *ticket, struct err *e)
 {
-	struct span verb = span_cut(&what, ' ');
 	struct span kind_name = span_cut(&what, ' ');
 	struct span id = span_cut(&what, ' ');
-	enum attribute_kind kind = ATTRIBUTE_CONTAINER;
-	bool valid = find_kind(kind_name, &kind) && owned_id_is_valid(kind, id);
+	enum attribute_kind kind;
 
-	*text = NULL;
-	*ticket = 0;
-	if (!service->owners)
-		return FAIL(e, EBUSY, "a managed plugin records no owners");
-	if (span_equal(verb, SPAN("list")) && (valid || kind_name.n == 0)) {
-		*text = list(service, kind, id);
-		return *text ? 0 : FAIL(e, ENOMEM, "the owners");
-	}
-	if (!owners_on(service->owners) || !owners_healthy(service->owners))
-		return FAIL(e, EBUSY, "%s",
-			owners_on(service->owners)
-				? owners_state(service->owners).trouble
-				: "owners are not recorded: no rule in force speaks of owners");
+	if (!owners_on(service->owners))
+		return FAIL(e, EBUSY, "owners are not recorded: no rule in force speaks of owners");
+	if (!owners_healthy(service->owners))
+		return FAIL(e, EBUSY, "%s", owners_state(service->owners).trouble);
 	if (span_equal(verb, SPAN("sweep")))
 		return 0;
-	if (!valid)
+	if (!find_kind(kind_name, &kind) || !owned_id_is_valid(kind, id))
 		return FAIL(e, EINVAL, "no such command, kind or id");
 	if (span_equal(verb, SPAN("give")))
 		return give(service, kind, id, what, ticket, e);
@@ -122,6 +124,24 @@ int own_reply(const struct service *service, struct span what, char **text, uint
 		return FAIL(e, EINVAL, "no such command");
 	*ticket = owners_gone(service->owners, kind, id);
 	return 0;
+}
+
+int own_reply(const struct service *service, struct span what, char **text, uint64_t *ticket,
+	struct err *e)
+{
+	struct span verb = span_cut(&what, ' ');
+
+	*text = NULL;
+	*ticket = 0;
+	if (!service->owners || !service->resolver)
+		return FAIL(e, EBUSY, "a managed plugin records no owners");
+	if (span_equal(verb, SPAN("list")))
+		*text = list(service, what);
+	else if (span_equal(verb, SPAN("token")))
+		*text = token(service);
+	else
+		return change(service, verb, what, ticket, e);
+	return *text ? 0 : FAIL(e, ENOMEM, "the owners");
 }
 
 char *own_reply_changed(const struct service *service, uint64_t ticket)

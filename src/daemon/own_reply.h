@@ -5,6 +5,7 @@
  *   list [KIND ID]         the things that have an owner, behind that one, at most OWN_PAGE of them
  *   give KIND ID OWNER     OWNER owns it from now on
  *   forget KIND ID         nobody owns it from now on
+ *   token                  the token with which dspd allows to list what dockerd has
  *
  * KIND is container, network or volume, ID 64 hex digits, or a volume's name.
  */

@@ -101,6 +101,11 @@ int resolver_fd(const struct resolver *r)
 	return r->epoll;
 }
 
+const char *resolver_token(const struct resolver *r)
+{
+	return r->token;
+}
+
 /* In a time that does not depend on where they differ. */
 bool resolver_has_token(const struct resolver *r, struct span token)
 {

@@ -28,6 +28,9 @@ void resolver_free(struct resolver *r);
 /* A descriptor that is readable when resolver_next may have a result. */
 int resolver_fd(const struct resolver *r);
 
+/* This process's token. It is shown to dsp-resolve, and to root's dsp own. */
+const char *resolver_token(const struct resolver *r);
+
 /* Whether a request that dockerd asks about carries this process's token: dsp-resolve sent it. */
 bool resolver_has_token(const struct resolver *r, struct span token);
 

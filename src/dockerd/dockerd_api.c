@@ -17,12 +17,21 @@ enum { DOCKERD_MS = 10000, PROBE_MS = 5000, RECENT_SECONDS = 60 };
 int dockerd_api_get(
 	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e)
 {
+	return dockerd_api_get_as(d, target, NULL, status, ret, e);
+}
+
+int dockerd_api_get_as(const struct dockerd *d, const char *target, const char *token, int *status,
+	json_t **ret, struct err *e)
+{
 	struct http_reply r;
+	int rc;
 
 	if (!d->socket)
 		return FAIL(e, 0, "dockerd (process %d): cannot find the socket of its API",
 			(int)d->pid);
-	if (http_client_get(d->socket, target, DOCKERD_MS, &r, e) != 0)
+	rc = token ? http_client_get_as(d->socket, target, token, DOCKERD_MS, &r, e)
+		   : http_client_get(d->socket, target, DOCKERD_MS, &r, e);
+	if (rc != 0)
 		return -1;
 	*status = r.status;
 	*ret = http_reply_json(&r);

@@ -35,7 +35,7 @@ class Owners:
                 'groups': {'dev': ['alice', 'bob'], 'red': ['red1', 'red2']},
                 'rules': [
                     {'name': 'root', 'who': ['root'], **everything},
-                    {'name': 'lists', 'who': ['*'], 'allow': ['container_list', 'network_list', 'volume_list', 'system_*']},
+                    {'name': 'lists', 'who': ['@dev', '@red', 'mover'], 'allow': ['container_list', 'network_list', 'volume_list', 'system_*']},
                     {'name': 'mine', 'who': ['@dev'], **everything, **MINE},
                     {'name': 'ours', 'who': ['@red'], **everything, **MINE, 'owner': '@red'},
                     {'name': 'mover', 'who': ['mover'], 'allow': ['container_*'], 'owner': 'inherit',

@@ -16,6 +16,10 @@
 MUST_USE int dockerd_api_get(
 	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e);
 
+/* The same, with a token in X-Dsp-Token; NULL: without. */
+MUST_USE int dockerd_api_get_as(const struct dockerd *d, const char *target, const char *token,
+	int *status, json_t **ret, struct err *e);
+
 enum probe_result {
 	PROBE_ASKED,     /* dockerd asked the dsp on that socket about the probe */
 	PROBE_NOT_ASKED, /* dockerd answered the probe without asking this dsp, dead or alive */
