@@ -3,11 +3,12 @@
  * the machine has them.
  *
  * dspd sends one byte on the control socket (SOCK_SEQPACKET) for each process that it wants for
- * look-ups, and with it (SCM_RIGHTS) one end of a stream socket of its own, and
+ * look-ups: the number of a lookup_place in memory that both share, where the process writes which
+ * source it is at. With it come (SCM_RIGHTS) one end of a stream socket of its own, and
  * /proc/self/mountinfo, if there is one. The answer on that stream is one LOOKUP_BEGUN at once.
  * Then, for one look-up after the other, dspd writes one lookup_request with its texts. The answer
- * is lookup_reply records, all of one size: for each source in its order LOOKUP_SOURCE and then
- * LOOKUP_FOUND; at last one LOOKUP_ENDED. Who does not want to go on closes the stream.
+ * is lookup_reply records, all of one size: for each source in its order LOOKUP_FOUND; at last one
+ * LOOKUP_ENDED. Who does not want to go on closes the stream.
  *
  * dspd takes each other order, number, flag or text for a failure, as it does the end of a stream
  * that is not complete: the look-up is a denial.
@@ -32,7 +33,6 @@ enum { LOOKUP_REQUEST_MOST = 8 << 20 }; /* bytes after the head */
 
 enum lookup_reply_kind {
 	LOOKUP_BEGUN = 1, /* number: which look-up process it is, from 1 */
-	LOOKUP_SOURCE,    /* number: the index; path: the mount point above it, or empty */
 	LOOKUP_FOUND,     /* number: the index; flags; path: the resolved source */
 	LOOKUP_ENDED,     /* number: 0, or an errno value */
 };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -35,9 +36,16 @@ static atomic_uint number;
 static atomic_uint failures;
 static atomic_ulong begun; /* look-ups that began there */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static char trouble[160];      /* guarded by mutex */
-static int idle[POOL_THREADS]; /* streams to processes that wait for a look-up; guarded by mutex */
-static size_t idle_count;      /* the same */
+static char trouble[160]; /* guarded by mutex */
+/* A process that looks up, and the place where it says which source it is at. */
+struct stream {
+	int fd; /* -1: none */
+	size_t place;
+};
+static struct lookup_place *places;      /* shared with the processes */
+static bool place_used[LOOKUP_PLACES];   /* guarded by mutex */
+static struct stream idle[POOL_THREADS]; /* to processes that wait for a look-up; the same */
+static size_t idle_count;                /* the same */
 static pid_t keeper; /* the same; reaped at the end alone: no other process gets its signals */
 
 /* --- the start ---------------------------------------------------------------------------------*/
@@ -93,7 +101,7 @@ static _Noreturn void run_keeper(pid_t dspd, int fd)
 	/* After capset, which resets it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != dspd)
 		_exit(EXIT_FAILURE);
-	lookup_server_keep(STDERR_FILENO + 1);
+	lookup_server_keep(STDERR_FILENO + 1, places);
 }
 
 int lookup_process_start(struct err *e)
@@ -103,6 +111,10 @@ int lookup_process_start(struct err *e)
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return FAIL(e, errno, "the look-up process");
+	places = mmap(NULL, LOOKUP_PLACES * sizeof(*places), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (places == MAP_FAILED)
 		return FAIL(e, errno, "the look-up process");
 	sees_all = has_right_to_search();
 	/* Where it is ignored, as whoever starts dspd may leave it, no end of a child is seen. */
@@ -122,10 +134,10 @@ int lookup_process_start(struct err *e)
 
 /* --- a look-up ---------------------------------------------------------------------------------*/
 
-/* Hands over one end of a stream, and the table of mounts. Returns the other; -1 and errno. */
-static int open_stream(const struct host_tables *tables)
+/* Hands over one end of a stream, its place, and the table of mounts. -1 and errno. */
+static int open_stream(const struct host_tables *tables, struct stream *s)
 {
-	char byte = 'L';
+	unsigned char byte = (unsigned char)s->place;
 	struct iovec part = { &byte, 1 };
 	size_t count = tables->mounts >= 0 ? 2 : 1;
 	union {
@@ -148,11 +160,9 @@ static int open_stream(const struct host_tables *tables)
 	memcpy(CMSG_DATA(&rights.head), fds, count * sizeof(int));
 	code = sendmsg(control, &m, MSG_NOSIGNAL) == 1 ? 0 : errno;
 	(void)close(pair[1]);
-	if (code == 0)
-		return pair[0];
-	(void)close(pair[0]);
+	s->fd = pair[0];
 	errno = code;
-	return -1;
+	return code == 0 ? 0 : -1;
 }
 
 /* The process hangs: its keeper starts another. */
@@ -188,47 +198,78 @@ static int wait_for_begin(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none)) == 0 ? 0 : errno;
 }
 
-/* A stream to a process that waits for a look-up; -1: none does. The last one used comes first. */
-static int take_idle(void)
+/* A stream to a process that waits for a look-up; fd -1: none does. The last one comes first. */
+static struct stream take_idle(void)
 {
-	int fd = -1;
+	struct stream s = { .fd = -1 };
 
 	(void)pthread_mutex_lock(&mutex);
 	if (idle_count > 0)
-		fd = idle[--idle_count];
+		s = idle[--idle_count];
 	(void)pthread_mutex_unlock(&mutex);
-	return fd;
+	return s;
 }
 
-static void keep_idle(int fd)
+/* The process of a stream that is closed ends; until then it can write nonsense to its place. */
+static void stream_close(struct stream *s)
+{
+	if (s->fd < 0)
+		return;
+	(void)close(s->fd);
+	s->fd = -1;
+	(void)pthread_mutex_lock(&mutex);
+	place_used[s->place] = false;
+	(void)pthread_mutex_unlock(&mutex);
+}
+
+static void keep_idle(struct stream *s)
 {
 	(void)pthread_mutex_lock(&mutex);
 	if (idle_count < sizeof(idle) / sizeof(idle[0])) {
-		idle[idle_count++] = fd;
-		fd = -1;
+		idle[idle_count++] = *s;
+		s->fd = -1;
 	}
 	(void)pthread_mutex_unlock(&mutex);
-	if (fd >= 0)
-		(void)close(fd);
+	stream_close(s);
 }
 
-/* A stream to a new process in *fd. Returns 0, or an errno value. */
-static int begin(struct host_tables *tables, int *fd)
+/* There are more places than threads and processes that wait. */
+static size_t take_place(void)
+{
+	size_t i = 0;
+
+	(void)pthread_mutex_lock(&mutex);
+	while (i + 1 < LOOKUP_PLACES && place_used[i])
+		i++;
+	place_used[i] = true;
+	(void)pthread_mutex_unlock(&mutex);
+	return i;
+}
+
+/* A stream to a new process. Returns 0, or an errno value; the caller calls stream_close. */
+static int begin(struct host_tables *tables, struct stream *s)
 {
 	if (host_tables_open_mounts(tables) != 0)
 		return errno;
-	*fd = open_stream(tables);
-	if (*fd < 0)
+	s->place = take_place();
+	if (open_stream(tables, s) != 0)
 		return errno;
 	/* First of all: a long request would wait without end for a process that hangs. */
-	return wait_for_begin(*fd);
+	return wait_for_begin(s->fd);
 }
 
-static int ask(int fd, struct mount_lookup *l, const struct host_tables *tables)
+static int ask(const struct stream *s, struct mount_lookup *l, const struct host_tables *tables)
 {
-	int code = lookup_stream_send(fd, l, tables);
+	struct lookup_place *place = &places[s->place];
+	int code;
 
-	return code == 0 ? lookup_stream_receive(fd, l) : code;
+	atomic_store(&place->at, 0);
+	mount_lookup_share(l, place);
+	code = lookup_stream_send(s->fd, l, tables);
+	if (code == 0)
+		code = lookup_stream_receive(s->fd, l);
+	mount_lookup_share(l, NULL);
+	return code;
 }
 
 /* Whether a process that waited has ended before it had the request: another can have it. */
@@ -239,28 +280,26 @@ static bool has_gone(int code, const struct mount_lookup *l)
 
 static int look_up(struct mount_lookup *l, struct host_tables *tables)
 {
-	AUTO_FD int fd = take_idle();
-	int code;
+	struct stream s = { .fd = -1 };
+	int code = EPIPE;
 
 	if (host_tables_recall(mount_lookup_docker(l), tables) != 0)
 		return errno;
-	code = fd >= 0 ? ask(fd, l, tables) : EPIPE;
 	while (has_gone(code, l)) {
-		file_close_auto(&fd);
-		fd = take_idle();
-		if (fd < 0)
+		stream_close(&s);
+		s = take_idle();
+		if (s.fd < 0)
 			break;
-		code = ask(fd, l, tables);
+		code = ask(&s, l, tables);
 	}
-	if (fd < 0) {
-		code = begin(tables, &fd);
+	if (s.fd < 0) {
+		code = begin(tables, &s);
 		if (code == 0)
-			code = ask(fd, l, tables);
+			code = ask(&s, l, tables);
 	}
-	if (code == 0) {
-		keep_idle(fd);
-		fd = -1;
-	}
+	if (code == 0)
+		keep_idle(&s);
+	stream_close(&s);
 	return code;
 }
 
@@ -311,8 +350,8 @@ void lookup_process_stop(void)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
-	for (int fd = take_idle(); fd >= 0; fd = take_idle())
-		(void)close(fd);
+	for (struct stream s = take_idle(); s.fd >= 0; s = take_idle())
+		stream_close(&s);
 	/* The process ends when it sees this, and the keeper, which waits for it, then. */
 	if (control >= 0)
 		(void)shutdown(control, SHUT_RDWR);

@@ -29,11 +29,11 @@ enum {
 
 /* --- one look-up -------------------------------------------------------------------------------*/
 
-/* Where replies go; one may wait here for the next, which follows at once. */
+/* Where replies go; some may wait here for the next. */
 struct answer {
 	int fd;
 	size_t count;
-	struct lookup_reply replies[2];
+	struct lookup_reply replies[4];
 };
 
 static void add_reply(struct answer *a, enum lookup_reply_kind kind, size_t number,
@@ -79,20 +79,16 @@ static int reply(int fd, enum lookup_reply_kind kind, size_t number)
 	return send_replies(&a);
 }
 
-/* What was found waits for the next step: it begins at once, or the look-up ends. */
-static int report(void *ctx, const struct lookup_step *step)
+/* What was found waits for more, or for the end. */
+static int report(void *ctx, size_t index, const struct mount_info *found)
 {
 	struct answer *a = ctx;
-	/* A part of a mount point would be another one. */
-	struct span none = { NULL, 0 };
 
-	if (step->found) {
-		add_reply(a, LOOKUP_FOUND, step->index, step->found, span_of(step->found->path));
-		return 0;
-	}
-	add_reply(a, LOOKUP_SOURCE, step->index, NULL,
-		step->mount.n < sizeof(step->found->path) ? step->mount : none);
-	return send_replies(a);
+	/* The last one is for LOOKUP_ENDED. */
+	if (a->count + 1 == sizeof(a->replies) / sizeof(a->replies[0]) && send_replies(a) != 0)
+		return -1;
+	add_reply(a, LOOKUP_FOUND, index, found, span_of(found->path));
+	return 0;
 }
 
 /* Reads up to most bytes, at least n. Returns how many; 0: dspd is gone. */
@@ -113,7 +109,7 @@ static size_t read_bytes(int fd, char *to, size_t n, size_t most)
 /* The request in *r, and its texts, which the caller frees. NULL: this is no request. */
 static char *read_request(int fd, struct lookup_request *r, size_t *n)
 {
-	char first[2048];
+	char first[1024];
 	size_t got = read_bytes(fd, first, sizeof(*r), sizeof(first));
 	char *room;
 
@@ -166,7 +162,8 @@ static struct mount_lookup *parse_request(
 }
 
 /* One look-up. What cannot go on ends the process, and with it all that it has. */
-static void serve_request(int fd, struct host_tables *tables, struct host_view **host)
+static void serve_request(
+	int fd, struct lookup_place *place, struct host_tables *tables, struct host_view **host)
 {
 	struct lookup_request r;
 	struct mount_lookup *l;
@@ -179,6 +176,8 @@ static void serve_request(int fd, struct host_tables *tables, struct host_view *
 	if (!room)
 		_exit(EXIT_FAILURE);
 	l = parse_request(&r, text, tables);
+	if (l)
+		mount_lookup_share(l, place);
 	code = l ? mount_lookup_inspect(l, tables, host, report, &a) : EPROTO;
 	mount_lookup_release(l);
 	add_reply(&a, LOOKUP_ENDED, (size_t)code, NULL, (struct span){ NULL, 0 });
@@ -193,7 +192,7 @@ static void serve_request(int fd, struct host_tables *tables, struct host_view *
  * second ends after its look-up, so that the limit is never what others have left. One that waits
  * for a file system goes on, so that others are not sent after it.
  */
-static _Noreturn void serve(int fd, int mounts, unsigned number)
+static _Noreturn void serve(int fd, int mounts, struct lookup_place *place, unsigned number)
 {
 	const struct rlimit most = { RETIRES_S + DEADLINE_S, RETIRES_S + DEADLINE_S };
 	struct host_tables tables = { .mounts = mounts };
@@ -203,7 +202,7 @@ static _Noreturn void serve(int fd, int mounts, unsigned number)
 	if (setrlimit(RLIMIT_CPU, &most) != 0 || reply(fd, LOOKUP_BEGUN, number) != 0)
 		_exit(EXIT_FAILURE);
 	while (used.tv_sec < RETIRES_S) {
-		serve_request(fd, &tables, &host);
+		serve_request(fd, place, &tables, &host);
 		if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
 			_exit(EXIT_FAILURE);
 	}
@@ -221,11 +220,13 @@ static void close_both(int fds[2])
 	}
 }
 
-/* 1: fds has the stream and the table of mounts, or -1. 0: dspd is gone. -1: nothing of use. */
-static int receive(int control, int fds[2])
+/*
+ * 1: fds has the stream and the table of mounts, or -1; *place is the number of its place. 0: dspd
+ * is gone. -1: nothing of use.
+ */
+static int receive(int control, unsigned char *place, int fds[2])
 {
-	char byte;
-	struct iovec part = { &byte, 1 };
+	struct iovec part = { place, 1 };
 	union {
 		char room[CMSG_SPACE(2 * sizeof(int))];
 		struct cmsghdr align;
@@ -258,21 +259,22 @@ static void end_with(pid_t parent)
 		_exit(EXIT_FAILURE);
 }
 
-static _Noreturn void serve_all(int control, unsigned number)
+static _Noreturn void serve_all(int control, struct lookup_place *places, unsigned number)
 {
 	pid_t self = getpid();
+	unsigned char place = 0;
 	int fds[2];
 	int rc;
 
 	/* No child of it is waited for. */
 	(void)signal(SIGCHLD, SIG_IGN);
-	while ((rc = receive(control, fds)) != 0) {
-		pid_t child = rc > 0 ? fork() : -1;
+	while ((rc = receive(control, &place, fds)) != 0) {
+		pid_t child = rc > 0 && place < LOOKUP_PLACES ? fork() : -1;
 
 		if (child == 0) {
 			end_with(self);
 			(void)close(control);
-			serve(fds[0], fds[1], number);
+			serve(fds[0], fds[1], &places[place], number);
 		}
 		close_both(fds);
 		/* Without memory for a child dspd sees a stream that ends. */
@@ -300,7 +302,7 @@ static void wait_for(pid_t child, int *status)
 	}
 }
 
-void lookup_server_keep(int control)
+void lookup_server_keep(int control, struct lookup_place *places)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
 	struct sigaction action = { .sa_handler = interrupt };
@@ -313,7 +315,7 @@ void lookup_server_keep(int control)
 
 		if (child == 0) {
 			end_with(self);
-			serve_all(control, number);
+			serve_all(control, places, number);
 		}
 		if (child > 0)
 			wait_for(child, &status);

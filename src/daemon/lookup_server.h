@@ -2,10 +2,17 @@
 #ifndef DSP_LOOKUP_SERVER_H
 #define DSP_LOOKUP_SERVER_H
 
+#include "dsp/host/lookup_pool.h"
+#include "dsp/host/mount_lookup.h"
+
+/* One for each thread that looks up, and for each process that waits. */
+enum { LOOKUP_PLACES = POOL_THREADS + POOL_HELD_MOST + POOL_THREADS };
+
 /*
  * The keeper: starts the look-up process on the control socket (lookup_message.h) until dspd has
- * closed its end. SIGUSR1: the process hangs, and another must take its place.
+ * closed its end. places: LOOKUP_PLACES of them, shared with dspd. SIGUSR1: the process hangs, and
+ * another must take its place.
  */
-_Noreturn void lookup_server_keep(int control);
+_Noreturn void lookup_server_keep(int control, struct lookup_place *places);
 
 #endif

@@ -96,9 +96,8 @@ int lookup_stream_reply(int fd, struct lookup_reply *r)
 static int enter(struct mount_lookup *l, const struct lookup_reply *r)
 {
 	struct mount_info found;
-	struct lookup_step step;
 
-	if (r->kind != LOOKUP_SOURCE && r->kind != LOOKUP_FOUND)
+	if (r->kind != LOOKUP_FOUND)
 		return EPROTO;
 	found = (struct mount_info){ .visible = r->flags & LOOKUP_FLAG_VISIBLE,
 		.socket = r->flags & LOOKUP_FLAG_SOCKET,
@@ -114,10 +113,7 @@ static int enter(struct mount_lookup *l, const struct lookup_reply *r)
 		.inode = r->inode };
 	memcpy(found.path, r->path, sizeof(found.path));
 	memcpy(found.place, r->place, sizeof(found.place));
-	step = (struct lookup_step){ .index = r->number, .mount = span_of(r->path) };
-	if (r->kind == LOOKUP_FOUND)
-		step.found = &found;
-	return mount_lookup_step(l, &step);
+	return mount_lookup_enter(l, r->number, &found);
 }
 
 int lookup_stream_receive(int fd, struct mount_lookup *l)

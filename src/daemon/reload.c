@@ -220,10 +220,10 @@ bool reload_next(struct reload *r, struct config **ret, struct err *e)
 	uint64_t count;
 	bool taken;
 
-	(void)!read(r->event, &count, sizeof(count));
 	lock(r);
 	taken = r->ready;
 	if (taken) {
+		(void)!read(r->event, &count, sizeof(count));
 		*ret = r->config;
 		*e = r->error;
 		r->config = NULL;

@@ -12,8 +12,6 @@
 
 struct source {
 	struct mount_info mount_info;
-	struct span mount; /* into the look-up's host, or owned; written before `at` gets here */
-	char *mount_text;  /* where it is owned */
 	struct span text;
 	struct span clean;
 	char room[]; /* "/" and text, terminated; clean, terminated */
@@ -21,7 +19,8 @@ struct source {
 
 struct mount_lookup {
 	atomic_uint owners;
-	atomic_size_t at; /* the source that is inspected, from 1; 0: none */
+	struct lookup_place own;
+	_Atomic(struct lookup_place *) place; /* own, or shared; its source is the one inspected */
 	pid_t docker;
 	bool all_mounts;
 	bool complete;
@@ -29,7 +28,6 @@ struct mount_lookup {
 	size_t error_at; /* the source */
 	size_t found;    /* how many sources were inspected */
 	struct host_tables tables;
-	struct host_view *host; /* lives with the look-up: other threads may read a mount's name */
 	struct span own_paths;
 	size_t count;
 	struct source *sources[LOOKUP_SOURCES_MOST];
@@ -47,6 +45,8 @@ struct mount_lookup *mount_lookup_new(struct span own_paths, pid_t docker)
 		return NULL;
 	}
 	atomic_init(&l->owners, 1);
+	atomic_init(&l->own.at, 0);
+	atomic_init(&l->place, &l->own);
 	l->docker = docker;
 	l->tables.mounts = -1;
 	l->own_paths = (struct span){ dir, own_paths.n };
@@ -62,12 +62,9 @@ void mount_lookup_release(struct mount_lookup *l)
 {
 	if (!l || atomic_fetch_sub(&l->owners, 1) != 1)
 		return;
-	for (size_t i = 0; i < l->count; i++) {
-		mem_free(l->sources[i]->mount_text);
+	for (size_t i = 0; i < l->count; i++)
 		mem_free(l->sources[i]);
-	}
 	host_tables_free(&l->tables);
-	host_view_free(l->host);
 	mem_free((void *)(uintptr_t)l->own_paths.s);
 	mem_free(l);
 }
@@ -123,8 +120,6 @@ static struct source *source_new(struct span text)
 	if (!s)
 		return NULL;
 	s->mount_info = (struct mount_info){ .visible = false };
-	s->mount = (struct span){ NULL, 0 };
-	s->mount_text = NULL;
 	s->room[0] = '/';
 	if (text.n > 0)
 		memcpy(s->room + 1, text.s, text.n);
@@ -450,65 +445,87 @@ void mount_lookup_run(struct mount_lookup *l)
 	mount_lookup_end(l, code);
 }
 
-int mount_lookup_inspect(struct mount_lookup *l, const struct host_tables *tables,
-	struct host_view **kept, int (*report)(void *ctx, const struct lookup_step *step),
-	void *ctx)
+/* Says that the source is inspected next. A part of a mount point would be another one. */
+static void begin_source(struct mount_lookup *l, size_t i, struct span mount)
 {
-	struct host_view *host;
+	struct lookup_place *p = atomic_load(&l->place);
+	struct span none = { NULL, 0 };
 
-	if (kept && host_view_renew(kept, l->own_paths, l->docker, tables, l->all_mounts) != 0)
-		return errno;
-	if (!kept)
-		l->host = host_view_read(l->own_paths, l->docker, tables);
-	host = kept ? *kept : l->host;
-	if (!host)
-		return errno;
+	atomic_store(&p->at, 0);
+	text_copy(mount.n < sizeof(p->mount) ? mount : none, p->mount, sizeof(p->mount));
+	atomic_store(&p->at, (unsigned)i + 1);
+}
+
+/* Inspects the sources with a view of the host. Returns 0, or an errno value. */
+static int inspect_all(struct mount_lookup *l, struct host_view *host,
+	int (*report)(void *ctx, size_t index, const struct mount_info *found), void *ctx)
+{
 	for (size_t i = 0; i < l->count; i++) {
 		struct source *s = l->sources[i];
-		struct lookup_step step = { .index = i };
 
-		step.mount = host_view_mount_point(host, s->clean);
-		/* It lives as long as l->host; a view that is kept may be read again. */
-		if (!kept)
-			s->mount = step.mount;
-		atomic_store(&l->at, i + 1);
-		if (report && report(ctx, &step) != 0)
-			return errno;
+		begin_source(l, i, host_view_mount_point(host, s->clean));
 		if (inspect_source(host, s) != 0)
 			return errno;
-		step.found = &s->mount_info;
 		l->found = i + 1;
-		if (report && report(ctx, &step) != 0)
+		if (report && report(ctx, i, &s->mount_info) != 0)
 			return errno;
 	}
 	return 0;
 }
 
-int mount_lookup_step(struct mount_lookup *l, const struct lookup_step *step)
+int mount_lookup_inspect(struct mount_lookup *l, const struct host_tables *tables,
+	struct host_view **kept,
+	int (*report)(void *ctx, size_t index, const struct mount_info *found), void *ctx)
 {
-	struct source *s;
+	struct host_view *host;
+	int code;
 
-	/* One source after the other; each begins once, and then is found. */
-	if (step->index >= l->count || step->index != l->found ||
-		l->at != step->index + (step->found != NULL))
-		return EPROTO;
-	s = l->sources[step->index];
-	if (step->found) {
-		s->mount_info = *step->found;
-		l->found++;
-		return 0;
+	if (kept) {
+		if (host_view_renew(kept, l->own_paths, l->docker, tables, l->all_mounts) != 0)
+			return errno;
+		return inspect_all(l, *kept, report, ctx);
 	}
-	s->mount_text = mem_copy(step->mount.s, step->mount.n);
-	if (!s->mount_text)
-		return ENOMEM;
-	s->mount = (struct span){ s->mount_text, step->mount.n };
-	atomic_store(&l->at, step->index + 1);
+	host = host_view_read(l->own_paths, l->docker, tables);
+	if (!host)
+		return errno;
+	code = inspect_all(l, host, report, ctx);
+	host_view_free(host);
+	return code;
+}
+
+/*
+ * The source that is inspected, from 1, and the mount point above it. 0: none, or another one by
+ * now, or what a process that is not trusted made of it.
+ */
+static size_t read_place(const struct mount_lookup *l, char mount[sizeof(l->own.mount)])
+{
+	const struct lookup_place *p = atomic_load(&l->place);
+	size_t at = atomic_load(&p->at);
+
+	memcpy(mount, p->mount, sizeof(p->mount));
+	mount[sizeof(p->mount) - 1] = '\0';
+	return at <= l->count && at == atomic_load(&p->at) ? at : 0;
+}
+
+void mount_lookup_share(struct mount_lookup *l, struct lookup_place *place)
+{
+	if (!place)
+		atomic_store(&l->own.at, (unsigned)read_place(l, l->own.mount));
+	atomic_store(&l->place, place ? place : &l->own);
+}
+
+int mount_lookup_enter(struct mount_lookup *l, size_t index, const struct mount_info *found)
+{
+	if (index >= l->count || index != l->found)
+		return EPROTO;
+	l->sources[index]->mount_info = *found;
+	l->found++;
 	return 0;
 }
 
 void mount_lookup_end(struct mount_lookup *l, int code)
 {
-	size_t at = atomic_exchange(&l->at, 0);
+	size_t at = atomic_exchange(&l->own.at, 0);
 
 	if (code == 0 && l->found != l->count)
 		code = EPROTO;
@@ -542,23 +559,24 @@ struct span mount_lookup_source(const struct mount_lookup *l, size_t i)
 struct lookup_position mount_lookup_position(const struct mount_lookup *l)
 {
 	struct lookup_position ret = { .source = { NULL, 0 } };
-	size_t at = atomic_load(&l->at);
+	size_t at = read_place(l, ret.mount);
 
 	if (at > 0) {
 		ret.source = l->sources[at - 1]->text;
 		ret.clean = l->sources[at - 1]->clean;
-		ret.mount = l->sources[at - 1]->mount;
 	}
 	return ret;
 }
 
 struct span mount_lookup_same_mount(const struct mount_lookup *l, const struct lookup_position *at)
 {
+	struct span mount = span_of(at->mount);
+
 	for (size_t i = 0; i < l->count && at->source.n > 0; i++) {
 		const struct source *s = l->sources[i];
 
 		if (span_equal(s->clean, at->clean) ||
-			(at->mount.n > 0 && path_within(s->clean, at->mount)))
+			(mount.n > 0 && path_within(s->clean, mount)))
 			return s->text;
 	}
 	return (struct span){ NULL, 0 };

@@ -6,6 +6,7 @@
 #ifndef DSP_MOUNT_LOOKUP_H
 #define DSP_MOUNT_LOOKUP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -77,10 +78,16 @@ void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts);
 struct lookup_position {
 	struct span source; /* empty: not begun, or done */
 	struct span clean;
-	struct span mount; /* the mount point above it, by its text; empty: the root */
+	char mount[256]; /* the mount point above it, by its text; empty: the root, or longer */
 };
 
 struct lookup_position mount_lookup_position(const struct mount_lookup *l);
+
+/* Where a look-up is, as the one that inspects writes it and others read it. All 0: not begun. */
+struct lookup_place {
+	atomic_uint at; /* the source, from 1 */
+	char mount[256];
+};
 
 /* The first of l's sources that would block on the same file system; empty: none. */
 struct span mount_lookup_same_mount(const struct mount_lookup *l, const struct lookup_position *at);
@@ -90,18 +97,18 @@ struct span mount_lookup_first(const struct mount_lookup *l);
 
 /*
  * mount_lookup_run in two processes: one holds the look-up and has a copy inspected by another,
- * which reports each step. What it is asked for, and the steps that it reports:
+ * which reports what it finds. What it is asked for:
  */
 pid_t mount_lookup_docker(const struct mount_lookup *l);
 struct span mount_lookup_own_paths(const struct mount_lookup *l);
 size_t mount_lookup_count(const struct mount_lookup *l);
 struct span mount_lookup_source(const struct mount_lookup *l, size_t i);
 
-struct lookup_step {
-	size_t index;                   /* of the source */
-	struct span mount;              /* when it begins: the mount point above it */
-	const struct mount_info *found; /* NULL: it begins */
-};
+/*
+ * From now on place says where l is, in memory that is shared with the process that inspects, and
+ * is not trusted. NULL: what it says now is kept, and the memory can go.
+ */
+void mount_lookup_share(struct mount_lookup *l, struct lookup_place *place);
 
 /*
  * Inspects the sources in their order. A report that is not 0, with errno, ends it. kept: NULL, or
@@ -109,11 +116,12 @@ struct lookup_step {
  * keeps it, and tables->mounts, until the process ends. Returns 0, or an errno value.
  */
 MUST_USE int mount_lookup_inspect(struct mount_lookup *l, const struct host_tables *tables,
-	struct host_view **kept, int (*report)(void *ctx, const struct lookup_step *step),
-	void *ctx);
+	struct host_view **kept,
+	int (*report)(void *ctx, size_t index, const struct mount_info *found), void *ctx);
 
-/* Enters a step that the other process reports. EPROTO: it is not the next one; or ENOMEM; or 0. */
-MUST_USE int mount_lookup_step(struct mount_lookup *l, const struct lookup_step *step);
+/* Enters what the other process found at a source. EPROTO: it is not the next one; or 0. */
+MUST_USE int mount_lookup_enter(
+	struct mount_lookup *l, size_t index, const struct mount_info *found);
 
 /* Ends the look-up, with an errno value when it failed. */
 void mount_lookup_end(struct mount_lookup *l, int code);
