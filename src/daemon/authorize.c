@@ -26,7 +26,7 @@ struct exchange {
 	struct object_lookup *objects; /* of what it names; NULL: it needs none */
 	/* While it waits for what dsp-resolve says, first of dockerd, then of these. */
 	LIST_ENTRY(exchange) waiting_link;
-	enum { WAITS_NOT, WAITS_FOR_DOCKERD, WAITS_FOR_OBJECTS } waits;
+	enum waiting { WAITS_NOT, WAITS_FOR_DOCKERD, WAITS_FOR_OBJECTS } waits;
 	uint64_t deadline;
 	struct daemon_facts daemon; /* a copy: it may change while the mounts are looked up */
 };
@@ -216,7 +216,8 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 
 /* --- what the request names --------------------------------------------------------------------*/
 
-static void wait_for(struct service *service, struct exchange *x, int what, uint64_t deadline)
+static void wait_for(
+	struct service *service, struct exchange *x, enum waiting what, uint64_t deadline)
 {
 	x->waits = what;
 	x->deadline = deadline;
