@@ -91,7 +91,7 @@ static struct object_ask *find(struct object_asks *s, enum resolve_kind kind, st
 	struct object_ask *a;
 
 	TAILQ_FOREACH (a, &s->all, link) {
-		if (a->kind == kind && a->state != ASK_ENDED && a->seen_by == 0 &&
+		if (a->kind == kind && a->state != ASK_ENDED && !a->seen &&
 			span_equal(span_of(a->reference), reference))
 			return a;
 	}
@@ -135,10 +135,17 @@ void object_asks_seen(
 	if (!s)
 		return;
 	TAILQ_FOREACH (a, &s->all, link) {
-		if (a->kind == kind && a->state == ASK_SENT &&
-			(kind == RESOLVE_IDS || span_equal(span_of(a->reference), reference)))
-			a->seen_by = a->seen_by == 0 || a->seen_by == dockerd ? dockerd : -1;
+		if (a->kind != kind || a->state != ASK_SENT ||
+			(kind != RESOLVE_IDS && !span_equal(span_of(a->reference), reference)))
+			continue;
+		a->seen_by = !a->seen || a->seen_by == dockerd ? dockerd : -1;
+		a->seen = true;
 	}
+}
+
+bool object_ask_is_of(const struct object_ask *a, pid_t dockerd)
+{
+	return a->seen && a->seen_by == dockerd;
 }
 
 /* --- answers -----------------------------------------------------------------------------------*/

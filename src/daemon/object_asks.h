@@ -26,7 +26,8 @@ struct object_ask {
 	char reference[RESOLVE_REFERENCE_MOST + 1];
 	enum { ASK_WAITS, ASK_SENT, ASK_ENDED } state;
 	uint64_t sent_us;
-	pid_t seen_by; /* the dockerd that asked about dsp-resolve's GET; 0: none; -1: several */
+	bool seen;     /* a dockerd asked about dsp-resolve's GET, and may have answered it */
+	pid_t seen_by; /* which; 0: one in another namespace; -1: several */
 	enum resolve_result result;
 	struct span texts[RESOLVE_TEXTS];
 	const struct object_label *labels; /* without the keys that stand there twice */
@@ -66,6 +67,9 @@ void object_asks_release(struct object_asks *s, struct object_ask *a);
  */
 void object_asks_seen(
 	struct object_asks *s, enum resolve_kind kind, struct span reference, pid_t dockerd);
+
+/* Whether it is this dockerd that answered. */
+bool object_ask_is_of(const struct object_ask *a, pid_t dockerd);
 
 /* Takes an answer whose tag is an ask. */
 void object_asks_take(struct object_asks *s, const struct resolver_result *r);

@@ -206,7 +206,7 @@ static bool has_answer(const struct object_lookup *l, struct object *o, const st
 		return false;
 	if (a->result == RESOLVE_FAILED)
 		end(o, OBJECT_UNKNOWN, a->trouble);
-	else if (a->seen_by != l->source.dockerd)
+	else if (!object_ask_is_of(a, l->source.dockerd))
 		end(o, OBJECT_UNKNOWN,
 			"the dockerd that dsp-resolve asks is not the one that asks dspd");
 	o->advice = o->ended ? doctor : NULL;
@@ -338,7 +338,7 @@ static bool in_swarm(const struct object_lookup *l)
 	const struct object_ask *a = l->swarm;
 
 	return !a || a->state != ASK_ENDED || a->result != RESOLVE_FOUND ||
-		a->seen_by != l->source.dockerd ||
+		!object_ask_is_of(a, l->source.dockerd) ||
 		!span_equal(a->texts[RESOLVE_SWARM], SPAN("inactive"));
 }
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -42,7 +43,7 @@ def answers(**more):
 
 
 @contextlib.contextmanager
-def guarded(said=None, rules=None, flags=None, **options):
+def guarded(said=None, rules=None, flags=None, wrapper=(), **options):
     """A dspd with rules on objects, and the resolver that it asks."""
     with directory() as where:
         path, policy = os.path.join(where, "resolve.sock"), os.path.join(where, "policy.json")
@@ -50,9 +51,13 @@ def guarded(said=None, rules=None, flags=None, **options):
         with open(policy, "w", encoding="utf-8") as f:
             json.dump({"users": users, "otherwise": "deny", "rules": RULES if rules is None else rules}, f)
         resolver = Resolver(path, said or answers(), **options)
-        with served({"DSP_RESOLVER": path, "DSP_POLICY": policy, "DSP_OWNERS": where + "/owners.db", **(flags or {})}) as server:
+        with served({"DSP_RESOLVER": path, "DSP_POLICY": policy, "DSP_OWNERS": where + "/owners.db", **(flags or {})}, wrapper) as server:
             resolver.dspd = server
             yield server, resolver
+            if wrapper:
+                with open(f"/proc/{server.pid}/task/{server.pid}/children", encoding="ascii") as f:
+                    os.kill(int(f.read().split()[0]), signal.SIGTERM)
+                server.process.wait(60)
         with contextlib.suppress(OSError):
             resolver.close()
 
@@ -288,6 +293,15 @@ def another_dockerd_does_not_count():
             denied(server, "POST", "/containers/web/kill", "is not the one that asks dspd", who=who)
 
 
+def a_dockerd_of_another_namespace():
+    """Its process id is 0 to dspd: that is no proof that dockerd was asked."""
+    apart = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    with guarded(ask_dspd=False, wrapper=apart) as (server, _):
+        denied(server, "POST", "/containers/web/kill", "is not the one that asks dspd")
+    with guarded(wrapper=apart) as (server, _):
+        same(verdict(server, "POST", "/containers/web/kill"), True, "one that was asked")
+
+
 def one_that_cannot_be_asked_for():
     with guarded() as (server, resolver):
         for name in "a%20b", "a%3fb", "a%c3%a9", "x" * 256:
@@ -444,7 +458,7 @@ def what_is_being_made_may_be_anybodys():
 
 TESTS = [each_place_is_asked, what_needs_none_asks_nothing, predefined_networks_are_not_asked_for,
          equal_references_are_one_request, more_than_32_are_denied, what_a_text_means, names_that_dockerd_keeps, names_in_a_swarm, what_is_not_there, execs_of_others, each_wrong_answer_denies,
-         a_silent_one_denies_after_two_seconds, both_steps_share_two_seconds, none_denies, rules_that_record_deny_nothing, another_dockerd_does_not_count,
+         a_silent_one_denies_after_two_seconds, both_steps_share_two_seconds, none_denies, rules_that_record_deny_nothing, another_dockerd_does_not_count, a_dockerd_of_another_namespace,
          one_that_cannot_be_asked_for, a_crowd_is_one_request, an_answer_is_never_older_than_the_request,
          different_ones_at_once, clients_that_leave, mounts_and_objects_together, it_is_counted, it_is_in_the_audit_log,
          what_is_being_made_may_be_anybodys]
