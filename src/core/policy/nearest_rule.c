@@ -41,8 +41,7 @@ static void begin(
 		const struct attribute *d = &facts->attributes.items[i / LIST_COUNT];
 		enum list_kind k = (enum list_kind)(i % LIST_COUNT);
 
-		if (list_power(k) != POWER_COUNT && d->power == list_power(k) &&
-			list_must_cover(k, d))
+		if (list_power(k) != POWER_COUNT && d->power == list_power(k))
 			powerset_add(&s->by_list[k], d->power);
 	}
 }
@@ -58,7 +57,7 @@ static void add_items(struct search *s, struct nearest_rule *n, enum list_kind k
 
 	for (size_t i = 0; i < all->count && !n->more; i++) {
 		const struct attribute *d = &all->items[i];
-		bool concerned = list_must_cover(k, d);
+		bool concerned = list_must_cover(list, k, d);
 
 		s->work += concerned ? 1 + list->count : 1;
 		if (concerned && !rule_list_covers(list, k, s->subject, s->facts, d))

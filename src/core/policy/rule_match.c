@@ -386,7 +386,7 @@ static bool covers_all(const struct asked *q, const struct list *list, enum list
 	for (size_t i = 0; i < facts->attributes.count; i++) {
 		const struct attribute *d = &facts->attributes.items[i];
 
-		if (list_must_cover(k, d) && !any_pattern(q, list, k, d, covers)) {
+		if (list_must_cover(list, k, d) && !any_pattern(q, list, k, d, covers)) {
 			ret->item = d;
 			return false;
 		}

@@ -44,11 +44,21 @@ bool list_concerns(enum list_kind k, const struct attribute *d)
 		d->kind == list_attribute(k);
 }
 
-bool list_must_cover(enum list_kind k, const struct attribute *d)
+/* Whether a list has a word for what a thing is: "own", "label:x". */
+static bool has_object_words(const struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].object)
+			return true;
+	}
+	return false;
+}
+
+bool list_must_cover(const struct list *list, enum list_kind k, const struct attribute *d)
 {
 	if (k == LIST_CAPABILITIES && d->implied)
 		return false;
-	if (k != LIST_CONTAINERS && d->made && d->text.n == 0)
+	if (k != LIST_CONTAINERS && d->made && d->text.n == 0 && !has_object_words(list))
 		return false;
 	return list_concerns(k, d);
 }

@@ -29,13 +29,6 @@ enum attribute_kind list_attribute(enum list_kind k);
 bool list_concerns(enum list_kind k, const struct attribute *d);
 
 /*
- * Whether an allow list of this kind must cover an attribute. Not what a container has anyway, and
- * not a volume that is made without a name: dockerd gives it one that is nobody's (and makes no
- * network without one).
- */
-bool list_must_cover(enum list_kind k, const struct attribute *d);
-
-/*
  * Whether an item of a list of images, networks or volumes is an id, whole or as tools show it: the
  * thing has a name too, so that for a deny list any name may stand for it.
  */

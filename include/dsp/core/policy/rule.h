@@ -66,6 +66,13 @@ struct rule {
 /* Writes an item as a policy file has it: "/srv/x:ro", "127.0.0.1:80-90"; terminated. */
 void list_item_write(enum list_kind k, const struct pattern *p, char *out, size_t cap);
 
+/*
+ * Whether an allow list of kind k must cover an attribute. Not what a container has anyway. A list
+ * of names alone need not cover a volume that is made without one: dockerd gives it a name that is
+ * nobody's (and makes no network without a name).
+ */
+bool list_must_cover(const struct list *list, enum list_kind k, const struct attribute *d);
+
 /* Whether a rule has a list of items, such as mounts, or conditions. */
 bool rule_has_lists(const struct rule *rule);
 
