@@ -348,6 +348,27 @@ static void asked(void **state)
 	}
 }
 
+/* A route that dsp does not know may name any container. */
+static void unknown_route(void **state)
+{
+	struct facts facts = { .route = NULL };
+	struct powerset powers = { { 0 } };
+	static struct world w;
+
+	(void)state;
+	powerset_add(&powers, POWER_UNKNOWN);
+	world_open(&w, "",
+		"{'rules': [{'name': 'a', 'who': ['*'], 'allow': ['*'], 'powers': ['unknown'], "
+		"'containers': ['own']}, {'name': 'd', 'who': ['*'], 'deny': ['*'], "
+		"'containers': ['own']}, {'name': 'n', 'who': ['*'], 'allow': ['*'], "
+		"'powers': ['unknown'], 'images': []}], 'otherwise': 'deny'}");
+	assert_int_equal(
+		rule_match(&w.file.rules->items[0], 0, &facts, &powers).result, MATCH_NOT_LIST);
+	assert_int_equal(rule_match(&w.file.rules->items[1], 0, &facts, &powers).result, MATCH_YES);
+	assert_int_equal(rule_match(&w.file.rules->items[2], 0, &facts, &powers).result, MATCH_YES);
+	world_close(&w);
+}
+
 /* A mount of the directory of volumes holds each of them, also one of another owner. */
 static void held_volumes(void **state)
 {
@@ -415,6 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_word),
 		cmocka_unit_test(asked),
+		cmocka_unit_test(unknown_route),
 		cmocka_unit_test(held_volumes),
 		cmocka_unit_test(lacks),
 	};

@@ -334,6 +334,9 @@ static bool has_power(
 
 bool rule_list_is_blind(enum list_kind k, const struct facts *facts)
 {
+	/* A route that dsp does not know may name any container. */
+	if (k == LIST_CONTAINERS && !facts->route)
+		return true;
 	return facts->incomplete &&
 		(!facts->route ||
 			power_rules_can_hide(facts->route, list_attribute(k), list_power(k)));
