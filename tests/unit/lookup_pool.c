@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -276,6 +277,36 @@ static void closed_while_one_hangs(void **state)
 	lookup_pool_close(NULL);
 }
 
+/* What another process writes says where it is, within the sources, or nothing. */
+static void a_place_is_not_trusted(void **state)
+{
+	static const unsigned numbers[] = { 0, 2, 1024, UINT_MAX };
+	struct mount_lookup *l = mount_lookup_new(SPAN("/none"), 0);
+	struct lookup_place place;
+	struct lookup_position at;
+	struct err e;
+
+	(void)state;
+	assert_non_null(l);
+	assert_int_equal(mount_lookup_add(l, SPAN("/a"), &e), 0);
+	memset(place.mount, 'x', sizeof(place.mount));
+	atomic_init(&place.at, 1);
+	mount_lookup_share(l, &place);
+	at = mount_lookup_position(l);
+	assert_true(span_equal(at.source, SPAN("/a")));
+	assert_int_equal(strlen(at.mount), sizeof(at.mount) - 1);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		atomic_store(&place.at, numbers[i]);
+		assert_int_equal(mount_lookup_position(l).source.n, 0);
+	}
+	/* What the memory said last is kept. */
+	atomic_store(&place.at, 1);
+	mount_lookup_share(l, NULL);
+	atomic_store(&place.at, 0);
+	assert_true(span_equal(mount_lookup_position(l).source, SPAN("/a")));
+	mount_lookup_release(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +317,7 @@ int main(void)
 		cmocka_unit_test_teardown(queue_is_bounded, end),
 		cmocka_unit_test_teardown(forgotten, end),
 		cmocka_unit_test_teardown(closed_while_one_hangs, end),
+		cmocka_unit_test(a_place_is_not_trusted),
 	};
 
 	/* After a failure the gate may stay closed. */
