@@ -243,6 +243,20 @@ def given_and_forgotten():
         same(server.owners(), {("container", identity(1)): "alice"}, "owners")
 
 
+def token_of_dspd():
+    """With it root's dsp own may list what dockerd has, and nothing else."""
+    with owned() as server:
+        token = server.own("token")[1]["token"]
+        for method, target, allowed in (("GET", "/networks?dsp-resolve=1", True), ("GET", "/volumes?dsp-resolve=1", True),
+                                        ("GET", "/containers/json?all=1&dsp-resolve=1", True), ("GET", "/networks", False),
+                                        ("GET", "/networks?dsp-resolve=1&x=1", False), ("GET", "/images/json?dsp-resolve=1", False),
+                                        ("POST", "/networks/prune?dsp-resolve=1", False),
+                                        ("DELETE", "/volumes/data?dsp-resolve=1", False)):
+            asked = fields(method, target)
+            asked["RequestHeaders"]["X-Dsp-Token"] = token
+            same(server.asks(asked)["Allow"], allowed, f"{method} {target}")
+
+
 def broken_files():
     """A file that cannot be used: dspd serves, makes nothing whose owner is lost, and finds out when it is repaired."""
     with directory() as where:
@@ -359,4 +373,4 @@ def read_all(server):
 
 if __name__ == "__main__":
     sys.exit(run([makers_own, spelled_otherwise, what_makes_nothing, large_requests, restart_in_between, removal, policies_without_owners,
-                  given_and_forgotten, broken_files, full_disk, kills]))
+                  given_and_forgotten, token_of_dspd, broken_files, full_disk, kills]))
