@@ -132,6 +132,7 @@ KEYS = {
     'read_only': (True, lambda c, user: c['HostConfig']['ReadonlyRootfs'] is True),
     'no_new_privileges': (True, lambda c, user: seen_privileges(c['HostConfig'])),
     'cap_drop': (['NET_RAW'], lambda c, user: seen_drop(c['HostConfig'])),
+    'cap_drop-all': (['ALL'], lambda c, user: seen_drop(c['HostConfig']) and not c['HostConfig']['CapAdd']),
     'restart': (['no', 'on-failure:3'], lambda c, user: c['HostConfig']['RestartPolicy']['Name'] in ('', 'no') or (
         c['HostConfig']['RestartPolicy']['Name'] == 'on-failure' and 0 < c['HostConfig']['RestartPolicy']['MaximumRetryCount'] <= 3)),
     'runtime': (['runc'], lambda c, user: c['HostConfig']['Runtime'] == 'runc'),
@@ -140,7 +141,6 @@ KEYS = {
         'red', 'blue') and c['Config']['Labels'].get('owner') == user),
     'healthcheck': (True, lambda c, user: ((c['Config'].get('Healthcheck') or {}).get('Test') or [''])[0] in ('CMD', 'CMD-SHELL')),
     'ulimits': ({'nofile': 1024}, lambda c, user: seen_ulimits(c['HostConfig'])),
-    'shm': ('64m', lambda c, user: 0 < c['HostConfig']['ShmSize'] <= MEMORY),
     'log': (['max-size'], lambda c, user: bool((c['HostConfig']['LogConfig']['Config'] or {}).get('max-size'))),
     'ports_max': (2, lambda c, user: seen_ports(c['HostConfig'])),
     'pinned': ('tag', lambda c, user: c['Config']['Image'] == 'bb:1' or '{id}' in c['Config']['Image']),
@@ -151,8 +151,9 @@ VERSIONS = ['', '/v1.44', '/v1.43', '/v1.41', '/v1.41', '/v1.40', '/v1.30', '/v1
 MEANT = {
     'memory': ['Memory'], 'swap': ['Memory', 'MemorySwap'], 'swap-none': ['Memory', 'MemorySwap'],
     'cpus': ['NanoCpus', 'CpuQuota', 'CpuPeriod'], 'pids': ['PidsLimit'], 'read_only': ['ReadonlyRootfs'],
-    'no_new_privileges': ['SecurityOpt'], 'cap_drop': ['CapDrop', 'CapAdd', 'Privileged'], 'restart': ['RestartPolicy'],
-    'healthcheck': ['Healthcheck'], 'ulimits': ['Ulimits'], 'shm': ['ShmSize'], 'log': ['LogConfig'],
+    'no_new_privileges': ['SecurityOpt'], 'cap_drop': ['CapDrop', 'CapAdd', 'Privileged'],
+    'cap_drop-all': ['CapDrop', 'CapAdd', 'Privileged'], 'restart': ['RestartPolicy'],
+    'healthcheck': ['Healthcheck'], 'ulimits': ['Ulimits'], 'log': ['LogConfig'],
     'ports_max': ['PortBindings', 'PublishAllPorts'], 'runtime': ['Runtime'], 'user': ['User'], 'labels': ['Labels'], 'pinned': ['Image'],
 }
 # Members of a HostConfig that meet a condition: from there updates go on.
@@ -173,7 +174,7 @@ def policy(keys):
     """Each key has two users: KEY by an allow rule, KEY-unless by a deny rule."""
     rules, users = [], ['admin']
     for key in keys:
-        value = {key.removesuffix('-none'): KEYS[key][0]}
+        value = {key.partition('-')[0]: KEYS[key][0]}
         operations = ['container_create', 'container_update', 'container_start', 'service_create', 'service_update']
         users += [key, key + '-unless']
         rules += [{'name': key, 'who': [key], 'allow': operations, 'powers': ['*'], 'require': value},
@@ -326,7 +327,6 @@ SERVICE_KEYS = {
     'log': (['TaskTemplate.LogDriver'], lambda s, t, c, user: bool(((t.get('LogDriver') or {}).get('Options') or {}).get('max-size'))),
     'ports_max': (['EndpointSpec.Ports'], lambda s, t, c, user: len((s.get('EndpointSpec') or {}).get('Ports') or []) <= 2),
     # A service cannot have these.
-    'shm': ([CONTAINER + 'User'], lambda s, t, c, user: False),
     'swap': (['TaskTemplate.Resources.Limits.MemoryBytes'], lambda s, t, c, user: False),
     'runtime': (['TaskTemplate.Runtime'], lambda s, t, c, user: False),
 }

@@ -176,7 +176,12 @@ static const struct row {
 		CONTAINER("'Privileges': {'NoNewPrivileges': true}"), CONDITION_TOO_OLD },
 	/* Capabilities. */
 	{ "'cap_drop': 'ALL'", CREATE, HOST("'CapDrop': ['all']"), YES },
-	{ "'cap_drop': ['ALL']", CREATE, HOST("'CapDrop': ['ALL'], 'CapAdd': ['CHOWN']"), YES },
+	{ "'cap_drop': ['ALL']", CREATE, HOST("'CapDrop': ['ALL'], 'CapAdd': ['CHOWN']"), NO },
+	{ "'cap_drop': ['ALL', 'CHOWN']", CREATE, HOST("'CapDrop': ['ALL'], 'CapAdd': ['KILL']"),
+		NO },
+	{ "'cap_drop': ['ALL']", CREATE, HOST("'CapDrop': ['ALL'], 'CapAdd': []"), YES },
+	{ "'cap_drop': ['ALL']", SERVICE,
+		CONTAINER("'CapabilityDrop': ['ALL'], 'CapabilityAdd': ['CAP_KILL']"), NO },
 	{ "'cap_drop': ['ALL']", CREATE, HOST("'CapDrop': ['ALL'], 'CapAdd': ['all']"), NO },
 	{ "'cap_drop': ['ALL']", CREATE, HOST("'CapDrop': ['ALL'], 'Privileged': true"), NO },
 	{ "'cap_drop': ['ALL']", CREATE, HOST("'CapDrop': ['NET_RAW']"), NO },
@@ -320,11 +325,7 @@ static const struct row {
 		CONTAINER("'Ulimits': [{'Name': 'nofile', 'Hard': 9}]"), YES },
 	{ "'ulimits': {'nofile': 9}", "/v1.40/services/create",
 		CONTAINER("'Ulimits': [{'Name': 'nofile', 'Hard': 9}]"), CONDITION_TOO_OLD },
-	/* Shared memory, log options, ports. */
-	{ "'shm': '1m'", CREATE, HOST("'ShmSize': 1048576"), YES },
-	{ "'shm': '1m'", CREATE, HOST("'ShmSize': 1048577"), NO },
-	{ "'shm': '1m'", CREATE, HOST("'ShmSize': 0"), NONE },
-	{ "'shm': '1m'", SERVICE, CONTAINER("'User': '1'"), CONDITION_NEVER },
+	/* Log options, ports. */
 	{ "'log': ['max-size', 'max-file']", CREATE,
 		HOST("'LogConfig': {'Config': {'max-file': '2', 'max-size': '1m'}}"), YES },
 	{ "'log': ['max-size', 'max-file']", CREATE,

@@ -215,6 +215,8 @@ static enum condition_state test_cap_drop(const struct condition_case *c)
 		if (!write_capability(c->bound->words[i].text, text))
 			return CONDITION_BEYOND;
 		name = span_of(text);
+		if (span_equal(name, SPAN("ALL")) && !json_value_empty(add))
+			return CONDITION_BEYOND;
 		if ((!all && !has_capability(c->value, name, false)) ||
 			has_capability(add, name, true))
 			return CONDITION_BEYOND;
@@ -461,7 +463,6 @@ enum condition_state condition_test(enum condition key, const struct condition_c
 		[CONDITION_RUNTIME] = test_runtime,
 		[CONDITION_HEALTHCHECK] = test_healthcheck,
 		[CONDITION_ULIMITS] = test_ulimits,
-		[CONDITION_SHM] = test_limit,
 		[CONDITION_LOG] = test_log,
 		[CONDITION_PORTS_MAX] = test_ports,
 	};
