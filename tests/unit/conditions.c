@@ -251,6 +251,7 @@ static const struct row {
 	{ "'pinned': 'tag'", "/images/create?fromImage=a&tag=latest", NULL, NO },
 	{ "'pinned': 'tag'", "/images/create?fromSrc=-&repo=a&tag=1", NULL, NO },
 	{ "'pinned': 'digest'", "/images/create?fromImage=a&tag=sha256:" DIGEST, NULL, YES },
+	{ "'pinned': 'digest'", "/images/create?fromImage=sha256:" DIGEST, NULL, NO },
 	/* Restart policies. */
 	{ "'restart': ['no', 'on-failure:5']", CREATE, HOST(""), YES },
 	{ "'restart': ['no', 'on-failure:5']", CREATE, HOST("'RestartPolicy': {'Name': ''}"), YES },

@@ -289,8 +289,10 @@ static bool is_pinned(const struct attribute *image, bool by_digest)
 
 	if (image->whole || image->all_tags || image->power == POWER_IMAGE_IMPORT)
 		return false;
+	/* A pull takes it for the tag of a repository of this name. */
 	if (span_starts(text, SPAN("sha256:")))
-		return is_id(span_after(text, strlen("sha256:")));
+		return !span_equal(image->field, SPAN("fromImage")) &&
+			is_id(span_after(text, strlen("sha256:")));
 	if (digest.n > 0)
 		return span_starts(digest, SPAN("@sha256:")) &&
 			is_id(span_after(digest, strlen("@sha256:")));
