@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "dsp/core/base/digest.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/owners/expected.h"
@@ -46,7 +47,7 @@ unsigned ownership_asks_about(const struct rules *rules, size_t subject, size_t 
 /* --- what a request makes, removes or renames --------------------------------------------------*/
 
 /* What a request does to a thing that can have an owner. */
-enum deed { DEED_NONE, DEED_MAKE, DEED_REMOVE, DEED_RENAME };
+enum deed { DEED_NONE, DEED_MAKE, DEED_REMOVE, DEED_RENAME, DEED_PRUNE };
 
 struct meaning {
 	enum deed deed;
@@ -66,6 +67,8 @@ static struct meaning meaning_of(const struct route *route)
 		{ OP_NETWORK_DELETE, { DEED_REMOVE, ATTRIBUTE_NETWORK } },
 		{ OP_VOLUME_DELETE, { DEED_REMOVE, ATTRIBUTE_VOLUME } },
 		{ OP_CONTAINER_RENAME, { DEED_RENAME, ATTRIBUTE_CONTAINER } },
+		{ OP_CONTAINER_PRUNE, { DEED_PRUNE, ATTRIBUTE_CONTAINER } },
+		{ OP_VOLUME_PRUNE, { DEED_PRUNE, ATTRIBUTE_VOLUME } },
 	};
 
 	for (size_t i = 0; route && i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -91,11 +94,18 @@ const struct refusal *ownership_refusal(struct service *service, const struct de
 {
 	static char text[480];
 	static const struct refusal refusal = { REFUSED_OWNERS, text };
+	enum deed deed = meaning_of(e->facts->route).deed;
 	const char *why;
 
 	if (!owners_on(service->owners) || e->decision->verdict != VERDICT_ALLOW ||
-		e->decision->monitored || meaning_of(e->facts->route).deed != DEED_MAKE ||
-		owners_can_record(service->owners, &why))
+		e->decision->monitored || deed == DEED_NONE)
+		return NULL;
+	why = authz_response_obstacle(e->request);
+	if (why) {
+		(void)snprintf(text, sizeof(text), "%s", why);
+		return &refusal;
+	}
+	if (deed != DEED_MAKE || owners_can_record(service->owners, &why))
 		return NULL;
 	(void)snprintf(text, sizeof(text),
 		"the owner of what this request makes cannot be recorded: %s; see: dsp doctor",
@@ -158,6 +168,20 @@ static struct span owner_by_all_rules(
 
 /* --- AuthZReq ----------------------------------------------------------------------------------*/
 
+/* What AuthZRes repeats of a request. room: for its sender. */
+static void set_repeated(
+	struct expectation *x, const struct request *rq, unsigned char room[DIGEST_SIZE])
+{
+	x->texts[EXPECTED_METHOD] = rq->method;
+	x->texts[EXPECTED_TARGET] = rq->target;
+	x->texts[EXPECTED_USER] = rq->user;
+	x->texts[EXPECTED_SENDER] = SPAN("no token");
+	if (!rq->has_token)
+		return;
+	digest_of(rq->token, room);
+	x->texts[EXPECTED_SENDER] = (struct span){ (const char *)room, DIGEST_SIZE };
+}
+
 static void set_made(struct expectation *x, const struct service *service,
 	const struct decision_event *e, const struct attribute *a)
 {
@@ -170,7 +194,10 @@ static void set_made(struct expectation *x, const struct service *service,
 	if (x->kind != ATTRIBUTE_VOLUME)
 		return;
 	x->fresh = name.n == 0 || (a->object && a->object->state == OBJECT_MADE);
+	/* A longer name is none that AuthZRes is matched with. */
 	x->texts[EXPECTED_NAME] = name;
+	if (name.n > OWNED_ID_MOST)
+		x->texts[EXPECTED_NAME].n = OWNED_ID_MOST + 1;
 	if (name.n == 0)
 		x->texts[EXPECTED_ID] = any_name;
 }
@@ -197,15 +224,15 @@ void ownership_expect(struct service *service, const struct decision_event *e)
 {
 	struct meaning m = meaning_of(e->facts->route);
 	struct expectation x = { .kind = m.kind };
+	unsigned char sender[DIGEST_SIZE];
 	const struct attribute *a;
 	char subject[OWNER_MOST + 1];
 
-	if (!owners_on(service->owners) || m.deed == DEED_NONE)
+	if (!owners_on(service->owners) || m.deed == DEED_NONE || m.deed == DEED_PRUNE ||
+		authz_response_obstacle(e->request))
 		return;
 	a = thing_of(e->facts, m);
-	x.texts[EXPECTED_METHOD] = e->request->method;
-	x.texts[EXPECTED_TARGET] = e->request->target;
-	x.texts[EXPECTED_USER] = e->request->user;
+	set_repeated(&x, e->request, sender);
 	x.texts[EXPECTED_SUBJECT] = owner_of(e->subject, subject);
 	if (m.deed == DEED_MAKE)
 		set_made(&x, service, e, a);
@@ -227,6 +254,15 @@ void ownership_dockerd_restarted(struct service *service)
 
 /* --- AuthZRes ----------------------------------------------------------------------------------*/
 
+/* A request that has ended, as AuthZRes repeats it: without its body. */
+struct ended {
+	struct request request;
+	bool has_sender; /* its headers are known */
+	bool done;       /* with success */
+	struct meaning meaning;
+	struct span name; /* in its path */
+};
+
 /* What dockerd calls the new thing: its id, of a volume its name. Empty: it is not known. */
 static struct span made_by(json_ref answer, enum attribute_kind kind)
 {
@@ -236,81 +272,101 @@ static struct span made_by(json_ref answer, enum attribute_kind kind)
 	return owned_id_is_valid(kind, id) ? id : (struct span){ NULL, 0 };
 }
 
-/* Who sent the request, as it was repeated. False: that is not known. */
-static bool identify(const struct service *service, const struct request_outcome *o,
-	struct response *r, struct subject *ret)
+/* Who sent the request. False: that is not known. */
+static bool identify(const struct service *service, const struct ended *d, struct subject *ret)
 {
-	struct request rq = { .method = o->method, .target = o->target, .user = o->user };
-
-	if (!authz_more_token(&r->more, &rq.has_token, &rq.token))
+	if (!d->has_sender)
 		return false;
-	*ret = subject_identify(service->snapshot->config->policy.file_rules, &rq);
+	*ret = subject_identify(service->snapshot->config->policy.file_rules, &d->request);
 	return ret->doubt == SUBJECT_SURE;
 }
 
-/* The owner of what was made; empty: nobody. Its text lives until the next such call. */
-static struct span find_owner(struct service *service, const struct request_outcome *o,
-	const struct subject *s, enum attribute_kind kind, struct span id)
+/* Ends what was expected of the request. name and id: of the thing, where they are known. */
+static enum expected_found end_expected(struct service *service, const struct ended *d,
+	struct span name, struct span id, struct expectation *x)
 {
-	static char room[OWNER_MOST + 1];
-	struct span subject = owner_of(s, room);
-	struct expectation x = { .kind = kind };
-	struct span nobody = { NULL, 0 };
-	bool found;
+	unsigned char sender[DIGEST_SIZE];
 
-	x.texts[EXPECTED_METHOD] = o->method;
-	x.texts[EXPECTED_TARGET] = o->target;
-	x.texts[EXPECTED_USER] = o->user;
-	x.texts[EXPECTED_SUBJECT] = subject;
-	if (kind == ATTRIBUTE_VOLUME)
-		x.texts[EXPECTED_NAME] = id;
-	found = expected_end(service->expected, &x);
-	if (!found && kind == ATTRIBUTE_VOLUME) {
-		x.texts[EXPECTED_NAME] = nobody;
-		x.texts[EXPECTED_ID] = any_name;
-		found = expected_end(service->expected, &x);
-	}
-	if (kind == ATTRIBUTE_VOLUME)
-		return found && x.fresh ? x.texts[EXPECTED_OWNER] : nobody;
-	if (found)
-		return x.texts[EXPECTED_OWNER];
-	return owner_by_all_rules(service->snapshot->config->policy.file_rules, s,
-		(struct meaning){ DEED_MAKE, kind }, subject);
+	*x = (struct expectation){ .kind = d->meaning.kind };
+	set_repeated(x, &d->request, sender);
+	if (!d->has_sender)
+		x->texts[EXPECTED_SENDER] = (struct span){ NULL, 0 };
+	x->texts[EXPECTED_NAME] = name;
+	x->texts[EXPECTED_ID] = id;
+	return expected_end(service->expected, x);
 }
 
-static void log_nobody(enum attribute_kind kind, const struct request_outcome *o, const char *why)
+/*
+ * Of a volume: the create that named it, else one that named none; for such a volume dockerd makes
+ * a name as long as an id. Where there is neither, the answer of another has ended the right one,
+ * and this ends one in return: as many end as were expected.
+ */
+static enum expected_found end_volume(
+	struct service *service, const struct ended *d, struct span name, struct expectation *x)
+{
+	static const struct span none = { NULL, 0 };
+	enum expected_found found = end_expected(service, d, name, none, x);
+
+	if (found == EXPECTED_NONE && owned_id_is_valid(ATTRIBUTE_CONTAINER, name))
+		found = end_expected(service, d, none, any_name, x);
+	if (found == EXPECTED_NONE)
+		(void)end_expected(service, d, none, none, x);
+	return found;
+}
+
+/* The owner of what was made; empty: nobody. Its text lives until the next such call. */
+static struct span find_owner(struct service *service, const struct ended *d, struct span id)
+{
+	static char room[OWNER_MOST + 1];
+	static const struct span none = { NULL, 0 };
+	struct expectation x;
+	struct subject s;
+
+	if (d->meaning.kind == ATTRIBUTE_VOLUME)
+		return end_volume(service, d, id, &x) == EXPECTED_ONE && x.fresh
+			? x.texts[EXPECTED_OWNER]
+			: none;
+	if (end_expected(service, d, none, none, &x) == EXPECTED_ONE)
+		return x.texts[EXPECTED_OWNER];
+	if (!identify(service, d, &s))
+		return none;
+	return owner_by_all_rules(
+		service->snapshot->config->policy.file_rules, &s, d->meaning, owner_of(&s, room));
+}
+
+static void log_nobody(const struct ended *d, const char *why)
 {
 	char target[128];
 
-	text_escape(o->target, target, sizeof(target));
-	log_line("owners: nobody owns the %s that %s made: %s", attribute_kind_name(kind), target,
-		why);
+	text_escape(d->request.target, target, sizeof(target));
+	log_line("owners: nobody owns the %s that %s made: %s",
+		attribute_kind_name(d->meaning.kind), target, why);
 }
 
-static uint64_t record_made(struct service *service, const struct request_outcome *o,
-	struct response *r, json_ref answer, enum attribute_kind kind)
+static uint64_t record_made(struct service *service, const struct ended *d, json_ref answer)
 {
+	enum attribute_kind kind = d->meaning.kind;
 	struct span id = made_by(answer, kind);
-	struct span owner;
-	struct subject s;
+	struct span owner = find_owner(service, d, id);
+	struct span before;
 	uint64_t ticket;
 	struct err e;
 
-	if (id.n == 0 || !identify(service, o, r, &s)) {
-		log_nobody(kind, o,
-			id.n == 0 ? "dockerd does not show which one it is"
-				  : "dsp cannot see who sent the request");
+	if (id.n == 0) {
+		log_nobody(d, "dockerd does not show which one it is");
 		return 0;
 	}
 	/* Whoever was first made a volume: a create of an existing one makes nothing. */
-	if (kind == ATTRIBUTE_VOLUME && owners_find(service->owners, kind, id, &owner))
+	if (kind == ATTRIBUTE_VOLUME && owners_find(service->owners, kind, id, &before))
 		return 0;
-	owner = find_owner(service, o, &s, kind, id);
-	if (owner.n == 0)
+	if (owner.n == 0) {
+		if (kind != ATTRIBUTE_VOLUME || !d->has_sender)
+			log_nobody(d, "dsp cannot see who sent the request");
 		return 0;
+	}
 	ticket = owners_give(service->owners, kind, id, owner, &e);
 	if (ticket == 0)
-		log_nobody(kind, o, e.text);
+		log_nobody(d, e.text);
 	return ticket;
 }
 
@@ -336,13 +392,10 @@ static uint64_t record_pruned(struct service *service, json_ref answer)
 	return last;
 }
 
-/* Of a request whose response's body was kept. */
-static uint64_t record_more(
-	struct service *service, const struct request_outcome *o, struct response *r)
+/* Of a request that made or pruned something. */
+static uint64_t record_answer(
+	struct service *service, const struct ended *d, struct authz_more *more)
 {
-	static const enum attribute_kind kinds[] = { [AUTHZ_MAKES_CONTAINER] = ATTRIBUTE_CONTAINER,
-		[AUTHZ_MAKES_NETWORK] = ATTRIBUTE_NETWORK,
-		[AUTHZ_MAKES_VOLUME] = ATTRIBUTE_VOLUME };
 	struct json_value *answer = NULL;
 	uint64_t ticket;
 	size_t where;
@@ -350,32 +403,41 @@ static uint64_t record_more(
 	char *body;
 	size_t n;
 
-	if (!authz_more_body(&r->more, &body, &n) ||
+	if (!authz_more_body(more, &body, &n) ||
 		json_value_parse(body, n, &answer, &where, &e) != 0)
 		answer = NULL;
-	if (r->more.deed == AUTHZ_PRUNES)
-		ticket = record_pruned(service, answer);
-	else
-		ticket = record_made(service, o, r, answer, kinds[r->more.deed]);
+	ticket = d->meaning.deed == DEED_PRUNE ? record_pruned(service, answer)
+					       : record_made(service, d, answer);
 	mem_free(answer);
 	return ticket;
 }
 
-/* Of a request that was remembered and makes nothing, or that failed. */
-static uint64_t record_known(struct service *service, const struct request_outcome *o)
+/* Of a request that makes nothing, or that failed. A volume's id is its name. */
+static uint64_t record_known(struct service *service, const struct ended *d)
 {
-	struct expectation x = { .kind = ATTRIBUTE_OPTION };
+	static const struct span none = { NULL, 0 };
+	struct expectation x;
+	bool known = end_expected(service, d, none, none, &x) == EXPECTED_ONE;
+	struct span id = known ? x.texts[EXPECTED_ID] : none;
 
-	x.texts[EXPECTED_METHOD] = o->method;
-	x.texts[EXPECTED_TARGET] = o->target;
-	x.texts[EXPECTED_USER] = o->user;
-	if (!expected_end(service->expected, &x) || o->status / 100 != 2)
+	if (!d->done)
 		return 0;
-	if (x.kind == ATTRIBUTE_CONTAINER)
+	if (known && x.kind == ATTRIBUTE_CONTAINER)
 		expected_add_departed(service->expected, &x, clock_now());
-	return span_equal(o->method, SPAN("DELETE"))
-		? owners_gone(service->owners, x.kind, x.texts[EXPECTED_ID])
-		: 0;
+	if (d->meaning.kind == ATTRIBUTE_VOLUME && id.n == 0)
+		id = d->name;
+	return d->meaning.deed == DEED_REMOVE ? owners_gone(service->owners, d->meaning.kind, id)
+					      : 0;
+}
+
+static uint64_t record(struct service *service, struct ended *d, struct authz_more *more)
+{
+	bool answers = d->meaning.deed == DEED_MAKE || d->meaning.deed == DEED_PRUNE;
+
+	d->has_sender = authz_more_token(more, &d->request.has_token, &d->request.token);
+	if (d->done && answers)
+		return record_answer(service, d, more);
+	return d->meaning.deed != DEED_PRUNE ? record_known(service, d) : 0;
 }
 
 bool ownership_wait(struct service *service, struct response *r, uint64_t ticket)
@@ -392,15 +454,26 @@ bool ownership_wait(struct service *service, struct response *r, uint64_t ticket
 bool ownership_record(
 	struct service *service, const struct request_outcome *outcome, struct response *r)
 {
+	struct ended d = { .request = { .method = outcome->method,
+				   .target = outcome->target,
+				   .user = outcome->user },
+		.done = outcome->status / 100 == 2 };
 	bool read = span_equal(outcome->method, SPAN("GET")) ||
 		span_equal(outcome->method, SPAN("HEAD"));
+	uint64_t ticket = 0;
+	struct facts f;
+	struct err e;
 
 	if (!owners_on(service->owners) || read)
 		return false;
-	if (r->more.deed != AUTHZ_OTHER && outcome->status / 100 == 2 &&
-		span_equal(outcome->method, SPAN("POST")))
-		return ownership_wait(service, r, record_more(service, outcome, r));
-	return ownership_wait(service, r, record_known(service, outcome));
+	if (facts_parse(&d.request, &f, &e) == 0) {
+		d.meaning = meaning_of(f.route);
+		d.name = f.name;
+		if (d.meaning.deed != DEED_NONE)
+			ticket = record(service, &d, &r->more);
+	}
+	facts_free(&f);
+	return ownership_wait(service, r, ticket);
 }
 
 void ownership_forget(struct response *r)

@@ -13,6 +13,7 @@ enum {
 struct entry {
 	TAILQ_ENTRY(entry) link;
 	uint64_t at;
+	bool unsure;          /* another may have ended in its place, or it in another's */
 	struct expectation e; /* its spans point into text */
 	char text[];
 };
@@ -69,20 +70,20 @@ void expected_free(struct expected *x)
 
 /* --- lists -------------------------------------------------------------------------------------*/
 
-static void add(struct list *list, const struct expectation *e, uint64_t now)
+/* False: one is lost, it or another that is not old. */
+static bool add(struct list *list, const struct expectation *e, uint64_t now)
 {
 	struct entry *entry;
+	bool kept = true;
 	size_t n = 0;
 
 	for (size_t i = 0; i < EXPECTED_TEXTS; i++)
 		n += e->texts[i].n;
-	/* dspd cannot parse an AuthZRes with a target as long as that. */
-	if (n > TEXTS_MOST)
-		return;
-	entry = mem_alloc(sizeof(*entry) + n + 1);
+	entry = n <= TEXTS_MOST ? mem_alloc(sizeof(*entry) + n + 1) : NULL;
 	if (!entry)
-		return;
+		return false;
 	entry->at = now;
+	entry->unsure = false;
 	entry->e = *e;
 	n = 0;
 	for (size_t i = 0; i < EXPECTED_TEXTS; i++) {
@@ -92,21 +93,33 @@ static void add(struct list *list, const struct expectation *e, uint64_t now)
 		n += e->texts[i].n;
 	}
 	TAILQ_INSERT_TAIL(&list->entries, entry, link);
-	if (++list->count <= ENTRIES_MOST)
-		return;
-	entry = TAILQ_FIRST(&list->entries);
-	take_out(list, entry);
-	mem_free(entry);
+	if (++list->count > ENTRIES_MOST) {
+		entry = TAILQ_FIRST(&list->entries);
+		kept = now - entry->at > OLD_MS;
+		take_out(list, entry);
+		mem_free(entry);
+	}
+	return kept;
 }
 
-/* Whether it has all texts that are not empty. */
 static bool matches(const struct expectation *e, const struct expectation *wanted)
 {
 	for (size_t i = 0; i < EXPECTED_TEXTS; i++) {
-		if (wanted->texts[i].n > 0 && !span_equal(wanted->texts[i], e->texts[i]))
+		bool any = i > EXPECTED_USER && wanted->texts[i].n == 0;
+
+		if (!any && !span_equal(wanted->texts[i], e->texts[i]))
 			return false;
 	}
-	return true;
+	return e->kind == wanted->kind;
+}
+
+/* Makes all entries unsure that match; wanted NULL: all. */
+static void make_unsure(struct list *list, const struct expectation *wanted)
+{
+	struct entry *entry;
+
+	TAILQ_FOREACH (entry, &list->entries, link)
+		entry->unsure = entry->unsure || !wanted || matches(&entry->e, wanted);
 }
 
 static bool means_the_same(const struct expectation *a, const struct expectation *b)
@@ -142,10 +155,11 @@ void expected_add(struct expected *x, const struct expectation *e, uint64_t now)
 
 	if (copy.fresh && copy.texts[EXPECTED_NAME].n > 0)
 		copy.fresh = !spoil_others(x, e);
-	add(&x->pending, &copy, now);
+	if (!add(&x->pending, &copy, now))
+		make_unsure(&x->pending, NULL);
 }
 
-bool expected_end(struct expected *x, struct expectation *e)
+enum expected_found expected_end(struct expected *x, struct expectation *e)
 {
 	struct entry *first = NULL;
 	bool same = true;
@@ -156,16 +170,19 @@ bool expected_end(struct expected *x, struct expectation *e)
 			continue;
 		if (!first)
 			first = entry;
-		same = same && means_the_same(&first->e, &entry->e);
+		same = same && !entry->unsure && means_the_same(&first->e, &entry->e);
 	}
 	mem_free(x->ended);
 	x->ended = first;
 	if (!first)
-		return false;
+		return EXPECTED_NONE;
 	take_out(&x->pending, first);
-	if (same)
-		*e = first->e;
-	return same;
+	if (!same) {
+		make_unsure(&x->pending, e);
+		return EXPECTED_UNSURE;
+	}
+	*e = first->e;
+	return EXPECTED_ONE;
 }
 
 bool expected_makes(const struct expected *x, enum attribute_kind kind, uint64_t now)
@@ -192,7 +209,7 @@ void expected_clear(struct expected *x)
 void expected_add_departed(struct expected *x, const struct expectation *e, uint64_t now)
 {
 	if (e->texts[EXPECTED_NAME].n > 0)
-		add(&x->departed, e, now);
+		(void)add(&x->departed, e, now);
 }
 
 bool expected_find_departed(const struct expected *x, struct span name, struct span subject,

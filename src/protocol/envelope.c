@@ -107,7 +107,7 @@ static int parse_body(struct json_reader *r, struct request *rq, struct err *e)
 	return 0;
 }
 
-static int parse_part(struct json_reader *r, enum part part, struct request *rq, struct err *e)
+static int parse_value(struct json_reader *r, enum part part, struct request *rq, struct err *e)
 {
 	switch (part) {
 	case PART_METHOD:
@@ -124,6 +124,19 @@ static int parse_part(struct json_reader *r, enum part part, struct request *rq,
 		break;
 	}
 	return json_reader_skip(r) ? 0 : FAIL(e, 0, "the AuthZReq message is not JSON");
+}
+
+static int parse_part(struct json_reader *r, enum part part, struct request *rq, struct err *e)
+{
+	const char *begin = r->at;
+
+	if (parse_value(r, part, rq, e) != 0)
+		return -1;
+	if (part == PART_HEADERS)
+		rq->headers_n = (size_t)(r->at - begin);
+	else if (part < PART_HEADERS)
+		rq->texts_n += (size_t)(r->at - begin);
+	return 0;
 }
 
 static int parse_all(struct json_reader *r, struct request *rq, struct err *e)

@@ -125,7 +125,7 @@ static void id_of_a_new_container(void **state)
 	"{\"RequestMethod\":\"POST\",\"RequestUri\":\"" target "\"," headers                       \
 	"\"ResponseStatusCode\":" status ",\"ResponseBody\":\"" body "\",\"ResponseHeaders\":{}}"
 
-/* Who made it, and what: of creates and prunes alone. */
+/* Who sent it, of all but reads; and what came of it, of creates and prunes alone. */
 static const struct {
 	const char *text;
 	const char *token; /* NULL: it cannot be found out */
@@ -152,8 +152,14 @@ static const struct {
 	{ MORE("/volumes/create", "\"RequestHeaders\":{\"a\":[{}]},", "409", "e30="), "", NULL },
 	{ MORE("/volumes/create", "\"RequestHeaders\":{},", "201", "e3"), "", NULL },
 	{ MORE("/volumes/create", "\"RequestHeaders\":{},", "201", ""), "", NULL },
-	{ MORE("/volumes/x", "\"RequestHeaders\":{\"X-Dsp-Token\":\"a\"},", "201", "e30="), "",
+	{ MORE("/volumes/x", "\"RequestHeaders\":{\"X-Dsp-Token\":\"a\"},", "201", "e30="), "a",
 		NULL },
+	{ "{\"RequestMethod\":\"DELETE\",\"RequestUri\":\"/volumes/x\","
+	  "\"RequestHeaders\":{\"X-Dsp-Token\":\"a\"},\"ResponseStatusCode\":204}",
+		"a", NULL },
+	{ "{\"RequestMethod\":\"GET\",\"RequestUri\":\"/volumes/x\","
+	  "\"RequestHeaders\":{\"X-Dsp-Token\":\"a\"},\"ResponseStatusCode\":200}",
+		"", NULL },
 };
 
 static void more_of_what_makes_things(void **state)
@@ -222,6 +228,31 @@ static void more_that_cannot_be_kept(void **state)
 	authz_more_free(&more);
 }
 
+/* What has no obstacle is parsed, with method, target and user as long as they may be. */
+static void obstacles(void **state)
+{
+	static struct authz_response s;
+	static const char begin[] = "{\"RequestMethod\":\"POST\",\"RequestUri\":\"/";
+	static const char end[] = "\",\"ResponseStatusCode\":201}";
+	static char text[8192];
+	struct request rq = { .headers_n = AUTHZ_RESPONSE_MORE };
+	struct request_outcome o;
+	size_t n;
+
+	(void)state;
+	for (rq.texts_n = 16; !authz_response_obstacle(&rq); rq.texts_n++)
+		assert_true(rq.texts_n < AUTHZ_RESPONSE_ROOM);
+	assert_true(rq.texts_n > 3500);
+	n = rq.texts_n - 1 - strlen("\"POST\"\"/\"");
+	memset(text, 'x', sizeof(text));
+	memcpy(text, begin, strlen(begin));
+	memcpy(text + strlen(begin) + n, end, sizeof(end));
+	assert_true(parse(text, 100, &s, &o));
+	assert_int_equal(o.target.n, n + 1);
+	rq = (struct request){ .headers_n = AUTHZ_RESPONSE_MORE + 1 };
+	assert_non_null(strstr(authz_response_obstacle(&rq), "its headers are longer"));
+}
+
 static void no_status(void **state)
 {
 	static struct authz_response s;
@@ -272,6 +303,7 @@ int main(void)
 		cmocka_unit_test(id_of_a_new_container),
 		cmocka_unit_test(more_of_what_makes_things),
 		cmocka_unit_test(more_that_cannot_be_kept),
+		cmocka_unit_test(obstacles),
 		cmocka_unit_test(no_status),
 		cmocka_unit_test(what_cannot_be_parsed),
 	};

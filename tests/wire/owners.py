@@ -12,8 +12,10 @@ import sys
 import threading
 import urllib.parse
 
+from resolver_lab import Resolver
 from wire import DSP, DSPD, Server, directory, eventually, holds, post, run, same
 
+NAMES = ["data", "data2", "hers", "other", "prize", "twice", "x", *(f"{n:064x}" for n in (1, 2, 7))]
 TOKENS = {"alice": "a" * 32, "bob": "b" * 32, "mover": "m" * 32}
 POLICY = {
     "profile": "guard",
@@ -26,10 +28,13 @@ POLICY = {
         {"name": "own", "who": ["alice"], "allow": ["container_delete"], "powers": ["delete"], "containers": ["own"]},
         {"name": "red", "who": ["@red"], "allow": ["container_create", "network_create"],
          "powers": ["create", "network_create"], "owner": "@red"},
+        {"name": "volumes", "who": ["alice", "bob"], "allow": ["volume_create"], "powers": ["*"]},
+        {"name": "not hers", "who": ["bob"], "deny": ["volume_delete"], "volumes": ["own:alice"]},
+        {"name": "his", "who": ["bob"], "allow": ["volume_delete"], "powers": ["*"]},
         {"name": "mover", "who": ["mover"], "allow": ["container_create", "container_delete", "container_rename"],
          "powers": ["create", "delete", "rename"], "owner": "inherit"},
         {"name": "rest", "who": ["anonymous"], "allow": ["*"],
-         "powers": ["create", "delete", "prune"]},
+         "powers": ["create", "delete", "prune", "volume_delete", "network_delete"]},
     ],
 }
 
@@ -83,6 +88,12 @@ class Owned(Server):
 
     def asks(self, asked):
         status, reply = self.call("/AuthZPlugin.AuthZReq", text(asked))
+        same(status, 200, "status of AuthZReq")
+        return reply
+
+    def asks_escaped(self, asked):
+        """As dockerd writes it: with \\u0026 for each &."""
+        status, reply = self.call("/AuthZPlugin.AuthZReq", text(asked).replace(b"&", b"\\u0026"))
         same(status, 200, "status of AuthZReq")
         return reply
 
@@ -208,6 +219,155 @@ def removal():
         server.asks(asked)
         server.tells(asked, 200, {"ContainersDeleted": [identity(2), identity(77)], "SpaceReclaimed": 0})
         same([server.owner(n) for n in (2, 3)], [None, "alice"], "owners")
+
+
+@contextlib.contextmanager
+def with_volumes():
+    """A dspd, and the volumes that dockerd has: a set of names that the test changes."""
+    there = set()
+    with directory() as where:
+        path = os.path.join(where, "none.sock")
+        resolver = Resolver(path, {"info": {"default_runtime": "runc", "swarm": "inactive"}, "container": {"id": identity(99), "name": "x", "labels": {}},
+                                   "version": {"version": "28.5.2", "api_version": "1.51"}})
+        for name in NAMES:
+            resolver.answers["volume", name] = lambda name=name: {"name": name, "labels": {}} if name in there else {"missing": True}
+        with Owned(where) as server:
+            resolver.dspd = server
+            yield server, there
+        with contextlib.suppress(OSError):
+            resolver.socket.close()
+
+
+def create(user, name=None, **more):
+    return fields("POST", "/volumes/create", user, ({"Name": name} if name else {}) | more)
+
+
+def allows(server, asked):
+    same(server.asks(asked), {"Allow": True}, f"{asked['RequestMethod']} {asked['RequestUri']}")
+    return asked
+
+
+def made(server, asked, name):
+    server.tells(asked, 201, {"Name": name})
+
+
+def volume_owner(server, name):
+    return server.owners().get(("volume", name))
+
+
+def too_long_to_match():
+    """Whoever makes, removes or prunes so that dspd cannot match the answer is refused, and only then."""
+    long = "?x=" + "a" * 4000
+    escaped = "?x=" + "&" * 700     # dockerd writes six bytes for each
+    deeds = (("POST", "/containers/create", "alice"), ("POST", "/networks/create", "bob"), ("POST", "/volumes/create", "alice"),
+             ("DELETE", "/containers/" + identity(1), None), ("DELETE", "/volumes/data", None), ("DELETE", "/networks/n", None),
+             ("POST", "/containers/prune", None), ("POST", "/volumes/prune", None), ("POST", "/containers/x/rename", "mover"))
+    others = (("POST", "/containers/x/wait", None), ("GET", "/volumes", None))
+
+    def asked(method, target, user, junk=""):
+        question = fields(method, target + ("?name=y" if target.endswith("rename") and "?" not in target else ""), user, {})
+        question["RequestHeaders"]["X-Junk"] = junk
+        return question
+    with with_volumes() as (server, _):
+        for method, target, user in deeds:
+            for words, question in (("its path and query are longer", asked(method, target + long, user)),
+                                    ("its path and query are longer", asked(method, target + escaped, user)),
+                                    ("its headers are longer", asked(method, target, user, "x" * 140000))):
+                reply = server.asks_escaped(question)
+                holds(not reply["Allow"] and words in reply["Msg"], f"{method} {target[:40]}: {reply}")
+        for method, target, user in others:
+            allows(server, asked(method, target + long, user))
+            allows(server, asked(method, target, user, "x" * 140000))
+        # What is as long as may be is matched.
+        question = asked("POST", "/volumes/create?x=" + "a" * 3072, "alice", "x" * 130000)
+        question["RequestBody"] = create("alice", "data")["RequestBody"]
+        question["RequestHeaders"]["Content-Length"] = create("alice", "data")["RequestHeaders"]["Content-Length"]
+        made(server, allows(server, question), "data")
+        same(volume_owner(server, "data"), "alice", "the owner")
+        server.write({"profile": "guard", "rules": [{"name": "r", "who": ["*"], "deny": ["*_prune"]}]})
+        same(server.call("/Dsp.Reload", b"")[0], 200, "status of reload")
+        allows(server, asked("DELETE", "/volumes/data" + long, None))
+        allows(server, asked("DELETE", "/volumes/data", None, "x" * 140000))
+
+
+def answers_of_others():
+    """An answer ends what was expected of the same user's request, of nobody else's."""
+    with with_volumes() as (server, there):
+        hers, his = allows(server, create("alice", "hers")), allows(server, create("bob", "x"))
+        server.tells(his, 400, {"message": "too short"})
+        made(server, hers, "hers")
+        same(volume_owner(server, "hers"), "alice", "the owner of hers")
+        # The same request by two users; and twice by one.
+        hers, his = allows(server, create("alice")), allows(server, create("bob"))
+        made(server, his, identity(1))
+        made(server, hers, identity(2))
+        twice = [allows(server, create("alice", "twice")) for _ in range(2)]
+        for one in twice:
+            made(server, one, "twice")
+        same([volume_owner(server, name) for name in (identity(1), identity(2), "twice")], ["bob", "alice", "alice"], "owners")
+        # What was there is nobody's still, however often an answer comes.
+        there.add("prize")
+        asked = allows(server, create("alice", "prize"))
+        for _ in range(3):
+            made(server, asked, "prize")
+        same(volume_owner(server, "prize"), None, "the owner of what was there")
+
+
+def no_volume_by_a_guess():
+    """No answer that is lost, failed or forged leaves something with which a user takes over what is there."""
+    with with_volumes() as (server, there):
+        lost = allows(server, create("alice"))
+        server.tells(lost, 201, None)                       # dockerd does not say which one it made
+        bad = allows(server, create("alice", "prize", DriverOpts={"bad": "x"}))
+        server.tells(bad, 400, {"message": "bad"})
+        there.add("prize")
+        made(server, allows(server, create("alice", "prize")), "prize")
+        same(volume_owner(server, "prize"), None, "the owner of prize")
+        # One without a name that failed, and another in whose place the answer ended what named it.
+        there.add(identity(7))
+        named, bad, other = (allows(server, create("alice", name)) for name in (identity(7), None, None))
+        server.tells(bad, 400, {"message": "bad"})
+        made(server, named, identity(7))
+        same(volume_owner(server, identity(7)), None, "the owner of an anonymous volume")
+        server.tells(other, 400, {"message": "bad"})
+        # A name is never one that dockerd made up.
+        unnamed = allows(server, create("alice"))
+        made(server, fields("POST", "/volumes/create", "alice"), "prize")
+        same(volume_owner(server, "prize"), None, "the owner of prize")
+        server.tells(unnamed, 400, None)
+
+
+def nothing_stays_expected():
+    """After the answers, whatever they say, a thing of nobody's is known to be nobody's."""
+    with with_volumes() as (server, there):
+        there.add("prize")
+        for status, body in ((201, {"Name": "other"}), (201, None), (201, {"Name": 1}), (500, None), (201, {"Name": "data"})):
+            server.tells(allows(server, create("alice", "data")), status, body)
+            reply = server.asks(fields("DELETE", "/volumes/prize", "bob"))
+            holds(reply["Allow"], f"{status} {body}: {reply}")
+        hers = allows(server, create("alice", "data2"))
+        reply = server.asks(fields("DELETE", "/volumes/prize", "bob"))
+        holds(not reply["Allow"], "a volume whose owner may come was removed")
+        # A token that was taken away in between: dsp still knows which request it was.
+        policy = json.loads(json.dumps(POLICY))
+        policy["users"]["alice"]["tokens"] = policy["users"]["mover"]["tokens"][:]
+        policy["users"]["mover"]["tokens"] = ["sha256:" + "0" * 64]
+        server.write(policy)
+        same(server.call("/Dsp.Reload", b"")[0], 200, "status of reload")
+        made(server, hers, "data2")
+        same(volume_owner(server, "data2"), "alice", "the owner")
+        reply = server.asks(fields("DELETE", "/volumes/prize", "bob"))
+        holds(reply["Allow"], reply)
+
+
+def removed_volumes():
+    """A volume that is gone is nobody's, also where dspd does not remember the request; a failed removal changes nothing."""
+    with with_volumes() as (server, _):
+        for target, status, owner in (("/volumes/data", 204, None), ("/v1.41/volumes/d%61ta?force=1", 204, None),
+                                      ("/volumes/data", 409, "alice"), ("/volumes/data", 0, "alice")):
+            made(server, allows(server, create("alice", "data")), "data")
+            server.tells(fields("DELETE", target, None), status, None)
+            same(volume_owner(server, "data"), owner, f"{target} {status}")
 
 
 def policies_without_owners():
@@ -372,5 +532,6 @@ def read_all(server):
 
 
 if __name__ == "__main__":
-    sys.exit(run([makers_own, spelled_otherwise, what_makes_nothing, large_requests, restart_in_between, removal, policies_without_owners,
+    sys.exit(run([makers_own, spelled_otherwise, what_makes_nothing, large_requests, restart_in_between, removal, too_long_to_match,
+                  answers_of_others, no_volume_by_a_guess, nothing_stays_expected, removed_volumes, policies_without_owners,
                   given_and_forgotten, token_of_dspd, broken_files, full_disk, kills]))

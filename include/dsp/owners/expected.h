@@ -17,7 +17,8 @@ enum expected_text {
 	/* What AuthZRes repeats. */
 	EXPECTED_METHOD,
 	EXPECTED_TARGET,
-	EXPECTED_USER, /* of the certificate */
+	EXPECTED_USER,   /* of the certificate */
+	EXPECTED_SENDER, /* by its token: whatever has no token has the same; never empty */
 	/* What it means. */
 	EXPECTED_SUBJECT, /* the user, as an owner */
 	EXPECTED_OWNER,   /* who shall own what it makes, or owns what it removes or renames */
@@ -37,15 +38,22 @@ struct expectation {
 struct expected *expected_new(void) __attribute__((warn_unused_result));
 void expected_free(struct expected *x);
 
-/* Without memory it is not remembered. now: clock_now. */
+/* One that cannot be remembered, or is dropped for this one, makes all unsure. now: clock_now. */
 void expected_add(struct expected *x, const struct expectation *e, uint64_t now);
 
+enum expected_found {
+	EXPECTED_NONE,
+	EXPECTED_UNSURE, /* there may be others that mean something else */
+	EXPECTED_ONE,
+};
+
 /*
- * Ends the request that has all texts of e that are not empty, the oldest of several. Sets e; its
- * spans live until the next call. False: there is none, or there are several that do not mean the
- * same, and e is as it was.
+ * Ends the request that has kind, method, target and user of e, and those of its other texts that
+ * are not empty; the oldest of several. EXPECTED_ONE sets e; its spans live until the next call.
+ * Where several do not mean the same, no other of them is sure from then on: the wrong one may have
+ * ended.
  */
-bool expected_end(struct expected *x, struct expectation *e);
+enum expected_found expected_end(struct expected *x, struct expectation *e);
 
 /* Whether a request that makes such a thing was added within ten minutes, and has not ended. */
 bool expected_makes(const struct expected *x, enum attribute_kind kind, uint64_t now);

@@ -20,8 +20,8 @@ enum {
 
 enum { STATUS_MOST = 999, STATUS_CREATED = 201, ID_DIGITS = 64 };
 
-/* dockerd shows plugins no more than 64 KiB of a response; in base64 they are these. */
-enum { MORE_MOST = 88 << 10, MORE_ROOM = 256 };
+/* Bytes of method, target and user of a request whose response is parsed for sure. */
+enum { TEXTS_MOST = AUTHZ_RESPONSE_ROOM - 128, MORE_ROOM = 256 };
 
 static const struct span names[AUTHZ_RESPONSE_TEXTS] = {
 	[FIELD_METHOD] = SPAN_INIT("RequestMethod"),
@@ -55,7 +55,7 @@ static void keep(struct authz_text *t, char c)
 {
 	if (t->n == t->room && !t->lost) {
 		size_t room = t->room > 0 ? t->room * 2 : MORE_ROOM;
-		char *text = room <= 2 * (size_t)MORE_MOST ? mem_resize(t->text, room) : NULL;
+		char *text = room <= AUTHZ_RESPONSE_MORE ? mem_resize(t->text, room) : NULL;
 
 		t->lost = !text;
 		if (text) {
@@ -136,10 +136,7 @@ static bool is_create(const struct authz_response *s)
 	return s->status == STATUS_CREATED && is_path(s, SPAN("/containers/create"));
 }
 
-/*
- * By the path as dockerd reads it: a client may write any letter of it as %XX. What is longer than
- * any way to write these paths is none of them.
- */
+/* By the path as dockerd reads it: a client may write any letter of it as %XX. */
 static enum authz_deed deed_of(struct span target)
 {
 	static const struct {
@@ -152,7 +149,7 @@ static enum authz_deed deed_of(struct span target)
 		{ SPAN_INIT("/containers/prune"), AUTHZ_PRUNES },
 		{ SPAN_INIT("/volumes/prune"), AUTHZ_PRUNES },
 	};
-	char plain[128];
+	char plain[TEXTS_MOST];
 	struct span path = { target.s, span_find(target, '?') };
 	long n = path.n <= sizeof(plain) ? target_unescape(path, plain) : -1;
 
@@ -163,6 +160,17 @@ static enum authz_deed deed_of(struct span target)
 	return AUTHZ_OTHER;
 }
 
+/* Whether the request may do something; before its method is known it may. */
+static bool may_act(const struct authz_response *s)
+{
+	struct span method = { s->text + s->at[FIELD_METHOD] + 1, 0 };
+
+	if (s->end[FIELD_METHOD] == 0)
+		return true;
+	method.n = s->end[FIELD_METHOD] - s->at[FIELD_METHOD] - 2;
+	return !span_equal(method, SPAN("GET")) && !span_equal(method, SPAN("HEAD"));
+}
+
 static void set_wanted(struct authz_response *s)
 {
 	struct authz_more *more = s->more;
@@ -171,7 +179,7 @@ static void set_wanted(struct authz_response *s)
 	target.n = s->end[FIELD_TARGET] - s->at[FIELD_TARGET] - 2;
 	if (more->makers)
 		more->deed = deed_of(target);
-	more->wanted = more->deed != AUTHZ_OTHER ||
+	more->wanted = (more->makers && may_act(s)) ||
 		(more->target_end.n > 0 && span_ends(target, more->target_end));
 }
 
@@ -366,6 +374,17 @@ bool authz_response_end(struct authz_response *s, struct request_outcome *ret)
 	}
 	ret->status = s->status >= 100 && s->status <= STATUS_MOST ? s->status : 0;
 	return ret->method.n > 0 && ret->target.n > 0;
+}
+
+const char *authz_response_obstacle(const struct request *rq)
+{
+	if (rq->texts_n > TEXTS_MOST)
+		return "its path and query are longer than dsp can match with dockerd's answer: "
+		       "shorten them to 3 KiB";
+	return rq->headers_n > AUTHZ_RESPONSE_MORE
+		? "its headers are longer than dsp can match with dockerd's answer: shorten them "
+		  "to 128 KiB"
+		: NULL;
 }
 
 /* --- more --------------------------------------------------------------------------------------*/

@@ -27,6 +27,10 @@ struct request {
 	bool has_token;
 	struct span token;
 
+	/* Bytes of JSON: of method, target and user with their quotes; and of all headers. */
+	size_t texts_n;
+	size_t headers_n;
+
 	/* What is known of the dockerd that asks; NULL: dsp guesses. Borrowed. */
 	const struct daemon_facts *daemon;
 

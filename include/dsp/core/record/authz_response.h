@@ -14,11 +14,13 @@
 #include <stddef.h>
 
 #include "dsp/core/base/span.h"
+#include "dsp/core/parse/request.h"
 #include "dsp/core/record/audit_record.h"
 
 enum {
 	AUTHZ_RESPONSE_TEXTS = 3,
 	AUTHZ_RESPONSE_ROOM = 4096,
+	AUTHZ_RESPONSE_MORE = 128 << 10, /* of headers; and of 64 KiB of a response in base64 */
 	AUTHZ_RESPONSE_KEY = 24,
 	AUTHZ_RESPONSE_BODY = 96 /* {"Id":"64 digits" in base64 */
 };
@@ -42,7 +44,7 @@ enum authz_deed {
 /* More of a request: who sent it, and, of those that make or prune, what came. */
 struct authz_more {
 	/* What the caller asks for. */
-	bool makers; /* requests that make a container, a network or a volume, or prune */
+	bool makers; /* requests that may make, remove or rename a thing; of all but GET and HEAD */
 	struct span target_end; /* those whose target ends so, but for what came; empty: none */
 	/* What it is. */
 	enum authz_deed deed;      /* the response's body is kept, unless AUTHZ_OTHER */
@@ -86,6 +88,12 @@ void authz_response_parse(struct authz_response *s, struct span piece);
  * are decoded in place. False: it could not be parsed, or a field is longer than is kept.
  */
 bool authz_response_end(struct authz_response *s, struct request_outcome *ret);
+
+/*
+ * Why the AuthZRes of this request could not be parsed, or its headers not be kept as a whole: what
+ * is too long, and to what it must be shortened. NULL: they can.
+ */
+const char *authz_response_obstacle(const struct request *rq);
 
 /*
  * The value of X-Dsp-Token in the kept headers; empty: there is none. False: the headers cannot be
