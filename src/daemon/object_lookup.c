@@ -23,6 +23,7 @@ struct object {
 
 struct object_lookup {
 	struct object_source source;
+	uint64_t begun; /* owners_moment */
 	unsigned kinds;
 	uint64_t deadline;
 	struct object_ask *swarm; /* whether dockerd is in one; NULL: that does not matter */
@@ -141,6 +142,7 @@ static int add(const struct object_source *source, struct object_lookup **l,
 static void begin_all(struct object_lookup *l)
 {
 	l->deadline = clock_now() + OBJECTS_MS;
+	l->begun = owners_moment(l->source.owners);
 	for (size_t i = 0; i < l->count; i++)
 		begin(l, &l->objects[i]);
 	for (size_t i = 0; i < l->count && !l->swarm; i++) {
@@ -271,7 +273,8 @@ static void step_inspect(struct object_lookup *l, struct object *o)
 		return;
 	if (a->result == RESOLVE_MISSING) {
 		if (o->named.kind == ATTRIBUTE_VOLUME)
-			(void)owners_gone(l->source.owners, ATTRIBUTE_VOLUME, o->named.text);
+			owners_gone_since(
+				l->source.owners, ATTRIBUTE_VOLUME, o->named.text, l->begun);
 		end(o, OBJECT_MISSING, NULL);
 		return;
 	}
@@ -383,7 +386,7 @@ static void set_owner(const struct object_lookup *l, unsigned coming, struct obj
 	o->info.owner = (struct span){ NULL, 0 };
 	if (o->info.state == OBJECT_FOUND && known &&
 		owners_find(l->source.owners, o->named.kind, o->info.id, &o->info.owner))
-		o->info.owner_unsure = false;
+		o->info.owner_unsure = owners_in_doubt(l->source.owners, o->named.kind, o->info.id);
 	else
 		o->info.owner_unsure = !known || (coming >> o->named.kind & 1);
 }

@@ -9,6 +9,7 @@
 enum {
 	PASS_MS = 30 * 60 * 1000, /* from one pass to the next */
 	PAUSE_MS = 50,            /* between two things */
+	AGAIN_MS = 500,           /* after a failure to ask about a volume in doubt */
 };
 
 static enum resolve_kind ask_kind(enum attribute_kind kind)
@@ -48,7 +49,11 @@ static void end_pass(struct service *service)
 	struct owner_sweep *s = &service->sweep;
 
 	object_asks_release(service->objects, s->ask);
-	*s = (struct owner_sweep){ .next_at = clock_now() + PASS_MS };
+	s->ask = NULL;
+	s->runs = false;
+	s->id[0] = '\0';
+	s->kind = (enum attribute_kind)0;
+	s->next_at = clock_now() + PASS_MS;
 }
 
 /* False: dockerd cannot be asked, and the pass ends. */
@@ -65,17 +70,42 @@ static bool take_answer(struct service *service)
 	return true;
 }
 
-unsigned owner_sweep_step(struct service *service)
+/* The volumes in doubt, one after the other. Returns as owner_sweep_step. */
+static unsigned step_check(struct service *service)
 {
 	struct owner_sweep *s = &service->sweep;
-	bool wanted = owners_on(service->owners) && owners_healthy(service->owners) &&
-		service->objects && service->snapshot->config->policy.resolver[0] != '\0';
+	struct span name;
 
-	if (!wanted) {
-		if (s->runs)
-			end_pass(service);
-		return 0;
+	if (s->check) {
+		enum resolve_result result;
+
+		authorize_receive(service);
+		if (s->check->state != ASK_ENDED)
+			return PAUSE_MS;
+		result = s->check->result;
+		object_asks_release(service->objects, s->check);
+		s->check = NULL;
+		if (result == RESOLVE_FAILED)
+			s->check_at = clock_now() + AGAIN_MS;
+		else
+			owners_end_doubt(service->owners, span_of(s->checked), s->check_moment,
+				result == RESOLVE_FOUND);
 	}
+	if (!owners_next_doubt(service->owners, &name))
+		return 0;
+	if (clock_now() < s->check_at)
+		return AGAIN_MS;
+	text_copy(name, s->checked, sizeof(s->checked));
+	s->check_moment = owners_moment(service->owners);
+	s->check = object_asks_ask(
+		service->objects, service->snapshot->config->policy.resolver, RESOLVE_VOLUME, name);
+	return PAUSE_MS;
+}
+
+static unsigned step_pass(struct service *service)
+{
+	struct owner_sweep *s = &service->sweep;
+
 	if (s->next_at == 0)
 		s->next_at = clock_now() + PASS_MS;
 	if (!s->runs && clock_now() < s->next_at)
@@ -96,6 +126,24 @@ unsigned owner_sweep_step(struct service *service)
 	return 0;
 }
 
+unsigned owner_sweep_step(struct service *service)
+{
+	struct owner_sweep *s = &service->sweep;
+	bool wanted = owners_on(service->owners) && owners_healthy(service->owners) &&
+		service->objects && service->snapshot->config->policy.resolver[0] != '\0';
+	unsigned check;
+	unsigned pass;
+
+	if (!wanted) {
+		if (s->runs)
+			end_pass(service);
+		return 0;
+	}
+	check = step_check(service);
+	pass = step_pass(service);
+	return check > 0 && (pass == 0 || check < pass) ? check : pass;
+}
+
 void owner_sweep_begin(struct service *service)
 {
 	if (!service->sweep.runs)
@@ -106,4 +154,6 @@ void owner_sweep_end(struct service *service)
 {
 	object_asks_release(service->objects, service->sweep.ask);
 	service->sweep.ask = NULL;
+	object_asks_release(service->objects, service->sweep.check);
+	service->sweep.check = NULL;
 }

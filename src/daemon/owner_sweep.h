@@ -20,6 +20,11 @@ struct owner_sweep {
 	struct object_ask *ask; /* about the thing below; NULL: none */
 	enum attribute_kind kind;
 	char id[OWNED_ID_MOST + 1]; /* empty: the pass begins */
+	/* Volumes in doubt are asked about at once, pass or none. */
+	struct object_ask *check; /* NULL: none */
+	uint64_t check_moment;    /* owners_moment */
+	uint64_t check_at;        /* not before */
+	char checked[OWNED_ID_MOST + 1];
 };
 
 /* Goes on. Returns in how many ms to call it again; 0: at the next event. */

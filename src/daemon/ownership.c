@@ -406,6 +406,8 @@ static uint64_t record_answer(
 	if (!authz_more_body(more, &body, &n) ||
 		json_value_parse(body, n, &answer, &where, &e) != 0)
 		answer = NULL;
+	if (!answer && d->meaning.deed == DEED_PRUNE && d->meaning.kind == ATTRIBUTE_VOLUME)
+		owners_doubt_all(service->owners);
 	ticket = d->meaning.deed == DEED_PRUNE ? record_pruned(service, answer)
 					       : record_made(service, d, answer);
 	mem_free(answer);
@@ -420,8 +422,12 @@ static uint64_t record_known(struct service *service, const struct ended *d)
 	bool known = end_expected(service, d, none, none, &x) == EXPECTED_ONE;
 	struct span id = known ? x.texts[EXPECTED_ID] : none;
 
-	if (!d->done)
+	if (!d->done) {
+		/* A request whose client went away may fail after the volume is gone. */
+		if (d->meaning.kind == ATTRIBUTE_VOLUME && d->meaning.deed == DEED_REMOVE)
+			owners_doubt(service->owners, id.n > 0 ? id : d->name);
 		return 0;
+	}
 	if (known && x.kind == ATTRIBUTE_CONTAINER)
 		expected_add_departed(service->expected, &x, clock_now());
 	if (d->meaning.kind == ATTRIBUTE_VOLUME && id.n == 0)
@@ -437,7 +443,12 @@ static uint64_t record(struct service *service, struct ended *d, struct authz_mo
 	d->has_sender = authz_more_token(more, &d->request.has_token, &d->request.token);
 	if (d->done && answers)
 		return record_answer(service, d, more);
-	return d->meaning.deed != DEED_PRUNE ? record_known(service, d) : 0;
+	if (d->meaning.deed != DEED_PRUNE)
+		return record_known(service, d);
+	/* One with a long answer has no status, like one that failed. */
+	if (d->meaning.kind == ATTRIBUTE_VOLUME)
+		owners_doubt_all(service->owners);
+	return 0;
 }
 
 bool ownership_wait(struct service *service, struct response *r, uint64_t ticket)

@@ -14,6 +14,7 @@ struct owner_row *owner_row_new(const struct owned *thing)
 	if (thing->owner.n > 0)
 		memcpy(row->text + thing->id.n, thing->owner.s, thing->owner.n);
 	row->thing = *thing;
+	row->given = row->doubt = 0;
 	row->thing.id.s = row->text;
 	row->thing.owner.s = row->text + thing->id.n;
 	return row;
@@ -52,7 +53,7 @@ bool owner_rows_put(struct owner_rows *rows, struct owner_row *row)
 	return true;
 }
 
-const struct owner_row *owner_rows_find(
+struct owner_row *owner_rows_find(
 	const struct owner_rows *rows, enum attribute_kind kind, struct span id)
 {
 	const struct owned wanted = { .kind = kind, .id = id };

@@ -6,6 +6,8 @@
 
 struct owner_row {
 	struct owned thing; /* its spans point into text */
+	uint64_t given;     /* the moment: see owners_moment */
+	uint64_t doubt;     /* the moment since when it may be gone; 0: it is there */
 	char text[];
 };
 
@@ -24,7 +26,7 @@ bool owner_rows_put(struct owner_rows *rows, struct owner_row *row);
 void owner_rows_merge(struct owner_rows *rows, struct owner_rows *more);
 
 /* The row of a thing; NULL: nobody owns it. */
-const struct owner_row *owner_rows_find(
+struct owner_row *owner_rows_find(
 	const struct owner_rows *rows, enum attribute_kind kind, struct span id);
 
 /* Notes whether dockerd has it. Returns what was noted before; false where nobody owns it. */

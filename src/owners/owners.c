@@ -23,6 +23,8 @@ enum {
 struct owners {
 	/* The caller's alone. */
 	struct owner_rows rows;
+	uint64_t moment;
+	bool doubts; /* a row may have a doubt */
 	bool known;
 	bool on;
 	bool started;
@@ -301,6 +303,8 @@ uint64_t owners_give(struct owners *o, enum attribute_kind kind, struct span id,
 	c = new_change(&thing);
 	if (owner.n > 0)
 		row = owner_row_new(&thing);
+	if (row)
+		row->given = ++o->moment;
 	if (!c || (owner.n > 0 && (!row || !owner_rows_put(&o->rows, row)))) {
 		free_change(c);
 		err_set(e, ENOMEM, "an owner");
@@ -318,6 +322,87 @@ uint64_t owners_gone(struct owners *o, enum attribute_kind kind, struct span id)
 	if (!o || (o->known && !owner_rows_find(&o->rows, kind, id)))
 		return 0;
 	return owners_give(o, kind, id, (struct span){ NULL, 0 }, &e);
+}
+
+uint64_t owners_moment(const struct owners *o)
+{
+	return o ? o->moment : 0;
+}
+
+void owners_gone_since(struct owners *o, enum attribute_kind kind, struct span id, uint64_t moment)
+{
+	const struct owner_row *row = o ? owner_rows_find(&o->rows, kind, id) : NULL;
+
+	if (row && row->given <= moment)
+		(void)owners_gone(o, kind, id);
+}
+
+/* --- volumes that may be gone ------------------------------------------------------------------*/
+
+void owners_doubt(struct owners *o, struct span name)
+{
+	struct owner_row *row = owner_rows_find(&o->rows, ATTRIBUTE_VOLUME, name);
+
+	if (!row)
+		return;
+	row->doubt = ++o->moment;
+	o->doubts = true;
+}
+
+static bool doubt_volume(void *ctx, const struct owned *thing)
+{
+	if (thing->kind == ATTRIBUTE_VOLUME)
+		owners_doubt(ctx, thing->id);
+	return true;
+}
+
+void owners_doubt_all(struct owners *o)
+{
+	owners_each(o, ATTRIBUTE_VOLUME, (struct span){ "", 0 }, doubt_volume, o);
+}
+
+bool owners_in_doubt(const struct owners *o, enum attribute_kind kind, struct span id)
+{
+	const struct owner_row *row = owner_rows_find(&o->rows, kind, id);
+
+	return row && row->doubt > 0;
+}
+
+/* The first volume in doubt. */
+struct doubtful {
+	const struct owners *owners;
+	struct span name;
+};
+
+static bool find_doubt(void *ctx, const struct owned *thing)
+{
+	struct doubtful *d = ctx;
+
+	if (owners_in_doubt(d->owners, thing->kind, thing->id))
+		d->name = thing->id;
+	return d->name.n == 0;
+}
+
+bool owners_next_doubt(struct owners *o, struct span *name)
+{
+	struct doubtful d = { o, { NULL, 0 } };
+
+	if (o->doubts)
+		owners_each(o, ATTRIBUTE_VOLUME, (struct span){ "", 0 }, find_doubt, &d);
+	o->doubts = d.name.n > 0;
+	*name = d.name;
+	return o->doubts;
+}
+
+void owners_end_doubt(struct owners *o, struct span name, uint64_t moment, bool there)
+{
+	struct owner_row *row = owner_rows_find(&o->rows, ATTRIBUTE_VOLUME, name);
+
+	if (!row || row->doubt == 0 || row->doubt > moment || row->given > moment)
+		return;
+	row->doubt = 0;
+	if (!there)
+		(void)owners_gone(o, ATTRIBUTE_VOLUME, name);
 }
 
 void owners_seen(struct owners *o, enum attribute_kind kind, struct span id, bool there)

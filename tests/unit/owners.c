@@ -199,6 +199,49 @@ static void drops_what_is_missing_twice(void **state)
 	owners_free(o);
 }
 
+static bool volume_is(struct owners *o, const char *owner)
+{
+	struct span found = { "", 0 };
+
+	return owners_find(o, ATTRIBUTE_VOLUME, SPAN("data"), &found) == (owner[0] != '\0') &&
+		span_equal(found, span_of(owner));
+}
+
+/* What dockerd said counts for owners and doubts of before it was asked. */
+static void doubts(void **state)
+{
+	struct owners *o = started(path);
+	uint64_t moment;
+	struct span name;
+	struct err e;
+
+	(void)state;
+	assert_false(owners_next_doubt(o, &name));
+	assert_true(owners_give(o, ATTRIBUTE_VOLUME, SPAN("data"), SPAN("alice"), &e) > 0);
+	owners_doubt(o, SPAN("other"));
+	assert_false(owners_next_doubt(o, &name));
+	owners_doubt(o, SPAN("data"));
+	moment = owners_moment(o);
+	assert_true(owners_next_doubt(o, &name));
+	assert_true(span_equal(name, SPAN("data")));
+	owners_doubt_all(o);
+	owners_end_doubt(o, SPAN("data"), moment, false);
+	assert_true(volume_is(o, "alice"));
+	assert_true(owners_in_doubt(o, ATTRIBUTE_VOLUME, SPAN("data")));
+	owners_end_doubt(o, SPAN("data"), owners_moment(o), true);
+	assert_false(owners_in_doubt(o, ATTRIBUTE_VOLUME, SPAN("data")));
+	assert_false(owners_next_doubt(o, &name));
+	owners_doubt(o, SPAN("data"));
+	moment = owners_moment(o);
+	assert_true(owners_give(o, ATTRIBUTE_VOLUME, SPAN("data"), SPAN("bob"), &e) > 0);
+	owners_end_doubt(o, SPAN("data"), moment, false);
+	owners_gone_since(o, ATTRIBUTE_VOLUME, SPAN("data"), moment);
+	assert_true(volume_is(o, "bob"));
+	owners_gone_since(o, ATTRIBUTE_VOLUME, SPAN("data"), owners_moment(o));
+	assert_true(volume_is(o, ""));
+	owners_free(o);
+}
+
 struct page {
 	size_t most;
 	size_t count;
@@ -531,6 +574,7 @@ int main(void)
 		TEST(is_known_after_a_start),
 		TEST(refuses_what_is_no_owner_and_no_id),
 		TEST(drops_what_is_missing_twice),
+		TEST(doubts),
 		TEST(lists_page_by_page),
 		TEST(opens_no_other_file),
 		TEST(trusts_its_own_file_alone),

@@ -30,6 +30,7 @@ POLICY = {
          "powers": ["create", "network_create"], "owner": "@red"},
         {"name": "volumes", "who": ["alice", "bob"], "allow": ["volume_create"], "powers": ["*"]},
         {"name": "not hers", "who": ["bob"], "deny": ["volume_delete"], "volumes": ["own:alice"]},
+        {"name": "looks", "who": ["alice"], "allow": ["volume_inspect"], "powers": ["*"], "volumes": ["own"]},
         {"name": "his", "who": ["bob"], "allow": ["volume_delete"], "powers": ["*"]},
         {"name": "mover", "who": ["mover"], "allow": ["container_create", "container_delete", "container_rename"],
          "powers": ["create", "delete", "rename"], "owner": "inherit"},
@@ -232,7 +233,7 @@ def with_volumes():
         for name in NAMES:
             resolver.answers["volume", name] = lambda name=name: {"name": name, "labels": {}} if name in there else {"missing": True}
         with Owned(where) as server:
-            resolver.dspd = server
+            resolver.dspd, server.resolver = server, resolver
             yield server, there
         with contextlib.suppress(OSError):
             resolver.socket.close()
@@ -361,13 +362,66 @@ def nothing_stays_expected():
 
 
 def removed_volumes():
-    """A volume that is gone is nobody's, also where dspd does not remember the request; a failed removal changes nothing."""
-    with with_volumes() as (server, _):
-        for target, status, owner in (("/volumes/data", 204, None), ("/v1.41/volumes/d%61ta?force=1", 204, None),
-                                      ("/volumes/data", 409, "alice"), ("/volumes/data", 0, "alice")):
+    """A volume that is gone is nobody's, also where dspd does not remember the request, or dockerd says nothing of it."""
+    prune = fields("POST", "/volumes/prune", None)
+    data, escaped = fields("DELETE", "/volumes/data", None), fields("DELETE", "/v1.41/volumes/d%61ta?force=1", None)
+    for asked, status, body, stays in ((data, 204, None, False), (escaped, 204, None, False), (data, 409, None, True), (data, 0, None, True),
+                                       (escaped, 0, None, False), (data, 499, None, False), (prune, 0, None, True),
+                                       (prune, 0, None, False), (prune, 200, None, False), (prune, 200, {"VolumesDeleted": ["data"]}, False)):
+        with with_volumes() as (server, there):
             made(server, allows(server, create("alice", "data")), "data")
-            server.tells(fields("DELETE", target, None), status, None)
-            same(volume_owner(server, "data"), owner, f"{target} {status}")
+            same(volume_owner(server, "data"), "alice", "the owner")
+            there |= {"data"} if stays else set()
+            server.tells(asked, status, body)
+            if not stays:
+                eventually(lambda: volume_owner(server, "data") is None, f"{asked['RequestUri']} {status}: it has an owner")
+                continue
+            # Bob may remove what is surely not hers.
+            eventually(lambda: server.resolver.asked().count("volume data") > 1, "dockerd is not asked about it")
+            same(server.asks(fields("DELETE", "/volumes/data", "bob"))["Allow"], False, "a removal by another")
+            same(volume_owner(server, "data"), "alice", f"{asked['RequestUri']} {status}")
+
+
+def unsure_until_asked():
+    """Before dockerd has said whether a volume is there, nobody has it by its owner."""
+    with with_volumes() as (server, there):
+        made(server, allows(server, create("alice", "data")), "data")
+        there.add("data")
+        same(server.asks(fields("GET", "/volumes/data", "alice")), {"Allow": True}, "hers")
+        begun, go_on = threading.Event(), threading.Event()
+
+        def slow():
+            """Of the first ask, dspd's own."""
+            if not begun.is_set():
+                begun.set()
+                go_on.wait(10)
+            return {"name": "data", "labels": {}}
+        server.resolver.answers["volume", "data"] = slow
+        server.tells(fields("DELETE", "/volumes/data", None), 0, None)
+        holds(begun.wait(10), "dockerd is not asked about it")
+        same(server.asks(fields("GET", "/volumes/data", "alice"))["Allow"], False, "hers, before dspd knows that it is there")
+        go_on.set()
+        eventually(lambda: server.asks(fields("GET", "/volumes/data", "alice"))["Allow"], "not hers again")
+
+
+def late_answers():
+    """That a volume was not there before it was made says nothing of its owner."""
+    with with_volumes() as (server, _):
+        asked, go_on = allows(server, create("alice", "data")), threading.Event()
+        begun = threading.Event()
+
+        def missing():
+            begun.set()
+            go_on.wait(10)
+            return {"missing": True}
+        server.resolver.answers["volume", "data"] = missing
+        bob = threading.Thread(target=server.asks, args=(fields("DELETE", "/volumes/data", "bob"),))
+        bob.start()
+        holds(begun.wait(10), "nothing is asked")
+        made(server, asked, "data")
+        go_on.set()
+        bob.join()
+        same(volume_owner(server, "data"), "alice", "the owner")
 
 
 def policies_without_owners():
@@ -533,5 +587,5 @@ def read_all(server):
 
 if __name__ == "__main__":
     sys.exit(run([makers_own, spelled_otherwise, what_makes_nothing, large_requests, restart_in_between, removal, too_long_to_match,
-                  answers_of_others, no_volume_by_a_guess, nothing_stays_expected, removed_volumes, policies_without_owners,
+                  answers_of_others, no_volume_by_a_guess, nothing_stays_expected, removed_volumes, unsure_until_asked, late_answers, policies_without_owners,
                   given_and_forgotten, token_of_dspd, broken_files, full_disk, kills]))

@@ -72,6 +72,27 @@ uint64_t owners_give(struct owners *o, enum attribute_kind kind, struct span id,
 uint64_t owners_gone(struct owners *o, enum attribute_kind kind, struct span id);
 
 /*
+ * Counts what changes. A thing that dockerd did not have, when it was asked at that moment or
+ * later, loses the owner that it had by then, and none that it got since. NULL is fine.
+ */
+uint64_t owners_moment(const struct owners *o);
+void owners_gone_since(struct owners *o, enum attribute_kind kind, struct span id, uint64_t moment);
+
+/*
+ * A volume, or each, may be gone without a word of dockerd's: whose it is is unsure, until dockerd
+ * was asked about it.
+ */
+void owners_doubt(struct owners *o, struct span name);
+void owners_doubt_all(struct owners *o);
+bool owners_in_doubt(const struct owners *o, enum attribute_kind kind, struct span id);
+
+/* A volume in doubt; *name lives until the next change. False: there is none. */
+bool owners_next_doubt(struct owners *o, struct span *name);
+
+/* Whether it is there, by an ask that was begun at that moment. */
+void owners_end_doubt(struct owners *o, struct span name, uint64_t moment, bool there);
+
+/*
  * dockerd was asked about a thing: whether it is there. What was not there twice in a row loses its
  * owner.
  */
