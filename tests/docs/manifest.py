@@ -13,6 +13,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import dsp  # noqa: E402
+import generated  # noqa: E402
 
 MANIFEST = os.path.join(dsp.ROOT, "config.json")
 KINDS = ("section", "writes", "power", "group", "setting")
@@ -57,22 +58,8 @@ def render():
 
 
 def check(results):
-    with open(MANIFEST, encoding="utf-8") as f:
-        results.check("config.json is up to date", f.read() == render(), "run make docs")
-
-
-def main():
-    if sys.argv[1:] == ["check"]:
-        results = dsp.Results()
-        check(results)
-        return results.end()
-    if sys.argv[1:] != ["write"]:
-        sys.stderr.write("usage: manifest.py write | check\n")
-        return 2
-    with open(MANIFEST, "w", encoding="utf-8") as f:
-        f.write(render())
-    return 0
+    generated.check_file(results, MANIFEST, "config.json", render)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated.run_file(MANIFEST, "config.json", render))

@@ -13,6 +13,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import dsp  # noqa: E402
+import generated  # noqa: E402
 
 SCHEMA = os.path.join(dsp.ROOT, "plugin", "policy.schema.json")
 KEYS = os.path.join(dsp.ROOT, "src", "core", "tables", "policy_keys.tab")
@@ -164,22 +165,8 @@ def render():
 
 
 def check(results):
-    with open(SCHEMA, encoding="utf-8") as f:
-        results.check("plugin/policy.schema.json is up to date", f.read() == render(), "run make docs")
-
-
-def main():
-    if sys.argv[1:] == ["check"]:
-        results = dsp.Results()
-        check(results)
-        return results.end()
-    if sys.argv[1:] != ["write"]:
-        sys.stderr.write("usage: policy_schema.py write | check\n")
-        return 2
-    with open(SCHEMA, "w", encoding="utf-8") as f:
-        f.write(render())
-    return 0
+    generated.check_file(results, SCHEMA, "plugin/policy.schema.json", render)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated.run_file(SCHEMA, "plugin/policy.schema.json", render))

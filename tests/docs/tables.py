@@ -14,6 +14,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import dsp  # noqa: E402
+import generated  # noqa: E402
 import tools  # noqa: E402
 
 DOCUMENTS = ["README.md", *sorted(glob.glob("plugin/man/*.md", root_dir=dsp.ROOT))]
@@ -276,22 +277,14 @@ def check(results):
                   " ".join(sorted(set(TABLES) - present)))
 
 
-def main():
-    if sys.argv[1:] == ["check"]:
-        results = dsp.Results()
-        check(results)
-        return results.end()
-    if sys.argv[1:] != ["write"]:
-        sys.stderr.write("usage: tables.py write | check\n")
-        return 2
+def write():
     for name in DOCUMENTS:
         new = render(read(name))
         if new != read(name):
             with open(os.path.join(dsp.ROOT, name), "w", encoding="utf-8") as f:
                 f.write(new)
             print(f"{name}: tables written")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated.run(write, check))

@@ -23,12 +23,33 @@ def token_of(name):
     return headers['HttpHeaders']['X-Dsp-Token'], text[text.index('sha256:'):].split('"')[0]
 
 
-class Teams:
+class Users:
+    """Requests as each of the users of a policy, by their tokens."""
+
+    def __init__(self, lab, names):
+        self.lab = lab
+        self.tokens = {name: token_of(name) for name in names}
+
+    def ask(self, who, method, target, body=b''):
+        return self.lab.raw(method, target, ('X-Dsp-Token: ' + self.tokens[who][0],), body)
+
+    def may(self, who, method, target, body=b''):
+        """The answer, which dsp let through."""
+        reply = self.ask(who, method, target, body)
+        check(DENIED not in reply.text, '%s: %s %s: %s' % (who, method, target, reply.text))
+        return reply
+
+    def may_not(self, who, method, target, body=b'', why=''):
+        reply = self.ask(who, method, target, body)
+        check(reply.status == 403 and DENIED in reply.text, '%s: %s %s: %d %s' % (who, method, target, *reply))
+        check(why in reply.text, 'no %r in %s' % (why, reply.text))
+
+
+class Teams(Users):
     """Red may do all to containers with its label, blue all but to red's, root all. Requests as each of them."""
 
     def __init__(self, lab):
-        self.lab = lab
-        self.tokens = {name: token_of(name) for name in (*TEAMS, 'root')}
+        super().__init__(lab, (*TEAMS, 'root'))
         path = lab.directory + '/policy/policy.json'
         os.makedirs(os.path.dirname(path), exist_ok=True)
         everything = {'allow': ['*'], 'powers': ['*']}
@@ -47,20 +68,6 @@ class Teams:
                 'otherwise': 'deny'}, out)
         os.chmod(path, 0o644)
         self.policy = path
-
-    def ask(self, who, method, target, body=b''):
-        return self.lab.raw(method, target, ('X-Dsp-Token: ' + self.tokens[who][0],), body)
-
-    def may(self, who, method, target, body=b''):
-        """The answer, which dsp let through."""
-        reply = self.ask(who, method, target, body)
-        check(DENIED not in reply.text, '%s: %s %s: %s' % (who, method, target, reply.text))
-        return reply
-
-    def may_not(self, who, method, target, body=b'', why=''):
-        reply = self.ask(who, method, target, body)
-        check(reply.status == 403 and DENIED in reply.text, '%s: %s %s: %d %s' % (who, method, target, *reply))
-        check(why in reply.text, 'no %r in %s' % (why, reply.text))
 
     def make(self, team, name, start=True, **more):
         """The id of a container of a team."""

@@ -8,8 +8,8 @@ import threading
 
 from defaults import start_resolver
 from killed import MANAGER, events
-from lab import DENIED, check, tap, wait_for
-from objects import SLEEP, Client, targets, token_of
+from lab import check, tap, wait_for
+from objects import SLEEP, Client, Users, targets
 
 KILLS = int(os.environ.get('OWNED_KILLS', '25'))
 # A pass of what dspd does by itself twice an hour.
@@ -19,12 +19,11 @@ USERS = 'alice', 'bob', 'red1', 'red2', 'mover', 'root'
 MINE = {'containers': ['own'], 'networks': ['own', 'none', 'bridge'], 'volumes': ['own']}
 
 
-class Owners:
-    """The policy, the tokens of its users, and requests as each of them."""
+class Owners(Users):
+    """The policy, and its users."""
 
     def __init__(self, lab):
-        self.lab = lab
-        self.tokens = {name: token_of(name) for name in USERS}
+        super().__init__(lab, USERS)
         self.file = lab.directory + '/owners.db'
         self.policy = lab.directory + '/policy/owned.json'
         os.makedirs(os.path.dirname(self.policy), exist_ok=True)
@@ -46,18 +45,6 @@ class Owners:
 
     def serve(self):
         self.lab.dsp('DSP_OWNERS=' + self.file, '--policy', self.policy)
-
-    def ask(self, who, method, target, body=b''):
-        return self.lab.raw(method, target, ('X-Dsp-Token: ' + self.tokens[who][0],), body)
-
-    def may(self, who, method, target, body=b''):
-        reply = self.ask(who, method, target, body)
-        check(DENIED not in reply.text, '%s: %s %s: %s' % (who, method, target, reply.text))
-        return reply
-
-    def may_not(self, who, method, target, body=b''):
-        reply = self.ask(who, method, target, body)
-        check(reply.status == 403 and DENIED in reply.text, '%s: %s %s: %d %s' % (who, method, target, *reply))
 
     def make(self, who, name, **host_config):
         """The id of a new container that runs."""
