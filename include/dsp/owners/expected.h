@@ -23,7 +23,7 @@ enum expected_text {
 	EXPECTED_SUBJECT, /* the user, as an owner */
 	EXPECTED_OWNER,   /* who shall own what it makes, or owns what it removes or renames */
 	EXPECTED_NAME,    /* of the container or volume; may be empty */
-	EXPECTED_ID,      /* of what it removes; empty: not known */
+	EXPECTED_ID,      /* the id of the thing that it removes; empty: not known */
 	EXPECTED_TEXTS,
 };
 

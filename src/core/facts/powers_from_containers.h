@@ -1,4 +1,4 @@
-/* Tests of power_rules.tab for names of containers, and for names of what a request makes. */
+/* Tests of power_rules.tab: the name of a container, the name of a thing that a request makes. */
 #ifndef DSP_POWERS_FROM_CONTAINERS_H
 #define DSP_POWERS_FROM_CONTAINERS_H
 

@@ -155,7 +155,7 @@ enum { CAPABILITY_MOST = 40 };
 
 /*
  * Writes a capability as dockerd does, CAP_NET_RAW or ALL (moby caps.NormalizeLegacyCapabilities),
- * terminated. False: it is none of ASCII, or too long.
+ * terminated. False: it has other characters than ASCII, or is too long.
  */
 static bool write_capability(struct span text, char out[CAPABILITY_MOST])
 {
@@ -280,7 +280,7 @@ static bool is_id(struct span hex)
 	return hex.n == ID && text_is_hex(hex);
 }
 
-/* The name of an image that an import makes is not that of what it holds. */
+/* Of an import the request names the new image, which says nothing of its content. */
 static bool is_pinned(const struct attribute *image, bool by_digest)
 {
 	struct span text = image->text;

@@ -1,6 +1,6 @@
 /*
- * Words of lists that speak of what a container, network or volume is, not of how a request spells
- * it: its name, its labels, its image, who owns it.
+ * Words of lists that compare what a container, network or volume is (its name, labels, image and
+ * owner), however a request spells it.
  */
 #ifndef DSP_OBJECT_RULES_H
 #define DSP_OBJECT_RULES_H

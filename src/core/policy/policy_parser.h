@@ -18,8 +18,8 @@ struct policy_parser {
 void policy_rules_parse(struct policy_parser *p, json_ref list);
 
 /*
- * Parses a word of a list of containers, networks or volumes that speaks of what the thing is
- * (object_rules.h) into ret->object. In other lists, and for a plain name, it leaves that NULL;
+ * Parses a word such as own or label:KEY (object_rules.h), in a list of containers, networks or
+ * volumes, into ret->object. In other lists, and for a plain name, it leaves that NULL;
  * *text is the name then. Returns NULL, or what is wrong, and what is near.
  */
 const char *object_words_parse(struct policy_parser *p, enum list_kind k, struct span *text,

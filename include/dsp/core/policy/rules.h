@@ -75,9 +75,9 @@ struct span_list rules_paths(const struct rules *rules);
 unsigned rules_compared_kinds(const struct rules *rules);
 
 /*
- * The kinds of attributes, a bit (1u << ATTRIBUTE_CONTAINER, ...) for each, of which a rule for
- * this subject and operation compares what dockerd says of the thing: none where a rule before it
- * decides every such request. rules may be NULL: none.
+ * The kinds of things that dspd asks dockerd about for this subject and operation: a bit for each
+ * (1u << ATTRIBUTE_CONTAINER, ...). A kind counts if a rule compares what dockerd says of it, and
+ * no earlier rule decides every such request. rules may be NULL: no kind.
  */
 unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation);
 

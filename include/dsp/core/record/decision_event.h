@@ -24,7 +24,7 @@ struct refusal {
 		REFUSED_REPEATED, /* it came without its text */
 		REFUSED_FAILURE,  /* memory ran out */
 		REFUSED_AUDIT,    /* the audit log cannot be kept */
-		REFUSED_OWNERS,   /* the owner of what it would make cannot be recorded */
+		REFUSED_OWNERS,   /* dspd cannot record who owns what it makes */
 	} by;
 	const char *message; /* for the client */
 };
