@@ -156,7 +156,7 @@ static struct span owner_by_all_rules(
 	for (; (i = rules_next(rules, s->id, operation, i)) < rules->count; i++) {
 		const struct rule *rule = &rules->items[i];
 
-		if (rule->deny)
+		if (rule->verb == RULE_DENY)
 			continue;
 		if (!first && !span_equal(rule->owner, owner))
 			return subject;

@@ -125,7 +125,8 @@ void access_write_bounds(const struct policy *policy, size_t subject, size_t ope
 		i = rules_next(rules, subject, operation, i + 1)) {
 		const struct rule *rule = &rules->items[i];
 
-		if (!rule->deny || rule->monitor || !concern(rule->conditions, operation))
+		if (rule->verb != RULE_DENY || rule->monitor ||
+			!concern(rule->conditions, operation))
 			continue;
 		text_escape(rule->name, name, sizeof(name));
 		line_add(l, "; rule \"%s\" requires ", name);

@@ -143,7 +143,7 @@ static void add_limits(struct account *a)
 		text_escape(rule->name, text, sizeof(text));
 		(void)json_array_append_new(a->limits,
 			json_pack("{s:s, s:s, s:s, s:o}", "rule", text, "kind",
-				!rule->deny             ? "allow"
+				rule->verb != RULE_DENY ? "allow"
 					: rule->monitor ? "log only"
 							: "deny",
 				"list", list_name(k), "items", items));

@@ -377,11 +377,12 @@ static void check_link(struct config *c, const struct rule *rule, const struct p
 
 	if (!info || !info->visible || span_equal(p->text, target))
 		return;
-	if (rule->deny && (!is_link(p->text) || has_path(&rule->lists[LIST_MOUNTS], target)))
+	if (rule->verb == RULE_DENY &&
+		(!is_link(p->text) || has_path(&rule->lists[LIST_MOUNTS], target)))
 		return;
 	text_escape(p->text, text, sizeof(text));
 	text_escape(target, path, sizeof(path));
-	if (rule->deny)
+	if (rule->verb == RULE_DENY)
 		findings_warning(&c->findings, rule->at,
 			"the mount \"%s\" is a link to %s, which the rule denies only as long as the "
 			"link leads there; add that path",

@@ -20,7 +20,7 @@ enum { ENTERING = sizeof(entering) / sizeof(entering[0]) };
 
 static bool gives(const struct rule *rule, const struct entering *e)
 {
-	return !rule->deny && powerset_has(&rule->powers, e->power) &&
+	return rule->verb != RULE_DENY && powerset_has(&rule->powers, e->power) &&
 		bit_of(rule->operations, e->operation);
 }
 

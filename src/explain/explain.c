@@ -151,13 +151,14 @@ static void match_text(const struct rule_match *f, const struct rule *rule,
 	case MATCH_NOT_LIST:
 		write_item(f, rule, item);
 		line_add(&l, "its %s do not %s%s%s", list_name(f->list),
-			rule->deny ? "match the request" : "cover ", item,
-			!rule->deny && !f->item ? "what dsp cannot see in the request" : "");
-		if (!rule->deny && f->item && f->list == LIST_MOUNTS)
+			rule->verb == RULE_DENY ? "match the request" : "cover ", item,
+			rule->verb != RULE_DENY && !f->item ? "what dsp cannot see in the request"
+							    : "");
+		if (rule->verb != RULE_DENY && f->item && f->list == LIST_MOUNTS)
 			add_exact(&rule->lists[LIST_MOUNTS], f->item, &l);
 		return;
 	case MATCH_NOT_CONDITIONS:
-		if (rule->deny) {
+		if (rule->verb == RULE_DENY) {
 			line_add(&l, "the request meets its unless");
 			return;
 		}
@@ -167,8 +168,10 @@ static void match_text(const struct rule_match *f, const struct rule *rule,
 	case MATCH_NOT_POWERS:
 		break;
 	}
-	line_add(&l, rule->deny ? "the request needs none of its powers" : "it does not have ");
-	if (!rule->deny)
+	line_add(&l,
+		rule->verb == RULE_DENY ? "the request needs none of its powers"
+					: "it does not have ");
+	if (rule->verb != RULE_DENY)
 		(void)powers_write(&f->missing, ", ", &l);
 }
 
@@ -187,8 +190,8 @@ static json_t *rules_json(const struct policy *policy, const struct simulation *
 		match_text(&f, rule, &j->facts, why, sizeof(why));
 		(void)json_array_append_new(list,
 			json_pack("{s:o, s:s, s:b, s:s}", "rule", escaped(rule->name), "kind",
-				rule->deny ? "deny" : "allow", "matches", f.result == MATCH_YES,
-				"why", why));
+				rule->verb == RULE_DENY ? "deny" : "allow", "matches",
+				f.result == MATCH_YES, "why", why));
 		before = j->decision.rule != rule;
 	}
 	return list;

@@ -261,7 +261,7 @@ static json_t *list_rules(const struct config *c)
 		text_escape(rule->name, name, sizeof(name));
 		(void)json_array_append_new(rows,
 			json_pack("{s:s, s:s, s:o}", "rule", name, "kind",
-				!rule->deny             ? "allow"
+				rule->verb != RULE_DENY ? "allow"
 					: rule->monitor ? "log only"
 							: "deny",
 				"users", users));

@@ -147,7 +147,7 @@ static void all_of_it(void **state)
 	assert_int_equal(r->count, 2);
 	/* the first rule */
 	assert_ptr_equal(rules_find_rule(r, SPAN("one")), &r->items[0]);
-	assert_false(r->items[0].deny);
+	assert_int_equal(r->items[0].verb, RULE_ALLOW);
 	assert_int_equal(r->items[0].who[0], (uint64_t)7 << SUBJECT_FIRST);
 	assert_true(bit_of(r->items[0].operations, OP_CONTAINER_LIST));
 	assert_true(bit_of(r->items[0].operations, OP_IMAGE_DELETE));
@@ -163,7 +163,8 @@ static void all_of_it(void **state)
 	assert_true(span_equal(r->items[0].lists[LIST_PORTS].items[0].text, SPAN("1.2.3.4")));
 	assert_int_equal(r->items[0].lists[LIST_PORTS].items[0].last, 90);
 	/* the second */
-	assert_true(r->items[1].deny && r->items[1].monitor && !r->items[1].powers_given);
+	assert_true(
+		r->items[1].verb == RULE_DENY && r->items[1].monitor && !r->items[1].powers_given);
 	assert_int_equal(r->items[1].who[0], 1U << SUBJECT_ANONYMOUS);
 	assert_true(bit_of(r->items[1].operations, OP_CONTAINER_CREATE));
 	assert_false(bit_of(r->items[1].operations, OP_IMAGE_LIST));

@@ -181,7 +181,7 @@ static void each_row(void **state)
 		if (m.item && !span_equal(m.item->text, span_of(r->item)))
 			fail_msg("%s: %.*s", r->rule, (int)m.item->text.n, m.item->text.s);
 		assert_true(powerset_empty(&m.missing) ==
-			(m.result != MATCH_NOT_POWERS || w.file.rules->items[0].deny));
+			(m.result != MATCH_NOT_POWERS || w.file.rules->items[0].verb == RULE_DENY));
 		answer_free(&a);
 		world_close(&w);
 	}

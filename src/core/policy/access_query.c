@@ -68,7 +68,7 @@ static void try_lists(const struct policy *policy, const struct subject *subject
 		enum list_kind k = (enum list_kind)(i % LIST_COUNT);
 		const struct list *list = &rule->lists[k];
 
-		if (rule->deny || list->count == 0 || list_power(k) == POWER_COUNT ||
+		if (rule->verb == RULE_DENY || list->count == 0 || list_power(k) == POWER_COUNT ||
 			!powerset_has(&facts->powers, list_power(k)))
 			continue;
 		tried = ask_with_item(policy, subject, k, &list->items[0], quiet, facts);

@@ -169,9 +169,9 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 		i = rules_next(rules, subject->id, operation, i + 1)) {
 		const struct rule *rule = &rules->items[i];
 		struct rule_match match = rule_match(
-			rule, subject->id, facts, rule->deny ? &possible : &powers);
+			rule, subject->id, facts, rule->verb == RULE_DENY ? &possible : &powers);
 
-		if (!exact && (!rule->deny || rule_has_lists(rule)))
+		if (!exact && (rule->verb != RULE_DENY || rule_has_lists(rule)))
 			return NULL;
 		if (match.result != MATCH_YES)
 			continue;
@@ -192,7 +192,7 @@ static struct decision decide_by_file(
 	const struct rule *rule = first_rule(policy, subject, facts, &matched);
 	struct decision d;
 
-	if (rule && rule->deny)
+	if (rule && rule->verb == RULE_DENY)
 		d = deny(DECIDED_BY_FILE, "rule", FLAG_COUNT);
 	else if (rule)
 		d = allow(DECIDED_BY_FILE, FLAG_COUNT);

@@ -260,7 +260,7 @@ static bool find_by_item(const struct policy *policy, const struct subject *subj
 		const struct rule *rule = &rules->items[i];
 		const struct list *list = &rule->lists[ret->list];
 		bool own = list_power(ret->list) == p;
-		bool may = !rule->deny && bit_of(rule->who, subject->id) &&
+		bool may = rule->verb != RULE_DENY && bit_of(rule->who, subject->id) &&
 			(own || powerset_has(&rule->powers, p));
 
 		for (size_t k = 0; may && k < list->count; k++) {

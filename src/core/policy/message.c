@@ -335,7 +335,7 @@ static void write_rule_of_file(const struct message *m, struct line *l)
 	const struct rule *rule = m->decision->rule;
 	char text[96];
 
-	if (!rule->deny) {
+	if (rule->verb != RULE_DENY) {
 		line_add(l, "allowed");
 		return;
 	}

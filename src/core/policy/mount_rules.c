@@ -69,7 +69,9 @@ static int collect_paths(struct rules *rules)
 	struct span *paths;
 
 	for (const struct rule *r = rules->items; r < rules->items + rules->count; r++)
-		count += r->deny ? r->lists[LIST_MOUNTS].count + r->lists[LIST_DEVICES].count : 0;
+		count += r->verb == RULE_DENY
+			? r->lists[LIST_MOUNTS].count + r->lists[LIST_DEVICES].count
+			: 0;
 	if (count == 0)
 		return 0;
 	paths = mem_list_alloc(&rules->memory, count * sizeof(*paths));
@@ -79,12 +81,12 @@ static int collect_paths(struct rules *rules)
 	for (struct rule *r = rules->items; r < rules->items + rules->count; r++) {
 		struct list *list = &r->lists[LIST_MOUNTS];
 
-		for (size_t i = 0; r->deny && i < list->count; i++) {
+		for (size_t i = 0; r->verb == RULE_DENY && i < list->count; i++) {
 			list->items[i].path = count;
 			paths[count++] = list->items[i].text;
 		}
 		list = &r->lists[LIST_DEVICES];
-		for (size_t i = 0; r->deny && i < list->count; i++) {
+		for (size_t i = 0; r->verb == RULE_DENY && i < list->count; i++) {
 			list->items[i].path = SIZE_MAX;
 			if (!device_rules_is_path(&list->items[i]))
 				continue;
@@ -104,8 +106,9 @@ int mount_rules_relate(struct rules *rules)
 		struct list *list = &a->lists[LIST_MOUNTS];
 
 		for (const struct rule *b = rules->items;
-			!a->deny && list->count > 0 && b < rules->items + rules->count; b++) {
-			if (b->deny || !have_common_subject(a, b, words))
+			a->verb != RULE_DENY && list->count > 0 && b < rules->items + rules->count;
+			b++) {
+			if (b->verb == RULE_DENY || !have_common_subject(a, b, words))
 				continue;
 			for (size_t i = 0; i < list->count; i++) {
 				if (relate(rules, a, &list->items[i], b) != 0)

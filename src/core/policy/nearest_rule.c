@@ -152,7 +152,7 @@ void nearest_rule_find(const struct policy *policy, const struct subject *subjec
 		const struct rule *r = &rules->items[i];
 		struct nearest_rule n;
 
-		if (r->deny)
+		if (r->verb == RULE_DENY)
 			continue;
 		compare(&s, r, &n);
 		if (!ret->rule || n.count + n.more < ret->count + ret->more)

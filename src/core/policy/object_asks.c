@@ -8,7 +8,7 @@ static bool settles(const struct rule *r, size_t operation, const struct powerse
 {
 	if (rule_has_lists(r) || r->monitor || !bit_of(r->operations, operation))
 		return false;
-	return r->deny ? !r->powers_given : powerset_within(possible, &r->powers);
+	return r->verb == RULE_DENY ? !r->powers_given : powerset_within(possible, &r->powers);
 }
 
 void rules_settle(struct rules *rules)

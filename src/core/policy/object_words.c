@@ -100,7 +100,7 @@ static const char *parse_image(struct policy_parser *p, struct span text, struct
 		span_find(text, '/') == text.n)
 		return "matches no image: write the full name, such as "
 		       "image:docker.io/library/NAME:latest";
-	if (!ret->rule->deny)
+	if (ret->rule->verb != RULE_DENY)
 		return NULL;
 	plain = mem_list_alloc(&p->rules->memory, text.n + 1);
 	if (!plain)
@@ -218,7 +218,7 @@ void object_words_parse_owner(struct policy_parser *p, json_ref v, struct rule *
 	struct nearest near = nearest_to(v->text, 0);
 	const char *wrong = "write owner as \"@GROUP\" or \"inherit\"";
 
-	if (rule->deny) {
+	if (rule->verb == RULE_DENY) {
 		findings_error(p->reader.findings, policy_reader_key_at(&p->reader, v),
 			"only an allow rule can have an owner");
 		return;

@@ -89,12 +89,13 @@ static bool shadows(const struct review *r, const struct rule *earlier, const st
 {
 	struct powerset covered;
 
-	if (earlier->flawed || earlier->monitor || earlier->deny != rule->deny ||
+	if (earlier->flawed || earlier->monitor ||
+		(earlier->verb == RULE_DENY) != (rule->verb == RULE_DENY) ||
 		rule_has_lists(earlier) ||
 		!is_within(rule->operations, earlier->operations, OPERATION_WORDS) ||
 		!is_within(rule->who, earlier->who, r->words))
 		return false;
-	if (rule->deny)
+	if (rule->verb == RULE_DENY)
 		return !earlier->powers_given ||
 			(rule->powers_given && powerset_within(&rule->powers, &earlier->powers));
 	covered = covered_by(rule);
@@ -179,8 +180,9 @@ static void settle(struct review *r, size_t i)
 	for (size_t o = 0; o < RULE_OPERATIONS; o++) {
 		const struct shape *shape = &r->shapes[o];
 		struct powerset common = powerset_both(&rule->powers, &shape->always);
-		bool always = rule->deny ? !rule->powers_given || !powerset_empty(&common)
-					 : powerset_within(&shape->possible, &rule->powers);
+		bool always = rule->verb == RULE_DENY
+			? !rule->powers_given || !powerset_empty(&common)
+			: powerset_within(&shape->possible, &rule->powers);
 
 		if (!always || rule->monitor || rule_has_lists(rule) ||
 			!bit_of(rule->operations, o))
@@ -202,8 +204,9 @@ static void check_list(struct review *r, const struct rule *rule, enum list_kind
 			return;
 	}
 	findings_warning(r->findings, rule->at,
-		rule->deny ? "the rule matches nothing: none of its operations has any %s"
-			   : "its %s have no effect: none of its operations has any",
+		rule->verb == RULE_DENY
+			? "the rule matches nothing: none of its operations has any %s"
+			: "its %s have no effect: none of its operations has any",
 		list_name(k));
 }
 
@@ -225,7 +228,7 @@ static void check_conditions(struct review *r, const struct rule *rule)
 				"its %s has no effect: it concerns none of its operations",
 				condition_info((enum condition)k)->name);
 	}
-	if (rule->conditions && rule->deny && !any)
+	if (rule->conditions && rule->verb == RULE_DENY && !any)
 		findings_warning(r->findings, rule->at,
 			"the rule matches nothing: its unless concerns none of its operations");
 }
@@ -439,7 +442,7 @@ static void check_rule(struct review *r, size_t i, bool complete, uint64_t *aske
 	check_items(r, rule);
 	check_conditions(r, rule);
 	review_objects(r, rule);
-	if (!rule->deny) {
+	if (rule->verb != RULE_DENY) {
 		check_allow(r, rule);
 		check_whole(r, rule);
 	} else {

@@ -352,7 +352,7 @@ static void parse_list(struct policy_parser *p, json_ref v, enum list_kind k, st
 			*item = (struct pattern){ .object = NULL }; /* for the next word */
 			continue;
 		}
-		if (k == LIST_IMAGES && rule->deny)
+		if (k == LIST_IMAGES && rule->verb == RULE_DENY)
 			make_plain(p, item);
 		list->count++;
 	}
@@ -371,12 +371,12 @@ static void parse_texts(struct policy_parser *p, json_ref v, struct rule *rule)
 		findings_error(f, v->at, "the rule has no name");
 	else if (policy_reader_expect(&p->reader, name, JSON_VALUE_STRING, "a name"))
 		rule->name = name->text;
-	if (message && !rule->deny)
+	if (message && rule->verb != RULE_DENY)
 		findings_error(f, policy_reader_key_at(&p->reader, message),
 			"only a deny rule can have a message");
 	else if (message && policy_reader_expect(&p->reader, message, JSON_VALUE_STRING, "a text"))
 		rule->message = message->text;
-	if (mode && !rule->deny)
+	if (mode && rule->verb != RULE_DENY)
 		findings_error(f, policy_reader_key_at(&p->reader, mode),
 			"only a deny rule can have a mode");
 	else if (mode && span_equal(json_value_text(mode), SPAN("monitor")))
@@ -394,16 +394,17 @@ static void parse_conditions(struct policy_parser *p, json_ref v, struct rule *r
 	json_ref require = json_value_member(v, "require");
 	json_ref unless = json_value_member(v, "unless");
 
-	if (require && rule->deny)
+	if (require && rule->verb == RULE_DENY)
 		findings_error(p->reader.findings, policy_reader_key_at(&p->reader, require),
 			"only an allow rule can have require; a deny rule can have unless");
-	else if (unless && !rule->deny)
+	else if (unless && rule->verb != RULE_DENY)
 		findings_error(p->reader.findings, policy_reader_key_at(&p->reader, unless),
 			"only a deny rule can have unless; an allow rule can have require");
 	else if (require || unless)
 		rule->conditions = conditions_parse(
 			&p->reader, p->rules, require ? require : unless);
-	if (rule->conditions && rule->deny && bit_of(rule->operations, OP_CONTAINER_CREATE))
+	if (rule->conditions && rule->verb == RULE_DENY &&
+		bit_of(rule->operations, OP_CONTAINER_CREATE))
 		bit_set(rule->operations, OP_CONTAINER_START);
 }
 
@@ -418,7 +419,7 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 	size_t found = f->count;
 
 	rule->at = v->at;
-	rule->deny = deny != NULL;
+	rule->verb = deny ? RULE_DENY : RULE_ALLOW;
 	policy_reader_check_keys(&p->reader, v, keys);
 	if (allow && deny)
 		findings_error(f, policy_reader_key_at(&p->reader, deny),
@@ -452,7 +453,8 @@ static size_t mount_items(const struct rules *rules)
 	size_t n = 0;
 
 	for (size_t i = 0; i < rules->count; i++)
-		n += rules->items[i].deny ? 0 : rules->items[i].lists[LIST_MOUNTS].count;
+		n += rules->items[i].verb == RULE_DENY ? 0
+						       : rules->items[i].lists[LIST_MOUNTS].count;
 	return n;
 }
 

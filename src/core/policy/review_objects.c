@@ -59,7 +59,7 @@ static bool has_own(const struct rule *rule)
 /* Clients without a name are one user. */
 static void check_anonymous(struct review *r, const struct rule *rule)
 {
-	if (!rule->deny && bit_of(rule->who, SUBJECT_ANONYMOUS) && has_own(rule))
+	if (rule->verb != RULE_DENY && bit_of(rule->who, SUBJECT_ANONYMOUS) && has_own(rule))
 		findings_warning(r->findings, rule->at,
 			"for anonymous, \"own\" means what any client without a name made: leave "
 			"anonymous out of who, or write own:USER");
@@ -70,7 +70,7 @@ static bool is_allowed_too(const struct review *r, const struct rule *rule, size
 {
 	for (size_t i = 0; i < r->rules->count; i++) {
 		const struct rule *other = &r->rules->items[i];
-		bool within = !other->deny && !other->lists[LIST_CONTAINERS].given &&
+		bool within = other->verb != RULE_DENY && !other->lists[LIST_CONTAINERS].given &&
 			bit_of(other->operations, operation);
 
 		for (size_t w = 0; w < r->words && within; w++)
@@ -90,7 +90,7 @@ static void check_listing(struct review *r, const struct rule *rule)
 		if (span_equal(list->items[i].text, SPAN("*")))
 			return;
 	}
-	for (size_t o = 0; !rule->deny && list->given && o < OPERATION_COUNT; o++) {
+	for (size_t o = 0; rule->verb != RULE_DENY && list->given && o < OPERATION_COUNT; o++) {
 		const struct route *route = r->shapes[o].route;
 
 		if (!bit_of(rule->operations, o) ||

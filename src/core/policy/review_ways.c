@@ -34,7 +34,7 @@ static bool is_denied_too(const struct review *r, const struct rule *rule, size_
 {
 	for (size_t i = 0; i < r->rules->count; i++) {
 		const struct rule *other = &r->rules->items[i];
-		bool narrower = !other->deny || other->monitor;
+		bool narrower = other->verb != RULE_DENY || other->monitor;
 
 		for (size_t k = 0; k < LIST_COUNT; k++)
 			narrower = narrower || (other->lists[k].given && !rule->lists[k].given);
@@ -66,7 +66,7 @@ static void check_token(struct review *r, const struct rule *rule)
 
 	while (id < r->rules->subject_count && !(r->rules->has_token[id] && bit_of(rule->who, id)))
 		id++;
-	if (!rule->deny || rule->monitor || bit_of(rule->who, SUBJECT_ANONYMOUS) ||
+	if (rule->verb != RULE_DENY || rule->monitor || bit_of(rule->who, SUBJECT_ANONYMOUS) ||
 		id >= r->rules->subject_count)
 		return;
 	for (size_t o = 0; o < RULE_OPERATIONS; o++) {
@@ -99,7 +99,7 @@ static bool is_unbounded(
 		return false;
 	for (size_t i = 0; (i = rules_next(r->rules, subject, operation, i)) < r->rules->count;
 		i++) {
-		if (r->rules->items[i].deny && bounds(&r->rules->items[i], key))
+		if (r->rules->items[i].verb == RULE_DENY && bounds(&r->rules->items[i], key))
 			return false;
 	}
 	return true;
@@ -164,7 +164,7 @@ static bool trusts_names(const struct rule *rule)
 {
 	const struct list *images = &rule->lists[LIST_IMAGES];
 
-	if (rule->deny || !images->given ||
+	if (rule->verb == RULE_DENY || !images->given ||
 		(!bit_of(rule->operations, OP_CONTAINER_CREATE) &&
 			!bit_of(rule->operations, OP_SERVICE_CREATE) &&
 			!bit_of(rule->operations, OP_SERVICE_UPDATE)))
@@ -231,7 +231,7 @@ static void check_mounts(struct review *r, const struct rule *rule)
 	char path[96];
 	char name[SHOWN];
 
-	for (size_t i = 0; !rule->deny && i < list->count; i++) {
+	for (size_t i = 0; rule->verb != RULE_DENY && i < list->count; i++) {
 		const struct pattern *p = &list->items[i];
 		const uint64_t *set = p->under ? p->under : p->beside;
 		size_t id = 0;
@@ -262,7 +262,7 @@ static void check_other_ways(struct review *r, const struct rule *rule)
 	char name[SHOWN];
 	struct decision d;
 
-	if (!rule->deny || rule->monitor || !rule->lists[LIST_MOUNTS].given)
+	if (rule->verb != RULE_DENY || rule->monitor || !rule->lists[LIST_MOUNTS].given)
 		return;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		if (bit_of(rule->operations, ways[i]))

@@ -26,11 +26,11 @@ static unsigned compared_kinds(const struct rules *rules)
 		}
 		if (r->lists[LIST_DEVICES].given)
 			kinds |= 1u << ATTRIBUTE_DEVICE;
-		if (r->deny && r->lists[LIST_MOUNTS].given)
+		if (r->verb == RULE_DENY && r->lists[LIST_MOUNTS].given)
 			kinds |= 1u << ATTRIBUTE_MOUNT;
-		if (r->deny && r->lists[LIST_VOLUMES].given)
+		if (r->verb == RULE_DENY && r->lists[LIST_VOLUMES].given)
 			kinds |= 1u << ATTRIBUTE_VOLUME;
-		if (r->deny && r->lists[LIST_NETWORKS].given)
+		if (r->verb == RULE_DENY && r->lists[LIST_NETWORKS].given)
 			kinds |= 1u << ATTRIBUTE_NETWORK;
 	}
 	return kinds;

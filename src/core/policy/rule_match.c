@@ -432,11 +432,11 @@ struct rule_match rule_match(const struct rule *r, size_t subject, const struct 
 		return (struct rule_match){ .result = MATCH_NOT_SUBJECT };
 	if (!bit_of(r->operations, operation))
 		return (struct rule_match){ .result = MATCH_NOT_OPERATION };
-	match = r->deny ? match_deny(r, &q, powers) : match_allow(r, &q, powers);
+	match = r->verb == RULE_DENY ? match_deny(r, &q, powers) : match_allow(r, &q, powers);
 	if (match.result != MATCH_YES || !r->conditions)
 		return match;
 	match.condition = conditions_judge(r->conditions, facts, subject);
-	if ((match.condition.state == CONDITION_MET) == r->deny)
+	if ((match.condition.state == CONDITION_MET) == (r->verb == RULE_DENY))
 		match.result = MATCH_NOT_CONDITIONS;
 	return match;
 }

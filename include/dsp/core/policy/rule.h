@@ -15,6 +15,9 @@ enum { SUBJECT_ANONYMOUS, SUBJECT_UNKNOWN_CERTIFICATE, SUBJECT_FIRST };
 
 struct object_item;
 
+/* What a rule does with a request that it matches. A zeroed rule denies. */
+enum rule_verb { RULE_DENY, RULE_ALLOW };
+
 /* One word of a list. */
 struct pattern {
 	struct span text; /* a path, a glob; of a port: the address before it, or empty */
@@ -44,7 +47,7 @@ enum { RULE_OPERATIONS = OPERATION_COUNT + 1 }; /* the last: a route that dsp do
 struct rule {
 	struct span name;
 	struct span message; /* for the client that it denies; or empty */
-	bool deny;
+	enum rule_verb verb;
 	bool monitor;  /* a deny rule that is recorded, and denies nothing */
 	uint64_t *who; /* a bit for each subject */
 	uint64_t operations[(RULE_OPERATIONS + 63) / 64];
