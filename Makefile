@@ -69,7 +69,7 @@ FLAGS_CC := $(W_CLANG) $(H_CLANG)
 endif
 
 FLAGS := -std=c17 -D_GNU_SOURCE -Iinclude -I$(B)/gen -O2 -g -Werror $(W_COMMON) $(H_COMMON)
-LIBS := -lmicrohttpd -ljansson -lb64 -lnettle -lseccomp -lsqlite3 -pthread
+LIBS := -lmicrohttpd -ljansson -lb64 -lhogweed -lnettle -lseccomp -lsqlite3 -pthread
 # dsp import alone reads YAML.
 TOOL_LIBS := -lyaml
 ifeq ($(SANITIZE),)

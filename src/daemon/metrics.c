@@ -75,7 +75,8 @@ static void count_denial(struct metrics *m, const struct subject *s)
 	struct span name = s ? s->name : SPAN("(none)");
 
 	if (s && s->doubt != SUBJECT_SURE)
-		name = SPAN("(wrong token)");
+		name = s->doubt <= SUBJECT_TWO ? SPAN("(wrong token)")
+					       : SPAN("(wrong certificate)");
 	else if (s && s->is_unknown_certificate)
 		name = SPAN("(unknown certificate)");
 	count_named(m->subjects, METRICS_SUBJECTS, name)[METRICS_DENY]++;

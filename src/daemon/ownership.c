@@ -440,7 +440,8 @@ static uint64_t record(struct service *service, struct ended *d, struct authz_mo
 {
 	bool answers = d->meaning.deed == DEED_MAKE || d->meaning.deed == DEED_PRUNE;
 
-	d->has_sender = authz_more_token(more, &d->request.has_token, &d->request.token);
+	d->has_sender = authz_more_token(more, &d->request.has_token, &d->request.token) &&
+		authz_more_certificate(more, &d->request.certificate);
 	if (d->done && answers)
 		return record_answer(service, d, more);
 	if (d->meaning.deed != DEED_PRUNE)

@@ -26,11 +26,18 @@ static void add_client(
 	all[(*count)++] = (struct diff_client){ old, new };
 }
 
-static struct subject by_certificate(const struct policy *policy, struct span name)
+/* The holder of a certificate that has this name alone. */
+static struct subject by_certificate(
+	const struct policy *policy, const struct certificate_name *name)
 {
-	const struct request rq = { .user = name };
+	const struct rules *rules = policy->file_rules;
+	size_t id = rules ? rules_find_name(rules, name) : SIZE_MAX;
 
-	return subject_identify(policy->file_rules, &rq);
+	if (id != SIZE_MAX)
+		return subject_at(rules, id);
+	return (struct subject){ .id = SUBJECT_UNKNOWN_CERTIFICATE,
+		.name = name->text,
+		.is_unknown_certificate = true };
 }
 
 /* digest: NULL: of a token that no user has. */
@@ -50,8 +57,8 @@ static void add_clients_of(const struct policy_pair *pair, const struct rules *o
 	struct diff_client *all, size_t *count)
 {
 	for (size_t i = 0; of && i < of->name_count; i++)
-		add_client(all, count, by_certificate(pair->old, of->names[i].name),
-			by_certificate(pair->new, of->names[i].name));
+		add_client(all, count, by_certificate(pair->old, &of->names[i].name),
+			by_certificate(pair->new, &of->names[i].name));
 	for (size_t i = 0; of && i < of->token_count; i++)
 		add_client(all, count, by_token(pair->old, of->tokens[i].digest),
 			by_token(pair->new, of->tokens[i].digest));

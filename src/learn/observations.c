@@ -58,7 +58,9 @@ struct subject observation_subject(const struct observation *s, const struct rul
 
 	/* A certificate that was nobody's may be a user's by these rules. */
 	if (rules && id == SIZE_MAX && span_starts(s->subject, SPAN("cn:")))
-		id = rules_find_common_name(rules, span_after(s->subject, strlen("cn:")));
+		id = rules_find_name(rules,
+			&(struct certificate_name){
+				CERTIFICATE_COMMON_NAME, span_after(s->subject, strlen("cn:")) });
 	if (id != SIZE_MAX)
 		return subject_at(rules, id);
 	unnamed.name = s->subject;

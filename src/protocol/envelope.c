@@ -9,6 +9,7 @@
 #include "dsp/core/base/json_writer.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/parse/certificate.h"
 
 /* The members of dockerd's request that dsp reads. Others are skipped, but must be JSON. */
 enum part {
@@ -17,6 +18,7 @@ enum part {
 	PART_USER,
 	PART_HEADERS,
 	PART_BODY,
+	PART_CERTIFICATES,
 	PART_COUNT,
 };
 
@@ -26,6 +28,7 @@ static const struct span parts[PART_COUNT] = {
 	[PART_USER] = SPAN_INIT("User"),
 	[PART_HEADERS] = SPAN_INIT("RequestHeaders"),
 	[PART_BODY] = SPAN_INIT("RequestBody"),
+	[PART_CERTIFICATES] = SPAN_INIT("RequestPeerCertificates"),
 };
 
 /* Skips a null in the place of a value that may be absent. */
@@ -107,6 +110,13 @@ static int parse_body(struct json_reader *r, struct request *rq, struct err *e)
 	return 0;
 }
 
+static int parse_certificates(struct json_reader *r, struct request *rq, struct err *e)
+{
+	if (skip_null(r) || certificate_in_list(r, &rq->certificate))
+		return 0;
+	return FAIL(e, 0, "the AuthZReq message's RequestPeerCertificates is not a list of texts");
+}
+
 static int parse_value(struct json_reader *r, enum part part, struct request *rq, struct err *e)
 {
 	switch (part) {
@@ -120,6 +130,8 @@ static int parse_value(struct json_reader *r, enum part part, struct request *rq
 		return parse_headers(r, rq, e);
 	case PART_BODY:
 		return parse_body(r, rq, e);
+	case PART_CERTIFICATES:
+		return parse_certificates(r, rq, e);
 	case PART_COUNT:
 		break;
 	}

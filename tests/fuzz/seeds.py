@@ -9,6 +9,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -191,6 +192,15 @@ def add_resolve(corpus):
             corpus.add("resolve", bytes([kind + 2 * len(kinds)]) + json.dumps(line).encode())
 
 
+def add_certificates(corpus):
+    """Those of the unit tests, as DER."""
+    with open(os.path.join(HERE, "..", "unit", "certificates.h"), encoding="utf-8") as f:
+        text = f.read()
+    for block in text.split("BEGIN CERTIFICATE-----")[1:]:
+        lines = re.findall(r'^\t"([A-Za-z0-9+/=]+)\\n"', block.split("-----END")[0], re.M)
+        corpus.add("certificate", base64.b64decode("".join(lines)))
+
+
 def write_dictionaries(directory):
     parts = {part for row in rows_of("routes") for part in row[1].split("/") if part[:1] not in "{"}
     flags = [row[0] for row in rows_of("flags")]
@@ -206,6 +216,7 @@ def write_dictionaries(directory):
         "pipeline": ["/" + part for part in sorted(parts)],
         "audit_record": ["/" + part for part in sorted(parts)],
         "authz_response": [],
+        "certificate": [],
         "watch_view": [],
         "resolve": [],
         "daemon_json": [],
@@ -238,6 +249,7 @@ def main():
     add_policies(corpus)
     add_trails(corpus)
     add_resolve(corpus)
+    add_certificates(corpus)
     write_dictionaries(sys.argv[1])
 
 

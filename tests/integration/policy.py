@@ -1,5 +1,6 @@
 """Users and rules on a real dockerd: tokens by the docker CLI's HttpHeaders, certificates by TLS."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -8,6 +9,17 @@ import dsp
 from lab import DENIED, DOCKER, MANAGED, Skipped, check, tap, wait_for
 
 CERTIFICATES = os.environ.get('LAB_TLS')
+
+
+def public_key(name):
+    """A certificate's public key as a policy file has it; without certificates another one's."""
+    if not CERTIFICATES:
+        return 'sha256:' + '0' * 64
+    text = subprocess.run(['openssl', 'x509', '-noout', '-pubkey', '-in', '%s/%s/cert.pem' % (CERTIFICATES, name)],
+                          check=True, stdout=subprocess.PIPE).stdout
+    der = subprocess.run(['openssl', 'pkey', '-pubin', '-outform', 'der'], input=text, check=True,
+                         stdout=subprocess.PIPE).stdout
+    return 'sha256:' + hashlib.sha256(der).hexdigest()
 
 
 class Users:
@@ -21,13 +33,15 @@ class Users:
         self.policy = {
             'users': {'alice': {'common_names': ['alice']},
                       'bob': {'common_names': ['bob'], 'tokens': [self.tokens['bob'][1]]},
+                      'carol': {'dns_names': ['carol'], 'units': ['nobody has this']},
+                      'dave': {'public_keys': [public_key('dave')]},
                       'ci': {'tokens': [self.tokens['ci'][1]]}},
             'rules': [
                 {'name': 'all may look', 'who': ['*'], 'allow': ['read']},
                 {'name': 'alice does all', 'who': ['alice'], 'allow': ['*'], 'powers': ['*']},
                 {'name': 'ci starts and stops', 'who': ['ci'], 'allow': ['container_*'],
                  'powers': ['create', 'start', 'stop', 'logs', 'attach']},
-                {'name': 'bob kills', 'who': ['bob'], 'allow': ['container_kill'],
+                {'name': 'bob kills', 'who': ['bob', 'carol', 'dave'], 'allow': ['container_kill'],
                  'powers': ['kill']},
             ],
             'otherwise': 'deny',
@@ -143,6 +157,10 @@ def certificates(users, report):
     with report.case('bob may kill, and no more'):
         allowed(users.tls('bob', None, 'kill', '-s', 'CONT', 'victim'))
         refused(users.tls('bob', None, 'exec', 'victim', 'true'), 'bob')
+    for name in 'carol', 'dave':
+        with report.case('%s may kill, and no more, by another name of the certificate' % name):
+            allowed(users.tls(name, None, 'kill', '-s', 'CONT', 'victim'))
+            refused(users.tls(name, None, 'exec', 'victim', 'true'), name)
     with report.case('a certificate that no user has'):
         allowed(users.tls('mallory', None, 'ps'))
         refused(users.tls('mallory', None, 'kill', 'victim'), 'cn:mallory')

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command with LAB_TLS set to a directory of certificates, which the lab's dockerd then asks for on
 # tcp://127.0.0.1:2376. The commands of dsp-tls(7) make them, as they stand there: ca.pem, and NAME/cert.pem and
-# NAME/key.pem of server, portainer, and of alice, bob, mallory besides.
+# NAME/key.pem of server, portainer, and of alice, bob, mallory, carol, dave besides.
 #
 #   tls.sh COMMAND [ARGUMENT]...
 set -euo pipefail
@@ -18,7 +18,7 @@ commands=$(awk '/^<!-- run: certificates/ { on = 1; next } on && /^```$/ { exit 
 	echo "tls.sh: $page has no commands" >&2
 	exit 1
 }
-for name in alice bob mallory; do
+for name in alice bob mallory carol dave; do
 	commands+=$'\n'"certificate $name clientAuth DNS:$name"
 done
 bash -eu -c "${commands//\/etc\/docker\/tls/$LAB_TLS}" > "$LAB_TLS/log" 2>&1 || {

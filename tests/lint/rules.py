@@ -37,7 +37,7 @@ LIBRARIES = {
     # dspd serves dockerd with it; dsp explain -- CLIENT serves a client in dockerd's place.
     "microhttpd.h": ["src/daemon/http.[ch]", "src/daemon/responses.c", "src/explain/recorder.c"],
     "b64/*": ["src/core/base/b64.c"],
-    "nettle/*": ["src/core/base/digest.c"],
+    "nettle/*": ["src/core/base/digest.c", "src/core/parse/certificate.c"],
     "sqlite3.h": ["src/owners/owner_store.c"],
     "yaml.h": ["src/cli/import_yaml.c"],
     "seccomp.h": ["src/daemon/seccomp.c", "src/daemon/lookup_filter.c", "src/resolve/resolve_filter.c",

@@ -298,14 +298,22 @@ static void write_own_name(const struct message *m, struct line *l)
 
 static void write_identity(const struct message *m, struct line *l)
 {
-	if (m->subject->doubt == SUBJECT_UNKNOWN_TOKEN)
-		line_add(l,
+	static const char *const words[] = {
+		[SUBJECT_UNKNOWN_TOKEN] =
 			"no user has the token in X-Dsp-Token: send one that the policy file has, "
-			"or none; no flag opens it");
-	else
-		line_add(l,
+			"or none",
+		[SUBJECT_TWO] =
 			"the client's certificate and the token in X-Dsp-Token belong to different "
-			"users: send one of them; no flag opens it");
+			"users: send one of them",
+		[SUBJECT_SEVERAL] =
+			"the client's certificate has names of several users of the policy file: "
+			"give each certificate one user",
+		[SUBJECT_UNREADABLE] =
+			"the client's certificate cannot be read, and users of the policy file are "
+			"known by more than its common name: use another certificate",
+	};
+
+	line_add(l, "%s; no flag opens it", words[m->subject->doubt]);
 }
 
 static void write_reading(const struct message *m, struct line *l)

@@ -137,32 +137,68 @@ static void add_token(struct policy_parser *p, json_ref v, size_t subject)
 	rules->has_token[subject] = true;
 }
 
-static void add_common_name(struct policy_parser *p, json_ref v, size_t subject)
+/* Why no certificate can have a name of this text; NULL: one can. */
+static const char *name_error(enum certificate_field field, struct span text)
+{
+	unsigned char digest[DIGEST_SIZE];
+
+	if (text.n == 0)
+		return "a certificate's name cannot be empty";
+	if (field == CERTIFICATE_PUBLIC_KEY && !digest_parse(text, digest))
+		return "a public key must be \"sha256:\" and 64 of 0-9 a-f";
+	for (size_t i = 0; field == CERTIFICATE_DNS_NAME && i < text.n; i++) {
+		if (text.s[i] >= 'A' && text.s[i] <= 'Z')
+			return "a DNS name must be in lower case";
+	}
+	return NULL;
+}
+
+static void add_name(
+	struct policy_parser *p, enum certificate_field field, struct span text, size_t subject)
 {
 	struct rules *rules = p->rules;
+
+	rules->names[rules->name_count++] = (struct user_name){ { field, text }, subject };
+	rules->fields |= 1u << field;
+	rules->has_name[subject] = true;
+}
+
+static void parse_name(
+	struct policy_parser *p, enum certificate_field field, json_ref v, size_t subject)
+{
+	const struct rules *rules = p->rules;
+	const char *wrong = name_error(field, v->text);
 	char shown[48];
 
-	if (v->text.n == 0) {
-		findings_error(p->reader.findings, v->at, "a certificate's name cannot be empty");
+	if (wrong) {
+		findings_error(p->reader.findings, v->at, "%s", wrong);
 		return;
 	}
 	for (size_t i = 0; i < rules->name_count; i++) {
-		if (!span_equal(rules->names[i].name, v->text))
+		const struct user_name *other = &rules->names[i];
+
+		if (other->name.field != field || !span_equal(other->name.text, v->text))
 			continue;
 		text_escape(v->text, shown, sizeof(shown));
 		findings_error(p->reader.findings, v->at, "\"%s\" is a name of \"%.*s\" too", shown,
-			(int)rules->subjects[rules->names[i].subject].n,
-			rules->subjects[rules->names[i].subject].s);
+			(int)rules->subjects[other->subject].n, rules->subjects[other->subject].s);
 		return;
 	}
-	rules->names[rules->name_count++] = (struct common_name){ v->text, subject };
-	rules->has_name[subject] = true;
+	add_name(p, field, v->text, subject);
 }
 
 static void parse_user(struct policy_parser *p, json_ref v)
 {
 	static const char *const keys[] = { POLICY_KEYS_USER };
-	json_ref names = json_value_member(v, "common_names");
+	static const char *const fields[CERTIFICATE_FIELDS] = {
+		[CERTIFICATE_PUBLIC_KEY] = "public_keys",
+		[CERTIFICATE_URI] = "uris",
+		[CERTIFICATE_DNS_NAME] = "dns_names",
+		[CERTIFICATE_EMAIL] = "emails",
+		[CERTIFICATE_COMMON_NAME] = "common_names",
+		[CERTIFICATE_UNIT] = "units",
+	};
+	bool named = false;
 	json_ref tokens = json_value_member(v, "tokens");
 	size_t subject = p->rules->subject_count;
 
@@ -171,11 +207,16 @@ static void parse_user(struct policy_parser *p, json_ref v)
 		return;
 	p->rules->subjects[p->rules->subject_count++] = v->key;
 	policy_reader_check_keys(&p->reader, v, keys);
-	if (!names && !tokens)
+	for (size_t f = 0; f < CERTIFICATE_FIELDS; f++) {
+		json_ref names = json_value_member(v, fields[f]);
+
+		named |= names != NULL;
+		for (json_ref e = NULL; (e = policy_reader_next_string(&p->reader, names, e));)
+			parse_name(p, (enum certificate_field)f, e, subject);
+	}
+	if (!named && !tokens)
 		findings_error(p->reader.findings, v->at,
 			"no client can be this user: add common_names or tokens");
-	for (json_ref e = NULL; (e = policy_reader_next_string(&p->reader, names, e));)
-		add_common_name(p, e, subject);
 	for (json_ref e = NULL; (e = policy_reader_next_string(&p->reader, tokens, e));)
 		add_token(p, e, subject);
 }
@@ -194,10 +235,8 @@ static void add_certificates(struct policy_parser *p, json_ref list)
 			if (e->text.n <= strlen("cn:") || !span_starts(e->text, SPAN("cn:")) ||
 				rules_find_subject(rules, e->text) != SIZE_MAX)
 				continue;
-			rules->names[rules->name_count++] = (struct common_name){
-				span_after(e->text, strlen("cn:")), rules->subject_count
-			};
-			rules->has_name[rules->subject_count] = true;
+			add_name(p, CERTIFICATE_COMMON_NAME, span_after(e->text, strlen("cn:")),
+				rules->subject_count);
 			rules->subjects[rules->subject_count++] = e->text;
 		}
 	}

@@ -138,15 +138,17 @@ const struct rule *rules_find_rule(const struct rules *rules, struct span name)
 	return NULL;
 }
 
-/* By length first: the order only has to be the same for sorting and searching. */
+/* By field and length first: the order only has to be the same for sorting and searching. */
 static int compare_names(const void *left, const void *right)
 {
-	const struct common_name *a = left;
-	const struct common_name *b = right;
+	const struct certificate_name *a = &((const struct user_name *)left)->name;
+	const struct certificate_name *b = &((const struct user_name *)right)->name;
 
-	if (a->name.n != b->name.n)
-		return a->name.n < b->name.n ? -1 : 1;
-	return memcmp(a->name.s, b->name.s, a->name.n);
+	if (a->field != b->field)
+		return a->field < b->field ? -1 : 1;
+	if (a->text.n != b->text.n)
+		return a->text.n < b->text.n ? -1 : 1;
+	return memcmp(a->text.s, b->text.s, a->text.n);
 }
 
 /* Comparing the first bytes of digests does not tell a client anything about a token. */
@@ -164,10 +166,10 @@ void rules_sort(struct rules *rules)
 		qsort(rules->tokens, rules->token_count, sizeof(*rules->tokens), compare_tokens);
 }
 
-size_t rules_find_common_name(const struct rules *rules, struct span name)
+size_t rules_find_name(const struct rules *rules, const struct certificate_name *name)
 {
-	struct common_name key = { .name = name };
-	const struct common_name *found = NULL;
+	struct user_name key = { .name = *name };
+	const struct user_name *found = NULL;
 
 	if (rules->name_count > 0)
 		found = bsearch(&key, rules->names, rules->name_count, sizeof(*rules->names),

@@ -11,22 +11,79 @@ struct subject subject_at(const struct rules *rules, size_t id)
 	return s;
 }
 
+/* What the names of a certificate say: a user, SIZE_MAX for nobody's, or why it is not known. */
+struct holder {
+	size_t user;
+	enum subject_doubt doubt;
+};
+
+static struct holder find_by_field(
+	const struct rules *rules, const struct certificate *c, enum certificate_field field)
+{
+	struct holder h = { .user = SIZE_MAX };
+
+	for (size_t i = 0; i < c->count && h.doubt == SUBJECT_SURE; i++) {
+		size_t user = SIZE_MAX;
+
+		if (c->names[i].field == field)
+			user = rules_find_name(rules, &c->names[i]);
+		if (user != SIZE_MAX && h.user != SIZE_MAX && user != h.user)
+			h.doubt = SUBJECT_SEVERAL;
+		if (user != SIZE_MAX)
+			h.user = user;
+	}
+	return h;
+}
+
+/* The holder by the most exact name that a user has. */
+static struct holder find_by_names(const struct rules *rules, const struct request *rq)
+{
+	const struct certificate_name common = { CERTIFICATE_COMMON_NAME, rq->user };
+	struct holder h = { .user = SIZE_MAX };
+	struct certificate c = { .count = 0 };
+	struct err e;
+
+	if (rq->certificate.n > 0 && (rules->fields & ~(1u << CERTIFICATE_COMMON_NAME)) &&
+		certificate_parse(rq->certificate, &c, &e) != 0)
+		return (struct holder){ SIZE_MAX, SUBJECT_UNREADABLE };
+	for (size_t f = 0; f < CERTIFICATE_FIELDS && h.user == SIZE_MAX; f++) {
+		if (f != CERTIFICATE_COMMON_NAME)
+			h = find_by_field(rules, &c, (enum certificate_field)f);
+		else if (rq->user.n > 0)
+			h.user = rules_find_name(rules, &common);
+	}
+	certificate_free(&c);
+	return h;
+}
+
+/* The subject that the certificate alone says. */
+static struct subject of_certificate(const struct rules *rules, const struct request *rq)
+{
+	struct holder h = { .user = SIZE_MAX };
+	struct subject s;
+
+	if (rules)
+		h = find_by_names(rules, rq);
+	if (h.user != SIZE_MAX && h.doubt == SUBJECT_SURE)
+		return subject_at(rules, h.user);
+	s = subject_at(rules, SUBJECT_ANONYMOUS);
+	if (rq->user.n > 0)
+		s = (struct subject){ .id = SUBJECT_UNKNOWN_CERTIFICATE,
+			.name = rq->user,
+			.is_unknown_certificate = true };
+	s.doubt = h.doubt;
+	return s;
+}
+
 struct subject subject_identify(const struct rules *rules, const struct request *rq)
 {
-	struct subject s = subject_at(rules, SUBJECT_ANONYMOUS);
+	struct subject s = of_certificate(rules, rq);
+	bool by_certificate = rq->user.n > 0 || s.id != SUBJECT_ANONYMOUS;
 	unsigned char digest[DIGEST_SIZE];
 	size_t user;
 
-	if (rq->user.n > 0) {
-		size_t id = rules ? rules_find_common_name(rules, rq->user) : SIZE_MAX;
-
-		if (id != SIZE_MAX)
-			s = subject_at(rules, id);
-		else
-			s = (struct subject){ .id = SUBJECT_UNKNOWN_CERTIFICATE,
-				.name = rq->user,
-				.is_unknown_certificate = true };
-	}
+	if (s.doubt != SUBJECT_SURE)
+		return s;
 	/* A token is that of a user; without a policy file there are none. */
 	if (!rq->has_token || !rules)
 		return s;
@@ -34,7 +91,7 @@ struct subject subject_identify(const struct rules *rules, const struct request 
 	user = rules_find_token(rules, digest);
 	if (user == SIZE_MAX)
 		s.doubt = SUBJECT_UNKNOWN_TOKEN;
-	else if (rq->user.n > 0 && user != s.id)
+	else if (by_certificate && user != s.id)
 		s.doubt = SUBJECT_TWO;
 	else
 		s = subject_at(rules, user);

@@ -173,12 +173,12 @@ static void add_target(struct draft *d, struct span target)
 
 static const char *known_by(const struct decision_event *e)
 {
-	bool name = e->request->user.n > 0;
+	bool name = e->request->user.n > 0 || e->request->certificate.n > 0;
 	bool token = e->request->has_token && e->policy->file_rules;
 
 	if (e->subject->doubt == SUBJECT_UNKNOWN_TOKEN)
 		return "unknown token";
-	if (e->subject->doubt == SUBJECT_TWO)
+	if (e->subject->doubt == SUBJECT_TWO || e->subject->doubt == SUBJECT_SEVERAL)
 		return "contradiction";
 	if (name)
 		return token ? "certificate and token" : "certificate";

@@ -4,12 +4,14 @@
 #include "dsp/core/base/json_reader.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/parse/certificate.h"
 #include "dsp/core/parse/target.h"
 
 enum state { BEGIN, KEY, IN_KEY, COLON, VALUE, STRING, NUMBER, OTHER, ENDED };
 
 enum {
-	FIELD_HEADERS = -4,
+	FIELD_CERTIFICATES = -5,
+	FIELD_HEADERS,
 	FIELD_BODY,
 	FIELD_NOTHING,
 	FIELD_STATUS,
@@ -85,26 +87,34 @@ static int field_of(struct authz_response *s)
 		s->failed = s->failed || (s->more && s->more->makers && s->at[FIELD_TARGET] == 0);
 		return FIELD_HEADERS;
 	}
+	if (span_equal(key, SPAN("RequestPeerCertificates")))
+		return FIELD_CERTIFICATES;
 	return span_equal(key, SPAN("ResponseStatusCode")) ? FIELD_STATUS : FIELD_NOTHING;
 }
 
-/* Whether the value at hand is headers that are kept. */
-static bool wants_headers(const struct authz_response *s)
+/* Where the value at hand is kept, which tells who sent the request; NULL: it is not kept. */
+static struct authz_text *sender_text(const struct authz_response *s)
 {
-	return s->field == FIELD_HEADERS && s->more && s->more->wanted;
+	if (!s->more || !s->more->wanted)
+		return NULL;
+	if (s->field == FIELD_HEADERS)
+		return &s->more->headers;
+	return s->field == FIELD_CERTIFICATES ? &s->more->certificates : NULL;
 }
 
 static void begin_value(struct authz_response *s, char c)
 {
+	struct authz_text *sender = sender_text(s);
+
 	s->escaped = false;
 	s->state = OTHER;
 	s->depth = c == '{' || c == '[';
 	s->in_string = false;
 	if (s->field == FIELD_STATUS)
 		s->status = 0;
-	if (wants_headers(s)) {
-		s->failed = s->failed || c != '{' || s->more->headers.n > 0;
-		keep(&s->more->headers, c);
+	if (sender) {
+		s->failed = s->failed || s->depth == 0 || sender->n > 0;
+		keep(sender, c);
 	}
 	if (c == '"') {
 		s->state = STRING;
@@ -219,8 +229,10 @@ static void parse_digit(struct authz_response *s, char c)
 /* Anything but a string or the status ends where its brackets are closed. */
 static void skip_byte(struct authz_response *s, char c)
 {
-	if (s->depth > 0 && wants_headers(s))
-		keep(&s->more->headers, c);
+	struct authz_text *sender = s->depth > 0 ? sender_text(s) : NULL;
+
+	if (sender)
+		keep(sender, c);
 	if (s->in_string) {
 		s->in_string = s->escaped || c != '"';
 		s->escaped = !s->escaped && c == '\\';
@@ -415,6 +427,17 @@ bool authz_more_token(struct authz_more *more, bool *has, struct span *token)
 	return step == 0 && json_reader_at_end(&r);
 }
 
+bool authz_more_certificate(struct authz_more *more, struct span *ret)
+{
+	struct authz_text *t = &more->certificates;
+	struct json_reader r = { t->text, t->text + t->n };
+
+	*ret = (struct span){ NULL, 0 };
+	if (t->lost)
+		return false;
+	return t->n == 0 || (certificate_in_list(&r, ret) && json_reader_at_end(&r));
+}
+
 bool authz_more_body(struct authz_more *more, char **body, size_t *n)
 {
 	*body = more->body.text;
@@ -426,5 +449,6 @@ bool authz_more_body(struct authz_more *more, char **body, size_t *n)
 void authz_more_free(struct authz_more *more)
 {
 	mem_free(more->headers.text);
+	mem_free(more->certificates.text);
 	mem_free(more->body.text);
 }

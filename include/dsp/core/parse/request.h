@@ -15,7 +15,8 @@ struct daemon_facts;
 struct request {
 	struct span method;
 	struct span target;
-	struct span user; /* TLS common name; empty on a plain socket */
+	struct span user;        /* TLS common name; empty on a plain socket */
+	struct span certificate; /* the client's, for certificate_parse; empty: it has none */
 
 	/* Of headers with the same name dockerd shows the last. */
 	bool has_content_type;

@@ -13,10 +13,11 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/span.h"
+#include "dsp/core/parse/certificate.h"
 #include "dsp/core/policy/rule.h"
 
-struct common_name {
-	struct span name;
+struct user_name {
+	struct certificate_name name;
 	size_t subject;
 };
 
@@ -37,7 +38,8 @@ struct rules {
 	bool *has_token;       /* of each subject: a token belongs to it */
 	bool *has_name;        /* of each subject: a certificate belongs to it */
 	size_t name_count;
-	struct common_name *names; /* sorted */
+	struct user_name *names; /* in certificates; sorted */
+	unsigned fields;         /* that names have: a bit for each (1u << CERTIFICATE_URI, ...) */
 	size_t token_count;
 	struct token *tokens; /* sorted */
 	size_t group_count;
@@ -96,11 +98,11 @@ size_t rules_find_subject(const struct rules *rules, struct span name);
 /* The rule of this name; NULL: there is none. rules may be NULL. */
 const struct rule *rules_find_rule(const struct rules *rules, struct span name);
 
-/* Sorts common names and tokens, after which the next two find them. */
+/* Sorts names of certificates and tokens, after which the next two find them. */
 void rules_sort(struct rules *rules);
 
 /* The subject that a certificate's name, a token's digest belongs to; SIZE_MAX: there is none. */
-size_t rules_find_common_name(const struct rules *rules, struct span name);
+size_t rules_find_name(const struct rules *rules, const struct certificate_name *name);
 size_t rules_find_token(const struct rules *rules, const unsigned char digest[DIGEST_SIZE]);
 
 /* Frees the rules and all that they hold; NULL is fine. */

@@ -1,6 +1,7 @@
 /*
- * Who a client is: by the common name of its certificate, which dockerd checked and sends along, or
- * by a token in the header X-Dsp-Token.
+ * Who a client is: by the names in its certificate, which dockerd checked and sends along, or by a
+ * token in the header X-Dsp-Token. Of the names of a certificate the most exact one that a user has
+ * decides: public key, URI, DNS name, e-mail address, common name, organizational unit.
  */
 #ifndef DSP_SUBJECT_H
 #define DSP_SUBJECT_H
@@ -12,6 +13,8 @@ enum subject_doubt {
 	SUBJECT_SURE,
 	SUBJECT_UNKNOWN_TOKEN, /* a token that no user has */
 	SUBJECT_TWO,           /* certificate and token are not of one user */
+	SUBJECT_SEVERAL,       /* equally exact names of the certificate are of several users */
+	SUBJECT_UNREADABLE,    /* its certificate, and users have more names than the common one */
 };
 
 struct subject {

@@ -50,7 +50,8 @@ struct authz_more {
 	enum authz_deed deed;      /* the response's body is kept, unless AUTHZ_OTHER */
 	bool wanted;               /* else nothing is kept */
 	struct authz_text headers; /* RequestHeaders, an object as JSON; empty: there are none */
-	struct authz_text body;    /* ResponseBody, in base64 */
+	struct authz_text certificates; /* RequestPeerCertificates, a list; empty: there are none */
+	struct authz_text body;         /* ResponseBody, in base64 */
 };
 
 struct authz_response {
@@ -100,6 +101,12 @@ const char *authz_response_obstacle(const struct request *rq);
  * parsed, or are not kept as a whole. Only once: they are decoded in place.
  */
 bool authz_more_token(struct authz_more *more, bool *has, struct span *token);
+
+/*
+ * The client's certificate, for certificate_parse; empty: it has none. False: the certificates
+ * cannot be parsed, or are not kept as a whole.
+ */
+bool authz_more_certificate(struct authz_more *more, struct span *ret);
 
 /* The response's body, decoded in place, once. False: it is not kept as a whole, or not base64. */
 bool authz_more_body(struct authz_more *more, char **body, size_t *n);
