@@ -224,6 +224,32 @@ void audit_dockerd_restarted(struct audit *a)
 	pending_requests_clear(a->pending);
 }
 
+/* --- grants ------------------------------------------------------------------------------------*/
+
+const struct refusal *audit_grant(struct audit *a, const struct grant_event *e)
+{
+	const struct refusal *cannot_keep;
+	struct audit_record_head head;
+	struct audit_shared *s;
+	char message[128];
+	struct line l;
+
+	if (a->to == AUDIT_TO_NOWHERE)
+		return NULL;
+	s = audit_writer_lock(a->writer);
+	cannot_keep = e->step == GRANT_GIVEN ? must_deny(a, s) : NULL;
+	if (!cannot_keep) {
+		line_init(&l, message, sizeof(message));
+		line_add(&l, "grant %s %s", e->id, grant_step_name(e->step));
+		head = audit_queue_head(&s->queue);
+		audit_record_grant(&head, e, &s->queue.line);
+		(void)audit_queue_put(&s->queue, LINE_GRANT, &head,
+			audit_queue_fields(&s->queue, "grant", message));
+	}
+	audit_writer_unlock(a->writer);
+	return cannot_keep;
+}
+
 /* --- state -------------------------------------------------------------------------------------*/
 
 bool audit_shares_log(const struct audit *a)

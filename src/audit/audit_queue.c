@@ -119,7 +119,8 @@ enum queue_result audit_queue_put(struct audit_queue *q, enum line_kind kind,
 	struct audit_record_head *head, struct span fields)
 {
 	struct span line = { q->line.text, q->line.n };
-	struct repeat_source of = { head->id, kind == LINE_DECISION ? "decision" : "outcome" };
+	static const char *const types[] = { "decision", "outcome", "grant" };
+	struct repeat_source of = { head->id, types[kind] };
 	struct repeat *f = repeat_filter_find(&q->repeats, stable_part(&q->line), q->line_us);
 
 	if (f) {

@@ -161,6 +161,15 @@ static const struct member {
 	{ "pair", KIND_TEXT },
 	{ "status", KIND_COUNT },
 	{ "created", KIND_TEXT },
+	{ "grant", KIND_TEXT },
+	{ "step", KIND_TEXT },
+	{ "until", KIND_TEXT },
+	{ "seconds", KIND_COUNT },
+	{ "uses", KIND_COUNT },
+	{ "why", KIND_TEXT },
+	{ "uid", KIND_COUNT },
+	{ "login_uid", KIND_COUNT },
+	{ "by", KIND_TEXT },
 };
 
 static const struct {
@@ -171,6 +180,7 @@ static const struct {
 	[ENTRY_OUTCOME] = { "outcome", { "method", "target", "pair", NULL } },
 	[ENTRY_REPEAT] = { "repeat", { "of", "of_type", "count", "since", NULL } },
 	[ENTRY_DROPPED] = { "dropped", { "count", "since", NULL } },
+	[ENTRY_GRANT] = { "grant", { "step", "grant", "until", "seconds", NULL } },
 };
 
 enum { TYPES = sizeof(types) / sizeof(types[0]) };

@@ -14,7 +14,7 @@
 #include "dsp/core/base/span.h"
 
 /* What a line counts as, once it is written. */
-enum line_kind { LINE_DECISION, LINE_OUTCOME, LINE_NOTICE, LINE_KINDS };
+enum line_kind { LINE_DECISION, LINE_OUTCOME, LINE_GRANT, LINE_NOTICE, LINE_KINDS };
 
 struct line_queue {
 	char *bytes;

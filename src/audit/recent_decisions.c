@@ -123,6 +123,20 @@ void recent_decisions_add_outcome(struct recent_decisions *recent, struct reques
 	keep_line(recent->view, LINE_OUTCOME);
 }
 
+void recent_decisions_add_grant(struct recent_decisions *recent, const struct grant_event *e)
+{
+	char id[AUDIT_RECORD_ID_ROOM];
+	char time[CLOCK_TEXT_ROOM];
+	struct audit_record_head head = { .id = id, .time = time, .host = recent->host };
+
+	if (!recent->view)
+		return;
+	clock_write(clock_date_us(), time);
+	write_id(recent, ++recent->lines, id);
+	audit_record_grant(&head, e, &recent->view->line);
+	keep_line(recent->view, LINE_GRANT);
+}
+
 void recent_decisions_dockerd_restarted(struct recent_decisions *recent)
 {
 	if (recent->view)

@@ -8,6 +8,7 @@
 #include "dsp/protocol/envelope.h"
 #include "dsp/system/clock.h"
 #include "dsp/system/log.h"
+#include "grants.h"
 #include "object_lookup.h"
 #include "ownership.h"
 #include "service.h"
@@ -16,7 +17,8 @@
 struct exchange {
 	struct call *call;
 	struct snapshot *snapshot;
-	uint64_t begun_us; /* when its last byte had come */
+	struct grant_set *grants; /* those of its beginning; NULL: there were none */
+	uint64_t begun_us;        /* when its last byte had come */
 	struct request request;
 	struct subject subject;
 	struct facts facts;
@@ -43,6 +45,7 @@ static struct exchange *exchange_begin(
 	x->call = call;
 	x->begun_us = clock_us();
 	x->snapshot = snapshot_hold(service->snapshot);
+	x->grants = grants_hold(service->grants);
 	return x;
 }
 
@@ -54,6 +57,7 @@ static void exchange_end(struct exchange *x)
 	object_lookup_free(x->objects);
 	facts_free(&x->facts);
 	mount_lookup_release(x->lookup);
+	grant_set_release(x->grants);
 	snapshot_release(x->snapshot);
 	mem_free(x);
 }
@@ -202,7 +206,9 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 	if (invisible || !service->pool)
 		return 0;
 	if (mount_lookup_collect(&x->facts, rules_paths(policy->file_rules),
-		    policy_own_paths(policy), rules_compared_kinds(policy->file_rules),
+		    policy_own_paths(policy),
+		    rules_compared_kinds(policy->file_rules) |
+			    rules_compared_kinds(grant_set_rules(x->grants)),
 		    x->call->peer, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
@@ -243,6 +249,7 @@ static unsigned objects_needed(const struct exchange *x)
 	size_t operation = operation_of(x);
 
 	return rules_ask_about(rules, x->subject.id, operation) |
+		rules_ask_about(grant_set_rules(x->grants), x->subject.id, operation) |
 		ownership_asks_about(rules, x->subject.id, operation);
 }
 
@@ -295,6 +302,7 @@ static void conclude(struct service *service, struct exchange *x)
 	const struct refusal *refusal;
 	struct nearest_rule near = { .rule = NULL };
 	struct decision_event event;
+	struct grant_rules grants;
 	struct decision d;
 	struct err e;
 
@@ -303,7 +311,10 @@ static void conclude(struct service *service, struct exchange *x)
 		fail(service, x->call, REFUSED_FAILURE, &e);
 		return;
 	}
-	d = decide(&c->policy, &x->subject, &x->facts);
+	grants = grants_now(service->grants, x->grants);
+	d = decide(&c->policy, &x->subject, &x->facts, &grants);
+	if (d.grant)
+		grants_used(service->grants, d.grant->name);
 	if (d.verdict != VERDICT_ALLOW || d.monitored) {
 		nearest_rule_find(&c->policy, &x->subject, &x->facts, &d, &near);
 		message_write(&c->policy, &x->subject, &x->facts, &d, &near, message);

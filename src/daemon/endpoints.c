@@ -8,6 +8,7 @@
 #include "dsp/protocol/envelope.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
+#include "grants_reply.h"
 #include "metrics_text.h"
 #include "own_reply.h"
 #include "ownership.h"
@@ -240,6 +241,29 @@ static enum answer own(void *ctx, struct call *call)
 	return ANSWER_NOW;
 }
 
+/* What came of a request that root sent: a text, or an error. */
+static void reply_result(struct reply *reply, char *text, const struct err *e)
+{
+	if (text)
+		reply_text(reply, text);
+	else
+		reply_error(reply,
+			e->code == ENOMEM          ? 500
+				: e->code == EBUSY ? 409
+				: e->code == EPERM ? 403
+						   : 400,
+			e->text);
+}
+
+static enum answer grants(void *ctx, struct call *call)
+{
+	const struct service *service = ctx;
+	struct err e;
+
+	reply_result(&call->reply, grants_reply(service, call->body, call->len, &e), &e);
+	return ANSWER_NOW;
+}
+
 static const struct endpoint endpoints[] = {
 	{ ENDPOINT_REQUEST, ENVELOPE_MOST, authorize, NULL, authorize_drop, NULL },
 	{ ENDPOINT_RESPONSE, 0, record_response, parse_response, drop_response, NULL },
@@ -250,6 +274,7 @@ static const struct endpoint endpoints[] = {
 	{ ENDPOINT_METRICS, 0, show_open_metrics, NULL, NULL, NULL },
 	{ ENDPOINT_METRICS_TEXT, 0, show_text_metrics, NULL, NULL, NULL },
 	{ ENDPOINT_OWN, 0, own, NULL, drop_response, "do" },
+	{ ENDPOINT_GRANTS, GRANTS_BODY_MOST, grants, NULL, NULL, NULL },
 	{ ENDPOINT_WATCH, 0, watch, NULL, NULL, "after" },
 };
 

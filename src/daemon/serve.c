@@ -19,6 +19,7 @@
 #include "dsp/system/signals.h"
 #include "endpoints.h"
 #include "failed_start.h"
+#include "grants.h"
 #include "lookup_process.h"
 #include "notify.h"
 #include "ownership.h"
@@ -70,6 +71,7 @@ static int put_config_in_force(struct daemon *d, struct config *c, struct err *e
 	snapshot_replace(&d->service.snapshot, next);
 	audit_configure(d->service.sinks.audit, &c->settings.audit);
 	log_settings(next);
+	grants_configure(d->service.grants, c);
 	/* Without a thread dspd denies what makes something. */
 	if (ownership_configure(&d->service, e) != 0)
 		log_fault("reload: %s", e->text);
@@ -155,7 +157,7 @@ static unsigned on_tick(void *ctx)
 	struct daemon *d = daemon_of(ctx);
 	unsigned alive = d->notify.fd >= 0 ? notify_alive(&d->notify) : 0;
 	const unsigned waits[] = { alive, recent_decisions_tick(&d->recent),
-		owner_sweep_step(&d->service) };
+		owner_sweep_step(&d->service), grants_tick(d->service.grants) };
 	unsigned wait = 0;
 
 	watch_lookups(d);
@@ -306,7 +308,13 @@ static int start_sinks(struct daemon *d, struct err *e)
 	recent_decisions_init(&d->recent);
 	sinks->recent = &d->recent;
 	sinks->audit = audit_new(&d->service.snapshot->config->settings.audit, e);
-	return sinks->audit ? audit_start(sinks->audit, e) : -1;
+	if (!sinks->audit || audit_start(sinks->audit, e) != 0)
+		return -1;
+	d->service.grants = grants_new(sinks, clock_boot_us);
+	if (!d->service.grants)
+		return FAIL(e, ENOMEM, "the grants");
+	grants_configure(d->service.grants, d->service.snapshot->config);
+	return 0;
 }
 
 static int run(struct daemon *d, struct err *e)
@@ -340,6 +348,7 @@ static void end(struct daemon *d)
 	expected_free(d->service.expected);
 	if (d->wake >= 0)
 		(void)close(d->wake);
+	grants_free(d->service.grants);
 	audit_stop(d->service.sinks.audit);
 	mem_free(d->service.sinks.metrics);
 	recent_decisions_free(&d->recent);

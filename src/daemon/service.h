@@ -18,6 +18,7 @@
 struct daemon;
 struct exchange;
 struct expected;
+struct grants;
 struct owners;
 struct response;
 
@@ -38,7 +39,8 @@ struct service {
 	struct expected *expected; /* owned, as owners is */
 	LIST_HEAD(, response) settling;
 	struct owner_sweep sweep;
-	struct sinks sinks; /* borrowed */
+	struct sinks sinks;    /* borrowed */
+	struct grants *grants; /* owned */
 	struct probes probes;
 	unsigned connections; /* open ones; the server keeps the number current */
 };

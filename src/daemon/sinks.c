@@ -1,5 +1,6 @@
 #include "sinks.h"
 
+#include "dsp/core/base/duration.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/message.h"
 #include "dsp/system/log.h"
@@ -131,6 +132,42 @@ const struct refusal *sinks_record(const struct sinks *s, const struct decision_
 			e.refusal = refusal;
 	}
 	return e.refusal;
+}
+
+static void log_grant(const struct grant_event *e)
+{
+	char length[DURATION_ROOM];
+	char reason[160];
+	struct line l;
+	char text[400];
+
+	line_init(&l, text, sizeof(text));
+	line_add(&l, "grant %s %s", e->id, grant_step_name(e->step));
+	if (e->step == GRANT_GIVEN)
+		line_add(&l, " for %s, until %s%s", duration_write(e->seconds, length), e->until,
+			e->root ? ": a direct way to root" : "");
+	if (e->why)
+		line_add(&l, ": %s", e->why);
+	if (e->by)
+		line_add(&l, ", by uid %llu%s%s", (unsigned long long)e->by->uid,
+			e->by->name[0] != '\0' ? ", " : "", e->by->name);
+	text_escape(span_of(e->reason), reason, sizeof(reason));
+	if (e->step == GRANT_GIVEN && reason[0] != '\0')
+		line_add(&l, ": %s", reason);
+	log_line("%s", text);
+}
+
+const struct refusal *sinks_record_grant(const struct sinks *s, const struct grant_event *e)
+{
+	const struct refusal *refusal = s->audit ? audit_grant(s->audit, e) : NULL;
+
+	if (refusal)
+		return refusal;
+	if (s->recent)
+		recent_decisions_add_grant(s->recent, e);
+	if (!s->audit || !audit_shares_log(s->audit))
+		log_grant(e);
+	return NULL;
 }
 
 const char *sinks_reference(const struct sinks *s)

@@ -22,6 +22,9 @@ struct sinks {
  */
 const struct refusal *sinks_record(const struct sinks *s, const struct decision_event *event);
 
+/* The same for what became of a grant; only one that is given can be refused. */
+const struct refusal *sinks_record_grant(const struct sinks *s, const struct grant_event *e);
+
 /* The id of the line of the audit log for the last event; empty: there is none. */
 const char *sinks_reference(const struct sinks *s);
 

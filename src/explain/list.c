@@ -112,7 +112,8 @@ static const char *route_verdict(const struct config *c, const struct route *rou
 
 	struct subject anonymous = subject_at(c->policy.file_rules, SUBJECT_ANONYMOUS);
 
-	return decide(&c->policy, &anonymous, &facts).verdict == VERDICT_ALLOW ? "allow" : "deny";
+	return decide(&c->policy, &anonymous, &facts, NULL).verdict == VERDICT_ALLOW ? "allow"
+										     : "deny";
 }
 
 static const char *const operation_keys[] = { "operation", "method", "path", "section", "access",

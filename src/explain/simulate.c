@@ -119,7 +119,7 @@ int simulate(const struct policy *policy, struct question_text question, const c
 		simulate_mounts(policy, &ret->facts, &ret->lookup, e) != 0 ||
 		facts_describe_made(&ret->facts, e) != 0)
 		return -1;
-	ret->decision = decide(policy, &ret->subject, &ret->facts);
+	ret->decision = decide(policy, &ret->subject, &ret->facts, NULL);
 	nearest_rule_find(policy, &ret->subject, &ret->facts, &ret->decision, &ret->near);
 	message_write(policy, &ret->subject, &ret->facts, &ret->decision, &ret->near, ret->message);
 	return 0;

@@ -21,7 +21,7 @@ static struct decision decide_observation(const struct trial *t, const struct ob
 {
 	struct subject subject = observation_subject(s, NULL);
 
-	return decide(&t->policy, &subject, &s->facts);
+	return decide(&t->policy, &subject, &s->facts, NULL);
 }
 
 /* The first observation that these settings deny and others may allow; NULL: there is none. */

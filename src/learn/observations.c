@@ -393,7 +393,9 @@ static int add_container(struct observation *s, const struct audit_entry *l)
 static int add_decision(
 	struct observations *all, const struct audit_entry *l, const char *user, struct err *e)
 {
-	bool denied = strcmp(audit_entry_text(l, "verdict"), "deny") == 0;
+	/* What root gave for a while is not what a policy should allow for ever. */
+	bool denied = strcmp(audit_entry_text(l, "verdict"), "deny") == 0 ||
+		strcmp(audit_entry_text(l, "decided_by"), "temporary_grant") == 0;
 	bool other = user && strcmp(user, audit_entry_text(l, "subject")) != 0;
 	size_t at = all->recent_count % OBSERVATION_IDS;
 	struct observation *s = NULL;
@@ -444,6 +446,7 @@ int observations_add(
 		add_repeats(all, l);
 		break;
 	case ENTRY_OUTCOME:
+	case ENTRY_GRANT:
 		break;
 	}
 	return 0;

@@ -62,7 +62,7 @@ int policy_draft_compile(struct policy_draft *p, struct err *e)
 bool policy_draft_allows(const struct policy_draft *p, const struct observation *s, size_t *rule)
 {
 	struct subject subject = observation_subject(s, p->file.rules);
-	struct decision d = decide(&p->policy, &subject, &s->facts);
+	struct decision d = decide(&p->policy, &subject, &s->facts, NULL);
 
 	*rule = d.rule ? (size_t)(d.rule - p->file.rules->items) : SIZE_MAX;
 	return d.verdict == VERDICT_ALLOW;

@@ -18,8 +18,8 @@ static void compare(const struct observation *s, const struct policy_pair *pair,
 {
 	struct subject before = observation_subject(s, pair->old->file_rules);
 	struct subject after = observation_subject(s, pair->new->file_rules);
-	struct decision old = decide(pair->old, &before, &s->facts);
-	struct decision new = decide(pair->new, &after, &s->facts);
+	struct decision old = decide(pair->old, &before, &s->facts, NULL);
+	struct decision new = decide(pair->new, &after, &s->facts, NULL);
 	char request[400];
 	char why[320];
 

@@ -116,7 +116,7 @@ static json_t *today_unknown(const char *why)
 static json_t *decide_today(const struct logged_decision *d, const struct observation *s,
 	const struct subject *subject, const struct policy *policy)
 {
-	struct decision now = decide(policy, subject, &s->facts);
+	struct decision now = decide(policy, subject, &s->facts, NULL);
 	const char *verdict = now.verdict != VERDICT_ALLOW ? "deny"
 		: now.monitored                            ? "would"
 							   : "allow";

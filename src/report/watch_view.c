@@ -8,6 +8,7 @@
 
 #include "audit_line.h"
 #include "dsp/config/output.h"
+#include "dsp/core/base/duration.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/system/clock.h"
@@ -180,6 +181,25 @@ static void count_decision(struct watch_view *v, const struct audit_entry *l)
 		count_denial(v, l);
 }
 
+/* "grant g7f3k given for 15 min by bob: INC-4711" */
+static void note_grant(struct watch_view *v, const struct audit_entry *l)
+{
+	char id[AUDIT_LINE_NAME + 1];
+	char step[AUDIT_LINE_NAME + 1];
+	char by[AUDIT_LINE_NAME + 1];
+	char why[AUDIT_LINE_WHY + 1];
+	char length[DURATION_ROOM];
+	bool given = strcmp(audit_entry_text(l, "step"), "given") == 0;
+
+	audit_line_printable(l, given ? "reason" : "why", why, AUDIT_LINE_WHY);
+	watch_view_note(v, "grant %s %s%s%s%s%s%s%s",
+		audit_line_escaped(l, "grant", id, AUDIT_LINE_NAME),
+		audit_line_escaped(l, "step", step, AUDIT_LINE_NAME), given ? " for " : "",
+		given ? duration_write_long(audit_entry_number(l, "seconds"), length) : "",
+		audit_entry_text(l, "by")[0] != '\0' ? " by " : "",
+		audit_line_escaped(l, "by", by, AUDIT_LINE_NAME), why[0] != '\0' ? ": " : "", why);
+}
+
 void watch_view_add(struct watch_view *v, const struct audit_entry *l, bool shown)
 {
 	v->fresh = true;
@@ -196,6 +216,10 @@ void watch_view_add(struct watch_view *v, const struct audit_entry *l, bool show
 		return;
 	case ENTRY_REPEAT:
 		return; /* dspd sends watchers every decision */
+	case ENTRY_GRANT:
+		if (shown)
+			note_grant(v, l);
+		return;
 	}
 	if (shown)
 		print_line(v, l);

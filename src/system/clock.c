@@ -39,6 +39,11 @@ uint64_t clock_date_us(void)
 	return read_us(CLOCK_REALTIME);
 }
 
+uint64_t clock_boot_us(void)
+{
+	return read_us(CLOCK_BOOTTIME);
+}
+
 void clock_write(uint64_t us, char out[CLOCK_TEXT_ROOM])
 {
 	static const time_t year_10000 = 253402300800;

@@ -129,7 +129,7 @@ static double time_decision(
 	for (size_t i = 0; i < CALLS; i++) {
 		struct subject subject = subject_identify(policy->file_rules, rq);
 
-		if (decide(policy, &subject, facts).verdict != VERDICT_ALLOW)
+		if (decide(policy, &subject, facts, NULL).verdict != VERDICT_ALLOW)
 			abort();
 	}
 	return (microseconds() - start) / CALLS;

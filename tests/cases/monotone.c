@@ -444,7 +444,7 @@ static bool allows(struct compiled *c, struct question *q, size_t user)
 			find_info(&facts, paths.items[i]) };
 	facts.rule_paths = looked_up;
 	facts.rule_path_count = paths.count;
-	d = decide(&c->policy, &subject, &facts);
+	d = decide(&c->policy, &subject, &facts, NULL);
 	if (d.verdict != VERDICT_ALLOW)
 		try_nearest(c, &facts, &subject, &d);
 	mem_list_free(&facts.attributes.texts);

@@ -260,7 +260,7 @@ static unsigned ask(const char *source)
 		die(source);
 	for (size_t i = 0; i < POLICIES; i++) {
 		struct subject who = subject_identify(configs[i]->policy.file_rules, &rq);
-		struct decision d = decide(&configs[i]->policy, &who, &facts);
+		struct decision d = decide(&configs[i]->policy, &who, &facts, NULL);
 
 		allowed |= (d.verdict == VERDICT_ALLOW ? 1U : 0U) << i;
 	}

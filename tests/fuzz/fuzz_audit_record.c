@@ -140,7 +140,7 @@ static void check_decision(
 	struct err e;
 
 	CHECK(facts_parse(request, &facts, &e) == 0);
-	d = decide(policy, &subject, &facts);
+	d = decide(policy, &subject, &facts, NULL);
 	/* Read through event. */
 	/* cppcheck-suppress unreadVariable */
 	d.monitored_rule = &rule;

@@ -143,7 +143,7 @@ static void check_decision(const struct policy *policy, const struct request *rq
 			check_guard(rq);
 	}
 	policy_broken("dsp.env:1:1: not NAME=value", &broken);
-	CHECK(decide(&broken, &anonymous, facts).verdict == VERDICT_DENY);
+	CHECK(decide(&broken, &anonymous, facts, NULL).verdict == VERDICT_DENY);
 }
 
 /* What the daemon answers to the same text. 1: allow, 0: deny, -1: an error. */
@@ -220,7 +220,7 @@ static void run(struct config *config, struct span question)
 		check_made(&facts);
 		struct subject subject = subject_identify(NULL, &request);
 
-		d = decide(policy, &subject, &facts);
+		d = decide(policy, &subject, &facts, NULL);
 		check_decision(policy, &request, &facts, &d);
 		CHECK(ask(config, question) == (d.verdict == VERDICT_ALLOW));
 		facts_free(&facts);

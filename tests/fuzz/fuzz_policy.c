@@ -211,7 +211,7 @@ static void check_message(const struct world *world, const struct decision *d,
 static void check_decision(
 	const struct world *world, const struct subject *subject, const struct request_for *rq)
 {
-	struct decision d = decide(&world->policy, subject, &rq->facts);
+	struct decision d = decide(&world->policy, subject, &rq->facts, NULL);
 
 	CHECK(d.verdict == VERDICT_ALLOW || d.verdict == VERDICT_DENY);
 	CHECK(!d.monitored || (world->policy.monitor && d.verdict == VERDICT_ALLOW));

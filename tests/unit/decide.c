@@ -166,10 +166,10 @@ static void monitor_mode(void **state)
 	assert_false(is_monitored("", NULL, &files));
 	policy_broken("no such file", &broken);
 	broken.monitor = true;
-	assert_int_equal(decide(&broken, &anonymous, &facts).verdict, VERDICT_DENY);
-	assert_int_equal(decide(&broken, &anonymous, &facts).by, DECIDED_BY_BROKEN);
+	assert_int_equal(decide(&broken, &anonymous, &facts, NULL).verdict, VERDICT_DENY);
+	assert_int_equal(decide(&broken, &anonymous, &facts, NULL).by, DECIDED_BY_BROKEN);
 	policy_broken("?", &broken);
-	assert_int_equal(decide(&broken, &anonymous, &facts).by, DECIDED_BY_BROKEN);
+	assert_int_equal(decide(&broken, &anonymous, &facts, NULL).by, DECIDED_BY_BROKEN);
 }
 
 /* The first monitoring rule is noted, and all of them are passed over. */
@@ -252,7 +252,7 @@ static void unseen_mount(void **state)
 		powers = decide_powers(&w.policy, &a.facts);
 		assert_int_equal(powerset_has(&powers, POWER_DOCKER_SOCKET), rows[i].socket);
 		assert_int_equal(powerset_has(&powers, POWER_DSP_FILES), rows[i].dsp_files);
-		a.decision = decide(&w.policy, &a.subject, &a.facts);
+		a.decision = decide(&w.policy, &a.subject, &a.facts, NULL);
 		assert_int_equal(a.decision.verdict == VERDICT_ALLOW, rows[i].allow);
 		answer_free(&a);
 		world_close(&w);

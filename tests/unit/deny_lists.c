@@ -51,7 +51,7 @@ static void names_in_a_swarm(void **state)
 		for (size_t h = 0; h < sizeof(hosts) / sizeof(hosts[0]); h++) {
 			world_ask(&w, &q, &a);
 			a.facts.docker_paths[DOCKER_SWARM].info = hosts[h].state;
-			a.decision = decide(&w.policy, &a.subject, &a.facts);
+			a.decision = decide(&w.policy, &a.subject, &a.facts, NULL);
 			assert_int_equal(a.decision.verdict == VERDICT_ALLOW,
 				!requests[r].name || !hosts[h].swarm);
 			answer_free(&a);
@@ -110,7 +110,7 @@ static void data_root(void **state)
 			if (a.facts.attributes.items[d].kind == ATTRIBUTE_MOUNT)
 				a.facts.attributes.items[d].mount_info = &rows[i].info;
 		}
-		a.decision = decide(&w.policy, &a.subject, &a.facts);
+		a.decision = decide(&w.policy, &a.subject, &a.facts, NULL);
 		if ((a.decision.verdict == VERDICT_ALLOW) != rows[i].allow)
 			fail_msg("%s %s", rows[i].source, rows[i].info.path);
 		answer_free(&a);
@@ -155,7 +155,7 @@ static void mounted_volumes(void **state)
 			if (a.facts.attributes.items[d].mounted)
 				a.facts.attributes.items[d].mount_info = found[i / 4 % 4];
 		}
-		a.decision = decide(&w.policy, &a.subject, &a.facts);
+		a.decision = decide(&w.policy, &a.subject, &a.facts, NULL);
 		if ((a.decision.verdict == VERDICT_ALLOW) == denied)
 			fail_msg("%s %zu", body, i);
 		answer_free(&a);

@@ -125,7 +125,7 @@ static void missing_source(void **state)
 		world_read(&w, &q, &a);
 		a.facts.attributes.items[1].mount_info = &rows[i].info;
 		assert_int_equal(facts_add_mount_powers(&a.facts, SPAN("/run/dsp"), &e), 0);
-		a.decision = decide(&w.policy, &a.subject, &a.facts);
+		a.decision = decide(&w.policy, &a.subject, &a.facts, NULL);
 		nearest_rule_find(&w.policy, &a.subject, &a.facts, &a.decision, &a.near);
 		message_write(&w.policy, &a.subject, &a.facts, &a.decision, &a.near, a.message);
 		assert_string_equal(a.message, rows[i].message);

@@ -187,7 +187,7 @@ static bool decide_with(
 		d->object = &infos[span_equal(d->text, SPAN("bb"))];
 	}
 	assert_int_equal(facts_describe_made(&a.facts, &e), 0);
-	allow = decide(&w->policy, &a.subject, &a.facts).verdict == VERDICT_ALLOW;
+	allow = decide(&w->policy, &a.subject, &a.facts, NULL).verdict == VERDICT_ALLOW;
 	answer_free(&a);
 	return allow;
 }

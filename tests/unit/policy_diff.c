@@ -193,7 +193,7 @@ static int state_by(const struct policy *policy, const struct subject *subject, 
 		powerset_add(&facts.powers, POWER_UNKNOWN);
 	if (item && !with_item(route, p, item, &facts))
 		return -1;
-	d = decide(policy, subject, &facts);
+	d = decide(policy, subject, &facts, NULL);
 	state = diff_state(&d);
 	return (int)(unsigned)state;
 }

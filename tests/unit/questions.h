@@ -55,7 +55,7 @@ static inline void world_read(struct world *w, const struct question *q, struct 
 static inline void world_ask(struct world *w, const struct question *q, struct answer *a)
 {
 	world_read(w, q, a);
-	a->decision = decide(&w->policy, &a->subject, &a->facts);
+	a->decision = decide(&w->policy, &a->subject, &a->facts, NULL);
 	nearest_rule_find(&w->policy, &a->subject, &a->facts, &a->decision, &a->near);
 	message_write(&w->policy, &a->subject, &a->facts, &a->decision, &a->near, a->message);
 }

@@ -102,7 +102,7 @@ static struct decision decide_one(const struct policy *policy, const struct fact
 {
 	struct subject subject = subject_at(policy->file_rules, id);
 
-	return decide(policy, &subject, facts);
+	return decide(policy, &subject, facts, NULL);
 }
 
 static void same_decisions(struct policy *policy, struct rules *rules, size_t subject)

@@ -77,6 +77,12 @@ const char *audit_reference(const struct audit *a);
  */
 void audit_outcome(struct audit *a, struct request_outcome *o);
 
+/*
+ * Queues a line for what became of a grant, whatever DSP_AUDIT_LOG says. NULL, or why a grant must
+ * not be given: the log must keep it (DSP_AUDIT_FULL=deny) and cannot.
+ */
+const struct refusal *audit_grant(struct audit *a, const struct grant_event *e);
+
 /* True if the settings ask for outcomes (AuthZRes). */
 bool audit_wants_outcomes(const struct audit *a);
 

@@ -46,6 +46,9 @@ void recent_decisions_add(struct recent_decisions *recent, const struct decision
  */
 void recent_decisions_add_outcome(struct recent_decisions *recent, struct request_outcome *o);
 
+/* Records what became of a grant. */
+void recent_decisions_add_grant(struct recent_decisions *recent, const struct grant_event *e);
+
 /* dockerd restarted: drop all pending requests, their AuthZRes will not come. */
 void recent_decisions_dockerd_restarted(struct recent_decisions *recent);
 

@@ -17,6 +17,7 @@
 #define ENDPOINT_METRICS "/Dsp.Metrics"          /* OpenMetrics */
 #define ENDPOINT_METRICS_TEXT "/Dsp.MetricsText" /* Prometheus' text format */
 #define ENDPOINT_OWN "/Dsp.Own"                  /* ?do=COMMAND: src/daemon/own_reply.h */
+#define ENDPOINT_GRANTS "/Dsp.Grants"            /* src/daemon/grants_reply.h */
 #define ENDPOINT_WATCH "/Dsp.Watch"              /* ?after=CURSOR */
 
 enum {

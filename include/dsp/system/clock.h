@@ -18,6 +18,9 @@ uint64_t clock_now(void);
 uint64_t clock_us(void);
 uint64_t clock_date_us(void);
 
+/* Microseconds since the machine's start: it runs while the machine sleeps, whatever the date. */
+uint64_t clock_boot_us(void);
+
 enum { CLOCK_TEXT_ROOM = 32 };
 
 /* Microseconds since 1970 as RFC 3339 in UTC: "2026-11-29T10:35:00.000000Z"; terminated. */

@@ -8,7 +8,7 @@ static void ask(const struct policy *policy, const struct subject *subject,
 {
 	struct nearest_rule near;
 
-	ret->decision = decide(policy, subject, facts);
+	ret->decision = decide(policy, subject, facts, NULL);
 	ret->message[0] = '\0';
 	if (quiet || (ret->decision.verdict == VERDICT_ALLOW && !ret->decision.monitored))
 		return;

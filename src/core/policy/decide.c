@@ -209,9 +209,22 @@ static struct decision decide_by_file(
 
 /* --- the steps in their order ------------------------------------------------------------------*/
 
-static struct decision decide_enforced(
-	const struct policy *policy, const struct subject *subject, const struct facts *facts)
+/* A grant stands before each rule, flag and profile. An allow needs an exact reading. */
+static const struct rule *find_grant(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, const struct grant_rules *grants)
 {
+	struct powerset powers;
+
+	if (!grants || grants->live == 0 || facts->reading != READING_EXACT)
+		return NULL;
+	powers = decide_powers(policy, facts);
+	return grant_rules_find(grants, subject->id, facts, &powers);
+}
+
+static struct decision decide_enforced(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, const struct grant_rules *grants)
+{
+	const struct rule *grant;
 	struct decision d;
 
 	if (policy->broken[0] != '\0')
@@ -223,6 +236,12 @@ static struct decision decide_enforced(
 		return deny(DECIDED_BY_IDENTITY, "identity", FLAG_COUNT);
 	if (facts->reading == READING_UNROUTABLE)
 		return deny(DECIDED_BY_READING, "unroutable", FLAG_COUNT);
+	grant = find_grant(policy, subject, facts, grants);
+	if (grant) {
+		d = allow(DECIDED_BY_TEMPORARY, FLAG_COUNT);
+		d.grant = grant;
+		return d;
+	}
 	d = decide_by_file(policy, subject, facts);
 	/* Denials by a rule or a flag keep their reason: an administrator can change those. */
 	if ((d.verdict == VERDICT_ALLOW || d.by == DECIDED_BY_DEFAULT) &&
@@ -231,10 +250,10 @@ static struct decision decide_enforced(
 	return d;
 }
 
-struct decision decide(
-	const struct policy *policy, const struct subject *subject, const struct facts *facts)
+struct decision decide(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, const struct grant_rules *grants)
 {
-	struct decision d = decide_enforced(policy, subject, facts);
+	struct decision d = decide_enforced(policy, subject, facts, grants);
 	struct powerset powers = decide_powers(policy, facts);
 	struct powerset closed = powerset_both(&powers, &policy->closed);
 	/* Denials that stay enforced in monitor mode, since allowing them would disable dsp. */
@@ -260,6 +279,8 @@ const char *decider_name(enum decider by)
 		return "no exact reading";
 	case DECIDED_BY_IDENTITY:
 		return "unknown client";
+	case DECIDED_BY_TEMPORARY:
+		return "temporary grant";
 	case DECIDED_BY_FILE:
 		return "rule of the policy file";
 	case DECIDED_BY_DEFAULT:

@@ -86,7 +86,7 @@ bool escalation_by_route(const struct policy *policy, const struct subject *subj
 		facts.powers = route_powers(route);
 	else if (!escalation_can_ask(route, p, &facts.powers))
 		return false;
-	*ret = decide(policy, subject, &facts);
+	*ret = decide(policy, subject, &facts, NULL);
 	return ret->verdict == VERDICT_ALLOW;
 }
 
@@ -218,7 +218,7 @@ static bool is_allowed(const struct policy *policy, const struct subject *subjec
 	rq->item.text = rq->item.clean = text;
 	text_copy(text, rq->info.path, sizeof(rq->info.path));
 	ret->route = rq->facts.route;
-	ret->decision = decide(policy, subject, &rq->facts);
+	ret->decision = decide(policy, subject, &rq->facts, NULL);
 	return ret->decision.verdict == VERDICT_ALLOW;
 }
 

@@ -98,23 +98,31 @@ static int collect_paths(struct rules *rules)
 	return 0;
 }
 
-int mount_rules_relate(struct rules *rules)
+/* What it means for the mounts of allow rule a that its subjects have the rules of others too. */
+static int relate_rules(struct rules *rules, struct rule *a, const struct rules *others)
 {
-	size_t words = bits_words(rules->subject_count);
+	struct list *list = &a->lists[LIST_MOUNTS];
 
-	for (struct rule *a = rules->items; a < rules->items + rules->count; a++) {
-		struct list *list = &a->lists[LIST_MOUNTS];
-
-		for (const struct rule *b = rules->items;
-			a->verb != RULE_DENY && list->count > 0 && b < rules->items + rules->count;
-			b++) {
-			if (b->verb == RULE_DENY || !have_common_subject(a, b, words))
-				continue;
-			for (size_t i = 0; i < list->count; i++) {
-				if (relate(rules, a, &list->items[i], b) != 0)
-					return -1;
-			}
+	for (const struct rule *b = others->items;
+		list->count > 0 && b < others->items + others->count; b++) {
+		if (b->verb == RULE_DENY ||
+			!have_common_subject(a, b, bits_words(rules->subject_count)))
+			continue;
+		for (size_t i = 0; i < list->count; i++) {
+			if (relate(rules, a, &list->items[i], b) != 0)
+				return -1;
 		}
+	}
+	return 0;
+}
+
+int mount_rules_relate(struct rules *rules, const struct rules *beside)
+{
+	for (struct rule *a = rules->items; a < rules->items + rules->count; a++) {
+		if (a->verb != RULE_DENY &&
+			(relate_rules(rules, a, rules) != 0 ||
+				(beside && relate_rules(rules, a, beside) != 0)))
+			return -1;
 	}
 	return collect_paths(rules);
 }

@@ -12,8 +12,11 @@
 
 enum { MOUNT_ITEMS_MOST = 4096 }; /* in all allow rules: each is compared with each */
 
-/* Fills in paths, and beside and under of the mounts of all rules. -1: no memory. */
-MUST_USE int mount_rules_relate(struct rules *rules);
+/*
+ * Fills in paths, and beside and under of the mounts of all rules. beside: other rules that the
+ * same subjects have; NULL: none. -1: no memory.
+ */
+MUST_USE int mount_rules_relate(struct rules *rules, const struct rules *beside);
 
 /* Whether an allow rule's item covers a mount for subject. */
 bool mount_rules_covers(const struct pattern *p, const struct attribute *d, size_t subject);

@@ -120,6 +120,7 @@ static bool can_change(const struct decision *d)
 	case DECIDED_BY_OWN_NAME:
 	case DECIDED_BY_IDENTITY:
 	case DECIDED_BY_READING:
+	case DECIDED_BY_TEMPORARY:
 	case DECIDED_BY_FILE:
 	case DECIDED_BY_GRANT:
 	case DECIDED_BY_PROFILE:

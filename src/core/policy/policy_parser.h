@@ -9,6 +9,8 @@ struct policy_parser {
 	struct policy_reader reader;
 	struct policy_file *file;
 	struct rules *rules; /* of file; owns what is parsed */
+	/* Grants: the rules of the policy file, whose mounts count beside their own; else NULL. */
+	const struct rules *beside;
 };
 
 /*

@@ -483,7 +483,7 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 	else if (mount_items(rules) > MOUNT_ITEMS_MOST)
 		findings_error(p->reader.findings, list->at,
 			"the allow rules have more than %d mounts", MOUNT_ITEMS_MOST);
-	else if (mount_rules_relate(rules) != 0 || rules_index(rules) != 0)
+	else if (mount_rules_relate(rules, p->beside) != 0 || rules_index(rules) != 0)
 		p->reader.findings->lost = true;
 	rules_settle(rules);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "dsp/core/base/duration.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/meanings.h"
@@ -38,9 +39,10 @@ bool profile_find(struct span name, enum profile *ret)
 
 void settings_init(struct settings *s)
 {
-	*s = (struct settings){
-		.profile = PROFILE_GUARD, .resolver = SETTINGS_RESOLVER, .owners = SETTINGS_OWNERS
-	};
+	*s = (struct settings){ .profile = PROFILE_GUARD,
+		.resolver = SETTINGS_RESOLVER,
+		.owners = SETTINGS_OWNERS,
+		.grant_most = GRANT_SECONDS };
 	audit_settings_init(&s->audit);
 	line_init(&s->notice_line, s->notices, sizeof(s->notices));
 	line_init(&s->error_line, s->errors, sizeof(s->errors));
@@ -188,6 +190,19 @@ static int parse_require(struct settings *s, struct span value, struct err *e)
 	return copy_text(s->require, sizeof(s->require), "DSP_REQUIRE", value, e);
 }
 
+static int parse_grant_most(struct settings *s, struct span value, struct err *e)
+{
+	char shown[40];
+
+	if (duration_parse(value, &s->grant_most) && s->grant_most <= GRANT_SECONDS_MOST)
+		return 0;
+	text_escape(value, shown, sizeof(shown));
+	return FAIL(e, 0,
+		"DSP_GRANT_MOST=%s: use a time of at most 7d, such as 90s, 15m, 8h, 1d; or 0: root "
+		"can give no grants",
+		shown);
+}
+
 /* A row of flags.tab that is a setting has a row here, or begins with DSP_AUDIT. */
 static const struct {
 	struct span name;
@@ -204,6 +219,7 @@ static const struct {
 	{ SPAN_INIT("DSP_OWNERS"), parse_owners },
 	{ SPAN_INIT("DSP_SOCKET"), parse_socket },
 	{ SPAN_INIT("DSP_REQUIRE"), parse_require },
+	{ SPAN_INIT("DSP_GRANT_MOST"), parse_grant_most },
 };
 
 /* --- one NAME=value ----------------------------------------------------------------------------*/

@@ -59,7 +59,7 @@ bool way_of_build(const struct policy *policy, const struct subject *subject,
 			.plain_name = true,
 			.reading = READING_EXACT,
 			.hypothetical = true };
-		*d = decide(policy, subject, build);
+		*d = decide(policy, subject, build, NULL);
 		if (d->verdict != VERDICT_ALLOW || d->monitored)
 			return true;
 	}

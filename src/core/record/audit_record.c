@@ -300,6 +300,8 @@ static void add_decision(struct draft *d, const struct decision_event *e)
 		json_writer_word(&d->s, "flag", flag_at(decision->flag)->name);
 	if (decision->by == DECIDED_BY_POWER)
 		add_powers(d, "closed", &decision->closed);
+	if (decision->grant)
+		add_text(d, "grant", decision->grant->name, ID_ROOM);
 	if (decision->rule)
 		add_text(d, "rule", decision->rule->name, RULE_ROOM);
 	if (e->near && e->near->rule)
@@ -446,6 +448,47 @@ void audit_record_outcome(const struct audit_record_head *head, const struct req
 		json_writer_number(&d.s, "status", o->status);
 	if (o->created.n > 0)
 		add_text(&d, "created", o->created, NAME_ROOM);
+	end(&d, ret);
+}
+
+const char *grant_step_name(enum grant_step step)
+{
+	static const char *const names[] = {
+		[GRANT_GIVEN] = "given", [GRANT_ENDED] = "ended", [GRANT_REVOKED] = "revoked"
+	};
+
+	return names[step];
+}
+
+void audit_record_grant(const struct audit_record_head *head, const struct grant_event *e,
+	struct audit_record_line *ret)
+{
+	struct draft d;
+
+	begin(&d, head, "grant", NULL, ret);
+	json_writer_word(&d.s, "step", grant_step_name(e->step));
+	json_writer_word(&d.s, "grant", e->id);
+	if (e->why)
+		add_text(&d, "why", span_of(e->why), DETAIL_ROOM);
+	json_writer_word(&d.s, "until", e->until);
+	json_writer_number(&d.s, "seconds", e->seconds);
+	if (e->step != GRANT_GIVEN)
+		json_writer_number(&d.s, "uses", e->uses);
+	if (e->root)
+		json_writer_raw(&d.s, SPAN(",\"root\":true"));
+	if (e->reason[0] != '\0')
+		add_text(&d, "reason", span_of(e->reason), NAME_ROOM);
+	if (e->by) {
+		json_writer_number(&d.s, "uid", e->by->uid);
+		if (e->by->login_uid >= 0)
+			json_writer_number(&d.s, "login_uid", (uint64_t)e->by->login_uid);
+		if (e->by->name[0] != '\0')
+			add_text(&d, "by", span_of(e->by->name), ID_ROOM);
+	}
+	if (strlen(e->rule) <= GRANT_RULE_MOST) {
+		json_writer_key(&d.s, "allows");
+		json_writer_raw(&d.s, span_of(e->rule));
+	}
 	end(&d, ret);
 }
 

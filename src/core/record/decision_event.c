@@ -16,6 +16,7 @@ const char *decision_event_decided_by(const struct decision_event *e)
 		[DECIDED_BY_OWN_NAME] = "own_name",
 		[DECIDED_BY_IDENTITY] = "identity",
 		[DECIDED_BY_READING] = "reading",
+		[DECIDED_BY_TEMPORARY] = "temporary_grant",
 		[DECIDED_BY_FILE] = "rule",
 		[DECIDED_BY_DEFAULT] = "otherwise",
 		[DECIDED_BY_POWER] = "power",

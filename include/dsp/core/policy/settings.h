@@ -6,6 +6,7 @@
 #define DSP_SETTINGS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
@@ -43,6 +44,8 @@ bool profile_find(struct span name, enum profile *ret);
 #define SETTINGS_RESOLVER "/run/dsp-resolve.sock"
 #define SETTINGS_OWNERS "/var/lib/dsp/owners.db"
 
+enum { GRANT_SECONDS = 8 * 3600, GRANT_SECONDS_MOST = 7 * 86400 };
+
 struct settings {
 	enum setting flags[FLAG_COUNT]; /* sections, POST, groups, powers */
 	enum profile profile;
@@ -54,6 +57,7 @@ struct settings {
 	char resolver[108];  /* dsp-resolve's socket; empty: off */
 	char require[256];   /* conditions, as conditions_parse_text takes them; empty: none */
 	char owners[256];    /* the file of the owners */
+	uint64_t grant_most; /* seconds of a grant, at most; 0: there are none */
 	enum mode mode;
 	enum denials denials;
 	struct audit_settings audit;

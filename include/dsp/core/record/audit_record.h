@@ -12,10 +12,12 @@
 
 #include "dsp/core/base/span.h"
 #include "dsp/core/record/decision_event.h"
+#include "dsp/core/record/grant_event.h"
 
 enum {
 	AUDIT_RECORD_MOST = 8192,  /* bytes of a line, its newline and a terminating NUL included */
 	AUDIT_RECORD_ID_ROOM = 40, /* a line's id, terminated */
+	GRANT_RULE_MOST = 4096,    /* bytes of a grant's rule */
 };
 
 /* The part of a line that differs each time, even if the same request is decided again. */
@@ -48,6 +50,10 @@ struct audit_record_line {
 void audit_record_decision(const struct audit_record_head *head, const struct decision_event *e,
 	struct audit_record_line *ret);
 void audit_record_outcome(const struct audit_record_head *head, const struct request_outcome *o,
+	struct audit_record_line *ret);
+
+/* e->rule of more than GRANT_RULE_MOST bytes is left out. */
+void audit_record_grant(const struct audit_record_head *head, const struct grant_event *e,
 	struct audit_record_line *ret);
 
 /* The line `of`, which is of a type, was repeated head->count times since head->since. */
