@@ -148,27 +148,27 @@ static struct job *next_job(struct lookup_pool *p)
 	return NULL;
 }
 
-static void finish(struct lookup_pool *p, struct job *j)
+/* Whether the loop must be woken up. */
+static bool finish(struct lookup_pool *p, struct job *j)
 {
-	static const uint64_t one = 1;
-
 	TAILQ_REMOVE(&p->running, j, link);
 	/* Jobs for the same file system can run now. */
 	if (p->queued > 0)
 		(void)pthread_cond_broadcast(&p->work);
 	if (j->late) {
 		job_free(j);
-		return;
+		return false;
 	}
 	TAILQ_INSERT_TAIL(&p->done, j, link);
-	if (!p->closed && !p->signalled) {
-		p->signalled = true;
-		(void)!write(p->event, &one, sizeof(one));
-	}
+	if (p->closed || p->signalled)
+		return false;
+	p->signalled = true;
+	return true;
 }
 
 static void *run_jobs(void *arg)
 {
+	static const uint64_t one = 1;
 	struct lookup_pool *p = arg;
 	struct job *j;
 	bool last;
@@ -178,7 +178,12 @@ static void *run_jobs(void *arg)
 		unlock(p);
 		p->run(j->lookup);
 		lock(p);
-		finish(p, j);
+		if (!finish(p, j))
+			continue;
+		/* Who is woken up needs the mutex at once. */
+		unlock(p);
+		(void)!write(p->event, &one, sizeof(one));
+		lock(p);
 	}
 	p->threads--;
 	(void)pthread_cond_signal(&p->ended);
@@ -300,10 +305,12 @@ int lookup_pool_submit(struct lookup_pool *p, struct mount_lookup *l, void *tag,
 		TAILQ_INSERT_TAIL(&p->queue, j, link);
 		p->queued++;
 		start_threads(p, now);
-		(void)pthread_cond_signal(&p->work);
 	}
 	unlock(p);
-	if (!taken)
+	/* Who is woken up needs the mutex at once. */
+	if (taken)
+		(void)pthread_cond_signal(&p->work);
+	else
 		mem_free(j);
 	return taken ? 0 : -1;
 }
