@@ -38,12 +38,30 @@ static size_t escape_byte(unsigned char c, char out[4])
 	return 4;
 }
 
-void text_escape(struct span in, char *out, size_t cap)
+size_t text_plain_run(struct span s)
 {
 	size_t n = 0;
+	char one[4];
+
+	while (s.n - n >= 8 && text_plain8(s.s + n) == 8)
+		n += 8;
+	while (n < s.n && escape_byte((unsigned char)s.s[n], one) == 1)
+		n++;
+	return n;
+}
+
+void text_escape(struct span in, char *out, size_t cap)
+{
+	size_t n = in.n < cap ? text_plain_run(in) : 0;
 	size_t fits = 0; /* how much of out stays if "..." must follow */
 	char one[4];
 
+	/* Nearly all texts need no escape. */
+	if (n == in.n) {
+		text_copy(in, out, cap);
+		return;
+	}
+	n = 0;
 	for (size_t i = 0; i < in.n; i++) {
 		size_t len = escape_byte((unsigned char)in.s[i], one);
 

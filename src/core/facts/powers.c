@@ -40,10 +40,8 @@ size_t powers_write(const struct powerset *set, const char *separator, struct li
 {
 	size_t n = 0;
 
-	for (size_t p = 0; p < POWER_COUNT; p++) {
-		if (powerset_has(set, (enum power)p))
-			line_add(l, "%s%s", n++ > 0 ? separator : "", rows[p].name);
-	}
+	for (size_t p = powerset_next(set, 0); p < POWER_COUNT; p = powerset_next(set, p + 1))
+		line_add(l, "%s%s", n++ > 0 ? separator : "", rows[p].name);
 	return n;
 }
 

@@ -43,7 +43,10 @@ long target_unescape(struct span in, char *out)
  */
 static int check_bytes(struct span raw, struct err *why)
 {
-	for (size_t i = 0; i < raw.n; i++) {
+	/* Nearly all targets are plain up to their end, or need a closer look from there on. */
+	size_t i = span_find(raw, ' ') == raw.n ? text_plain_run(raw) : 0;
+
+	for (; i < raw.n; i++) {
 		unsigned char c = (unsigned char)raw.s[i];
 
 		if (c < 0x20 || c == 0x7f)

@@ -27,9 +27,9 @@ struct powerset decide_powers(const struct policy *policy, const struct facts *f
 	 * profile: dsp_files too, which every profile closes. A managed plugin sees no source at
 	 * all: there a power counts that a flag closes.
 	 */
-	for (size_t p = 0; p < POWER_COUNT; p++) {
-		if (powerset_has(&closed, (enum power)p) &&
-			(!policy->mounts_invisible || policy->decided_by_flag[p] != FLAG_COUNT))
+	for (size_t p = powerset_next(&closed, 0); p < POWER_COUNT;
+		p = powerset_next(&closed, p + 1)) {
+		if (!policy->mounts_invisible || policy->decided_by_flag[p] != FLAG_COUNT)
 			powerset_add(&powers, (enum power)p);
 	}
 	return powers;
@@ -126,14 +126,14 @@ static struct decision decide_by_flags(const struct policy *policy, const struct
 {
 	struct powerset powers = decide_powers(policy, facts);
 	struct decision d = deny(DECIDED_BY_POWER, "", FLAG_COUNT);
+	size_t first;
 
 	d.closed = powerset_both(&powers, &policy->closed);
-	for (size_t i = 0; i < POWER_COUNT; i++) {
-		if (powerset_has(&d.closed, (enum power)i)) {
-			d.reason = power_info((enum power)i)->name;
-			d.flag = policy->decided_by_flag[i];
-			return d;
-		}
+	first = powerset_next(&d.closed, 0);
+	if (first < POWER_COUNT) {
+		d.reason = power_info((enum power)first)->name;
+		d.flag = policy->decided_by_flag[first];
+		return d;
 	}
 	if (policy->requires) {
 		struct decision required = deny(DECIDED_BY_REQUIRE, "require", FLAG_COUNT);
@@ -165,7 +165,7 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 
 	/* A deny rule also matches what the request may ask for. */
 	powerset_add_all(&possible, &facts->maybe);
-	for (size_t i = rules_next(rules, subject->id, operation, 0); rules && i < rules->count;
+	for (size_t i = rules_next(rules, subject->id, operation, 0); i < rules->count;
 		i = rules_next(rules, subject->id, operation, i + 1)) {
 		const struct rule *rule = &rules->items[i];
 		struct rule_match match = rule_match(
@@ -189,7 +189,8 @@ static struct decision decide_by_file(
 	const struct policy *policy, const struct subject *subject, const struct facts *facts)
 {
 	struct decision matched = { .rule = NULL };
-	const struct rule *rule = first_rule(policy, subject, facts, &matched);
+	const struct rule *rule = policy->file_rules ? first_rule(policy, subject, facts, &matched)
+						     : NULL;
 	struct decision d;
 
 	if (rule && rule->verb == RULE_DENY)
@@ -250,18 +251,24 @@ static struct decision decide_enforced(const struct policy *policy, const struct
 	return d;
 }
 
+/* Denials that stay enforced in monitor mode, since allowing them would disable dsp. */
+static bool disables_dsp(
+	const struct policy *policy, const struct facts *facts, const struct decision *d)
+{
+	struct powerset powers = decide_powers(policy, facts);
+	struct powerset closed = powerset_both(&powers, &policy->closed);
+
+	return d->by == DECIDED_BY_BROKEN || d->by == DECIDED_BY_OWN_NAME ||
+		powerset_has(&closed, POWER_PLUGIN_CONTROL) ||
+		powerset_has(&closed, POWER_DSP_FILES);
+}
+
 struct decision decide(const struct policy *policy, const struct subject *subject,
 	const struct facts *facts, const struct grant_rules *grants)
 {
 	struct decision d = decide_enforced(policy, subject, facts, grants);
-	struct powerset powers = decide_powers(policy, facts);
-	struct powerset closed = powerset_both(&powers, &policy->closed);
-	/* Denials that stay enforced in monitor mode, since allowing them would disable dsp. */
-	bool disables_dsp = d.by == DECIDED_BY_BROKEN || d.by == DECIDED_BY_OWN_NAME ||
-		powerset_has(&closed, POWER_PLUGIN_CONTROL) ||
-		powerset_has(&closed, POWER_DSP_FILES);
 
-	if (policy->monitor && d.verdict != VERDICT_ALLOW && !disables_dsp) {
+	if (policy->monitor && d.verdict != VERDICT_ALLOW && !disables_dsp(policy, facts, &d)) {
 		d.verdict = VERDICT_ALLOW;
 		d.monitored = true;
 	}

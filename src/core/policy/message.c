@@ -89,9 +89,8 @@ static void add_attribute(const struct message *m, const struct budget *b)
 		line_add(b->line, ": %s", note);
 		return;
 	}
-	for (size_t p = 0; p < POWER_COUNT && !found; p++) {
-		if (!powerset_has(closed, (enum power)p))
-			continue;
+	for (size_t p = powerset_next(closed, 0); p < POWER_COUNT && !found;
+		p = powerset_next(closed, p + 1)) {
 		found = attribute_of(&facts->attributes, (enum power)p);
 		/* A mount source that dsp cannot see may be Docker's socket, or more. */
 		if (!found &&
@@ -241,9 +240,10 @@ static void write_one(const struct message *m, struct line *l)
 	char end_text[MESSAGE_MOST];
 	struct line end;
 
-	for (size_t i = 0; flag == FLAG_COUNT && i < POWER_COUNT; i++) {
-		if (powerset_has(closed, (enum power)i))
-			flag = flag_of_power((enum power)i);
+	if (flag == FLAG_COUNT) {
+		size_t only = powerset_next(closed, 0);
+
+		flag = flag_of_power((enum power)only);
 	}
 	line_init(&end, end_text, sizeof(end_text));
 	line_add(&end, "): %s is %s; ", flag_at(flag)->name, flag_state(m, flag));

@@ -87,11 +87,9 @@ static void compare(struct search *s, const struct rule *r, struct nearest_rule 
 		if (listed[k])
 			missing = powerset_less(&missing, &s->by_list[k]);
 	}
-	for (size_t p = 0; p < POWER_COUNT; p++) {
-		if (powerset_has(&missing, (enum power)p))
-			add(ret, (enum power)p, LIST_COUNT,
-				p == POWER_DOCKER_SOCKET ? s->missing : NULL);
-	}
+	for (size_t p = powerset_next(&missing, 0); p < POWER_COUNT;
+		p = powerset_next(&missing, p + 1))
+		add(ret, (enum power)p, LIST_COUNT, p == POWER_DOCKER_SOCKET ? s->missing : NULL);
 	for (size_t k = 0; k < LIST_COUNT && !ret->more; k++) {
 		if (listed[k])
 			add_items(s, ret, (enum list_kind)k);

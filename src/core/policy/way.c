@@ -207,11 +207,9 @@ static size_t add_flags(
 	size_t count = 0;
 	size_t left = 0;
 
-	for (size_t i = 0; i < POWER_COUNT; i++) {
+	for (size_t i = powerset_next(set, 0); i < POWER_COUNT; i = powerset_next(set, i + 1)) {
 		size_t flag = flag_of_power((enum power)i);
 
-		if (!powerset_has(set, (enum power)i))
-			continue;
 		if (policy_is_proxy(policy) && policy->decided_by_flag[i] != FLAG_COUNT)
 			flag = policy->decided_by_flag[i];
 		if (flag == last)

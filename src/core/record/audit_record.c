@@ -82,10 +82,8 @@ static void add_powers(struct draft *d, const char *key, const struct powerset *
 	const char *names[POWER_COUNT];
 	size_t n = 0;
 
-	for (size_t i = 0; i < POWER_COUNT; i++) {
-		if (powerset_has(powers, (enum power)i))
-			names[n++] = power_info((enum power)i)->name;
-	}
+	for (size_t i = powerset_next(powers, 0); i < POWER_COUNT; i = powerset_next(powers, i + 1))
+		names[n++] = power_info((enum power)i)->name;
 	add_names(d, key, names, n);
 }
 

@@ -18,6 +18,9 @@
  */
 void text_escape(struct span in, char *out, size_t cap);
 
+/* How many bytes at the start of s text_escape would leave as they are. */
+size_t text_plain_run(struct span s);
+
 /* Copies as much of in as fits in cap bytes with the terminator; cap is at least 1. */
 void text_copy(struct span in, char *out, size_t cap);
 

@@ -64,11 +64,18 @@ static inline bool powerset_empty(const struct powerset *set)
 
 static inline size_t powerset_count(const struct powerset *set)
 {
-	size_t n = 0;
+	return (size_t)(__builtin_popcountll(set->word[0]) + __builtin_popcountll(set->word[1]));
+}
 
-	for (size_t p = 0; p < POWER_COUNT; p++)
-		n += powerset_has(set, (enum power)p);
-	return n;
+/* The first power of the set that is not before p; POWER_COUNT: there is none. */
+static inline size_t powerset_next(const struct powerset *set, size_t p)
+{
+	uint64_t first = p < 64 ? set->word[0] >> p << p : 0;
+	uint64_t second = p < 64 ? set->word[1] : set->word[1] >> (p - 64) << (p - 64);
+
+	if (first != 0)
+		return (size_t)__builtin_ctzll(first);
+	return second != 0 ? 64 + (size_t)__builtin_ctzll(second) : POWER_COUNT;
 }
 
 static inline void powerset_add_all(struct powerset *set, const struct powerset *more)
