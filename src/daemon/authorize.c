@@ -158,11 +158,11 @@ static int is_own(const struct service *service, const struct exchange *x, struc
 		list = is_list_for_own(&f);
 	}
 	if (kind < RESOLVE_KINDS)
-		object_asks_seen(service->objects, kind, f.name, x->call->peer);
+		object_asks_seen(service->objects, kind, f.name, call_peer(x->call));
 	facts_free(&f);
 	if (rc != 0 || kind == RESOLVE_KINDS)
 		return rc == 0 ? list : rc;
-	dockerd_facts_seen(service->dockerds, x->call->peer, kind);
+	dockerd_facts_seen(service->dockerds, call_peer(x->call), kind);
 	return 1;
 }
 
@@ -198,18 +198,21 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 	const struct policy *policy = &x->snapshot->config->policy;
 	bool invisible = policy->mounts_invisible;
 	struct span blocked_by;
+	pid_t dockerd;
 
 	if (facts_set_data_root(&x->facts, span_of(policy->data_root), e) != 0)
 		return -1;
 	if (invisible)
 		facts_hide_mounts(&x->facts);
-	if (invisible || !service->pool)
+	/* A request that names nothing has no source either. */
+	if (invisible || !service->pool || x->facts.attributes.count == 0)
 		return 0;
+	dockerd = call_peer(x->call);
 	if (mount_lookup_collect(&x->facts, rules_paths(policy->file_rules),
 		    policy_own_paths(policy),
 		    rules_compared_kinds(policy->file_rules) |
 			    rules_compared_kinds(grant_set_rules(x->grants)),
-		    x->call->peer, &x->lookup, e) != 0)
+		    dockerd, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;
@@ -267,11 +270,13 @@ static bool may_fail(const struct exchange *x)
 static int look_up_objects(struct service *service, struct exchange *x, struct err *e)
 {
 	const struct policy *policy = &x->snapshot->config->policy;
-	struct object_source source = { service->objects, policy->resolver, x->call->peer,
-		service->owners, false };
+	struct object_source source = {
+		.asks = service->objects, .path = policy->resolver, .owners = service->owners
+	};
 
 	if (x->kinds == 0)
 		return 0;
+	source.dockerd = call_peer(x->call);
 	source.may_fail = may_fail(x);
 	object_lookup_predefined(&x->facts);
 	if (object_lookup_begin(&source, &x->facts, x->kinds, &x->objects, e) != 0)
@@ -349,7 +354,7 @@ static bool know_dockerd(struct service *service, struct exchange *x)
 	const char *path = x->snapshot->config->policy.resolver;
 	const struct daemon_facts *known;
 
-	if (!dockerd_facts_get(service->dockerds, x->call->peer, path, &known)) {
+	if (!dockerd_facts_get(service->dockerds, call_peer(x->call), path, &known)) {
 		if (clock_now() < x->deadline)
 			return false;
 		/* It is not known, and each fact is the one that closes more. */

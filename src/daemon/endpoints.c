@@ -23,7 +23,7 @@ static enum answer activate(void *ctx, struct call *call)
 {
 	struct service *service = ctx;
 
-	dockerd_facts_forget(service->dockerds, call->peer);
+	dockerd_facts_forget(service->dockerds, call_peer(call));
 	sinks_dockerd_restarted(&service->sinks);
 	ownership_dockerd_restarted(service);
 	reply_static(&call->reply, 200, SPAN("{\"Implements\":[\"authz\"]}"));

@@ -43,6 +43,13 @@ static const struct reply *const faults[] = {
 	[BODY_NO_MEMORY] = &no_memory,
 };
 
+pid_t call_peer(struct call *call)
+{
+	if (call->peer == 0)
+		call->peer = unix_socket_peer(call->fd);
+	return call->peer;
+}
+
 /* --- connections ------------------------------------------------------------------------------*/
 
 static void update_count(const struct http *h)
@@ -62,9 +69,8 @@ static struct http_client *client_begin(struct http *h, struct MHD_Connection *c
 		return NULL;
 	}
 	client->mhd = c;
-	client->call.peer = unix_socket_peer(fd);
+	client->call.fd = fd;
 	h->accepted++;
-	h->fresh = true;
 	update_count(h);
 	return client;
 }

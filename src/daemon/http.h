@@ -22,7 +22,7 @@ struct http {
 	struct body_budget budget;
 	struct responses responses;
 	unsigned accepted; /* connections made in this round of the loop */
-	bool fresh;        /* connections were made or resumed since MHD last had nothing to do */
+	bool fresh;        /* connections were resumed since MHD last had nothing to do */
 	bool stopping;     /* each reply ends its connection */
 };
 

@@ -211,12 +211,13 @@ static void run_mhd(struct server *s)
 	(void)MHD_run(s->mhd);
 	s->pending = MHD_get_timeout(s->mhd, &none) == MHD_YES;
 	/*
-	 * MHD takes a connection into its own set only when it first waits for it. Bytes that came
-	 * before have woken the outer set, which does not wake again; so look once more.
+	 * MHD has a connection that it resumed in its own set only when it first waits for it. What
+	 * came before has woken the outer set, which does not wake again; so look once more.
 	 */
 	if (s->http.fresh && !s->pending) {
+		(void)MHD_run(s->mhd);
+		s->pending = MHD_get_timeout(s->mhd, &none) == MHD_YES;
 		s->http.fresh = false;
-		s->pending = true;
 	}
 }
 

@@ -17,11 +17,15 @@
 struct call {
 	char *body;           /* len bytes, never NULL; the endpoint may change them */
 	size_t len;           /* they stay until the answer */
-	pid_t peer;           /* the client's process; 0: not known */
+	int fd;               /* of its connection */
+	pid_t peer;           /* of call_peer, which has looked if it is not 0 */
 	const char *argument; /* the endpoint's parameter of the query; NULL: there is none */
 	struct reply reply;   /* the answer; every field must be set */
 	void *state;          /* the endpoint's own, of an answer that comes later */
 };
+
+/* The process that connected; 0: not known. The kernel is asked once, when it matters. */
+pid_t call_peer(struct call *call);
 
 enum answer { ANSWER_NOW, ANSWER_LATER };
 
