@@ -126,6 +126,27 @@ static void fields_are_found_by_folded_key(void **state)
 	assert_null(field_find(STRUCT_HOSTCONFIG, (struct span){ "Binds\0", 6 }));
 }
 
+/* The hash table that the build makes has all of them, and nothing under another struct's name. */
+static void each_row_is_found(void **state)
+{
+	(void)state;
+	for (enum struct_id id = STRUCT_NONE + 1; id < STRUCT_COUNT; id++) {
+		size_t count;
+		const struct field *rows = fields_of_struct(id, &count);
+
+		for (size_t i = 0; i < count; i++) {
+			const struct field *f = field_find(id, rows[i].name);
+
+			if (rows[i].type == TYPE_INCLUDE)
+				assert_null(f);
+			else
+				assert_ptr_equal(f, &rows[i]);
+			f = field_find(STRUCT_NOFIELDS, rows[i].name);
+			assert_true(!f || f->in == STRUCT_NOFIELDS);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +154,7 @@ int main(void)
 		cmocka_unit_test(folding_stays_in_its_room),
 		cmocka_unit_test(comparing_is_comparing_folded),
 		cmocka_unit_test(fields_are_found_by_folded_key),
+		cmocka_unit_test(each_row_is_found),
 	};
 
 	return cmocka_run_group_tests_name("fields", tests, NULL, NULL);

@@ -101,34 +101,27 @@ int powers_from_capability(
 	return 0;
 }
 
-/* 1: the list has the capability. 0: it has not. -1: no memory. */
-static int list_has(struct facts *f, json_ref list, struct span capability)
+/* What a list names of the default set: a bit for each, in its order; and whether it has ALL. */
+struct named {
+	unsigned set;
+	bool all;
+};
+
+/* -1: no memory. */
+static int read_names(struct facts *f, json_ref list, struct named *ret)
 {
+	*ret = (struct named){ .all = false };
 	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
 		struct span name = canonical_capability(f, json_value_text(e));
+		struct span rest = span_of(default_capabilities);
 
 		if (!name.s)
 			return -1;
-		if (span_equal(name, capability))
-			return 1;
+		ret->all |= span_equal(name, SPAN("ALL"));
+		for (unsigned bit = 1; rest.n > 0; bit <<= 1)
+			ret->set |= span_equal(span_cut(&rest, ','), name) ? bit : 0;
 	}
 	return 0;
-}
-
-/*
- * Whether a container gets a capability of the default set: what is dropped may be added again
- * (moby oci/caps/utils.go). -1: no memory.
- */
-static int is_kept(struct facts *f, struct span capability, json_ref drops, json_ref adds)
-{
-	int dropped = list_has(f, drops, capability);
-	int all = list_has(f, drops, SPAN("ALL"));
-	int added = list_has(f, adds, capability);
-	int all_added = list_has(f, adds, SPAN("ALL"));
-
-	if (dropped < 0 || all < 0 || added < 0 || all_added < 0)
-		return -1;
-	return added || (!dropped && (!all || all_added));
 }
 
 /*
@@ -144,22 +137,22 @@ int powers_from_default_capabilities(
 	json_ref adds = body_get(node->object, rule->arg);
 	struct span rest = span_of(default_capabilities);
 	char *text = attributes_alloc(&f->attributes, rest.n + 1);
+	struct named dropped;
+	struct named added;
 	struct line l;
 
-	if (!text)
+	if (!text || read_names(f, drops, &dropped) != 0 || read_names(f, adds, &added) != 0)
 		return -1;
 	if (node->value && json_value_empty(node->value))
 		return 0;
 	line_init(&l, text, rest.n + 1);
-	while (rest.n > 0) {
+	for (unsigned bit = 1; rest.n > 0; bit <<= 1) {
 		struct span capability = span_cut(&rest, ',');
-		int kept = is_kept(f, capability, drops, adds);
 
-		if (kept < 0)
-			return -1;
-		if (kept == 0)
+		/* What is dropped may be added again (moby oci/caps/utils.go). */
+		if (!(added.set & bit) && ((dropped.set & bit) || (dropped.all && !added.all)))
 			continue;
-		line_add(&l, "%s", l.n > 0 ? "," : "");
+		line_add_cut(&l, l.n > 0 ? SPAN(",") : SPAN(""));
 		line_add_cut(&l, capability);
 	}
 	if (l.n == 0)

@@ -1,5 +1,7 @@
 #include "dsp/core/parse/fields.h"
 
+#include <stdint.h>
+
 #define ROW(st, low, nm, ty, sub)                                                                  \
 	{ .in = (st),                                                                              \
 		.folded = { (low), sizeof(low) - 1 },                                              \
@@ -7,7 +9,7 @@
 		.type = (ty),                                                                      \
 		.of = (sub) },
 
-/* Those of one struct stand by the lengths of their names, after the struct that it includes. */
+/* Those of one struct stand together, after the struct that it includes. */
 static const struct field rows[] = { FIELDS_ROWS(ROW) };
 
 #define RANGE(st, from, to) [st] = { (from), (to) },
@@ -38,10 +40,30 @@ static inline char fold_byte(struct span *key)
 	return c;
 }
 
+/* Eight characters in lower case, if they are ASCII: no byte carries into the next. */
+static bool fold_eight(const char *from, char *out)
+{
+	const uint64_t one = 0x0101010101010101U;
+	uint64_t all;
+	uint64_t capital;
+
+	memcpy(&all, from, sizeof(all));
+	if (all & one * 0x80)
+		return false;
+	capital = (all + one * (0x80 - 'A')) & ~(all + one * (0x7f - 'Z')) & one * 0x80;
+	all |= capital >> 2;
+	memcpy(out, &all, sizeof(all));
+	return true;
+}
+
 size_t field_fold(struct span key, char *out, size_t cap)
 {
 	size_t n = 0;
 
+	while (key.n >= 8 && cap - n >= 8 && fold_eight(key.s, out + n)) {
+		key = span_after(key, 8);
+		n += 8;
+	}
 	while (key.n > 0) {
 		char c = fold_byte(&key);
 
@@ -63,29 +85,26 @@ int field_compare(struct span a, struct span b)
 	return (a.n > 0) - (b.n > 0);
 }
 
+/* A row's place is found by its struct and the length and three characters of its name. */
+static const uint16_t slots[FIELDS_SLOTS] = { FIELDS_SLOT_ROWS };
+
 /* NOLINTNEXTLINE(misc-no-recursion): no struct includes one that includes it. */
 static const struct field *find_folded(enum struct_id id, struct span folded)
 {
 	const struct field *first = rows + ranges[id].first;
-	const struct field *end = rows + ranges[id].end;
-	const struct field *f = first;
+	size_t slot = FIELDS_SLOT(id, folded.n, (unsigned char)folded.s[0],
+		(unsigned char)folded.s[folded.n / 2], (unsigned char)folded.s[folded.n - 1]);
 
-	const struct field *after = end;
+	for (; slots[slot] > 0; slot = (slot + 1) % FIELDS_SLOTS) {
+		const struct field *f = rows + slots[slot] - 1;
 
-	/* To the first row whose name is not shorter: it stands between f and after. */
-	while (f < after) {
-		const struct field *middle = f + (after - f) / 2;
-
-		if (middle->folded.n < folded.n)
-			f = middle + 1;
-		else
-			after = middle;
-	}
-	for (; f < end && f->folded.n == folded.n; f++) {
-		if (f->type != TYPE_INCLUDE && memcmp(f->folded.s, folded.s, folded.n) == 0)
+		if (f->in == id && f->folded.n == folded.n &&
+			memcmp(f->folded.s, folded.s, folded.n) == 0)
 			return f;
 	}
-	return first < end && first->type == TYPE_INCLUDE ? find_folded(first->of, folded) : NULL;
+	return ranges[id].first < ranges[id].end && first->type == TYPE_INCLUDE
+		? find_folded(first->of, folded)
+		: NULL;
 }
 
 const struct field *fields_of_struct(enum struct_id id, size_t *count)
@@ -99,7 +118,7 @@ const struct field *field_find(enum struct_id id, struct span key)
 	char folded[32];
 	size_t n = field_fold(key, folded, sizeof(folded));
 
-	if (n > sizeof(folded))
+	if (n == 0 || n > sizeof(folded))
 		return NULL;
 	return find_folded(id, (struct span){ folded, n });
 }

@@ -113,9 +113,8 @@ function proxy_row() {
 		list("OP_", "OPERATION_COUNT", $4, 3))
 }
 
-# The rows of a struct stand by the lengths of their names, the included struct first: field_find
-# searches them so.
-function field_row(    of, len, at) {
+# The row of the included struct stands first.
+function field_row(    of, at) {
 	unique("field", $1 "." tolower($2))
 	if ($3 !~ /^(bool|string|strings|words|object|list|map|texts|lists|known|include)$/) fail("unknown type " $3)
 	of = $4 == "-" ? "STRUCT_NONE" : id("STRUCT_", $4)
@@ -126,14 +125,38 @@ function field_row(    of, len, at) {
 		structs[++struct_count] = $1
 		struct_first[struct_count] = field_count
 	}
-	len = $3 == "include" ? 0 : length($2)
-	for (at = ++field_count; at > struct_first[struct_count] + 1 && field_length[at - 1] > len; at--) {
-		field_length[at] = field_length[at - 1]
-		field_rows[at] = field_rows[at - 1]
+	at = ++field_count
+	if ($3 == "include" && at > struct_first[struct_count] + 1) fail("not the first row of " $1)
+	if ($3 != "include") {
+		field_names[at] = tolower($2)
+		field_structs[at] = struct_count
 	}
-	field_length[at] = len
 	field_rows[at] = sprintf("\tX(%s, %s, %s, %s, %s) \\\n", id("STRUCT_", $1), quoted(tolower($2)),
 		quoted($2), id("TYPE_", $3), of)
+}
+
+# A hash table of the rows, closed: each in its slot, or in the next one that is free. The macro is
+# the same function in C.
+function print_field_slots(    i, n, name, slot, slots, text, size, ordinal) {
+	size = 2048
+	for (i = 32; i < 127; i++)
+		ordinal[sprintf("%c", i)] = i
+	for (i = 1; i <= field_count; i++) {
+		if (!(i in field_names)) continue
+		name = field_names[i]
+		n = length(name)
+		slot = (field_structs[i] * 317 + n * 41 + ordinal[substr(name, 1, 1)] * 7 + \
+			ordinal[substr(name, int(n / 2) + 1, 1)] * 113 + ordinal[substr(name, n, 1)] * 29) % size
+		while (slot in slots) slot = (slot + 1) % size
+		slots[slot] = i
+	}
+	for (i = 0; i < size; i++)
+		if (i in slots) text = text sprintf(" \\\n\t[%d] = %d,", i, slots[i])
+	printf "#define FIELDS_SLOTS %d\n", size
+	print "#define FIELDS_SLOT(id, n, first, middle, last) \\"
+	print "\t(((size_t)(id) * 317 + (n) * 41 + (size_t)(first) * 7 + (size_t)(middle) * 113 + \\"
+	print "\t\t(size_t)(last) * 29) % FIELDS_SLOTS)"
+	print "#define FIELDS_SLOT_ROWS" text "\n"
 }
 
 # Rows of an operation have a mark in WHERE, those of a struct a field's name. Those of one stand together.
@@ -308,6 +331,7 @@ END {
 		for (i = 1; i <= struct_count; i++)
 			struct_ids[i] = id("STRUCT_", structs[i])
 		print_ranges("STRUCT_RANGES", struct_ids, struct_first, struct_count, structs, "")
+		print_field_slots()
 	}
 	for (object in keys)
 		printf "#define POLICY_KEYS_%s %sNULL\n", toupper(object), keys[object]
