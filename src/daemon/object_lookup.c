@@ -255,7 +255,8 @@ static void set_info(struct object *o)
 		.name = a->texts[RESOLVE_NAME],
 		.labels = a->labels,
 		.label_count = a->label_count,
-		.labels_unsure = a->labels_unsure };
+		.labels_unsure = a->labels_unsure,
+		.command = (o->exec ? o->exec : a)->texts[RESOLVE_COMMAND] };
 	if (set_image(o, a->texts[RESOLVE_IMAGE_NAME]))
 		o->ended = true;
 	else

@@ -184,7 +184,8 @@ static json_t *list_conditions(const struct config *c)
 		[CONDITION_VALUE_WORDS] = "a word or a list",
 		[CONDITION_VALUE_LABELS] = "an object",
 		[CONDITION_VALUE_LIMITS] = "an object of numbers",
-		[CONDITION_VALUE_PIN] = "a word" };
+		[CONDITION_VALUE_PIN] = "a word",
+		[CONDITION_VALUE_COMMANDS] = "a list of commands" };
 	json_t *rows = json_array();
 
 	(void)c;

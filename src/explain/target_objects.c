@@ -6,6 +6,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/nearest.h"
+#include "dsp/core/base/text.h"
 #include "dsp/core/parse/reference.h"
 
 struct target_object {
@@ -100,10 +101,39 @@ static int read_image(
 	return 0;
 }
 
+/* The words of what an exec or a container runs. */
+static int read_command(
+	struct target_objects *t, const json_t *o, struct object_info *ret, struct err *e)
+{
+	const json_t *list = json_object_get(o, "command");
+	size_t size = 0;
+	size_t i;
+	const json_t *v;
+	char *at;
+
+	if (list && !json_is_array(list))
+		return FAIL(e, 0, "command must be a list of words");
+	json_array_foreach (list, i, v) {
+		if (!json_is_string(v))
+			return FAIL(e, 0, "command must be a list of words");
+		size += json_string_length(v) + 1;
+	}
+	at = mem_list_alloc(&t->memory, size + 1);
+	if (!at)
+		return FAIL(e, ENOMEM, "no memory");
+	ret->command = (struct span){ at, size };
+	json_array_foreach (list, i, v) {
+		memcpy(at, json_string_value(v), json_string_length(v));
+		at += json_string_length(v);
+		*at++ = TEXT_WORD_END;
+	}
+	return 0;
+}
+
 static int check_keys(json_t *o, struct err *e)
 {
 	static const char *const keys[] = { "kind", "ref", "name", "owner", "labels", "image",
-		"missing" };
+		"command", "missing" };
 	const char *key;
 	const json_t *v;
 
@@ -119,7 +149,7 @@ static int check_keys(json_t *o, struct err *e)
 		if (i == sizeof(keys) / sizeof(keys[0]))
 			return FAIL(e, 0,
 				"no key \"%s\"; there are kind, ref, name, owner, labels, image, "
-				"missing",
+				"command, missing",
 				key);
 	}
 	return 0;
@@ -136,7 +166,8 @@ static int read_object(
 		read_text(o, "ref", &ret->ref, e) != 0 ||
 		read_text(o, "name", &info->name, e) != 0 ||
 		read_text(o, "owner", &info->owner, e) != 0 ||
-		read_labels(t, json_object_get(o, "labels"), info, e) != 0)
+		read_labels(t, json_object_get(o, "labels"), info, e) != 0 ||
+		read_command(t, o, info, e) != 0)
 		return -1;
 	info->state = json_is_true(json_object_get(o, "missing")) ? OBJECT_MISSING : OBJECT_FOUND;
 	return read_image(t, o, info, e);

@@ -131,8 +131,10 @@ static const struct answer_text answer_texts[] = {
 	{ RESOLVE_CONTAINER, RESOLVE_NAME, "name", "Name", true },
 	{ RESOLVE_CONTAINER, RESOLVE_IMAGE_NAME, "image", "Config.Image", false },
 	{ RESOLVE_CONTAINER, RESOLVE_IMAGE_ID, "image_id", "Image", false },
+	{ RESOLVE_CONTAINER, RESOLVE_COMMAND, "command", "Path", false },
 	{ RESOLVE_EXEC, RESOLVE_ID, "id", "ID", true },
 	{ RESOLVE_EXEC, RESOLVE_CONTAINER_ID, "container", "ContainerID", true },
+	{ RESOLVE_EXEC, RESOLVE_COMMAND, "command", "ProcessConfig.entrypoint", false },
 	{ RESOLVE_NETWORK, RESOLVE_ID, "id", "Id", true },
 	{ RESOLVE_NETWORK, RESOLVE_NAME, "name", "Name", true },
 	{ RESOLVE_VOLUME, RESOLVE_NAME, "name", "Name", true },
@@ -147,7 +149,11 @@ static const struct answer_text answer_texts[] = {
 	{ RESOLVE_IDS, RESOLVE_OTHER_ID, "other", "Id", false },
 };
 
-enum { ANSWER_TEXTS = sizeof(answer_texts) / sizeof(answer_texts[0]), TEXT_MOST = 4096 };
+enum {
+	ANSWER_TEXTS = sizeof(answer_texts) / sizeof(answer_texts[0]),
+	TEXT_MOST = 4096,
+	COMMAND_MOST = 2048
+};
 
 /* Where dockerd has the labels of a thing; NULL: this kind has none. */
 static const char *const labels_path[RESOLVE_KINDS] = {
@@ -248,6 +254,39 @@ static bool write_labels(struct json_writer *w, json_ref top, const char *path)
 	return true;
 }
 
+/* Adds a word of a command, and its end. False: it cannot be one. */
+static bool add_word(json_ref v, struct line *l)
+{
+	struct span word = json_value_text(v);
+
+	if (!v || v->kind != JSON_VALUE_STRING || span_find(word, TEXT_WORD_END) < word.n)
+		return false;
+	line_add_cut(l, word);
+	line_add(l, "%c", TEXT_WORD_END);
+	return !l->cut;
+}
+
+/* A program and its arguments. Nothing is written of a command that is too long, or odd. */
+static void write_command(struct json_writer *w, const struct answer_text *row, json_ref top)
+{
+	bool exec = row->kind == RESOLVE_EXEC;
+	char text[COMMAND_MOST];
+	struct line l;
+	json_ref v;
+	bool fine;
+
+	line_init(&l, text, sizeof(text));
+	fine = find_value(top, row->path, &v) && add_word(v, &l) &&
+		find_value(top, exec ? "ProcessConfig.arguments" : "Args", &v) &&
+		(!v || v->kind == JSON_VALUE_LIST);
+	for (json_ref e = json_value_first(v); fine && e; e = json_value_next(v, e))
+		fine = add_word(e, &l);
+	if (!fine)
+		return;
+	json_writer_key(w, row->key);
+	write_string(w, (struct span){ text, l.n });
+}
+
 /* False: dockerd's value is no string, or one that is needed is not there. */
 static bool write_text(struct json_writer *w, const struct answer_text *row, json_ref top)
 {
@@ -255,6 +294,10 @@ static bool write_text(struct json_writer *w, const struct answer_text *row, jso
 	struct span text;
 	json_ref v;
 
+	if (row->text == RESOLVE_COMMAND) {
+		write_command(w, row, top);
+		return true;
+	}
 	if (!find_value(top, row->path, &v) ||
 		(v && v->kind != (list ? JSON_VALUE_LIST : JSON_VALUE_STRING)))
 		return false;

@@ -185,8 +185,8 @@ static void check_rule(const struct world *world, const struct decision *d,
 
 	CHECK(rule != NULL && !rule->flawed);
 	CHECK(bit_of(rule->who, subject->id) && bit_of(rule->operations, operation));
-	CHECK(rule->deny == (d->verdict == VERDICT_DENY || d->monitored));
-	if (rule->deny)
+	CHECK((rule->verb == RULE_DENY) == (d->verdict == VERDICT_DENY || d->monitored));
+	if (rule->verb == RULE_DENY)
 		return;
 	CHECK(rq->facts.reading == READING_EXACT);
 	check_covered(rule, rq);
@@ -217,7 +217,7 @@ static void check_decision(
 	CHECK(!d.monitored || (world->policy.monitor && d.verdict == VERDICT_ALLOW));
 	check_message(world, &d, subject, rq);
 	if (d.monitored_rule)
-		CHECK(d.monitored_rule->deny && d.monitored_rule->monitor);
+		CHECK(d.monitored_rule->verb == RULE_DENY && d.monitored_rule->monitor);
 	if (d.by == DECIDED_BY_FILE)
 		check_rule(world, &d, subject, rq);
 	CHECK(d.verdict != VERDICT_ALLOW || d.monitored || rq->facts.reading == READING_EXACT);

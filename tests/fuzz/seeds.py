@@ -177,6 +177,8 @@ def add_resolve(corpus):
             "Image": "web:1", "Labels": {"team": "red", "quote": "\"\\\n\u00e9"}}},
          {"id": "a" * 64, "name": "web", "image": "web:1", "image_id": "sha256:1", "labels": {"team": "red"}}),
         (b"exec e1", {"ID": "e1", "ContainerID": "c1"}, {"id": "e1", "container": "c1"}),
+        (b"exec e1", {"ID": "e1", "ContainerID": "c1", "ProcessConfig": {"entrypoint": "sh", "arguments": ["-c", "x"]}},
+         {"id": "e1", "container": "c1", "command": "sh\x1f-c\x1fx\x1f"}),
         (b"network n", {"Id": "n1", "Name": "n", "Labels": None}, {"id": "n1", "name": "n"}),
         (b"volume v", {"Name": "v", "Labels": {"a": ""}}, {"name": "v", "labels": {"a": ""}}),
         (b"image a/b@sha256:0", {"Id": "sha256:1", "Config": {"Labels": {}}}, {"id": "sha256:1", "labels": {}}),

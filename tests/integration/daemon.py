@@ -7,6 +7,7 @@ import sys
 import alarms
 import broken
 import clients
+import commands
 import conditions
 import defaults
 import defence
@@ -51,6 +52,7 @@ SUITES = {
     'policy': policy.run,
     'powers': powers.run,
     'clients': clients.run,
+    'commands': commands.run,
     'conditions': conditions.run,
     'proxies': proxies.run,
     'broken': broken.run,

@@ -1,29 +1,7 @@
 /* The keys of require.tab: which request meets which condition, in each spelling. */
-#include <stdio.h>
+#include "condition_messages.h"
 
-#include "questions.h"
-
-#include "dsp/core/policy/conditions.h"
-#include "dsp/core/policy/rule_match.h"
-
-#define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define CREATE "/containers/create"
-#define UPDATE "/containers/web/update"
-#define SERVICE "/v1.44/services/create"
-#define EXEC "/containers/web/exec"
-#define HOST(members) "{'Image': 'x', 'HostConfig': {" members "}}"
-#define LIMITS(members) SPEC("'Resources': {'Limits': {" members "}}, 'ContainerSpec': {}")
-#define SPEC(members) "{'Name': 'x', 'TaskTemplate': {" members "}}"
-#define CONTAINER(members) SPEC("'ContainerSpec': {'Image': 'x', " members "}")
-
-enum { YES = CONDITION_MET, NONE = CONDITION_MISSING, NO = CONDITION_BEYOND };
-
-static const struct row {
-	const char *require;
-	const char *target;
-	const char *body;
-	int state; /* an enum condition_state; -1: dsp cannot read the request */
-} table[] = {
+static const struct row table[] = {
 	/* The number as dockerd reads it. */
 	{ "'memory': '1g'", CREATE, HOST("'Memory': 1073741824"), YES },
 	{ "'memory': '1g'", CREATE, HOST("'Memory': 1073741825"), NO },
@@ -355,50 +333,10 @@ static const struct row {
 	{ "'memory': '1g', 'pids': 100", CREATE, HOST("'PidsLimit': 1"), NONE },
 };
 
-static void ask(struct world *w, const struct row *r, bool deny, struct answer *a)
-{
-	const struct question q = { "POST", r->target, r->body, "anna", NULL };
-	char file[1536];
-
-	(void)snprintf(file, sizeof(file),
-		"{'users': {'anna': {'common_names': ['anna']}}, 'rules': [{'name': 'r', 'who': "
-		"['*'], '%s': ['*'], %s '%s': {%s}}], 'otherwise': '%s'}",
-		deny ? "deny" : "allow", deny ? "" : "'powers': ['*', 'plugin_control'],",
-		deny ? "unless" : "require", r->require, deny ? "profile" : "deny");
-	world_open(w, "ALLOW_EXEC=1", file);
-	world_ask(w, &q, a);
-}
-
-/* Both kinds of rules: require allows what unless does not deny. */
 static void each_row(void **state)
 {
-	static struct world w;
-	static struct answer a;
-
-	size_t wrong = 0;
-
 	(void)state;
-	for (size_t i = 0; i < 2 * sizeof(table) / sizeof(table[0]); i++) {
-		const struct row *r = &table[i / 2];
-		struct rule_match m;
-		bool deny = i % 2 == 1;
-
-		ask(&w, r, deny, &a);
-		m = rule_match(&w.file.rules->items[0], a.subject.id, &a.facts, &a.facts.powers);
-		if (r->state < 0) {
-			assert_int_equal(a.facts.reading, READING_UNREADABLE);
-			assert_int_equal(a.decision.verdict, VERDICT_DENY);
-		} else if ((int)m.condition.state != r->state ||
-			(a.decision.verdict == VERDICT_ALLOW) != (r->state == CONDITION_MET)) {
-			print_error("%s: %s %s: state %d, verdict %x: %s\n", r->require, r->target,
-				r->body ? r->body : "", (int)m.condition.state,
-				(unsigned)a.decision.verdict, a.message);
-			wrong++;
-		}
-		answer_free(&a);
-		world_close(&w);
-	}
-	assert_int_equal(wrong, 0);
+	check_rows(table, sizeof(table) / sizeof(table[0]));
 }
 
 /* Numbers that Go does not decode into an integer. */
@@ -448,9 +386,7 @@ static void unknown_certificate(void **state)
 	world_close(&w);
 }
 
-static const struct {
-	const char *rule, *target, *body, *message;
-} messages[] = {
+static const struct message_row messages[] = {
 	{ "'deny': ['container_create', 'container_update'], 'unless': {'memory': '4g'}", CREATE,
 		"{}",
 		"limits: memory is not limited (container_create); give at most 4g: docker run "
@@ -479,23 +415,8 @@ static const struct {
 
 static void words(void **state)
 {
-	static struct world w;
-	static struct answer a;
-	char file[512];
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
-		struct question q = { "POST", messages[i].target, messages[i].body, NULL, NULL };
-
-		(void)snprintf(file, sizeof(file),
-			"{'rules': [{'name': 'limits', 'who': ['*'], %s}], 'otherwise': 'deny'}",
-			messages[i].rule);
-		world_open(&w, "", file);
-		world_ask(&w, &q, &a);
-		assert_string_equal(a.message, messages[i].message);
-		answer_free(&a);
-		world_close(&w);
-	}
+	check_messages(messages, sizeof(messages) / sizeof(messages[0]));
 }
 
 int main(void)

@@ -405,6 +405,15 @@ def each_kind_is_one_get():
             ("container web", "/containers/web/json", container,
              {"id": "a" * 64, "name": "web", "image": "nginx:1", "image_id": "sha256:1", "labels": {"é\"\\": "\n"}}),
             ("exec e1", "/exec/e1/json", {"ID": "e1", "ContainerID": "c"}, {"id": "e1", "container": "c"}),
+            ("exec e2", "/exec/e2/json", {"ID": "e2", "ContainerID": "c", "ProcessConfig": {
+                "entrypoint": "sh", "arguments": ["-c", "a\nb"], "privileged": False}}, {"id": "e2", "container": "c",
+                                                                                     "command": "sh\x1f-c\x1fa\nb\x1f"}),
+            ("exec e3", "/exec/e3/json", {"ID": "e3", "ContainerID": "c", "ProcessConfig": {
+                "entrypoint": "sh", "arguments": ["a\x1fb"]}}, {"id": "e3", "container": "c"}),
+            ("exec e4", "/exec/e4/json", {"ID": "e4", "ContainerID": "c", "ProcessConfig": {
+                "entrypoint": "sh", "arguments": ["a" * 3000]}}, {"id": "e4", "container": "c"}),
+            ("exec e5", "/exec/e5/json", {"ID": "e5", "ContainerID": "c", "ProcessConfig": {
+                "entrypoint": "sh", "arguments": [1]}}, {"id": "e5", "container": "c"}),
             ("network n", "/networks/n", {"Id": "1", "Name": "n", "Labels": None}, {"id": "1", "name": "n"}),
             ("volume v", "/volumes/v", {"Name": "v", "Labels": {}}, {"name": "v", "labels": {}}),
             ("image a.b:5000/c/d@sha256:0", "/images/a.b:5000/c/d@sha256:0/json", {"Id": "sha256:1", "Config": {}},

@@ -67,6 +67,7 @@ enum resolve_text {
 	RESOLVE_IMAGE_NAME, /* as the container's create named it */
 	RESOLVE_IMAGE_ID,
 	RESOLVE_CONTAINER_ID, /* of an exec */
+	RESOLVE_COMMAND, /* of an exec or container: as object_info has it; empty: too long, odd */
 	RESOLVE_DEFAULT_RUNTIME,
 	RESOLVE_SECCOMP, /* profile: builtin, default, unconfined or a path; empty: none */
 	RESOLVE_STORAGE_DRIVER,

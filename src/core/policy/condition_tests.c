@@ -114,7 +114,7 @@ static enum condition_state test_user(const struct condition_case *c)
 	struct span name = { text.s, span_find(text, ':') };
 
 	if (text.n == 0)
-		return CONDITION_MISSING;
+		return c->bound->given ? CONDITION_MISSING : CONDITION_MET;
 	for (size_t i = 0; i < c->bound->count; i++) {
 		struct span word = c->bound->words[i].text;
 
@@ -467,6 +467,9 @@ enum condition_state condition_test(enum condition key, const struct condition_c
 		[CONDITION_ULIMITS] = test_ulimits,
 		[CONDITION_LOG] = test_log,
 		[CONDITION_PORTS_MAX] = test_ports,
+		[CONDITION_COMMANDS] = condition_test_commands,
+		[CONDITION_ENV] = condition_test_env,
+		[CONDITION_WORKING_DIR] = condition_test_working_dir,
 	};
 
 	return tests[key](c);

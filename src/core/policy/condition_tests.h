@@ -23,6 +23,11 @@ struct condition_case {
 	struct span user;
 };
 
+/* Of commands and what changes them (command_tests.c). */
+enum condition_state condition_test_commands(const struct condition_case *c);
+enum condition_state condition_test_env(const struct condition_case *c);
+enum condition_state condition_test_working_dir(const struct condition_case *c);
+
 /* The test of a key. */
 enum condition_state condition_test(enum condition key, const struct condition_case *c);
 

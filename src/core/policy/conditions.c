@@ -3,15 +3,16 @@
 #include "condition_tests.h"
 #include "dsp/core/parse/body.h"
 
-#define ROW(                                                                                       \
-	ke, na, va, cr, cr_at, up, up_at, se, se_at, op1, fi1, op2, fi2, ru, co, mi, be, gi, wh)   \
+#define ROW(ke, na, va, cr, cr_at, up, up_at, se, se_at, op1, fi1, op2, fi2, op3, fi3, op4, fi4,   \
+	ru, co, mi, be, gi, wh)                                                                    \
 	[ke] = { .name = (na),                                                                     \
 		.value = (va),                                                                     \
 		.create = (cr),                                                                    \
 		.update = (up),                                                                    \
 		.service = (se),                                                                   \
 		.service_since = (se_at),                                                          \
-		.others = { { (op1), (fi1) }, { (op2), (fi2) } },                                  \
+		.others = { { (op1), (fi1) }, { (op2), (fi2) }, { (op3), (fi3) },                  \
+			{ (op4), (fi4) } },                                                        \
 		.run = (ru),                                                                       \
 		.compose = (co),                                                                   \
 		.missing = (mi),                                                                   \
@@ -128,6 +129,21 @@ static enum condition_state judge(
 	return condition_test(key, c);
 }
 
+bool condition_compares_command(size_t operation)
+{
+	return operation == OP_EXEC_START || operation == OP_CONTAINER_ATTACH ||
+		operation == OP_CONTAINER_ATTACH_WS;
+}
+
+/* With commands, what changes what a command does is closed unless its key says what is open. */
+static bool is_judged(const struct conditions *c, size_t key)
+{
+	bool implied = key == CONDITION_USER || key == CONDITION_ENV ||
+		key == CONDITION_WORKING_DIR;
+
+	return c->of[key].given || (implied && c->of[CONDITION_COMMANDS].given);
+}
+
 struct condition_verdict conditions_judge(
 	const struct conditions *c, const struct facts *facts, size_t subject)
 {
@@ -141,7 +157,7 @@ struct condition_verdict conditions_judge(
 	for (size_t k = 0; k < CONDITION_COUNT && ret.state == CONDITION_MET; k++) {
 		struct condition_case at = { &c->of[k], facts, FORM_NONE, NULL, NULL, user };
 
-		if (!c->of[k].given)
+		if (!is_judged(c, k))
 			continue;
 		ret.state = judge((enum condition)k, facts, &at);
 		if (ret.state != CONDITION_MET)
@@ -202,6 +218,23 @@ static void write_words(const struct condition_bound *bound, struct line *l)
 	}
 }
 
+/* /bin/sh -c "backup *" or date */
+static void write_commands(const struct condition_bound *bound, struct line *l)
+{
+	const struct condition_word *words = bound->words;
+
+	for (size_t i = 0; i < bound->count; i++) {
+		bool quoted = words[i].text.n == 0 ||
+			span_find(words[i].text, ' ') < words[i].text.n;
+		char text[96];
+
+		if (i > 0)
+			line_add(l, words[i].most == words[i - 1].most ? " " : " or ");
+		text_escape(words[i].text, text, sizeof(text));
+		line_add(l, quoted ? "\"%s\"" : "%s", text);
+	}
+}
+
 void condition_write_value(const struct conditions *c, enum condition key, struct line *l)
 {
 	const struct condition_bound *bound = &c->of[key];
@@ -225,6 +258,9 @@ void condition_write_value(const struct conditions *c, enum condition key, struc
 		return;
 	case CONDITION_VALUE_FLAG:
 		line_add(l, "true");
+		return;
+	case CONDITION_VALUE_COMMANDS:
+		write_commands(bound, l);
 		return;
 	case CONDITION_VALUE_WORDS:
 	case CONDITION_VALUE_LABELS:
@@ -282,18 +318,31 @@ void condition_write_state(
 		      : "dsp is not shown all that the request asks for");
 }
 
-void condition_write_give(
-	const struct conditions *c, const struct condition_verdict *v, struct line *l)
+/* The option and the key of a compose file that meet it; an exec has no such file. */
+static void write_options(
+	const struct condition_verdict *v, const struct facts *facts, struct line *l)
 {
 	const struct condition_info *info = &rows[v->key];
-	const char *percent = strchr(info->give, '%');
+	bool exec = facts->route &&
+		(facts->route->operation == OP_CONTAINER_EXEC_CREATE ||
+			condition_compares_command(facts->route->operation));
+
+	if (!exec)
+		line_add(l, ": docker run %s, compose %s", info->run, info->compose);
+	else if (v->key != CONDITION_COMMANDS)
+		line_add(l, ": docker exec %s", info->run);
+}
+
+void condition_write_give(const struct conditions *c, const struct condition_verdict *v,
+	const struct facts *facts, struct line *l)
+{
+	const char *give = c->of[v->key].given ? rows[v->key].give : "leave it out";
+	const char *percent = strchr(give, '%');
 
 	if (v->state != CONDITION_MISSING && v->state != CONDITION_BEYOND)
 		return;
-	line_add_cut(l,
-		(struct span){ info->give,
-			percent ? (size_t)(percent - info->give) : strlen(info->give) });
+	line_add_cut(l, (struct span){ give, percent ? (size_t)(percent - give) : strlen(give) });
 	if (percent)
 		condition_write_value(c, v->key, l);
-	line_add(l, ": docker run %s, compose %s", info->run, info->compose);
+	write_options(v, facts, l);
 }

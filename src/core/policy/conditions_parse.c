@@ -1,7 +1,8 @@
 #include <stdlib.h>
 
+#include "command_words.h"
 #include "dsp/core/facts/power_rules.h"
-#include "dsp/core/policy/conditions.h"
+#include "dsp/core/policy/conditions_parse.h"
 
 enum {
 	BILLION = 1000000000,
@@ -191,6 +192,14 @@ static const char *parse_label(struct parser *p, struct condition_word *word)
 		: NULL;
 }
 
+static const char *parse_form(struct parser *p, struct condition_word *word)
+{
+	(void)p;
+	return span_find(word->text, '*') < word->text.n && word->text.n > COMMAND_FORM_MOST
+		? "a word with * has at most 255 bytes"
+		: NULL;
+}
+
 /* A word, or a list of words that is not empty. */
 static void add_words(struct parser *p, struct span key, json_ref v, parse_word *parse)
 {
@@ -231,6 +240,46 @@ static void parse_labels(struct parser *p, json_ref v)
 	}
 }
 
+static const char command_form[] = "write commands as [[\"/bin/sh\", \"-c\", \"backup *\"]]: "
+				   "each is a list of words";
+
+static void add_command(struct parser *p, json_ref v, int64_t number)
+{
+	if (v->kind != JSON_VALUE_LIST || v->count == 0) {
+		reject(p, v, command_form);
+		return;
+	}
+	if (v->count > COMMAND_WORDS_MOST)
+		reject(p, v, "a command has at most 64 words");
+	for (json_ref e = json_value_first(v); e; e = json_value_next(v, e)) {
+		struct condition_word *word;
+		const char *wrong;
+
+		if (!policy_reader_expect(p->reader, e, JSON_VALUE_STRING, "a string"))
+			continue;
+		word = add_word(p, (struct span){ NULL, 0 }, e->text);
+		word->most = number;
+		wrong = parse_form(p, word);
+		if (e == json_value_first(v) && e->text.n == 0)
+			wrong = "a command begins with a program";
+		if (wrong)
+			reject(p, e, wrong);
+	}
+}
+
+static void parse_commands(struct parser *p, json_ref v)
+{
+	int64_t number = 0;
+
+	if (v->kind != JSON_VALUE_LIST)
+		reject(p, v, command_form);
+	else if (v->count == 0)
+		reject(p, v, "the list is empty, and never met");
+	for (json_ref e = json_value_first(v); v->kind == JSON_VALUE_LIST && e;
+		e = json_value_next(v, e))
+		add_command(p, e, ++number);
+}
+
 /* The names of Linux (go-units ulimit.go). Their bits are in a word of 64 (test_ulimits). */
 static const char ulimits[] = "core,cpu,data,fsize,locks,memlock,msgqueue,nice,nofile,nproc,rss,"
 			      "rtprio,rttime,sigpending,stack";
@@ -267,6 +316,8 @@ static void parse_words(struct parser *p, json_ref v)
 		[CONDITION_RUNTIME] = parse_plain,
 		[CONDITION_LOG] = parse_plain,
 		[CONDITION_PINNED] = parse_pin,
+		[CONDITION_ENV] = parse_form,
+		[CONDITION_WORKING_DIR] = parse_form,
 	};
 
 	if (condition_info(p->key)->value == CONDITION_VALUE_PIN && v->kind == JSON_VALUE_LIST)
@@ -302,6 +353,7 @@ static void parse_value(struct parser *p, json_ref v)
 		[CONDITION_VALUE_LABELS] = parse_labels,
 		[CONDITION_VALUE_LIMITS] = parse_limits,
 		[CONDITION_VALUE_PIN] = parse_words,
+		[CONDITION_VALUE_COMMANDS] = parse_commands,
 	};
 
 	p->bound->given = true;
@@ -398,7 +450,8 @@ static int parse_pair(
 	if (p->bound->given)
 		return FAIL(e, 0, "DSP_REQUIRE: %s is there twice", shown);
 	if (condition_info(p->key)->value == CONDITION_VALUE_LABELS ||
-		condition_info(p->key)->value == CONDITION_VALUE_LIMITS)
+		condition_info(p->key)->value == CONDITION_VALUE_LIMITS ||
+		condition_info(p->key)->value == CONDITION_VALUE_COMMANDS)
 		return FAIL(e, 0, "DSP_REQUIRE: %s can only be in a rule of a policy file", shown);
 	v = make_value(condition_info(p->key)->value, text, nodes);
 	if (v->size == NODES || v->size > room)

@@ -171,7 +171,7 @@ static void write_condition(const struct message *m, struct span name, const str
 	if (condition->state != CONDITION_MISSING && condition->state != CONDITION_BEYOND)
 		return;
 	line_add(l, "; ");
-	condition_write_give(of, condition, l);
+	condition_write_give(of, condition, m->facts, l);
 }
 
 /* 'rule "anna runs" does not cover image registry/web/app:1 (anna, container_create)' */

@@ -173,7 +173,9 @@ void lack_write(const struct lack *l, char out[LACK_MOST])
 	} else if (l->power != POWER_COUNT) {
 		line_add(&line, "power %s", power_info(l->power)->name);
 	} else if (l->conditions) {
-		line_add(&line, "a request without %s ", condition_info(l->condition.key)->name);
+		line_add(&line, "a request with%s %s ",
+			l->conditions->of[l->condition.key].given ? "out" : "",
+			condition_info(l->condition.key)->name);
 		condition_write_value(l->conditions, l->condition.key, &line);
 	} else if (!d) {
 		line_add(&line, "%s that dsp is not shown", list_name(l->list));

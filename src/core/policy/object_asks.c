@@ -1,4 +1,5 @@
 /* Of which things dockerd is asked what they are: only where a rule of the policy compares it. */
+#include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/core/policy/rules.h"
 #include "policy_parser.h"
@@ -35,6 +36,15 @@ void rules_settle(struct rules *rules)
 	}
 }
 
+/* Its words in lists ask; its commands ask about what is there to be started. */
+static unsigned asks_about(const struct rule *r, size_t operation)
+{
+	bool commands = r->conditions && r->conditions->of[CONDITION_COMMANDS].given;
+
+	return r->asks_about |
+		(commands && condition_compares_command(operation) ? 1u << ATTRIBUTE_CONTAINER : 0);
+}
+
 /* monitors: of the rules that only record, too. */
 static unsigned ask_about(
 	const struct rules *rules, size_t subject, size_t operation, bool monitors)
@@ -48,7 +58,7 @@ static unsigned ask_about(
 		if (bit_of(rules->items[i].settled, operation))
 			break;
 		if (monitors || !rules->items[i].monitor)
-			kinds |= rules->items[i].asks_about;
+			kinds |= asks_about(&rules->items[i], operation);
 	}
 	return kinds;
 }

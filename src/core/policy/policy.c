@@ -3,6 +3,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/parse/reference.h"
+#include "dsp/core/policy/conditions_parse.h"
 
 #define ROW(pf, kd, fl, o1, o2, o3)                                                                \
 	{ .profile = (pf), .kind = (kd), .flag = (fl), .operations = { (o1), (o2), (o3) } },

@@ -6,7 +6,7 @@
 #include "dsp/core/facts/route.h"
 #include "dsp/core/parse/address.h"
 #include "dsp/core/parse/reference.h"
-#include "dsp/core/policy/conditions.h"
+#include "dsp/core/policy/conditions_parse.h"
 #include "mount_rules.h"
 #include "policy_keys_tab.h"
 #include "policy_parser.h"
@@ -458,6 +458,14 @@ static size_t mount_items(const struct rules *rules)
 	return n;
 }
 
+/* Its commands are compared with what is there to be started. */
+static unsigned asks_for_command(const struct rule *rule)
+{
+	return rule->conditions && rule->conditions->of[CONDITION_COMMANDS].given
+		? 1u << ATTRIBUTE_CONTAINER
+		: 0;
+}
+
 void policy_rules_parse(struct policy_parser *p, json_ref list)
 {
 	struct rules *rules = p->rules;
@@ -474,7 +482,7 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 			break;
 		if (policy_reader_expect(&p->reader, v, JSON_VALUE_OBJECT, "an object: a rule")) {
 			parse_rule(p, v, rule);
-			rules->asks_about |= rule->asks_about;
+			rules->asks_about |= rule->asks_about | asks_for_command(rule);
 			rules->count++;
 		}
 	}

@@ -5,7 +5,7 @@
 
 #include "dsp/core/base/duration.h"
 #include "dsp/core/facts/paths.h"
-#include "dsp/core/policy/conditions.h"
+#include "dsp/core/policy/conditions_parse.h"
 #include "dsp/core/policy/meanings.h"
 
 static const struct profile_info profiles[PROFILE_COUNT] = {

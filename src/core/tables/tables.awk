@@ -260,8 +260,8 @@ function place(text,    at, since) {
 # "OPERATION:FIELD,OPERATION:FIELD" -> two pairs
 function others(text,    n, pair, part, i, out) {
 	n = text == "-" ? 0 : split(text, pair, ",")
-	if (n > 2) fail("more than 2 other operations")
-	for (i = 1; i <= 2; i++) {
+	if (n > 4) fail("more than 4 other operations")
+	for (i = 1; i <= 4; i++) {
 		if (i <= n && split(pair[i], part, ":") != 2) fail("not OPERATION:FIELD: " pair[i])
 		out = out (i > 1 ? ", " : "") (i <= n ? id("OP_", part[1]) ", " quoted(tolower(part[2])) : \
 			"OPERATION_COUNT, NULL")
@@ -271,7 +271,7 @@ function others(text,    n, pair, part, i, out) {
 
 function require_row() {
 	unique("condition", $1)
-	if ($2 !~ /^(size|swap|cpus|count|number|flag|words|labels|limits|pin)$/) fail("unknown value " $2)
+	if ($2 !~ /^(size|swap|cpus|count|number|flag|words|labels|limits|pin|commands)$/) fail("unknown value " $2)
 	enums = enums "\t" id("CONDITION_", $1) ",\n"
 	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("CONDITION_", $1), \
 		quoted($1), id("CONDITION_VALUE_", $2), place($3), place($4), place($5), others($6), quoted($7), \

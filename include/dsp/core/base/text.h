@@ -82,4 +82,7 @@ void line_add(struct line *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Adds as much of s as fits; does not set cut. */
 void line_add_cut(struct line *l, struct span s);
 
+/* Follows each word of a command that is kept as one text. */
+enum { TEXT_WORD_END = 0x1f };
+
 #endif

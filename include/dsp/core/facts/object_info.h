@@ -48,6 +48,11 @@ struct object_info {
 	struct span owner;  /* "alice", "cn:x", "anonymous", "@group"; empty: nobody owns it */
 	bool owner_unsure;  /* the owners cannot be read now */
 	const char *trouble;
+	/*
+	 * What an exec, or the container itself, runs: its words, each with a TEXT_WORD_END after
+	 * it; empty: not known.
+	 */
+	struct span command;
 };
 
 #endif

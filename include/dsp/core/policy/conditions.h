@@ -13,7 +13,6 @@
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/facts.h"
-#include "dsp/core/policy/policy_reader.h"
 #include "dsp/core/policy/rules.h"
 #include "require_tab.h"
 #include "routes_tab.h"
@@ -28,8 +27,9 @@ enum condition_value {
 	CONDITION_VALUE_FLAG,   /* true */
 	CONDITION_VALUE_WORDS,  /* a word, or a list of words */
 	CONDITION_VALUE_LABELS,
-	CONDITION_VALUE_LIMITS, /* an object of numbers */
-	CONDITION_VALUE_PIN,    /* "tag", "digest" */
+	CONDITION_VALUE_LIMITS,   /* an object of numbers */
+	CONDITION_VALUE_PIN,      /* "tag", "digest" */
+	CONDITION_VALUE_COMMANDS, /* a list of lists of words */
 };
 
 /* A row of require.tab. Fields are paths in a body, in lower case; NULL: there is none. */
@@ -41,7 +41,7 @@ struct condition_info {
 	struct {
 		enum operation operation; /* OPERATION_COUNT: none */
 		const char *field;
-	} others[2];
+	} others[4];
 	const char *run, *compose; /* what meets it, of docker run and in a compose file */
 	const char *missing, *beyond, *give; /* words of a denial */
 	const char *what;
@@ -53,11 +53,14 @@ const struct condition_info *condition_info(enum condition key);
 struct condition_word {
 	struct span key;  /* of labels and ulimits: the name; else empty */
 	struct span text; /* of labels: one of its values; of ulimits: empty */
-	int64_t most;     /* of ulimits; of restart: how many times, 0: any number */
+	/* Of ulimits; of restart: how many times, 0: any; of commands: the command's number. */
+	int64_t most;
 };
 
+enum { CONDITION_WORDS_MOST = 24 }; /* of DSP_REQUIRE */
+
 struct condition_bound {
-	bool given;
+	bool given;   /* else it allows no value, where another key implies it */
 	int64_t most; /* bytes, billionths of a CPU, a count; 0 where words say it */
 	size_t count;
 	const struct condition_word *words;
@@ -94,20 +97,10 @@ struct condition_verdict conditions_judge(
 bool condition_concerns(enum condition key, size_t operation);
 
 /*
- * Parses the object of "require" or "unless" in a file of these rules, whose memory it takes; it
- * keeps spans of the file's text. NULL: it is no object, or memory ran out (findings->lost);
- * mistakes are findings, each at its place.
+ * Whether a request of this operation runs what is there already: its command is that of its
+ * object_info.
  */
-const struct conditions *conditions_parse(
-	struct policy_reader *reader, struct rules *rules, json_ref object);
-
-/*
- * Parses "memory=4g user=non-root,app read_only", the value of DSP_REQUIRE, which must outlive ret,
- * as words must. All keys but labels and ulimits. -1 and e: what is wrong with it.
- */
-enum { CONDITION_WORDS_MOST = 24 };
-MUST_USE int conditions_parse_text(struct span text,
-	struct condition_word words[CONDITION_WORDS_MOST], struct conditions *ret, struct err *e);
+bool condition_compares_command(size_t operation);
 
 /* Adds the value of a key, as a policy file has it: "2g", "red or blue", "true". */
 void condition_write_value(const struct conditions *c, enum condition key, struct line *l);
@@ -120,7 +113,7 @@ void condition_write_state(
 	const struct condition_verdict *v, const struct facts *facts, struct line *l);
 
 /* Adds what meets the key: "give at most 4g: docker run --memory, compose mem_limit". */
-void condition_write_give(
-	const struct conditions *c, const struct condition_verdict *v, struct line *l);
+void condition_write_give(const struct conditions *c, const struct condition_verdict *v,
+	const struct facts *facts, struct line *l);
 
 #endif
