@@ -375,21 +375,60 @@ static struct rule_match match_deny(
 	return (struct rule_match){ .result = MATCH_YES };
 }
 
+/* Whether a list of containers covers one by an owner's word. */
+static bool covers_by_owner(
+	const struct asked *q, const struct list *containers, const struct attribute *d)
+{
+	for (size_t i = 0; i < containers->count; i++) {
+		const struct object_item *o = containers->items[i].object;
+
+		if (o && o->word == OBJECT_OWN && object_rules_covers(o, d, q->subject))
+			return true;
+	}
+	return false;
+}
+
 /*
- * Whether a list covers every item that it concerns; else ret->item is the first that it does not.
- * Adds the list's power to covered if an item has it: a power without an item, as that of
+ * Whether what may be any network or volume is that of containers which "own" covers: of the one in
+ * NetworkMode "container:X", or of all in VolumesFrom. They got it under these rules.
+ */
+static bool comes_with_own(
+	const struct asked *q, const struct list *containers, const struct attribute *d)
+{
+	bool found = false;
+
+	if (!d->whole || !containers->given ||
+		(d->kind != ATTRIBUTE_NETWORK && d->kind != ATTRIBUTE_VOLUME))
+		return false;
+	for (size_t i = 0; i < q->facts->attributes.count; i++) {
+		const struct attribute *a = &q->facts->attributes.items[i];
+
+		if (a->kind != ATTRIBUTE_CONTAINER || !span_equal(a->field, d->field))
+			continue;
+		if (!covers_by_owner(q, containers, a))
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * Whether list k of a rule covers every item that it concerns; else ret->item is the first that it
+ * does not. Adds the list's power to covered if an item has it: a power without an item, as that of
  * "rollback=previous", is one that no list can cover.
  */
-static bool covers_all(const struct asked *q, const struct list *list, enum list_kind k,
+static bool covers_all(const struct asked *q, const struct rule *r, enum list_kind k,
 	struct rule_match *ret, struct powerset *covered)
 {
 	const struct facts *facts = q->facts;
+	const struct list *list = &r->lists[k];
 	enum power power = list_power(k);
 
 	for (size_t i = 0; i < facts->attributes.count; i++) {
 		const struct attribute *d = &facts->attributes.items[i];
 
-		if (list_must_cover(list, k, d) && !any_pattern(q, list, k, d, covers)) {
+		if (list_must_cover(list, k, d) && !any_pattern(q, list, k, d, covers) &&
+			!comes_with_own(q, &r->lists[LIST_CONTAINERS], d)) {
 			ret->item = d;
 			return false;
 		}
@@ -408,7 +447,7 @@ static struct rule_match match_allow(
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		enum list_kind kind = (enum list_kind)k;
 
-		if (r->lists[k].given && !covers_all(q, &r->lists[k], kind, &ret, &covered)) {
+		if (r->lists[k].given && !covers_all(q, r, kind, &ret, &covered)) {
 			ret.result = MATCH_NOT_LIST;
 			ret.list = kind;
 			return ret;
