@@ -45,6 +45,7 @@ static const struct group {
 	{ "Look",
 		{ &status_command, &watch_command, &report_command, &metrics_command,
 			&health_command } },
+	{ "Allow for a while", { &allow_command, &grants_command, &revoke_command } },
 	{ "Other", { &own_command, &reload_command, &version_command, &help_command } },
 };
 
@@ -59,6 +60,10 @@ static const struct guess {
 	{ "can", "who-can" },
 	{ "may", "allowed" },
 	{ "permissions", "allowed" },
+	{ "grant", "allow" },
+	{ "permit", "allow" },
+	{ "deny", "revoke" },
+	{ "ungrant", "revoke" },
 	{ "owner", "own" },
 	{ "chown", "own give" },
 	{ "rights", "allowed" },

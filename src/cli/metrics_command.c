@@ -44,7 +44,7 @@ static int fetch(const char *socket, bool text, struct http_reply *ret, struct e
 {
 	const char *endpoint = text ? ENDPOINT_METRICS_TEXT : ENDPOINT_METRICS;
 
-	if (http_client_post(socket, endpoint, WAIT_MS, ret, e) != 0)
+	if (http_client_post(socket, endpoint, SPAN(""), WAIT_MS, ret, e) != 0)
 		return -1;
 	if (ret->status == 200 && ret->len > 0 && ret->body[0] == '#')
 		return 0;

@@ -202,6 +202,19 @@ static void print_owners(const json_t *o)
 			text_of(o, "path"));
 }
 
+static void print_grants(const json_t *list)
+{
+	const json_t *grant;
+	size_t root = 0;
+	size_t i;
+
+	json_array_foreach (list, i, grant)
+		root += json_is_true(json_object_get(grant, "root"));
+	if (json_array_size(list) > 0)
+		print_line("grants", "%zu open%s: dsp grants", json_array_size(list),
+			root > 0 ? ", a direct way to root among them" : "");
+}
+
 static void print_state(const json_t *o)
 {
 	const char *policy = text_of(o, "policy");
@@ -222,6 +235,7 @@ static void print_state(const json_t *o)
 	print_lookups(json_object_get(o, "lookups"));
 	print_resolver(json_object_get(o, "resolver"));
 	print_owners(json_object_get(o, "owners"));
+	print_grants(json_object_get(o, "grants"));
 	if (json_is_true(json_object_get(json_object_get(o, "watch"), "on")))
 		print_line("watched", "by dsp watch");
 }

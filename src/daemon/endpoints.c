@@ -106,6 +106,7 @@ static struct state_view view_of(const struct service *service)
 		.sinks = &service->sinks,
 		.probes = &service->probes,
 		.dockerds = service->dockerds,
+		.grants = service->grants,
 		.owners = service->owners,
 		.connections = service->connections };
 }

@@ -261,6 +261,15 @@ static void write_audit_log(struct page *p, struct audit *audit)
 	value(p, METRIC_AUDIT_STUCK, s.trouble[0] != '\0');
 }
 
+static void write_grants(struct page *p, struct grants *grants)
+{
+	size_t root = grants_root_count(grants);
+
+	head(p, METRIC_GRANTS);
+	sample(p, "root", "yes", root);
+	sample(p, "root", "no", grants_count(grants) - root);
+}
+
 static void write_owners(struct page *p, struct owners *owners)
 {
 	struct owners_state s = owners_state(owners);
@@ -281,6 +290,7 @@ char *metrics_write(const struct state_view *view, enum metrics_form form)
 		write_objects(&p, view->objects);
 	if (view->sinks->audit)
 		write_audit_log(&p, view->sinks->audit);
+	write_grants(&p, view->grants);
 	if (view->owners)
 		write_owners(&p, view->owners);
 	if (form == METRICS_OPEN)

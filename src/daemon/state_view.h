@@ -4,6 +4,7 @@
 
 #include "dockerd_facts.h"
 #include "dsp/owners/owners.h"
+#include "grants.h"
 #include "lookup_process.h"
 #include "probe.h"
 #include "sinks.h"
@@ -14,6 +15,7 @@ struct state_view {
 	const struct sinks *sinks;
 	const struct probes *probes;
 	const struct dockerd_facts *dockerds;
+	struct grants *grants;
 	struct owners *owners;                      /* NULL: a managed plugin keeps none */
 	const struct object_ask_counts *objects;    /* NULL: a managed plugin has no dsp-resolve */
 	unsigned connections;                       /* open ones */

@@ -82,6 +82,7 @@ struct http_request {
 	const char *method;
 	const char *target;
 	const char *header; /* a line that ends with CRLF, or empty */
+	struct span body;
 	unsigned wait_ms;
 };
 
@@ -93,8 +94,8 @@ static int exchange(
 	struct http_reply r;
 	char request[768];
 	int n = snprintf(request, sizeof(request),
-		"%s %s HTTP/1.0\r\nHost: dsp\r\n%sContent-Length: 0\r\n\r\n", q->method, q->target,
-		q->header);
+		"%s %s HTTP/1.0\r\nHost: dsp\r\n%sContent-Length: %zu\r\n\r\n", q->method,
+		q->target, q->header, q->body.n);
 	AUTO_FD int fd = -1;
 	int rc = -1;
 
@@ -104,7 +105,9 @@ static int exchange(
 	if (fd < 0)
 		return -1;
 	/* A new socket has room for so few bytes. */
-	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
+	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) == n &&
+		(q->body.n == 0 ||
+			send(fd, q->body.s, q->body.n, MSG_NOSIGNAL) == (ssize_t)q->body.n))
 		rc = read_reply(fd, until, &reply);
 	r.text = reply.text;
 	if (rc != 0)
@@ -121,7 +124,8 @@ static int exchange(
 int http_client_get(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
 	struct err *e)
 {
-	return exchange(path, &(struct http_request){ "GET", target, "", wait_ms }, ret, e);
+	return exchange(
+		path, &(struct http_request){ "GET", target, "", { NULL, 0 }, wait_ms }, ret, e);
 }
 
 int http_client_get_as(const char *path, const char *target, const char *token, unsigned wait_ms,
@@ -132,13 +136,14 @@ int http_client_get_as(const char *path, const char *target, const char *token, 
 
 	if (n < 0 || (size_t)n >= sizeof(header))
 		return FAIL(e, EMSGSIZE, "%s: the token is too long", path);
-	return exchange(path, &(struct http_request){ "GET", target, header, wait_ms }, ret, e);
+	return exchange(path, &(struct http_request){ "GET", target, header, { NULL, 0 }, wait_ms },
+		ret, e);
 }
 
-int http_client_post(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
-	struct err *e)
+int http_client_post(const char *path, const char *target, struct span body, unsigned wait_ms,
+	struct http_reply *ret, struct err *e)
 {
-	return exchange(path, &(struct http_request){ "POST", target, "", wait_ms }, ret, e);
+	return exchange(path, &(struct http_request){ "POST", target, "", body, wait_ms }, ret, e);
 }
 
 void http_reply_free(struct http_reply *r)

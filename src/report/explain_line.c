@@ -312,11 +312,11 @@ static void print_account(const struct logged_decision *d, const json_t *o)
 	static const char *const request[][2] = { { "operation", "operation" },
 		{ "what it names", "target_name" }, { "its id", "target_id" },
 		{ "its owner", "owner" }, { "powers", "powers" }, { NULL, NULL } };
-	static const char *const cause[][2] = { { "decided by", "decided_by" }, { "rule", "rule" },
-		{ "log only", "monitored_rule" }, { "nearest rule", "nearest_rule" },
-		{ "lacks", "lacks" }, { "flag", "flag" }, { "closed", "closed" },
-		{ "message", "message" }, { "profile", "profile" }, { "policy", "policy" },
-		{ NULL, NULL } };
+	static const char *const cause[][2] = { { "decided by", "decided_by" },
+		{ "grant", "grant" }, { "rule", "rule" }, { "log only", "monitored_rule" },
+		{ "nearest rule", "nearest_rule" }, { "lacks", "lacks" }, { "flag", "flag" },
+		{ "closed", "closed" }, { "message", "message" }, { "profile", "profile" },
+		{ "policy", "policy" }, { NULL, NULL } };
 
 	print_members(&d->entry, head);
 	print_request(&d->entry);

@@ -46,7 +46,8 @@ WITHOUT_DAEMON = (
 )
 THING = "container:" + 64 * "a"
 WITH_OWNERS = (("own", "give", THING, "ci"), ("own", "list"), ("own", "show", THING), ("own", "forget", THING))
-WITH_DAEMON = (*WITH_OWNERS, ("status",), ("reload",), ("health",), ("metrics",), ("check", "--fail-on", "escape"),
+WITH_GRANTS = (("allow", "kill", "--as", "*", "--for", "1h", "--reason", "INC-4711"), ("grants",), ("status",), ("reload",), ("revoke", "--all"))
+WITH_DAEMON = (*WITH_OWNERS, *WITH_GRANTS, ("health",), ("metrics",), ("check", "--fail-on", "escape"),
                ("explain", "GET", "/version"), ("list", "rules"))
 
 

@@ -9,7 +9,8 @@ TABLE = os.path.join(dsp.ROOT, "plugin", "man", "json.tsv")
 KINDS = {dict: "object", list: "list", str: "text", bool: "boolean", int: "number", float: "number",
          type(None): "null"}
 # Keys that are names of a user or of another program's file.
-FREE = {"explain": ("line", "outcome", "requests[]"), "token": ("users", "docker_config"), "suggest": ("policy", "tests"), "metrics": ("metrics[].labels",)}
+FREE = {"explain": ("line", "outcome", "requests[]"), "token": ("users", "docker_config"), "suggest": ("policy", "tests"), "metrics": ("metrics[].labels",),
+        "allow": ("grant.rule",), **dict.fromkeys(("grants", "status", "reload"), ("grants[].rule",))}
 
 
 def rows():

@@ -15,6 +15,7 @@ import effects
 import enable
 import examples
 import glass
+import grants
 import http2
 import killed
 import lab
@@ -61,6 +62,7 @@ SUITES = {
     'enable-long': enable.run_long,
     'examples': examples.run,
     'glass': glass.run,
+    'grants': grants.run,
     'http2': http2.run,
     'lifecycle': lifecycle.run,
     'lists': lists.run,

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "dsp/core/base/err.h"
+#include "dsp/core/base/span.h"
 
 struct http_reply {
 	int status; /* 100 to 999 */
@@ -19,15 +20,16 @@ struct http_reply {
 };
 
 /*
- * Sends GET or POST of target (as it stands, with an empty body) to the server that listens on the
- * socket's path. It is HTTP/1.0: the response ends with the connection. On 0 the caller frees ret
- * with http_reply_free. -1 and e, one line that begins with the path, with e->code ENOENT or
- * ECONNREFUSED when no process listens, ETIMEDOUT when no whole response came within wait_ms.
+ * Sends GET, or POST with a body of at most 64 KiB, of target (as it stands) to the server that
+ * listens on the socket's path. It is HTTP/1.0: the response ends with the connection. On 0 the
+ * caller frees ret with http_reply_free. -1 and e, one line that begins with the path, with e->code
+ * ENOENT or ECONNREFUSED when no process listens, ETIMEDOUT when no whole response came within
+ * wait_ms.
  */
 MUST_USE int http_client_get(const char *path, const char *target, unsigned wait_ms,
 	struct http_reply *ret, struct err *e);
-MUST_USE int http_client_post(const char *path, const char *target, unsigned wait_ms,
-	struct http_reply *ret, struct err *e);
+MUST_USE int http_client_post(const char *path, const char *target, struct span body,
+	unsigned wait_ms, struct http_reply *ret, struct err *e);
 
 /* The same, with a token in X-Dsp-Token. */
 MUST_USE int http_client_get_as(const char *path, const char *target, const char *token,
@@ -44,5 +46,9 @@ json_t *http_reply_json(const struct http_reply *r);
  */
 json_t *http_client_ask_dsp(
 	const char *path, const char *target, unsigned wait_ms, int *status, struct err *e);
+
+/* The same, with a body. */
+json_t *http_client_send_dsp(const char *path, const char *target, struct span body,
+	unsigned wait_ms, int *status, struct err *e);
 
 #endif

@@ -1,0 +1,23 @@
+/* The doctor's check of grants: what dsp allow gave, and has not ended yet. */
+#include "doctor.h"
+
+void doctor_check_grants(const struct doctor *d, struct check_result *result)
+{
+	const json_t *list = json_object_get(d->status, "grants");
+	const json_t *grant;
+	size_t root = 0;
+	size_t i;
+
+	json_array_foreach (list, i, grant)
+		root += json_is_true(json_object_get(grant, "root"));
+	if (!json_is_array(list))
+		check_result_add(result, CHECK_UNKNOWN, "dspd does not report it");
+	else if (root > 0)
+		check_result_add(result, CHECK_WARNING,
+			"%zu open grants of dsp allow make their users root on the host", root);
+	else if (json_array_size(list) > 0)
+		check_result_add(result, CHECK_NOTE, "%zu grants of dsp allow are open",
+			json_array_size(list));
+	else
+		check_result_add(result, CHECK_OK, "no grant is open");
+}
