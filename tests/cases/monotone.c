@@ -495,7 +495,7 @@ static bool is_excepted(const struct compiled *before, const struct compiled *af
 		const struct rule *rule = &rules->items[r];
 		const struct list *list = &rule->lists[LIST_MOUNTS];
 
-		for (size_t i = 0; !rule->deny && i < list->count; i++) {
+		for (size_t i = 0; rule->verb != RULE_DENY && i < list->count; i++) {
 			const struct pattern *p = &list->items[i];
 			const struct pattern *now = p->read_only
 				? same_item(&after->file.rules->items[r], p)

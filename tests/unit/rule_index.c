@@ -1,5 +1,5 @@
-/* The index of rules by subject and operation: it finds the rules that a plain walk finds, in the
- * same order, and decides as without it. */
+/* The index of rules by subject, operation and powers: it finds the rules that a plain walk finds,
+ * in the same order, and decides as without it. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -7,9 +7,11 @@
 
 #include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/policy_file.h"
+#include "dsp/core/policy/rule_match.h"
 
 enum { USERS = 70, GROUPS = 4, POLICIES = 300 };
 
+static size_t matches;
 static uint64_t state = 88172645463325252U;
 
 static unsigned any(unsigned n)
@@ -18,6 +20,13 @@ static unsigned any(unsigned n)
 	state ^= state >> 7;
 	state ^= state << 17;
 	return (unsigned)(state >> 33) % n;
+}
+
+static enum power any_power(void)
+{
+	unsigned power = any(POWER_COUNT);
+
+	return (enum power)power;
 }
 
 static void write_who(FILE *f)
@@ -47,7 +56,8 @@ static void write_rule(FILE *f, unsigned i)
 		"container_create", "section:images", "unknown", "image_*", "system_ping" };
 	static const char *const rest[] = { "", "", ", \"powers\": [\"kill\"]",
 		", \"powers\": [\"*\"]", ", \"images\": [\"docker.io/library/*\"]",
-		", \"mounts\": [\"/srv\"]" };
+		", \"mounts\": [\"/srv\"]", ", \"powers\": [\"create\", \"push\"]",
+		", \"powers\": [\"host_mounts\"], \"mounts\": [\"/srv\"]" };
 	bool deny = any(2);
 
 	(void)fprintf(f, "%s{\"name\": \"r%u\", \"who\": [", i > 0 ? ", " : "", i);
@@ -60,7 +70,7 @@ static void write_rule(FILE *f, unsigned i)
 
 static char *write_policy(void)
 {
-	unsigned rules = any(3) ? any(10) : any(150);
+	unsigned rules = any(3) ? any(10) : any(any(5) ? 150 : 9000);
 	char *text = NULL;
 	size_t n;
 	FILE *f = open_memstream(&text, &n);
@@ -97,6 +107,50 @@ static void same_rules(const struct rules *rules, size_t subject, size_t operati
 	assert_int_equal(rules_next(rules, subject, operation, rules->count + 1), rules->count);
 }
 
+static void same_plain_rules(const struct rules *rules, size_t subject, size_t operation)
+{
+	size_t given = rules_next_plain(rules, subject, operation, 0);
+
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct rule *r = &rules->items[i];
+
+		if (!bit_of(r->who, subject) || !bit_of(r->operations, operation) || r->monitor ||
+			rule_has_lists(r))
+			continue;
+		assert_int_equal(given, i);
+		given = rules_next_plain(rules, subject, operation, given + 1);
+	}
+	assert_int_equal(given, rules->count);
+}
+
+/* No rule that matches is passed over, whatever powers the request asks for besides its own. */
+static void same_matches(const struct rules *rules, size_t subject, const struct facts *facts)
+{
+	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
+	struct powerset powers = facts->powers;
+	struct powerset possible;
+	size_t given = 0;
+
+	for (unsigned n = any(4); n > 0; n--)
+		powerset_add(&powers, any_power());
+	possible = powers;
+	powerset_add(&possible, any_power());
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct rule *r = &rules->items[i];
+
+		if (rule_match(r, subject, facts, r->verb == RULE_DENY ? &possible : &powers)
+				.result != MATCH_YES)
+			continue;
+		do {
+			assert_true(given <= i);
+			given = rules_next_by_powers(
+				rules, subject, operation, &powers, &possible, given);
+		} while (given++ < i);
+		assert_int_equal(given, i + 1);
+		matches++;
+	}
+}
+
 /* What a decision says, of a request as its method and target have it. */
 static struct decision decide_one(const struct policy *policy, const struct facts *facts, size_t id)
 {
@@ -119,6 +173,7 @@ static void same_decisions(struct policy *policy, struct rules *rules, size_t su
 		struct err e;
 
 		assert_int_equal(facts_parse(&rq, &facts, &e), 0);
+		same_matches(rules, subject, &facts);
 		with = decide_one(policy, &facts, subject);
 		rules->index = NULL;
 		without = decide_one(policy, &facts, subject);
@@ -154,6 +209,7 @@ static void random_policies(void **unused)
 		for (size_t subject = 0; subject < file.rules->subject_count; subject++) {
 			for (size_t o = 0; o < RULE_OPERATIONS; o++)
 				same_rules(file.rules, subject, o);
+			same_plain_rules(file.rules, subject, OP_CONTAINER_KILL);
 			same_decisions(&policy, file.rules, subject);
 			allowed++;
 		}
@@ -161,7 +217,7 @@ static void random_policies(void **unused)
 		rules_free(file.rules);
 		free(text);
 	}
-	assert_true(allowed > POLICIES);
+	assert_true(allowed > POLICIES && matches > POLICIES);
 	assert_int_equal(rules_next(NULL, 0, 0, 0), 0);
 }
 

@@ -165,8 +165,11 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 
 	/* A deny rule also matches what the request may ask for. */
 	powerset_add_all(&possible, &facts->maybe);
-	for (size_t i = rules_next(rules, subject->id, operation, 0); i < rules->count;
-		i = rules_next(rules, subject->id, operation, i + 1)) {
+	for (size_t i = 0;
+		(i = exact ? rules_next_by_powers(
+				     rules, subject->id, operation, &powers, &possible, i)
+			   : rules_next(rules, subject->id, operation, i)) < rules->count;
+		i++) {
 		const struct rule *rule = &rules->items[i];
 		struct rule_match match = rule_match(
 			rule, subject->id, facts, rule->verb == RULE_DENY ? &possible : &powers);

@@ -187,6 +187,12 @@ static void parse_name(
 	add_name(p, field, v->text, subject);
 }
 
+static void add_subject(struct rules *rules, struct span name)
+{
+	span_table_add(&rules->by_name, name, rules->subject_count);
+	rules->subjects[rules->subject_count++] = name;
+}
+
 static void parse_user(struct policy_parser *p, json_ref v)
 {
 	static const char *const keys[] = { POLICY_KEYS_USER };
@@ -205,7 +211,7 @@ static void parse_user(struct policy_parser *p, json_ref v)
 	if (!check_name(p, v) ||
 		!policy_reader_expect(&p->reader, v, JSON_VALUE_OBJECT, "an object"))
 		return;
-	p->rules->subjects[p->rules->subject_count++] = v->key;
+	add_subject(p->rules, v->key);
 	policy_reader_check_keys(&p->reader, v, keys);
 	for (size_t f = 0; f < CERTIFICATE_FIELDS; f++) {
 		json_ref names = json_value_member(v, fields[f]);
@@ -237,7 +243,7 @@ static void add_certificates(struct policy_parser *p, json_ref list)
 				continue;
 			add_name(p, CERTIFICATE_COMMON_NAME, span_after(e->text, strlen("cn:")),
 				rules->subject_count);
-			rules->subjects[rules->subject_count++] = e->text;
+			add_subject(rules, e->text);
 		}
 	}
 }
@@ -303,7 +309,7 @@ static int allocate(struct rules *rules, size_t values)
 	rules->names = mem_list_alloc(memory, values * sizeof(*rules->names));
 	rules->tokens = mem_list_alloc(memory, values * sizeof(*rules->tokens));
 	if (!rules->subjects || !rules->has_token || !rules->has_name || !rules->names ||
-		!rules->tokens)
+		!rules->tokens || span_table_init(&rules->by_name, memory, values) != 0)
 		return -1;
 	rules->subjects[SUBJECT_ANONYMOUS] = SPAN("anonymous");
 	rules->subjects[SUBJECT_UNKNOWN_CERTIFICATE] = SPAN("unknown certificates");

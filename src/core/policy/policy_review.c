@@ -102,12 +102,29 @@ static bool shadows(const struct review *r, const struct rule *earlier, const st
 	return powerset_within(&covered, &earlier->powers);
 }
 
-/* The first earlier rule that alone matches all that rule i could match; NULL: there is none. */
+/* The first of a set; count: it is empty. */
+static size_t first_of(const uint64_t *set, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && !bit_of(set, i))
+		i++;
+	return i;
+}
+
+/*
+ * The first earlier rule that alone matches all that rule i could match; NULL: there is none. Such
+ * a rule has no lists, and is for the first subject and operation of rule i.
+ */
 static const struct rule *shadowing_rule(const struct review *r, size_t i)
 {
 	const struct rule *rule = &r->rules->items[i];
+	size_t subject = first_of(rule->who, r->rules->subject_count);
+	size_t operation = first_of(rule->operations, RULE_OPERATIONS);
 
-	for (size_t k = 0; k < i; k++) {
+	if (subject == r->rules->subject_count || operation == RULE_OPERATIONS)
+		return NULL;
+	for (size_t k = 0; (k = rules_next_plain(r->rules, subject, operation, k)) < i; k++) {
 		const struct rule *earlier = &r->rules->items[k];
 
 		if (is_within(rule->operations, r->always[k], OPERATION_WORDS) &&
@@ -177,6 +194,8 @@ static void settle(struct review *r, size_t i)
 {
 	const struct rule *rule = &r->rules->items[i];
 
+	if (rule->monitor || rule_has_lists(rule))
+		return;
 	for (size_t o = 0; o < RULE_OPERATIONS; o++) {
 		const struct shape *shape = &r->shapes[o];
 		struct powerset common = powerset_both(&rule->powers, &shape->always);
@@ -184,8 +203,7 @@ static void settle(struct review *r, size_t i)
 			? !rule->powers_given || !powerset_empty(&common)
 			: powerset_within(&shape->possible, &rule->powers);
 
-		if (!always || rule->monitor || rule_has_lists(rule) ||
-			!bit_of(rule->operations, o))
+		if (!always || !bit_of(rule->operations, o))
 			continue;
 		bit_set(r->always[i], o);
 		for (size_t w = 0; w < r->words; w++)

@@ -431,6 +431,8 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 	parse_texts(p, v, rule);
 	if (rule->name.n > 0 && rules_find_rule(p->rules, rule->name))
 		reject(p, json_value_member(v, "name"), "another rule has this name", NULL);
+	else if (rule->name.n > 0)
+		span_table_add(&p->rules->by_rule, rule->name, p->rules->count);
 	if (!who)
 		findings_error(
 			f, v->at, "the rule has no \"who\": \"who\": [\"*\"] means everybody");
@@ -474,6 +476,8 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 	if (!list || list->count == 0)
 		return;
 	rules->items = mem_list_alloc(&rules->memory, list->count * sizeof(*rules->items));
+	if (span_table_init(&rules->by_rule, &rules->memory, list->count) != 0)
+		rules->items = NULL;
 	for (json_ref v = json_value_first(list); v && rules->items; v = json_value_next(list, v)) {
 		struct rule *rule = &rules->items[rules->count];
 

@@ -1,16 +1,33 @@
 /*
- * Which rules are for a subject, and which for an operation: a bit for each rule, in the order of
- * the file. A decision looks only at rules that are in both sets.
+ * Which rules are for a subject, for an operation, for a power: a bit for each rule, in the order
+ * of the file. A decision looks only at rules that are in all of them. Each set begins with a bit
+ * for each of its words that has one: of 10,000 rules a search reads three words, and those in
+ * which a rule may be.
  */
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/policy/rules.h"
 
 struct rule_index {
 	unsigned kinds; /* rules_compared_kinds */
-	size_t words;   /* of each set */
+	size_t heads;   /* words at the start of each set */
 	uint64_t *operations[RULE_OPERATIONS];
 	uint64_t *all;       /* rules for every subject */
 	uint64_t **subjects; /* of each: its other rules; NULL: none */
+	uint64_t *plain;     /* rules without lists and conditions, not in monitor mode */
+	/* The allow rules; by power: those that may cover it; NULL: none. */
+	uint64_t *allows_any;
+	uint64_t *allows[POWER_COUNT];
+	/* The deny rules that match whatever a request asks for; by power: the others. */
+	uint64_t *denies_any;
+	uint64_t *denies[POWER_COUNT];
+};
+
+/* Which of the rules a request's powers leave. */
+struct choice {
+	size_t allow_count;
+	const uint64_t *allows[POWER_COUNT + 1]; /* an allow rule is in all of these sets */
+	size_t deny_count;
+	const uint64_t *denies[POWER_COUNT + 1]; /* a deny rule in one of these */
 };
 
 static unsigned compared_kinds(const struct rules *rules)
@@ -61,11 +78,15 @@ static bool is_for_all(const struct rules *rules, const struct rule *r)
 /* Adds rule i to a set, which is made if need be. -1: no memory. */
 static int add(struct rules *rules, uint64_t **set, size_t i)
 {
+	size_t words = bits_words(rules->count);
+	size_t heads = bits_words(words);
+
 	if (!*set)
-		*set = mem_list_alloc(&rules->memory, bits_words(rules->count) * sizeof(**set));
+		*set = mem_list_alloc(&rules->memory, (heads + words) * sizeof(**set));
 	if (!*set)
 		return -1;
-	bit_set(*set, i);
+	bit_set(*set, i / 64);
+	bit_set(*set + heads, i);
 	return 0;
 }
 
@@ -86,6 +107,46 @@ static int add_subjects(struct rules *rules, struct rule_index *index, size_t i)
 	return 0;
 }
 
+/* Whether a rule is one that rules_next_plain gives. */
+static bool is_plain(const struct rule *r)
+{
+	return !r->monitor && !rule_has_lists(r);
+}
+
+/* A deny rule with a list of mounts and their power also matches volumes that may be mounts. */
+static bool denies_any(const struct rule *r)
+{
+	return !r->powers_given ||
+		(r->lists[LIST_MOUNTS].given && powerset_has(&r->powers, POWER_HOST_MOUNTS));
+}
+
+/* What rule_match compares first. A list covers at most its power. */
+static int add_powers(struct rules *rules, struct rule_index *index, size_t i)
+{
+	const struct rule *r = &rules->items[i];
+	struct powerset powers = r->powers;
+	bool deny = r->verb == RULE_DENY;
+
+	if (is_plain(r) && add(rules, &index->plain, i) != 0)
+		return -1;
+	if (deny && denies_any(r))
+		return add(rules, &index->denies_any, i);
+	if (!deny && add(rules, &index->allows_any, i) != 0)
+		return -1;
+	for (size_t k = 0; k < LIST_COUNT && !deny; k++) {
+		enum power p = list_power((enum list_kind)k);
+
+		if (r->lists[k].given && p != POWER_COUNT)
+			powerset_add(&powers, p);
+	}
+	for (size_t p = powerset_next(&powers, 0); p < POWER_COUNT;
+		p = powerset_next(&powers, p + 1)) {
+		if (add(rules, deny ? &index->denies[p] : &index->allows[p], i) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int rules_index(struct rules *rules)
 {
 	struct rule_index *index = mem_list_alloc(&rules->memory, sizeof(*index));
@@ -93,13 +154,13 @@ int rules_index(struct rules *rules)
 	if (!index)
 		return -1;
 	index->kinds = compared_kinds(rules);
-	index->words = bits_words(rules->count);
+	index->heads = bits_words(bits_words(rules->count));
 	index->subjects = mem_list_alloc(
 		&rules->memory, (rules->subject_count + 1) * sizeof(*index->subjects));
 	if (!index->subjects)
 		return -1;
 	for (size_t i = 0; i < rules->count; i++) {
-		if (add_subjects(rules, index, i) != 0)
+		if (add_subjects(rules, index, i) != 0 || add_powers(rules, index, i) != 0)
 			return -1;
 		for (size_t o = 0; o < RULE_OPERATIONS; o++) {
 			if (bit_of(rules->items[i].operations, o) &&
@@ -111,34 +172,114 @@ int rules_index(struct rules *rules)
 	return 0;
 }
 
-/* Rules 64 w and on that are for the subject and the operation. */
-static uint64_t find_word(
-	const struct rule_index *index, size_t subject, size_t operation, size_t w)
+static void choose(const struct rule_index *index, const struct powerset *powers,
+	const struct powerset *possible, struct choice *ret)
 {
-	const uint64_t *own = index->subjects[subject];
-	uint64_t set = (own ? own[w] : 0) | (index->all ? index->all[w] : 0);
+	ret->allow_count = ret->deny_count = 0;
+	ret->allows[ret->allow_count++] = index->allows_any;
+	for (size_t p = powerset_next(powers, 0); p < POWER_COUNT; p = powerset_next(powers, p + 1))
+		ret->allows[ret->allow_count++] = index->allows[p];
+	for (size_t i = 0; i < ret->allow_count; i++) {
+		if (!ret->allows[i])
+			ret->allow_count = 0;
+	}
+	if (index->denies_any)
+		ret->denies[ret->deny_count++] = index->denies_any;
+	for (size_t p = powerset_next(possible, 0); p < POWER_COUNT;
+		p = powerset_next(possible, p + 1)) {
+		if (index->denies[p])
+			ret->denies[ret->deny_count++] = index->denies[p];
+	}
+}
 
-	return index->operations[operation] ? set & index->operations[operation][w] : 0;
+/* What a search looks for: rules for both, that are chosen, and are in the set. */
+struct wanted {
+	size_t subject;
+	size_t operation;
+	const struct choice *chosen; /* NULL: all are */
+	const uint64_t *set;         /* NULL: all are */
+};
+
+/* Word w of what a search looks for; of a head: its bits, and perhaps more. */
+static uint64_t word_of(const struct rule_index *index, const struct wanted *what, size_t w)
+{
+	const uint64_t *own = index->subjects[what->subject];
+	const uint64_t *operation = index->operations[what->operation];
+	const struct choice *c = what->chosen;
+	uint64_t set = (own ? own[w] : 0) | (index->all ? index->all[w] : 0);
+	uint64_t allow = c && c->allow_count > 0 ? ~(uint64_t)0 : 0;
+	uint64_t deny = 0;
+
+	set &= operation ? operation[w] : 0;
+	set &= what->set ? what->set[w] : ~(uint64_t)0;
+	if (set == 0 || !c)
+		return set;
+	for (size_t i = 0; i < c->allow_count; i++)
+		allow &= c->allows[i][w];
+	for (size_t i = 0; i < c->deny_count; i++)
+		deny |= c->denies[i][w];
+	return set & (allow | deny);
+}
+
+/* The bits of a word from bit `from` of all words on; w is the number of the word. */
+static uint64_t bits_from(uint64_t word, size_t w, size_t from)
+{
+	if (w != from / 64)
+		return w < from / 64 ? 0 : word;
+	return word >> from % 64 << from % 64;
+}
+
+static size_t next(const struct rules *rules, const struct wanted *what, size_t from)
+{
+	const struct rule_index *index = rules->index;
+
+	for (size_t h = from / 64 / 64; h < index->heads; h++) {
+		uint64_t head = bits_from(word_of(index, what, h), h, from / 64);
+
+		for (; head; head &= head - 1) {
+			size_t w = h * 64 + (size_t)__builtin_ctzll(head);
+			uint64_t set = bits_from(word_of(index, what, index->heads + w), w, from);
+
+			if (set)
+				return w * 64 + (size_t)__builtin_ctzll(set);
+		}
+	}
+	return rules->count;
 }
 
 size_t rules_next(const struct rules *rules, size_t subject, size_t operation, size_t from)
 {
 	size_t count = rules ? rules->count : 0;
-	uint64_t before = ((uint64_t)1 << from % 64) - 1;
 
-	if (from < count && rules->index) {
-		for (size_t w = from / 64; w < rules->index->words; w++) {
-			uint64_t set = find_word(rules->index, subject, operation, w) & ~before;
-
-			if (set)
-				return w * 64 + (size_t)__builtin_ctzll(set);
-			before = 0;
-		}
-		return count;
-	}
+	if (from < count && rules->index)
+		return next(rules, &(struct wanted){ subject, operation, NULL, NULL }, from);
 	while (from < count &&
 		!(bit_of(rules->items[from].who, subject) &&
 			bit_of(rules->items[from].operations, operation)))
 		from++;
 	return from < count ? from : count;
+}
+
+size_t rules_next_by_powers(const struct rules *rules, size_t subject, size_t operation,
+	const struct powerset *powers, const struct powerset *possible, size_t from)
+{
+	struct choice chosen;
+
+	if (from >= rules->count || !rules->index)
+		return rules_next(rules, subject, operation, from);
+	choose(rules->index, powers, possible, &chosen);
+	return next(rules, &(struct wanted){ subject, operation, &chosen, NULL }, from);
+}
+
+size_t rules_next_plain(const struct rules *rules, size_t subject, size_t operation, size_t from)
+{
+	if (from < rules->count && rules->index && rules->index->plain)
+		return next(rules,
+			&(struct wanted){ subject, operation, NULL, rules->index->plain }, from);
+	if (rules->index)
+		return rules->count;
+	do
+		from = rules_next(rules, subject, operation, from);
+	while (from < rules->count && !is_plain(&rules->items[from]) && ++from);
+	return from;
 }

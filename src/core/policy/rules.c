@@ -122,6 +122,8 @@ size_t rules_find_subject(const struct rules *rules, struct span name)
 {
 	if (span_equal(name, SPAN("anonymous")))
 		return SUBJECT_ANONYMOUS;
+	if (rules && rules->by_name.slots)
+		return span_table_find(&rules->by_name, name);
 	for (size_t i = SUBJECT_FIRST; rules && i < rules->subject_count; i++) {
 		if (span_equal(rules->subjects[i], name))
 			return i;
@@ -131,11 +133,9 @@ size_t rules_find_subject(const struct rules *rules, struct span name)
 
 const struct rule *rules_find_rule(const struct rules *rules, struct span name)
 {
-	for (size_t i = 0; rules && i < rules->count; i++) {
-		if (span_equal(rules->items[i].name, name))
-			return &rules->items[i];
-	}
-	return NULL;
+	size_t i = rules ? span_table_find(&rules->by_rule, name) : SIZE_MAX;
+
+	return i != SIZE_MAX ? &rules->items[i] : NULL;
 }
 
 /* By field and length first: the order only has to be the same for sorting and searching. */

@@ -13,6 +13,7 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/span.h"
+#include "dsp/core/base/span_table.h"
 #include "dsp/core/parse/certificate.h"
 #include "dsp/core/policy/rule.h"
 
@@ -34,9 +35,10 @@ struct rule_group {
 struct rules {
 	struct mem_list memory; /* holds all that is below */
 	size_t subject_count;
-	struct span *subjects; /* their names; "cn:x" for a certificate that no user has */
-	bool *has_token;       /* of each subject: a token belongs to it */
-	bool *has_name;        /* of each subject: a certificate belongs to it */
+	struct span *subjects;     /* their names; "cn:x" for a certificate that no user has */
+	struct span_table by_name; /* subjects of the file; empty: rules_find_subject walks them */
+	bool *has_token;           /* of each subject: a token belongs to it */
+	bool *has_name;            /* of each subject: a certificate belongs to it */
 	size_t name_count;
 	struct user_name *names; /* in certificates; sorted */
 	unsigned fields;         /* that names have: a bit for each (1u << CERTIFICATE_URI, ...) */
@@ -47,9 +49,10 @@ struct rules {
 	unsigned asks_about; /* of all rules */
 	size_t count;
 	struct rule *items;
-	bool default_deny;      /* "otherwise" is "deny" */
-	struct span_list paths; /* of the mounts and devices in deny rules, in their order */
-	/* What rules_index makes; NULL before: then the next two functions walk the rules. */
+	struct span_table by_rule; /* items by their names */
+	bool default_deny;         /* "otherwise" is "deny" */
+	struct span_list paths;    /* of the mounts and devices in deny rules, in their order */
+	/* What rules_index makes; NULL before: then the next functions walk the rules. */
 	struct rule_index *index;
 };
 
@@ -65,6 +68,16 @@ MUST_USE int rules_index(struct rules *rules);
  * MATCH_NOT_OPERATION. rules may be NULL: 0.
  */
 size_t rules_next(const struct rules *rules, size_t subject, size_t operation, size_t from);
+
+/*
+ * The same, without rules that cannot match a request that asks for these powers; a deny rule is
+ * compared with `possible`: powers, and what else the request may ask for.
+ */
+size_t rules_next_by_powers(const struct rules *rules, size_t subject, size_t operation,
+	const struct powerset *powers, const struct powerset *possible, size_t from);
+
+/* As rules_next, of the rules without lists and conditions that are not in monitor mode. */
+size_t rules_next_plain(const struct rules *rules, size_t subject, size_t operation, size_t from);
 
 /* The paths of deny rules, to be looked up with the mounts of a request. rules may be NULL. */
 struct span_list rules_paths(const struct rules *rules);
