@@ -16,6 +16,7 @@
 #include "dsp/core/policy/settings_review.h"
 #include "dsp/system/file.h"
 #include "dsp/system/trusted_file.h"
+#include "image_files.h"
 
 enum { ENV_FILE_MOST = 1 << 20, POLICY_FILE_MOST = 4 << 20 };
 
@@ -294,6 +295,8 @@ static void add_own_files(struct config *c, const struct sources *sources)
 			policy_add_own_path(&c->policy,
 				span_of(config_absolute(files[i], absolute, sizeof(absolute))));
 	}
+	for (size_t i = 0; i < c->image_file_count; i++)
+		policy_add_own_path(&c->policy, span_of(c->image_files[i].path));
 	/* SQLite makes it beside the owners. */
 	(void)snprintf(absolute, sizeof(absolute), "%s-journal", c->settings.owners);
 	policy_add_own_path(&c->policy, span_of(absolute));
@@ -322,6 +325,8 @@ int config_read(const struct sources *sources, struct config **ret, struct err *
 		choose_data_root(&c->settings);
 	policy_compile(&c->settings, config_absolute(c->socket, absolute, sizeof(absolute)),
 		c->rules, &c->policy);
+	if (image_files_read(c, sources->loaded, e) != 0)
+		return -1;
 	settings_review(&c->settings, &c->policy);
 	c->policy.mounts_invisible = sources->managed;
 	add_own_files(c, sources);
@@ -332,6 +337,7 @@ void config_free(struct config *c)
 {
 	if (!c)
 		return;
+	image_files_free(c);
 	findings_free(&c->findings);
 	findings_free(&c->env_findings);
 	rules_free(c->rules);

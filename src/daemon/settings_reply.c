@@ -45,6 +45,23 @@ static json_t *environment(void)
 	return list;
 }
 
+static json_t *image_files(const struct config *c)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < c->image_file_count; i++) {
+		const struct image_file *file = &c->image_files[i];
+
+		if (json_array_append_new(list,
+			    json_pack("[o, o]", base64(span_of(file->path)),
+				    base64((struct span){ file->text, file->n }))) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
 static json_t *dockerd_or_null(const struct known_dockerd *k)
 {
 	bool known = k && k->state == DOCKERD_KNOWN;
@@ -62,15 +79,16 @@ char *settings_reply_write(const struct snapshot *s, const struct known_dockerd 
 {
 	const struct config *c = s->config;
 	json_auto_t *o = json_pack(
-		"{s:s, s:i, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-		DSP_VERSION, "pid", (int)getpid(), "generation", (json_int_t)s->generation, "since",
-		(json_int_t)(s->since_us / 1000000), "managed", c->policy.mounts_invisible,
-		"broken", base64(span_of(c->policy.broken)), "socket", path_or_null(c->socket),
-		"environment", environment(), "env_file", path_or_null(c->env_findings.file),
-		"policy_file", path_or_null(c->findings.file), "env_text",
-		text_or_null(c->env_text, c->env_findings.text.n), "policy_text",
+		"{s:s, s:i, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
+		(json_int_t)s->generation, "since", (json_int_t)(s->since_us / 1000000), "managed",
+		c->policy.mounts_invisible, "broken", base64(span_of(c->policy.broken)), "socket",
+		path_or_null(c->socket), "environment", environment(), "env_file",
+		path_or_null(c->env_findings.file), "policy_file", path_or_null(c->findings.file),
+		"env_text", text_or_null(c->env_text, c->env_findings.text.n), "policy_text",
 		text_or_null(c->policy_text, c->findings.text.n), "data_root",
-		base64(span_of(c->policy.data_root)), "dockerd", dockerd_or_null(dockerd));
+		base64(span_of(c->policy.data_root)), "dockerd", dockerd_or_null(dockerd),
+		"image_files", image_files(c));
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

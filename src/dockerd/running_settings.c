@@ -51,6 +51,27 @@ static bool decode_file(struct running_settings *r, const json_t *o, const char 
 	return *path && (!*has || text->s);
 }
 
+/* The files that list images: pairs of path and bytes. */
+static bool decode_image_files(struct running_settings *r, const json_t *list)
+{
+	struct loaded_texts *loaded = &r->loaded;
+	size_t count = json_array_size(list);
+
+	if ((list && !json_is_array(list)) || count > IMAGE_FILES_MOST)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const json_t *pair = json_array_get(list, i);
+		struct loaded_file *file = &loaded->image_files[i];
+
+		file->path = decode_text(&r->memory, json_array_get(pair, 0));
+		file->text.s = decode(&r->memory, json_array_get(pair, 1), &file->text.n);
+		if (json_array_size(pair) != 2 || !file->path || !file->text.s)
+			return false;
+		loaded->image_file_count++;
+	}
+	return true;
+}
+
 static bool decode_environment(struct running_settings *r, const json_t *list)
 {
 	size_t count = json_array_size(list);
@@ -112,6 +133,7 @@ bool running_settings_parse(const json_t *o, struct running_settings *r)
 		r->sources.socket && r->loaded.data_root &&
 		decode_dockerd(r, json_object_get(o, "dockerd")) &&
 		decode_environment(r, json_object_get(o, "environment")) &&
+		decode_image_files(r, json_object_get(o, "image_files")) &&
 		decode_file(r, o, env_file, &r->sources.env_file, &r->loaded.has_env_file,
 			&r->loaded.env_file) &&
 		decode_file(

@@ -14,7 +14,7 @@
 #include "dsp/system/unix_socket.h"
 
 /* The largest reply is dspd's: an env file and a policy file of full size, in base64. */
-enum { REPLY_MOST = 8 << 20 };
+enum { REPLY_MOST = 16 << 20 };
 
 static int connect_to(const char *path, struct err *e)
 {

@@ -61,6 +61,9 @@ static void check_answer(const json_t *o, const struct running_settings *r)
 		r->loaded.env_file);
 	check_file(o, "policy_file", r->sources.policy, "policy_text", r->loaded.has_policy,
 		r->loaded.policy);
+	CHECK(r->loaded.image_file_count == json_array_size(json_object_get(o, "image_files")));
+	for (size_t i = 0; i < r->loaded.image_file_count; i++)
+		CHECK(r->loaded.image_files[i].path && r->loaded.image_files[i].text.s);
 	CHECK(r->asked_dockerd == !json_is_null(dockerd));
 	if (!r->asked_dockerd)
 		return;

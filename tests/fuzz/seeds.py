@@ -150,7 +150,7 @@ def add_running_settings(corpus):
     whole = {"version": "0.1.0", "pid": 7, "since": 1764403200, "managed": False, "broken": b64(b""), "socket": b64(b"/run/dsp.sock"),
              "data_root": b64(b"/var/lib/docker"), "environment": [b64(b"ALLOW_EXEC=1"), b64(b"DSP_MODE=enforce")],
              "env_file": b64(b"/etc/dsp/dsp.env"), "env_text": b64(b"ALLOW_KILL=1\n"), "policy_file": b64(b"/etc/dsp/policy.json"),
-             "policy_text": b64(b"{}\0"), "dockerd": {"known": True, "default_runtime": b64(b"runc"), "seccomp": b64(b"builtin"),
+             "policy_text": b64(b"{}\0"), "image_files": [[b64(b"/l"), b64(b"a\0")]], "dockerd": {"known": True, "default_runtime": b64(b"runc"), "seccomp": b64(b"builtin"),
                                                      "version": b64(b"28.5.2"), "api_version": b64(b"1.51")}}
     corpus.add("running_settings", json.dumps(whole).encode())
     for key in whole:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Whom dsp takes a policy file from: real files, at the start and on reload."""
+import json
 import os
 import shutil
 import signal
@@ -206,6 +207,66 @@ def env_file_on_reload():
             same(peer.ask(KILL), (200, {"Allow": True}), "the answer with the old settings")
 
 
+DIGESTS = ["sha256:" + str(n) * 64 for n in range(3)]
+
+
+def pinned(path):
+    return json.dumps({"rules": [{"name": "r", "who": ["*"], "allow": ["container_create"], "powers": ["create", "host_mounts"],
+                                  "require": {"pinned": path}}], "otherwise": "deny"})
+
+
+def create(image, **host):
+    return request(question("POST", "/containers/create", json.dumps({"Image": image, "HostConfig": host}).encode()))
+
+
+def image_list(kind):
+    """A file that lists images opens as the policy does: the same is asked of it, by a policy and by DSP_REQUIRE."""
+    with directory() as where:
+        path, policy = os.path.join(where, "policy.txt"), os.path.join(where, "p.json")
+        write(policy, pinned(path))
+        why = kind(where, path).replace("4194304", "524288").replace("policy.json", "policy.txt")
+        socket = os.path.join(where, "dsp.sock")
+        for words, variables, place in ((["--policy", policy], {}, f"{policy}:1:"), ([], {"DSP_REQUIRE": "pinned=" + path}, "DSP_REQUIRE: pinned")):
+            got = subprocess.run([DSPD, "--socket", socket, *words], check=False, capture_output=True, text=True, timeout=20,
+                                 env={**lib.clean_environment(), **variables})
+            same(got.returncode, 78, "status")
+            holds(why in got.stderr and place in got.stderr, f"no {why!r} in {got.stderr}")
+
+
+def image_list_on_reload():
+    """A reload reads it again; dsp explain goes by the list in force; the digest of the settings covers it; nobody mounts it."""
+    with directory() as where:
+        path, policy, socket = (os.path.join(where, name) for name in ("released.txt", "p.json", "dsp.sock"))
+        write(policy, pinned(path))
+        write(path, f"# released\napp@{DIGESTS[1]}\n")
+        with Server([DSPD, "--socket", socket, "--policy", policy], socket) as server, server.connect() as peer:
+            def allowed(n, **host):
+                return peer.ask(create("app@" + DIGESTS[n], **host))[1]["Allow"]
+
+            def status():
+                return peer.ask(post("/Dsp.Status", b""))[1]["policy"]
+
+            same((allowed(1), allowed(2)), (True, False), "the answers before")
+            denied = peer.ask(create("app:1"))[1]["Msg"]
+            holds(f"name an image that {path} lists" in denied, denied)
+            first = status()
+            write(path, f"app@{DIGESTS[2]} # and nothing else\n")
+            same((allowed(1), allowed(2)), (True, False), "the answers before the reload")
+            for n, verdict in ((1, 0), (2, 1)):
+                got = subprocess.run([DSP, "explain", "--socket", socket, "POST", "/containers/create", "--body", "-"], check=False, text=True,
+                                     capture_output=True, input=json.dumps({"Image": "app@" + DIGESTS[n]}), env=lib.clean_environment())
+                same(got.returncode, verdict, got.stdout + got.stderr)
+            same(peer.ask(post("/Dsp.Reload", b""))[0], 200, "the reload")
+            same((allowed(1), allowed(2)), (False, True), "the answers after the reload")
+            holds(status() != first, "the digest is the same")
+            write(path, f"app@{DIGESTS[1]}\napp:2\n")
+            code, reply = peer.ask(post("/Dsp.Reload", b""))
+            holds(code == 409 and "released.txt:2:1: write an image as" in reply["Err"], f"{code} {reply}")
+            same((allowed(1), allowed(2)), (False, True), "the answers with the old list")
+            same(allowed(2, Binds=["/srv:/x"]), True, "a mount")
+            same(allowed(2, Binds=[path + ":/x"]), False, "a mount of the list")
+
+
 def fine():
     """Links and directories in good hands."""
     with directory() as where:
@@ -223,12 +284,13 @@ def fine():
 
 def cases():
     for kind in KINDS:
-        for when in (at_start, as_plugin, on_reload, env_file):
+        for when in (at_start, as_plugin, on_reload, env_file, image_list):
             def case(when=when, kind=kind):
                 when(kind)
             case.__name__ = f"{kind.__name__}_{when.__name__}"
             yield case
     yield env_file_on_reload
+    yield image_list_on_reload
     yield fine
 
 

@@ -280,6 +280,8 @@ def strange_settings():
                    {"environment": [b64(b"A=1")] * 1025}, {"since": "1"}, {"since": -1}, {"since": 1 << 60},
                    {"env_file": None}, {"env_file": []}, {"env_text": "ALLOW"}, {"env_text": 7}, {"data_root": None},
                    {"policy_text": b64(b"{}")}, {"version": None}, {"version": ""},
+                   {"image_files": {"a": 1}}, {"image_files": [1]}, {"image_files": [[b64(b"/a")]]}, {"image_files": [["/a", b64(b"a")]]},
+                   {"image_files": [[b64(b"/a"), b64(b"a")]] * 9},
                    {"dockerd": 1}, {"dockerd": {"known": True}}, {"dockerd": {**facts, "seccomp": b64(b"x" * 5000)}}):
         status, out, err = ask_strange({**good, **change})
         same((status, out), (2, ""), f"{change}: {err}")
@@ -291,7 +293,7 @@ def strange_settings():
         holds("cannot read the settings in force" in err, err)
     status, _, err = ask_strange({**good, "version": "\x1b[2J9"})
     holds(status == 0 and err.replace("\n", "").isprintable() and "may decide differently" in err, err)
-    status, _, err = ask_strange({**good, "more": "x" * (9 << 20)})
+    status, _, err = ask_strange({**good, "more": "x" * (17 << 20)})
     holds(status == 2 and "Message too long" in err, err)
 
 

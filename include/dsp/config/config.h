@@ -10,6 +10,13 @@
 #include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/settings.h"
 
+enum { IMAGE_FILES_MOST = 2 * IMAGE_LISTS_MOST };
+
+struct loaded_file {
+	const char *path;
+	struct span text;
+};
+
 /* What another process read; its spans outlive the call. */
 struct loaded_texts {
 	bool has_env_file;
@@ -17,6 +24,8 @@ struct loaded_texts {
 	struct span env_file;
 	struct span policy;
 	const char *data_root;
+	size_t image_file_count;
+	struct loaded_file image_files[IMAGE_FILES_MOST]; /* by their paths */
 };
 
 /* Where the settings come from, as the command line says; each may be NULL. */
@@ -42,6 +51,13 @@ struct sources {
 /* Sets what one of these options says. False: it is another option. */
 bool sources_parse(struct sources *s, int option, const char *value);
 
+/* A file that lists images. */
+struct image_file {
+	char path[IMAGE_LIST_PATH];
+	char *text;
+	size_t n;
+};
+
 /* What the current settings amount to. */
 struct config {
 	struct settings settings;
@@ -52,9 +68,12 @@ struct config {
 	struct findings env_findings; /* of the env file; file is NULL if there is none */
 	char *env_text;               /* the env file, as it is; NULL: there is none */
 	char *policy_text;            /* the policy file, likewise */
-	char digest[72];              /* "sha256:..." of it, or "-" */
+	char digest[72];              /* "sha256:..." of it, and of image_files; or "-" */
 	char env_digest[72];          /* and of the env file */
 	struct rules *rules;
+	size_t image_file_count;
+	struct image_file image_files[IMAGE_FILES_MOST];
+	struct mem_list image_memory; /* what the lists of images point to */
 };
 
 /*

@@ -307,13 +307,15 @@ static bool is_pinned(const struct attribute *image, bool by_digest)
 static enum condition_state test_pinned(const struct condition_case *c)
 {
 	const struct attributes *all = &c->facts->attributes;
-	bool by_digest = span_equal(c->bound->words[0].text, SPAN("digest"));
+	const struct image_list *list = c->bound->list;
+	bool by_digest = list || span_equal(c->bound->words[0].text, SPAN("digest"));
 	enum condition_state ret = CONDITION_MISSING;
 
 	for (size_t i = 0; i < all->count; i++) {
 		if (all->items[i].kind != ATTRIBUTE_IMAGE)
 			continue;
-		if (!is_pinned(&all->items[i], by_digest))
+		if (!is_pinned(&all->items[i], by_digest) ||
+			(list && !image_list_has(list, all->items[i].text)))
 			return CONDITION_BEYOND;
 		ret = CONDITION_MET;
 	}

@@ -336,13 +336,18 @@ static void write_options(
 void condition_write_give(const struct conditions *c, const struct condition_verdict *v,
 	const struct facts *facts, struct line *l)
 {
-	const char *give = c->of[v->key].given ? rows[v->key].give : "leave it out";
+	const struct condition_bound *bound = &c->of[v->key];
+	const char *give = !bound->given ? "leave it out"
+		: bound->list            ? "name an image that % lists"
+					 : rows[v->key].give;
 	const char *percent = strchr(give, '%');
 
 	if (v->state != CONDITION_MISSING && v->state != CONDITION_BEYOND)
 		return;
 	line_add_cut(l, (struct span){ give, percent ? (size_t)(percent - give) : strlen(give) });
-	if (percent)
+	if (percent) {
 		condition_write_value(c, v->key, l);
+		line_add(l, "%s", percent + 1);
+	}
 	write_options(v, facts, l);
 }

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "command_words.h"
+#include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/power_rules.h"
 #include "dsp/core/policy/conditions_parse.h"
 
@@ -18,6 +19,8 @@ struct parser {
 	enum condition key;
 	struct condition_bound *bound;
 	struct condition_word *words; /* of bound: room for all of the value */
+	struct image_lists *lists;
+	size_t at; /* of the value */
 };
 
 /* Reports what is wrong with a value, with the key's name. */
@@ -180,8 +183,13 @@ static const char *parse_plain(struct parser *p, struct condition_word *word)
 
 static const char *parse_pin(struct parser *p, struct condition_word *word)
 {
-	(void)p;
-	return text_in_list(word->text, "tag,digest") ? NULL : "write \"tag\" or \"digest\"";
+	if (text_in_list(word->text, "tag,digest"))
+		return NULL;
+	if (!path_is_clean(word->text) || word->text.n < 2)
+		return "write \"tag\" or \"digest\", or the absolute path of a list of images";
+	p->bound->list = image_lists_add(p->lists, word->text, p->at);
+	return p->bound->list ? NULL
+			      : "at most 4 files can list images, with paths of at most 255 bytes";
 }
 
 static const char *parse_label(struct parser *p, struct condition_word *word)
@@ -384,11 +392,15 @@ const struct conditions *conditions_parse(
 	}
 	ret->subjects = rules->subjects;
 	for (size_t k = 0; k < CONDITION_COUNT; k++) {
-		struct parser p = { reader, (enum condition)k, &ret->of[k], NULL };
+		struct parser p = { .reader = reader,
+			.key = (enum condition)k,
+			.bound = &ret->of[k],
+			.lists = &rules->image_lists };
 		json_ref v = json_value_member(object, names[k]);
 
 		if (!v)
 			continue;
+		p.at = v->at;
 		p.words = mem_list_alloc(&rules->memory, v->size * sizeof(*p.words));
 		parse_value(&p, v);
 	}
@@ -464,11 +476,11 @@ static int parse_pair(
 }
 
 int conditions_parse_text(struct span text, struct condition_word words[CONDITION_WORDS_MOST],
-	struct conditions *ret, struct err *e)
+	struct image_lists *lists, struct conditions *ret, struct err *e)
 {
 	struct findings findings = { .file = "DSP_REQUIRE", .text = text };
 	struct policy_reader reader = { &findings, text.s };
-	struct parser p = { &reader, CONDITION_COUNT, NULL, words };
+	struct parser p = { .reader = &reader, .words = words, .lists = lists };
 	int rc = 0;
 
 	*ret = (struct conditions){ .subjects = NULL };

@@ -181,8 +181,8 @@ void policy_compile(
 	text_copy(span_of(s->require), ret->require_text, sizeof(ret->require_text));
 	ret->requires = s->require[0] != '\0';
 	if (ret->requires &&
-		conditions_parse_text(
-			span_of(ret->require_text), ret->require_words, &ret->require, &e) != 0)
+		conditions_parse_text(span_of(ret->require_text), ret->require_words,
+			&ret->require_lists, &ret->require, &e) != 0)
 		text_copy(span_of(e.text), ret->broken, sizeof(ret->broken));
 	policy_add_own_path(ret, (struct span){ socket, slash ? (size_t)(slash - socket) : 0 });
 	policy_socket_name(socket, name, sizeof(name));

@@ -183,9 +183,10 @@ static int parse_owners(struct settings *s, struct span value, struct err *e)
 static int parse_require(struct settings *s, struct span value, struct err *e)
 {
 	struct condition_word words[CONDITION_WORDS_MOST];
+	struct image_lists lists = { .count = 0 };
 	struct conditions parsed;
 
-	if (conditions_parse_text(value, words, &parsed, e) != 0)
+	if (conditions_parse_text(value, words, &lists, &parsed, e) != 0)
 		return -1;
 	return copy_text(s->require, sizeof(s->require), "DSP_REQUIRE", value, e);
 }

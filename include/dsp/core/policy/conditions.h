@@ -13,6 +13,7 @@
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/facts.h"
+#include "dsp/core/policy/image_list.h"
 #include "dsp/core/policy/rules.h"
 #include "require_tab.h"
 #include "routes_tab.h"
@@ -64,6 +65,7 @@ struct condition_bound {
 	int64_t most; /* bytes, billionths of a CPU, a count; 0 where words say it */
 	size_t count;
 	const struct condition_word *words;
+	const struct image_list *list; /* of pinned, where it names a file; or NULL */
 };
 
 struct conditions {

@@ -15,9 +15,11 @@ const struct conditions *conditions_parse(
 
 /*
  * Parses "memory=4g user=non-root,app read_only", the value of DSP_REQUIRE, which must outlive ret,
- * as words must. All keys but labels and ulimits. -1 and e: what is wrong with it.
+ * as words and lists must: the files that it names are added to these. All keys but labels, ulimits
+ * and commands. -1 and e: what is wrong with it.
  */
 MUST_USE int conditions_parse_text(struct span text,
-	struct condition_word words[CONDITION_WORDS_MOST], struct conditions *ret, struct err *e);
+	struct condition_word words[CONDITION_WORDS_MOST], struct image_lists *lists,
+	struct conditions *ret, struct err *e);
 
 #endif

@@ -39,7 +39,7 @@ struct policy {
 	uint16_t proxy_rule_flags[PROXY_RULES_MOST];
 	size_t proxy_rule_count;
 	char names[528];      /* of this plugin, comma separated */
-	char own_paths[1536]; /* what dsp_files guards of this dsp; each is terminated */
+	char own_paths[3072]; /* what dsp_files guards of this dsp; each is terminated */
 	size_t own_paths_size;
 	char data_root[256]; /* dockerd's data directory; empty: the usual one */
 	char resolver[108];  /* dsp-resolve's socket; empty: dspd does not ask */
@@ -48,6 +48,7 @@ struct policy {
 	struct conditions require;
 	struct condition_word require_words[CONDITION_WORDS_MOST];
 	char require_text[256];
+	struct image_lists require_lists; /* the files that it names */
 	/* For the tool: what the running dspd knows of dockerd. NULL: dsp guesses. Borrowed. */
 	const struct daemon_facts *daemon;
 	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */

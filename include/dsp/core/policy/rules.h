@@ -15,6 +15,7 @@
 #include "dsp/core/base/span.h"
 #include "dsp/core/base/span_table.h"
 #include "dsp/core/parse/certificate.h"
+#include "dsp/core/policy/image_list.h"
 #include "dsp/core/policy/rule.h"
 
 struct user_name {
@@ -52,6 +53,7 @@ struct rules {
 	struct span_table by_rule; /* items by their names */
 	bool default_deny;         /* "otherwise" is "deny" */
 	struct span_list paths;    /* of the mounts and devices in deny rules, in their order */
+	struct image_lists image_lists; /* the files that conditions name */
 	/* What rules_index makes; NULL before: then the next functions walk the rules. */
 	struct rule_index *index;
 };
