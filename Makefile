@@ -87,7 +87,8 @@ flags = $(eval flags := $(FLAGS) $(foreach f,$(FLAGS_CC),$(call cc-option,$(f)))
 
 # --- the program -------------------------------------------------------------------------------
 
-TABLES := routes powers flags proxies fields power_rules metrics meanings versions policy_keys require
+TABLES := routes powers flags proxies fields power_rules metrics meanings versions policy_keys require \
+	profiles profile_require
 GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/report_css.h
 .SECONDARY: $(GEN)
 # The rooms of src/ by the program that has them: dspd decides, dsp is the tool, dsp-resolve asks

@@ -66,7 +66,7 @@ file == 2 && cell[1] != "METHOD" && cell[2] ~ /^\// {
 	if (!((2, cell[1]) in seen) && cell[1] != "ANY") methods = methods (methods == "" ? "" : " ") cell[1]
 	seen[1, cell[3]] = seen[2, cell[1]] = 1
 }
-file == 3 && n == 8 && cell[1] != "POWER" { powers = powers (powers == "" ? "" : " ") cell[1] }
+file == 3 && n == 10 && cell[1] != "POWER" { powers = powers (powers == "" ? "" : " ") cell[1] }
 
 function first_candidates(i) {
 	return words[i] != "" ? words[i] : candidates(first_argument(usage[i]))

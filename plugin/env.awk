@@ -35,6 +35,8 @@ function closed_in(    out) {
 	if ($3 == "closed") out = out ", guard"
 	if ($4 == "closed") out = out ", readonly"
 	if ($5 == "closed") out = out ", hardened"
+	if ($6 == "closed") out = out ", baseline"
+	if ($7 == "closed") out = out ", restricted"
 	return out == "" ? "Unset: open." : "Unset: closed in" substr(out, 2) "."
 }
 
@@ -58,9 +60,9 @@ $2 == "setting" { keep("settings", $1, $3 ~ / |^none$/ ? "" : $3, sentence($5) "
 $2 == "section" || $2 == "write" { keep("sections", $1, "1", sentence($5)) }
 $2 == "group" { keep("groups", $1, "", sentence($5)) }
 $2 == "zero" { besides[$1] = " " sentence($5) }
-NF == 8 {
+NF == 10 {
 	flag = "ALLOW_" toupper($1)
-	keep("powers", flag, $3 == "closed" ? "0" : "1", sentence($7) " " closed_in() besides[flag] \
+	keep("powers", flag, $3 == "closed" ? "0" : "1", sentence($9) " " closed_in() besides[flag] \
 		($2 == "no" ? "" : " Root on the host: " $2 "."))
 }
 END {
@@ -79,7 +81,7 @@ END {
 	heading("Names for several powers (the single name wins)")
 	print_list("groups")
 	heading("Sections of the API, and all that writes")
-	say("In guard, readonly and hardened 0 closes them, and 1 changes nothing. In tecnativa and" \
+	say("In guard, readonly, hardened, baseline and restricted 0 closes them, and 1 changes nothing. In tecnativa and" \
 		" linuxserver unset is 0, but for EVENTS, PING and VERSION.")
 	print_list("sections")
 }

@@ -132,10 +132,16 @@ void access_write_bounds(const struct policy *policy, size_t subject, size_t ope
 		line_add(l, "; rule \"%s\" requires ", name);
 		conditions_write(rule->conditions, l);
 	}
-	if (d->rule || !policy->requires || !concern(&policy->require, operation))
+	if (d->rule)
 		return;
-	line_add(l, "; DSP_REQUIRE requires ");
-	conditions_write(&policy->require, l);
+	if (policy->profile_requires && concern(&policy->profile_require, operation)) {
+		line_add(l, "; profile %s requires ", profile_info(policy->profile)->name);
+		conditions_write(&policy->profile_require, l);
+	}
+	if (policy->requires && concern(&policy->require, operation)) {
+		line_add(l, "; DSP_REQUIRE requires ");
+		conditions_write(&policy->require, l);
+	}
 }
 
 enum buildkit access_find_buildkit(

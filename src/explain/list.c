@@ -79,8 +79,14 @@ static const char *word(bool closed)
 	return closed ? "closed" : "open";
 }
 
+/* What an unset flag means in a profile. */
+static const char *unset(const struct power_info *power, enum profile profile)
+{
+	return word(power->closed[profile]);
+}
+
 static const char *const power_keys[] = { "power", "flag", "root", "guard", "readonly", "hardened",
-	"now", "what", NULL };
+	"baseline", "restricted", "now", "what", NULL };
 
 static json_t *list_powers(const struct config *c)
 {
@@ -92,11 +98,13 @@ static json_t *list_powers(const struct config *c)
 			(c->policy.broken[0] || powerset_has(&c->policy.closed, (enum power)i));
 
 		(void)json_array_append_new(rows,
-			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s}", "power", p->name,
-				"flag", p->flag, "root", root_name(p->root), "guard",
-				word(p->closed_guard), "readonly", word(p->closed_readonly),
-				"hardened", word(p->closed_hardened), "now",
-				c ? word(closed) : NULL, "what", p->what));
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s}", "power",
+				p->name, "flag", p->flag, "root", root_name(p->root), "guard",
+				unset(p, PROFILE_GUARD), "readonly", unset(p, PROFILE_READONLY),
+				"hardened", unset(p, PROFILE_HARDENED), "baseline",
+				unset(p, PROFILE_BASELINE), "restricted",
+				unset(p, PROFILE_RESTRICTED), "now", c ? word(closed) : NULL,
+				"what", p->what));
 	}
 	return rows;
 }

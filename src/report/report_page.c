@@ -285,20 +285,16 @@ static void print_slowest(struct report *r, FILE *out)
 /* Prints the flags of powers that were denied, or of open powers that no user asked for. */
 static void print_flag_list(const struct report *r, FILE *out, bool denied)
 {
+	enum profile profile = PROFILE_TECNATIVA;
 	bool any = false;
 
+	/* What an unset flag means in the profile of the audit log. */
+	(void)profile_find(span_of(r->profile), &profile);
 	(void)fputs("<ul class=words>\n", out);
 	for (size_t p = 0; p < POWER_COUNT; p++) {
 		const struct power_info *info = power_info((enum power)p);
-		bool closed = info->closed_proxies;
+		bool closed = info->closed[profile];
 
-		/* What an unset flag means in the profile of the audit log. */
-		if (strcmp(r->profile, "guard") == 0)
-			closed = info->closed_guard;
-		else if (strcmp(r->profile, "readonly") == 0)
-			closed = info->closed_readonly;
-		else if (strcmp(r->profile, "hardened") == 0)
-			closed = info->closed_hardened;
 		if (denied ? r->asked_denied[p] == 0 : r->asked[p] > 0 || closed)
 			continue;
 		any = true;

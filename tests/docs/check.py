@@ -5,6 +5,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import controls  # noqa: E402
 import dsp  # noqa: E402
 import documents  # noqa: E402
 import examples  # noqa: E402
@@ -30,6 +31,7 @@ def main():
     shown.check(results)
     examples.check(results)
     tools.check(results)
+    controls.check(results)
     return results.end()
 
 

@@ -97,6 +97,9 @@ def word_or_list(element):
 VALUES = {
     "user": lambda: word_or_list(text(r"^((?!non-)[\s\S]+|non-root)$")),
     "cap_drop": lambda: word_or_list(text(r"^(ALL|(CAP_)?[A-Z_]+)$")),
+    "cap_add": lambda: word_or_list(text(r"^(?!ALL$)(CAP_)?[A-Z_]+$")),
+    "sysctls": lambda: word_or_list(text(r"[\s\S]")),
+    "mount_types": lambda: word_or_list(one_of(("bind", "volume", "tmpfs", "image", "cluster"))),
     "pinned": lambda: text(r"^(tag|digest|/[\s\S]+)$"),
     "restart": lambda: word_or_list(text(r"^(no|always|unless-stopped|on-failure(:0*[1-9][0-9]{0,8})?)$")),
     "runtime": lambda: word_or_list(text(r"[\s\S]")),

@@ -73,7 +73,7 @@ def settings():
 
 
 def closed_in(power):
-    return ", ".join(p for p in ("guard", "readonly", "hardened") if power[p] == "closed") or "none"
+    return ", ".join(p for p in ("guard", "readonly", "hardened", "baseline", "restricted") if power[p] == "closed") or "none"
 
 
 def powers():
@@ -105,6 +105,13 @@ def words():
 def profiles():
     rows = [[code(p["profile"]), cell(p["what"])] for p in listing("profiles")]
     return table(["profile", "what an unset flag means"], rows)
+
+
+def controls():
+    """Of the Pod Security Standards: what the profiles baseline and restricted do."""
+    rows = [[row["LEVEL"], row["CONTROL"], row["STANDARD"], row["DSP"], code(row["BY"]) if row["BY"] else ""]
+            for row in tools.read_table("controls.tsv")]
+    return table(["profile", "control", "the standard", "dsp", "by"], rows)
 
 
 def tool_flags(names):
@@ -245,7 +252,7 @@ def json_keys():
 TABLES = {
     "three-powers": three_powers, "sections": sections, "groups": groups,
     "settings": settings, "powers": powers,
-    "profiles": profiles, "conditions": conditions, "words": words, "tools": tools_table, "tools-short": tools_short,
+    "profiles": profiles, "controls": controls, "conditions": conditions, "words": words, "tools": tools_table, "tools-short": tools_short,
     "differences": differences, "differences-never-asked": unasked,
     "commands": commands, "daemon": daemon, "checks": checks, "metrics": metrics,
     "operations": operations, "json": json_keys,

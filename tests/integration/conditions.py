@@ -67,6 +67,19 @@ FIELDS.update({
     'PortBindings': (False, [json.dumps(b) for b in (
         {}, None, {'80/tcp': [{'HostPort': '8080'}]}, {'80/tcp': []}, {'80/tcp': None, '81/tcp': None}, {'80/tcp': [{}, {}, {}]},
         {'80/tcp': [{}], '81/udp': [{}]}, {'80/tcp': [{}], '81/udp': [{}], '82': [{}]}, {'80-90/tcp': [{}]}, {'80/tcp': [{'HostPort': '8000-8010'}]})]),
+    'Sysctls': (False, ['null', '{}'] + [json.dumps(s) for s in (
+        {'net.ipv4.tcp_syncookies': '1'}, {'net.ipv4.tcp_syncookies': '0'}, {'net.ipv4.ip_forward': '1'}, {'kernel.msgmax': '9000'},
+        {'net.ipv4.tcp_syncookies': '1', 'kernel.msgmax': '9000'}, {'net/ipv4/tcp_syncookies': '1'}, {'net/ipv4/ip_forward': '1'},
+        {'Net.ipv4.tcp_syncookies': '1'}, {'net.ipv4.tcp_syncookies ': '1'})]),
+    'Binds': (False, ['null', '[]'] + [json.dumps(b) for b in (
+        ['cond:/v'], ['cond:/v:ro'], ['/usr/share:/v'], ['/usr/share:/v:ro'], ['cond:/v', '/usr:/u'], ['usr:/v'], ['./cond:/v'])]),
+    'Mounts': (False, ['null', '[]'] + [json.dumps([{'Target': '/m', **m}]) for m in (
+        {'Type': 'volume', 'Source': 'cond'}, {'Type': 'volume'}, {'Type': 'tmpfs'}, {'Type': 'bind', 'Source': '/usr/share'},
+        {'type': 'bind', 'source': '/usr/share'}, {'Type': 'Volume', 'Source': 'cond'}, {'Type': '', 'Source': '/usr/share'},
+        {'Type': 'image', 'Source': 'bb:1'}, {'Type': 'npipe', 'Source': 'x'}, {'Type': 'volume', 'Source': '/usr/share'},
+        {'Type': 'volume', 'Source': 'condbind', 'VolumeOptions': {'DriverConfig': {'Name': 'local', 'Options': {
+            'type': 'none', 'o': 'bind', 'device': '/usr/share'}}}})]),
+    'Tmpfs': (False, ['null', '{}', '{"/t": ""}', '{"/t": "size=1m"}']),
     'PublishAllPorts': (False, ['false', 'false', 'null', 'true']),
 })
 USERS = ['1000', '1000', '1000', 'app', 'app:app', '1', '1:1', '01', '0', '00', '+1', '+0', '-1', ' 1', '1 ', '1000:0',
@@ -107,6 +120,17 @@ def seen_drop(host):
     return bool(dropped & {'ALL', 'CAP_NET_RAW'}) and not added & {'ALL', 'CAP_NET_RAW'} and not host['Privileged']
 
 
+def seen_add(host):
+    return names(host['CapAdd']) <= {'CAP_CHOWN', 'CAP_NET_RAW'} and not host['Privileged']
+
+
+def seen_mounts(c):
+    """By the list of mounts, and by the volumes' own options."""
+    mounts = [*c['Mounts'], *(c['HostConfig'].get('Mounts') or [])]
+    options = [((m.get('VolumeOptions') or {}).get('DriverConfig') or {}).get('Options') for m in mounts]
+    return all(m['Type'] in ('volume', 'tmpfs') for m in mounts) and not any(options) and not c['HostConfig']['VolumesFrom']
+
+
 def seen_user(text):
     name = text.partition(':')[0]
     return name == 'app' or (name.isascii() and name.isdigit() and 0 < int(name) < 1 << 31)
@@ -133,6 +157,9 @@ KEYS = {
     'no_new_privileges': (True, lambda c, user: seen_privileges(c['HostConfig'])),
     'cap_drop': (['NET_RAW'], lambda c, user: seen_drop(c['HostConfig'])),
     'cap_drop-all': (['ALL'], lambda c, user: seen_drop(c['HostConfig']) and not c['HostConfig']['CapAdd']),
+    'cap_add': (['CHOWN', 'NET_RAW'], lambda c, user: seen_add(c['HostConfig'])),
+    'sysctls': (['net.ipv4.tcp_syncookies'], lambda c, user: set(c['HostConfig'].get('Sysctls') or {}) <= {'net.ipv4.tcp_syncookies'}),
+    'mount_types': (['volume', 'tmpfs'], lambda c, user: seen_mounts(c)),
     'restart': (['no', 'on-failure:3'], lambda c, user: c['HostConfig']['RestartPolicy']['Name'] in ('', 'no') or (
         c['HostConfig']['RestartPolicy']['Name'] == 'on-failure' and 0 < c['HostConfig']['RestartPolicy']['MaximumRetryCount'] <= 3)),
     'runtime': (['runc'], lambda c, user: c['HostConfig']['Runtime'] == 'runc'),
@@ -153,6 +180,7 @@ MEANT = {
     'cpus': ['NanoCpus', 'CpuQuota', 'CpuPeriod'], 'pids': ['PidsLimit'], 'read_only': ['ReadonlyRootfs'],
     'no_new_privileges': ['SecurityOpt'], 'cap_drop': ['CapDrop', 'CapAdd', 'Privileged'],
     'cap_drop-all': ['CapDrop', 'CapAdd', 'Privileged'], 'restart': ['RestartPolicy'],
+    'cap_add': ['CapAdd', 'CapDrop', 'Privileged'], 'sysctls': ['Sysctls'], 'mount_types': ['Binds', 'Mounts', 'Tmpfs'],
     'healthcheck': ['Healthcheck'], 'ulimits': ['Ulimits'], 'log': ['LogConfig'],
     'ports_max': ['PortBindings', 'PublishAllPorts'], 'runtime': ['Runtime'], 'user': ['User'], 'labels': ['Labels'], 'pinned': ['Image'],
 }
@@ -280,6 +308,8 @@ SERVICE = {
                                                        {'NoNewPrivileges': False})],
     CONTAINER + 'CapabilityDrop': FIELDS['CapDrop'][1],
     CONTAINER + 'CapabilityAdd': FIELDS['CapAdd'][1],
+    CONTAINER + 'Sysctls': FIELDS['Sysctls'][1],
+    CONTAINER + 'Mounts': FIELDS['Mounts'][1],
     CONTAINER + 'Image': TOP['Image'],
     CONTAINER + 'Healthcheck': TOP['Healthcheck'],
     CONTAINER + 'Ulimits': FIELDS['Ulimits'][1],
@@ -317,6 +347,11 @@ SERVICE_KEYS = {
     'read_only': ([CONTAINER + 'ReadOnly'], lambda s, t, c, user: c.get('ReadOnly') is True),
     'no_new_privileges': ([CONTAINER + 'Privileges'], lambda s, t, c, user: (c.get('Privileges') or {}).get('NoNewPrivileges') is True),
     'cap_drop': ([CONTAINER + 'CapabilityDrop', CONTAINER + 'CapabilityAdd'], lambda s, t, c, user: seen_service_drop(c)),
+    'cap_add': ([CONTAINER + 'CapabilityAdd', CONTAINER + 'CapabilityDrop'], lambda s, t, c, user: names(c.get('CapabilityAdd')) <= {
+        'CAP_CHOWN', 'CAP_NET_RAW'}),
+    'sysctls': ([CONTAINER + 'Sysctls'], lambda s, t, c, user: set(c.get('Sysctls') or {}) <= {'net.ipv4.tcp_syncookies'}),
+    'mount_types': ([CONTAINER + 'Mounts'], lambda s, t, c, user: all(
+        m['Type'] in ('volume', 'tmpfs') and not (m.get('VolumeOptions') or {}).get('DriverConfig') for m in c.get('Mounts') or [])),
     'restart': (['TaskTemplate.RestartPolicy'], lambda s, t, c, user: seen_restart(t)),
     'user': ([CONTAINER + 'User'], lambda s, t, c, user: seen_user(c.get('User') or '')),
     'labels': (['Labels', CONTAINER + 'Labels'], lambda s, t, c, user: seen_labels(s, user)),

@@ -3,14 +3,17 @@
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/base/text.h"
 
-#define ROW(id, nm, fl, rt, cg, cr, ch, cp, wh, es)                                                \
+#define ROW(id, nm, fl, rt, cg, cr, ch, cb, cs, cp, wh, es)                                        \
 	[id] = { .name = (nm),                                                                     \
 		.flag = (fl),                                                                      \
 		.root = (rt),                                                                      \
-		.closed_guard = (cg),                                                              \
-		.closed_readonly = (cr),                                                           \
-		.closed_hardened = (ch),                                                           \
-		.closed_proxies = (cp),                                                            \
+		.closed = { [PROFILE_GUARD] = (cg),                                                \
+			[PROFILE_TECNATIVA] = (cp),                                                \
+			[PROFILE_LINUXSERVER] = (cp),                                              \
+			[PROFILE_READONLY] = (cr),                                                 \
+			[PROFILE_HARDENED] = (ch),                                                 \
+			[PROFILE_BASELINE] = (cb),                                                 \
+			[PROFILE_RESTRICTED] = (cs) },                                             \
 		.what = (wh),                                                                      \
 		.escalation = (es) },
 

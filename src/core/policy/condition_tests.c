@@ -195,13 +195,41 @@ static bool has_capability(json_ref list, struct span name, bool unsure)
 	return false;
 }
 
-/* A capability that is added comes back; a privileged container has them all. */
+/* Whether the words of a key name a capability. */
+static bool names_capability(const struct condition_bound *bound, struct span name)
+{
+	char text[CAPABILITY_MOST];
+
+	for (size_t i = 0; bound->given && i < bound->count; i++) {
+		if (write_capability(bound->words[i].text, text) &&
+			span_equal(span_of(text), name))
+			return true;
+	}
+	return false;
+}
+
+/* Whether each capability of a list of a body is one of a key's words. */
+static bool adds_only(const struct condition_bound *bound, json_ref list)
+{
+	char text[CAPABILITY_MOST];
+
+	for (json_ref e = json_value_first(list); e; e = json_value_next(list, e)) {
+		if (!write_capability(json_value_text(e), text) ||
+			!names_capability(bound, span_of(text)))
+			return false;
+	}
+	return true;
+}
+
+/* A capability that is added comes back; a privileged container or exec has them all. */
 static enum condition_state test_cap_drop(const struct condition_case *c)
 {
 	bool service = c->form == FORM_SERVICE;
 	json_ref add = body_get(c->holder, service ? "capabilityadd" : "capadd");
 	bool all = has_capability(c->value, SPAN("ALL"), false);
 
+	if (c->form == FORM_OTHER)
+		return json_value_true(c->value) ? CONDITION_BEYOND : CONDITION_MET;
 	if (json_value_empty(c->value))
 		return CONDITION_MISSING;
 	if (has_capability(add, SPAN("ALL"), true) ||
@@ -215,10 +243,87 @@ static enum condition_state test_cap_drop(const struct condition_case *c)
 		if (!write_capability(c->bound->words[i].text, text))
 			return CONDITION_BEYOND;
 		name = span_of(text);
-		if (span_equal(name, SPAN("ALL")) && !json_value_empty(add))
+		if (span_equal(name, SPAN("ALL")) && !json_value_empty(add) &&
+			!adds_only(&c->all->of[CONDITION_CAP_ADD], add))
 			return CONDITION_BEYOND;
 		if ((!all && !has_capability(c->value, name, false)) ||
 			has_capability(add, name, true))
+			return CONDITION_BEYOND;
+	}
+	return CONDITION_MET;
+}
+
+/*
+ * Of a create the fields of the body itself count too: dockerd up to 26.1 takes them for those of a
+ * HostConfig that is not there. The body of an old form of start is one.
+ */
+static json_ref body_itself(const struct condition_case *c)
+{
+	return c->form == FORM_CREATE || c->form == FORM_REPLACED ? c->facts->body : NULL;
+}
+
+static enum condition_state test_cap_add(const struct condition_case *c)
+{
+	const char *name = c->form == FORM_SERVICE ? "capabilityadd" : "capadd";
+	json_ref objects[] = { c->holder, body_itself(c) };
+
+	if (powerset_has(&c->facts->powers, POWER_PRIVILEGED))
+		return CONDITION_BEYOND;
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		if (!adds_only(c->bound, body_get(objects[i], name)) ||
+			!adds_only(c->bound, body_get(objects[i], "capabilities")))
+			return CONDITION_BEYOND;
+	}
+	return CONDITION_MET;
+}
+
+static bool has_word(const struct condition_bound *bound, struct span word)
+{
+	for (size_t i = 0; i < bound->count; i++) {
+		if (span_equal(bound->words[i].text, word))
+			return true;
+	}
+	return false;
+}
+
+/* Those of an endpoint stand in one option, whose name is no word of the key. */
+static enum condition_state test_sysctls(const struct condition_case *c)
+{
+	const struct attributes *all = &c->facts->attributes;
+
+	for (size_t i = 0; i < all->count; i++) {
+		if (all->items[i].power == POWER_SYSCTLS && !has_word(c->bound, all->items[i].text))
+			return CONDITION_BEYOND;
+	}
+	return CONDITION_MET;
+}
+
+/* Mounts by their types; the old fields by what they make: attributes, and Tmpfs. */
+static enum condition_state test_mount_types(const struct condition_case *c)
+{
+	const struct attributes *all = &c->facts->attributes;
+	json_ref objects[] = { c->holder, body_itself(c) };
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct attribute *a = &all->items[i];
+
+		if ((a->kind == ATTRIBUTE_MOUNT && !has_word(c->bound, SPAN("bind"))) ||
+			(a->kind == ATTRIBUTE_VOLUME &&
+				(a->whole || !has_word(c->bound, SPAN("volume")))))
+			return CONDITION_BEYOND;
+	}
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		json_ref mounts = body_get(objects[i], "mounts");
+
+		for (json_ref e = json_value_first(mounts); e; e = json_value_next(mounts, e)) {
+			if (!has_word(c->bound, json_value_text(body_get(e, "type"))))
+				return CONDITION_BEYOND;
+		}
+		if (!json_value_empty(body_get(objects[i], "tmpfs")) &&
+			!has_word(c->bound, SPAN("tmpfs")))
+			return CONDITION_BEYOND;
+		if (!json_value_empty(body_get(objects[i], "volumes")) &&
+			!has_word(c->bound, SPAN("volume")))
 			return CONDITION_BEYOND;
 	}
 	return CONDITION_MET;
@@ -449,6 +554,11 @@ static enum condition_state test_ports(const struct condition_case *c)
 	return count <= c->bound->most ? CONDITION_MET : CONDITION_BEYOND;
 }
 
+bool condition_forbids(enum condition key)
+{
+	return key == CONDITION_CAP_ADD || key == CONDITION_SYSCTLS || key == CONDITION_MOUNT_TYPES;
+}
+
 enum condition_state condition_test(enum condition key, const struct condition_case *c)
 {
 	static enum condition_state (*const tests[CONDITION_COUNT])(
@@ -461,6 +571,9 @@ enum condition_state condition_test(enum condition key, const struct condition_c
 		[CONDITION_READ_ONLY] = test_true,
 		[CONDITION_NO_NEW_PRIVILEGES] = test_no_new_privileges,
 		[CONDITION_CAP_DROP] = test_cap_drop,
+		[CONDITION_CAP_ADD] = test_cap_add,
+		[CONDITION_SYSCTLS] = test_sysctls,
+		[CONDITION_MOUNT_TYPES] = test_mount_types,
 		[CONDITION_LABELS] = test_labels,
 		[CONDITION_PINNED] = test_pinned,
 		[CONDITION_RESTART] = test_restart,

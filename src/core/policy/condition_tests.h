@@ -21,12 +21,19 @@ struct condition_case {
 	json_ref holder; /* the object that holds the field; NULL: there is none */
 	json_ref value;  /* of the field; NULL: it is not given */
 	struct span user;
+	const struct conditions *all; /* that stand beside it */
 };
 
 /* Of commands and what changes them (command_tests.c). */
 enum condition_state condition_test_commands(const struct condition_case *c);
 enum condition_state condition_test_env(const struct condition_case *c);
 enum condition_state condition_test_working_dir(const struct condition_case *c);
+
+/*
+ * Whether a key bounds what a request may give: it is met where nothing is given, and its test looks
+ * at the body itself too, which dockerd may take for a HostConfig.
+ */
+bool condition_forbids(enum condition key);
 
 /* The test of a key. */
 enum condition_state condition_test(enum condition key, const struct condition_case *c);

@@ -85,19 +85,23 @@ static bool has_host_config(json_ref body)
 }
 
 /* Why a field of a body cannot meet a key, whatever it says; CONDITION_MET: it can. */
-static enum condition_state check_form(const struct condition_info *info, const struct facts *facts,
+static enum condition_state check_form(enum condition key, const struct facts *facts,
 	enum condition_form form, const char *field)
 {
+	const struct condition_info *info = &rows[key];
 	bool service = form == FORM_SERVICE;
 
 	if (facts->incomplete || facts->reading != READING_EXACT)
 		return CONDITION_REPLACED;
+	if (form == FORM_REPLACED)
+		return CONDITION_MET;
 	if (!field || (service && !makes_containers(facts->body)))
 		return CONDITION_NEVER;
 	if (service && info->service_since > 0 &&
 		!target_has_version(&facts->target, info->service_since))
 		return CONDITION_TOO_OLD;
-	if (span_starts(span_of(field), SPAN("hostconfig.")) && !has_host_config(facts->body))
+	if (!condition_forbids(key) && span_starts(span_of(field), SPAN("hostconfig.")) &&
+		!has_host_config(facts->body))
 		return CONDITION_MISSING;
 	return CONDITION_MET;
 }
@@ -113,12 +117,15 @@ static enum condition_state judge(
 	if (c->form == FORM_NONE)
 		return CONDITION_MET;
 	/* An old form of start may bring a whole HostConfig, and has none of the other fields. */
-	if (c->form == FORM_REPLACED)
-		return powerset_has(&facts->powers, POWER_CREATE) ? CONDITION_REPLACED
-								  : CONDITION_MET;
-	state = check_form(&rows[key], facts, c->form, name);
+	if (c->form == FORM_REPLACED && !powerset_has(&facts->powers, POWER_CREATE))
+		return CONDITION_MET;
+	if (c->form == FORM_REPLACED && !condition_forbids(key))
+		return CONDITION_REPLACED;
+	state = check_form(key, facts, c->form, name);
 	if (state != CONDITION_MET)
 		return state;
+	if (c->form == FORM_REPLACED)
+		return condition_test(key, c);
 	holder = span_of(name);
 	while (holder.n > 0 && holder.s[holder.n - 1] != '.')
 		holder.n--;
@@ -155,7 +162,9 @@ struct condition_verdict conditions_judge(
 	if (c->subjects && subject != SUBJECT_UNKNOWN_CERTIFICATE)
 		user = c->subjects[subject];
 	for (size_t k = 0; k < CONDITION_COUNT && ret.state == CONDITION_MET; k++) {
-		struct condition_case at = { &c->of[k], facts, FORM_NONE, NULL, NULL, user };
+		struct condition_case at = {
+			&c->of[k], facts, FORM_NONE, NULL, NULL, user, c
+		};
 
 		if (!is_judged(c, k))
 			continue;
@@ -201,7 +210,7 @@ static void write_words(const struct condition_bound *bound, struct line *l)
 {
 	const struct condition_word *words = bound->words;
 
-	for (size_t i = 0; i < bound->count; i++) {
+	for (size_t i = 0; i < bound->count && !l->cut; i++) {
 		bool same = i > 0 && span_equal(words[i].key, words[i - 1].key);
 		char text[64];
 
@@ -318,6 +327,19 @@ void condition_write_state(
 		      : "dsp is not shown all that the request asks for");
 }
 
+/* The value, of which the message of a denial has room for the beginning. */
+static void write_short_value(const struct conditions *c, enum condition key, struct line *l)
+{
+	char text[72];
+	struct line value;
+
+	line_init(&value, text, sizeof(text));
+	condition_write_value(c, key, &value);
+	while (value.cut && value.n > 0 && text[value.n - 1] != ' ')
+		text[--value.n] = '\0';
+	line_add(l, "%s%s", text, value.cut ? "..." : "");
+}
+
 /* The option and the key of a compose file that meet it; an exec has no such file. */
 static void write_options(
 	const struct condition_verdict *v, const struct facts *facts, struct line *l)
@@ -329,6 +351,8 @@ static void write_options(
 
 	if (!exec)
 		line_add(l, ": docker run %s, compose %s", info->run, info->compose);
+	else if (v->key == CONDITION_CAP_ADD || v->key == CONDITION_CAP_DROP)
+		line_add(l, ", without docker exec --privileged");
 	else if (v->key != CONDITION_COMMANDS)
 		line_add(l, ": docker exec %s", info->run);
 }
@@ -346,7 +370,7 @@ void condition_write_give(const struct conditions *c, const struct condition_ver
 		return;
 	line_add_cut(l, (struct span){ give, percent ? (size_t)(percent - give) : strlen(give) });
 	if (percent) {
-		condition_write_value(c, v->key, l);
+		write_short_value(c, v->key, l);
 		line_add(l, "%s", percent + 1);
 	}
 	write_options(v, facts, l);

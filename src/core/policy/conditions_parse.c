@@ -181,6 +181,20 @@ static const char *parse_plain(struct parser *p, struct condition_word *word)
 	return NULL;
 }
 
+static const char *parse_added(struct parser *p, struct condition_word *word)
+{
+	return span_equal(word->text, SPAN("ALL")) ? "name the capabilities that may be added"
+						   : parse_capability(p, word);
+}
+
+static const char *parse_mount_type(struct parser *p, struct condition_word *word)
+{
+	(void)p;
+	return text_in_list(word->text, "bind,volume,tmpfs,image,cluster")
+		? NULL
+		: "write bind, volume, tmpfs, image or cluster";
+}
+
 static const char *parse_pin(struct parser *p, struct condition_word *word)
 {
 	if (text_in_list(word->text, "tag,digest"))
@@ -320,6 +334,9 @@ static void parse_words(struct parser *p, json_ref v)
 	static parse_word *const parsers[CONDITION_COUNT] = {
 		[CONDITION_USER] = parse_user,
 		[CONDITION_CAP_DROP] = parse_capability,
+		[CONDITION_CAP_ADD] = parse_added,
+		[CONDITION_SYSCTLS] = parse_plain,
+		[CONDITION_MOUNT_TYPES] = parse_mount_type,
 		[CONDITION_RESTART] = parse_restart,
 		[CONDITION_RUNTIME] = parse_plain,
 		[CONDITION_LOG] = parse_plain,

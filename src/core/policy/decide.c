@@ -37,7 +37,7 @@ struct powerset decide_powers(const struct policy *policy, const struct facts *f
 
 /* --- flags and profile -------------------------------------------------------------------------*/
 
-/* guard, readonly and hardened: none of these powers is closed. */
+/* Profiles that are no proxy: none of these powers is closed. */
 static struct decision decide_by_profile(
 	const struct policy *policy, const struct route *route, const struct powerset *powers)
 {
@@ -122,6 +122,17 @@ static struct decision decide_by_proxy_rules(const struct policy *policy, const 
 	return decide_by_section(policy, route->section);
 }
 
+/* What everybody must meet: that of the profile, or DSP_REQUIRE. */
+static struct decision decide_by_conditions(
+	const struct conditions *required, const struct facts *facts)
+{
+	struct decision d = deny(DECIDED_BY_REQUIRE, "require", FLAG_COUNT);
+
+	d.required = required;
+	d.condition = conditions_judge(required, facts, SUBJECT_ANONYMOUS);
+	return d.condition.state == CONDITION_MET ? allow(DECIDED_BY_REQUIRE, FLAG_COUNT) : d;
+}
+
 static struct decision decide_by_flags(const struct policy *policy, const struct facts *facts)
 {
 	struct powerset powers = decide_powers(policy, facts);
@@ -135,12 +146,15 @@ static struct decision decide_by_flags(const struct policy *policy, const struct
 		d.flag = policy->decided_by_flag[first];
 		return d;
 	}
+	if (policy->profile_requires) {
+		d = decide_by_conditions(&policy->profile_require, facts);
+		if (d.verdict != VERDICT_ALLOW)
+			return d;
+	}
 	if (policy->requires) {
-		struct decision required = deny(DECIDED_BY_REQUIRE, "require", FLAG_COUNT);
-
-		required.condition = conditions_judge(&policy->require, facts, SUBJECT_ANONYMOUS);
-		if (required.condition.state != CONDITION_MET)
-			return required;
+		d = decide_by_conditions(&policy->require, facts);
+		if (d.verdict != VERDICT_ALLOW)
+			return d;
 	}
 	if (policy_is_proxy(policy))
 		return decide_by_proxy_rules(policy, facts);
@@ -298,7 +312,7 @@ const char *decider_name(enum decider by)
 	case DECIDED_BY_POWER:
 		return "closed power";
 	case DECIDED_BY_REQUIRE:
-		return "DSP_REQUIRE";
+		return "required condition";
 	case DECIDED_BY_GRANT:
 		return "grant";
 	case DECIDED_BY_RULE:

@@ -7,7 +7,7 @@
 		.arg = (ar),                                                                       \
 		.proxy_default = (pd),                                                             \
 		.what = (wh) },
-#define POWER_ROW(id, nm, fl, rt, cg, cr, cp, bt, wh, es)                                          \
+#define POWER_ROW(id, nm, fl, rt, cg, cr, ch, cb, cs, cp, wh, es)                                  \
 	{ .name = (fl),                                                                            \
 		.kind = FLAG_KIND_POWER,                                                           \
 		.powers = { (id), POWER_COUNT },                                                   \

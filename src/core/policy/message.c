@@ -429,8 +429,18 @@ static void write_builder(const struct message *m, const struct facts *build,
 
 static void write_require(const struct message *m, struct line *l)
 {
-	write_condition(m, SPAN("DSP_REQUIRE"), &m->policy->require, &m->decision->condition, l);
-	line_add(l, "; no flag opens it, but a rule of a policy file can");
+	const struct conditions *required = m->decision->required;
+	bool by_profile = required == &m->policy->profile_require;
+	char text[40];
+	struct line name;
+
+	line_init(&name, text, sizeof(text));
+	line_add(&name, "%s%s", by_profile ? "profile " : "DSP_REQUIRE",
+		by_profile ? profile_info(m->policy->profile)->name : "");
+	write_condition(m, span_of(text), required, &m->decision->condition, l);
+	/* A flag that opens more than this does not count. */
+	line_add(l, "; no flag opens it%s, but a rule of a policy file can",
+		by_profile ? " alone" : "");
 }
 
 static void write_allowed(const struct message *m, struct line *l)

@@ -63,7 +63,7 @@ static void compile_proxy_power(struct policy *p, enum power power)
 
 	if (closes(p, own))
 		close_power(p, power, own);
-	else if (power_info(power)->closed_proxies && p->flags[own] != SETTING_ON)
+	else if (power_info(power)->closed[p->profile] && p->flags[own] != SETTING_ON)
 		close_power(p, power, FLAG_COUNT);
 	for (size_t i = 0; i < FLAG_ROWS; i++) {
 		size_t flag = group_flag(i, power);
@@ -94,14 +94,9 @@ static size_t set_flag(const struct policy *p, enum power power)
 
 static void compile_power(struct policy *p, enum power power)
 {
-	const struct power_info *info = power_info(power);
 	size_t flag = set_flag(p, power);
-	bool closed = info->closed_guard;
+	bool closed = power_info(power)->closed[p->profile];
 
-	if (p->profile == PROFILE_READONLY)
-		closed = info->closed_readonly;
-	else if (p->profile == PROFILE_HARDENED)
-		closed = info->closed_hardened;
 	if (flag != FLAG_COUNT)
 		closed = p->flags[flag] == SETTING_OFF;
 	if (closed)
@@ -165,12 +160,51 @@ struct span policy_own_paths(const struct policy *p)
 	return (struct span){ p->own_paths, p->own_paths_size };
 }
 
+#define REQUIRE_ROW(pf, rq, fl) { (pf), (rq), (fl) },
+
+static const struct {
+	enum profile profile;
+	const char *require; /* KEY=VALUE */
+	const char *flags;   /* 1 in one takes the row away; comma separated, or empty */
+} profile_requires[] = { PROFILE_REQUIRE_ROWS(REQUIRE_ROW) };
+
+/* Whether one of these flags is 1, comma separated. */
+static bool one_is_on(const struct policy *p, struct span flags)
+{
+	while (flags.n > 0) {
+		if (p->flags[flag_find(span_cut(&flags, ','))] == SETTING_ON)
+			return true;
+	}
+	return false;
+}
+
+/* DSP_REQUIRE, and what the profile requires. */
+static void compile_require(struct policy *p, const struct settings *s)
+{
+	struct line l;
+	struct err e;
+
+	text_copy(span_of(s->require), p->require_text, sizeof(p->require_text));
+	line_init(&l, p->profile_require_text, sizeof(p->profile_require_text));
+	for (size_t i = 0; i < sizeof(profile_requires) / sizeof(profile_requires[0]); i++) {
+		if (profile_requires[i].profile == p->profile &&
+			!one_is_on(p, span_of(profile_requires[i].flags)))
+			line_add(&l, "%s%s", l.n > 0 ? " " : "", profile_requires[i].require);
+	}
+	p->requires = p->require_text[0] != '\0';
+	p->profile_requires = l.n > 0;
+	if (conditions_parse_text(span_of(p->require_text), p->require_words, &p->require_lists,
+		    &p->require, &e) != 0 ||
+		conditions_parse_text(span_of(p->profile_require_text), p->profile_require_words,
+			&p->require_lists, &p->profile_require, &e) != 0)
+		text_copy(span_of(e.text), p->broken, sizeof(p->broken));
+}
+
 void policy_compile(
 	const struct settings *s, const char *socket, const struct rules *rules, struct policy *ret)
 {
 	const char *slash = strrchr(socket, '/');
 	char name[sizeof(s->socket)];
-	struct err e;
 
 	*ret = (struct policy){ .profile = s->profile,
 		.monitor = s->mode == MODE_MONITOR,
@@ -178,12 +212,6 @@ void policy_compile(
 		.file_rules = rules };
 	text_copy(span_of(s->data_root), ret->data_root, sizeof(ret->data_root));
 	text_copy(span_of(s->resolver), ret->resolver, sizeof(ret->resolver));
-	text_copy(span_of(s->require), ret->require_text, sizeof(ret->require_text));
-	ret->requires = s->require[0] != '\0';
-	if (ret->requires &&
-		conditions_parse_text(span_of(ret->require_text), ret->require_words,
-			&ret->require_lists, &ret->require, &e) != 0)
-		text_copy(span_of(e.text), ret->broken, sizeof(ret->broken));
 	policy_add_own_path(ret, (struct span){ socket, slash ? (size_t)(slash - socket) : 0 });
 	policy_socket_name(socket, name, sizeof(name));
 	text_copy(span_of(s->names), ret->names, sizeof(ret->names));
@@ -191,6 +219,7 @@ void policy_compile(
 	if (strcmp(name, STAND_IN) != 0)
 		add_own_name(ret, SPAN("dsp"));
 	memcpy(ret->flags, s->flags, sizeof(ret->flags));
+	compile_require(ret, s);
 	add_proxy_rules(ret);
 	for (size_t i = 0; i < POWER_COUNT; i++) {
 		ret->decided_by_flag[i] = FLAG_COUNT;

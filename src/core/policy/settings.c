@@ -8,18 +8,9 @@
 #include "dsp/core/policy/conditions_parse.h"
 #include "dsp/core/policy/meanings.h"
 
-static const struct profile_info profiles[PROFILE_COUNT] = {
-	[PROFILE_GUARD] = { "guard",
-		"everything is allowed except exec, kill, delete, plugin_control, dsp_files, unknown (the default)" },
-	[PROFILE_TECNATIVA] = { "tecnativa",
-		"the rules and defaults of Tecnativa's docker-socket-proxy: reads of open sections" },
-	[PROFILE_LINUXSERVER] = { "linuxserver",
-		"the rules and defaults of linuxserver's socket-proxy" },
-	[PROFILE_READONLY] = { "readonly",
-		"only reads, and none that changes something, leaks data or connects to an address" },
-	[PROFILE_HARDENED] = { "hardened",
-		"as guard, and closed too: every power that is a direct way to root on the host, and most indirect ones" },
-};
+#define ROW(id, nm, wh) [id] = { .name = (nm), .what = (wh) },
+
+static const struct profile_info profiles[PROFILE_COUNT] = { PROFILES_ROWS(ROW) };
 
 const struct profile_info *profile_info(enum profile p)
 {
@@ -71,17 +62,19 @@ static int parse_boolean(struct span value)
 
 static int parse_profile(struct settings *s, struct span value, struct err *e)
 {
+	char names[128];
 	char shown[40];
+	struct line l;
 
 	if (profile_find(value, &s->profile)) {
 		s->profile_given = true;
 		return 0;
 	}
+	line_init(&l, names, sizeof(names));
+	for (size_t i = 0; i < PROFILE_COUNT; i++)
+		line_add(&l, "%s%s", i > 0 ? ", " : "", profiles[i].name);
 	text_escape(value, shown, sizeof(shown));
-	return FAIL(e, 0,
-		"DSP_PROFILE=%s: no such profile; use guard, tecnativa, linuxserver, "
-		"readonly, hardened",
-		shown);
+	return FAIL(e, 0, "DSP_PROFILE=%s: no such profile; use %s", shown, names);
 }
 
 static int copy_text(char *to, size_t cap, const char *name, struct span value, struct err *e)

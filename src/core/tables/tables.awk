@@ -85,16 +85,35 @@ function route_row(    schema, top, struct) {
 		id("BODY_", $7), top, struct, list("POWER_", "POWER_COUNT", $9, 4), quoted($11), quoted($12))
 }
 
+function closed(word) {
+	return word == "closed" ? "true" : "false"
+}
+
 function power_row() {
 	unique("power", $1)
-	if ($3 $4 $5 !~ /^(open|closed)(open|closed)(open|closed)$/) fail("a profile's word is open or closed")
-	if ($6 !~ /^(rule|silent|closed)$/) fail("the proxies' word is rule, silent or closed")
+	if ($3 $4 $5 $6 $7 !~ /^(open|closed)+$/) fail("a profile's word is open or closed")
+	if ($8 !~ /^(rule|silent|closed)$/) fail("the proxies' word is rule, silent or closed")
 	enums = enums "\t" id("POWER_", $1) ",\n"
 	if ($2 !~ /^(direct|through others|no)$/) fail("how far from root is direct, through others or no")
-	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("POWER_", $1), quoted($1),
-		quoted(id("ALLOW_", $1)), id("ROOT_", $2), $3 == "closed" ? "true" : "false",
-		$4 == "closed" ? "true" : "false", $5 == "closed" ? "true" : "false",
-		$6 == "closed" ? "true" : "false", quoted($7), quoted($8))
+	rows = rows sprintf("\tX(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) \\\n", id("POWER_", $1), \
+		quoted($1), quoted(id("ALLOW_", $1)), id("ROOT_", $2), closed($3), closed($4), closed($5), closed($6), \
+		closed($7), closed($8), quoted($9), quoted($10))
+}
+
+function profile_row() {
+	unique("profile", $1)
+	enums = enums "\t" id("PROFILE_", $1) ",\n"
+	rows = rows sprintf("\tX(%s, %s, %s) \\\n", id("PROFILE_", $1), quoted($1), quoted($2))
+}
+
+# One row for each of the profiles.
+function profile_require_row(    n, i, part) {
+	n = split($1, part, ",")
+	for (i = 1; i <= n; i++) {
+		unique("condition", part[i] " " $2)
+		rows = rows sprintf("\tX(%s, %s, %s) \\\n", id("PROFILE_", part[i]), quoted($2), \
+			quoted($3 == "-" ? "" : $3))
+	}
 }
 
 function flag_row(    powers) {
@@ -288,13 +307,14 @@ function print_ranges(name, ids, first, count, kind, wanted,    i, n, out) {
 
 BEGIN {
 	FS = "\t"
-	columns["routes"] = 13; columns["powers"] = 8; columns["flags"] = 5
+	columns["routes"] = 13; columns["powers"] = 10; columns["flags"] = 5
 	columns["proxies"] = 4; columns["fields"] = 4; columns["power_rules"] = 6
 	columns["metrics"] = 5; columns["meanings"] = 3; columns["versions"] = 5
 	columns["policy_keys"] = 4
-	columns["require"] = 12
+	columns["require"] = 12; columns["profiles"] = 2; columns["profile_require"] = 3
 	first["routes"] = "enum operation {"; last["routes"] = "OPERATION_COUNT"
 	first["powers"] = "enum power {"; last["powers"] = "POWER_COUNT"
+	first["profiles"] = "enum profile {"; last["profiles"] = "PROFILE_COUNT"
 	first["flags"] = "enum section {"; last["flags"] = "SECTION_NONE"
 	first["fields"] = "enum struct_id {\n\tSTRUCT_NONE,"; last["fields"] = "STRUCT_COUNT"
 	first["power_rules"] = "enum power_test {"; last["power_rules"] = "POWER_TEST_COUNT"
@@ -308,6 +328,8 @@ NF != columns[table] { fail(NF " columns, not " columns[table]) }
 !headed { headed = 1; next }
 table == "routes" { route_row() }
 table == "powers" { power_row() }
+table == "profiles" { profile_row() }
+table == "profile_require" { profile_require_row() }
 table == "flags" { flag_row() }
 table == "proxies" { proxy_row() }
 table == "fields" { field_row() }

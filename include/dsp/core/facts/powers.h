@@ -10,6 +10,7 @@
 
 #include "dsp/core/base/span.h"
 #include "powers_tab.h"
+#include "profiles_tab.h"
 
 struct line;
 struct nearest;
@@ -21,11 +22,7 @@ struct power_info {
 	const char *name; /* "host_mounts" */
 	const char *flag; /* "ALLOW_HOST_MOUNTS" */
 	enum root root;
-	/* Closed in these profiles when its flag is not set; proxies: tecnativa and linuxserver. */
-	bool closed_guard;
-	bool closed_readonly;
-	bool closed_hardened;
-	bool closed_proxies;
+	bool closed[PROFILE_COUNT]; /* when its flag is not set */
 	const char *what;       /* clients can do with it, for dsp list */
 	const char *escalation; /* behind "clients can"; "-" where root is ROOT_NO */
 };

@@ -58,7 +58,7 @@ struct condition_word {
 	int64_t most;
 };
 
-enum { CONDITION_WORDS_MOST = 24 }; /* of DSP_REQUIRE */
+enum { CONDITION_WORDS_MOST = 32 }; /* of DSP_REQUIRE */
 
 struct condition_bound {
 	bool given;   /* else it allows no value, where another key implies it */

@@ -25,7 +25,7 @@ enum decider {
 	DECIDED_BY_FILE,      /* a rule of the policy file matches */
 	DECIDED_BY_DEFAULT,   /* no rule of the policy file matches, and "otherwise" is "deny" */
 	DECIDED_BY_POWER,     /* a power is closed */
-	DECIDED_BY_REQUIRE,   /* the request does not meet DSP_REQUIRE */
+	DECIDED_BY_REQUIRE,   /* the request does not meet the profile or DSP_REQUIRE */
 	DECIDED_BY_GRANT,     /* every power's flag is 1; in a proxy profile: a grant rule */
 	DECIDED_BY_RULE,      /* a proxy's rule denies the operation */
 	DECIDED_BY_POST,      /* writes are closed */
@@ -45,7 +45,9 @@ struct decision {
 	const struct rule *grant; /* DECIDED_BY_TEMPORARY; else NULL. Borrowed from the grants */
 	/* The first monitoring rule that would have denied; or NULL. Borrowed from the policy. */
 	const struct rule *monitored_rule;
-	struct condition_verdict condition; /* of a denial by "unless" or DSP_REQUIRE; else met */
+	struct condition_verdict condition; /* of a denial by conditions; else met */
+	/* DECIDED_BY_REQUIRE: the conditions; else NULL. Borrowed from the policy */
+	const struct conditions *required;
 	bool monitored; /* an allow that would be a denial, but the policy only monitors */
 };
 

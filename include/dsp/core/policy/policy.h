@@ -10,6 +10,7 @@
 #include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/rules.h"
 #include "dsp/core/policy/settings.h"
+#include "profile_require_tab.h"
 #include "proxies_tab.h"
 #include "routes_tab.h"
 
@@ -49,6 +50,11 @@ struct policy {
 	struct condition_word require_words[CONDITION_WORDS_MOST];
 	char require_text[256];
 	struct image_lists require_lists; /* the files that it names */
+	/* The same of the profile: profile_require.tab. */
+	bool profile_requires;
+	struct conditions profile_require;
+	struct condition_word profile_require_words[CONDITION_WORDS_MOST];
+	char profile_require_text[640];
 	/* For the tool: what the running dspd knows of dockerd. NULL: dsp guesses. Borrowed. */
 	const struct daemon_facts *daemon;
 	bool mounts_invisible;          /* a managed plugin: dsp can see no mount source */

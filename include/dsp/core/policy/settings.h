@@ -13,17 +13,9 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/audit_settings.h"
 #include "dsp/core/policy/flags.h"
+#include "profiles_tab.h"
 
 enum setting { SETTING_UNSET, SETTING_OFF, SETTING_ON };
-
-enum profile {
-	PROFILE_GUARD,
-	PROFILE_TECNATIVA,
-	PROFILE_LINUXSERVER,
-	PROFILE_READONLY,
-	PROFILE_HARDENED,
-};
-enum { PROFILE_COUNT = PROFILE_HARDENED + 1 };
 
 enum mode { MODE_UNSET, MODE_ENFORCE, MODE_MONITOR };
 
