@@ -270,7 +270,7 @@ class Client:
 
     def send(self, user, method, target, text=None):
         """(dsp allowed it, the reply)."""
-        headers = ['X-Dsp-Token: ' + token(user)] + ['Content-Type: application/json'] * (text is not None)
+        headers = ['X-Dsp-Token: ' + token(user)] * bool(user) + ['Content-Type: application/json'] * (text is not None)
         try:
             said = self.lab.raw(method, target, headers, b'' if text is None else text.encode())
         except TimeoutError as why:
@@ -463,6 +463,127 @@ def check_effect(client, user, top, host, command, expected):
         client.send('admin', 'DELETE', '/containers/%s?force=1' % made)
 
 
+# --- the profiles baseline and restricted ------------------------------------------------------
+
+# Texts for a body's fields: what the standard permits, and what it does not, or dsp or dockerd may read so.
+PROFILE_TOP = {'User': (['"1000"', '"1000:0"', '"1"'], ['"0"', '"root"', '""', 'null', '"00"', '"+1"', '"app"'])}
+PROFILE_HOST = {
+    'NetworkMode': (['"none"', '"none"', '"bridge"', '"default"'], ['"host"', '"Host"', '"container:x"']),
+    'PidMode': (['""', 'null'], ['"host"', '"container:x"']),
+    'IpcMode': (['""', '"private"', '"shareable"', '"none"'], ['"host"', '"container:x"']),
+    'UTSMode': (['""', 'null'], ['"host"']),
+    'UsernsMode': (['""'], ['"host"']),
+    'CgroupnsMode': (['""', '"private"'], ['"host"']),
+    'Privileged': (['false', 'null'], ['true']),
+    'SecurityOpt': ([json.dumps(o) for o in (['no-new-privileges'], ['no-new-privileges:true', 'seccomp=builtin'])], [json.dumps(o) for o in (
+        None, [], ['seccomp=unconfined'], ['no-new-privileges', 'apparmor=unconfined'], ['no-new-privileges', 'label=disable'],
+        ['no-new-privileges', 'systempaths=unconfined'], ['no-new-privileges', 'no-new-privileges=false'])]),
+    'CapDrop': (['["ALL"]', '["all"]', '"ALL"'], ['null', '[]', '["NET_RAW"]']),
+    'CapAdd': (['null', '[]', '["NET_BIND_SERVICE"]', '"cap_net_bind_service"'], [
+        '["NET_RAW"]', '["CHOWN"]', '["SYS_ADMIN"]', '["ALL"]', '"all"', '["NET_BIND_SERVICE", "net_raw"]', '["KILL", "MKNOD"]']),
+    'Capabilities': (['null'], ['["NET_RAW"]', '["CAP_CHOWN"]']),
+    'Binds': (['null', '[]', '["cond:/v"]'], ['["/usr/share:/v"]', '["cond:/v", "/usr:/u:ro"]']),
+    'Mounts': (['null', '[]', '[{"Type": "tmpfs", "Target": "/m"}]', '[{"Type": "volume", "Source": "cond", "Target": "/m"}]'],
+               FIELDS['Mounts'][1][5:]),
+    'Sysctls': (['null', '{}', '{"net.ipv4.ip_unprivileged_port_start": "0"}'], FIELDS['Sysctls'][1][4:]),
+    'PortBindings': (['null', '{}'], ['{"80/tcp": [{"HostPort": "0"}]}', '{"80/tcp": []}']),
+    'PublishAllPorts': (['false'], ['true']),
+    'Devices': (['null', '[]'], ['[{"PathOnHost": "/dev/null", "PathInContainer": "/dev/n", "CgroupPermissions": "r"}]']),
+    'MaskedPaths': (['null'], ['[]', '["/proc/kcore"]']),
+    'VolumesFrom': (['null', '[]'], ['["x"]']),
+    'Memory': (['16777216', '0'], []),
+}
+# The standard's own lists.
+ADDED = {'CAP_' + name for name in 'AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP '
+         'SETUID SYS_CHROOT'.split()}
+SAFE = {'kernel.shm_rmid_forced', *('net.ipv4.' + name for name in (
+    'ip_local_port_range ip_local_reserved_ports ip_unprivileged_port_start ping_group_range tcp_fin_timeout tcp_keepalive_intvl '
+    'tcp_keepalive_probes tcp_keepalive_time tcp_syncookies').split())}
+
+
+def violated(c, restricted):
+    """The controls that a container does not meet, by its inspect."""
+    host = c['HostConfig']
+    modes = [host.get(mode) or '' for mode in ('NetworkMode', 'PidMode', 'IpcMode', 'UTSMode', 'UsernsMode')]
+    options = [o for o in host['SecurityOpt'] or [] if o != 'seccomp=builtin' and not o.startswith('no-new-privileges')]
+    found = {
+        'namespaces': any(mode == 'host' or mode.startswith('container:') for mode in modes),
+        'privileged': host['Privileged'], 'options': options, 'masks': host['MaskedPaths'] is not None and len(host['MaskedPaths']) < 5,
+        'capabilities': not names(host['CapAdd']) <= ADDED or host.get('Capabilities'),
+        'host paths': not seen_mounts(c), 'devices': host['Devices'], 'ports': host['PortBindings'] or host['PublishAllPorts'],
+        'sysctls': not set(host.get('Sysctls') or {}) <= SAFE,
+    }
+    if restricted:
+        found.update({
+            'non-root': not (c['Config']['User'].partition(':')[0].isdigit() and int(c['Config']['User'].partition(':')[0]) > 0),
+            'escalation': not seen_privileges(host), 'drop': 'ALL' not in names(host['CapDrop']),
+            'add': not names(host['CapAdd']) <= {'CAP_NET_BIND_SERVICE'}})
+    return [name for name, wrong in found.items() if wrong]
+
+
+def profile_body(bodies, odd):
+    """A body in which about odd fields have a text that the standard may not permit."""
+    def pick(table):
+        fields = []
+        for name, (good, bad) in table.items():
+            wrong = bad and bodies.chance.random() * (len(PROFILE_HOST) + 1) < odd
+            if wrong or name in ('User', 'CapDrop', 'SecurityOpt') or bodies.chance.randrange(3) == 0:
+                fields.append((name, bad if wrong else good))
+        return bodies.members(fields, '')
+    if bodies.chance.randrange(12) == 0:    # a form of before there was a HostConfig
+        return '{"Image": "bb:1", %s}' % ', '.join(pick(PROFILE_TOP) + pick(PROFILE_HOST))
+    return '{"Image": "bb:1", %s, "HostConfig": {%s}}' % (', '.join(pick(PROFILE_TOP)), ', '.join(pick(PROFILE_HOST)))
+
+
+def one_of_profile(client, bodies, restricted):
+    body = profile_body(bodies, bodies.chance.choice([0, 1, 1, 2]))
+    version = bodies.chance.choice(bodies.versions)
+    allowed, said = client.send('', 'POST', version + '/containers/create', body)
+    if not allowed or said.status != 201:
+        return
+    sent, made = [body], json.loads(said.text)['Id']
+    try:
+        for _ in range(2):
+            shown = json.loads(client.lab.raw('GET', '/containers/%s/json' % made).text)
+            wrong = violated(shown, restricted)
+            check(not wrong, 'let through: %s: %s: %s' % (wrong, '; '.join(sent), json.dumps(shown['HostConfig'])))
+            sent.append(json.dumps(json.loads('{%s}' % ', '.join(bodies.members([
+                (name, good + bad) for name, (good, bad) in PROFILE_HOST.items() if bodies.chance.randrange(4) == 0], ''))) or {}))
+            client.send('', 'POST', '/v1.23/containers/%s/start' % made, sent[-1])
+    finally:
+        client.send('', 'DELETE', '/containers/%s?force=1' % made)
+
+
+def check_profiles(lab, report, image, versions):
+    for profile in 'baseline', 'restricted':
+        with report.case('what profile %s lets through meets the standard' % profile):
+            lab.dsp('DSP_PROFILE=' + profile, 'ALLOW_DELETE=1')
+            client = Client(lab)
+            bodies = Bodies(random.Random('%d %s' % (SEED, profile)), image, versions)
+            for _ in range(6 * COUNT):
+                one_of_profile(client, bodies, profile == 'restricted')
+            tap.note('%s: %d allowed, %d denied, %d refused by dockerd' % (profile, client.allowed, client.denied, client.refused))
+            check(client.allowed and client.denied, 'nothing was %s' % ('denied' if client.allowed else 'allowed'))
+    with report.case('a container that profile restricted allows'):
+        said = lab.docker('run', '--rm', '--network', 'none', '--user', '1000', '--cap-drop', 'ALL',
+                          '--security-opt', 'no-new-privileges', 'bb:1', 'grep', '-E', '^(Uid|CapBnd|NoNewPrivs)', '/proc/self/status')
+        check(said.status == 0 and 'Uid:\t1000' in said.text and 'CapBnd:\t0000000000000000' in said.text and
+              'NoNewPrivs:\t1' in said.text, said.text)
+        for option in '--user=0', '--cap-add=CHOWN', '--privileged', '--network=host':
+            said = lab.docker('run', '--rm', '--user', '1000', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', option, 'bb:1')
+            check(said.status and DENIED in said.text, '%s: %s' % (option, said.text))
+    with report.case('execs of profile restricted have a user that is not root'):
+        lab.dsp('DSP_PROFILE=restricted', 'ALLOW_DELETE=1', 'ALLOW_EXEC=1', 'ALLOW_KILL=1')
+        lab.works('run', '-d', '--name', 'restricted', '--network', 'none', '--user', '1000', '--cap-drop', 'ALL',
+                  '--security-opt', 'no-new-privileges', 'bb:1', 'sleep', '300')
+        check('Uid:\t1\t' in lab.works('exec', '-u', '1', 'restricted', 'cat', '/proc/self/status'), 'no exec as 1')
+        for words in ('-u', '0'), ('-u', 'root'), (), ('-u', '1', '--privileged'):
+            said = lab.docker('exec', *words, 'restricted', 'id')
+            check(said.status and DENIED in said.text, '%s: %s' % (words, said.text))
+        lab.works('rm', '-f', 'restricted')
+    lab.dsp()
+
+
 # --- containers ----------------------------------------------------------------------------------
 
 def one_container(client, bodies, key, user):
@@ -509,7 +630,7 @@ def run(lab, report):
     versions = [v for v in VERSIONS if lab.raw('GET', v + '/info').status == 200]
     able = json.loads(lab.raw('GET', '/info').text)
     with with_policy(lab, policy(KEYS)):
-        for key in CHOSEN or KEYS:
+        for key in [k for k in KEYS if k in (CHOSEN or KEYS)]:
             with report.case('what is let through meets ' + key):
                 if key in NEEDS and not able.get(NEEDS[key]):
                     raise Skipped('the kernel has no ' + NEEDS[key])
@@ -525,3 +646,5 @@ def run(lab, report):
             with report.case('a process finds it so: %s, %s%s' % (user, top, host)):
                 check_effect(Client(lab), user, top, host, command, expected)
         check_services(lab, report, image, versions)
+    if not CHOSEN or 'profiles' in CHOSEN:
+        check_profiles(lab, report, image, versions)

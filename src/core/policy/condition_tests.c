@@ -201,8 +201,7 @@ static bool names_capability(const struct condition_bound *bound, struct span na
 	char text[CAPABILITY_MOST];
 
 	for (size_t i = 0; bound->given && i < bound->count; i++) {
-		if (write_capability(bound->words[i].text, text) &&
-			span_equal(span_of(text), name))
+		if (write_capability(bound->words[i].text, text) && span_equal(span_of(text), name))
 			return true;
 	}
 	return false;
@@ -255,7 +254,7 @@ static enum condition_state test_cap_drop(const struct condition_case *c)
 
 /*
  * Of a create the fields of the body itself count too: dockerd up to 26.1 takes them for those of a
- * HostConfig that is not there. The body of an old form of start is one.
+ * HostConfig that is not there. The body of an old form of start is read in the same way.
  */
 static json_ref body_itself(const struct condition_case *c)
 {

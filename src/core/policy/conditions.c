@@ -85,8 +85,8 @@ static bool has_host_config(json_ref body)
 }
 
 /* Why a field of a body cannot meet a key, whatever it says; CONDITION_MET: it can. */
-static enum condition_state check_form(enum condition key, const struct facts *facts,
-	enum condition_form form, const char *field)
+static enum condition_state check_form(
+	enum condition key, const struct facts *facts, enum condition_form form, const char *field)
 {
 	const struct condition_info *info = &rows[key];
 	bool service = form == FORM_SERVICE;
@@ -124,6 +124,7 @@ static enum condition_state judge(
 	state = check_form(key, facts, c->form, name);
 	if (state != CONDITION_MET)
 		return state;
+	c->holder = body_get(facts->body, "hostconfig");
 	if (c->form == FORM_REPLACED)
 		return condition_test(key, c);
 	holder = span_of(name);
@@ -162,9 +163,7 @@ struct condition_verdict conditions_judge(
 	if (c->subjects && subject != SUBJECT_UNKNOWN_CERTIFICATE)
 		user = c->subjects[subject];
 	for (size_t k = 0; k < CONDITION_COUNT && ret.state == CONDITION_MET; k++) {
-		struct condition_case at = {
-			&c->of[k], facts, FORM_NONE, NULL, NULL, user, c
-		};
+		struct condition_case at = { &c->of[k], facts, FORM_NONE, NULL, NULL, user, c };
 
 		if (!is_judged(c, k))
 			continue;

@@ -23,8 +23,8 @@ struct power_info {
 	const char *flag; /* "ALLOW_HOST_MOUNTS" */
 	enum root root;
 	bool closed[PROFILE_COUNT]; /* when its flag is not set */
-	const char *what;       /* clients can do with it, for dsp list */
-	const char *escalation; /* behind "clients can"; "-" where root is ROOT_NO */
+	const char *what;           /* clients can do with it, for dsp list */
+	const char *escalation;     /* behind "clients can"; "-" where root is ROOT_NO */
 };
 
 /* The row of one power; p is less than POWER_COUNT. */
