@@ -14,6 +14,8 @@
 #define UPDATE "/containers/web/update"
 #define SERVICE "/v1.44/services/create"
 #define EXEC "/containers/web/exec"
+#define START "/v1.23/containers/web/start"
+#define CONNECT "/networks/n/connect"
 #define HOST(members) "{'Image': 'x', 'HostConfig': {" members "}}"
 #define LIMITS(members) SPEC("'Resources': {'Limits': {" members "}}, 'ContainerSpec': {}")
 #define SPEC(members) "{'Name': 'x', 'TaskTemplate': {" members "}}"
