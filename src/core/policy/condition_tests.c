@@ -220,12 +220,27 @@ static bool adds_only(const struct condition_bound *bound, json_ref list)
 	return true;
 }
 
+/* Whether a capability that a word names is dropped, and not added again. */
+static bool is_dropped(const struct condition_case *c, struct span word, json_ref add)
+{
+	char text[CAPABILITY_MOST];
+	struct span name;
+
+	if (!write_capability(word, text))
+		return false;
+	name = span_of(text);
+	if (span_equal(name, SPAN("ALL")) && !json_value_empty(add) &&
+		!adds_only(&c->all->of[CONDITION_CAP_ADD], add))
+		return false;
+	return (has_capability(c->value, SPAN("ALL"), false) ||
+		       has_capability(c->value, name, false)) &&
+		!has_capability(add, name, true);
+}
+
 /* A capability that is added comes back; a privileged container or exec has them all. */
 static enum condition_state test_cap_drop(const struct condition_case *c)
 {
-	bool service = c->form == FORM_SERVICE;
-	json_ref add = body_get(c->holder, service ? "capabilityadd" : "capadd");
-	bool all = has_capability(c->value, SPAN("ALL"), false);
+	json_ref add = body_get(c->holder, c->form == FORM_SERVICE ? "capabilityadd" : "capadd");
 
 	if (c->form == FORM_OTHER)
 		return json_value_true(c->value) ? CONDITION_BEYOND : CONDITION_MET;
@@ -236,17 +251,7 @@ static enum condition_state test_cap_drop(const struct condition_case *c)
 		!json_value_empty(body_get(c->holder, "capabilities")))
 		return CONDITION_BEYOND;
 	for (size_t i = 0; i < c->bound->count; i++) {
-		char text[CAPABILITY_MOST];
-		struct span name;
-
-		if (!write_capability(c->bound->words[i].text, text))
-			return CONDITION_BEYOND;
-		name = span_of(text);
-		if (span_equal(name, SPAN("ALL")) && !json_value_empty(add) &&
-			!adds_only(&c->all->of[CONDITION_CAP_ADD], add))
-			return CONDITION_BEYOND;
-		if ((!all && !has_capability(c->value, name, false)) ||
-			has_capability(add, name, true))
+		if (!is_dropped(c, c->bound->words[i].text, add))
 			return CONDITION_BEYOND;
 	}
 	return CONDITION_MET;

@@ -30,8 +30,8 @@ enum condition_state condition_test_env(const struct condition_case *c);
 enum condition_state condition_test_working_dir(const struct condition_case *c);
 
 /*
- * Whether a key bounds what a request may give: it is met where nothing is given, and its test looks
- * at the body itself too, which dockerd may take for a HostConfig.
+ * Whether a key bounds what a request may give: it is met where nothing is given, and its test
+ * looks at the body itself too, which dockerd may take for a HostConfig.
  */
 bool condition_forbids(enum condition key);
 
