@@ -3,7 +3,7 @@
 #   sudo make run          start a private dockerd with dsp, show a short tour, then give you a shell
 #   sudo make check        run all tests (make test lists them; make test T=NAME runs one)
 #   sudo make check-daemons    run those with a dockerd on versions 26, 28 and 29 (DAEMONS="28 29")
-#   make                   build build/dspd, build/dsp, build/dsp-resolve, the manual and all that an installation ships
+#   make                   build build/dspd, build/dsp, build/dsp-resolve, build/dsp-gate, the manual and all that an installation ships
 #   sudo make install      install it (see plugin/install.mk); sudo make uninstall removes it
 #   make deb               build the Debian package
 #   make plugin            build build/plugin, for docker plugin create
@@ -92,25 +92,27 @@ TABLES := routes powers flags proxies fields power_rules metrics meanings versio
 GEN := $(TABLES:%=$(B)/gen/%_tab.h) $(B)/gen/report_css.h
 .SECONDARY: $(GEN)
 # The rooms of src/ by the program that has them: dspd decides, dsp is the tool, dsp-resolve asks
-# dockerd for dspd. The core computes and does nothing else.
+# dockerd for dspd, dsp-gate brings clients to dockerd. The core computes and does nothing else.
 objects = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(sort $(wildcard $(1:%=src/%/*.c)))))
 CORE := $(call objects,core/base core/parse core/facts core/policy core/record)
 COMMON := $(call objects,system protocol host config audit owners)
 DSPD := $(call objects,daemon)
 TOOL := $(call objects,dockerd explain doctor learn report cli)
 RESOLVE := $(call objects,resolve)
-MAINS := $(B)/src/daemon/main.o $(B)/src/cli/main.o $(B)/src/resolve/main.o
+GATE := $(call objects,gate)
+MAINS := $(B)/src/daemon/main.o $(B)/src/cli/main.o $(B)/src/resolve/main.o $(B)/src/gate/main.o
 
 .PHONY: all tables
-all: $(B)/dspd $(B)/dsp $(B)/dsp-resolve
+all: $(B)/dspd $(B)/dsp $(B)/dsp-resolve $(B)/dsp-gate
 tables: $(GEN)
 
 $(B)/dspd: $(B)/src/daemon/main.o $(B)/libdsp-daemon.a $(B)/libdsp-common.a $(B)/libdsp-core.a
 $(B)/dsp: $(B)/src/cli/main.o $(B)/libdsp-tool.a $(B)/libdsp-common.a $(B)/libdsp-core.a
 $(B)/dsp: LIBS += $(TOOL_LIBS)
 $(B)/dsp-resolve: $(B)/src/resolve/main.o $(B)/libdsp-resolve.a $(B)/libdsp-common.a $(B)/libdsp-core.a
-$(B)/dsp-resolve: LIBS := -lseccomp
-$(B)/dspd $(B)/dsp $(B)/dsp-resolve:
+$(B)/dsp-gate: $(B)/src/gate/main.o $(B)/libdsp-gate.a $(B)/libdsp-common.a $(B)/libdsp-core.a
+$(B)/dsp-resolve $(B)/dsp-gate: LIBS := -lseccomp
+$(B)/dspd $(B)/dsp $(B)/dsp-resolve $(B)/dsp-gate:
 	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -120,7 +122,8 @@ $(B)/libdsp-common.a: $(COMMON)
 $(B)/libdsp-daemon.a: $(DSPD)
 $(B)/libdsp-tool.a: $(TOOL)
 $(B)/libdsp-resolve.a: $(RESOLVE)
-ARCHIVES := $(patsubst %,$(B)/libdsp-%.a,tool daemon resolve common core)
+$(B)/libdsp-gate.a: $(GATE)
+ARCHIVES := $(patsubst %,$(B)/libdsp-%.a,tool daemon resolve gate common core)
 $(B)/%.a:
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -152,7 +155,7 @@ $(B)/gen/report_css.h: src/report/report.css
 	$(Q)$(AWK) '{ gsub(/[\\"]/, "\\\\&"); sub(/^\t+/, ""); print "\"" $$0 "\\n\"," }' $< > $@.new
 	$(Q)mv $@.new $@
 
--include $(patsubst %.o,%.d,$(CORE) $(COMMON) $(DSPD) $(TOOL) $(RESOLVE) $(MAINS))
+-include $(patsubst %.o,%.d,$(CORE) $(COMMON) $(DSPD) $(TOOL) $(RESOLVE) $(GATE) $(MAINS))
 
 # --- for the people who work on it ---------------------------------------------------------------
 
@@ -162,7 +165,7 @@ help:
 format:
 	clang-format -i $$(git ls-files '*.[ch]')
 debug:
-	@$(MAKE) --no-print-directory B=build/debug CFLAGS="-Og -g3 $(CFLAGS)" build/debug/dspd build/debug/dsp build/debug/dsp-resolve
+	@$(MAKE) --no-print-directory B=build/debug CFLAGS="-Og -g3 $(CFLAGS)" build/debug/dspd build/debug/dsp build/debug/dsp-resolve build/debug/dsp-gate
 clean:
 	rm -rf build
 

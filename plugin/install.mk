@@ -77,6 +77,7 @@ $(UNITS:%=$(SHIP)/%): $(SHIP)/%: plugin/systemd/% FORCE
 
 in = $(foreach file,$(2),644:$(file):$(1)/$(notdir $(file)))
 FILES = 755:$(B)/dspd:$(bindir)/dspd 755:$(B)/dsp:$(bindir)/dsp 755:$(B)/dsp-resolve:$(bindir)/dsp-resolve \
+	755:$(B)/dsp-gate:$(bindir)/dsp-gate \
 	755:plugin/named-by-docker.sh:$(privatedir)/named-by-docker.sh \
 	conf:$(SHIP)/dsp.env:/etc/dsp/dsp.env conf:plugin/policy.json:/etc/dsp/policy.json \
 	644:plugin/systemd/dsp.sysusers:$(sysusersdir)/dsp.conf \

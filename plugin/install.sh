@@ -215,10 +215,10 @@ check_unused() {
 		echo "  make uninstall"
 		exit 1
 	fi >&2
-	for enabled in /etc/systemd/system/*.wants/dsp.{socket,service}; do
+	for enabled in /etc/systemd/system/*.wants/{dsp.socket,dsp.service,dsp-gate@*.socket}; do
 		[ -L "$enabled" ] || continue
 		echo "dsp is not removed: its units are enabled. First:" >&2
-		echo "  systemctl disable --now dsp.socket dsp.service dsp-resolve.socket dsp-doctor.timer" >&2
+		echo "  systemctl disable --now dsp.socket dsp.service dsp-resolve.socket dsp-doctor.timer 'dsp-gate@*.socket'" >&2
 		exit 1
 	done
 }

@@ -81,16 +81,6 @@ static int new_token(const char *name, bool json)
 	return EXIT_FINE;
 }
 
-/* A header's value loses blanks at its ends, and other bytes do not come through everywhere. */
-static bool is_plain(struct span token)
-{
-	for (size_t i = 0; i < token.n; i++) {
-		if (token.s[i] <= ' ' || token.s[i] > '~')
-			return false;
-	}
-	return true;
-}
-
 static int hash_token(bool json)
 {
 	AUTO_MEM char *text = NULL;
@@ -103,7 +93,8 @@ static int hash_token(bool json)
 	token.s = text;
 	if (span_ends(token, SPAN("\n")))
 		token.n--;
-	if (!is_plain(token))
+	/* A header's value loses blanks at its ends, and other bytes do not come through. */
+	if (!text_is_word(token))
 		return fail(EXIT_USAGE, "a token is one word of printable ASCII");
 	if (token.n < TOKEN_SHORTEST)
 		return fail(EXIT_USAGE,

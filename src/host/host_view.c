@@ -298,7 +298,7 @@ static void read_host(struct host_view *h)
 	for (struct span own = h->own_paths; own.n > 0;)
 		record_files(h, &h->own, span_cut(&own, '\0').s);
 	record_programs(h, h->docker);
-	paths = path_containerd_directories(&count);
+	paths = path_socket_directories(&count);
 	for (size_t i = 0; i < count; i++)
 		record_files(h, &h->containerd, paths[i].s);
 	paths = path_sockets(&count);

@@ -13,6 +13,9 @@ import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from gate_lab import smuggling  # noqa: E402  (the path above comes first)
+
 VECTORS = os.path.join(HERE, "..", "vectors", "vectors.jsonl")
 CORE = os.path.join(HERE, "..", "..", "src", "core", "tables")
 BIGGEST = 4096
@@ -203,6 +206,13 @@ def add_certificates(corpus):
         corpus.add("certificate", base64.b64decode("".join(lines)))
 
 
+def add_gate(corpus):
+    """The requests that servers read differently."""
+    for number, row in enumerate(smuggling()):
+        for piece in 0, 6, 63:
+            corpus.add("gate", bytes([(number + piece) % 256]) + row.bytes)
+
+
 def write_dictionaries(directory):
     parts = {part for row in rows_of("routes") for part in row[1].split("/") if part[:1] not in "{"}
     flags = [row[0] for row in rows_of("flags")]
@@ -221,6 +231,7 @@ def write_dictionaries(directory):
         "certificate": [],
         "watch_view": [],
         "resolve": [],
+        "gate": [],
         "daemon_json": [],
         "running_settings": [],
         "units": [],
@@ -252,6 +263,7 @@ def main():
     add_trails(corpus)
     add_resolve(corpus)
     add_certificates(corpus)
+    add_gate(corpus)
     write_dictionaries(sys.argv[1])
 
 

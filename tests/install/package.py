@@ -19,11 +19,13 @@ from root import Root, enter, environment, run  # noqa: E402
 
 MODES = {
     "./usr/bin/dsp": "-rwxr-xr-x", "./usr/bin/dspd": "-rwxr-xr-x", "./usr/bin/dsp-resolve": "-rwxr-xr-x",
+    "./usr/bin/dsp-gate": "-rwxr-xr-x",
     "./usr/lib/dsp/named-by-docker.sh": "-rwxr-xr-x",
     "./etc/dsp/": "drwxr-xr-x", "./etc/dsp/dsp.env": "-rw-r--r--", "./etc/dsp/policy.json": "-rw-r--r--",
     "./lib/systemd/system/dsp.socket": "-rw-r--r--", "./lib/systemd/system/dsp.service": "-rw-r--r--",
     "./lib/systemd/system/dsp-resolve.socket": "-rw-r--r--", "./lib/systemd/system/dsp-resolve.service": "-rw-r--r--",
-    "./usr/share/man/man8/dsp-resolve.8.gz": "-rw-r--r--",
+    "./usr/share/man/man8/dsp-resolve.8.gz": "-rw-r--r--", "./usr/share/man/man8/dsp-gate.8.gz": "-rw-r--r--",
+    "./lib/systemd/system/dsp-gate@.socket": "-rw-r--r--", "./lib/systemd/system/dsp-gate@.service": "-rw-r--r--",
     "./lib/systemd/system/dsp-doctor.service": "-rw-r--r--", "./lib/systemd/system/dsp-doctor.timer": "-rw-r--r--",
     "./usr/lib/sysusers.d/dsp.conf": "-rw-r--r--", "./usr/share/man/man8/dsp.8.gz": "-rw-r--r--",
     "./usr/share/man/man5/dsp-policy.5.gz": "-rw-r--r--",
@@ -106,7 +108,7 @@ def check_contents(package, results):
     programs = set(re.findall(r"^Exec\w+=[-+@!:|]*(\S+)", run(
         "dpkg-deb", "--fsys-tarfile", package, errors="replace")[1], re.M))
     results.check("package: the units run its programs", programs == {
-        "/usr/bin/dsp", "/usr/bin/dspd", "/usr/bin/dsp-resolve"}, programs)
+        "/usr/bin/dsp", "/usr/bin/dspd", "/usr/bin/dsp-resolve", "/usr/bin/dsp-gate"}, programs)
     scripts = {name: run("dpkg-deb", "-I", package, name)[1] for name in ("postinst", "prerm", "postrm")}
     for name, text in scripts.items():
         done = subprocess.run(["sh", "-n"], input=text, text=True, check=False, capture_output=True)
@@ -233,7 +235,7 @@ def check_services(root, packages, results):
     for words, wanted in (
             (("-i", packages[0]), ["start dsp.socket", "start dsp.service"]),
             (("-i", packages[1]), ["start dsp.socket", "restart dsp.service"]),
-            (("-P", None), ["stop dsp.service", "stop dsp.socket", "stop dsp-resolve.socket"])):
+            (("-P", None), ["stop dsp.service", "stop dsp.socket", "stop dsp-resolve.socket", "stop dsp-gate@*.socket dsp-gate@*.service"])):
         told = root.dpkg(words[0], root.put(words[1]) if words[1] else "dsp")[1]
         asked = asked_of_systemd(root)
         results.check(f"root: systemd is asked to {', '.join(wanted)}", asked == wanted, f"{asked} {told}")

@@ -20,12 +20,14 @@ from root import Root, enter  # noqa: E402
 SCRIPT = os.path.join(dsp.ROOT, "plugin", "install.sh")
 EXPECTED = {
     "usr/local/bin/dsp": 0o755, "usr/local/bin/dspd": 0o755, "usr/local/bin/dsp-resolve": 0o755,
+    "usr/local/bin/dsp-gate": 0o755,
     "usr/local/lib/dsp/named-by-docker.sh": 0o755,
     "etc/dsp/dsp.env": 0o644, "etc/dsp/policy.json": 0o644,
     "usr/local/lib/systemd/system/dsp.socket": 0o644,
     "usr/local/lib/systemd/system/dsp-resolve.socket": 0o644,
     "usr/local/lib/systemd/system/dsp-resolve.service": 0o644,
-    "usr/local/share/man/man8/dsp-resolve.8": 0o644,
+    "usr/local/share/man/man8/dsp-resolve.8": 0o644, "usr/local/share/man/man8/dsp-gate.8": 0o644,
+    "usr/local/lib/systemd/system/dsp-gate@.socket": 0o644, "usr/local/lib/systemd/system/dsp-gate@.service": 0o644,
     "usr/local/lib/systemd/system/dsp-doctor.service": 0o644,
     "usr/local/lib/systemd/system/dsp-doctor.timer": 0o644,
     "usr/local/lib/systemd/system/dsp.service": 0o644, "usr/local/lib/sysusers.d/dsp.conf": 0o644,
@@ -108,14 +110,15 @@ def check_works(stage, results):
 def check_units(stage, results):
     """Each command of the units is the installed program; systemd finds nothing to say."""
     place = os.path.join(stage, "usr/local/lib/systemd/system")
-    names = ("dsp.socket", "dsp.service", "dsp-resolve.socket", "dsp-resolve.service", "dsp-doctor.service", "dsp-doctor.timer")
+    names = ("dsp.socket", "dsp.service", "dsp-resolve.socket", "dsp-resolve.service", "dsp-gate@.socket", "dsp-gate@.service",
+             "dsp-doctor.service", "dsp-doctor.timer")
     text = ""
     for name in names:
         with open(os.path.join(place, name), encoding="utf-8") as f:
             text += f.read()
     programs = re.findall(r"^Exec\w+=[-+@!:|]*(\S+)", text, re.M)
     results.check("install: the unit runs what is installed", programs and
-                  set(programs) == {"/usr/local/bin/dsp", "/usr/local/bin/dspd", "/usr/local/bin/dsp-resolve"}, programs)
+                  set(programs) == {"/usr/local/bin/dsp", "/usr/local/bin/dspd", "/usr/local/bin/dsp-resolve", "/usr/local/bin/dsp-gate"}, programs)
     if not shutil.which("systemd-analyze"):
         tap.skipped("install: systemd-analyze", "it is not here")
         return

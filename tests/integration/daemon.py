@@ -14,6 +14,7 @@ import defence
 import effects
 import enable
 import examples
+import gate
 import glass
 import grants
 import http2
@@ -61,6 +62,7 @@ SUITES = {
     'enable': enable.run_suite,
     'enable-long': enable.run_long,
     'examples': examples.run,
+    'gate': gate.run,
     'glass': glass.run,
     'grants': grants.run,
     'http2': http2.run,

@@ -15,7 +15,7 @@ FLOORS = [
     ["cli", "doctor", "learn"],
     ["explain"],
     ["dockerd"],
-    ["daemon", "resolve"],
+    ["daemon", "resolve", "gate"],
     ["audit", "owners"],
     ["config", "core/record"],
     ["core/policy", "host"],
@@ -40,7 +40,7 @@ LIBRARIES = {
     "nettle/*": ["src/core/base/digest.c", "src/core/parse/certificate.c"],
     "sqlite3.h": ["src/owners/owner_store.c"],
     "yaml.h": ["src/cli/import_yaml.c"],
-    "seccomp.h": ["src/daemon/seccomp.c", "src/daemon/lookup_filter.c", "src/resolve/resolve_filter.c",
+    "seccomp.h": ["src/daemon/seccomp.c", "src/daemon/lookup_filter.c", "src/resolve/resolve_filter.c", "src/gate/gate_filter.c",
                   "src/system/syscall_filter.c"],
 }
 

@@ -17,6 +17,7 @@ from manager import Manager  # noqa: E402
 UNITS = os.path.join(ROOT, "plugin", "systemd")
 SERVICE, SOCKET = "dsp.service", "dsp.socket"
 RESOLVE, RESOLVE_SOCKET = "dsp-resolve.service", "dsp-resolve.socket"
+GATE, GATE_SOCKET = "dsp-gate@.service", "dsp-gate@.socket"
 
 # A drop-in, the most exposure with it in tenths, and which points stay open.
 ALWAYS = {"RootDirectoryOrRootImage", "RestrictAddressFamilies_AF_UNIX", "DeviceAllow", "SystemCallFilter_privileged"}
@@ -35,6 +36,9 @@ UNCOUNTED = {"AmbientCapabilities", "DevicePolicy", "KeyringMode", "PrivateIPC",
 RESOLVE_OPEN = {"RootDirectoryOrRootImage", "RestrictAddressFamilies_AF_UNIX", "DeviceAllow", "PrivateUsers",
                 "SupplementaryGroups"}
 
+# Of dsp-gate@.service: the same.
+GATE_OPEN = RESOLVE_OPEN
+
 results = Results()
 
 
@@ -52,10 +56,11 @@ def unit_directory(service, drop_in=None):
     """The units as installed, but for the program: this tree's."""
     where = tempfile.mkdtemp(prefix="dsp-units-")
     try:
-        for name, text in ((SERVICE, service), *((name, read(name)) for name in (SOCKET, RESOLVE, RESOLVE_SOCKET))):
+        for name, text in ((SERVICE, service), *((name, read(name)) for name in (SOCKET, RESOLVE, RESOLVE_SOCKET, GATE, GATE_SOCKET))):
             with open(os.path.join(where, name), "w", encoding="utf-8") as f:
                 f.write(text.replace("/usr/bin/dspd", DSPD).replace("/usr/bin/dsp ", DSP + " ")
-                        .replace("/usr/bin/dsp-resolve\n", DSP + "-resolve\n"))
+                        .replace("/usr/bin/dsp-resolve\n", DSP + "-resolve\n")
+                        .replace("/usr/bin/dsp-gate\n", DSP + "-gate\n"))
         if drop_in:
             os.mkdir(os.path.join(where, SERVICE + ".d"))
             shutil.copy(os.path.join(UNITS, "drop-ins", drop_in), os.path.join(where, SERVICE + ".d"))
@@ -72,7 +77,7 @@ def analyze(*words):
 def verify(where):
     """An unknown key is a warning only: what it says counts, not its status."""
     said = analyze("verify", "--man=no", *(os.path.join(where, name) for name in (
-        SOCKET, SERVICE, RESOLVE_SOCKET, RESOLVE)))
+        SOCKET, SERVICE, RESOLVE_SOCKET, RESOLVE, *(name.replace("@", "@ci") for name in (GATE_SOCKET, GATE)))))
     return " ".join((said.stdout + said.stderr).split()) or (f"status {said.returncode}" if said.returncode else "")
 
 
@@ -160,6 +165,19 @@ def check_resolver():
     results.check("units.resolve.socket-is-the-default", values(socket, "ListenStream") == default, default)
 
 
+def check_gate():
+    """Each gate has its own user, its token and Docker's group; its socket is root's until a drop-in names a group."""
+    service, socket = read(GATE), read(GATE_SOCKET)
+    with unit_directory(read(SERVICE)) as where:
+        found = set(open_points(where, GATE))
+        results.check("units.open.gate", found == GATE_OPEN, f"{sorted(found)}, wanted {sorted(GATE_OPEN)}")
+    for key, text, wanted in (("SocketMode", socket, ["0660"]), ("SocketGroup", socket, []), ("SocketUser", socket, []),
+                              ("ListenStream", socket, ["/run/dsp-gate/%i.sock"]), ("User", service, ["dsp-gate-%i"]),
+                              ("DynamicUser", service, ["yes"]), ("SupplementaryGroups", service, ["docker"]),
+                              ("PrivateUsers", service, []), ("LoadCredential", service, ["token:/etc/dsp/gates/%i.token"])):
+        results.check(f"units.gate.{key}.{text is service}", values(text, key) == wanted, str(values(text, key)))
+
+
 def check_docker_side():
     """Nothing here may make docker.service depend on dsp: Requires= would take it down with the socket."""
     found = [os.path.join(d, f) for d, _, files in os.walk(UNITS) for f in files if "docker." in f or "docker." in d]
@@ -177,6 +195,7 @@ def main():
     check_the_checks()
     check_the_command()
     check_resolver()
+    check_gate()
     check_docker_side()
     return results.end()
 

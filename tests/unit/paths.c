@@ -97,6 +97,8 @@ static void own(void **state)
 		"/var/lib/dsp/owners.db",
 		"/var/run/dsp-resolve.sock",
 		"/etc/systemd/system/dsp-resolve.service.d/x.conf",
+		"/etc/systemd/system/dsp-gate@.service",
+		"/etc/systemd/system/dsp-gate@ci.socket.d/x.conf",
 		"/etc/docker",
 		"/etc/docker/daemon.json",
 		"/usr/libexec/docker/nri-plugins/10-x",
@@ -141,8 +143,8 @@ static void own(void **state)
 static void own_programs(void **state)
 {
 	static const char *const all[] = { "/usr/bin/dsp", "/usr/bin/dsp-resolve",
-		"/usr/local/bin/dsp", "/usr/bin/dspd", "/usr/local/bin/dspd", "/usr/bin/dockerd",
-		"/usr/sbin/dockerd", "/sbin/dockerd", "/usr/local/bin/dockerd",
+		"/usr/bin/dsp-gate", "/usr/local/bin/dsp", "/usr/bin/dspd", "/usr/local/bin/dspd",
+		"/usr/bin/dockerd", "/usr/sbin/dockerd", "/sbin/dockerd", "/usr/local/bin/dockerd",
 		"/usr/bin/containerd", "/usr/bin/containerd-shim-runc-v2", "/bin/runc",
 		"/usr/local/sbin/runc", "/usr/bin/dockerd/x" };
 	static const char *const none[] = { "/usr", "/usr/bin", "/bin", "/usr/local/bin",
@@ -183,6 +185,8 @@ static void holds(void **state)
 		"/run/containerd",
 		"/run/containerd/containerd.sock",
 		"/run/docker/containerd",
+		"/run/dsp-gate",
+		"/var/run/dsp-gate/ci.sock",
 		"/run/docker/containerd/docker-containerd.sock",
 		"/run/docker/swarm",
 		"/run/docker/swarm/control.sock",

@@ -9,6 +9,15 @@ int text_hex_lower(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+bool text_is_word(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.s[i] <= ' ' || text.s[i] > '~')
+			return false;
+	}
+	return text.n > 0;
+}
+
 int text_hex(char c)
 {
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : text_hex_lower(c);

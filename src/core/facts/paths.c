@@ -26,10 +26,11 @@ static const struct span own_directories[] = {
 	SPAN_INIT("/etc/init.d/docker"),
 };
 
-/* Monitoring agents mount these: all in them counts as containerd's socket. */
-static const struct span containerd_directories[] = {
+/* All in them counts as a socket: monitoring agents mount containerd's, tools mount dsp-gate's. */
+static const struct span socket_directories[] = {
 	SPAN_INIT("/run/containerd"),
 	SPAN_INIT("/run/docker/containerd"),
+	SPAN_INIT("/run/dsp-gate"),
 };
 
 /* The plugins' directory holds dsp's own socket, over which a client can pose as dockerd. */
@@ -42,6 +43,7 @@ static const struct span sockets[] = {
 	SPAN_INIT("/run/docker/swarm"),
 	SPAN_INIT("/run/docker/swarm/control.sock"),
 	SPAN_INIT("/run/docker/plugins"),
+	SPAN_INIT("/run/dsp-gate"),
 };
 
 /* In these is a directory for each source of units: system, system.control, transient, ... */
@@ -69,6 +71,8 @@ static const struct span units[] = {
 	SPAN_INIT("service"),
 	SPAN_INIT("socket"),
 };
+/* A unit for each gate. */
+static const struct span gate_units = SPAN_INIT("dsp-gate@");
 
 /* The programs that deny, and those that run what was allowed. /bin need not be a link. */
 static const struct span program_directories[] = {
@@ -82,6 +86,7 @@ static const struct span program_directories[] = {
 static const struct span programs[] = {
 	SPAN_INIT("dspd"),
 	SPAN_INIT("dsp-resolve"),
+	SPAN_INIT("dsp-gate"),
 	SPAN_INIT("dsp"),
 	SPAN_INIT("dockerd"),
 	SPAN_INIT("containerd"),
@@ -215,7 +220,7 @@ static bool names_unit(struct span path)
 		if (span_equal(path, units[i]))
 			return true;
 	}
-	return false;
+	return span_starts(path, gate_units);
 }
 
 static bool is_unit(struct span path)
@@ -315,8 +320,8 @@ bool path_holds_socket(struct span path)
 		if (path_within(sockets[i], path))
 			return true;
 	}
-	for (size_t i = 0; i < COUNT(containerd_directories); i++) {
-		if (path_within(path, containerd_directories[i]))
+	for (size_t i = 0; i < COUNT(socket_directories); i++) {
+		if (path_within(path, socket_directories[i]))
 			return true;
 	}
 	return false;
@@ -328,10 +333,10 @@ const struct span *path_dsp_directories(size_t *count)
 	return own_directories;
 }
 
-const struct span *path_containerd_directories(size_t *count)
+const struct span *path_socket_directories(size_t *count)
 {
-	*count = COUNT(containerd_directories);
-	return containerd_directories;
+	*count = COUNT(socket_directories);
+	return socket_directories;
 }
 
 const struct span *path_sockets(size_t *count)

@@ -36,6 +36,9 @@ bool text_in_list(struct span text, const char *list);
 /* Whether text is not empty and made of 0-9 and a-f alone, as ids are. */
 bool text_is_hex(struct span text);
 
+/* Whether text is not empty and made of printable ASCII without blanks alone, as tokens are. */
+bool text_is_word(struct span text);
+
 /* The value of a hexadecimal digit, or -1; text_hex_lower takes only 0-9 and a-f. */
 int text_hex(char c);
 int text_hex_lower(char c);

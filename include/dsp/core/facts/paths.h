@@ -51,6 +51,6 @@ bool path_holds_socket(struct span path);
  */
 const struct span *path_dsp_directories(size_t *count);
 const struct span *path_sockets(size_t *count);
-const struct span *path_containerd_directories(size_t *count);
+const struct span *path_socket_directories(size_t *count);
 
 #endif
