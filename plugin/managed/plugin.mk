@@ -18,7 +18,7 @@ NO_DLOPEN := $(foreach f,dlopen dlsym dlclose dlerror,-Wl,--wrap=$(f),--defsym=_
 $(B)/static/dspd: $(B)/src/daemon/main.o $(B)/libdsp-daemon.a $(B)/libdsp-common.a $(B)/libdsp-core.a $(MHD)
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
-	$(Q)$(CC) $(patsubst -pie,-static-pie,$(LINK)) $(NO_DLOPEN) -o $@ $^ $(filter-out -lmicrohttpd,$(LIBS)) -lm
+	$(Q)$(CC) $(patsubst -pie,-static-pie,$(LINK)) $(NO_DLOPEN) -o $@ $^ $(filter-out -lmicrohttpd,$(LIBS)) -lgmp -lm
 $(B)/dynamic/dspd: $(B)/dspd
 	@mkdir -p $(@D)
 	$(Q)cp $< $@

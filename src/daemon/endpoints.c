@@ -8,6 +8,7 @@
 #include "dsp/protocol/envelope.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
+#include "grants.h"
 #include "grants_reply.h"
 #include "metrics_text.h"
 #include "own_reply.h"
@@ -133,7 +134,8 @@ static enum answer show_settings(void *ctx, struct call *call)
 	const struct service *service = ctx;
 
 	reply_text(&call->reply,
-		settings_reply_write(service->snapshot, dockerd_facts_last(service->dockerds)));
+		settings_reply_write(service->snapshot, dockerd_facts_last(service->dockerds),
+			grants_count(service->grants)));
 	return ANSWER_NOW;
 }
 

@@ -75,11 +75,12 @@ static json_t *dockerd_or_null(const struct known_dockerd *k)
 		base64(span_of(known ? k->facts.api_version : "")));
 }
 
-char *settings_reply_write(const struct snapshot *s, const struct known_dockerd *dockerd)
+char *settings_reply_write(
+	const struct snapshot *s, const struct known_dockerd *dockerd, size_t grants)
 {
 	const struct config *c = s->config;
 	json_auto_t *o = json_pack(
-		"{s:s, s:i, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:i, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
 		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
 		(json_int_t)s->generation, "since", (json_int_t)(s->since_us / 1000000), "managed",
 		c->policy.mounts_invisible, "broken", base64(span_of(c->policy.broken)), "socket",
@@ -88,7 +89,7 @@ char *settings_reply_write(const struct snapshot *s, const struct known_dockerd 
 		"env_text", text_or_null(c->env_text, c->env_findings.text.n), "policy_text",
 		text_or_null(c->policy_text, c->findings.text.n), "data_root",
 		base64(span_of(c->policy.data_root)), "dockerd", dockerd_or_null(dockerd),
-		"image_files", image_files(c));
+		"image_files", image_files(c), "grants", (json_int_t)grants);
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

@@ -11,9 +11,10 @@
  * "policy_file" (paths; null: none), "env_text" and "policy_text" (their bytes in base64; null:
  * none was read), "data_root", "dockerd" (what dsp-resolve said of it: "known", and in base64
  * "default_runtime", "seccomp", "version"; null: dspd guesses), "image_files" (pairs of a path and
- * the bytes of a file that lists images)}. Paths are absolute, in base64 too:
+ * the bytes of a file that lists images), "grants" (how many are open)}. Paths are absolute, in base64 too:
  * they may hold any bytes. The caller frees it with mem_free. NULL without memory.
  */
-char *settings_reply_write(const struct snapshot *s, const struct known_dockerd *dockerd);
+char *settings_reply_write(
+	const struct snapshot *s, const struct known_dockerd *dockerd, size_t grants);
 
 #endif

@@ -341,6 +341,8 @@ void installed_settings_write(const struct installed_settings *s, char *out, siz
 			&l);
 		write_since(s, since);
 		line_add(&l, ", in force since %s", since);
+		if (s->in_force.grants > 0)
+			line_add(&l, "; open grants are not counted, and allow more: dsp grants");
 		break;
 	case SETTINGS_ON_DISK:
 		write_names(s, "the unit's environment", &l);
@@ -386,11 +388,12 @@ json_t *installed_settings_json(const struct installed_settings *s)
 	char since[CLOCK_TEXT_ROOM];
 
 	write_since(s, since);
-	return json_pack("{s:s, s:o, s:o, s:s?, s:s?, s:s?}", "origin", origins[s->origin],
+	return json_pack("{s:s, s:o, s:o, s:s?, s:s?, s:s?, s:I}", "origin", origins[s->origin],
 		"env_file", shown_path(c ? c->env_findings.file : NULL), "policy_file",
 		shown_path(c ? c->findings.file : NULL), "since", in_force ? since : NULL, "why",
 		s->why[0] && s->origin == SETTINGS_ON_DISK ? s->why : NULL, "unused",
-		s->unused[0] ? s->unused : NULL);
+		s->unused[0] ? s->unused : NULL, "grants",
+		(json_int_t)(in_force ? s->in_force.grants : 0));
 }
 
 int installed_settings_read_disk(struct installed_settings *s, struct config **ret, struct err *e)

@@ -124,6 +124,7 @@ bool running_settings_parse(const json_t *o, struct running_settings *r)
 
 	r->pid = (pid_t)json_integer_value(json_object_get(o, "pid"));
 	r->since = (uint64_t)json_integer_value(since);
+	r->grants = (uint64_t)json_integer_value(json_object_get(o, "grants"));
 	r->sources.managed = json_is_true(json_object_get(o, "managed"));
 	r->sources.loaded = &r->loaded;
 	r->broken = decode_text(&r->memory, json_object_get(o, "broken"));

@@ -4,6 +4,7 @@
 
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/powers.h"
+#include "dsp/core/facts/route.h"
 
 enum { THINGS_MOST = 5, DETAILS_ROOM = 400 };
 
@@ -250,4 +251,58 @@ void denial_thing(const struct audit_entry *l, char *out, size_t cap)
 	line_add_cut(&text, span_of(details));
 	if (text.n == 0 && (strcmp(operation, "unknown") == 0 || strcmp(operation, "none") == 0))
 		line_add_cut(&text, span_of(audit_entry_text(l, path)));
+}
+
+/* --- a grant -----------------------------------------------------------------------------------*/
+
+/* Whether a grant stands before the step that denied. */
+static bool can_grant(const struct audit_entry *l)
+{
+	static const char steps[] = "rule,otherwise,power,require,proxy_rule,post,section,readonly";
+
+	return text_in_list(span_of(audit_entry_text(l, "decided_by")), steps) &&
+		strcmp(audit_entry_text(l, "reading"), "exact") == 0 &&
+		operation_find(span_of(audit_entry_text(l, "operation"))) != OPERATION_COUNT;
+}
+
+/* The container that a request is about, by its name; "": it is about none, or has but an id. */
+static const char *container_of(const struct audit_entry *l)
+{
+	const char *operation = audit_entry_text(l, "operation");
+	const char *name = audit_entry_text(l, "target_name");
+
+	if (strncmp(operation, "container_", 10) != 0 && strncmp(operation, "exec_", 5) != 0)
+		return "";
+	if (name[0] == '\0' && strncmp(operation, "container_", 10) == 0)
+		name = audit_entry_text(l, "name");
+	return route_is_plain(span_of(name)) && !text_is_hex(span_of(name)) ? name : "";
+}
+
+void denial_allow_command(const struct audit_entry *l, char *out, size_t cap)
+{
+	const char *subject = audit_entry_text(l, "subject");
+	const char *container = container_of(l);
+	bool root = false;
+	const char *name;
+	struct line text;
+
+	line_init(&text, out, cap);
+	if (!can_grant(l) || !route_is_plain(span_of(subject)))
+		return;
+	line_add(&text, "dsp allow");
+	for (size_t i = 0; (name = audit_entry_word(l, "powers", i)); i++) {
+		enum power p = power_find(span_of(name));
+
+		if (p == POWER_COUNT)
+			continue;
+		root = root || power_info(p)->root == ROOT_DIRECT;
+		line_add(&text, " %s", name);
+	}
+	if (text.n == strlen("dsp allow"))
+		line_add(&text, " %s", audit_entry_text(l, "operation"));
+	line_add(&text, " --for 15m --as %s", subject);
+	if (container[0] != '\0')
+		line_add(&text, " --container %s", container);
+	if (root)
+		line_add(&text, " --yes-root");
 }

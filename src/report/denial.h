@@ -34,4 +34,10 @@ void denial_thing(const struct audit_entry *l, char *out, size_t cap);
 /* Writes a detail that has a power: "/var/lib (/data/lib) -> /target (read-only)". */
 void denial_detail(const json_t *detail, char *out, size_t cap);
 
+/*
+ * Writes the command that would allow a denied request for a while: "dsp allow exec --for 15m --as
+ * alice --container web"; empty: no grant would, or the user's name cannot be pasted into a shell.
+ */
+void denial_allow_command(const struct audit_entry *l, char *out, size_t cap);
+
 #endif

@@ -192,6 +192,7 @@ static json_t *make_account(const struct logged_decision *d, json_t *today)
 	bool closed = strcmp(audit_entry_verdict(l), "allow") != 0;
 	char remedy[TEXT_ROOM] = "";
 	char thing[TEXT_ROOM];
+	char command[400] = "";
 	char text[400];
 	struct line all;
 
@@ -200,9 +201,11 @@ static json_t *make_account(const struct logged_decision *d, json_t *today)
 	if (closed) {
 		line_add(&all, "%s", remedy_text(denial_remedy(l, text, sizeof(text))));
 		line_add(&all, "%s%s", text[0] ? " " : "", text);
+		denial_allow_command(l, command, sizeof(command));
 	}
-	return json_pack("{s:O, s:s, s:s?, s:I, s:O?, s:o}", "line", l->object, "asked_for", thing,
-		"remedy", closed ? remedy : NULL, "repeats", (json_int_t)d->repeats, "outcome",
+	return json_pack("{s:O, s:s, s:s?, s:s?, s:I, s:O?, s:o}", "line", l->object, "asked_for",
+		thing, "remedy", closed ? remedy : NULL, "allow_command",
+		command[0] != '\0' ? command : NULL, "repeats", (json_int_t)d->repeats, "outcome",
 		d->outcome, "today", today);
 }
 
@@ -325,6 +328,7 @@ static void print_account(const struct logged_decision *d, const json_t *o)
 	print_verdict("verdict", audit_entry_verdict(&d->entry), "");
 	print_members(&d->entry, cause);
 	print_text("allowed by", member(o, "remedy"));
+	print_text("for a while", member(o, "allow_command"));
 	print_result(d);
 	print_today(json_object_get(o, "today"), audit_entry_text(&d->entry, "message"));
 }

@@ -4,14 +4,16 @@
 
 #include "container_names.h"
 #include "denial.h"
+#include "dsp/core/base/duration.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/list_kind.h"
 
 enum {
 	SUBJECTS_MOST = 2000,
 	ROWS_MOST = 20000,
 	FEW_ROWS_MOST = 1000,
-	COUNTERS = 9,
+	COUNTERS = 10,
 	KEY_MOST = 1600,
 	HOST_MOST = 64, /* characters of a host's name, as Linux has it */
 };
@@ -25,7 +27,8 @@ static struct counter *counter_at(struct report *r, size_t i, size_t *most)
 	} rows[COUNTERS] = { { &r->hosts, FEW_ROWS_MOST }, { &r->subjects, SUBJECTS_MOST },
 		{ &r->uses, ROWS_MOST }, { &r->remedies, ROWS_MOST }, { &r->things, ROWS_MOST },
 		{ &r->roots, ROWS_MOST }, { &r->details, ROWS_MOST },
-		{ &r->outcomes, FEW_ROWS_MOST }, { &r->names, ROWS_MOST } };
+		{ &r->outcomes, FEW_ROWS_MOST }, { &r->grants, FEW_ROWS_MOST },
+		{ &r->names, ROWS_MOST } };
 
 	*most = rows[i].most;
 	return rows[i].counter;
@@ -223,6 +226,8 @@ static void count_decision(struct report *r, const struct audit_entry *l, uint64
 	}
 	(void)count_in(&r->subjects, parts, 1, &w);
 	(void)count_in(&r->uses, parts, 2, &w);
+	if (audit_entry_text(l, "grant")[0] != '\0')
+		add_to_row(counter_row(&r->grants, audit_entry_text(l, "grant")), &w);
 	if (w.denied || w.would)
 		count_denial(r, &w, subject);
 	count_powers(r, &w, subject);
@@ -240,6 +245,55 @@ static void count_outcome(struct report *r, const struct weight *w)
 	container_names_learn(&r->names, w->entry);
 }
 
+/* Adds the texts of a list of a grant's rule: ", exec", with what stands before each. */
+static void add_list(struct line *l, const json_t *rule, const char *key, const char *front)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (json_object_get(rule, key), i, v) {
+		const char *text = json_string_value(v);
+
+		line_add(l, "%s%s", l->n > 0 ? ", " : "", front);
+		line_add_cut(l, span_of(text ? text : ""));
+	}
+}
+
+/* "alice, exec, container name:web, for 15 min, by carol: INC-4711" */
+static void write_grant(const struct audit_entry *l, char *out, size_t cap)
+{
+	const json_t *rule = json_object_get(l->object, "allows");
+	const json_t *powers = json_object_get(rule, "powers");
+	const char *by = audit_entry_text(l, "by");
+	const char *reason = audit_entry_text(l, "reason");
+	char length[DURATION_ROOM];
+	struct line text;
+
+	line_init(&text, out, cap);
+	add_list(&text, rule, "who", "");
+	add_list(&text, rule, powers ? "powers" : "allow", "");
+	for (size_t k = 0; k < LIST_COUNT; k++)
+		add_list(&text, rule, list_name((enum list_kind)k), "");
+	line_add(&text, ", for %s", duration_write_long(audit_entry_number(l, "seconds"), length));
+	if (by[0] != '\0')
+		line_add(&text, ", by %s", by);
+	if (reason[0] != '\0')
+		line_add(&text, ": %s", reason);
+}
+
+/* A grant has a row even if it allowed nothing. */
+static void count_grant(struct report *r, const struct audit_entry *l)
+{
+	struct counter_row *row = counter_row(&r->grants, audit_entry_text(l, "grant"));
+	char text[REPORT_TEXT];
+
+	if (!row->key || row->example)
+		return;
+	write_grant(l, text, sizeof(text));
+	row->example = mem_copy(text, strlen(text));
+	text_copy(span_of(l->time), row->last, sizeof(row->last));
+}
+
 void report_count(struct report *r, const struct audit_entry *l, uint64_t times)
 {
 	const struct weight w = { .entry = l, .times = times };
@@ -249,6 +303,8 @@ void report_count(struct report *r, const struct audit_entry *l, uint64_t times)
 		count_decision(r, l, times);
 	else if (l->type == ENTRY_OUTCOME)
 		count_outcome(r, &w);
+	else if (l->type == ENTRY_GRANT)
+		count_grant(r, l);
 	text_copy(span_of(audit_entry_text(l, "host")), host, sizeof(host));
 	if (host[0])
 		add_to_row(counter_row(&r->hosts, host), &w);

@@ -47,6 +47,7 @@ struct report {
 	struct counter roots;    /* power, subject */
 	struct counter details;  /* power, subject, detail */
 	struct counter outcomes; /* HTTP status */
+	struct counter grants;   /* id; example: what it allowed, who gave it, and why */
 	struct counter names;    /* the first 12 digits of a container's id; example: its name */
 	uint64_t paired;         /* outcomes that could be matched to a decision */
 	struct slow_decision slowest[REPORT_SLOWEST]; /* the slowest first; duration 0: none */

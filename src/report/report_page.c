@@ -337,6 +337,19 @@ static void print_outcomes(struct report *r, FILE *out)
 	end_section(out);
 }
 
+static void print_grants(struct report *r, FILE *out)
+{
+	static const struct table table = { "What root allowed for a while", NO_USER,
+		{ { "grant", COLUMN_PART, 0 }, { "what, and why", COLUMN_EXAMPLE, 0 },
+			{ "requests", COLUMN_NUMBER, COUNTER_ALL }, { "last", COLUMN_LAST, 0 } } };
+
+	if (r->grants.count == 0)
+		return;
+	begin_section(out, "grants", "Grants");
+	report_counter(r, out, &table, &r->grants);
+	end_section(out);
+}
+
 /* --- the page ----------------------------------------------------------------------------------*/
 
 /* Links to the sections, and a choice of the user whose rows are shown. */
@@ -347,7 +360,8 @@ static void print_contents(const struct report *r, FILE *out)
 		const char *text;
 		bool there;
 	} links[] = { { "timeline", "When", r->timeline.used > 1 }, { "denied", "Denied", true },
-		{ "root", "Ways to root", true }, { "users", "Users", true },
+		{ "root", "Ways to root", true }, { "grants", "Grants", r->grants.count > 0 },
+		{ "users", "Users", true },
 		{ "slowest", "Slowest decisions", r->slowest[0].duration_us > 0 },
 		{ "flags", "Flags", true }, { "outcomes", "Results", r->outcomes.count > 0 } };
 
@@ -382,6 +396,7 @@ int report_page(struct report *r, FILE *out)
 		report_chart(&r->timeline, out);
 		print_denials(r, out);
 		print_roots(r, out);
+		print_grants(r, out);
 		print_users(r, out);
 		if (r->slowest[0].duration_us > 0)
 			print_slowest(r, out);

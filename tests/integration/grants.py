@@ -99,6 +99,16 @@ def execs(g, report):
         check(time.monotonic() - began < 6, 'this machine is too slow: %.1f s' % (time.monotonic() - began))
         wait_for(lambda: number not in g.open(), 'it does not end', 10)
         denied(g.docker('alice', 'exec', 'web', 'true'), '')
+    with report.case('dsp explain names the command for a denial'):
+        g.may_not('alice', 'POST', '/containers/web/exec', {'Cmd': ['true']})
+        line = g.log(operation='container_exec_create', verdict='deny', powers=['exec'], name='web', subject='alice')[0]
+        said = g.lab.inside('/run/lab/dsp explain %s --log %s --policy %s --json' % (line['id'], LOG, g.policy))
+        command = json.loads(said.text)['allow_command']
+        check(command == 'dsp allow exec --for 15m --as alice --container web', command)
+        check(g.tool(*command.split()[1:]).status == 0, 'not given')
+        said = g.docker('alice', 'exec', 'web', 'echo', 'in')
+        check(said.status == 0 and said.text == 'in\n', said.text)
+        g.tool('revoke', '--all')
     with report.case('the audit log has all of it'):
         given = g.log(type='grant', grant=number, step='given')[0]
         check((given['reason'], given['by'], given['seconds']) == ('INC-4711', 'carol', 6), given)

@@ -181,6 +181,53 @@ static void other_lines(void **state)
 	assert_string_equal(line.text, HEAD ",\"type\":\"dropped\",\"decisions\":2" COUNT);
 }
 
+static void grants(void **state)
+{
+	static const struct grant_by by = { .uid = 0, .login_uid = 1000, .name = "carol" };
+	static char rule[GRANT_RULE_MOST + 2];
+	struct grant_event event = { .step = GRANT_GIVEN,
+		.id = "g7f3k",
+		.rule = "{\"name\":\"g7f3k\",\"who\":[\"*\"],\"allow\":[\"exec_start\"]}",
+		.reason = "INC \"1\"\n",
+		.until = "2026-11-29T10:50:00.000000Z",
+		.seconds = 900,
+		.root = true,
+		.by = &by };
+
+	(void)state;
+	audit_record_grant(&head, &event, &line);
+	assert_string_equal(line.text,
+		HEAD ",\"type\":\"grant\",\"step\":\"given\",\"grant\":\"g7f3k\","
+		     "\"until\":\"2026-11-29T10:50:00.000000Z\",\"seconds\":900,\"root\":true,"
+		     "\"reason\":\"INC \\\"1\\\"\\\\x0a\",\"uid\":0,\"login_uid\":1000,"
+		     "\"by\":\"carol\",\"allows\":{\"name\":\"g7f3k\",\"who\":[\"*\"],"
+		     "\"allow\":[\"exec_start\"]}}\n");
+	event = (struct grant_event){ .step = GRANT_ENDED,
+		.id = "g7f3k",
+		.rule = "{}",
+		.reason = "",
+		.why = "its time is over",
+		.until = "2026-11-29T10:50:00.000000Z",
+		.seconds = 900,
+		.uses = 7 };
+	audit_record_grant(&head, &event, &line);
+	assert_string_equal(line.text,
+		HEAD ",\"type\":\"grant\",\"step\":\"ended\",\"grant\":\"g7f3k\","
+		     "\"why\":\"its time is over\",\"until\":\"2026-11-29T10:50:00.000000Z\","
+		     "\"seconds\":900,\"uses\":7,\"allows\":{}}\n");
+	/* The longest rule, and one that is longer. */
+	memset(rule, ' ', sizeof(rule) - 1);
+	rule[0] = '{';
+	rule[GRANT_RULE_MOST] = '}';
+	event.rule = rule;
+	audit_record_grant(&head, &event, &line);
+	assert_null(strstr(line.text, "allows"));
+	rule[GRANT_RULE_MOST - 1] = '}';
+	rule[GRANT_RULE_MOST] = '\0';
+	audit_record_grant(&head, &event, &line);
+	assert_non_null(strstr(line.text, "}}\n"));
+}
+
 static void secrets(void **state)
 {
 	static const char *const rows[][2] = {
@@ -255,6 +302,7 @@ int main(void)
 		cmocka_unit_test(unseen_powers),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(other_lines),
+		cmocka_unit_test(grants),
 		cmocka_unit_test(secrets),
 		cmocka_unit_test(no_room),
 	};

@@ -311,6 +311,8 @@ static void refused(void **state)
 			"no rule in force speaks of owners" },
 		{ "{'who': ['anna'], 'allow': ['container_kill'], 'containers': ['name:web']}", 0,
 			"cannot ask dockerd" },
+		{ "{'who': ['anna'], 'allow': ['container_create'], 'require': {'pinned': '/etc/x'}}",
+			0, "a list of images" },
 		{ "[]", 0, "a grant is a rule of" },
 		{ "no", 0, "a grant is a rule of" },
 		{ "{'who': ['anna'], 'allow': ['*'], 'powers': ['kill']}", EPERM, "unknown" },

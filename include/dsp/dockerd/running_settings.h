@@ -13,6 +13,7 @@
 struct running_settings {
 	char version[40]; /* of the dspd; empty: unknown */
 	pid_t pid;
+	uint64_t grants;        /* open grants (dsp allow), which are not settings */
 	uint64_t since;         /* in force since: seconds since 1970 */
 	const char *broken;     /* why dspd denies every request; empty: the settings are valid */
 	struct sources sources; /* config_read with them gives what is in force */

@@ -52,6 +52,10 @@ static void check_grants(struct policy_parser *p, json_ref list)
 		check_powers(p, v);
 	}
 	policy_rules_parse(p, list);
+	/* Such files are read with the policy file alone. */
+	if (p->rules->image_lists.count > 0)
+		findings_error(
+			p->reader.findings, list->at, "a grant cannot name a list of images");
 	for (size_t i = 0; i < p->rules->count; i++) {
 		if (p->rules->items[i].speaks_of_owners && !rules_speak_of_owners(p->beside))
 			findings_error(p->reader.findings, p->rules->items[i].at,
