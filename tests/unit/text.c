@@ -92,6 +92,31 @@ static void a_line_takes_all_or_nothing(void **state)
 	assert_string_equal(text, "1234567890");
 }
 
+/* As line_add with the same texts, in rooms of all sizes. */
+static void joined_texts_are_one_part(void **state)
+{
+	(void)state;
+	for (size_t cap = 1; cap < 20; cap++) {
+		char *texts[2] = { exactly(NULL, cap), exactly(NULL, cap) };
+		struct line lines[2];
+
+		for (size_t i = 0; i < 2; i++)
+			line_init(&lines[i], texts[i], cap);
+		for (size_t part = 0; part < 3; part++) {
+			line_add(&lines[0], "%s%s%s", "abc", "", "defgh");
+			line_join(&lines[1], "abc", "", "defgh", NULL);
+			line_add(&lines[0], "x");
+			line_join(&lines[1], "x", NULL);
+			line_join(&lines[1], NULL);
+			assert_string_equal(texts[1], texts[0]);
+			assert_int_equal(lines[1].n, lines[0].n);
+			assert_int_equal(lines[1].cut, lines[0].cut);
+		}
+		free(texts[0]);
+		free(texts[1]);
+	}
+}
+
 static void a_line_takes_what_fits(void **state)
 {
 	(void)state;
@@ -177,6 +202,7 @@ int main(void)
 		cmocka_unit_test(every_byte),
 		cmocka_unit_test(cuts_at_every_size),
 		cmocka_unit_test(a_line_takes_all_or_nothing),
+		cmocka_unit_test(joined_texts_are_one_part),
 		cmocka_unit_test(a_line_takes_what_fits),
 		cmocka_unit_test(copies_fit),
 		cmocka_unit_test(utf8_characters),

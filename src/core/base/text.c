@@ -108,6 +108,26 @@ void line_add(struct line *l, const char *fmt, ...)
 	l->n += (size_t)n;
 }
 
+void line_join(struct line *l, ...)
+{
+	size_t n = l->n;
+	va_list args;
+
+	va_start(args, l);
+	for (const char *text; (text = va_arg(args, const char *)) != NULL && n < l->cap;) {
+		size_t length = strlen(text);
+
+		if (length < l->cap - n)
+			memcpy(l->text + n, text, length);
+		n += length;
+	}
+	va_end(args);
+	l->cut = l->cut || n >= l->cap;
+	if (n < l->cap)
+		l->n = n;
+	l->text[l->n] = '\0';
+}
+
 void text_copy(struct span in, char *out, size_t cap)
 {
 	size_t n = in.n < cap ? in.n : cap - 1;

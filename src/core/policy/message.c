@@ -37,11 +37,11 @@ static void add_operation(const struct message *m, struct line *l, size_t name_r
 	char name[NAME_MOST];
 
 	text_escape(facts->route ? facts->name : facts->target.path, name, name_room);
-	line_add(l, "%s", facts->route ? facts->route->name : "path");
+	line_join(l, facts->route ? facts->route->name : "path", NULL);
 	if (!facts->route)
-		line_add(l, " \"%s\"", name);
+		line_join(l, " \"", name, "\"", NULL);
 	else if (facts->name.n > 0)
-		line_add(l, " on \"%s\"", name);
+		line_join(l, " on \"", name, "\"", NULL);
 }
 
 static const char *flag_state(const struct message *m, size_t flag)
@@ -106,7 +106,7 @@ static void add_attribute(const struct message *m, const struct budget *b)
 		strlen(": device request ") + strlen(text) <= room)
 		line_add(b->line, ": device request %s", text);
 	else if (strlen(text) + 2 <= room)
-		line_add(b->line, ": %s", text);
+		line_join(b->line, ": ", text, NULL);
 	else if (room >= ROOM_LEAST)
 		line_add(b->line, ": %.*s...", (int)(room - strlen(": ...")), text);
 }
@@ -246,14 +246,14 @@ static void write_one(const struct message *m, struct line *l)
 		flag = flag_of_power((enum power)only);
 	}
 	line_init(&end, end_text, sizeof(end_text));
-	line_add(&end, "): %s is %s; ", flag_at(flag)->name, flag_state(m, flag));
+	line_join(&end, "): ", flag_at(flag)->name, " is ", flag_state(m, flag), "; ", NULL);
 	if (powerset_has(closed, POWER_BUILD_OPTIONS))
-		line_add(&end, "if you accept that, ");
+		line_join(&end, "if you accept that, ", NULL);
 	add_way(m, &end, WAY_ROOM);
-	line_add(l, "%s is closed (", m->decision->reason);
+	line_join(l, m->decision->reason, " is closed (", NULL);
 	add_operation(m, l, NAME_MOST);
 	add_attribute(m, &(struct budget){ l, end.n });
-	line_add(l, "%s", end_text);
+	line_join(l, end_text, NULL);
 }
 
 static void write_closed(const struct message *m, struct line *l)
@@ -371,9 +371,9 @@ static void write_default(const struct message *m, struct line *l)
 	subject_write(m->subject, who, sizeof(who));
 	line_init(&n, names, sizeof(names));
 	(void)powers_write(&powers, ", ", &n);
-	line_add(l, "no rule of the policy file allows ");
+	line_join(l, "no rule of the policy file allows ", NULL);
 	add_operation(m, l, NAME_SHORT);
-	line_add(l, " to %s", who);
+	line_join(l, " to ", who, NULL);
 	if (n.n > 0 && !n.cut)
 		line_add(l, "; it asks for %s", names);
 }

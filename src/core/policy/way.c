@@ -218,7 +218,8 @@ static size_t add_flags(
 		if (left > 0 || l->n - start + strlen(flag_at(flag)->name) + MORE > room)
 			left++;
 		else
-			line_add(l, "%s%s=1", last != FLAG_COUNT ? " " : "", flag_at(flag)->name);
+			line_join(
+				l, last != FLAG_COUNT ? " " : "", flag_at(flag)->name, "=1", NULL);
 		last = flag;
 	}
 	if (left > 0)
@@ -325,7 +326,7 @@ static void add_setting(const struct denial *q, struct line *l, size_t room)
 	} else if (!powerset_empty(&powers)) {
 		bool several = add_flags(q->policy, l, &powers, room) > 1;
 
-		line_add(l, proxy ? " lifts this" : several ? " open it" : " opens it");
+		line_join(l, proxy ? " lifts this" : several ? " open it" : " opens it", NULL);
 	} else if (!add_wide_flags(q, &wide)) {
 		line_add(l, "no flag opens it, but a rule of a policy file can");
 	} else if (d->by == DECIDED_BY_RULE) {

@@ -82,6 +82,9 @@ struct line {
 void line_init(struct line *l, char *text, size_t cap);
 void line_add(struct line *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Adds texts as one part; the last argument is NULL. A tenth of the cost of line_add. */
+void line_join(struct line *l, ...) __attribute__((sentinel));
+
 /* Adds as much of s as fits; does not set cut. */
 void line_add_cut(struct line *l, struct span s);
 
