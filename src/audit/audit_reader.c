@@ -120,6 +120,7 @@ static const struct member {
 	{ "type", KIND_TEXT },
 	{ "v", KIND_COUNT },
 	{ "duration_us", KIND_COUNT },
+	{ "lookup_us", KIND_COUNT },
 	{ "subject", KIND_TEXT },
 	{ "known_by", KIND_TEXT },
 	{ "method", KIND_TEXT },

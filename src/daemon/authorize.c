@@ -19,6 +19,8 @@ struct exchange {
 	struct snapshot *snapshot;
 	struct grant_set *grants; /* those of its beginning; NULL: there were none */
 	uint64_t begun_us;        /* when its last byte had come */
+	uint64_t waited_from_us;  /* for a look-up; 0: for none */
+	uint64_t waited_to_us;    /* for the last one */
 	struct request request;
 	struct subject subject;
 	struct facts facts;
@@ -336,6 +338,7 @@ static void conclude(struct service *service, struct exchange *x)
 		.request_bytes = x->call->len };
 	event.refusal = ownership_refusal(service, &event);
 	event.duration_us = clock_us() - x->begun_us;
+	event.lookup_us = x->waited_to_us - x->waited_from_us;
 	/* What comes back: that, or an audit log that must be kept and cannot. */
 	refusal = sinks_record(&service->sinks, &event);
 	if (!refusal && d.verdict == VERDICT_ALLOW)
@@ -381,15 +384,22 @@ static unsigned coming(const struct service *service)
 	return ret;
 }
 
+static enum answer answer_later(struct exchange *x)
+{
+	x->call->state = x;
+	if (x->waited_from_us == 0)
+		x->waited_from_us = clock_us();
+	x->waited_to_us = x->waited_from_us;
+	return ANSWER_LATER;
+}
+
 /* ANSWER_NOW: x has ended. What made the facts unreadable is not waited with. */
 static enum answer conclude_if_known(struct service *service, struct exchange *x)
 {
 	bool exact = x->facts.reading == READING_EXACT;
 
-	if (exact && (x->in_pool || x->waits != WAITS_NOT)) {
-		x->call->state = x;
-		return ANSWER_LATER;
-	}
+	if (exact && (x->in_pool || x->waits != WAITS_NOT))
+		return answer_later(x);
 	if (x->in_pool)
 		lookup_pool_cancel(service->pool, x);
 	if (exact && x->objects)
@@ -453,8 +463,7 @@ enum answer authorize(void *ctx, struct call *call)
 	if (know_dockerd(service, x))
 		return go_on(service, x);
 	wait_for(service, x, WAITS_FOR_DOCKERD, x->deadline);
-	call->state = x;
-	return ANSWER_LATER;
+	return answer_later(x);
 fail:
 	fail(service, call, failure, &e);
 	exchange_end(x);
@@ -514,12 +523,14 @@ struct call *authorize_next_answer(void *ctx)
 		bool parsed = x->waits == WAITS_FOR_OBJECTS;
 
 		call = x->call;
+		x->waited_to_us = clock_us();
 		wait_no_more(x);
 		if ((parsed ? conclude_if_known(service, x) : go_on(service, x)) == ANSWER_NOW)
 			return call;
 	}
 	while ((x = next_looked_up(service)) != NULL) {
 		call = x->call;
+		x->waited_to_us = clock_us();
 		if (conclude_if_known(service, x) == ANSWER_NOW)
 			return call;
 	}

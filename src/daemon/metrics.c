@@ -147,6 +147,8 @@ void metrics_decision(struct metrics *m, const struct decision_event *e)
 	decided_by(m, decision_event_decided_by(e))[v]++;
 	count_powers(m, &e->facts->powers, v);
 	count_duration(m, e->duration_us);
+	m->lookups += e->lookup_us > 0;
+	m->lookup_us += e->lookup_us;
 	m->would_deny += allow && d->monitored;
 	if (d->rule && !e->refusal)
 		rule_of(m, d->rule, e->generation)[v]++;

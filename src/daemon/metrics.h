@@ -63,6 +63,8 @@ struct metrics {
 	uint64_t doubts[DOUBTS];
 	uint64_t buckets[METRICS_BUCKETS]; /* not cumulative; the last one has no bound */
 	uint64_t duration_us;              /* the sum */
+	uint64_t lookups;                  /* decisions that waited for look-ups */
+	uint64_t lookup_us;                /* the sum */
 	uint64_t reloads[2];               /* failed, ok */
 };
 

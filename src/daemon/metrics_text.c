@@ -235,6 +235,9 @@ static void write_durations(struct page *p, const struct metrics *m)
 	}
 	seconds(p, "_sum", m->duration_us);
 	add(p, "%s_count %" PRIu64 "\n", metric_info(p->now)->name, sum);
+	value(p, METRIC_LOOKUPS, m->lookups);
+	head(p, METRIC_LOOKUP_SECONDS);
+	seconds(p, "_total", m->lookup_us);
 }
 
 static void write_objects(struct page *p, const struct object_ask_counts *c)

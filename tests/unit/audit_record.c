@@ -28,7 +28,8 @@ static void record(struct world *w, const struct question *q, struct answer *a)
 		.generation = 2,
 		.digest = "-",
 		.request_bytes = 9,
-		.duration_us = 7 };
+		.duration_us = 7,
+		.lookup_us = 4 };
 
 	world_ask(w, q, a);
 	audit_record_decision(&head, &event, &line);
@@ -47,8 +48,8 @@ static void decision(void **state)
 	world_open(&w, "ALLOW_HOST_MOUNTS=0", NULL);
 	record(&w, &q, &a);
 	assert_string_equal(line.text,
-		HEAD ",\"duration_us\":7,\"type\":\"decision\",\"subject\":\"cn:anna\","
-		     "\"known_by\":\"certificate\",\"method\":\"POST\","
+		HEAD ",\"duration_us\":7,\"lookup_us\":4,\"type\":\"decision\","
+		     "\"subject\":\"cn:anna\",\"known_by\":\"certificate\",\"method\":\"POST\","
 		     "\"target\":\"/v1.43/containers/create?name=web\","
 		     "\"path\":\"/containers/create\",\"operation\":\"container_create\","
 		     "\"access\":\"write\",\"reading\":\"exact\","

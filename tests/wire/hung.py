@@ -151,8 +151,12 @@ def counted():
                              ('dsp_decisions_total{operation="container_create",verdict="deny"}', "2"),
                              ('dsp_decided_total{by="reading",verdict="deny"}', "2"),
                              ('dsp_decision_duration_seconds_bucket{le="1"}', "2"),
-                             ("dsp_decision_duration_seconds_count", "3")):
+                             ("dsp_decision_duration_seconds_count", "3"),
+                             ("dsp_lookups_total", "1")):
             same(values.get(name), wanted, name)
+        waited, took = (float(values["dsp_" + name]) for name in
+                        ("lookup_seconds_total", "decision_duration_seconds_sum"))
+        holds(1.9 < waited <= took, f"waited {waited} s of {took} s")
 
 
 def many_hang():

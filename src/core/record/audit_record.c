@@ -38,7 +38,7 @@ static void add_text(struct draft *d, const char *key, struct span text, size_t 
 
 /* Writes the head, and the first member of the part that repeats. */
 static void begin(struct draft *d, const struct audit_record_head *head, const char *type,
-	const uint64_t *duration_us, struct audit_record_line *ret)
+	const struct decision_event *e, struct audit_record_line *ret)
 {
 	*d = (struct draft){ .s = { .out = ret->text, .cap = sizeof(ret->text) - TAIL_ROOM } };
 	json_writer_raw(&d->s, SPAN("{"));
@@ -47,8 +47,10 @@ static void begin(struct draft *d, const struct audit_record_head *head, const c
 	json_writer_word(&d->s, "id", head->id);
 	if (head->host && head->host[0])
 		(void)json_writer_text(&d->s, "host", span_of(head->host), HOST_ROOM);
-	if (duration_us)
-		json_writer_number(&d->s, "duration_us", *duration_us);
+	if (e)
+		json_writer_number(&d->s, "duration_us", e->duration_us);
+	if (e && e->lookup_us > 0)
+		json_writer_number(&d->s, "lookup_us", e->lookup_us);
 	ret->stable = d->s.n;
 	json_writer_word(&d->s, "type", type);
 }
@@ -419,7 +421,7 @@ void audit_record_decision(const struct audit_record_head *head, const struct de
 {
 	struct draft d;
 
-	begin(&d, head, "decision", &e->duration_us, ret);
+	begin(&d, head, "decision", e, ret);
 	if (e->request)
 		add_request(&d, e);
 	add_decision(&d, e);

@@ -42,6 +42,7 @@ struct decision_event {
 	const char *digest;   /* of the policy file */
 	size_t request_bytes; /* of the question */
 	uint64_t duration_us; /* from the question's last byte to the decision */
+	uint64_t lookup_us;   /* of these the ones that it waited for look-ups; 0: it did not */
 };
 
 /* Whether the answer is yes. */
