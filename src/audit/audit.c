@@ -27,7 +27,7 @@ struct audit {
 
 static bool is_wanted(const struct audit *a, const struct decision_event *e)
 {
-	bool denied = !decision_event_allows(e) || e->decision->monitored;
+	bool denied = !decision_event_allows(e) || e->decision->monitored || e->ask;
 	bool read = e->facts && e->facts->route && !e->facts->route->write;
 
 	if (a->to == AUDIT_TO_NOWHERE)
@@ -36,11 +36,24 @@ static bool is_wanted(const struct audit *a, const struct decision_event *e)
 		(a->settings.log == AUDIT_LOG_CHANGES && !read);
 }
 
+/* What a line in the journal begins with, and its priority. */
+static const char *word_of(const struct decision_event *e, int *priority)
+{
+	*priority = 5;
+	if (decision_event_asks(e))
+		return "asks root about";
+	if (decision_event_allows(e) && e->decision->monitored)
+		return decision_would_ask(e->decision) ? "would ask root about" : "would deny";
+	*priority = decision_event_allows(e) ? 6 : 4;
+	return decision_event_allows(e) ? "allowed" : "denied";
+}
+
 /* What the journal shows, and can be searched for. */
 static struct span decision_fields(struct audit_queue *q, const struct decision_event *e)
 {
-	bool allowed = decision_event_allows(e);
-	bool would = allowed && e->decision->monitored;
+	bool asks = decision_event_asks(e);
+	int priority;
+	const char *word = word_of(e, &priority);
 	const char *operation = e->facts ? decision_event_operation(e->facts) : "none";
 	const char *message = decision_event_message(e);
 	const char *what = e->facts && e->facts->route ? operation : "request";
@@ -52,19 +65,18 @@ static struct span decision_fields(struct audit_queue *q, const struct decision_
 	if (e->subject)
 		subject_write(e->subject, who, sizeof(who));
 	line_init(&l, q->fields, sizeof(q->fields));
-	line_add(&l, "MESSAGE=%s %s for %s%s%s\n",
-		would             ? "would deny"
-			: allowed ? "allowed"
-				  : "denied",
-		what, who, message ? ": " : "", message ? message : "");
-	line_add(&l, "PRIORITY=%d\nSYSLOG_IDENTIFIER=dsp\nDSP_TYPE=decision\n",
-		would             ? 5
-			: allowed ? 6
-				  : 4);
+	line_add(&l, "MESSAGE=%s %s for %s%s%s\n", word, what, who, message ? ": " : "",
+		message ? message : "");
+	line_add(&l, "PRIORITY=%d\nSYSLOG_IDENTIFIER=dsp\nDSP_TYPE=%s\n", priority,
+		asks ? "asked" : "decision");
 	line_add(&l, "DSP_VERDICT=%s\nDSP_OPERATION=%s\nDSP_SUBJECT=%s\n",
-		allowed ? "allow" : "deny", operation, who);
-	if (would)
-		line_add(&l, "DSP_WOULD=deny\n");
+		asks ? "ask"
+		     : verdict_name(decision_event_allows(e) ? VERDICT_ALLOW : VERDICT_DENY),
+		operation, who);
+	if (strncmp(word, "would", strlen("would")) == 0)
+		line_add(&l, "DSP_WOULD=%s\n", decision_would_ask(e->decision) ? "ask" : "deny");
+	if (e->ask)
+		line_add(&l, "DSP_ASK=%s\n", e->ask->id);
 	return (struct span){ q->fields, l.n };
 }
 
@@ -128,6 +140,21 @@ static void add_pending(struct audit *a, const struct decision_event *e, const c
 		pending_requests_add(a->pending, e->request, id);
 }
 
+/* A line, whatever is logged, if anything is. */
+static void record_asked(struct audit *a, const struct decision_event *e)
+{
+	struct audit_record_head head;
+	struct audit_queue *q;
+
+	if (a->to == AUDIT_TO_NOWHERE)
+		return;
+	q = &audit_writer_lock(a->writer)->queue;
+	head = audit_queue_head(q);
+	audit_record_decision(&head, e, &q->line);
+	(void)audit_queue_put(q, LINE_NOTICE, &head, decision_fields(q, e));
+	audit_writer_unlock(a->writer);
+}
+
 /* The lock, an id and a time are only for a decision that gets a line. */
 const struct refusal *audit_decision(struct audit *a, const struct decision_event *event)
 {
@@ -136,6 +163,10 @@ const struct refusal *audit_decision(struct audit *a, const struct decision_even
 	struct audit_shared *s;
 	const char *id;
 
+	if (decision_event_asks(event)) {
+		record_asked(a, event);
+		return NULL;
+	}
 	a->counts.decisions++;
 	a->reference[0] = '\0';
 	if (!is_wanted(a, event)) {

@@ -156,6 +156,10 @@ static const struct member {
 	{ "of", KIND_TEXT },
 	{ "of_type", KIND_TEXT },
 	{ "since", KIND_TEXT },
+	{ "ask", KIND_TEXT },
+	{ "ask_before", KIND_TEXT },
+	{ "wait_s", KIND_COUNT },
+	{ "waited_ms", KIND_COUNT },
 	{ "count", KIND_COUNT },
 	{ "decision", KIND_TEXT },
 	{ "user", KIND_TEXT },
@@ -180,6 +184,7 @@ static const struct {
 	[ENTRY_DECISION] = { "decision", { "verdict", "decided_by", "mode", "profile", NULL } },
 	[ENTRY_OUTCOME] = { "outcome", { "method", "target", "pair", NULL } },
 	[ENTRY_REPEAT] = { "repeat", { "of", "of_type", "count", "since", NULL } },
+	[ENTRY_ASKED] = { "asked", { "ask", "operation", "rule", NULL } },
 	[ENTRY_DROPPED] = { "dropped", { "count", "since", NULL } },
 	[ENTRY_GRANT] = { "grant", { "step", "grant", "until", "seconds", NULL } },
 };

@@ -95,14 +95,16 @@ void recent_decisions_add(struct recent_decisions *recent, const struct decision
 	char time[CLOCK_TEXT_ROOM];
 	struct audit_record_head head = { .id = id, .time = time, .host = recent->host };
 
+	bool asks = decision_event_asks(e);
+
 	recent->lines++;
-	recent->decisions++;
+	recent->decisions += !asks;
 	if (recent_decisions_tick(recent) == 0)
 		return;
 	clock_write(clock_date_us(), time);
 	write_id(recent, recent->lines, id);
 	audit_record_decision(&head, e, &recent->view->line);
-	keep_line(recent->view, LINE_DECISION);
+	keep_line(recent->view, asks ? LINE_NOTICE : LINE_DECISION);
 	if (decision_event_allows(e))
 		pending_requests_add(recent->view->pending, e->request, id);
 }

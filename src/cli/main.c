@@ -46,6 +46,7 @@ static const struct group {
 		{ &status_command, &watch_command, &report_command, &metrics_command,
 			&health_command } },
 	{ "Allow for a while", { &allow_command, &grants_command, &revoke_command } },
+	{ "Answer requests", { &pending_command, &approve_command, &refuse_command } },
 	{ "Other", { &own_command, &reload_command, &version_command, &help_command } },
 };
 

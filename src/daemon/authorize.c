@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "ask_root.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/message.h"
@@ -10,30 +11,10 @@
 #include "dsp/system/log.h"
 #include "grants.h"
 #include "object_lookup.h"
+#include "own_requests.h"
 #include "ownership.h"
+#include "root_answers.h"
 #include "service.h"
-
-/* A request until its answer. */
-struct exchange {
-	struct call *call;
-	struct snapshot *snapshot;
-	struct grant_set *grants; /* those of its beginning; NULL: there were none */
-	uint64_t begun_us;        /* when its last byte had come */
-	uint64_t waited_from_us;  /* for a look-up; 0: for none */
-	uint64_t waited_to_us;    /* for the last one */
-	struct request request;
-	struct subject subject;
-	struct facts facts;
-	struct mount_lookup *lookup;   /* of its mount sources; NULL: it has none */
-	bool in_pool;                  /* the pool has that look-up in hand */
-	unsigned kinds;                /* that dockerd is asked about; a bit for each */
-	struct object_lookup *objects; /* of what it names; NULL: it needs none */
-	/* While it waits for what dsp-resolve says, first of dockerd, then of these. */
-	LIST_ENTRY(exchange) waiting_link;
-	enum waiting { WAITS_NOT, WAITS_FOR_DOCKERD, WAITS_FOR_OBJECTS } waits;
-	uint64_t deadline;
-	struct daemon_facts daemon; /* a copy: it may change while the mounts are looked up */
-};
 
 static struct exchange *exchange_begin(
 	const struct service *service, struct call *call, struct err *e)
@@ -51,16 +32,31 @@ static struct exchange *exchange_begin(
 	return x;
 }
 
+/* Frees what was found out about the request. */
+static void forget_facts(struct exchange *x)
+{
+	object_lookup_free(x->objects);
+	x->objects = NULL;
+	facts_free(&x->facts);
+	mount_lookup_release(x->lookup);
+	x->lookup = NULL;
+	grant_set_release(x->grants);
+	x->grants = NULL;
+	snapshot_release(x->snapshot);
+	x->snapshot = NULL;
+}
+
 /* NULL is fine. */
-static void exchange_end(struct exchange *x)
+static void exchange_end(struct service *service, struct exchange *x)
 {
 	if (!x)
 		return;
-	object_lookup_free(x->objects);
-	facts_free(&x->facts);
-	mount_lookup_release(x->lookup);
-	grant_set_release(x->grants);
-	snapshot_release(x->snapshot);
+	if (x->held) {
+		root_answers_ended(service, x->held, &x->asked, "");
+		held_requests_end(&service->held, x->held, x->asked.answer.end);
+	}
+	forget_facts(x);
+	mem_free(x->body);
 	mem_free(x);
 }
 
@@ -100,84 +96,6 @@ static void deny_repeated(const struct service *service, struct call *call)
 	log_line("denied request: %s", refusal.message);
 	record_refusal(service, call, &refusal);
 	reply_deny(&call->reply, refusal.message);
-}
-
-/* --- dsp-resolve's own requests ----------------------------------------------------------------*/
-
-/* The GETs that dsp-resolve sends to dockerd; RESOLVE_KINDS: it sends no such request. */
-static enum resolve_kind kind_of(const struct facts *f)
-{
-	static const enum operation operations[RESOLVE_KINDS] = {
-		[RESOLVE_CONTAINER] = OP_CONTAINER_INSPECT,
-		[RESOLVE_EXEC] = OP_EXEC_INSPECT,
-		[RESOLVE_NETWORK] = OP_NETWORK_INSPECT,
-		[RESOLVE_VOLUME] = OP_VOLUME_INSPECT,
-		[RESOLVE_IMAGE] = OP_IMAGE_INSPECT,
-		[RESOLVE_INFO] = OP_SYSTEM_INFO,
-		[RESOLVE_VERSION] = OP_SYSTEM_VERSION,
-		[RESOLVE_IDS] = OP_CONTAINER_LIST,
-	};
-	enum resolve_kind kind = RESOLVE_CONTAINER;
-
-	if (!f->route || f->reading != READING_EXACT)
-		return RESOLVE_KINDS;
-	while (kind < RESOLVE_KINDS &&
-		(f->route->operation != operations[kind] ||
-			!span_equal(f->target.query, resolve_query(kind))))
-		kind++;
-	return kind;
-}
-
-/* Two more lists, with which dsp own finds the names of what has an owner. */
-static bool is_list_for_own(const struct facts *f)
-{
-	return f->route && f->reading == READING_EXACT &&
-		(f->route->operation == OP_NETWORK_LIST || f->route->operation == OP_VOLUME_LIST) &&
-		span_equal(f->target.query, SPAN(RESOLVE_QUERY));
-}
-
-/*
- * Whether dsp-resolve, or root's dsp own, sent the request for this dspd: it carries this process's
- * token, and is one of their reads. Such a request is allowed without a rule, waits for nothing,
- * and is not in the audit log. With the token and anything else it is a request like any other, of
- * an unknown token. -1 and e: no memory.
- */
-static int is_own(const struct service *service, const struct exchange *x, struct err *e)
-{
-	const struct request *rq = &x->request;
-	enum resolve_kind kind = RESOLVE_KINDS;
-	bool list = false;
-	struct facts f;
-	int rc;
-
-	if (!service->resolver || !rq->has_token || rq->body || rq->user.n > 0 ||
-		!span_equal(rq->method, SPAN("GET")) ||
-		!resolver_has_token(service->resolver, rq->token))
-		return 0;
-	rc = facts_parse(rq, &f, e);
-	if (rc == 0) {
-		kind = kind_of(&f);
-		list = is_list_for_own(&f);
-	}
-	if (kind < RESOLVE_KINDS)
-		object_asks_seen(service->objects, kind, f.name, call_peer(x->call));
-	facts_free(&f);
-	if (rc != 0 || kind == RESOLVE_KINDS)
-		return rc == 0 ? list : rc;
-	dockerd_facts_seen(service->dockerds, call_peer(x->call), kind);
-	return 1;
-}
-
-bool authorize_own_outcome(const struct service *service, const struct request_outcome *outcome,
-	struct authz_more *more)
-{
-	struct span token;
-	bool has;
-
-	return service->resolver && more->wanted && span_equal(outcome->method, SPAN("GET")) &&
-		span_ends(outcome->target, SPAN(RESOLVE_QUERY)) &&
-		authz_more_token(more, &has, &token) && has &&
-		resolver_has_token(service->resolver, token);
 }
 
 /* --- mount sources -----------------------------------------------------------------------------*/
@@ -301,36 +219,31 @@ static void deny_client(const struct service *service, struct reply *reply,
 	reply_deny(reply, message ? message : text);
 }
 
-static void conclude(struct service *service, struct exchange *x)
+/* The answer to dockerd, and the line in the audit log. gone: dockerd waits for no answer. */
+static void finish(
+	struct service *service, struct exchange *x, const struct decision *decided, bool gone)
 {
 	const struct config *c = x->snapshot->config;
-	struct reply *reply = &x->call->reply;
+	struct reply unsent;
+	struct reply *reply = gone ? &unsent : &x->call->reply;
+	const struct decision d = *decided;
 	char message[MESSAGE_MOST] = "";
 	const struct refusal *refusal;
 	struct nearest_rule near = { .rule = NULL };
 	struct decision_event event;
-	struct grant_rules grants;
-	struct decision d;
-	struct err e;
 
-	if ((x->kinds != 0 && facts_describe_made(&x->facts, &e) != 0) ||
-		facts_add_mount_powers(&x->facts, policy_own_paths(&c->policy), &e) != 0) {
-		fail(service, x->call, REFUSED_FAILURE, &e);
-		return;
-	}
-	grants = grants_now(service->grants, x->grants);
-	d = decide(&c->policy, &x->subject, &x->facts, &grants);
-	if (d.grant)
-		grants_used(service->grants, d.grant->name);
 	if (d.verdict != VERDICT_ALLOW || d.monitored) {
 		nearest_rule_find(&c->policy, &x->subject, &x->facts, &d, &near);
 		message_write(&c->policy, &x->subject, &x->facts, &d, &near, message);
 	}
+	if (x->held)
+		x->held->ask.waited_ms = clock_now() - x->held->asked_at;
 	event = (struct decision_event){ .request = &x->request,
 		.subject = &x->subject,
 		.facts = &x->facts,
 		.decision = &d,
 		.near = &near,
+		.ask = x->held ? &x->held->ask : NULL,
 		.message = message[0] != '\0' ? message : NULL,
 		.policy = &c->policy,
 		.generation = x->snapshot->generation,
@@ -349,6 +262,33 @@ static void conclude(struct service *service, struct exchange *x)
 		reply_allow(reply);
 	else
 		deny_client(service, reply, &d, c->policy.short_denials ? NULL : message);
+	if (x->held)
+		root_answers_ended(service, x->held, &d, refusal ? refusal->message : message);
+	x->asked = d;
+	if (gone)
+		mem_free(unsent.owned);
+}
+
+static enum answer conclude(struct service *service, struct exchange *x)
+{
+	const struct config *c = x->snapshot->config;
+	struct grant_rules grants;
+	struct decision d;
+	struct err e;
+
+	if ((x->kinds != 0 && facts_describe_made(&x->facts, &e) != 0) ||
+		facts_add_mount_powers(&x->facts, policy_own_paths(&c->policy), &e) != 0) {
+		fail(service, x->call, REFUSED_FAILURE, &e);
+		return ANSWER_NOW;
+	}
+	grants = grants_now(service->grants, x->grants);
+	d = decide(&c->policy, &x->subject, &x->facts, &grants);
+	if (d.grant)
+		grants_used(service->grants, d.grant->name);
+	if (d.verdict == VERDICT_ASK && ask_root(service, x, &d))
+		return ANSWER_LATER;
+	finish(service, x, &d, false);
+	return ANSWER_NOW;
 }
 
 /* What is known of the dockerd that asks. False: dsp-resolve is being asked. */
@@ -405,9 +345,22 @@ static enum answer conclude_if_known(struct service *service, struct exchange *x
 	if (exact && x->objects)
 		object_lookup_attach(x->objects, coming(service), &x->facts);
 	wait_no_more(x);
-	conclude(service, x);
-	exchange_end(x);
+	if (conclude(service, x) == ANSWER_LATER) {
+		x->call->state = x;
+		return ANSWER_LATER;
+	}
+	exchange_end(service, x);
 	return ANSWER_NOW;
+}
+
+/* Parsing changes the body, and a request that waits for root is parsed again. */
+static int keep_body(struct exchange *x, struct err *e)
+{
+	if (x->body || !x->request.body ||
+		!rules_may_ask(x->snapshot->config->policy.file_rules, x->subject.id))
+		return 0;
+	x->body = mem_copy(x->request.body, x->request.body_len);
+	return x->body ? 0 : FAIL(e, ENOMEM, "a request");
 }
 
 /* All that comes when dockerd is known. ANSWER_NOW: x has ended. */
@@ -415,7 +368,7 @@ static enum answer go_on(struct service *service, struct exchange *x)
 {
 	struct err e;
 
-	if (facts_parse(&x->request, &x->facts, &e) != 0)
+	if (keep_body(x, &e) != 0 || facts_parse(&x->request, &x->facts, &e) != 0)
 		goto fail;
 	probe_record(&service->probes, &x->facts);
 	x->kinds = objects_needed(x);
@@ -425,8 +378,42 @@ static enum answer go_on(struct service *service, struct exchange *x)
 fail:
 	fail(service, x->call, REFUSED_FAILURE, &e);
 	wait_no_more(x);
-	exchange_end(x);
+	exchange_end(service, x);
 	return ANSWER_NOW;
+}
+
+/* All that comes when the request is parsed, and again when root approved it. */
+static enum answer judge(struct service *service, struct exchange *x)
+{
+	x->subject = subject_identify(x->snapshot->config->policy.file_rules, &x->request);
+	if (!facts_depend_on_daemon(&x->request))
+		return go_on(service, x);
+	x->deadline = clock_now() + RESOLVER_MS;
+	if (know_dockerd(service, x))
+		return go_on(service, x);
+	wait_for(service, x, WAITS_FOR_DOCKERD, x->deadline);
+	return answer_later(x);
+}
+
+/* Its time in the audit log and the metrics is that of the decision, without the wait for root. */
+static void begin_clock(struct exchange *x)
+{
+	x->begun_us = clock_us();
+	x->waited_from_us = x->waited_to_us = 0;
+}
+
+/* By the settings in force now, with all that can be found out now. */
+static enum answer judge_again(struct service *service, struct exchange *x)
+{
+	forget_facts(x);
+	x->asked = (struct decision){ .verdict = VERDICT_DENY };
+	begin_clock(x);
+	x->snapshot = snapshot_hold(service->snapshot);
+	x->grants = grants_hold(service->grants);
+	x->request.daemon = NULL;
+	if (x->body)
+		memcpy(x->request.body, x->body, x->request.body_len);
+	return judge(service, x);
 }
 
 enum answer authorize(void *ctx, struct call *call)
@@ -448,25 +435,18 @@ enum answer authorize(void *ctx, struct call *call)
 		failure = REFUSED_QUESTION;
 		goto fail;
 	}
-	own = is_own(service, x, &e);
+	own = own_requests_has(service, &x->request, call, &e);
 	if (own < 0)
 		goto fail;
 	if (own) {
 		reply_allow(&call->reply);
-		exchange_end(x);
+		exchange_end(service, x);
 		return ANSWER_NOW;
 	}
-	x->subject = subject_identify(x->snapshot->config->policy.file_rules, &x->request);
-	if (!facts_depend_on_daemon(&x->request))
-		return go_on(service, x);
-	x->deadline = clock_now() + RESOLVER_MS;
-	if (know_dockerd(service, x))
-		return go_on(service, x);
-	wait_for(service, x, WAITS_FOR_DOCKERD, x->deadline);
-	return answer_later(x);
+	return judge(service, x);
 fail:
 	fail(service, call, failure, &e);
-	exchange_end(x);
+	exchange_end(service, x);
 	return ANSWER_NOW;
 }
 
@@ -513,11 +493,38 @@ static struct exchange *next_looked_up(struct service *service)
 	return x;
 }
 
+/* A call that root's answer, or the end of its wait, has brought to its end; NULL: none. */
+static struct call *next_answered(struct service *service)
+{
+	struct held *held;
+
+	while ((held = held_requests_next(&service->held, clock_now())) != NULL) {
+		struct exchange *x = held->tag;
+		struct call *call = x->call;
+		struct decision d;
+
+		if (held->judging) {
+			if (judge_again(service, x) == ANSWER_NOW)
+				return call;
+			continue;
+		}
+		begin_clock(x);
+		d = decide_answered(&x->asked, &held->answer, held->facts);
+		finish(service, x, &d, false);
+		exchange_end(service, x);
+		return call;
+	}
+	return NULL;
+}
+
 struct call *authorize_next_answer(void *ctx)
 {
 	struct service *service = ctx;
 	struct exchange *x;
-	struct call *call;
+	struct call *call = next_answered(service);
+
+	if (call)
+		return call;
 
 	while ((x = next_known(service)) != NULL) {
 		bool parsed = x->waits == WAITS_FOR_OBJECTS;
@@ -528,7 +535,7 @@ struct call *authorize_next_answer(void *ctx)
 		if ((parsed ? conclude_if_known(service, x) : go_on(service, x)) == ANSWER_NOW)
 			return call;
 	}
-	while ((x = next_looked_up(service)) != NULL) {
+	while (service->pool && (x = next_looked_up(service)) != NULL) {
 		call = x->call;
 		x->waited_to_us = clock_us();
 		if (conclude_if_known(service, x) == ANSWER_NOW)
@@ -542,7 +549,8 @@ int authorize_answer_timeout(void *ctx)
 	const struct service *service = ctx;
 	const struct exchange *x;
 	uint64_t now = clock_now();
-	int wait = lookup_pool_timeout(service->pool);
+	int wait = service->pool ? lookup_pool_timeout(service->pool) : -1;
+	uint64_t held = held_requests_deadline(&service->held);
 
 	if (service->resolver) {
 		int more = resolver_timeout(service->resolver);
@@ -550,6 +558,8 @@ int authorize_answer_timeout(void *ctx)
 		if (more >= 0)
 			wait = clock_earlier(wait, 0, (uint64_t)more);
 	}
+	if (held > 0)
+		wait = clock_earlier(wait, now, held);
 	LIST_FOREACH (x, &service->waiting, waiting_link)
 		wait = clock_earlier(wait, now, x->deadline);
 	return wait;
@@ -557,11 +567,26 @@ int authorize_answer_timeout(void *ctx)
 
 void authorize_drop(void *ctx, struct call *call)
 {
-	const struct service *service = ctx;
+	static const struct ask_answer gone = { .end = ASK_GONE };
+	struct service *service = ctx;
 	struct exchange *x = call->state;
+	struct decision d;
 
 	wait_no_more(x);
 	if (x->in_pool)
 		lookup_pool_cancel(service->pool, x);
-	exchange_end(x);
+	x->asked.answer.end = x->held ? ASK_GONE : ASK_NOT_ENDED;
+	if (x->held && !x->held->judging) {
+		begin_clock(x);
+		d = decide_answered(&x->asked, &gone, x->held->facts);
+		finish(service, x, &d, true);
+	}
+	exchange_end(service, x);
+}
+
+bool authorize_waits_for_root(const struct call *call)
+{
+	const struct exchange *x = call->state;
+
+	return x->held != NULL;
 }

@@ -7,7 +7,6 @@
 #ifndef DSP_AUTHORIZE_H
 #define DSP_AUTHORIZE_H
 
-#include "dsp/core/record/authz_response.h"
 #include "server.h"
 #include "service.h"
 
@@ -15,9 +14,8 @@
 enum answer authorize(void *ctx, struct call *call);
 void authorize_drop(void *ctx, struct call *call);
 
-/* Whether what became of a request is that of one of dsp-resolve's, which no log has. */
-bool authorize_own_outcome(const struct service *service, const struct request_outcome *outcome,
-	struct authz_more *more);
+/* Whether a call that waits does so for root, so that it ends when dockerd hangs up. */
+bool authorize_waits_for_root(const struct call *call);
 
 /* The answers that come later; as struct server_options has them, for a service with a pool. */
 struct call *authorize_next_answer(void *ctx);

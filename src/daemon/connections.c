@@ -56,8 +56,11 @@ void connections_remove(struct connections *all, struct connection *c)
  */
 void connections_on_event(struct connections *all, struct connection *c, uint32_t events)
 {
-	if ((events & EPOLLHUP) != 0)
+	if ((events & EPOLLHUP) != 0) {
+		c->hung_up = true;
+		all->hung_up = all->hung_up || c->paused;
 		return;
+	}
 	if ((events & EPOLLRDHUP) != 0) {
 		if (!c->ended)
 			LIST_INSERT_HEAD(&all->ended, c, ended_link);
@@ -95,6 +98,7 @@ void connections_pause(struct connections *all, struct connection *c)
 {
 	stop_clock(all, c);
 	c->paused = true;
+	all->hung_up = all->hung_up || c->hung_up;
 }
 
 void connections_resume(struct connections *all, struct connection *c)

@@ -18,6 +18,7 @@ struct connection {
 	int fd;            /* borrowed */
 	bool busy;         /* a request's first byte came and its reply has not gone */
 	bool ended;        /* it will send no more */
+	bool hung_up;      /* nor read any more */
 	bool replying;     /* its reply is queued and has not gone */
 	bool paused;       /* its request is whole, and the answer comes later */
 	bool armed;        /* it is watched for room to write */
@@ -31,6 +32,7 @@ struct connections {
 	unsigned count;
 	unsigned replying;
 	unsigned armed;
+	bool hung_up; /* one has, whose request is whole and waits; the caller clears it */
 	TAILQ_HEAD(busy_connections, connection)
 	busy; /* earliest deadline first: all time-outs are equally long */
 	LIST_HEAD(ended_connections, connection) ended;

@@ -12,7 +12,9 @@
 #include "grants_reply.h"
 #include "metrics_text.h"
 #include "own_reply.h"
+#include "own_requests.h"
 #include "ownership.h"
+#include "root_answers.h"
 #include "service.h"
 #include "settings_reply.h"
 #include "status.h"
@@ -86,7 +88,7 @@ static enum answer record_response(void *ctx, struct call *call)
 	struct response *r = call->state;
 	struct request_outcome outcome;
 	bool read = r && authz_response_end(&r->parsed, &outcome);
-	bool own = read && authorize_own_outcome(service, &outcome, &r->more);
+	bool own = read && own_requests_has_outcome(service, &outcome, &r->more);
 	bool waits = read && !own && ownership_record(service, &outcome, r);
 
 	if (r && !own)
@@ -268,17 +270,19 @@ static enum answer grants(void *ctx, struct call *call)
 }
 
 static const struct endpoint endpoints[] = {
-	{ ENDPOINT_REQUEST, ENVELOPE_MOST, authorize, NULL, authorize_drop, NULL },
-	{ ENDPOINT_RESPONSE, 0, record_response, parse_response, drop_response, NULL },
-	{ ENDPOINT_ACTIVATE, 0, activate, NULL, NULL, NULL },
-	{ ENDPOINT_STATUS, 0, show_status, NULL, NULL, NULL },
-	{ ENDPOINT_SETTINGS, 0, show_settings, NULL, NULL, NULL },
-	{ ENDPOINT_RELOAD, 0, reload, NULL, drop_reload, NULL },
-	{ ENDPOINT_METRICS, 0, show_open_metrics, NULL, NULL, NULL },
-	{ ENDPOINT_METRICS_TEXT, 0, show_text_metrics, NULL, NULL, NULL },
-	{ ENDPOINT_OWN, 0, own, NULL, drop_response, "do" },
-	{ ENDPOINT_GRANTS, GRANTS_BODY_MOST, grants, NULL, NULL, NULL },
-	{ ENDPOINT_WATCH, 0, watch, NULL, NULL, "after" },
+	{ ENDPOINT_REQUEST, ENVELOPE_MOST, authorize, NULL, authorize_drop, NULL,
+		authorize_waits_for_root },
+	{ ENDPOINT_RESPONSE, 0, record_response, parse_response, drop_response, NULL, NULL },
+	{ ENDPOINT_ACTIVATE, 0, activate, NULL, NULL, NULL, NULL },
+	{ ENDPOINT_STATUS, 0, show_status, NULL, NULL, NULL, NULL },
+	{ ENDPOINT_SETTINGS, 0, show_settings, NULL, NULL, NULL, NULL },
+	{ ENDPOINT_RELOAD, 0, reload, NULL, drop_reload, NULL, NULL },
+	{ ENDPOINT_METRICS, 0, show_open_metrics, NULL, NULL, NULL, NULL },
+	{ ENDPOINT_METRICS_TEXT, 0, show_text_metrics, NULL, NULL, NULL, NULL },
+	{ ENDPOINT_OWN, 0, own, NULL, drop_response, "do", NULL },
+	{ ENDPOINT_GRANTS, GRANTS_BODY_MOST, grants, NULL, NULL, NULL, NULL },
+	{ ENDPOINT_PENDING, 0, root_answers, NULL, root_answers_drop, "do", NULL },
+	{ ENDPOINT_WATCH, 0, watch, NULL, NULL, "after", NULL },
 };
 
 /* --- answers that come later -------------------------------------------------------------------*/
@@ -289,10 +293,12 @@ struct call *endpoints_next_answer(void *ctx)
 	struct call *call = answer_reload(service);
 	struct response *r;
 
-	/* A managed plugin waits for nothing else. */
-	if (call || !service->pool)
+	if (!call)
+		call = root_answers_next(service);
+	if (call)
 		return call;
-	r = ownership_next(service);
+	/* A managed plugin records no owners. */
+	r = service->pool ? ownership_next(service) : NULL;
 	if (!r)
 		return authorize_next_answer(ctx);
 	call = r->call;
@@ -306,8 +312,7 @@ struct call *endpoints_next_answer(void *ctx)
 
 int endpoints_answer_timeout(void *ctx)
 {
-	const struct service *service = ctx;
-	int wait = service->pool ? authorize_answer_timeout(ctx) : -1;
+	int wait = authorize_answer_timeout(ctx);
 	int more = ownership_timeout(ctx);
 
 	return more >= 0 ? clock_earlier(wait, 0, (uint64_t)more) : wait;

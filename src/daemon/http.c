@@ -223,20 +223,44 @@ void http_on_completed(
 /* --- answers that came later ------------------------------------------------------------------*/
 
 /* MHD calls http_on_request once more for a connection that is resumed. */
+static void resume(struct http *h, struct http_client *client)
+{
+	LIST_REMOVE(client, pending_link);
+	client->pending = false;
+	client->answered = true;
+	h->fresh = true; /* MHD has it in its set no more: see run_mhd */
+	connections_resume(&h->connections, &client->connection);
+	MHD_resume_connection(client->mhd);
+}
+
+/* The reply goes nowhere: with it MHD sees that the connection is gone, and ends it. */
+static void drop_gone(struct http *h)
+{
+	struct http_client *next;
+
+	h->connections.hung_up = false;
+	for (struct http_client *c = LIST_FIRST(&h->pending); c; c = next) {
+		next = LIST_NEXT(c, pending_link);
+		if (!c->connection.hung_up || !c->endpoint->ends_with_client ||
+			!c->endpoint->ends_with_client(&c->call))
+			continue;
+		c->endpoint->drop(h->options->ctx, &c->call);
+		c->call.reply = no_such_path;
+		resume(h, c);
+	}
+}
+
 void http_send_answers(struct http *h)
 {
 	struct call *call;
 
+	if (h->connections.hung_up)
+		drop_gone(h);
 	while ((call = h->options->next_answer(h->options->ctx)) != NULL) {
 		struct http_client *client =
 			(void *)((char *)call - offsetof(struct http_client, call));
 
-		LIST_REMOVE(client, pending_link);
-		client->pending = false;
-		client->answered = true;
-		h->fresh = true; /* MHD has it in its set no more: see run_mhd */
-		connections_resume(&h->connections, &client->connection);
-		MHD_resume_connection(client->mhd);
+		resume(h, client);
 	}
 }
 

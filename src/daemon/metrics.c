@@ -137,6 +137,9 @@ void metrics_decision(struct metrics *m, const struct decision_event *e)
 	enum metrics_verdict v = allow ? METRICS_ALLOW : METRICS_DENY;
 
 	m->last_us = clock_date_us();
+	/* It is counted when it ends. */
+	if (decision_event_asks(e))
+		return;
 	if (!allow)
 		count_denial(m, e->subject);
 	if (!d) {

@@ -72,6 +72,7 @@ static int put_config_in_force(struct daemon *d, struct config *c, struct err *e
 	audit_configure(d->service.sinks.audit, &c->settings.audit);
 	log_settings(next);
 	grants_configure(d->service.grants, c);
+	held_requests_judge_all(&d->service.held);
 	/* Without a thread dspd denies what makes something. */
 	if (ownership_configure(&d->service, e) != 0)
 		log_fault("reload: %s", e->text);
@@ -129,6 +130,7 @@ static void on_stop(void *ctx)
 	struct daemon *d = daemon_of(ctx);
 
 	notify_stopping(&d->notify);
+	held_requests_stop(&d->service.held);
 	plugin_socket_unlink(&d->listener);
 }
 
@@ -365,6 +367,8 @@ int serve(const struct sources *sources)
 	struct err e;
 
 	d.service.daemon = &d;
+	held_requests_init(&d.service.held);
+	TAILQ_INIT(&d.service.root_calls);
 	d.service.put_in_force = put_in_force;
 	if (open_standard_files(&e) != 0)
 		goto fail;

@@ -42,6 +42,8 @@ struct endpoint {
 	/* Frees the state of a call that is cut before its answer. NULL: there is no state. */
 	void (*drop)(void *ctx, struct call *call);
 	const char *argument; /* the name of a query's parameter; NULL: the query means nothing */
+	/* Whether a call that waits is dropped when its client hangs up. NULL: none is. */
+	bool (*ends_with_client)(const struct call *call);
 };
 
 struct server_options {

@@ -8,6 +8,7 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 #include "dsp/host/lookup_pool.h"
+#include "held_requests.h"
 #include "object_asks.h"
 #include "owner_sweep.h"
 #include "probe.h"
@@ -21,6 +22,7 @@ struct expected;
 struct grants;
 struct owners;
 struct response;
+struct root_call;
 
 struct service {
 	struct daemon *daemon;     /* whom these parts belong to; for put_in_force */
@@ -38,6 +40,8 @@ struct service {
 	struct owners *owners;
 	struct expected *expected; /* owned, as owners is */
 	LIST_HEAD(, response) settling;
+	struct held_requests held; /* requests that wait for root, and root's calls about them */
+	TAILQ_HEAD(, root_call) root_calls;
 	struct owner_sweep sweep;
 	struct sinks sinks;    /* borrowed */
 	struct grants *grants; /* owned */

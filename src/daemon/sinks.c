@@ -85,6 +85,13 @@ static void log_decision(
 		log_line("%s %s: %s", what, operation, text);
 }
 
+static const char *word_of(const struct decision_event *e)
+{
+	if (e->decision->monitored)
+		return decision_would_ask(e->decision) ? "would ask root about" : "would deny";
+	return decision_event_asks(e) ? "asks root about" : "denied";
+}
+
 /* Logs denials, would-be denials and monitored rules. Who refuses without a decision logs that. */
 static const struct refusal *log_sink_decision(
 	const struct sinks *s, const struct decision_event *e)
@@ -98,7 +105,7 @@ static const struct refusal *log_sink_decision(
 		log_decision(s, e, "monitored", rule);
 	}
 	if (e->message)
-		log_decision(s, e, e->decision->monitored ? "would deny" : "denied", e->message);
+		log_decision(s, e, word_of(e), e->message);
 	if (e->refusal)
 		log_decision(s, e, "denied", e->refusal->message);
 	return NULL;

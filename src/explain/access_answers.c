@@ -3,10 +3,13 @@
 #include "dsp/core/base/text.h"
 #include "dsp/dockerd/dockerd_http2.h"
 
-/* Of routes that share a name one is enough: that which is allowed, or else the first. */
+/* Of routes that share a name one is enough: that which is allowed, or asked for, or the first. */
 static bool is_better(const struct access_answer *g, const struct access_answer *best)
 {
-	return best->decision.verdict != VERDICT_ALLOW && g->decision.verdict == VERDICT_ALLOW;
+	return best->decision.verdict != VERDICT_ALLOW &&
+		(g->decision.verdict == VERDICT_ALLOW ||
+			(g->decision.verdict == VERDICT_ASK &&
+				best->decision.verdict == VERDICT_DENY));
 }
 
 bool access_best(const struct policy *policy, const struct subject *subject,
@@ -81,13 +84,16 @@ static bool is_about_mounts(const struct access_query *query)
 void access_write_why(const struct policy *policy, size_t subject, const struct access_query *query,
 	const struct access_answer *g, struct line *l)
 {
-	bool may = g->decision.verdict == VERDICT_ALLOW;
+	bool asks = g->decision.verdict == VERDICT_ASK;
+	bool may = asks || g->decision.verdict == VERDICT_ALLOW;
 	const struct decision *d = &g->decision;
 	enum power p = query->power;
 	size_t flag = d->flag;
 
 	if (p != POWER_COUNT && d->by == DECIDED_BY_GRANT && flag == FLAG_COUNT)
 		flag = policy->decided_by_flag[p];
+	if (asks)
+		line_add(l, "may, after root approves it: ");
 	if (d->monitored)
 		line_add(l, "only monitor mode allows it: %s", g->message);
 	else if (!may)

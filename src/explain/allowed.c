@@ -47,7 +47,8 @@ static json_t *answer_json(
 	access_write_why(a->policy, a->subject.id, query, g, &l);
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
-	return json_pack("{s:b, s:b, s:s?, s:s}", "allowed", g->decision.verdict == VERDICT_ALLOW,
+	return json_pack("{s:b, s:b, s:b, s:s?, s:s}", "allowed",
+		g->decision.verdict == VERDICT_ALLOW, "asks", g->decision.verdict == VERDICT_ASK,
 		"monitored", g->decision.monitored, "rule", rule ? name : NULL, "why", why);
 }
 
@@ -95,10 +96,11 @@ static void try_power(struct account *a, const struct route *route)
 	if (!access_best(a->policy, &a->subject, route, &a->query, &g))
 		return;
 	may = g.decision.verdict == VERDICT_ALLOW;
-	if (may)
+	if (may || g.decision.verdict == VERDICT_ASK)
 		(void)json_array_append_new(
 			a->given_by, json_string(route ? route->name : "unknown"));
-	if (!a->asked || (may && a->best.decision.verdict != VERDICT_ALLOW))
+	if (!a->asked || (may && a->best.decision.verdict != VERDICT_ALLOW) ||
+		(g.decision.verdict == VERDICT_ASK && a->best.decision.verdict == VERDICT_DENY))
 		a->best = g;
 	a->asked = true;
 }
@@ -143,10 +145,8 @@ static void add_limits(struct account *a)
 		text_escape(rule->name, text, sizeof(text));
 		(void)json_array_append_new(a->limits,
 			json_pack("{s:s, s:s, s:s, s:o}", "rule", text, "kind",
-				rule->verb != RULE_DENY ? "allow"
-					: rule->monitor ? "log only"
-							: "deny",
-				"list", list_name(k), "items", items));
+				rule->monitor ? "log only" : rule_verb_name(rule->verb), "list",
+				list_name(k), "items", items));
 	}
 }
 
@@ -159,10 +159,19 @@ static const char *member(const json_t *o, const char *name)
 	return text ? text : "";
 }
 
+enum heading { HEADING_ALLOWED, HEADING_ASKS, HEADING_CLOSED };
+
+static enum heading heading_of(const json_t *o)
+{
+	if (json_is_true(json_object_get(o, "allowed")))
+		return HEADING_ALLOWED;
+	return json_is_true(json_object_get(o, "asks")) ? HEADING_ASKS : HEADING_CLOSED;
+}
+
 /* What one heading is for: closed ones are not told apart, dsp who-can says why each is. */
 static const char *reason_of(const json_t *o)
 {
-	if (!json_is_true(json_object_get(o, "allowed")))
+	if (heading_of(o) == HEADING_CLOSED)
 		return "";
 	return json_is_true(json_object_get(o, "monitored")) ? "only monitor mode allows it"
 							     : member(o, "why");
@@ -183,15 +192,13 @@ static void write_label(const json_t *o, char *out, size_t cap)
 static bool has_been(const json_t *list, size_t at, const char *label)
 {
 	const json_t *o = json_array_get(list, at);
-	bool allowed = json_is_true(json_object_get(o, "allowed"));
 	char other[64];
 
 	for (size_t i = 0; i < at; i++) {
 		const json_t *b = json_array_get(list, i);
 
 		write_label(b, other, sizeof(other));
-		if (json_is_true(json_object_get(b, "allowed")) == allowed &&
-			strcmp(reason_of(o), reason_of(b)) == 0 &&
+		if (heading_of(b) == heading_of(o) && strcmp(reason_of(o), reason_of(b)) == 0 &&
 			(!label || strcmp(label, other) == 0))
 			return true;
 	}
@@ -199,8 +206,8 @@ static bool has_been(const json_t *list, size_t at, const char *label)
 }
 
 /* "  containers read    container_list, container_inspect": all of a label and a reason. */
-static void print_line(
-	const json_t *list, const char *key, bool allowed, const char *reason, const char *label)
+static void print_line(const json_t *list, const char *key, enum heading heading,
+	const char *reason, const char *label)
 {
 	static char text[GROUP_ROOM];
 	char other[64];
@@ -212,8 +219,8 @@ static void print_line(
 	line_init(&l, text, sizeof(text));
 	json_array_foreach (list, i, o) {
 		write_label(o, other, sizeof(other));
-		if (json_is_true(json_object_get(o, "allowed")) == allowed &&
-			strcmp(reason_of(o), reason) == 0 && strcmp(other, label) == 0)
+		if (heading_of(o) == heading && strcmp(reason_of(o), reason) == 0 &&
+			strcmp(other, label) == 0)
 			line_add(&l, "%s%s", l.n > 0 ? ", " : "", member(o, key));
 	}
 	n = printf("  %s ", label);
@@ -221,7 +228,8 @@ static void print_line(
 	output_wrapped(LABEL, text);
 }
 
-static void print_lines(const json_t *list, const char *key, bool allowed, const char *reason)
+static void print_lines(
+	const json_t *list, const char *key, enum heading heading, const char *reason)
 {
 	char label[64];
 	const json_t *o;
@@ -229,15 +237,17 @@ static void print_lines(const json_t *list, const char *key, bool allowed, const
 
 	json_array_foreach (list, i, o) {
 		write_label(o, label, sizeof(label));
-		if (json_is_true(json_object_get(o, "allowed")) == allowed &&
-			strcmp(reason_of(o), reason) == 0 && !has_been(list, i, label))
-			print_line(list, key, allowed, reason, label);
+		if (heading_of(o) == heading && strcmp(reason_of(o), reason) == 0 &&
+			!has_been(list, i, label))
+			print_line(list, key, heading, reason, label);
 	}
 }
 
 /* "allowed operations: rule "x"" and the lines below it, for each reason; or those closed. */
-static void print_answers(const json_t *list, const char *key, bool allowed)
+static void print_answers(const json_t *list, const char *key, enum heading heading)
 {
+	static const char *const words[] = { "allowed", "asked", "closed" };
+	static const enum output_shade shades[] = { OUTPUT_GOOD, OUTPUT_DOUBTFUL, OUTPUT_BAD };
 	char text[TEXT_ROOM];
 	const json_t *o;
 	size_t i;
@@ -245,15 +255,13 @@ static void print_answers(const json_t *list, const char *key, bool allowed)
 	json_array_foreach (list, i, o) {
 		const char *reason = reason_of(o);
 
-		if (json_is_true(json_object_get(o, "allowed")) != allowed ||
-			has_been(list, i, NULL))
+		if (heading_of(o) != heading || has_been(list, i, NULL))
 			continue;
-		output_shaded(allowed ? OUTPUT_GOOD : OUTPUT_BAD,
-			allowed ? SPAN("allowed") : SPAN("closed"));
+		output_shaded(shades[heading], span_of(words[heading]));
 		(void)snprintf(text, sizeof(text), "%ss%s%s", key, reason[0] ? ": " : "", reason);
 		(void)printf(" ");
 		output_wrapped(strlen("allowed "), text);
-		print_lines(list, key, allowed, reason);
+		print_lines(list, key, heading, reason);
 	}
 }
 
@@ -281,13 +289,15 @@ static void print_limits(const struct account *a)
 static void print_account(const struct account *a, const char *user)
 {
 	(void)printf("user: %s\n", user);
-	print_answers(a->operations, "operation", true);
-	print_answers(a->powers, "power", true);
+	print_answers(a->operations, "operation", HEADING_ALLOWED);
+	print_answers(a->powers, "power", HEADING_ALLOWED);
+	print_answers(a->operations, "operation", HEADING_ASKS);
+	print_answers(a->powers, "power", HEADING_ASKS);
 	if (json_array_size(a->limits) > 0)
 		(void)printf("within\n");
 	print_limits(a);
-	print_answers(a->operations, "operation", false);
-	print_answers(a->powers, "power", false);
+	print_answers(a->operations, "operation", HEADING_CLOSED);
+	print_answers(a->powers, "power", HEADING_CLOSED);
 	if (a->over_http2[0] != '\0')
 		output_wrapped(0, a->over_http2);
 }

@@ -190,8 +190,8 @@ static json_t *rules_json(const struct policy *policy, const struct simulation *
 		match_text(&f, rule, &j->facts, why, sizeof(why));
 		(void)json_array_append_new(list,
 			json_pack("{s:o, s:s, s:b, s:s}", "rule", escaped(rule->name), "kind",
-				rule->verb == RULE_DENY ? "deny" : "allow", "matches",
-				f.result == MATCH_YES, "why", why));
+				rule_verb_name(rule->verb), "matches", f.result == MATCH_YES, "why",
+				why));
 		before = j->decision.rule != rule;
 	}
 	return list;
@@ -222,7 +222,7 @@ json_t *explain_account(const struct policy *policy, const struct simulation *j)
 	return json_pack(
 		"{s:b, s:s, s:b, s:s, s:s, s:o?, s:s?, s:s, s:s, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o, "
 		"s:o, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:o?, s:o, s:s?}",
-		"allow", allow, "verdict", allow ? "allow" : "deny", "monitored", d->monitored,
+		"allow", allow, "verdict", verdict_name(d->verdict), "monitored", d->monitored,
 		"reason", d->reason, "decided_by", decider_name(d->by), "rule",
 		d->rule ? escaped(d->rule->name) : NULL, "flag",
 		d->flag < FLAG_COUNT ? flag_at(d->flag)->name : NULL, "profile",
@@ -297,10 +297,14 @@ static void print_line(const json_t *o, const char *label, const char *key)
 
 static void print_verdict(const json_t *o)
 {
-	bool allow = json_is_true(json_object_get(o, "allow"));
+	const char *verdict = json_string_value(json_object_get(o, "verdict"));
+	bool ask = strcmp(verdict, "ask") == 0;
 
 	(void)printf("%-*s", LABEL, "verdict");
-	output_shaded(allow ? OUTPUT_GOOD : OUTPUT_BAD, allow ? SPAN("allow") : SPAN("deny"));
+	output_shaded(json_is_true(json_object_get(o, "allow")) ? OUTPUT_GOOD
+			: ask                                   ? OUTPUT_DOUBTFUL
+								: OUTPUT_BAD,
+		span_of(verdict));
 	(void)printf("\n");
 }
 

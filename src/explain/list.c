@@ -271,10 +271,8 @@ static json_t *list_rules(const struct config *c)
 		text_escape(rule->name, name, sizeof(name));
 		(void)json_array_append_new(rows,
 			json_pack("{s:s, s:s, s:o}", "rule", name, "kind",
-				rule->verb != RULE_DENY ? "allow"
-					: rule->monitor ? "log only"
-							: "deny",
-				"users", users));
+				rule->monitor ? "log only" : rule_verb_name(rule->verb), "users",
+				users));
 	}
 	return rows;
 }

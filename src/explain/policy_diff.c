@@ -137,6 +137,8 @@ void diff_client_write(const struct diff_client *c, char *out, size_t cap)
 
 enum diff_state diff_state(const struct decision *d)
 {
+	if (d->verdict == VERDICT_ASK)
+		return DIFF_ASK;
 	if (d->verdict != VERDICT_ALLOW)
 		return DIFF_DENY;
 	return d->monitored ? DIFF_WOULD : DIFF_ALLOW;
@@ -144,7 +146,7 @@ enum diff_state diff_state(const struct decision *d)
 
 const char *diff_state_name(enum diff_state state)
 {
-	static const char *const names[] = { "deny", "would", "allow" };
+	static const char *const names[] = { "deny", "ask", "would", "allow" };
 
 	return names[state];
 }
@@ -364,7 +366,11 @@ void diff_why(
 		line_add(&l, "only monitor mode allows it: ");
 	if (d->rule) {
 		text_escape(d->rule->name, name, sizeof(name));
-		line_add(&l, "rule \"%s\" %s it", name, state == DIFF_ALLOW ? "allows" : "denies");
+		line_add(&l,
+			d->rule->verb == RULE_ASK     ? "rule \"%s\" asks root first"
+				: state == DIFF_ALLOW ? "rule \"%s\" allows it"
+						      : "rule \"%s\" denies it",
+			name);
 	} else if (state != DIFF_ALLOW) {
 		write_denial(policy, d, &l);
 	} else if (d->flag < FLAG_COUNT) {

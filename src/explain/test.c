@@ -150,8 +150,9 @@ static void check_test(struct suite *s, json_ref test)
 	target_objects_free(parse_objects(s, test));
 	if (!has(s, test, "expect", true))
 		return;
-	if (!span_equal(expect->text, SPAN("allow")) && !span_equal(expect->text, SPAN("deny")))
-		findings_error(&s->findings, expect->at, "write \"allow\" or \"deny\"");
+	if (!span_equal(expect->text, SPAN("allow")) && !span_equal(expect->text, SPAN("deny")) &&
+		!span_equal(expect->text, SPAN("ask")))
+		findings_error(&s->findings, expect->at, "write \"allow\", \"deny\" or \"ask\"");
 }
 
 /* --- running --------------------------------------------------------------------------------*/
@@ -200,12 +201,15 @@ static bool same_powers(json_ref list, const struct powerset *set)
 static void compare_verdict(
 	json_ref test, const struct simulation *j, const char *rule, struct line *l)
 {
-	bool allow = j->decision.verdict == VERDICT_ALLOW && !j->decision.monitored;
+	enum verdict v = j->decision.monitored ? VERDICT_DENY : j->decision.verdict;
 
-	if (allow == span_equal(json_value_text(json_value_member(test, "expect")), SPAN("allow")))
+	if (span_equal(
+		    json_value_text(json_value_member(test, "expect")), span_of(verdict_name(v))))
 		return;
-	if (allow)
+	if (v == VERDICT_ALLOW)
 		line_add(l, "; rule %s allows it", rule);
+	else if (v == VERDICT_ASK)
+		line_add(l, "; rule %s asks root", rule);
 	else
 		line_add(l, "; dsp denies it: %s", j->message);
 }

@@ -194,6 +194,7 @@ static void add(struct question *q, const struct subject *subject, const struct 
 	const struct access_answer *g)
 {
 	bool may = g->decision.verdict == VERDICT_ALLOW;
+	bool asks = g->decision.verdict == VERDICT_ASK;
 	const struct rule *rule = g->decision.rule;
 	char name[96];
 	char who[128];
@@ -206,14 +207,14 @@ static void add(struct question *q, const struct subject *subject, const struct 
 		(void)snprintf(who, sizeof(who), "everyone");
 	line_init(&l, why, sizeof(why));
 	access_write_why(q->policy, subject->id, &q->query, g, &l);
-	if (may && route)
+	if ((may || asks) && route)
 		access_write_bounds(q->policy, subject->id, route->operation, &g->decision, &l);
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	q->any = q->any || may;
 	(void)json_array_append_new(q->list,
-		json_pack("{s:s, s:s, s:b, s:b, s:s?, s:s}", "subject", who, "operation",
-			route ? route->name : "unknown", "allowed", may, "monitored",
+		json_pack("{s:s, s:s, s:b, s:b, s:b, s:s?, s:s}", "subject", who, "operation",
+			route ? route->name : "unknown", "allowed", may, "asks", asks, "monitored",
 			g->decision.monitored, "rule", rule ? name : NULL, "why", why));
 }
 
@@ -283,22 +284,29 @@ static void query_buildkit(struct question *q)
 	escalation_buildkit_write(q->buildkit, version, q->over_http2, sizeof(q->over_http2));
 }
 
-static void print_lines(const json_t *list, bool allowed)
+static void print_lines(const json_t *list, enum verdict verdict)
 {
+	bool allow = verdict == VERDICT_ALLOW;
+	bool ask = verdict == VERDICT_ASK;
 	size_t i;
 	const json_t *v;
 
 	json_array_foreach (list, i, v) {
 		char text[700];
 
-		if (json_is_true(json_object_get(v, "allowed")) != allowed)
+		if (json_is_true(json_object_get(v, "allowed")) != allow ||
+			json_is_true(json_object_get(v, "asks")) != ask)
 			continue;
 		(void)snprintf(text, sizeof(text), "%s: %s: %s",
 			json_string_value(json_object_get(v, "subject")),
 			json_string_value(json_object_get(v, "operation")),
 			json_string_value(json_object_get(v, "why")));
-		output_shaded(allowed ? OUTPUT_GOOD : OUTPUT_BAD,
-			allowed ? SPAN("allow  ") : SPAN("deny   "));
+		output_shaded(allow   ? OUTPUT_GOOD
+				: ask ? OUTPUT_DOUBTFUL
+				      : OUTPUT_BAD,
+			allow         ? SPAN("allow  ")
+				: ask ? SPAN("ask    ")
+				      : SPAN("deny   "));
 		output_wrapped(strlen("allow  "), text);
 	}
 }
@@ -314,8 +322,9 @@ static int show(struct question *q, bool json)
 		output_json(o);
 	} else {
 		installed_settings_print(q->settings);
-		print_lines(q->list, true);
-		print_lines(q->list, false);
+		print_lines(q->list, VERDICT_ALLOW);
+		print_lines(q->list, VERDICT_ASK);
+		print_lines(q->list, VERDICT_DENY);
 		if (q->over_http2[0] != '\0')
 			output_wrapped(0, q->over_http2);
 	}

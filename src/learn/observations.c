@@ -447,6 +447,7 @@ int observations_add(
 		break;
 	case ENTRY_OUTCOME:
 	case ENTRY_GRANT:
+	case ENTRY_ASKED:
 		break;
 	}
 	return 0;

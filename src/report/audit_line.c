@@ -68,6 +68,8 @@ enum shade audit_line_shade(const struct audit_entry *l)
 {
 	if (l->type == ENTRY_OUTCOME)
 		return SHADE_OUTCOME;
+	if (l->type == ENTRY_ASKED)
+		return SHADE_WOULD;
 	return audit_line_shade_of(audit_entry_verdict(l));
 }
 
@@ -82,6 +84,8 @@ static const char *first_word(const struct audit_entry *l, char room[8])
 		[SHADE_OUTCOME] = "ended" };
 	uint64_t status = audit_entry_number(l, "status");
 
+	if (l->type == ENTRY_ASKED)
+		return "ask";
 	if (l->type != ENTRY_OUTCOME || status == 0 || status > 999)
 		return words[audit_line_shade(l)];
 	(void)snprintf(room, 8, "%u", (unsigned)status);
@@ -145,7 +149,7 @@ void audit_line_write(const struct audit_entry *l, size_t most, struct audit_lin
 		audit_line_cut(subject, most / 4 > SUBJECT_LEAST ? most / 4 : SUBJECT_LEAST);
 	line_init(&text, ret->main, sizeof(ret->main));
 	line_add(&text, "%-*s  %-10s", AUDIT_LINE_WORD, first_word(l, word), name);
-	if (l->type == ENTRY_DECISION)
+	if (l->type != ENTRY_OUTCOME)
 		line_add(&text, " %-*s", width,
 			audit_line_escaped(l, "operation", operation, AUDIT_LINE_NAME));
 	write_request(l, most, &text);

@@ -117,9 +117,7 @@ static json_t *decide_today(const struct logged_decision *d, const struct observ
 	const struct subject *subject, const struct policy *policy)
 {
 	struct decision now = decide(policy, subject, &s->facts, NULL);
-	const char *verdict = now.verdict != VERDICT_ALLOW ? "deny"
-		: now.monitored                            ? "would"
-							   : "allow";
+	const char *verdict = now.monitored ? "would" : verdict_name(now.verdict);
 	bool closed = strcmp(verdict, "allow") != 0;
 	struct nearest_rule near;
 	char message[MESSAGE_MOST];

@@ -90,7 +90,7 @@ static int process_line(struct watch *w, size_t number, struct span line)
 	if (audit_entry_parse(w->client.socket, number, line, &l, &e) != 0)
 		return fail(&e);
 	/* The filter's conditions are about decisions. Losses are always shown. */
-	wanted = l.type == ENTRY_DECISION
+	wanted = l.type == ENTRY_DECISION || l.type == ENTRY_ASKED
 		? audit_filter_matches(&w->filter, &l)
 		: l.type == ENTRY_DROPPED || !audit_filter_is_set(&w->filter);
 	if (w->json && wanted)

@@ -207,6 +207,8 @@ void watch_view_add(struct watch_view *v, const struct audit_entry *l, bool show
 	case ENTRY_DECISION:
 		count_decision(v, l);
 		break;
+	case ENTRY_ASKED:
+		break;
 	case ENTRY_OUTCOME:
 		shown = shown && v->outcomes;
 		break;

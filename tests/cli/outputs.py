@@ -18,6 +18,7 @@ POLICY = {
 OWNERS = {**POLICY, "rules": [{"name": "ci makes", "who": ["ci"], "allow": ["*"], "owner": "inherit"}]}
 WHOSE = {**POLICY, "rules": [{"name": "ci enters", "who": ["ci"], "allow": ["container_exec_create"], "powers": ["exec"],
                                "containers": ["own", "label:ci"]}]}
+ASKS = {**POLICY, "rules": [{"name": "ci asks", "who": ["*"], "ask": ["container_create"], "powers": ["create"]}]}
 OTHER = {**POLICY, "rules": [{**POLICY["rules"][0], "powers": ["create", "host_mounts", "exec", "kill"], "mounts": ["/srv/ci", "/etc"]}]}
 TESTS = [
     {"name": "ci runs its image", "as": "ci", "method": "POST", "target": "/containers/create",
@@ -26,6 +27,7 @@ TESTS = [
      "body": {"Image": "busybox"}, "expect": "allow"},
 ]
 CREATE = {"Image": "busybox", "HostConfig": {"Binds": ["/srv/ci:/work", "/etc:/etc:ro"], "Privileged": True}}
+CREATE_PLAIN = {"Image": "busybox", "Cmd": ["id"]}
 # Words of a call; a name that stands in the directory becomes its path.
 WITHOUT_DAEMON = (
     ("check", "policy.json"), ("check", "wrong.json"), ("check", "whose.json"), ("check",),
@@ -47,7 +49,8 @@ WITHOUT_DAEMON = (
 THING = "container:" + 64 * "a"
 WITH_OWNERS = (("own", "give", THING, "ci"), ("own", "list"), ("own", "show", THING), ("own", "forget", THING))
 WITH_GRANTS = (("allow", "kill", "--as", "*", "--for", "1h", "--reason", "INC-4711"), ("grants",), ("status",), ("reload",), ("revoke", "--all"))
-WITH_DAEMON = (*WITH_OWNERS, *WITH_GRANTS, ("health",), ("metrics",), ("check", "--fail-on", "escape"),
+WITH_ASKS = (("pending",), ("approve", "ASK"), ("refuse", "ASK", "--reason", "no"))
+WITH_DAEMON = (*WITH_OWNERS, *WITH_GRANTS, *WITH_ASKS, ("health",), ("metrics",), ("check", "--fail-on", "escape"),
                ("explain", "GET", "/version"), ("list", "rules"))
 
 
@@ -72,6 +75,9 @@ class Place:
         self.write("owners.json", json.dumps(OWNERS))
         self.owning = dsp.Serve(where, {"DSP_POLICY": self.path("owners.json"), "DSP_OWNERS": self.path("owners.db")},
                                 name="own.sock")
+        self.write("asks.json", json.dumps(ASKS))
+        self.asking = dsp.Serve(where, {"DSP_POLICY": self.path("asks.json")}, name="ask.sock")
+        self.held = None
         self.server = dsp.Serve(where, {"DSP_AUDIT": self.path("log"), "DSP_AUDIT_LOG": "all"})
         with self.server.connect() as connection:
             for one in (("ci", "GET", "/info"), ("ci", "POST", "/containers/create", CREATE),
@@ -79,6 +85,8 @@ class Place:
                 connection.ask(question(*one))
         lines = []
         while len(lines) < 2:       # The log is written a moment after the answer.
+            if not os.path.exists(self.path("log")):
+                continue
             with open(self.path("log"), encoding="utf-8") as f:
                 lines = f.readlines()
         self.id = json.loads(lines[1])["id"]
@@ -91,8 +99,22 @@ class Place:
             f.write(text)
         os.chmod(self.path(name), 0o644)
 
+    def ask(self):
+        """The id of a request that waits for root."""
+        self.held = self.asking.connect()
+        self.held.request("POST", "/AuthZPlugin.AuthZReq", json.dumps(question("ci", "POST", "/containers/create", CREATE_PLAIN)))
+        while True:
+            with self.asking.connect() as connection:
+                waiting = connection.call("/Dsp.Pending", "")[1]["pending"]
+            if waiting:
+                return waiting[-1]["id"]
+
     def words(self, call):
         """A call's command line."""
+        if call in WITH_ASKS:
+            name = self.ask()
+            call_words = [name if w == "ASK" else w for w in call]
+            return [dsp.DSP, *call_words, "--socket", self.asking.socket]
         own = ("policy.json", "other.json", "wrong.json", "whose.json", "tests.json", "create.json", "log", "made.json")
         server = self.owning if call in WITH_OWNERS else self.server
         more = ("--socket", server.socket) if call in WITH_DAEMON else ()
@@ -112,3 +134,4 @@ class Place:
     def __exit__(self, *_):
         self.server.stop()
         self.owning.stop()
+        self.asking.stop()

@@ -83,10 +83,11 @@ def members(of):
 
 
 def rule():
-    either = [{"required": ["allow"]}, {"required": ["deny"]}]
+    either = [{"required": [verb]} for verb in ("allow", "deny", "ask")]
+    either_of = lambda *verbs: {"anyOf": [{"required": [verb]} for verb in verbs]}  # noqa: E731
     return {**members("rule"), "required": ["name", "who"], "oneOf": either,
-            "dependencies": {"message": ["deny"], "mode": ["deny"], "owner": ["allow"], "require": ["allow"],
-                             "unless": ["deny"]}}
+            "dependencies": {"message": ["deny"], "unless": ["deny"], "wait": ["ask"], "mode": either_of("deny", "ask"),
+                             "owner": either_of("allow", "ask"), "require": either_of("allow", "ask")}}
 
 
 def word_or_list(element):
@@ -138,6 +139,8 @@ FORMS = {
     "rules": lambda: items(rule()),
     "conditions": conditions,
     "otherwise": lambda: one_of(("deny", "profile")),
+    # From 1s to 10m.
+    "duration": lambda: text("^0*(([1-9]|[1-9][0-9]|[1-5][0-9]{2}|600)s|([1-9]|10)m)$"),
     "mode": lambda: one_of(("enforce", "monitor")),
     "denials": lambda: one_of(("full", "short")),
     "certificate_names": lambda: items(text(r"[\s\S]")),
@@ -160,7 +163,8 @@ FORMS = {
 
 def schema():
     values = sorted({value for _, _, value, _ in keys()})
-    allows = {"properties": {"rules": {"contains": {"type": "object", "required": ["allow"]}}}, "required": ["rules"]}
+    allows = {"properties": {"rules": {"contains": {"type": "object", "anyOf": [{"required": ["allow"]}, {"required": ["ask"]}]}}},
+              "required": ["rules"]}
     return {"$schema": "http://json-schema.org/draft-07/schema#",
             "title": "A policy file of dsp: see dsp-policy(5)", **members("file"),
             "if": allows, "then": {"required": ["otherwise"]},

@@ -126,10 +126,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	const struct endpoint endpoints[] = {
-		{ "/echo", strtoul(argv[4], NULL, 10), echo, NULL, NULL, NULL },
-		{ "/later", strtoul(argv[4], NULL, 10), later, NULL, drop, NULL },
-		{ "/AuthZPlugin.AuthZReq", 65536, yes, NULL, NULL, NULL },
-		{ "/Plugin.Activate", 0, yes, NULL, NULL, NULL },
+		{ "/echo", strtoul(argv[4], NULL, 10), echo, NULL, NULL, NULL, NULL },
+		{ "/later", strtoul(argv[4], NULL, 10), later, NULL, drop, NULL, NULL },
+		{ "/AuthZPlugin.AuthZReq", 65536, yes, NULL, NULL, NULL, NULL },
+		{ "/Plugin.Activate", 0, yes, NULL, NULL, NULL, NULL },
 	};
 	const struct server_options options = {
 		.listen_fd = (int)strtol(argv[1], NULL, 10),

@@ -13,7 +13,14 @@
 #include "dsp/core/base/err.h"
 #include "dsp/core/base/span.h"
 
-enum audit_entry_type { ENTRY_DECISION, ENTRY_OUTCOME, ENTRY_REPEAT, ENTRY_DROPPED, ENTRY_GRANT };
+enum audit_entry_type {
+	ENTRY_DECISION,
+	ENTRY_OUTCOME,
+	ENTRY_REPEAT,
+	ENTRY_DROPPED,
+	ENTRY_GRANT,
+	ENTRY_ASKED
+};
 
 struct audit_entry {
 	size_t number; /* in its file, from 1 */

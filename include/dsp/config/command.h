@@ -50,6 +50,9 @@ extern const struct command own_command;
 extern const struct command allow_command;
 extern const struct command grants_command;
 extern const struct command revoke_command;
+extern const struct command pending_command;
+extern const struct command approve_command;
+extern const struct command refuse_command;
 
 /* What the options that every command has ask for. */
 enum command_shared { SHARED_NOTHING, SHARED_HELP, SHARED_VERSION, SHARED_WRONG };

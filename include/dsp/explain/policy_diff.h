@@ -18,7 +18,7 @@ struct diff_client {
 };
 
 /* What a decision is worth. */
-enum diff_state { DIFF_DENY, DIFF_WOULD, DIFF_ALLOW };
+enum diff_state { DIFF_DENY, DIFF_ASK, DIFF_WOULD, DIFF_ALLOW };
 
 struct diff_change {
 	const struct diff_client *client;
@@ -43,7 +43,7 @@ MUST_USE size_t diff_clients(const struct policy_pair *pair, struct diff_client 
 /* Writes "ana", "ana (before: unknown certificate)", "ana (now: ben)"; terminated. */
 void diff_client_write(const struct diff_client *c, char *out, size_t cap);
 
-/* "deny", "would" (only monitor mode allows it), "allow". */
+/* "deny", "ask" (root is asked first), "would" (only monitor mode allows it), "allow". */
 enum diff_state diff_state(const struct decision *d);
 const char *diff_state_name(enum diff_state state);
 

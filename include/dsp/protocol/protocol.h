@@ -18,6 +18,7 @@
 #define ENDPOINT_METRICS_TEXT "/Dsp.MetricsText" /* Prometheus' text format */
 #define ENDPOINT_OWN "/Dsp.Own"                  /* ?do=COMMAND: src/daemon/own_reply.h */
 #define ENDPOINT_GRANTS "/Dsp.Grants"            /* src/daemon/grants_reply.h */
+#define ENDPOINT_PENDING "/Dsp.Pending"          /* ?do=COMMAND: src/daemon/root_answers.h */
 #define ENDPOINT_WATCH "/Dsp.Watch"              /* ?after=CURSOR */
 
 enum {

@@ -6,15 +6,36 @@
 #include "dsp/core/base/text.h"
 
 _Static_assert(DIGEST_SIZE == SHA256_DIGEST_SIZE, "digests are SHA-256");
+_Static_assert(sizeof(struct digest_sum) >= sizeof(struct sha256_ctx), "it has room for one");
+
+static struct sha256_ctx *context_of(struct digest_sum *sum)
+{
+	return (void *)sum->room;
+}
+
+void digest_begin(struct digest_sum *sum)
+{
+	sha256_init(context_of(sum));
+}
+
+void digest_add(struct digest_sum *sum, struct span piece)
+{
+	if (piece.n > 0)
+		sha256_update(context_of(sum), piece.n, (const unsigned char *)piece.s);
+}
+
+void digest_end(struct digest_sum *sum, unsigned char digest[DIGEST_SIZE])
+{
+	sha256_digest(context_of(sum), DIGEST_SIZE, digest);
+}
 
 void digest_of(struct span text, unsigned char digest[DIGEST_SIZE])
 {
-	struct sha256_ctx ctx;
+	struct digest_sum sum;
 
-	sha256_init(&ctx);
-	if (text.n > 0)
-		sha256_update(&ctx, text.n, (const unsigned char *)text.s);
-	sha256_digest(&ctx, DIGEST_SIZE, digest);
+	digest_begin(&sum);
+	digest_add(&sum, text);
+	digest_end(&sum, digest);
 }
 
 void digest_write(struct span text, char out[DIGEST_ROOM])

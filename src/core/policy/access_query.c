@@ -72,10 +72,14 @@ static void try_lists(const struct policy *policy, const struct subject *subject
 			!powerset_has(&facts->powers, list_power(k)))
 			continue;
 		tried = ask_with_item(policy, subject, k, &list->items[0], quiet, facts);
-		if (tried.decision.rule == rule && tried.decision.verdict == VERDICT_ALLOW) {
+		if (tried.decision.rule != rule || tried.decision.verdict == VERDICT_DENY)
+			continue;
+		/* The first that asks root, unless one allows. */
+		if (tried.decision.verdict == VERDICT_ALLOW ||
+			ret->decision.verdict == VERDICT_DENY)
 			*ret = tried;
+		if (tried.decision.verdict == VERDICT_ALLOW)
 			return;
-		}
 	}
 }
 

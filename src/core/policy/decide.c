@@ -9,6 +9,13 @@ static struct decision deny(enum decider by, const char *reason, size_t flag)
 	};
 }
 
+static struct decision ask(void)
+{
+	return (struct decision){
+		.verdict = VERDICT_ASK, .by = DECIDED_BY_FILE, .reason = "ask", .flag = FLAG_COUNT
+	};
+}
+
 static struct decision allow(enum decider by, size_t flag)
 {
 	return (struct decision){ .verdict = VERDICT_ALLOW, .by = by, .reason = "", .flag = flag };
@@ -212,6 +219,8 @@ static struct decision decide_by_file(
 
 	if (rule && rule->verb == RULE_DENY)
 		d = deny(DECIDED_BY_FILE, "rule", FLAG_COUNT);
+	else if (rule && rule->verb == RULE_ASK)
+		d = ask();
 	else if (rule)
 		d = allow(DECIDED_BY_FILE, FLAG_COUNT);
 	else if (policy->file_rules && policy->file_rules->default_deny)
@@ -262,7 +271,7 @@ static struct decision decide_enforced(const struct policy *policy, const struct
 	}
 	d = decide_by_file(policy, subject, facts);
 	/* Denials by a rule or a flag keep their reason: an administrator can change those. */
-	if ((d.verdict == VERDICT_ALLOW || d.by == DECIDED_BY_DEFAULT) &&
+	if ((d.verdict != VERDICT_DENY || d.by == DECIDED_BY_DEFAULT) &&
 		facts->reading != READING_EXACT)
 		return deny(DECIDED_BY_READING, "unreadable", FLAG_COUNT);
 	return d;
@@ -290,6 +299,53 @@ struct decision decide(const struct policy *policy, const struct subject *subjec
 		d.monitored = true;
 	}
 	return d;
+}
+
+const char *ask_end_name(enum ask_end end)
+{
+	static const char *const names[ASK_END_COUNT] = { [ASK_NOT_ENDED] = "",
+		[ASK_APPROVED] = "approved",
+		[ASK_REFUSED] = "refused",
+		[ASK_UNANSWERED] = "unanswered",
+		[ASK_TOO_MANY] = "too_many",
+		[ASK_TOO_MANY_OF_USER] = "too_many_of_user",
+		[ASK_TOO_BIG] = "too_big",
+		[ASK_STOPPED] = "stopped",
+		[ASK_GONE] = "gone" };
+
+	return names[end];
+}
+
+struct decision decide_answered(const struct decision *asked, const struct ask_answer *answer,
+	const unsigned char facts[DIGEST_SIZE])
+{
+	struct decision d = *asked;
+
+	if (asked->verdict != VERDICT_ASK || answer->end == ASK_NOT_ENDED ||
+		(answer->end == ASK_APPROVED && !digest_equal(answer->facts, facts)))
+		return d;
+	if (answer->end == ASK_APPROVED)
+		d = allow(DECIDED_BY_ANSWER, FLAG_COUNT);
+	else
+		d = deny(DECIDED_BY_ANSWER, ask_end_name(answer->end), FLAG_COUNT);
+	d.rule = asked->rule;
+	d.monitored_rule = asked->monitored_rule;
+	d.answer = *answer;
+	return d;
+}
+
+const struct rule *decision_would_ask(const struct decision *d)
+{
+	return d->monitored && d->by == DECIDED_BY_FILE && d->rule && d->rule->verb == RULE_ASK
+		? d->rule
+		: NULL;
+}
+
+const char *verdict_name(enum verdict v)
+{
+	if (v == VERDICT_ALLOW)
+		return "allow";
+	return v == VERDICT_ASK ? "ask" : "deny";
 }
 
 const char *decider_name(enum decider by)
@@ -323,6 +379,8 @@ const char *decider_name(enum decider by)
 		return "section";
 	case DECIDED_BY_READONLY:
 		return "readonly";
+	case DECIDED_BY_ANSWER:
+		return "answer to an ask rule";
 	case DECIDED_BY_PROFILE:
 		break;
 	}

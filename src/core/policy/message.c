@@ -1,5 +1,6 @@
 #include "dsp/core/policy/message.h"
 
+#include "dsp/core/base/duration.h"
 #include "dsp/core/base/text.h"
 #include "way.h"
 
@@ -337,12 +338,57 @@ static void write_reading(const struct message *m, struct line *l)
 				   : "; correct it and send it again");
 }
 
+/* 'rule "the agent asks first" asks root first (agent, container_create)' */
+static void write_ask(const struct message *m, struct line *l)
+{
+	char text[NAME_MOST];
+
+	text_escape(m->decision->rule->name, text, sizeof(text));
+	line_add(l, "rule \"%s\" asks root first (", text);
+	subject_write(m->subject, text, NAME_SHORT);
+	line_add(l, "%s, ", text);
+	add_operation(m, l, NAME_SHORT);
+	line_add(l, ")");
+}
+
+static void write_answer(const struct message *m, struct line *l)
+{
+	static const char *const words[ASK_END_COUNT] = { [ASK_NOT_ENDED] = "",
+		[ASK_APPROVED] = ": root approved it",
+		[ASK_REFUSED] = ": root refused it",
+		[ASK_UNANSWERED] = ": nobody answered within ",
+		[ASK_TOO_MANY] = ": as many requests as may wait for an answer do; try again later",
+		[ASK_TOO_MANY_OF_USER] =
+			": as many requests of this user as may wait for an answer do; try again later",
+		[ASK_TOO_BIG] =
+			": the requests that wait for an answer have too many bytes; try again later",
+		[ASK_STOPPED] = ": dspd stopped before root answered; try again",
+		[ASK_GONE] = ": dockerd hung up before root answered" };
+	const struct ask_answer *answer = &m->decision->answer;
+	unsigned wait = m->decision->rule->wait;
+	char text[120];
+
+	write_ask(m, l);
+	line_add(l, "%s", words[answer->end]);
+	if (answer->end == ASK_UNANSWERED && wait % 60 != 0)
+		line_add(l, "%u s", wait);
+	else if (answer->end == ASK_UNANSWERED)
+		line_add(l, "%s", duration_write_long(wait, text));
+	text_escape(answer->reason, text, sizeof(text));
+	if (text[0])
+		line_add(l, ": %s", text);
+}
+
 /* 'rule "no kills" of the policy file denies container_kill on "web": ask the on-call' */
 static void write_rule_of_file(const struct message *m, struct line *l)
 {
 	const struct rule *rule = m->decision->rule;
 	char text[96];
 
+	if (rule->verb == RULE_ASK) {
+		write_ask(m, l);
+		return;
+	}
 	if (rule->verb != RULE_DENY) {
 		line_add(l, "allowed");
 		return;
@@ -485,6 +531,7 @@ void message_write(const struct policy *policy, const struct subject *subject,
 		[DECIDED_BY_POST] = write_post,
 		[DECIDED_BY_SECTION] = write_section,
 		[DECIDED_BY_READONLY] = write_readonly,
+		[DECIDED_BY_ANSWER] = write_answer,
 		[DECIDED_BY_PROFILE] = write_allowed,
 	};
 	const struct message m = { policy, subject, facts, d, near };
@@ -493,7 +540,8 @@ void message_write(const struct policy *policy, const struct subject *subject,
 	struct line l;
 
 	line_init(&l, out, MESSAGE_MOST);
-	if (d->verdict != VERDICT_ALLOW && way_of_build(policy, subject, facts, &build, &of_build))
+	if (d->verdict == VERDICT_DENY && d->by != DECIDED_BY_ANSWER &&
+		way_of_build(policy, subject, facts, &build, &of_build))
 		write_builder(&m, &build, &of_build, &l);
 	else if (near->rule)
 		write_nearest(&m, &l);

@@ -121,6 +121,7 @@ static bool can_change(const struct decision *d)
 	case DECIDED_BY_TEMPORARY:
 	case DECIDED_BY_FILE:
 	case DECIDED_BY_GRANT:
+	case DECIDED_BY_ANSWER:
 	case DECIDED_BY_PROFILE:
 		break;
 	}

@@ -73,6 +73,17 @@ bool rules_decide_by_objects(const struct rules *rules, size_t subject, size_t o
 	return ask_about(rules, subject, operation, false) != 0;
 }
 
+bool rules_may_ask(const struct rules *rules, size_t subject)
+{
+	for (size_t i = 0; rules && rules->asks_root && i < rules->count; i++) {
+		const struct rule *r = &rules->items[i];
+
+		if (r->verb == RULE_ASK && !r->monitor && bit_of(r->who, subject))
+			return true;
+	}
+	return false;
+}
+
 bool rules_speak_of_owners(const struct rules *rules)
 {
 	for (size_t i = 0; rules && i < rules->count; i++) {

@@ -84,10 +84,11 @@ static void parse_default(struct policy_parser *p, json_ref v, json_ref rules)
 	bool allows = false;
 
 	for (json_ref rule = json_value_first(rules); rule; rule = json_value_next(rules, rule))
-		allows = allows || json_value_member(rule, "allow");
+		allows = allows || json_value_member(rule, "allow") ||
+			json_value_member(rule, "ask");
 	if (!v && rules && allows)
 		findings_error(p->reader.findings, rules->at,
-			"a file with allow rules needs \"otherwise\": \"deny\", or \"profile\" "
+			"a file with allow or ask rules needs \"otherwise\": \"deny\", or \"profile\" "
 			"(the flags and the profile decide)");
 	p->rules->default_deny = v && span_equal(json_value_text(v), SPAN("deny"));
 	if (v && !p->rules->default_deny && !span_equal(json_value_text(v), SPAN("profile")))

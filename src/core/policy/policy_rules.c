@@ -1,5 +1,6 @@
 #include <stdint.h>
 
+#include "dsp/core/base/duration.h"
 #include "dsp/core/base/glob.h"
 #include "dsp/core/base/mem_list.h"
 #include "dsp/core/facts/paths.h"
@@ -360,6 +361,24 @@ static void parse_list(struct policy_parser *p, json_ref v, enum list_kind k, st
 
 /* --- a rule ------------------------------------------------------------------------------------*/
 
+static void parse_wait(struct policy_parser *p, json_ref wait, struct rule *rule)
+{
+	struct findings *f = p->reader.findings;
+	uint64_t seconds;
+
+	rule->wait = RULE_WAIT;
+	if (!wait)
+		return;
+	if (rule->verb != RULE_ASK)
+		findings_error(f, policy_reader_key_at(&p->reader, wait),
+			"only an ask rule can have a wait");
+	else if (!duration_parse(json_value_text(wait), &seconds) || seconds < RULE_WAIT_LEAST ||
+		seconds > RULE_WAIT_MOST)
+		findings_error(f, wait->at, "wait must be from \"1s\" to \"10m\"");
+	else
+		rule->wait = (unsigned)seconds;
+}
+
 static void parse_texts(struct policy_parser *p, json_ref v, struct rule *rule)
 {
 	struct findings *f = p->reader.findings;
@@ -376,9 +395,9 @@ static void parse_texts(struct policy_parser *p, json_ref v, struct rule *rule)
 			"only a deny rule can have a message");
 	else if (message && policy_reader_expect(&p->reader, message, JSON_VALUE_STRING, "a text"))
 		rule->message = message->text;
-	if (mode && rule->verb != RULE_DENY)
+	if (mode && rule->verb == RULE_ALLOW)
 		findings_error(f, policy_reader_key_at(&p->reader, mode),
-			"only a deny rule can have a mode");
+			"only a deny or ask rule can have a mode");
 	else if (mode && span_equal(json_value_text(mode), SPAN("monitor")))
 		rule->monitor = true;
 	else if (mode && !span_equal(json_value_text(mode), SPAN("enforce")))
@@ -396,10 +415,10 @@ static void parse_conditions(struct policy_parser *p, json_ref v, struct rule *r
 
 	if (require && rule->verb == RULE_DENY)
 		findings_error(p->reader.findings, policy_reader_key_at(&p->reader, require),
-			"only an allow rule can have require; a deny rule can have unless");
+			"only an allow or ask rule can have require; a deny rule can have unless");
 	else if (unless && rule->verb != RULE_DENY)
 		findings_error(p->reader.findings, policy_reader_key_at(&p->reader, unless),
-			"only a deny rule can have unless; an allow rule can have require");
+			"only a deny rule can have unless; an allow or ask rule can have require");
 	else if (require || unless)
 		rule->conditions = conditions_parse(
 			&p->reader, p->rules, require ? require : unless);
@@ -408,26 +427,45 @@ static void parse_conditions(struct policy_parser *p, json_ref v, struct rule *r
 		bit_set(rule->operations, OP_CONTAINER_START);
 }
 
+/* "allow", "deny" or "ask": whether the rule matches as an allow rule does depends on it. */
+static void parse_verb(struct policy_parser *p, json_ref v, struct rule *rule)
+{
+	static const enum rule_verb verbs[] = { RULE_ALLOW, RULE_DENY, RULE_ASK };
+	struct findings *f = p->reader.findings;
+	json_ref verb = NULL;
+	json_ref other = NULL;
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		json_ref found = json_value_member(v, rule_verb_name(verbs[i]));
+
+		if (verb && found)
+			other = found;
+		/* Where there are two, the stricter one: other findings depend on it. */
+		if (found && (!verb || verbs[i] == RULE_DENY)) {
+			verb = found;
+			rule->verb = verbs[i];
+		}
+	}
+	if (!verb)
+		findings_error(f, v->at, "the rule has neither allow nor deny nor ask");
+	else if (other)
+		findings_error(f, policy_reader_key_at(&p->reader, other),
+			"a rule must have one of allow, deny and ask");
+	else
+		add_each(p, verb, rule, add_operation);
+}
+
 static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 {
 	static const char *const keys[] = { POLICY_KEYS_RULE };
 	struct findings *f = p->reader.findings;
-	json_ref allow = json_value_member(v, "allow");
-	json_ref deny = json_value_member(v, "deny");
 	json_ref who = json_value_member(v, "who");
 	json_ref powers = json_value_member(v, "powers");
 	size_t found = f->count;
 
 	rule->at = v->at;
-	rule->verb = deny ? RULE_DENY : RULE_ALLOW;
 	policy_reader_check_keys(&p->reader, v, keys);
-	if (allow && deny)
-		findings_error(f, policy_reader_key_at(&p->reader, deny),
-			"a rule must have allow or deny, not both");
-	else if (!allow && !deny)
-		findings_error(f, v->at, "the rule has neither allow nor deny");
-	else
-		add_each(p, allow ? allow : deny, rule, add_operation);
+	parse_verb(p, v, rule);
 	parse_texts(p, v, rule);
 	if (rule->name.n > 0 && rules_find_rule(p->rules, rule->name))
 		reject(p, json_value_member(v, "name"), "another rule has this name", NULL);
@@ -446,6 +484,7 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 			rule);
 	if (json_value_member(v, "owner"))
 		object_words_parse_owner(p, json_value_member(v, "owner"), rule);
+	parse_wait(p, json_value_member(v, "wait"), rule);
 	parse_conditions(p, v, rule);
 	rule->flawed = f->count > found;
 }
@@ -487,6 +526,7 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 		if (policy_reader_expect(&p->reader, v, JSON_VALUE_OBJECT, "an object: a rule")) {
 			parse_rule(p, v, rule);
 			rules->asks_about |= rule->asks_about | asks_for_command(rule);
+			rules->asks_root = rules->asks_root || rule->verb == RULE_ASK;
 			rules->count++;
 		}
 	}

@@ -41,6 +41,9 @@ static unsigned compared_kinds(const struct rules *rules)
 			if (r->lists[LIST_MOUNTS].items[k].read_only)
 				kinds |= COMPARES_READ_ONLY;
 		}
+		/* What root approves is what is there now, whatever the rule compares. */
+		if (r->verb == RULE_ASK)
+			kinds |= 1u << ATTRIBUTE_DEVICE | 1u << ATTRIBUTE_MOUNT;
 		if (r->lists[LIST_DEVICES].given)
 			kinds |= 1u << ATTRIBUTE_DEVICE;
 		if (r->verb == RULE_DENY && r->lists[LIST_MOUNTS].given)

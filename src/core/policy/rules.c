@@ -5,6 +5,15 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 
+const char *rule_verb_name(enum rule_verb verb)
+{
+	static const char *const names[] = {
+		[RULE_DENY] = "deny", [RULE_ALLOW] = "allow", [RULE_ASK] = "ask"
+	};
+
+	return names[verb];
+}
+
 const char *list_name(enum list_kind k)
 {
 	static const char *const names[LIST_COUNT] = { "mounts", "images", "capabilities",

@@ -283,14 +283,47 @@ static void add_nearest(struct draft *d, const struct nearest_rule *near)
 		json_writer_raw(&d->s, SPAN(",\"lacks_more\":true"));
 }
 
+/* Who gave a grant, or answered for root. */
+static void add_by(struct draft *d, const struct grant_by *by)
+{
+	json_writer_number(&d->s, "uid", by->uid);
+	if (by->login_uid >= 0)
+		json_writer_number(&d->s, "login_uid", (uint64_t)by->login_uid);
+	if (by->name[0] != '\0')
+		add_text(d, "by", span_of(by->name), ID_ROOM);
+}
+
+/* Of a request that waits for root, or did. */
+static void add_ask(struct draft *d, const struct decision_event *e)
+{
+	const struct ask_record *ask = e->ask;
+
+	json_writer_word(&d->s, "ask", ask->id);
+	if (ask->was[0] != '\0')
+		json_writer_word(&d->s, "ask_before", ask->was);
+	json_writer_number(&d->s, "wait_s", ask->wait);
+	if (decision_event_asks(e))
+		return;
+	json_writer_number(&d->s, "waited_ms", ask->waited_ms);
+	if (ask->answered)
+		add_by(d, &ask->by);
+}
+
+static const char *verdict_of(const struct decision_event *e)
+{
+	if (decision_event_asks(e))
+		return "ask";
+	return decision_event_allows(e) ? "allow" : "deny";
+}
+
 static void add_decision(struct draft *d, const struct decision_event *e)
 {
 	const struct decision *decision = e->decision;
 	bool allow = decision_event_allows(e);
 
-	json_writer_word(&d->s, "verdict", allow ? "allow" : "deny");
+	json_writer_word(&d->s, "verdict", verdict_of(e));
 	if (allow && decision->monitored)
-		json_writer_word(&d->s, "would", "deny");
+		json_writer_word(&d->s, "would", decision_would_ask(decision) ? "ask" : "deny");
 	json_writer_word(&d->s, "decided_by", decision_event_decided_by(e));
 	if (!decision)
 		return;
@@ -308,6 +341,8 @@ static void add_decision(struct draft *d, const struct decision_event *e)
 		add_nearest(d, e->near);
 	if (decision->monitored_rule)
 		add_text(d, "monitored_rule", decision->monitored_rule->name, RULE_ROOM);
+	if (e->ask)
+		add_ask(d, e);
 }
 
 static void add_policy(struct draft *d, const struct decision_event *e)
@@ -421,7 +456,7 @@ void audit_record_decision(const struct audit_record_head *head, const struct de
 {
 	struct draft d;
 
-	begin(&d, head, "decision", e, ret);
+	begin(&d, head, decision_event_asks(e) ? "asked" : "decision", e, ret);
 	if (e->request)
 		add_request(&d, e);
 	add_decision(&d, e);
@@ -478,13 +513,8 @@ void audit_record_grant(const struct audit_record_head *head, const struct grant
 		json_writer_raw(&d.s, SPAN(",\"root\":true"));
 	if (e->reason[0] != '\0')
 		add_text(&d, "reason", span_of(e->reason), NAME_ROOM);
-	if (e->by) {
-		json_writer_number(&d.s, "uid", e->by->uid);
-		if (e->by->login_uid >= 0)
-			json_writer_number(&d.s, "login_uid", (uint64_t)e->by->login_uid);
-		if (e->by->name[0] != '\0')
-			add_text(&d, "by", span_of(e->by->name), ID_ROOM);
-	}
+	if (e->by)
+		add_by(&d, e->by);
 	if (strlen(e->rule) <= GRANT_RULE_MOST) {
 		json_writer_key(&d.s, "allows");
 		json_writer_raw(&d.s, span_of(e->rule));

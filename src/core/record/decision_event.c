@@ -1,5 +1,10 @@
 #include "dsp/core/record/decision_event.h"
 
+bool decision_event_asks(const struct decision_event *e)
+{
+	return e->decision && !e->refusal && e->decision->verdict == VERDICT_ASK;
+}
+
 bool decision_event_allows(const struct decision_event *e)
 {
 	return e->decision && !e->refusal && e->decision->verdict == VERDICT_ALLOW;
@@ -26,6 +31,7 @@ const char *decision_event_decided_by(const struct decision_event *e)
 		[DECIDED_BY_POST] = "post",
 		[DECIDED_BY_SECTION] = "section",
 		[DECIDED_BY_READONLY] = "readonly",
+		[DECIDED_BY_ANSWER] = "answer",
 		[DECIDED_BY_PROFILE] = "profile" };
 	static const char *const refused[] = { [REFUSED_QUESTION] = "question",
 		[REFUSED_REPEATED] = "question",

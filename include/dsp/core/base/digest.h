@@ -11,6 +11,15 @@ enum {
 	DIGEST_ROOM = 72, /* "sha256:", 64 hex digits, terminated */
 };
 
+/* A digest of bytes that come in pieces. */
+struct digest_sum {
+	_Alignas(8) unsigned char room[160];
+};
+
+void digest_begin(struct digest_sum *sum);
+void digest_add(struct digest_sum *sum, struct span piece);
+void digest_end(struct digest_sum *sum, unsigned char digest[DIGEST_SIZE]);
+
 /* The SHA-256 of text. */
 void digest_of(struct span text, unsigned char digest[DIGEST_SIZE]);
 

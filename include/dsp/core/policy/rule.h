@@ -15,8 +15,14 @@ enum { SUBJECT_ANONYMOUS, SUBJECT_UNKNOWN_CERTIFICATE, SUBJECT_FIRST };
 
 struct object_item;
 
-/* What a rule does with a request that it matches. A zeroed rule denies. */
-enum rule_verb { RULE_DENY, RULE_ALLOW };
+/*
+ * What a rule does with a request that it matches. A zeroed rule denies. An ask rule matches as an
+ * allow rule does, and the request waits until root approves or refuses it.
+ */
+enum rule_verb { RULE_DENY, RULE_ALLOW, RULE_ASK };
+
+/* How long a request waits for an answer, in seconds: unless a rule says so, and at most. */
+enum { RULE_WAIT = 120, RULE_WAIT_LEAST = 1, RULE_WAIT_MOST = 600 };
 
 /* One word of a list. */
 struct pattern {
@@ -48,7 +54,8 @@ struct rule {
 	struct span name;
 	struct span message; /* for the client that it denies; or empty */
 	enum rule_verb verb;
-	bool monitor;  /* a deny rule that is recorded, and denies nothing */
+	bool monitor;  /* a deny or ask rule that is recorded, and decides nothing */
+	unsigned wait; /* RULE_ASK: seconds */
 	uint64_t *who; /* a bit for each subject */
 	uint64_t operations[(RULE_OPERATIONS + 63) / 64];
 	bool powers_given;
@@ -65,6 +72,9 @@ struct rule {
 	size_t at;   /* offset in the file, in bytes */
 	bool flawed; /* it has a mistake, which was reported */
 };
+
+/* "deny", "allow" or "ask". */
+const char *rule_verb_name(enum rule_verb verb);
 
 /* Writes an item as a policy file has it: "/srv/x:ro", "127.0.0.1:80-90"; terminated. */
 void list_item_write(enum list_kind k, const struct pattern *p, char *out, size_t cap);

@@ -48,6 +48,7 @@ struct rules {
 	size_t group_count;
 	struct rule_group *groups;
 	unsigned asks_about; /* of all rules */
+	bool asks_root;      /* there is an ask rule */
 	size_t count;
 	struct rule *items;
 	struct span_table by_rule; /* items by their names */
@@ -97,6 +98,9 @@ unsigned rules_compared_kinds(const struct rules *rules);
  * no earlier rule decides every such request. rules may be NULL: no kind.
  */
 unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation);
+
+/* Whether a rule may have requests of this subject wait for root. rules may be NULL: none does. */
+bool rules_may_ask(const struct rules *rules, size_t subject);
 
 /* Whether one of these rules decides; else all of them only record what they would deny. */
 bool rules_decide_by_objects(const struct rules *rules, size_t subject, size_t operation);

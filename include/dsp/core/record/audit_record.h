@@ -47,6 +47,7 @@ struct audit_record_line {
 	char text[AUDIT_RECORD_MOST];
 };
 
+/* Of an ask that is no decision yet: a line of type asked. */
 void audit_record_decision(const struct audit_record_head *head, const struct decision_event *e,
 	struct audit_record_line *ret);
 void audit_record_outcome(const struct audit_record_head *head, const struct request_outcome *o,

@@ -16,6 +16,7 @@
 #include "dsp/core/policy/nearest_rule.h"
 #include "dsp/core/policy/policy.h"
 #include "dsp/core/policy/subject.h"
+#include "dsp/core/record/grant_event.h"
 
 /* Why the answer is a denial, or an error, whatever the policy says. */
 struct refusal {
@@ -29,6 +30,22 @@ struct refusal {
 	const char *message; /* for the client */
 };
 
+enum {
+	ASK_ID_LENGTH = 6,
+	ASK_ID_ROOM = 8,
+	ASK_REASON_ROOM = 120,
+};
+
+/* A request that waits, or waited, for root. */
+struct ask_record {
+	char id[ASK_ID_ROOM];
+	char was[ASK_ID_ROOM]; /* the id of the same request with other facts; empty: none */
+	unsigned wait;         /* seconds */
+	uint64_t waited_ms;    /* until the decision */
+	bool answered;         /* by root: */
+	struct grant_by by;
+};
+
 struct decision_event {
 	const struct request *request;   /* NULL: it could not be read */
 	const struct subject *subject;   /* not NULL when request is not */
@@ -36,6 +53,7 @@ struct decision_event {
 	const struct decision *decision; /* NULL: there is none, and there is a refusal */
 	const struct nearest_rule *near; /* of a denial; NULL: it was not looked for */
 	const struct refusal *refusal;   /* NULL: the decision stands */
+	const struct ask_record *ask;    /* of a request that was held; NULL: none was */
 	const char *message;             /* of the decision, for the client; NULL: there is none */
 	const struct policy *policy;
 	unsigned generation;
@@ -44,6 +62,9 @@ struct decision_event {
 	uint64_t duration_us; /* from the question's last byte to the decision */
 	uint64_t lookup_us;   /* of these the ones that it waited for look-ups; 0: it did not */
 };
+
+/* Whether root is asked first: the request waits, and its decision comes later. */
+bool decision_event_asks(const struct decision_event *e);
 
 /* Whether the answer is yes. */
 bool decision_event_allows(const struct decision_event *e);
