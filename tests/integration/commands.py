@@ -120,8 +120,8 @@ def container_is_fine(shown, image):
     mine, own = shown['Config'], image['Config']
     test = (mine.get('Healthcheck') or {}).get('Test')
     return ([shown['Path'], *shown['Args']] in GOOD and
-            variables_are_fine([v for v in mine['Env'] or [] if v not in (own['Env'] or [])]) and
-            (directory_is_fine(mine['WorkingDir']) or mine['WorkingDir'] == own['WorkingDir']) and mine['User'] == own['User'] and
+            variables_are_fine([v for v in mine.get('Env') or [] if v not in (own.get('Env') or [])]) and
+            (directory_is_fine(mine.get('WorkingDir') or '') or mine.get('WorkingDir') == own.get('WorkingDir')) and (mine.get('User') or '') == (own.get('User') or '') and
             (test == (own.get('Healthcheck') or {}).get('Test') or health_is_fine(test, mine.get('Shell'))))
 
 

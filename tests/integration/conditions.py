@@ -56,6 +56,19 @@ FIELDS = {
 # A ulimit that is null makes dockerd panic while it holds the container's lock, which then hangs for good.
 FIELDS.update({
     'ShmSize': (False, around(MEMORY, 1 << 20)),
+    'CpuShares': (True, around(512, 2)),
+    'Tmpfs': (False, [json.dumps(t) for t in (
+        {'/a': 'size=1m'}, {'/a': 'size=64m,mode=1777'}, {'/a': 'size=65536K', '/b': 'size=1'}, {'/a': 'size=67108864'}, {}, None, {'/a': ''},
+        {'/a': 'size=67108865'}, {'/a': 'size=1m', '/b': ''}, {'/a': 'size=0'}, {'/a': 'size=1%'}, {'/a': 'size=0x10'}, {'/a': 'size=1m,size=1g'},
+        {'/a': 'size=1g,size=1m'}, {'/a': 'size=1m,nr_blocks=99999999'}, {'/a': 'size=1t'}, {'/dev/shm': ''}, {'/dev/shm': 'size=1m'},
+        {'/a': 'SIZE=1m'}, {'/a': 'size=010m'}, {'/a': 'size=1m,nr_inodes=0'}, {'/a': 'noexec,size=1m,ro'})]),
+    'Mounts': (False, [json.dumps(m) for m in (
+        [], None, [{'Type': 'tmpfs', 'Target': '/c', 'TmpfsOptions': {'SizeBytes': 1 << 20}}], [{'Type': 'tmpfs', 'Target': '/c'}],
+        [{'type': 'tmpfs', 'target': '/c', 'tmpfsoptions': {'sizebytes': MEMORY}}], [{'Type': 'tmpfs', 'Target': '/c', 'TmpfsOptions': {'SizeBytes': MEMORY + 1}}],
+        [{'Type': 'tmpfs', 'Target': '/c', 'TmpfsOptions': {'SizeBytes': 0, 'Mode': 1023}}],
+        [{'Type': 'tmpfs', 'Target': '/c', 'TmpfsOptions': {'SizeBytes': 4096, 'Options': [['exec', 'x,size=9g']]}}],
+        [{'Type': 'tmpfs', 'Target': '/c', 'TmpfsOptions': {'SizeBytes': 4096, 'Options': [['exec']]}}],
+        [{'Type': 'volume', 'Target': '/c', 'VolumeOptions': {'DriverConfig': {'Options': {'type': 'tmpfs', 'device': 'x'}}}}])]),
     'Ulimits': (False, [json.dumps(u) for u in (
         [{'Name': 'nofile', 'Hard': 1024, 'Soft': 512}], [{'Name': 'nofile', 'Hard': 1024}], [{'name': 'NOFILE', 'hard': 1024, 'soft': 1024}],
         [{'Name': 'nofile', 'Hard': 1025, 'Soft': 1}], [{'Name': 'nofile', 'Hard': -1, 'Soft': -1}], [], None,
@@ -142,6 +155,26 @@ def seen_ulimits(host):
     return bool(found) and all(name == 'nofile' and 0 <= hard <= 1024 for name, hard in found)
 
 
+def seen_size(text):
+    """As the kernel reads one; a number in another form is none that a condition may let through."""
+    digits = text.rstrip('kKmMgG')
+    return int(digits) << {'': 0, 'k': 10, 'm': 20, 'g': 30}[text[len(digits):].lower()] if digits.isdigit() and digits[0] != '0' else MEMORY + 1
+
+
+def seen_tmpfs(host):
+    sizes = [host['ShmSize']]
+    for text in (host.get('Tmpfs') or {}).values():
+        options = [option.partition('=') for option in text.split(',')]
+        sizes += [seen_size(value) for name, _, value in options if name == 'size'] or [MEMORY + 1]
+        sizes += [MEMORY + 1 for name, _, value in options if name in ('nr_blocks', 'nr_inodes')]
+    for mount in host.get('Mounts') or []:
+        options = mount.get('TmpfsOptions') or {}
+        if mount['Type'] == 'tmpfs':
+            sizes += [options.get('SizeBytes') or MEMORY + 1] + [MEMORY + 1 for o in options.get('Options') or [] if len(o) > 1]
+        sizes += [MEMORY + 1] * bool(((mount.get('VolumeOptions') or {}).get('DriverConfig') or {}).get('Options'))
+    return all(0 < size <= MEMORY for size in sizes)
+
+
 def seen_ports(host):
     return not host['PublishAllPorts'] and sum(max(1, len(b or [])) for b in (host['PortBindings'] or {}).values()) <= 2
 
@@ -170,6 +203,8 @@ KEYS = {
     'ulimits': ({'nofile': 1024}, lambda c, user: seen_ulimits(c['HostConfig'])),
     'log': (['max-size'], lambda c, user: bool((c['HostConfig']['LogConfig']['Config'] or {}).get('max-size'))),
     'ports_max': (2, lambda c, user: seen_ports(c['HostConfig'])),
+    'tmpfs': ('64m', lambda c, user: seen_tmpfs(c['HostConfig'])),
+    'cpu_shares': (512, lambda c, user: 0 < c['HostConfig']['CpuShares'] <= 512),
     'pinned': ('tag', lambda c, user: c['Config']['Image'] == 'bb:1' or '{id}' in c['Config']['Image']),
 }
 # Of the API: dockerd drops some fields from requests of earlier ones.
@@ -182,7 +217,7 @@ MEANT = {
     'cap_drop-all': ['CapDrop', 'CapAdd', 'Privileged'], 'restart': ['RestartPolicy'],
     'cap_add': ['CapAdd', 'CapDrop', 'Privileged'], 'sysctls': ['Sysctls'], 'mount_types': ['Binds', 'Mounts', 'Tmpfs'],
     'healthcheck': ['Healthcheck'], 'ulimits': ['Ulimits'], 'log': ['LogConfig'],
-    'ports_max': ['PortBindings', 'PublishAllPorts'], 'runtime': ['Runtime'], 'user': ['User'], 'labels': ['Labels'], 'pinned': ['Image'],
+    'ports_max': ['PortBindings', 'PublishAllPorts'], 'tmpfs': ['Tmpfs', 'Mounts', 'ShmSize'], 'cpu_shares': ['CpuShares'], 'runtime': ['Runtime'], 'user': ['User'], 'labels': ['Labels'], 'pinned': ['Image'],
 }
 # Members of a HostConfig that meet a condition: from there updates go on.
 GOOD = {
@@ -443,6 +478,10 @@ EFFECTS = [
     ('cap_drop', '', '"CapDrop": ["cap_net_raw"]', 'grep CapBnd /proc/self/status', 'CapBnd:\t00000000a80405fb'),
     ('user', '"User": "01:0", ', '', 'grep Uid /proc/self/status', 'Uid:\t1\t1\t1\t1'),
     ('user', '"User": "2147483647", ', '', 'grep Uid /proc/self/status', 'Uid:\t' + '\t'.join(['2147483647'] * 4)),
+    ('tmpfs', '', '"Tmpfs": {"/a": "size=8m"}', 'df -m /a | tail -1 | tr -s " "', 'tmpfs 8 0 8 '),
+    ('tmpfs', '', '"Mounts": [{"Type": "tmpfs", "Target": "/a", "TmpfsOptions": {"SizeBytes": 8388608}}]', 'df -m /a | tail -1 | tr -s " "',
+     'tmpfs 8 0 8 '),
+    ('tmpfs', '', '"Tmpfs": {"/dev/shm": "size=1m"}', 'df -k /dev/shm | tail -1 | tr -s " "', ' 1024 0 1024 '),
     ('read_only', '', '"readonlyrootfſ": true', 'touch /x 2>&1 | grep -o Read-only', 'Read-only'),
 ]
 

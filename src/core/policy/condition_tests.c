@@ -16,15 +16,20 @@ static bool number_of(json_ref v, int64_t *ret)
 }
 
 /* A limit of which 0 means none. An update with 0 leaves it as it is. */
-static enum condition_state test_limit(const struct condition_case *c)
+enum condition_state condition_test_number(const struct condition_case *c, json_ref v)
 {
 	int64_t n;
 
-	if (!number_of(c->value, &n))
+	if (!number_of(v, &n))
 		return CONDITION_BEYOND;
 	if (n == 0)
 		return c->form == FORM_UPDATE ? CONDITION_MET : CONDITION_MISSING;
 	return n > 0 && n <= c->bound->most ? CONDITION_MET : CONDITION_BEYOND;
+}
+
+static enum condition_state test_limit(const struct condition_case *c)
+{
+	return condition_test_number(c, c->value);
 }
 
 /* An update with 0 or less takes the limit away (moby postContainerUpdate). */
@@ -382,55 +387,6 @@ static enum condition_state test_labels(const struct condition_case *c)
 	return test_map(c, body_get(body_get(task, "containerspec"), "labels"));
 }
 
-static bool is_id(struct span hex)
-{
-	enum { ID = 64 };
-
-	return hex.n == ID && text_is_hex(hex);
-}
-
-/* Of an import the request names the new image, which says nothing of its content. */
-static bool is_pinned(const struct attribute *image, bool by_digest)
-{
-	struct span text = image->text;
-	struct span digest = span_after(text, span_find(text, '@'));
-	struct span name = text; /* of 64 hex digits: dockerd takes it for an id */
-
-	if (image->whole || image->all_tags || image->power == POWER_IMAGE_IMPORT)
-		return false;
-	/* A pull takes it for the tag of a repository of this name. */
-	if (span_starts(text, SPAN("sha256:")))
-		return !span_equal(image->field, SPAN("fromImage")) &&
-			is_id(span_after(text, strlen("sha256:")));
-	if (digest.n > 0)
-		return span_starts(digest, SPAN("@sha256:")) &&
-			is_id(span_after(digest, strlen("@sha256:")));
-	if (!span_ends(text, SPAN(":latest")))
-		return !by_digest;
-	name.n -= strlen(":latest");
-	return image->maybe_id && span_starts(name, SPAN("docker.io/library/")) &&
-		is_id(span_after(name, strlen("docker.io/library/")));
-}
-
-/* Every image of the request, those of mounts too. */
-static enum condition_state test_pinned(const struct condition_case *c)
-{
-	const struct attributes *all = &c->facts->attributes;
-	const struct image_list *list = c->bound->list;
-	bool by_digest = list || span_equal(c->bound->words[0].text, SPAN("digest"));
-	enum condition_state ret = CONDITION_MISSING;
-
-	for (size_t i = 0; i < all->count; i++) {
-		if (all->items[i].kind != ATTRIBUTE_IMAGE)
-			continue;
-		if (!is_pinned(&all->items[i], by_digest) ||
-			(list && !image_list_has(list, all->items[i].text)))
-			return CONDITION_BEYOND;
-		ret = CONDITION_MET;
-	}
-	return ret;
-}
-
 /* A policy and how often at most; 0: any number of times. */
 static bool has_restart(const struct condition_case *c, struct span name, int64_t most)
 {
@@ -579,13 +535,15 @@ enum condition_state condition_test(enum condition key, const struct condition_c
 		[CONDITION_SYSCTLS] = test_sysctls,
 		[CONDITION_MOUNT_TYPES] = test_mount_types,
 		[CONDITION_LABELS] = test_labels,
-		[CONDITION_PINNED] = test_pinned,
+		[CONDITION_PINNED] = condition_test_pinned,
 		[CONDITION_RESTART] = test_restart,
 		[CONDITION_RUNTIME] = test_runtime,
 		[CONDITION_HEALTHCHECK] = test_healthcheck,
 		[CONDITION_ULIMITS] = test_ulimits,
 		[CONDITION_LOG] = test_log,
 		[CONDITION_PORTS_MAX] = test_ports,
+		[CONDITION_TMPFS] = condition_test_tmpfs,
+		[CONDITION_CPU_SHARES] = test_limit,
 		[CONDITION_COMMANDS] = condition_test_commands,
 		[CONDITION_ENV] = condition_test_env,
 		[CONDITION_WORKING_DIR] = condition_test_working_dir,

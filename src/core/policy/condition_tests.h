@@ -24,6 +24,13 @@ struct condition_case {
 	const struct conditions *all; /* that stand beside it */
 };
 
+/* A limit, of which 0 means none; an update with 0 leaves it as it is. */
+enum condition_state condition_test_number(const struct condition_case *c, json_ref v);
+
+/* Of pinned (pinned_tests.c) and tmpfs (tmpfs_tests.c). */
+enum condition_state condition_test_pinned(const struct condition_case *c);
+enum condition_state condition_test_tmpfs(const struct condition_case *c);
+
 /* Of commands and what changes them (command_tests.c). */
 enum condition_state condition_test_commands(const struct condition_case *c);
 enum condition_state condition_test_env(const struct condition_case *c);

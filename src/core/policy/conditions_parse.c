@@ -74,7 +74,7 @@ static void parse_size(struct parser *p, json_ref v)
 		reject(p, v, "it is out of range");
 	else if (n == 0)
 		reject(p, v, "it is never met: a limit of 0 is none");
-	else if (n < LEAST_MEMORY)
+	else if (n < LEAST_MEMORY && p->key != CONDITION_TMPFS)
 		reject(p, v, "it is never met: dockerd allows no limit below 4m");
 }
 
