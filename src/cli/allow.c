@@ -275,8 +275,8 @@ static int run_allow(int argc, char **argv)
 
 const struct command allow_command = {
 	.name = "allow",
-	.arguments = "POWER|OPERATION... --as USER --for TIME [--reason TEXT] [--container NAME] "
-		     "[--image GLOB] [--mount PATH] [--network NAME] [--volume NAME] "
+	.arguments = "OPERATION|POWER... --as USER --for TIME [--reason TEXT] [--container NAME] "
+		     "[--image IMAGE] [--mount PATH] [--network NAME] [--volume NAME] "
 		     "[--device PATH] [--capability NAME] [--runtime NAME] [--port PORT] "
 		     "[--yes-root] [--socket PATH] [--json]",
 	.run = run_allow,
@@ -287,7 +287,7 @@ const struct command allow_command = {
 		"  --for TIME  for how long: 90s, 15m, 2h; at most DSP_GRANT_MOST (8h)\n"
 		"  --reason TEXT  why, for the audit log\n"
 		"  --container NAME  only on this container; also own, label:KEY=VALUE, image:GLOB\n"
-		"  --image GLOB  only these images, as in a rule of a policy file; so are the others:\n"
+		"  --image IMAGE  only these images, as in a rule of a policy file\n"
 		"  --mount PATH  only these mounts\n"
 		"  --network NAME  only these networks\n"
 		"  --volume NAME  only these volumes\n"

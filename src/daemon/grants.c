@@ -174,7 +174,7 @@ static void end(struct grants *g, struct grant *grant, const char *why)
 
 unsigned grants_tick(struct grants *g)
 {
-	uint64_t now = g->now();
+	uint64_t now = g->count > 0 ? g->now() : 0;
 	uint64_t next = UINT64_MAX;
 	size_t before = g->count;
 

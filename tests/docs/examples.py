@@ -266,37 +266,9 @@ def check_two_teams(results):
     ], results)
 
 
-TEN_MINUTES = """
-sudo() { "$@"; }
-dsp() { echo "dsp $*: $(cat dsp.env)"; }
-systemd-run() { [ "$1" = --on-active=10min ] && shift && later=("$@"); }
-sh() { eval "$2"; }
-%s
-"${later[@]}"
-"""
-
-
-def check_ten_minutes(results):
-    """The recipe that opens exec for ten minutes does that, and leaves the env file as it was."""
-    text = documents.Document("README.md").text
-    recipe = [line.strip().replace("/etc/dsp/", "") for line in text.splitlines()
-              if line.startswith("    ") and "ALLOW_EXEC" in line]
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "dsp.env")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write("ALLOW_KILL=1\n")
-        done = subprocess.run(["bash", "-c", TEN_MINUTES % "\n".join(recipe)], check=False, cwd=directory,
-                              capture_output=True, text=True)
-        with open(path, encoding="utf-8") as f:
-            left = f.read()
-    results.check("README.md: exec is open for ten minutes", "dsp reload: ALLOW_KILL=1\nALLOW_EXEC=1" in done.stdout
-                  and left == "ALLOW_KILL=1\n", done.stdout + done.stderr + left)
-
-
 def check(results):
     for name in documents.DOCUMENTS:
         check_settings(documents.Document(name), results)
     check_readme_policy(results)
     check_two_teams(results)
-    check_ten_minutes(results)
     check_migrate(results)

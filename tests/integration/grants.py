@@ -237,6 +237,13 @@ def modes(g, report):
         number = g.allow('kill', '--for', '1m', '--as', 'alice')
         g.may('alice', 'POST', '/containers/web/kill?signal=CONT')
         check('would' not in g.log(grant=number, operation='container_kill')[0], 'it would be denied')
+    with report.case('no policy file: README.md'):
+        g.lab.dsp()
+        run = ('POST', '/containers/web/exec', (), {'Cmd': ['true']})
+        check(DENIED in g.lab.raw(*run).text, 'open')
+        g.allow('exec', '--for', '10m', '--as', '*')
+        made = json.loads(g.lab.raw(*run).text)['Id']
+        check(DENIED not in g.lab.raw('POST', '/exec/%s/start' % made, (), {'Detach': True}).text, 'closed')
     with report.case('the profiles of proxies'):
         g.lab.dsp('DSP_PROFILE=tecnativa')
         check(DENIED in g.lab.raw('POST', '/containers/web/kill?signal=CONT').text, 'open')

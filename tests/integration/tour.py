@@ -135,7 +135,8 @@ def shown(report, place):
         check(status == 0, 'status %d: %s' % (status, tour.text))
         for flag in 'ALLOW_EXEC', 'ALLOW_KILL', 'ALLOW_DELETE':
             check_refused(tour.text, flag + '=1 opens it')
-        check(tour.text.count('owned by ana)') == 6, tour.text)
+        check(tour.text.count('owned by ana)') == 8, tour.text)
+        check('ben may exec in container shop until' in tour.text, tour.text)
         check('all went as it should' in tour.text, tour.text)
         place.check_clean()
     with report.case('a wrong word: status 2'), Running(place, 'sometimes') as tour:

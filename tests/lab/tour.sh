@@ -195,6 +195,21 @@ tour() {
 	teams
 }
 
+# What root allows ends by itself.
+for_a_while() {
+	local socket="--socket /run/docker/plugins/dsp.sock"
+
+	title "Root lets ben into shop, for five seconds. Nobody has to close it again:"
+	echo '  # dsp allow exec --for 5s --as ben --container shop --reason "the price is wrong"'
+	inside "/run/lab/dsp allow exec --for 5s --as ben --container shop --reason 'the price is wrong' $socket"
+	sed 's/^/  /' "$ready/run.out"
+	works exec shop cat /d/price
+	[ "$said" = 42 ] || broken "the granted exec did not run"
+	refused "owned by ana" stop shop
+	inside "until /run/lab/dsp grants $socket | grep -q 'no grant is open'; do sleep 0.1; done"
+	refused "owned by ana" exec shop cat /d/price
+}
+
 # Two users, of whom each has what he made.
 teams() {
 	title "dsp again, with a policy file for two users. What ana makes is hers, and none of ben's business:"
@@ -212,6 +227,7 @@ teams() {
 	refused "owned by ana" run --rm --pid "container:$($docker --config "$ready/ana" ps -q --no-trunc)" bb ps
 	refused "owned by ana" run --rm -v data:/d bb cat /d/price
 	refused "owned by ana" run --rm --volumes-from shop bb cat /d/price
+	for_a_while
 	user=ana
 	works stop -t 0 shop
 	works rm shop

@@ -415,6 +415,91 @@ static void kept_by_a_reload(void **state)
 	finish(&h);
 }
 
+/* --- any grants --------------------------------------------------------------------------------*/
+
+/* A word of a list, or none, for a random grant. */
+static const char *const who_words[] = { "'anna'", "'bob'", "'@ops'", "'anonymous'", "'*'" };
+static const char *const allow_words[] = { "'container_kill'", "'container_*'", "'read'",
+	"'section:images'", "'unknown'", "'container_create', 'exec_start'", "'plugin_*'" };
+static const char *const power_words[] = { "", ", 'powers': ['kill']",
+	", 'powers': ['create', 'privileged', 'host_mounts']",
+	", 'powers': ['exec', 'unknown', 'plugin_control']" };
+static const char *const list_words[] = { "", ", 'images': ['docker.io/library/a:*']",
+	", 'mounts': ['/srv/data:ro']", ", 'capabilities': ['CAP_NET_RAW']",
+	", 'require': {'memory': '1g'}" };
+
+#define ANY(words) (words)[die(sizeof(words) / sizeof((words)[0]))]
+
+static const struct question any_question[] = {
+	{ "POST", "/containers/a/kill", NULL, "anna", NULL },
+	{ "POST", "/containers/a/exec", "{}", "bob", NULL },
+	{ "POST", "/exec/12/start", "{}", NULL, NULL },
+	{ "GET", "/containers/json", NULL, "eve", NULL },
+	{ "GET", "/images/json", NULL, "bob", NULL },
+	{ "POST", "/containers/create", "{'Image': 'a'}", "anna", NULL },
+	{ "POST", "/containers/create", "{'Image': 'b', 'HostConfig': {'Memory': 1000000}}", "bob",
+		NULL },
+	{ "POST", "/containers/create", "{'Image': 'a', 'HostConfig': {'Privileged': true}}", NULL,
+		NULL },
+	{ "POST", "/containers/create", "{'HostConfig': {'Binds': ['/srv/data:/d:ro']}}", "anna",
+		NULL },
+	{ "POST", "/containers/create", "{'HostConfig': {'CapAdd': ['NET_RAW']}}", "anna", NULL },
+	{ "POST", "/containers/create", "{'HostConfig': 1", "anna", NULL },
+	{ "POST", "/plugins/pull?remote=dsp&name=dsp", "[]", "anna", NULL },
+	{ "POST", "/plugins/pull?remote=x&name=x", "[]", "bob", NULL },
+	{ "POST", "/frobnicate", "{}", "anna", NULL },
+	{ "GET", "/a/../b", NULL, NULL, NULL },
+	{ "GET", "/info", NULL, "anna", "no" },
+};
+
+/* Grants take nothing away, and open nothing that stands behind what nothing overrides. */
+static void only_add(void **state)
+{
+	static const char *const flags[] = { "", "DSP_PROFILE=readonly", "DSP_PROFILE=tecnativa",
+		"DSP_PROFILE=hardened\nDSP_REQUIRE=memory=1g" };
+	static struct house h;
+	size_t opened = 0;
+
+	(void)state;
+	for (size_t round = 0; round < 400; round++) {
+		struct grant_set *set;
+
+		begin(&h, ANY(flags), die(2) ? users : NULL);
+		for (size_t i = die(8); i > 0; i--) {
+			char rule[300];
+			struct err e;
+
+			(void)snprintf(rule, sizeof(rule), "{'who': [%s], 'allow': [%s]%s%s}",
+				ANY(who_words), ANY(allow_words), ANY(power_words),
+				ANY(list_words));
+			(void)give(&h, rule, 1 + die(100), true, &e);
+			now_us += die(20000000);
+		}
+		set = grants_hold(h.grants);
+		for (size_t i = 0; i < sizeof(any_question) / sizeof(any_question[0]); i++) {
+			const struct question *q = &any_question[i];
+			struct decision without = decide_with(&h, q, NULL);
+			struct decision with = decide_with(&h, q, set);
+
+			assert_true(
+				without.verdict != VERDICT_ALLOW || with.verdict == VERDICT_ALLOW);
+			if (with.by != DECIDED_BY_TEMPORARY) {
+				assert_int_equal(with.verdict, without.verdict);
+				assert_int_equal(with.by, without.by);
+				continue;
+			}
+			opened += without.verdict != VERDICT_ALLOW;
+			assert_int_equal(with.verdict, VERDICT_ALLOW);
+			assert_true(without.by != DECIDED_BY_OWN_NAME &&
+				without.by != DECIDED_BY_IDENTITY &&
+				without.by != DECIDED_BY_READING);
+		}
+		grant_set_release(set);
+		finish(&h);
+	}
+	assert_true(opened > 100);
+}
+
 /* --- mounts of a grant and of the policy file --------------------------------------------------*/
 
 /* Where a rule lets its user write, a grant's read-only mount covers no more than its path. */
@@ -496,6 +581,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(kept_by_a_reload),
+		cmocka_unit_test(only_add),
 		cmocka_unit_test(mounts_beside_rules),
 		cmocka_unit_test(durations),
 	};
