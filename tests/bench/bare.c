@@ -1,6 +1,7 @@
 /*
  * The limit that the bench measures against: an epoll server which reads whole HTTP requests on a
- * unix socket, looks at nothing but their length, and gives every one the same answer.
+ * unix socket, looks at nothing but their length, and gives every one the same answer, which is
+ * also right for the question what the plugin does.
  * usage: bare SOCKET
  */
 #include <errno.h>
@@ -25,7 +26,8 @@ struct conn {
 };
 
 static const char ANSWER[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-			     "Content-Length: 14\r\n\r\n{\"Allow\":true}";
+			     "Content-Length: 37\r\n\r\n"
+			     "{\"Allow\":true,\"Implements\":[\"authz\"]}";
 
 static void conn_close(struct conn *c)
 {

@@ -2,7 +2,7 @@
  * What a create request of a given size costs beside its JSON: jansson's parse alone, and all that
  * dsp does from the base64 to the facts, in turn, so that both see the same machine.
  *
- *   body [KIB] [ROUNDS]     prints "parse N us, facts N us, ratio R": the medians
+ *   body [KIB] [ROUNDS]     prints "jansson N us, facts N us, ratio R": the medians
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -114,8 +114,8 @@ int main(int argc, char **argv)
 	}
 	qsort(parse, rounds, sizeof(parse[0]), compare);
 	qsort(facts, rounds, sizeof(facts[0]), compare);
-	(void)printf("%zu bytes: parse %.0f us, facts %.0f us, ratio %.2f\n", n, parse[rounds / 2],
-		facts[rounds / 2], facts[rounds / 2] / parse[rounds / 2]);
+	(void)printf("%zu bytes: jansson %.0f us, facts %.0f us, ratio %.2f\n", n,
+		parse[rounds / 2], facts[rounds / 2], facts[rounds / 2] / parse[rounds / 2]);
 	free(base64);
 	free(text);
 	json_decref(json);
