@@ -37,7 +37,7 @@ static const struct group {
 	const char *title;
 	const struct command *commands[12]; /* ends with NULL */
 } groups[] = {
-	{ "Set up", { &enable_command, &disable_command, &doctor_command } },
+	{ "Set up", { &enable_command, &disable_command, &gate_command, &doctor_command } },
 	{ "Write rules",
 		{ &check_command, &explain_command, &test_command, &who_can_command,
 			&allowed_command, &diff_command, &suggest_command, &import_command,
@@ -65,6 +65,8 @@ static const struct guess {
 	{ "permit", "allow" },
 	{ "deny", "revoke" },
 	{ "ungrant", "revoke" },
+	{ "socket", "gate" },
+	{ "proxy", "gate" },
 	{ "owner", "own" },
 	{ "chown", "own give" },
 	{ "rights", "allowed" },

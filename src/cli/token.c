@@ -1,4 +1,5 @@
-/* Tokens of the users of a policy file. */
+#include "token.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -13,7 +14,6 @@
 #include "dsp/system/file.h"
 
 enum {
-	TOKEN_BYTES = 32,
 	TOKEN_SHORTEST = 16, /* characters: less can be guessed from its hash */
 	TOKEN_LONGEST = 4096,
 };
@@ -24,16 +24,15 @@ static int fail(int status, const char *text)
 	return status;
 }
 
-/* A fresh token in hex; terminated. -1 and e: there is no randomness. */
-static int make_token(char out[2 * TOKEN_BYTES + 1], struct err *e)
+int token_make(char out[TOKEN_TEXT_ROOM], struct err *e)
 {
-	unsigned char bytes[TOKEN_BYTES];
+	unsigned char bytes[(TOKEN_TEXT_ROOM - 1) / 2];
 	struct line l;
 
 	/* So few bytes come whole, or not at all. */
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		return FAIL(e, errno, "cannot get random bytes");
-	line_init(&l, out, 2 * TOKEN_BYTES + 1);
+	line_init(&l, out, TOKEN_TEXT_ROOM);
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		line_add(&l, "%02x", bytes[i]);
 	return 0;
@@ -62,7 +61,7 @@ static void print_token_json(const char *name, const char *token, const char *di
 
 static int new_token(const char *name, bool json)
 {
-	char token[2 * TOKEN_BYTES + 1];
+	char token[TOKEN_TEXT_ROOM];
 	char digest[DIGEST_ROOM];
 	struct err e;
 
@@ -71,7 +70,7 @@ static int new_token(const char *name, bool json)
 			"%s: a user's name has 1 to 64 of a-z A-Z 0-9 . _ - @ and blanks, begins "
 			"with a letter or digit, and is not \"anonymous\"",
 			name);
-	if (make_token(token, &e) != 0)
+	if (token_make(token, &e) != 0)
 		return fail(EXIT_FINDINGS, e.text);
 	digest_write(span_of(token), digest);
 	if (json)
@@ -93,13 +92,13 @@ static int hash_token(bool json)
 	token.s = text;
 	if (span_ends(token, SPAN("\n")))
 		token.n--;
-	/* A header's value loses blanks at its ends, and other bytes do not come through. */
-	if (!text_is_word(token))
-		return fail(EXIT_USAGE, "a token is one word of printable ASCII");
 	if (token.n < TOKEN_SHORTEST)
 		return fail(EXIT_USAGE,
 			"a token of less than 16 characters can be guessed; make one with: dsp "
 			"token new NAME");
+	/* A header's value loses blanks at its ends, and other bytes do not come through. */
+	if (!text_is_word(token))
+		return fail(EXIT_USAGE, "a token is one word of printable ASCII");
 	digest_write(token, digest);
 	if (json) {
 		json_auto_t *o = json_pack("{s:s}", "digest", digest);

@@ -2,9 +2,9 @@
 
 #include <strings.h>
 
-#include "dsp/core/base/json_value.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/dockerd/dockerd_process.h"
+#include "dsp/dockerd/json_edit.h"
 
 bool daemon_json_is_blank(struct span text)
 {
@@ -107,109 +107,6 @@ bool daemon_json_has(const json_t *plugins, const char *name)
 
 /* --- changing ----------------------------------------------------------------------------------*/
 
-static char *join(const struct span *parts, size_t count)
-{
-	size_t n = 0;
-	char *text;
-	char *at;
-
-	for (size_t i = 0; i < count; i++)
-		n += parts[i].n;
-	text = mem_alloc(n + 1);
-	if (!text)
-		return NULL;
-	at = text;
-	for (size_t i = 0; i < count; i++) {
-		if (parts[i].n > 0)
-			memcpy(at, parts[i].s, parts[i].n);
-		at += parts[i].n;
-	}
-	*at = '\0';
-	return text;
-}
-
-/* The text without the bytes from `from` to `to`. */
-static char *cut(struct span text, size_t from, size_t to)
-{
-	return join((struct span[]){ { text.s, from }, span_after(text, to) }, 2);
-}
-
-/* An object, as text and as a tree of values that know their offsets in the text. */
-struct document {
-	struct span text;       /* borrowed */
-	char *copy;             /* of text; keys and strings are decoded in it, in place */
-	struct json_value *top; /* the object */
-	json_ref list;          /* of plugins; NULL: there is none */
-};
-
-/* The offset of a member, which begins with its key, or of an element. */
-static size_t start_of(const struct document *d, json_ref child)
-{
-	return child->key.s ? (size_t)(child->key.s - d->copy) - 1 : child->at;
-}
-
-/* False: out of memory, not an object, or the key of the list is written with escapes. */
-static bool parse_document(struct span text, struct document *ret)
-{
-	struct err why;
-	size_t where;
-
-	*ret = (struct document){ .text = text, .copy = mem_copy(text.s, text.n) };
-	if (!ret->copy || json_value_parse(ret->copy, text.n, &ret->top, &where, &why) != 0 ||
-		ret->top->kind != JSON_VALUE_OBJECT)
-		return false;
-	ret->list = json_value_member(ret->top, DOCKERD_PLUGINS_KEY);
-	return !ret->list ||
-		span_starts(span_after(text, start_of(ret, ret->list)),
-			SPAN("\"" DOCKERD_PLUGINS_KEY "\""));
-}
-
-static void free_document(struct document *d)
-{
-	mem_free(d->top);
-	mem_free(d->copy);
-}
-
-/* The text with one more child of parent: the last, with the blanks that stand before the first. */
-static char *append(const struct document *d, json_ref parent, struct span item)
-{
-	bool object = parent->kind == JSON_VALUE_OBJECT;
-	json_ref first = json_value_first(parent);
-	json_ref last = first;
-	struct span begin = { d->text.s, parent->at + 1 };
-	struct span gap;
-
-	if (!first)
-		return join((struct span[]){ begin, object ? SPAN("\n  ") : SPAN(""), item,
-				    object ? SPAN("\n") : SPAN(""),
-				    span_after(d->text, parent->end - 1) },
-			5);
-	/* Usually the end of a line and the indentation. */
-	gap = (struct span){ d->text.s + begin.n, start_of(d, first) - begin.n };
-	if (gap.n == 0 && !object)
-		gap = SPAN(" ");
-	for (json_ref next = first; next; next = json_value_next(parent, next))
-		last = next;
-	return join((struct span[]){ { d->text.s, last->end }, SPAN(","), gap, item,
-			    span_after(d->text, last->end) },
-		5);
-}
-
-/* The text without a child of parent, and without one of the commas beside it. */
-static char *remove_child(const struct document *d, json_ref parent, json_ref child)
-{
-	json_ref next = json_value_next(parent, child);
-	json_ref prev = NULL;
-
-	for (json_ref at = json_value_first(parent); at != child; at = json_value_next(parent, at))
-		prev = at;
-	if (prev)
-		return cut(d->text, prev->end, child->end);
-	if (next)
-		return cut(d->text, start_of(d, child), start_of(d, next));
-	return cut(d->text, parent->at + 1, parent->end - 1);
-}
-
 /* Whether text is "null", which dockerd takes as an empty object. */
 static bool is_null(struct span text)
 {
@@ -220,70 +117,73 @@ static bool is_null(struct span text)
 	return span_starts(word, SPAN("null")) && daemon_json_is_blank(span_after(word, 4));
 }
 
+/* The list of plugins, NULL: there is none. False: the key of the list is written with escapes. */
+static bool find_list(const struct json_document *d, json_ref *list)
+{
+	*list = json_value_member(d->top, DOCKERD_PLUGINS_KEY);
+	return !*list ||
+		span_starts(span_after(d->text, json_document_start(d, *list)),
+			SPAN("\"" DOCKERD_PLUGINS_KEY "\""));
+}
+
 /* The text with the name at the end of the list; NULL when it cannot be done. */
 static char *add(struct span text, const char *name)
 {
-	AUTO_MEM char *quoted = join((struct span[]){ SPAN("\""), span_of(name), SPAN("\"") }, 3);
-	AUTO_MEM char *list = join((struct span[]){ SPAN("["), span_of(quoted), SPAN("]") }, 3);
-	AUTO_MEM char *member = join(
+	AUTO_MEM char *quoted = json_text_join(
+		(struct span[]){ SPAN("\""), span_of(name), SPAN("\"") }, 3);
+	AUTO_MEM char *list = json_text_join(
+		(struct span[]){ SPAN("["), span_of(quoted), SPAN("]") }, 3);
+	AUTO_MEM char *member = json_text_join(
 		(struct span[]){ SPAN("\"" DOCKERD_PLUGINS_KEY "\": "), span_of(list) }, 2);
-	struct document d;
+	struct json_document d;
+	json_ref plugins = NULL;
 	char *made;
 
 	if (!quoted || !list || !member)
 		return NULL;
 	if (daemon_json_is_blank(text) || is_null(text))
-		return join((struct span[]){ SPAN("{\n  "), span_of(member), SPAN("\n}\n") }, 3);
-	if (!parse_document(text, &d))
+		return json_text_join(
+			(struct span[]){ SPAN("{\n  "), span_of(member), SPAN("\n}\n") }, 3);
+	if (!json_document_parse(text, &d) || !find_list(&d, &plugins))
 		made = NULL;
-	else if (!d.list)
-		made = append(&d, d.top, span_of(member));
-	else if (d.list->kind == JSON_VALUE_LIST)
-		made = append(&d, d.list, span_of(quoted));
+	else if (!plugins)
+		made = json_document_add(&d, d.top, span_of(member));
+	else if (plugins->kind == JSON_VALUE_LIST)
+		made = json_document_add(&d, plugins, span_of(quoted));
 	else /* null */
-		made = join((struct span[]){ { text.s, d.list->at }, span_of(list),
-				    span_after(text, d.list->end) },
-			3);
-	free_document(&d);
+		made = json_document_replace(&d, plugins, span_of(list));
+	json_document_free(&d);
 	return made;
 }
 
 /* The text without the first entry of the name, or without the list when that is its only entry. */
 static char *remove_entry(struct span text, const char *name)
 {
+	struct json_document d;
+	json_ref plugins = NULL;
 	char *made = NULL;
-	struct document d;
 
-	if (parse_document(text, &d)) {
-		json_ref entry = json_value_first(d.list);
+	if (json_document_parse(text, &d) && find_list(&d, &plugins)) {
+		json_ref entry = json_value_first(plugins);
 
 		while (entry && !span_equal(json_value_text(entry), span_of(name)))
-			entry = json_value_next(d.list, entry);
+			entry = json_value_next(plugins, entry);
 		if (entry)
-			made = d.list->count == 1 ? remove_child(&d, d.top, d.list)
-						  : remove_child(&d, d.list, entry);
+			made = plugins->count == 1 ? json_document_remove(&d, d.top, plugins)
+						   : json_document_remove(&d, plugins, entry);
 	}
-	free_document(&d);
+	json_document_free(&d);
 	return made;
 }
 
 /* --- verifying ---------------------------------------------------------------------------------*/
-
-/* Whether both are the same, with keys in the same order. */
-static bool is_equal(const json_t *a, const json_t *b)
-{
-	AUTO_MEM char *one = json_dumps(a, JSON_COMPACT);
-	AUTO_MEM char *other = json_dumps(b, JSON_COMPACT);
-
-	return one && other && strcmp(one, other) == 0;
-}
 
 /* Returns made, which it owns, if it means what `want` means; else NULL and e. */
 static char *verify(char *made, const json_t *want, struct err *e)
 {
 	json_auto_t *read = made ? read_object(span_of(made), e) : NULL;
 
-	if (read && is_equal(read, want))
+	if (read && json_same(read, want))
 		return made;
 	mem_free(made);
 	err_set(e, 0, "dsp cannot edit \"%s\" in this form (is it written with escapes?)",
@@ -352,7 +252,7 @@ bool daemon_json_same(struct span a, struct span b)
 		return false;
 	(void)remove_name(one, NULL);
 	(void)remove_name(other, NULL);
-	return is_equal(one, other);
+	return json_same(one, other);
 }
 
 bool daemon_json_is_empty(struct span text)

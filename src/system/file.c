@@ -103,22 +103,28 @@ int file_write_all(int fd, const char *text, size_t n)
 	return 0;
 }
 
-int file_replace(const char *path, const char *text, size_t n, struct err *e)
+/* Owner and mode of the new file. */
+static int set_permissions(int fd, const struct stat *like, mode_t mode)
+{
+	if (like && fchown(fd, like->st_uid, like->st_gid) != 0)
+		return -1;
+	return fchmod(fd, like ? like->st_mode & 07777 : mode);
+}
+
+/* like: an existing file, or NULL: it becomes ours, with this mode. */
+static int replace(const char *path, const char *text, size_t n, const struct stat *like,
+	mode_t mode, struct err *e)
 {
 	char beside[2048];
-	struct stat st;
 	int fd;
 	int rc;
 
-	/* For root this would put a file in the place of /dev/null. */
-	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return FAIL(e, 0, "%s: not a regular file", path);
 	if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
 		return FAIL(e, ENAMETOOLONG, "%.80s...", path);
 	fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return FAIL(e, errno, "%s", path);
-	rc = file_write_all(fd, text, n) == 0 && fchmod(fd, 0644) == 0 ? 0 : -1;
+	rc = file_write_all(fd, text, n) == 0 && set_permissions(fd, like, mode) == 0 ? 0 : -1;
 	if (rc != 0)
 		err_set(e, errno, "%s", path);
 	if (close(fd) != 0 && rc == 0)
@@ -128,4 +134,27 @@ int file_replace(const char *path, const char *text, size_t n, struct err *e)
 	if (rc != 0)
 		(void)unlink(beside);
 	return rc;
+}
+
+/* For root a rename would put a file in the place of /dev/null. 1: there is none yet. */
+static int find_file(const char *path, struct stat *st, struct err *e)
+{
+	if (lstat(path, st) != 0)
+		return 1;
+	return S_ISREG(st->st_mode) ? 0 : FAIL(e, 0, "%s: not a regular file", path);
+}
+
+int file_replace(const char *path, const char *text, size_t n, struct err *e)
+{
+	struct stat st;
+
+	return find_file(path, &st, e) < 0 ? -1 : replace(path, text, n, NULL, 0644, e);
+}
+
+int file_rewrite(const char *path, const char *text, size_t n, unsigned mode, struct err *e)
+{
+	struct stat st;
+	int rc = find_file(path, &st, e);
+
+	return rc < 0 ? -1 : replace(path, text, n, rc == 0 ? &st : NULL, mode, e);
 }

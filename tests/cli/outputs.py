@@ -50,7 +50,11 @@ THING = "container:" + 64 * "a"
 WITH_OWNERS = (("own", "give", THING, "ci"), ("own", "list"), ("own", "show", THING), ("own", "forget", THING))
 WITH_GRANTS = (("allow", "kill", "--as", "*", "--for", "1h", "--reason", "INC-4711"), ("grants",), ("status",), ("reload",), ("revoke", "--all"))
 WITH_ASKS = (("pending",), ("approve", "ASK"), ("refuse", "ASK", "--reason", "no"))
-WITH_DAEMON = (*WITH_OWNERS, *WITH_GRANTS, *WITH_ASKS, ("health",), ("metrics",), ("check", "--fail-on", "escape"),
+WITH_GATES = (("gate", "add", "ci", "--policy", "gated.json"), ("gate", "list", "--policy", "gated.json"),
+              ("gate", "remove", "ci", "--policy", "gated.json"))
+# Where no systemd runs, and /etc is a directory of the test's.
+APART = 'mount --bind "$0" /etc && mount -t tmpfs none /run && exec "$@"'
+WITH_DAEMON = (*WITH_OWNERS, *WITH_GRANTS, *WITH_ASKS, *WITH_GATES, ("health",), ("metrics",), ("check", "--fail-on", "escape"),
                ("explain", "GET", "/version"), ("list", "rules"))
 
 
@@ -71,6 +75,9 @@ class Place:
         for name, value in (("policy.json", POLICY), ("other.json", OTHER), ("whose.json", WHOSE), ("tests.json", TESTS), ("create.json", CREATE)):
             self.write(name, json.dumps(value))
         self.write("wrong.json", '{ "rules": [ { "name": "a", "permit": [] } ] }')
+        self.write("gated.json", json.dumps(POLICY))
+        os.makedirs(self.path("etc/dsp"))
+        os.makedirs(self.path("etc/systemd/system"))
         self.write("word", "0123456789abcdef0123\n")
         self.write("owners.json", json.dumps(OWNERS))
         self.owning = dsp.Serve(where, {"DSP_POLICY": self.path("owners.json"), "DSP_OWNERS": self.path("owners.db")},
@@ -115,10 +122,11 @@ class Place:
             name = self.ask()
             call_words = [name if w == "ASK" else w for w in call]
             return [dsp.DSP, *call_words, "--socket", self.asking.socket]
-        own = ("policy.json", "other.json", "wrong.json", "whose.json", "tests.json", "create.json", "log", "made.json")
+        own = ("policy.json", "gated.json", "other.json", "wrong.json", "whose.json", "tests.json", "create.json", "log", "made.json")
         server = self.owning if call in WITH_OWNERS else self.server
         more = ("--socket", server.socket) if call in WITH_DAEMON else ()
-        return [dsp.DSP, *(self.path(w) if w in own else self.id if w == "ID" else w for w in call), *more]
+        apart = ("unshare", "-m", "--propagation", "private", "sh", "-c", APART, self.path("etc")) if call in WITH_GATES else ()
+        return [*apart, dsp.DSP, *(self.path(w) if w in own else self.id if w == "ID" else w for w in call), *more]
 
     def run(self, call, *more, stdout=subprocess.PIPE):
         words = self.words(call)

@@ -156,18 +156,18 @@ install_units() {
 	shift
 	find "$root/etc/systemd/system" "$units/" -name '*.wants' -exec rm -rf {} +
 	rm -rf "$root/lib/systemd/system-generators" "$root/etc/systemd/system-generators" "$root/etc/fstab"
-	rm -rf "$root"/{etc,lib}/systemd/system/dsp{,-resolve}.*
+	rm -rf "$root"/{etc,lib}/systemd/system/dsp{,-resolve,-gate@}*.*
 	printf '%s\n' '[Unit]' 'AllowIsolate=yes' 'DefaultDependencies=no' \
 		'Wants=systemd-journald.socket systemd-journald.service' > "$units/lab.target"
-	install -m 755 "$DSP" "${DSP}d" "$DSP-resolve" "$root/usr/bin/"
-	cp "$tree"/plugin/systemd/dsp{,-resolve}.{socket,service} "$tree"/plugin/systemd/dsp-doctor.{service,timer} "$units/"
+	install -m 755 "$DSP" "${DSP}d" "$DSP-resolve" "$DSP-gate" "$root/usr/bin/"
+	cp "$tree"/plugin/systemd/dsp{,-resolve,-gate@}.{socket,service} "$tree"/plugin/systemd/dsp-doctor.{service,timer} "$units/"
 	for drop_in; do
 		install -D -m 644 "$tree/plugin/systemd/drop-ins/$drop_in" \
 			"$root/etc/systemd/system/dsp.service.d/$drop_in"
 	done
 	sed -i '/^_dsp\(-resolve\)\?:/d; /^docker:/d' "$root/etc/passwd" "$root/etc/group"
 	echo '_dsp-resolve:x:64998:64998::/nonexistent:/usr/sbin/nologin' >> "$root/etc/passwd"
-	printf '%s\n' '_dsp-resolve:x:64998:' 'docker:x:64997:' >> "$root/etc/group"
+	printf '%s\n' '_dsp-resolve:x:64998:' 'docker:x:64997:' 'lab-ci:x:64996:' >> "$root/etc/group"
 	echo '_dsp:x:64999:64999::/nonexistent:/usr/sbin/nologin' >> "$root/etc/passwd"
 	echo '_dsp:x:64999:' >> "$root/etc/group"
 	rm -rf "$root/etc/dsp"
@@ -195,6 +195,8 @@ inside() {
 	cd "$root"
 	pivot_root . run/old
 	umount -l run/old
+	# As systemd makes it outside of containers: a service finds its credentials by it.
+	mount --make-rshared /
 	exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd \
 		--unit=lab.target --log-target=journal --show-status=no
 }

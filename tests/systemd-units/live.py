@@ -4,6 +4,7 @@
 Each variant of the unit is asked about the same mounts by a process that listens as dockerd does.
 """
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -99,6 +100,8 @@ def variant(name, drop_ins, capabilities, wanted):
         if name == "shipped":
             with case("resolver"):
                 resolver(system)
+            with case("gates"):
+                gates(system)
             with case("look-ups"):
                 lookups(system)
             with case("volumes"):
@@ -123,6 +126,97 @@ def resolver(system):
     same(system.run("systemctl", "status", "dsp-resolve.socket", "dsp-resolve.service")[0], 0, "status of the units")
     same(system.run("systemctl", "kill", "-s", "KILL", "dsp-resolve.service")[0], 0, "kill")
     until(lambda: system.show("MainPID", "dsp-resolve.service") not in ("0", pid), "it is not started again")
+
+
+# A stand-in of dockerd, which answers each request with its head; and a client of group lab-ci.
+DOCKERD = """import contextlib, os, socket
+s = socket.socket(socket.AF_UNIX)
+s.bind("/run/new.sock")
+os.chown("/run/new.sock", 0, 64997)
+os.chmod("/run/new.sock", 0o660)
+s.listen(64)
+os.rename("/run/new.sock", "/run/docker.sock")
+while True:
+    peer, _ = s.accept()
+    with peer, contextlib.suppress(OSError):
+        text = peer.recv(65536)
+        peer.sendall(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n" + text)
+"""
+CLIENT = """import os, socket, sys
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(64990)
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"GET /_ping HTTP/1.1\\r\\nHost: d\\r\\n\\r\\n")
+while text := s.recv(65536):
+    print(text.decode(), end="")
+print("I am", os.getpid())
+"""
+
+
+def gates(system):
+    """dsp gate on a real systemd: who can connect, what dockerd gets, the sandbox, a failure, and nothing left."""
+    def client(path="/run/dsp-gate/ci.sock", group=64996):
+        return system.run("python3", "-c", CLIENT, path, str(group))
+
+    def digest():
+        return json.loads(system.run("cat", "/etc/dsp/policy.json")[1])["users"]["ci"]["tokens"]
+
+    before = system.run("cat", "/etc/dsp/policy.json")[1]
+    system.write("/srv/dockerd.py", DOCKERD)
+    system.run("rm", "-f", "/run/docker.sock")
+    same(system.run("systemd-run", "--unit=lab-docker", "python3", "/srv/dockerd.py")[0], 0, "the stand-in of dockerd")
+    until(lambda: system.run("test", "-S", "/run/docker.sock")[0] == 0, "the stand-in does not listen")
+    status, text = system.run("dsp", "gate", "add", "ci", "--group", "lab-ci")
+    same(status, 0, text)
+    same(system.run("stat", "-c", "%a %U %G", "/run/dsp-gate/ci.sock", "/run/dsp-gate", "/etc/dsp/gates", "/etc/dsp/gates/ci.token")[1].split("\n")[:4],
+         ["660 root lab-ci", "755 root root", "700 root root", "600 root root"], "modes")
+    generation = json.loads(system.run("dsp", "status", "--json")[1])["generation"]
+    status, text = client()
+    same(status, 0, text)
+    token = re.search(r"^X-Dsp-Token: ([0-9a-f]{64})\r?$", text, re.M)
+    holds(token, text)
+    same(["sha256:" + hashlib.sha256(token[1].encode()).hexdigest()], digest(), "the token of ci")
+    pid = re.search(r"^I am (\d+)$", text, re.M)[1]
+    holds(f"X-Dsp-Peer: uid=64990 gid=64996 pid={pid}" in text, text)
+    holds(client(group=64991)[0] != 0 and client("/run/docker.sock")[0] != 0, "another group can connect")
+    found = status_of(system, system.show("MainPID", "dsp-gate@ci.service"))
+    holds(found["Uid"].split()[0] not in ("0", "64990"), "its user")
+    holds("64997" in found["Groups"].split(), "Docker's group")
+    for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb", "CapInh"):
+        same(int(found[name], 16), 0, name)
+    same((found["NoNewPrivs"], found["Seccomp"]), ("1", "2"), "NoNewPrivs, Seccomp")
+    holds(token[1] not in system.run("sh", "-c", "journalctl --no-pager; systemctl show dsp-gate@ci.service; cat /proc/"
+                                     + system.show("MainPID", "dsp-gate@ci.service") + "/environ")[1], "the token is shown")
+    # Again, and with another group: the same token, the socket with the new group.
+    same(system.run("dsp", "gate", "add", "ci", "--group", "lab-ci")[0], 0, "once more")
+    same(json.loads(system.run("dsp", "status", "--json")[1])["generation"], generation, "generation")
+    same(system.run("dsp", "gate", "add", "ci", "--group", "docker")[0], 0, "another group")
+    same((client()[0] != 0, client(group=64997)[0]), (True, 0), "who can connect")
+    holds(token[1] in client(group=64997)[1], "another token")
+    row = json.loads(system.run("dsp", "gate", "list", "--json")[1])["gates"]
+    same(row, [{"name": "ci", "user": "ci", "group": "docker", "socket": "/run/dsp-gate/ci.sock", "state": "listening"}], "list")
+    # What fails leaves nothing: a unit that cannot start, and a policy that dspd refuses.
+    kept = system.run("cat", "/etc/dsp/policy.json")[1]
+    system.run("systemctl", "mask", "dsp-gate@bad.socket")
+    status, text = system.run("dsp", "gate", "add", "bad", "--group", "lab-ci")
+    holds(status == 1 and "masked" in text, text)
+    same(system.run("cat", "/etc/dsp/policy.json")[1], kept, "the policy file")
+    same(system.run("sh", "-c", "ls /etc/dsp/gates; ls -d /etc/systemd/system/dsp-gate@*")[1].split(),
+         ["ci.token", "/etc/systemd/system/dsp-gate@bad.socket", "/etc/systemd/system/dsp-gate@ci.socket.d"], "what is left")
+    system.write("/etc/dsp/dsp.env", "NOT_A_FLAG=1\n")
+    status, text = system.run("dsp", "gate", "add", "bad")
+    holds(status == 1 and "NOT_A_FLAG" in text, text)
+    same(system.run("cat", "/etc/dsp/policy.json")[1], kept, "the policy file")
+    system.write("/etc/dsp/dsp.env", "")
+    same(system.run("dsp", "gate", "remove", "ci")[0], 0, "remove")
+    same(system.run("cat", "/etc/dsp/policy.json")[1], before, "the policy file")
+    same(system.run("sh", "-c", "ls /etc/dsp/gates; ls /run/dsp-gate; ls /etc/systemd/system | grep ci")[1], "", "what is left")
+    holds(client()[0] != 0, "the socket is still there")
+    same(system.run("dsp", "gate", "remove", "ci")[1], "There is no gate ci.\n", "remove again")
+    system.run("systemctl", "stop", "lab-docker")
+    system.run("rm", "-f", "/run/docker.sock", "/etc/systemd/system/dsp-gate@bad.socket")
 
 
 def lookups(system):

@@ -46,6 +46,7 @@ extern const struct command token_command;
 extern const struct command enable_command;
 extern const struct command disable_command;
 extern const struct command import_command;
+extern const struct command gate_command;
 extern const struct command own_command;
 extern const struct command allow_command;
 extern const struct command grants_command;

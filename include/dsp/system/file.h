@@ -40,6 +40,10 @@ MUST_USE int file_write_all(int fd, const char *text, size_t n);
  */
 MUST_USE int file_replace(const char *path, const char *text, size_t n, struct err *e);
 
+/* The same, with the owner and the mode of the file that is there; a new one gets this mode. */
+MUST_USE int file_rewrite(
+	const char *path, const char *text, size_t n, unsigned mode, struct err *e);
+
 /* For descriptors that close themselves at the end of their scope: AUTO_FD int fd = ...; */
 void file_close_auto(const int *fd);
 #define AUTO_FD __attribute__((cleanup(file_close_auto)))
