@@ -13,11 +13,15 @@
 
 struct arguments {
 	const char *socket;
-	const char *reason;
+	struct pending_answer answer;
 	bool json;
 };
 
 static const struct option options[] = { { "socket", required_argument, NULL, 's' },
+	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+
+static const struct option approve_options[] = { { "for", required_argument, NULL, 'f' },
+	{ "yes-root", no_argument, NULL, 'y' }, { "socket", required_argument, NULL, 's' },
 	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 
 static const struct option refuse_options[] = { { "reason", required_argument, NULL, 'r' },
@@ -33,7 +37,13 @@ static int parse_arguments(
 		if (o == 's')
 			a->socket = optarg;
 		else if (o == 'r')
-			a->reason = optarg;
+			a->answer.reason = optarg;
+		else if (o == 'y')
+			a->answer.yes_root = true;
+		else if (o == 'f' && duration_parse(span_of(optarg), &a->answer.seconds))
+			continue;
+		else if (o == 'f')
+			return command_usage(c->name, "--for: write a time as 15m or 8h");
 		else if (o == 'j')
 			a->json = true;
 		else
@@ -95,7 +105,7 @@ static void print_table(const json_t *pending)
 
 static int run_pending(int argc, char **argv)
 {
-	struct arguments a = { .reason = "" };
+	struct arguments a = { .socket = NULL };
 	json_auto_t *o = NULL;
 	struct err e;
 	int rc = parse_arguments(&pending_command, &a, argc, argv, 0);
@@ -135,6 +145,7 @@ static int print_result(const struct arguments *a, const json_t *o, bool approve
 	const char *result = text_of(o, "result");
 	const char *message = text_of(o, "message");
 	const char *text = result;
+	char duration[DURATION_ROOM];
 	bool fine = false;
 
 	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
@@ -146,7 +157,13 @@ static int print_result(const struct arguments *a, const json_t *o, bool approve
 	if (a->json) {
 		output_json(o);
 	} else {
+		/* The grant may be what allows it. */
+		if (text_of(o, "grant")[0] && strcmp(result, "allowed") == 0)
+			text = results[0].text;
 		(void)printf("%s %s\n", text_of(o, "id"), text);
+		if (text_of(o, "grant")[0])
+			(void)printf("  grant %s allows the same for %s\n", text_of(o, "grant"),
+				duration_write_long(a->answer.seconds, duration));
 		if (strcmp(result, "denied") == 0 && message[0])
 			(void)printf("  %s\n", message);
 		if (strcmp(result, "changed") == 0)
@@ -158,14 +175,14 @@ static int print_result(const struct arguments *a, const json_t *o, bool approve
 
 static int answer(const struct command *c, bool approve, int argc, char **argv)
 {
-	struct arguments a = { .reason = "" };
+	struct arguments a = { .answer = { .approve = approve, .reason = "" } };
 	json_auto_t *o = NULL;
 	struct err e;
 	int rc = parse_arguments(c, &a, argc, argv, 1);
 
 	if (rc != 0)
 		return rc;
-	o = pending_answer(a.socket, argv[optind], approve, a.reason, &e);
+	o = pending_answer(a.socket, argv[optind], &a.answer, &e);
 	return o ? print_result(&a, o, approve) : fail(c->name, &a, &e);
 }
 
@@ -197,16 +214,18 @@ const struct command pending_command = {
 
 const struct command approve_command = {
 	.name = "approve",
-	.arguments = "ID [--socket PATH] [--json]",
+	.arguments = "ID [--for TIME] [--yes-root] [--socket PATH] [--json]",
 	.run = run_approve,
-	.options = options,
+	.options = approve_options,
 	.summary = "approve a request that waits, so that dockerd executes it",
-	.help = SHARED_HELP_LINES
-	"For root. dspd judges the request again before it allows it: by the settings in force,\n"
-	"with the mounts and containers as they are now. If what the request asks for changed\n"
-	"since it was listed, the approval does not count, and the request waits with another id.\n"
-	"\n"
-	"Status 0: dockerd executes the request; 1: it does not, or there is no such request.\n",
+	.help = "  --for TIME     also allow the same for a while, such as 15m: a grant of exactly this\n"
+		"                 operation, these powers and things for this user\n"
+		"  --yes-root     though that is a direct way to root\n" SHARED_HELP_LINES
+		"For root. dspd judges the request again before it allows it: by the settings in force,\n"
+		"with the mounts and containers as they are now. If what the request asks for changed\n"
+		"since it was listed, the approval does not count, and the request waits with another id.\n"
+		"\n"
+		"Status 0: dockerd executes the request; 1: it does not, or there is no such request.\n",
 };
 
 const struct command refuse_command = {

@@ -236,6 +236,9 @@ static void print_state(const json_t *o)
 	print_resolver(json_object_get(o, "resolver"));
 	print_owners(json_object_get(o, "owners"));
 	print_grants(json_object_get(o, "grants"));
+	if (number_of(o, "pending") > 0)
+		print_line("pending", "%lld requests wait for an answer: dsp pending",
+			number_of(o, "pending"));
 	if (json_is_true(json_object_get(json_object_get(o, "watch"), "on")))
 		print_line("watched", "by dsp watch");
 }

@@ -110,6 +110,7 @@ static struct state_view view_of(const struct service *service)
 		.probes = &service->probes,
 		.dockerds = service->dockerds,
 		.grants = service->grants,
+		.held = &service->held,
 		.owners = service->owners,
 		.connections = service->connections };
 }

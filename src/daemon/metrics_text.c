@@ -273,6 +273,15 @@ static void write_grants(struct page *p, struct grants *grants)
 	sample(p, "root", "no", grants_count(grants) - root);
 }
 
+static void write_held(struct page *p, const struct held_requests *held)
+{
+	value(p, METRIC_PENDING_REQUESTS, held->count);
+	head(p, METRIC_ASKED_REQUESTS);
+	sample(p, "end", "decided", held->ends[ASK_NOT_ENDED]);
+	for (int end = ASK_APPROVED; end < (int)ASK_END_COUNT; end++)
+		sample(p, "end", ask_end_name((enum ask_end)end), held->ends[end]);
+}
+
 static void write_owners(struct page *p, struct owners *owners)
 {
 	struct owners_state s = owners_state(owners);
@@ -294,6 +303,7 @@ char *metrics_write(const struct state_view *view, enum metrics_form form)
 	if (view->sinks->audit)
 		write_audit_log(&p, view->sinks->audit);
 	write_grants(&p, view->grants);
+	write_held(&p, view->held);
 	if (view->owners)
 		write_owners(&p, view->owners);
 	if (form == METRICS_OPEN)

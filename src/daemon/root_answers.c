@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "ask_grant.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
 #include "dsp/system/clock.h"
+#include "exchange.h"
+#include "grants.h"
 
 /* A call of dsp approve or dsp refuse, until the request has ended or changed. */
 struct root_call {
@@ -14,7 +18,8 @@ struct root_call {
 	struct call *call;
 	const struct held *held; /* NULL: reply is what became of it */
 	char id[ASK_ID_ROOM];
-	char *reply; /* owned; NULL: no memory */
+	char grant[GRANT_ID_ROOM]; /* that dsp approve --for gave; empty: none */
+	char *reply;               /* owned; NULL: no memory */
 };
 
 /* --- what a request asks for -------------------------------------------------------------------*/
@@ -192,8 +197,41 @@ static int parse_root(struct span *text, struct grant_by *ret, struct err *e)
 	return 0;
 }
 
-static int answer_one(struct service *service, struct span what, struct held **ret, struct err *e)
+/*
+ * A grant of what the request asks for: "SECONDS" or "SECONDS yes-root". The others that wait are
+ * judged again, since it may cover them.
+ */
+static int give(struct service *service, const struct held *held, const struct grant_by *by,
+	struct span what, struct err *e)
 {
+	const struct exchange *x = held->tag;
+	struct span text = span_cut(&what, ' ');
+	struct grant_wish wish = { .by = *by, .yes_root = span_equal(what, SPAN("yes-root")) };
+	char reason[48];
+	unsigned seconds;
+	AUTO_MEM char *rule = NULL;
+
+	if (!parse_number(text, &seconds))
+		return FAIL(e, EINVAL, "the time");
+	/* While it is judged again, its facts are not there. */
+	if (held->judging)
+		return FAIL(e, EBUSY, "%s", held->ask.id);
+	rule = ask_grant_rule(&x->subject, &x->facts, e);
+	if (!rule)
+		return -1;
+	(void)snprintf(reason, sizeof(reason), "dsp approve %s", held->ask.id);
+	wish.rule = rule;
+	wish.seconds = seconds;
+	wish.reason = reason;
+	if (grants_give(service->grants, &wish, e) != 0)
+		return -1;
+	held_requests_judge_all(&service->held);
+	return 0;
+}
+
+static int answer_one(struct service *service, struct span what, struct root_call *c, struct err *e)
+{
+	struct held *held;
 	struct span verb = span_cut(&what, ' ');
 	struct span id = span_cut(&what, ' ');
 	bool approve = span_equal(verb, SPAN("approve"));
@@ -203,19 +241,30 @@ static int answer_one(struct service *service, struct span what, struct held **r
 		return FAIL(e, EINVAL, "the command");
 	if (parse_root(&what, &by, e) != 0)
 		return -1;
-	*ret = held_requests_find(&service->held, id, e);
-	if (!*ret)
+	held = held_requests_find(&service->held, id, e);
+	if (!held)
 		return -1;
+	if (approve && what.n > 0) {
+		if (give(service, held, &by, what, e) != 0)
+			return -1;
+		text_copy(span_of(grants_newest(service->grants)), c->grant, sizeof(c->grant));
+	}
 	if (approve)
-		held_requests_approve(*ret, &by);
+		held_requests_approve(held, &by);
 	else
-		held_requests_refuse(*ret, &by, what);
+		held_requests_refuse(held, &by, what);
+	c->held = held;
+	memcpy(c->id, held->ask.id, sizeof(c->id));
 	return 0;
 }
 
 static int status_of(const struct err *e)
 {
-	return e->code == EINVAL ? 400 : e->code == ENOENT ? 404 : e->code == ENOMEM ? 500 : 409;
+	return e->code == EINVAL    ? 400
+		: e->code == EPERM  ? 403
+		: e->code == ENOENT ? 404
+		: e->code == ENOMEM ? 500
+				    : 409;
 }
 
 enum answer root_answers(void *ctx, struct call *call)
@@ -223,7 +272,6 @@ enum answer root_answers(void *ctx, struct call *call)
 	struct service *service = ctx;
 	struct span what = span_of(call->argument);
 	struct root_call *waiting;
-	struct held *held = NULL;
 	struct err e;
 	char *text;
 
@@ -235,14 +283,12 @@ enum answer root_answers(void *ctx, struct call *call)
 	waiting = mem_array(1, sizeof(*waiting));
 	if (!waiting)
 		err_set(&e, ENOMEM, "out of memory");
-	if (!waiting || answer_one(service, what, &held, &e) != 0) {
+	if (!waiting || answer_one(service, what, waiting, &e) != 0) {
 		reply_error(&call->reply, (unsigned)status_of(&e), e.text);
 		mem_free(waiting);
 		return ANSWER_NOW;
 	}
 	waiting->call = call;
-	waiting->held = held;
-	memcpy(waiting->id, held->ask.id, sizeof(waiting->id));
 	TAILQ_INSERT_TAIL(&service->root_calls, waiting, link);
 	call->state = waiting;
 	return ANSWER_LATER;
@@ -287,8 +333,8 @@ static void reply_to(struct service *service, const struct held *held, const cha
 		if (c->held != held)
 			continue;
 		c->held = NULL;
-		o = json_pack("{s:s, s:s, s:s?, s:s}", "id", c->id, "result", result, "now", id,
-			"message", message);
+		o = json_pack("{s:s, s:s, s:s?, s:s, s:s?}", "id", c->id, "result", result, "now",
+			id, "message", message, "grant", c->grant[0] ? c->grant : NULL);
 		c->reply = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	}
 }

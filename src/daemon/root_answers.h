@@ -10,8 +10,9 @@
 #include "service.h"
 
 /*
- * POST /Dsp.Pending?do=COMMAND, ctx is a service: "list"; "approve ID UID LOGIN NAME"; "refuse ID
- * UID LOGIN NAME REASON". UID and LOGIN are numbers of who answers, LOGIN and NAME may be "-";
+ * POST /Dsp.Pending?do=COMMAND, ctx is a service: "list"; "approve ID UID LOGIN NAME", where
+ * " SECONDS" and " yes-root" may follow, for a grant of the same; "refuse ID UID LOGIN NAME
+ * REASON". UID and LOGIN are numbers of who answers, LOGIN and NAME may be "-";
  * REASON may be empty. An answer is replied to when it is known what became of it.
  */
 enum answer root_answers(void *ctx, struct call *call);

@@ -5,6 +5,7 @@
 #include "dockerd_facts.h"
 #include "dsp/owners/owners.h"
 #include "grants.h"
+#include "held_requests.h"
 #include "lookup_process.h"
 #include "probe.h"
 #include "sinks.h"
@@ -16,6 +17,7 @@ struct state_view {
 	const struct probes *probes;
 	const struct dockerd_facts *dockerds;
 	struct grants *grants;
+	const struct held_requests *held;
 	struct owners *owners;                      /* NULL: a managed plugin keeps none */
 	const struct object_ask_counts *objects;    /* NULL: a managed plugin has no dsp-resolve */
 	unsigned connections;                       /* open ones */

@@ -198,7 +198,7 @@ char *status_write(const struct state_view *view)
 	json_int_t start = m ? (json_int_t)(m->start_us / 1000000) : 0;
 	json_auto_t *o = json_pack(
 		"{s:s, s:i, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:b, s:o, s:I, s:o, "
-		"s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
 		"version", DSP_VERSION, "pid", (int)getpid(), "generation",
 		(json_int_t)view->snapshot->generation, "started", start, "since",
 		(json_int_t)(view->snapshot->since_us / 1000000), "policy", c->digest, "env_file",
@@ -209,7 +209,7 @@ char *status_write(const struct state_view *view)
 		probes(view->probes), "audit", audit_log(view->sinks->audit), "watch",
 		watched(view->sinks->recent), "lookups", lookups(view->lookups), "resolver",
 		resolver(view->dockerds, p->resolver), "owners", owners(view->owners), "grants",
-		grants_reply_list(view->grants));
+		grants_reply_list(view->grants), "pending", (json_int_t)view->held->count);
 
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }

@@ -34,10 +34,11 @@ static json_t *ask(const char *socket, const char *command, struct err *e)
 	if (!o || status == 200)
 		return o;
 	text = json_string_value(json_object_get(o, "Err"));
-	err_set(e, 0, "%s",
+	err_set(e, 0, "%s%s",
 		!text || strstr(text, "no such endpoint")
 			? "the running dspd is older than this program"
-			: text);
+			: text,
+		status == 403 ? "; to allow it all the same, add --yes-root" : "");
 	json_decref(o);
 	return NULL;
 }
@@ -76,7 +77,7 @@ static void write_self(struct line *l)
 }
 
 json_t *pending_answer(
-	const char *socket, const char *id, bool approve, const char *reason, struct err *e)
+	const char *socket, const char *id, const struct pending_answer *answer, struct err *e)
 {
 	char command[COMMAND_MOST];
 	struct line l;
@@ -86,10 +87,13 @@ json_t *pending_answer(
 		return NULL;
 	}
 	line_init(&l, command, sizeof(command));
-	line_add(&l, "%s %.32s ", approve ? "approve" : "refuse", id);
+	line_add(&l, "%s %.32s ", answer->approve ? "approve" : "refuse", id);
 	write_self(&l);
-	if (!approve)
-		line_add(&l, " %.120s", reason);
+	if (!answer->approve)
+		line_add(&l, " %.120s", answer->reason);
+	else if (answer->seconds > 0)
+		line_add(&l, " %llu%s", (unsigned long long)answer->seconds,
+			answer->yes_root ? " yes-root" : "");
 	return ask(socket, command, e);
 }
 

@@ -145,6 +145,8 @@ static const struct check checks[] = {
 	{ "grants", doctor_check_grants,
 		"no open grant of dsp allow is a direct way to root on the host",
 		"dsp grants lists them, dsp revoke ID ends one" },
+	{ "asks", doctor_check_asks, "no request waits for root, by a rule with ask",
+		"dsp pending lists them, dsp approve ID and dsp refuse ID answer one" },
 	{ "data-root", doctor_check_data_root,
 		"dsp knows dockerd's data directory, where volumes and the state of a swarm are",
 		"name it in DSP_DATA_ROOT" },

@@ -1,4 +1,4 @@
-/* The doctor's check of grants: what dsp allow gave, and has not ended yet. */
+/* The doctor's checks of what root gave for a while, and of what root is asked. */
 #include "doctor.h"
 
 void doctor_check_grants(const struct doctor *d, struct check_result *result)
@@ -20,4 +20,17 @@ void doctor_check_grants(const struct doctor *d, struct check_result *result)
 			json_array_size(list));
 	else
 		check_result_add(result, CHECK_OK, "no grant is open");
+}
+
+void doctor_check_asks(const struct doctor *d, struct check_result *result)
+{
+	const json_t *n = json_object_get(d->status, "pending");
+
+	if (!json_is_integer(n))
+		check_result_add(result, CHECK_UNKNOWN, "dspd does not report it");
+	else if (json_integer_value(n) > 0)
+		check_result_add(result, CHECK_NOTE, "%lld requests wait for root",
+			(long long)json_integer_value(n));
+	else
+		check_result_add(result, CHECK_OK, "no request waits for root");
 }

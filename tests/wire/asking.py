@@ -161,6 +161,29 @@ def test_unanswered():
         holds(0.9 < took < 10, f"answered after {took:.2f} s")
 
 
+def test_approved_for_a_while():
+    """A grant of exactly what was asked for."""
+    with lab() as l:
+        peer = l.ask()
+        held = l.wait_pending(1)[0]["id"]
+        holds("direct way to root" in l.dsp("approve", held, "--for", "1h", status=1), "a way to root by --for alone")
+        l.dsp("approve", held, "--for", "9h", "--yes-root", status=1)
+        answer = l.answer("approve", held, "--for", "1h", "--yes-root")
+        same(reply(peer)["Allow"], True, "the answer")
+        grant = json.loads(l.dsp("grants", "--json"))["grants"][0]
+        same((answer["grant"], grant["rule"]["mounts"], grant["rule"]["allow"], grant["rule"]["who"]),
+             (grant["id"], [l.where], ["container_create"], ["anonymous"]), "the grant")
+        same(reply(l.ask())["Allow"], True, "the same again")
+        others = (l.ask(user="user1"), l.ask(l.body(Image="other")), l.ask(l.body(os.path.join(l.where, "x"))))
+        os.mkdir(os.path.join(l.where, "x"))
+        l.wait_pending(len(others))
+        l.dsp("revoke", "--all")
+        last = l.ask()
+        l.wait_pending(len(others) + 1)
+        for peer in (*others, last):
+            peer.close()
+
+
 def test_not_covered():
     """What the ask rule does not cover goes on to the next rule."""
     others = {"name": "others", "who": ["*"], "allow": ["container_create"], "powers": ["create", "privileged"]}

@@ -1,0 +1,17 @@
+/* A request that waits for root, as a grant: what it asks for, and nothing else, for its user. */
+#ifndef DSP_ASK_GRANT_H
+#define DSP_ASK_GRANT_H
+
+#include "dsp/core/base/err.h"
+#include "dsp/core/facts/facts.h"
+#include "dsp/core/policy/subject.h"
+
+/*
+ * The rule, a JSON object from mem_*, as struct grant_wish has it: the operation, the powers, and
+ * for each kind of list the things that the request names; of mounts the sources as they are on the
+ * host. NULL and e: no rule says exactly that, or no memory.
+ */
+char *ask_grant_rule(const struct subject *subject, const struct facts *facts, struct err *e)
+	__attribute__((warn_unused_result));
+
+#endif
