@@ -11,8 +11,12 @@
 #include "dsp/core/facts/power_rules.h"
 #include "dsp/core/policy/list_kind.h"
 #include "dsp/core/policy/settings.h"
+#include "dsp/protocol/http_client.h"
+#include "dsp/protocol/protocol.h"
 #include "grant_words.h"
 #include "grants_client.h"
+
+enum { WAIT_MS = 5000 };
 
 enum { AS = 256, FOR, REASON, YES_ROOT, LIST_FIRST };
 
@@ -166,6 +170,26 @@ static const json_t *find_grant(const json_t *reply)
 	return NULL;
 }
 
+/* Where dsp-resolve does not answer, dspd does not know what a list of things compares. */
+static void warn_resolver(const struct arguments *a)
+{
+	json_auto_t *status = NULL;
+	const json_t *resolver;
+	const char *state;
+	struct err e;
+
+	if (!a->lists[LIST_CONTAINERS] && !a->lists[LIST_NETWORKS] && !a->lists[LIST_VOLUMES])
+		return;
+	status = http_client_ask_dsp(a->socket, ENDPOINT_STATUS, WAIT_MS, NULL, &e);
+	resolver = json_object_get(status, "resolver");
+	state = json_string_value(json_object_get(resolver, "state"));
+	if (state && (strcmp(state, "absent") == 0 || strcmp(state, "failed") == 0))
+		(void)fprintf(stderr,
+			"dsp allow: dsp-resolve does not answer, so that dspd cannot know which %s a "
+			"request names, and the grant allows nothing: dsp doctor\n",
+			a->lists[LIST_CONTAINERS] ? "container" : "network or volume");
+}
+
 static int give(const struct arguments *a)
 {
 	json_auto_t *body = grants_body("give");
@@ -191,6 +215,7 @@ static int give(const struct arguments *a)
 		output_json(o);
 	else
 		print_grant(grant);
+	warn_resolver(a);
 	return EXIT_FINE;
 }
 

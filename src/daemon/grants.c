@@ -380,12 +380,14 @@ struct grant_rules grants_now(struct grants *g, const struct grant_set *set)
 {
 	struct grant_rules ret = { .rules = grant_set_rules(set) };
 	uint64_t now = set ? g->now() : 0;
+	size_t k = 0;
 
+	/* Both are in the order in which the grants were given. */
 	for (size_t i = 0; set && i < set->rules->count; i++) {
-		for (size_t k = 0; k < g->count; k++) {
-			if (g->items[k].serial == set->serials[i] && now < g->items[k].ends)
-				ret.live |= (uint64_t)1 << i;
-		}
+		while (k < g->count && g->items[k].serial < set->serials[i])
+			k++;
+		if (k < g->count && g->items[k].serial == set->serials[i] && now < g->items[k].ends)
+			ret.live |= (uint64_t)1 << i;
 	}
 	return ret;
 }
