@@ -151,20 +151,20 @@ class Example:
         check(status == '201', '%s: POST %s: %s %s' % (user, target, status, text))
         return json.loads(text).get('Id') or body['Name']
 
-    def things(self, user, prefix, labels):
+    def things(self, name, user, prefix, labels):
         """A running container, an exec in it, a network and a volume of a user's."""
-        container = self.made(user, '/containers/create?name=%sdb' % prefix,
-                              {'Cmd': SLEEP, 'Labels': labels, 'HostConfig': {'NetworkMode': 'none'}})
+        container = self.made(user, '/containers/create?name=%sdb' % prefix, attacks.required(
+            name, {'Cmd': SLEEP, 'Labels': labels, 'HostConfig': {'NetworkMode': 'none'}}))
         check(self.raw(user, 'POST', '/containers/%s/start' % container)[0] == '204', 'it does not start')
-        return (container, self.made(user, '/containers/%s/exec' % container, {'Cmd': ['true']}),
+        return (container, self.made(user, '/containers/%s/exec' % container, {'Cmd': ['true'], 'User': '1000'}),
                 self.made(user, '/networks/create', {'Name': prefix + 'net', 'Internal': True}) and prefix + 'net',
                 self.made(user, '/volumes/create', {'Name': prefix + 'data'}))
 
     def attack(self, name, row, things, labels=None):
         """Whether dsp denies a line of attacks.tsv about these things; None: it does not show."""
         body = attacks.named(row['BODY'], *things) if row['BODY'] != '-' else None
-        if labels and row['TARGET'] == '/containers/create':
-            body = json.dumps({**json.loads(body), 'Labels': labels})
+        if row['TARGET'] == '/containers/create':
+            body = json.dumps({**attacks.required(name, json.loads(body)), **({'Labels': labels} if labels else {})})
         status, text = self.raw(attacks.OWN[name][0], row['METHOD'], attacks.named(row['TARGET'], *things), body)
         if row['METHOD'] == 'HEAD' or (status == '404' and 'page not found' in text):    # no such route: nobody was asked
             return None
@@ -173,7 +173,7 @@ class Example:
     def own(self, name):
         user, prefix, labels = attacks.OWN[name]
         maker = user if attacks.is_owner(name) else 'admin'
-        things = self.things(maker, prefix, labels)
+        things = self.things(name, maker, prefix, labels)
         try:
             for row in attacks.rows():
                 if row['WHAT'] == 'wait' and maker == 'admin':

@@ -9,6 +9,9 @@ OWN = {
     "agent": ("agent", "agent-", {}),
     "lab": ("ana", "red-", {}),
     "ci": ("ci", "", {}),
+    "build-server": ("web-build", "", {}),
+    "cis": ("dev", "", {}),
+    "students": ("ada", "", {}),
     "portainer-teams": ("portainer-red", "", {}),
     "staging": ("ada", "staging-", {}),
     "autoheal": ("autoheal", "", {"autoheal": "true"}),
@@ -19,8 +22,25 @@ OWN = {
 OTHERS = {
     "lab": ("", "admin", "cleo", "@blue"),
     "portainer-teams": ("", "portainer-blue"),
+    "build-server": ("", "api-build"),
+    "cis": ("", "ops"),
+    "students": ("", "ben", "teacher"),
     "staging": ("", "ada"),
 }
+# What the conditions of a policy require of each container.
+LIMITED = {"NetworkMode": "none", "Memory": 67108864, "NanoCpus": 1000000000, "PidsLimit": 100, "SecurityOpt": ["no-new-privileges"], "CapDrop": ["ALL"]}
+REQUIRED = {
+    "agent": {"HostConfig": LIMITED},
+    "build-server": {"Image": "web/app:1", "HostConfig": LIMITED},
+    "cis": {"Healthcheck": {"Test": ["CMD", "true"]}, "HostConfig": {**LIMITED, "ReadonlyRootfs": True}},
+    "students": {"User": "1000", "HostConfig": LIMITED},
+}
+
+
+def required(name, body):
+    """The body of a create with what the policy requires of it."""
+    more = REQUIRED.get(name, {})
+    return {**body, **more, "HostConfig": {**more.get("HostConfig", {}), **(body.get("HostConfig") or {})}}
 
 
 def is_owner(name):

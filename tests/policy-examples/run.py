@@ -85,7 +85,7 @@ def try_sessions(name, policy, results):
                f"policies: {name}: the recorded session {session}", results)
 
 
-def attack_test(row, who, prefix, objects, expect):
+def attack_test(name, row, who, prefix, objects, expect):
     def named(text):
         return attacks.named(text, prefix + "db", "e" * 64, prefix + "net", prefix + "data")
     test = {"name": f"{row['WHAT']} ({who}, of {objects[0]['owner'] or 'nobody'})", "as": who, "method": row["METHOD"],
@@ -93,7 +93,7 @@ def attack_test(row, who, prefix, objects, expect):
     if row["BODY"] != "-":
         test["body"] = json.loads(named(row["BODY"]))
         if "create" in row["TARGET"]:
-            test["body"]["Labels"] = objects[0]["labels"]
+            test["body"] = {**attacks.required(name, test["body"]), "Labels": objects[0]["labels"]}
     return test
 
 
@@ -104,11 +104,11 @@ def try_attacks(name, policy, results):
     for row in attacks.rows():
         mine = things(owner, labels)
         mine[0]["name"] = prefix + "db"
-        own.append(attack_test(row, who, prefix, mine, "allow" if name in row["OWN"].split() else "deny"))
+        own.append(attack_test(name, row, who, prefix, mine, "allow" if name in row["OWN"].split() else "deny"))
         for other in attacks.OTHERS.get(name, ("", "admin")):
             objects = things(other, {key: "false" for key in labels})
             objects[0]["name"] = "prod-db"
-            theirs.append(attack_test(row, who, "prod-", objects, "allow" if name in row["THEIRS"].split() else "deny"))
+            theirs.append(attack_test(name, row, who, "prod-", objects, "allow" if name in row["THEIRS"].split() else "deny"))
     decide(own, policy, f"policies: {name}: what is one's own", results)
     decide(theirs, policy, f"policies: {name}: what is another's", results)
 
