@@ -7,6 +7,7 @@
 #include "dsp/core/base/nearest.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/reference.h"
+#include "dsp/core/policy/condition_facts.h"
 #include "dsp/core/policy/escalation.h"
 #include "dsp/dockerd/installed_settings.h"
 #include "dsp/explain/simulate.h"
@@ -14,6 +15,7 @@
 struct arguments {
 	const char *what;
 	const char *on;
+	const char *with;
 	struct settings_choice settings;
 	bool json;
 };
@@ -351,7 +353,8 @@ static bool parse_name(struct question *q, struct span name, struct nearest *s)
 }
 
 static const struct option options[] = { SETTINGS_OPTIONS, { "on", required_argument, NULL, 'o' },
-	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	{ "with", required_argument, NULL, 'w' }, { "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 } };
 
 static int parse_arguments(struct arguments *a, int argc, char **argv)
 {
@@ -360,6 +363,8 @@ static int parse_arguments(struct arguments *a, int argc, char **argv)
 	while ((o = command_option(&who_can_command, argc, argv)) != -1) {
 		if (o == 'o')
 			a->on = optarg;
+		else if (o == 'w')
+			a->with = optarg;
 		else if (o == 'j')
 			a->json = true;
 		else if (!settings_choice_parse(&a->settings, o, optarg))
@@ -376,8 +381,13 @@ static int answer(struct question *q, const struct arguments *a)
 	struct facts facts = { .reading = READING_EXACT };
 	struct mount_lookup *lookup = NULL;
 	struct span on = span_of(a->on);
+	struct condition_facts with;
 	struct err e;
 	int rc = 0;
+
+	if (a->with && condition_facts_parse(span_of(a->with), &with, &e) != 0)
+		return command_usage("who-can", "--with: %s", e.text);
+	q->query.conditions = a->with ? &with : NULL;
 
 	if (a->on) {
 		enum list_kind kind = parse_kind(&on, q->query.power);
@@ -397,6 +407,7 @@ static int answer(struct question *q, const struct arguments *a)
 					  a->what, a->on);
 	}
 	q->query.with = NULL;
+	q->query.conditions = NULL;
 	facts_free(&facts);
 	mount_lookup_release(lookup);
 	return rc;
@@ -432,7 +443,7 @@ static int run_who_can(int argc, char **argv)
 const struct command who_can_command = {
 	.name = "who-can",
 	.arguments =
-		"OPERATION|POWER [--on DETAIL] [--json] [--policy FILE] [--env-file FILE] [--no-config]",
+		"OPERATION|POWER [--on DETAIL] [--with KEYS] [--json] [--policy FILE] [--env-file FILE] [--no-config]",
 	.run = run_who_can,
 	.options = options,
 	.summary = "list who may use an operation or a power, and by which rule or flag",
@@ -440,6 +451,9 @@ const struct command who_can_command = {
 		"                   image; other kinds need their name: network:x, volume:x,\n"
 		"                   container:x; or what a container is, as far as you know:\n"
 		"                   owner=bob,name=web,label:team=red,image=nginx (volume:owner=bob)\n"
+		"  --with KEYS      with a request that gives of memory=1g, cpus=2, pids=100, user=1000,\n"
+		"                   read_only, no_new_privileges, cap_drop=ALL and pinned=tag those that\n"
+		"                   stand here, with commas between them; else each condition is met\n"
 		"  --json           print JSON\n"
 		"  --policy FILE    this policy file in place of the installed one\n"
 		"  --env-file FILE  this env file in place of the installed one\n"

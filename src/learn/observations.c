@@ -243,6 +243,33 @@ static int add_default_runtime(struct observation *s, struct err *e)
 	return FAIL(e, ENOMEM, "an audit log");
 }
 
+/* What the line says of conditions; of what it does not say, each is met. */
+static void parse_conditions(const struct audit_entry *l, struct observation *s)
+{
+	const json_t *all = json_object_get(l->object, "conditions");
+	enum { BILLION = 1000000000 };
+
+	for (size_t i = 0; i < FACT_COUNT; i++) {
+		enum condition_fact fact = (enum condition_fact)i;
+		const json_t *v = json_object_get(all, condition_fact_name(fact));
+		const char *word = json_string_value(v);
+		double number = json_number_value(v) * (fact == FACT_CPUS ? BILLION : 1);
+
+		s->conditions.of[i] = -1;
+		if (json_is_number(v) && number >= 0 && number < 1e18)
+			s->conditions.of[i] = (int64_t)(number + 0.5);
+		if (json_is_boolean(v))
+			s->conditions.of[i] = json_is_true(v);
+		for (int64_t k = 0; word && k <= CONDITION_PIN_DIGEST; k++) {
+			const char *known = condition_fact_word(fact, k);
+
+			if (known && strcmp(word, known) == 0)
+				s->conditions.of[i] = k;
+		}
+	}
+	s->facts.recorded = &s->conditions;
+}
+
 static int parse_facts(
 	struct observations *all, const struct audit_entry *l, struct observation *s, struct err *e)
 {
@@ -259,6 +286,7 @@ static int parse_facts(
 	f->incomplete = json_is_true(json_object_get(l->object, "hidden"));
 	f->invisible_mount = json_is_true(json_object_get(l->object, "mounts_unseen"));
 	parse_operation(l, s);
+	parse_conditions(l, s);
 	if (copy_text(all, audit_entry_text(l, "subject"), &s->subject, e) != 0 ||
 		copy_text(all, audit_entry_text(l, "method"), &s->method, e) != 0 ||
 		copy_text(all, audit_entry_text(l, "target"), &s->target, e) != 0 ||
@@ -277,8 +305,8 @@ static int parse_facts(
 static char *make_key(const struct audit_entry *l)
 {
 	static const char *const members[] = { "subject", "known_by", "operation", "access",
-		"reading", "hidden", "mounts_unseen", "unseen_powers", "powers", "details",
-		"details_left_out" };
+		"reading", "hidden", "mounts_unseen", "unseen_powers", "powers", "conditions",
+		"details", "details_left_out" };
 	bool own_name = strcmp(audit_entry_text(l, "decided_by"), "own_name") == 0;
 	json_auto_t *list = json_pack("[b, b]", has_plain_name(l), own_name);
 

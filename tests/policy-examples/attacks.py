@@ -9,9 +9,9 @@ OWN = {
     "agent": ("agent", "agent-", {}),
     "lab": ("ana", "red-", {}),
     "ci": ("ci", "", {}),
-    "build-server": ("web-build", "", {}),
-    "cis": ("dev", "", {}),
-    "students": ("ada", "", {}),
+    "build-server": ("web-build", "web-", {}),
+    "cis": ("dev", "dev-", {}),
+    "students": ("ada", "student-", {}),
     "portainer-teams": ("portainer-red", "", {}),
     "staging": ("ada", "staging-", {}),
     "autoheal": ("autoheal", "", {"autoheal": "true"}),
@@ -40,7 +40,10 @@ REQUIRED = {
 def required(name, body):
     """The body of a create with what the policy requires of it."""
     more = REQUIRED.get(name, {})
-    return {**body, **more, "HostConfig": {**more.get("HostConfig", {}), **(body.get("HostConfig") or {})}}
+    made = {**body, **more, "HostConfig": {**more.get("HostConfig", {}), **(body.get("HostConfig") or {})}}
+    if "Image" in body:
+        made["Image"] = body["Image"] + (":1" if "Image" in more else "")
+    return made
 
 
 def is_owner(name):

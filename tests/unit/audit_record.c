@@ -56,6 +56,9 @@ static void decision(void **state)
 		     "\"powers\":[\"create\",\"host_mounts\"],\"verdict\":\"deny\","
 		     "\"decided_by\":\"power\",\"reason\":\"host_mounts\","
 		     "\"flag\":\"ALLOW_HOST_MOUNTS\",\"closed\":[\"host_mounts\"],"
+		     "\"conditions\":{\"memory\":0,\"cpus\":0,\"pids\":0,\"user\":\"none\","
+		     "\"read_only\":false,\"no_new_privileges\":false,\"drops_all\":false,"
+		     "\"pinned\":\"none\"},"
 		     "\"message\":\"host_mounts is closed (container_create: /etc -> /a (rw)): "
 		     "ALLOW_HOST_MOUNTS is 0; ALLOW_HOST_MOUNTS=1 opens it\","
 		     "\"mode\":\"enforce\",\"profile\":\"guard\",\"generation\":2,"
@@ -90,7 +93,7 @@ static void nearest(void **state)
 	record(&w, &q, &a);
 	assert_non_null(strstr(line.text,
 		",\"decided_by\":\"otherwise\",\"reason\":\"otherwise\",\"nearest_rule\":\"a \\\\\\\\ b\","
-		"\"lacks\":[\"power privileged\",\"image docker.io/library/nginx:latest\"],\"message\""));
+		"\"lacks\":[\"power privileged\",\"image docker.io/library/nginx:latest\"],\"conditions\""));
 	answer_free(&a);
 	memset(image, 'i', sizeof(image));
 	line_init(&l, body, sizeof(body));
@@ -101,7 +104,7 @@ static void nearest(void **state)
 	assert_false(l.cut);
 	q.body = body;
 	record(&w, &q, &a);
-	assert_non_null(strstr(line.text, "],\"lacks_more\":true,\"message\""));
+	assert_non_null(strstr(line.text, "],\"lacks_more\":true,\"conditions\""));
 	answer_free(&a);
 	world_close(&w);
 }

@@ -10,14 +10,16 @@
 
 #include "dsp/audit/audit_reader.h"
 #include "dsp/core/base/mem_list.h"
+#include "dsp/core/policy/condition_facts.h"
 #include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/settings.h"
 
 /* Requests that no policy can tell apart are one observation. */
 struct observation {
-	char *key;           /* all that a policy can tell apart, as one text */
-	struct facts facts;  /* its texts belong to the observations' memory */
-	struct span subject; /* as "who" in a policy file names it */
+	char *key;                         /* all that a policy can tell apart, as one text */
+	struct facts facts;                /* its texts belong to the observations' memory */
+	struct condition_facts conditions; /* what facts.recorded points to */
+	struct span subject;               /* as "who" in a policy file names it */
 	struct span method;
 	struct span target;
 	char known_by[24]; /* how dsp identified the subject: "certificate", ... */

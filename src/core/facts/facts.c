@@ -235,6 +235,7 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	ret->target = (struct target){ .query = { NULL, 0 } };
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
 	ret->plain_name = ret->incomplete = ret->invisible_mount = ret->hypothetical = false;
+	ret->recorded = NULL;
 	ret->maybe = (struct powerset){ { 0 } };
 	ret->rule_paths = NULL;
 	ret->rule_path_count = 0;

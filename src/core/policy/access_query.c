@@ -119,7 +119,11 @@ bool access_query_answer(const struct policy *policy, const struct subject *subj
 	const struct route *route, const struct access_query *query, struct access_answer *ret)
 {
 	struct facts facts = {
-		.route = route, .plain_name = true, .reading = READING_EXACT, .hypothetical = true
+		.route = route,
+		.plain_name = true,
+		.reading = READING_EXACT,
+		.hypothetical = true,
+		.recorded = query->conditions,
 	};
 	struct attribute any;
 

@@ -2,6 +2,7 @@
 
 #include "condition_tests.h"
 #include "dsp/core/parse/body.h"
+#include "dsp/core/policy/condition_facts.h"
 
 #define ROW(ke, na, va, cr, cr_at, up, up_at, se, se_at, op1, fi1, op2, fi2, op3, fi3, op4, fi4,   \
 	ru, co, mi, be, gi, wh)                                                                    \
@@ -157,8 +158,9 @@ struct condition_verdict conditions_judge(
 {
 	struct condition_verdict ret = { CONDITION_COUNT, CONDITION_MET };
 	struct span user = { NULL, 0 };
+	bool sure;
 
-	if (!c || facts->hypothetical || !facts->route)
+	if (!c || (facts->hypothetical && !facts->recorded) || !facts->route)
 		return ret;
 	if (c->subjects && subject != SUBJECT_UNKNOWN_CERTIFICATE)
 		user = c->subjects[subject];
@@ -167,7 +169,9 @@ struct condition_verdict conditions_judge(
 
 		if (!is_judged(c, k))
 			continue;
-		ret.state = judge((enum condition)k, facts, &at);
+		ret.state = facts->recorded
+			? condition_facts_judge(facts, c, (enum condition)k, &sure)
+			: judge((enum condition)k, facts, &at);
 		if (ret.state != CONDITION_MET)
 			ret.key = (enum condition)k;
 	}

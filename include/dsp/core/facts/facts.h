@@ -42,6 +42,8 @@ enum docker_path {
 /* Its path where dockerd's data directory is /var/lib/docker. */
 struct span docker_path_usual(enum docker_path p);
 
+struct condition_facts;
+
 struct facts {
 	const struct route *route; /* NULL: unroutable, or no row of routes.tab matches */
 	struct target target;
@@ -60,6 +62,8 @@ struct facts {
 	 * says besides: no client sent it, and each condition of a rule is met.
 	 */
 	bool hypothetical;
+	/* Of a request that is gone, or stands for others: what conditions compare. NULL: the body */
+	const struct condition_facts *recorded;
 	bool invisible_mount;  /* a mount has a source that dsp does not see; or nothing is there */
 	struct powerset maybe; /* that sources give, if they are what dsp cannot see */
 	struct rule_path *rule_paths; /* in the order of the rules; lives with the attributes */

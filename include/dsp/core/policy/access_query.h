@@ -13,7 +13,8 @@ struct access_query {
 	enum power power; /* POWER_COUNT: no more than the route asks for by itself */
 	const struct facts
 		*with; /* attributes, and the powers they need; NULL: none in particular */
-	bool quiet;    /* leave the message empty, which costs much of the time */
+	const struct condition_facts *conditions; /* what the request gives; NULL: meets each */
+	bool quiet; /* leave the message empty, which costs much of the time */
 };
 
 struct access_answer {
