@@ -62,7 +62,7 @@ struct facts {
 	 * says besides: no client sent it, and each condition of a rule is met.
 	 */
 	bool hypothetical;
-	/* Of a request that is gone, or stands for others: what conditions compare. NULL: the body */
+	/* Of a request that is gone, or stands for others: what conditions compare, else NULL. */
 	const struct condition_facts *recorded;
 	bool invisible_mount;  /* a mount has a source that dsp does not see; or nothing is there */
 	struct powerset maybe; /* that sources give, if they are what dsp cannot see */
