@@ -11,8 +11,7 @@
 static const struct row {
 	const char *target;
 	const char *body;
-	int64_t of
-		[FACT_COUNT]; /* memory, cpus, pids, user, read_only, privileges, drops_all, pinned */
+	int64_t of[FACT_COUNT]; /* in the order of enum condition_fact */
 } table[] = {
 	{ CREATE, "{'Image': 'x'}", { 0, 0, 0, 0, 0, 0, 0, 0 } },
 	{ CREATE, HOST("'Memory': 64, 'NanoCpus': 1500000000, 'PidsLimit': 7"),

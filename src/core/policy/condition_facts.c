@@ -142,6 +142,27 @@ static bool has_word(const struct condition_bound *bound, struct span word)
 	return false;
 }
 
+static enum condition_state compare_number(int64_t value, int64_t most)
+{
+	if (value == 0)
+		return CONDITION_MISSING;
+	return value <= most ? CONDITION_MET : CONDITION_BEYOND;
+}
+
+/* Which user it is, among those of a list, is not recorded. */
+static enum condition_state compare_user(
+	int64_t value, const struct condition_bound *bound, bool *sure)
+{
+	bool non_root = has_word(bound, SPAN("non-root"));
+
+	if (value == CONDITION_USER_NONE)
+		return CONDITION_MISSING;
+	if (value == CONDITION_USER_UID && non_root)
+		return CONDITION_MET;
+	*sure = bound->count == 1 && non_root;
+	return *sure ? CONDITION_BEYOND : CONDITION_MET;
+}
+
 /* *sure is false where the value alone does not say it. */
 static enum condition_state compare(
 	enum condition_fact fact, int64_t value, const struct conditions *c, bool *sure)
@@ -153,22 +174,12 @@ static enum condition_state compare(
 	case FACT_MEMORY:
 	case FACT_CPUS:
 	case FACT_PIDS:
-		return value == 0              ? CONDITION_MISSING
-			: value <= bound->most ? CONDITION_MET
-					       : CONDITION_BEYOND;
+		return compare_number(value, bound->most);
 	case FACT_USER:
-		/* Which user it is, among those of a list, is not recorded. */
-		*sure = value == CONDITION_USER_NONE ||
-			(bound->count == 1 && has_word(bound, SPAN("non-root"))) ||
-			(value == CONDITION_USER_UID && has_word(bound, SPAN("non-root")));
-		met = value == CONDITION_USER_UID || !*sure;
-		return value == CONDITION_USER_NONE ? CONDITION_MISSING
-			: met                       ? CONDITION_MET
-						    : CONDITION_BEYOND;
+		return compare_user(value, bound, sure);
 	case FACT_DROPS_ALL:
-		*sure = value != 0 ||
-			(has_word(bound, SPAN("ALL")) && !c->of[CONDITION_CAP_ADD].given);
-		met = value != 0 || !*sure;
+		*sure = met || (has_word(bound, SPAN("ALL")) && !c->of[CONDITION_CAP_ADD].given);
+		met = met || !*sure;
 		break;
 	case FACT_PINNED:
 		*sure = has_word(bound, SPAN("tag")) || has_word(bound, SPAN("digest"));

@@ -1,8 +1,8 @@
 #include "dsp/core/record/audit_record.h"
 
+#include "condition_record.h"
 #include "dsp/core/base/json_writer.h"
 #include "dsp/core/parse/query.h"
-#include "dsp/core/policy/condition_facts.h"
 
 /* Bytes for each text. Together with the fixed parts they are less than AUDIT_RECORD_MOST. */
 enum {
@@ -346,59 +346,6 @@ static void add_decision(struct draft *d, const struct decision_event *e)
 		add_ask(d, e);
 }
 
-/* Adds billionths as a number: 1.5. */
-static void add_billionths(struct json_writer *s, const char *key, int64_t n)
-{
-	enum { BILLION = 1000000000 };
-	char text[32];
-	struct line l;
-
-	line_init(&l, text, sizeof(text));
-	line_add(&l, "%lld.%09lld", (long long)(n / BILLION), (long long)(n % BILLION));
-	while (text[l.n - 1] == '0')
-		text[--l.n] = '\0';
-	if (text[l.n - 1] == '.')
-		text[--l.n] = '\0';
-	json_writer_key(s, key);
-	json_writer_raw(s, span_of(text));
-}
-
-static void add_fact(struct json_writer *s, enum condition_fact fact, int64_t value)
-{
-	const char *key = condition_fact_name(fact);
-	const char *word = condition_fact_word(fact, value);
-
-	if (fact == FACT_CPUS) {
-		add_billionths(s, key, value);
-	} else if (!word) {
-		json_writer_number(s, key, (uint64_t)value);
-	} else if (fact == FACT_USER || fact == FACT_PINNED) {
-		json_writer_word(s, key, word);
-	} else {
-		json_writer_key(s, key);
-		json_writer_raw(s, span_of(word));
-	}
-}
-
-/* What the request says of what conditions are about, and the first that it does not meet. */
-static void add_conditions(struct draft *d, const struct decision_event *e)
-{
-	struct condition_facts known;
-
-	if (e->decision && e->decision->condition.state != CONDITION_MET)
-		json_writer_word(
-			&d->s, "condition", condition_info(e->decision->condition.key)->name);
-	if (!e->facts || !condition_facts_read(e->facts, &known))
-		return;
-	json_writer_key(&d->s, "conditions");
-	json_writer_raw(&d->s, SPAN("{"));
-	for (size_t i = 0; i < FACT_COUNT; i++) {
-		if (known.of[i] >= 0)
-			add_fact(&d->s, (enum condition_fact)i, known.of[i]);
-	}
-	json_writer_raw(&d->s, SPAN("}"));
-}
-
 static void add_policy(struct draft *d, const struct decision_event *e)
 {
 	const char *message = decision_event_message(e);
@@ -514,7 +461,7 @@ void audit_record_decision(const struct audit_record_head *head, const struct de
 	if (e->request)
 		add_request(&d, e);
 	add_decision(&d, e);
-	add_conditions(&d, e);
+	add_conditions(&d.s, e);
 	add_policy(&d, e);
 	if (e->request)
 		add_details(&d, &e->facts->attributes);
