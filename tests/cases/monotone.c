@@ -1,7 +1,8 @@
 /*
  * Deny is monotone: adding an item to a list of a deny rule, or removing one from a list of an
- * allow rule, never turns a denial into an allow. Random policies for the requests on standard
- * input, one AuthZReq a line; their items are made from what the requests ask for.
+ * allow rule, or adding a condition to others, never turns a denial into an allow. Random policies
+ * for the requests on standard input, one AuthZReq a line; their items are made from what the
+ * requests ask for.
  *
  *   monotone ROUNDS SEED
  *
@@ -47,6 +48,8 @@ struct draft_rule {
 	bool given[LIST_COUNT];
 	size_t count[LIST_COUNT];
 	const char *items[LIST_COUNT][LIST_MOST];
+	size_t conditions; /* the first of them hold */
+	size_t first;      /* where they begin in the table */
 };
 
 struct draft {
@@ -66,15 +69,9 @@ struct compiled {
 
 static struct question *questions[QUESTIONS_MOST];
 static size_t question_count;
-static size_t tried[LIST_COUNT], lost[LIST_COUNT];
+static size_t tried[LIST_COUNT + 1], lost[LIST_COUNT + 1];
 static size_t nearest_tried, nearest_several, broken;
 static uint64_t state;
-
-static _Noreturn void die(const char *what)
-{
-	(void)fprintf(stderr, "monotone: %s\n", what);
-	exit(EXIT_FAILURE);
-}
 
 /* Below n, at random (xorshift64*). */
 static size_t any(size_t n)
@@ -154,6 +151,13 @@ static void write_rule(struct line *l, const struct draft_rule *r, const struct 
 			line_add(l, "%s\"%s\"", i > 0 ? "," : "", r->items[k][i]);
 		line_add(l, "]");
 	}
+	for (size_t i = 0; i < r->conditions; i++)
+		line_add(l, "%s%s",
+			i > 0             ? ","
+				: r->deny ? ",\"unless\":{"
+					  : ",\"require\":{",
+			conditions[(r->first + i) % CONDITIONS]);
+	line_add(l, r->conditions > 0 ? "}" : "");
 }
 
 static bool compile_draft(struct compiled *c, const struct draft *d, const struct question *q)
@@ -325,6 +329,9 @@ static void make_rule(struct draft_rule *r, const struct question *q)
 		for (size_t i = 0; i < r->count[k]; i++)
 			r->items[k][i] = any_item(q, k);
 	}
+	r->first = any(CONDITIONS);
+	if (any(q->facts.route->operation == OP_CONTAINER_CREATE ? 3 : 12) == 0)
+		r->conditions = 1 + any(CONDITIONS_MOST - 1);
 }
 
 static struct draft make_draft(const struct question *q)
@@ -367,7 +374,7 @@ static void take_out(const struct facts *facts, const struct nearest_rule *near,
 			ret->attributes.items[ret->attributes.count++] = *d;
 	}
 	ret->incomplete = without < near->count && near->lacks[without].power == POWER_COUNT &&
-		!near->lacks[without].item;
+		!near->lacks[without].item && !near->lacks[without].conditions;
 }
 
 /* The power that a thing gives a rule, which a list of its kind would cover. */
@@ -388,6 +395,8 @@ static enum match_result match_with(const struct policy *policy, const struct fa
 	struct facts changed;
 	enum match_result result;
 
+	if (without == near->count || !near->lacks[without].conditions)
+		rule.conditions = NULL;
 	take_out(facts, near, without, &changed);
 	/* A new list covers what is in it, and not the power. */
 	if (without < near->count && near->lacks[without].power == POWER_COUNT)
@@ -511,13 +520,21 @@ static bool is_excepted(const struct compiled *before, const struct compiled *af
 	return false;
 }
 
-/* Adds an item to a list of a deny rule, or removes one of an allow rule. False: it has none. */
+/*
+ * Adds an item to a list of a deny rule, or removes one of an allow rule; or adds a condition to
+ * others (*k is LIST_COUNT). False: it has none.
+ */
 static bool change(struct draft *d, const struct question *q, size_t *k, const char **removed)
 {
 	struct draft_rule *r = &d->rules[any(d->count)];
 	size_t i;
 
 	*removed = NULL;
+	if (r->conditions > 0 && any(2)) {
+		*k = LIST_COUNT;
+		r->conditions++;
+		return true;
+	}
 	*k = any(LIST_COUNT);
 	for (i = 0; i < LIST_COUNT && !r->given[*k]; i++)
 		*k = (*k + 1) % LIST_COUNT;
@@ -557,10 +574,9 @@ static void play(void)
 		lost[k] += was && !is;
 		if (!was && is && !(removed && is_excepted(&before, &after, q, subject_of(user))) &&
 			broken++ < 10)
-			(void)printf("broken %s: %s: %.*s: %s becomes %s\n",
-				list_name((enum list_kind)k), removed ? removed : "added",
-				(int)q->request.target.n, q->request.target.s, before.text,
-				after.text);
+			(void)printf("broken %s: %s: %.*s: %s becomes %s\n", kind_name(k),
+				removed ? removed : "added", (int)q->request.target.n,
+				q->request.target.s, before.text, after.text);
 		compiled_free(&after);
 	}
 	compiled_free(&before);
@@ -576,8 +592,8 @@ int main(int argc, char **argv)
 		die("no questions");
 	for (size_t i = 0; i < rounds; i++)
 		play();
-	for (size_t k = 0; k < LIST_COUNT; k++)
-		(void)printf("%s %zu %zu\n", list_name((enum list_kind)k), tried[k], lost[k]);
+	for (size_t k = 0; k <= LIST_COUNT; k++)
+		(void)printf("%s %zu %zu\n", kind_name(k), tried[k], lost[k]);
 	(void)printf("nearest %zu %zu\n", nearest_tried, nearest_several);
 	return broken > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

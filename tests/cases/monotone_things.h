@@ -2,10 +2,17 @@
 #ifndef DSP_MONOTONE_THINGS_H
 #define DSP_MONOTONE_THINGS_H
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/facts.h"
+
+static inline _Noreturn void die(const char *what)
+{
+	(void)fprintf(stderr, "monotone: %s\n", what);
+	exit(EXIT_FAILURE);
+}
 
 /* What is at a path, the same for each policy: some lead elsewhere, some are not seen. */
 static inline const struct mount_info *find_info(struct facts *f, struct span path)
@@ -60,6 +67,20 @@ static inline const struct object_info *find_object(const struct attribute *d)
 	for (size_t i = 0; i < d->text.n; i++)
 		hash = hash * 33 + (unsigned char)d->text.s[i];
 	return hash % (INFOS + 1) < INFOS ? &infos[hash % (INFOS + 1)] : NULL;
+}
+
+/* Of "require" and "unless"; each key once. */
+static const char *const conditions[] = { "\"memory\":\"1g\"", "\"user\":\"non-root\"",
+	"\"read_only\":true", "\"pids\":100", "\"cap_drop\":\"ALL\"",
+	"\"labels\":{\"team\":\"red\"}", "\"pinned\":\"tag\"", "\"restart\":\"no\"",
+	"\"commands\":[[\"ls\"],[\"sh\",\"-c\",\"**\"]]", "\"env\":\"A*\"", "\"tmpfs\":\"64m\"",
+	"\"no_new_privileges\":true", "\"working_dir\":\"/x\"", "\"cpus\":2", "\"ports_max\":1" };
+enum { CONDITIONS = sizeof(conditions) / sizeof(conditions[0]), CONDITIONS_MOST = 3 };
+
+/* What a change was about: a list, or conditions. */
+static inline const char *kind_name(size_t k)
+{
+	return k < LIST_COUNT ? list_name((enum list_kind)k) : "conditions";
 }
 
 #endif
