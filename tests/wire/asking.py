@@ -174,8 +174,8 @@ def test_approved_for_a_while():
         same((answer["grant"], grant["rule"]["mounts"], grant["rule"]["allow"], grant["rule"]["who"]),
              (grant["id"], [l.where], ["container_create"], ["anonymous"]), "the grant")
         same(reply(l.ask())["Allow"], True, "the same again")
-        others = (l.ask(user="user1"), l.ask(l.body(Image="other")), l.ask(l.body(os.path.join(l.where, "x"))))
         os.mkdir(os.path.join(l.where, "x"))
+        others = (l.ask(user="user1"), l.ask(l.body(Image="other")), l.ask(l.body(os.path.join(l.where, "x"))))
         l.wait_pending(len(others))
         l.dsp("revoke", "--all")
         last = l.ask()
