@@ -11,6 +11,7 @@
 
 #include "dsp/system/clock.h"
 #include "dsp/system/log.h"
+#include "dsp/system/program_pages.h"
 #include "dsp/system/rlimits.h"
 #include "dsp/system/signals.h"
 #include "http.h"
@@ -56,6 +57,7 @@ struct server {
 	unsigned most;      /* connections since it last did */
 	bool listening;     /* the outer set watches the listening socket */
 	bool pending;       /* MHD has more to do at once */
+	bool started;       /* what the start alone needed is given back */
 	bool quiesced;      /* MHD has let go of the listening socket */
 };
 
@@ -232,6 +234,9 @@ static void trim_memory(struct server *s)
 	if (!quiet && s->most <= 2 * count + MANY)
 		return;
 	(void)malloc_trim(0);
+	if (quiet && !s->started)
+		program_pages_release();
+	s->started = s->started || quiet;
 	if (quiet)
 		s->trim_at = 0;
 	s->most = count;
@@ -325,6 +330,7 @@ static int start(struct server *s, struct err *e)
 	connections_init(
 		&h->connections, epoll_create1(EPOLL_CLOEXEC), (uint64_t)o->request_seconds * 1000);
 	h->connections.now = s->tick_at = clock_about();
+	s->trim_at = now(s) + QUIET_MS;
 	if (h->connections.epoll < 0 || watch(s, EPOLL_CTL_ADD, s->signals, &s->signals) != 0 ||
 		watch(s, EPOLL_CTL_ADD, o->listen_fd, &s->listening) != 0)
 		return FAIL(e, errno, "epoll");

@@ -12,8 +12,8 @@ import wire
 from wire import (DSP, DSPD, ROOT, Load, Skip, eventually, holds, open_files, post, question, request,
                   run, same, samples, served, tap)
 
-# Of the libraries' pages, which other programs share, SQLite and libm are 600 KiB.
-MOST_KIB = 7 * 1024
+# A moment after the start dspd lets go of the pages of libraries that only the start needed.
+MOST_KIB = 5 * 1024
 MOST_PRIVATE_KIB = 5 * 512
 ALLOW = (200, {"Allow": True})
 
