@@ -1,7 +1,8 @@
 /*
  * policy_file_parse, policy_review, and what an accepted policy decides. Input: a policy file.
  * Whatever it is, each finding is printable and stands in the text; and of what a policy that can
- * be used allows, a plain second reading finds the rule that says so, or the flag.
+ * be used allows, a plain second reading finds the rule that says so, or the flag. Its allow rules,
+ * as grants, take nothing away.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ static const struct {
 struct world {
 	struct policy policy;
 	json_t *plain;
+	struct rules *grants; /* its allow rules, where they can be grants; else NULL */
 };
 
 /* A request that asks for one thing beyond its route, and in what way. */
@@ -208,6 +210,28 @@ static void check_message(const struct world *world, const struct decision *d,
 	CHECK(message[0] != '\0' && fuzz_printable(message));
 }
 
+/* d: the decision without grants. */
+static void check_grants(const struct world *world, const struct subject *subject,
+	const struct request_for *rq, const struct decision *d)
+{
+	struct grant_rules grants = { .rules = world->grants };
+	struct decision with = decide(&world->policy, subject, &rq->facts, &grants);
+	size_t operation = rq->route ? (size_t)rq->route->operation : (size_t)OPERATION_COUNT;
+
+	CHECK(with.verdict == d->verdict && with.by == d->by);
+	grants.live = UINT64_MAX;
+	with = decide(&world->policy, subject, &rq->facts, &grants);
+	if (with.by != DECIDED_BY_TEMPORARY) {
+		CHECK(with.verdict == d->verdict && with.by == d->by);
+		return;
+	}
+	CHECK(with.verdict == VERDICT_ALLOW && !with.monitored && with.grant && !with.rule);
+	CHECK(rq->facts.reading == READING_EXACT && with.grant->verb == RULE_ALLOW);
+	CHECK(bit_of(with.grant->who, subject->id) && bit_of(with.grant->operations, operation));
+	CHECK(d->by != DECIDED_BY_BROKEN && d->by != DECIDED_BY_OWN_NAME &&
+		d->by != DECIDED_BY_IDENTITY);
+}
+
 static void check_decision(
 	const struct world *world, const struct subject *subject, const struct request_for *rq)
 {
@@ -216,6 +240,8 @@ static void check_decision(
 	CHECK(d.verdict == VERDICT_ALLOW || d.verdict == VERDICT_DENY);
 	CHECK(!d.monitored || (world->policy.monitor && d.verdict == VERDICT_ALLOW));
 	check_message(world, &d, subject, rq);
+	if (world->grants)
+		check_grants(world, subject, rq, &d);
 	if (d.monitored_rule)
 		CHECK(d.monitored_rule->verb == RULE_DENY && d.monitored_rule->monitor);
 	if (d.by == DECIDED_BY_FILE)
@@ -393,6 +419,49 @@ static void compile(const struct policy_file *file, const struct rules *rules, s
 	policy_compile(&settings, SETTINGS_SOCKET, rules, ret);
 }
 
+/* What can be a grant is one, and what cannot has a reason. */
+static struct rules *parse_grants(struct span list, const struct rules *users)
+{
+	struct rules *grants;
+	struct err e = { .text = "" };
+	char how[160];
+
+	if (grant_rules_parse("it", list, users, &grants, &e) != 0) {
+		CHECK(!grants && fuzz_printable(e.text) && e.text[0] != '\0');
+		return NULL;
+	}
+	CHECK(grants->count <= GRANTS_MOST);
+	for (size_t i = 0; i < grants->count; i++) {
+		bool root = grant_rule_gives_root(&grants->items[i], users, how, sizeof(how));
+
+		CHECK(grants->items[i].verb == RULE_ALLOW && fuzz_printable(how));
+		for (size_t k = 0; k < NAMED; k++)
+			CHECK(root || !powerset_has(&grants->items[i].powers, named[k]));
+	}
+	return grants;
+}
+
+/* The allow rules of a file as grants; NULL: they cannot be. */
+static struct rules *grants_of(const json_t *file, const struct rules *users)
+{
+	json_t *list = json_array();
+	struct rules *grants = NULL;
+	const json_t *rule;
+	char *text;
+	size_t i;
+
+	json_array_foreach (json_object_get(file, "rules"), i, rule) {
+		if (json_object_get(rule, "allow") && json_array_size(list) < GRANTS_MOST)
+			(void)json_array_append(list, (json_t *)(uintptr_t)rule);
+	}
+	text = json_dumps(list, 0);
+	if (text)
+		grants = parse_grants(span_of(text), users);
+	free(text);
+	json_decref(list);
+	return grants;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world world;
@@ -407,7 +476,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_findings(&findings);
 	if (!findings_fatal(&findings)) {
 		world.plain = json_loadb(copy, size, JSON_ALLOW_NUL, NULL);
+		world.grants = grants_of(world.plain, file.rules);
 		check_decisions(&world);
+		rules_free(world.grants);
+		world.grants = parse_grants((struct span){ copy, size }, file.rules);
+		rules_free(world.grants);
+		world.grants = NULL;
 		/* The flags and the profile alone, as when no file has rules. */
 		compile(&file, NULL, &world.policy);
 		check_decisions(&world);
