@@ -14,6 +14,7 @@
 #include "dsp/learn/suggest_command.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
+#include "watch_approve.h"
 #include "watch_client.h"
 #include "watch_view.h"
 
@@ -39,6 +40,7 @@ enum watch_option {
 	OPTION_NO_COLOR = 'n',
 	OPTION_LEARN = 'l',
 	OPTION_INCOMPLETE = 'i',
+	OPTION_APPROVE = 'A',
 };
 
 struct watch {
@@ -49,6 +51,7 @@ struct watch {
 	struct observations *observations; /* with learn */
 	bool learn;
 	bool learn_options; /* an option was given that is for learn alone */
+	bool approve;       /* show the requests that wait for root instead */
 	bool incomplete;    /* make a suggestion even if lines were missed */
 	bool json;          /* print lines as dspd sends them */
 	bool outcomes;
@@ -327,6 +330,9 @@ static const char *parse_option(struct watch *w, int option)
 	case OPTION_LEARN:
 		w->learn = true;
 		return NULL;
+	case OPTION_APPROVE:
+		w->approve = true;
+		return NULL;
 	case OPTION_INCOMPLETE:
 		w->incomplete = true;
 		return NULL;
@@ -347,6 +353,7 @@ static const struct option options[] = { SUGGEST_OPTIONS,
 	{ "for", required_argument, NULL, OPTION_FOR },
 	{ "no-color", no_argument, NULL, OPTION_NO_COLOR },
 	{ "learn", no_argument, NULL, OPTION_LEARN },
+	{ "approve", no_argument, NULL, OPTION_APPROVE },
 	{ "incomplete", no_argument, NULL, OPTION_INCOMPLETE }, { NULL, 0, NULL, 0 } };
 
 static int parse_arguments(struct watch *w, int argc, char **argv)
@@ -366,6 +373,9 @@ static int parse_arguments(struct watch *w, int argc, char **argv)
 	wrong = audit_filter_check(&w->filter);
 	if (wrong)
 		return command_usage("watch", "%s", wrong);
+	if (w->approve &&
+		(w->learn || w->outcomes || w->filter.user || audit_filter_is_set(&w->filter)))
+		return command_usage("watch", "--approve takes --json, --for and --socket alone");
 	if ((w->learn_options || w->incomplete) && !w->learn)
 		return command_usage("watch", "this option needs --learn");
 	w->json = w->json && !w->learn;
@@ -385,7 +395,7 @@ static int run_watch(int argc, char **argv)
 	status = parse_arguments(w, argc, argv);
 	if (status != EXIT_FINE)
 		return status;
-	status = watch(w);
+	status = w->approve ? watch_approve(w->client.socket, w->json, w->seconds) : watch(w);
 	json_decref(w->suggestion.users_file);
 	observations_free(w->observations);
 	return status;
@@ -394,11 +404,14 @@ static int run_watch(int argc, char **argv)
 const struct command watch_command = {
 	.name = "watch",
 	.arguments =
-		"[--denied] [--changes] [--verdict allow|deny|would] [--user USER] [--operation GLOB] [--power POWER] [--rule RULE] [--outcomes] [--json] [--for SECONDS] [--no-color] [--learn] [--socket PATH]",
+		"[--approve] [--denied] [--changes] [--verdict allow|deny|would] [--user USER] [--operation GLOB] [--power POWER] [--rule RULE] [--outcomes] [--json] [--for SECONDS] [--no-color] [--learn] [--socket PATH]",
 	.run = run_watch,
 	.options = options,
 	.summary = "show the decisions of the running dspd as they are made",
-	.help = "  --denied          only what dsp denies, or would deny but for monitor mode\n"
+	.help = "  --approve         show the requests that wait for root, by rules with ask, and answer\n"
+		"                    them by keys: a approve, g approve the same for 15 min, d refuse;\n"
+		"                    with --json, a line for each that comes or ends\n"
+		"  --denied          only what dsp denies, or would deny but for monitor mode\n"
 		"  --changes         only requests that change something, and denials\n"
 		"  --verdict allow|deny|would  only this verdict; would: only monitor mode allows it\n"
 		"  --user USER       only requests of this user: a name, cn:NAME or anonymous\n"

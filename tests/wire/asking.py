@@ -6,12 +6,16 @@
                        approval of exactly the facts that were listed
 """
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import random
 import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 from wire import DSP, connect, directory, eventually, holds, post, question, request, run, same, served
@@ -182,6 +186,91 @@ def test_approved_for_a_while():
         l.wait_pending(len(others) + 1)
         for peer in (*others, last):
             peer.close()
+
+
+class Page:
+    """dsp watch --approve on a terminal of 30 rows."""
+
+    def __init__(self, l, rows=30):
+        self.main, side = pty.openpty()
+        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 100, 0, 0))
+        self.process = subprocess.Popen([DSP, "watch", "--approve", "--socket", l.server.path], stdin=side, stdout=side,
+                                        stderr=side, start_new_session=True)
+        os.close(side)
+        self.text = b""
+
+    def read(self):
+        while select.select([self.main], [], [], 0)[0]:
+            try:
+                self.text += os.read(self.main, 65536)
+            except OSError:
+                return self.text
+        return self.text
+
+    def wait(self, text):
+        eventually(lambda: text.encode() in self.read(), f"{text} is not on the page")
+
+    def press(self, key):
+        self.text = b""
+        os.write(self.main, key.encode())
+
+    def end(self):
+        self.press("q")
+        same(self.process.wait(30), 0, "exit status of the page")
+        os.close(self.main)
+
+
+def test_page():
+    """What a client chose reaches the terminal printable; the keys answer what is on the page."""
+    with lab() as l:
+        page = Page(l)
+        page.wait("no request waits")
+        peer = l.ask(l.body(Cmd=["sh", "-c", "echo \x1b[31mred\x1b]0;title\x07"]))
+        held = l.wait_pending(1)[0]["id"]
+        page.wait(held)
+        page.wait("DIRECT WAY TO ROOT")
+        page.wait(f"{l.where} -> /x (rw)")
+        holds(b"\x1b[31m" not in page.text and b"\x07" not in page.text, "terminal sequences of a client")
+        page.press("g")
+        page.wait("direct way to root on the host")
+        page.press("a")
+        page.wait(f"{held}: approved")
+        same(reply(peer)["Allow"], True, "the answer")
+        peers = [l.ask(), l.ask()]
+        second = l.wait_pending(2)[1]["id"]
+        page.wait(second)
+        page.press("j")
+        page.wait(f"> {second}")
+        page.press("d")
+        page.wait(f"{second}: refused")
+        same(len([p for p in peers if not silent(p)]), 1, "that were answered")
+        page.press("a")
+        eventually(lambda: all(not silent(p, 0) for p in peers), "the other one was not answered")
+        page.end()
+        # What is not on the page whole cannot be approved there.
+        page = Page(l, rows=10)
+        peer = l.ask(l.body(Cmd=["x" * 70] * 40))
+        held = l.wait_pending(1)[0]["id"]
+        page.wait("more than the page shows")
+        page.press("a")
+        page.wait("not all of")
+        holds(silent(peer), "it was approved unseen")
+        page.press("d")
+        page.wait("refused")
+        page.end()
+
+
+def test_stream():
+    with lab() as l:
+        watch = subprocess.Popen([DSP, "watch", "--approve", "--json", "--socket", l.server.path], stdout=subprocess.PIPE, text=True)
+        peer = l.ask()
+        waits = json.loads(watch.stdout.readline())
+        same((waits["event"], waits["request"]["operation"]), ("waits", "container_create"), "the first line")
+        l.answer("approve", waits["request"]["id"])
+        same(json.loads(watch.stdout.readline())["event"], "ended", "the second line")
+        reply(peer)
+        watch.terminate()
+        same(watch.wait(30), 0, "exit status")
 
 
 def test_not_covered():
