@@ -5,6 +5,7 @@ import signal
 import sys
 
 import alarms
+import asks
 import broken
 import clients
 import commands
@@ -45,6 +46,7 @@ import works
 
 SUITES = {
     'alarms': alarms.run,
+    'asks': asks.run,
     'works': works.run,
     'refused': refused.run,
     'page-tls': page_tls.run,
