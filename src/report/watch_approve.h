@@ -6,8 +6,8 @@
 
 /*
  * Shows the requests on the terminal until q, SIGINT or SIGTERM; json: prints a line of JSON for
- * each that comes, changes or ends, and reads no keys. seconds: ends then; 0: never. Returns an exit
- * status.
+ * each that comes, changes or ends, and reads no keys. seconds: ends then; 0: never. Returns an
+ * exit status.
  */
 int watch_approve(const char *socket, bool json, unsigned seconds);
 
