@@ -461,6 +461,7 @@ static void check_rule(struct review *r, size_t i, bool complete, uint64_t *aske
 	check_conditions(r, rule);
 	review_objects(r, rule);
 	review_commands(r, rule);
+	review_conditions(r, rule);
 	if (rule->verb != RULE_DENY) {
 		check_allow(r, rule);
 		check_whole(r, rule);

@@ -47,6 +47,9 @@ void review_ways(struct review *r, const struct rule *rule, uint64_t *asked);
 /* Reports words of containers, networks and volumes that cannot mean what they say. */
 void review_objects(struct review *r, const struct rule *rule);
 
+/* Reports conditions that are never met, bound nothing or can be avoided. */
+void review_conditions(struct review *r, const struct rule *rule);
+
 /* Reports commands of its conditions that allow more than they seem to. */
 void review_commands(struct review *r, const struct rule *rule);
 
