@@ -35,6 +35,7 @@ import policy
 import powers
 import proxies
 import refused
+import released
 import sessions
 import swarm
 import tools_live
@@ -49,6 +50,7 @@ SUITES = {
     'asks': asks.run,
     'works': works.run,
     'refused': refused.run,
+    'released': released.run,
     'page-tls': page_tls.run,
     'plugins': plugins.run,
     'defaults': defaults.run,
