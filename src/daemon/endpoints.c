@@ -261,12 +261,15 @@ static void reply_result(struct reply *reply, char *text, const struct err *e)
 			e->text);
 }
 
+/* A grant may cover requests that wait for root. */
 static enum answer grants(void *ctx, struct call *call)
 {
-	const struct service *service = ctx;
+	struct service *service = ctx;
 	struct err e;
 
 	reply_result(&call->reply, grants_reply(service, call->body, call->len, &e), &e);
+	if (call->len > 0)
+		held_requests_judge_all(&service->held);
 	return ANSWER_NOW;
 }
 

@@ -65,7 +65,7 @@ static struct grant_by by_of(const json_t *o)
 	struct grant_by by = { .uid = (uint64_t)json_integer_value(json_object_get(o, "uid")),
 		.login_uid = json_is_integer(login) ? json_integer_value(login) : -1 };
 
-	text_copy(span_of(text_of(o, "by")), by.name, sizeof(by.name));
+	text_escape(span_of(text_of(o, "by")), by.name, sizeof(by.name));
 	return by;
 }
 

@@ -110,6 +110,20 @@ def reply(peer):
     return answer
 
 
+def test_granted():
+    with lab() as l:
+        peer = l.ask()
+        l.wait_pending(1)
+        l.dsp("allow", "kill", "--for", "1m", "--as", "*")
+        holds(silent(peer), "a grant of something else allowed it")
+        l.dsp("allow", "container_create", "--for", "1m", "--as", "*", "--mount", l.where, "--yes-root")
+        same(reply(peer), {"Allow": True}, "the answer")
+        same(l.pending(), [], "what waits")
+        same(reply(l.ask()), {"Allow": True}, "the next one")
+        l.dsp("revoke", "--all")
+        holds(silent(l.ask()), "a revoked grant allowed it")
+
+
 def test_approved():
     with lab() as l:
         peer = l.ask()
