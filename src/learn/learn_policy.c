@@ -6,6 +6,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/power_rules.h"
 #include "dsp/learn/observations.h"
+#include "learn_require.h"
 #include "policy_draft.h"
 
 enum { RULES_MOST = 1000 };
@@ -508,6 +509,31 @@ static int fill_draft(struct policy_draft *p, struct observations *all,
 	return FAIL(e, 0, "the rules do not allow %s: no suggestion", text);
 }
 
+/* Gives each rule the conditions that all of its requests met. */
+static int add_conditions(struct policy_draft *p, struct observations *all, struct err *e)
+{
+	const struct observation *denied;
+	char text[300];
+	json_t *rule;
+	size_t i;
+
+	(void)assign_rules(p, all);
+	json_array_foreach (json_object_get(p->root, "rules"), i, rule) {
+		json_t *require = learn_require(all, i);
+
+		if (json_object_size(require) > 0)
+			(void)json_object_set(rule, "require", require);
+		json_decref(require);
+	}
+	if (policy_draft_compile(p, e) != 0)
+		return -1;
+	denied = assign_rules(p, all);
+	if (!denied)
+		return 0;
+	observation_write(denied, text, sizeof(text));
+	return FAIL(e, 0, "the conditions do not allow %s: no suggestion", text);
+}
+
 int learn_policy(struct observations *all, const struct learn_options *w, json_t **ret,
 	struct powerset *refused, struct err *e)
 {
@@ -522,6 +548,8 @@ int learn_policy(struct observations *all, const struct learn_options *w, json_t
 
 	if (rc == 0 && w->containers)
 		rc = learn_containers(p, all, w->containers, e);
+	if (rc == 0 && w->require)
+		rc = add_conditions(p, all, e);
 	for (i = 0; rc == 0 && i < all->count; i++) {
 		struct powerset powers = decide_powers(&p->policy, &all->items[i]->facts);
 

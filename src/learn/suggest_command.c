@@ -10,6 +10,7 @@
 #include "dsp/learn/observations.h"
 #include "dsp/learn/suggest_command.h"
 #include "dsp/system/file.h"
+#include "learn_require.h"
 
 enum { FILE_MOST = 8 << 20, SHOWN_MOST = 20 };
 
@@ -61,6 +62,9 @@ const char *suggest_parse_option(struct suggest_options *o, int option, const ch
 		return strcmp(value, "label") == 0
 			? "the audit log has no labels: write label:KEY=VALUE"
 			: NULL;
+	case SUGGEST_REQUIRE:
+		o->wanted.require = true;
+		return NULL;
 	case SUGGEST_TESTS:
 		o->tests = value;
 		return NULL;
@@ -254,7 +258,9 @@ static void print_refused(const struct observations *all, const struct result *r
 static void print_flags(
 	const struct observations *all, const struct suggest_options *o, const json_t *flags)
 {
+	json_auto_t *require = o->wanted.require ? learn_require(all, SIZE_MAX) : NULL;
 	const json_t *flag;
+	char text[256];
 	size_t i;
 
 	(void)printf("# dsp suggest: %llu request%s, %s to %s\nDSP_PROFILE=%s\n",
@@ -265,6 +271,9 @@ static void print_flags(
 			json_string_value(json_object_get(flag, "for")),
 			json_string_value(json_object_get(flag, "name")));
 	}
+	learn_require_write(require, text, sizeof(text));
+	if (text[0] != '\0')
+		(void)printf("# each request had this\nDSP_REQUIRE=%s\n", text);
 }
 
 static void print_result(
@@ -276,11 +285,14 @@ static void print_result(
 	note_unallowable(all);
 	note_log(all);
 	if (o->json) {
-		json_auto_t *top = json_pack("{s:s, s:I, s:s, s:s, s:O, s:O?, s:O?}", "profile",
-			profile_info(o->wanted.profile)->name, "requests",
+		json_auto_t *require = o->wanted.require && !o->policy
+			? learn_require(all, SIZE_MAX)
+			: NULL;
+		json_auto_t *top = json_pack("{s:s, s:I, s:s, s:s, s:O, s:O?, s:O?, s:O*}",
+			"profile", profile_info(o->wanted.profile)->name, "requests",
 			(json_int_t)all->requests, "from", all->first, "to", all->last,
 			o->policy ? "policy" : "flags", r->made, "notes", all->notes, "tests",
-			r->tests);
+			r->tests, "require", require);
 
 		output_json(top);
 		return;
@@ -382,7 +394,7 @@ static int run_suggest(int argc, char **argv)
 const struct command suggest_command = {
 	.name = "suggest",
 	.arguments =
-		"[-o FILE] [--since TIME] [--until TIME] [--flags|--policy] [--profile PROFILE] [--user USER] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--containers WORD] [--tests FILE] [--json] [LOG|-]...",
+		"[-o FILE] [--since TIME] [--until TIME] [--flags|--policy] [--profile PROFILE] [--user USER] [--users FILE] [--accept POWER,...] [--include-denied] [--exact] [--containers WORD] [--require] [--tests FILE] [--json] [LOG|-]...",
 	.run = run_suggest,
 	.options = options,
 	.summary = "write the smallest flags or policy file that allow what an audit log recorded",
@@ -401,6 +413,8 @@ const struct command suggest_command = {
 		"  --exact            do not widen lists of images and mounts\n"
 		"  --containers WORD  give rules a list of containers: name (of those in the log), own, or\n"
 		"                     another word, as label:team=red\n"
+		"  --require          require what each request of the log had: limits (rounded up to the next\n"
+		"                     power of two), a user that is not root, no new privileges, ...\n"
 		"  --tests FILE       write tests of the suggestion to FILE, for dsp test\n"
 		"  --json             print JSON\n"
 		"\n"

@@ -91,6 +91,7 @@ struct learn_options {
 	struct powerset accepted; /* direct ways to root that may be opened */
 	const json_t *users;      /* "users" of a policy file, or NULL; borrowed */
 	bool exact;               /* do not widen lists */
+	bool require;             /* give rules the conditions that their requests met */
 	const char *containers;   /* a word for lists of containers, "name"; NULL: no such lists */
 };
 

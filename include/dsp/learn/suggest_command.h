@@ -30,8 +30,9 @@ enum suggest_option {
 	SUGGEST_TESTS,
 	SUGGEST_JSON,
 	SUGGEST_CONTAINERS,
+	SUGGEST_REQUIRE,
 	SUGGEST_OUTPUT = 'o',
-	SUGGEST_SINCE = SUGGEST_CONTAINERS + 1, /* these two are of dsp suggest alone */
+	SUGGEST_SINCE = SUGGEST_REQUIRE + 1, /* these two are of dsp suggest alone */
 	SUGGEST_UNTIL,
 };
 
@@ -47,6 +48,7 @@ enum suggest_option {
 		{ "users", required_argument, NULL, SUGGEST_USERS },                               \
 		{ "tests", required_argument, NULL, SUGGEST_TESTS },                               \
 		{ "containers", required_argument, NULL, SUGGEST_CONTAINERS },                     \
+		{ "require", no_argument, NULL, SUGGEST_REQUIRE },                                 \
 		{ "output", required_argument, NULL, SUGGEST_OUTPUT },                             \
 	{                                                                                          \
 		"json", no_argument, NULL, SUGGEST_JSON                                            \

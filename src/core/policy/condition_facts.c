@@ -110,9 +110,10 @@ static int64_t find_fact(const struct facts *facts, enum condition_fact fact)
 }
 
 /* Of an exec drops_all is no fact: it has the capabilities of its container. */
-static bool can_carry(size_t operation, enum condition_fact fact)
+bool condition_fact_is_carried(size_t operation, enum condition_fact fact)
 {
-	return condition_concerns(rows[fact].key, operation) && operation != OP_CONTAINER_START &&
+	return operation < OPERATION_COUNT && condition_concerns(rows[fact].key, operation) &&
+		operation != OP_CONTAINER_START &&
 		!(operation == OP_CONTAINER_EXEC_CREATE && fact == FACT_DROPS_ALL);
 }
 
@@ -123,7 +124,7 @@ bool condition_facts_read(const struct facts *facts, struct condition_facts *ret
 	for (size_t i = 0; i < FACT_COUNT; i++) {
 		bool carried = facts->route && facts->reading == READING_EXACT &&
 			!facts->incomplete &&
-			can_carry(facts->route->operation, (enum condition_fact)i);
+			condition_fact_is_carried(facts->route->operation, (enum condition_fact)i);
 
 		ret->of[i] = carried ? find_fact(facts, (enum condition_fact)i) : -1;
 		any = any || ret->of[i] >= 0;
@@ -205,7 +206,8 @@ enum condition_state condition_facts_judge(
 	for (size_t i = 0; i < FACT_COUNT; i++) {
 		int64_t value = facts->recorded->of[i];
 
-		if (rows[i].key != key || !can_carry(operation, (enum condition_fact)i))
+		if (rows[i].key != key ||
+			!condition_fact_is_carried(operation, (enum condition_fact)i))
 			continue;
 		/* What an update does not give stays as it is. */
 		if (value < 0 ||

@@ -34,6 +34,9 @@ const char *condition_fact_name(enum condition_fact fact);
 /* A value as a word: "uid", "digest", "true"; NULL: it is a number. */
 const char *condition_fact_word(enum condition_fact fact, int64_t value);
 
+/* Whether requests of this operation can say something of it. */
+bool condition_fact_is_carried(size_t operation, enum condition_fact fact);
+
 /* Reads them in a request. False: it says nothing of any. */
 bool condition_facts_read(const struct facts *facts, struct condition_facts *ret);
 
