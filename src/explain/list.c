@@ -85,8 +85,9 @@ static const char *unset(const struct power_info *power, enum profile profile)
 	return word(power->closed[profile]);
 }
 
+/* Those of a table, which has to fit narrow terminals; JSON has baseline and restricted too. */
 static const char *const power_keys[] = { "power", "flag", "root", "guard", "readonly", "hardened",
-	"baseline", "restricted", "now", "what", NULL };
+	"now", "what", NULL };
 
 static json_t *list_powers(const struct config *c)
 {

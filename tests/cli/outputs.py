@@ -39,7 +39,7 @@ WITHOUT_DAEMON = (
     ("allowed", "--as", "ci", "--policy", "policy.json"), ("allowed",),
     ("diff", "policy.json", "other.json", "--trail", "log"), ("diff", "policy.json", "policy.json"),
     ("suggest", "log"), ("suggest", "log", "--policy", "--accept", "privileged,host_mounts"),
-    ("suggest", "log", "--tests", "made.json", "--include-denied"),
+    ("suggest", "log", "--tests", "made.json", "--include-denied"), ("suggest", "log", "--require"),
     ("list", "flags", "--current"), ("list", "operations", "--current"), ("list", "powers", "--current"),
     ("list", "profiles", "--current"), ("list", "flags"), ("list", "operations"), ("list", "powers"), ("list", "conditions"), ("list", "words"),
     ("list", "users", "--policy", "policy.json"), ("list", "rules", "--policy", "policy.json"), ("list", "users"),
