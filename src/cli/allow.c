@@ -221,6 +221,15 @@ static int give(const struct arguments *a)
 
 /* --- the command -------------------------------------------------------------------------------*/
 
+/* Rules know containers by their names. */
+static bool is_id(int o, const char *text)
+{
+	enum { ID_LEAST = 12 };
+
+	return o == LIST_FIRST + LIST_CONTAINERS && strlen(text) >= ID_LEAST &&
+		text_is_hex(span_of(text));
+}
+
 static int parse_option(struct arguments *a, int o)
 {
 	if (o == 's')
@@ -235,6 +244,10 @@ static int parse_option(struct arguments *a, int o)
 		(void)json_array_append_new(a->who, json_string(optarg));
 	else if (o == FOR && (!duration_parse(span_of(optarg), &a->seconds) || a->seconds == 0))
 		return command_usage("allow", "--for %s: write a time as 90s, 15m or 2h", optarg);
+	else if (is_id(o, optarg))
+		return command_usage("allow",
+			"--container %s: write the container's name; a rule compares no ids",
+			optarg);
 	else if (o >= LIST_FIRST && o < LIST_FIRST + LIST_COUNT) {
 		json_t **list = &a->lists[o - LIST_FIRST];
 
