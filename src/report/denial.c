@@ -17,6 +17,7 @@ const char *remedy_text(enum remedy remedy)
 		[REMEDY_ADDITION] = "more in rule",
 		[REMEDY_RULE] = "a rule for",
 		[REMEDY_COMMAND] = "a command:",
+		[REMEDY_GIVE] = "a request that meets",
 		[REMEDY_CHANGE] = "another rule than",
 		[REMEDY_READABLE] = "a form that dsp can parse",
 		[REMEDY_TOKEN] = "a token that a user in the policy file has, or none",
@@ -121,6 +122,19 @@ static enum remedy write_setting(const struct audit_entry *l, struct line *text)
 	return REMEDY_RULE;
 }
 
+/* Writes the condition that was not met: "memory (container_create, rule limits)". */
+static void write_condition(const struct audit_entry *l, struct line *text)
+{
+	const char *rule = audit_entry_text(l, "rule");
+
+	line_add(text, "%s (%s, ", audit_entry_text(l, "condition"),
+		audit_entry_text(l, "operation"));
+	if (rule[0])
+		line_add(text, "rule ");
+	line_add_cut(text, span_of(rule[0] ? rule : audit_entry_text(l, "profile")));
+	line_add(text, rule[0] ? ")" : " or DSP_REQUIRE)");
+}
+
 enum remedy denial_remedy(const struct audit_entry *l, char *out, size_t cap)
 {
 	static const struct {
@@ -141,6 +155,10 @@ enum remedy denial_remedy(const struct audit_entry *l, char *out, size_t cap)
 	for (size_t i = 0; !monitored[0] && i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (strcmp(rows[i].decided_by, decided_by) == 0)
 			remedy = rows[i].remedy;
+	}
+	if (audit_entry_text(l, "condition")[0]) {
+		write_condition(l, &text);
+		return REMEDY_GIVE;
 	}
 	if (!monitored[0] && audit_entry_text(l, "nearest_rule")[0]) {
 		write_addition(l, &text);

@@ -13,6 +13,7 @@ enum remedy {
 	REMEDY_ADDITION, /* the text is the nearest rule, and what it lacks */
 	REMEDY_RULE,     /* no rule allows it: the text is what a rule would have to allow */
 	REMEDY_COMMAND,  /* the text is a command that makes what is missing */
+	REMEDY_GIVE,     /* a condition is not met: the text is its key, and whose it is */
 	REMEDY_CHANGE,   /* a rule denies it: the text is its name */
 	REMEDY_READABLE, /* dsp could not read the request */
 	REMEDY_TOKEN,    /* the client's token, or token and certificate, are wrong */
