@@ -93,6 +93,33 @@ void observation_write(const struct observation *s, char *out, size_t cap)
 		line_add(&l, " (%s %s)", method, target);
 }
 
+/* Whether the line says all that some conditions compare in its request. */
+static bool knows_all(const struct observation *s, const struct conditions *c)
+{
+	bool sure = true;
+
+	for (size_t k = 0; c && s->facts.route && sure && k < CONDITION_COUNT; k++) {
+		if (c->of[k].given)
+			(void)condition_facts_judge(&s->facts, c, (enum condition)k, &sure);
+	}
+	return sure;
+}
+
+const char *observation_doubt(const struct observation *s, const struct policy *policy)
+{
+	const struct rules *rules = policy->file_rules;
+	bool known = (!policy->requires || knows_all(s, &policy->require)) &&
+		(!policy->profile_requires || knows_all(s, &policy->profile_require));
+
+	if (!s->complete || s->subject_cut)
+		return "the line does not hold all of the request";
+	for (size_t i = 0; rules && s->facts.route && known && i < rules->count; i++) {
+		if (bit_of(rules->items[i].operations, s->facts.route->operation))
+			known = knows_all(s, rules->items[i].conditions);
+	}
+	return known ? NULL : "the line does not say all that conditions compare";
+}
+
 /* --- facts -------------------------------------------------------------------------------------*/
 
 /* Unescapes text into the observations' memory. */

@@ -31,9 +31,7 @@ static void compare(const struct observation *s, const struct policy_pair *pair,
 		json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?}", "request", request, "times",
 			(json_int_t)s->times, "old", diff_state_name(diff_state(&old)), "new",
 			diff_state_name(diff_state(&new)), "why", why, "doubt",
-			s->complete && !s->subject_cut
-				? NULL
-				: "the line does not hold all of the request"));
+			observation_doubt(s, pair->new)));
 }
 
 json_t *diff_log(char *path, const struct policy_pair *pair, struct err *e)

@@ -131,9 +131,7 @@ static json_t *decide_today(const struct logged_decision *d, const struct observ
 		strcmp(verdict, audit_entry_verdict(&d->entry)) != 0, "decided_by",
 		decider_name(now.by), "rule", now.rule ? rule : NULL, "flag",
 		now.flag < FLAG_COUNT ? flag_at(now.flag)->name : NULL, "message",
-		closed ? message : NULL, "doubt",
-		s->complete && !s->subject_cut ? NULL
-					       : "the line does not hold all of the request");
+		closed ? message : NULL, "doubt", observation_doubt(s, policy));
 }
 
 /* A route that dsp does not know has its path in messages. */

@@ -83,6 +83,12 @@ void observations_note(struct observations *all, const char *fmt, ...) PRINTF_LI
 /* Writes "container_create by alice, 3 times (POST /containers/create)", for the user. */
 void observation_write(const struct observation *s, char *out, size_t cap);
 
+/*
+ * What the line lacks for a decision by this policy: details, the end of the subject, or what its
+ * conditions compare, such as labels. NULL: nothing.
+ */
+const char *observation_doubt(const struct observation *s, const struct policy *policy);
+
 /* The subject as decide() wants it. rules: of a policy file, or NULL. */
 struct subject observation_subject(const struct observation *s, const struct rules *rules);
 
