@@ -18,7 +18,7 @@
 
 enum { WAIT_MS = 5000 };
 
-enum { AS = 256, FOR, REASON, YES_ROOT, LIST_FIRST };
+enum { AS = 256, FOR, REASON, YES_ROOT, DRY_RUN, LIST_FIRST };
 
 static const struct option options[] = { { "as", required_argument, NULL, AS },
 	{ "for", required_argument, NULL, FOR }, { "reason", required_argument, NULL, REASON },
@@ -31,8 +31,9 @@ static const struct option options[] = { { "as", required_argument, NULL, AS },
 	{ "capability", required_argument, NULL, LIST_FIRST + LIST_CAPABILITIES },
 	{ "runtime", required_argument, NULL, LIST_FIRST + LIST_RUNTIMES },
 	{ "port", required_argument, NULL, LIST_FIRST + LIST_PORTS },
-	{ "yes-root", no_argument, NULL, YES_ROOT }, { "socket", required_argument, NULL, 's' },
-	{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	{ "yes-root", no_argument, NULL, YES_ROOT }, { "dry-run", no_argument, NULL, DRY_RUN },
+	{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' },
+	{ NULL, 0, NULL, 0 } };
 
 struct arguments {
 	json_t *who;
@@ -41,6 +42,7 @@ struct arguments {
 	const char *reason;
 	const char *socket;
 	bool yes_root;
+	bool dry_run;
 	bool json;
 	struct grant_words words;
 };
@@ -219,6 +221,18 @@ static int give(const struct arguments *a)
 	return EXIT_FINE;
 }
 
+static int show_rule(const struct arguments *a)
+{
+	json_auto_t *rule = rule_of(a);
+	json_auto_t *o = json_pack("{s:O}", "rule", rule);
+
+	if (a->json)
+		output_json(o);
+	else
+		output_json_file(rule);
+	return EXIT_FINE;
+}
+
 /* --- the command -------------------------------------------------------------------------------*/
 
 /* Rules know containers by their names. */
@@ -238,6 +252,8 @@ static int parse_option(struct arguments *a, int o)
 		a->json = true;
 	else if (o == YES_ROOT)
 		a->yes_root = true;
+	else if (o == DRY_RUN)
+		a->dry_run = true;
 	else if (o == REASON)
 		a->reason = optarg;
 	else if (o == AS)
@@ -297,7 +313,9 @@ static int run(struct arguments *a, int argc, char **argv)
 		return command_usage("allow", "write for how long, as --for 15m");
 	status = parse_words(a, argv + optind);
 	a->socket = command_running_socket(a->socket);
-	return status == EXIT_FINE ? give(a) : status;
+	if (status != EXIT_FINE)
+		return status;
+	return a->dry_run ? show_rule(a) : give(a);
 }
 
 static int run_allow(int argc, char **argv)
@@ -316,7 +334,7 @@ const struct command allow_command = {
 	.arguments = "OPERATION|POWER... --as USER --for TIME [--reason TEXT] [--container NAME] "
 		     "[--image IMAGE] [--mount PATH] [--network NAME] [--volume NAME] "
 		     "[--device PATH] [--capability NAME] [--runtime NAME] [--port PORT] "
-		     "[--yes-root] [--socket PATH] [--json]",
+		     "[--yes-root] [--dry-run] [--socket PATH] [--json]",
 	.run = run_allow,
 	.options = options,
 	.summary = "allow something for a while, which ends by itself",
@@ -334,6 +352,7 @@ const struct command allow_command = {
 		"  --runtime NAME  only these runtimes\n"
 		"  --port PORT  only these ports of the host\n"
 		"  --yes-root  give it although it is a direct way to root on the host\n"
+		"  --dry-run  give nothing: print what the grant would be, as a rule of a policy file\n"
 		"  --socket PATH  the socket of dspd (DSP_SOCKET; default " SETTINGS_SOCKET ")\n"
 		"  --json    print JSON\n"
 		"\n"

@@ -44,7 +44,7 @@ WITHOUT_DAEMON = (
     ("list", "profiles", "--current"), ("list", "flags"), ("list", "operations"), ("list", "powers"), ("list", "conditions"), ("list", "words"),
     ("list", "users", "--policy", "policy.json"), ("list", "rules", "--policy", "policy.json"), ("list", "users"),
     ("token", "new", "anna"), ("token", "hash"),
-    ("version",), ("doctor", "--list"), ("doctor",), ("enable", "--dry-run"), ("disable", "--dry-run"),
+    ("allow", "exec", "--as", "*", "--for", "1h", "--dry-run"), ("version",), ("doctor", "--list"), ("doctor",), ("enable", "--dry-run"), ("disable", "--dry-run"),
 )
 THING = "container:" + 64 * "a"
 WITH_OWNERS = (("own", "give", THING, "ci"), ("own", "list"), ("own", "show", THING), ("own", "forget", THING))

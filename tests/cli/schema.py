@@ -10,7 +10,7 @@ KINDS = {dict: "object", list: "list", str: "text", bool: "boolean", int: "numbe
          type(None): "null"}
 # Keys that are names of a user or of another program's file.
 FREE = {"explain": ("line", "outcome", "requests[]"), "token": ("users", "docker_config"), "suggest": ("policy", "tests"), "metrics": ("metrics[].labels",),
-        "allow": ("grant.rule",), **dict.fromkeys(("grants", "status", "reload"), ("grants[].rule",))}
+        "allow": ("grant.rule", "rule"), **dict.fromkeys(("grants", "status", "reload"), ("grants[].rule",))}
 
 
 def rows():
