@@ -41,16 +41,36 @@ static struct subject by_certificate(
 }
 
 /* digest: NULL: of a token that no user has. */
-static struct subject by_token(const struct policy *policy, const unsigned char *digest)
+static struct subject by_token(
+	const struct policy *policy, const unsigned char *digest, const struct peer *peer)
 {
 	const struct rules *rules = policy->file_rules;
-	size_t id = rules && digest ? rules_find_token(rules, digest) : SIZE_MAX;
-	struct subject s = subject_at(rules, id != SIZE_MAX ? id : SUBJECT_ANONYMOUS);
+	size_t id = rules && digest ? rules_find_token(rules, digest, peer) : TOKEN_UNKNOWN;
+	struct subject s = subject_at(rules, id < TOKEN_SEVERAL ? id : SUBJECT_ANONYMOUS);
 
 	/* Without a policy file there are no tokens, and dsp reads none. */
-	if (rules && id == SIZE_MAX)
+	if (rules && id >= TOKEN_SEVERAL)
 		s.doubt = SUBJECT_UNKNOWN_TOKEN;
 	return s;
+}
+
+/* With the uids and gids that tell users of one token apart, and as a client without a gate. */
+static void add_token_clients(const struct policy_pair *pair, const struct rules *of,
+	const struct token *t, struct diff_client *all, size_t *count)
+{
+	const struct user_ids *a = &of->user_ids[t->subject];
+	struct peer peer = { .known = false };
+
+	for (size_t i = 0; i <= a->uid_count + a->gid_count; i++) {
+		add_client(all, count, by_token(pair->old, t->digest, &peer),
+			by_token(pair->new, t->digest, &peer));
+		/* The next one; UINT32_MAX is no process's. */
+		peer = (struct peer){ .known = true, .uid = UINT32_MAX, .gid = UINT32_MAX };
+		if (i < a->uid_count)
+			peer.uid = a->uids[i];
+		else if (i < a->uid_count + a->gid_count)
+			peer.gid = a->gids[i - a->uid_count];
+	}
 }
 
 static void add_clients_of(const struct policy_pair *pair, const struct rules *of,
@@ -60,13 +80,19 @@ static void add_clients_of(const struct policy_pair *pair, const struct rules *o
 		add_client(all, count, by_certificate(pair->old, &of->names[i].name),
 			by_certificate(pair->new, &of->names[i].name));
 	for (size_t i = 0; of && i < of->token_count; i++)
-		add_client(all, count, by_token(pair->old, of->tokens[i].digest),
-			by_token(pair->new, of->tokens[i].digest));
+		add_token_clients(pair, of, &of->tokens[i], all, count);
 }
 
 static size_t count_names(const struct rules *rules)
 {
-	return rules ? rules->name_count + rules->token_count : 0;
+	size_t count = rules ? rules->name_count : 0;
+
+	for (size_t i = 0; rules && i < rules->token_count; i++) {
+		const struct user_ids *a = &rules->user_ids[rules->tokens[i].subject];
+
+		count += 1 + a->uid_count + a->gid_count;
+	}
+	return count;
 }
 
 /* In the order of the users in the files. */
@@ -84,6 +110,7 @@ static int compare_clients(const void *left, const void *right)
 
 size_t diff_clients(const struct policy_pair *pair, struct diff_client **ret)
 {
+	const struct peer nobody = { .known = false };
 	const struct rules *old = pair->old->file_rules;
 	const struct rules *new = pair->new->file_rules;
 	struct subject unknown = { .id = SUBJECT_UNKNOWN_CERTIFICATE,
@@ -99,7 +126,8 @@ size_t diff_clients(const struct policy_pair *pair, struct diff_client **ret)
 	add_clients_of(pair, old, *ret, &count);
 	add_clients_of(pair, new, *ret, &count);
 	add_client(*ret, &count, unknown, unknown);
-	add_client(*ret, &count, by_token(pair->old, NULL), by_token(pair->new, NULL));
+	add_client(*ret, &count, by_token(pair->old, NULL, &nobody),
+		by_token(pair->new, NULL, &nobody));
 	qsort(*ret, count, sizeof(**ret), compare_clients);
 	return count;
 }

@@ -37,8 +37,23 @@ struct gate {
 
 /* --- one connection, in a process of its own ---------------------------------------------------*/
 
+static struct gate_client client; /* of this process */
+
+/* -1: it is not known, or in more groups than a header holds. */
+static int read_client(int fd)
+{
+	socklen_t n = sizeof(client.who);
+	socklen_t groups = sizeof(client.groups);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client.who, &n) != 0 ||
+		getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, client.groups, &groups) != 0)
+		return -1;
+	client.group_count = groups / sizeof(client.groups[0]);
+	return 0;
+}
+
 /* As dockerd answers errors, so that a client prints it. The text is ours, or strerror's. */
-static void refuse(int client, enum answer_status status, const char *why)
+static void refuse(int fd, enum answer_status status, const char *why)
 {
 	char body[512];
 	char answer[1024];
@@ -49,7 +64,7 @@ static void refuse(int client, enum answer_status status, const char *why)
 		"Connection: close\r\nContent-Length: %d\r\n\r\n%s",
 		(int)status, n, body);
 	/* It fits into the empty buffer of a new connection, or the client is gone. */
-	(void)send(client, answer, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)send(fd, answer, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static enum answer_status fail(enum answer_status status, struct err *e, int code, const char *why)
@@ -63,12 +78,12 @@ static enum answer_status fail(enum answer_status status, struct err *e, int cod
  * all that was read; else what the client is answered, and e.
  */
 static enum answer_status read_head(
-	int client, char bytes[REQUEST_HEAD_MOST], size_t *head, size_t *n, struct err *e)
+	int fd, char bytes[REQUEST_HEAD_MOST], size_t *head, size_t *n, struct err *e)
 {
 	uint64_t end = clock_now() + GATE_HEAD_MS;
 
 	for (*n = 0; *n < REQUEST_HEAD_MOST;) {
-		struct pollfd p = { .fd = client, .events = POLLIN };
+		struct pollfd p = { .fd = fd, .events = POLLIN };
 		uint64_t now = clock_now();
 		ssize_t got;
 
@@ -76,7 +91,7 @@ static enum answer_status read_head(
 			return fail(STATUS_TIMEOUT, e, 0,
 				"the head of the request is not whole after 10 seconds");
 		(void)poll(&p, 1, (int)(end - now));
-		got = recv(client, bytes + *n, REQUEST_HEAD_MOST - *n, 0);
+		got = recv(fd, bytes + *n, REQUEST_HEAD_MOST - *n, 0);
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (got <= 0)
@@ -124,19 +139,20 @@ static enum answer_status serve(
 
 static _Noreturn void run_child(int fd, int listen_fd, pid_t parent, const struct gate *gate)
 {
-	struct relay_request request = { .client = fd, .dockerd = -1, .token = gate->token };
-	socklen_t n = sizeof(request.peer);
+	struct relay_request request = {
+		.client = fd, .dockerd = -1, .token = gate->token, .from = &client
+	};
 	enum answer_status status;
 	struct err e;
 
 	(void)close(listen_fd);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent ||
-		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &request.peer, &n) != 0)
+		read_client(fd) != 0)
 		_exit(EXIT_FAILURE);
 	status = serve(&request, gate, &e);
 	if (status != STATUS_NONE) {
-		log_line("refused uid=%u gid=%u pid=%d: %s", request.peer.uid, request.peer.gid,
-			request.peer.pid, e.text);
+		log_line("refused uid=%u gid=%u pid=%d: %s", client.who.uid, client.who.gid,
+			client.who.pid, e.text);
 		refuse(fd, status, e.text);
 	}
 	if (request.dockerd >= 0)

@@ -187,7 +187,7 @@ int relay_run(const struct relay_request *request, struct err *e)
 	memcpy(r->request.bytes, request->rest.s, request->rest.n);
 	r->request.end = request->rest.n;
 	r->to_dockerd.end = request_head_write(
-		r->head, request->token, &request->peer, r->to_dockerd.bytes);
+		r->head, request->token, request->from, r->to_dockerd.bytes);
 	do {
 		move(r);
 		if (r->body.state == BODY_BROKEN)

@@ -12,7 +12,7 @@ struct relay_request {
 	struct request_head head;
 	struct span rest; /* what the client sent after the head, at most RELAY_ROOM bytes */
 	struct span token;
-	struct ucred peer; /* the client */
+	const struct gate_client *from;
 };
 
 /*

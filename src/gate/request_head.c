@@ -311,10 +311,25 @@ static size_t add_number(char *out, size_t n, uint64_t number)
 	return add_header(out, n, SPAN("Content-Length"), span_of(text));
 }
 
-size_t request_head_write(const struct request_head *head, struct span token,
-	const struct ucred *peer, char out[REQUEST_HEAD_ROOM])
+/* As dspd parses it: core/parse/peer.h. */
+static size_t add_client(char *out, size_t n, const struct gate_client *client)
 {
-	char who[96];
+	char text[96];
+
+	(void)snprintf(text, sizeof(text), "X-Dsp-Peer: uid=%u gid=%u pid=%d", client->who.uid,
+		client->who.gid, client->who.pid);
+	n = add(out, n, span_of(text));
+	for (size_t i = 0; i < client->group_count; i++) {
+		(void)snprintf(
+			text, sizeof(text), "%s%u", i == 0 ? " groups=" : ",", client->groups[i]);
+		n = add(out, n, span_of(text));
+	}
+	return add(out, n, SPAN("\r\n"));
+}
+
+size_t request_head_write(const struct request_head *head, struct span token,
+	const struct gate_client *client, char out[REQUEST_HEAD_ROOM])
+{
 	size_t n = add(out, 0, head->method);
 
 	n = add(out, n, SPAN(" "));
@@ -332,8 +347,7 @@ size_t request_head_write(const struct request_head *head, struct span token,
 	} else {
 		n = add_header(out, n, SPAN("Connection"), SPAN("close"));
 	}
-	(void)snprintf(who, sizeof(who), "uid=%u gid=%u pid=%d", peer->uid, peer->gid, peer->pid);
 	n = add_header(out, n, SPAN("X-Dsp-Token"), token);
-	n = add_header(out, n, SPAN("X-Dsp-Peer"), span_of(who));
+	n = add_client(out, n, client);
 	return add(out, n, SPAN("\r\n"));
 }

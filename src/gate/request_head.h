@@ -18,8 +18,17 @@ enum {
 	REQUEST_HEAD_MOST = 64 << 10, /* bytes of a client's head */
 	REQUEST_HEADERS_MOST = 100,
 	GATE_TOKEN_MOST = 4096,
+	GATE_GROUPS_MOST = 1024, /* of a client */
 	/* A head as it is written: each header may grow by a blank, and the gate adds its own. */
-	REQUEST_HEAD_ROOM = REQUEST_HEAD_MOST + REQUEST_HEADERS_MOST + GATE_TOKEN_MOST + 512,
+	REQUEST_HEAD_ROOM = REQUEST_HEAD_MOST + REQUEST_HEADERS_MOST + GATE_TOKEN_MOST +
+		11 * GATE_GROUPS_MOST + 512,
+};
+
+/* The process at the other end of a connection, as it was when it connected. */
+struct gate_client {
+	struct ucred who;
+	gid_t groups[GATE_GROUPS_MOST]; /* supplementary ones */
+	size_t group_count;
 };
 
 enum request_framing {
@@ -62,6 +71,6 @@ MUST_USE int request_head_parse(struct span head, struct request_head *ret, stru
  * Upgrade alone (moby daemon/server/router/container/exec.go), and net/http at the close.
  */
 size_t request_head_write(const struct request_head *head, struct span token,
-	const struct ucred *peer, char out[REQUEST_HEAD_ROOM]);
+	const struct gate_client *client, char out[REQUEST_HEAD_ROOM]);
 
 #endif

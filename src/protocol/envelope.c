@@ -76,6 +76,8 @@ static int parse_headers(struct json_reader *r, struct request *rq, struct err *
 				&rq->content_length, e);
 		else if (span_equal(key, SPAN("X-Dsp-Token")))
 			rc = parse_header(r, "X-Dsp-Token", &rq->has_token, &rq->token, e);
+		else if (span_equal(key, SPAN("X-Dsp-Peer")))
+			rc = parse_header(r, "X-Dsp-Peer", &rq->has_peer, &rq->peer, e);
 		else if (!json_reader_skip(r))
 			rc = FAIL(e, 0, "the AuthZReq message's RequestHeaders is not JSON");
 		if (rc != 0)

@@ -57,7 +57,7 @@ static void check_header(struct span line, struct seen *seen)
 	if (names(name, "x-dsp-token"))
 		CHECK(++seen->tokens == 1 && span_equal(line, SPAN("X-Dsp-Token: " TOKEN)));
 	else if (names(name, "x-dsp-peer"))
-		CHECK(span_equal(line, SPAN("X-Dsp-Peer: uid=1 gid=2 pid=3")));
+		CHECK(span_equal(line, SPAN("X-Dsp-Peer: uid=1 gid=2 pid=3 groups=5,6")));
 	else if (names(name, "connection"))
 		CHECK(++seen->connections == 1 && span_ends(line, SPAN("close")));
 	else if (names(name, "content-length") || names(name, "transfer-encoding")) {
@@ -144,7 +144,9 @@ static void check_body(const struct request_head *head, struct span in, size_t p
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char out[REQUEST_HEAD_ROOM];
-	const struct ucred peer = { .pid = 3, .uid = 1, .gid = 2 };
+	const struct gate_client peer = {
+		.who = { .pid = 3, .uid = 1, .gid = 2 }, .groups = { 5, 6 }, .group_count = 2
+	};
 	struct request_head head;
 	struct err e;
 	char *copy;

@@ -18,6 +18,7 @@ from works import COMPOSE_FILE, DOCKERFILE, files, line_of
 
 # Of an image that is saved and loaded; 3000: what people have.
 IMAGE_MB = int(os.environ.get('GATE_IMAGE_MB', '200'))
+UID, GID = 64321, 64322
 EVERYTHING = {'allow': ['*'], 'powers': ['*']}
 
 Ended = collections.namedtuple('Ended', 'status out err')
@@ -34,7 +35,9 @@ class Gated:
         os.makedirs(os.path.dirname(policy), exist_ok=True)
         with open(policy, 'w') as out:
             json.dump({'users': {'ci': {'tokens': ['sha256:' + hashlib.sha256(TOKEN.encode()).hexdigest()]},
-                                 'other': {'tokens': ['sha256:' + hashlib.sha256(b'other').hexdigest()]}},
+                                 'other': {'tokens': ['sha256:' + hashlib.sha256(b'other').hexdigest()]},
+                                 'by-uid': {'tokens': ['sha256:' + hashlib.sha256(TOKEN.encode()).hexdigest()], 'uids': [UID]},
+                                 'by-group': {'tokens': ['sha256:' + hashlib.sha256(TOKEN.encode()).hexdigest()], 'gids': [GID]}},
                        'rules': [{'name': 'all', 'who': ['*'], **EVERYTHING}], 'otherwise': 'deny'}, out)
         os.chmod(policy, 0o644)
         lab.dsp('DSP_AUDIT=' + self.audit, 'DSP_AUDIT_LOG=all', '--policy', policy)
@@ -258,7 +261,7 @@ def crowd(g, report):
         body = json.dumps({'AttachStdin': False, 'Cmd': ['true']}).encode()
         peers = []
         for _ in range(1000):
-            peer = g.gate.connect()
+            peer = g.gate.connect(120)
             peer.sendall(b'GET /events HTTP/1.1\r\nHost: d\r\n\r\n')
             peers.append(peer)
         for peer in peers:
@@ -290,10 +293,57 @@ def slow(g, report):
         wait_for(lambda: not g.gate.children(), 'processes are left')
 
 
+def ask_as(uid, gid, groups, path, request):
+    """The answer that a process with these ids gets."""
+    end, begin = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups(groups)
+            os.setgid(gid)
+            os.setuid(uid)
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.connect(path)
+                peer.sendall(request.encode())
+                os.write(begin, peer.recv(4096))
+        finally:
+            os._exit(0)
+    os.close(begin)
+    with open(end, 'rb') as text:
+        answer = text.read()
+    os.waitpid(child, 0)
+    return answer
+
+
+def accounts(g, report):
+    """One gate for several users, by what the kernel says of the process that connects."""
+    os.chmod(g.gate.path, 0o666)
+    for path in (g.where, g.lab.directory):
+        os.chmod(path, 0o755)
+    for name, user, uid, gid, groups in (('by its uid', 'by-uid', UID, 1, []), ('by its group', 'by-group', 64323, GID, []),
+                                         ('by a supplementary group', 'by-group', 64323, 1, [2, GID]),
+                                         ('by its uid before its group', 'by-uid', UID, GID, [GID]), ('else', 'ci', 64323, 1, [2])):
+        with report.case('a user ' + name):
+            before, mark = len(g.seen()), '/containers/who-%s/json' % name.replace(' ', '-')
+            text = ask_as(uid, gid, groups, g.gate.path, 'GET %s HTTP/1.1\r\nHost: d\r\n\r\n' % mark)
+            check(b' 404 ' in text, text)
+            g.since(before)
+            check([who for who, uri in g.seen()[before:] if mark in uri] == [user], g.seen()[before:])
+            with open(g.audit) as text:
+                line = [json.loads(one) for one in text if mark in one][0]
+            check((line['uid'], line['gid'], line['pid'] > 1) == (uid, gid, True), line)
+    with report.case('a client with another token cannot say that it is somebody'):
+        before, mark = len(g.seen()), '/containers/forged/json'
+        g.lab.raw('GET', mark, ('X-Dsp-Token: other', 'X-Dsp-Peer: uid=%d gid=0 pid=1' % UID))
+        g.lab.raw('GET', mark + '?1', ('X-Dsp-Peer: uid=%d gid=0 pid=1' % UID,))
+        g.since(before)
+        check([who for who, uri in g.seen()[before:] if mark in uri] == ['other', 'anonymous'], g.seen()[before:])
+
+
 def who(g, report):
     with report.case('every request through the gate is of ci, and none of another is'):
         users = collections.Counter(user for user, _ in g.seen())
-        check(set(users) == {'ci', 'anonymous'}, users)
+        check(set(users) == {'ci', 'anonymous', 'by-uid', 'by-group', 'other'}, users)
     with report.case('a denial says what dsp said'):
         g.lab.dsp('DSP_PROFILE=hardened')
         ended = g.run([DOCKER, 'run', '--rm', '--privileged', 'bb', 'true'], True)
@@ -305,5 +355,5 @@ def run(lab, report):
     os.makedirs(where)
     g = Gated(lab, where)
     with g.gate:
-        for part in commands, streams, builds, compose, images, readers, hijacks, crowd, slow, who:
+        for part in commands, streams, builds, compose, images, readers, hijacks, crowd, slow, accounts, who:
             part(g, report)

@@ -6,7 +6,7 @@
 #include "gate/answer_head.h"
 #include "gate/request_body.h"
 
-static const struct ucred peer = { .pid = 7, .uid = 1001, .gid = 100 };
+static const struct gate_client peer = { .who = { .pid = 7, .uid = 1001, .gid = 100 } };
 
 static int parse(const char *text, struct request_head *head, struct err *e)
 {
@@ -77,6 +77,8 @@ static void the_longest_fits(void **state)
 {
 	static char text[REQUEST_HEAD_MOST + 1];
 	static char token[GATE_TOKEN_MOST];
+	static struct gate_client client = { .who = { -1, -1U, -1U },
+		.group_count = GATE_GROUPS_MOST };
 	static char out[REQUEST_HEAD_ROOM];
 	struct request_head head;
 	struct err e;
@@ -86,14 +88,14 @@ static void the_longest_fits(void **state)
 
 	(void)state;
 	memset(token, 't', sizeof(token));
+	memset(client.groups, 0xff, sizeof(client.groups));
 	for (int i = 0; i < REQUEST_HEADERS_MOST - 1; i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%d:\r\n", i);
 	memset(text + n - 2, 'x', sizeof(text) - (size_t)n);
 	memcpy(text + sizeof(text) - 5, "\r\n\r\n", 5);
 	assert_int_equal(parse(text, &head, &e), 0);
 	assert_int_equal(head.header_count, REQUEST_HEADERS_MOST);
-	written = request_head_write(
-		&head, (struct span){ token, sizeof(token) }, &(struct ucred){ -1, -1U, -1U }, out);
+	written = request_head_write(&head, (struct span){ token, sizeof(token) }, &client, out);
 	assert_true(written <= sizeof(out));
 }
 

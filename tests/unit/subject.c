@@ -1,6 +1,8 @@
 /* Who asks: certificate, token, both, neither; and how a subject is written. */
 #include "world.h"
 
+#include <stdio.h>
+
 #include "dsp/core/policy/subject.h"
 
 /* The tokens are "one" and "two". */
@@ -55,6 +57,81 @@ static void identify(void **state)
 			assert_int_equal(s.id, SUBJECT_UNKNOWN_CERTIFICATE);
 	}
 	world_close(&w);
+}
+
+/* Token "one" is a gate's: anna, those of group 20 and bob by name, and everybody else on it. */
+static const char shared[] =
+	"{'users': {"
+	" 'anna': {'tokens': ['sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed'],"
+	"  'uids': [1001, 1002]},"
+	" 'bob': {'tokens': ['sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed'],"
+	"  'uids': [1003], 'gids': [20]},"
+	" 'carl': {'tokens': ['sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed'],"
+	"  'gids': [30]}%s}}";
+
+static const struct {
+	const char *peer, *name, *with_rest;
+	enum subject_doubt doubt;
+} peers[] = {
+	{ "uid=1001 gid=100 pid=7", "anna", "anna", SUBJECT_SURE },
+	{ "uid=1002 gid=20 pid=7 groups=20,30", "anna", "anna", SUBJECT_SURE },
+	{ "uid=1003 gid=30 pid=0", "bob", "bob", SUBJECT_SURE },
+	{ "uid=5 gid=20 pid=7", "bob", "bob", SUBJECT_SURE },
+	{ "uid=5 gid=1 pid=7 groups=2,20", "bob", "bob", SUBJECT_SURE },
+	{ "uid=5 gid=1 pid=7 groups=30", "carl", "carl", SUBJECT_SURE },
+	{ "uid=5 gid=20 pid=7 groups=30", "anonymous", "anonymous", SUBJECT_GROUPS },
+	{ "uid=5 gid=1 pid=7 groups=2,3", "anonymous", "rest", SUBJECT_NO_PEER },
+	/* What the gate does not write says nothing. */
+	{ NULL, "anonymous", "rest", SUBJECT_NO_PEER },
+	{ "", "anonymous", "rest", SUBJECT_NO_PEER },
+	{ "uid=1001", "anonymous", "rest", SUBJECT_NO_PEER },
+	{ "uid=1001 gid=100 pid=7 groups=", "anonymous", "rest", SUBJECT_NO_PEER },
+	{ "uid=1001 gid=100 pid=7 groups=1,,2", "anonymous", "rest", SUBJECT_NO_PEER },
+	{ "uid=01001 gid=100 pid=7", "anonymous", "rest", SUBJECT_NO_PEER },
+	{ "uid=+1001 gid=100 pid=7", "anonymous", "rest", SUBJECT_NO_PEER },
+	{ "uid=4294968297 gid=100 pid=7", "anonymous", "rest", SUBJECT_NO_PEER },
+	{ "gid=100 uid=1001 pid=7", "anonymous", "rest", SUBJECT_NO_PEER },
+	{ "uid=1001 gid=100 pid=-1", "anonymous", "rest", SUBJECT_NO_PEER },
+};
+
+static void by_peer(void **state)
+{
+	static struct world w;
+	char text[1024];
+
+	(void)state;
+	for (int rest = 0; rest < 2; rest++) {
+		(void)snprintf(text, sizeof(text), shared,
+			rest ? ", 'rest': {'tokens': ["
+			       "'sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed']}"
+			     : "");
+		world_open(&w, "", text);
+		for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+			struct request rq = { .has_token = true,
+				.token = SPAN("one"),
+				.has_peer = peers[i].peer != NULL,
+				.peer = span_of(peers[i].peer) };
+			struct subject s = subject_identify(w.file.rules, &rq);
+			const char *name = rest ? peers[i].with_rest : peers[i].name;
+			enum subject_doubt doubt = peers[i].doubt;
+
+			if (rest && strcmp(name, "rest") == 0)
+				doubt = SUBJECT_SURE;
+			if (!span_equal(s.name, span_of(name)) || s.doubt != doubt)
+				fail_msg("%s: %.*s, %d", peers[i].peer, (int)s.name.n, s.name.s,
+					s.doubt);
+			/* Without its token the same header says nothing. */
+			rq.token = SPAN("two");
+			s = subject_identify(w.file.rules, &rq);
+			assert_int_equal(s.doubt, SUBJECT_UNKNOWN_TOKEN);
+			assert_false(s.peer.known);
+			rq.has_token = false;
+			s = subject_identify(w.file.rules, &rq);
+			assert_int_equal(s.id, SUBJECT_ANONYMOUS);
+			assert_false(s.peer.known);
+		}
+		world_close(&w);
+	}
 }
 
 /* Without a policy file there are no users, and a token says nothing. */
@@ -114,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(identify),
+		cmocka_unit_test(by_peer),
 		cmocka_unit_test(no_rules),
 		cmocka_unit_test(write),
 		cmocka_unit_test(valid_names),

@@ -88,7 +88,8 @@ def check_request(text, whole=True):
     holds("smuggled" not in target or target.startswith("/_ping%0d"), target)
     names = [name.lower().replace("_", "-") for name, _ in headers]
     same(headers[-2], ("X-Dsp-Token", TOKEN), "the token")
-    same(headers[-1], ("X-Dsp-Peer", f"uid={os.getuid()} gid={os.getgid()} pid={os.getpid()}"), "the client")
+    groups = " groups=" + ",".join(map(str, os.getgroups())) if os.getgroups() else ""
+    same(headers[-1], ("X-Dsp-Peer", f"uid={os.getuid()} gid={os.getgid()} pid={os.getpid()}{groups}"), "the client")
     same([names.count(name) for name in ("x-dsp-token", "x-dsp-peer", "connection", "host")], [1] * 4, "headers")
     holds("close" in dict(headers)["Connection"], "the connection stays open")
     if whole:

@@ -309,6 +309,12 @@ static void write_identity(const struct message *m, struct line *l)
 		[SUBJECT_SEVERAL] =
 			"the client's certificate has names of several users of the policy file: "
 			"give each certificate one user",
+		[SUBJECT_NO_PEER] =
+			"of the users of the policy file who have the token of this gate none has "
+			"the client's uid or one of its gids: add it to \"uids\" or \"gids\" of one",
+		[SUBJECT_GROUPS] =
+			"the client is in groups of several users of the policy file: give its uid "
+			"to one of them",
 		[SUBJECT_UNREADABLE] =
 			"the client's certificate cannot be read, and users of the policy file are "
 			"known by more than its common name: use another certificate",

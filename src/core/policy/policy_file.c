@@ -114,6 +114,26 @@ static bool check_name(struct policy_parser *p, json_ref member)
 	return false;
 }
 
+static bool have_common_id(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
+{
+	for (size_t i = 0; i < a_count; i++) {
+		for (size_t j = 0; j < b_count; j++) {
+			if (a[i] == b[j])
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether uids and gids tell two users of one token apart. */
+static bool are_distinct(const struct user_ids *a, const struct user_ids *b)
+{
+	if (a->uid_count + a->gid_count == 0 && b->uid_count + b->gid_count == 0)
+		return false;
+	return !have_common_id(a->uids, a->uid_count, b->uids, b->uid_count) &&
+		!have_common_id(a->gids, a->gid_count, b->gids, b->gid_count);
+}
+
 static void add_token(struct policy_parser *p, json_ref v, size_t subject)
 {
 	struct rules *rules = p->rules;
@@ -127,7 +147,10 @@ static void add_token(struct policy_parser *p, json_ref v, size_t subject)
 	}
 	t->subject = subject;
 	for (const struct token *other = rules->tokens; other < t; other++) {
-		if (digest_equal(other->digest, t->digest)) {
+		if (digest_equal(other->digest, t->digest) &&
+			(other->subject == subject ||
+				!are_distinct(&rules->user_ids[other->subject],
+					&rules->user_ids[subject]))) {
 			findings_error(p->reader.findings, v->at, "\"%.*s\" has this token too",
 				(int)rules->subjects[other->subject].n,
 				rules->subjects[other->subject].s);
@@ -194,6 +217,34 @@ static void add_subject(struct rules *rules, struct span name)
 	rules->subjects[rules->subject_count++] = name;
 }
 
+/* A list of user or group ids; NULL: none. */
+static const uint32_t *parse_ids(
+	struct policy_parser *p, json_ref list, const char *what, size_t *count)
+{
+	uint32_t *ids = NULL;
+
+	*count = 0;
+	if (!list || !policy_reader_expect(&p->reader, list, JSON_VALUE_LIST, "a list of numbers"))
+		return NULL;
+	if (list->count > 0)
+		ids = mem_list_alloc(&p->rules->memory, list->count * sizeof(*ids));
+	if (list->count > 0 && !ids) {
+		p->reader.findings->lost = true;
+		return NULL;
+	}
+	for (json_ref v = json_value_first(list); v; v = json_value_next(list, v)) {
+		int64_t id;
+
+		if (!json_value_integer(v, &id) || id < 0 || id > PEER_ID_MOST)
+			findings_error(p->reader.findings, v->at,
+				"%s are numbers: getent %s NAME shows them", what,
+				strcmp(what, "uids") == 0 ? "passwd" : "group");
+		else
+			ids[(*count)++] = (uint32_t)id;
+	}
+	return ids;
+}
+
 static void parse_user(struct policy_parser *p, json_ref v)
 {
 	static const char *const keys[] = { POLICY_KEYS_USER };
@@ -207,7 +258,10 @@ static void parse_user(struct policy_parser *p, json_ref v)
 	};
 	bool named = false;
 	json_ref tokens = json_value_member(v, "tokens");
+	json_ref uids = json_value_member(v, "uids");
+	json_ref gids = json_value_member(v, "gids");
 	size_t subject = p->rules->subject_count;
+	struct user_ids *own = &p->rules->user_ids[subject];
 
 	if (!check_name(p, v) ||
 		!policy_reader_expect(&p->reader, v, JSON_VALUE_OBJECT, "an object"))
@@ -221,7 +275,12 @@ static void parse_user(struct policy_parser *p, json_ref v)
 		for (json_ref e = NULL; (e = policy_reader_next_string(&p->reader, names, e));)
 			parse_name(p, (enum certificate_field)f, e, subject);
 	}
-	if (!named && !tokens)
+	own->uids = parse_ids(p, uids, "uids", &own->uid_count);
+	own->gids = parse_ids(p, gids, "gids", &own->gid_count);
+	if ((uids || gids) && !tokens)
+		findings_error(p->reader.findings, v->at,
+			"uids and gids are of clients of a gate: add its token, as dsp gate add does");
+	else if (!named && !tokens)
 		findings_error(p->reader.findings, v->at,
 			"no client can be this user: add common_names or tokens");
 	for (json_ref e = NULL; (e = policy_reader_next_string(&p->reader, tokens, e));)
@@ -305,12 +364,15 @@ static int allocate(struct rules *rules, size_t values)
 	struct mem_list *memory = &rules->memory;
 
 	rules->subjects = mem_list_alloc(memory, (values + SUBJECT_FIRST) * sizeof(struct span));
+	rules->user_ids = mem_list_alloc(
+		memory, (values + SUBJECT_FIRST) * sizeof(*rules->user_ids));
 	rules->has_token = mem_list_alloc(memory, (values + SUBJECT_FIRST) * sizeof(bool));
 	rules->has_name = mem_list_alloc(memory, (values + SUBJECT_FIRST) * sizeof(bool));
 	rules->names = mem_list_alloc(memory, values * sizeof(*rules->names));
 	rules->tokens = mem_list_alloc(memory, values * sizeof(*rules->tokens));
-	if (!rules->subjects || !rules->has_token || !rules->has_name || !rules->names ||
-		!rules->tokens || span_table_init(&rules->by_name, memory, values) != 0)
+	if (!rules->subjects || !rules->user_ids || !rules->has_token || !rules->has_name ||
+		!rules->names || !rules->tokens ||
+		span_table_init(&rules->by_name, memory, values) != 0)
 		return -1;
 	rules->subjects[SUBJECT_ANONYMOUS] = SPAN("anonymous");
 	rules->subjects[SUBJECT_UNKNOWN_CERTIFICATE] = SPAN("unknown certificates");

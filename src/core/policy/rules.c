@@ -186,16 +186,61 @@ size_t rules_find_name(const struct rules *rules, const struct certificate_name 
 	return found ? found->subject : SIZE_MAX;
 }
 
-size_t rules_find_token(const struct rules *rules, const unsigned char digest[DIGEST_SIZE])
+static bool has_id(const uint32_t *ids, size_t count, uint32_t id)
+{
+	while (count > 0 && ids[count - 1] != id)
+		count--;
+	return count > 0;
+}
+
+static bool has_group_of(const struct user_ids *a, const struct peer *peer)
+{
+	for (size_t i = 0; i < a->gid_count; i++) {
+		if (peer_in_group(peer, a->gids[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The first of those whose digest begins as this one does; NULL: there is none. */
+static const struct token *first_token(
+	const struct rules *rules, const unsigned char digest[DIGEST_SIZE])
 {
 	struct token key = { .subject = 0 };
-	const struct token *found = NULL;
+	const struct token *t = NULL;
 
 	memcpy(key.digest, digest, DIGEST_SIZE);
 	if (rules->token_count > 0)
-		found = bsearch(&key, rules->tokens, rules->token_count, sizeof(*rules->tokens),
+		t = bsearch(&key, rules->tokens, rules->token_count, sizeof(*rules->tokens),
 			compare_tokens);
-	return found && digest_equal(found->digest, digest) ? found->subject : SIZE_MAX;
+	while (t && t > rules->tokens && compare_tokens(t - 1, &key) == 0)
+		t--;
+	return t;
+}
+
+size_t rules_find_token(
+	const struct rules *rules, const unsigned char digest[DIGEST_SIZE], const struct peer *peer)
+{
+	const struct token *first = first_token(rules, digest);
+	const struct token *end = rules->tokens + rules->token_count;
+	size_t by_group = TOKEN_NO_PEER;
+	size_t other = TOKEN_UNKNOWN;
+
+	for (const struct token *t = first; t && t < end && compare_tokens(t, first) == 0; t++) {
+		const struct user_ids *own = &rules->user_ids[t->subject];
+
+		if (!digest_equal(t->digest, digest))
+			continue;
+		if (peer->known && has_id(own->uids, own->uid_count, peer->uid))
+			return t->subject;
+		if (own->uid_count + own->gid_count == 0)
+			other = t->subject;
+		else if (other == TOKEN_UNKNOWN)
+			other = TOKEN_NO_PEER;
+		if (has_group_of(own, peer))
+			by_group = by_group == TOKEN_NO_PEER ? t->subject : TOKEN_SEVERAL;
+	}
+	return by_group != TOKEN_NO_PEER ? by_group : other;
 }
 
 struct span_list rules_paths(const struct rules *rules)

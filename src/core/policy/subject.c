@@ -80,6 +80,7 @@ struct subject subject_identify(const struct rules *rules, const struct request 
 	struct subject s = of_certificate(rules, rq);
 	bool by_certificate = rq->user.n > 0 || s.id != SUBJECT_ANONYMOUS;
 	unsigned char digest[DIGEST_SIZE];
+	struct peer peer = { .known = false };
 	size_t user;
 
 	if (s.doubt != SUBJECT_SURE)
@@ -88,13 +89,21 @@ struct subject subject_identify(const struct rules *rules, const struct request 
 	if (!rq->has_token || !rules)
 		return s;
 	digest_of(rq->token, digest);
-	user = rules_find_token(rules, digest);
-	if (user == SIZE_MAX)
+	if (rq->has_peer)
+		(void)peer_parse(rq->peer, &peer);
+	user = rules_find_token(rules, digest, &peer);
+	if (user == TOKEN_UNKNOWN)
 		s.doubt = SUBJECT_UNKNOWN_TOKEN;
+	else if (user == TOKEN_NO_PEER)
+		s.doubt = SUBJECT_NO_PEER;
+	else if (user == TOKEN_SEVERAL)
+		s.doubt = SUBJECT_GROUPS;
 	else if (by_certificate && user != s.id)
 		s.doubt = SUBJECT_TWO;
 	else
 		s = subject_at(rules, user);
+	if (user != TOKEN_UNKNOWN)
+		s.peer = peer;
 	return s;
 }
 

@@ -52,6 +52,9 @@ static void begin(struct draft *d, const struct audit_record_head *head, const c
 		json_writer_number(&d->s, "duration_us", e->duration_us);
 	if (e && e->lookup_us > 0)
 		json_writer_number(&d->s, "lookup_us", e->lookup_us);
+	/* In this part, since lines that are the same but for the process are folded. */
+	if (e && e->subject && e->subject->peer.known)
+		json_writer_number(&d->s, "pid", e->subject->peer.pid);
 	ret->stable = d->s.n;
 	json_writer_word(&d->s, "type", type);
 }
@@ -177,9 +180,10 @@ static const char *known_by(const struct decision_event *e)
 	bool name = e->request->user.n > 0 || e->request->certificate.n > 0;
 	bool token = e->request->has_token && e->policy->file_rules;
 
-	if (e->subject->doubt == SUBJECT_UNKNOWN_TOKEN)
+	if (e->subject->doubt == SUBJECT_UNKNOWN_TOKEN || e->subject->doubt == SUBJECT_NO_PEER)
 		return "unknown token";
-	if (e->subject->doubt == SUBJECT_TWO || e->subject->doubt == SUBJECT_SEVERAL)
+	if (e->subject->doubt == SUBJECT_TWO || e->subject->doubt == SUBJECT_SEVERAL ||
+		e->subject->doubt == SUBJECT_GROUPS)
 		return "contradiction";
 	if (name)
 		return token ? "certificate and token" : "certificate";
@@ -238,6 +242,10 @@ static void add_request(struct draft *d, const struct decision_event *e)
 
 	add_subject(d, e->subject);
 	json_writer_word(&d->s, "known_by", known_by(e));
+	if (e->subject->peer.known) {
+		json_writer_number(&d->s, "uid", e->subject->peer.uid);
+		json_writer_number(&d->s, "gid", e->subject->peer.gid);
+	}
 	add_text(d, "method", e->request->method, METHOD_ROOM);
 	add_target(d, e->request->target);
 	if (f->reading != READING_UNROUTABLE)

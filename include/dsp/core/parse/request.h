@@ -28,6 +28,10 @@ struct request {
 	bool has_token;
 	struct span token;
 
+	/* X-Dsp-Peer: the client of dsp-gate, if the token is its. */
+	bool has_peer;
+	struct span peer;
+
 	/* Bytes of JSON: of method, target and user with their quotes; and of all headers. */
 	size_t texts_n;
 	size_t headers_n;

@@ -15,6 +15,7 @@
 #include "dsp/core/base/span.h"
 #include "dsp/core/base/span_table.h"
 #include "dsp/core/parse/certificate.h"
+#include "dsp/core/parse/peer.h"
 #include "dsp/core/policy/image_list.h"
 #include "dsp/core/policy/rule.h"
 
@@ -28,6 +29,14 @@ struct token {
 	size_t subject;
 };
 
+/* Of the clients of a gate, those that a user is: "uids" and "gids". None of both: all others. */
+struct user_ids {
+	const uint32_t *uids;
+	size_t uid_count;
+	const uint32_t *gids;
+	size_t gid_count;
+};
+
 struct rule_group {
 	struct span name;
 	uint64_t *members; /* a bit for each subject */
@@ -39,6 +48,7 @@ struct rules {
 	struct span *subjects;     /* their names; "cn:x" for a certificate that no user has */
 	struct span_table by_name; /* subjects of the file; empty: rules_find_subject walks them */
 	bool *has_token;           /* of each subject: a token belongs to it */
+	struct user_ids *user_ids; /* of each subject */
 	bool *has_name;            /* of each subject: a certificate belongs to it */
 	size_t name_count;
 	struct user_name *names; /* in certificates; sorted */
@@ -120,9 +130,18 @@ const struct rule *rules_find_rule(const struct rules *rules, struct span name);
 /* Sorts names of certificates and tokens, after which the next two find them. */
 void rules_sort(struct rules *rules);
 
-/* The subject that a certificate's name, a token's digest belongs to; SIZE_MAX: there is none. */
+/* The subject that a certificate's name belongs to; SIZE_MAX: there is none. */
 size_t rules_find_name(const struct rules *rules, const struct certificate_name *name);
-size_t rules_find_token(const struct rules *rules, const unsigned char digest[DIGEST_SIZE]);
+
+/*
+ * The subject that a client with a token is: of the users who have the token the one with the uid
+ * of the client, else the one with a group of it, else the one with neither uids nor gids.
+ */
+#define TOKEN_UNKNOWN SIZE_MAX       /* no user has the token */
+#define TOKEN_NO_PEER (SIZE_MAX - 1) /* none of those who have it is this client */
+#define TOKEN_SEVERAL (SIZE_MAX - 2) /* several of them have a group of the client */
+size_t rules_find_token(const struct rules *rules, const unsigned char digest[DIGEST_SIZE],
+	const struct peer *peer);
 
 /* Frees the rules and all that they hold; NULL is fine. */
 void rules_free(struct rules *r);

@@ -14,7 +14,9 @@ enum subject_doubt {
 	SUBJECT_UNKNOWN_TOKEN, /* a token that no user has */
 	SUBJECT_TWO,           /* certificate and token are not of one user */
 	SUBJECT_SEVERAL,       /* equally exact names of the certificate are of several users */
-	SUBJECT_UNREADABLE,    /* its certificate, and users have more names than the common one */
+	SUBJECT_NO_PEER,    /* no user with this token has the uid or a gid of the gate's client */
+	SUBJECT_GROUPS,     /* several users with this token have gids of the gate's client */
+	SUBJECT_UNREADABLE, /* its certificate, and users have more names than the common one */
 };
 
 struct subject {
@@ -22,6 +24,7 @@ struct subject {
 	struct span name;            /* a user's, "anonymous", or that of an unknown certificate */
 	bool is_unknown_certificate; /* no user has the certificate */
 	enum subject_doubt doubt;
+	struct peer peer; /* known if the client came by a gate, and its token is a user's */
 };
 
 /* The subject of a request. rules may be NULL. The name points into rules or rq. */
