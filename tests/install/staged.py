@@ -40,7 +40,7 @@ EXPECTED = {
     "usr/local/share/doc/dsp/prometheus-rules.yml": 0o644, "usr/local/share/doc/dsp/grafana-dashboard.json": 0o644,
     "usr/local/share/doc/dsp/audit.schema.json": 0o644, "usr/local/share/doc/dsp/policy.schema.json": 0o644,
     "usr/local/share/man/man5/dsp-audit.5": 0o644,
-    "usr/local/share/man/man7/dsp-migrate.7": 0o644, "usr/local/share/man/man7/dsp-tls.7": 0o644,
+    "usr/local/share/man/man7/dsp-migrate.7": 0o644, "usr/local/share/man/man7/dsp-agents.7": 0o644, "usr/local/share/man/man7/dsp-tls.7": 0o644,
 }
 
 

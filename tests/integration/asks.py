@@ -3,6 +3,8 @@ dsp-agents(7)."""
 
 import json
 import os
+import re
+import shlex
 import threading
 import time
 
@@ -209,6 +211,39 @@ def lives(a, report):
         check((decided['verdict'], decided['decided_by'], decided['subject'], decided['uid']) == ('allow', 'answer', 'agent', 0), decided)
 
 
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'plugin', 'man', 'dsp-agents.7.md')
+
+
+def page(a, report):
+    """The policy and the docker commands of dsp-agents(7), as they stand there."""
+    with open(PAGE, encoding='utf-8') as text:
+        blocks = re.findall(r'^```(\w+)\n(.*?)^```', text.read(), re.M | re.S)
+    here = {'/srv/work': a.work, 'alpine': 'bb:latest', 'docker run': 'docker run --network none'}
+    with report.case('dsp-agents(7): its policy is valid'):
+        policy = [body for kind, body in blocks if kind == 'json'][0].replace('/srv/work', a.work)
+        policy = re.sub('sha256:[0-9a-f]{64}', a.tokens['agent'][1], policy)
+        with open(a.policy, 'w') as out:
+            out.write(policy)
+        said = a.tool('check %s' % a.policy)
+        check(said.status == 0, said.text)
+        a.lab.dsp('--policy', a.policy, 'DSP_OWNERS=%s/asks.db' % a.lab.directory)
+    lines = [line for kind, body in blocks if kind == 'sh' for line in body.splitlines() if line.startswith('docker ')]
+    for line in lines:
+        command, end = line.split(' # ')
+        for old, new in here.items():
+            command = command.replace(old, new)
+        with report.case('dsp-agents(7): %s %s' % (' '.join(line.split(' # ')[0].split()), end)):
+            running = a.begin('agent', *shlex.split(command)[1:])
+            if end == 'waits for you':
+                held = a.pending(1)[0]
+                check(any('%s/a -> /work (rw)' % a.work in detail for detail in held['details']), held)
+                check(a.json('approve ' + held['id'])['result'] == 'approved', 'not approved')
+            said = running.end()
+            check((DENIED in said.text) == (end == 'is denied'), said.text)
+            check((said.status == 0) == (end != 'is denied'), said)
+    check(len(lines) == 3, lines)
+
+
 def run(lab, report):
     start_resolver(lab)
     a = Asks(lab)
@@ -216,5 +251,6 @@ def run(lab, report):
     try:
         answers(a, report)
         lives(a, report)
+        page(a, report)
     finally:
         lab.inside('kill $(cat /run/lab/resolve.pid); rm -f /run/dsp-resolve.sock')
