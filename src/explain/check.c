@@ -209,7 +209,6 @@ static void print_direct(const struct survey *s)
 static void print_through_others(const struct survey *s)
 {
 	enum power last = POWER_COUNT;
-
 	char text[1200];
 	struct line l;
 
@@ -242,6 +241,15 @@ static void print_entries(const struct config *c)
 		(void)printf("  ");
 		output_wrapped(4, json_string_value(json_object_get(v, "text")));
 	}
+}
+
+static void print_asks(const struct config *c)
+{
+	json_auto_t *asks = check_asks(&c->policy);
+
+	if (json_array_size(asks) > 0)
+		output_wrapped(
+			0, "What a rule with ask covers is not listed: root must approve it.");
 }
 
 static void add_findings_json(json_t *list, const struct findings *all)
@@ -277,12 +285,13 @@ static json_t *survey_json(const struct survey *s)
 	const struct config *c = s->config;
 	const char *broken = s->broken;
 	json_t *findings = json_array();
-	json_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O, s:o, s:{s:s, s:s?, s:s}}", "errors",
-		errors_json(s), "findings", findings, "profile",
+	json_t *o = json_pack("{s:o, s:o, s:s?, s:s?, s:O, s:O, s:o, s:o, s:{s:s, s:s?, s:s}}",
+		"errors", errors_json(s), "findings", findings, "profile",
 		c && !broken ? profile_info(c->policy.profile)->name : NULL, "notices",
 		c ? c->settings.notices : NULL, "escapes", s->direct, "through_others",
 		s->through_others, "entries",
-		c && !broken ? check_entries(&c->policy) : json_array(), "buildkit", "state",
+		c && !broken ? check_entries(&c->policy) : json_array(), "asks",
+		c && !broken ? check_asks(&c->policy) : json_array(), "buildkit", "state",
 		escalation_buildkit_name(s->buildkit), "dockerd",
 		s->dockerd[0] != '\0' ? s->dockerd : NULL, "text", s->over_http2);
 
@@ -342,6 +351,7 @@ static void print_survey(const struct survey *s)
 	print_direct(s);
 	print_through_others(s);
 	print_entries(c);
+	print_asks(c);
 	if (s->buildkit == BUILDKIT_UNKNOWN)
 		output_wrapped(0, s->over_http2);
 }

@@ -104,7 +104,7 @@ static json_t *entry_json(const struct rules *rules, size_t i, json_t *powers)
 		line_add(&l, rule->lists[LIST_CONTAINERS].given ? "none" : "any container");
 	line_add(&l, ", by rule \"%s\" (", name);
 	write_some(powers, &l);
-	line_add(&l, ")%s",
+	line_add(&l, ")%s%s", rules->items[i].verb == RULE_ASK ? ", after root approves it" : "",
 		others ? "; others may have made them: what these hold is open too" : "");
 	return json_pack("{s:s, s:o, s:o, s:o, s:b, s:s}", "rule", name, "subjects", subjects,
 		"powers", powers, "containers", words, "others", others, "text", text);
@@ -136,6 +136,20 @@ json_t *check_entries(const struct policy *policy)
 			(void)json_array_append_new(list, entry);
 		else
 			json_decref(entry);
+	}
+	return list;
+}
+
+json_t *check_asks(const struct policy *policy)
+{
+	const struct rules *rules = policy->file_rules;
+	json_t *list = json_array();
+	char name[96];
+
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		text_escape(rules->items[i].name, name, sizeof(name));
+		if (rules->items[i].verb == RULE_ASK && !rules->items[i].monitor)
+			(void)json_array_append_new(list, json_string(name));
 	}
 	return list;
 }

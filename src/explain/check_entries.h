@@ -14,4 +14,7 @@
  */
 json_t *check_entries(const struct policy *policy);
 
+/* The names of the rules that have root asked. The caller calls json_decref. */
+json_t *check_asks(const struct policy *policy);
+
 #endif

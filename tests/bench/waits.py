@@ -4,10 +4,12 @@
 Each wait stands beside that of a bare server in the same moments, since the machine is busy with others too. The bad
 day: a file system that hangs and creates that ask for it, 100 mounts and 100 unmounts a second, 5,000 idle connections.
 """
+import base64
 import contextlib
 import json
 import os
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -23,6 +25,7 @@ from hung import CAN_MOUNT, Hung, create  # noqa: E402  (it gives this process i
 
 IDLE, MOUNTS = 5000, 100
 RULES = 10000
+HELD = 32
 MOST_MS = {"p99": 5, "reload": 2}
 
 
@@ -116,9 +119,9 @@ def measure(sockets, small, seconds, creates=()):
     return waits, waits_bare, waits_create, denied
 
 
-def show(title, waits, waits_bare, most=None):
+def show(title, waits, waits_bare, most=None, other="bare server"):
     late = most is not None and p99(waits) > most + p99(waits_bare)
-    print(f"{title:44} p50 {median(waits):6.2f} ms, p99 {p99(waits):6.2f} ms, at most {max(waits):7.2f} ms; bare server "
+    print(f"{title:44} p50 {median(waits):6.2f} ms, p99 {p99(waits):6.2f} ms, at most {max(waits):7.2f} ms; {other} "
           f"p99 {p99(waits_bare):6.2f} ms, at most {max(waits_bare):7.2f} ms{'  too late' if late else ''}")
     return late
 
@@ -183,6 +186,37 @@ def reloads(dspd, bare, where, small):
         return show(f"small call while {RULES:,} rules are read", waits, waits_bare, MOST_MS["reload"])
 
 
+def ask(body, user):
+    text = json.dumps({"User": user, "RequestMethod": "POST", "RequestUri": "/v1.41/containers/create",
+                       "RequestHeaders": {"Content-Type": "application/json", "Content-Length": str(len(body))},
+                       "RequestBody": base64.b64encode(body).decode()}).encode()
+    return b"POST /AuthZPlugin.AuthZReq HTTP/1.1\r\nHost: d\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+
+
+def held(dspd, where, small, seconds):
+    """The waits for small calls of a dspd that holds 32 requests, and in turn of one that holds none."""
+    sockets = [os.path.join(where, name) for name in ("ask.sock", "quiet.sock")]
+    policy = os.path.join(where, "ask.json")
+    with open(policy, "w", encoding="ascii") as f:
+        json.dump({"users": {f"u{i}": {"common_names": [f"u{i}"]} for i in range(4)},
+                   "rules": [{"name": "asks", "who": [f"u{i}" for i in range(4)], "ask": ["container_create"], "powers": ["create"],
+                              "wait": "10m"}], "otherwise": "profile"}, f)
+    os.chmod(policy, 0o600)
+    with contextlib.ExitStack() as stack:
+        for path in sockets:
+            stack.enter_context(started(dspd, "--socket", path, "--policy", policy))
+            wait_for(path)
+        peers = [connect(sockets[0]) for _ in range(HELD)]
+        for i, peer in enumerate(peers):
+            peer.sendall(ask(b'{"Image":"busybox"}', f"u{i % 4}"))
+        waits, waits_quiet, _, _ = measure(sockets, small, seconds)
+        if select.select(peers, [], [], 0)[0]:
+            sys.exit("waits.py: a request does not wait")
+        for peer in peers:
+            peer.close()
+        return show(f"small call while {HELD} requests are held", waits, waits_quiet, MOST_MS["p99"], "without them")
+
+
 def start_and_memory(dspd, where):
     times, used, sizes, others = [], [], [], []
     for i in range(21):
@@ -210,6 +244,7 @@ def main():
     try:
         start_and_memory(dspd, where)
         late = bad_day(dspd, bare, where, (small, creates), seconds)
+        late = held(dspd, where, small, seconds) or late
         late = reloads(dspd, bare, where, small) or late
     finally:
         shutil.rmtree(where, ignore_errors=True)

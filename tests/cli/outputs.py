@@ -30,7 +30,7 @@ CREATE = {"Image": "busybox", "HostConfig": {"Binds": ["/srv/ci:/work", "/etc:/e
 CREATE_PLAIN = {"Image": "busybox", "Cmd": ["id"]}
 # Words of a call; a name that stands in the directory becomes its path.
 WITHOUT_DAEMON = (
-    ("check", "policy.json"), ("check", "wrong.json"), ("check", "whose.json"), ("check",),
+    ("check", "policy.json"), ("check", "wrong.json"), ("check", "whose.json"), ("check", "asks.json"), ("check",),
     ("explain", "POST", "/containers/create", "--as", "ci", "--body", "create.json", "--policy", "policy.json"),
     ("explain", "GET", "/info"), ("explain", "POST", "/containers/web/kill"),
     ("explain", "ID", "--log", "log", "--policy", "policy.json"), ("explain", "--", "/usr/bin/docker", "version"),
@@ -122,7 +122,7 @@ class Place:
             name = self.ask()
             call_words = [name if w == "ASK" else w for w in call]
             return [dsp.DSP, *call_words, "--socket", self.asking.socket]
-        own = ("policy.json", "gated.json", "other.json", "wrong.json", "whose.json", "tests.json", "create.json", "log", "made.json")
+        own = ("policy.json", "asks.json", "gated.json", "other.json", "wrong.json", "whose.json", "tests.json", "create.json", "log", "made.json")
         server = self.owning if call in WITH_OWNERS else self.server
         more = ("--socket", server.socket) if call in WITH_DAEMON else ()
         apart = ("unshare", "-m", "--propagation", "private", "sh", "-c", APART, self.path("etc")) if call in WITH_GATES else ()
