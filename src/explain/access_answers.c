@@ -1,5 +1,7 @@
 #include "access_answers.h"
 
+#include <stdio.h>
+
 #include "dsp/core/base/text.h"
 #include "dsp/dockerd/dockerd_http2.h"
 
@@ -81,8 +83,65 @@ static bool is_about_mounts(const struct access_query *query)
 		(query->with && powerset_has(&query->with->powers, POWER_HOST_MOUNTS));
 }
 
+/* Whether a condition of these concerns an operation. */
+static bool concern(const struct conditions *c, size_t operation)
+{
+	for (size_t k = 0; c && k < CONDITION_COUNT; k++) {
+		if (c->of[k].given && condition_concerns((enum condition)k, operation))
+			return true;
+	}
+	return false;
+}
+
+/* Adds '; WHO requires ...', whole: what does not fit would read as another bound. */
+static void write_bound(const char *who, const struct conditions *c, struct line *l)
+{
+	size_t n = l->n;
+
+	if (l->cut)
+		return;
+	line_add(l, "; %s requires ", who);
+	conditions_write(c, l);
+	if (!l->cut)
+		return;
+	l->n = n;
+	l->text[n] = '\0';
+}
+
+/* What an allowed request of an operation must have besides: by "unless", and DSP_REQUIRE. */
+static void write_bounds(const struct policy *policy, size_t subject, size_t operation,
+	const struct decision *d, struct line *l)
+{
+	const struct rules *rules = policy->file_rules;
+	size_t count = rules ? rules->count : 0;
+	char name[96];
+	char who[112];
+
+	for (size_t i = rules_next(rules, subject, operation, 0);
+		i < count && &rules->items[i] != d->rule;
+		i = rules_next(rules, subject, operation, i + 1)) {
+		const struct rule *rule = &rules->items[i];
+
+		if (rule->verb != RULE_DENY || rule->monitor ||
+			!concern(rule->conditions, operation))
+			continue;
+		text_escape(rule->name, name, sizeof(name));
+		(void)snprintf(who, sizeof(who), "rule \"%s\"", name);
+		write_bound(who, rule->conditions, l);
+	}
+	if (d->rule)
+		return;
+	if (policy->profile_requires && concern(&policy->profile_require, operation)) {
+		(void)snprintf(who, sizeof(who), "profile %s", profile_info(policy->profile)->name);
+		write_bound(who, &policy->profile_require, l);
+	}
+	if (policy->requires && concern(&policy->require, operation)) {
+		write_bound("DSP_REQUIRE", &policy->require, l);
+	}
+}
+
 void access_write_why(const struct policy *policy, size_t subject, const struct access_query *query,
-	const struct access_answer *g, struct line *l)
+	const struct route *route, const struct access_answer *g, struct line *l)
 {
 	bool asks = g->decision.verdict == VERDICT_ASK;
 	bool may = asks || g->decision.verdict == VERDICT_ALLOW;
@@ -107,47 +166,8 @@ void access_write_why(const struct policy *policy, size_t subject, const struct 
 		line_add(l, "profile %s leaves it open", profile_info(policy->profile)->name);
 	if (may && d->rule && is_about_mounts(query))
 		write_mount_way(d->rule, subject, l);
-}
-
-/* Whether a condition of these concerns an operation. */
-static bool concern(const struct conditions *c, size_t operation)
-{
-	for (size_t k = 0; c && k < CONDITION_COUNT; k++) {
-		if (c->of[k].given && condition_concerns((enum condition)k, operation))
-			return true;
-	}
-	return false;
-}
-
-void access_write_bounds(const struct policy *policy, size_t subject, size_t operation,
-	const struct decision *d, struct line *l)
-{
-	const struct rules *rules = policy->file_rules;
-	size_t count = rules ? rules->count : 0;
-	char name[96];
-
-	for (size_t i = rules_next(rules, subject, operation, 0);
-		i < count && &rules->items[i] != d->rule;
-		i = rules_next(rules, subject, operation, i + 1)) {
-		const struct rule *rule = &rules->items[i];
-
-		if (rule->verb != RULE_DENY || rule->monitor ||
-			!concern(rule->conditions, operation))
-			continue;
-		text_escape(rule->name, name, sizeof(name));
-		line_add(l, "; rule \"%s\" requires ", name);
-		conditions_write(rule->conditions, l);
-	}
-	if (d->rule)
-		return;
-	if (policy->profile_requires && concern(&policy->profile_require, operation)) {
-		line_add(l, "; profile %s requires ", profile_info(policy->profile)->name);
-		conditions_write(&policy->profile_require, l);
-	}
-	if (policy->requires && concern(&policy->require, operation)) {
-		line_add(l, "; DSP_REQUIRE requires ");
-		conditions_write(&policy->require, l);
-	}
+	if (may && route)
+		write_bounds(policy, subject, route->operation, d, l);
 }
 
 enum buildkit access_find_buildkit(

@@ -7,7 +7,7 @@
 #include "dsp/config/output.h"
 #include "dsp/core/base/text.h"
 
-enum { LABEL = 19, GROUP_ROOM = 4000, TEXT_ROOM = 700, WHY_ROOM = 400 };
+enum { LABEL = 19, GROUP_ROOM = 4000, TEXT_ROOM = 700, WHY_ROOM = 1600 };
 
 struct arguments {
 	const char *as;
@@ -28,6 +28,7 @@ struct account {
 	/* The power that is looked for, and what was found so far. */
 	struct access_query query;
 	struct access_answer best;
+	const struct route *best_route; /* of best; NULL: of an unknown operation */
 	bool asked;
 	json_t *given_by; /* operations */
 };
@@ -35,8 +36,8 @@ struct account {
 /* --- the answers -------------------------------------------------------------------------------*/
 
 /* The keys that operations and powers share. */
-static json_t *answer_json(
-	const struct account *a, const struct access_query *query, const struct access_answer *g)
+static json_t *answer_json(const struct account *a, const struct access_query *query,
+	const struct route *route, const struct access_answer *g)
 {
 	const struct rule *rule = g->decision.rule;
 	char why[WHY_ROOM];
@@ -44,7 +45,7 @@ static json_t *answer_json(
 	struct line l;
 
 	line_init(&l, why, sizeof(why));
-	access_write_why(a->policy, a->subject.id, query, g, &l);
+	access_write_why(a->policy, a->subject.id, query, route, g, &l);
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	return json_pack("{s:b, s:b, s:b, s:s?, s:s}", "allowed",
@@ -60,7 +61,7 @@ static void add_operation(struct account *a, const struct route *route)
 
 	if (!access_best(a->policy, &a->subject, route, &query, &g))
 		return;
-	o = answer_json(a, &query, &g);
+	o = answer_json(a, &query, route, &g);
 	(void)json_object_set_new(o, "operation", json_string(route ? route->name : "unknown"));
 	(void)json_object_set_new(o, "section",
 		json_string(route && route->section != SECTION_NONE
@@ -100,8 +101,10 @@ static void try_power(struct account *a, const struct route *route)
 		(void)json_array_append_new(
 			a->given_by, json_string(route ? route->name : "unknown"));
 	if (!a->asked || (may && a->best.decision.verdict != VERDICT_ALLOW) ||
-		(g.decision.verdict == VERDICT_ASK && a->best.decision.verdict == VERDICT_DENY))
+		(g.decision.verdict == VERDICT_ASK && a->best.decision.verdict == VERDICT_DENY)) {
 		a->best = g;
+		a->best_route = route;
+	}
 	a->asked = true;
 }
 
@@ -117,7 +120,7 @@ static void add_power(struct account *a, enum power p)
 		json_decref(a->given_by);
 		return;
 	}
-	o = answer_json(a, &a->query, &a->best);
+	o = answer_json(a, &a->query, a->best_route, &a->best);
 	(void)json_object_set_new(o, "power", json_string(power_info(p)->name));
 	(void)json_object_set_new(o, "root", json_string(root_name(power_info(p)->root)));
 	(void)json_object_set_new(o, "operations", a->given_by);

@@ -200,7 +200,7 @@ static void add(struct question *q, const struct subject *subject, const struct 
 	const struct rule *rule = g->decision.rule;
 	char name[96];
 	char who[128];
-	char why[400];
+	char why[1600];
 	struct line l;
 
 	if (q->policy->file_rules)
@@ -208,9 +208,7 @@ static void add(struct question *q, const struct subject *subject, const struct 
 	else
 		(void)snprintf(who, sizeof(who), "everyone");
 	line_init(&l, why, sizeof(why));
-	access_write_why(q->policy, subject->id, &q->query, g, &l);
-	if ((may || asks) && route)
-		access_write_bounds(q->policy, subject->id, route->operation, &g->decision, &l);
+	access_write_why(q->policy, subject->id, &q->query, route, g, &l);
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	q->any = q->any || may;
