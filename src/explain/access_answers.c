@@ -164,9 +164,11 @@ void access_write_why(const struct policy *policy, size_t subject, const struct 
 			policy->flags[flag] == SETTING_ON ? "1" : "not 0");
 	else
 		line_add(l, "profile %s leaves it open", profile_info(policy->profile)->name);
-	if (may && d->rule && is_about_mounts(query))
+	if (!may)
+		return;
+	if (d->rule && is_about_mounts(query))
 		write_mount_way(d->rule, subject, l);
-	if (may && route)
+	if (route)
 		write_bounds(policy, subject, route->operation, d, l);
 }
 

@@ -124,6 +124,21 @@ static void review_variables(struct review *r, const struct rule *rule)
 	}
 }
 
+/* What is there to be started dockerd alone knows. */
+static void review_starts(struct review *r, const struct rule *rule)
+{
+	bool managed = r->policy->mounts_invisible;
+	bool any = false;
+
+	for (size_t o = 0; o < OPERATION_COUNT; o++)
+		any = any || (bit_of(rule->operations, o) && condition_compares_command(o));
+	if (any && (managed || r->policy->resolver[0] == '\0'))
+		findings_warning(r->findings, rule->at,
+			"no exec_start and no container_attach meets its commands: %s",
+			managed ? "a managed plugin cannot ask dockerd what runs"
+				: "dspd cannot ask dockerd what runs, because DSP_RESOLVER is off");
+}
+
 void review_commands(struct review *r, const struct rule *rule)
 {
 	const struct condition_bound *commands = rule->conditions
@@ -143,6 +158,7 @@ void review_commands(struct review *r, const struct rule *rule)
 	if (!commands || !commands->given)
 		return;
 	review_variables(r, rule);
+	review_starts(r, rule);
 	if (rule->verb != RULE_DENY && !rule->lists[LIST_IMAGES].given &&
 		!rule->conditions->of[CONDITION_PINNED].given &&
 		bit_of(rule->operations, OP_CONTAINER_CREATE))
