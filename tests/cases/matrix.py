@@ -13,6 +13,11 @@ HARDENED_LEAVES = {
     "host_cgroupns", "publish_ports", "build", "image_pull", "image_load", "image_import", "tag",
     "push", "image_delete", "volume_create", "volume_delete", "network_create", "network_connect",
     "network_delete", "dials_out"}
+# The Pod Security Standards, and no direct way to root. What restricted requires besides, requests without a body do not meet.
+BASELINE_LEAVES = HARDENED_LEAVES - {"host_cgroupns", "publish_ports"} | {"attach_stdin", "archive_write", "sysctls"}
+RESTRICTED_LEAVES = HARDENED_LEAVES - {"host_cgroupns", "publish_ports", "build"} | {"sysctls"}
+LEAVES = {"readonly": READONLY_LEAVES, "hardened": HARDENED_LEAVES, "baseline": BASELINE_LEAVES, "restricted": RESTRICTED_LEAVES}
+REQUIRED = {"container_create", "container_exec_create", "service_create", "service_update"}
 GROUPS = {"stop": "ALLOW_RESTARTS", "restart": "ALLOW_RESTARTS",
           "archive_read": "ALLOW_ARCHIVE", "archive_write": "ALLOW_ARCHIVE"}
 RANDOM_SETS = 60
@@ -37,7 +42,7 @@ def is_closed(flags, profile, power):
         return word == "0"
     if profile == "guard":
         return power in GUARD_CLOSES
-    return power not in (HARDENED_LEAVES if profile == "hardened" else READONLY_LEAVES)
+    return power not in LEAVES[profile]
 
 
 def decide(facts, flags):
@@ -47,6 +52,9 @@ def decide(facts, flags):
     for power in powers:
         if is_closed(flags, profile, power):
             return power
+    old_start = facts["operation"] == "container_start" and "create" in powers
+    if profile == "restricted" and (old_start or facts["operation"] in REQUIRED):
+        return "require"
     if powers and all(said(flags, power) == "1" for power in powers):
         return ""
     if facts["access"] == "write" and flags.get("POST") == "0":
@@ -65,6 +73,9 @@ def flag_sets(rows):
     yield {"POST": "0"}
     yield {"DSP_PROFILE": "readonly"}
     yield {"DSP_PROFILE": "hardened"}
+    yield {"DSP_PROFILE": "baseline"}
+    yield {"DSP_PROFILE": "restricted"}
+    yield {"DSP_PROFILE": "restricted", "POST": "0", **dict.fromkeys(names, "1")}
     yield {"DSP_PROFILE": "hardened", "POST": "0"}
     yield {"DSP_PROFILE": "hardened", "POST": "0", **dict.fromkeys(names, "1")}
     yield {"POST": "0", **dict.fromkeys(sections, "0"), **dict.fromkeys(names, "1")}
@@ -80,7 +91,7 @@ def flag_sets(rows):
         some = dice.sample(every, dice.choice((1, 2, 4, 8, 30)))
         flags = {name: dice.choice("01") for name in some}
         if dice.random() < 0.5:
-            flags["DSP_PROFILE"] = dice.choice(("readonly", "hardened"))
+            flags["DSP_PROFILE"] = dice.choice(("readonly", "hardened", "baseline", "restricted"))
         yield flags
 
 
@@ -88,6 +99,8 @@ def reason_fits(reason, message):
     """Whether a denial's message is that of a reason."""
     if reason == "POST":
         return " is a write: POST is 0" in message
+    if reason == "require":
+        return message.startswith("profile restricted: ")
     if reason == "readonly":
         return " is a write, and profile readonly" in message
     if reason.isupper():

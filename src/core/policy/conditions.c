@@ -94,15 +94,14 @@ static enum condition_state check_form(
 
 	if (facts->incomplete || facts->reading != READING_EXACT)
 		return CONDITION_REPLACED;
-	if (form == FORM_REPLACED)
+	if (form == FORM_REPLACED || condition_forbids(key))
 		return CONDITION_MET;
 	if (!field || (service && !makes_containers(facts->body)))
 		return CONDITION_NEVER;
 	if (service && info->service_since > 0 &&
 		!target_has_version(&facts->target, info->service_since))
 		return CONDITION_TOO_OLD;
-	if (!condition_forbids(key) && span_starts(span_of(field), SPAN("hostconfig.")) &&
-		!has_host_config(facts->body))
+	if (span_starts(span_of(field), SPAN("hostconfig.")) && !has_host_config(facts->body))
 		return CONDITION_MISSING;
 	return CONDITION_MET;
 }
