@@ -101,6 +101,11 @@ static const struct message_row messages[] = {
 		"{'Cmd': ['sh']}",
 		"limits: the command is not allowed (anonymous, container_exec_create on \"web\"); "
 		"give /bin/sh -c \"backup *\" or date" },
+	{ "'allow': ['container_create'], 'powers': ['create'], 'images': [], 'require': {" BACKUP
+	  "}",
+		CREATE, "{'Image': 'x', 'Entrypoint': ['date'], 'Env': ['A=b']}",
+		"rule \"limits\" does not cover image docker.io/library/x:latest, a request with env "
+		"(anonymous, container_create)" },
 	{ "'deny': ['container_exec_create'], 'unless': {" BACKUP "}", EXEC,
 		"{'Cmd': ['date'], 'Env': ['A=b']}",
 		"limits: a variable is set that is not allowed (container_exec_create on \"web\"); "

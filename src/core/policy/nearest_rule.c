@@ -174,9 +174,10 @@ void lack_write(const struct lack *l, char out[LACK_MOST])
 	} else if (l->power != POWER_COUNT) {
 		line_add(&line, "power %s", power_info(l->power)->name);
 	} else if (l->conditions) {
-		line_add(&line, "a request with%s %s ",
-			l->conditions->of[l->condition.key].given ? "out" : "",
-			condition_info(l->condition.key)->name);
+		bool given = l->conditions->of[l->condition.key].given;
+
+		line_add(&line, "a request with%s %s%s", given ? "out" : "",
+			condition_info(l->condition.key)->name, given ? " " : "");
 		condition_write_value(l->conditions, l->condition.key, &line);
 	} else if (!d) {
 		line_add(&line, "%s that dsp is not shown", list_name(l->list));
