@@ -81,17 +81,18 @@ static const struct {
 	{ "uid=5 gid=1 pid=7 groups=30", "carl", "carl", SUBJECT_SURE },
 	{ "uid=5 gid=20 pid=7 groups=30", "anonymous", "anonymous", SUBJECT_GROUPS },
 	{ "uid=5 gid=1 pid=7 groups=2,3", "anonymous", "rest", SUBJECT_NO_PEER },
-	/* What the gate does not write says nothing. */
+	/* Without a gate. */
 	{ NULL, "anonymous", "rest", SUBJECT_NO_PEER },
-	{ "", "anonymous", "rest", SUBJECT_NO_PEER },
-	{ "uid=1001", "anonymous", "rest", SUBJECT_NO_PEER },
-	{ "uid=1001 gid=100 pid=7 groups=", "anonymous", "rest", SUBJECT_NO_PEER },
-	{ "uid=1001 gid=100 pid=7 groups=1,,2", "anonymous", "rest", SUBJECT_NO_PEER },
-	{ "uid=01001 gid=100 pid=7", "anonymous", "rest", SUBJECT_NO_PEER },
-	{ "uid=+1001 gid=100 pid=7", "anonymous", "rest", SUBJECT_NO_PEER },
-	{ "uid=4294968297 gid=100 pid=7", "anonymous", "rest", SUBJECT_NO_PEER },
-	{ "gid=100 uid=1001 pid=7", "anonymous", "rest", SUBJECT_NO_PEER },
-	{ "uid=1001 gid=100 pid=-1", "anonymous", "rest", SUBJECT_NO_PEER },
+	/* What the gate does not write. */
+	{ "", "anonymous", "anonymous", SUBJECT_BAD_PEER },
+	{ "uid=1001", "anonymous", "anonymous", SUBJECT_BAD_PEER },
+	{ "uid=1001 gid=100 pid=7 groups=", "anonymous", "anonymous", SUBJECT_BAD_PEER },
+	{ "uid=1001 gid=100 pid=7 groups=1,,2", "anonymous", "anonymous", SUBJECT_BAD_PEER },
+	{ "uid=01001 gid=100 pid=7", "anonymous", "anonymous", SUBJECT_BAD_PEER },
+	{ "uid=+1001 gid=100 pid=7", "anonymous", "anonymous", SUBJECT_BAD_PEER },
+	{ "uid=4294968297 gid=100 pid=7", "anonymous", "anonymous", SUBJECT_BAD_PEER },
+	{ "gid=100 uid=1001 pid=7", "anonymous", "anonymous", SUBJECT_BAD_PEER },
+	{ "uid=1001 gid=100 pid=-1", "anonymous", "anonymous", SUBJECT_BAD_PEER },
 };
 
 static void by_peer(void **state)

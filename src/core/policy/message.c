@@ -312,6 +312,9 @@ static void write_identity(const struct message *m, struct line *l)
 		[SUBJECT_NO_PEER] =
 			"of the users of the policy file who have the token of this gate none has "
 			"the client's uid or one of its gids: add it to \"uids\" or \"gids\" of one",
+		[SUBJECT_BAD_PEER] =
+			"the header X-Dsp-Peer is not one that dsp-gate writes: do not send it, and "
+			"run dsp-gate and dspd of one version",
 		[SUBJECT_GROUPS] =
 			"the client is in groups of several users of the policy file: give its uid "
 			"to one of them",

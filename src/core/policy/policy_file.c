@@ -125,13 +125,35 @@ static bool have_common_id(const uint32_t *a, size_t a_count, const uint32_t *b,
 	return false;
 }
 
+/* Whether a user with a gate's token is each of its clients that is no other user. */
+static bool is_every_other(const struct user_ids *ids)
+{
+	return ids->uid_count + ids->gid_count == 0;
+}
+
 /* Whether uids and gids tell two users of one token apart. */
 static bool are_distinct(const struct user_ids *a, const struct user_ids *b)
 {
-	if (a->uid_count + a->gid_count == 0 && b->uid_count + b->gid_count == 0)
+	if (is_every_other(a) && is_every_other(b))
 		return false;
 	return !have_common_id(a->uids, a->uid_count, b->uids, b->uid_count) &&
 		!have_common_id(a->gids, a->gid_count, b->gids, b->gid_count);
+}
+
+/* A process can leave its groups: so they must not take anything away from it. */
+static void warn_of_groups(struct policy_parser *p, size_t at, size_t a, size_t b)
+{
+	const struct rules *rules = p->rules;
+	size_t other = is_every_other(&rules->user_ids[a]) ? a : b;
+	size_t group = other == a ? b : a;
+
+	if (!is_every_other(&rules->user_ids[other]) || rules->user_ids[group].gid_count == 0)
+		return;
+	findings_warning(p->reader.findings, at,
+		"a client can leave the groups of \"%.*s\" and is \"%.*s\" then: give users who may do "
+		"less by uids",
+		(int)rules->subjects[group].n, rules->subjects[group].s,
+		(int)rules->subjects[other].n, rules->subjects[other].s);
 }
 
 static void add_token(struct policy_parser *p, json_ref v, size_t subject)
@@ -156,6 +178,10 @@ static void add_token(struct policy_parser *p, json_ref v, size_t subject)
 				rules->subjects[other->subject].s);
 			return;
 		}
+	}
+	for (const struct token *other = rules->tokens; other < t; other++) {
+		if (digest_equal(other->digest, t->digest))
+			warn_of_groups(p, v->at, other->subject, subject);
 	}
 	rules->token_count++;
 	rules->has_token[subject] = true;
@@ -226,9 +252,15 @@ static const uint32_t *parse_ids(
 	*count = 0;
 	if (!list || !policy_reader_expect(&p->reader, list, JSON_VALUE_LIST, "a list of numbers"))
 		return NULL;
-	if (list->count > 0)
-		ids = mem_list_alloc(&p->rules->memory, list->count * sizeof(*ids));
-	if (list->count > 0 && !ids) {
+	if (list->count == 0) {
+		findings_error(p->reader.findings, list->at,
+			"%s has no id: no client can be this user by it; without the key the user is each "
+			"client of the gate that is no other user",
+			what);
+		return NULL;
+	}
+	ids = mem_list_alloc(&p->rules->memory, list->count * sizeof(*ids));
+	if (!ids) {
 		p->reader.findings->lost = true;
 		return NULL;
 	}

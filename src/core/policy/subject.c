@@ -81,6 +81,7 @@ struct subject subject_identify(const struct rules *rules, const struct request 
 	bool by_certificate = rq->user.n > 0 || s.id != SUBJECT_ANONYMOUS;
 	unsigned char digest[DIGEST_SIZE];
 	struct peer peer = { .known = false };
+	bool bad_peer;
 	size_t user;
 
 	if (s.doubt != SUBJECT_SURE)
@@ -89,11 +90,12 @@ struct subject subject_identify(const struct rules *rules, const struct request 
 	if (!rq->has_token || !rules)
 		return s;
 	digest_of(rq->token, digest);
-	if (rq->has_peer)
-		(void)peer_parse(rq->peer, &peer);
+	bad_peer = rq->has_peer && !peer_parse(rq->peer, &peer);
 	user = rules_find_token(rules, digest, &peer);
 	if (user == TOKEN_UNKNOWN)
 		s.doubt = SUBJECT_UNKNOWN_TOKEN;
+	else if (bad_peer)
+		s.doubt = SUBJECT_BAD_PEER;
 	else if (user == TOKEN_NO_PEER)
 		s.doubt = SUBJECT_NO_PEER;
 	else if (user == TOKEN_SEVERAL)

@@ -15,6 +15,7 @@ enum subject_doubt {
 	SUBJECT_TWO,           /* certificate and token are not of one user */
 	SUBJECT_SEVERAL,       /* equally exact names of the certificate are of several users */
 	SUBJECT_NO_PEER,    /* no user with this token has the uid or a gid of the gate's client */
+	SUBJECT_BAD_PEER,   /* X-Dsp-Peer is not as dsp-gate writes it */
 	SUBJECT_GROUPS,     /* several users with this token have gids of the gate's client */
 	SUBJECT_UNREADABLE, /* its certificate, and users have more names than the common one */
 };
