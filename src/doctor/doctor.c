@@ -147,6 +147,10 @@ static const struct check checks[] = {
 		"dsp grants lists them, dsp revoke ID ends one" },
 	{ "asks", doctor_check_asks, "no request waits for root, by a rule with ask",
 		"dsp pending lists them, dsp approve ID and dsp refuse ID answer one" },
+	{ "gates", doctor_check_gates,
+		"the socket of each gate exists, its group alone can connect, and a user of the policy "
+		"file has its token",
+		"dsp gate list; dsp-gate(8)" },
 	{ "data-root", doctor_check_data_root,
 		"dsp knows dockerd's data directory, where volumes and the state of a swarm are",
 		"name it in DSP_DATA_ROOT" },

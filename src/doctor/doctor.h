@@ -78,8 +78,8 @@ typedef void doctor_check(const struct doctor *d, struct check_result *result);
 doctor_check doctor_check_dockerd, doctor_check_others, doctor_check_asked, doctor_check_version,
 	doctor_check_bodies, doctor_check_grpc, doctor_check_listeners, doctor_check_docker_socket,
 	doctor_check_containerd, doctor_check_lookups, doctor_check_data_root,
-	doctor_check_isolation, doctor_check_resolver, doctor_check_owners, doctor_check_grants,
-	doctor_check_asks;
+	doctor_check_isolation, doctor_check_resolver, doctor_check_owners, doctor_check_gates,
+	doctor_check_grants, doctor_check_asks;
 doctor_check doctor_check_daemon_json, doctor_check_named, doctor_check_flag_and_file,
 	doctor_check_flag_only, doctor_check_chain;
 doctor_check doctor_check_namesake, doctor_check_second_socket, doctor_check_spec_file,

@@ -666,6 +666,41 @@ def owners(w, report):
     w.dsp()
 
 
+def gates(w, report):
+    """Gates without a systemd: a socket of the tests' stands for its unit's."""
+    sock = '/run/dsp-gate/ci.sock'
+    gate = '/run/lab/dsp gate %s ci --policy /etc/dsp/policy.json'
+    w.sh('cp -p /etc/dsp/policy.json /run/lab/policy')
+    with report.case('there is no gate'):
+        check('there is no gate' in w.expect(0).checks['gates']['text'].lower(), str(w.look().checks['gates']))
+    w.sh(gate % 'add' + ' --group daemon')
+    try:
+        with report.case('a gate without its socket'):
+            w.expect(1, warnings=['gates'], words=['there is no socket ' + sock, 'systemctl enable --now dsp-gate@ci.socket'])
+        w.sh('mkdir -p /run/dsp-gate; python3 -c "import socket; socket.socket(socket.AF_UNIX).bind(\'%s\')"; chmod 660 %s' % (sock, sock))
+        with report.case('the socket of another group'):
+            w.expect(1, warnings=['gates'], words=['is not of group daemon'])
+        w.sh('chgrp daemon ' + sock)
+        with report.case('a gate that is well'):
+            check(w.expect(0).checks['gates']['state'] == 'ok', str(w.look().checks['gates']))
+        with report.case('everybody can connect'):
+            w.sh('chmod 666 ' + sock)
+            w.expect(1, warnings=['gates'], words=['all users of this machine can use ' + sock])
+            w.sh('chmod 660 ' + sock)
+        with report.case('no user has its token'):
+            w.sh('cp -p /run/lab/policy /etc/dsp/policy.json; /run/lab/dsp reload')
+            w.expect(1, warnings=['gates'], words=['no user of the policy in force has its token', 'dsp gate add ci'])
+            w.sh(gate % 'add')
+            check(w.expect(0).checks['gates']['state'] == 'ok', str(w.look().checks['gates']))
+        with report.case("people in the group of Docker's socket"):
+            w.sh('cp /etc/group /run/lab/group; chgrp games %s/docker.sock; sed -i "s/^games:.*/&nobody/" /etc/group' % w.lab.directory)
+            text = w.look().checks['gates']
+            check(text['state'] == 'note' and 'nobody of group games can still use' in text['text'], str(text))
+            w.sh('cp /run/lab/group /etc/group; chgrp root %s/docker.sock' % w.lab.directory)
+    finally:
+        w.sh(gate % 'remove' + '; rm -rf /run/dsp-gate; cp -p /run/lab/policy /etc/dsp/policy.json; /run/lab/dsp reload')
+
+
 def the_rest(w, report):
     with report.case('without root: it says what it could not look at'):
         found = w.look(before='setpriv --reuid 65534 --regid 65534 --clear-groups')
@@ -682,7 +717,7 @@ def the_rest(w, report):
 
 
 GROUPS = (not_asked, command_line, daemon_json, others, spec_file, namesakes, sick, sockets, listeners, files,
-          audit_log, second_dockerd, units, resolver, owners,
+          audit_log, second_dockerd, units, resolver, owners, gates,
           the_rest)
 
 
