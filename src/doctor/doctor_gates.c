@@ -16,7 +16,8 @@ static void report_socket(const struct gate *g, struct check_result *result)
 
 	gate_group(g, group, sizeof(group));
 	if (lstat(g->socket, &st) != 0 || !S_ISSOCK(st.st_mode)) {
-		check_result_add(result, CHECK_WARNING, "gate %s: there is no socket %s", g->name,
+		check_result_add(result, CHECK_WARNING,
+			"gate %s: no process listens on %s, which does not exist", g->name,
 			g->socket);
 		check_result_advise(result, "systemctl enable --now %s", g->socket_unit);
 		return;

@@ -676,7 +676,7 @@ def gates(w, report):
     w.sh(gate % 'add' + ' --group daemon')
     try:
         with report.case('a gate without its socket'):
-            w.expect(1, warnings=['gates'], words=['there is no socket ' + sock, 'systemctl enable --now dsp-gate@ci.socket'])
+            w.expect(1, warnings=['gates'], words=[sock + ', which does not exist', 'systemctl enable --now dsp-gate@ci.socket'])
         w.sh('mkdir -p /run/dsp-gate; python3 -c "import socket; socket.socket(socket.AF_UNIX).bind(\'%s\')"; chmod 660 %s' % (sock, sock))
         with report.case('the socket of another group'):
             w.expect(1, warnings=['gates'], words=['is not of group daemon'])

@@ -12,8 +12,10 @@ import tarfile
 import threading
 import time
 
+import dsp
+from defaults import start_resolver
 from gate_lab import TOKEN, Gate, read_all, smuggling
-from lab import COMPOSE, DOCKER, Failed, Skipped, check, wait_for
+from lab import COMPOSE, DENIED, DOCKER, Failed, Skipped, check, wait_for
 from works import COMPOSE_FILE, DOCKERFILE, files, line_of
 
 # Of an image that is saved and loaded; 3000: what people have.
@@ -315,6 +317,57 @@ def ask_as(uid, gid, groups, path, request):
     return answer
 
 
+# With docker-py: streams that are hijacked and not, tar archives both ways, an answer of many megabytes.
+DOCKER_PY = """
+import io, socket, tarfile, docker
+c = docker.from_env()
+made = c.containers.run('bb', ['cat'], detach=True, stdin_open=True, network_mode='none')
+s = made.attach_socket(params={'stdin': 1, 'stdout': 1, 'stream': 1})._sock
+s.sendall(b'through\\n')
+text = b''
+while b'through' not in text:
+    text += s.recv(4096)
+s.close()
+code, out = made.exec_run(['sh', '-c', 'echo out; exit 3'])
+assert (code, out) == (3, b'out\\n'), (code, out)
+number = c.api.exec_create(made.id, ['cat'], stdin=True)['Id']
+s = c.api.exec_start(number, socket=True)._sock
+s.sendall(b'typed')
+s.shutdown(socket.SHUT_WR)
+text = b''
+while True:
+    piece = s.recv(4096)
+    if not piece:
+        break
+    text += piece
+assert text.endswith(b'typed'), text
+box = io.BytesIO()
+with tarfile.open(fileobj=box, mode='w') as tar:
+    info = tarfile.TarInfo('big')
+    info.size = 5 << 20
+    tar.addfile(info, io.BytesIO(b'x' * info.size))
+assert made.put_archive('/tmp', box.getvalue())
+pieces, stat = made.get_archive('/tmp/big')
+assert sum(map(len, pieces)) > 5 << 20 and stat['size'] == 5 << 20
+for line in made.logs(stream=True, follow=True):
+    assert b'through' in line, line
+    break
+made.remove(force=True)
+saved = sum(len(piece) for piece in c.images.get('bb').save())
+assert saved > 1 << 19, saved
+print('done')
+"""
+
+
+def docker_py(g, report):
+    with report.case('docker-py: attach, exec, archives, logs, save'):
+        if subprocess.run(['/usr/bin/python3', '-c', 'import docker'], stderr=subprocess.DEVNULL, check=False).returncode:
+            raise Skipped('there is no python3-docker')
+        ended = g.run(['/usr/bin/python3', '-c', DOCKER_PY], True)
+        check(ended.status == 0 and ended.out == 'done\n', ended)
+        wait_for(lambda: not g.gate.children(), 'processes are left')
+
+
 def accounts(g, report):
     """One gate for several users, by what the kernel says of the process that connects."""
     os.chmod(g.gate.path, 0o666)
@@ -350,10 +403,60 @@ def who(g, report):
         check(ended.status != 0 and 'authorization denied by plugin dsp' in ended.err, ended)
 
 
+# The example policies by their tools: what each works with, and what is denied it.
+RECIPES = [
+    ('traefik', 'traefik.json', ['ps', 'version', 'inspect shown', 'events --since 1s --until 0s', 'network ls'],
+     ['inspect hidden', 'run --rm bb true', 'stop shown', 'info']),
+    ('portainer', 'portainer-readonly.json', ['ps -a', 'info', 'inspect hidden', 'logs hidden', 'images', 'volume ls'],
+     ['stop hidden', 'run --rm bb true', 'exec hidden true', 'pull none']),
+    ('watchtower', 'watchtower.json', ['ps', 'inspect hidden', 'images', 'stop -t 0 renewed', 'start renewed'],
+     ['stop hidden', 'exec renewed true', 'run --rm --privileged bb true', 'logs hidden']),
+    ('ci', 'ci.json', ['ps', 'run -d --name mine bb sleep 100', 'exec mine true', 'logs mine', 'rm -f mine', 'build -q {build}'],
+     ['stop hidden', 'exec hidden true', 'run --rm --privileged bb true', 'run --rm -v /:/host bb true', 'rm -f hidden']),
+    ('agent', 'agent.json', ['ps', 'images', 'network ls', 'volume ls'],
+     ['inspect hidden', 'stop hidden', 'run --rm -v /:/host bb true', 'exec hidden true', 'run --rm --privileged bb true']),
+]
+
+
+def recipes(lab, report):
+    """Each tool of dsp-gate(8) on a gate of its own, with the example policy that the page names."""
+    where = lab.directory + '/recipes'
+    os.makedirs(where)
+    os.makedirs(lab.directory + '/policy', exist_ok=True)
+    build = files(lab, 'recipe-build', Dockerfile='FROM bb\nRUN true\n')
+    lab.start_container('shown', '--label', 'traefik.enable=true')
+    lab.start_container('renewed', '--label', 'com.centurylinklabs.watchtower.enable=true')
+    lab.start_container('hidden')
+    lab.inside('mkdir -p -m 755 /etc/dsp')
+    start_resolver(lab)
+    for name, policy, works, denied in RECIPES:
+        with report.case('a gate for ' + name):
+            with open(os.path.join(dsp.ROOT, 'plugin', 'policies', policy), encoding='utf-8') as text:
+                users = json.load(text)
+            with open('%s/policy/%s' % (lab.directory, policy), 'w') as out:
+                json.dump(users, out)
+            os.chmod('%s/policy/%s' % (lab.directory, policy), 0o644)
+            said = lab.inside('/run/lab/dsp gate add %s --policy %s/policy/%s' % (name, lab.directory, policy))
+            check(said.status == 0, said.text)
+            token = lab.inside('cat /etc/dsp/gates/%s.token' % name).text.strip()
+            lab.inside('cp -p %s/policy/%s /run/lab/recipe.json' % (lab.directory, policy))
+            lab.dsp('DSP_OWNERS=%s/%s.db' % (lab.directory, name), '--policy', '/run/lab/recipe.json')
+            with Gate(where, lab.socket, token) as gate:
+                through = {**lab.environment, 'DOCKER_HOST': 'unix://' + gate.path}
+                for words in works:
+                    said = lab.docker(*words.replace('{build}', build).split(), env=through)
+                    check(said.status == 0, '%s: docker %s: %s' % (name, words, said.text))
+                for words in denied:
+                    said = lab.docker(*words.split(), env=through)
+                    check(said.status != 0 and DENIED in said.text, '%s: docker %s: %s' % (name, words, said.text))
+
+
 def run(lab, report):
     where = lab.directory + '/gate'
     os.makedirs(where)
     g = Gated(lab, where)
     with g.gate:
-        for part in commands, streams, builds, compose, images, readers, hijacks, crowd, slow, accounts, who:
+        for part in commands, streams, builds, compose, docker_py, images, readers, hijacks, crowd, slow, accounts, who:
             part(g, report)
+    lab.clean()
+    recipes(lab, report)
