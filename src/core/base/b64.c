@@ -7,32 +7,39 @@
 
 #include <b64/cdecode.h>
 #include <b64/cencode.h>
+#include <endian.h>
 #include <limits.h>
 #include <stdint.h>
 
 #include "dsp/core/base/mem.h"
 
-/* The value of a character, plus 1; 0: it is not of the alphabet. */
-#define ROW4(c, n) [c] = (n) + 1, [(c) + 1] = (n) + 2, [(c) + 2] = (n) + 3, [(c) + 3] = (n) + 4
-#define ROW26(c, n)                                                                                \
-	ROW4(c, n), ROW4((c) + 4, (n) + 4), ROW4((c) + 8, (n) + 8), ROW4((c) + 12, (n) + 12),      \
-		ROW4((c) + 16, (n) + 16), ROW4((c) + 20, (n) + 20), [(c) + 24] = (n) + 25,         \
-									   [(c) + 25] = (n) + 26
+/*
+ * The value of a character where it stands among the four, and 1 << 24; 0: it is not of the
+ * alphabet. So the sum of four shows whether all are, and holds the three bytes.
+ */
+#define VALID (1U << 24)
+#define CELL(c, n, shift) [c] = (uint32_t)(n) << (shift) | VALID
+#define ROW4(c, n, s)                                                                              \
+	CELL(c, n, s), CELL((c) + 1, (n) + 1, s), CELL((c) + 2, (n) + 2, s),                       \
+		CELL((c) + 3, (n) + 3, s)
+#define ROW26(c, n, s)                                                                             \
+	ROW4(c, n, s), ROW4((c) + 4, (n) + 4, s), ROW4((c) + 8, (n) + 8, s),                       \
+		ROW4((c) + 12, (n) + 12, s), ROW4((c) + 16, (n) + 16, s),                          \
+		ROW4((c) + 20, (n) + 20, s), CELL((c) + 24, (n) + 24, s),                          \
+		CELL((c) + 25, (n) + 25, s)
+#define TABLE(s)                                                                                   \
+	{                                                                                          \
+		ROW26('A', 0, s), ROW26('a', 26, s), ROW4('0', 52, s), ROW4('4', 56, s),           \
+			CELL('8', 60, s), CELL('9', 61, s), CELL('+', 62, s), CELL('/', 63, s)     \
+	}
 
-static const unsigned char meaning[256] = {
-	ROW26('A', 0),
-	ROW26('a', 26),
-	ROW4('0', 52),
-	ROW4('4', 56),
-	['8'] = 61,
-	['9'] = 62,
-	['+'] = 63,
-	['/'] = 64,
-};
+static const uint32_t tables[4][256] = { TABLE(18), TABLE(12), TABLE(6), TABLE(0) };
 
-static int sextet(char c)
+/* 4 * VALID and three bytes; something else: not of the alphabet. */
+static uint32_t quad(const char *s)
 {
-	return meaning[(unsigned char)c] - 1;
+	return tables[0][(unsigned char)s[0]] + tables[1][(unsigned char)s[1]] +
+		tables[2][(unsigned char)s[2]] + tables[3][(unsigned char)s[3]];
 }
 
 /* The number of '=' at the end of text, at most two. */
@@ -55,14 +62,14 @@ bool b64_valid(struct span text)
 		return false;
 	/* cppcheck-suppress knownConditionTrueFalse; it does not follow pad */
 	for (size_t i = 0; i < text.n - pad; i++)
-		strange |= meaning[(unsigned char)text.s[i]] == 0;
+		strange |= tables[3][(unsigned char)text.s[i]] == 0;
 	if (strange)
 		return false;
 	if (pad == 0)
 		return true;
 	/* Before one '=' two bits are unused, before two '=' four: an encoder leaves them 0. */
 	unused = pad == 1 ? 3 : 15;
-	return ((unsigned)sextet(text.s[text.n - 1 - pad]) & unused) == 0;
+	return (tables[3][(unsigned char)text.s[text.n - 1 - pad]] & unused) == 0;
 }
 
 size_t b64_decoded_length(struct span text)
@@ -75,31 +82,26 @@ size_t b64_encoded_length(size_t n)
 	return (n + 2) / 3 * 4;
 }
 
-/* What is written stays behind what is read: three bytes for each four. */
+/* What is written, with a byte too many, stays behind what is read: three bytes for each four. */
 bool b64_decode_strict(char *text, size_t n, size_t *ret)
 {
 	size_t pad = padding((struct span){ text, n });
 	char last[4] = { 'A', 'A', 'A', 'A' }; /* zeroes in the place of '=' */
 	char *out = text;
-	uint32_t bits = 0;
+	uint32_t bits = 4 * VALID;
 
 	if (n % 4 != 0)
 		return false;
 	if (n > 0)
 		memcpy(last, text + n - 4, 4 - pad);
-	for (size_t i = 0; i < n; i += 4) {
-		const char *s = i + 4 < n ? text + i : last;
-		uint32_t a = (uint32_t)sextet(s[0]);
-		uint32_t b = (uint32_t)sextet(s[1]);
-		uint32_t c = (uint32_t)sextet(s[2]);
-		uint32_t d = (uint32_t)sextet(s[3]);
+	for (size_t i = 0; i < n; i += 4, out += 3) {
+		uint32_t bytes;
 
-		if ((a | b | c | d) > 63) /* one is -1: not of the alphabet */
+		bits = quad(i + 4 < n ? text + i : last);
+		if (bits / VALID != 4)
 			return false;
-		bits = a << 18 | b << 12 | c << 6 | d;
-		*out++ = (char)(bits >> 16);
-		*out++ = (char)(bits >> 8);
-		*out++ = (char)bits;
+		bytes = htobe32(bits << 8);
+		memcpy(out, &bytes, sizeof(bytes));
 	}
 	/* An encoder leaves the bits of absent bytes 0. */
 	if ((bits & ((1U << 8 * pad) - 1)) != 0)

@@ -6,22 +6,6 @@ enum { MOST_DEPTH = 64 };
 
 static bool skip_value(struct json_reader *r, int depth);
 
-char json_reader_peek(struct json_reader *r)
-{
-	while (r->at < r->end &&
-		(*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r'))
-		r->at++;
-	return *(r->at < r->end ? r->at : "");
-}
-
-bool json_reader_accept(struct json_reader *r, char c)
-{
-	if (json_reader_peek(r) != c || r->at == r->end)
-		return false;
-	r->at++;
-	return true;
-}
-
 bool json_reader_at_end(struct json_reader *r)
 {
 	(void)json_reader_peek(r);

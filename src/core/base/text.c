@@ -205,11 +205,13 @@ bool text_is_hex(struct span text)
 
 bool text_in_list(struct span text, const char *list)
 {
-	struct span rest = span_of(list);
+	while (*list != '\0') {
+		const char *comma = strchr(list, ',');
+		size_t n = comma ? (size_t)(comma - list) : strlen(list);
 
-	while (rest.n > 0) {
-		if (span_equal(span_cut(&rest, ','), text))
+		if (span_equal((struct span){ list, n }, text))
 			return true;
+		list += comma ? n + 1 : n;
 	}
 	return false;
 }

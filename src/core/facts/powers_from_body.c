@@ -245,9 +245,9 @@ static int add_port(
 		ip = (struct span){ address, address_n };
 	line_init(&l, text, n + 1);
 	line_add_cut(&l, ip);
-	line_add(&l, "%s", ip.n > 0 ? ":" : "");
+	line_add_cut(&l, ip.n > 0 ? SPAN(":") : SPAN(""));
 	line_add_cut(&l, host);
-	line_add(&l, "%s", host.n > 0 || ip.n > 0 ? ":" : "");
+	line_add_cut(&l, host.n > 0 || ip.n > 0 ? SPAN(":") : SPAN(""));
 	line_add_cut(&l, port);
 	return add_text(f, rule, (struct span){ text, l.n });
 }

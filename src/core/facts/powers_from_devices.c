@@ -123,8 +123,8 @@ int powers_from_gpu_environment(
 		struct span value = json_value_text(e);
 		struct span name = span_cut(&value, '=');
 
-		if (text_in_list(name, names) && value.n > 0 && !text_in_list(value, "void,none") &&
-			add_gpus(f, rule, value) != 0)
+		if (value.n > 0 && span_ends(name, SPAN("_DEVICES")) && text_in_list(name, names) &&
+			!text_in_list(value, "void,none") && add_gpus(f, rule, value) != 0)
 			return -1;
 	}
 	return 0;

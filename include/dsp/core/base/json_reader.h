@@ -15,10 +15,22 @@ struct json_reader {
 };
 
 /* The first byte of what comes next, which stays unread; '\0' at the end. */
-char json_reader_peek(struct json_reader *r);
+static inline char json_reader_peek(struct json_reader *r)
+{
+	while (r->at < r->end && (unsigned char)*r->at <= ' ' &&
+		(*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r'))
+		r->at++;
+	return r->at < r->end ? *r->at : '\0';
+}
 
 /* Reads the byte c. False: something else comes next. */
-bool json_reader_accept(struct json_reader *r, char c);
+static inline bool json_reader_accept(struct json_reader *r, char c)
+{
+	if (json_reader_peek(r) != c || r->at == r->end)
+		return false;
+	r->at++;
+	return true;
+}
 
 /* Reads a string. *ret is its value, decoded in place: the text before r->at changes. */
 bool json_reader_string(struct json_reader *r, struct span *ret);
