@@ -448,9 +448,10 @@ static int add_container(struct observation *s, const struct audit_entry *l)
 static int add_decision(
 	struct observations *all, const struct audit_entry *l, const char *user, struct err *e)
 {
-	/* What root gave for a while is not what a policy should allow for ever. */
+	/* What root gave for a while, or approved once, no policy should always allow. */
 	bool denied = strcmp(audit_entry_text(l, "verdict"), "deny") == 0 ||
-		strcmp(audit_entry_text(l, "decided_by"), "temporary_grant") == 0;
+		strcmp(audit_entry_text(l, "decided_by"), "temporary_grant") == 0 ||
+		strcmp(audit_entry_text(l, "decided_by"), "answer") == 0;
 	bool other = user && strcmp(user, audit_entry_text(l, "subject")) != 0;
 	size_t at = all->recent_count % OBSERVATION_IDS;
 	struct observation *s = NULL;

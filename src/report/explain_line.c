@@ -24,6 +24,13 @@ static bool is_named(const struct audit_entry *l, const char *member, const char
 	return name[0] != '\0' && strcmp(audit_entry_text(l, member), name) == 0;
 }
 
+/* By the line's id, or the decision of a request that waited for root by its id there. */
+static bool is_meant(const struct audit_entry *l, const char *reference)
+{
+	return is_named(l, "id", reference) ||
+		(l->type == ENTRY_DECISION && is_named(l, "ask", reference));
+}
+
 /* Keeps what is about the decision; an audit_log_use. */
 static int search_entry(void *context, struct audit_entry *l, struct err *e)
 {
@@ -32,8 +39,7 @@ static int search_entry(void *context, struct audit_entry *l, struct err *e)
 	const char *id = d->entry.object ? d->entry.id : s->reference;
 
 	(void)e;
-	if (!d->entry.object &&
-		(s->reference[0] ? is_named(l, "id", id) : l->type == ENTRY_DECISION)) {
+	if (!d->entry.object && (s->reference[0] ? is_meant(l, id) : l->type == ENTRY_DECISION)) {
 		d->entry = *l;
 		return 0;
 	}
@@ -51,6 +57,8 @@ static const char *decision_of(const struct audit_entry *l)
 {
 	if (l->type == ENTRY_DECISION)
 		return NULL;
+	if (l->type == ENTRY_ASKED)
+		return audit_entry_text(l, "ask");
 	return audit_entry_text(l, l->type == ENTRY_OUTCOME ? "decision" : "of");
 }
 
@@ -118,6 +126,8 @@ static json_t *decide_today(const struct logged_decision *d, const struct observ
 {
 	struct decision now = decide(policy, subject, &s->facts, NULL);
 	const char *verdict = now.monitored ? "would" : verdict_name(now.verdict);
+	bool answered = strcmp(audit_entry_text(&d->entry, "decided_by"), "answer") == 0;
+	const char *then = answered ? "ask" : audit_entry_verdict(&d->entry);
 	bool closed = strcmp(verdict, "allow") != 0;
 	struct nearest_rule near;
 	char message[MESSAGE_MOST];
@@ -128,8 +138,8 @@ static json_t *decide_today(const struct logged_decision *d, const struct observ
 	if (now.rule)
 		text_escape(now.rule->name, rule, sizeof(rule));
 	return json_pack("{s:s, s:b, s:s, s:s?, s:s?, s:s?, s:s?}", "verdict", verdict, "differs",
-		strcmp(verdict, audit_entry_verdict(&d->entry)) != 0, "decided_by",
-		decider_name(now.by), "rule", now.rule ? rule : NULL, "flag",
+		strcmp(verdict, then) != 0, "decided_by", decider_name(now.by), "rule",
+		now.rule ? rule : NULL, "flag",
 		now.flag < FLAG_COUNT ? flag_at(now.flag)->name : NULL, "message",
 		closed ? message : NULL, "doubt", observation_doubt(s, policy));
 }

@@ -140,6 +140,13 @@ def test_approved():
         eventually(lambda: len(l.lines("decision")) == 1, "no line of the decision")
         asked, decided = l.lines("asked")[0], l.lines("decision")[0]
         same((asked["verdict"], asked["ask"], asked["rule"]), ("ask", held["id"], held["rule"]), "the line of the ask")
+        for name in (asked["id"], decided["id"]):
+            told = subprocess.run([DSP, "explain", name, "--log", os.path.join(l.where, "audit.log"), "--policy", l.path, "--json"],
+                                  capture_output=True, text=True, check=False)
+            today = json.loads(told.stdout)["today"]
+            same((today["verdict"], today["differs"]), ("ask", False), f"dsp explain {name}: {told.stderr}")
+        learned = subprocess.run([DSP, "suggest", os.path.join(l.where, "audit.log"), "--policy"], capture_output=True, text=True, check=False)
+        holds("container_create" not in learned.stdout, f"an approval became a rule: {learned.stdout}")
         same((decided["verdict"], decided["decided_by"], decided["ask"], decided["rule"], decided["uid"]),
              ("allow", "answer", held["id"], held["rule"], os.getuid()), "the line of the decision")
 
