@@ -219,7 +219,8 @@ const struct command approve_command = {
 	.options = approve_options,
 	.summary = "approve a request that waits, so that dockerd executes it",
 	.help = "  --for TIME     also allow the same for a while, such as 15m: a grant of exactly this\n"
-		"                 operation, these powers and things for this user\n"
+		"                 operation, powers, things, command and user, and what the rule requires;\n"
+		"                 refused where no grant says that exactly\n"
 		"  --yes-root     though that is a direct way to root\n" SHARED_HELP_LINES
 		"For root. dspd judges the request again before it allows it: by the settings in force,\n"
 		"with the mounts and containers as they are now. If what the request asks for changed\n"

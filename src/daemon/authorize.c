@@ -281,7 +281,7 @@ static enum answer conclude(struct service *service, struct exchange *x)
 		fail(service, x->call, REFUSED_FAILURE, &e);
 		return ANSWER_NOW;
 	}
-	grants = grants_now(service->grants, x->grants);
+	grants = grants_now(service->grants, x->grants, x->held != NULL);
 	d = decide(&c->policy, &x->subject, &x->facts, &grants);
 	if (d.grant)
 		grants_used(service->grants, d.grant->name);

@@ -23,6 +23,7 @@ struct grant {
 	uint64_t uses;
 	bool yes_root;
 	bool root;
+	bool answers;
 	char reason[GRANT_REASON_MOST + 1];
 	struct grant_by by;
 };
@@ -331,6 +332,7 @@ int grants_give(struct grants *g, const struct grant_wish *wish, struct err *e)
 		.seconds = wish->seconds,
 		.given_us = clock_date_us(),
 		.yes_root = wish->yes_root,
+		.answers = wish->answers,
 		.by = wish->by };
 	const struct refusal *refusal;
 
@@ -376,7 +378,7 @@ const char *grants_newest(const struct grants *g)
 
 /* --- for a request -----------------------------------------------------------------------------*/
 
-struct grant_rules grants_now(struct grants *g, const struct grant_set *set)
+struct grant_rules grants_now(struct grants *g, const struct grant_set *set, bool held)
 {
 	struct grant_rules ret = { .rules = grant_set_rules(set) };
 	uint64_t now = set ? g->now() : 0;
@@ -386,7 +388,8 @@ struct grant_rules grants_now(struct grants *g, const struct grant_set *set)
 	for (size_t i = 0; set && i < set->rules->count; i++) {
 		while (k < g->count && g->items[k].serial < set->serials[i])
 			k++;
-		if (k < g->count && g->items[k].serial == set->serials[i] && now < g->items[k].ends)
+		if (k < g->count && g->items[k].serial == set->serials[i] &&
+			now < g->items[k].ends && !(held && g->items[k].answers))
 			ret.live |= (uint64_t)1 << i;
 	}
 	return ret;

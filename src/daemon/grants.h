@@ -27,6 +27,7 @@ struct grant_wish {
 	const char *reason; /* or empty */
 	struct grant_by by;
 	bool yes_root; /* it may make its users root on the host */
+	bool answers;  /* given beside an answer (approve --for): for requests that do not wait */
 };
 
 struct grants;
@@ -95,8 +96,11 @@ void grant_set_release(struct grant_set *set);
 /* Their rules; NULL: set is NULL. */
 const struct rules *grant_set_rules(const struct grant_set *set);
 
-/* Those of the set that have not ended now; for decide. */
-struct grant_rules grants_now(struct grants *g, const struct grant_set *set);
+/*
+ * Those of the set that have not ended now; for decide. held: of a request that waits for root,
+ * which a grant given beside an answer does not release.
+ */
+struct grant_rules grants_now(struct grants *g, const struct grant_set *set, bool held);
 
 /* The grant of this name allowed a request. */
 void grants_used(struct grants *g, struct span id);

@@ -198,15 +198,17 @@ static int parse_root(struct span *text, struct grant_by *ret, struct err *e)
 }
 
 /*
- * A grant of what the request asks for: "SECONDS" or "SECONDS yes-root". The others that wait are
- * judged again, since it may cover them.
+ * A grant of what the request asks for: "SECONDS" or "SECONDS yes-root". It is for requests that
+ * come from now on: root has the others that wait in the list, and answers each.
  */
 static int give(struct service *service, const struct held *held, const struct grant_by *by,
 	struct span what, struct err *e)
 {
 	const struct exchange *x = held->tag;
 	struct span text = span_cut(&what, ' ');
-	struct grant_wish wish = { .by = *by, .yes_root = span_equal(what, SPAN("yes-root")) };
+	struct grant_wish wish = {
+		.by = *by, .yes_root = span_equal(what, SPAN("yes-root")), .answers = true
+	};
 	char reason[48];
 	unsigned seconds;
 	AUTO_MEM char *rule = NULL;
@@ -216,17 +218,17 @@ static int give(struct service *service, const struct held *held, const struct g
 	/* While it is judged again, its facts are not there. */
 	if (held->judging)
 		return FAIL(e, EBUSY, "%s", held->ask.id);
-	rule = ask_grant_rule(&x->subject, &x->facts, e);
+	rule = ask_grant_rule(
+		&(struct ask_request){ &x->subject, &x->facts, x->asked.rule->conditions,
+			{ x->body, x->body ? x->request.body_len : 0 } },
+		e);
 	if (!rule)
 		return -1;
 	(void)snprintf(reason, sizeof(reason), "dsp approve %s", held->ask.id);
 	wish.rule = rule;
 	wish.seconds = seconds;
 	wish.reason = reason;
-	if (grants_give(service->grants, &wish, e) != 0)
-		return -1;
-	held_requests_judge_all(&service->held);
-	return 0;
+	return grants_give(service->grants, &wish, e);
 }
 
 static int answer_one(struct service *service, struct span what, struct root_call *c, struct err *e)

@@ -48,7 +48,9 @@ class Asks(Users):
                      'powers': ['create', 'host_mounts'], 'mounts': [self.work + '/**'], 'wait': wait},
                     {'name': 'and before it kills', 'who': ['agent'], 'ask': ['container_kill'], 'powers': ['kill'],
                      'containers': ['name:*'], 'wait': wait},
-                    {'name': 'runs', 'who': ['*'], 'allow': ['container_start', 'container_wait', 'container_attach', 'container_delete'],
+                    {'name': 'and before a command', 'who': ['agent'], 'ask': ['container_exec_create'], 'powers': ['exec'],
+                     'containers': ['name:*'], 'wait': wait, 'require': {'commands': [['ls', '**'], ['id']]}},
+                    {'name': 'runs', 'who': ['*'], 'allow': ['exec_start', 'container_start', 'container_wait', 'container_attach', 'container_delete'],
                      'powers': ['*']},
                 ],
                 'otherwise': 'deny'}, out)
@@ -137,11 +139,38 @@ def answers(a, report):
     with report.case('approved for a while'):
         command = a.begin('agent', *a.run_words('a'))
         said = a.tool('approve %s --for 1m --yes-root' % a.pending(1)[0]['id'])
+        check('--entrypoint' in said.text and 'approve it without --for' in said.text, said.text)
+        a.json('refuse ' + a.pending(1)[0]['id'])
+        command.end()
+        words = a.run_words('a', 'again')
+        words = [words[0], '--entrypoint', 'echo', *words[1:]]
+        command = a.begin('agent', *words)
+        said = a.tool('approve %s --for 1m --yes-root' % a.pending(1)[0]['id'])
         check('approved' in said.text, said.text)
         command.end()
-        said = a.lab.docker('--config', a.configs['agent'], *a.run_words('a', 'echo', 'again'))
+        said = a.lab.docker('--config', a.configs['agent'], *words)
         check((said.status, said.text) == (0, 'again\n'), said)
         a.tool('revoke --all')
+    with report.case('an exec approved for a while: this command alone'):
+        a.lab.works('--config', a.configs['root'], 'run', '-d', '--name', 'box', '--network', 'none', 'bb:latest', 'sleep', '1000')
+        command = a.begin('agent', 'exec', 'box', 'ls', '/x y')
+        said = a.tool('approve %s --for 1m' % a.pending(1)[0]['id'])
+        check('approved' in said.text and 'grant' in said.text, said.text)
+        first = command.end().text
+        said = a.lab.docker('--config', a.configs['agent'], 'exec', 'box', 'ls', '/x y')
+        check('/x y' in first and said.text == first, said)
+        said = a.lab.docker('--config', a.configs['agent'], 'exec', 'box', 'sh', '-c', 'id')
+        check(DENIED in said.text, said)
+        for words in (('box', 'ls', '/'), ('-u', '0', 'box', 'ls', '/x y'), ('-e', 'LD_PRELOAD=/x', 'box', 'ls', '/x y')):
+            if words[0] != 'box':
+                said = a.lab.docker('--config', a.configs['agent'], 'exec', *words)
+                check(DENIED in said.text, said)
+                continue
+            command = a.begin('agent', 'exec', *words)
+            a.json('refuse ' + a.pending(1)[0]['id'])
+            check('root refused it' in command.end().text, command.said)
+        a.tool('revoke --all')
+        a.lab.works('--config', a.configs['root'], 'rm', '-f', 'box')
     with report.case('nobody answers'):
         a.write('2s')
         check(a.tool('reload').status == 0, 'no reload')

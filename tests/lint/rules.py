@@ -32,7 +32,7 @@ GENERATED = {"report_css.h"}
 # A library is known to these files alone.
 LIBRARIES = {
     "jansson.h": ["src/protocol/envelope.c", "include/dsp/protocol/http_client.h", "src/daemon/status.c",
-                  "src/daemon/settings_reply.c", "src/daemon/own_reply.c", "src/daemon/grants_reply.[ch]", "src/daemon/root_answers.c", "src/daemon/ask_grant.c", "*/audit/audit_reader.[ch]", "*/explain/*", "*/dockerd/*", "*/doctor/*", "*/learn/*",
+                  "src/daemon/settings_reply.c", "src/daemon/own_reply.c", "src/daemon/grants_reply.[ch]", "src/daemon/root_answers.c", "src/daemon/ask_grant.c", "src/daemon/ask_require.[ch]", "*/audit/audit_reader.[ch]", "*/explain/*", "*/dockerd/*", "*/doctor/*", "*/learn/*",
                   "*/report/*", "src/cli/*.[ch]", "src/config/*.c"],
     # dspd serves dockerd with it; dsp explain -- CLIENT serves a client in dockerd's place.
     "microhttpd.h": ["src/daemon/http.[ch]", "src/daemon/responses.c", "src/explain/recorder.c"],

@@ -82,7 +82,7 @@ static void must_give(struct house *h, const char *rule, uint64_t seconds)
 static struct decision decide_with(struct house *h, const struct question *q, struct grant_set *set)
 {
 	static struct answer a;
-	struct grant_rules grants = grants_now(h->grants, set);
+	struct grant_rules grants = grants_now(h->grants, set, false);
 
 	world_read(&h->world, q, &a);
 	a.decision = decide(&h->world.policy, &a.subject, &a.facts, &grants);

@@ -189,24 +189,79 @@ def test_unanswered():
 def test_approved_for_a_while():
     """A grant of exactly what was asked for."""
     with lab() as l:
-        peer = l.ask()
+        def body(**more):
+            return l.body(**{"Entrypoint": ["sh"], "Cmd": ["-c", "date"], **more})
+
+        for refused in ({"Entrypoint": None}, {"Entrypoint": []}, {"Cmd": ["-c", "echo *"]}, {"User": "non-root"},
+                        {"Env": ["A*=1"]}, {"WorkingDir": "/*"}, {"Healthcheck": {"Test": ["CMD", "x"]}}):
+            peer = l.ask(body(**refused))
+            held = l.wait_pending(1)[0]["id"]
+            said = l.dsp("approve", held, "--for", "1h", "--yes-root", status=1)
+            holds("no grant can be limited to" in said and "approve it without --for" in said, f"{refused}: {said}")
+            same(json.loads(l.dsp("grants", "--json"))["grants"], [], "grants of what cannot be said")
+            same(l.answer("approve", held)["result"], "approved", "the result")
+            reply(peer)
+        peer = l.ask(body())
         held = l.wait_pending(1)[0]["id"]
         holds("direct way to root" in l.dsp("approve", held, "--for", "1h", status=1), "a way to root by --for alone")
         l.dsp("approve", held, "--for", "9h", "--yes-root", status=1)
+        waits = l.ask(body())
         answer = l.answer("approve", held, "--for", "1h", "--yes-root")
+        same(answer["result"], "approved", "the result")
         same(reply(peer)["Allow"], True, "the answer")
+        holds(silent(waits), "the grant released another one that waited")
+        l.dsp("reload")
+        holds(silent(waits), "a reload let the grant release another one")
+        l.answer("refuse", l.wait_pending(1)[0]["id"])
         grant = json.loads(l.dsp("grants", "--json"))["grants"][0]
-        same((answer["grant"], grant["rule"]["mounts"], grant["rule"]["allow"], grant["rule"]["who"]),
-             (grant["id"], [l.where], ["container_create"], ["anonymous"]), "the grant")
-        same(reply(l.ask())["Allow"], True, "the same again")
+        same((answer["grant"], grant["rule"]["mounts"], grant["rule"]["allow"], grant["rule"]["who"], grant["rule"]["require"]),
+             (grant["id"], [l.where], ["container_create"], ["anonymous"], {"commands": [["sh", "-c", "date"]]}), "the grant")
+        same(reply(l.ask(body()))["Allow"], True, "the same again")
         os.mkdir(os.path.join(l.where, "x"))
-        others = (l.ask(user="user1"), l.ask(l.body(Image="other")), l.ask(l.body(os.path.join(l.where, "x"))))
+        others = (l.ask(body(), user="user1"), l.ask(body(Image="other")), l.ask(l.body(os.path.join(l.where, "x"))),
+                  l.ask(body(Cmd=["-c", "rm"])), l.ask(body(Entrypoint=["bash"])), l.ask(body(Env=["LD_PRELOAD=/x"])),
+                  l.ask(body(User="0")), l.ask(body(WorkingDir="/x")))
         l.wait_pending(len(others))
         l.dsp("revoke", "--all")
-        last = l.ask()
-        l.wait_pending(len(others) + 1)
-        for peer in (*others, last):
+        others[-1].close()
+        l.wait_pending(len(others) - 1)
+        last = l.ask(body())
+        l.wait_pending(len(others))
+        for peer in (*others[:-1], last):
             peer.close()
+
+
+def test_grant_has_the_conditions():
+    """What the rule that asks requires, a grant of approve --for requires too."""
+    require = {"user": "non-root", "memory": "1g", "cpus": 1.5, "pids": 100, "read_only": True, "cap_drop": ["ALL"],
+               "labels": {"team": ["red", "blue"]}, "ulimits": {"nofile": 1024}, "restart": ["no", "on-failure:5"],
+               "swap": "none", "env": ["TZ", "LC_*"], "commands": [["sh", "-c", "**"], ["id"]], "pinned": "tag"}
+    with lab(require=require) as l:
+        def body(**more):
+            host = {"Binds": [f"{l.where}:/x"], "Memory": 1 << 29, "MemorySwap": 1 << 29, "NanoCpus": 10**9, "PidsLimit": 50,
+                    "ReadonlyRootfs": True, "CapDrop": ["ALL"], "Ulimits": [{"Name": "nofile", "Soft": 9, "Hard": 9}],
+                    **more.pop("host", {})}
+            return json.dumps({"Image": "busybox:1", "Entrypoint": ["sh", "-c", "date"], "User": "1000", "Env": ["TZ=UTC"],
+                               "Labels": {"team": "red"}, "HostConfig": host, **more}).encode()
+
+        peer = l.ask(body())
+        answer = l.answer("approve", l.wait_pending(1)[0]["id"], "--for", "1h", "--yes-root")
+        same((answer["result"], reply(peer)["Allow"]), ("approved", True), "the answer")
+        grant = json.loads(l.dsp("grants", "--json"))["grants"][0]["rule"]["require"]
+        exact = {"commands": [["sh", "-c", "date"]], "user": ["1000"], "env": ["TZ"]}
+        written = {"cpus": "1.5", "pids": "100"}
+        same({k: v for k, v in grant.items() if k not in ("restart", "labels", "cap_drop")},
+             {k: v for k, v in {**require, **exact, **written}.items() if k not in ("restart", "labels", "cap_drop")}, "conditions")
+        same((grant["restart"], grant["labels"], grant["cap_drop"]), (["no", "on-failure:5"], {"team": ["red", "blue"]}, ["ALL"]),
+             "lists")
+        same(reply(l.ask(body(Labels={"team": "blue"}, host={"Memory": 1 << 30, "MemorySwap": 1 << 30})))["Allow"], True,
+             "another one within the conditions")
+        for other in ({"User": "1001"}, {"Entrypoint": ["id"]}, {"Env": ["LC_ALL=C"]}):
+            peer = l.ask(body(**other))
+            l.answer("refuse", l.wait_pending(1)[0]["id"])
+            same(reply(peer)["Allow"], False, f"{other}: the answer")
+        for other in ({"host": {"Memory": 1 << 31, "MemorySwap": 1 << 31}}, {"User": "0"}, {"Labels": {}}):
+            same(reply(l.ask(body(**other)))["Allow"], False, f"{other}: past the conditions")
 
 
 class Page:
@@ -246,7 +301,7 @@ def test_page():
     with lab() as l:
         page = Page(l)
         page.wait("no request waits")
-        peer = l.ask(l.body(Cmd=["sh", "-c", "echo \x1b[31mred\x1b]0;title\x07"]))
+        peer = l.ask(l.body(Entrypoint="", Cmd=["sh", "-c", "echo \x1b[31mred\x1b]0;title\x07"]))
         held = l.wait_pending(1)[0]["id"]
         page.wait(held)
         page.wait("DIRECT WAY TO ROOT")
