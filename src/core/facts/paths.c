@@ -9,6 +9,8 @@ static const struct span own_directories[] = {
 	/* Who owns which container. */
 	SPAN_INIT("/var/lib/dsp"),
 	SPAN_INIT("/run/dsp-resolve.sock"),
+	/* A gate's token, as systemd hands it to dsp-gate@NAME.service. */
+	SPAN_INIT("/run/credentials"),
 	SPAN_INIT("/etc/docker"),
 	/* Plugins of NRI, which dockerd 29 and containerd run as root, and what configures them. */
 	SPAN_INIT("/usr/libexec/docker/nri-plugins"),
