@@ -75,7 +75,7 @@ static const char *const conditions[] = { "\"memory\":\"1g\"", "\"user\":\"non-r
 	"\"labels\":{\"team\":\"red\"}", "\"pinned\":\"tag\"", "\"restart\":\"no\"",
 	"\"commands\":[[\"ls\"],[\"sh\",\"-c\",\"**\"]]", "\"env\":\"A*\"", "\"tmpfs\":\"64m\"",
 	"\"no_new_privileges\":true", "\"working_dir\":\"/x\"", "\"cpus\":2", "\"ports_max\":1" };
-enum { CONDITIONS = sizeof(conditions) / sizeof(conditions[0]), CONDITIONS_MOST = 3 };
+enum { CONDITIONS = sizeof(conditions) / sizeof(conditions[0]) };
 
 /* What a change was about: a list, or conditions. */
 static inline const char *kind_name(size_t k)
