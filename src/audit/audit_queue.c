@@ -119,7 +119,7 @@ enum queue_result audit_queue_put(struct audit_queue *q, enum line_kind kind,
 	struct audit_record_head *head, struct span fields)
 {
 	struct span line = { q->line.text, q->line.n };
-	static const char *const types[] = { "decision", "outcome", "grant" };
+	static const char *const types[LINE_KINDS] = { "decision", "outcome", "grant", "asked" };
 	struct repeat_source of = { head->id, types[kind] };
 	struct repeat *f = repeat_filter_find(&q->repeats, stable_part(&q->line), q->line_us);
 

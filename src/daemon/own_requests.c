@@ -64,11 +64,9 @@ int own_requests_has(
 bool own_requests_has_outcome(const struct service *service, const struct request_outcome *outcome,
 	struct authz_more *more)
 {
-	struct span token;
-	bool has;
+	struct request rq = { .has_token = false };
 
 	return service->resolver && more->wanted && span_equal(outcome->method, SPAN("GET")) &&
-		span_ends(outcome->target, SPAN(RESOLVE_QUERY)) &&
-		authz_more_token(more, &has, &token) && has &&
-		resolver_has_token(service->resolver, token);
+		span_ends(outcome->target, SPAN(RESOLVE_QUERY)) && authz_more_sender(more, &rq) &&
+		rq.has_token && resolver_has_token(service->resolver, rq.token);
 }

@@ -172,13 +172,21 @@ static struct span owner_by_all_rules(
 static void set_repeated(
 	struct expectation *x, const struct request *rq, unsigned char room[DIGEST_SIZE])
 {
+	const struct span parts[] = { rq->token, rq->peer, rq->certificate };
+	struct digest_sum sum;
+
 	x->texts[EXPECTED_METHOD] = rq->method;
 	x->texts[EXPECTED_TARGET] = rq->target;
 	x->texts[EXPECTED_USER] = rq->user;
-	x->texts[EXPECTED_SENDER] = SPAN("no token");
-	if (!rq->has_token)
+	x->texts[EXPECTED_SENDER] = SPAN("user alone");
+	if (!rq->has_token && !rq->has_peer && rq->certificate.n == 0)
 		return;
-	digest_of(rq->token, room);
+	digest_begin(&sum);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		digest_add(&sum, parts[i]);
+		digest_add(&sum, SPAN("\n")); /* no header has one, nor base64 */
+	}
+	digest_end(&sum, room);
 	x->texts[EXPECTED_SENDER] = (struct span){ (const char *)room, DIGEST_SIZE };
 }
 
@@ -440,8 +448,7 @@ static uint64_t record(struct service *service, struct ended *d, struct authz_mo
 {
 	bool answers = d->meaning.deed == DEED_MAKE || d->meaning.deed == DEED_PRUNE;
 
-	d->has_sender = authz_more_token(more, &d->request.has_token, &d->request.token) &&
-		authz_more_certificate(more, &d->request.certificate);
+	d->has_sender = authz_more_sender(more, &d->request);
 	if (d->done && answers)
 		return record_answer(service, d, more);
 	if (d->meaning.deed != DEED_PRUNE)

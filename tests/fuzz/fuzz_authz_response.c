@@ -15,11 +15,10 @@ static bool scan(
 	struct span text, size_t step, struct authz_response *s, struct request_outcome *ret)
 {
 	struct authz_more more = { .makers = true, .target_end = SPAN_INIT("=1") };
-	struct span token;
+	struct request rq = { .has_token = false };
 	bool readable;
 	size_t n;
 	char *body;
-	bool has;
 
 	authz_response_begin(s, &more);
 	while (text.n > 0) {
@@ -32,7 +31,7 @@ static bool scan(
 	}
 	readable = authz_response_end(s, ret);
 	CHECK(more.wanted || (more.headers.n == 0 && more.body.n == 0));
-	if (!authz_more_token(&more, &has, &token))
+	if (!authz_more_sender(&more, &rq))
 		CHECK(more.headers.n > 0);
 	if (authz_more_body(&more, &body, &n))
 		CHECK(n <= more.body.n);

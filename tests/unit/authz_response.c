@@ -136,6 +136,12 @@ static const struct {
 		  "eyJOYW1lIjoiYSJ9"),
 		"t1", "{\"Name\":\"a\"}" },
 	{ MORE("/networks/create", "\"RequestHeaders\":{},", "201", "e30="), "", "{}" },
+	{ MORE("/networks/create",
+		  "\"RequestHeaders\":{\"X-Dsp-Peer\":\"a\",\"X-Dsp-Peer\":\"b\"},", "201", "e30="),
+		NULL, "{}" },
+	{ MORE("/networks/create", "\"RequestHeaders\":{},\"RequestPeerCertificates\":[1],", "201",
+		  "e30="),
+		NULL, "{}" },
 	{ MORE("/v1.41/%63ontainers%2Fcre%61te?x", "\"RequestHeaders\":{},", "201", "e30="), "",
 		"{}" },
 	{ MORE("/containers/create%", "\"RequestHeaders\":{},", "201", "e30="), "", NULL },
@@ -171,21 +177,19 @@ static void more_of_what_makes_things(void **state)
 			struct authz_more more = { .makers = true };
 			struct span rest = span_of(more_rows[i].text);
 			struct request_outcome o;
-			struct span token;
+			struct request rq = { .method = SPAN("") };
 			size_t body_n;
 			char *body;
-			bool has;
 
 			authz_response_begin(&s, &more);
 			for (; rest.n > 0; rest = span_after(rest, rest.n < n ? rest.n : n))
 				authz_response_parse(
 					&s, (struct span){ rest.s, rest.n < n ? rest.n : n });
 			assert_true(authz_response_end(&s, &o));
-			assert_int_equal(
-				authz_more_token(&more, &has, &token), more_rows[i].token != NULL);
+			assert_int_equal(authz_more_sender(&more, &rq), more_rows[i].token != NULL);
 			if (more_rows[i].token) {
-				assert_int_equal(has, more_rows[i].token[0] != '\0');
-				assert_true(span_equal(token, span_of(more_rows[i].token)));
+				assert_int_equal(rq.has_token, more_rows[i].token[0] != '\0');
+				assert_true(span_equal(rq.token, span_of(more_rows[i].token)));
 			}
 			assert_int_equal(
 				authz_more_body(&more, &body, &body_n), more_rows[i].body != NULL);
@@ -197,6 +201,28 @@ static void more_of_what_makes_things(void **state)
 	}
 }
 
+static void sender(void **state)
+{
+	static struct authz_response s;
+	struct authz_more more = { .makers = true };
+	struct request_outcome o;
+	struct request rq;
+
+	(void)state;
+	authz_response_begin(&s, &more);
+	authz_response_parse(&s,
+		SPAN(MORE("/networks/create",
+			"\"RequestHeaders\":{\"X-Dsp-Peer\":\"uid=1\",\"X-Dsp-Token\":\"a\"},"
+			"\"RequestPeerCertificates\":[\"eA==\",\"]\"],",
+			"201", "e30=")));
+	assert_true(authz_response_end(&s, &o));
+	assert_true(authz_more_sender(&more, &rq));
+	assert_true(rq.has_token && span_equal(rq.token, SPAN("a")));
+	assert_true(rq.has_peer && span_equal(rq.peer, SPAN("uid=1")));
+	assert_true(span_equal(rq.certificate, SPAN("eA==")));
+	authz_more_free(&more);
+}
+
 /* Headers before the target: dsp would not know whether they matter. Too many of them: lost. */
 static void more_that_cannot_be_kept(void **state)
 {
@@ -204,8 +230,7 @@ static void more_that_cannot_be_kept(void **state)
 	static char piece[1 << 16];
 	struct authz_more more = { .makers = true };
 	struct request_outcome o;
-	struct span token;
-	bool has;
+	struct request rq;
 
 	(void)state;
 	authz_response_begin(&s, &more);
@@ -224,7 +249,7 @@ static void more_that_cannot_be_kept(void **state)
 		authz_response_parse(&s, (struct span){ piece, sizeof(piece) });
 	authz_response_parse(&s, SPAN("\"},\"ResponseStatusCode\":201}"));
 	assert_true(authz_response_end(&s, &o));
-	assert_false(authz_more_token(&more, &has, &token));
+	assert_false(authz_more_sender(&more, &rq));
 	authz_more_free(&more);
 }
 
@@ -302,6 +327,7 @@ int main(void)
 		cmocka_unit_test(a_long_body_is_skipped),
 		cmocka_unit_test(id_of_a_new_container),
 		cmocka_unit_test(more_of_what_makes_things),
+		cmocka_unit_test(sender),
 		cmocka_unit_test(more_that_cannot_be_kept),
 		cmocka_unit_test(obstacles),
 		cmocka_unit_test(no_status),

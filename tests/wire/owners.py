@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -146,6 +147,36 @@ def makers_own():
         same(server.owners(), {("container", identity(1)): "alice", ("network", identity(2)): "@red",
                                ("container", identity(3)): "@red", ("container", identity(4)): "@red",
                                ("container", identity(5)): "anonymous"}, "owners")
+
+
+def certificate(name):
+    """One of the unit tests, as dockerd sends it."""
+    with open(os.path.join(os.path.dirname(__file__), "..", "unit", "certificates.h"), encoding="utf-8") as f:
+        block = f.read().split(f"certificate_{name}[]")[1].split(";")[0]
+    pem = "".join(line + "\n" for line in re.findall(r'"(.*)\\n"', block))
+    return base64.b64encode(pem.encode()).decode()
+
+
+def senders_of_gates_and_certificates():
+    """Two users of one gate's token, and one known by a URI, own what they made, and nothing of each other's."""
+    token = {"tokens": ["sha256:" + hashlib.sha256(b"t").hexdigest()]}
+    policy = {"users": {"ann": token | {"uids": [1001]}, "dev": token, "nameless": {"uris": ["spiffe://example.com/nameless"]}},
+              "rules": [{"name": "makes", "who": ["ann", "dev", "nameless"], "allow": ["container_create"], "powers": ["create"],
+                         "containers": ["own"]}], "otherwise": "deny"}
+    more = [{"X-Dsp-Token": "t", "X-Dsp-Peer": "uid=1001 gid=1 pid=7"}, {"X-Dsp-Token": "t", "X-Dsp-Peer": "uid=1002 gid=1 pid=8"},
+            {"X-Dsp-Token": "t"}, {}]
+    with owned(policy) as server:
+        asked = []
+        for headers in more:
+            one = fields("POST", "/containers/create", None, {"Image": "busybox"})
+            one["RequestHeaders"] |= headers
+            if not headers:
+                one["RequestPeerCertificates"] = [certificate("empty")]
+            same(server.asks(one), {"Allow": True}, f"the create with {headers}")
+            asked.append(one)
+        for n, one in reversed(list(enumerate(asked))):
+            server.tells(one, 201, {"Id": identity(n), "Warnings": []})
+        same([server.owner(n) for n in range(4)], ["ann", "dev", "dev", "nameless"], "owners")
 
 
 def spelled_otherwise():
@@ -589,6 +620,6 @@ def read_all(server):
 
 
 if __name__ == "__main__":
-    sys.exit(run([makers_own, spelled_otherwise, what_makes_nothing, large_requests, restart_in_between, removal, too_long_to_match,
+    sys.exit(run([makers_own, senders_of_gates_and_certificates, spelled_otherwise, what_makes_nothing, large_requests, restart_in_between, removal, too_long_to_match,
                   answers_of_others, no_volume_by_a_guess, nothing_stays_expected, removed_volumes, unsure_until_asked, late_answers, policies_without_owners,
                   given_and_forgotten, token_of_dspd, broken_files, full_disk, kills]))

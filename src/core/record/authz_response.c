@@ -401,41 +401,55 @@ const char *authz_response_obstacle(const struct request *rq)
 
 /* --- more --------------------------------------------------------------------------------------*/
 
-bool authz_more_token(struct authz_more *more, bool *has, struct span *token)
+/* The value of a header of this name, if key is it; has: it came before. */
+static bool parse_sender(
+	struct json_reader *r, struct span key, struct span name, bool *has, struct span *ret)
 {
-	struct json_reader r = { more->headers.text, more->headers.text + more->headers.n };
+	if (!span_equal(key, name))
+		return true;
+	if (*has || json_reader_peek(r) != '"')
+		return false;
+	*has = true;
+	return json_reader_string(r, ret);
+}
+
+static bool parse_headers(struct authz_text *headers, struct request *rq)
+{
+	struct json_reader r = { headers->text, headers->text + headers->n };
 	bool first = true;
 	struct span key;
 	int step;
 
-	*has = false;
-	*token = (struct span){ NULL, 0 };
-	if (more->headers.lost)
+	if (headers->lost)
 		return false;
-	if (more->headers.n == 0)
+	if (headers->n == 0)
 		return true;
 	while ((step = json_reader_member(&r, &first, &key)) > 0) {
-		bool is_token = span_equal(key, SPAN("X-Dsp-Token"));
+		const char *value = r.at;
 
-		if (is_token && *has)
+		if (!parse_sender(&r, key, SPAN("X-Dsp-Token"), &rq->has_token, &rq->token) ||
+			!parse_sender(&r, key, SPAN("X-Dsp-Peer"), &rq->has_peer, &rq->peer) ||
+			(r.at == value && !json_reader_skip(&r)))
 			return false;
-		if (is_token ? json_reader_peek(&r) != '"' || !json_reader_string(&r, token)
-			     : !json_reader_skip(&r))
-			return false;
-		*has = *has || is_token;
 	}
 	return step == 0 && json_reader_at_end(&r);
 }
 
-bool authz_more_certificate(struct authz_more *more, struct span *ret)
+static bool parse_certificates(struct authz_text *list, struct request *rq)
 {
-	struct authz_text *t = &more->certificates;
-	struct json_reader r = { t->text, t->text + t->n };
+	struct json_reader r = { list->text, list->text + list->n };
 
-	*ret = (struct span){ NULL, 0 };
-	if (t->lost)
+	if (list->lost)
 		return false;
-	return t->n == 0 || (certificate_in_list(&r, ret) && json_reader_at_end(&r));
+	return list->n == 0 ||
+		(certificate_in_list(&r, &rq->certificate) && json_reader_at_end(&r));
+}
+
+bool authz_more_sender(struct authz_more *more, struct request *rq)
+{
+	rq->has_token = rq->has_peer = false;
+	rq->token = rq->peer = rq->certificate = (struct span){ NULL, 0 };
+	return parse_headers(&more->headers, rq) && parse_certificates(&more->certificates, rq);
 }
 
 bool authz_more_body(struct authz_more *more, char **body, size_t *n)

@@ -97,16 +97,10 @@ bool authz_response_end(struct authz_response *s, struct request_outcome *ret);
 const char *authz_response_obstacle(const struct request *rq);
 
 /*
- * The value of X-Dsp-Token in the kept headers; empty: there is none. False: the headers cannot be
- * parsed, or are not kept as a whole. Only once: they are decoded in place.
+ * Sets in rq who sent the request, but for its user: token, peer and certificate. False: that
+ * cannot be parsed, or is not kept as a whole. Only once: the texts are decoded in place.
  */
-bool authz_more_token(struct authz_more *more, bool *has, struct span *token);
-
-/*
- * The client's certificate, for certificate_parse; empty: it has none. False: the certificates
- * cannot be parsed, or are not kept as a whole.
- */
-bool authz_more_certificate(struct authz_more *more, struct span *ret);
+bool authz_more_sender(struct authz_more *more, struct request *rq);
 
 /* The response's body, decoded in place, once. False: it is not kept as a whole, or not base64. */
 bool authz_more_body(struct authz_more *more, char **body, size_t *n);
