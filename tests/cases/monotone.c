@@ -73,7 +73,7 @@ static size_t tried[LIST_COUNT + 1], lost[LIST_COUNT + 1];
 static size_t nearest_tried, nearest_several, broken;
 static uint64_t state;
 
-/* Below n, at random (xorshift64*). */
+/* Below n (xorshift64*). */
 static size_t any(size_t n)
 {
 	state ^= state >> 12;
@@ -302,8 +302,6 @@ static void read_questions(void)
 	free(line);
 }
 
-/* --- rounds ------------------------------------------------------------------------------------*/
-
 static const char *any_item(const struct question *q, size_t k)
 {
 	return q->items[k][any(any(2) && q->count[k] > 3 ? 3 : q->count[k])];
@@ -375,7 +373,8 @@ static void take_out(const struct facts *facts, const struct nearest_rule *near,
 			ret->attributes.items[ret->attributes.count++] = *d;
 	}
 	ret->incomplete = without < near->count && near->lacks[without].power == POWER_COUNT &&
-		!near->lacks[without].item && !near->lacks[without].conditions;
+		!near->lacks[without].item &&
+		(!near->lacks[without].conditions || facts->incomplete);
 }
 
 /* The power that a thing gives a rule, which a list of its kind would cover. */
