@@ -74,13 +74,19 @@ void held_requests_free(struct held_requests *h)
 		free_one(h, TAILQ_FIRST(&h->list));
 }
 
-static size_t count_of(const struct held_requests *h, const char *user)
+/* How many requests of a user wait, and how many bytes these have. */
+static size_t count_of(const struct held_requests *h, const char *user, size_t *bytes)
 {
 	const struct held *r;
 	size_t n = 0;
 
-	TAILQ_FOREACH (r, &h->list, link)
-		n += strcmp(r->user, user) == 0;
+	*bytes = 0;
+	TAILQ_FOREACH (r, &h->list, link) {
+		if (strcmp(r->user, user) != 0)
+			continue;
+		*bytes += r->bytes;
+		n++;
+	}
 	return n;
 }
 
@@ -95,15 +101,16 @@ enum ask_end held_requests_add(
 {
 	char user[HELD_USER_ROOM];
 	struct held *r;
+	size_t bytes;
 
 	text_copy(wish->user, user, sizeof(user));
 	if (h->stopping)
 		return refused(h, ASK_STOPPED);
 	if (h->count >= HELD_MOST)
 		return refused(h, ASK_TOO_MANY);
-	if (count_of(h, user) >= HELD_MOST_OF_USER)
+	if (count_of(h, user, &bytes) >= HELD_MOST_OF_USER)
 		return refused(h, ASK_TOO_MANY_OF_USER);
-	if (wish->bytes > HELD_BYTES_MOST - h->bytes)
+	if (wish->bytes > HELD_BYTES_MOST - h->bytes || wish->bytes > HELD_BYTES_OF_USER - bytes)
 		return refused(h, ASK_TOO_BIG);
 	r = mem_array(1, sizeof(*r));
 	if (!r || make_id(h, r->ask.id) != 0) {

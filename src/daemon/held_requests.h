@@ -20,6 +20,7 @@ enum {
 	HELD_MOST = 32,
 	HELD_MOST_OF_USER = 8,
 	HELD_BYTES_MOST = 16 << 20, /* of all: a part of what requests in hand may have */
+	HELD_BYTES_OF_USER = HELD_BYTES_MOST / 4,
 	HELD_USER_ROOM = 256,
 };
 

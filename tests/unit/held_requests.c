@@ -51,7 +51,10 @@ static void bounds(void **state)
 		assert_int_equal(add(&h, "a", 1, 0, &r), ASK_NOT_ENDED);
 	assert_int_equal(add(&h, "a", 1, 0, &r), ASK_TOO_MANY_OF_USER);
 	assert_int_equal(add(&h, "b", HELD_BYTES_MOST, 0, &r), ASK_TOO_BIG);
-	assert_int_equal(add(&h, "b", HELD_BYTES_MOST - HELD_MOST_OF_USER, 0, &r), ASK_NOT_ENDED);
+	assert_int_equal(add(&h, "b", HELD_BYTES_OF_USER, 0, &r), ASK_NOT_ENDED);
+	assert_int_equal(add(&h, "b", 1, 0, &r), ASK_TOO_BIG);
+	assert_int_equal(add(&h, "c", HELD_BYTES_OF_USER + 1, 0, &r), ASK_TOO_BIG);
+	assert_int_equal(add(&h, "c", HELD_BYTES_OF_USER, 0, &r), ASK_NOT_ENDED);
 	assert_int_equal(add(&h, "c", 1, 0, &r), ASK_TOO_BIG);
 	held_requests_stop(&h);
 	assert_int_equal(add(&h, "c", 0, 0, &r), ASK_STOPPED);
