@@ -7,6 +7,15 @@
 #include "dsp/system/clock.h"
 #include "root_answers.h"
 
+unsigned ask_root_objects(const struct exchange *x)
+{
+	const struct policy *policy = &x->snapshot->config->policy;
+
+	if (policy->resolver[0] == '\0' || !x->facts.route)
+		return 0;
+	return rules_root_asks_about(policy->file_rules, x->subject.id, x->facts.route->operation);
+}
+
 /* Has it wait, or says why it cannot. */
 static enum ask_end hold(struct service *service, struct exchange *x, const struct rule *rule,
 	const unsigned char facts[DIGEST_SIZE])

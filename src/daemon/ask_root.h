@@ -10,4 +10,10 @@
  */
 bool ask_root(struct service *service, struct exchange *x, struct decision *d);
 
+/*
+ * The kinds of things of which root must see what they are, a bit for each, as rules_ask_about; 0
+ * where there is no dsp-resolve.
+ */
+unsigned ask_root_objects(const struct exchange *x);
+
 #endif

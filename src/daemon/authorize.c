@@ -173,7 +173,7 @@ static unsigned objects_needed(const struct exchange *x)
 
 	return rules_ask_about(rules, x->subject.id, operation) |
 		rules_ask_about(grant_set_rules(x->grants), x->subject.id, operation) |
-		ownership_asks_about(rules, x->subject.id, operation);
+		ownership_asks_about(rules, x->subject.id, operation) | ask_root_objects(x);
 }
 
 /* Whether only rules that record what they would deny compare what is asked about. */
@@ -182,7 +182,8 @@ static bool may_fail(const struct exchange *x)
 	const struct rules *rules = x->snapshot->config->policy.file_rules;
 	size_t operation = operation_of(x);
 
-	return !rules_decide_by_objects(rules, x->subject.id, operation) &&
+	return ask_root_objects(x) == 0 &&
+		!rules_decide_by_objects(rules, x->subject.id, operation) &&
 		ownership_asks_about(rules, x->subject.id, operation) == 0;
 }
 

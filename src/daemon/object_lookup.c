@@ -114,6 +114,8 @@ static void begin(struct object_lookup *l, struct object *o)
 		ask(l, o, &o->inspect, RESOLVE_CONTAINER, o->named.text);
 	else if (o->named.kind == ATTRIBUTE_NETWORK)
 		ask(l, o, &o->inspect, RESOLVE_NETWORK, o->named.text);
+	else if (o->named.kind == ATTRIBUTE_IMAGE)
+		ask(l, o, &o->inspect, RESOLVE_IMAGE, o->named.text);
 	else
 		ask(l, o, &o->inspect, RESOLVE_VOLUME, o->named.text);
 }
@@ -279,6 +281,11 @@ static void step_inspect(struct object_lookup *l, struct object *o)
 		end(o, OBJECT_MISSING, NULL);
 		return;
 	}
+	/* An image has any number of names. */
+	if (o->named.kind == ATTRIBUTE_IMAGE) {
+		set_info(o);
+		return;
+	}
 	/* Of an exec, the container's id was asked for. */
 	asked.text = span_of(a->reference);
 	misfit = object_reference_misfit(
@@ -379,12 +386,14 @@ static bool is_fine(const struct attribute *d, const struct object *o)
 		(o->info.state == OBJECT_MISSING && (d->mounted || d->made));
 }
 
-/* Only now: it lives until the owners change. */
+/* Only now: it lives until the owners change. Nobody owns an image. */
 static void set_owner(const struct object_lookup *l, unsigned coming, struct object *o)
 {
 	bool known = owners_healthy(l->source.owners);
 
 	o->info.owner = (struct span){ NULL, 0 };
+	if (o->named.kind == ATTRIBUTE_IMAGE)
+		return;
 	if (o->info.state == OBJECT_FOUND && known &&
 		owners_find(l->source.owners, o->named.kind, o->info.id, &o->info.owner))
 		o->info.owner_unsure = owners_in_doubt(l->source.owners, o->named.kind, o->info.id);
@@ -415,7 +424,8 @@ void object_lookup_attach(struct object_lookup *l, unsigned coming, struct facts
 		set_owner(l, coming, o);
 		if (!d->made || o->info.state != OBJECT_MISSING)
 			d->object = &o->info;
-		if (l->source.may_fail)
+		/* No rule compares the id of an image, and one that is not there is pulled. */
+		if (l->source.may_fail || d->kind == ATTRIBUTE_IMAGE)
 			continue;
 		if (is_fine(d, o) && may_be_of_swarm(d) && !is_by_id(d, o) && in_swarm(l))
 			doubt(facts, o,

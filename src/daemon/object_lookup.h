@@ -1,5 +1,5 @@
 /*
- * What the containers, networks and volumes are that a request names, as dockerd says by
+ * What the containers, networks, volumes and images are that a request names, as dockerd says by
  * dsp-resolve: a look-up holds those of one request until it is decided. Whatever cannot be found
  * out makes the request unreadable. Used by the event loop's thread alone.
  */

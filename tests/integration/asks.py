@@ -48,6 +48,7 @@ class Asks(Users):
                      'powers': ['create', 'host_mounts'], 'mounts': [self.work + '/**'], 'wait': wait},
                     {'name': 'and before it kills', 'who': ['agent'], 'ask': ['container_kill'], 'powers': ['kill'],
                      'containers': ['name:*'], 'wait': wait},
+                    {'name': 'and before it goes on', 'who': ['agent'], 'ask': ['container_unpause'], 'powers': ['*'], 'wait': wait},
                     {'name': 'and before a command', 'who': ['agent'], 'ask': ['container_exec_create'], 'powers': ['exec'],
                      'containers': ['name:*'], 'wait': wait, 'require': {'commands': [['ls', '**'], ['id']]}},
                     {'name': 'runs', 'who': ['*'], 'allow': ['exec_start', 'container_start', 'container_wait', 'container_attach', 'container_delete'],
@@ -131,11 +132,37 @@ def answers(a, report):
         command = a.begin('agent', 'kill', 'web')
         held = a.pending(1)[0]['id']
         a.lab.works('--config', a.configs['root'], 'rm', '-f', 'web')
-        a.lab.works('--config', a.configs['root'], 'create', '--name', 'web', '--network', 'none', 'bb:latest', 'sleep', '1000')
+        a.lab.works('--config', a.configs['root'], 'run', '-d', '--name', 'web', '--network', 'none', 'bb:latest', 'sleep', '1000')
         result = a.json('approve ' + held)
         check(result['result'] == 'changed', result)
         a.json('refuse ' + result['now'])
         check(DENIED in command.end().text, 'it was killed')
+    with report.case('what no list of the rule names is another one when root approves'):
+        a.lab.works('--config', a.configs['root'], 'pause', 'web')
+        command = a.begin('agent', 'unpause', 'web')
+        held = a.pending(1)[0]['id']
+        a.lab.works('--config', a.configs['root'], 'rename', 'web', 'web2')
+        a.lab.works('--config', a.configs['root'], 'run', '-d', '--name', 'web', '--network', 'none', 'bb:latest', 'sleep', '1000')
+        a.lab.works('--config', a.configs['root'], 'pause', 'web')
+        result = a.json('approve ' + held)
+        check(result['result'] == 'changed', result)
+        check(a.json('approve ' + result['now'])['result'] == 'approved', 'not approved')
+        check(command.end().status == 0, command.said)
+        state = a.lab.works('--config', a.configs['root'], 'inspect', '-f', '{{.State.Status}}', 'web', 'web2')
+        check(state.split() == ['running', 'paused'], state)
+        a.lab.works('--config', a.configs['root'], 'rm', '-f', 'web', 'web2')
+    with report.case('an image is another one, of the same name, when root approves'):
+        a.lab.works('--config', a.configs['root'], 'tag', 'bb:latest', 'moved:1')
+        words = ['moved:1' if word == 'bb:latest' else word for word in a.run_words('a')]
+        command = a.begin('agent', *words)
+        held = a.pending(1)[0]['id']
+        one = a.lab.works('--config', a.configs['root'], 'create', '--network', 'none', 'bb:latest', 'true').split()[-1]
+        a.lab.works('--config', a.configs['root'], 'commit', '-m', 'another', one, 'moved:1')
+        result = a.json('approve ' + held)
+        check(result['result'] == 'changed', result)
+        a.json('refuse ' + result['now'])
+        check(DENIED in command.end().text, 'it was made')
+        a.lab.works('--config', a.configs['root'], 'rm', one)
     with report.case('approved for a while'):
         command = a.begin('agent', *a.run_words('a'))
         said = a.tool('approve %s --for 1m --yes-root' % a.pending(1)[0]['id'])

@@ -73,6 +73,18 @@ bool rules_decide_by_objects(const struct rules *rules, size_t subject, size_t o
 	return ask_about(rules, subject, operation, false) != 0;
 }
 
+unsigned rules_root_asks_about(const struct rules *rules, size_t subject, size_t operation)
+{
+	if (!rules || !rules->asks_root)
+		return 0;
+	for (size_t i = rules_next(rules, subject, operation, 0); i < rules->count;
+		i = rules_next(rules, subject, operation, i + 1)) {
+		if (rules->items[i].verb == RULE_ASK && !rules->items[i].monitor)
+			return 1u << ATTRIBUTE_CONTAINER | 1u << ATTRIBUTE_IMAGE;
+	}
+	return 0;
+}
+
 bool rules_may_ask(const struct rules *rules, size_t subject)
 {
 	for (size_t i = 0; rules && rules->asks_root && i < rules->count; i++) {

@@ -109,6 +109,12 @@ unsigned rules_compared_kinds(const struct rules *rules);
  */
 unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation);
 
+/*
+ * The same of what a request of them names that may wait for root: what root saw in the list is
+ * what must be there at the approval, whatever the rule compares.
+ */
+unsigned rules_root_asks_about(const struct rules *rules, size_t subject, size_t operation);
+
 /* Whether a rule may have requests of this subject wait for root. rules may be NULL: none does. */
 bool rules_may_ask(const struct rules *rules, size_t subject);
 
