@@ -18,6 +18,7 @@ static const struct syscall_condition conditions[] = {
 	{ SCMP_SYS(socket), 0, UINT64_MAX, AF_UNIX },
 	{ SCMP_SYS(getsockopt), 2, UINT64_MAX, SO_PEERCRED },
 	{ SCMP_SYS(getsockopt), 2, UINT64_MAX, SO_PEERGROUPS },
+	{ SCMP_SYS(setsockopt), 2, UINT64_MAX, SO_SNDBUF },
 };
 
 int gate_filter_install(struct err *e)

@@ -20,6 +20,7 @@ enum {
 	PAUSE_MS = 100,           /* when the system is out of something */
 	DOCKER_BUSY_MS = 5000,    /* for room in the queue of dockerd's socket */
 	CHILDREN_PAUSE_MS = 1000, /* the ends of children are counted at least as often */
+	SEND_ROOM = 32 << 10,     /* bytes for one that does not read; the unit bounds the memory */
 };
 
 enum answer_status {
@@ -35,18 +36,32 @@ struct gate {
 	struct span token;
 };
 
+/* The connections that are open: the process of each, and whose client it serves. */
+struct places {
+	struct place {
+		pid_t child;
+		uid_t uid;
+	} items[GATE_CONNECTIONS_MOST];
+	unsigned count;
+};
+
+static int bound_send_room(int fd)
+{
+	static const int room = SEND_ROOM;
+
+	return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+}
+
 /* --- one connection, in a process of its own ---------------------------------------------------*/
 
 static struct gate_client client; /* of this process */
 
-/* -1: it is not known, or in more groups than a header holds. */
-static int read_client(int fd)
+/* -1: it is in more groups than a header holds. */
+static int read_groups(int fd)
 {
-	socklen_t n = sizeof(client.who);
 	socklen_t groups = sizeof(client.groups);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client.who, &n) != 0 ||
-		getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, client.groups, &groups) != 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, client.groups, &groups) != 0)
 		return -1;
 	client.group_count = groups / sizeof(client.groups[0]);
 	return 0;
@@ -113,6 +128,10 @@ static int connect_docker(const char *path)
 
 	while ((fd = unix_socket_connect(path)) < 0 && errno == EAGAIN && clock_now() < end)
 		(void)poll(NULL, 0, PAUSE_MS);
+	if (fd >= 0 && bound_send_room(fd) != 0) {
+		(void)close(fd);
+		return -1;
+	}
 	return fd;
 }
 
@@ -147,7 +166,7 @@ static _Noreturn void run_child(int fd, int listen_fd, pid_t parent, const struc
 
 	(void)close(listen_fd);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent ||
-		read_client(fd) != 0)
+		read_groups(fd) != 0 || bound_send_room(fd) != 0)
 		_exit(EXIT_FAILURE);
 	status = serve(&request, gate, &e);
 	if (status != STATUS_NONE) {
@@ -163,39 +182,83 @@ static _Noreturn void run_child(int fd, int listen_fd, pid_t parent, const struc
 
 /* --- the loop ----------------------------------------------------------------------------------*/
 
-/* Counts the children that have ended. */
-static void reap(unsigned *children)
+/* Frees the places of children that have ended. */
+static void reap(struct places *p)
 {
-	while (*children > 0 && waitpid(-1, NULL, WNOHANG) > 0)
-		--*children;
+	pid_t child;
+
+	while (p->count > 0 && (child = waitpid(-1, NULL, WNOHANG)) > 0) {
+		for (unsigned i = 0; i < p->count; i++) {
+			if (p->items[i].child != child)
+				continue;
+			p->items[i] = p->items[--p->count];
+			break;
+		}
+	}
+}
+
+/*
+ * Each uid may have up to twice as many as are free: alone it gets two thirds, and no few of them
+ * can take all.
+ */
+static bool has_place(const struct places *p, uid_t uid)
+{
+	unsigned own = 0;
+
+	for (unsigned i = 0; i < p->count; i++)
+		own += p->items[i].uid == uid;
+	return own < 2 * (GATE_CONNECTIONS_MOST - p->count);
+}
+
+/* Answers one without a place. What it has sent is read: else it would get an error after that. */
+static void turn_away(int fd)
+{
+	char bytes[2048];
+
+	refuse(fd, STATUS_BUSY, "too many connections are open");
+	(void)shutdown(fd, SHUT_RDWR);
+	while (recv(fd, bytes, sizeof(bytes), 0) > 0)
+		;
+}
+
+/* Gives a client's connection a process, or answers that there is no place. */
+static void admit(struct places *p, int fd, int listen_fd, const struct gate *gate)
+{
+	socklen_t n = sizeof(client.who);
+	pid_t self = getpid();
+	pid_t child = -1;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client.who, &n) != 0)
+		return;
+	if (has_place(p, client.who.uid))
+		child = fork();
+	if (child == 0)
+		run_child(fd, listen_fd, self, gate);
+	if (child > 0)
+		p->items[p->count++] = (struct place){ child, client.who.uid };
+	else
+		turn_away(fd);
 }
 
 int gate_server_run(int listen_fd, const char *docker, struct span token, struct err *e)
 {
+	static struct places places;
 	struct pollfd listener = { .fd = listen_fd, .events = POLLIN };
 	struct gate gate = { docker, token };
-	pid_t self = getpid();
-	unsigned children = 0;
 
 	for (;;) {
-		pid_t child = -1;
 		int fd;
 
-		if (poll(&listener, 1, children > 0 ? CHILDREN_PAUSE_MS : -1) < 0 && errno != EINTR)
+		if (poll(&listener, 1, places.count > 0 ? CHILDREN_PAUSE_MS : -1) < 0 &&
+			errno != EINTR)
 			return FAIL(e, errno, "poll");
-		reap(&children);
+		reap(&places);
 		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			(void)poll(NULL, 0, PAUSE_MS);
 		if (fd < 0)
 			continue;
-		if (children < GATE_CONNECTIONS_MOST)
-			child = fork();
-		if (child == 0)
-			run_child(fd, listen_fd, self, &gate);
-		children += child > 0;
-		if (child < 0)
-			refuse(fd, STATUS_BUSY, "too many connections are open");
+		admit(&places, fd, listen_fd, &gate);
 		(void)close(fd);
 	}
 }

@@ -6,7 +6,7 @@
 #include "dsp/core/base/span.h"
 
 enum {
-	GATE_CONNECTIONS_MOST = 1024, /* at once; more get 503 */
+	GATE_CONNECTIONS_MOST = 1536, /* at once, 1024 of one uid; more get 503 */
 	GATE_HEAD_MS = 10000,         /* for a whole head */
 };
 

@@ -4,13 +4,13 @@
 
 #include "request_head.h"
 
-enum { RELAY_ROOM = REQUEST_HEAD_MOST /* bytes on their way, each way */ };
+enum { RELAY_ROOM = 16 << 10 /* bytes that are read at once, each way */ };
 
 struct relay_request {
 	int client;
 	int dockerd;
 	struct request_head head;
-	struct span rest; /* what the client sent after the head, at most RELAY_ROOM bytes */
+	struct span rest; /* what the client sent after the head, at most REQUEST_HEAD_MOST bytes */
 	struct span token;
 	const struct gate_client *from;
 };

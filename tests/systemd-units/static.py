@@ -176,6 +176,11 @@ def check_gate():
                               ("DynamicUser", service, ["yes"]), ("SupplementaryGroups", service, ["docker"]),
                               ("PrivateUsers", service, []), ("LoadCredential", service, ["token:/etc/dsp/gates/%i.token"])):
         results.check(f"units.gate.{key}.{text is service}", values(text, key) == wanted, str(values(text, key)))
+    with open(os.path.join(ROOT, "src", "gate", "gate_server.h"), encoding="utf-8") as f:
+        most = int(re.search(r"GATE_CONNECTIONS_MOST = (\d+)", f.read())[1])
+    results.check("units.gate.tasks", int(values(service, "TasksMax")[0]) > most, f"{most} connections")
+    # What a client can make one take: /proc/PID/smaps_rollup, and memory.kmem of the group.
+    results.check("units.gate.memory", values(service, "MemoryMax") == ["1G"] and most * (450 << 10) < 1 << 30, f"{most} connections")
 
 
 def check_docker_side():

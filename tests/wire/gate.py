@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """dsp-gate before a stand-in of dockerd: what goes on of requests that are read differently, upgrades, slow peers, half-closed
 streams, many connections."""
+import array
 import contextlib
+import fcntl
 import os
 import re
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -20,7 +23,7 @@ START = b"POST /exec/e/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgra
 SWITCH = b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 OLD = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
 PLAIN = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
-MOST = 1024
+MOST = 1024  # of one uid alone
 
 
 class Dockerd:
@@ -244,10 +247,10 @@ def streams_end_one_by_one():
                     one.sendall(b"last")
                     one.shutdown(socket.SHUT_WR)
                     same(read_all(other), b"last", f"the end of {first}")
-                    for _ in range(3):
-                        other.sendall(b"x" * 100000)
-                    threading.Thread(target=other.shutdown, args=(socket.SHUT_WR,)).start()
+                    sender = threading.Thread(target=lambda s=other: (s.sendall(b"x" * 300000), s.shutdown(socket.SHUT_WR)))
+                    sender.start()
                     same(len(read_all(one)), 300000, "after the end")
+                    sender.join()
             eventually(lambda: not gate.children(), "a process is left")
 
 
@@ -335,8 +338,64 @@ def slow_heads_end():
                 same(len(read_all(client)), len(PLAIN) + 3000000, "bytes")
 
 
+def connect_as(gate, uid):
+    """A client of another uid."""
+    os.chmod(os.path.dirname(gate.path), 0o755)
+    os.chmod(gate.path, 0o777)
+    os.seteuid(uid)
+    try:
+        return gate.connect()
+    finally:
+        os.seteuid(0)
+
+
+def uid_leaves_places(gate, dockerd):
+    """With all that one uid may have: two others get places, fewer and fewer."""
+    with connect_as(gate, 3001) as one, connect_as(gate, 3002) as other:
+        for client, uid in (one, 3001), (other, 3002):
+            client.sendall(PING)
+            with dockerd.accept() as peer:
+                holds(b"X-Dsp-Peer: uid=%d " % uid in read_all(peer, b"\r\n\r\n"), "another uid")
+                peer.sendall(PLAIN)
+            same(read_all(client), PLAIN, f"uid {uid}")
+
+
+def kept_bytes(peer):
+    """What lies ready for one that does not read, once it is no longer more."""
+    seen = [-1, 0]
+
+    def settled():
+        ready = array.array("i", [0])
+        fcntl.ioctl(peer, termios.FIONREAD, ready)
+        seen[:] = [seen[1], ready[0]]
+        return seen[0] == seen[1] > 0
+
+    eventually(settled, "bytes still come")
+    return seen[1]
+
+
+def fill(peer):
+    peer.settimeout(0.3)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            peer.sendall(b"x" * 65536)
+
+
+def keeps_little():
+    """Who does not read makes the gate keep few bytes: MemoryMax= of the unit is for all connections."""
+    with gated() as (gate, dockerd), gate.connect() as client:
+        client.sendall(START)
+        with dockerd.accept() as peer:
+            read_all(peer, b"{}")
+            peer.sendall(SWITCH)
+            read_all(client, SWITCH)
+            for one, other in (client, peer), (peer, client):
+                fill(one)
+                holds(kept_bytes(other) < 128 << 10, f"{kept_bytes(other)} bytes wait")
+
+
 def a_thousand_connections():
-    """1,000 at once, each with its own bytes; the one above the limit is told so."""
+    """1,000 of one uid at once, each with its own bytes; the one above the limit is told so, another uid has places."""
     with gated() as (gate, dockerd):
         clients, peers = [], {}
         for number in range(MOST):
@@ -350,6 +409,7 @@ def a_thousand_connections():
         eventually(lambda: len(gate.children()) == MOST, "not so many processes")
         answer = gate.ask(PING)
         same((answer.status, "too many" in answer.message), (503, True), "one more")
+        uid_leaves_places(gate, dockerd)
         for number, client in enumerate(clients):
             read_all(client, SWITCH)
             client.sendall(b"in %d." % number)
@@ -382,5 +442,5 @@ def needs_a_token():
 if __name__ == "__main__":
     holds(os.path.exists(GATE), GATE)
     sys.exit(run([no_reader_differs, in_every_piece, nothing_before_the_answer, old_clients_hijack, streams_end_one_by_one,
-                  a_client_that_is_gone, an_answer_before_the_body, big_bodies_go_on, slow_heads_end, a_thousand_connections, no_dockerd,
-                  needs_a_token]))
+                  a_client_that_is_gone, an_answer_before_the_body, big_bodies_go_on, slow_heads_end, keeps_little, a_thousand_connections,
+                  no_dockerd, needs_a_token]))
