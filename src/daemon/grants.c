@@ -232,8 +232,12 @@ static int check_lists(const struct rule *rule, const struct policy *policy, str
 	return 0;
 }
 
-/* Whether the settings in force allow the grant; grant->root is found out. */
-static int check(const struct grants *g, struct grant *grant, struct err *e)
+/*
+ * Whether the settings in force allow the grant; grant->root is found out. open: the other grants,
+ * whose mounts count for that too; NULL: they were compared when it was given.
+ */
+static int check(
+	const struct grants *g, struct grant *grant, const struct rules *open, struct err *e)
 {
 	const struct policy *policy = &g->config->policy;
 	uint64_t most = g->config->settings.grant_most;
@@ -253,7 +257,9 @@ static int check(const struct grants *g, struct grant *grant, struct err *e)
 	(void)snprintf(text, GRANT_RULE_MOST + 3, "[%s]", grant->rule);
 	if (grant_rules_parse("the grant", span_of(text), policy->file_rules, &rules, e) != 0)
 		return -1;
-	grant->root = grant_rule_gives_root(&rules->items[0], policy->file_rules, how, sizeof(how));
+	grant->root = grant_rule_gives_root(
+			      &rules->items[0], policy->file_rules, how, sizeof(how)) ||
+		(open && grant_rule_gives_root(&rules->items[0], open, how, sizeof(how)));
 	if (grant->root && !grant->yes_root)
 		rc = refuse(e, EPERM, "this is a direct way to root on the host: %s", how);
 	else
@@ -269,7 +275,7 @@ void grants_configure(struct grants *g, const struct config *config)
 
 	g->config = config;
 	for (size_t i = 0; i < g->count;) {
-		if (check(g, &g->items[i], &e) == 0) {
+		if (check(g, &g->items[i], NULL, &e) == 0) {
 			i++;
 			continue;
 		}
@@ -350,7 +356,7 @@ int grants_give(struct grants *g, const struct grant_wish *wish, struct err *e)
 	grant.rule = name_rule(wish, grant.id, e);
 	if (!grant.rule)
 		return -1;
-	if (check(g, &grant, e) != 0) {
+	if (check(g, &grant, grant_set_rules(g->set), e) != 0) {
 		mem_free(grant.rule);
 		return -1;
 	}

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "daemon/grants.h"
-#include "dsp/core/base/duration.h"
 #include "dsp/system/clock.h"
 
 static uint64_t now_us = 1000000;
@@ -527,45 +526,56 @@ static void mounts_beside_rules(void **state)
 	finish(&h);
 }
 
-/* --- times as people write them ----------------------------------------------------------------*/
-
-static void durations(void **state)
+/*
+ * A grant to write where another mount of the same user has its source is a way to root: a link put
+ * there outlives the grant.
+ */
+static void mounts_that_can_be_swapped(void **state)
 {
+	static const char file[] =
+		"{'users': {'anna': {'common_names': ['anna']}, 'bob': {'common_names': ['bob']}},"
+		" 'rules': [{'name': 'w', 'who': ['anna'], 'allow': ['container_create'], 'mounts':"
+		" ['/w/x', '/ro/a:ro']}], 'otherwise': 'deny'}";
 	static const struct {
-		const char *text;
-		uint64_t seconds;
-		const char *again; /* NULL: it cannot be parsed */
-		const char *people;
+		const char *who, *mount;
+		bool root;
 	} table[] = {
-		{ "90s", 90, "90s", "90 s" },
-		{ "15m", 900, "15m", "15 min" },
-		{ "8h", 28800, "8h", "8 h" },
-		{ "5400s", 5400, "90m", "1 h 30 min" },
-		{ "2d", 172800, "2d", "48 h" },
-		{ "0", 0, "0s", "0 min" },
-		{ "0m", 0, "0s", "0 min" },
-		{ "", 0, NULL, NULL },
-		{ "15", 0, NULL, NULL },
-		{ "m", 0, NULL, NULL },
-		{ "-5m", 0, NULL, NULL },
-		{ "1h30m", 0, NULL, NULL },
-		{ "1.5h", 0, NULL, NULL },
-		{ "15M", 0, NULL, NULL },
-		{ "9999999999s", 0, NULL, NULL },
+		{ "anna", "/w", true },      /* /w/x may become a link */
+		{ "anna", "/w/x/y", true },  /* likewise /w/x/y, by /w/x */
+		{ "anna", "/w/x", false },   /* as without the grant */
+		{ "anna", "/w:ro", false },  /* nothing can be put there */
+		{ "anna", "/ro", true },     /* above what she only reads */
+		{ "anna", "/ro/a/b", true }, /* below it */
+		{ "bob", "/w", false },      /* it is anna's */
+		{ "anonymous", "/w", true }, /* which anna is without her certificate */
 	};
-	char out[DURATION_ROOM];
-	uint64_t n;
+	static struct house h;
+	char rule[256];
+	struct err e;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		assert_int_equal(
-			duration_parse(span_of(table[i].text), &n), table[i].again != NULL);
-		if (!table[i].again)
-			continue;
-		assert_int_equal(n, table[i].seconds);
-		assert_string_equal(duration_write(n, out), table[i].again);
-		assert_string_equal(duration_write_long(n, out), table[i].people);
+		begin(&h, "", file);
+		(void)snprintf(rule, sizeof(rule),
+			"{'who': ['%s'], 'allow': ['container_create'], 'mounts': ['%s']}",
+			table[i].who, table[i].mount);
+		if ((give(&h, rule, 60, false, &e) != 0) != table[i].root)
+			fail_msg("%s %s: %s", table[i].who, table[i].mount, e.text);
+		/* And beside an open grant, which comes first. */
+		if (table[i].root && give(&h, rule, 60, true, &e) != 0)
+			fail_msg("%s %s: %s", table[i].who, table[i].mount, e.text);
+		finish(&h);
 	}
+	begin(&h, "", file);
+	assert_int_equal(
+		give(&h, "{'who': ['bob'], 'allow': ['container_create'], 'mounts': ['/g/x']}", 60,
+			false, &e),
+		0);
+	assert_int_equal(
+		give(&h, "{'who': ['bob'], 'allow': ['container_create'], 'mounts': ['/g']}", 60,
+			false, &e),
+		-1);
+	finish(&h);
 }
 
 int main(void)
@@ -583,7 +593,7 @@ int main(void)
 		cmocka_unit_test(kept_by_a_reload),
 		cmocka_unit_test(only_add),
 		cmocka_unit_test(mounts_beside_rules),
-		cmocka_unit_test(durations),
+		cmocka_unit_test(mounts_that_can_be_swapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,9 +147,21 @@ static bool have_common_subject(const struct rule *a, const struct rule *b, size
 }
 
 /*
- * The mount of a rule of users that a grant lets the same users write at, above or below: they can
- * put a link there, which outlives the grant. NULL: there is none.
+ * Whether who may write at the second can put a link where the first is mounted from, or write
+ * where it lets nobody write. A link outlives the grant: dockerd follows it at the next start.
  */
+static bool can_be_swapped(const struct pattern *item, const struct pattern *writes)
+{
+	bool within = path_within(item->text, writes->text);
+	bool above = path_within(writes->text, item->text);
+
+	if (item->read_only)
+		return within || above;
+	/* The same, or all that is below an item, its users may write at without the grant. */
+	return within ? !above : above && !item->below;
+}
+
+/* The mount of a rule that a grant makes unsafe for users of both; NULL: there is none. */
 static const struct pattern *mount_beside(
 	const struct rule *grant, const struct pattern *writes, const struct rules *users)
 {
@@ -161,9 +173,7 @@ static const struct pattern *mount_beside(
 			!have_common_subject(grant, r, bits_words(users->subject_count)))
 			continue;
 		for (size_t k = 0; k < list->count; k++) {
-			if (list->items[k].read_only &&
-				(path_within(list->items[k].text, writes->text) ||
-					path_within(writes->text, list->items[k].text)))
+			if (can_be_swapped(&list->items[k], writes))
 				return &list->items[k];
 		}
 	}
@@ -184,7 +194,7 @@ static const char *why_item(const struct rule *grant, enum list_kind k, const st
 			return why;
 	}
 	if (k == LIST_MOUNTS && !p->read_only && mount_beside(grant, p, users))
-		return "a rule lets them read a mount there, and a link outlives the grant";
+		return "they may mount a path above or below it, and a link outlives the grant";
 	return NULL;
 }
 
