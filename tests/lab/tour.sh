@@ -84,7 +84,9 @@ write_policy() {
 		    { "name": "only mine", "who": ["ana", "ben"], "allow": ["container_*", "exec_*", "volume_create"],
 		      "powers": ["create", "start", "stop", "delete", "exec", "attach", "archive_read",
 		        "join_container", "volumes_from", "volume_create"],
-		      "containers": ["own"], "volumes": ["own"] }
+		      "containers": ["own"], "volumes": ["own"] },
+		    { "name": "the books, if root says yes", "who": ["ana"], "ask": ["container_create"], "powers": ["create"],
+		      "containers": ["own"], "mounts": ["$ready/books"], "wait": "1m" }
 		  ],
 		  "otherwise": "deny"
 		}
@@ -210,6 +212,30 @@ for_a_while() {
 	refused "owned by ana" exec shop cat /d/price
 }
 
+# A request that waits until root has answered.
+asked() {
+	local socket="--socket /run/docker/plugins/dsp.sock" words=(run --rm -v "$ready/books:/b" bb cat /b/total) waiting id
+
+	title "Ana wants a directory of the host, which a rule lets her have if root says yes:"
+	mkdir "$ready/books"
+	echo 1984 > "$ready/books/total"
+	echo "  ana\$ docker ${words[*]} &"
+	$docker --config "$ready/ana" "${words[@]}" > "$ready/books.out" 2>&1 &
+	waiting=$!
+	inside "until /run/lab/dsp pending $socket | grep container_create; do sleep 0.1; done"
+	echo "  # dsp pending"
+	inside "/run/lab/dsp pending $socket"
+	sed 's/^/  /' "$ready/run.out"
+	[ ! -s "$ready/books.out" ] || broken "docker run should wait: $(cat "$ready/books.out")"
+	id=$(awk '/container_create/ { print $1; exit }' "$ready/run.out")
+	echo "  # dsp approve $id"
+	inside "/run/lab/dsp approve $id $socket"
+	sed 's/^/  /' "$ready/run.out"
+	wait "$waiting" || broken "docker run was approved, and failed: $(cat "$ready/books.out")"
+	sed 's/^/  /' "$ready/books.out"
+	[ "$(cat "$ready/books.out")" = 1984 ] || broken "the approved container should show the total"
+}
+
 # Two users, of whom each has what he made.
 teams() {
 	title "dsp again, with a policy file for two users. What ana makes is hers, and none of ben's business:"
@@ -228,6 +254,7 @@ teams() {
 	refused "owned by ana" run --rm -v data:/d bb cat /d/price
 	refused "owned by ana" run --rm --volumes-from shop bb cat /d/price
 	for_a_while
+	asked
 	user=ana
 	works stop -t 0 shop
 	works rm shop
