@@ -5,7 +5,6 @@
 
 #include "dsp/config/command.h"
 #include "dsp/config/output.h"
-#include "dsp/config/table.h"
 #include "dsp/core/base/duration.h"
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/settings.h"
@@ -80,27 +79,27 @@ static const char *seconds_of(const json_t *o, const char *key, char out[DURATIO
 	return duration_write_long((uint64_t)json_integer_value(json_object_get(o, key)), out);
 }
 
-static void print_table(const json_t *pending)
+static void print_row(void *ctx, const char *label, const char *text)
 {
-	static const char *const keys[] = { "id", "user", "age", "left", "request", NULL };
-	json_auto_t *rows = json_array();
-	char request[2048];
+	(void)ctx;
+	(void)printf("  %-10s %s\n", label, text);
+}
+
+static void print_list(const json_t *pending)
+{
 	const json_t *r;
 	char age[DURATION_ROOM];
 	char left[DURATION_ROOM];
 	size_t at;
 
-	json_array_foreach (pending, at, r) {
-		pending_write(r, request, sizeof(request));
-		(void)json_array_append_new(rows,
-			json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", text_of(r, "id"), "user",
-				text_of(r, "user"), "age", seconds_of(r, "age_s", age), "left",
-				seconds_of(r, "left_s", left), "request", request));
-	}
-	if (json_array_size(rows) > 0)
-		table_print(keys, rows);
-	else
+	if (json_array_size(pending) == 0)
 		(void)printf("no request waits\n");
+	json_array_foreach (pending, at, r) {
+		(void)printf("%s%s  %s ago, %s left\n", at > 0 ? "\n" : "", text_of(r, "id"),
+			seconds_of(r, "age_s", age), seconds_of(r, "left_s", left));
+		if (!pending_show(r, print_row, NULL))
+			(void)printf("  Not all of it can be shown.\n");
+	}
 }
 
 static int run_pending(int argc, char **argv)
@@ -118,7 +117,7 @@ static int run_pending(int argc, char **argv)
 	if (a.json)
 		output_json(o);
 	else
-		print_table(json_object_get(o, "pending"));
+		print_list(json_object_get(o, "pending"));
 	return EXIT_FINE;
 }
 

@@ -88,27 +88,29 @@ static const struct attribute *first_of(const struct facts *f, enum attribute_ki
 	return NULL;
 }
 
-/* Adds what the request names, and its command. Its environment may hold secrets. */
+/* Adds what the request names, its command and the names of its variables: values may be secret. */
 static void add_details(json_t *o, const struct facts *f)
 {
 	json_t *details = json_array();
 	json_t *command = json_array();
+	json_t *variables = json_array();
 	size_t left_out = 0;
 
 	for (size_t i = 0; i < f->attributes.count; i++) {
 		const struct attribute *a = &f->attributes.items[i];
-		bool words = a->kind == ATTRIBUTE_COMMAND;
+		bool words = a->kind == ATTRIBUTE_COMMAND || a->kind == ATTRIBUTE_ENVIRONMENT;
+		json_t *list = a->kind == ATTRIBUTE_COMMAND ? command : words ? variables : details;
 
-		if (a->kind == ATTRIBUTE_ENVIRONMENT || !attribute_is_detail(a))
+		if (!attribute_is_detail(a))
 			continue;
-		if (json_array_size(words ? command : details) >= DETAILS_MOST)
+		if (json_array_size(list) >= DETAILS_MOST)
 			left_out++;
-		else if (words)
-			(void)json_array_append_new(command, escaped(a->text));
 		else
-			(void)json_array_append_new(details, detail_text(a));
+			(void)json_array_append_new(
+				list, words ? escaped(a->text) : detail_text(a));
 	}
 	(void)json_object_set_new(o, "command", command);
+	(void)json_object_set_new(o, "variables", variables);
 	(void)json_object_set_new(o, "details", details);
 	(void)json_object_set_new(o, "details_left_out", json_integer((json_int_t)left_out));
 }

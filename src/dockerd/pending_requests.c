@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "dsp/core/base/mem.h"
@@ -104,38 +105,120 @@ static const char *text_of(const json_t *o, const char *key)
 	return text ? text : "";
 }
 
-static void add_list(struct line *l, const char *before, const char *between, const json_t *list)
+/* --- one request -------------------------------------------------------------------------------*/
+
+enum { ROW_MOST = 2 << 20 }; /* more than dspd gives of one */
+
+/* What the client wrote, in a row. */
+static void add_text(struct line *l, const char *text)
+{
+	for (const char *c = text; *c; c++)
+		line_add(l, c > text && c[0] == ' ' && c[-1] == ' ' ? "\\x20" : "%c", *c);
+}
+
+/* A word of a command, in quotes unless it is plain. */
+static void add_word(struct line *l, const char *word)
+{
+	size_t n = strlen(word);
+	bool plain = n > 0;
+
+	for (size_t i = 0; i < n; i++)
+		plain = plain && (isalnum((unsigned char)word[i]) || strchr("._/@%+=,:-", word[i]));
+	line_add(l, "%s%s", l->n > 0 ? " " : "", plain ? "" : "\"");
+	for (const char *c = word; *c; c++)
+		line_add(l,
+			*c == '"'                                         ? "\\%c"
+				: c > word && c[0] == ' ' && c[-1] == ' ' ? "\\x20"
+									  : "%c",
+			*c);
+	line_add(l, plain ? "" : "\"");
+}
+
+struct rows {
+	pending_row *row;
+	void *ctx;
+	char *text;
+	bool cut;
+};
+
+static void show_text(struct rows *r, const char *label, const char *text)
+{
+	struct line l;
+
+	if (!text[0])
+		return;
+	line_init(&l, r->text, ROW_MOST);
+	add_text(&l, text);
+	r->cut = r->cut || l.cut;
+	r->row(r->ctx, label, r->text);
+}
+
+static void show_list(struct rows *r, const char *label, const json_t *list)
 {
 	const json_t *v;
 	size_t at;
 
 	json_array_foreach (list, at, v)
-		line_add(l, "%s%s", at == 0 ? before : between, json_string_value(v));
+		show_text(r, at == 0 ? label : "", json_string_value(v));
 }
 
-void pending_write(const json_t *request, char *out, size_t cap)
+static void show_words(struct rows *r, const char *label, const json_t *words)
 {
-	const json_t *powers = json_object_get(request, "powers");
 	const json_t *v;
 	struct line l;
 	size_t at;
 
-	line_init(&l, out, cap);
-	line_add(&l, "%s", text_of(request, "operation"));
-	if (text_of(request, "name")[0])
-		line_add(&l, " on \"%s\"", text_of(request, "name"));
-	add_list(&l, ": ", "; ", json_object_get(request, "details"));
-	if (json_integer_value(json_object_get(request, "details_left_out")) > 0)
-		line_add(&l, "; and %lld more",
-			(long long)json_integer_value(
-				json_object_get(request, "details_left_out")));
-	if (json_is_true(json_object_get(request, "unseen")))
-		line_add(&l, "; and what dsp cannot see");
-	add_list(&l, "; command: ", " ", json_object_get(request, "command"));
+	line_init(&l, r->text, ROW_MOST);
+	json_array_foreach (words, at, v)
+		add_word(&l, json_string_value(v));
+	r->cut = r->cut || l.cut;
+	if (json_array_size(words) > 0)
+		r->row(r->ctx, label, r->text);
+}
+
+static void show_powers(struct rows *r, const json_t *powers)
+{
+	char text[400];
+	const json_t *v;
+	size_t at;
+
 	json_array_foreach (powers, at, v) {
 		const char *root = text_of(v, "root");
 
-		line_add(&l, "%s%s%s", at == 0 ? "; powers: " : ", ", text_of(v, "power"),
-			strcmp(root, "direct") == 0 ? " (a direct way to root)" : "");
+		(void)snprintf(text, sizeof(text), "%s%s: %s", text_of(v, "power"),
+			strcmp(root, "direct") == 0                   ? " (a DIRECT WAY TO ROOT)"
+				: strcmp(root, "through others") == 0 ? " (to root through others)"
+								      : "",
+			text_of(v, "what"));
+		show_text(r, at == 0 ? "powers" : "", text);
 	}
+}
+
+bool pending_show(const json_t *request, pending_row *row, void *ctx)
+{
+	AUTO_MEM char *text = mem_alloc(ROW_MOST);
+	struct rows r = { row, ctx, text, false };
+	json_int_t left_out = json_integer_value(json_object_get(request, "details_left_out"));
+	char line[80];
+
+	if (!text)
+		return false;
+	show_text(&r, "user", text_of(request, "user"));
+	show_text(&r, "operation", text_of(request, "operation"));
+	show_powers(&r, json_object_get(request, "powers"));
+	if (json_is_true(json_object_get(request, "unseen")))
+		show_text(&r, "", "and what dsp cannot see");
+	show_text(&r, "on", text_of(request, "name"));
+	show_text(&r, "rule", text_of(request, "rule"));
+	if (text_of(request, "changed_from")[0])
+		show_text(&r, "changed", "what it asks for changed since it was listed before");
+	show_list(&r, "asks for", json_object_get(request, "details"));
+	show_words(&r, "command", json_object_get(request, "command"));
+	show_words(&r, "variables", json_object_get(request, "variables"));
+	(void)snprintf(
+		line, sizeof(line), "%lld more: dsp has no room for them", (long long)left_out);
+	if (left_out > 0 || r.cut)
+		show_text(&r, "LEFT OUT", line);
+	show_text(&r, "path", text_of(request, "path"));
+	return left_out == 0 && !r.cut;
 }

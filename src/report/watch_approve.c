@@ -38,6 +38,7 @@ struct page {
 	json_t *list;      /* what dspd said last */
 	char selected[16]; /* the id of the request in detail; empty: none */
 	bool whole;        /* all of that request is on the page */
+	bool moved;        /* the page selected it, and nobody has pressed a key since */
 	char note[NOTE_ROOM];
 	size_t columns, rows;
 	size_t used; /* rows */
@@ -65,34 +66,42 @@ static void measure(struct page *p)
 	}
 }
 
-/* Draws a text in as many rows as it needs; only printable ASCII. What has no row is left out. */
+enum { INDENT = 13 }; /* before a member's text */
+
+/*
+ * Draws a text in as many rows as it needs; only printable ASCII. Rows but the first are indented:
+ * what a client wrote begins no row. What has no row is left out.
+ */
 static void draw(struct page *p, const char *text)
 {
 	size_t n = strlen(text);
+	size_t before = 0;
 
 	do {
-		size_t part = n < p->columns - 1 ? n : p->columns - 1;
+		size_t room = p->columns - 1 - before;
+		size_t part = n < room ? n : room;
 
 		if (p->used + 3 > p->rows) {
 			p->whole = false;
 			return;
 		}
+		(void)printf("%*s", (int)before, "");
 		for (size_t i = 0; i < part; i++)
 			(void)putchar(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
 		(void)fputs("\033[K\r\n", stdout);
 		p->used++;
 		text += part;
 		n -= part;
+		before = INDENT;
 	} while (n > 0);
 }
 
-static void draw_member(struct page *p, const char *label, const char *text)
+static void draw_row(void *ctx, const char *label, const char *text)
 {
 	static char line[8192];
+	struct page *p = ctx;
 	struct line l;
 
-	if (!text[0])
-		return;
 	line_init(&l, line, sizeof(line));
 	line_add(&l, "  %-10s %s", label, text);
 	if (l.cut)
@@ -100,68 +109,13 @@ static void draw_member(struct page *p, const char *label, const char *text)
 	draw(p, line);
 }
 
-static void draw_list(struct page *p, const char *label, const json_t *list)
-{
-	const json_t *v;
-	size_t at;
-
-	json_array_foreach (list, at, v)
-		draw_member(p, at == 0 ? label : "", json_string_value(v));
-}
-
-static void draw_command(struct page *p, const json_t *words)
-{
-	static char line[8192];
-	const json_t *v;
-	struct line l;
-	size_t at;
-
-	line_init(&l, line, sizeof(line));
-	json_array_foreach (words, at, v)
-		line_add(&l, "%s%s", at == 0 ? "" : " ", json_string_value(v));
-	if (l.cut)
-		p->whole = false;
-	draw_member(p, "command", line);
-}
-
-static void draw_powers(struct page *p, const json_t *powers)
-{
-	char line[400];
-	const json_t *v;
-	size_t at;
-
-	json_array_foreach (powers, at, v) {
-		const char *root = text_of(v, "root");
-
-		(void)snprintf(line, sizeof(line), "%s%s: %s", text_of(v, "power"),
-			strcmp(root, "direct") == 0                   ? " (a DIRECT WAY TO ROOT)"
-				: strcmp(root, "through others") == 0 ? " (to root through others)"
-								      : "",
-			text_of(v, "what"));
-		draw_member(p, at == 0 ? "powers" : "", line);
-	}
-}
-
 static void draw_request(struct page *p, const json_t *r)
 {
-	char line[64];
+	bool all;
 
 	p->whole = true;
-	draw_member(p, "user", text_of(r, "user"));
-	draw_member(p, "operation", text_of(r, "operation"));
-	draw_member(p, "on", text_of(r, "name"));
-	draw_member(p, "rule", text_of(r, "rule"));
-	draw_list(p, "asks for", json_object_get(r, "details"));
-	draw_command(p, json_object_get(r, "command"));
-	draw_powers(p, json_object_get(r, "powers"));
-	if (json_is_true(json_object_get(r, "unseen")))
-		draw_member(p, "", "and what dsp cannot see");
-	if (text_of(r, "changed_from")[0])
-		draw_member(p, "changed", "what it asks for changed since it was listed before");
-	if (json_integer_value(json_object_get(r, "details_left_out")) > 0)
-		p->whole = false;
-	(void)snprintf(line, sizeof(line), "%s", text_of(r, "path"));
-	draw_member(p, "path", line);
+	all = pending_show(r, draw_row, p);
+	p->whole = p->whole && all;
 }
 
 static void draw_heading(struct page *p, const json_t *r, bool selected)
@@ -194,6 +148,7 @@ static const json_t *selected_of(struct page *p, size_t *place)
 			return r;
 	}
 	*place = 0;
+	p->moved = p->moved || p->selected[0] != '\0';
 	r = json_array_get(list, 0);
 	text_copy(span_of(text_of(r, "id")), p->selected, sizeof(p->selected));
 	return r;
@@ -219,7 +174,8 @@ static void draw_page(struct page *p)
 		draw_request(p, selected);
 	(void)printf("\033[J\033[%zu;1H%.*s\033[K", p->rows - 1, (int)p->columns - 1, p->note);
 	(void)printf("\033[%zu;1H%.*s\033[K", p->rows, (int)p->columns - 1,
-		selected && !p->whole
+		selected && p->moved ? "the one before has gone: j or k, then a, g or d; q quit"
+			: selected && !p->whole
 			? "more than the page shows: dsp pending; d refuse, j k next, q quit"
 			: "a approve, g approve for 15 min, d refuse, j k next, q quit");
 	(void)fflush(stdout);
@@ -234,6 +190,12 @@ static void answer(struct page *p, const struct pending_answer *answer)
 
 	if (!p->selected[0])
 		return;
+	if (p->moved) {
+		(void)snprintf(p->note, sizeof(p->note),
+			"%s is another request: look at it, press j or k, then answer",
+			p->selected);
+		return;
+	}
 	if (answer->approve && !p->whole) {
 		(void)snprintf(p->note, sizeof(p->note),
 			"not all of %s is on the page: look at dsp pending, then dsp approve %s",
@@ -260,6 +222,11 @@ static void move(struct page *p, int by)
 
 	if (!selected_of(p, &place))
 		return;
+	/* The first such key says that the one on the page was seen. */
+	if (p->moved) {
+		p->moved = false;
+		return;
+	}
 	if (by > 0 ? place + 1 < json_array_size(list) : place > 0)
 		text_copy(span_of(text_of(json_array_get(list, place + (size_t)by), "id")),
 			p->selected, sizeof(p->selected));

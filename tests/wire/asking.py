@@ -316,10 +316,17 @@ def test_page():
         second = l.wait_pending(2)[1]["id"]
         page.wait(second)
         page.press("j")
+        page.press("j")
         page.wait(f"> {second}")
         page.press("d")
         page.wait(f"{second}: refused")
         same(len([p for p in peers if not silent(p)]), 1, "that were answered")
+        # A request that the page selected itself has no answer before a key says that it was seen.
+        for key in "agd":
+            page.press(key)
+            page.wait("is another request: look at it")
+        same(len([p for p in peers if not silent(p, 0)]), 1, "that were answered unseen")
+        page.press("k")
         page.press("a")
         eventually(lambda: all(not silent(p, 0) for p in peers), "the other one was not answered")
         page.end()
@@ -334,6 +341,26 @@ def test_page():
         page.press("d")
         page.wait("refused")
         page.end()
+
+
+def test_shown():
+    """What a client writes hides nothing, and looks like nothing of dsp's."""
+    with lab(powers=["create", "host_mounts", "privileged"]) as l:
+        forged = "; powers: create" + 100 * " " + "\n  powers     create: x"
+        body = json.loads(l.body(Cmd=["ls", forged, *(1000 * " " for _ in range(8))], Env=["LD_PRELOAD=/secret", "TZ=x"]))
+        body["HostConfig"]["Privileged"] = True
+        peer = l.ask(json.dumps(body).encode())
+        l.wait_pending(1)
+        rows = l.dsp("pending").splitlines()
+        powers = [i for i, row in enumerate(rows) if row.startswith("  powers ")]
+        same(len(powers), 1, "rows of powers")
+        holds(any("privileged (a DIRECT WAY TO ROOT)" in row for row in rows), f"privileged is hidden: {rows}")
+        holds(any(f"{l.where} -> /x (rw)" in row for row in rows), f"the mount is hidden: {rows}")
+        holds(powers[0] < min(i for i, row in enumerate(rows) if row.startswith("  command ")), "the client's words come first")
+        command = next(row for row in rows if row.startswith("  command "))
+        holds("  " not in command[13:] and command.count('"') == 18 and "x20" in command, f"blanks of a client: {command[:300]}")
+        holds("  variables  LD_PRELOAD TZ" in rows and "secret" not in "".join(rows), f"variables: {rows}")
+        peer.close()
 
 
 def test_stream():

@@ -31,7 +31,13 @@ struct pending_answer {
 json_t *pending_answer(const char *socket, const char *id, const struct pending_answer *answer,
 	struct err *e) __attribute__((warn_unused_result));
 
-/* Writes "agent: container_create, image ..., mounts ...; host_mounts (direct)": one line. */
-void pending_write(const json_t *request, char *out, size_t cap);
+/*
+ * Shows one request, a row for each thing that root must see, the powers first: row gets a label
+ * (empty: that of the row before) and a text. Nothing is left out without a row that says so. What
+ * the client wrote has no two blanks side by side, so that it cannot look like rows. False: dspd
+ * left some of it out.
+ */
+typedef void pending_row(void *ctx, const char *label, const char *text);
+bool pending_show(const json_t *request, pending_row *row, void *ctx);
 
 #endif
