@@ -165,7 +165,7 @@ enum { CAPABILITY_MOST = 40 };
 static bool write_capability(struct span text, char out[CAPABILITY_MOST])
 {
 	char upper[32];
-	struct line l;
+	size_t prefix;
 
 	for (size_t i = 0; i < text.n && i < sizeof(upper); i++) {
 		char ch = text.s[i];
@@ -177,10 +177,10 @@ static bool write_capability(struct span text, char out[CAPABILITY_MOST])
 	if (text.n == 0 || text.n >= sizeof(upper))
 		return false;
 	text = (struct span){ upper, text.n };
-	line_init(&l, out, CAPABILITY_MOST);
-	line_add(&l, "%s%.*s",
-		span_equal(text, SPAN("ALL")) || span_starts(text, SPAN("CAP_")) ? "" : "CAP_",
-		(int)text.n, text.s);
+	prefix = span_equal(text, SPAN("ALL")) || span_starts(text, SPAN("CAP_")) ? 0 : 4;
+	memcpy(out, "CAP_", prefix);
+	memcpy(out + prefix, text.s, text.n);
+	out[prefix + text.n] = '\0';
 	return true;
 }
 
