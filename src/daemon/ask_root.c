@@ -22,6 +22,7 @@ static enum ask_end hold(struct service *service, struct exchange *x, const stru
 {
 	char user[HELD_USER_ROOM];
 	struct held_wish wish = { .bytes = x->call->len + (x->body ? x->request.body_len : 0),
+		.things = x->facts.attributes.count,
 		.wait = rule->wait,
 		.tag = x };
 
@@ -63,9 +64,11 @@ bool ask_root(struct service *service, struct exchange *x, struct decision *d)
 	const struct decision asked = *d;
 	struct ask_answer answer = { .end = ASK_NOT_ENDED };
 	char before[ASK_ID_ROOM] = "";
-	unsigned char facts[DIGEST_SIZE];
+	unsigned char facts[DIGEST_SIZE] = { 0 };
 
-	ask_facts_digest(d->rule, &x->subject, &x->facts, facts);
+	/* What cannot wait has no need of it, and it may cost as much as all the rest. */
+	if (x->held || x->facts.attributes.count <= HELD_THINGS_MOST)
+		ask_facts_digest(d->rule, &x->subject, &x->facts, facts);
 	if (!x->held) {
 		answer.end = hold(service, x, d->rule, facts);
 	} else {

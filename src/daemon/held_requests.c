@@ -110,7 +110,8 @@ enum ask_end held_requests_add(
 		return refused(h, ASK_TOO_MANY);
 	if (count_of(h, user, &bytes) >= HELD_MOST_OF_USER)
 		return refused(h, ASK_TOO_MANY_OF_USER);
-	if (wish->bytes > HELD_BYTES_MOST - h->bytes || wish->bytes > HELD_BYTES_OF_USER - bytes)
+	if (wish->things > HELD_THINGS_MOST || wish->bytes > HELD_BYTES_MOST - h->bytes ||
+		wish->bytes > HELD_BYTES_OF_USER - bytes)
 		return refused(h, ASK_TOO_BIG);
 	r = mem_array(1, sizeof(*r));
 	if (!r || make_id(h, r->ask.id) != 0) {

@@ -21,6 +21,7 @@ enum {
 	HELD_MOST_OF_USER = 8,
 	HELD_BYTES_MOST = 16 << 20, /* of all: a part of what requests in hand may have */
 	HELD_BYTES_OF_USER = HELD_BYTES_MOST / 4,
+	HELD_THINGS_MOST = 1024, /* that one names, with the words of its command */
 	HELD_USER_ROOM = 256,
 };
 
@@ -53,6 +54,7 @@ struct held_requests {
 struct held_wish {
 	struct span user; /* as text */
 	size_t bytes;     /* that it keeps in memory */
+	size_t things;    /* that it names */
 	unsigned wait;    /* seconds */
 	unsigned char facts[DIGEST_SIZE];
 	void *tag;

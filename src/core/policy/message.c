@@ -370,7 +370,7 @@ static void write_answer(const struct message *m, struct line *l)
 		[ASK_TOO_MANY_OF_USER] =
 			": as many requests of this user as may wait for an answer do; try again later",
 		[ASK_TOO_BIG] =
-			": the requests that wait for an answer have too many bytes; try again later",
+			": it, or all that wait for an answer, are too large; make it smaller or try later",
 		[ASK_STOPPED] = ": dspd stopped before root answered; try again",
 		[ASK_GONE] = ": dockerd hung up before root answered" };
 	const struct ask_answer *answer = &m->decision->answer;
