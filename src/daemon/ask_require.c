@@ -159,6 +159,15 @@ static bool add_given(json_t *require, const char *key, json_ref v)
 	return v->kind == JSON_VALUE_STRING && add_word(list, v->text);
 }
 
+/* As a condition, "non-root" is any number, and a user without a group has any group. */
+static bool is_whole_user(json_ref user)
+{
+	struct span text = json_value_text(user);
+
+	return text.n == 0 ||
+		(span_find(text, ':') < text.n && span_starts(text, SPAN("non-")) == 0);
+}
+
 static bool add_variables(json_t *require, json_ref env)
 {
 	json_t *list = json_array();
@@ -187,9 +196,8 @@ static int add_form(json_t *require, const struct command_form *form, json_ref b
 		what = form->entrypoint ? "its whole command (with --entrypoint, and without * and "
 					  "health check)"
 					: "its command (without *)";
-	else if (!add_given(require, "user", user) ||
-		span_starts(json_value_text(user), SPAN("non-")))
-		what = "its user";
+	else if (!add_given(require, "user", user) || !is_whole_user(user))
+		what = "its user (without a group it may be of any)";
 	else if (!add_given(require, "working_dir", body_get(holder, form->directory)))
 		what = "its working directory";
 	else if (!add_variables(require, body_get(holder, "env")))
