@@ -197,6 +197,7 @@ static int give(const struct arguments *a)
 	json_auto_t *body = grants_body("give");
 	json_auto_t *reply = NULL;
 	const json_t *grant;
+	const char *lifts;
 	json_auto_t *o = NULL;
 	struct err e;
 
@@ -212,11 +213,14 @@ static int give(const struct arguments *a)
 		err_set(&e, 0, "the grant has ended already");
 		return fail(a, &e);
 	}
-	o = json_pack("{s:O}", "grant", grant);
+	lifts = json_string_value(json_object_get(reply, "lifts"));
+	o = json_pack("{s:O, s:s?}", "grant", grant, "lifts", lifts);
 	if (a->json)
 		output_json(o);
 	else
 		print_grant(grant);
+	if (!a->json && lifts)
+		(void)printf("  these need not be met meanwhile: %s\n", lifts);
 	warn_resolver(a);
 	return EXIT_FINE;
 }

@@ -4,6 +4,8 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/conditions.h"
+#include "dsp/core/policy/rule.h"
 #include "dsp/system/clock.h"
 #include "grants.h"
 
@@ -103,6 +105,44 @@ static json_t *list(const struct service *service)
 		grants_reply_list(service->grants));
 }
 
+/* Adds the conditions, if a request that the grant allows would have to meet one of them. */
+static void write_conditions(
+	const struct rule *grant, const struct conditions *c, const char *whose, struct line *l)
+{
+	bool concerns = false;
+
+	for (size_t k = 0; k < CONDITION_COUNT; k++) {
+		for (size_t o = 0; c->of[k].given && o < OPERATION_COUNT; o++)
+			concerns = concerns ||
+				(bit_of(grant->operations, o) &&
+					condition_concerns((enum condition)k, o));
+	}
+	if (!concerns)
+		return;
+	line_add(l, "%s%s: ", l->n > 0 ? "; " : "", whose);
+	conditions_write(c, l);
+}
+
+/* What requests of the newest grant need not meet, though others must; NULL: nothing. */
+static json_t *lifted(const struct service *service)
+{
+	const struct policy *policy = &service->snapshot->config->policy;
+	struct grant_set *set = grants_hold(service->grants);
+	const struct rules *rules = grant_set_rules(set);
+	char text[1024];
+	struct line l;
+
+	line_init(&l, text, sizeof(text));
+	if (rules && rules->count > 0 && policy->profile_requires)
+		write_conditions(&rules->items[rules->count - 1], &policy->profile_require,
+			"the profile", &l);
+	if (rules && rules->count > 0 && policy->requires)
+		write_conditions(
+			&rules->items[rules->count - 1], &policy->require, "DSP_REQUIRE", &l);
+	grant_set_release(set);
+	return l.n > 0 ? json_string(text) : NULL;
+}
+
 static json_t *answer(const struct service *service, const json_t *o, struct err *e)
 {
 	const char *what = text_of(o, "do");
@@ -115,8 +155,8 @@ static json_t *answer(const struct service *service, const json_t *o, struct err
 	}
 	if (give(service->grants, o, e) != 0)
 		return NULL;
-	return json_pack("{s:s, s:o}", "given", grants_newest(service->grants), "grants",
-		grants_reply_list(service->grants));
+	return json_pack("{s:s, s:o, s:o?}", "given", grants_newest(service->grants), "grants",
+		grants_reply_list(service->grants), "lifts", lifted(service));
 }
 
 char *grants_reply(const struct service *service, const char *body, size_t n, struct err *e)

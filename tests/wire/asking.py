@@ -264,6 +264,16 @@ def test_grant_has_the_conditions():
             same(reply(l.ask(body(**other)))["Allow"], False, f"{other}: past the conditions")
 
 
+def test_allow_lifts():
+    """A grant stands before DSP_REQUIRE and the profile's conditions; dsp allow says which need not be met."""
+    with served({"DSP_PROFILE": "restricted", "DSP_REQUIRE": "memory=1g"}) as server:
+        l = Lab(None, server, None)
+        said = l.dsp("allow", "create", "--for", "1m", "--as", "anonymous")
+        holds("need not be met meanwhile: the profile: user non-root" in said and "DSP_REQUIRE: memory 1g" in said, said)
+        holds("meanwhile" not in l.dsp("allow", "kill", "--for", "1m", "--as", "*"), "a kill needs no memory limit")
+        same(json.loads(l.dsp("allow", "kill", "--for", "1m", "--as", "*", "--json"))["lifts"], None, "lifts")
+
+
 class Page:
     """dsp watch --approve on a terminal of 30 rows."""
 
