@@ -27,7 +27,7 @@ TESTS = [
      "body": {"Image": "busybox"}, "expect": "allow"},
 ]
 CREATE = {"Image": "busybox", "HostConfig": {"Binds": ["/srv/ci:/work", "/etc:/etc:ro"], "Privileged": True}}
-CREATE_PLAIN = {"Image": "busybox", "Cmd": ["id"]}
+CREATE_PLAIN = {"Image": "busybox", "Cmd": ["id"], "Env": ["TZ=UTC"]}
 # Words of a call; a name that stands in the directory becomes its path.
 WITHOUT_DAEMON = (
     ("check", "policy.json"), ("check", "wrong.json"), ("check", "whose.json"), ("check", "asks.json"), ("check",),
