@@ -18,8 +18,8 @@ struct ask_request {
 /*
  * The rule, a JSON object from mem_*, as struct grant_wish has it: the operation, the powers, for
  * each kind of list the things that the request names (of mounts the sources as they are on the
- * host), the conditions, and of what runs a command exactly that command, its user, its working
- * directory and the names of its variables. NULL and e: no rule says exactly that, or no memory.
+ * host), the conditions, and of what runs a command exactly that command, its user and its
+ * working directory. NULL and e: no rule says exactly that, or no memory.
  */
 char *ask_grant_rule(const struct ask_request *request, struct err *e)
 	__attribute__((warn_unused_result));

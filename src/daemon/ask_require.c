@@ -168,22 +168,6 @@ static bool is_whole_user(json_ref user)
 		(span_find(text, ':') < text.n && span_starts(text, SPAN("non-")) == 0);
 }
 
-static bool add_variables(json_t *require, json_ref env)
-{
-	json_t *list = json_array();
-	bool fine = json_object_set_new(require, "env", list) == 0;
-
-	for (json_ref e = json_value_first(env); e && fine; e = json_value_next(env, e)) {
-		struct span name = json_value_text(e);
-
-		name.n = span_find(name, '=');
-		fine = name.n > 0 && add_word(list, name);
-	}
-	if (fine && json_array_size(list) == 0)
-		(void)json_object_del(require, "env");
-	return fine;
-}
-
 static int add_form(json_t *require, const struct command_form *form, json_ref body, struct err *e)
 {
 	json_ref holder = form->holder[0] ? body_get_at(body, span_of(form->holder)) : body;
@@ -200,8 +184,10 @@ static int add_form(json_t *require, const struct command_form *form, json_ref b
 		what = "its user (without a group it may be of any)";
 	else if (!add_given(require, "working_dir", body_get(holder, form->directory)))
 		what = "its working directory";
-	else if (!add_variables(require, body_get(holder, "env")))
-		what = "the names of its variables";
+	else if (!json_value_empty(body_get(holder, "env")))
+		what = "the values of its variables";
+	/* Beside commands a variable must be named: none may be set. */
+	(void)json_object_del(require, "env");
 	return what ? FAIL(e, 0, "no grant can be limited to %s: %s", what, without) : 0;
 }
 

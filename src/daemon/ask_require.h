@@ -10,7 +10,7 @@
 
 /*
  * Adds to the object what the rule that asks requires (NULL: nothing), and of a request that runs a
- * command exactly that command, its user, its working directory and the names of its variables.
+ * command exactly that command, its user and its working directory.
  * body: as the client sent it. -1 and e: that cannot be said exactly, or no memory.
  */
 MUST_USE int ask_require_add(json_t *require, const struct conditions *conditions,
