@@ -26,11 +26,18 @@ struct root_call {
 
 enum { TEXT_MOST = 1024, DETAILS_MOST = 256 };
 
-static json_t *escaped(struct span text)
+/* A text that fills its room, or nearly, may have been cut: it counts as one that is left out. */
+static void count_cut(const char *shown, size_t room, size_t *left_out)
+{
+	*left_out += strlen(shown) + sizeof("\\xff...") >= room;
+}
+
+static json_t *escaped(struct span text, size_t *left_out)
 {
 	char shown[TEXT_MOST];
 
 	text_escape(text, shown, sizeof(shown));
+	count_cut(shown, sizeof(shown), left_out);
 	return json_string(shown);
 }
 
@@ -61,19 +68,21 @@ static json_t *powers_of(const struct powerset *powers)
 }
 
 /* "/srv/x -> /x (rw)", and where the source really is. */
-static json_t *detail_text(const struct attribute *a)
+static json_t *detail_text(const struct attribute *a, size_t *left_out)
 {
 	char text[2 * TEXT_MOST];
 	struct line l;
 
 	line_init(&l, text, sizeof(text));
 	attribute_write(a, text, TEXT_MOST);
+	count_cut(text, TEXT_MOST, left_out);
 	l.n = strlen(text);
 	if (a->kind == ATTRIBUTE_MOUNT && a->mount_info && a->mount_info->path[0] &&
 		!span_equal(a->clean, span_of(a->mount_info->path))) {
 		char shown[TEXT_MOST / 2];
 
 		text_escape(span_of(a->mount_info->path), shown, sizeof(shown));
+		count_cut(shown, sizeof(shown), left_out);
 		line_add(&l, ", which is %s", shown);
 	}
 	return json_string(text);
@@ -89,12 +98,11 @@ static const struct attribute *first_of(const struct facts *f, enum attribute_ki
 }
 
 /* Adds what the request names, its command and the names of its variables: values may be secret. */
-static void add_details(json_t *o, const struct facts *f)
+static void add_details(json_t *o, const struct facts *f, size_t left_out)
 {
 	json_t *details = json_array();
 	json_t *command = json_array();
 	json_t *variables = json_array();
-	size_t left_out = 0;
 
 	for (size_t i = 0; i < f->attributes.count; i++) {
 		const struct attribute *a = &f->attributes.items[i];
@@ -106,8 +114,8 @@ static void add_details(json_t *o, const struct facts *f)
 		if (json_array_size(list) >= DETAILS_MOST)
 			left_out++;
 		else
-			(void)json_array_append_new(
-				list, words ? escaped(a->text) : detail_text(a));
+			(void)json_array_append_new(list,
+				words ? escaped(a->text, &left_out) : detail_text(a, &left_out));
 	}
 	(void)json_object_set_new(o, "command", command);
 	(void)json_object_set_new(o, "variables", variables);
@@ -119,15 +127,17 @@ char *root_answers_describe(const struct decision_event *e)
 {
 	const struct facts *f = e->facts;
 	const struct attribute *image = first_of(f, ATTRIBUTE_IMAGE);
+	size_t left_out = 0;
 	json_auto_t *o = json_pack("{s:o, s:s, s:o, s:o, s:o?, s:o, s:b, s:o}", "user",
 		subject_text(e->subject), "operation", decision_event_operation(f), "path",
-		escaped(f->target.path), "name", escaped(f->name), "image",
-		image ? escaped(image->text) : NULL, "rule", escaped(e->decision->rule->name),
-		"unseen", f->incomplete || f->invisible_mount || !powerset_empty(&f->maybe),
-		"powers", powers_of(&f->powers));
+		escaped(f->target.path, &left_out), "name", escaped(f->name, &left_out), "image",
+		image ? escaped(image->text, &left_out) : NULL, "rule",
+		escaped(e->decision->rule->name, &left_out), "unseen",
+		f->incomplete || f->invisible_mount || !powerset_empty(&f->maybe), "powers",
+		powers_of(&f->powers));
 
 	if (o)
-		add_details(o, f);
+		add_details(o, f, left_out);
 	return o ? json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 }
 

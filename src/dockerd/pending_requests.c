@@ -215,8 +215,8 @@ bool pending_show(const json_t *request, pending_row *row, void *ctx)
 	show_list(&r, "asks for", json_object_get(request, "details"));
 	show_words(&r, "command", json_object_get(request, "command"));
 	show_words(&r, "variables", json_object_get(request, "variables"));
-	(void)snprintf(
-		line, sizeof(line), "%lld more: dsp has no room for them", (long long)left_out);
+	(void)snprintf(line, sizeof(line), "%lld texts, whole or in part: dsp has no room for them",
+		(long long)left_out);
 	if (left_out > 0 || r.cut)
 		show_text(&r, "LEFT OUT", line);
 	show_text(&r, "path", text_of(request, "path"));

@@ -371,6 +371,11 @@ def test_shown():
         holds("  " not in command[13:] and command.count('"') == 18 and "x20" in command, f"blanks of a client: {command[:300]}")
         holds("  variables  LD_PRELOAD TZ" in rows and "secret" not in "".join(rows), f"variables: {rows}")
         peer.close()
+        l.wait_pending(0)
+        peer = l.ask(l.body(Cmd=["sh", "-c", "true " + 2000 * "x" + "; rm -rf /x"]))
+        same(l.wait_pending(1)[0]["details_left_out"], 1, "texts that are cut")
+        holds(any(row.startswith("  LEFT OUT") for row in l.dsp("pending").splitlines()), "a cut word is not told")
+        peer.close()
 
 
 def test_stream():
