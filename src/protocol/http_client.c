@@ -13,8 +13,11 @@
 #include "dsp/system/file.h"
 #include "dsp/system/unix_socket.h"
 
-/* The largest reply is dspd's: an env file and a policy file of full size, in base64. */
-enum { REPLY_MOST = 16 << 20 };
+/*
+ * The largest reply to a POST is dspd's: its settings, with all files of full size in base64. The
+ * memory of dsp-resolve.service has room for answers of dockerd of the other size.
+ */
+enum { POST_REPLY_MOST = 16 << 20, GET_REPLY_MOST = 8 << 20 };
 
 static int connect_to(const char *path, struct err *e)
 {
@@ -40,14 +43,14 @@ static bool is_ready(int fd, uint64_t until)
 }
 
 /* Reads until the server closes the connection. -1 and errno. */
-static int read_reply(int fd, uint64_t until, struct file_text *t)
+static int read_reply(int fd, uint64_t until, size_t most, struct file_text *t)
 {
 	int rc = 1;
 
 	while (rc > 0) {
 		if (!is_ready(fd, until))
 			return -1;
-		rc = file_read_some(fd, REPLY_MOST, t);
+		rc = file_read_some(fd, most, t);
 		if (rc < 0 && errno == EAGAIN)
 			rc = 1;
 		else if (rc < 0 && errno == EFBIG)
@@ -90,6 +93,7 @@ static int exchange(
 	const char *path, const struct http_request *q, struct http_reply *ret, struct err *e)
 {
 	uint64_t until = clock_now() + q->wait_ms;
+	size_t most = strcmp(q->method, "POST") == 0 ? POST_REPLY_MOST : GET_REPLY_MOST;
 	struct file_text reply = { .text = NULL };
 	struct http_reply r;
 	char request[768];
@@ -108,7 +112,7 @@ static int exchange(
 	if (send(fd, request, (size_t)n, MSG_NOSIGNAL) == n &&
 		(q->body.n == 0 ||
 			send(fd, q->body.s, q->body.n, MSG_NOSIGNAL) == (ssize_t)q->body.n))
-		rc = read_reply(fd, until, &reply);
+		rc = read_reply(fd, until, most, &reply);
 	r.text = reply.text;
 	if (rc != 0)
 		err_set(e, errno, "%s: no answer", path);
