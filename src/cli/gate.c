@@ -33,16 +33,6 @@ struct arguments {
 	int count;
 };
 
-static int fail(const struct arguments *a, const struct err *e)
-{
-	json_auto_t *o = a->json ? json_pack("{s:s}", "error", e->text) : NULL;
-
-	if (a->json)
-		output_json(o);
-	(void)fprintf(stderr, "dsp gate: %s%s\n", e->text, command_hint(e));
-	return EXIT_FINDINGS;
-}
-
 /* The policy file: of the option, else of the settings. NULL: they name none, or cannot be read. */
 static const char *find_policy(
 	const struct arguments *a, struct installed_settings **s, struct err *e)
@@ -101,7 +91,7 @@ static int list(struct arguments *a)
 	if (!names || !o)
 		err_set(&e, ENOMEM, "dsp");
 	if (!names || !o || gates_list(names, GATES_MOST, &count, &e) != 0)
-		return fail(a, &e);
+		return command_failed("gate", a->json, &e);
 	policy = find_policy(a, &s, &e);
 	for (size_t i = 0; i < count; i++) {
 		gate_places(names[i], &a->gate);
@@ -156,20 +146,20 @@ static int change(struct arguments *a, bool add)
 
 	if (geteuid() != 0) {
 		err_set(&e, EPERM, "only root can %s a gate", add ? "add" : "remove");
-		return fail(a, &e);
+		return command_failed("gate", a->json, &e);
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	if (add && a->wish.group && !getgrnam(a->wish.group)) {
 		err_set(&e, 0, "there is no group %s; to make it: groupadd --system %s",
 			a->wish.group, a->wish.group);
-		return fail(a, &e);
+		return command_failed("gate", a->json, &e);
 	}
 	a->wish.socket = command_running_socket(a->choice.sources.socket);
 	a->wish.policy = find_policy(a, &s, &e);
 	if (!a->wish.policy)
-		return fail(a, &e);
+		return command_failed("gate", a->json, &e);
 	if ((add ? gate_add : gate_remove)(&a->gate, &a->wish, &done, &e) != 0)
-		return fail(a, &e);
+		return command_failed("gate", a->json, &e);
 	return print_done(a, &done, add);
 }
 

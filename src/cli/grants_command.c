@@ -43,16 +43,6 @@ static int parse(struct arguments *a, int argc, char **argv)
 	return EXIT_FINE;
 }
 
-static int fail(const struct arguments *a, const struct err *e)
-{
-	json_auto_t *o = a->json ? json_pack("{s:s}", "error", e->text) : NULL;
-
-	if (a->json)
-		output_json(o);
-	(void)fprintf(stderr, "dsp %s: %s%s\n", a->command->name, e->text, command_hint(e));
-	return EXIT_FINDINGS;
-}
-
 /* --- grants ------------------------------------------------------------------------------------*/
 
 static json_t *row_of(const json_t *grant)
@@ -105,7 +95,7 @@ static int run_grants(int argc, char **argv)
 		return command_usage("grants", "%s: not expected", argv[optind]);
 	reply = grants_ask(a.socket, NULL, &e);
 	if (!reply)
-		return fail(&a, &e);
+		return command_failed(a.command->name, a.json, &e);
 	if (a.json) {
 		output_json(reply);
 		return EXIT_FINE;
@@ -140,7 +130,7 @@ static int run_revoke(int argc, char **argv)
 		(void)json_object_set_new(body, "id", json_string(argv[optind]));
 	reply = grants_ask(a.socket, body, &e);
 	if (!reply)
-		return fail(&a, &e);
+		return command_failed(a.command->name, a.json, &e);
 	n = json_integer_value(json_object_get(reply, "revoked"));
 	if (a.json)
 		output_json(reply);

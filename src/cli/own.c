@@ -24,16 +24,6 @@ struct arguments {
 	int count;
 };
 
-static int fail(const struct arguments *a, const struct err *e)
-{
-	json_auto_t *o = a->json ? json_pack("{s:s}", "error", e->text) : NULL;
-
-	if (a->json)
-		output_json(o);
-	(void)fprintf(stderr, "dsp own: %s%s\n", e->text, command_hint(e));
-	return EXIT_FINDINGS;
-}
-
 static const char *text_of(const json_t *o, const char *key)
 {
 	const char *text = json_string_value(json_object_get(o, key));
@@ -149,7 +139,7 @@ static int show(const struct arguments *a, const struct own_things *t)
 		return command_usage("own", "write: dsp own show REF");
 	thing = own_things_find(t, a->words[0], &e);
 	if (!thing)
-		return fail(a, &e);
+		return command_failed("own", a->json, &e);
 	(void)json_array_append_new(rows, row_of(thing, a->json));
 	print_rows(a, t, rows);
 	return EXIT_FINE;
@@ -169,7 +159,7 @@ static int change(const struct arguments *a, json_t *thing, const char *owner, j
 		text_of(thing, "kind"), text_of(thing, "id"), owner ? " " : "", owner ? owner : "");
 	reply = own_ask(a->socket, command, &e);
 	if (!reply)
-		return fail(a, &e);
+		return command_failed("own", a->json, &e);
 	(void)json_object_set_new(thing, "owner", owner ? json_string(owner) : json_null());
 	(void)json_object_set_new(thing, "since",
 		owner ? json_integer((json_int_t)(clock_date_us() / 1000000)) : json_null());
@@ -195,7 +185,7 @@ static int change_one(const struct arguments *a, const struct own_things *t, boo
 			"own", "write: dsp own %s", give ? "give REF USER" : "forget REF");
 	thing = own_things_find(t, a->words[0], &e);
 	if (!thing)
-		return fail(a, &e);
+		return command_failed("own", a->json, &e);
 	status = change(a, thing, give ? a->words[1] : NULL, rows);
 	if (a->json && json_array_size(rows) > 0)
 		print_rows(a, t, rows);
@@ -225,7 +215,7 @@ static int adopt(const struct arguments *a, const struct own_things *t)
 	if (!equals || equals == a->label || a->count > 1)
 		return command_usage("own", "write: dsp own adopt --label KEY=VALUE [USER]");
 	if (!t->asked)
-		return fail(a, &t->why);
+		return command_failed("own", a->json, &t->why);
 	text_copy((struct span){ a->label, (size_t)(equals - a->label) }, key, sizeof(key));
 	json_array_foreach (t->list, at, thing) {
 		if (json_is_string(json_object_get(thing, "owner")) ||
@@ -265,7 +255,7 @@ static int run_verb(const struct verb *v, const struct arguments *a)
 		return command_usage(
 			"own", "--%s is not for %s", a->nobody ? "nobody" : "label", v->name);
 	if (own_things_read(a->socket, &t, &e) != 0)
-		return fail(a, &e);
+		return command_failed("own", a->json, &e);
 	status = v->run(a, &t);
 	own_things_free(&t);
 	return status;

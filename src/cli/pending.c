@@ -55,16 +55,6 @@ static int parse_arguments(
 	return 0;
 }
 
-static int fail(const char *command, const struct arguments *a, const struct err *e)
-{
-	json_auto_t *o = a->json ? json_pack("{s:s}", "error", e->text) : NULL;
-
-	if (a->json)
-		output_json(o);
-	(void)fprintf(stderr, "dsp %s: %s%s\n", command, e->text, command_hint(e));
-	return EXIT_FINDINGS;
-}
-
 static const char *text_of(const json_t *o, const char *key)
 {
 	const char *text = json_string_value(json_object_get(o, key));
@@ -113,7 +103,7 @@ static int run_pending(int argc, char **argv)
 		return rc;
 	o = pending_list(a.socket, &e);
 	if (!o)
-		return fail("pending", &a, &e);
+		return command_failed("pending", a.json, &e);
 	if (a.json)
 		output_json(o);
 	else
@@ -182,7 +172,7 @@ static int answer(const struct command *c, bool approve, int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	o = pending_answer(a.socket, argv[optind], &a.answer, &e);
-	return o ? print_result(&a, o, approve) : fail(c->name, &a, &e);
+	return o ? print_result(&a, o, approve) : command_failed(c->name, a.json, &e);
 }
 
 static int run_approve(int argc, char **argv)

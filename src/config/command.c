@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,16 @@ const char *command_hint(const struct err *e)
 	if (e->code == ENOENT || e->code == ECONNREFUSED)
 		return "; is dspd running? systemctl status dsp";
 	return e->code == EACCES || e->code == EPERM ? "; run the command as root" : "";
+}
+
+int command_failed(const char *command, bool json, const struct err *e)
+{
+	json_auto_t *o = json ? json_pack("{s:s}", "error", e->text) : NULL;
+
+	if (json)
+		output_json(o);
+	(void)fprintf(stderr, "dsp %s: %s%s\n", command, e->text, command_hint(e));
+	return EXIT_FINDINGS;
 }
 
 int command_usage(const char *command, const char *fmt, ...)

@@ -269,12 +269,6 @@ static bool obey(struct page *p, char key)
 
 /* --- the page ----------------------------------------------------------------------------------*/
 
-static int fail(const struct err *e)
-{
-	(void)fprintf(stderr, "dsp watch: %s%s\n", e->text, command_hint(e));
-	return EXIT_FINDINGS;
-}
-
 static void refresh(struct page *p)
 {
 	struct err e;
@@ -398,7 +392,7 @@ int watch_approve(const char *socket, bool json, unsigned seconds)
 
 	p.list = pending_list(socket, &e);
 	if (!p.list)
-		return fail(&e);
+		return command_failed("watch", false, &e);
 	(void)sigemptyset(&a.sa_mask);
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		(void)sigaction(ends[i], &a, NULL);

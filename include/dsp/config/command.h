@@ -6,6 +6,8 @@
 
 #include <getopt.h>
 
+#include <stdbool.h>
+
 #include "dsp/core/base/err.h"
 
 enum {
@@ -95,6 +97,9 @@ int command_managed_socket(const char *name, char *out, size_t cap);
 
 /* What to do if dspd cannot be reached for this error, to be printed behind its text; or "". */
 const char *command_hint(const struct err *e);
+
+/* Prints "dsp COMMAND: " and e with its hint, as JSON too if json; returns EXIT_FINDINGS. */
+int command_failed(const char *command, bool json, const struct err *e);
 
 /* Prints "dsp COMMAND: what is wrong" and where to find help; returns EXIT_USAGE. */
 int command_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
