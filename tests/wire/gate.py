@@ -142,7 +142,8 @@ def no_reader_differs():
                     thread.join()
                     check_request(seen[0], whole=False)
                     holds(b"smuggled" not in seen[0], "a second request")
-                    holds(not seen[0].endswith(b"0\r\n\r\n"), "the end of a broken body")
+                    # The head may end in a process id.
+                    holds(not seen[0].partition(b"\r\n\r\n")[2].endswith(b"0\r\n\r\n"), "the end of a broken body")
                 else:
                     same(answer.status, 400, f"status ({answer.text!r})")
                     holds(row.reads in answer.message, answer.message)

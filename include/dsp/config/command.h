@@ -2,11 +2,9 @@
 #ifndef DSP_COMMAND_H
 #define DSP_COMMAND_H
 
-#include <stddef.h>
-
 #include <getopt.h>
-
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "dsp/core/base/err.h"
 
