@@ -223,11 +223,12 @@ asked() {
 	$docker --config "$ready/ana" "${words[@]}" > "$ready/books.out" 2>&1 &
 	waiting=$!
 	inside "until /run/lab/dsp pending $socket | grep container_create; do sleep 0.1; done"
+	inside "/run/lab/dsp pending --json $socket"
+	id=$(sed -n '/"id"/ { s/.*"id": *"\([a-z0-9]*\)".*/\1/p; q }' "$ready/run.out")
 	echo "  # dsp pending"
 	inside "/run/lab/dsp pending $socket"
 	sed 's/^/  /' "$ready/run.out"
 	[ ! -s "$ready/books.out" ] || broken "docker run should wait: $(cat "$ready/books.out")"
-	id=$(awk '/container_create/ { print $1; exit }' "$ready/run.out")
 	echo "  # dsp approve $id"
 	inside "/run/lab/dsp approve $id $socket"
 	sed 's/^/  /' "$ready/run.out"
