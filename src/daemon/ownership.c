@@ -5,6 +5,7 @@
 #include "dsp/core/base/digest.h"
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/rule_index.h"
 #include "dsp/owners/expected.h"
 #include "dsp/owners/owners.h"
 #include "dsp/system/clock.h"

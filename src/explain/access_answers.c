@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/rule_index.h"
 #include "dsp/dockerd/dockerd_http2.h"
 
 /* Of routes that share a name one is enough: that which is allowed, or asked for, or the first. */

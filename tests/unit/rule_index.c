@@ -7,6 +7,7 @@
 
 #include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/policy_file.h"
+#include "dsp/core/policy/rule_index.h"
 #include "dsp/core/policy/rule_match.h"
 
 enum { USERS = 70, GROUPS = 4, POLICIES = 300 };
@@ -129,12 +130,14 @@ static void same_matches(const struct rules *rules, size_t subject, const struct
 	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
 	struct powerset powers = facts->powers;
 	struct powerset possible;
+	struct rule_choice chosen;
 	size_t given = 0;
 
 	for (unsigned n = any(4); n > 0; n--)
 		powerset_add(&powers, any_power());
 	possible = powers;
 	powerset_add(&possible, any_power());
+	rules_choose(rules, &powers, &possible, &chosen);
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct rule *r = &rules->items[i];
 
@@ -143,8 +146,7 @@ static void same_matches(const struct rules *rules, size_t subject, const struct
 			continue;
 		do {
 			assert_true(given <= i);
-			given = rules_next_by_powers(
-				rules, subject, operation, &powers, &possible, given);
+			given = rules_next_chosen(rules, subject, operation, &chosen, given);
 		} while (given++ < i);
 		assert_int_equal(given, i + 1);
 		matches++;

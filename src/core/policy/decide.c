@@ -1,5 +1,6 @@
 #include "dsp/core/policy/decide.h"
 
+#include "dsp/core/policy/rule_index.h"
 #include "dsp/core/policy/rule_match.h"
 
 static struct decision deny(enum decider by, const char *reason, size_t flag)
@@ -183,12 +184,13 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 	const struct rules *rules = policy->file_rules;
 	bool exact = facts->reading == READING_EXACT;
 	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
+	struct rule_choice chosen;
 
 	/* A deny rule also matches what the request may ask for. */
 	powerset_add_all(&possible, &facts->maybe);
+	rules_choose(rules, &powers, &possible, &chosen);
 	for (size_t i = 0;
-		(i = exact ? rules_next_by_powers(
-				     rules, subject->id, operation, &powers, &possible, i)
+		(i = exact ? rules_next_chosen(rules, subject->id, operation, &chosen, i)
 			   : rules_next(rules, subject->id, operation, i)) < rules->count;
 		i++) {
 		const struct rule *rule = &rules->items[i];

@@ -7,6 +7,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/paths.h"
 #include "dsp/core/policy/escalation.h"
+#include "dsp/core/policy/rule_index.h"
 #include "dsp/core/policy/rule_match.h"
 #include "policy_parser.h"
 

@@ -1,6 +1,7 @@
 #include "dsp/core/policy/nearest_rule.h"
 
 #include "dsp/core/base/text.h"
+#include "dsp/core/policy/rule_index.h"
 #include "dsp/core/policy/rule_match.h"
 #include "object_rules.h"
 #include "way.h"

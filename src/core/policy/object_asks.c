@@ -1,7 +1,7 @@
 /* Of which things dockerd is asked what they are: only where a rule of the policy compares it. */
 #include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/escalation.h"
-#include "dsp/core/policy/rules.h"
+#include "dsp/core/policy/rule_index.h"
 #include "policy_parser.h"
 
 /* Whether a rule of no lists allows, or denies, every request of an operation. */

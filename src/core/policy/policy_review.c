@@ -7,6 +7,7 @@
 #include "dsp/core/facts/power_rules.h"
 #include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/escalation.h"
+#include "dsp/core/policy/rule_index.h"
 #include "review.h"
 
 enum { NAMED = 2 }; /* rules in one finding; the others are counted */

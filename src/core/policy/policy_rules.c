@@ -8,6 +8,7 @@
 #include "dsp/core/parse/address.h"
 #include "dsp/core/parse/reference.h"
 #include "dsp/core/policy/conditions_parse.h"
+#include "dsp/core/policy/rule_index.h"
 #include "mount_rules.h"
 #include "policy_keys_tab.h"
 #include "policy_parser.h"

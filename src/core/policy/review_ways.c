@@ -1,6 +1,7 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/conditions.h"
 #include "dsp/core/policy/escalation.h"
+#include "dsp/core/policy/rule_index.h"
 #include "review.h"
 
 /* --- tokens that are not sent ------------------------------------------------------------------*/

@@ -4,8 +4,9 @@
  * for each of its words that has one: of 10,000 rules a search reads three words, and those in
  * which a rule may be.
  */
+#include "dsp/core/policy/rule_index.h"
+
 #include "dsp/core/base/mem_list.h"
-#include "dsp/core/policy/rules.h"
 
 struct rule_index {
 	unsigned kinds; /* rules_compared_kinds */
@@ -20,14 +21,6 @@ struct rule_index {
 	/* The deny rules that match whatever a request asks for; by power: the others. */
 	uint64_t *denies_any;
 	uint64_t *denies[POWER_COUNT];
-};
-
-/* Which of the rules a request's powers leave. */
-struct choice {
-	size_t allow_count;
-	const uint64_t *allows[POWER_COUNT + 1]; /* an allow rule is in all of these sets */
-	size_t deny_count;
-	const uint64_t *denies[POWER_COUNT + 1]; /* a deny rule in one of these */
 };
 
 static unsigned compared_kinds(const struct rules *rules)
@@ -175,10 +168,14 @@ int rules_index(struct rules *rules)
 	return 0;
 }
 
-static void choose(const struct rule_index *index, const struct powerset *powers,
-	const struct powerset *possible, struct choice *ret)
+void rules_choose(const struct rules *rules, const struct powerset *powers,
+	const struct powerset *possible, struct rule_choice *ret)
 {
+	const struct rule_index *index = rules->index;
+
 	ret->allow_count = ret->deny_count = 0;
+	if (!index)
+		return;
 	ret->allows[ret->allow_count++] = index->allows_any;
 	for (size_t p = powerset_next(powers, 0); p < POWER_COUNT; p = powerset_next(powers, p + 1))
 		ret->allows[ret->allow_count++] = index->allows[p];
@@ -199,16 +196,16 @@ static void choose(const struct rule_index *index, const struct powerset *powers
 struct wanted {
 	size_t subject;
 	size_t operation;
-	const struct choice *chosen; /* NULL: all are */
-	const uint64_t *set;         /* NULL: all are */
+	const struct rule_choice *chosen; /* NULL: all are */
+	const uint64_t *set;              /* NULL: all are */
 };
 
-/* Word w of what a search looks for; of a head: its bits, and perhaps more. */
+/* Word w of the rules that a search wants. In a head a bit may be set for nothing. */
 static uint64_t word_of(const struct rule_index *index, const struct wanted *what, size_t w)
 {
 	const uint64_t *own = index->subjects[what->subject];
 	const uint64_t *operation = index->operations[what->operation];
-	const struct choice *c = what->chosen;
+	const struct rule_choice *c = what->chosen;
 	uint64_t set = (own ? own[w] : 0) | (index->all ? index->all[w] : 0);
 	uint64_t allow = c && c->allow_count > 0 ? ~(uint64_t)0 : 0;
 	uint64_t deny = 0;
@@ -263,15 +260,12 @@ size_t rules_next(const struct rules *rules, size_t subject, size_t operation, s
 	return from < count ? from : count;
 }
 
-size_t rules_next_by_powers(const struct rules *rules, size_t subject, size_t operation,
-	const struct powerset *powers, const struct powerset *possible, size_t from)
+size_t rules_next_chosen(const struct rules *rules, size_t subject, size_t operation,
+	const struct rule_choice *chosen, size_t from)
 {
-	struct choice chosen;
-
 	if (from >= rules->count || !rules->index)
 		return rules_next(rules, subject, operation, from);
-	choose(rules->index, powers, possible, &chosen);
-	return next(rules, &(struct wanted){ subject, operation, &chosen, NULL }, from);
+	return next(rules, &(struct wanted){ subject, operation, chosen, NULL }, from);
 }
 
 size_t rules_next_plain(const struct rules *rules, size_t subject, size_t operation, size_t from)

@@ -65,32 +65,9 @@ struct rules {
 	bool default_deny;         /* "otherwise" is "deny" */
 	struct span_list paths;    /* of the mounts and devices in deny rules, in their order */
 	struct image_lists image_lists; /* the files that conditions name */
-	/* What rules_index makes; NULL before: then the next functions walk the rules. */
+	/* What rules_index makes; NULL before: then those of rule_index.h walk them. */
 	struct rule_index *index;
 };
-
-/*
- * Makes the index; the rules do not change after it. It takes up to a bit for each rule and
- * subject, and for each rule and operation. -1: no memory.
- */
-MUST_USE int rules_index(struct rules *rules);
-
-/*
- * The first rule from `from` on that is for this subject and this operation (OPERATION_COUNT: one
- * that dsp does not know); rules->count: there is none. All others would be MATCH_NOT_SUBJECT or
- * MATCH_NOT_OPERATION. rules may be NULL: 0.
- */
-size_t rules_next(const struct rules *rules, size_t subject, size_t operation, size_t from);
-
-/*
- * The same, without rules that cannot match a request that asks for these powers; a deny rule is
- * compared with `possible`: powers, and what else the request may ask for.
- */
-size_t rules_next_by_powers(const struct rules *rules, size_t subject, size_t operation,
-	const struct powerset *powers, const struct powerset *possible, size_t from);
-
-/* As rules_next, of the rules without lists and conditions that are not in monitor mode. */
-size_t rules_next_plain(const struct rules *rules, size_t subject, size_t operation, size_t from);
 
 /* The paths of deny rules, to be looked up with the mounts of a request. rules may be NULL. */
 struct span_list rules_paths(const struct rules *rules);
@@ -110,8 +87,8 @@ unsigned rules_compared_kinds(const struct rules *rules);
 unsigned rules_ask_about(const struct rules *rules, size_t subject, size_t operation);
 
 /*
- * The same of what a request of them names that may wait for root: what root saw in the list is
- * what must be there at the approval, whatever the rule compares.
+ * The same for a request that may wait for root: containers and images, whatever the rule
+ * compares. What root saw in the list must still be there at the approval.
  */
 unsigned rules_root_asks_about(const struct rules *rules, size_t subject, size_t operation);
 
