@@ -89,20 +89,27 @@ static void keep_line(struct recent_view *v, enum line_kind kind)
 		v->dropped += line_queue_remove_first(&v->lines) == LINE_DECISION;
 }
 
+/* The head of the newest line. id and time get its texts, and must outlive it. */
+static struct audit_record_head newest_head(const struct recent_decisions *recent,
+	char id[AUDIT_RECORD_ID_ROOM], char time[CLOCK_TEXT_ROOM])
+{
+	clock_write(clock_date_us(), time);
+	write_id(recent, recent->lines, id);
+	return (struct audit_record_head){ .id = id, .time = time, .host = recent->host };
+}
+
 void recent_decisions_add(struct recent_decisions *recent, const struct decision_event *e)
 {
 	char id[AUDIT_RECORD_ID_ROOM];
 	char time[CLOCK_TEXT_ROOM];
-	struct audit_record_head head = { .id = id, .time = time, .host = recent->host };
-
+	struct audit_record_head head;
 	bool asks = decision_event_asks(e);
 
 	recent->lines++;
 	recent->decisions += !asks;
 	if (recent_decisions_tick(recent) == 0)
 		return;
-	clock_write(clock_date_us(), time);
-	write_id(recent, recent->lines, id);
+	head = newest_head(recent, id, time);
 	audit_record_decision(&head, e, &recent->view->line);
 	keep_line(recent->view, asks ? LINE_NOTICE : LINE_DECISION);
 	if (decision_event_allows(e))
@@ -114,12 +121,12 @@ void recent_decisions_add_outcome(struct recent_decisions *recent, struct reques
 	char decision[AUDIT_RECORD_ID_ROOM];
 	char id[AUDIT_RECORD_ID_ROOM];
 	char time[CLOCK_TEXT_ROOM];
-	struct audit_record_head head = { .id = id, .time = time, .host = recent->host };
+	struct audit_record_head head;
 
 	if (!recent->view)
 		return;
-	clock_write(clock_date_us(), time);
-	write_id(recent, ++recent->lines, id);
+	recent->lines++;
+	head = newest_head(recent, id, time);
 	(void)pending_requests_end(recent->view->pending, o, decision);
 	audit_record_outcome(&head, o, &recent->view->line);
 	keep_line(recent->view, LINE_OUTCOME);
@@ -129,12 +136,12 @@ void recent_decisions_add_grant(struct recent_decisions *recent, const struct gr
 {
 	char id[AUDIT_RECORD_ID_ROOM];
 	char time[CLOCK_TEXT_ROOM];
-	struct audit_record_head head = { .id = id, .time = time, .host = recent->host };
+	struct audit_record_head head;
 
 	if (!recent->view)
 		return;
-	clock_write(clock_date_us(), time);
-	write_id(recent, ++recent->lines, id);
+	recent->lines++;
+	head = newest_head(recent, id, time);
 	audit_record_grant(&head, e, &recent->view->line);
 	keep_line(recent->view, LINE_GRANT);
 }

@@ -475,13 +475,27 @@ static void leave_out_denied(const struct policy_draft *p, struct observations *
 	}
 }
 
+/* Whether the draft allows all that was seen. what: what would be to blame if not. */
+static int check_draft(
+	struct policy_draft *p, struct observations *all, const char *what, struct err *e)
+{
+	const struct observation *denied;
+	char text[300];
+
+	if (policy_draft_compile(p, e) != 0)
+		return -1;
+	denied = assign_rules(p, all);
+	if (!denied)
+		return 0;
+	observation_write(denied, text, sizeof(text));
+	return FAIL(e, 0, "the %s do not allow %s: no suggestion", what, text);
+}
+
 /* Makes the draft's users and rules, the fewest that allow the observations. */
 static int fill_draft(struct policy_draft *p, struct observations *all,
 	const struct learn_options *w, struct err *e)
 {
 	const json_t *rules = json_object_get(p->root, "rules");
-	const struct observation *denied;
-	char text[300];
 
 	merge_common_names(all, w);
 	if (add_rules(p, all, e) != 0 || add_users(p, all, w, e) != 0)
@@ -500,20 +514,12 @@ static int fill_draft(struct policy_draft *p, struct observations *all,
 	}
 	policy_draft_merge(p, all);
 	policy_draft_name(p);
-	if (policy_draft_compile(p, e) != 0)
-		return -1;
-	denied = assign_rules(p, all);
-	if (!denied)
-		return 0;
-	observation_write(denied, text, sizeof(text));
-	return FAIL(e, 0, "the rules do not allow %s: no suggestion", text);
+	return check_draft(p, all, "rules", e);
 }
 
 /* Gives each rule the conditions that all of its requests met. */
 static int add_conditions(struct policy_draft *p, struct observations *all, struct err *e)
 {
-	const struct observation *denied;
-	char text[300];
 	json_t *rule;
 	size_t i;
 
@@ -525,13 +531,7 @@ static int add_conditions(struct policy_draft *p, struct observations *all, stru
 			(void)json_object_set(rule, "require", require);
 		json_decref(require);
 	}
-	if (policy_draft_compile(p, e) != 0)
-		return -1;
-	denied = assign_rules(p, all);
-	if (!denied)
-		return 0;
-	observation_write(denied, text, sizeof(text));
-	return FAIL(e, 0, "the conditions do not allow %s: no suggestion", text);
+	return check_draft(p, all, "conditions", e);
 }
 
 int learn_policy(struct observations *all, const struct learn_options *w, json_t **ret,

@@ -1,17 +1,20 @@
 #include "dsp/core/policy/ask_facts.h"
 
-/* The length first: no two lists of texts give the same bytes. */
-static void add_text(struct digest_sum *sum, struct span text)
+static void add_numbers(struct digest_sum *sum, const uint64_t *numbers, size_t count)
 {
-	uint64_t n = text.n;
-
-	digest_add(sum, (struct span){ (const char *)&n, sizeof(n) });
-	digest_add(sum, text);
+	digest_add(sum, (struct span){ (const char *)numbers, count * sizeof(*numbers) });
 }
 
 static void add_number(struct digest_sum *sum, uint64_t n)
 {
-	digest_add(sum, (struct span){ (const char *)&n, sizeof(n) });
+	add_numbers(sum, &n, 1);
+}
+
+/* The length first: no two lists of texts give the same bytes. */
+static void add_text(struct digest_sum *sum, struct span text)
+{
+	add_number(sum, text.n);
+	digest_add(sum, text);
 }
 
 static void add_powers(struct digest_sum *sum, const struct powerset *powers)
@@ -29,8 +32,7 @@ static void add_mount_info(struct digest_sum *sum, const struct mount_info *foun
 		(unsigned char)info->node, info->major, info->minor, info->file_system,
 		info->inode };
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		add_number(sum, numbers[i]);
+	add_numbers(sum, numbers, sizeof(numbers) / sizeof(numbers[0]));
 	add_text(sum, span_of(info->path));
 	add_text(sum, span_of(info->place));
 }
@@ -59,8 +61,7 @@ static void add_attribute(struct digest_sum *sum, const struct attribute *a)
 		a->maybe_swarm, a->mounted, a->all_tags, a->whole, a->listing, a->made,
 		a->in_target, a->exec, a->implied, a->any_file, a->anywhere };
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		add_number(sum, numbers[i]);
+	add_numbers(sum, numbers, sizeof(numbers) / sizeof(numbers[0]));
 	add_text(sum, a->field);
 	add_text(sum, a->text);
 	add_text(sum, a->clean);
