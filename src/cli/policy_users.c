@@ -179,7 +179,7 @@ static bool is_named(const json_t *o, const char *name)
 	return false;
 }
 
-/* Takes one occurrence out of what the text means, and out of the text. False: there is none. */
+/* The text without the token of the first user who has it; o loses it too. NULL: none has. */
 static char *remove_one(struct span text, json_t *o, const char *digest)
 {
 	json_t *users = json_object_get(o, "users");

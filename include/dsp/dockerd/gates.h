@@ -29,7 +29,7 @@ struct gate {
 	char service[64];
 };
 
-/* Whether a gate can have this name: a-z, 0-9 and dashes, of which the first is a letter. */
+/* Whether a gate can have this name: a letter a-z, then a-z, 0-9 and dashes. */
 bool gate_name_is_valid(struct span name);
 
 /* Fills gate with the places of a valid name. */

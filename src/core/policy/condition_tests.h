@@ -24,7 +24,7 @@ struct condition_case {
 	const struct conditions *all; /* that stand beside it */
 };
 
-/* A limit, of which 0 means none; an update with 0 leaves it as it is. */
+/* A limit. 0 means no limit; in an update it changes nothing. */
 enum condition_state condition_test_number(const struct condition_case *c, json_ref v);
 
 /* Of pinned (pinned_tests.c) and tmpfs (tmpfs_tests.c). */

@@ -329,7 +329,7 @@ void condition_write_state(
 		      : "dsp is not shown all that the request asks for");
 }
 
-/* The value, of which the message of a denial has room for the beginning. */
+/* The value, cut to what a denial's message has room for. */
 static void write_short_value(const struct conditions *c, enum condition key, struct line *l)
 {
 	char text[72];

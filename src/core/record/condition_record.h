@@ -6,8 +6,8 @@
 #include "dsp/core/record/decision_event.h"
 
 /*
- * Adds what a request says of what conditions are about, and the first condition that it does not
- * meet: "condition", "conditions". Nothing where the request has neither.
+ * Adds "conditions", what the request says of memory, user and so on, and "condition", the first
+ * that it does not meet. Adds neither where there is nothing to say.
  */
 void add_conditions(struct json_writer *s, const struct decision_event *e);
 
