@@ -34,6 +34,7 @@ scenarios=(
 # scenario, at least of the calls a second, at most of the p99: with the trail over without
 trails=(
 	"small-8    0.8  2"
+	"create-4k  0.8  2"
 	"mix        0.8  2"
 	"distinct   0.8  2"
 )

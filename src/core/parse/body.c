@@ -269,6 +269,13 @@ int body_parse(
 	return 0;
 }
 
+/* Whether a key can fold to a name: nearly all that are others cannot. Folding adds no bytes. */
+static bool may_be(struct span key, struct span name)
+{
+	return key.n >= name.n && key.n > 0 &&
+		(((key.s[0] ^ name.s[0]) & ~('a' - 'A')) == 0 || (unsigned char)key.s[0] >= 0x80);
+}
+
 json_ref body_get(json_ref object, const char *name)
 {
 	struct span wanted = span_of(name);
@@ -276,7 +283,7 @@ json_ref body_get(json_ref object, const char *name)
 	if (!object || object->kind != JSON_VALUE_OBJECT)
 		return NULL;
 	for (json_ref m = json_value_first(object); m; m = json_value_next(object, m)) {
-		if (field_compare(m->key, wanted) == 0)
+		if (may_be(m->key, wanted) && field_compare(m->key, wanted) == 0)
 			return m;
 	}
 	return NULL;

@@ -1,5 +1,6 @@
 #include "dsp/core/policy/condition_facts.h"
 
+#include "condition_tests.h"
 #include "dsp/core/policy/conditions_parse.h"
 #include "dsp/core/policy/image_list.h"
 
@@ -46,39 +47,22 @@ const char *condition_fact_word(enum condition_fact fact, int64_t value)
 
 /* --- of a request ------------------------------------------------------------------------------*/
 
-/* What a request makes of one key. word: of keys with words; most: of the others. */
-static enum condition_state try_bound(
-	const struct facts *facts, enum condition key, struct span word, int64_t most)
+static enum condition_state try_word(
+	const struct facts *facts, enum condition key, struct span word)
 {
 	const struct condition_word words[] = { { .text = word } };
-	struct conditions c = { .subjects = NULL };
+	const struct condition_bound bound = { .given = true, .count = 1, .words = words };
 
-	c.of[key] = (struct condition_bound){
-		.given = true, .most = most, .count = word.n > 0, .words = words
-	};
-	return conditions_judge(&c, facts, SUBJECT_ANONYMOUS).state;
+	return condition_judge_alone(key, &bound, facts, NULL);
 }
 
 /* The least bound that a request meets; 0: it meets none; -1: any, since it changes nothing. */
 static int64_t find_amount(const struct facts *facts, enum condition key)
 {
-	const struct span none = { NULL, 0 };
-	int64_t low = 0; /* not met */
-	int64_t high = INT64_MAX / 16;
+	const struct condition_bound any = { .given = true, .most = INT64_MAX / 16 };
+	int64_t amount = -1;
 
-	if (try_bound(facts, key, none, low) == CONDITION_MET)
-		return -1;
-	if (try_bound(facts, key, none, high) != CONDITION_MET)
-		return 0;
-	while (high - low > 1) {
-		int64_t middle = low + (high - low) / 2;
-
-		if (try_bound(facts, key, none, middle) == CONDITION_MET)
-			high = middle;
-		else
-			low = middle;
-	}
-	return high;
+	return condition_judge_alone(key, &any, facts, &amount) == CONDITION_MET ? amount : 0;
 }
 
 static int64_t find_fact(const struct facts *facts, enum condition_fact fact)
@@ -92,21 +76,21 @@ static int64_t find_fact(const struct facts *facts, enum condition_fact fact)
 	case FACT_PIDS:
 		return find_amount(facts, key);
 	case FACT_USER:
-		state = try_bound(facts, key, SPAN("non-root"), 0);
+		state = try_word(facts, key, SPAN("non-root"));
 		return state == CONDITION_MET        ? CONDITION_USER_UID
 			: state == CONDITION_MISSING ? CONDITION_USER_NONE
 						     : CONDITION_USER_NAME;
 	case FACT_PINNED:
-		if (try_bound(facts, key, SPAN("digest"), 0) == CONDITION_MET)
+		if (try_word(facts, key, SPAN("digest")) == CONDITION_MET)
 			return CONDITION_PIN_DIGEST;
-		return try_bound(facts, key, SPAN("tag"), 0) == CONDITION_MET ? CONDITION_PIN_TAG
-									      : CONDITION_PIN_NONE;
+		return try_word(facts, key, SPAN("tag")) == CONDITION_MET ? CONDITION_PIN_TAG
+									  : CONDITION_PIN_NONE;
 	case FACT_READ_ONLY:
 	case FACT_NO_NEW_PRIVILEGES:
 	case FACT_DROPS_ALL:
 		break;
 	}
-	return try_bound(facts, key, SPAN("ALL"), 0) == CONDITION_MET;
+	return try_word(facts, key, SPAN("ALL")) == CONDITION_MET;
 }
 
 /* Of an exec drops_all is no fact: it has the capabilities of its container. */

@@ -15,6 +15,14 @@ static bool number_of(json_ref v, int64_t *ret)
 	return !json_value_given(v) || json_value_integer(v, ret);
 }
 
+/* Whether an amount above 0 is within the bound. */
+static bool is_within(const struct condition_case *c, int64_t amount)
+{
+	if (c->amount)
+		*c->amount = amount;
+	return amount <= c->bound->most;
+}
+
 /* A limit of which 0 means none. An update with 0 leaves it as it is. */
 enum condition_state condition_test_number(const struct condition_case *c, json_ref v)
 {
@@ -24,7 +32,7 @@ enum condition_state condition_test_number(const struct condition_case *c, json_
 		return CONDITION_BEYOND;
 	if (n == 0)
 		return c->form == FORM_UPDATE ? CONDITION_MET : CONDITION_MISSING;
-	return n > 0 && n <= c->bound->most ? CONDITION_MET : CONDITION_BEYOND;
+	return n > 0 && is_within(c, n) ? CONDITION_MET : CONDITION_BEYOND;
 }
 
 static enum condition_state test_limit(const struct condition_case *c)
@@ -72,7 +80,7 @@ static enum condition_state test_quota(
 	if (quota < 0 || quota > INT64_MAX / BILLION || period <= 0)
 		return CONDITION_BEYOND;
 	/* Rounded up: a little more than the bound is more. */
-	return (quota * BILLION - 1) / period < c->bound->most ? CONDITION_MET : CONDITION_BEYOND;
+	return is_within(c, (quota * BILLION - 1) / period + 1) ? CONDITION_MET : CONDITION_BEYOND;
 }
 
 /*

@@ -22,6 +22,7 @@ struct condition_case {
 	json_ref value;  /* of the field; NULL: it is not given */
 	struct span user;
 	const struct conditions *all; /* that stand beside it */
+	int64_t *amount; /* gets what the request gives, where the bound is a number; or NULL */
 };
 
 /* A limit. 0 means no limit; in an update it changes nothing. */
@@ -44,5 +45,13 @@ bool condition_forbids(enum condition key);
 
 /* The test of a key. */
 enum condition_state condition_test(enum condition key, const struct condition_case *c);
+
+/*
+ * Compares a request, which has a route, with the bound of one key alone. *amount gets what the
+ * request gives: the least bound that it meets, where the bound is a number and the request gives
+ * one; else it stays as it is.
+ */
+enum condition_state condition_judge_alone(enum condition key, const struct condition_bound *bound,
+	const struct facts *facts, int64_t *amount);
 
 #endif

@@ -52,7 +52,9 @@ static enum condition_form form_of(
 	}
 	for (size_t i = 0; i < sizeof(info->others) / sizeof(info->others[0]); i++) {
 		*field = info->others[i].field;
-		if (*field && operation == (size_t)info->others[i].operation)
+		if (!*field)
+			break;
+		if (operation == (size_t)info->others[i].operation)
 			return FORM_OTHER;
 	}
 	return FORM_NONE;
@@ -152,6 +154,16 @@ static bool is_judged(const struct conditions *c, size_t key)
 	return c->of[key].given || (implied && c->of[CONDITION_COMMANDS].given);
 }
 
+enum condition_state condition_judge_alone(enum condition key, const struct condition_bound *bound,
+	const struct facts *facts, int64_t *amount)
+{
+	static const struct conditions none;
+	const struct span user = { NULL, 0 };
+	struct condition_case at = { bound, facts, FORM_NONE, NULL, NULL, user, &none, amount };
+
+	return judge(key, facts, &at);
+}
+
 struct condition_verdict conditions_judge(
 	const struct conditions *c, const struct facts *facts, size_t subject)
 {
@@ -164,7 +176,8 @@ struct condition_verdict conditions_judge(
 	if (c->subjects && subject != SUBJECT_UNKNOWN_CERTIFICATE)
 		user = c->subjects[subject];
 	for (size_t k = 0; k < CONDITION_COUNT && ret.state == CONDITION_MET; k++) {
-		struct condition_case at = { &c->of[k], facts, FORM_NONE, NULL, NULL, user, c };
+		struct condition_case at = { &c->of[k], facts, FORM_NONE, NULL, NULL, user, c,
+			NULL };
 
 		if (!is_judged(c, k))
 			continue;
