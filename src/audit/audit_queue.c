@@ -9,6 +9,7 @@ int audit_queue_init(struct audit_queue *q, size_t bytes, struct err *e)
 {
 	(void)snprintf(q->prefix, sizeof(q->prefix), "%llx", (unsigned long long)clock_date_us());
 	host_name(q->host);
+	clock_write(q->line_us, q->line_time);
 	return line_queue_init(&q->lines, bytes, e);
 }
 
@@ -20,17 +21,21 @@ void audit_queue_free(struct audit_queue *q)
 
 static void next_id(struct audit_queue *q, char out[AUDIT_RECORD_ID_ROOM])
 {
+	char number[TEXT_DECIMAL_ROOM];
 	struct line text;
 
+	text_decimal(++q->next, number);
 	line_init(&text, out, AUDIT_RECORD_ID_ROOM);
-	line_add(&text, "%s-%llu", q->prefix, (unsigned long long)++q->next);
+	line_join(&text, q->prefix, "-", number, NULL);
 }
 
 struct audit_record_head audit_queue_head(struct audit_queue *q)
 {
+	const uint64_t now_us = clock_date_us();
+
 	next_id(q, q->line_id);
-	q->line_us = clock_date_us();
-	clock_write(q->line_us, q->line_time);
+	clock_write_next(now_us, q->line_us, q->line_time);
+	q->line_us = now_us;
 	return (struct audit_record_head){
 		.id = q->line_id, .time = q->line_time, .host = q->host
 	};

@@ -56,6 +56,9 @@ bool line_queue_put(struct line_queue *q, enum line_kind kind, struct span line,
 {
 	struct head h = { (uint32_t)line.n, (uint16_t)fields.n, (uint16_t)kind };
 
+	/* A queue that runs empty uses the same memory again, which is in the caches. */
+	if (q->count == 0)
+		q->begin = q->end = 0;
 	if (!line_queue_has_room(q, line.n + fields.n))
 		return false;
 	put(q, &h, sizeof(h));

@@ -19,8 +19,8 @@ enum line_kind { LINE_DECISION, LINE_OUTCOME, LINE_GRANT, LINE_NOTICE, LINE_KIND
 struct line_queue {
 	char *bytes;
 	size_t size;
-	uint64_t begin; /* bytes removed so far; modulo size it is an offset */
-	uint64_t end;   /* bytes put so far; the same */
+	uint64_t begin; /* bytes removed since it was empty; modulo size it is an offset */
+	uint64_t end;   /* bytes put since; the same */
 	size_t count;   /* lines */
 };
 

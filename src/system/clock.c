@@ -1,7 +1,7 @@
 #include "dsp/system/clock.h"
 
 #include <limits.h>
-#include <stdio.h>
+#include <string.h>
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -44,16 +44,31 @@ uint64_t clock_boot_us(void)
 	return read_us(CLOCK_BOOTTIME);
 }
 
+static void write_fraction(uint64_t us, char out[CLOCK_TEXT_ROOM])
+{
+	size_t at = strlen("2026-11-29T10:35:00.000000");
+
+	for (unsigned left = (unsigned)(us % 1000000); out[at - 1] != '.'; left /= 10)
+		out[--at] = (char)('0' + left % 10);
+}
+
 void clock_write(uint64_t us, char out[CLOCK_TEXT_ROOM])
 {
 	static const time_t year_10000 = 253402300800;
 	time_t seconds = (time_t)(us / 1000000) % year_10000;
 	struct tm t = { .tm_year = 0 };
-	size_t n;
 
 	(void)gmtime_r(&seconds, &t);
-	n = strftime(out, CLOCK_TEXT_ROOM, "%Y-%m-%dT%H:%M:%S", &t);
-	(void)snprintf(out + n, CLOCK_TEXT_ROOM - n, ".%06uZ", (unsigned)(us % 1000000));
+	(void)strftime(out, CLOCK_TEXT_ROOM, "%Y-%m-%dT%H:%M:%S.000000Z", &t);
+	write_fraction(us, out);
+}
+
+void clock_write_next(uint64_t us, uint64_t last_us, char out[CLOCK_TEXT_ROOM])
+{
+	if (us / 1000000 == last_us / 1000000)
+		write_fraction(us, out);
+	else
+		clock_write(us, out);
 }
 
 void clock_condition(pthread_cond_t *ret)

@@ -28,6 +28,22 @@ static void text(void **state)
 	assert_int_equal(strlen(out), strlen(table[0].text));
 }
 
+static void text_of_the_next(void **state)
+{
+	static const uint64_t us[] = { 1709251199000007, 1709251199999999, 1709251199000000,
+		1709251200000000, 951782400123456, 951782400023450, UINT64_MAX, 3 };
+	char out[CLOCK_TEXT_ROOM];
+	char expected[CLOCK_TEXT_ROOM];
+
+	(void)state;
+	clock_write(us[0], out);
+	for (size_t i = 1; i < sizeof(us) / sizeof(us[0]); i++) {
+		clock_write_next(us[i], us[i - 1], out);
+		clock_write(us[i], expected);
+		assert_string_equal(out, expected);
+	}
+}
+
 static void earlier(void **state)
 {
 	(void)state;
@@ -42,6 +58,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text),
+		cmocka_unit_test(text_of_the_next),
 		cmocka_unit_test(earlier),
 	};
 

@@ -196,9 +196,23 @@ static void utf8_characters(void **state)
 	}
 }
 
+static void decimal(void **state)
+{
+	char out[TEXT_DECIMAL_ROOM];
+
+	(void)state;
+	assert_int_equal(text_decimal(0, out), 1);
+	assert_string_equal(out, "0");
+	assert_int_equal(text_decimal(1050, out), 4);
+	assert_string_equal(out, "1050");
+	assert_int_equal(text_decimal(UINT64_MAX, out), 20);
+	assert_string_equal(out, "18446744073709551615");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(decimal),
 		cmocka_unit_test(every_byte),
 		cmocka_unit_test(cuts_at_every_size),
 		cmocka_unit_test(a_line_takes_all_or_nothing),

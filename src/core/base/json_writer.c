@@ -41,15 +41,10 @@ void json_writer_key(struct json_writer *w, const char *key)
 
 void json_writer_number(struct json_writer *w, const char *key, uint64_t n)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[TEXT_DECIMAL_ROOM];
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
 	json_writer_key(w, key);
-	json_writer_raw(w, (struct span){ digits + at, sizeof(digits) - at });
+	json_writer_raw(w, (struct span){ digits, text_decimal(n, digits) });
 }
 
 void json_writer_word(struct json_writer *w, const char *key, const char *word)

@@ -31,6 +31,20 @@ void text_hex_write(unsigned char byte, char out[2])
 	out[1] = digits[byte & 15];
 }
 
+size_t text_decimal(uint64_t n, char out[TEXT_DECIMAL_ROOM])
+{
+	char digits[TEXT_DECIMAL_ROOM - 1];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	memcpy(out, digits + at, sizeof(digits) - at);
+	out[sizeof(digits) - at] = '\0';
+	return sizeof(digits) - at;
+}
+
 /* Escapes one byte as text_escape does; the length. */
 static size_t escape_byte(unsigned char c, char out[4])
 {

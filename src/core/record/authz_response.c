@@ -327,15 +327,23 @@ static void parse_byte(struct authz_response *s, char c)
 	}
 }
 
-/* How many bytes of a body can be skipped at once: up to a quote or a backslash. */
+/* Whether the text at hand is that of a string whose bytes are not kept. */
+static bool in_skipped_text(const struct authz_response *s)
+{
+	if (s->escaped)
+		return false;
+	if (s->state == OTHER)
+		return s->in_string && !sender_text(s);
+	return s->state == STRING && s->field < 0 &&
+		(s->field != FIELD_BODY || (s->body_n == sizeof(s->body) && !keeps_body(s)));
+}
+
+/* How many bytes of a text can be skipped at once: up to a quote or a backslash. */
 static size_t skippable(const struct authz_response *s, struct span piece)
 {
 	struct span part = piece;
 
-	bool kept = s->field >= 0 ||
-		(s->field == FIELD_BODY && (s->body_n < sizeof(s->body) || keeps_body(s)));
-
-	if (s->state != STRING || kept || s->escaped)
+	if (!in_skipped_text(s))
 		return 0;
 	part.n = span_find(part, '"');
 	return span_find(part, '\\');

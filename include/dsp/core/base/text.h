@@ -46,6 +46,10 @@ int text_hex_lower(char c);
 /* Writes a byte as two digits, 0-9 and a-f. */
 void text_hex_write(unsigned char byte, char out[2]);
 
+/* Writes a number in decimal, terminated, and returns its length. */
+enum { TEXT_DECIMAL_ROOM = 21 };
+size_t text_decimal(uint64_t n, char out[TEXT_DECIMAL_ROOM]);
+
 /* The bytes of the UTF-8 character at the start of s; 0: not UTF-8 (RFC 3629). s is not empty. */
 size_t text_utf8(struct span s);
 
