@@ -1,6 +1,7 @@
 #include "dockerd_facts.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
@@ -105,16 +106,20 @@ static void ask(struct dockerd_facts *d, pid_t dockerd, const char *path)
 		set_state(d, dockerd, DOCKERD_FAILED, d->trouble);
 }
 
-/* Whether what is known is too old. Absence is looked at each time. */
-static bool is_old(const struct known_dockerd *k, uint64_t now)
+/*
+ * Whether what is known is too old. Absence is looked at each time, without a connection where the
+ * socket's file is missing.
+ */
+static bool is_old(const struct known_dockerd *k, const char *path, uint64_t now)
 {
 	switch (k->state) {
 	case DOCKERD_KNOWN:
 		return now >= k->at + DOCKERD_FRESH_MS;
 	case DOCKERD_FAILED:
 		return now >= k->at + DOCKERD_RETRY_MS;
-	case DOCKERD_NEW:
 	case DOCKERD_ABSENT:
+		return access(path, F_OK) == 0 || errno != ENOENT;
+	case DOCKERD_NEW:
 		break;
 	}
 	return true;
@@ -129,7 +134,7 @@ bool dockerd_facts_get(
 	if (!d || path[0] == '\0')
 		return true;
 	k = entry_of(d, dockerd);
-	if (is_old(k, clock_now())) {
+	if (is_old(k, path, clock_now())) {
 		if (d->waiting == 0)
 			ask(d, dockerd, path);
 		if (d->waiting > 0)

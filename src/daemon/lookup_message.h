@@ -5,8 +5,8 @@
  * dspd sends one byte on the control socket (SOCK_SEQPACKET) for each process that it wants for
  * look-ups: the number of a lookup_place in memory that both share, where the process writes which
  * source it is at. With it come (SCM_RIGHTS) one end of a stream socket of its own, and
- * /proc/self/mountinfo, if there is one. The answer on that stream is one LOOKUP_BEGUN at once.
- * Then, for one look-up after the other, dspd writes one lookup_request with its texts. The answer
+ * /proc/self/mountinfo, if there is one. The answer on that stream is one LOOKUP_BEGUN.
+ * For one look-up after the other, dspd writes one lookup_request with its texts. The answer
  * is lookup_reply records, all of one size: for each source in its order LOOKUP_FOUND; at last one
  * LOOKUP_ENDED. Who does not want to go on closes the stream.
  *
@@ -45,7 +45,8 @@ enum {
 	LOOKUP_FLAG_UNKNOWN = 16,
 	LOOKUP_FLAG_MAYBE_SOCKET = 32,
 	LOOKUP_FLAG_HOLDS_MOUNTS = 64,
-	LOOKUP_FLAGS = 127,
+	LOOKUP_FLAG_LAST = 128, /* of LOOKUP_ENDED: the process makes no more look-ups */
+	LOOKUP_FLAGS = 255,
 };
 
 struct lookup_reply {

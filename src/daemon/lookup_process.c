@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,40 +11,28 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
-#include "dsp/host/lookup_pool.h"
-#include "dsp/system/file.h"
+#include "dsp/host/host_tables.h"
 #include "dsp/system/log.h"
 #include "lookup_filter.h"
+#include "lookup_pool.h"
 #include "lookup_server.h"
-#include "lookup_stream.h"
 
 enum { STOP_MS = 200 };
 
-/* One process has one. The look-ups' threads use control; what they tell is atomic, or locked. */
+/* One process has one; its event loop alone uses all of this. */
 static int control = -1;
 static bool sees_all;
-static atomic_uint number;
-static atomic_uint failures;
-static atomic_ulong begun; /* look-ups that began there */
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static char trouble[160]; /* guarded by mutex */
-/* A process that looks up, and the place where it says which source it is at. */
-struct stream {
-	int fd; /* -1: none */
-	size_t place;
-};
-static struct lookup_place *places;      /* shared with the processes */
-static bool place_used[LOOKUP_PLACES];   /* guarded by mutex */
-static struct stream idle[POOL_THREADS]; /* to processes that wait for a look-up; the same */
-static size_t idle_count;                /* the same */
-static pid_t keeper; /* the same; reaped at the end alone: no other process gets its signals */
+static unsigned number;
+static unsigned failures;
+static unsigned long begun; /* processes that were ready for look-ups */
+static char trouble[160];
+static struct lookup_place *places; /* shared with the processes */
+static pid_t keeper;                /* reaped at the end alone: no other process gets its signals */
 
 /* --- the start ---------------------------------------------------------------------------------*/
 
@@ -132,194 +118,77 @@ int lookup_process_start(struct err *e)
 	return 0;
 }
 
-/* --- a look-up ---------------------------------------------------------------------------------*/
+/* --- processes for look-ups --------------------------------------------------------------------*/
 
-/* Hands over one end of a stream, its place, and the table of mounts. -1 and errno. */
-static int open_stream(const struct host_tables *tables, struct stream *s)
+/* Sends one end of the stream pair, the number of its place, and the table of mounts. */
+static int hand_over(size_t place, int end, const struct host_tables *tables)
 {
-	unsigned char byte = (unsigned char)s->place;
+	unsigned char byte = (unsigned char)place;
 	struct iovec part = { &byte, 1 };
+	const int fds[2] = { end, tables->mounts };
 	size_t count = tables->mounts >= 0 ? 2 : 1;
 	union {
 		char room[CMSG_SPACE(2 * sizeof(int))];
 		struct cmsghdr head;
 	} rights = { .room = "" };
-	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &rights };
-	int pair[2];
-	int fds[2];
-	int code;
+	struct msghdr m = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &rights,
+		.msg_controllen = CMSG_SPACE(count * sizeof(int)) };
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return -1;
-	fds[0] = pair[1];
-	fds[1] = tables->mounts;
-	m.msg_controllen = CMSG_SPACE(count * sizeof(int));
 	rights.head.cmsg_len = CMSG_LEN(count * sizeof(int));
 	rights.head.cmsg_level = SOL_SOCKET;
 	rights.head.cmsg_type = SCM_RIGHTS;
 	memcpy(CMSG_DATA(&rights.head), fds, count * sizeof(int));
-	code = sendmsg(control, &m, MSG_NOSIGNAL) == 1 ? 0 : errno;
-	(void)close(pair[1]);
-	s->fd = pair[0];
-	errno = code;
-	return code == 0 ? 0 : -1;
+	return sendmsg(control, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : -1;
 }
 
-/* The process hangs: its keeper starts another. */
-static void replace_process(void)
-{
-	(void)pthread_mutex_lock(&mutex);
-	if (keeper > 0)
-		(void)kill(keeper, SIGUSR1);
-	(void)pthread_mutex_unlock(&mutex);
-}
-
-/* Waits for the first reply, at most as long as a request waits. */
-static int wait_for_begin(int fd)
-{
-	const struct timeval most = { .tv_sec = POOL_DEADLINE_MS / 1000 };
-	const struct timeval none = { .tv_sec = 0 };
-	unsigned long before = begun;
-	struct lookup_reply r;
-	int code;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)) != 0)
-		return errno;
-	code = lookup_stream_reply(fd, &r);
-	/* No look-up began in all that time. */
-	if (code == ETIMEDOUT && begun == before)
-		replace_process();
-	if (code != 0)
-		return code;
-	if (r.kind != LOOKUP_BEGUN)
-		return EPROTO;
-	(void)atomic_fetch_add(&begun, 1);
-	atomic_store(&number, r.number);
-	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none)) == 0 ? 0 : errno;
-}
-
-/* A stream to a process that waits for a look-up; fd -1: none does. The last one comes first. */
-static struct stream take_idle(void)
-{
-	struct stream s = { .fd = -1 };
-
-	(void)pthread_mutex_lock(&mutex);
-	if (idle_count > 0)
-		s = idle[--idle_count];
-	(void)pthread_mutex_unlock(&mutex);
-	return s;
-}
-
-/* The process of a stream that is closed ends; until then it can write nonsense to its place. */
-static void stream_close(struct stream *s)
-{
-	if (s->fd < 0)
-		return;
-	(void)close(s->fd);
-	s->fd = -1;
-	(void)pthread_mutex_lock(&mutex);
-	place_used[s->place] = false;
-	(void)pthread_mutex_unlock(&mutex);
-}
-
-static void keep_idle(struct stream *s)
-{
-	(void)pthread_mutex_lock(&mutex);
-	if (idle_count < sizeof(idle) / sizeof(idle[0])) {
-		idle[idle_count++] = *s;
-		s->fd = -1;
-	}
-	(void)pthread_mutex_unlock(&mutex);
-	stream_close(s);
-}
-
-/* There are more places than threads and processes that wait. */
-static size_t take_place(void)
-{
-	size_t i = 0;
-
-	(void)pthread_mutex_lock(&mutex);
-	while (i + 1 < LOOKUP_PLACES && place_used[i])
-		i++;
-	place_used[i] = true;
-	(void)pthread_mutex_unlock(&mutex);
-	return i;
-}
-
-/* A stream to a new process. Returns 0, or an errno value; the caller calls stream_close. */
-static int begin(struct host_tables *tables, struct stream *s)
-{
-	if (host_tables_open_mounts(tables) != 0)
-		return errno;
-	s->place = take_place();
-	if (open_stream(tables, s) != 0)
-		return errno;
-	/* First of all: a long request would wait without end for a process that hangs. */
-	return wait_for_begin(s->fd);
-}
-
-static int ask(const struct stream *s, struct mount_lookup *l, const struct host_tables *tables)
-{
-	struct lookup_place *place = &places[s->place];
-	int code;
-
-	atomic_store(&place->at, 0);
-	mount_lookup_share(l, place);
-	code = lookup_stream_send(s->fd, l, tables);
-	if (code == 0)
-		code = lookup_stream_receive(s->fd, l);
-	mount_lookup_share(l, NULL);
-	return code;
-}
-
-/* Whether a process that waited has ended before it had the request: another can have it. */
-static bool has_gone(int code, const struct mount_lookup *l)
-{
-	return (code == EPIPE || code == ECONNRESET) && mount_lookup_position(l).source.n == 0;
-}
-
-static int look_up(struct mount_lookup *l, struct host_tables *tables)
-{
-	struct stream s = { .fd = -1 };
-	int code = EPIPE;
-
-	if (host_tables_recall(mount_lookup_docker(l), tables) != 0)
-		return errno;
-	while (has_gone(code, l)) {
-		stream_close(&s);
-		s = take_idle();
-		if (s.fd < 0)
-			break;
-		code = ask(&s, l, tables);
-	}
-	if (s.fd < 0) {
-		code = begin(tables, &s);
-		if (code == 0)
-			code = ask(&s, l, tables);
-	}
-	if (code == 0)
-		keep_idle(&s);
-	stream_close(&s);
-	return code;
-}
-
-void lookup_process_run(struct mount_lookup *l)
+int lookup_process_open(size_t place, struct lookup_place **shared)
 {
 	struct host_tables tables = { .mounts = -1 };
-	int code = look_up(l, &tables);
+	int code = 0;
+	int pair[2];
 
-	host_tables_free(&tables);
-	if (code != 0) {
-		struct err e;
-
-		err_set(&e, code, "%s",
-			code == EPIPE ? "the look-up process has ended" : "a look-up");
-		(void)atomic_fetch_add(&failures, 1);
-		(void)pthread_mutex_lock(&mutex);
-		text_copy(span_of(e.text), trouble, sizeof(trouble));
-		(void)pthread_mutex_unlock(&mutex);
+	if (host_tables_open_mounts(&tables) != 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+		code = hand_over(place, pair[1], &tables) == 0 ? 0 : errno;
+		(void)close(pair[1]);
+		if (code != 0)
+			(void)close(pair[0]);
+	} else {
+		code = errno;
 	}
-	mount_lookup_end(l, code);
+	host_tables_free(&tables);
+	*shared = &places[place];
+	errno = code;
+	return code == 0 ? pair[0] : -1;
+}
+
+void lookup_process_has_begun(unsigned process)
+{
+	begun++;
+	number = process;
+}
+
+unsigned long lookup_process_begun(void)
+{
+	return begun;
+}
+
+void lookup_process_replace(void)
+{
+	if (keeper > 0)
+		(void)kill(keeper, SIGUSR1);
+}
+
+void lookup_process_failed(int code)
+{
+	struct err e;
+
+	err_set(&e, code, "%s", code == EPIPE ? "the look-up process has ended" : "a look-up");
+	failures++;
+	text_copy(span_of(e.text), trouble, sizeof(trouble));
 }
 
 /* --- state and end -----------------------------------------------------------------------------*/
@@ -335,14 +204,12 @@ static bool has_ended(void)
 
 struct lookup_process_state lookup_process_state(void)
 {
-	struct lookup_process_state s = { .sees_all = sees_all, .failures = failures };
-	unsigned last = number;
+	struct lookup_process_state s = { .running = !has_ended(),
+		.sees_all = sees_all,
+		.restarts = number > 1 ? number - 1 : 0,
+		.failures = failures };
 
-	s.running = !has_ended();
-	s.restarts = last > 1 ? last - 1 : 0;
-	(void)pthread_mutex_lock(&mutex);
 	memcpy(s.trouble, trouble, sizeof(s.trouble));
-	(void)pthread_mutex_unlock(&mutex);
 	return s;
 }
 
@@ -350,16 +217,12 @@ void lookup_process_stop(void)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
-	for (struct stream s = take_idle(); s.fd >= 0; s = take_idle())
-		stream_close(&s);
 	/* The process ends when it sees this, and the keeper, which waits for it, then. */
 	if (control >= 0)
 		(void)shutdown(control, SHUT_RDWR);
 	for (int i = 0; i < STOP_MS && !has_ended(); i++)
 		(void)nanosleep(&pause, NULL);
-	(void)pthread_mutex_lock(&mutex);
 	if (keeper > 0 && kill(keeper, SIGKILL) == 0)
 		(void)waitpid(keeper, NULL, 0);
 	keeper = 0;
-	(void)pthread_mutex_unlock(&mutex);
 }

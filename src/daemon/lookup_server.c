@@ -15,11 +15,11 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/base/text.h"
-#include "dsp/host/lookup_pool.h"
 #include "dsp/host/mount_lookup.h"
 #include "dsp/system/file.h"
 #include "dsp/system/log.h"
 #include "lookup_message.h"
+#include "lookup_pool.h"
 
 enum {
 	PAUSE_MS = 100,
@@ -161,8 +161,19 @@ static struct mount_lookup *parse_request(
 	return l;
 }
 
-/* One look-up. What cannot go on ends the process, and with it all that it has. */
-static void serve_request(
+/* Whether this process has computed for so long that it ends. */
+static bool retires(void)
+{
+	struct timespec used;
+
+	return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0 || used.tv_sec >= RETIRES_S;
+}
+
+/*
+ * One look-up. False: it was the last one. What cannot go on ends the process, and with it all that
+ * it has.
+ */
+static bool serve_request(
 	int fd, struct lookup_place *place, struct host_tables *tables, struct host_view **host)
 {
 	struct lookup_request r;
@@ -170,6 +181,7 @@ static void serve_request(
 	struct span text;
 	AUTO_MEM char *room = NULL;
 	struct answer a = { .fd = fd };
+	bool last;
 	int code;
 
 	text.s = room = read_request(fd, &r, &text.n);
@@ -180,9 +192,12 @@ static void serve_request(
 		mount_lookup_share(l, place);
 	code = l ? mount_lookup_inspect(l, tables, host, report, &a) : EPROTO;
 	mount_lookup_release(l);
+	last = retires();
 	add_reply(&a, LOOKUP_ENDED, (size_t)code, NULL, (struct span){ NULL, 0 });
+	a.replies[a.count - 1].flags = last ? LOOKUP_FLAG_LAST : 0U;
 	if (send_replies(&a) != 0 || code != 0)
 		_exit(EXIT_FAILURE);
+	return !last;
 }
 
 /*
@@ -197,15 +212,11 @@ static _Noreturn void serve(int fd, int mounts, struct lookup_place *place, unsi
 	const struct rlimit most = { RETIRES_S + DEADLINE_S, RETIRES_S + DEADLINE_S };
 	struct host_tables tables = { .mounts = mounts };
 	struct host_view *host = NULL;
-	struct timespec used = { .tv_sec = 0 };
 
 	if (setrlimit(RLIMIT_CPU, &most) != 0 || reply(fd, LOOKUP_BEGUN, number) != 0)
 		_exit(EXIT_FAILURE);
-	while (used.tv_sec < RETIRES_S) {
-		serve_request(fd, place, &tables, &host);
-		if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
-			_exit(EXIT_FAILURE);
-	}
+	while (serve_request(fd, place, &tables, &host))
+		;
 	_exit(EXIT_SUCCESS);
 }
 

@@ -2,11 +2,7 @@
 #ifndef DSP_LOOKUP_SERVER_H
 #define DSP_LOOKUP_SERVER_H
 
-#include "dsp/host/lookup_pool.h"
 #include "dsp/host/mount_lookup.h"
-
-/* One for each thread that looks up, and for each process that waits. */
-enum { LOOKUP_PLACES = POOL_THREADS + POOL_HELD_MOST + POOL_THREADS };
 
 /*
  * The keeper: starts the look-up process on the control socket (lookup_message.h) until dspd has

@@ -2,12 +2,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "dsp/core/base/mem.h"
 
-/* The request with its texts; *n: its bytes. NULL: no memory. */
-static char *write_request(
+char *lookup_request_write(
 	const struct mount_lookup *l, const struct host_tables *tables, size_t *n)
 {
 	struct span dir = mount_lookup_own_paths(l);
@@ -41,41 +39,6 @@ static char *write_request(
 	return text;
 }
 
-int lookup_stream_send(int fd, const struct mount_lookup *l, const struct host_tables *tables)
-{
-	size_t n;
-	AUTO_MEM char *text = write_request(l, tables, &n);
-
-	if (!text)
-		return ENOMEM;
-	for (size_t at = 0; at < n;) {
-		ssize_t done = send(fd, text + at, n - at, MSG_NOSIGNAL);
-
-		if (done < 0 && errno != EINTR)
-			return errno;
-		at += done > 0 ? (size_t)done : 0;
-	}
-	return 0;
-}
-
-/* As much as has come, at least one reply. Returns their number; 0: failed, and *code says why. */
-static size_t receive(int fd, struct lookup_reply *replies, size_t most, int *code)
-{
-	const size_t size = sizeof(replies[0]);
-	size_t at = 0;
-
-	while (at == 0 || at % size != 0) {
-		ssize_t n = recv(fd, (char *)replies + at, most * size - at, 0);
-
-		*code = n == 0 ? EPIPE : errno == EAGAIN ? ETIMEDOUT : errno;
-		if (n == 0 || (n < 0 && errno != EINTR))
-			return 0;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	*code = 0;
-	return at / size;
-}
-
 static bool is_in_order(const struct lookup_reply *r)
 {
 	return (r->flags & ~(uint32_t)LOOKUP_FLAGS) == 0 &&
@@ -83,13 +46,9 @@ static bool is_in_order(const struct lookup_reply *r)
 		memchr(r->path, '\0', sizeof(r->path)) && memchr(r->place, '\0', sizeof(r->place));
 }
 
-int lookup_stream_reply(int fd, struct lookup_reply *r)
+bool lookup_reply_begins(const struct lookup_reply *r)
 {
-	int code;
-
-	if (receive(fd, r, 1, &code) == 0)
-		return code;
-	return is_in_order(r) ? 0 : EPROTO;
+	return is_in_order(r) && r->kind == LOOKUP_BEGUN;
 }
 
 /* Enters one reply in l. */
@@ -97,7 +56,7 @@ static int enter(struct mount_lookup *l, const struct lookup_reply *r)
 {
 	struct mount_info found;
 
-	if (r->kind != LOOKUP_FOUND)
+	if (r->kind != LOOKUP_FOUND || (r->flags & LOOKUP_FLAG_LAST) != 0)
 		return EPROTO;
 	found = (struct mount_info){ .visible = r->flags & LOOKUP_FLAG_VISIBLE,
 		.socket = r->flags & LOOKUP_FLAG_SOCKET,
@@ -116,25 +75,30 @@ static int enter(struct mount_lookup *l, const struct lookup_reply *r)
 	return mount_lookup_enter(l, r->number, &found);
 }
 
-int lookup_stream_receive(int fd, struct mount_lookup *l)
+/* What the last reply says. */
+static struct lookup_end read_end(const struct lookup_reply *r)
 {
-	for (;;) {
-		struct lookup_reply replies[4];
-		int code;
-		size_t count = receive(fd, replies, sizeof(replies) / sizeof(replies[0]), &code);
+	enum { ERRNO_MOST = 4095 };
 
-		for (size_t i = 0; i < count && code == 0; i++) {
-			const struct lookup_reply *r = &replies[i];
+	return (struct lookup_end){ .code = r->number <= ERRNO_MOST ? (int)r->number : EPROTO,
+		.last = r->flags & LOOKUP_FLAG_LAST };
+}
 
-			if (!is_in_order(r))
-				return EPROTO;
-			/* Behind it nothing comes before the next request. */
-			if (r->kind == LOOKUP_ENDED)
-				return i + 1 == count && r->number <= 4095 ? (int)r->number
-									   : EPROTO;
-			code = enter(l, r);
-		}
-		if (code != 0)
-			return code;
+bool lookup_replies_enter(struct mount_lookup *l, const struct lookup_reply *replies, size_t count,
+	struct lookup_end *end)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct lookup_reply *r = &replies[i];
+		bool ends = is_in_order(r) && r->kind == LOOKUP_ENDED;
+
+		/* Behind its end nothing comes before the next request. */
+		*end = (struct lookup_end){ .code = EPROTO };
+		if (ends && i + 1 == count)
+			*end = read_end(r);
+		else if (!ends && is_in_order(r))
+			end->code = enter(l, r);
+		if (ends || end->code != 0)
+			return true;
 	}
+	return false;
 }

@@ -1,4 +1,4 @@
-/* dspd's end of the stream of one look-up (lookup_message.h). */
+/* What dspd writes to, and reads from, the stream of a process that looks up (lookup_message.h). */
 #ifndef DSP_LOOKUP_STREAM_H
 #define DSP_LOOKUP_STREAM_H
 
@@ -6,20 +6,24 @@
 #include "dsp/host/mount_lookup.h"
 #include "lookup_message.h"
 
-/* Sends what l asks for. Returns 0, or an errno value. */
-MUST_USE int lookup_stream_send(
-	int fd, const struct mount_lookup *l, const struct host_tables *tables);
+/* The request for l, of *n bytes; the caller calls mem_free. NULL: no memory. */
+char *lookup_request_write(const struct mount_lookup *l, const struct host_tables *tables,
+	size_t *n) __attribute__((warn_unused_result));
+
+/* Whether r is in order, and LOOKUP_BEGUN. */
+bool lookup_reply_begins(const struct lookup_reply *r);
+
+/* The end of a look-up. */
+struct lookup_end {
+	int code;  /* 0, or an errno value: it failed */
+	bool last; /* the process makes no more look-ups */
+};
 
 /*
- * The next reply, checked for flags and text alone. Returns 0, or an errno value: EPIPE when the
- * stream has ended, ETIMEDOUT, EPROTO.
+ * Enters in l the replies that have come. True when the look-up has ended: *end says how. Whoever
+ * answers is taken for hostile: what is not in order ends it with EPROTO.
  */
-MUST_USE int lookup_stream_reply(int fd, struct lookup_reply *r);
-
-/*
- * Enters in l what comes up to LOOKUP_ENDED. Returns 0, or an errno value. Whoever answers is taken
- * for hostile: what is not in order is EPROTO.
- */
-MUST_USE int lookup_stream_receive(int fd, struct mount_lookup *l);
+bool lookup_replies_enter(struct mount_lookup *l, const struct lookup_reply *replies, size_t count,
+	struct lookup_end *end);
 
 #endif

@@ -275,7 +275,7 @@ static int start_owners(struct service *service, struct err *e)
 }
 
 /*
- * The threads that look up mount sources, the client of dsp-resolve, and the owners. A managed
+ * What looks up mount sources, the client of dsp-resolve, and the owners. A managed
  * plugin sees none of the host's files, has no dsp-resolve, and keeps no owners.
  */
 static int start_lookups(struct daemon *d, struct err *e)
@@ -283,7 +283,7 @@ static int start_lookups(struct daemon *d, struct err *e)
 	if (d->sources.managed)
 		return 0;
 	log_host_view(lookup_process_state().sees_all);
-	d->service.pool = lookup_pool_new(lookup_process_run, e);
+	d->service.pool = lookup_pool_new(lookup_process_open, d->wake, e);
 	if (!d->service.pool)
 		return -1;
 	d->service.resolver = resolver_new(e);
@@ -293,8 +293,7 @@ static int start_lookups(struct daemon *d, struct err *e)
 	d->service.objects = object_asks_new(d->service.resolver, e);
 	if (!d->service.dockerds || !d->service.objects || start_owners(&d->service, e) != 0)
 		return -1;
-	if (join_wake_up(d, lookup_pool_fd(d->service.pool), e) != 0 ||
-		join_wake_up(d, resolver_fd(d->service.resolver), e) != 0)
+	if (join_wake_up(d, resolver_fd(d->service.resolver), e) != 0)
 		return -1;
 	return join_wake_up(d, owners_fd(d->service.owners), e);
 }
@@ -340,8 +339,8 @@ static int run(struct daemon *d, struct err *e)
 
 static void end(struct daemon *d)
 {
-	lookup_process_stop();
 	lookup_pool_close(d->service.pool);
+	lookup_process_stop();
 	object_asks_free(d->service.objects);
 	owner_sweep_end(&d->service);
 	dockerd_facts_free(d->service.dockerds);

@@ -93,11 +93,11 @@ static bool is_running(int process)
 	return poll(&p, 1, 0) == 0;
 }
 
-/* Whether ret has what is remembered of a dockerd. */
-static bool recall(pid_t docker, struct host_tables *ret)
+bool host_tables_remembered(pid_t docker, struct host_tables *ret)
 {
-	bool found = false;
+	bool found = docker <= 0;
 
+	*ret = (struct host_tables){ .mounts = -1, .known = LISTENING_KNOWN };
 	(void)pthread_mutex_lock(&mutex);
 	for (size_t i = 0; i < sizeof(memories) / sizeof(memories[0]) && !found; i++) {
 		struct memory *m = &memories[i];
@@ -143,8 +143,7 @@ int host_tables_recall(pid_t docker, struct host_tables *ret)
 	uint64_t keep;
 	int process;
 
-	*ret = (struct host_tables){ .mounts = -1, .known = LISTENING_KNOWN };
-	if (docker <= 0 || recall(docker, ret))
+	if (host_tables_remembered(docker, ret))
 		return 0;
 	/* Before the sockets: they are then those of this process, while it runs. */
 	process = pidfd_open(docker, 0);

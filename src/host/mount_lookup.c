@@ -18,9 +18,9 @@ struct source {
 };
 
 struct mount_lookup {
-	atomic_uint owners;
+	unsigned owners;
 	struct lookup_place own;
-	_Atomic(struct lookup_place *) place; /* own, or shared; its source is the one inspected */
+	struct lookup_place *place; /* own, or shared; its source is the one inspected */
 	pid_t docker;
 	bool all_mounts;
 	bool complete;
@@ -44,9 +44,9 @@ struct mount_lookup *mount_lookup_new(struct span own_paths, pid_t docker)
 		mem_free(dir);
 		return NULL;
 	}
-	atomic_init(&l->owners, 1);
+	l->owners = 1;
 	atomic_init(&l->own.at, 0);
-	atomic_init(&l->place, &l->own);
+	l->place = &l->own;
 	l->docker = docker;
 	l->tables.mounts = -1;
 	l->own_paths = (struct span){ dir, own_paths.n };
@@ -55,12 +55,12 @@ struct mount_lookup *mount_lookup_new(struct span own_paths, pid_t docker)
 
 void mount_lookup_hold(struct mount_lookup *l)
 {
-	(void)atomic_fetch_add(&l->owners, 1);
+	l->owners++;
 }
 
 void mount_lookup_release(struct mount_lookup *l)
 {
-	if (!l || atomic_fetch_sub(&l->owners, 1) != 1)
+	if (!l || --l->owners > 0)
 		return;
 	for (size_t i = 0; i < l->count; i++)
 		mem_free(l->sources[i]);
@@ -448,7 +448,7 @@ void mount_lookup_run(struct mount_lookup *l)
 /* Says that the source is inspected next. A part of a mount point would be another one. */
 static void begin_source(struct mount_lookup *l, size_t i, struct span mount)
 {
-	struct lookup_place *p = atomic_load(&l->place);
+	struct lookup_place *p = l->place;
 	struct span none = { NULL, 0 };
 
 	atomic_store(&p->at, 0);
@@ -499,7 +499,7 @@ int mount_lookup_inspect(struct mount_lookup *l, const struct host_tables *table
  */
 static size_t read_place(const struct mount_lookup *l, char mount[sizeof(l->own.mount)])
 {
-	const struct lookup_place *p = atomic_load(&l->place);
+	const struct lookup_place *p = l->place;
 	size_t at = atomic_load(&p->at);
 
 	memcpy(mount, p->mount, sizeof(p->mount));
@@ -511,7 +511,7 @@ void mount_lookup_share(struct mount_lookup *l, struct lookup_place *place)
 {
 	if (!place)
 		atomic_store(&l->own.at, (unsigned)read_place(l, l->own.mount));
-	atomic_store(&l->place, place ? place : &l->own);
+	l->place = place ? place : &l->own;
 }
 
 int mount_lookup_enter(struct mount_lookup *l, size_t index, const struct mount_info *found)

@@ -16,10 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "daemon/authorize.h"
+#include "daemon/lookup_process.h"
 #include "daemon/service.h"
 #include "dsp/config/command.h"
 #include "dsp/core/base/mem.h"
@@ -31,6 +33,7 @@ struct asked {
 	json_t *settings; /* lends its strings to environ and to socket */
 	const char *socket;
 	struct service service; /* no snapshot: no settings are in force */
+	int wake;               /* readable when an answer may have come */
 };
 
 static _Noreturn void die(const char *what)
@@ -92,24 +95,24 @@ static json_t *take_settings(struct asked *a, json_t *settings)
 
 /* --- questions ---------------------------------------------------------------------------------*/
 
-static void wait_for(struct service *service, const struct call *call)
+static void wait_for(struct asked *a, const struct call *call)
 {
-	struct pollfd woken = { .fd = lookup_pool_fd(service->pool), .events = POLLIN };
+	struct pollfd woken = { .fd = a->wake, .events = POLLIN };
 
-	while (authorize_next_answer(service) != call)
-		(void)poll(&woken, 1, authorize_answer_timeout(service));
+	while (authorize_next_answer(&a->service) != call)
+		(void)poll(&woken, 1, authorize_answer_timeout(&a->service));
 }
 
 /* What the daemon answers to an AuthZReq. */
-static json_t *ask_daemon(struct service *service, const char *question)
+static json_t *ask_daemon(struct asked *a, const char *question)
 {
 	size_t n = strlen(question);
 	AUTO_MEM char *body = mem_copy(question, n); /* it is changed */
 	struct call call = { .body = body, .len = n, .peer = getppid() };
 	json_t *answer;
 
-	if (authorize(service, &call) == ANSWER_LATER)
-		wait_for(service, &call);
+	if (authorize(&a->service, &call) == ANSWER_LATER)
+		wait_for(a, &call);
 	answer = json_pack("{s:i, s:s%, s:n}", "status", (int)call.reply.status, "reply",
 		call.reply.text, call.reply.len, "explained");
 	mem_free(call.reply.owned);
@@ -198,7 +201,7 @@ static json_t *answer_question(struct asked *a, const json_t *line)
 
 	if (!question || !a->service.snapshot)
 		die("question");
-	answer = ask_daemon(&a->service, question);
+	answer = ask_daemon(a, question);
 	if (json_is_true(json_object_get(line, "explain")))
 		(void)json_object_set_new(answer, "explained", explain(a->socket, question));
 	return answer;
@@ -226,7 +229,11 @@ int main(void)
 	char *line = NULL;
 	size_t room = 0;
 
-	service->pool = lookup_pool_new(mount_lookup_run, &e);
+	/* First of all: it forks. */
+	if (lookup_process_start(&e) != 0)
+		die(e.text);
+	a.wake = epoll_create1(EPOLL_CLOEXEC);
+	service->pool = lookup_pool_new(lookup_process_open, a.wake, &e);
 	service->sinks.metrics = metrics_new();
 	if (!service->pool || !service->sinks.metrics)
 		die("service");
@@ -236,6 +243,7 @@ int main(void)
 	snapshot_release(service->snapshot);
 	json_decref(a.settings);
 	lookup_pool_close(service->pool);
+	lookup_process_stop();
 	mem_free(service->sinks.metrics);
 	return EXIT_SUCCESS;
 }

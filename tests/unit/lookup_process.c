@@ -1,24 +1,26 @@
 /*
- * The look-up process: what it sees and may not do, what dspd makes of its death, of one that
- * hangs, and of answers that are not in order.
+ * The look-up process: what it sees and may not do, and what dspd makes of its death and of one
+ * that hangs.
  */
 #include "child.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pthread.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "daemon/lookup_pool.h"
 #include "daemon/lookup_process.h"
-#include "daemon/lookup_stream.h"
-#include "dsp/host/lookup_pool.h"
 #include "dsp/system/proc_file.h"
 
+static struct lookup_pool *pool;
+static int wake;
 static char top[] = "/tmp/dsp-process.XXXXXX";
 
 static struct mount_lookup *lookup_of(const char *const *sources)
@@ -32,6 +34,43 @@ static struct mount_lookup *lookup_of(const char *const *sources)
 	return l;
 }
 
+/* As dspd starts: false: it cannot. */
+static bool start_lookups(void)
+{
+	struct err e;
+
+	if (lookup_process_start(&e) != 0)
+		return false;
+	wake = epoll_create1(EPOLL_CLOEXEC);
+	pool = lookup_pool_new(lookup_process_open, wake, &e);
+	return pool != NULL;
+}
+
+static void submit(struct mount_lookup *l)
+{
+	struct span meets;
+
+	assert_int_equal(lookup_pool_submit(pool, l, l, &meets), 0);
+}
+
+/* Waits for the end of the look-up, as the loop does. */
+static void wait_for(const struct mount_lookup *l)
+{
+	struct pollfd woken = { .fd = wake, .events = POLLIN };
+	struct lookup_result r = { .tag = NULL };
+
+	while (!lookup_pool_next(pool, &r))
+		(void)poll(&woken, 1, lookup_pool_timeout(pool));
+	assert_ptr_equal(r.tag, l);
+	assert_false(lookup_pool_next(pool, &r));
+}
+
+static void run(struct mount_lookup *l)
+{
+	submit(l);
+	wait_for(l);
+}
+
 /* Whether the source was seen; what else is said is in *ret. -1: the look-up failed. */
 static int look(const char *source, struct mount_info *ret)
 {
@@ -40,7 +79,7 @@ static int look(const char *source, struct mount_info *ret)
 	const struct mount_info *found;
 	int seen = -1;
 
-	lookup_process_run(l);
+	run(l);
 	found = mount_lookup_find(l, span_of(source));
 	if (found) {
 		*ret = *found;
@@ -92,14 +131,14 @@ static bool keeps_the_right;
 
 static int with_lookups(void)
 {
-	struct err e;
 	int rc;
 
 	/* Whoever starts dspd may ignore the ends of children, which is inherited. */
 	(void)signal(SIGCHLD, SIG_IGN);
 	MUST(become_nobody(keeps_the_right));
-	MUST(lookup_process_start(&e) == 0);
+	MUST(start_lookups());
 	rc = asked();
+	lookup_pool_close(pool);
 	lookup_process_stop();
 	return rc;
 }
@@ -232,7 +271,7 @@ static bool look_for_many(void)
 		(void)snprintf(source + sizeof(source) - 20, 20, "/none/%zu", i);
 		assert_int_equal(mount_lookup_add(l, span_of(source), &e), 0);
 	}
-	lookup_process_run(l);
+	run(l);
 	found = mount_lookup_find(l, span_of(source)) != NULL;
 	mount_lookup_release(l);
 	return found;
@@ -286,26 +325,19 @@ static int has_few_descriptors(void)
 	return 0;
 }
 
-/* Links through links: minutes of work, for one request. Not NULL: it was done. */
-static void *look_at_links(void *none)
+/* Links through links: minutes of work, for one request. */
+static struct mount_lookup *lookup_of_links(void)
 {
 	struct mount_lookup *l = mount_lookup_new(SPAN("/none"), 0);
 	char source[300];
-	bool found;
 	struct err e;
 
-	(void)none;
-	for (size_t i = 0; l && i < LOOKUP_SOURCES_MOST; i++) {
+	assert_non_null(l);
+	for (size_t i = 0; i < LOOKUP_SOURCES_MOST; i++) {
 		(void)snprintf(source, sizeof(source), "%s/links/0/%zu", top, i);
-		if (mount_lookup_add(l, span_of(source), &e) != 0)
-			return top;
+		assert_int_equal(mount_lookup_add(l, span_of(source), &e), 0);
 	}
-	if (!l)
-		return top;
-	lookup_process_run(l);
-	found = mount_lookup_find(l, span_of(source)) != NULL;
-	mount_lookup_release(l);
-	return found ? top : NULL;
+	return l;
 }
 
 /* The limit of a process's computing, in seconds; 0: none, or it has ended. */
@@ -331,27 +363,32 @@ static unsigned long most_seconds(pid_t pid)
 static int is_busy(void)
 {
 	pid_t keeper = child_of(getpid());
+	struct mount_lookup *l = NULL;
 	unsigned long seconds = 0;
-	pthread_t thread;
-	void *done = NULL;
+	struct lookup_result r;
 	pid_t busy;
 
 	while (seconds == 0) {
-		int code = pthread_create(&thread, NULL, look_at_links, NULL);
+		bool ended = false;
 
-		MUST(code == 0);
-		/* On a machine that is busy it may end before it begins, and is tried again. */
-		do {
+		mount_lookup_release(l);
+		l = lookup_of_links();
+		submit(l);
+		/* On a machine that is busy it may be late before it begins, and is tried again. */
+		while (seconds == 0 && !ended) {
 			(void)usleep(2000);
 			busy = child_of(child_of(keeper));
 			seconds = most_seconds(busy);
-			code = seconds == 0 ? pthread_tryjoin_np(thread, &done) : EBUSY;
-		} while (seconds == 0 && code == EBUSY);
-		MUST(!done);
+			ended = lookup_pool_next(pool, &r);
+		}
+		MUST(seconds > 0 || !r.in_time);
 	}
 	MUST(seconds * 1000 >= POOL_DEADLINE_MS && seconds * 1000 < 2 * POOL_DEADLINE_MS);
 	/* As the kernel does when it has computed for so long. */
-	MUST(kill(busy, SIGKILL) == 0 && pthread_join(thread, &done) == 0 && !done);
+	MUST(kill(busy, SIGKILL) == 0);
+	wait_for(l);
+	MUST(!mount_lookup_find(l, mount_lookup_first(l)));
+	mount_lookup_release(l);
 	until_seen("/tmp");
 	return 0;
 }
@@ -367,9 +404,7 @@ static int leaves_nothing(void)
 	MUST(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 && pipe(pair) == 0);
 	dspd = fork();
 	if (dspd == 0) {
-		struct err e;
-
-		if (!become_nobody(true) || lookup_process_start(&e) != 0)
+		if (!become_nobody(true) || !start_lookups())
 			_exit(1);
 		pids[0] = child_of(getpid());
 		pids[1] = next_process(pids[0], 0);
@@ -384,89 +419,6 @@ static int leaves_nothing(void)
 	MUST(errno == ECHILD);
 	MUST(kill(pids[0], 0) < 0 && kill(pids[1], 0) < 0);
 	return 0;
-}
-
-/* --- answers -----------------------------------------------------------------------------------*/
-
-/* Feeds the replies to a look-up of two sources. Returns its end. */
-static int fed(const struct lookup_reply *replies, size_t bytes)
-{
-	static const char *const sources[] = { "/a", "/b", NULL };
-	struct mount_lookup *l = lookup_of(sources);
-	struct facts facts = { .reading = READING_EXACT };
-	int pair[2];
-	int code;
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(write(pair[0], replies, bytes), bytes);
-	(void)close(pair[0]);
-	code = lookup_stream_receive(pair[1], l);
-	(void)close(pair[1]);
-	mount_lookup_end(l, code);
-	mount_lookup_attach(l, &facts);
-	if (code != 0 || facts.reading != READING_EXACT) {
-		assert_null(mount_lookup_find(l, SPAN("/a")));
-		assert_int_equal(facts.reading, READING_UNREADABLE);
-		code = code != 0 ? code : -1;
-	}
-	mount_lookup_release(l);
-	return code;
-}
-
-#define F(i)                                                                                       \
-	{                                                                                          \
-		.kind = LOOKUP_FOUND, .number = (i), .flags = LOOKUP_FLAG_VISIBLE, .path = "/x"    \
-	}
-#define E(code)                                                                                    \
-	{                                                                                          \
-		.kind = LOOKUP_ENDED, .number = (code)                                             \
-	}
-
-static void answers_out_of_order(void **state)
-{
-	static const struct lookup_reply right[] = { F(0), F(1), E(0) };
-	static const struct lookup_reply wrong[][4] = {
-		{ E(0) },
-		{ F(0), E(0) },
-		{ F(1), E(0) },
-		{ F(1), F(0), E(0) },
-		{ F(0), F(0), E(0) },
-		{ F(0), F(0), F(1), E(0) },
-		{ F(0), F(1), F(1), E(0) },
-		{ F(0), F(1), F(2), E(0) },
-		{ F(0), F(2), E(0) },
-		{ F(0), F(UINT32_MAX), E(0) },
-		{ F(0), F(1), E(UINT32_MAX) },
-		{ F(0), F(1), E(EIO) },
-		{ F(0), F(1), { .kind = 0 } },
-		{ F(0), F(1), { .kind = 99 } },
-		{ F(0), F(1), { .kind = LOOKUP_ENDED, .flags = 1U << 31 } },
-		{ F(0), F(1), { .kind = LOOKUP_BEGUN } },
-		{ F(0), F(1), E(0), E(0) },
-	};
-	struct lookup_reply some[3];
-
-	(void)state;
-	assert_int_equal(fed(right, sizeof(right)), 0);
-	for (size_t n = 0; n < sizeof(right); n += 77)
-		assert_int_equal(fed(right, n), EPIPE);
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_int_not_equal(fed(wrong[i], sizeof(wrong[i])), 0);
-	memcpy(some, right, sizeof(right));
-	memset(some[1].path, 'x', sizeof(some[1].path));
-	assert_int_equal(fed(some, sizeof(some)), EPROTO);
-	memcpy(some, right, sizeof(right));
-	some[1].node = 'x';
-	assert_int_equal(fed(some, sizeof(some)), EPROTO);
-	some[1].node = 'c';
-	assert_int_equal(fed(some, sizeof(some)), 0);
-	/* Any bytes: an answer, or none. */
-	for (int i = 0; i < 2000; i++) {
-		memcpy(some, right, sizeof(right));
-		for (int k = 0; k < 3; k++)
-			((char *)some)[die(sizeof(some))] = (char)die(256);
-		(void)fed(some, sizeof(some));
-	}
 }
 
 /* --- all ---------------------------------------------------------------------------------------*/
@@ -572,7 +524,6 @@ static void parent_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(answers_out_of_order),
 		cmocka_unit_test(with_the_right),
 		cmocka_unit_test(without_the_right),
 		cmocka_unit_test(killed),

@@ -6,6 +6,7 @@
 #ifndef DSP_HOST_TABLES_H
 #define DSP_HOST_TABLES_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "dsp/core/base/err.h"
@@ -36,6 +37,12 @@ MUST_USE int host_tables_open_mounts(struct host_tables *ret);
  * and than it takes to keep this below 2 % of a processor. From any thread.
  */
 MUST_USE int host_tables_recall(pid_t docker, struct host_tables *ret);
+
+/*
+ * The same without reading: false where host_tables_recall would read. It never blocks. The caller
+ * calls host_tables_free in any case.
+ */
+bool host_tables_remembered(pid_t docker, struct host_tables *ret);
 
 void host_tables_free(struct host_tables *t);
 

@@ -1,7 +1,7 @@
 /*
  * Mount sources as the kernel will resolve them: a look-up holds the sources of one request, and
- * what the host has there. It may block on a hung file system: run it in a thread of the pool
- * (lookup_pool.h), or in a program that serves nobody.
+ * what the host has there. It may block on a hung file system: run it in a process of its own
+ * (daemon/lookup_pool.h), or in a program that serves nobody.
  */
 #ifndef DSP_MOUNT_LOOKUP_H
 #define DSP_MOUNT_LOOKUP_H
@@ -43,11 +43,11 @@ bool mount_lookup_all_mounts(const struct mount_lookup *l);
 /* Adds a source, once. -1 and e: too many (code 0), or no memory. */
 MUST_USE int mount_lookup_add(struct mount_lookup *l, struct span source, struct err *e);
 
-/* One more owner, and one less: the last one frees it. From any thread. */
+/* One more owner, and one less: the last one frees it. */
 void mount_lookup_hold(struct mount_lookup *l);
 void mount_lookup_release(struct mount_lookup *l);
 
-/* Resolves all sources. Call it once, in one thread. */
+/* Resolves all sources. Call it once. */
 void mount_lookup_run(struct mount_lookup *l);
 
 /*
@@ -74,7 +74,7 @@ MUST_USE int mount_lookup_collect(struct facts *facts, struct span_list paths,
  */
 void mount_lookup_attach(const struct mount_lookup *l, struct facts *facts);
 
-/* The source that a look-up is at. May be read from any thread while it runs. */
+/* The source that a look-up is at; it may run in another process. */
 struct lookup_position {
 	struct span source; /* empty: not begun, or done */
 	struct span clean;
