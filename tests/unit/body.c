@@ -5,6 +5,7 @@
 
 #include "dsp/core/base/mem.h"
 #include "dsp/core/parse/body.h"
+#include "dsp/core/parse/fields.h"
 
 static const struct body_form container = { TOP_OBJECT, STRUCT_CONTAINERCREATE };
 
@@ -129,6 +130,49 @@ static void members_are_found_folded(void **state)
 	free(copy);
 }
 
+/* Each member of a struct has its field's number; that of a map, or one that is no field, none. */
+static void members_know_their_fields(void **state)
+{
+	static const char text[] =
+		"{\"Image\":\"a\",\"x\":{\"Image\":\"b\"},"
+		"\"LABELS\":{\"Image\":\"c\"},"
+		"\"hostCONFIG\":{\"Memory\":1,\"Image\":2,\"Mounts\":[{\"Source\":\"/\"}]}}";
+	static const struct {
+		const char *key;
+		enum struct_id in; /* STRUCT_NONE: no field */
+	} wanted[] = {
+		{ "Image", STRUCT_CONTAINERCREATE },
+		{ "x", STRUCT_NONE },
+		{ "Image", STRUCT_NONE },
+		{ "LABELS", STRUCT_CONTAINERCREATE },
+		{ "Image", STRUCT_NONE },
+		{ "hostCONFIG", STRUCT_CONTAINERCREATE },
+		{ "Memory", STRUCT_HOSTCONFIG },
+		{ "Image", STRUCT_NONE },
+		{ "Mounts", STRUCT_HOSTCONFIG },
+		{ "Source", STRUCT_MOUNT },
+	};
+	char *copy = exactly(text, strlen(text));
+	struct json_value *top;
+	struct err why;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(body_parse(copy, strlen(text), container, &top, &why), 0);
+	for (unsigned i = 0; i < top->size; i++) {
+		if (top[i].key.n == 0)
+			continue;
+		assert_true(span_equal(top[i].key, span_of(wanted[n].key)));
+		assert_ptr_equal(field_of_number(top[i].field),
+			field_find(wanted[n].in, span_of(wanted[n].key)));
+		assert_int_equal(top[i].field > 0, wanted[n].in != STRUCT_NONE);
+		n++;
+	}
+	assert_int_equal(n, sizeof(wanted) / sizeof(wanted[0]));
+	mem_free(top);
+	free(copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +180,7 @@ int main(void)
 		cmocka_unit_test(the_top),
 		cmocka_unit_test(many_keys),
 		cmocka_unit_test(members_are_found_folded),
+		cmocka_unit_test(members_know_their_fields),
 	};
 
 	return cmocka_run_group_tests_name("body", tests, NULL, NULL);

@@ -129,7 +129,7 @@ static bool parse_value(struct parser *p, struct span key, int depth)
 	else
 		fine = parse_word(p, v);
 	v = p->values + at;
-	v->size = (unsigned)(p->count - at);
+	v->size = (unsigned)(p->count - at) & 0xfffffU;
 	v->end = (unsigned)(p->reader.at - p->text);
 	return fine;
 }
@@ -222,13 +222,6 @@ json_ref json_value_first(json_ref v)
 	if (!v || v->kind == JSON_VALUE_STRING)
 		return v;
 	return v->count > 0 ? v + 1 : NULL;
-}
-
-json_ref json_value_next(json_ref v, json_ref member)
-{
-	json_ref next = member + member->size;
-
-	return next < v + v->size ? next : NULL;
 }
 
 json_ref json_value_member(json_ref v, const char *name)

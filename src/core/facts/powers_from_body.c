@@ -336,7 +336,7 @@ static int walk_struct(
 	if (!object || object->kind != JSON_VALUE_OBJECT || schema == STRUCT_NONE)
 		return 0;
 	for (m = json_value_first(object); m; m = json_value_next(object, m)) {
-		const struct field *field = field_find(schema, m->key);
+		const struct field *field = field_of_number(m->field);
 
 		node.value = m;
 		if (!json_value_given(m))

@@ -16,9 +16,15 @@ struct place {
 
 enum { MOST_NAMES = 16 };
 
+/* A body that is checked. */
+struct check {
+	struct json_value *values; /* all of it */
+	struct err *why;
+};
+
 /* NOLINTBEGIN(misc-no-recursion): json_value_parse limits the depth. */
-static int check_value(
-	json_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why);
+static int check_value(const struct check *c, json_ref v, enum struct_id schema, bool is_map,
+	const struct place *at);
 
 /* "its body's HostConfig.Mounts" */
 static void write_place(struct line *l, const struct place *at)
@@ -117,33 +123,70 @@ static bool many_have_twins(struct known_key *keys, size_t n, key_compare compar
 	return false;
 }
 
-/* Refuses an object in which two keys are the same: as they are in a map, folded elsewhere. */
-static int check_keys(json_ref object, bool is_map, const struct place *at, struct err *why)
+/* Whether two keys of n members of an object are the same; of a struct those that are no field. */
+static int have_twins(json_ref object, bool is_map, size_t n, bool *ret)
 {
 	key_compare compare = is_map ? compare_exact : compare_folded;
 	struct known_key few[FEW_KEYS];
 	AUTO_MEM struct known_key *many = NULL;
 	struct known_key *keys = few;
-	size_t n = 0;
-	bool twins;
+	size_t count = 0;
 
-	if (object->count < 2)
-		return 0;
-	if (object->count > FEW_KEYS) {
-		many = mem_array(object->count, sizeof(*many));
+	if (n > FEW_KEYS) {
+		keys = many = mem_array(n, sizeof(*many));
 		if (!many)
-			return FAIL(why, ENOMEM, "its body");
-		keys = many;
+			return -1;
 	}
 	for (json_ref m = json_value_first(object); m; m = json_value_next(object, m)) {
-		keys[n].key = m->key;
-		keys[n++].hash = is_map ? text_hash(m->key) : hash_folded(m->key);
+		if (m->field > 0)
+			continue;
+		keys[count].key = m->key;
+		keys[count++].hash = is_map ? text_hash(m->key) : hash_folded(m->key);
 	}
-	twins = many ? many_have_twins(keys, n, compare) : few_have_twins(keys, n, compare);
+	*ret = many ? many_have_twins(keys, n, compare) : few_have_twins(keys, n, compare);
+	return 0;
+}
+
+/*
+ * Notes which field each member of a struct is. Whether two are the same one; *unknown: how many
+ * are none.
+ */
+static bool note_fields(
+	const struct check *c, json_ref object, enum struct_id schema, size_t *unknown)
+{
+	uint64_t seen[FIELDS_MOST / 64] = { 0 };
+	bool twins = false;
+
+	*unknown = 0;
+	for (json_ref m = json_value_first(object); m; m = json_value_next(object, m)) {
+		unsigned number = field_number(field_find(schema, m->key));
+		uint64_t bit = UINT64_C(1) << number % 64;
+
+		c->values[m - c->values].field = number & 0xfffU;
+		if (number == 0)
+			(*unknown)++;
+		else if (seen[number / 64] & bit)
+			twins = true;
+		seen[number / 64] |= bit;
+	}
+	return twins;
+}
+
+/* Refuses an object in which two keys are the same: as they are in a map, folded elsewhere. */
+static int check_keys(const struct check *c, json_ref object, enum struct_id schema, bool is_map,
+	const struct place *at)
+{
+	size_t others = object->count;
+	bool twins = false;
+
+	if (!is_map && schema != STRUCT_NONE)
+		twins = note_fields(c, object, schema, &others);
+	if (!twins && others > 1 && have_twins(object, is_map, others, &twins) != 0)
+		return FAIL(c->why, ENOMEM, "its body");
 	if (!twins)
 		return 0;
 	return fail_at(
-		at, is_map ? "has a key twice" : "has two keys that dockerd reads as one", why);
+		at, is_map ? "has a key twice" : "has two keys that dockerd reads as one", c->why);
 }
 
 /* Whether v is a list or an object whose values are of one kind; null is of every kind. */
@@ -199,9 +242,9 @@ static const char *wrong_type(json_ref v, const struct field *f)
 	return v->kind == JSON_VALUE_OBJECT ? NULL : "is not an object";
 }
 
-static int check_member(json_ref v, enum struct_id schema, const struct place *at, struct err *why)
+static int check_member(const struct check *c, json_ref v, const struct place *at)
 {
-	const struct field *f = schema != STRUCT_NONE ? field_find(schema, v->key) : NULL;
+	const struct field *f = field_of_number(v->field);
 	struct place here = { .up = at, .name = f ? f->name.s : NULL };
 	const char *wrong;
 
@@ -209,26 +252,26 @@ static int check_member(json_ref v, enum struct_id schema, const struct place *a
 		f = field_find(STRUCT_ANY, v->key);
 	wrong = f ? wrong_type(v, f) : NULL;
 	if (wrong)
-		return fail_at(&here, wrong, why);
-	return check_value(v, f ? f->of : STRUCT_NONE,
-		f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS || f->type == TYPE_LISTS), &here,
-		why);
+		return fail_at(&here, wrong, c->why);
+	return check_value(c, v, f ? f->of : STRUCT_NONE,
+		f && (f->type == TYPE_MAP || f->type == TYPE_TEXTS || f->type == TYPE_LISTS),
+		&here);
 }
 
 /* Checks v and all that is in it. */
-static int check_value(
-	json_ref v, enum struct_id schema, bool is_map, const struct place *at, struct err *why)
+static int check_value(const struct check *c, json_ref v, enum struct_id schema, bool is_map,
+	const struct place *at)
 {
 	struct place element = { .up = at };
 	bool is_list = v->kind == JSON_VALUE_LIST;
 
 	if (v->kind != JSON_VALUE_OBJECT && !is_list)
 		return 0;
-	if (!is_list && check_keys(v, is_map, at, why) != 0)
+	if (!is_list && check_keys(c, v, schema, is_map, at) != 0)
 		return -1;
 	for (json_ref m = json_value_first(v); m; m = json_value_next(v, m)) {
-		int rc = is_list || is_map ? check_value(m, schema, false, &element, why)
-					   : check_member(m, schema, at, why);
+		int rc = is_list || is_map ? check_value(c, m, schema, false, &element)
+					   : check_member(c, m, at);
 
 		if (rc != 0)
 			return -1;
@@ -254,14 +297,16 @@ int body_parse(
 	char *text, size_t n, struct body_form form, struct json_value **ret, struct err *why)
 {
 	struct place here = { .up = NULL };
+	struct check c = { .why = why };
 	struct json_value *top;
 	struct err wrong;
 	size_t where;
 
 	if (json_value_parse(text, n, &top, &where, &wrong) != 0)
 		return FAIL(why, wrong.code, "its body %s (at byte %zu)", wrong.text, where + 1);
+	c.values = top;
 	if (check_top(top, form.top, why) != 0 ||
-		check_value(top, form.schema, false, &here, why) != 0) {
+		check_value(&c, top, form.schema, false, &here) != 0) {
 		mem_free(top);
 		return -1;
 	}

@@ -113,6 +113,17 @@ const struct field *fields_of_struct(enum struct_id id, size_t *count)
 	return rows + ranges[id].first;
 }
 
+unsigned field_number(const struct field *f)
+{
+	_Static_assert(sizeof(rows) / sizeof(rows[0]) < FIELDS_MOST, "fits in a bit set of body.c");
+	return f ? (unsigned)(f - rows) + 1 : 0;
+}
+
+const struct field *field_of_number(unsigned number)
+{
+	return number > 0 ? &rows[number - 1] : NULL;
+}
+
 const struct field *field_find(enum struct_id id, struct span key)
 {
 	char folded[32];

@@ -443,7 +443,7 @@ static json_ref make_value(enum condition_value kind, struct span text, struct j
 			.text = span_cut(&text, ','), .size = 1, .kind = JSON_VALUE_STRING
 		};
 	if (list)
-		nodes[0] = (struct json_value){ .size = (unsigned)n,
+		nodes[0] = (struct json_value){ .size = (unsigned)n & 0xfffffU,
 			.count = (unsigned)(n - 1) & 0xff,
 			.kind = JSON_VALUE_LIST };
 	return nodes;

@@ -26,7 +26,8 @@ enum json_value_kind {
 struct json_value {
 	struct span key;     /* of a member of an object */
 	struct span text;    /* of a string, or a number as it is written */
-	unsigned size;       /* of the array: this value and all that is in it */
+	unsigned size : 20;  /* of the array: this value and all that is in it */
+	unsigned field : 12; /* 0; for body_parse (parse/body.h) */
 	unsigned at;         /* where its text begins, in bytes from the start of the whole text */
 	unsigned end;        /* where its text ends: the offset behind its last byte */
 	unsigned count : 24; /* elements or members */
@@ -69,7 +70,12 @@ bool json_value_empty(json_ref v);
  * returned.
  */
 json_ref json_value_first(json_ref v);
-json_ref json_value_next(json_ref v, json_ref member);
+static inline json_ref json_value_next(json_ref v, json_ref member)
+{
+	json_ref next = member + member->size;
+
+	return next < v + v->size ? next : NULL;
+}
 
 /* The first member of an object whose key is exactly name; NULL: none, or v is no object. */
 json_ref json_value_member(json_ref v, const char *name);

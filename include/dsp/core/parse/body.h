@@ -22,9 +22,9 @@ struct body_form {
  * Parses n bytes of text in place: UTF-8 without BOM, one value, at most 64 levels deep, the top as
  * form has it, no NUL, no lone surrogate, no two keys of an object that Go folds to one, no two
  * equal keys of a map, and no field of the schema with a wrong type. 0: *ret is the top, which the
- * caller frees with mem_free, no later than text. -1: the body is unreadable, and why names the
- * part in one clause ("its body's HostConfig ..."), without the contents; why->code is ENOMEM
- * without memory.
+ * caller frees with mem_free, no later than text; field of each member of a struct is the number of
+ * its field (fields.h). -1: the body is unreadable, and why names the part in one clause ("its
+ * body's HostConfig ..."), without the contents; why->code is ENOMEM without memory.
  */
 MUST_USE int body_parse(
 	char *text, size_t n, struct body_form form, struct json_value **ret, struct err *why);

@@ -32,6 +32,12 @@ struct field {
 /* The field of struct id, or of a struct that it includes, that key folds to; NULL: none. */
 const struct field *field_find(enum struct_id id, struct span key);
 
+enum { FIELDS_MOST = 1024 };
+
+/* A field's number, from 1 and below FIELDS_MOST, and the field of a number; 0 and NULL: none. */
+unsigned field_number(const struct field *f);
+const struct field *field_of_number(unsigned number);
+
 /* The rows of one struct, without those of structs that it includes; *count of them. */
 const struct field *fields_of_struct(enum struct_id id, size_t *count);
 
