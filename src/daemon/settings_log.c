@@ -40,6 +40,24 @@ void log_settings(const struct snapshot *s)
 		log_line("MONITOR MODE: dspd logs denials, and allows the requests");
 }
 
+/* The loop writes these lines: a large file may have one for each of its rules. */
+static void log_findings(const struct findings *findings)
+{
+	enum { MOST = 20 };
+	size_t warnings = 0;
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *f = &findings->items[i];
+
+		if (f->warning && warnings++ < MOST)
+			log_line("notice: %s:%zu:%zu: %s", findings->file, f->line, f->column,
+				f->text);
+	}
+	if (warnings > MOST)
+		log_line("notice: %s has %zu more warnings; `dsp check %s` lists them all",
+			findings->file, warnings - MOST, findings->file);
+}
+
 void log_notices(const struct config *c)
 {
 	struct span rest = span_of(c->settings.notices);
@@ -50,13 +68,7 @@ void log_notices(const struct config *c)
 		log_line("notice: %.*s", (int)n, rest.s);
 		rest = span_after(rest, n < rest.n ? n + 1 : n);
 	}
-	for (size_t i = 0; i < c->findings.count; i++) {
-		const struct finding *f = &c->findings.items[i];
-
-		if (f->warning)
-			log_line("notice: %s:%zu:%zu: %s", c->findings.file, f->line, f->column,
-				f->text);
-	}
+	log_findings(&c->findings);
 }
 
 void log_host_view(bool sees_all)

@@ -153,13 +153,36 @@ def bad_day(dspd, bare, where, corpus, seconds):
         return late or denied > 0
 
 
-def write_policy(path, name):
+def write_policy(path, name, count=RULES):
     rules = [{"name": f"{name} {i}", "who": [f"u{i % 1000}"], "allow": ["container_create"], "images": [f"r/{i}"]}
-             for i in range(RULES)]
+             for i in range(count)]
     users = {f"u{i}": {"common_names": [f"n{i}"]} for i in range(1000)}
     with open(path, "w", encoding="ascii") as f:
         json.dump({"users": users, "rules": rules, "otherwise": "profile"}, f)
     os.chmod(path, 0o600)
+
+
+def under_rules(dspd, where, small, seconds):
+    """What a small call costs under few rules and under many, in turn."""
+    counts = (10, RULES)
+    used = {count: [] for count in counts}
+    with contextlib.ExitStack() as stack:
+        servers = {}
+        for count in counts:
+            path, policy = (os.path.join(where, f"{count}.{kind}") for kind in ("sock", "json"))
+            write_policy(policy, "rule", count)
+            servers[count] = stack.enter_context(started(dspd, "--socket", path, "--policy", policy)), path
+            wait_for(path)
+        peers = {count: stack.enter_context(connect(path)) for count, (_, path) in servers.items()}
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or len(used[RULES]) < 3:
+            for count in counts:
+                before = cpu_us(servers[count][0].pid)
+                for i in range(300):
+                    timed(peers[count], small[i % len(small)])
+                used[count].append((cpu_us(servers[count][0].pid) - before) / 300)
+    few, many = (min(used[count]) for count in counts)
+    print(f"{f'small call under {RULES:,} rules':44} {many:6.1f} us of CPU, {many / few:.2f} times that under {counts[0]}")
 
 
 def reloads(dspd, bare, where, small):
@@ -245,6 +268,7 @@ def main():
         start_and_memory(dspd, where)
         late = bad_day(dspd, bare, where, (small, creates), seconds)
         late = held(dspd, where, small, seconds) or late
+        under_rules(dspd, where, small, seconds / 2)
         late = reloads(dspd, bare, where, small) or late
     finally:
         shutil.rmtree(where, ignore_errors=True)

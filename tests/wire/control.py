@@ -307,6 +307,23 @@ def ask_strange(reply):
         return dsp("who-can", "exec", "--socket", path)
 
 
+def many_warnings():
+    """The log has the first ones of a file, and says where the others are."""
+    with directory() as where:
+        policy, log = (os.path.join(where, name) for name in ("policy.json", "log"))
+        for count in (5, 50):
+            write(policy, {"rules": [{"name": f"{i}", "who": ["*"], "allow": ["container_create"], "images": [f"r/{i}"]}
+                                     for i in range(count)], "otherwise": "profile"})
+            more = dsp("check", policy, "--no-config")[1].count(f"{policy}:1:") - 20
+            with open(log, "w", encoding="ascii") as file, lib.Serve(where, arguments=["--policy", policy], stderr=file):
+                pass
+            with open(log, encoding="ascii") as file:
+                lines = [line for line in file if "notice: " + policy in line]
+            same(len([line for line in lines if line.startswith(f"dsp: notice: {policy}:1:")]), min(20, more + 20), f"of {count}")
+            same(lines[20:], [f"dsp: notice: {policy} has {more} more warnings; `dsp check {policy}` lists them all\n"]
+                 if more > 0 else [], f"the last of {count}")
+
+
 def wrong_use():
     for words in (("status", "x"), ("reload", "x"), ("status", "--sockets", "x"), ("reload", "--socket")):
         same(dsp(*words)[0], 2, " ".join(words))
@@ -314,4 +331,4 @@ def wrong_use():
 
 if __name__ == "__main__":
     sys.exit(run([states, no_policy, reloads, long_reloads, audit_files, odd_paths, broken, probes, nobody, others, silence,
-                  strange_settings, wrong_use]))
+                  strange_settings, many_warnings, wrong_use]))

@@ -98,9 +98,5 @@ bool rules_may_ask(const struct rules *rules, size_t subject)
 
 bool rules_speak_of_owners(const struct rules *rules)
 {
-	for (size_t i = 0; rules && i < rules->count; i++) {
-		if (rules->items[i].speaks_of_owners)
-			return true;
-	}
-	return false;
+	return rules && rules->speaks_of_owners;
 }

@@ -508,6 +508,14 @@ static unsigned asks_for_command(const struct rule *rule)
 		: 0;
 }
 
+/* What holds of one rule at least. */
+static void note_rule(struct rules *rules, const struct rule *rule)
+{
+	rules->asks_about |= rule->asks_about | asks_for_command(rule);
+	rules->asks_root = rules->asks_root || rule->verb == RULE_ASK;
+	rules->speaks_of_owners = rules->speaks_of_owners || rule->speaks_of_owners;
+}
+
 void policy_rules_parse(struct policy_parser *p, json_ref list)
 {
 	struct rules *rules = p->rules;
@@ -526,8 +534,7 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 			break;
 		if (policy_reader_expect(&p->reader, v, JSON_VALUE_OBJECT, "an object: a rule")) {
 			parse_rule(p, v, rule);
-			rules->asks_about |= rule->asks_about | asks_for_command(rule);
-			rules->asks_root = rules->asks_root || rule->verb == RULE_ASK;
+			note_rule(rules, rule);
 			rules->count++;
 		}
 	}

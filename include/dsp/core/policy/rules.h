@@ -57,8 +57,9 @@ struct rules {
 	struct token *tokens; /* sorted */
 	size_t group_count;
 	struct rule_group *groups;
-	unsigned asks_about; /* of all rules */
-	bool asks_root;      /* there is an ask rule */
+	unsigned asks_about;   /* of all rules */
+	bool asks_root;        /* there is an ask rule */
+	bool speaks_of_owners; /* there is one with "own" or an owner */
 	size_t count;
 	struct rule *items;
 	struct span_table by_rule; /* items by their names */
