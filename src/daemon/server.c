@@ -28,7 +28,7 @@
 
 enum {
 	EVENTS = 64,
-	POOL_BYTES = 12 * 1024, /* per connection: for a request's head and a piece of its body */
+	POOL_BYTES = 8 * 1024, /* per connection: for a request's head and a piece of its body */
 	ACCEPT_PAUSE_MS =
 		100, /* when accepting fails: the process or the system is out of something */
 	LAST_WORDS_MS = 100, /* at a stop: for requests on connections that were just made */
