@@ -2,18 +2,9 @@
 
 #include <stddef.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
-static int watch(const struct connections *all, struct connection *c, int operation, uint32_t more)
-{
-	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLRDHUP | EPOLLET | more,
-		.data.ptr = c,
-	};
-
-	return epoll_ctl(all->epoll, operation, c->fd, &event);
-}
+#include "dsp/system/clock.h"
 
 /* The owner of the descriptor sees it too, and closes it. */
 static void hang_up(const struct connection *c)
@@ -26,19 +17,35 @@ void connections_init(struct connections *all, int epoll, uint64_t request_ms)
 	*all = (struct connections){ .epoll = epoll, .request_ms = request_ms };
 	TAILQ_INIT(&all->busy);
 	LIST_INIT(&all->ended);
+	LIST_INIT(&all->fresh);
 }
 
-int connections_add(struct connections *all, struct connection *c, int fd)
+/* libmicrohttpd puts it into its set when it first waits for it, before connections_settle. */
+static void add_fresh(struct connections *all, struct connection *c)
 {
-	int waiting = 0;
+	LIST_INSERT_HEAD(&all->fresh, c, fresh_link);
+	c->fresh = true;
+}
 
-	c->fd = fd;
-	if (watch(all, c, EPOLL_CTL_ADD, 0) != 0)
+static void remove_fresh(struct connection *c)
+{
+	if (c->fresh)
+		LIST_REMOVE(c, fresh_link);
+	c->fresh = false;
+}
+
+/*
+ * libmicrohttpd does not see that a client sends no more if the last bytes came with it, nor
+ * anything of a connection that it suspended.
+ */
+int connections_add(struct connections *all, struct connection *c)
+{
+	struct epoll_event event = { .events = EPOLLRDHUP | EPOLLET, .data.ptr = c };
+
+	if (epoll_ctl(all->epoll, EPOLL_CTL_ADD, c->fd, &event) != 0)
 		return -1;
 	all->count++;
-	/* These bytes will be read before the set can report them. */
-	if (ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0)
-		connections_begin_request(all, c);
+	add_fresh(all, c);
 	return 0;
 }
 
@@ -47,13 +54,10 @@ void connections_remove(struct connections *all, struct connection *c)
 	connections_end_request(all, c);
 	if (c->ended)
 		LIST_REMOVE(c, ended_link);
+	remove_fresh(c);
 	all->count--;
 }
 
-/*
- * Edge-triggered or not, epoll looks again before it reports: bytes that were read meanwhile are
- * not reported, so no clock starts for a request that is already answered.
- */
 void connections_on_event(struct connections *all, struct connection *c, uint32_t events)
 {
 	if ((events & EPOLLHUP) != 0) {
@@ -64,9 +68,7 @@ void connections_on_event(struct connections *all, struct connection *c, uint32_
 	if ((events & EPOLLRDHUP) != 0) {
 		if (!c->ended)
 			LIST_INSERT_HEAD(&all->ended, c, ended_link);
-		c->ended = true;
-	} else if ((events & EPOLLIN) != 0) {
-		connections_begin_request(all, c);
+		c->ended = all->has_ended = true;
 	}
 }
 
@@ -74,6 +76,7 @@ void connections_begin_request(struct connections *all, struct connection *c)
 {
 	if (c->busy || c->paused)
 		return;
+	all->now = clock_about();
 	c->busy = true;
 	c->deadline = all->now + all->request_ms;
 	TAILQ_INSERT_TAIL(&all->busy, c, busy_link);
@@ -97,6 +100,7 @@ static void stop_clock(struct connections *all, struct connection *c)
 void connections_pause(struct connections *all, struct connection *c)
 {
 	stop_clock(all, c);
+	remove_fresh(c);
 	c->paused = true;
 	all->hung_up = all->hung_up || c->hung_up;
 }
@@ -104,6 +108,7 @@ void connections_pause(struct connections *all, struct connection *c)
 void connections_resume(struct connections *all, struct connection *c)
 {
 	c->paused = false;
+	add_fresh(all, c);
 	connections_begin_request(all, c);
 }
 
@@ -116,16 +121,17 @@ void connections_end_request(struct connections *all, struct connection *c)
 	c->replying = false;
 	if (c->armed) {
 		all->armed--;
-		(void)watch(all, c, EPOLL_CTL_MOD, 0);
+		mhd_set_watch(&all->mhd, c->fd, c->mhd, false);
 	}
 	c->armed = false;
 }
 
-void connections_settle(struct connections *all)
+void connections_cut_ended(struct connections *all)
 {
 	struct connection *c;
 	struct connection *next;
 
+	all->has_ended = false;
 	for (c = LIST_FIRST(&all->ended); c; c = next) {
 		next = LIST_NEXT(c, ended_link);
 		if (c->replying || c->paused)
@@ -134,6 +140,16 @@ void connections_settle(struct connections *all)
 		c->ended = false;
 		hang_up(c);
 	}
+}
+
+void connections_settle(struct connections *all)
+{
+	struct connection *c;
+
+	while ((c = LIST_FIRST(&all->fresh)) != NULL) {
+		remove_fresh(c);
+		mhd_set_watch(&all->mhd, c->fd, c->mhd, false);
+	}
 	if (all->replying == all->armed)
 		return;
 	TAILQ_FOREACH (c, &all->busy, busy_link) {
@@ -141,7 +157,7 @@ void connections_settle(struct connections *all)
 			continue;
 		c->armed = true;
 		all->armed++;
-		(void)watch(all, c, EPOLL_CTL_MOD, EPOLLOUT);
+		mhd_set_watch(&all->mhd, c->fd, c->mhd, true);
 	}
 }
 

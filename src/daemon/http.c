@@ -12,12 +12,12 @@
 /* One connection, and the request that it carries. */
 struct http_client {
 	struct connection connection;
-	struct MHD_Connection *mhd;
 	LIST_ENTRY(http_client) pending_link;
 	const struct endpoint *endpoint; /* NULL: error is the answer */
 	const struct reply *error;
 	struct body_buffer body;
 	struct call call;
+	bool begun;    /* the head of the request is whole */
 	bool pending;  /* suspended, until its call's answer comes */
 	bool answered; /* it has come, and is not sent yet */
 	char empty_body;
@@ -63,14 +63,17 @@ static struct http_client *client_begin(struct http *h, struct MHD_Connection *c
 	int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	struct http_client *client = mem_array(1, sizeof(*client));
 
-	if (!client || connections_add(&h->connections, &client->connection, fd) != 0) {
+	if (client) {
+		client->connection.fd = client->call.fd = fd;
+		client->connection.mhd = c;
+	}
+	if (!client || connections_add(&h->connections, &client->connection) != 0) {
 		mem_free(client);
 		(void)shutdown(fd, SHUT_RDWR);
 		return NULL;
 	}
-	client->mhd = c;
-	client->call.fd = fd;
 	h->accepted++;
+	h->came = true;
 	update_count(h);
 	return client;
 }
@@ -94,13 +97,28 @@ void http_on_connection(void *cls, struct MHD_Connection *c, void **context,
 
 /* --- requests ---------------------------------------------------------------------------------*/
 
+void *http_on_first_line(void *cls, const char *target, struct MHD_Connection *c)
+{
+	struct http *h = cls;
+	struct http_client *client =
+		MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+	(void)target;
+	h->came = true;
+	if (!client)
+		return NULL;
+	client->begun = false;
+	connections_begin_request(&h->connections, &client->connection);
+	return client;
+}
+
 /* An error waits until the whole request is read: dockerd takes an early reply for a break. */
 static void request_begin(
 	struct http *h, struct http_client *client, const char *path, const char *method)
 {
 	const struct server_options *o = h->options;
 
-	connections_begin_request(&h->connections, &client->connection);
+	client->begun = true;
 	client->endpoint = NULL;
 	client->error = &no_such_path;
 	for (size_t i = 0; i < o->count; i++) {
@@ -116,7 +134,7 @@ static void request_begin(
 	client->call.argument = NULL;
 	if (client->endpoint && client->endpoint->argument)
 		client->call.argument = MHD_lookup_connection_value(
-			client->mhd, MHD_GET_ARGUMENT_KIND, client->endpoint->argument);
+			client->connection.mhd, MHD_GET_ARGUMENT_KIND, client->endpoint->argument);
 	body_buffer_begin(&client->body, client->endpoint ? client->endpoint->max : 0);
 }
 
@@ -132,7 +150,7 @@ static void request_piece(struct http *h, struct http_client *client, struct spa
 	}
 	if (body->len > 0 && body->top == body->max)
 		claimed = MHD_lookup_connection_value(
-			client->mhd, MHD_HEADER_KIND, "Content-Length");
+			client->connection.mhd, MHD_HEADER_KIND, "Content-Length");
 	if (claimed)
 		body_buffer_expect(body, strtoull(claimed, NULL, 10));
 	body_buffer_append(body, &h->budget, piece.s, piece.n);
@@ -143,7 +161,8 @@ static enum MHD_Result send_reply(struct http *h, struct http_client *client, co
 	client->answered = false;
 	body_buffer_free(&client->body, &h->budget);
 	connections_begin_reply(&h->connections, &client->connection);
-	return responses_queue(&h->responses, client->mhd, r, h->stopping) ? MHD_YES : MHD_NO;
+	return responses_queue(&h->responses, client->connection.mhd, r, h->stopping) ? MHD_YES
+										      : MHD_NO;
 }
 
 /* Nothing is read from the client, and no time-out runs, until http_send_answers resumes it. */
@@ -152,7 +171,7 @@ static enum MHD_Result suspend(struct http *h, struct http_client *client)
 	client->pending = true;
 	LIST_INSERT_HEAD(&h->pending, client, pending_link);
 	connections_pause(&h->connections, &client->connection);
-	MHD_suspend_connection(client->mhd);
+	MHD_suspend_connection(client->connection.mhd);
 	return MHD_YES;
 }
 
@@ -179,14 +198,12 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *c, const char 
 {
 	struct http_client *client = *state;
 
+	(void)c;
 	(void)version;
-	if (!client) {
-		client = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-				 ->socket_context;
-		if (!client)
-			return MHD_NO;
+	if (!client)
+		return MHD_NO;
+	if (!client->begun) {
 		request_begin(cls, client, path, method);
-		*state = client;
 		return MHD_YES;
 	}
 	if (*n == 0)
@@ -228,9 +245,9 @@ static void resume(struct http *h, struct http_client *client)
 	LIST_REMOVE(client, pending_link);
 	client->pending = false;
 	client->answered = true;
-	h->fresh = true; /* MHD has it in its set no more: see run_mhd */
+	h->resumed = true;
 	connections_resume(&h->connections, &client->connection);
-	MHD_resume_connection(client->mhd);
+	MHD_resume_connection(client->connection.mhd);
 }
 
 /* The reply goes nowhere: with it MHD sees that the connection is gone, and ends it. */
@@ -269,5 +286,5 @@ void http_resume_all(struct http *h)
 	struct http_client *client;
 
 	LIST_FOREACH (client, &h->pending, pending_link)
-		MHD_resume_connection(client->mhd);
+		MHD_resume_connection(client->connection.mhd);
 }

@@ -22,13 +22,17 @@ struct http {
 	struct body_budget budget;
 	struct responses responses;
 	unsigned accepted; /* connections made in this round of the loop */
-	bool fresh;        /* connections were resumed since MHD last had nothing to do */
+	bool came;         /* something came in this round of the loop */
+	bool resumed;      /* connections were, since MHD last ran */
 	bool stopping;     /* each reply ends its connection */
 };
 
 /* MHD_OPTION_NOTIFY_CONNECTION; cls is a struct http, as below. */
 void http_on_connection(void *cls, struct MHD_Connection *c, void **context,
 	enum MHD_ConnectionNotificationCode code);
+
+/* MHD_OPTION_URI_LOG_CALLBACK: a request's first line has come. The first state of the next. */
+void *http_on_first_line(void *cls, const char *target, struct MHD_Connection *c);
 
 /* Called once with the head, then with each piece of the body, then without a piece. */
 enum MHD_Result http_on_request(void *cls, struct MHD_Connection *c, const char *path,

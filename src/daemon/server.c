@@ -17,13 +17,11 @@
 #include "http.h"
 
 /*
- * libmicrohttpd (MHD) has an epoll set of its own, but it tells nobody when a request's first byte
- * comes, and it wakes up once more for every reply that a client reads. So the loop sleeps on an
- * outer set: the listening socket, the signals, and each connection for new bytes, which start
- * the request's time-out. Then MHD_run does all the reading, parsing and writing that can be done.
- * One thing stays unseen: bytes that are no whole head and came right behind a whole request, in
- * one piece with it, or between a look for bytes (the accept's, or the outer set's) and MHD's read.
- * Their time-out starts with the next byte, or they wait as an idle client does.
+ * The loop sleeps in the epoll set of libmicrohttpd (MHD), which does all the reading, parsing and
+ * writing that can be done. In that set is one more: the outer set, of what MHD does not look at:
+ * signals, answers that come later, clients that hang up, and the listening socket, where MHD
+ * cannot accept. The time-out of a request starts with its first line: a client that sends half of
+ * that waits as an idle one does.
  */
 
 enum {
@@ -53,6 +51,7 @@ struct server {
 	uint64_t stop_by;   /* STOPPING: for the backlog no longer than this */
 	uint64_t accept_at; /* not accepting before */
 	uint64_t tick_at;   /* when there are ticks; 0: when next something comes */
+	uint64_t looked_at; /* when the outer set was read last */
 	uint64_t trim_at;   /* when free memory goes back if it stays quiet; 0: it has */
 	unsigned most;      /* connections since it last did */
 	bool listening;     /* the outer set watches the listening socket */
@@ -191,7 +190,7 @@ static int wait_for(const struct server *s)
 	const uint64_t times[] = { first ? first->deadline : 0,
 		s->accept_at > now(s) ? s->accept_at : 0, s->stop_at > now(s) ? s->stop_at : 0,
 		s->options->on_tick ? s->tick_at : 0, s->trim_at };
-	int wait = s->pending ? 0 : -1;
+	int wait = s->pending || s->http.connections.has_ended ? 0 : -1;
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		if (times[i] > 0)
@@ -206,21 +205,13 @@ static int wait_for(const struct server *s)
 	return wait;
 }
 
-static void run_mhd(struct server *s)
+/* Waits for so many milliseconds (-1: without end) until something comes, in either set. */
+static void run_mhd(struct server *s, int wait)
 {
 	MHD_UNSIGNED_LONG_LONG none;
 
-	(void)MHD_run(s->mhd);
+	(void)MHD_run_wait(s->mhd, wait);
 	s->pending = MHD_get_timeout(s->mhd, &none) == MHD_YES;
-	/*
-	 * MHD has a connection that it resumed in its own set only when it first waits for it. What
-	 * came before has woken the outer set, which does not wake again; so look once more.
-	 */
-	if (s->http.fresh && !s->pending) {
-		(void)MHD_run(s->mhd);
-		s->pending = MHD_get_timeout(s->mhd, &none) == MHD_YES;
-		s->http.fresh = false;
-	}
 }
 
 /* Gives free memory back to the system. That takes milliseconds, so not while dspd is busy. */
@@ -259,36 +250,56 @@ static void tick(struct server *s)
 	s->tick_at = again > 0 ? now(s) + again : 0;
 }
 
-/* One round: wait, read what came, answer, write. */
-static int turn(struct server *s, struct err *e)
+/* Handles what came in the outer set. -1 and e: it cannot be read. */
+static int read_events(struct server *s, bool *answered, bool *to_accept, struct err *e)
 {
-	struct connections *all = &s->http.connections;
 	struct epoll_event events[EVENTS];
-	bool to_accept = false;
-	bool answered = !LIST_EMPTY(&s->http.pending);
-	int count = epoll_wait(all->epoll, events, EVENTS, wait_for(s));
+	int count = epoll_wait(s->http.connections.epoll, events, EVENTS, 0);
 
+	s->looked_at = now(s);
 	if (count < 0 && errno != EINTR)
 		return FAIL(e, errno, "epoll_wait");
-	all->now = clock_about();
-	s->http.accepted = 0;
-	if (count > 0)
-		s->trim_at = now(s) + QUIET_MS;
 	for (int i = 0; i < count; i++) {
 		void *tag = events[i].data.ptr;
 
 		if (tag == &s->signals)
 			read_signal(s);
 		else if (tag == &s->listening)
-			to_accept = true;
+			*to_accept = true;
 		else if (tag == &s->http.pending)
-			answered = true;
+			*answered = true;
 		else
-			connections_on_event(all, tag, events[i].events);
+			connections_on_event(&s->http.connections, tag, events[i].events);
+		s->http.came = true;
 	}
-	if (answered)
+	return 0;
+}
+
+/* One round: wait, read what came, answer, write. */
+static int turn(struct server *s, struct err *e)
+{
+	struct connections *all = &s->http.connections;
+	bool to_accept = false;
+	bool answered = !LIST_EMPTY(&s->http.pending);
+	int wait = wait_for(s);
+
+	s->http.accepted = 0;
+	s->http.came = false;
+	run_mhd(s, wait);
+	all->now = clock_about();
+	if (!s->pending)
+		connections_cut_ended(all);
+	/* While much comes in MHD's set, the outer set waits for the next tick of the clock. */
+	if ((!s->http.came || now(s) != s->looked_at) &&
+		read_events(s, &answered, &to_accept, e) != 0)
+		return -1;
+	if (s->http.came)
+		s->trim_at = now(s) + QUIET_MS;
+	if (answered || all->hung_up)
 		http_send_answers(&s->http);
-	run_mhd(s);
+	if (s->http.resumed)
+		run_mhd(s, 0);
+	s->http.resumed = false;
 	if (!s->pending)
 		connections_settle(all);
 	connections_expire(all);
@@ -343,10 +354,11 @@ static int start(struct server *s, struct err *e)
 		MHD_OPTION_CONNECTION_LIMIT, s->limit, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
 		MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h, MHD_OPTION_NOTIFY_COMPLETED,
-		http_on_completed, h, MHD_OPTION_END);
+		http_on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, http_on_first_line, h,
+		MHD_OPTION_END);
 	if (!s->mhd)
 		return FAIL(e, 0, "libmicrohttpd did not start");
-	return 0;
+	return mhd_set_open(&h->connections.mhd, s->mhd, h->connections.epoll, e);
 }
 
 static void end(struct server *s)

@@ -53,7 +53,7 @@ struct server_options {
 	void *ctx;                /* passed to answer */
 	size_t budget;            /* most bytes of all bodies in flight; beyond: 503 */
 	unsigned *connections;    /* kept at the number of open ones; NULL: not wanted */
-	unsigned request_seconds; /* time-out, from a request's first byte to its reply's last */
+	unsigned request_seconds; /* time-out, from a request's first line to its reply's end */
 	/* The socket outlives this process: its backlog is left for the next one. */
 	bool handed_over;
 	/* Called once, at a stop, before the last connections are accepted. May be NULL. */

@@ -35,7 +35,8 @@ LIBRARIES = {
                   "src/daemon/settings_reply.c", "src/daemon/own_reply.c", "src/daemon/grants_reply.[ch]", "src/daemon/root_answers.c", "src/daemon/ask_grant.c", "src/daemon/ask_require.[ch]", "*/audit/audit_reader.[ch]", "*/explain/*", "*/dockerd/*", "*/doctor/*", "*/learn/*",
                   "*/report/*", "src/cli/*.[ch]", "src/config/*.c"],
     # dspd serves dockerd with it; dsp explain -- CLIENT serves a client in dockerd's place.
-    "microhttpd.h": ["src/daemon/http.[ch]", "src/daemon/responses.c", "src/explain/recorder.c"],
+    "microhttpd.h": ["src/daemon/http.[ch]", "src/daemon/responses.c",
+                     "src/daemon/mhd_set.c", "src/explain/recorder.c"],
     "b64/*": ["src/core/base/b64.c"],
     "nettle/*": ["src/core/base/digest.c", "src/core/parse/certificate.c"],
     "sqlite3.h": ["src/owners/owner_store.c"],

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -114,21 +115,27 @@ def budget():
 
 
 def clock():
-    """One second here: from a request's first byte to its last, wherever the peer stalls."""
+    """One second here: from a request's first line to its last byte, wherever the peer stalls."""
     whole = post("/echo", b"x" * 40000)
-    for at in (1, 3, 20, whole.index(b"\r\n\r\n") + 2, len(whole) - 39999, len(whole) - 1):
+    first = whole.index(b"\r\n") + 2
+    for at in (first + 1, whole.index(b"\r\n\r\n") + 2, len(whole) - 39999, len(whole) - 1):
         with echo(seconds=1) as server, server.connect() as idle, server.connect() as peer:
+            begun = [(server.connect(), n) for n in (1, 3, first - 1)]
+            for other, n in begun:
+                other.sendall(whole[:n])
             same(peer.ask(PING), ALLOW)
             peer.sendall(whole[:at])
             took = seconds_until_closed(peer)
             holds(0.9 < took < 10, f"stalled at {at}: cut after {took:.2f} s")
             with server.connect() as fresh:
-                # Bytes that come in the very moment of the accept start no clock: see server.c.
-                time.sleep(0.05)
                 fresh.sendall(whole[:at])
                 took = seconds_until_closed(fresh)
                 holds(0.9 < took < 10, f"new, stalled at {at}: cut after {took:.2f} s")
             same(idle.ask(PING), ALLOW, "an idle one")
+            for other, n in begun:
+                other.sendall(whole[n:])
+                same(other.reply()[0], 200, f"one with {n} bytes of its first line")
+                other.close()
 
 
 def nothing_waits_for_a_timer():
@@ -224,6 +231,26 @@ def half_closed():
                 same(peer.ask(PING), ALLOW)
                 peer.shutdown(socket.SHUT_WR)
                 holds(seconds_until_closed(peer) < 15, "an idle half stayed open")
+
+
+def switches(server):
+    with open(f"/proc/{server.pid}/status", encoding="ascii") as f:
+        return next(int(x.split()[1]) for x in f if x.startswith("voluntary_ctxt_switches"))
+
+
+def a_reply_that_is_read_wakes_nobody():
+    """One wake-up for a request; no second one when the client has read the reply."""
+    with echo() as server, server.connect() as peer:
+        same(peer.ask(PING), ALLOW)
+        before = switches(server)
+        for _ in range(100):
+            peer.sendall(PING)
+            holds(select.select([peer], [], [], 10)[0], "no reply")
+            time.sleep(0.002)
+            same(peer.reply(), ALLOW)
+            time.sleep(0.002)
+        woken = switches(server) - before
+        holds(woken < 150, f"{woken} wake-ups for 100 requests")
 
 
 def half_closed_in_one_moment():
@@ -491,7 +518,7 @@ if __name__ == "__main__":
         bodies_arrive_whole, limit_of_a_body, claims_cost_nothing, budget, clock,
         nothing_waits_for_a_timer, trickle,
         each_request_has_its_own_clock, clocks_of_interleaved_pieces, unread_replies_are_cut,
-        half_closed, half_closed_in_one_moment, stuck_reply_goes_on, aborted,
+        half_closed, half_closed_in_one_moment, a_reply_that_is_read_wakes_nobody, stuck_reply_goes_on, aborted,
         handed_over_socket_survives, second_signal_ends, stop_waits_no_longer_than_the_clock,
         reload_is_refused_and_served_on, connection_limit, out_of_descriptors,
         answers_come_later, later_and_at_once_on_one_connection, a_wait_is_no_slowness,
