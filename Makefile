@@ -100,6 +100,8 @@ DSPD := $(call objects,daemon)
 TOOL := $(call objects,dockerd explain doctor learn report cli)
 RESOLVE := $(call objects,resolve)
 GATE := $(call objects,gate)
+# Only libraries call them (src/daemon/no_tls.c), and the linker cannot see that.
+NO_TLS := _gnutls_global_init_skip gnutls_global_init gnutls_global_deinit
 MAINS := $(B)/src/daemon/main.o $(B)/src/cli/main.o $(B)/src/resolve/main.o $(B)/src/gate/main.o
 
 .PHONY: all tables
@@ -107,6 +109,7 @@ all: $(B)/dspd $(B)/dsp $(B)/dsp-resolve $(B)/dsp-gate
 tables: $(GEN)
 
 $(B)/dspd: $(B)/src/daemon/main.o $(B)/libdsp-daemon.a $(B)/libdsp-common.a $(B)/libdsp-core.a
+$(B)/dspd: LINK += $(NO_TLS:%=-Wl,--undefined=%,--export-dynamic-symbol=%)
 $(B)/dsp: $(B)/src/cli/main.o $(B)/libdsp-tool.a $(B)/libdsp-common.a $(B)/libdsp-core.a
 $(B)/dsp: LIBS += $(TOOL_LIBS)
 $(B)/dsp-resolve: $(B)/src/resolve/main.o $(B)/libdsp-resolve.a $(B)/libdsp-common.a $(B)/libdsp-core.a

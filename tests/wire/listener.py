@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import socket
 import stat
@@ -382,6 +383,19 @@ def standard_files_may_be_closed():
                 "POST", "/containers/create", b'{"Image":"a","HostConfig":{"Binds":["/usr:/x:ro"]}}')), ALLOW)
 
 
+def libraries_are_not_initialised():
+    """GnuTLS, which libmicrohttpd may bring, stays unused: where it is initialised, it logs that."""
+    environment = {**lib.clean_environment(), "GNUTLS_DEBUG_LEVEL": "9"}
+    linked = subprocess.run(["ldd", DSPD], check=True, capture_output=True, text=True).stdout
+    gnutls = re.search(r"=> (\S*libgnutls\S*)", linked)
+    if gnutls:
+        control = [sys.executable, "-c", f"import ctypes; ctypes.CDLL({gnutls[1]!r})"]
+        end = subprocess.run(control, env=environment, check=True, capture_output=True, text=True)
+        holds("gnutls[" in end.stderr, f"GnuTLS logs something else than expected: {end.stderr!r}")
+    end = subprocess.run([DSPD, "--version"], env=environment, check=True, capture_output=True, text=True)
+    same(end.stderr, "")
+
+
 if __name__ == "__main__":
     sys.exit(run([
         modes, directories_that_are_there_keep_their_modes, spellings_of_the_path,
@@ -391,4 +405,5 @@ if __name__ == "__main__":
         file_instead_of_a_directory, path_too_long, two_at_once, locked_directory, orderly_end,
         end_at_any_moment, end_finishes_the_requests_in_hand,
         end_serves_what_waits_in_the_backlog, end_serves_what_waits_for_room,
-        replaced_socket_is_not_removed, hangup_goes_on, standard_files_may_be_closed]))
+        replaced_socket_is_not_removed, hangup_goes_on, standard_files_may_be_closed,
+        libraries_are_not_initialised]))
