@@ -9,7 +9,7 @@ int audit_queue_init(struct audit_queue *q, size_t bytes, struct err *e)
 {
 	(void)snprintf(q->prefix, sizeof(q->prefix), "%llx", (unsigned long long)clock_date_us());
 	host_name(q->host);
-	clock_write(q->line_us, q->line_time);
+	q->line_us = UINT64_MAX; /* line_time has no text yet */
 	return line_queue_init(&q->lines, bytes, e);
 }
 

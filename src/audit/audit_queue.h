@@ -27,7 +27,7 @@ struct audit_queue {
 	uint64_t next;
 	char host[HOST_NAME_ROOM];
 	struct audit_record_line line; /* the line that is to be put */
-	uint64_t line_us;              /* its time, microseconds since 1970 */
+	uint64_t line_us;              /* its time, us since 1970; UINT64_MAX: no line yet */
 	char line_time[CLOCK_TEXT_ROOM];
 	char line_id[AUDIT_RECORD_ID_ROOM];
 	struct audit_record_line notice;

@@ -43,7 +43,7 @@ struct audit_writer {
 	struct audit_settings current;
 	struct audit_file file;
 	int journal;
-	char batch[BATCH_BYTES];
+	char *batch; /* BATCH_BYTES */
 };
 
 static void lock(struct audit_writer *w)
@@ -63,7 +63,7 @@ static struct line_batch copy_next(struct audit_writer *w, const struct line_que
 {
 	if (w->current.to == AUDIT_TO_JOURNAL)
 		return line_queue_copy_first(waiting, w->batch);
-	return line_queue_copy(waiting, 0, w->batch, sizeof(w->batch));
+	return line_queue_copy(waiting, 0, w->batch, BATCH_BYTES);
 }
 
 /* The journal wants one record of fields; the line becomes the last of them. */
@@ -239,7 +239,11 @@ struct audit_writer *audit_writer_new(struct err *e)
 {
 	struct audit_writer *w = mem_array(1, sizeof(*w));
 
-	if (!w || audit_queue_init(&w->shared.queue, QUEUE_BYTES, e) != 0) {
+	if (w)
+		w->batch = mem_alloc(BATCH_BYTES);
+	if (!w || !w->batch || audit_queue_init(&w->shared.queue, QUEUE_BYTES, e) != 0) {
+		if (w)
+			mem_free(w->batch);
 		mem_free(w);
 		err_set(e, ENOMEM, "the audit log");
 		return NULL;
@@ -323,5 +327,6 @@ void audit_writer_stop(struct audit_writer *w)
 	audit_queue_free(&w->shared.queue);
 	(void)pthread_mutex_destroy(&w->mutex);
 	(void)pthread_cond_destroy(&w->work);
+	mem_free(w->batch);
 	mem_free(w);
 }

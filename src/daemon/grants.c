@@ -40,8 +40,8 @@ struct grants {
 	const struct config *config;
 	uint64_t serial; /* of the last grant */
 	size_t count;
-	struct grant items[GRANTS_MOST];
 	struct grant_set *set; /* held; NULL: there are no grants, or no memory for them */
+	struct grant items[GRANTS_MOST]; /* the first count of them */
 };
 
 /* As FAIL, without the words for the code. */
@@ -448,9 +448,10 @@ bool grants_at(struct grants *g, size_t i, struct grant_info *ret)
 
 struct grants *grants_new(const struct sinks *sinks, uint64_t (*now)(void))
 {
-	struct grants *g = mem_array(1, sizeof(*g));
+	struct grants *g = mem_alloc(sizeof(*g));
 
 	if (g) {
+		memset(g, 0, offsetof(struct grants, items));
 		g->sinks = sinks;
 		g->now = now;
 	}

@@ -46,10 +46,11 @@ uint64_t clock_boot_us(void)
 
 static void write_fraction(uint64_t us, char out[CLOCK_TEXT_ROOM])
 {
-	size_t at = strlen("2026-11-29T10:35:00.000000");
+	const size_t point = strlen("2026-11-29T10:35:00");
+	unsigned left = (unsigned)(us % 1000000);
 
-	for (unsigned left = (unsigned)(us % 1000000); out[at - 1] != '.'; left /= 10)
-		out[--at] = (char)('0' + left % 10);
+	for (size_t at = point + 6; at > point; at--, left /= 10)
+		out[at] = (char)('0' + left % 10);
 }
 
 void clock_write(uint64_t us, char out[CLOCK_TEXT_ROOM])
