@@ -10,6 +10,7 @@
 #include "dsp/core/policy/rule_index.h"
 #include "dsp/core/policy/rule_match.h"
 #include "policy_parser.h"
+#include "review.h"
 
 /* --- parse -------------------------------------------------------------------------------------*/
 
@@ -58,6 +59,12 @@ static void check_grants(struct policy_parser *p, json_ref list)
 		findings_error(
 			p->reader.findings, list->at, "a grant cannot name a list of images");
 	for (size_t i = 0; i < p->rules->count; i++) {
+		char text[200];
+		struct line l;
+
+		line_init(&l, text, sizeof(text));
+		if (review_odd_item(&p->rules->items[i], 0, &l))
+			findings_error(p->reader.findings, p->rules->items[i].at, "%s", text);
 		if (p->rules->items[i].speaks_of_owners && !rules_speak_of_owners(p->beside))
 			findings_error(p->reader.findings, p->rules->items[i].at,
 				"no rule in force speaks of owners, so that dspd does not record them");

@@ -373,60 +373,6 @@ static void check_capabilities(struct review *r, const struct rule *rule)
 		review_operation_name(r, makers[maker]), (int)name.n, name.s);
 }
 
-/* A mode of a container's network in other letters; NULL: the name is none. */
-static const char *find_mode(struct span name)
-{
-	static const char *const modes[] = { "host", "none", "bridge", "default" };
-
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (name.n == strlen(modes[i]) && strncasecmp(name.s, modes[i], name.n) == 0 &&
-			!span_equal(name, span_of(modes[i])))
-			return modes[i];
-	}
-	return NULL;
-}
-
-/* What an item of a list is not, although it looks so; empty: nothing. */
-static void write_odd_item(enum list_kind k, struct span text, struct line *l)
-{
-	const char *mode = k == LIST_NETWORKS ? find_mode(text) : NULL;
-
-	if (k == LIST_MOUNTS && text.n > 1 && span_find(text, '*') < text.n)
-		line_add(l,
-			"in a mount \"*\" is a letter; name a directory, with /** for all below");
-	else if (mode)
-		line_add(l, "it is another network than %s: write that in small letters", mode);
-	else if (k == LIST_NETWORKS &&
-		(span_starts(text, SPAN("container:")) || span_starts(text, SPAN("service:"))))
-		line_add(l, "no network has this name; the power join_container means that");
-	else if (k == LIST_CAPABILITIES && !span_equal(text, SPAN("ALL")) &&
-		!power_rules_has_capability(text))
-		line_add(l, "Linux has no such capability");
-}
-
-/* Items that name nothing, in a way that looks as if they did. */
-static void check_items(struct review *r, const struct rule *rule)
-{
-	static const enum list_kind kinds[] = { LIST_MOUNTS, LIST_NETWORKS, LIST_CAPABILITIES };
-
-	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-		const struct list *list = &rule->lists[kinds[k]];
-
-		for (size_t i = 0; i < list->count; i++) {
-			char text[120];
-			char shown[SHOWN * 2];
-			struct line l;
-
-			line_init(&l, text, sizeof(text));
-			write_odd_item(kinds[k], list->items[i].text, &l);
-			text_escape(list->items[i].text, shown, sizeof(shown));
-			if (l.n > 0)
-				findings_warning(r->findings, rule->at, "\"%s\" in its %s: %s",
-					shown, list_name(kinds[k]), text);
-		}
-	}
-}
-
 /* --- the whole ---------------------------------------------------------------------------------*/
 
 static int allocate(struct review *r)
@@ -458,7 +404,7 @@ static void check_rule(struct review *r, size_t i, bool complete, uint64_t *aske
 		return;
 	for (size_t k = 0; k < LIST_COUNT; k++)
 		check_list(r, rule, (enum list_kind)k);
-	check_items(r, rule);
+	review_items(r, rule);
 	check_conditions(r, rule);
 	review_objects(r, rule);
 	review_commands(r, rule);

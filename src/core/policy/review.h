@@ -3,6 +3,7 @@
 #define DSP_REVIEW_H
 
 #include "dsp/core/base/mem_list.h"
+#include "dsp/core/base/text.h"
 #include "dsp/core/policy/findings.h"
 #include "dsp/core/policy/policy.h"
 
@@ -49,6 +50,15 @@ void review_objects(struct review *r, const struct rule *rule);
 
 /* Reports conditions that are never met, bound nothing or can be avoided. */
 void review_conditions(struct review *r, const struct rule *rule);
+
+/*
+ * Writes of the rule's items that name nothing, in a way that looks as if they did, the one before
+ * which n others stand. False: there are not so many.
+ */
+bool review_odd_item(const struct rule *rule, size_t n, struct line *l);
+
+/* Reports all of these. */
+void review_items(struct review *r, const struct rule *rule);
 
 /* Reports commands of its conditions that allow more than they seem to. */
 void review_commands(struct review *r, const struct rule *rule);
