@@ -3,24 +3,18 @@
 #include "device_rules.h"
 #include "dsp/core/base/glob.h"
 #include "dsp/core/base/text.h"
-#include "dsp/core/facts/paths.h"
 #include "dsp/core/facts/power_rules.h"
 #include "image_rules.h"
 #include "mount_rules.h"
 #include "object_rules.h"
 #include "port_rules.h"
+#include "volume_rules.h"
 
 /* Whom and what a rule is compared with. */
 struct asked {
 	size_t subject;
 	const struct facts *facts;
 };
-
-/* The path of a mount's source: as it was resolved, where that is known. */
-static struct span source_of(const struct attribute *d)
-{
-	return d->mount_info && d->mount_info->path[0] ? span_of(d->mount_info->path) : d->text;
-}
 
 /* --- capabilities, runtimes --------------------------------------------------------------------*/
 
@@ -174,76 +168,6 @@ static bool covers(
 
 /* --- deny rules: a pattern touches an item -----------------------------------------------------*/
 
-/* Whether source holds the directory of volumes, or is below that of the listed volume. */
-static bool is_of_volume(struct span glob, struct span source, struct span volumes)
-{
-	if (source.n == 0 || volumes.n == 0)
-		return false;
-	if (path_within(volumes, source))
-		return true;
-	if (!path_within(source, volumes))
-		return false;
-	source = span_after(source, volumes.n + 1);
-	source.n = span_find(source, '/');
-	return glob_matches(glob, source);
-}
-
-/* A mount of the host's files where Docker keeps the listed volume, or all of them. */
-static bool holds_volume(
-	const struct pattern *p, const struct attribute *d, const struct facts *facts)
-{
-	const struct rule_path *volumes = &facts->docker_paths[DOCKER_VOLUMES];
-	const struct mount_info *info = d->mount_info;
-	/* What a volume below the path is, dsp does not ask. */
-	struct span glob = p->object ? SPAN("*") : p->text;
-
-	if (d->any_file || (info && info->unknown))
-		return true;
-	if (d->kind != ATTRIBUTE_MOUNT)
-		return false;
-	/* The usual directory counts too: a dockerd whose command line dsp does not see has it. */
-	if (is_of_volume(glob, source_of(d), volumes->text) ||
-		is_of_volume(glob, d->clean, volumes->text) ||
-		is_of_volume(glob, source_of(d), docker_path_usual(DOCKER_VOLUMES)))
-		return true;
-	/* The same directory under another path, as where it is mounted twice. */
-	return info && volumes->info &&
-		(is_of_volume(glob, span_of(info->path), span_of(volumes->info->path)) ||
-			is_of_volume(glob, span_of(info->place), span_of(volumes->info->place)));
-}
-
-/*
- * Whether any path of the host may be mounted: by another container's volumes, and by a volume that
- * was made with options. Only where dsp sees that dockerd keeps none of it does it have none.
- */
-static bool mounts_any(const struct attribute *d)
-{
-	const struct mount_info *options = d->mount_info;
-
-	return !d->mounted || !options || options->unknown || options->inode != 0;
-}
-
-/*
- * Whether a name may be the start of an id of the swarm's: dockerd takes a name first, but dsp does
- * not know which there are. Only where dsp sees that dockerd has no state of a swarm is it none.
- */
-static bool may_be_of_swarm(const struct attribute *d, const struct facts *facts)
-{
-	const struct mount_info *state = facts->docker_paths[DOCKER_SWARM].info;
-
-	return d->maybe_swarm && (!state || state->unknown || state->inode != 0);
-}
-
-/*
- * Whether deny has a list look at an attribute of another kind: a mount may hold a volume, a volume
- * may be made of any path, and the container whose volumes are taken may have any mount.
- */
-static bool may_hold(enum list_kind k, const struct attribute *d)
-{
-	return (k == LIST_VOLUMES && list_concerns(LIST_MOUNTS, d)) ||
-		(k == LIST_MOUNTS && (d->power == POWER_VOLUMES_FROM || d->mounted));
-}
-
 /*
  * What deny makes of the forms of an item: a pattern touches it when the item is, holds, resolves
  * to or may be a listed thing.
@@ -256,8 +180,9 @@ static bool touches(
 		return false;
 	if (d->whole)
 		return true;
-	if (may_hold(k, d))
-		return k == LIST_MOUNTS ? mounts_any(d) : holds_volume(p, d, q->facts);
+	if (volume_rules_may_hold(k, d))
+		return k == LIST_MOUNTS ? volume_rules_mounts_any(d)
+					: volume_rules_holds(p, d, q->facts);
 	if (p->object)
 		return d->kind != list_attribute(k) ||
 			object_rules_touches(p->object, d, q->subject);
@@ -283,7 +208,7 @@ static bool touches(
 	case LIST_COUNT:
 		break;
 	}
-	return d->maybe_id || may_be_of_swarm(d, q->facts) || covers(q, k, p, d);
+	return d->maybe_id || volume_rules_may_be_of_swarm(d, q->facts) || covers(q, k, p, d);
 }
 
 /* --- rules -------------------------------------------------------------------------------------*/
@@ -326,7 +251,7 @@ static bool has_power(
 	for (size_t i = 0; i < facts->attributes.count; i++) {
 		const struct attribute *d = &facts->attributes.items[i];
 
-		if (d->mounted && mounts_any(d))
+		if (d->mounted && volume_rules_mounts_any(d))
 			return true;
 	}
 	return false;
@@ -347,7 +272,7 @@ static bool deny_concerns(enum list_kind k, const struct attribute *d)
 {
 	bool mount = k == LIST_DEVICES && (d->kind == ATTRIBUTE_MOUNT || d->any_file);
 
-	return mount || may_hold(k, d) || list_concerns(k, d);
+	return mount || volume_rules_may_hold(k, d) || list_concerns(k, d);
 }
 
 static struct rule_match match_deny(
