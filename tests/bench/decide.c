@@ -9,10 +9,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "dsp/core/base/text.h"
 #include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/policy_file.h"
 
-enum { MOST_ROUNDS = 1001, CALLS = 200 };
+enum { MOST_ROUNDS = 1001, CALLS = 200, PATHS_MOST = 1024 };
 
 /* What all rules before the last have in common, so that none of them decides. */
 struct kind {
@@ -28,6 +29,15 @@ static const struct kind kinds[] = {
 	{ "other powers", "\"who\": [\"*\"], \"deny\": [\"*\"], \"powers\": [\"privileged\"]",
 		false },
 	{ "other mounts", "\"who\": [\"*\"], \"deny\": [\"*\"], \"mounts\": [\"/data/%zu\"]",
+		false },
+	{ "the same, looked up", "\"who\": [\"*\"], \"deny\": [\"*\"], \"mounts\": [\"/data/%zu\"]",
+		false },
+	{ "other images",
+		"\"who\": [\"*\"], \"allow\": [\"*\"], \"powers\": [\"*\", \"dsp_files\"], "
+		"\"images\": [\"registry.corp/%zu/*\"]",
+		false },
+	{ "other containers",
+		"\"who\": [\"*\"], \"deny\": [\"*\"], \"containers\": [\"name:team%zu-*\"]",
 		false },
 };
 
@@ -146,16 +156,40 @@ static double median(const struct policy *policy, const struct request *rq,
 	return times[rounds / 2];
 }
 
+/* What a look-up finds at the paths of deny rules: each is what it says. */
+static void look_up_paths(const struct rules *rules, struct facts *facts)
+{
+	static struct rule_path paths[PATHS_MOST];
+	static struct mount_info found[PATHS_MOST];
+
+	if (rules->paths.count > PATHS_MOST)
+		abort();
+	for (size_t i = 0; i < rules->paths.count; i++) {
+		found[i] = (struct mount_info){
+			.visible = true, .node = 'd', .file_system = 1, .inode = 1000 + i
+		};
+		text_copy(rules->paths.items[i], found[i].path, sizeof(found[i].path));
+		(void)snprintf(found[i].place, sizeof(found[i].place), "8:1%s", found[i].path);
+		paths[i] = (struct rule_path){ rules->paths.items[i], &found[i] };
+	}
+	facts->rule_paths = paths;
+	facts->rule_path_count = rules->paths.count;
+}
+
 static void measure(const struct kind *kind, size_t rules, size_t users, size_t rounds)
 {
 	char body[] = "{\"Image\":\"img\",\"HostConfig\":{\"Binds\":[\"/srv:/x\"]}}";
 	struct request rq = { .method = SPAN("POST"),
-		.target = SPAN("/v1.41/containers/create"),
+		.target = SPAN("/v1.41/containers/create?name=web-1"),
 		.body = body,
 		.body_len = strlen(body) };
-	static const struct mount_info seen = {
-		.visible = true, .node = 'd', .path = "/srv", .file_system = 1, .inode = 7
-	};
+	static const struct mount_info seen = { .visible = true,
+		.node = 'd',
+		.path = "/srv",
+		.place = "8:1/srv",
+		.file_system = 1,
+		.inode = 7 };
+	static const struct object_info made = { .state = OBJECT_MADE, .name = SPAN_INIT("web-1") };
 	static struct setup s;
 	struct facts facts;
 	static struct policy bare;
@@ -168,8 +202,12 @@ static void measure(const struct kind *kind, size_t rules, size_t users, size_t 
 		facts.attributes.count < 2)
 		abort();
 	/* As a look-up finds it. */
-	for (size_t i = 0; i < facts.attributes.count; i++)
+	for (size_t i = 0; i < facts.attributes.count; i++) {
 		facts.attributes.items[i].mount_info = &seen;
+		facts.attributes.items[i].object = &made;
+	}
+	if (strstr(kind->title, "looked up"))
+		look_up_paths(s.file.rules, &facts);
 	if (facts_add_mount_powers(&facts, SPAN("/run/docker/plugins"), &e) != 0)
 		abort();
 	if (kind->token) {

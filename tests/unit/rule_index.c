@@ -137,7 +137,7 @@ static void same_matches(const struct rules *rules, size_t subject, const struct
 		powerset_add(&powers, any_power());
 	possible = powers;
 	powerset_add(&possible, any_power());
-	rules_choose(rules, &powers, &possible, &chosen);
+	rules_choose(rules, facts, &powers, &possible, &chosen);
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct rule *r = &rules->items[i];
 

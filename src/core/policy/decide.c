@@ -188,7 +188,7 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 
 	/* A deny rule also matches what the request may ask for. */
 	powerset_add_all(&possible, &facts->maybe);
-	rules_choose(rules, &powers, &possible, &chosen);
+	rules_choose(rules, facts, &powers, &possible, &chosen);
 	for (size_t i = 0;
 		(i = exact ? rules_next_chosen(rules, subject->id, operation, &chosen, i)
 			   : rules_next(rules, subject->id, operation, i)) < rules->count;

@@ -63,8 +63,23 @@ static int relate(
 	return 0;
 }
 
+/* The place of a path in the paths, where it is added once. */
+static size_t add_path(
+	struct rules *rules, struct span_table *places, struct span *paths, struct span text)
+{
+	size_t place = span_table_find(places, text);
+
+	if (place != SIZE_MAX)
+		return place;
+	place = rules->paths.count++;
+	paths[place] = text;
+	span_table_add(places, text, place);
+	return place;
+}
+
 static int collect_paths(struct rules *rules)
 {
+	struct span_table places;
 	size_t count = 0;
 	struct span *paths;
 
@@ -75,26 +90,20 @@ static int collect_paths(struct rules *rules)
 	if (count == 0)
 		return 0;
 	paths = mem_list_alloc(&rules->memory, count * sizeof(*paths));
-	if (!paths)
+	if (!paths || span_table_init(&places, &rules->memory, count) != 0)
 		return -1;
-	count = 0;
+	rules->paths = (struct span_list){ paths, 0 };
 	for (struct rule *r = rules->items; r < rules->items + rules->count; r++) {
 		struct list *list = &r->lists[LIST_MOUNTS];
 
-		for (size_t i = 0; r->verb == RULE_DENY && i < list->count; i++) {
-			list->items[i].path = count;
-			paths[count++] = list->items[i].text;
-		}
+		for (size_t i = 0; r->verb == RULE_DENY && i < list->count; i++)
+			list->items[i].path = add_path(rules, &places, paths, list->items[i].text);
 		list = &r->lists[LIST_DEVICES];
-		for (size_t i = 0; r->verb == RULE_DENY && i < list->count; i++) {
-			list->items[i].path = SIZE_MAX;
-			if (!device_rules_is_path(&list->items[i]))
-				continue;
-			list->items[i].path = count;
-			paths[count++] = list->items[i].text;
-		}
+		for (size_t i = 0; r->verb == RULE_DENY && i < list->count; i++)
+			list->items[i].path = device_rules_is_path(&list->items[i])
+				? add_path(rules, &places, paths, list->items[i].text)
+				: SIZE_MAX;
 	}
-	rules->paths = (struct span_list){ paths, count };
 	return 0;
 }
 
@@ -172,25 +181,37 @@ static bool same_thing(const struct mount_info *a, const struct mount_info *b)
 		(a->inode != 0 && a->inode == b->inode && a->file_system == b->file_system);
 }
 
+bool mount_rules_knows(const struct attribute *d)
+{
+	return d->mount_info && !d->mount_info->unknown && is_whole(d->mount_info);
+}
+
+bool mount_rules_touches_path(size_t path, const struct attribute *d, const struct facts *facts)
+{
+	const struct mount_info *info = d->mount_info;
+	const struct mount_info *rule;
+	struct span resolved;
+
+	if (path >= facts->rule_path_count || !facts->rule_paths[path].info)
+		return false;
+	rule = facts->rule_paths[path].info;
+	resolved = span_of(rule->path);
+	/* As text the path is compared anyway. */
+	if (!span_equal(resolved, facts->rule_paths[path].text) &&
+		(meet(span_of(info->path), resolved) || meet(d->clean, resolved)))
+		return true;
+	return same_thing(info, rule);
+}
+
 bool mount_rules_touches(
 	const struct pattern *p, const struct attribute *d, const struct facts *facts)
 {
-	const struct mount_info *info = d->mount_info;
-	const struct mount_info *rule = p->path < facts->rule_path_count
-		? facts->rule_paths[p->path].info
-		: NULL;
-	struct span resolved = rule ? span_of(rule->path) : (struct span){ NULL, 0 };
-	struct span source;
-
 	if (p->read_only && attribute_only_reads(d))
 		return false;
 	if (d->any_file)
 		return true;
 	if (d->kind != ATTRIBUTE_MOUNT)
 		return false;
-	if (!info || info->unknown || !is_whole(info))
-		return true;
-	source = span_of(info->path);
-	return meet(source, p->text) || meet(d->clean, p->text) || meet(source, resolved) ||
-		meet(d->clean, resolved) || (rule && same_thing(info, rule));
+	return !mount_rules_knows(d) || meet(span_of(d->mount_info->path), p->text) ||
+		meet(d->clean, p->text) || mount_rules_touches_path(p->path, d, facts);
 }

@@ -28,4 +28,13 @@ bool mount_rules_covers(const struct pattern *p, const struct attribute *d, size
 bool mount_rules_touches(
 	const struct pattern *p, const struct attribute *d, const struct facts *facts);
 
+/* Whether dsp knows the source of a mount: else each item of a deny rule may be it. */
+bool mount_rules_knows(const struct attribute *d);
+
+/*
+ * The part of mount_rules_touches that compares with what the host has at a path of the rules, by
+ * its place in rules->paths, and not with the path's text. dsp knows the source of mount d.
+ */
+bool mount_rules_touches_path(size_t path, const struct attribute *d, const struct facts *facts);
+
 #endif

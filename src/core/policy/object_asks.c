@@ -55,7 +55,7 @@ static unsigned ask_about(
 		return 0;
 	for (size_t i = rules_next(rules, subject, operation, 0); i < rules->count;
 		i = rules_next(rules, subject, operation, i + 1)) {
-		if (bit_of(rules->items[i].settled, operation))
+		if (bit_of(rules->items[i].settled, operation) || kinds == rules->asks_about)
 			break;
 		if (monitors || !rules->items[i].monitor)
 			kinds |= asks_about(&rules->items[i], operation);

@@ -1,16 +1,17 @@
 /*
  * Which rules are for a subject, for an operation, for a power: a bit for each rule, in the order
- * of the file. A decision looks only at rules that are in all of them. Each set begins with a bit
- * for each of its words that has one: of 10,000 rules a search reads three words, and those in
- * which a rule may be.
+ * of the file. A decision looks only at rules that are in all of them, and that may match what the
+ * request names.
  */
 #include "dsp/core/policy/rule_index.h"
 
 #include "dsp/core/base/mem_list.h"
+#include "rule_keys.h"
+#include "rule_set.h"
 
 struct rule_index {
 	unsigned kinds; /* rules_compared_kinds */
-	size_t heads;   /* words at the start of each set */
+	size_t heads;   /* rule_set_heads */
 	uint64_t *operations[RULE_OPERATIONS];
 	uint64_t *all;       /* rules for every subject */
 	uint64_t **subjects; /* of each: its other rules; NULL: none */
@@ -21,6 +22,7 @@ struct rule_index {
 	/* The deny rules that match whatever a request asks for; by power: the others. */
 	uint64_t *denies_any;
 	uint64_t *denies[POWER_COUNT];
+	struct rule_keys *keys; /* NULL: no rule has any */
 };
 
 static unsigned compared_kinds(const struct rules *rules)
@@ -71,32 +73,17 @@ static bool is_for_all(const struct rules *rules, const struct rule *r)
 	return true;
 }
 
-/* Adds rule i to a set, which is made if need be. -1: no memory. */
-static int add(struct rules *rules, uint64_t **set, size_t i)
-{
-	size_t words = bits_words(rules->count);
-	size_t heads = bits_words(words);
-
-	if (!*set)
-		*set = mem_list_alloc(&rules->memory, (heads + words) * sizeof(**set));
-	if (!*set)
-		return -1;
-	bit_set(*set, i / 64);
-	bit_set(*set + heads, i);
-	return 0;
-}
-
 static int add_subjects(struct rules *rules, struct rule_index *index, size_t i)
 {
 	const struct rule *r = &rules->items[i];
 
 	if (is_for_all(rules, r))
-		return add(rules, &index->all, i);
+		return rule_set_add(rules, &index->all, i);
 	for (size_t w = 0; w < bits_words(rules->subject_count); w++) {
 		for (uint64_t rest = r->who[w]; rest; rest &= rest - 1) {
 			size_t subject = w * 64 + (size_t)__builtin_ctzll(rest);
 
-			if (add(rules, &index->subjects[subject], i) != 0)
+			if (rule_set_add(rules, &index->subjects[subject], i) != 0)
 				return -1;
 		}
 	}
@@ -123,11 +110,11 @@ static int add_powers(struct rules *rules, struct rule_index *index, size_t i)
 	struct powerset powers = r->powers;
 	bool deny = r->verb == RULE_DENY;
 
-	if (is_plain(r) && add(rules, &index->plain, i) != 0)
+	if (is_plain(r) && rule_set_add(rules, &index->plain, i) != 0)
 		return -1;
 	if (deny && denies_any(r))
-		return add(rules, &index->denies_any, i);
-	if (!deny && add(rules, &index->allows_any, i) != 0)
+		return rule_set_add(rules, &index->denies_any, i);
+	if (!deny && rule_set_add(rules, &index->allows_any, i) != 0)
 		return -1;
 	for (size_t k = 0; k < LIST_COUNT && !deny; k++) {
 		enum power p = list_power((enum list_kind)k);
@@ -137,7 +124,7 @@ static int add_powers(struct rules *rules, struct rule_index *index, size_t i)
 	}
 	for (size_t p = powerset_next(&powers, 0); p < POWER_COUNT;
 		p = powerset_next(&powers, p + 1)) {
-		if (add(rules, deny ? &index->denies[p] : &index->allows[p], i) != 0)
+		if (rule_set_add(rules, deny ? &index->denies[p] : &index->allows[p], i) != 0)
 			return -1;
 	}
 	return 0;
@@ -150,7 +137,7 @@ int rules_index(struct rules *rules)
 	if (!index)
 		return -1;
 	index->kinds = compared_kinds(rules);
-	index->heads = bits_words(bits_words(rules->count));
+	index->heads = rule_set_heads(rules->count);
 	index->subjects = mem_list_alloc(
 		&rules->memory, (rules->subject_count + 1) * sizeof(*index->subjects));
 	if (!index->subjects)
@@ -160,22 +147,27 @@ int rules_index(struct rules *rules)
 			return -1;
 		for (size_t o = 0; o < RULE_OPERATIONS; o++) {
 			if (bit_of(rules->items[i].operations, o) &&
-				add(rules, &index->operations[o], i) != 0)
+				rule_set_add(rules, &index->operations[o], i) != 0)
 				return -1;
 		}
 	}
+	if (rule_keys_make(rules, &index->keys) != 0)
+		return -1;
 	rules->index = index;
 	return 0;
 }
 
-void rules_choose(const struct rules *rules, const struct powerset *powers,
-	const struct powerset *possible, struct rule_choice *ret)
+void rules_choose(const struct rules *rules, const struct facts *facts,
+	const struct powerset *powers, const struct powerset *possible, struct rule_choice *ret)
 {
 	const struct rule_index *index = rules->index;
 
 	ret->allow_count = ret->deny_count = 0;
+	ret->keyed = index && index->keys;
 	if (!index)
 		return;
+	if (ret->keyed)
+		rule_keys_choose(index->keys, facts, &ret->names);
 	ret->allows[ret->allow_count++] = index->allows_any;
 	for (size_t p = powerset_next(powers, 0); p < POWER_COUNT; p = powerset_next(powers, p + 1))
 		ret->allows[ret->allow_count++] = index->allows[p];
@@ -192,33 +184,54 @@ void rules_choose(const struct rules *rules, const struct powerset *powers,
 	}
 }
 
-/* What a search looks for: rules for both, that are chosen, and are in the set. */
+/* What a search looks for: rules for both, that are chosen, and are in the sets. */
 struct wanted {
 	size_t subject;
 	size_t operation;
 	const struct rule_choice *chosen; /* NULL: all are */
 	const uint64_t *set;              /* NULL: all are */
+	const struct key_choice *names;   /* its sets; NULL: all are */
 };
+
+/* Word w of the rules that a request's powers leave. */
+static uint64_t chosen_word(const struct rule_choice *c, size_t w)
+{
+	uint64_t allow = c->allow_count > 0 ? ~(uint64_t)0 : 0;
+	uint64_t deny = 0;
+
+	for (size_t i = 0; i < c->allow_count; i++)
+		allow &= c->allows[i][w];
+	for (size_t i = 0; i < c->deny_count; i++)
+		deny |= c->denies[i][w];
+	return allow | deny;
+}
+
+/* Word w of the rules that are open by what a request names. */
+static uint64_t open_word(const struct key_choice *names, size_t heads, size_t w)
+{
+	uint64_t open = 0;
+
+	for (size_t i = 0; i < names->open_count; i++)
+		open |= names->open[i][w];
+	/* A head's bit says that its word has a rule; another of that word may be open. */
+	for (size_t i = 0; i < names->closed_count && w >= heads; i++)
+		open &= ~names->closed[i][w];
+	return open;
+}
 
 /* Word w of the rules that a search wants. In a head a bit may be set for nothing. */
 static uint64_t word_of(const struct rule_index *index, const struct wanted *what, size_t w)
 {
 	const uint64_t *own = index->subjects[what->subject];
 	const uint64_t *operation = index->operations[what->operation];
-	const struct rule_choice *c = what->chosen;
 	uint64_t set = (own ? own[w] : 0) | (index->all ? index->all[w] : 0);
-	uint64_t allow = c && c->allow_count > 0 ? ~(uint64_t)0 : 0;
-	uint64_t deny = 0;
 
 	set &= operation ? operation[w] : 0;
-	set &= what->set ? what->set[w] : ~(uint64_t)0;
-	if (set == 0 || !c)
-		return set;
-	for (size_t i = 0; i < c->allow_count; i++)
-		allow &= c->allows[i][w];
-	for (size_t i = 0; i < c->deny_count; i++)
-		deny |= c->denies[i][w];
-	return set & (allow | deny);
+	if (what->set)
+		set &= what->set[w];
+	if (set != 0 && what->names)
+		set &= open_word(what->names, index->heads, w);
+	return set != 0 && what->chosen ? set & chosen_word(what->chosen, w) : set;
 }
 
 /* The bits of a word from bit `from` of all words on; w is the number of the word. */
@@ -252,7 +265,7 @@ size_t rules_next(const struct rules *rules, size_t subject, size_t operation, s
 	size_t count = rules ? rules->count : 0;
 
 	if (from < count && rules->index)
-		return next(rules, &(struct wanted){ subject, operation, NULL, NULL }, from);
+		return next(rules, &(struct wanted){ subject, operation, NULL, NULL, NULL }, from);
 	while (from < count &&
 		!(bit_of(rules->items[from].who, subject) &&
 			bit_of(rules->items[from].operations, operation)))
@@ -260,19 +273,52 @@ size_t rules_next(const struct rules *rules, size_t subject, size_t operation, s
 	return from < count ? from : count;
 }
 
-size_t rules_next_chosen(const struct rules *rules, size_t subject, size_t operation,
-	const struct rule_choice *chosen, size_t from)
+/* Whether a search wants a rule of a part. */
+static bool wants(const struct rule_index *index, const struct wanted *what,
+	const struct rule_numbers *part, size_t rule)
 {
+	const struct key_choice *names = &what->chosen->names;
+
+	for (size_t i = 0; i < part->place; i++) {
+		if (bit_of(names->closed[i] + index->heads, rule))
+			return false;
+	}
+	return word_of(index, what, index->heads + rule / 64) >> rule % 64 & 1;
+}
+
+size_t rules_next_chosen(const struct rules *rules, size_t subject, size_t operation,
+	struct rule_choice *chosen, size_t from)
+{
+	struct wanted what = { subject, operation, chosen, NULL, NULL };
+	size_t first;
+
 	if (from >= rules->count || !rules->index)
 		return rules_next(rules, subject, operation, from);
-	return next(rules, &(struct wanted){ subject, operation, chosen, NULL }, from);
+	if (!chosen->keyed)
+		return next(rules, &what, from);
+	what.names = &chosen->names;
+	first = next(rules, &what, from);
+	what.names = NULL;
+	for (size_t i = 0; i < chosen->names.part_count; i++) {
+		const uint32_t *numbers = chosen->names.numbers;
+		struct rule_numbers *n = &chosen->names.parts[i];
+
+		while (n->next < n->end && numbers[n->next] < first &&
+			(numbers[n->next] < from ||
+				!wants(rules->index, &what, n, numbers[n->next])))
+			n->next++;
+		if (n->next < n->end && numbers[n->next] < first)
+			first = numbers[n->next];
+	}
+	return first;
 }
 
 size_t rules_next_plain(const struct rules *rules, size_t subject, size_t operation, size_t from)
 {
 	if (from < rules->count && rules->index && rules->index->plain)
 		return next(rules,
-			&(struct wanted){ subject, operation, NULL, rules->index->plain }, from);
+			&(struct wanted){ subject, operation, NULL, rules->index->plain, NULL },
+			from);
 	if (rules->index)
 		return rules->count;
 	do

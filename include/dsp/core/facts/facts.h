@@ -66,7 +66,7 @@ struct facts {
 	const struct condition_facts *recorded;
 	bool invisible_mount;  /* a mount has a source that dsp does not see; or nothing is there */
 	struct powerset maybe; /* that sources give, if they are what dsp cannot see */
-	struct rule_path *rule_paths; /* in the order of the rules; lives with the attributes */
+	struct rule_path *rule_paths; /* as rules_paths has them; live with the attributes */
 	size_t rule_path_count;       /* 0: not looked up */
 	struct rule_path docker_paths[DOCKER_PATHS];
 	enum reading reading;

@@ -62,9 +62,9 @@ struct rules {
 	bool speaks_of_owners; /* there is one with "own" or an owner */
 	size_t count;
 	struct rule *items;
-	struct span_table by_rule; /* items by their names */
-	bool default_deny;         /* "otherwise" is "deny" */
-	struct span_list paths;    /* of the mounts and devices in deny rules, in their order */
+	struct span_table by_rule;      /* items by their names */
+	bool default_deny;              /* "otherwise" is "deny" */
+	struct span_list paths;         /* of the mounts and devices in deny rules, each once */
 	struct image_lists image_lists; /* the files that conditions name */
 	/* What rules_index makes; NULL before: then those of rule_index.h walk them. */
 	struct rule_index *index;
