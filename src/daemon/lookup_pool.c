@@ -34,7 +34,6 @@ struct lookup_pool {
 	int wake;
 	struct socket_reader *reader;
 	pid_t asked; /* the dockerd whose sockets it reads; 0: none */
-	struct lookup_worker workers[LOOKUP_PLACES];
 	struct lookup_worker *idle[POOL_PROCESSES]; /* the last one comes first */
 	size_t idle_count;
 	struct jobs queue;
@@ -42,7 +41,9 @@ struct lookup_pool {
 	struct jobs done;
 	size_t queued;
 	size_t running_count;
-	bool looked; /* for events, since there was no result */
+	bool looked;   /* for events, since there was no result */
+	size_t opened; /* workers that have or had a process; the others are not set, nor touched */
+	struct lookup_worker workers[LOOKUP_PLACES];
 };
 
 /* --- processes ---------------------------------------------------------------------------------*/
@@ -57,8 +58,12 @@ static struct lookup_worker *take_worker(struct lookup_pool *p)
 	if (p->idle_count > 0)
 		return p->idle[--p->idle_count];
 	/* There are more places than processes that look up or wait. */
-	while (w->fd >= 0)
+	while (w < p->workers + p->opened && w->fd >= 0)
 		w++;
+	if (w == p->workers + p->opened) {
+		*w = (struct lookup_worker){ .fd = -1 };
+		p->opened++;
+	}
 	fd = p->open_stream((size_t)(w - p->workers), &place);
 	return lookup_worker_open(w, fd, place, p->wake) == 0 ? w : NULL;
 }
@@ -293,19 +298,18 @@ struct lookup_pool *lookup_pool_new(
 	int (*open_stream)(size_t place, struct lookup_place **shared), int wake, struct err *e)
 {
 	struct epoll_event event = { .events = EPOLLIN };
-	struct lookup_pool *p = mem_array(1, sizeof(*p));
+	struct lookup_pool *p = mem_alloc(sizeof(*p));
 
 	if (!p) {
 		err_set(e, ENOMEM, "the pool of look-ups");
 		return NULL;
 	}
+	memset(p, 0, offsetof(struct lookup_pool, workers));
 	p->open_stream = open_stream;
 	p->wake = wake;
 	TAILQ_INIT(&p->queue);
 	TAILQ_INIT(&p->running);
 	TAILQ_INIT(&p->done);
-	for (size_t i = 0; i < LOOKUP_PLACES; i++)
-		p->workers[i].fd = -1;
 	p->reader = socket_reader_new(e);
 	if (p->reader && epoll_ctl(wake, EPOLL_CTL_ADD, socket_reader_fd(p->reader), &event) == 0)
 		return p;
@@ -499,7 +503,7 @@ void lookup_pool_close(struct lookup_pool *p)
 	free_jobs(&p->queue);
 	free_jobs(&p->running);
 	free_jobs(&p->done);
-	for (size_t i = 0; i < LOOKUP_PLACES; i++)
+	for (size_t i = 0; i < p->opened; i++)
 		lookup_worker_close(&p->workers[i]);
 	socket_reader_close(p->reader);
 	mem_free(p);
