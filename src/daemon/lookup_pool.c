@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
 
@@ -84,7 +83,8 @@ static void drop_idle(struct lookup_pool *p, struct lookup_worker *w)
 	while (p->idle[i] != w)
 		i++;
 	p->idle_count--;
-	memmove(p->idle + i, p->idle + i + 1, (p->idle_count - i) * sizeof(p->idle[0]));
+	for (; i < p->idle_count; i++)
+		p->idle[i] = p->idle[i + 1];
 	lookup_worker_close(w);
 }
 
