@@ -1,6 +1,7 @@
 #include "authorize.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "ask_root.h"
 #include "dsp/core/base/mem.h"
@@ -16,15 +17,13 @@
 #include "root_answers.h"
 #include "service.h"
 
-static struct exchange *exchange_begin(
-	const struct service *service, struct call *call, struct err *e)
+/* NULL: no memory. */
+static struct exchange *exchange_begin(const struct service *service, struct call *call)
 {
-	struct exchange *x = mem_array(1, sizeof(*x));
+	struct exchange *x = exchange_new();
 
-	if (!x) {
-		err_set(e, ENOMEM, "a request");
+	if (!x)
 		return NULL;
-	}
 	x->call = call;
 	x->begun_us = clock_us();
 	x->snapshot = snapshot_hold(service->snapshot);
@@ -46,18 +45,15 @@ static void forget_facts(struct exchange *x)
 	x->snapshot = NULL;
 }
 
-/* NULL is fine. */
 static void exchange_end(struct service *service, struct exchange *x)
 {
-	if (!x)
-		return;
 	if (x->held) {
 		root_answers_ended(service, x->held, &x->asked, "");
 		held_requests_end(&service->held, x->held, x->asked.answer.end);
 	}
 	forget_facts(x);
 	mem_free(x->body);
-	mem_free(x);
+	exchange_free(x);
 }
 
 /* --- refusals without a decision ---------------------------------------------------------------*/
@@ -225,27 +221,28 @@ static void finish(
 	struct service *service, struct exchange *x, const struct decision *decided, bool gone)
 {
 	const struct config *c = x->snapshot->config;
-	struct reply unsent;
+	struct reply unsent = { .owned = NULL };
 	struct reply *reply = gone ? &unsent : &x->call->reply;
-	const struct decision d = *decided;
-	char message[MESSAGE_MOST] = "";
+	bool allow = decided->verdict == VERDICT_ALLOW;
+	char *message = allow && !decided->monitored ? NULL : x->message;
 	const struct refusal *refusal;
-	struct nearest_rule near = { .rule = NULL };
 	struct decision_event event;
 
-	if (d.verdict != VERDICT_ALLOW || d.monitored) {
-		nearest_rule_find(&c->policy, &x->subject, &x->facts, &d, &near);
-		message_write(&c->policy, &x->subject, &x->facts, &d, &near, message);
+	x->near.rule = NULL;
+	x->message[0] = '\0';
+	if (message) {
+		nearest_rule_find(&c->policy, &x->subject, &x->facts, decided, &x->near);
+		message_write(&c->policy, &x->subject, &x->facts, decided, &x->near, message);
 	}
 	if (x->held)
 		x->held->ask.waited_ms = clock_now() - x->held->asked_at;
 	event = (struct decision_event){ .request = &x->request,
 		.subject = &x->subject,
 		.facts = &x->facts,
-		.decision = &d,
-		.near = &near,
+		.decision = decided,
+		.near = &x->near,
 		.ask = x->held ? &x->held->ask : NULL,
-		.message = message[0] != '\0' ? message : NULL,
+		.message = message,
 		.policy = &c->policy,
 		.generation = x->snapshot->generation,
 		.digest = c->digest,
@@ -255,19 +252,22 @@ static void finish(
 	event.lookup_us = x->waited_to_us - x->waited_from_us;
 	/* What comes back: that, or an audit log that must be kept and cannot. */
 	refusal = sinks_record(&service->sinks, &event);
-	if (!refusal && d.verdict == VERDICT_ALLOW)
+	if (!refusal && allow)
 		ownership_expect(service, &event);
 	if (refusal)
 		reply_deny(reply, refusal->message);
-	else if (d.verdict == VERDICT_ALLOW)
+	else if (allow)
 		reply_allow(reply);
 	else
-		deny_client(service, reply, &d, c->policy.short_denials ? NULL : message);
-	if (x->held)
-		root_answers_ended(service, x->held, &d, refusal ? refusal->message : message);
-	x->asked = d;
-	if (gone)
-		mem_free(unsent.owned);
+		deny_client(service, reply, decided, c->policy.short_denials ? NULL : message);
+	if (x->held) {
+		root_answers_ended(service, x->held, decided,
+			refusal           ? refusal->message
+				: message ? message
+					  : "");
+		x->asked = *decided;
+	}
+	mem_free(unsent.owned);
 }
 
 static enum answer conclude(struct service *service, struct exchange *x)
@@ -275,11 +275,10 @@ static enum answer conclude(struct service *service, struct exchange *x)
 	const struct config *c = x->snapshot->config;
 	struct grant_rules grants;
 	struct decision d;
-	struct err e;
 
-	if ((x->kinds != 0 && facts_describe_made(&x->facts, &e) != 0) ||
-		facts_add_mount_powers(&x->facts, policy_own_paths(&c->policy), &e) != 0) {
-		fail(service, x->call, REFUSED_FAILURE, &e);
+	if ((x->kinds != 0 && facts_describe_made(&x->facts, &x->error) != 0) ||
+		facts_add_mount_powers(&x->facts, policy_own_paths(&c->policy), &x->error) != 0) {
+		fail(service, x->call, REFUSED_FAILURE, &x->error);
 		return ANSWER_NOW;
 	}
 	grants = grants_now(service->grants, x->grants, x->held != NULL);
@@ -367,17 +366,17 @@ static int keep_body(struct exchange *x, struct err *e)
 /* All that comes when dockerd is known. ANSWER_NOW: x has ended. */
 static enum answer go_on(struct service *service, struct exchange *x)
 {
-	struct err e;
+	struct err *e = &x->error;
 
-	if (keep_body(x, &e) != 0 || facts_parse(&x->request, &x->facts, &e) != 0)
+	if (keep_body(x, e) != 0 || facts_parse(&x->request, &x->facts, e) != 0)
 		goto fail;
 	probe_record(&service->probes, &x->facts);
 	x->kinds = objects_needed(x);
-	if (look_up_objects(service, x, &e) != 0 || look_up_mounts(service, x, &e) != 0)
+	if (look_up_objects(service, x, e) != 0 || look_up_mounts(service, x, e) != 0)
 		goto fail;
 	return conclude_if_known(service, x);
 fail:
-	fail(service, x->call, REFUSED_FAILURE, &e);
+	fail(service, x->call, REFUSED_FAILURE, e);
 	wait_no_more(x);
 	exchange_end(service, x);
 	return ANSWER_NOW;
@@ -417,26 +416,34 @@ static enum answer judge_again(struct service *service, struct exchange *x)
 	return judge(service, x);
 }
 
+static enum answer fail_without_memory(const struct service *service, struct call *call)
+{
+	struct err e;
+
+	err_set(&e, ENOMEM, "a request");
+	fail(service, call, REFUSED_FAILURE, &e);
+	return ANSWER_NOW;
+}
+
 enum answer authorize(void *ctx, struct call *call)
 {
 	struct service *service = ctx;
 	enum refused_by failure = REFUSED_FAILURE;
 	struct exchange *x;
-	struct err e;
 	int own;
 
 	if (call->len == 0) {
 		deny_repeated(service, call);
 		return ANSWER_NOW;
 	}
-	x = exchange_begin(service, call, &e);
+	x = exchange_begin(service, call);
 	if (!x)
-		goto fail;
-	if (envelope_parse(call->body, call->len, &x->request, &e) != 0) {
+		return fail_without_memory(service, call);
+	if (envelope_parse(call->body, call->len, &x->request, &x->error) != 0) {
 		failure = REFUSED_QUESTION;
 		goto fail;
 	}
-	own = own_requests_has(service, &x->request, call, &e);
+	own = own_requests_has(service, &x->request, call, &x->error);
 	if (own < 0)
 		goto fail;
 	if (own) {
@@ -446,7 +453,7 @@ enum answer authorize(void *ctx, struct call *call)
 	}
 	return judge(service, x);
 fail:
-	fail(service, call, failure, &e);
+	fail(service, call, failure, &x->error);
 	exchange_end(service, x);
 	return ANSWER_NOW;
 }

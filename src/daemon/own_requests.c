@@ -35,7 +35,8 @@ static bool is_list_for_own(const struct facts *f)
 		span_equal(f->target.query, SPAN(RESOLVE_QUERY));
 }
 
-int own_requests_has(
+/* Of a request with the token: whether it is one of those. */
+static int note_own(
 	const struct service *service, const struct request *rq, struct call *call, struct err *e)
 {
 	enum resolve_kind kind = RESOLVE_KINDS;
@@ -43,10 +44,6 @@ int own_requests_has(
 	struct facts f;
 	int rc;
 
-	if (!service->resolver || !rq->has_token || rq->body || rq->user.n > 0 ||
-		!span_equal(rq->method, SPAN("GET")) ||
-		!resolver_has_token(service->resolver, rq->token))
-		return 0;
 	rc = facts_parse(rq, &f, e);
 	if (rc == 0) {
 		kind = kind_of(&f);
@@ -59,6 +56,16 @@ int own_requests_has(
 		return rc == 0 ? list : rc;
 	dockerd_facts_seen(service->dockerds, call_peer(call), kind);
 	return 1;
+}
+
+int own_requests_has(
+	const struct service *service, const struct request *rq, struct call *call, struct err *e)
+{
+	if (!rq->has_token || !service->resolver || rq->body || rq->user.n > 0 ||
+		!span_equal(rq->method, SPAN("GET")) ||
+		!resolver_has_token(service->resolver, rq->token))
+		return 0;
+	return note_own(service, rq, call, e);
 }
 
 bool own_requests_has_outcome(const struct service *service, const struct request_outcome *outcome,

@@ -95,11 +95,14 @@ const struct refusal *ownership_refusal(struct service *service, const struct de
 {
 	static char text[480];
 	static const struct refusal refusal = { REFUSED_OWNERS, text };
-	enum deed deed = meaning_of(e->facts->route).deed;
+	enum deed deed;
 	const char *why;
 
 	if (!owners_on(service->owners) || e->decision->verdict != VERDICT_ALLOW ||
-		e->decision->monitored || deed == DEED_NONE)
+		e->decision->monitored)
+		return NULL;
+	deed = meaning_of(e->facts->route).deed;
+	if (deed == DEED_NONE)
 		return NULL;
 	why = authz_response_obstacle(e->request);
 	if (why) {
@@ -229,7 +232,8 @@ static void set_known(struct expectation *x, const struct service *service, cons
 			service->owners, x->kind, texts[EXPECTED_ID], &texts[EXPECTED_OWNER]);
 }
 
-void ownership_expect(struct service *service, const struct decision_event *e)
+/* What is to come of it, where owners are recorded. */
+static void expect(struct service *service, const struct decision_event *e)
 {
 	struct meaning m = meaning_of(e->facts->route);
 	struct expectation x = { .kind = m.kind };
@@ -237,8 +241,7 @@ void ownership_expect(struct service *service, const struct decision_event *e)
 	const struct attribute *a;
 	char subject[OWNER_MOST + 1];
 
-	if (!owners_on(service->owners) || m.deed == DEED_NONE || m.deed == DEED_PRUNE ||
-		authz_response_obstacle(e->request))
+	if (m.deed == DEED_NONE || m.deed == DEED_PRUNE || authz_response_obstacle(e->request))
 		return;
 	a = thing_of(e->facts, m);
 	set_repeated(&x, e->request, sender);
@@ -248,6 +251,12 @@ void ownership_expect(struct service *service, const struct decision_event *e)
 	else
 		set_known(&x, service, e->facts, a);
 	expected_add(service->expected, &x, clock_now());
+}
+
+void ownership_expect(struct service *service, const struct decision_event *e)
+{
+	if (owners_on(service->owners))
+		expect(service, e);
 }
 
 bool ownership_may_come(const struct service *service, enum attribute_kind kind)

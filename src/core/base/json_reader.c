@@ -101,18 +101,11 @@ static char *copy_utf8(struct json_reader *r, char *out)
 	return out + n;
 }
 
-bool json_reader_string(struct json_reader *r, struct span *ret)
+/* What is not plain in a string that begins at begin, up to its closing quote. */
+static bool decode_string(struct json_reader *r, const char *begin, struct span *ret)
 {
-	char *begin;
 	char *out;
 
-	if (!json_reader_accept(r, '"'))
-		return false;
-	begin = r->at;
-	for (size_t n = 8; n == 8 && r->end - r->at >= 8; r->at += n)
-		n = text_plain8(r->at);
-	while (r->at < r->end && is_plain(*r->at))
-		r->at++;
 	for (out = r->at; out && r->at < r->end && *r->at != '"';) {
 		if (is_plain(*r->at))
 			*out++ = *r->at++;
@@ -125,6 +118,23 @@ bool json_reader_string(struct json_reader *r, struct span *ret)
 		return false;
 	r->at++;
 	*ret = (struct span){ begin, (size_t)(out - begin) };
+	return true;
+}
+
+bool json_reader_string(struct json_reader *r, struct span *ret)
+{
+	const char *begin;
+
+	if (!json_reader_accept(r, '"'))
+		return false;
+	begin = r->at;
+	for (size_t n = 8; n == 8 && r->end - r->at >= 8; r->at += n)
+		n = text_plain8(r->at);
+	while (r->at < r->end && is_plain(*r->at))
+		r->at++;
+	if (r->at == r->end || *r->at != '"')
+		return decode_string(r, begin, ret);
+	*ret = (struct span){ begin, (size_t)(r->at++ - begin) };
 	return true;
 }
 
@@ -177,7 +187,9 @@ int json_reader_member(struct json_reader *r, bool *first, struct span *ret)
 	if (!*first && !json_reader_accept(r, ','))
 		return -1;
 	*first = false;
-	if (!json_reader_string(r, ret) || memchr(ret->s, '\0', ret->n) ||
+	/* Only an escape stands for a NUL, and is longer. */
+	if (!json_reader_string(r, ret) ||
+		(ret->s + ret->n + 1 != r->at && memchr(ret->s, '\0', ret->n)) ||
 		!json_reader_accept(r, ':'))
 		return -1;
 	return 1;

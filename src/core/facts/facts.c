@@ -227,10 +227,18 @@ int facts_set_data_root(struct facts *f, struct span data_root, struct err *e)
 	return 0;
 }
 
+void facts_init(struct facts *f)
+{
+	f->attributes = (struct attributes){ .count = 0 };
+	f->big = NULL;
+	f->body = NULL;
+}
+
 int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 {
 	char *room = ret->small;
 
+	facts_init(ret);
 	ret->route = NULL;
 	ret->target = (struct target){ .query = { NULL, 0 } };
 	ret->name = ret->plugin = (struct span){ NULL, 0 };
@@ -241,13 +249,10 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	ret->rule_path_count = 0;
 	set_usual_paths(ret);
 	ret->powers = (struct powerset){ { 0 } };
-	ret->attributes = (struct attributes){ .count = 0 };
 	ret->reading = READING_EXACT;
 	ret->doubt.text[0] = '\0';
 	ret->daemon = rq->daemon;
 	ret->advice = NULL;
-	ret->big = NULL;
-	ret->body = NULL;
 
 	/* Room for the decoded path and, behind it, a plugin's decoded name. */
 	if (rq->target.n > sizeof(ret->small)) {
@@ -270,7 +275,8 @@ int facts_parse(const struct request *rq, struct facts *ret, struct err *e)
 	return parse_body(rq, ret, e);
 }
 
-bool facts_depend_on_daemon(const struct request *rq)
+/* Of a POST. */
+static bool route_depends_on_daemon(const struct request *rq)
 {
 	char room[512];
 	struct target target;
@@ -278,8 +284,6 @@ bool facts_depend_on_daemon(const struct request *rq)
 	struct span name;
 	struct err e;
 
-	if (!span_equal(rq->method, SPAN("POST")))
-		return false;
 	if (rq->target.n > sizeof(room))
 		return true;
 	if (target_parse(rq->method, rq->target, room, &target, &e) != 0)
@@ -291,6 +295,11 @@ bool facts_depend_on_daemon(const struct request *rq)
 		route->operation == OP_SERVICE_CREATE || route->operation == OP_SERVICE_UPDATE ||
 		route->operation == OP_IMAGE_BUILD || route->operation == OP_SESSION_START ||
 		route->operation == OP_GRPC;
+}
+
+bool facts_depend_on_daemon(const struct request *rq)
+{
+	return span_equal(rq->method, SPAN("POST")) && route_depends_on_daemon(rq);
 }
 
 void facts_free(struct facts *f)

@@ -88,6 +88,9 @@ struct facts {
  */
 MUST_USE int facts_parse(const struct request *rq, struct facts *ret, struct err *e);
 
+/* What facts_free needs, where nothing is parsed. The rest stays as it is. */
+void facts_init(struct facts *f);
+
 void facts_free(struct facts *f);
 
 /* Whether facts of rq may depend on rq->daemon: it makes a container, or runs one by a build. */
