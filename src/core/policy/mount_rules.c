@@ -1,8 +1,10 @@
 #include "mount_rules.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "device_rules.h"
+#include "dsp/core/base/mem.h"
 #include "dsp/core/facts/paths.h"
 
 /* --- items that lie beside each other ----------------------------------------------------------*/
@@ -43,24 +45,121 @@ static int add_subjects(
 	return 0;
 }
 
-/* Notes what it means for item p of rule a where rule b lets its subjects write. -1: no memory. */
-static int relate(
-	struct rules *rules, const struct rule *a, struct pattern *p, const struct rule *b)
+size_t mount_rules_count(const struct rules *rules)
 {
-	const struct list *list = &b->lists[LIST_MOUNTS];
+	size_t n = 0;
 
-	for (const struct pattern *w = list->items; w < list->items + list->count; w++) {
-		bool under = path_within(p->text, w->text) && p->text.n > w->text.n;
-		bool beside = under || path_within(w->text, p->text);
+	for (size_t i = 0; i < rules->count; i++)
+		n += rules->items[i].verb == RULE_DENY ? 0
+						       : rules->items[i].lists[LIST_MOUNTS].count;
+	return n;
+}
 
-		if (w->read_only)
+/* A path at which an allow rule lets its subjects write. */
+struct writer {
+	struct span path;
+	const struct rule *rule;
+};
+
+struct writers {
+	struct writer *items; /* in the order of compare_paths */
+	size_t count;
+};
+
+/* A directory, then all that is below it, then what else begins as it does. */
+static int compare_paths(struct span a, struct span b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+
+	for (size_t i = 0; i < n; i++) {
+		if (a.s[i] != b.s[i])
+			return a.s[i] == '/' || (b.s[i] != '/' && a.s[i] < b.s[i]) ? -1 : 1;
+	}
+	return a.n == b.n ? 0 : a.n < b.n ? -1 : 1;
+}
+
+static int compare_writers(const void *left, const void *right)
+{
+	return compare_paths(
+		((const struct writer *)left)->path, ((const struct writer *)right)->path);
+}
+
+/* The first that is not before a path; ret->count: all are. */
+static size_t first_at(const struct writers *w, struct span path)
+{
+	size_t first = 0;
+	size_t end = w->count;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (compare_paths(w->items[middle].path, path) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first;
+}
+
+/* Notes that a writer is above an item of rule a, or at or below a read-only one. -1: no memory. */
+static int relate(struct rules *rules, const struct rule *a, struct pattern *p,
+	const struct writer *w, bool above)
+{
+	if (!have_common_subject(a, w->rule, bits_words(rules->subject_count)))
+		return 0;
+	if (above && add_subjects(rules, &p->under, a, w->rule) != 0)
+		return -1;
+	return p->read_only ? add_subjects(rules, &p->beside, a, w->rule) : 0;
+}
+
+static int relate_item(
+	struct rules *rules, const struct rule *a, struct pattern *p, const struct writers *w)
+{
+	for (size_t i = 0; i < p->text.n && p->text.n > 1; i++) {
+		struct span above = { p->text.s, i > 0 ? i : 1 };
+
+		if (p->text.s[i] != '/')
 			continue;
-		if (under && add_subjects(rules, &p->under, a, b) != 0)
-			return -1;
-		if (beside && p->read_only && add_subjects(rules, &p->beside, a, b) != 0)
+		for (size_t k = first_at(w, above);
+			k < w->count && span_equal(w->items[k].path, above); k++) {
+			if (relate(rules, a, p, &w->items[k], true) != 0)
+				return -1;
+		}
+	}
+	for (size_t k = first_at(w, p->text);
+		p->read_only && k < w->count && path_within(w->items[k].path, p->text); k++) {
+		if (relate(rules, a, p, &w->items[k], false) != 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* What it means for the mounts of allow rules that their subjects have the rules of others too. */
+static int relate_rules(struct rules *rules, const struct rules *others)
+{
+	struct writers w = { mem_array(mount_rules_count(others) + 1, sizeof(*w.items)), 0 };
+	int code = w.items ? 0 : -1;
+
+	for (size_t i = 0; i < others->count && code == 0; i++) {
+		const struct rule *r = &others->items[i];
+		const struct list *list = &r->lists[LIST_MOUNTS];
+
+		for (size_t k = 0; r->verb != RULE_DENY && k < list->count; k++) {
+			if (!list->items[k].read_only)
+				w.items[w.count++] = (struct writer){ list->items[k].text, r };
+		}
+	}
+	if (w.count > 0)
+		qsort(w.items, w.count, sizeof(*w.items), compare_writers);
+	for (size_t i = 0; i < rules->count && code == 0; i++) {
+		struct rule *a = &rules->items[i];
+		struct list *list = &a->lists[LIST_MOUNTS];
+
+		for (size_t k = 0; a->verb != RULE_DENY && k < list->count && code == 0; k++)
+			code = relate_item(rules, a, &list->items[k], &w);
+	}
+	mem_free(w.items);
+	return code;
 }
 
 /* The place of a path in the paths, where it is added once. */
@@ -107,32 +206,10 @@ static int collect_paths(struct rules *rules)
 	return 0;
 }
 
-/* What it means for the mounts of allow rule a that its subjects have the rules of others too. */
-static int relate_rules(struct rules *rules, struct rule *a, const struct rules *others)
-{
-	struct list *list = &a->lists[LIST_MOUNTS];
-
-	for (const struct rule *b = others->items;
-		list->count > 0 && b < others->items + others->count; b++) {
-		if (b->verb == RULE_DENY ||
-			!have_common_subject(a, b, bits_words(rules->subject_count)))
-			continue;
-		for (size_t i = 0; i < list->count; i++) {
-			if (relate(rules, a, &list->items[i], b) != 0)
-				return -1;
-		}
-	}
-	return 0;
-}
-
 int mount_rules_relate(struct rules *rules, const struct rules *beside)
 {
-	for (struct rule *a = rules->items; a < rules->items + rules->count; a++) {
-		if (a->verb != RULE_DENY &&
-			(relate_rules(rules, a, rules) != 0 ||
-				(beside && relate_rules(rules, a, beside) != 0)))
-			return -1;
-	}
+	if (relate_rules(rules, rules) != 0 || (beside && relate_rules(rules, beside) != 0))
+		return -1;
 	return collect_paths(rules);
 }
 

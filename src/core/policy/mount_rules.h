@@ -10,7 +10,10 @@
 
 #include "dsp/core/policy/rules.h"
 
-enum { MOUNT_ITEMS_MOST = 4096 }; /* in all allow rules: each is compared with each */
+enum { MOUNT_ITEMS_MOST = 4096 }; /* in all allow rules: of the same users each may concern each */
+
+/* The number of mounts in all allow rules. */
+size_t mount_rules_count(const struct rules *rules);
 
 /*
  * Fills in paths, and beside and under of the mounts of all rules. beside: other rules that the

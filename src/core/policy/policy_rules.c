@@ -490,16 +490,6 @@ static void parse_rule(struct policy_parser *p, json_ref v, struct rule *rule)
 	rule->flawed = f->count > found;
 }
 
-static size_t mount_items(const struct rules *rules)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < rules->count; i++)
-		n += rules->items[i].verb == RULE_DENY ? 0
-						       : rules->items[i].lists[LIST_MOUNTS].count;
-	return n;
-}
-
 /* Its commands are compared with what is there to be started. */
 static unsigned asks_for_command(const struct rule *rule)
 {
@@ -540,7 +530,7 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 	}
 	if (!rules->items || (rules->count < list->count && !findings_fatal(p->reader.findings)))
 		p->reader.findings->lost = true;
-	else if (mount_items(rules) > MOUNT_ITEMS_MOST)
+	else if (mount_rules_count(rules) > MOUNT_ITEMS_MOST)
 		findings_error(p->reader.findings, list->at,
 			"the allow rules have more than %d mounts", MOUNT_ITEMS_MOST);
 	else if (mount_rules_relate(rules, p->beside) != 0 || rules_index(rules) != 0)
