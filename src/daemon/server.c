@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "accept_once.h"
 #include "dsp/system/clock.h"
 #include "dsp/system/log.h"
 #include "dsp/system/program_pages.h"
@@ -55,6 +56,7 @@ struct server {
 	uint64_t trim_at;   /* when free memory goes back if it stays quiet; 0: it has */
 	unsigned most;      /* connections since it last did */
 	bool listening;     /* the outer set watches the listening socket */
+	bool to_accept;     /* a client waits there, and MHD has accepted none since it looked */
 	bool pending;       /* MHD has more to do at once */
 	bool started;       /* what the start alone needed is given back */
 	bool quiesced;      /* MHD has let go of the listening socket */
@@ -190,7 +192,7 @@ static int wait_for(const struct server *s)
 	const uint64_t times[] = { first ? first->deadline : 0,
 		s->accept_at > now(s) ? s->accept_at : 0, s->stop_at > now(s) ? s->stop_at : 0,
 		s->options->on_tick ? s->tick_at : 0, s->trim_at };
-	int wait = s->pending || s->http.connections.has_ended ? 0 : -1;
+	int wait = s->pending || s->to_accept || s->http.connections.has_ended ? 0 : -1;
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		if (times[i] > 0)
@@ -251,7 +253,7 @@ static void tick(struct server *s)
 }
 
 /* Handles what came in the outer set. -1 and e: it cannot be read. */
-static int read_events(struct server *s, bool *answered, bool *to_accept, struct err *e)
+static int read_events(struct server *s, bool *answered, struct err *e)
 {
 	struct epoll_event events[EVENTS];
 	int count = epoll_wait(s->http.connections.epoll, events, EVENTS, 0);
@@ -265,7 +267,7 @@ static int read_events(struct server *s, bool *answered, bool *to_accept, struct
 		if (tag == &s->signals)
 			read_signal(s);
 		else if (tag == &s->listening)
-			*to_accept = true;
+			s->to_accept = s->http.accepted == 0;
 		else if (tag == &s->http.pending)
 			*answered = true;
 		else
@@ -279,19 +281,22 @@ static int read_events(struct server *s, bool *answered, bool *to_accept, struct
 static int turn(struct server *s, struct err *e)
 {
 	struct connections *all = &s->http.connections;
-	bool to_accept = false;
+	bool to_accept = s->to_accept;
 	bool answered = !LIST_EMPTY(&s->http.pending);
 	int wait = wait_for(s);
 
+	s->to_accept = false;
+	accept_once_again();
 	s->http.accepted = 0;
 	s->http.came = false;
 	run_mhd(s, wait);
 	all->now = clock_about();
+	if (to_accept && s->http.accepted == 0 && !s->quiesced)
+		accept_for_mhd(s);
 	if (!s->pending)
 		connections_cut_ended(all);
 	/* While much comes in MHD's set, the outer set waits for the next tick of the clock. */
-	if ((!s->http.came || now(s) != s->looked_at) &&
-		read_events(s, &answered, &to_accept, e) != 0)
+	if ((!s->http.came || now(s) != s->looked_at) && read_events(s, &answered, e) != 0)
 		return -1;
 	if (s->http.came)
 		s->trim_at = now(s) + QUIET_MS;
@@ -303,8 +308,6 @@ static int turn(struct server *s, struct err *e)
 	if (!s->pending)
 		connections_settle(all);
 	connections_expire(all);
-	if (to_accept && s->http.accepted == 0 && !s->quiesced)
-		accept_for_mhd(s);
 	advance_stop(s);
 	watch_listener(s);
 	trim_memory(s);

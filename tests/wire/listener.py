@@ -396,6 +396,25 @@ def libraries_are_not_initialised():
     same(end.stderr, "")
 
 
+def each_accept_has_a_client():
+    """The kernel is not asked for one more client than there are, also when many come at once."""
+    with directory() as where:
+        trace = os.path.join(where, "trace")
+        with served(wrapper=["strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=accept4"]) as server:
+            for _ in range(10):
+                with server.connect() as peer:
+                    same(peer.ask(PING), ALLOW)
+            with contextlib.ExitStack() as stack:
+                peers = [stack.enter_context(server.connect()) for _ in range(30)]
+                for peer in peers:
+                    same(peer.ask(PING), ALLOW)
+            server.stop()
+        with open(trace, encoding="ascii") as f:
+            calls = [line for line in f if "accept4(" in line]
+        same([x for x in calls if not re.search(r"= \d+$", x)], [], "calls that failed")
+        holds(len(calls) >= 40, f"{len(calls)} calls")
+
+
 if __name__ == "__main__":
     sys.exit(run([
         modes, directories_that_are_there_keep_their_modes, spellings_of_the_path,
@@ -406,4 +425,4 @@ if __name__ == "__main__":
         end_at_any_moment, end_finishes_the_requests_in_hand,
         end_serves_what_waits_in_the_backlog, end_serves_what_waits_for_room,
         replaced_socket_is_not_removed, hangup_goes_on, standard_files_may_be_closed,
-        libraries_are_not_initialised]))
+        libraries_are_not_initialised, each_accept_has_a_client]))
