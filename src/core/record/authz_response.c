@@ -327,36 +327,60 @@ static void parse_byte(struct authz_response *s, char c)
 	}
 }
 
-/* Whether the text at hand is that of a string whose bytes are not kept. */
-static bool in_skipped_text(const struct authz_response *s)
+/* Whether each byte of the text at hand counts alike, but for quotes and backslashes. */
+static bool in_plain_text(const struct authz_response *s)
 {
+	if (s->state == IN_KEY)
+		return true;
 	if (s->escaped)
 		return false;
 	if (s->state == OTHER)
 		return s->in_string && !sender_text(s);
-	return s->state == STRING && s->field < 0 &&
-		(s->field != FIELD_BODY || (s->body_n == sizeof(s->body) && !keeps_body(s)));
+	/* No text is kept behind the status but the body's. */
+	return s->state == STRING && !(s->field >= 0 && s->enough) &&
+		!(s->field == FIELD_BODY && keeps_body(s));
 }
 
-/* How many bytes of a text can be skipped at once: up to a quote or a backslash. */
-static size_t skippable(const struct authz_response *s, struct span piece)
+/* Adds bytes to the first n of a buffer as far as they fit, and returns how many did. */
+static size_t add_bytes(char *out, size_t n, size_t cap, struct span bytes)
 {
-	struct span part = piece;
+	size_t fits = bytes.n < cap - n ? bytes.n : cap - n;
 
-	if (!in_skipped_text(s))
-		return 0;
-	part.n = span_find(part, '"');
-	return span_find(part, '\\');
+	if (fits > 0)
+		memcpy(out + n, bytes.s, fits);
+	return fits;
+}
+
+/* Parses a text up to a quote or a backslash at once. Returns how many bytes that are. */
+static size_t parse_run(struct authz_response *s, struct span piece)
+{
+	struct span run = { piece.s, span_find(piece, '"') };
+	size_t n;
+
+	run.n = span_find(run, '\\');
+	if (s->state == IN_KEY) {
+		s->key_n += add_bytes(s->key, s->key_n, sizeof(s->key), run);
+	} else if (s->state == STRING && s->field >= 0) {
+		n = add_bytes(s->text, s->n, sizeof(s->text), run);
+		s->n += n;
+		s->failed = s->failed || n < run.n;
+	} else if (s->state == STRING && s->field == FIELD_BODY) {
+		s->body_n += add_bytes(s->body, s->body_n, sizeof(s->body), run);
+		s->done = s->enough && s->body_n == sizeof(s->body);
+	}
+	return run.n;
 }
 
 void authz_response_parse(struct authz_response *s, struct span piece)
 {
 	while (piece.n > 0 && !s->failed && !s->done) {
-		piece = span_after(piece, skippable(s, piece));
-		if (piece.n == 0)
-			break;
-		parse_byte(s, piece.s[0]);
-		piece = span_after(piece, 1);
+		size_t n = in_plain_text(s) ? parse_run(s, piece) : 0;
+
+		if (n == 0) {
+			parse_byte(s, piece.s[0]);
+			n = 1;
+		}
+		piece = span_after(piece, n);
 	}
 }
 
