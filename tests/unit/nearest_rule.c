@@ -181,9 +181,106 @@ static void many(void **state)
 	free(body);
 }
 
+static void add_words(struct line *l, const char *key, const char *const *words, size_t count)
+{
+	size_t n = die(4);
+
+	if (die(3) == 0)
+		return;
+	line_add(l, ", '%s': [", key);
+	for (size_t i = 0; i < n; i++)
+		line_add(l, "%s'%s'", i > 0 ? ", " : "", words[die(count)]);
+	line_add(l, "]");
+}
+
+static void write_random(struct line *l)
+{
+	static const char *const mounts[] = { "/a", "/b", "/c:ro", "/d" };
+	static const char *const images[] = { "x.org/*", "docker.io/library/*", "*" };
+	static const char *const capabilities[] = { "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "ALL" };
+	static const char *const networks[] = { "bridge", "n", "m*" };
+	size_t count = 1 + die(20);
+
+	line_add(l, "{" USERS "'otherwise': 'deny', 'rules': [");
+	for (size_t i = 0; i < count; i++) {
+		line_add(l,
+			"%s{'name': 'r%zu', 'who': ['anna'], 'allow': ['container_create'],"
+			"'powers': ['logs'%s%s]",
+			i > 0 ? "," : "", i, die(2) ? ", 'create'" : "",
+			die(3) ? "" : ", 'host_mounts', 'privileged'");
+		add_words(l, "mounts", mounts, 4);
+		add_words(l, "images", images, 3);
+		add_words(l, "capabilities", capabilities, 3);
+		add_words(l, "networks", networks, 3);
+		line_add(l, "%s}", die(4) ? "" : ", 'require': {'read_only': true}");
+	}
+	line_add(l, "]}");
+}
+
+/* Of all rules, the first of those that by themselves lack the fewest things. */
+static void compare_each(struct world *w, struct answer *a)
+{
+	struct rules *all = w->file.rules;
+	const struct rules kept = *all;
+	const struct rule *nearest = NULL;
+	struct nearest_rule n;
+	size_t lacks = 0;
+
+	all->index = NULL;
+	all->count = 1;
+	for (size_t i = 0; i < kept.count; i++) {
+		all->items = &kept.items[i];
+		nearest_rule_find(&w->policy, &a->subject, &a->facts, &a->decision, &n);
+		assert_ptr_equal(n.rule, &kept.items[i]);
+		if (nearest && n.count + n.more >= lacks)
+			continue;
+		nearest = n.rule;
+		lacks = n.count + n.more;
+	}
+	*all = kept;
+	assert_ptr_equal(a->near.rule, nearest);
+	assert_int_equal(a->near.count + a->near.more, lacks);
+}
+
+static void fewest(void **state)
+{
+	enum { ROUNDS = 1000 };
+	static const char *const bodies[] = {
+		"{'Image': 'nginx', 'HostConfig': {'Binds': ['/a:/x', '/b:/y:ro', '/e:/z'], "
+		"'CapAdd': ['SYS_ADMIN', 'NET_ADMIN'], 'NetworkMode': 'n'}}",
+		"{'Image': 'x.org/a:1', 'HostConfig': {'Privileged': true, 'Binds': ['/d:/x']}}",
+		"{'HostConfig': {'PidMode': 'host', 'CapAdd': ['ALL'], 'Binds': ['/a:/a', '/b:/b', "
+		"'/c:/c', '/d:/d', '/e:/e', '/f:/f', '/g:/g', '/h:/h', '/i:/i']}}",
+	};
+	static char file[20000];
+	size_t denied = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ROUNDS; i++) {
+		struct question q = { "POST", "/containers/create", bodies[die(3)], "anna", NULL };
+		static struct world w;
+		static struct answer a;
+		struct line l;
+
+		line_init(&l, file, sizeof(file));
+		write_random(&l);
+		assert_false(l.cut);
+		world_open(&w, "", file);
+		world_ask(&w, &q, &a);
+		if (a.decision.by == DECIDED_BY_DEFAULT) {
+			compare_each(&w, &a);
+			denied++;
+		}
+		answer_free(&a);
+		world_close(&w);
+	}
+	assert_true(denied > ROUNDS / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fewest),
 		cmocka_unit_test(each),
 		cmocka_unit_test(missing_source),
 		cmocka_unit_test(many),

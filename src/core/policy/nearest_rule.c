@@ -1,5 +1,7 @@
 #include "dsp/core/policy/nearest_rule.h"
 
+#include <stdint.h>
+
 #include "dsp/core/base/text.h"
 #include "dsp/core/policy/rule_index.h"
 #include "dsp/core/policy/rule_match.h"
@@ -15,7 +17,11 @@ struct search {
 	const struct facts *facts;
 	struct powerset powers;              /* that it asks for */
 	struct powerset by_list[LIST_COUNT]; /* of those: what items of such a list can cover */
-	const struct attribute *missing;     /* a mount source at which nothing is; or NULL */
+	/* The first attribute that a list of this kind concerns, and what follows the last. */
+	size_t first[LIST_COUNT];
+	size_t end[LIST_COUNT];
+	const struct attribute *missing; /* a mount source at which nothing is; or NULL */
+	size_t most;                     /* a rule that lacks so much is not nearer */
 	size_t work;
 };
 
@@ -37,11 +43,15 @@ static void begin(
 	struct search *s, const struct policy *policy, size_t subject, const struct facts *facts)
 {
 	*s = (struct search){ subject, facts, decide_powers(policy, facts),
-		.missing = way_missing_source(facts) };
+		.missing = way_missing_source(facts), .most = SIZE_MAX };
 	for (size_t i = 0; i < facts->attributes.count * LIST_COUNT; i++) {
 		const struct attribute *d = &facts->attributes.items[i / LIST_COUNT];
 		enum list_kind k = (enum list_kind)(i % LIST_COUNT);
 
+		if (list_concerns(k, d)) {
+			s->first[k] = s->end[k] == 0 ? i / LIST_COUNT : s->first[k];
+			s->end[k] = i / LIST_COUNT + 1;
+		}
 		if (list_power(k) != POWER_COUNT && d->power == list_power(k))
 			powerset_add(&s->by_list[k], d->power);
 	}
@@ -56,7 +66,7 @@ static void add_items(struct search *s, struct nearest_rule *n, enum list_kind k
 	const struct list *list = &n->rule->lists[k];
 	const struct attributes *all = &s->facts->attributes;
 
-	for (size_t i = 0; i < all->count && !n->more; i++) {
+	for (size_t i = s->first[k]; i < s->end[k] && !n->more && n->count < s->most; i++) {
 		const struct attribute *d = &all->items[i];
 		bool concerned = list_must_cover(list, k, d);
 
@@ -70,14 +80,19 @@ static void add_items(struct search *s, struct nearest_rule *n, enum list_kind k
 		add(n, POWER_COUNT, k, NULL);
 }
 
-/* What allow rule r lacks to allow the request: powers, items of its lists, a condition. */
+/*
+ * What allow rule r lacks to allow the request: powers, items of its lists, a condition. It may end
+ * where that is s->most.
+ */
 static void compare(struct search *s, const struct rule *r, struct nearest_rule *ret)
 {
 	struct powerset missing = powerset_less(&s->powers, &r->powers);
 	struct condition_verdict condition = conditions_judge(r->conditions, s->facts, s->subject);
 	bool listed[LIST_COUNT];
 
-	*ret = (struct nearest_rule){ .rule = r };
+	ret->rule = r;
+	ret->count = 0;
+	ret->more = false;
 	for (size_t k = 0; k < LIST_COUNT; k++) {
 		struct powerset needed = powerset_both(&s->by_list[k], &missing);
 
@@ -88,10 +103,10 @@ static void compare(struct search *s, const struct rule *r, struct nearest_rule 
 		if (listed[k])
 			missing = powerset_less(&missing, &s->by_list[k]);
 	}
-	for (size_t p = powerset_next(&missing, 0); p < POWER_COUNT;
+	for (size_t p = powerset_next(&missing, 0); p < POWER_COUNT && ret->count < s->most;
 		p = powerset_next(&missing, p + 1))
 		add(ret, (enum power)p, LIST_COUNT, p == POWER_DOCKER_SOCKET ? s->missing : NULL);
-	for (size_t k = 0; k < LIST_COUNT && !ret->more; k++) {
+	for (size_t k = 0; k < LIST_COUNT && !ret->more && ret->count < s->most; k++) {
 		if (listed[k])
 			add_items(s, ret, (enum list_kind)k);
 	}
@@ -137,6 +152,7 @@ void nearest_rule_find(const struct policy *policy, const struct subject *subjec
 	size_t operation = facts->route ? (size_t)facts->route->operation : (size_t)OPERATION_COUNT;
 	struct facts build;
 	struct decision of_build;
+	struct nearest_rule n = { .rule = NULL };
 	struct search s;
 
 	if (way_of_build(policy, subject, facts, &build, &of_build)) {
@@ -148,16 +164,18 @@ void nearest_rule_find(const struct policy *policy, const struct subject *subjec
 		return;
 	begin(&s, policy, subject->id, facts);
 	for (size_t i = rules_next(rules, subject->id, operation, 0);
-		i < rules->count && s.work < WORK_MOST;
+		i < rules->count && s.work < WORK_MOST && s.most > 1;
 		i = rules_next(rules, subject->id, operation, i + 1)) {
 		const struct rule *r = &rules->items[i];
-		struct nearest_rule n;
 
 		if (r->verb == RULE_DENY)
 			continue;
+		s.work += LIST_COUNT;
 		compare(&s, r, &n);
-		if (!ret->rule || n.count + n.more < ret->count + ret->more)
-			*ret = n;
+		if (n.count + n.more >= s.most)
+			continue;
+		*ret = n;
+		s.most = n.count + n.more;
 	}
 }
 
