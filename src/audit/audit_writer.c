@@ -156,12 +156,19 @@ static void wait_for_work(struct audit_writer *w, unsigned ms)
 	w->asleep = false;
 }
 
-/* Waits for a line, and then a moment for others that come with it. */
-static void wait_for_lines(struct audit_writer *w)
+/*
+ * Waits for a line, and then a moment for others that come with it. After a write only the moment:
+ * while lines come in a row, nothing has to wake the thread.
+ */
+static void wait_for_lines(struct audit_writer *w, bool after_write)
 {
-	const struct timespec gather = { .tv_nsec = w->closing ? 0 : GATHER_MS * 1000000L };
+	const struct timespec gather = { .tv_nsec = GATHER_MS * 1000000L };
 
-	wait_for_work(w, repeat_filter_due(&w->shared.queue.repeats, 0, true) ? REPEATS_MS : 0);
+	if (!after_write)
+		wait_for_work(
+			w, repeat_filter_due(&w->shared.queue.repeats, 0, true) ? REPEATS_MS : 0);
+	if (w->closing)
+		return;
 	unlock(w);
 	(void)nanosleep(&gather, NULL);
 	lock(w);
@@ -208,6 +215,7 @@ static int write_some(struct audit_writer *w)
 static void *run(void *arg)
 {
 	struct audit_writer *w = arg;
+	bool wrote = false; /* since it waited */
 	struct err e;
 
 	lock(w);
@@ -217,8 +225,12 @@ static void *run(void *arg)
 		if (w->shared.queue.lines.count == 0) {
 			if (w->closing)
 				break;
-			wait_for_lines(w);
-		} else if (write_some(w) != 0) {
+			wait_for_lines(w, wrote);
+			wrote = false;
+			continue;
+		}
+		wrote = write_some(w) == 0;
+		if (!wrote) {
 			if (w->closing && clock_now() - w->closing_at >= PARTING_MS)
 				break;
 			wait_for_work(w, RETRY_MS);
