@@ -224,29 +224,21 @@ static void finish(
 	struct reply unsent = { .owned = NULL };
 	struct reply *reply = gone ? &unsent : &x->call->reply;
 	bool allow = decided->verdict == VERDICT_ALLOW;
-	char *message = allow && !decided->monitored ? NULL : x->message;
 	const struct refusal *refusal;
-	struct decision_event event;
-
-	x->near.rule = NULL;
-	x->message[0] = '\0';
-	if (message) {
-		nearest_rule_find(&c->policy, &x->subject, &x->facts, decided, &x->near);
-		message_write(&c->policy, &x->subject, &x->facts, decided, &x->near, message);
-	}
-	if (x->held)
-		x->held->ask.waited_ms = clock_now() - x->held->asked_at;
-	event = (struct decision_event){ .request = &x->request,
+	struct decision_event event = { .request = &x->request,
 		.subject = &x->subject,
 		.facts = &x->facts,
 		.decision = decided,
 		.near = &x->near,
 		.ask = x->held ? &x->held->ask : NULL,
-		.message = message,
+		.message = exchange_denial(x, decided),
 		.policy = &c->policy,
 		.generation = x->snapshot->generation,
 		.digest = c->digest,
 		.request_bytes = x->call->len };
+
+	if (x->held)
+		x->held->ask.waited_ms = clock_now() - x->held->asked_at;
 	event.refusal = ownership_refusal(service, &event);
 	event.duration_us = clock_us() - x->begun_us;
 	event.lookup_us = x->waited_to_us - x->waited_from_us;
@@ -259,35 +251,37 @@ static void finish(
 	else if (allow)
 		reply_allow(reply);
 	else
-		deny_client(service, reply, decided, c->policy.short_denials ? NULL : message);
+		deny_client(
+			service, reply, decided, c->policy.short_denials ? NULL : event.message);
 	if (x->held) {
-		root_answers_ended(service, x->held, decided,
-			refusal           ? refusal->message
-				: message ? message
-					  : "");
+		root_answers_ended(
+			service, x->held, decided, refusal ? refusal->message : x->message);
 		x->asked = *decided;
 	}
 	mem_free(unsent.owned);
 }
 
-static enum answer conclude(struct service *service, struct exchange *x)
+static enum answer decide_known(struct service *service, struct exchange *x)
 {
-	const struct config *c = x->snapshot->config;
-	struct grant_rules grants;
-	struct decision d;
+	struct grant_rules grants = grants_now(service->grants, x->grants, x->held != NULL);
+	struct decision d = decide(&x->snapshot->config->policy, &x->subject, &x->facts, &grants);
 
-	if ((x->kinds != 0 && facts_describe_made(&x->facts, &x->error) != 0) ||
-		facts_add_mount_powers(&x->facts, policy_own_paths(&c->policy), &x->error) != 0) {
-		fail(service, x->call, REFUSED_FAILURE, &x->error);
-		return ANSWER_NOW;
-	}
-	grants = grants_now(service->grants, x->grants, x->held != NULL);
-	d = decide(&c->policy, &x->subject, &x->facts, &grants);
 	if (d.grant)
 		grants_used(service->grants, d.grant->name);
 	if (d.verdict == VERDICT_ASK && ask_root(service, x, &d))
 		return ANSWER_LATER;
 	finish(service, x, &d, false);
+	return ANSWER_NOW;
+}
+
+static enum answer conclude(struct service *service, struct exchange *x)
+{
+	struct span own_paths = policy_own_paths(&x->snapshot->config->policy);
+
+	if ((x->kinds == 0 || facts_describe_made(&x->facts, &x->error) == 0) &&
+		facts_add_mount_powers(&x->facts, own_paths, &x->error) == 0)
+		return decide_known(service, x);
+	fail(service, x->call, REFUSED_FAILURE, &x->error);
 	return ANSWER_NOW;
 }
 

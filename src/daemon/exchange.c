@@ -28,3 +28,16 @@ void exchange_free(struct exchange *x)
 	else
 		mem_free(x);
 }
+
+const char *exchange_denial(struct exchange *x, const struct decision *d)
+{
+	const struct policy *policy = &x->snapshot->config->policy;
+
+	x->near.rule = NULL;
+	x->message[0] = '\0';
+	if (d->verdict == VERDICT_ALLOW && !d->monitored)
+		return NULL;
+	nearest_rule_find(policy, &x->subject, &x->facts, d, &x->near);
+	message_write(policy, &x->subject, &x->facts, d, &x->near, x->message);
+	return x->message;
+}

@@ -46,4 +46,10 @@ struct exchange *exchange_new(void);
 /* What it points to is the caller's. */
 void exchange_free(struct exchange *x);
 
+/*
+ * Sets the nearest rule, and returns the message of a denial, also of one that is only recorded.
+ * NULL: d is none. Both live as long as x.
+ */
+const char *exchange_denial(struct exchange *x, const struct decision *d);
+
 #endif

@@ -185,15 +185,14 @@ static int parse_all(struct json_reader *r, struct request *rq, struct err *e)
 int envelope_parse(char *message, size_t len, struct request *ret, struct err *e)
 {
 	struct json_reader r = { message, message + len };
-	struct request rq = { .body = NULL };
 
+	*ret = (struct request){ .body = NULL };
 	if (len == 0)
 		return FAIL(e, 0, "the AuthZReq message is empty");
-	if (parse_all(&r, &rq, e) != 0)
+	if (parse_all(&r, ret, e) != 0)
 		return -1;
-	if (len - b64_encoded_length(rq.body_len) > ENVELOPE_REST_MOST)
+	if (len - b64_encoded_length(ret->body_len) > ENVELOPE_REST_MOST)
 		return FAIL(e, EMSGSIZE, "the AuthZReq message is too big");
-	*ret = rq;
 	return 0;
 }
 

@@ -3,23 +3,29 @@
 #include "dsp/core/policy/rule_index.h"
 #include "dsp/core/policy/rule_match.h"
 
-static struct decision deny(enum decider by, const char *reason, size_t flag)
+/* The steps set d, which starts as a denial: copying it took most of the time of a decision. */
+static void deny(struct decision *d, enum decider by, const char *reason, size_t flag)
 {
-	return (struct decision){
-		.verdict = VERDICT_DENY, .by = by, .reason = reason, .flag = flag
-	};
+	d->verdict = VERDICT_DENY;
+	d->by = by;
+	d->reason = reason;
+	d->flag = flag;
 }
 
-static struct decision ask(void)
+static void ask(struct decision *d)
 {
-	return (struct decision){
-		.verdict = VERDICT_ASK, .by = DECIDED_BY_FILE, .reason = "ask", .flag = FLAG_COUNT
-	};
+	d->verdict = VERDICT_ASK;
+	d->by = DECIDED_BY_FILE;
+	d->reason = "ask";
+	d->flag = FLAG_COUNT;
 }
 
-static struct decision allow(enum decider by, size_t flag)
+static void allow(struct decision *d, enum decider by, size_t flag)
 {
-	return (struct decision){ .verdict = VERDICT_ALLOW, .by = by, .reason = "", .flag = flag };
+	d->verdict = VERDICT_ALLOW;
+	d->by = by;
+	d->reason = "";
+	d->flag = flag;
 }
 
 struct powerset decide_powers(const struct policy *policy, const struct facts *facts)
@@ -46,23 +52,23 @@ struct powerset decide_powers(const struct policy *policy, const struct facts *f
 /* --- flags and profile -------------------------------------------------------------------------*/
 
 /* Profiles that are no proxy: none of these powers is closed. */
-static struct decision decide_by_profile(
-	const struct policy *policy, const struct route *route, const struct powerset *powers)
+static void decide_by_profile(const struct policy *policy, const struct route *route,
+	const struct powerset *powers, struct decision *d)
 {
-	size_t section;
+	size_t section = route ? flag_of_section(route->section) : (size_t)FLAG_COUNT;
 
 	if (!powerset_empty(powers) && powerset_within(powers, &policy->granted))
-		return allow(DECIDED_BY_GRANT, FLAG_COUNT);
-	if (!route)
-		return deny(DECIDED_BY_READING, "unknown", FLAG_COUNT);
-	if (route->write && policy->flags[FLAG_POST] == SETTING_OFF)
-		return deny(DECIDED_BY_POST, flag_at(FLAG_POST)->name, FLAG_POST);
-	section = flag_of_section(route->section);
-	if (route->section != SECTION_NONE && policy->flags[section] == SETTING_OFF)
-		return deny(DECIDED_BY_SECTION, flag_at(section)->name, section);
-	if (policy->profile == PROFILE_READONLY && route->write)
-		return deny(DECIDED_BY_READONLY, "readonly", FLAG_COUNT);
-	return allow(DECIDED_BY_PROFILE, FLAG_COUNT);
+		allow(d, DECIDED_BY_GRANT, FLAG_COUNT);
+	else if (!route)
+		deny(d, DECIDED_BY_READING, "unknown", FLAG_COUNT);
+	else if (route->write && policy->flags[FLAG_POST] == SETTING_OFF)
+		deny(d, DECIDED_BY_POST, flag_at(FLAG_POST)->name, FLAG_POST);
+	else if (route->section != SECTION_NONE && policy->flags[section] == SETTING_OFF)
+		deny(d, DECIDED_BY_SECTION, flag_at(section)->name, section);
+	else if (policy->profile == PROFILE_READONLY && route->write)
+		deny(d, DECIDED_BY_READONLY, "readonly", FLAG_COUNT);
+	else
+		allow(d, DECIDED_BY_PROFILE, FLAG_COUNT);
 }
 
 static bool is_on(const struct policy *policy, size_t flag)
@@ -87,86 +93,99 @@ static const char *proxy_rule_reason(const struct route *route)
 	return route->name;
 }
 
-static struct decision decide_by_section(const struct policy *policy, enum section section)
+static void decide_by_section(const struct policy *policy, enum section section, struct decision *d)
 {
 	size_t flag = flag_of_section(section);
 
 	if (section == SECTION_NONE)
-		return deny(DECIDED_BY_SECTION, "no section", FLAG_COUNT);
-	if (!is_on(policy, flag))
-		return deny(DECIDED_BY_SECTION, flag_at(flag)->name, flag);
-	return allow(DECIDED_BY_SECTION, flag);
+		deny(d, DECIDED_BY_SECTION, "no section", FLAG_COUNT);
+	else if (!is_on(policy, flag))
+		deny(d, DECIDED_BY_SECTION, flag_at(flag)->name, flag);
+	else
+		allow(d, DECIDED_BY_SECTION, flag);
+}
+
+/* Whether one rule of a proxy decides. */
+static bool decide_by_proxy_rule(
+	const struct policy *policy, const struct facts *facts, size_t i, struct decision *d)
+{
+	const struct proxy_rule *rule = policy->proxy_rules[i];
+	const struct route *route = facts->route;
+	size_t flag = policy->proxy_rule_flags[i];
+	struct powerset own;
+	bool on;
+
+	if (rule->kind == PROXY_WRITES ? !route->write : !matches(rule, route->operation))
+		return false;
+	/* Only now: the row that stands for the sections has no flag of its own. */
+	on = is_on(policy, flag);
+	own = route_powers(route);
+	if (rule->kind == PROXY_WRITES && !on)
+		deny(d, DECIDED_BY_POST, flag_at(flag)->name, flag);
+	/* It covers the route alone: powers of query or body need the section's flag. */
+	else if (rule->kind == PROXY_GRANT && on && facts->plain_name &&
+		powerset_within(&facts->powers, &own))
+		allow(d, DECIDED_BY_GRANT, flag);
+	else if ((rule->kind == PROXY_DENY || rule->kind == PROXY_CLOSE) && !on)
+		deny(d, DECIDED_BY_RULE, proxy_rule_reason(route), flag);
+	else
+		return false;
+	return true;
 }
 
 /* tecnativa and linuxserver: what HAProxy would do with the rules of these projects. */
-static struct decision decide_by_proxy_rules(const struct policy *policy, const struct facts *facts)
+static void decide_by_proxy_rules(
+	const struct policy *policy, const struct facts *facts, struct decision *d)
 {
 	const struct route *route = facts->route;
-	struct powerset own;
+	bool decided = false;
 
 	if (!route)
-		return deny(DECIDED_BY_SECTION, "unknown", FLAG_COUNT);
-	if (route->operation == OP_SYSTEM_OPTIONS)
-		return allow(DECIDED_BY_PROFILE, FLAG_COUNT);
-	own = route_powers(route);
-	for (size_t i = 0; i < policy->proxy_rule_count; i++) {
-		const struct proxy_rule *rule = policy->proxy_rules[i];
-		size_t flag = policy->proxy_rule_flags[i];
-		bool on;
-
-		if (rule->kind == PROXY_WRITES ? !route->write : !matches(rule, route->operation))
-			continue;
-		/* Only now: the row that stands for the sections has no flag of its own. */
-		on = is_on(policy, flag);
-		if (rule->kind == PROXY_WRITES && !on)
-			return deny(DECIDED_BY_POST, flag_at(flag)->name, flag);
-		/* It covers the route alone: powers of query or body need the section's flag. */
-		if (rule->kind == PROXY_GRANT && on && facts->plain_name &&
-			powerset_within(&facts->powers, &own))
-			return allow(DECIDED_BY_GRANT, flag);
-		if ((rule->kind == PROXY_DENY || rule->kind == PROXY_CLOSE) && !on)
-			return deny(DECIDED_BY_RULE, proxy_rule_reason(route), flag);
+		deny(d, DECIDED_BY_SECTION, "unknown", FLAG_COUNT);
+	else if (route->operation == OP_SYSTEM_OPTIONS)
+		allow(d, DECIDED_BY_PROFILE, FLAG_COUNT);
+	else {
+		for (size_t i = 0; !decided && i < policy->proxy_rule_count; i++)
+			decided = decide_by_proxy_rule(policy, facts, i, d);
+		if (!decided)
+			decide_by_section(policy, route->section, d);
 	}
-	return decide_by_section(policy, route->section);
 }
 
-/* What everybody must meet: that of the profile, or DSP_REQUIRE. */
-static struct decision decide_by_conditions(
-	const struct conditions *required, const struct facts *facts)
+/* What everybody must meet: that of the profile, or DSP_REQUIRE. False: d is a denial. */
+static bool meets(const struct conditions *required, const struct facts *facts, struct decision *d)
 {
-	struct decision d = deny(DECIDED_BY_REQUIRE, "require", FLAG_COUNT);
+	struct condition_verdict verdict = conditions_judge(required, facts, SUBJECT_ANONYMOUS);
 
-	d.required = required;
-	d.condition = conditions_judge(required, facts, SUBJECT_ANONYMOUS);
-	return d.condition.state == CONDITION_MET ? allow(DECIDED_BY_REQUIRE, FLAG_COUNT) : d;
+	if (verdict.state == CONDITION_MET)
+		return true;
+	deny(d, DECIDED_BY_REQUIRE, "require", FLAG_COUNT);
+	d->required = required;
+	d->condition = verdict;
+	return false;
 }
 
-static struct decision decide_by_flags(const struct policy *policy, const struct facts *facts)
+static void decide_by_flags(
+	const struct policy *policy, const struct facts *facts, struct decision *d)
 {
 	struct powerset powers = decide_powers(policy, facts);
-	struct decision d = deny(DECIDED_BY_POWER, "", FLAG_COUNT);
 	size_t first;
 
-	d.closed = powerset_both(&powers, &policy->closed);
-	first = powerset_next(&d.closed, 0);
+	d->closed = powerset_both(&powers, &policy->closed);
+	first = powerset_next(&d->closed, 0);
 	if (first < POWER_COUNT) {
-		d.reason = power_info((enum power)first)->name;
-		d.flag = policy->decided_by_flag[first];
-		return d;
+		deny(d, DECIDED_BY_POWER, power_info((enum power)first)->name,
+			policy->decided_by_flag[first]);
+		return;
 	}
-	if (policy->profile_requires) {
-		d = decide_by_conditions(&policy->profile_require, facts);
-		if (d.verdict != VERDICT_ALLOW)
-			return d;
-	}
-	if (policy->requires) {
-		d = decide_by_conditions(&policy->require, facts);
-		if (d.verdict != VERDICT_ALLOW)
-			return d;
-	}
+	if (policy->profile_requires && !meets(&policy->profile_require, facts, d))
+		return;
+	if (policy->requires && !meets(&policy->require, facts, d))
+		return;
 	if (policy_is_proxy(policy))
-		return decide_by_proxy_rules(policy, facts);
-	return decide_by_profile(policy, facts->route, &powers);
+		decide_by_proxy_rules(policy, facts, d);
+	else
+		decide_by_profile(policy, facts->route, &powers, d);
 }
 
 /* --- the policy file ---------------------------------------------------------------------------*/
@@ -211,29 +230,22 @@ static const struct rule *first_rule(const struct policy *policy, const struct s
 	return NULL;
 }
 
-static struct decision decide_by_file(
-	const struct policy *policy, const struct subject *subject, const struct facts *facts)
+static void decide_by_file(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, struct decision *d)
 {
-	struct decision matched = { .rule = NULL };
-	const struct rule *rule = policy->file_rules ? first_rule(policy, subject, facts, &matched)
-						     : NULL;
-	struct decision d;
+	const struct rule *rule = policy->file_rules ? first_rule(policy, subject, facts, d) : NULL;
 
 	if (rule && rule->verb == RULE_DENY)
-		d = deny(DECIDED_BY_FILE, "rule", FLAG_COUNT);
+		deny(d, DECIDED_BY_FILE, "rule", FLAG_COUNT);
 	else if (rule && rule->verb == RULE_ASK)
-		d = ask();
+		ask(d);
 	else if (rule)
-		d = allow(DECIDED_BY_FILE, FLAG_COUNT);
+		allow(d, DECIDED_BY_FILE, FLAG_COUNT);
 	else if (policy->file_rules && policy->file_rules->default_deny)
-		d = deny(DECIDED_BY_DEFAULT, "otherwise", FLAG_COUNT);
+		deny(d, DECIDED_BY_DEFAULT, "otherwise", FLAG_COUNT);
 	else
-		d = decide_by_flags(policy, facts);
-	d.rule = rule;
-	if (rule)
-		d.condition = matched.condition;
-	d.monitored_rule = matched.monitored_rule;
-	return d;
+		decide_by_flags(policy, facts, d);
+	d->rule = rule;
 }
 
 /* --- the steps in their order ------------------------------------------------------------------*/
@@ -250,33 +262,40 @@ static const struct rule *find_grant(const struct policy *policy, const struct s
 	return grant_rules_find(grants, subject->id, facts, &powers);
 }
 
-static struct decision decide_enforced(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, const struct grant_rules *grants)
+static void decide_enforced(const struct policy *policy, const struct subject *subject,
+	const struct facts *facts, const struct grant_rules *grants, struct decision *d)
 {
 	const struct rule *grant;
-	struct decision d;
 
-	if (policy->broken[0] != '\0')
-		return deny(DECIDED_BY_BROKEN, "broken", FLAG_COUNT);
-	if (facts->plugin.n > 0 && policy_owns_name(policy, facts->plugin))
-		return deny(
-			DECIDED_BY_OWN_NAME, power_info(POWER_PLUGIN_CONTROL)->name, FLAG_COUNT);
-	if (subject->doubt != SUBJECT_SURE)
-		return deny(DECIDED_BY_IDENTITY, "identity", FLAG_COUNT);
-	if (facts->reading == READING_UNROUTABLE)
-		return deny(DECIDED_BY_READING, "unroutable", FLAG_COUNT);
+	if (policy->broken[0] != '\0') {
+		deny(d, DECIDED_BY_BROKEN, "broken", FLAG_COUNT);
+		return;
+	}
+	if (facts->plugin.n > 0 && policy_owns_name(policy, facts->plugin)) {
+		deny(d, DECIDED_BY_OWN_NAME, power_info(POWER_PLUGIN_CONTROL)->name, FLAG_COUNT);
+		return;
+	}
+	if (subject->doubt != SUBJECT_SURE) {
+		deny(d, DECIDED_BY_IDENTITY, "identity", FLAG_COUNT);
+		return;
+	}
+	if (facts->reading == READING_UNROUTABLE) {
+		deny(d, DECIDED_BY_READING, "unroutable", FLAG_COUNT);
+		return;
+	}
 	grant = find_grant(policy, subject, facts, grants);
 	if (grant) {
-		d = allow(DECIDED_BY_TEMPORARY, FLAG_COUNT);
-		d.grant = grant;
-		return d;
+		allow(d, DECIDED_BY_TEMPORARY, FLAG_COUNT);
+		d->grant = grant;
+		return;
 	}
-	d = decide_by_file(policy, subject, facts);
+	decide_by_file(policy, subject, facts, d);
 	/* Denials by a rule or a flag keep their reason: an administrator can change those. */
-	if ((d.verdict != VERDICT_DENY || d.by == DECIDED_BY_DEFAULT) &&
-		facts->reading != READING_EXACT)
-		return deny(DECIDED_BY_READING, "unreadable", FLAG_COUNT);
-	return d;
+	if ((d->verdict != VERDICT_DENY || d->by == DECIDED_BY_DEFAULT) &&
+		facts->reading != READING_EXACT) {
+		*d = (struct decision){ .rule = NULL };
+		deny(d, DECIDED_BY_READING, "unreadable", FLAG_COUNT);
+	}
 }
 
 /* Denials that stay enforced in monitor mode, since allowing them would disable dsp. */
@@ -294,8 +313,9 @@ static bool disables_dsp(
 struct decision decide(const struct policy *policy, const struct subject *subject,
 	const struct facts *facts, const struct grant_rules *grants)
 {
-	struct decision d = decide_enforced(policy, subject, facts, grants);
+	struct decision d = { .verdict = VERDICT_DENY };
 
+	decide_enforced(policy, subject, facts, grants, &d);
 	if (policy->monitor && d.verdict != VERDICT_ALLOW && !disables_dsp(policy, facts, &d)) {
 		d.verdict = VERDICT_ALLOW;
 		d.monitored = true;
@@ -326,10 +346,11 @@ struct decision decide_answered(const struct decision *asked, const struct ask_a
 	if (asked->verdict != VERDICT_ASK || answer->end == ASK_NOT_ENDED ||
 		(answer->end == ASK_APPROVED && !digest_equal(answer->facts, facts)))
 		return d;
+	d = (struct decision){ .verdict = VERDICT_DENY };
 	if (answer->end == ASK_APPROVED)
-		d = allow(DECIDED_BY_ANSWER, FLAG_COUNT);
+		allow(&d, DECIDED_BY_ANSWER, FLAG_COUNT);
 	else
-		d = deny(DECIDED_BY_ANSWER, ask_end_name(answer->end), FLAG_COUNT);
+		deny(&d, DECIDED_BY_ANSWER, ask_end_name(answer->end), FLAG_COUNT);
 	d.rule = asked->rule;
 	d.monitored_rule = asked->monitored_rule;
 	d.answer = *answer;
