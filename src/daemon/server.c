@@ -277,13 +277,27 @@ static int read_events(struct server *s, bool *answered, struct err *e)
 	return 0;
 }
 
+/*
+ * MHD goes on to watch a listening socket from which it cannot accept where it has no connection:
+ * then nothing else comes in its set, and the loop waits for the outer one alone.
+ */
+static int wait_to_accept(const struct server *s, int wait)
+{
+	struct pollfd outer = { .fd = s->http.connections.epoll, .events = POLLIN };
+
+	if (s->http.connections.count > 0 || now(s) >= s->accept_at)
+		return wait;
+	(void)poll(&outer, 1, wait);
+	return 0;
+}
+
 /* One round: wait, read what came, answer, write. */
 static int turn(struct server *s, struct err *e)
 {
 	struct connections *all = &s->http.connections;
 	bool to_accept = s->to_accept;
 	bool answered = !LIST_EMPTY(&s->http.pending);
-	int wait = wait_for(s);
+	int wait = wait_to_accept(s, wait_for(s));
 
 	s->to_accept = false;
 	accept_once_again();

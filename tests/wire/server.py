@@ -380,13 +380,16 @@ def connection_limit():
 
 def out_of_descriptors():
     """It goes on by itself when there are descriptors again, though no connection has gone."""
-    with echo() as server, server.connect() as kept:
-        same(kept.ask(PING), ALLOW)
-        time.sleep(0.2)
-        before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-        free = min(set(range(1000)) - server.files())
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (free, before[1]))
-        with server.connect() as peer:
+    for connections in (1, 0):
+        with echo() as server, contextlib.ExitStack() as stack:
+            kept = [stack.enter_context(server.connect()) for _ in range(connections)]
+            for peer in kept:
+                same(peer.ask(PING), ALLOW)
+            time.sleep(0.2)
+            before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+            free = min(set(range(1000)) - server.files())
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (free, before[1]))
+            peer = stack.enter_context(server.connect())
             peer.sendall(PING)
             peer.settimeout(0.5)
             spent = cpu(server)
@@ -395,8 +398,9 @@ def out_of_descriptors():
                 raise AssertionError("served without a descriptor")
             except TimeoutError:
                 peer.settimeout(60)
-            holds(cpu(server) - spent < 0.1, "the server spins")
-            same(kept.ask(PING), ALLOW, "the one that is there")
+            holds(cpu(server) - spent < 0.1, f"the server spins beside {connections} connections")
+            for other in kept:
+                same(other.ask(PING), ALLOW, "the one that is there")
             resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
             same(peer.reply(), ALLOW, "the one that waited")
             server.alive()
