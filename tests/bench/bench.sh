@@ -41,8 +41,8 @@ trails=(
 # scenario, peer, at most: CPU time per call of dsp over the peer's
 limits=(
 	"small-1    bare  1.8"
-	"small-8    bare  2.5"
-	"small-new  bare  2.0"
+	"small-8    bare  2.1"
+	"small-new  bare  1.5"
 	"exec       bare  3.0"
 	"create-4k  bare  20"
 	"create-70n bare  35"
