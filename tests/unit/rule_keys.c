@@ -17,7 +17,7 @@
 
 enum { REQUESTS = 40, TEXT = 200, THINGS_MOST = 60, PATHS_MOST = 8192 };
 
-static uint64_t state;
+static uint64_t dice;
 static bool deep; /* texts are long, and begin alike */
 /* A verb: each rule has it, and lists all that begins a little longer than the one before. */
 static const char *ladder;
@@ -26,10 +26,10 @@ static size_t decided[3]; /* by enum rule_verb */
 
 static unsigned any(unsigned n)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state >> 33) % n;
+	dice ^= dice << 13;
+	dice ^= dice >> 7;
+	dice ^= dice << 17;
+	return (unsigned)(dice >> 33) % n;
 }
 
 static const char *one_of(const char *const *texts, unsigned n)
@@ -166,13 +166,13 @@ static void write_item(FILE *f, const char *list, bool many)
 
 static void write_rung(FILE *f, const char *list, unsigned height)
 {
-	bool mount = list[0] == 'm';
-	bool image = list[0] == 'i';
+	bool is_mount = list[0] == 'm';
+	bool is_image = list[0] == 'i';
 
-	(void)fprintf(f, ", \"%s\": [\"%s", list, mount ? "" : image ? "r" : "name:a");
+	(void)fprintf(f, ", \"%s\": [\"%s", list, is_mount ? "" : is_image ? "r" : "name:a");
 	for (; height > 0; height--)
-		(void)fputs(mount || image ? "/a" : "-a", f);
-	(void)fputs(mount ? "/**\"]" : image ? "/*\"]" : "-*\"]", f);
+		(void)fputs(is_mount || is_image ? "/a" : "-a", f);
+	(void)fputs(is_mount ? "/**\"]" : is_image ? "/*\"]" : "-*\"]", f);
 }
 
 static void write_list(FILE *f, const char *list, bool many)
@@ -541,7 +541,7 @@ static void random_rules(void **unused)
 		char *text;
 
 		/* A failure's round is its SEED, with ROUNDS=1. */
-		state = (first + i) * 0x9e3779b97f4a7c15U;
+		dice = (first + i) * 0x9e3779b97f4a7c15U;
 		deep = any(5) == 0;
 		ladder = deep && any(2) ? ONE_OF("allow", "deny") : NULL;
 		text = write_policy();

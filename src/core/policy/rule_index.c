@@ -242,7 +242,7 @@ static uint64_t bits_from(uint64_t word, size_t w, size_t from)
 	return word >> from % 64 << from % 64;
 }
 
-static size_t next(const struct rules *rules, const struct wanted *what, size_t from)
+static size_t next_wanted(const struct rules *rules, const struct wanted *what, size_t from)
 {
 	const struct rule_index *index = rules->index;
 
@@ -265,7 +265,8 @@ size_t rules_next(const struct rules *rules, size_t subject, size_t operation, s
 	size_t count = rules ? rules->count : 0;
 
 	if (from < count && rules->index)
-		return next(rules, &(struct wanted){ subject, operation, NULL, NULL, NULL }, from);
+		return next_wanted(
+			rules, &(struct wanted){ subject, operation, NULL, NULL, NULL }, from);
 	while (from < count &&
 		!(bit_of(rules->items[from].who, subject) &&
 			bit_of(rules->items[from].operations, operation)))
@@ -295,9 +296,9 @@ size_t rules_next_chosen(const struct rules *rules, size_t subject, size_t opera
 	if (from >= rules->count || !rules->index)
 		return rules_next(rules, subject, operation, from);
 	if (!chosen->keyed)
-		return next(rules, &what, from);
+		return next_wanted(rules, &what, from);
 	what.names = &chosen->names;
-	first = next(rules, &what, from);
+	first = next_wanted(rules, &what, from);
 	what.names = NULL;
 	for (size_t i = 0; i < chosen->names.part_count; i++) {
 		const uint32_t *numbers = chosen->names.numbers;
@@ -316,7 +317,7 @@ size_t rules_next_chosen(const struct rules *rules, size_t subject, size_t opera
 size_t rules_next_plain(const struct rules *rules, size_t subject, size_t operation, size_t from)
 {
 	if (from < rules->count && rules->index && rules->index->plain)
-		return next(rules,
+		return next_wanted(rules,
 			&(struct wanted){ subject, operation, NULL, rules->index->plain, NULL },
 			from);
 	if (rules->index)

@@ -549,7 +549,7 @@ void rule_keys_choose(
 	if (keys->others)
 		ret->open[ret->open_count++] = keys->others;
 	for (size_t verb = 0; verb < VERBS; verb++) {
-		struct found found[KEY_KINDS];
+		struct found found[KEY_KINDS] = { { .rules = 0 } };
 		size_t count = 0;
 
 		for (size_t kind = 0; kind < KEY_KINDS; kind++) {
