@@ -13,6 +13,8 @@ static const char rules[] =
 	"{" USERS "'rules': ["
 	"{'name': 'bob', 'who': ['bob'], 'allow': ['*'], 'powers': ['*']},"
 	"{'name': 'no pause', 'who': ['anna'], 'deny': ['container_pause']},"
+	"{'name': 'records', 'who': ['anna'], 'ask': ['container_create'], 'powers': ['*'],"
+	" 'mode': 'monitor'},"
 	"{'name': 'far', 'who': ['anna'], 'allow': ['container_create'], 'powers': ['logs'],"
 	" 'images': []},"
 	"{'name': 'near', 'who': ['anna'], 'allow': ['container_create'], 'powers': ['create'],"

@@ -168,7 +168,8 @@ void nearest_rule_find(const struct policy *policy, const struct subject *subjec
 		i = rules_next(rules, subject->id, operation, i + 1)) {
 		const struct rule *r = &rules->items[i];
 
-		if (r->verb == RULE_DENY)
+		/* A rule that only records decides nothing, whatever it lacks. */
+		if (r->verb == RULE_DENY || r->monitor)
 			continue;
 		s.work += LIST_COUNT;
 		compare(&s, r, &n);
