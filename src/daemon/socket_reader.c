@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -11,10 +10,7 @@
 #include "dsp/core/base/mem.h"
 #include "dsp/system/clock.h"
 
-enum {
-	CLOSE_MS = 100,
-	STACK_BYTES = 256 << 10,
-};
+enum { CLOSE_MS = 100 };
 
 enum state {
 	IDLE,
@@ -75,27 +71,6 @@ static void *read_sockets(void *arg)
 	return NULL;
 }
 
-/* Starts a thread that blocks all signals: they are for the loop. */
-static int start_thread(struct socket_reader *r)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	sigset_t all;
-	sigset_t old;
-	int code;
-
-	if (pthread_attr_init(&attributes) != 0)
-		return -1;
-	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	(void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	code = pthread_create(&thread, &attributes, read_sockets, r);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&attributes);
-	return code == 0 ? 0 : -1;
-}
-
 struct socket_reader *socket_reader_new(struct err *e)
 {
 	struct socket_reader *r = mem_array(1, sizeof(*r));
@@ -124,9 +99,15 @@ int socket_reader_fd(const struct socket_reader *r)
 
 int socket_reader_ask(struct socket_reader *r, pid_t docker)
 {
-	if (!r->runs && start_thread(r) != 0)
-		return -1;
-	r->runs = true;
+	pthread_t thread;
+
+	/* It inherits that all signals are blocked, which are for the loop. */
+	if (!r->runs) {
+		if (pthread_create(&thread, NULL, read_sockets, r) != 0)
+			return -1;
+		(void)pthread_detach(thread);
+		r->runs = true;
+	}
 	(void)pthread_mutex_lock(&r->mutex);
 	if (r->state == IDLE) {
 		r->read.docker = docker;
