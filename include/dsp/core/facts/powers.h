@@ -61,7 +61,8 @@ static inline bool powerset_empty(const struct powerset *set)
 
 static inline size_t powerset_count(const struct powerset *set)
 {
-	return (size_t)(__builtin_popcountll(set->word[0]) + __builtin_popcountll(set->word[1]));
+	return (size_t)__builtin_popcountll(set->word[0]) +
+		(size_t)__builtin_popcountll(set->word[1]);
 }
 
 /* The first power of the set that is not before p; POWER_COUNT: there is none. */
