@@ -51,7 +51,8 @@ static void list_held(struct service *service, struct exchange *x)
 		.duration_us = clock_us() - x->begun_us };
 	struct line l;
 
-	message_write(&c->policy, &x->subject, &x->facts, &x->asked, &none, message);
+	message_write(
+		&(struct message){ &c->policy, &x->subject, &x->facts, &x->asked, &none }, message);
 	line_init(&l, message + strlen(message), sizeof(message) - strlen(message));
 	line_add(&l, "; dsp approve %s, or dsp refuse %s", x->held->ask.id, x->held->ask.id);
 	(void)sinks_record(&service->sinks, &event);

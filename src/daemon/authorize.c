@@ -113,8 +113,8 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 {
 	const struct policy *policy = &x->snapshot->config->policy;
 	bool invisible = policy->mounts_invisible;
+	struct lookup_scope scope;
 	struct span blocked_by;
-	pid_t dockerd;
 
 	if (facts_set_data_root(&x->facts, span_of(policy->data_root), e) != 0)
 		return -1;
@@ -123,12 +123,12 @@ static int look_up_mounts(const struct service *service, struct exchange *x, str
 	/* A request that names nothing has no source either. */
 	if (invisible || !service->pool || x->facts.attributes.count == 0)
 		return 0;
-	dockerd = call_peer(x->call);
-	if (mount_lookup_collect(&x->facts, rules_paths(policy->file_rules),
-		    policy_own_paths(policy),
-		    rules_compared_kinds(policy->file_rules) |
-			    rules_compared_kinds(grant_set_rules(x->grants)),
-		    dockerd, &x->lookup, e) != 0)
+	scope = (struct lookup_scope){ .paths = rules_paths(policy->file_rules),
+		.kinds = rules_compared_kinds(policy->file_rules) |
+			rules_compared_kinds(grant_set_rules(x->grants)),
+		.own_paths = policy_own_paths(policy),
+		.docker = call_peer(x->call) };
+	if (mount_lookup_collect(&x->facts, &scope, &x->lookup, e) != 0)
 		return -1;
 	if (!x->lookup || x->facts.reading != READING_EXACT)
 		return 0;

@@ -38,6 +38,6 @@ const char *exchange_denial(struct exchange *x, const struct decision *d)
 	if (d->verdict == VERDICT_ALLOW && !d->monitored)
 		return NULL;
 	nearest_rule_find(policy, &x->subject, &x->facts, d, &x->near);
-	message_write(policy, &x->subject, &x->facts, d, &x->near, x->message);
+	message_write(&(struct message){ policy, &x->subject, &x->facts, d, &x->near }, x->message);
 	return x->message;
 }

@@ -68,7 +68,7 @@ static void add_json(struct survey *s, enum power p, size_t id, const struct esc
 
 	write_subject(s->config, id, who, sizeof(who));
 	subject_write(&subject, name, sizeof(name));
-	escalation_write(&s->config->policy, p, found, id, why, sizeof(why));
+	escalation_write(&s->config->policy, found, id, why, sizeof(why));
 	(void)snprintf(text, sizeof(text), "%s can %s: %s", who, info->escalation, why);
 	(void)json_array_append_new(info->root == ROOT_DIRECT ? s->direct : s->through_others,
 		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s}", "power", info->name, "root",
@@ -152,8 +152,7 @@ static void print_way(const struct survey *s, const struct way *way)
 	}
 	if (way->count > NAMED)
 		line_add(&l, " and %zu more", way->count - NAMED);
-	escalation_write(
-		&s->config->policy, way->power, &way->found, way->subjects[0], text, sizeof(text));
+	escalation_write(&s->config->policy, &way->found, way->subjects[0], text, sizeof(text));
 	line_add(&l, " can %s: %s%s%s%s", info->escalation, text, rule ? "" : "; ",
 		rule ? "" : info->flag, rule ? "" : "=0 closes it");
 	(void)printf("  ");

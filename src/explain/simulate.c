@@ -90,14 +90,17 @@ static int choose_subject(
 int simulate_mounts(
 	const struct policy *policy, struct facts *facts, struct mount_lookup **ret, struct err *e)
 {
+	const struct lookup_scope scope = { .paths = rules_paths(policy->file_rules),
+		.kinds = rules_compared_kinds(policy->file_rules),
+		.own_paths = policy_own_paths(policy) };
+
 	if (facts_set_data_root(facts, span_of(policy->data_root), e) != 0)
 		return -1;
 	if (policy->mounts_invisible) {
 		facts_hide_mounts(facts);
 		return facts_add_mount_powers(facts, policy_own_paths(policy), e);
 	}
-	if (mount_lookup_collect(facts, rules_paths(policy->file_rules), policy_own_paths(policy),
-		    rules_compared_kinds(policy->file_rules), 0, ret, e) != 0)
+	if (mount_lookup_collect(facts, &scope, ret, e) != 0)
 		return -1;
 	if (*ret && facts->reading == READING_EXACT) {
 		mount_lookup_run(*ret);
@@ -121,7 +124,9 @@ int simulate(const struct policy *policy, struct question_text question, const c
 		return -1;
 	ret->decision = decide(policy, &ret->subject, &ret->facts, NULL);
 	nearest_rule_find(policy, &ret->subject, &ret->facts, &ret->decision, &ret->near);
-	message_write(policy, &ret->subject, &ret->facts, &ret->decision, &ret->near, ret->message);
+	message_write(
+		&(struct message){ policy, &ret->subject, &ret->facts, &ret->decision, &ret->near },
+		ret->message);
 	return 0;
 }
 

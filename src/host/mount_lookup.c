@@ -304,22 +304,23 @@ static bool asks_below(const struct facts *facts)
 	return false;
 }
 
-int mount_lookup_collect(struct facts *facts, struct span_list paths, struct span own_paths,
-	unsigned kinds, pid_t docker, struct mount_lookup **ret, struct err *e)
+int mount_lookup_collect(struct facts *facts, const struct lookup_scope *scope,
+	struct mount_lookup **ret, struct err *e)
 {
+	unsigned kinds = scope->kinds;
 	bool devices = kinds >> ATTRIBUTE_DEVICE & 1;
 
 	if (facts->reading != READING_EXACT ||
-		(!has_source(facts, devices) && !compares(facts, paths.count, kinds)))
+		(!has_source(facts, devices) && !compares(facts, scope->paths.count, kinds)))
 		return 0;
-	*ret = mount_lookup_new(own_paths, docker);
+	*ret = mount_lookup_new(scope->own_paths, scope->docker);
 	if (!*ret)
 		return FAIL(e, ENOMEM, "a request's mounts");
 	(*ret)->all_mounts = (kinds & COMPARES_READ_ONLY) != 0 && asks_below(facts);
 	if (add_sources(*ret, facts, devices, e) != 0)
 		return -1;
 	if (facts->reading != READING_EXACT ||
-		(add_rule_paths(*ret, facts, paths, e) == 0 &&
+		(add_rule_paths(*ret, facts, scope->paths, e) == 0 &&
 			add_docker_paths(*ret, facts, kinds, e) == 0 &&
 			add_volumes(*ret, facts, kinds, e) == 0))
 		return 0;

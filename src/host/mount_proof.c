@@ -64,25 +64,25 @@ static bool is_on_itself(
 }
 
 /*
- * Whether the root of m is found at its text through `all`, the mount of the whole file system. A
- * directory that is mounted on itself is found on m: when the table was read, its mount point and
- * its root had one path in one file system, so they are one object and are renamed together.
+ * Whether found, at the text of m's root through `all`, the mount of the whole file system, is
+ * root, the root of m. A directory that is mounted on itself is found on m: when the table was
+ * read, its mount point and its root had one path in one file system, so they are one object and
+ * are renamed together.
  */
 static bool shows(const struct mount_table *t, const struct mount *all, const struct mount *m,
-	const struct statx *root, struct witnesses *w, struct host_object *o)
+	const struct statx *root, const struct statx *found)
 {
-	struct statx st;
-
-	return walk(w, o, all->point, m->root, &st) && st.stx_ino == root->stx_ino &&
-		st.stx_dev_major == root->stx_dev_major &&
-		st.stx_dev_minor == root->stx_dev_minor &&
-		(st.stx_mnt_id == all->id || (st.stx_mnt_id == m->id && is_on_itself(t, all, m)));
+	return found->stx_ino == root->stx_ino && found->stx_dev_major == root->stx_dev_major &&
+		found->stx_dev_minor == root->stx_dev_minor &&
+		(found->stx_mnt_id == all->id ||
+			(found->stx_mnt_id == m->id && is_on_itself(t, all, m)));
 }
 
 bool mount_proof_texts(const struct mount_table *t, const struct mount *m, struct witnesses *w,
 	struct host_object *o)
 {
 	struct statx root;
+	struct statx found;
 
 	if (m->root.n == 1)
 		return mount_proof_point(t, m, w, o);
@@ -93,7 +93,9 @@ bool mount_proof_texts(const struct mount_table *t, const struct mount *m, struc
 
 		/* The first one, by path: the others are as good. */
 		if (all->major == m->major && all->minor == m->minor && all->root.n == 1)
-			return mount_proof_point(t, all, w, o) && shows(t, all, m, &root, w, o);
+			return mount_proof_point(t, all, w, o) &&
+				walk(w, o, all->point, m->root, &found) &&
+				shows(t, all, m, &root, &found);
 	}
 	return false;
 }

@@ -95,7 +95,7 @@ static void add_way(struct account *a, const struct diff_client *client, enum po
 	if (info->root == ROOT_NO || old == new)
 		return;
 	diff_client_write(client, name, sizeof(name));
-	escalation_write(new ? a->pair.new : a->pair.old, p, new ? &after : &before,
+	escalation_write(new ? a->pair.new : a->pair.old, new ? &after : &before,
 		new ? client->new.id : client->old.id, why, sizeof(why));
 	(void)json_array_append_new(a->ways,
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "client", name, "change",

@@ -134,7 +134,7 @@ static json_t *decide_today(const struct logged_decision *d, const struct observ
 	char rule[128] = "";
 
 	nearest_rule_find(policy, subject, &s->facts, &now, &near);
-	message_write(policy, subject, &s->facts, &now, &near, message);
+	message_write(&(struct message){ policy, subject, &s->facts, &now, &near }, message);
 	if (now.rule)
 		text_escape(now.rule->name, rule, sizeof(rule));
 	return json_pack("{s:s, s:b, s:s, s:s?, s:s?, s:s?, s:s?}", "verdict", verdict, "differs",

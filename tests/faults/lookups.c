@@ -233,6 +233,10 @@ static void run(struct mount_lookup *l)
 static unsigned ask(const char *source)
 {
 	static const char *const headers[] = { "Content-Type: application/json", NULL };
+	const struct lookup_scope scope = { .paths = rules_paths(
+						    configs[POLICIES - 1]->policy.file_rules),
+		.own_paths = SPAN(TOP "/own"),
+		.docker = getpid() };
 	struct mount_lookup *l = NULL;
 	struct request rq;
 	struct facts facts;
@@ -250,9 +254,7 @@ static unsigned ask(const char *source)
 	text = envelope_request(SPAN("POST"), SPAN("/containers/create"), SPAN(""), headers, &body);
 	if (!text || envelope_parse(text, strlen(text), &rq, &e) != 0 ||
 		facts_parse(&rq, &facts, &e) != 0 || facts.reading != READING_EXACT ||
-		mount_lookup_collect(&facts, rules_paths(configs[POLICIES - 1]->policy.file_rules),
-			SPAN(TOP "/own"), 0, getpid(), &l, &e) != 0 ||
-		!l)
+		mount_lookup_collect(&facts, &scope, &l, &e) != 0 || !l)
 		die(source);
 	run(l);
 	mount_lookup_attach(l, &facts);
@@ -271,24 +273,24 @@ static unsigned ask(const char *source)
 }
 
 struct counts {
+	const char *source;
+	unsigned healthy; /* as ask() has it */
 	size_t asked;
 	size_t wrong;
 };
 
-static void check(const char *source, size_t at, const char *when, unsigned allowed,
-	unsigned healthy, struct counts *n)
+static void check(struct counts *n, size_t at, const char *when, unsigned allowed)
 {
 	n->asked++;
-	if ((allowed & ~healthy) == 0 || n->wrong++ >= 10)
+	if ((allowed & ~n->healthy) == 0 || n->wrong++ >= 10)
 		return;
 	(void)printf("# %s, view %s: call %zu (%s) fails with %s: %s allowed by %x, healthy %x\n",
-		source, views[view], at, failed, strerrorname_np(fails_with), when, allowed,
-		healthy);
+		n->source, views[view], at, failed, strerrorname_np(fails_with), when, allowed,
+		n->healthy);
 }
 
 /* One fault; and with a view that is kept, the answer after it. */
-static void ask_with_fault(
-	const char *source, size_t at, int error, unsigned healthy, struct counts *n)
+static void ask_with_fault(struct counts *n, size_t at, int error)
 {
 	unsigned allowed;
 
@@ -298,25 +300,25 @@ static void ask_with_fault(
 	}
 	fails_at = at;
 	fails_with = error;
-	allowed = ask(source);
+	allowed = ask(n->source);
 	fails_at = 0;
-	check(source, at, "it is", allowed, healthy, n);
+	check(n, at, "it is", allowed);
 	if (view != VIEW_READ)
-		check(source, at, "the next is", ask(source), healthy, n);
+		check(n, at, "the next is", ask(n->source));
 }
 
-static void ask_with_faults(const char *source, size_t step, struct counts *n)
+static void ask_with_faults(struct counts *n, size_t step)
 {
 	static size_t turn;
-	unsigned healthy = ask(source);
 	size_t all;
 
+	n->healthy = ask(n->source);
 	/* The calls of a look-up whose view is there, or is not. */
 	if (view == VIEW_NEW) {
 		host_view_free(kept);
 		kept = NULL;
 	}
-	if (ask(source) != healthy)
+	if (ask(n->source) != n->healthy)
 		n->wrong++;
 	all = calls;
 	for (size_t at = 1 + turn % step; at <= all; at += step) {
@@ -324,10 +326,11 @@ static void ask_with_faults(const char *source, size_t step, struct counts *n)
 		size_t end = step == 1 ? (size_t)ERRORS : first + 1;
 
 		for (size_t i = first; i < end; i++)
-			ask_with_fault(source, at, errors[i], healthy, n);
+			ask_with_fault(n, at, errors[i]);
 	}
 	/* Each kind of denial and allow must be among the healthy answers. */
-	(void)printf("# %s: view %s, %zu calls, healthy %x\n", source, views[view], all, healthy);
+	(void)printf(
+		"# %s: view %s, %zu calls, healthy %x\n", n->source, views[view], all, n->healthy);
 }
 
 int main(int argc, char **argv)
@@ -344,11 +347,11 @@ int main(int argc, char **argv)
 	read_policies();
 	must(host_tables_read(getpid(), &tables), "tables");
 	for (size_t i = 0; i < SOURCES; i++) {
-		struct counts n = { 0 };
+		struct counts n = { .source = sources[i] };
 
 		for (size_t k = 0; k < VIEWS; k++) {
 			view = (enum view)k;
-			ask_with_faults(sources[i], step, &n);
+			ask_with_faults(&n, step);
 		}
 		if (n.wrong > 0)
 			status = EXIT_FAILURE;

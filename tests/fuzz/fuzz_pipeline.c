@@ -133,7 +133,7 @@ static void check_decision(const struct policy *policy, const struct request *rq
 	CHECK((d->verdict == VERDICT_ALLOW) == (d->reason[0] == '\0'));
 	memset(message, 0x7f, sizeof(message));
 	nearest_rule_find(policy, &anonymous, facts, d, &near);
-	message_write(policy, &anonymous, facts, d, &near, message);
+	message_write(&(struct message){ policy, &anonymous, facts, d, &near }, message);
 	CHECK(memchr(message, '\0', sizeof(message)) != NULL && fuzz_printable(message));
 	CHECK(message[0] != '\0');
 	if (d->verdict == VERDICT_ALLOW) {

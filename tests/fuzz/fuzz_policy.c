@@ -206,7 +206,7 @@ static void check_message(const struct world *world, const struct decision *d,
 
 	nearest_rule_find(&world->policy, subject, &rq->facts, d, &near);
 	CHECK(!near.rule || (near.count > 0 && bit_of(near.rule->who, subject->id)));
-	message_write(&world->policy, subject, &rq->facts, d, &near, message);
+	message_write(&(struct message){ &world->policy, subject, &rq->facts, d, &near }, message);
 	CHECK(message[0] != '\0' && fuzz_printable(message));
 }
 

@@ -87,7 +87,8 @@ static void answers(void **state)
 		d = decide_answered(&a.decision, &answer, answer.facts);
 		assert_int_equal(d.verdict, VERDICT_DENY);
 		assert_string_equal(d.reason, ask_end_name(answer.end));
-		message_write(&w.policy, &a.subject, &a.facts, &d, &a.near, a.message);
+		message_write(&(struct message){ &w.policy, &a.subject, &a.facts, &d, &a.near },
+			a.message);
 		assert_non_null(strstr(a.message, "rule \"first\" asks root first ("));
 	}
 	/* An approval turns no other decision into an allow. */

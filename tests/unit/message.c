@@ -173,7 +173,9 @@ static void broken(void **state)
 	reason[sizeof(reason) - 1] = '\0';
 	policy_broken(reason, &p);
 	d = decide(&p, &anonymous, &facts, NULL);
-	message_write(&p, &anonymous, &facts, &d, &(struct nearest_rule){ .rule = NULL }, text);
+	message_write(&(struct message){ &p, &anonymous, &facts, &d,
+			      &(struct nearest_rule){ .rule = NULL } },
+		text);
 	assert_int_equal(strlen(text), MESSAGE_MOST - 1);
 	assert_memory_equal(text, "denies every request because its settings are broken: x", 54);
 }

@@ -129,7 +129,9 @@ static void missing_source(void **state)
 		assert_int_equal(facts_add_mount_powers(&a.facts, SPAN("/run/dsp"), &e), 0);
 		a.decision = decide(&w.policy, &a.subject, &a.facts, NULL);
 		nearest_rule_find(&w.policy, &a.subject, &a.facts, &a.decision, &a.near);
-		message_write(&w.policy, &a.subject, &a.facts, &a.decision, &a.near, a.message);
+		message_write(
+			&(struct message){ &w.policy, &a.subject, &a.facts, &a.decision, &a.near },
+			a.message);
 		assert_string_equal(a.message, rows[i].message);
 		answer_free(&a);
 		world_close(&w);

@@ -57,7 +57,9 @@ static inline void world_ask(struct world *w, const struct question *q, struct a
 	world_read(w, q, a);
 	a->decision = decide(&w->policy, &a->subject, &a->facts, NULL);
 	nearest_rule_find(&w->policy, &a->subject, &a->facts, &a->decision, &a->near);
-	message_write(&w->policy, &a->subject, &a->facts, &a->decision, &a->near, a->message);
+	message_write(
+		&(struct message){ &w->policy, &a->subject, &a->facts, &a->decision, &a->near },
+		a->message);
 }
 
 static inline void answer_free(struct answer *a)

@@ -56,16 +56,23 @@ void mount_lookup_run(struct mount_lookup *l);
  */
 const struct mount_info *mount_lookup_find(const struct mount_lookup *l, struct span source);
 
+/* For whom and with what the sources of a request are looked up. */
+struct lookup_scope {
+	struct span_list paths; /* of rules (rules_paths) */
+	unsigned kinds;         /* what rules compare besides mounts (rules_compared_kinds) */
+	struct span own_paths;  /* dsp's own (policy_own_paths) */
+	pid_t docker;           /* the dockerd that asks, or 0 */
+};
+
 /*
- * Makes *ret, which is NULL at first, a look-up of all mount sources of facts (kinds, as
- * rules_compared_kinds has them: and of what rules compare besides) and, where there are any, of
- * the paths of rules and of dockerd's; it stays NULL when there are none. The caller releases it in
+ * Makes *ret, which is NULL at first, a look-up of all mount sources of facts, of what else rules
+ * compare and, where there are any, of the paths of rules and of dockerd's; it stays NULL when
+ * there are none. The caller releases it in
  * any case. With too many sources the facts say that the request is unreadable. -1 and e: no
  * memory.
  */
-MUST_USE int mount_lookup_collect(struct facts *facts, struct span_list paths,
-	struct span own_paths, unsigned kinds, pid_t docker, struct mount_lookup **ret,
-	struct err *e);
+MUST_USE int mount_lookup_collect(struct facts *facts, const struct lookup_scope *scope,
+	struct mount_lookup **ret, struct err *e);
 
 /*
  * Gives each mount and each rule's path of facts what was found there; that lives with the look-up.

@@ -3,23 +3,29 @@
 #include "dsp/core/base/text.h"
 #include "dsp/core/facts/power_rules.h"
 
-static void ask(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, bool quiet, struct access_answer *ret)
+/* The user of a request, and the policy that decides. */
+struct asker {
+	const struct policy *policy;
+	const struct subject *subject;
+	bool quiet; /* as in struct access_query */
+};
+
+static void ask(const struct asker *a, const struct facts *facts, struct access_answer *ret)
 {
 	struct nearest_rule near;
 
-	ret->decision = decide(policy, subject, facts, NULL);
+	ret->decision = decide(a->policy, a->subject, facts, NULL);
 	ret->message[0] = '\0';
-	if (quiet || (ret->decision.verdict == VERDICT_ALLOW && !ret->decision.monitored))
+	if (a->quiet || (ret->decision.verdict == VERDICT_ALLOW && !ret->decision.monitored))
 		return;
-	nearest_rule_find(policy, subject, facts, &ret->decision, &near);
-	message_write(policy, subject, facts, &ret->decision, &near, ret->message);
+	nearest_rule_find(a->policy, a->subject, facts, &ret->decision, &near);
+	message_write(&(struct message){ a->policy, a->subject, facts, &ret->decision, &near },
+		ret->message);
 }
 
 /* Decides the same request with the item that the first word of a list stands for. */
-static struct access_answer ask_with_item(const struct policy *policy,
-	const struct subject *subject, enum list_kind k, const struct pattern *p, bool quiet,
-	struct facts *facts)
+static struct access_answer ask_with_item(
+	const struct asker *a, enum list_kind k, const struct pattern *p, struct facts *facts)
 {
 	const struct attributes before = facts->attributes;
 	struct access_answer ret;
@@ -48,7 +54,7 @@ static struct access_answer ask_with_item(const struct policy *policy,
 		items[1] = before.items[0];
 	facts->attributes = (struct attributes){ .items = items,
 		.count = before.count > 0 ? 2 : 1 };
-	ask(policy, subject, facts, quiet, &ret);
+	ask(a, facts, &ret);
 	facts->attributes = before;
 	return ret;
 }
@@ -57,10 +63,9 @@ static struct access_answer ask_with_item(const struct policy *policy,
  * A rule with a list allows nothing without an item: tries an item of each list that covers one of
  * the powers asked for, until its rule allows the request.
  */
-static void try_lists(const struct policy *policy, const struct subject *subject, bool quiet,
-	struct facts *facts, struct access_answer *ret)
+static void try_lists(const struct asker *a, struct facts *facts, struct access_answer *ret)
 {
-	const struct rules *rules = policy->file_rules;
+	const struct rules *rules = a->policy->file_rules;
 	struct access_answer tried;
 
 	for (size_t i = 0; rules && i < rules->count * LIST_COUNT; i++) {
@@ -71,7 +76,7 @@ static void try_lists(const struct policy *policy, const struct subject *subject
 		if (rule->verb == RULE_DENY || list->count == 0 || list_power(k) == POWER_COUNT ||
 			!powerset_has(&facts->powers, list_power(k)))
 			continue;
-		tried = ask_with_item(policy, subject, k, &list->items[0], quiet, facts);
+		tried = ask_with_item(a, k, &list->items[0], facts);
 		if (tried.decision.rule != rule || tried.decision.verdict == VERDICT_DENY)
 			continue;
 		/* The first that asks root, unless one allows. */
@@ -118,6 +123,7 @@ static bool powers_of(
 bool access_query_answer(const struct policy *policy, const struct subject *subject,
 	const struct route *route, const struct access_query *query, struct access_answer *ret)
 {
+	const struct asker a = { policy, subject, query->quiet };
 	struct facts facts = {
 		.route = route,
 		.plain_name = true,
@@ -153,8 +159,8 @@ bool access_query_answer(const struct policy *policy, const struct subject *subj
 			.listing = power_rules_list_all(route, ATTRIBUTE_CONTAINER) };
 		facts.attributes = (struct attributes){ .items = &any, .count = 1 };
 	}
-	ask(policy, subject, &facts, query->quiet, ret);
+	ask(&a, &facts, ret);
 	if (!query->with && (ret->decision.verdict != VERDICT_ALLOW || ret->decision.monitored))
-		try_lists(policy, subject, query->quiet, &facts, ret);
+		try_lists(&a, &facts, ret);
 	return true;
 }

@@ -281,6 +281,7 @@ bool escalation_find(const struct policy *policy, const struct subject *subject,
 	size_t count;
 	const struct route *route = route_rows(&count);
 
+	ret->power = p;
 	ret->route = NULL;
 	ret->item = NULL;
 	if (p == POWER_UNKNOWN)
@@ -315,15 +316,15 @@ void escalation_reason(
 	}
 }
 
-void escalation_write(const struct policy *policy, enum power p, const struct escalation *found,
-	size_t subject, char *out, size_t cap)
+void escalation_write(const struct policy *policy, const struct escalation *found, size_t subject,
+	char *out, size_t cap)
 {
 	const char *how = found->item ? escalation_of_item(found->list, found->item, subject)
 				      : NULL;
 	char text[64];
 	struct line l;
 
-	escalation_reason(policy, p, &found->decision, out, cap);
+	escalation_reason(policy, found->power, &found->decision, out, cap);
 	if (!found->item)
 		return;
 	line_init(&l, out + strlen(out), cap - strlen(out));

@@ -9,15 +9,6 @@ enum {
 	NAME_SHORT = 38, /* where several powers and their flags need the room */
 };
 
-/* What a message is about. */
-struct message {
-	const struct policy *policy;
-	const struct subject *subject;
-	const struct facts *facts;
-	const struct decision *decision;
-	const struct nearest_rule *near;
-};
-
 /* Room in a line whose end is composed first, since the end must not be cut. */
 struct budget {
 	struct line *line;
@@ -202,12 +193,6 @@ static void write_nearest(const struct message *m, struct line *l)
 
 /* --- closed powers -----------------------------------------------------------------------------*/
 
-/* Adds what would allow it, in at most room bytes where that is possible. */
-static void add_way(const struct message *m, struct line *l, size_t room)
-{
-	way_add(m->policy, m->subject, m->facts, m->decision, l, room);
-}
-
 /* Reserves room in this order: what opens it, the powers' names, the first item. */
 static void write_several(const struct message *m, struct line *l)
 {
@@ -220,7 +205,7 @@ static void write_several(const struct message *m, struct line *l)
 
 	line_init(&end, end_text, sizeof(end_text));
 	line_add(&end, "): profile %s; ", profile_info(m->policy->profile)->name);
-	add_way(m, &end, WAY_ROOM);
+	way_add(m, &end, WAY_ROOM);
 	line_init(&names, names_text, sizeof(names_text));
 	n = powers_write(&m->decision->closed, ", ", &names);
 	if (end.n + names.n + HEAD_ROOM > MESSAGE_MOST)
@@ -250,7 +235,7 @@ static void write_one(const struct message *m, struct line *l)
 	line_join(&end, "): ", flag_at(flag)->name, " is ", flag_state(m, flag), "; ", NULL);
 	if (powerset_has(closed, POWER_BUILD_OPTIONS))
 		line_join(&end, "if you accept that, ", NULL);
-	add_way(m, &end, WAY_ROOM);
+	way_add(m, &end, WAY_ROOM);
 	line_join(l, m->decision->reason, " is closed (", NULL);
 	add_operation(m, l, NAME_MOST);
 	add_attribute(m, &(struct budget){ l, end.n });
@@ -440,14 +425,14 @@ static void write_proxy_rule(const struct message *m, struct line *l)
 	line_add(l, "%s is closed (", m->decision->reason);
 	add_operation(m, l, NAME_MOST);
 	line_add(l, "): %s is %s; ", flag_at(flag)->name, flag_state(m, flag));
-	add_way(m, l, MESSAGE_MOST / 2);
+	way_add(m, l, MESSAGE_MOST / 2);
 }
 
 static void write_post(const struct message *m, struct line *l)
 {
 	add_operation(m, l, NAME_MOST);
 	line_add(l, " is a write: POST is %s; ", flag_state(m, FLAG_POST));
-	add_way(m, l, MESSAGE_MOST / 2);
+	way_add(m, l, MESSAGE_MOST / 2);
 }
 
 static void write_section(const struct message *m, struct line *l)
@@ -461,23 +446,25 @@ static void write_section(const struct message *m, struct line *l)
 	else
 		line_add(l, " is in section %s: %s is %s; ", flag_at(flag)->name,
 			flag_at(flag)->name, flag_state(m, flag));
-	add_way(m, l, MESSAGE_MOST / 2);
+	way_add(m, l, MESSAGE_MOST / 2);
 }
 
 static void write_readonly(const struct message *m, struct line *l)
 {
 	add_operation(m, l, NAME_MOST);
 	line_add(l, " is a write, and profile readonly allows only reads; ");
-	add_way(m, l, MESSAGE_MOST / 2);
+	way_add(m, l, MESSAGE_MOST / 2);
 }
 
 /* "buildx makes this builder where dsp denies the build itself: ", and the denial of that. */
+/* NOLINTNEXTLINE(misc-no-recursion): once, since a build needs no other builder. */
 static void write_builder(const struct message *m, const struct facts *build,
 	const struct decision *d, struct line *l)
 {
+	const struct message of_build = { m->policy, m->subject, build, d, m->near };
 	char text[MESSAGE_MOST];
 
-	message_write(m->policy, m->subject, build, d, m->near, text);
+	message_write(&of_build, text);
 	line_add(l, "buildx makes this builder where dsp denies the build itself: ");
 	line_add_cut(l, span_of(text));
 }
@@ -521,9 +508,8 @@ static bool depends_on_unknown(const struct facts *facts, const struct decision 
 	return false;
 }
 
-void message_write(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, const struct decision *d, const struct nearest_rule *near,
-	char out[MESSAGE_MOST])
+/* NOLINTNEXTLINE(misc-no-recursion): once, since a build needs no other builder. */
+void message_write(const struct message *m, char out[MESSAGE_MOST])
 {
 	static void (*const writers[])(const struct message *, struct line *) = {
 		[DECIDED_BY_BROKEN] = write_broken,
@@ -543,20 +529,20 @@ void message_write(const struct policy *policy, const struct subject *subject,
 		[DECIDED_BY_ANSWER] = write_answer,
 		[DECIDED_BY_PROFILE] = write_allowed,
 	};
-	const struct message m = { policy, subject, facts, d, near };
+	const struct decision *d = m->decision;
 	struct facts build;
 	struct decision of_build;
 	struct line l;
 
 	line_init(&l, out, MESSAGE_MOST);
 	if (d->verdict == VERDICT_DENY && d->by != DECIDED_BY_ANSWER &&
-		way_of_build(policy, subject, facts, &build, &of_build))
-		write_builder(&m, &build, &of_build, &l);
-	else if (near->rule)
-		write_nearest(&m, &l);
+		way_of_build(m->policy, m->subject, m->facts, &build, &of_build))
+		write_builder(m, &build, &of_build, &l);
+	else if (m->near->rule)
+		write_nearest(m, &l);
 	else
-		writers[d->by](&m, &l);
-	if (d->verdict != VERDICT_ALLOW && depends_on_unknown(facts, d))
+		writers[d->by](m, &l);
+	if (d->verdict != VERDICT_ALLOW && depends_on_unknown(m->facts, d))
 		line_add(&l, "; dockerd's defaults are not known now: dsp doctor says why");
 }
 

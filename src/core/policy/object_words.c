@@ -166,8 +166,9 @@ static bool find_word(struct span text, enum object_word *word, struct span *res
 }
 
 const char *object_words_parse(struct policy_parser *p, enum list_kind k, struct span *text,
-	struct rule *rule, struct pattern *ret, struct nearest *near)
+	struct rule *rule, struct nearest *near)
 {
+	struct list *list = &rule->lists[k];
 	struct object_item *item;
 	enum object_word word;
 	struct span rest;
@@ -189,8 +190,8 @@ const char *object_words_parse(struct policy_parser *p, enum list_kind k, struct
 	}
 	*item = (struct object_item){ word, .owner = OBJECT_OWNER_CLIENT, .rules = p->rules,
 		.rule = rule };
-	ret->text = *text;
-	ret->object = item;
+	list->items[list->count].text = *text;
+	list->items[list->count].object = item;
 	rule->asks_about |= 1u << list_attribute(k);
 	rule->speaks_of_owners = rule->speaks_of_owners || word == OBJECT_OWN;
 	return span_equal(*text, SPAN("own")) ? NULL : parse_word(p, rest, item, near);

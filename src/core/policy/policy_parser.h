@@ -21,11 +21,12 @@ void policy_rules_parse(struct policy_parser *p, json_ref list);
 
 /*
  * Parses a word such as own or label:KEY (object_rules.h), in a list of containers, networks or
- * volumes, into ret->object. In other lists, and for a plain name, it leaves that NULL;
- * *text is the name then. Returns NULL, or what is wrong, and what is near.
+ * volumes, into the object of the next item of the rule's list k. In other lists, and for a plain
+ * name, it leaves that NULL; *text is the name then. Returns NULL, or what is wrong, and what is
+ * near.
  */
 const char *object_words_parse(struct policy_parser *p, enum list_kind k, struct span *text,
-	struct rule *rule, struct pattern *ret, struct nearest *near);
+	struct rule *rule, struct nearest *near);
 
 /* Parses the "owner" of a rule whose operations and users are known. */
 void object_words_parse_owner(struct policy_parser *p, json_ref v, struct rule *rule);

@@ -345,7 +345,7 @@ static void parse_list(struct policy_parser *p, json_ref v, enum list_kind k, st
 		struct pattern *item = &list->items[list->count];
 		struct nearest near = { .edits = 0 };
 		struct span text = e->text;
-		const char *wrong = object_words_parse(p, k, &text, rule, item, &near);
+		const char *wrong = object_words_parse(p, k, &text, rule, &near);
 
 		if (!wrong && !item->object)
 			wrong = parsers[k](p, text, item);

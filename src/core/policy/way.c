@@ -339,13 +339,14 @@ static void add_setting(const struct denial *q, struct line *l, size_t room)
 
 /* --- the way -----------------------------------------------------------------------------------*/
 
-void way_add(const struct policy *policy, const struct subject *subject, const struct facts *facts,
-	const struct decision *d, struct line *l, size_t room)
+void way_add(const struct message *m, struct line *l, size_t room)
 {
-	const struct attribute *missing = way_missing_source(facts);
-	struct span plugin = reference_familiar(facts->name);
+	const struct policy *policy = m->policy;
+	const struct decision *d = m->decision;
+	const struct attribute *missing = way_missing_source(m->facts);
+	struct span plugin = reference_familiar(m->facts->name);
 	struct decision rest = *d;
-	struct denial q = { policy, subject, facts, &rest, decide_powers(policy, facts) };
+	struct denial q = { policy, m->subject, m->facts, &rest, decide_powers(policy, m->facts) };
 
 	if (policy->mounts_invisible && powerset_has(&d->closed, POWER_PLUGIN_CONTROL) &&
 		policy_owns_name(policy, plugin)) {

@@ -3,7 +3,7 @@
 #define DSP_WAY_H
 
 #include "dsp/core/base/text.h"
-#include "dsp/core/policy/decide.h"
+#include "dsp/core/policy/message.h"
 
 /*
  * Adds the narrowest change of the settings that opens a request which flags and profile deny:
@@ -11,8 +11,7 @@
  * instead of a flag for everybody; "sudo mkdir -p /srv/x" for a mount source at which nothing is.
  * It takes at most room bytes, if that is possible.
  */
-void way_add(const struct policy *policy, const struct subject *subject, const struct facts *facts,
-	const struct decision *d, struct line *l, size_t room);
+void way_add(const struct message *m, struct line *l, size_t room);
 
 /*
  * Whether a denied request is one for buildx's builder. buildx (docker 23 and later) makes that

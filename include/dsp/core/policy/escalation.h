@@ -11,6 +11,7 @@
 
 /* A request that gets a power. */
 struct escalation {
+	enum power power;           /* the power */
 	const struct route *route;  /* NULL: a route that the table does not know */
 	struct decision decision;   /* that allows it */
 	const struct pattern *item; /* by this item of a list of its rule; NULL: by none */
@@ -34,8 +35,8 @@ void escalation_reason(
 	const struct policy *policy, enum power p, const struct decision *d, char *out, size_t cap);
 
 /* The same, and for subject why the item of a list is a way to root. */
-void escalation_write(const struct policy *policy, enum power p, const struct escalation *found,
-	size_t subject, char *out, size_t cap);
+void escalation_write(const struct policy *policy, const struct escalation *found, size_t subject,
+	char *out, size_t cap);
 
 /*
  * Why an item of an allow rule's list makes subject root on the host; static. NULL: it does not, as

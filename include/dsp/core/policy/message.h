@@ -6,14 +6,21 @@
 
 enum { MESSAGE_MOST = 320 }; /* bytes, the terminating NUL included */
 
+/* What a message is about. */
+struct message {
+	const struct policy *policy;
+	const struct subject *subject;
+	const struct facts *facts;
+	const struct decision *decision;
+	const struct nearest_rule *near; /* of the same decision */
+};
+
 /*
  * Writes what was denied, which step decided, and what would allow it: what the nearest rule lacks,
  * or a setting. Printable ASCII, terminated. What the client sent is escaped and cut. Of an allowed
- * request: "allowed". near: of the same decision.
+ * request: "allowed".
  */
-void message_write(const struct policy *policy, const struct subject *subject,
-	const struct facts *facts, const struct decision *d, const struct nearest_rule *near,
-	char out[MESSAGE_MOST]);
+void message_write(const struct message *m, char out[MESSAGE_MOST]);
 
 /*
  * Writes what a denied client reads where clients read no causes: the message of the rule that
