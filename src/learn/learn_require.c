@@ -31,11 +31,9 @@ static void add_request(struct common common[FACT_COUNT], const struct observati
 	for (size_t i = 0; i < FACT_COUNT; i++) {
 		int64_t value = s->conditions.of[i];
 
-		if (old_start)
-			common[i].missing = true;
-		else if (!condition_fact_is_carried(operation, (enum condition_fact)i))
+		if (!old_start && !condition_fact_is_carried(operation, (enum condition_fact)i))
 			continue;
-		else if (value >= 0)
+		if (!old_start && value >= 0)
 			add_value(&common[i], value);
 		else if (operation != OP_CONTAINER_UPDATE)
 			common[i].missing = true;

@@ -18,7 +18,7 @@
  * alphabet. So the sum of four shows whether all are, and holds the three bytes.
  */
 #define VALID (1U << 24)
-#define CELL(c, n, shift) [c] = (uint32_t)(n) << (shift) | VALID
+#define CELL(c, n, shift) [c] = ((uint32_t)(n) << (shift) | VALID)
 #define ROW4(c, n, s)                                                                              \
 	CELL(c, n, s), CELL((c) + 1, (n) + 1, s), CELL((c) + 2, (n) + 2, s),                       \
 		CELL((c) + 3, (n) + 3, s)

@@ -186,6 +186,7 @@ static struct span exact_form(struct span text, char escape[6], size_t *taken)
 	escape[1] = (char)c;
 	if (c >= 0x20)
 		return (struct span){ escape, 2 };
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
 	memcpy(escape, "\\u00", 4);
 	text_hex_write(c, escape + 4);
 	return (struct span){ escape, 6 };

@@ -166,7 +166,7 @@ int powers_from_runtime_devices(
 	json_ref env = node->parent ? body_get(node->parent->object, "env") : NULL;
 
 	if (runtime.n == 0 || text_in_list(runtime, rule->arg) ||
-		environment_names_gpus(env, runtime))
+		(env && environment_names_gpus(env, runtime)))
 		return 0;
 	return power_rule_apply(f, rule, (struct attribute){ .text = SPAN("*"), .whole = true });
 }

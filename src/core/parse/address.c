@@ -28,6 +28,7 @@ size_t address_canonical(struct span in, char out[ADDRESS_MOST])
 	}
 	if (!inet_ntop(family, address, shown, sizeof(shown)))
 		return 0;
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length */
 	memcpy(out, shown, strlen(shown));
 	return strlen(shown);
 }

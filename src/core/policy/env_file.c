@@ -103,9 +103,8 @@ static void parse_value(struct env_line *line, struct span text)
 /* Takes off what other formats put behind a value: a continued line, a comma. */
 static struct span cut_tail(struct span text, enum env_shape shape)
 {
-	if (shape == ENV_DOCKER_RUN && span_ends(text, SPAN("\\")))
-		text.n--;
-	else if (shape == ENV_JSON && span_ends(text, SPAN(",")))
+	if ((shape == ENV_DOCKER_RUN && span_ends(text, SPAN("\\"))) ||
+		(shape == ENV_JSON && span_ends(text, SPAN(","))))
 		text.n--;
 	return trim(text);
 }

@@ -83,7 +83,8 @@ static void parse_default(struct policy_parser *p, json_ref v, json_ref rules)
 {
 	bool allows = false;
 
-	for (json_ref rule = json_value_first(rules); rule; rule = json_value_next(rules, rule))
+	for (json_ref rule = json_value_first(rules); rules && rule;
+		rule = json_value_next(rules, rule))
 		allows = allows || json_value_member(rule, "allow") ||
 			json_value_member(rule, "ask");
 	if (!v && rules && allows)
@@ -324,6 +325,8 @@ static void add_certificates(struct policy_parser *p, json_ref list)
 {
 	struct rules *rules = p->rules;
 
+	if (!list)
+		return;
 	for (json_ref rule = json_value_first(list); rule; rule = json_value_next(list, rule)) {
 		json_ref who = json_value_member(rule, "who");
 

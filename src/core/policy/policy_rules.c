@@ -510,6 +510,7 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 {
 	struct rules *rules = p->rules;
 	size_t words = bits_words(rules->subject_count);
+	bool lost;
 
 	if (!list || list->count == 0)
 		return;
@@ -528,12 +529,11 @@ void policy_rules_parse(struct policy_parser *p, json_ref list)
 			rules->count++;
 		}
 	}
-	if (!rules->items || (rules->count < list->count && !findings_fatal(p->reader.findings)))
-		p->reader.findings->lost = true;
-	else if (mount_rules_count(rules) > MOUNT_ITEMS_MOST)
+	lost = !rules->items || (rules->count < list->count && !findings_fatal(p->reader.findings));
+	if (!lost && mount_rules_count(rules) > MOUNT_ITEMS_MOST)
 		findings_error(p->reader.findings, list->at,
 			"the allow rules have more than %d mounts", MOUNT_ITEMS_MOST);
-	else if (mount_rules_relate(rules, p->beside) != 0 || rules_index(rules) != 0)
+	else if (lost || mount_rules_relate(rules, p->beside) != 0 || rules_index(rules) != 0)
 		p->reader.findings->lost = true;
 	rules_settle(rules);
 }
