@@ -21,12 +21,13 @@ enum { WAIT_MS = 10000 };
 json_t *grants_ask(const char *socket, const json_t *body, struct err *e)
 {
 	AUTO_MEM char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	const struct http_request q = {
+		.target = ENDPOINT_GRANTS, .body = span_of(text ? text : ""), .wait_ms = WAIT_MS
+	};
 	int status = 0;
 	const char *why;
-	json_t *o;
+	json_t *o = http_client_send_dsp(socket, &q, &status, e);
 
-	o = http_client_send_dsp(
-		socket, ENDPOINT_GRANTS, span_of(text ? text : ""), WAIT_MS, &status, e);
 	if (!o || status == 200)
 		return o;
 	why = json_string_value(json_object_get(o, "Err"));
@@ -55,7 +56,7 @@ static json_int_t login_uid(void)
 
 json_t *grants_body(const char *what)
 {
-	const char *sudo = getenv("SUDO_USER");
+	const char *sudo = getenv("SUDO_USER"); /* NOLINT(concurrency-mt-unsafe): one thread */
 	json_int_t login = login_uid();
 	char name[64];
 

@@ -42,9 +42,10 @@ struct page {
 
 static int fetch(const char *socket, bool text, struct http_reply *ret, struct err *e)
 {
-	const char *endpoint = text ? ENDPOINT_METRICS_TEXT : ENDPOINT_METRICS;
+	const struct http_request q = { .target = text ? ENDPOINT_METRICS_TEXT : ENDPOINT_METRICS,
+		.wait_ms = WAIT_MS };
 
-	if (http_client_post(socket, endpoint, SPAN(""), WAIT_MS, ret, e) != 0)
+	if (http_client_post(socket, &q, ret, e) != 0)
 		return -1;
 	if (ret->status == 200 && ret->len > 0 && ret->body[0] == '#')
 		return 0;

@@ -101,13 +101,17 @@ static int read_inventory(const struct dockerd *d, const struct inventory *i, co
 	json_t *ret, struct err *e)
 {
 	json_auto_t *answer = NULL;
+	struct http_reply r;
 	const json_t *list;
 	const json_t *thing;
 	size_t at;
 	int status;
 
-	if (dockerd_api_get_as(d, i->target, token, &status, &answer, e) != 0)
+	if (dockerd_api_get_as(d, i->target, token, &r, e) != 0)
 		return -1;
+	status = r.status;
+	answer = http_reply_json(&r);
+	http_reply_free(&r);
 	if (status != 200)
 		return FAIL(e, 0, "dockerd answers %s with %d: %s", i->target, status,
 			text_of(answer, "message"));

@@ -91,8 +91,9 @@ static void ask(struct dockerd_facts *d, pid_t dockerd, const char *path)
 	d->coming = (struct daemon_facts){ .known = true };
 	d->trouble[0] = '\0';
 	for (size_t i = 0; i < 2; i++) {
-		if (resolver_ask(d->resolver, path, kinds[i], (struct span){ NULL, 0 }, d, &e) ==
-			0) {
+		const struct resolver_request q = { .kind = kinds[i], .tag = d };
+
+		if (resolver_ask(d->resolver, path, &q, &e) == 0) {
 			d->waiting++;
 			continue;
 		}

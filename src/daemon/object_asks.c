@@ -60,9 +60,10 @@ static void fail(struct object_asks *s, struct object_ask *a, const char *troubl
 
 static void send_ask(struct object_asks *s, struct object_ask *a)
 {
+	const struct resolver_request q = { a->kind, span_of(a->reference), a };
 	struct err e;
 
-	if (resolver_ask(s->resolver, s->path, a->kind, span_of(a->reference), a, &e) == 0) {
+	if (resolver_ask(s->resolver, s->path, &q, &e) == 0) {
 		a->state = ASK_SENT;
 		a->sent_us = clock_us();
 		a->owners++;

@@ -89,16 +89,16 @@ static bool is_known_owner(const struct rules *rules, struct span owner)
 	return false;
 }
 
-static int give(const struct service *service, enum attribute_kind kind, struct span id,
-	struct span owner, uint64_t *ticket, struct err *e)
+static int give(
+	const struct service *service, const struct owned *thing, uint64_t *ticket, struct err *e)
 {
 	char shown[80];
 
-	text_escape(owner, shown, sizeof(shown));
-	if (!owner_is_valid(owner) ||
-		!is_known_owner(service->snapshot->config->policy.file_rules, owner))
+	text_escape(thing->owner, shown, sizeof(shown));
+	if (!owner_is_valid(thing->owner) ||
+		!is_known_owner(service->snapshot->config->policy.file_rules, thing->owner))
 		return FAIL(e, EINVAL, "%s: no such user or group in the policy in force", shown);
-	*ticket = owners_give(service->owners, kind, id, owner, e);
+	*ticket = owners_give(service->owners, thing->kind, thing->id, thing->owner, e);
 	return *ticket > 0 ? 0 : -1;
 }
 
@@ -119,7 +119,8 @@ static int change(const struct service *service, struct span verb, struct span w
 	if (!find_kind(kind_name, &kind) || !owned_id_is_valid(kind, id))
 		return FAIL(e, EINVAL, "no such command, kind or id");
 	if (span_equal(verb, SPAN("give")))
-		return give(service, kind, id, what, ticket, e);
+		return give(service, &(struct owned){ .kind = kind, .id = id, .owner = what },
+			ticket, e);
 	if (!span_equal(verb, SPAN("forget")) || what.n > 0)
 		return FAIL(e, EINVAL, "no such command");
 	*ticket = owners_gone(service->owners, kind, id);

@@ -158,8 +158,8 @@ static int send_request(
 	return 0;
 }
 
-int resolver_ask(struct resolver *r, const char *path, enum resolve_kind kind,
-	struct span reference, void *tag, struct err *e)
+int resolver_ask(
+	struct resolver *r, const char *path, const struct resolver_request *q, struct err *e)
 {
 	struct ask *a;
 
@@ -169,8 +169,8 @@ int resolver_ask(struct resolver *r, const char *path, enum resolve_kind kind,
 	a = mem_alloc(sizeof(*a));
 	if (!a)
 		return FAIL(e, ENOMEM, "a request to dsp-resolve");
-	a->kind = kind;
-	a->tag = tag;
+	a->kind = q->kind;
+	a->tag = q->tag;
 	a->deadline = clock_now() + RESOLVER_MS;
 	a->n = 0;
 	a->ended = false;
@@ -180,7 +180,7 @@ int resolver_ask(struct resolver *r, const char *path, enum resolve_kind kind,
 		mem_free(a);
 		return -1;
 	}
-	if (send_request(r, path, a, reference, e) != 0) {
+	if (send_request(r, path, a, q->reference, e) != 0) {
 		(void)close(a->fd);
 		mem_free(a);
 		return -1;

@@ -34,12 +34,18 @@ const char *resolver_token(const struct resolver *r);
 /* Whether a request that dockerd asks about carries this process's token: dsp-resolve sent it. */
 bool resolver_has_token(const struct resolver *r, struct span token);
 
+struct resolver_request {
+	enum resolve_kind kind;
+	struct span reference; /* empty: kind needs none */
+	void *tag;             /* comes back with the result */
+};
+
 /*
  * Sends a request to dsp-resolve on the socket's path. -1 and e: e->code is ENOENT or ECONNREFUSED
  * where nothing listens there. The token goes to root's sockets and to this user's alone.
  */
-MUST_USE int resolver_ask(struct resolver *r, const char *path, enum resolve_kind kind,
-	struct span reference, void *tag, struct err *e);
+MUST_USE int resolver_ask(
+	struct resolver *r, const char *path, const struct resolver_request *q, struct err *e);
 
 struct resolver_result {
 	void *tag; /* as it was asked */

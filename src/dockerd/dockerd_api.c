@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "dsp/core/base/text.h"
-#include "dsp/protocol/http_client.h"
 #include "dsp/protocol/protocol.h"
 #include "dsp/system/clock.h"
 
@@ -17,26 +16,25 @@ enum { DOCKERD_MS = 10000, PROBE_MS = 5000, RECENT_SECONDS = 60 };
 int dockerd_api_get(
 	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e)
 {
-	return dockerd_api_get_as(d, target, NULL, status, ret, e);
-}
-
-int dockerd_api_get_as(const struct dockerd *d, const char *target, const char *token, int *status,
-	json_t **ret, struct err *e)
-{
 	struct http_reply r;
-	int rc;
 
-	if (!d->socket)
-		return FAIL(e, 0, "dockerd (process %d): cannot find the socket of its API",
-			(int)d->pid);
-	rc = token ? http_client_get_as(d->socket, target, token, DOCKERD_MS, &r, e)
-		   : http_client_get(d->socket, target, DOCKERD_MS, &r, e);
-	if (rc != 0)
+	if (dockerd_api_get_as(d, target, NULL, &r, e) != 0)
 		return -1;
 	*status = r.status;
 	*ret = http_reply_json(&r);
 	http_reply_free(&r);
 	return 0;
+}
+
+int dockerd_api_get_as(const struct dockerd *d, const char *target, const char *token,
+	struct http_reply *ret, struct err *e)
+{
+	const struct http_request q = { .target = target, .token = token, .wait_ms = DOCKERD_MS };
+
+	if (!d->socket)
+		return FAIL(e, 0, "dockerd (process %d): cannot find the socket of its API",
+			(int)d->pid);
+	return http_client_get_as(d->socket, &q, ret, e);
 }
 
 /* --- the probe ---------------------------------------------------------------------------------*/

@@ -37,18 +37,18 @@ static char *decode_text(struct mem_list *memory, const json_t *member)
 
 /* A file that was read: its path and its bytes, or null for both. */
 static bool decode_file(struct running_settings *r, const json_t *o, const char *const *keys,
-	const char **path, bool *has, struct span *text)
+	struct loaded_file *ret, bool *has)
 {
 	const json_t *bytes = json_object_get(o, keys[1]);
 
 	*has = !json_is_null(bytes);
 	if (json_is_null(json_object_get(o, keys[0])))
 		return !*has;
-	*path = decode_text(&r->memory, json_object_get(o, keys[0]));
+	ret->path = decode_text(&r->memory, json_object_get(o, keys[0]));
 	/* Settings may be broken because the file could not be read. */
 	if (*has)
-		text->s = decode(&r->memory, bytes, &text->n);
-	return *path && (!*has || text->s);
+		ret->text.s = decode(&r->memory, bytes, &ret->text.n);
+	return ret->path && (!*has || ret->text.s);
 }
 
 /* The files that list images: pairs of path and bytes. */
@@ -120,8 +120,16 @@ bool running_settings_parse(const json_t *o, struct running_settings *r)
 {
 	static const char *const env_file[] = { "env_file", "env_text" };
 	static const char *const policy[] = { "policy_file", "policy_text" };
+	struct loaded_file env = { .path = NULL };
+	struct loaded_file rules = { .path = NULL };
 	const json_t *since = json_object_get(o, "since");
+	bool files = decode_file(r, o, env_file, &env, &r->loaded.has_env_file) &&
+		decode_file(r, o, policy, &rules, &r->loaded.has_policy);
 
+	r->sources.env_file = env.path;
+	r->loaded.env_file = env.text;
+	r->sources.policy = rules.path;
+	r->loaded.policy = rules.text;
 	r->pid = (pid_t)json_integer_value(json_object_get(o, "pid"));
 	r->since = (uint64_t)json_integer_value(since);
 	r->grants = (uint64_t)json_integer_value(json_object_get(o, "grants"));
@@ -130,15 +138,11 @@ bool running_settings_parse(const json_t *o, struct running_settings *r)
 	r->broken = decode_text(&r->memory, json_object_get(o, "broken"));
 	r->sources.socket = decode_text(&r->memory, json_object_get(o, "socket"));
 	r->loaded.data_root = decode_text(&r->memory, json_object_get(o, "data_root"));
-	return json_is_integer(since) && r->since < (uint64_t)1 << 40 && r->broken &&
+	return files && json_is_integer(since) && r->since < (uint64_t)1 << 40 && r->broken &&
 		r->sources.socket && r->loaded.data_root &&
 		decode_dockerd(r, json_object_get(o, "dockerd")) &&
 		decode_environment(r, json_object_get(o, "environment")) &&
-		decode_image_files(r, json_object_get(o, "image_files")) &&
-		decode_file(r, o, env_file, &r->sources.env_file, &r->loaded.has_env_file,
-			&r->loaded.env_file) &&
-		decode_file(
-			r, o, policy, &r->sources.policy, &r->loaded.has_policy, &r->loaded.policy);
+		decode_image_files(r, json_object_get(o, "image_files"));
 }
 
 static void copy_version(struct running_settings *r, const json_t *o)

@@ -141,13 +141,14 @@ static void write_bounds(const struct policy *policy, size_t subject, size_t ope
 	}
 }
 
-void access_write_why(const struct policy *policy, size_t subject, const struct access_query *query,
-	const struct route *route, const struct access_answer *g, struct line *l)
+void access_write_why(
+	const struct access_asked *asked, const struct access_answer *g, struct line *l)
 {
+	const struct policy *policy = asked->policy;
 	bool asks = g->decision.verdict == VERDICT_ASK;
 	bool may = asks || g->decision.verdict == VERDICT_ALLOW;
 	const struct decision *d = &g->decision;
-	enum power p = query->power;
+	enum power p = asked->query->power;
 	size_t flag = d->flag;
 
 	if (p != POWER_COUNT && d->by == DECIDED_BY_GRANT && flag == FLAG_COUNT)
@@ -167,10 +168,10 @@ void access_write_why(const struct policy *policy, size_t subject, const struct 
 		line_add(l, "profile %s leaves it open", profile_info(policy->profile)->name);
 	if (!may)
 		return;
-	if (d->rule && is_about_mounts(query))
-		write_mount_way(d->rule, subject, l);
-	if (route)
-		write_bounds(policy, subject, route->operation, d, l);
+	if (d->rule && is_about_mounts(asked->query))
+		write_mount_way(d->rule, asked->subject, l);
+	if (asked->route)
+		write_bounds(policy, asked->subject, asked->route->operation, d, l);
 }
 
 enum buildkit access_find_buildkit(

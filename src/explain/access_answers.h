@@ -14,13 +14,20 @@
 bool access_best(const struct policy *policy, const struct subject *subject,
 	const struct route *first, const struct access_query *query, struct access_answer *ret);
 
+/* Who may do what, which an answer is to. */
+struct access_asked {
+	const struct policy *policy;
+	size_t subject;
+	const struct access_query *query;
+	const struct route *route; /* of the answer; NULL: unknown */
+};
+
 /*
  * Adds why: "rule "x", within its images", the flag or profile that opens it, or the denial; and
- * what an allowed request must have besides, by "unless", a profile and DSP_REQUIRE. route: of the
- * answer; NULL: unknown.
+ * what an allowed request must have besides, by "unless", a profile and DSP_REQUIRE.
  */
-void access_write_why(const struct policy *policy, size_t subject, const struct access_query *query,
-	const struct route *route, const struct access_answer *g, struct line *l);
+void access_write_why(
+	const struct access_asked *asked, const struct access_answer *g, struct line *l);
 
 /* Whether the installed dockerd lets clients reach BuildKit unasked, and its version. */
 enum buildkit access_find_buildkit(

@@ -39,13 +39,14 @@ struct account {
 static json_t *answer_json(const struct account *a, const struct access_query *query,
 	const struct route *route, const struct access_answer *g)
 {
+	const struct access_asked asked = { a->policy, a->subject.id, query, route };
 	const struct rule *rule = g->decision.rule;
 	char why[WHY_ROOM];
 	char name[96];
 	struct line l;
 
 	line_init(&l, why, sizeof(why));
-	access_write_why(a->policy, a->subject.id, query, route, g, &l);
+	access_write_why(&asked, g, &l);
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	return json_pack("{s:b, s:b, s:b, s:s?, s:s}", "allowed",

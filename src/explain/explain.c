@@ -358,15 +358,15 @@ static int show(
 	return j->decision.verdict == VERDICT_ALLOW ? EXIT_FINE : EXIT_FINDINGS;
 }
 
-int explain_request(const struct installed_settings *settings, struct question_text question,
-	const char *as, const struct target_objects *objects, bool json, struct err *e)
+int explain_request(const struct installed_settings *settings, const struct simulated_question *q,
+	bool json, struct err *e)
 {
 	AUTO_MEM struct simulation *j = mem_array(1, sizeof(*j));
 	int rc;
 
 	if (!j)
 		return FAIL(e, 0, "no memory");
-	rc = simulate(&settings->config->policy, question, as, objects, j, e);
+	rc = simulate(&settings->config->policy, q, j, e);
 	if (rc == 0)
 		rc = show(settings, j, json, e);
 	simulation_free(j);

@@ -210,8 +210,9 @@ static int decide_exchange(struct recorder *r, struct MHD_Connection *c, const c
 		(const char *const *)h.items, shown ? &body : NULL);
 	free_headers(&h);
 	if (j && question && objects)
-		rc = simulate(r->policy, (struct question_text){ question, strlen(question) },
-			r->as, objects, j, &r->fault);
+		rc = simulate(r->policy,
+			&(struct simulated_question){ question, strlen(question), r->as, objects },
+			j, &r->fault);
 	else
 		err_set(&r->fault, ENOMEM, "a request");
 	if (rc == 0) {

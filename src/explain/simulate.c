@@ -109,16 +109,16 @@ int simulate_mounts(
 	return facts_add_mount_powers(facts, policy_own_paths(policy), e);
 }
 
-int simulate(const struct policy *policy, struct question_text question, const char *as,
-	const struct target_objects *objects, struct simulation *ret, struct err *e)
+int simulate(const struct policy *policy, const struct simulated_question *q,
+	struct simulation *ret, struct err *e)
 {
 	*ret = (struct simulation){ .lookup = NULL };
-	if (envelope_parse(question.text, question.n, &ret->request, e) != 0)
+	if (envelope_parse(q->text, q->n, &ret->request, e) != 0)
 		return -1;
 	ret->request.daemon = policy->daemon;
-	if (choose_subject(policy, as, ret, e) != 0 ||
+	if (choose_subject(policy, q->as, ret, e) != 0 ||
 		facts_parse(&ret->request, &ret->facts, e) != 0 ||
-		target_objects_attach(objects, &ret->facts, e) != 0 ||
+		target_objects_attach(q->objects, &ret->facts, e) != 0 ||
 		simulate_mounts(policy, &ret->facts, &ret->lookup, e) != 0 ||
 		facts_describe_made(&ret->facts, e) != 0)
 		return -1;

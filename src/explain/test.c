@@ -253,8 +253,10 @@ static void run_test(struct suite *s, json_ref test)
 	line_init(&l, why, sizeof(why));
 	text_escape(json_value_text(json_value_member(test, "name")), name, sizeof(name));
 	if (question && j) {
-		if (simulate(s->policy, (struct question_text){ question, strlen(question) },
-			    subject, objects, j, &e) == 0)
+		if (simulate(s->policy,
+			    &(struct simulated_question){
+				    question, strlen(question), subject, objects },
+			    j, &e) == 0)
 			compare(test, j, &l);
 		else
 			line_add(&l, "; %s", e.text);

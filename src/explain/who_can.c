@@ -195,6 +195,7 @@ static int make_detail(struct span on, enum list_kind kind, struct facts *facts,
 static void add(struct question *q, const struct subject *subject, const struct route *route,
 	const struct access_answer *g)
 {
+	const struct access_asked asked = { q->policy, subject->id, &q->query, route };
 	bool may = g->decision.verdict == VERDICT_ALLOW;
 	bool asks = g->decision.verdict == VERDICT_ASK;
 	const struct rule *rule = g->decision.rule;
@@ -208,7 +209,7 @@ static void add(struct question *q, const struct subject *subject, const struct 
 	else
 		(void)snprintf(who, sizeof(who), "everyone");
 	line_init(&l, why, sizeof(why));
-	access_write_why(q->policy, subject->id, &q->query, route, g, &l);
+	access_write_why(&asked, g, &l);
 	if (rule)
 		text_escape(rule->name, name, sizeof(name));
 	q->any = q->any || may;

@@ -79,7 +79,8 @@ static bool try_test(const struct policy *policy, const json_t *test, struct dec
 
 	if (!question)
 		return false;
-	good = simulate(policy, (struct question_text){ question, strlen(question) }, as, NULL, &j,
+	good = simulate(policy,
+		       &(struct simulated_question){ question, strlen(question), as, NULL }, &j,
 		       &ignored) == 0;
 	*decision = j.decision;
 	*powers = j.facts.powers;

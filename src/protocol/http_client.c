@@ -81,25 +81,18 @@ static int parse_reply(struct http_reply *r, size_t n)
 	return 0;
 }
 
-struct http_request {
-	const char *method;
-	const char *target;
-	const char *header; /* a line that ends with CRLF, or empty */
-	struct span body;
-	unsigned wait_ms;
-};
-
-static int exchange(
-	const char *path, const struct http_request *q, struct http_reply *ret, struct err *e)
+static int exchange(const char *path, const char *method, const struct http_request *q,
+	struct http_reply *ret, struct err *e)
 {
 	uint64_t until = clock_now() + q->wait_ms;
-	size_t most = strcmp(q->method, "POST") == 0 ? POST_REPLY_MOST : GET_REPLY_MOST;
+	size_t most = strcmp(method, "POST") == 0 ? POST_REPLY_MOST : GET_REPLY_MOST;
 	struct file_text reply = { .text = NULL };
 	struct http_reply r;
 	char request[768];
 	int n = snprintf(request, sizeof(request),
-		"%s %s HTTP/1.0\r\nHost: dsp\r\n%sContent-Length: %zu\r\n\r\n", q->method,
-		q->target, q->header, q->body.n);
+		"%s %s HTTP/1.0\r\nHost: dsp\r\n%s%s%sContent-Length: %zu\r\n\r\n", method,
+		q->target, q->token ? "X-Dsp-Token: " : "", q->token ? q->token : "",
+		q->token ? "\r\n" : "", q->body.n);
 	AUTO_FD int fd = -1;
 	int rc = -1;
 
@@ -128,26 +121,20 @@ static int exchange(
 int http_client_get(const char *path, const char *target, unsigned wait_ms, struct http_reply *ret,
 	struct err *e)
 {
-	return exchange(
-		path, &(struct http_request){ "GET", target, "", { NULL, 0 }, wait_ms }, ret, e);
+	return http_client_get_as(
+		path, &(struct http_request){ .target = target, .wait_ms = wait_ms }, ret, e);
 }
 
-int http_client_get_as(const char *path, const char *target, const char *token, unsigned wait_ms,
-	struct http_reply *ret, struct err *e)
+int http_client_get_as(
+	const char *path, const struct http_request *q, struct http_reply *ret, struct err *e)
 {
-	char header[128];
-	int n = snprintf(header, sizeof(header), "X-Dsp-Token: %s\r\n", token);
-
-	if (n < 0 || (size_t)n >= sizeof(header))
-		return FAIL(e, EMSGSIZE, "%s: the token is too long", path);
-	return exchange(path, &(struct http_request){ "GET", target, header, { NULL, 0 }, wait_ms },
-		ret, e);
+	return exchange(path, "GET", q, ret, e);
 }
 
-int http_client_post(const char *path, const char *target, struct span body, unsigned wait_ms,
-	struct http_reply *ret, struct err *e)
+int http_client_post(
+	const char *path, const struct http_request *q, struct http_reply *ret, struct err *e)
 {
-	return exchange(path, &(struct http_request){ "POST", target, "", body, wait_ms }, ret, e);
+	return exchange(path, "POST", q, ret, e);
 }
 
 void http_reply_free(struct http_reply *r)

@@ -1,13 +1,13 @@
 /* The parts of http_client.h that need jansson: dsp-resolve does without. */
 #include "dsp/protocol/http_client.h"
 
-json_t *http_client_send_dsp(const char *path, const char *target, struct span body,
-	unsigned wait_ms, int *status, struct err *e)
+json_t *http_client_send_dsp(
+	const char *path, const struct http_request *q, int *status, struct err *e)
 {
 	struct http_reply r;
 	json_t *o;
 
-	if (http_client_post(path, target, body, wait_ms, &r, e) != 0)
+	if (http_client_post(path, q, &r, e) != 0)
 		return NULL;
 	if (status)
 		*status = r.status;
@@ -24,7 +24,8 @@ json_t *http_client_send_dsp(const char *path, const char *target, struct span b
 json_t *http_client_ask_dsp(
 	const char *path, const char *target, unsigned wait_ms, int *status, struct err *e)
 {
-	return http_client_send_dsp(path, target, SPAN(""), wait_ms, status, e);
+	return http_client_send_dsp(
+		path, &(struct http_request){ .target = target, .wait_ms = wait_ms }, status, e);
 }
 
 json_t *http_reply_json(const struct http_reply *r)

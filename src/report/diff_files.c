@@ -23,13 +23,14 @@ static json_t *written(const json_t *v)
 	return json_stringn(text, n);
 }
 
-static void add_row(json_t *rows, const char *place, json_t *added, json_t *removed,
-	const json_t *old, const json_t *new)
+/* Returns the row, which rows owns. */
+static json_t *add_row(json_t *rows, const char *place, const json_t *old, const json_t *new)
 {
-	(void)json_array_append_new(rows,
-		json_pack("{s:s, s:o, s:o, s:o, s:o}", "place", place, "added",
-			added ? added : json_array(), "removed", removed ? removed : json_array(),
-			"old", written(old), "new", written(new)));
+	json_t *row = json_pack("{s:s, s:[], s:[], s:o, s:o}", "place", place, "added", "removed",
+		"old", written(old), "new", written(new));
+
+	(void)json_array_append_new(rows, row);
+	return row;
 }
 
 /* "rules" and "ci runs": "rules: \"ci runs\""; a key that is a word stands as it is. */
@@ -77,8 +78,10 @@ static void compare_lists(json_t *rows, const char *place, const json_t *old, co
 	json_t *added = elements_without(new, old);
 	json_t *removed = elements_without(old, new);
 	bool order = json_array_size(added) + json_array_size(removed) == 0;
+	json_t *row = add_row(rows, place, order ? old : NULL, order ? new : NULL);
 
-	add_row(rows, place, added, removed, order ? old : NULL, order ? new : NULL);
+	(void)json_object_set_new(row, "added", added);
+	(void)json_object_set_new(row, "removed", removed);
 }
 
 static const char *rule_name(const json_t *rule)
@@ -123,12 +126,13 @@ static void compare_order(json_t *rows, const json_t *old, const json_t *new)
 	json_auto_t *after = common_names(new, by_old);
 
 	if (!json_equal(before, after))
-		add_row(rows, "rules: their order", NULL, NULL, before, after);
+		(void)add_row(rows, "rules: their order", before, after);
 }
 
 static void compare_values(
 	json_t *rows, const char *place, json_t *old, json_t *new, unsigned depth);
 
+/* NOLINTBEGIN(misc-no-recursion): DEPTH_MOST bounds it. */
 static void compare_objects(
 	json_t *rows, const char *place, json_t *old, json_t *new, unsigned depth)
 {
@@ -146,7 +150,6 @@ static void compare_objects(
 	}
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MOST bounds it. */
 static void compare_values(
 	json_t *rows, const char *place, json_t *old, json_t *new, unsigned depth)
 {
@@ -165,9 +168,11 @@ static void compare_values(
 	} else if (lists) {
 		compare_lists(rows, place, old, new);
 	} else {
-		add_row(rows, place, NULL, NULL, old, new);
+		(void)add_row(rows, place, old, new);
 	}
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 /* --- flags and settings ------------------------------------------------------------------------*/
 
@@ -189,7 +194,7 @@ static void compare_words(json_t *rows, const char *place, const char *old, cons
 	json_auto_t *after = json_string(new);
 
 	if (strcmp(old, new) != 0)
-		add_row(rows, place, NULL, NULL, before, after);
+		(void)add_row(rows, place, before, after);
 }
 
 /* Where the policy file is, is no difference; what the others say comes in its own words. */
@@ -219,7 +224,7 @@ static void compare_settings(json_t *rows, const struct config *old, const struc
 		write_place("settings", flag_at(i)->name, false, place);
 		if (!is_shown_elsewhere(flag_at(i)->name) && before != after &&
 			!json_equal(before, after))
-			add_row(rows, place, NULL, NULL, before, after);
+			(void)add_row(rows, place, before, after);
 	}
 }
 
@@ -244,6 +249,6 @@ json_t *diff_files(const struct config *old, const struct config *new)
 	if (before && after)
 		compare_objects(rows, "", before, after, 0);
 	else if (strcmp(old->digest, new->digest) != 0)
-		add_row(rows, "policy file", NULL, NULL, before, after);
+		(void)add_row(rows, "policy file", before, after);
 	return rows;
 }

@@ -192,7 +192,7 @@ static int read_and_explain(const struct arguments *a, const struct installed_se
 	if (a->objects && target_objects_parse(span_of(a->objects), &objects, &e) != 0)
 		return command_usage("explain", "--target: %s", e.text);
 	rc = explain_request(
-		s, (struct question_text){ question, len }, a->as, objects, a->json, &e);
+		s, &(struct simulated_question){ question, len, a->as, objects }, a->json, &e);
 	target_objects_free(objects);
 	return rc < 0 ? fail(EXIT_FINDINGS, e.text) : rc;
 }

@@ -59,11 +59,12 @@ static int parse_reply(struct watch_client *c)
 int watch_client_fetch(struct watch_client *c, struct err *e)
 {
 	char target[160];
+	const struct http_request q = { .target = target, .wait_ms = WAIT_MS };
 
 	watch_client_free(c);
 	(void)snprintf(target, sizeof(target), ENDPOINT_WATCH "%s%s", c->cursor[0] ? "?after=" : "",
 		c->cursor);
-	if (http_client_post(c->socket, target, SPAN(""), WAIT_MS, &c->reply, e) != 0)
+	if (http_client_post(c->socket, &q, &c->reply, e) != 0)
 		return -1;
 	c->has_reply = true;
 	if (c->reply.status == 404)

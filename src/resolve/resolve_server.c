@@ -43,12 +43,15 @@ static int read_line(int fd, char line[RESOLVE_LINE_MOST], size_t *n)
 static size_t answer(const struct resolve_request *q, const char *docker, char *out)
 {
 	char target[RESOLVE_TARGET_ROOM];
+	const struct http_request get = {
+		.target = target, .token = q->token, .wait_ms = RESOLVE_DOCKER_MS
+	};
 	struct http_reply r;
 	struct err e;
 	size_t n;
 
 	resolve_target_write(q, target);
-	if (http_client_get_as(docker, target, q->token, RESOLVE_DOCKER_MS, &r, &e) != 0)
+	if (http_client_get_as(docker, &get, &r, &e) != 0)
 		return resolve_answer_write_error(e.text, out);
 	/* The reply's text is ours: its body may be parsed in place. */
 	n = resolve_answer_write(q, r.status, r.text + (r.body - r.text), r.len, out);

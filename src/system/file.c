@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "dsp/core/base/mem.h"
+#include "dsp/core/base/span.h"
 
 enum { FIRST_ROOM = 16 << 10 };
 
@@ -112,8 +113,8 @@ static int set_permissions(int fd, const struct stat *like, mode_t mode)
 }
 
 /* like: an existing file, or NULL: it becomes ours, with this mode. */
-static int replace(const char *path, const char *text, size_t n, const struct stat *like,
-	mode_t mode, struct err *e)
+static int replace(
+	const char *path, struct span text, const struct stat *like, mode_t mode, struct err *e)
 {
 	char beside[2048];
 	int fd;
@@ -124,7 +125,8 @@ static int replace(const char *path, const char *text, size_t n, const struct st
 	fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return FAIL(e, errno, "%s", path);
-	rc = file_write_all(fd, text, n) == 0 && set_permissions(fd, like, mode) == 0 ? 0 : -1;
+	rc = file_write_all(fd, text.s, text.n) == 0 && set_permissions(fd, like, mode) == 0 ? 0
+											     : -1;
 	if (rc != 0)
 		err_set(e, errno, "%s", path);
 	if (close(fd) != 0 && rc == 0)
@@ -148,7 +150,8 @@ int file_replace(const char *path, const char *text, size_t n, struct err *e)
 {
 	struct stat st;
 
-	return find_file(path, &st, e) < 0 ? -1 : replace(path, text, n, NULL, 0644, e);
+	return find_file(path, &st, e) < 0 ? -1
+					   : replace(path, (struct span){ text, n }, NULL, 0644, e);
 }
 
 int file_rewrite(const char *path, const char *text, size_t n, unsigned mode, struct err *e)
@@ -156,5 +159,5 @@ int file_rewrite(const char *path, const char *text, size_t n, unsigned mode, st
 	struct stat st;
 	int rc = find_file(path, &st, e);
 
-	return rc < 0 ? -1 : replace(path, text, n, rc == 0 ? &st : NULL, mode, e);
+	return rc < 0 ? -1 : replace(path, (struct span){ text, n }, rc == 0 ? &st : NULL, mode, e);
 }

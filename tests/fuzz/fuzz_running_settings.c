@@ -27,20 +27,24 @@ static void check_text(const json_t *o, const char *key, const char *text)
 }
 
 /* A path and the text of its file: both are null, or the path is there. */
-static void check_file(const json_t *o, const char *path_key, const char *path,
-	const char *text_key, bool has, struct span text)
+static void check_file(
+	const json_t *o, const char *const *keys, const struct loaded_file *file, bool has)
 {
-	CHECK((path == NULL) == json_is_null(json_object_get(o, path_key)));
-	CHECK(has == !json_is_null(json_object_get(o, text_key)));
-	CHECK(path || !has);
-	if (path)
-		check_text(o, path_key, path);
+	CHECK((file->path == NULL) == json_is_null(json_object_get(o, keys[0])));
+	CHECK(has == !json_is_null(json_object_get(o, keys[1])));
+	CHECK(file->path || !has);
+	if (file->path)
+		check_text(o, keys[0], file->path);
 	if (has)
-		check_member(json_object_get(o, text_key), text.s, text.n, false);
+		check_member(json_object_get(o, keys[1]), file->text.s, file->text.n, false);
 }
 
 static void check_answer(const json_t *o, const struct running_settings *r)
 {
+	static const char *const env_keys[] = { "env_file", "env_text" };
+	static const char *const policy_keys[] = { "policy_file", "policy_text" };
+	const struct loaded_file env_file = { r->sources.env_file, r->loaded.env_file };
+	const struct loaded_file policy = { r->sources.policy, r->loaded.policy };
 	const json_t *list = json_object_get(o, "environment");
 	const json_t *dockerd = json_object_get(o, "dockerd");
 	size_t count = json_array_size(list);
@@ -57,10 +61,8 @@ static void check_answer(const json_t *o, const struct running_settings *r)
 		check_member(json_array_get(list, i), one, strlen(one), true);
 	}
 	CHECK(r->sources.environment[count] == NULL);
-	check_file(o, "env_file", r->sources.env_file, "env_text", r->loaded.has_env_file,
-		r->loaded.env_file);
-	check_file(o, "policy_file", r->sources.policy, "policy_text", r->loaded.has_policy,
-		r->loaded.policy);
+	check_file(o, env_keys, &env_file, r->loaded.has_env_file);
+	check_file(o, policy_keys, &policy, r->loaded.has_policy);
 	CHECK(r->loaded.image_file_count == json_array_size(json_object_get(o, "image_files")));
 	for (size_t i = 0; i < r->loaded.image_file_count; i++)
 		CHECK(r->loaded.image_files[i].path && r->loaded.image_files[i].text.s);

@@ -8,6 +8,7 @@
 
 #include "dsp/core/base/err.h"
 #include "dsp/dockerd/dockerd_process.h"
+#include "dsp/protocol/http_client.h"
 
 /*
  * GET target. Sets *ret to the body, for json_decref, or to NULL when that is not JSON. -1 and e:
@@ -16,9 +17,9 @@
 MUST_USE int dockerd_api_get(
 	const struct dockerd *d, const char *target, int *status, json_t **ret, struct err *e);
 
-/* The same, with a token in X-Dsp-Token; NULL: without. */
+/* The same, with a token in X-Dsp-Token; NULL: without. On 0 *ret is for http_reply_free. */
 MUST_USE int dockerd_api_get_as(const struct dockerd *d, const char *target, const char *token,
-	int *status, json_t **ret, struct err *e);
+	struct http_reply *ret, struct err *e);
 
 enum probe_result {
 	PROBE_ASKED,     /* dockerd asked the dsp on that socket about the probe */

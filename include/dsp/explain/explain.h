@@ -15,7 +15,6 @@ json_t *explain_account(const struct policy *policy, const struct simulation *j)
  * EXIT_FINE where it is allowed, else EXIT_FINDINGS; -1 and e.
  */
 MUST_USE int explain_request(const struct installed_settings *settings,
-	struct question_text question, const char *as, const struct target_objects *objects,
-	bool json, struct err *e);
+	const struct simulated_question *q, bool json, struct err *e);
 
 #endif

@@ -47,20 +47,20 @@ char *simulate_question(const struct client_request *a, struct err *e)
 bool simulate_shows_body(
 	const struct daemon_facts *d, const char *target, const char *const *headers, size_t n);
 
-/* The bytes of an AuthZReq. Parsing changes them in place. */
-struct question_text {
-	char *text;
+/* What is decided. All that it points to must outlive the simulation. */
+struct simulated_question {
+	char *text; /* the n bytes of an AuthZReq; parsing changes them in place */
 	size_t n;
+	const char *as; /* a subject of the policy file, whoever the request is from; or NULL */
+	const struct target_objects *objects; /* what the things are that it names; or NULL */
 };
 
 /*
- * Parses and decides a question, whose bytes must outlive ret. as: the name of a subject of the
- * policy file, whoever the request says it is from; or NULL. objects: what the things are that it
- * names, which must outlive ret; or NULL. Call simulation_free in any case. -1 and e: it is no
- * AuthZReq, there is no such subject, or memory ran out.
+ * Parses and decides a question. Call simulation_free in any case. -1 and e: it is no AuthZReq,
+ * there is no such subject, or memory ran out.
  */
-MUST_USE int simulate(const struct policy *policy, struct question_text question, const char *as,
-	const struct target_objects *objects, struct simulation *ret, struct err *e);
+MUST_USE int simulate(const struct policy *policy, const struct simulated_question *q,
+	struct simulation *ret, struct err *e);
 
 /*
  * Looks up the mount sources of facts on this host and adds the powers that they give. *ret (or

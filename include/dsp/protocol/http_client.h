@@ -19,6 +19,13 @@ struct http_reply {
 	size_t len; /* of body */
 };
 
+struct http_request {
+	const char *target; /* as it stands */
+	const char *token;  /* sent in X-Dsp-Token; NULL: none */
+	struct span body;   /* of a POST */
+	unsigned wait_ms;
+};
+
 /*
  * Sends GET, or POST with a body of at most 64 KiB, of target (as it stands) to the server that
  * listens on the socket's path. It is HTTP/1.0: the response ends with the connection. On 0 the
@@ -28,12 +35,10 @@ struct http_reply {
  */
 MUST_USE int http_client_get(const char *path, const char *target, unsigned wait_ms,
 	struct http_reply *ret, struct err *e);
-MUST_USE int http_client_post(const char *path, const char *target, struct span body,
-	unsigned wait_ms, struct http_reply *ret, struct err *e);
-
-/* The same, with a token in X-Dsp-Token. */
-MUST_USE int http_client_get_as(const char *path, const char *target, const char *token,
-	unsigned wait_ms, struct http_reply *ret, struct err *e);
+MUST_USE int http_client_get_as(
+	const char *path, const struct http_request *q, struct http_reply *ret, struct err *e);
+MUST_USE int http_client_post(
+	const char *path, const struct http_request *q, struct http_reply *ret, struct err *e);
 
 void http_reply_free(struct http_reply *r);
 
@@ -48,7 +53,7 @@ json_t *http_client_ask_dsp(
 	const char *path, const char *target, unsigned wait_ms, int *status, struct err *e);
 
 /* The same, with a body. */
-json_t *http_client_send_dsp(const char *path, const char *target, struct span body,
-	unsigned wait_ms, int *status, struct err *e);
+json_t *http_client_send_dsp(
+	const char *path, const struct http_request *q, int *status, struct err *e);
 
 #endif
