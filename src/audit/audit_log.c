@@ -50,21 +50,25 @@ static time_t parse_duration(const char *text)
 	return 0;
 }
 
-/* True if some time begins with these characters: there is no month 13. */
+static int read_two_digits(const char *text)
+{
+	return (text[0] - '0') * 10 + (text[1] - '0');
+}
+
+/* True if some time begins with these characters, of its form: there is no month 13. */
 static bool is_moment(struct span start)
 {
 	char time[] = "0000-01-01T00:00:00.000000";
-	unsigned month;
-	unsigned day;
-	unsigned hour;
-	unsigned minute;
-	unsigned second;
+	int month;
+	int day;
 
 	memcpy(time, start.s, start.n);
-	return sscanf(time, "%*4u-%2u-%2uT%2u:%2u:%2u", &month, &day, &hour, &minute, &second) ==
-		5 &&
-		month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && minute < 60 &&
-		second <= 60;
+	month = read_two_digits(time + strlen("0000-"));
+	day = read_two_digits(time + strlen("0000-00-"));
+	return month >= 1 && month <= 12 && day >= 1 && day <= 31 &&
+		read_two_digits(time + strlen("0000-00-00T")) < 24 &&
+		read_two_digits(time + strlen("0000-00-00T00:")) < 60 &&
+		read_two_digits(time + strlen("0000-00-00T00:00:")) <= 60;
 }
 
 bool audit_moment_parse(const char *text, char out[AUDIT_MOMENT_ROOM])

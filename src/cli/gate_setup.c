@@ -40,16 +40,18 @@ static bool has_systemd(void)
 	return stat("/run/systemd/system", &st) == 0;
 }
 
+/* unit: empty where the verb takes none. */
 static int run_systemctl(const char *verb, const char *unit, struct err *e)
 {
-	const char *const argv[] = { "/usr/bin/systemctl", verb, unit, NULL };
+	const char *const argv[] = { "/usr/bin/systemctl", verb, unit[0] != '\0' ? unit : NULL,
+		NULL };
 	char output[512] = "";
 	int rc = subprocess_run(argv, SYSTEMCTL_MS, output, sizeof(output), e);
 
 	if (rc <= 0)
 		return rc;
 	output[strcspn(output, "\n")] = '\0';
-	return FAIL(e, 0, "systemctl %s %s: %s", verb, unit ? unit : "", output);
+	return FAIL(e, 0, "systemctl %s %s: %s", verb, unit, output);
 }
 
 /* One run at a time; the lock ends with the process. -1 and e. */
@@ -165,7 +167,7 @@ static int write_drop_in(struct run *r, struct err *e)
 	gate_group(r->gate, now, sizeof(now));
 	if (!r->wish->group || strcmp(now, r->wish->group) == 0)
 		return 0;
-	text_copy(span_of(r->gate->drop_in), directory, sizeof(directory));
+	memcpy(directory, r->gate->drop_in, sizeof(directory));
 	*strrchr(directory, '/') = '\0';
 	if (mkdir("/etc/systemd/system", 0755) != 0 && errno != EEXIST && errno != ENOENT)
 		return FAIL(e, errno, "/etc/systemd/system");
@@ -185,7 +187,7 @@ static int start_units(struct run *r, struct err *e)
 {
 	const struct gate *g = r->gate;
 
-	if (r->drop_in_made && run_systemctl("daemon-reload", NULL, e) != 0)
+	if (r->drop_in_made && run_systemctl("daemon-reload", "", e) != 0)
 		return -1;
 	r->enabled = true;
 	if (run_systemctl("enable", g->socket_unit, e) != 0)
@@ -201,7 +203,7 @@ static void remove_drop_in(const struct gate *g)
 {
 	char directory[sizeof(g->drop_in)];
 
-	text_copy(span_of(g->drop_in), directory, sizeof(directory));
+	memcpy(directory, g->drop_in, sizeof(directory));
 	(void)unlink(g->drop_in);
 	*strrchr(directory, '/') = '\0';
 	(void)rmdir(directory);
@@ -224,7 +226,7 @@ static void undo(struct run *r)
 		if (r->old_drop_in)
 			(void)write_drop_in(&back, &e);
 		if (has_systemd())
-			(void)run_systemctl("daemon-reload", NULL, &e);
+			(void)run_systemctl("daemon-reload", "", &e);
 	}
 	if (r->old_policy) {
 		restore_policy(r->wish, r->old_policy, strlen(r->old_policy));
@@ -281,7 +283,7 @@ int gate_remove(
 			return -1;
 	}
 	remove_drop_in(g);
-	if (!done->no_systemd && run_systemctl("daemon-reload", NULL, e) != 0)
+	if (!done->no_systemd && run_systemctl("daemon-reload", "", e) != 0)
 		return -1;
 	done->changed = rc == 0;
 	return unlink(g->token_file) == 0 || errno == ENOENT ? 0

@@ -73,6 +73,7 @@ static bool is_null(const yaml_node_t *value)
 }
 
 /* over: a map whose own members have precedence; NULL: none. */
+/* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MOST bounds it. */
 static void add_map(struct search *s, const yaml_node_t *map, const yaml_node_t *over,
 	struct import *to, int depth)
 {
@@ -169,6 +170,7 @@ static void found(struct search *s, const yaml_node_t *parent, yaml_node_t *bloc
 	line_add(&s->names_line, "%s%.*s", s->blocks > 1 ? ", " : "", (int)name.n, name.s);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MOST bounds it. */
 static void find(struct search *s, yaml_node_t *node, struct span name, int depth)
 {
 	if (!node || depth > DEPTH_MOST || ++s->nodes > NODES_MOST)

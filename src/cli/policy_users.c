@@ -12,7 +12,7 @@ static json_t *read_object(struct span text, struct err *e)
 	json_error_t why;
 	json_t *o = json_loadb(text.s, text.n, JSON_REJECT_DUPLICATES, &why);
 
-	if (o && json_is_object(o))
+	if (json_is_object(o))
 		return o;
 	json_decref(o);
 	err_set(e, 0, "the policy file is not a JSON object%s%s", o ? "" : ": ", o ? "" : why.text);

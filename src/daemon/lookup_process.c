@@ -71,12 +71,14 @@ static _Noreturn void run_keeper(pid_t dspd, int fd)
 	/* A service manager signals all processes of the unit; these end with dspd. */
 	(void)sigfillset(&signals);
 	(void)sigdelset(&signals, SIGUSR1);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	(void)sigprocmask(SIG_SETMASK, &signals, NULL);
 	if (dup2(fd, STDERR_FILENO + 1) < 0)
 		_exit(EXIT_FAILURE);
 	closefrom(STDERR_FILENO + 2);
 	(void)prctl(PR_SET_NAME, "dsp-lookups", 0, 0, 0);
 	if (keep_capabilities(rights, &kept) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 		log_fault("the look-up process cannot give up its rights: %s", strerror(errno));
 		_exit(EXIT_FAILURE);
 	}

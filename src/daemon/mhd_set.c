@@ -8,6 +8,7 @@
 
 #include "dsp/system/file.h"
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are MHD's. */
 static enum MHD_Result refuse(void *cls, struct MHD_Connection *c, const char *path,
 	const char *method, const char *version, const char *bytes, size_t *n, void **state)
 {

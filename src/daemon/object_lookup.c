@@ -159,7 +159,7 @@ int object_lookup_begin(const struct object_source *source, struct facts *facts,
 {
 	const struct attributes *all = &facts->attributes;
 	struct object_lookup *l = NULL;
-	const char *advice;
+	const char *advice = NULL;
 
 	*ret = NULL;
 	for (size_t i = 0; i < all->count && facts->reading == READING_EXACT; i++) {
@@ -302,7 +302,7 @@ static void step_ids(struct object_lookup *l, struct object *o)
 {
 	const struct object_ask *a = o->ids;
 
-	if (!has_answer(l, o, a))
+	if (!o->inspect || !has_answer(l, o, a))
 		return;
 	if (a->result == RESOLVE_FOUND &&
 		(!span_equal(a->texts[RESOLVE_ID], o->inspect->texts[RESOLVE_ID]) ||

@@ -109,6 +109,7 @@ static void cover_usual(struct cover *c)
 
 	for (const char *const *s = usual; *s; s++)
 		cover_socket(c, *s);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	if (glob("/run/user/*/docker.sock", 0, NULL, &rootless) == 0) {
 		for (size_t i = 0; i < rootless.gl_pathc; i++)
 			cover_socket(c, rootless.gl_pathv[i]);

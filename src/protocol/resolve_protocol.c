@@ -171,7 +171,7 @@ static const char *const labels_path[RESOLVE_KINDS] = {
  */
 static bool find_value(json_ref object, const char *path, json_ref *ret)
 {
-	struct span rest = span_of(path);
+	struct span rest = { path, strlen(path) };
 
 	*ret = NULL;
 	while (json_value_given(object)) {
@@ -187,7 +187,7 @@ static bool find_value(json_ref object, const char *path, json_ref *ret)
 				found = m;
 		}
 		object = found;
-		if (rest.n == 0)
+		if (!object || rest.n == 0)
 			break;
 	}
 	*ret = json_value_given(object) ? object : NULL;

@@ -159,11 +159,6 @@ int json_value_parse(char *text, size_t n, struct json_value **ret, size_t *wher
 	return FAIL(why, 0, "%s", p.wrong ? p.wrong : "is not JSON");
 }
 
-bool json_value_given(json_ref v)
-{
-	return v && v->kind != JSON_VALUE_NULL;
-}
-
 bool json_value_true(json_ref v)
 {
 	return v && v->kind == JSON_VALUE_TRUE;
@@ -215,13 +210,6 @@ bool json_value_empty(json_ref v)
 	while (digits.n > 0 && strchr("-0.", digits.s[0]))
 		digits = span_after(digits, 1);
 	return digits.n == 0 || digits.s[0] == 'e' || digits.s[0] == 'E';
-}
-
-json_ref json_value_first(json_ref v)
-{
-	if (!v || v->kind == JSON_VALUE_STRING)
-		return v;
-	return v->count > 0 ? v + 1 : NULL;
 }
 
 json_ref json_value_member(json_ref v, const char *name)

@@ -46,7 +46,10 @@ MUST_USE int json_value_parse(
 	char *text, size_t n, struct json_value **ret, size_t *where, struct err *why);
 
 /* Whether v is there and not null; whether it is true. v may be NULL here and below. */
-bool json_value_given(json_ref v);
+static inline bool json_value_given(json_ref v)
+{
+	return v && v->kind != JSON_VALUE_NULL;
+}
 bool json_value_true(json_ref v);
 
 /* The value of a string; empty for everything else. */
@@ -69,7 +72,13 @@ bool json_value_empty(json_ref v);
  * string counts as a list of itself, as moby's StrSlice has it. member is what the last call
  * returned.
  */
-json_ref json_value_first(json_ref v);
+static inline json_ref json_value_first(json_ref v)
+{
+	if (!v || v->kind == JSON_VALUE_STRING)
+		return v;
+	return v->count > 0 ? v + 1 : NULL;
+}
+
 static inline json_ref json_value_next(json_ref v, json_ref member)
 {
 	json_ref next = member + member->size;
