@@ -18,11 +18,11 @@
 #include "http.h"
 
 /*
- * The loop sleeps in the epoll set of libmicrohttpd (MHD), which does all the reading, parsing and
- * writing that can be done. In that set is one more: the outer set, of what MHD does not look at:
- * signals, answers that come later, clients that hang up, and the listening socket, where MHD
- * cannot accept. The time-out of a request starts with its first line: a client that sends half of
- * that waits as an idle one does.
+ * The loop sleeps in the epoll set of libmicrohttpd (MHD), and MHD reads, parses and writes. That
+ * set has the outer set as a member. The outer set watches what MHD does not: signals, answers that
+ * come later, clients that hang up, and the listening socket when MHD cannot accept. The time-out
+ * of a request starts with its first line: a client that sends half of that line waits as an idle
+ * client does.
  */
 
 enum {

@@ -1,11 +1,10 @@
 /* The index of rules by subject, operation and powers: it finds the rules that a plain walk finds,
  * in the same order, and decides as without it. */
-#include "unit.h"
+#include "equal_decisions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/core/policy/rule_index.h"
 #include "dsp/core/policy/rule_match.h"
@@ -180,11 +179,7 @@ static void same_decisions(struct policy *policy, struct rules *rules, size_t su
 		rules->index = NULL;
 		without = decide_one(policy, &facts, subject);
 		rules->index = index;
-		assert_int_equal(with.verdict, without.verdict);
-		assert_int_equal(with.by, without.by);
-		assert_ptr_equal(with.rule, without.rule);
-		assert_ptr_equal(with.monitored_rule, without.monitored_rule);
-		assert_string_equal(with.reason, without.reason);
+		equal_decisions(&with, &without);
 		facts_free(&facts);
 	}
 }

@@ -3,14 +3,13 @@
  * with what a look-up may find, also what no request can have. A walk through all rules finds no
  * match that the index passes over, and decides the same. ROUNDS and SEED make it longer and other.
  */
-#include "unit.h"
+#include "equal_decisions.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "dsp/core/base/text.h"
 #include "dsp/core/parse/reference.h"
-#include "dsp/core/policy/decide.h"
 #include "dsp/core/policy/policy_file.h"
 #include "dsp/core/policy/rule_index.h"
 #include "dsp/core/policy/rule_match.h"
@@ -495,11 +494,7 @@ static void same_decision(
 	rules->index = NULL;
 	without = decide(policy, &subject, facts, NULL);
 	rules->index = index;
-	assert_int_equal(with.verdict, without.verdict);
-	assert_int_equal(with.by, without.by);
-	assert_ptr_equal(with.rule, without.rule);
-	assert_ptr_equal(with.monitored_rule, without.monitored_rule);
-	assert_string_equal(with.reason, without.reason);
+	equal_decisions(&with, &without);
 	if (with.rule)
 		decided[with.rule->verb]++;
 }

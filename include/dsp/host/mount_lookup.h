@@ -65,11 +65,10 @@ struct lookup_scope {
 };
 
 /*
- * Makes *ret, which is NULL at first, a look-up of all mount sources of facts, of what else rules
- * compare and, where there are any, of the paths of rules and of dockerd's; it stays NULL when
- * there are none. The caller releases it in
- * any case. With too many sources the facts say that the request is unreadable. -1 and e: no
- * memory.
+ * Collects the sources to look up: those of the facts, what else the rules compare, and where there
+ * are any, the paths of rules and of dockerd. *ret is NULL at first, and stays NULL if there are no
+ * sources; the caller releases it in any case. With too many sources the facts say that the request
+ * is unreadable. -1 and e: no memory.
  */
 MUST_USE int mount_lookup_collect(struct facts *facts, const struct lookup_scope *scope,
 	struct mount_lookup **ret, struct err *e);

@@ -26,7 +26,7 @@ enum { CLOCK_TEXT_ROOM = 32 };
 /* Microseconds since 1970 as RFC 3339 in UTC: "2026-11-29T10:35:00.000000Z"; terminated. */
 void clock_write(uint64_t us, char out[CLOCK_TEXT_ROOM]);
 
-/* The same, for times in a row: out holds the text of last_us, of which most often much stays. */
+/* The same, and faster: out already holds the text of last_us, and only what differs is written. */
 void clock_write_next(uint64_t us, uint64_t last_us, char out[CLOCK_TEXT_ROOM]);
 
 /*

@@ -259,7 +259,7 @@ static void compare_sets(struct rule_keys *keys, size_t words)
 	}
 }
 
-/* Finds the key of each path that is looked up for deny rules. */
+/* Finds the key of each path of the deny rules. */
 static int find_paths(struct rules *rules, struct rule_keys *keys)
 {
 	size_t space = space_of(DENIES, 0);
